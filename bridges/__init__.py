@@ -1,0 +1,1 @@
+"""Moves: one file a way to move money, each behind the protocol in `l2send.core.bridge`."""

@@ -1,0 +1,66 @@
+"""EVM addresses with their ERC-55 checksum."""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+
+from eth_hash.auto import keccak
+
+from l2send.core.errors import BadAddress, ChecksumMismatch
+
+Address = NewType("Address", str)
+"""A 20-byte account address, always in its ERC-55 form. Made by `parse_address` and `checksum` alone."""
+
+ZERO_ADDRESS = Address("0x" + "0" * 40)
+
+_HEX_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+
+
+def checksum(address: str | bytes) -> Address:
+    """The ERC-55 form of 20 bytes or of a 0x-prefixed hex string in any case. Raises BadAddress."""
+    if isinstance(address, bytes):
+        address = "0x" + address.hex()
+    if not _HEX_ADDRESS.fullmatch(address):
+        raise BadAddress(f"not an EVM address: {address[:60]!r}")
+    lower = address[2:].lower()
+    digest = keccak(lower.encode()).hex()
+    return Address("0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(lower, digest)))
+
+
+def parse_address(text: str) -> tuple[Address, bool]:
+    """The address a person typed, and whether its ERC-55 checksum vouches for it.
+
+    Mixed case must match the checksum; all-lower and all-upper carry none (False): the caller asks.
+    Raises BadAddress, ChecksumMismatch. Source: ERC-55.
+    """
+    if not _HEX_ADDRESS.fullmatch(text):
+        raise BadAddress(_why_not(text), hint="An address is 0x and 40 hexadecimal digits.")
+    address = checksum(text)
+    digits = text[2:]
+    if text == address:
+        # Eight addresses in a billion have no letter, or letters of one case: their spelling is their checksum.
+        return address, digits not in (digits.lower(), digits.upper()) or digits.isdigit()
+    if digits in (digits.lower(), digits.upper()):
+        return address, False
+    raise ChecksumMismatch(
+        f"the address {text} fails its ERC-55 checksum: at least one character is wrong.",
+        hint="Copy the address again from where you got it. Do not retype it.",
+    )
+
+
+def _why_not(text: str) -> str:
+    if len(text) == 40 and _HEX_ADDRESS.fullmatch("0x" + text):
+        return f"the address {text} lacks its 0x in front."
+    if text[:2] in ("0x", "0X") and re.fullmatch(r"[0-9a-fA-F]*", text[2:], re.ASCII):
+        return (
+            f"the address has {len(text) - 2} hexadecimal digits, not 40."
+            if text[1] == "x"
+            else "write 0x, not 0X."
+        )
+    return f"not an EVM address: {text[:80]!r}."
+
+
+def short(address: Address) -> str:
+    """First and last characters, for tables of many rows; review screens print addresses whole."""
+    return f"{address[:8]}…{address[-6:]}"

@@ -1,0 +1,74 @@
+"""What every way of moving money promises, whether it is a transfer on one chain or an intent protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Protocol
+
+from l2send.core.chains import Chain, Registry
+from l2send.core.effects import Effects
+from l2send.core.plan import Order, Payment, Quote, Step, UnsignedTx
+from l2send.core.rpc import Rpcs
+from l2send.core.units import Amount, UnixTime
+
+
+@unique
+class OrderState(StrEnum):
+    """Where the money of an order is, as far as the chains tell."""
+
+    UNKNOWN = "unknown"
+    """A chain could not be asked. Not the same as unfilled."""
+    NOT_OPEN = "not_open"
+    """The origin settler holds nothing for this order."""
+    OPEN = "open"
+    """Locked on the origin; the recipient has nothing yet."""
+    FILLED = "filled"
+    """The recipient has the money."""
+    REFUND_DUE = "refund_due"
+    """Not filled and too late for it; the money can be had back."""
+    REFUNDED = "refunded"
+    """The money is back with the sender."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStatus:
+    """An order's state, and what a person should know of it."""
+
+    state: OrderState
+    detail: str = ""
+    """Who acts next, and when, in words."""
+    fill_tx: str = ""
+    """Hash of the transaction that paid the recipient, where it could be found."""
+    chain_time: UnixTime = UnixTime(0)
+    """The origin's clock when this was read."""
+
+
+class Bridge(Protocol):
+    """One way to move money. Implementations keep no state: an order carries all that is needed later."""
+
+    name: str
+
+    async def quote(self, payment: Payment, source: Chain, held: Amount, rpcs: Rpcs) -> Quote | None:
+        """This bridge's offer to fund `payment` from `source`, or None if it does not serve that pair.
+
+        `held` is the sender's balance of the asset on `source`. The quote's steps carry calldata built
+        here; a remote answer is a price and nothing more. Raises NetworkError, Refused.
+        """
+        ...
+
+    def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
+        """What `tx` does, decoded from its own bytes, or None if it is not this bridge's. Raises Refused."""
+        ...
+
+    async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
+        """Where the order's money is, read from both chains. Raises nothing for a silent chain: UNKNOWN."""
+        ...
+
+    def refund(self, order: Order) -> Step:
+        """The transaction that brings the money of an expired order back. Raises Refused if there is none."""
+        ...
+
+    def opened(self, order: Order, receipt: dict[str, object]) -> bool:
+        """Whether this receipt of the `open` transaction emitted the order's own event."""
+        ...

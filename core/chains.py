@@ -1,0 +1,250 @@
+"""The registry: chains.toml read into types. What exists is data; this file only reads it.
+
+Order of precedence: `L2SEND_RPC_<CHAINID>`, the user's chains.toml, the one that ships with l2send.
+While a devnet runs in this home, its chains are the whole registry: play money never meets real money.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from l2send.core.address import Address, checksum
+from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownToken
+from l2send.core.paths import Paths
+from l2send.core.units import ChainId, Token
+
+KINDS = frozenset({"l1", "op-stack", "arbitrum", "zk-stack", "zk-rollup", "optimium", "sidechain", "other"})
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """L2BEAT's maturity stage of a rollup: "0", "1", "2", or "none" for what is not a staged rollup."""
+
+    value: str
+    date: str
+
+    def __str__(self) -> str:
+        return f"Stage {self.value}" if self.value in {"0", "1", "2"} else "no stage"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One chain of the registry. `short_name` is its ERC-3770 name."""
+
+    short_name: str
+    chain_id: ChainId
+    name: str
+    kind: str
+    testnet: bool
+    native: Token
+    rpcs: tuple[str, ...]
+    explorer: str
+    confirmations: int
+    stage: Stage
+    multicall3: Address
+    price_feed: Address | None
+    """Chainlink AggregatorV3 of the native coin in USD, on this chain."""
+    tokens: tuple[Token, ...]
+    settlers: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    """Per bridge: its contracts (ERC-55) and quote API on this chain."""
+
+    @property
+    def assets(self) -> tuple[Token, ...]:
+        """The native coin, then every token."""
+        return (self.native, *self.tokens)
+
+    def token(self, wanted: str) -> Token:
+        """The token of that symbol (any case) or address. Raises UnknownToken.
+
+        Symbols are unique within a chain of the registry: native and bridged USDC are USDC and USDC.e.
+        """
+        if wanted.lower().startswith("0x"):
+            return self._token_at(wanted)
+        exact = [t for t in self.assets if t.symbol.lower() == wanted.lower()]
+        if exact:
+            return exact[0]
+        near = difflib.get_close_matches(wanted.upper(), [t.symbol.upper() for t in self.assets], 3, 0.5)
+        known = ", ".join(t.symbol for t in self.assets if not near or t.symbol.upper() in near)
+        raise UnknownToken(
+            f"{wanted[:40]!r} is not a token l2send knows on {self.name}.",
+            hint=f"{'Did you mean' if near else 'Known there'}: {known}",
+        )
+
+    def _token_at(self, wanted: str) -> Token:
+        address = checksum(wanted)
+        for token in self.tokens:
+            if token.address == address:
+                return token
+        raise UnknownToken(
+            f"the token {address} is not in the registry of {self.name}.",
+            hint="Add it to your own chains.toml after checking the address with its issuer.",
+        )
+
+    def asset_like(self, token: Token) -> Token | None:
+        """The same asset on this chain, if it has it."""
+        return next((t for t in self.assets if t.same_asset(token)), None)
+
+    def contracts(self) -> frozenset[Address]:
+        """Every contract of this chain that is nobody's wallet: tokens, settlers, Multicall3."""
+        settlers = (
+            Address(v) for entry in self.settlers.values() for v in entry.values() if v.startswith("0x")
+        )
+        tokens = (t.address for t in self.tokens if t.address)
+        return frozenset({self.multicall3, *settlers, *tokens})
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All known chains, by short name and by chain id."""
+
+    by_name: Mapping[str, Chain]
+    is_devnet: bool = False
+
+    def __iter__(self) -> Iterator[Chain]:
+        return iter(self.by_name.values())
+
+    def __len__(self) -> int:
+        return len(self.by_name)
+
+    def chain(self, chain_id: ChainId) -> Chain:
+        """The chain with that EIP-155 id. Raises UnknownChain."""
+        for chain in self:
+            if chain.chain_id == chain_id:
+                return chain
+        raise UnknownChain(f"no chain with id {chain_id} in the registry.")
+
+    def named(self, short_name: str) -> Chain:
+        """The chain of that ERC-3770 short name. Raises UnknownChain, naming what was probably meant."""
+        chain = self.by_name.get(short_name)
+        if chain:
+            return chain
+        raise UnknownChain(f"no chain is called {short_name[:40]!r}.", hint=self._meant(short_name))
+
+    def _meant(self, wanted: str) -> str:
+        """A hint: a chain id where a short name belongs, a full name, or the nearest short names."""
+        for chain in self:
+            if wanted == str(chain.chain_id):
+                return f"{wanted} is a chain id; the short name of {chain.name} is {chain.short_name}"
+        low = wanted.lower()
+        names = {c.name.lower(): c.short_name for c in self} | {
+            c.short_name.lower(): c.short_name for c in self
+        }
+        near = difflib.get_close_matches(low, names, n=3, cutoff=0.5)
+        near += [
+            n for n in names if len(low) >= 3 and (n.startswith(low) or low.startswith(n)) and n not in near
+        ]
+        if near:
+            meant = list(dict.fromkeys(names[n] for n in near))[:4]
+            return "Did you mean: " + ", ".join(f"{m} ({self.by_name[m].name})" for m in meant)
+        return "`l2send chains` lists every chain l2send knows."
+
+
+def load_registry(paths: Paths) -> Registry:
+    """The registry with every override applied. Raises ConfigError on a file that cannot be trusted."""
+    devnet = paths.devnet / "chains.toml"
+    if devnet.exists():
+        return Registry(_with_env_rpcs(_chains(_read_toml(devnet), devnet)), is_devnet=True)
+    shipped = files("l2send") / "chains.toml"
+    data = tomllib.loads(shipped.read_text(encoding="utf-8"))
+    if paths.user_chains.exists():
+        _merge(data, _read_toml(paths.user_chains))
+    return Registry(_with_env_rpcs(_chains(data, paths.user_chains)))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"cannot read {path}: {error}", hint="Correct the file, or move it away."
+        ) from error
+
+
+def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
+    """Lay `extra` over `base`: tables merge key by key, tokens by symbol, everything else is replaced."""
+    for key, value in extra.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        elif key == "tokens" and isinstance(base.get(key), list):
+            symbols = {t.get("symbol") for t in value}
+            base[key] = [t for t in base[key] if t["symbol"] not in symbols] + list(value)
+        else:
+            base[key] = value
+
+
+def _chains(data: Mapping[str, Any], path: Path) -> dict[str, Chain]:
+    if data.get("schema") != _SCHEMA:
+        raise ConfigError(f"{path}: schema {data.get('schema')!r} is not {_SCHEMA}.")
+    chains: dict[str, Chain] = {}
+    for short_name, entry in data.get("chains", {}).items():
+        try:
+            chains[short_name] = _chain(short_name, entry)
+        except (KeyError, TypeError, ValueError, AttributeError, L2sendError) as error:
+            raise ConfigError(f"{path}: the chain {short_name} is not usable: {error!r}") from error
+    ids = [c.chain_id for c in chains.values()]
+    if len(ids) != len(set(ids)):
+        raise ConfigError(f"{path}: two chains have the same chain id.")
+    return chains
+
+
+def _chain(short_name: str, entry: Mapping[str, Any]) -> Chain:
+    chain_id = ChainId(int(entry["chain_id"]))
+    native = entry["native"]
+    feed = entry.get("price_feed")
+    if entry["kind"] not in KINDS:
+        raise ValueError(f"kind {entry['kind']!r}")
+    return Chain(
+        short_name=short_name,
+        chain_id=chain_id,
+        name=entry["name"],
+        kind=entry["kind"],
+        testnet=bool(entry.get("testnet", False)),
+        native=Token(chain_id, None, native["symbol"], int(native["decimals"]), native.get("name", "")),
+        rpcs=tuple(entry["rpcs"]),
+        explorer=entry.get("explorer", ""),
+        confirmations=int(entry["confirmations"]),
+        stage=Stage(str(entry["stage"]["value"]), str(entry["stage"]["date"])),
+        multicall3=checksum(entry["multicall3"]),
+        price_feed=checksum(feed["address"]) if feed else None,
+        tokens=_tokens(chain_id, entry),
+        settlers={name: _settler(fields) for name, fields in entry.get("settlers", {}).items()},
+    )
+
+
+def _tokens(chain_id: ChainId, entry: Mapping[str, Any]) -> tuple[Token, ...]:
+    tokens = tuple(
+        Token(
+            chain_id,
+            checksum(t["address"]),
+            t["symbol"],
+            int(t["decimals"]),
+            t.get("name", ""),
+            bridged=t["origin"] == "bridged",
+            peg=t.get("peg", ""),
+        )
+        for t in entry.get("tokens", ())
+    )
+    symbols = [t.symbol.lower() for t in tokens]
+    if len(symbols) != len(set(symbols)):
+        raise ValueError("two tokens have the same symbol")
+    return tokens
+
+
+def _settler(fields: Mapping[str, str]) -> dict[str, str]:
+    return {k: checksum(v) if v.startswith("0x") else v for k, v in fields.items() if k != "source"}
+
+
+def _with_env_rpcs(chains: dict[str, Chain]) -> dict[str, Chain]:
+    def override(chain: Chain) -> Chain:
+        url = os.environ.get(f"L2SEND_RPC_{chain.chain_id}")
+        return replace(chain, rpcs=(url,)) if url else chain
+
+    return {name: override(chain) for name, chain in chains.items()}

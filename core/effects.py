@@ -1,0 +1,150 @@
+"""What a transaction does, decoded from the bytes that will be signed, and whether that is what was meant.
+
+The review screen and the signer's guard both read this, and nothing else: what is shown is what is
+signed. Bytes that cannot be decoded to one of these effects are refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from l2send.core.address import ZERO_ADDRESS, Address, checksum
+from l2send.core.calldata import APPROVE, TRANSFER
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import Refused, UnknownToken
+from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
+from l2send.core.units import Amount, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Pays:
+    """`amount` goes to `to`, on the same chain, at once."""
+
+    amount: Amount
+    to: ChainAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Allows:
+    """`spender` may take up to `amount` from the sender."""
+
+    amount: Amount
+    spender: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Opens:
+    """The sender's money is locked in an order that pays the recipient on another chain."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class TakesBack:
+    """The money of an expired order goes back to its sender."""
+
+    order_id: str
+
+
+Effects = Pays | Allows | Opens | TakesBack
+
+
+def token_effects(tx: UnsignedTx, registry: Registry) -> Pays | Allows | None:
+    """What `tx` does if it is a plain transfer of native coin or a call of a known token. Raises Refused."""
+    chain = registry.chain(tx.chain_id)
+    if not tx.data:
+        return Pays(Amount(tx.value, chain.native), ChainAddress(tx.chain_id, tx.to))
+    token = _token_called(chain, tx.to)
+    if token is None:
+        return None
+    if tx.value:
+        raise Refused(
+            f"the call of {token.symbol} carries {chain.native.symbol}, which the token would keep."
+        )
+    if tx.data[:4] == TRANSFER.selector:
+        to, units = TRANSFER.decode_call(tx.data)
+        return Pays(Amount(units, token), ChainAddress(tx.chain_id, checksum(to)))
+    if tx.data[:4] == APPROVE.selector:
+        spender, units = APPROVE.decode_call(tx.data)
+        return Allows(Amount(units, token), checksum(spender))
+    raise Refused(f"the call of {token.symbol} is neither a transfer nor an approval.")
+
+
+def _token_called(chain: Chain, to: Address) -> Token | None:
+    try:
+        return chain.token(to)
+    except UnknownToken:
+        return None
+
+
+def check(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> None:
+    """Compare the effects of a whole plan with the payment. `spent` is the most that may leave the sender.
+
+    Raises Refused, naming the first difference. Nothing that this lets pass may surprise the sender.
+    """
+    paying = [e for e in effects if isinstance(e, Pays | Opens)]
+    if len(paying) != 1:
+        raise Refused(f"the plan pays {len(paying)} times, not once.")
+    last = effects[-1]
+    if last is not paying[0]:
+        raise Refused("the plan does something after it has paid.")
+    orders = [e.order for e in effects if isinstance(e, Opens)]
+    for effect in effects:
+        match effect:
+            case Pays():
+                _same("the recipient", effect.to, payment.to)
+                _same("the token", effect.amount.token, payment.amount.token)
+                _same("the amount", effect.amount.units, payment.amount.units)
+            case Opens():
+                _check_order(effect.order, payment, spent, registry)
+            case Allows():
+                _check_allowance(effect, orders)
+            case TakesBack():
+                raise Refused("the plan of a payment contains a refund.")
+
+
+def _check_order(order: Order, payment: Payment, spent: Amount, registry: Registry) -> None:
+    _same("the destination chain", order.destination, payment.to.chain_id)
+    _same("the recipient", order.recipient, payment.to.address)
+    _same("the refund address", order.sender, payment.sender)
+    _same("the token delivered", order.delivers.token, payment.amount.token)
+    _same("the amount delivered", order.delivers.units, payment.amount.units)
+    _same("the token spent", order.pays.token, spent.token)
+    if order.pays.units > spent.units:
+        raise Refused(f"the order takes {order.pays}, more than the {spent} that were shown.")
+    if not order.pays.token.same_asset(order.delivers.token):
+        raise Refused("the order exchanges one asset for another.")
+    pinned = registry.chain(order.origin).settlers.get(order.bridge, {}).values()
+    if order.origin_settler not in pinned:
+        raise Refused(f"{order.origin_settler} is not the {order.bridge} settler of the registry.")
+    pinned = registry.chain(order.destination).settlers.get(order.bridge, {}).values()
+    if order.destination_settler not in pinned:
+        raise Refused(f"{order.destination_settler} is not the destination settler of the registry.")
+
+
+def _check_allowance(effect: Allows, orders: list[Order]) -> None:
+    for order in orders:
+        if (effect.spender, effect.amount) == (order.origin_settler, order.pays):
+            return
+    raise Refused(
+        f"{effect.spender} would be allowed to take {effect.amount}, which no order of this plan needs."
+    )
+
+
+def _same(what: str, found: object, meant: object) -> None:
+    if found != meant:
+        raise Refused(f"{what} in the bytes to be signed is {found}, not {meant}.")
+
+
+def forbidden_recipient(chain: Chain, recipient: Address) -> str:
+    """Why `recipient` must never be paid on `chain`, or an empty string."""
+    if recipient == ZERO_ADDRESS:
+        return "the zero address: money sent there is lost"
+    if int(recipient, 16) < 0x10000:
+        return "a precompiled contract: money sent there is lost"
+    for token in chain.tokens:
+        if token.address == recipient:
+            return f"the contract of {token.symbol} itself, not somebody's account: money sent there is lost"
+    if recipient in chain.contracts():
+        return "a contract of the bridge or of the chain, not somebody's account: money sent there is lost"
+    return ""

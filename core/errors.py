@@ -1,0 +1,184 @@
+"""Every error l2send raises on purpose.
+
+    L2sendError
+    ├── UsageError            2   what was typed cannot be meant
+    │   ├── BadAmount
+    │   ├── BadAddress
+    │   │   └── ChecksumMismatch
+    │   ├── BadRecipient          an address that must not be paid: zero, the token, a settler
+    │   ├── UnknownChain
+    │   ├── UnknownToken
+    │   └── NeedsConfirmation     a person must say yes first (terminal or --yes)
+    ├── ConfigError           3   registry, keystore, files, missing programs
+    ├── NetworkError          4   retryable: an RPC or quote API did not answer usefully
+    │   ├── WrongChain            an RPC that serves another chain than it should
+    │   ├── BadAnswer             an answer that is no answer: malformed, null, wrong id
+    │   └── NodeError             the node understood and said no: a revert, an unsupported method
+    ├── Reverted              5   a transaction reverted on chain
+    ├── CannotPay             6   insufficient funds, or no route
+    ├── Refused               7   a policy, a cap, or effects that differ from the payment
+    ├── NotFinal              8   submitted, and not final
+    ├── MoneyBack             9   refunded, or a refund is due
+    └── Interrupted         130   stopped by the user
+
+Each says whether money may have moved: `Sent.NO` (nothing left this machine), `Sent.MAYBE`
+(bytes were handed to a node, their fate is unknown), `Sent.YES` (a transaction is on chain).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum, unique
+
+
+@unique
+class ExitStatus(IntEnum):
+    """What the process tells its caller; printed in `l2send --help`."""
+
+    DELIVERED = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    CONFIG = 3
+    NETWORK = 4
+    REVERTED = 5
+    CANNOT_PAY = 6
+    REFUSED = 7
+    NOT_FINAL = 8
+    MONEY_BACK = 9
+    INTERRUPTED = 130
+
+
+@unique
+class Sent(StrEnum):
+    """Whether money may have moved when an error is reported."""
+
+    NO = "no"
+    MAYBE = "maybe"
+    YES = "yes"
+
+
+class L2sendError(Exception):
+    """Base of the tree. `message` says what is wrong, `hint` what to do next."""
+
+    exit_status = ExitStatus.UNEXPECTED
+    retryable = False
+
+    def __init__(self, message: str, *, hint: str = "", sent: Sent = Sent.NO) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.sent = sent
+
+    @property
+    def code(self) -> str:
+        """A stable name for scripts, for example `checksum_mismatch`."""
+        name = type(self).__name__
+        return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+class UsageError(L2sendError):
+    """What was typed cannot be meant."""
+
+    exit_status = ExitStatus.USAGE
+
+
+class BadAmount(UsageError):
+    """Not a plain decimal number the token can represent."""
+
+
+class BadAddress(UsageError):
+    """Not an address of an EVM account."""
+
+
+class ChecksumMismatch(BadAddress):
+    """A mixed-case address whose ERC-55 checksum is wrong: most likely a typing error."""
+
+
+class BadRecipient(UsageError):
+    """An address that must not be paid: the zero address, the token's own contract, a settler."""
+
+
+class UnknownChain(UsageError):
+    """No chain of that short name in the registry."""
+
+
+class UnknownToken(UsageError):
+    """No token of that symbol or address on the chain."""
+
+
+class NeedsConfirmation(UsageError):
+    """A person must say yes first, and none can be asked."""
+
+
+class ConfigError(L2sendError):
+    """The registry, a keystore, a file or a program that l2send needs is missing or wrong."""
+
+    exit_status = ExitStatus.CONFIG
+
+
+class NetworkError(L2sendError):
+    """A node or a quote API did not answer usefully; the same command may work later."""
+
+    exit_status = ExitStatus.NETWORK
+    retryable = True
+
+
+class WrongChain(NetworkError):
+    """An RPC endpoint serves another chain than the registry says."""
+
+    retryable = False
+
+
+class BadAnswer(NetworkError):
+    """An answer that is no answer: malformed, null where a value must be, another request's id."""
+
+
+class NodeError(NetworkError):
+    """The node understood the request and answered with a JSON-RPC error."""
+
+    retryable = False
+
+    def __init__(self, message: str, *, rpc_code: int = 0, data: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.rpc_code = rpc_code
+        self.data = data
+
+    @property
+    def is_revert(self) -> bool:
+        """Whether contract code reverted; another node would say the same."""
+        return self.rpc_code == 3 or "revert" in self.message.lower()
+
+
+class Reverted(L2sendError):
+    """A transaction was mined and reverted."""
+
+    exit_status = ExitStatus.REVERTED
+
+
+class CannotPay(L2sendError):
+    """The sender's balances cannot fund the payment, or no route exists."""
+
+    exit_status = ExitStatus.CANNOT_PAY
+
+
+class Refused(L2sendError):
+    """l2send declines: a cap, a policy, or bytes whose effects differ from the payment."""
+
+    exit_status = ExitStatus.REFUSED
+
+
+class NotFinal(L2sendError):
+    """Submitted, and the outcome is not final yet."""
+
+    exit_status = ExitStatus.NOT_FINAL
+
+
+class MoneyBack(L2sendError):
+    """The payment did not arrive: the money is back with the sender, or can be had back."""
+
+    exit_status = ExitStatus.MONEY_BACK
+
+
+class Interrupted(L2sendError):
+    """Stopped by the user."""
+
+    exit_status = ExitStatus.INTERRUPTED

@@ -1,0 +1,76 @@
+"""Where l2send keeps its files. `L2SEND_HOME` moves all of them under one folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2send.core.errors import ConfigError
+
+_PRIVATE_DIR = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The three folders: what a person edits, what must not be lost, what can be made again."""
+
+    config: Path
+    state: Path
+    cache: Path
+
+    @classmethod
+    def from_environment(cls) -> Paths:
+        """Under `L2SEND_HOME` when set, else where the platform keeps such files."""
+        home = os.environ.get("L2SEND_HOME")
+        if home:
+            return cls.under(Path(home).expanduser().absolute())
+        import platformdirs
+
+        dirs = platformdirs.PlatformDirs("l2send", appauthor=False)
+        return cls(Path(dirs.user_config_dir), Path(dirs.user_state_dir), Path(dirs.user_cache_dir))
+
+    @classmethod
+    def under(cls, home: Path) -> Paths:
+        """All three inside one folder; downloads stay shared unless `L2SEND_CACHE` says otherwise."""
+        return cls(home / "config", home / "state", Path(os.environ.get("L2SEND_CACHE") or home / "cache"))
+
+    @classmethod
+    def for_devnet(cls) -> Paths:
+        """Under `L2SEND_HOME` when set, else a home of the devnet's own, so that play never meets money."""
+        if os.environ.get("L2SEND_HOME"):
+            return cls.from_environment()
+        real = cls.from_environment()
+        play = cls.under(real.state / "devnet-home")
+        return cls(play.config, play.state, real.cache)
+
+    @property
+    def journal(self) -> Path:
+        """The SQLite file that knows every payment."""
+        return self.state / "journal.db"
+
+    @property
+    def keystores(self) -> Path:
+        """l2send's own encrypted keystores."""
+        return self.config / "keystores"
+
+    @property
+    def user_chains(self) -> Path:
+        """The user's additions to and changes of the registry."""
+        return self.config / "chains.toml"
+
+    @property
+    def devnet(self) -> Path:
+        """State of a running local devnet."""
+        return self.state / "devnet"
+
+
+def private_dir(path: Path) -> Path:
+    """`path` as a folder only its owner can enter. Raises ConfigError if it is open to others."""
+    path.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise ConfigError(
+            f"the folder {path} is open to other users (mode {mode:o}).", hint=f"Run: chmod 700 {path}"
+        )
+    return path

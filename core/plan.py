@@ -1,0 +1,133 @@
+"""A payment, and how it will be made: frozen data, no behaviour that touches the world.
+
+Payment  what the person asked for
+Quote    one way to make it: which bridge, from which chain, what it costs
+Step     one unsigned transaction of that way
+Plan     the chosen quote with its steps, and the quotes that lost
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import Any
+
+from l2send.core.address import Address
+from l2send.core.chains import Chain
+from l2send.core.units import Amount, ChainId, Gas, Seconds, UnixTime, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class ChainAddress:
+    """An account on one chain, the ERC-3770 notion: `base:0x…`."""
+
+    chain_id: ChainId
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What the person asked for: `amount` (its token lives on the destination chain) arrives at `to`."""
+
+    sender: Address
+    to: ChainAddress
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class UnsignedTx:
+    """What a transaction says, without what is filled in at signing (nonce and fees)."""
+
+    chain_id: ChainId
+    to: Address
+    value: Wei
+    data: bytes
+
+
+@unique
+class StepKind(StrEnum):
+    """Why a transaction is sent."""
+
+    TRANSFER = "transfer"
+    APPROVE = "approve"
+    OPEN = "open"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transaction of a plan. `gas` is the limit it will be signed with."""
+
+    kind: StepKind
+    tx: UnsignedTx
+    gas: Gas
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A cross-chain order in full: enough to recognise its fill and to have it refunded, from any later process."""
+
+    bridge: str
+    order_id: str
+    """0x-prefixed bytes32 that commits to everything below; the id its `Open` event must carry."""
+    origin: ChainId
+    origin_settler: Address
+    destination: ChainId
+    destination_settler: Address
+    sender: Address
+    recipient: Address
+    pays: Amount
+    """What leaves the sender on the origin."""
+    delivers: Amount
+    """What the recipient gets on the destination."""
+    fill_deadline: UnixTime
+    """By the destination's clock; no fill after it."""
+    refund_after: UnixTime
+    """By the origin's clock; until then the money stays locked."""
+    details: dict[str, Any] = field(default_factory=dict[str, Any], hash=False)
+    """What this bridge needs besides, as JSON values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """A cost, named, in the token it is paid in. `usd` is None where no price is known: never zero."""
+
+    name: str
+    amount: Amount
+    usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One way to make the payment. `pays` leaves the sender; gas fees are in `fees` too."""
+
+    bridge: str
+    source: Chain
+    pays: Amount
+    delivers: Amount
+    fees: tuple[Fee, ...]
+    duration: Seconds
+    steps: tuple[Step, ...]
+    order: Order | None = None
+    """None for a direct transfer."""
+    expires: UnixTime | None = None
+    """After this the price no longer holds; by the source's clock."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Every fee in USD, or None when one of them has no price."""
+        prices = [fee.usd for fee in self.fees]
+        return None if any(p is None for p in prices) else sum(p for p in prices if p is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The way chosen, why, and what else there was."""
+
+    payment: Payment
+    quote: Quote
+    why: str
+    alternatives: tuple[Quote, ...] = ()
+    rejected: tuple[str, ...] = ()
+    """Sources and bridges that could not be used, each with its reason."""

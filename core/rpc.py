@@ -1,0 +1,407 @@
+"""JSON-RPC over httpx, many chains at once. The only module that speaks HTTP to nodes.
+
+Three rules, each of which has cost somebody money:
+- an endpoint is used only after it proved to serve the chain it is listed for;
+- a read is retried and fails over to the chain's other endpoints, by class of error;
+- a broadcast goes out once per call, to one endpoint, and reports what is known, which may be nothing.
+
+Answers are bounded in size and time, and their texts are cleaned before they enter an error message.
+URLs may hold API keys: messages name an endpoint by its host alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import Any, NoReturn, TypeVar
+
+import httpx
+
+from l2send.core.address import Address
+from l2send.core.calldata import Function
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import BadAnswer, NetworkError, NodeError, WrongChain
+from l2send.core.text import clean
+from l2send.core.units import BlockNumber, ChainId, Gas, Nonce, UnixTime, Wei
+
+T = TypeVar("T")
+
+# httpx logs whole URLs at INFO, API keys included.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+_MAX_BODY = 16 * 1024 * 1024
+_ROUNDS = 3
+_FIRST_PAUSE = 0.3
+_MAX_PAUSE = 5.0
+_TRANSIENT_CODES = frozenset({429, -32005, -32603, -32097, -32016})
+_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+AGGREGATE3 = Function("aggregate3((address,bool,bytes)[])", "(bool,bytes)[]")
+_CHAIN_ID = Function("getChainId()", "uint256")
+_TIMESTAMP = Function("getCurrentBlockTimestamp()", "uint256")
+ETH_BALANCE = Function("getEthBalance(address)", "uint256")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A read of one contract."""
+
+    to: Address
+    function: Function
+    arguments: tuple[Any, ...] = ()
+
+    @property
+    def data(self) -> bytes:
+        """The calldata."""
+        return self.function.encode(*self.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Answers of many reads at one block; None where a read reverted or answered nonsense."""
+
+    values: tuple[tuple[Any, ...] | None, ...]
+    timestamp: UnixTime
+
+
+@unique
+class Reply(StrEnum):
+    """What a node said to a broadcast."""
+
+    ACCEPTED = "accepted"
+    """It took the transaction, or knew it already."""
+    NONCE_TOO_LOW = "nonce_too_low"
+    """The nonce is used up: by these very bytes or by others; only the chain can tell."""
+    REFUSED = "refused"
+    """It understood and will not take it (underpriced, insufficient funds, nonce gap)."""
+    UNKNOWN = "unknown"
+    """No usable reply. The transaction may or may not be on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastReply:
+    """The class of a node's answer, and its own words, cleaned."""
+
+    reply: Reply
+    detail: str = ""
+
+
+# Phrases of geth, erigon, nethermind, besu, reth, anvil and the rollups' sequencers.
+_KNOWN = (
+    "already known",
+    "already imported",
+    "alreadyknown",
+    "known transaction",
+    "already in mempool",
+    "already exists",
+)
+_LOW = (
+    "nonce too low",
+    "nonce is too low",
+    "oldnonce",
+    "old nonce",
+    "nonce has already been used",
+    "invalid transaction nonce",
+)
+
+
+class Transient(NetworkError):
+    """Worth asking again, here or elsewhere."""
+
+    def __init__(self, message: str, *, pause: float = 0.0) -> None:
+        super().__init__(message, hint="Nothing is wrong with the command; try again later.")
+        self.pause = pause
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """One URL and whether it proved to serve the right chain."""
+
+    url: str
+    verified: bool = False
+
+    @property
+    def host(self) -> str:
+        """All of the URL that may be shown."""
+        return httpx.URL(self.url).host
+
+
+@dataclass
+class Rpc:
+    """One chain's endpoints."""
+
+    chain: Chain
+    http: httpx.AsyncClient
+    endpoints: list[Endpoint] = field(init=False)
+    _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.endpoints = [Endpoint(url) for url in self.chain.rpcs]
+
+    async def call(self, method: str, *params: Any) -> Any:
+        """The result of a read, which may be null. Raises NetworkError and its children."""
+
+        async def ask(endpoint: Endpoint) -> Any:
+            await self._verify(endpoint)
+            return await self._post(endpoint, method, params)
+
+        return await self._read(ask)
+
+    async def _read(self, ask: Callable[[Endpoint], Awaitable[T]]) -> T:
+        """`ask` the endpoints in turn until one gives a usable answer; pause only where time may help."""
+        last: NetworkError = NetworkError(f"{self.chain.name}: no RPC endpoint is configured.")
+        pause = _FIRST_PAUSE
+        for round_ in range(_ROUNDS):
+            for endpoint in self.endpoints:
+                try:
+                    return await ask(endpoint)
+                except Transient as error:
+                    last, pause = error, max(pause, error.pause)
+                except NodeError as error:
+                    if error.is_revert:
+                        raise
+                    last = error
+                except (BadAnswer, WrongChain) as error:
+                    last = error
+            if not isinstance(last, Transient) or round_ == _ROUNDS - 1:
+                break
+            await asyncio.sleep(min(pause, _MAX_PAUSE))
+            pause *= 2
+        raise last
+
+    async def _verify(self, endpoint: Endpoint) -> None:
+        """Pin the endpoint to its chain. Raises WrongChain. Source: EIP-695 eth_chainId."""
+        if endpoint.verified:
+            return
+        self._match(endpoint, quantity(await self._post(endpoint, "eth_chainId", ()), "eth_chainId"))
+
+    def _match(self, endpoint: Endpoint, found: int) -> None:
+        if found != self.chain.chain_id:
+            raise WrongChain(
+                f"the RPC {endpoint.host} listed for {self.chain.name} ({self.chain.chain_id}) serves chain {found}.",
+                hint=f"Correct rpcs of {self.chain.short_name}, or L2SEND_RPC_{self.chain.chain_id}.",
+            )
+        endpoint.verified = True
+
+    async def _post(self, endpoint: Endpoint, method: str, params: Sequence[Any]) -> Any:
+        """One request, one answer. Raises Transient, BadAnswer, NodeError."""
+        request_id = next(self._ids)
+        where = f"{self.chain.name} ({endpoint.host})"
+        body = await self._body(endpoint, method, params, request_id, where)
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise BadAnswer(f"{where} answered {method} with something that is not JSON.") from error
+        if not isinstance(answer, dict):
+            raise BadAnswer(f"{where} answered {method} with no JSON-RPC object.")
+        if answer.get("error") is not None:
+            _raise_node_error(answer["error"], where)
+        if answer.get("id") != request_id or "result" not in answer:
+            raise BadAnswer(f"{where} answered {method} with another request's id, or with no result.")
+        return answer["result"]
+
+    async def _body(
+        self, endpoint: Endpoint, method: str, params: Sequence[Any], request_id: int, where: str
+    ) -> bytes:
+        request = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": list(params)}
+        body = bytearray()
+        try:
+            async with self.http.stream("POST", endpoint.url, json=request) as response:
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > _MAX_BODY:
+                        raise BadAnswer(f"{where} answered {method} with more than {_MAX_BODY} bytes.")
+                if response.status_code in _TRANSIENT_STATUS:
+                    raise Transient(
+                        f"{where} answered HTTP {response.status_code}.", pause=_retry_after(response)
+                    )
+                if response.status_code >= 400 and not body.lstrip().startswith(b"{"):
+                    raise BadAnswer(f"{where} answered HTTP {response.status_code}.")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Transient(f"{where} did not answer ({type(error).__name__}).") from None
+        return bytes(body)
+
+    async def aggregate(self, calls: Sequence[Call], block: str = "latest") -> Aggregate:
+        """Many reads at one block in one round trip, which also proves the chain id.
+
+        Source: Multicall3 aggregate3, getChainId, getCurrentBlockTimestamp. Raises NetworkError.
+        """
+        m3 = self.chain.multicall3
+        everything = [Call(m3, _CHAIN_ID), Call(m3, _TIMESTAMP), *calls]
+        data = AGGREGATE3.encode([(c.to, True, c.data) for c in everything])
+        params = [{"to": m3, "data": "0x" + data.hex()}, block]
+
+        async def ask(endpoint: Endpoint) -> Aggregate:
+            raw = await self._post(endpoint, "eth_call", params)
+            (answers,) = AGGREGATE3.decode_result(data_bytes(raw, "eth_call"))
+            if len(answers) != len(everything):
+                raise BadAnswer(f"{self.chain.name} answered {len(answers)} of {len(everything)} reads.")
+            found, time, *values = (
+                _value(c, ok, data) for c, (ok, data) in zip(everything, answers, strict=True)
+            )
+            if found is None or time is None:
+                raise BadAnswer(f"{self.chain.name} has no Multicall3 at {m3}.")
+            self._match(endpoint, found[0])
+            return Aggregate(tuple(values), UnixTime(time[0]))
+
+        return await self._read(ask)
+
+    async def eth_call(
+        self, call: Call, *, sender: Address | None = None, block: str = "latest"
+    ) -> tuple[Any, ...]:
+        """One contract read. Raises NodeError if it reverts."""
+        message = {"to": call.to, "data": "0x" + call.data.hex()} | ({"from": sender} if sender else {})
+        return call.function.decode_result(
+            data_bytes(await self.call("eth_call", message, block), "eth_call")
+        )
+
+    async def balance(self, account: Address, block: str = "latest") -> Wei:
+        """Native balance. Source: eth_getBalance."""
+        return Wei(quantity(await self.call("eth_getBalance", account, block), "eth_getBalance"))
+
+    async def nonce(self, account: Address, block: str = "pending") -> Nonce:
+        """Count of transactions sent. Source: eth_getTransactionCount."""
+        return Nonce(
+            quantity(await self.call("eth_getTransactionCount", account, block), "eth_getTransactionCount")
+        )
+
+    async def code(self, account: Address) -> bytes:
+        """Code of an account, empty for one without. Source: eth_getCode."""
+        return data_bytes(await self.call("eth_getCode", account, "latest"), "eth_getCode")
+
+    async def estimate_gas(self, message: dict[str, Any]) -> Gas:
+        """Gas the message would use. Raises NodeError if it would revert. Source: eth_estimateGas."""
+        return Gas(quantity(await self.call("eth_estimateGas", message), "eth_estimateGas"))
+
+    async def block(self, tag: str = "latest") -> dict[str, Any]:
+        """A block's header. Raises BadAnswer for null. Source: eth_getBlockByNumber."""
+        return record(await self.call("eth_getBlockByNumber", tag, False), "eth_getBlockByNumber")
+
+    async def block_number(self) -> BlockNumber:
+        """Height of the head. Source: eth_blockNumber."""
+        return BlockNumber(quantity(await self.call("eth_blockNumber"), "eth_blockNumber"))
+
+    async def time(self) -> UnixTime:
+        """The chain's clock: the head's timestamp."""
+        return UnixTime(quantity((await self.block()).get("timestamp"), "timestamp"))
+
+    async def receipt(self, tx_hash: str) -> dict[str, Any] | None:
+        """The receipt, or None while there is none. Source: eth_getTransactionReceipt."""
+        answer = await self.call("eth_getTransactionReceipt", tx_hash)
+        return None if answer is None else record(answer, "eth_getTransactionReceipt")
+
+    async def logs(self, query: dict[str, Any]) -> list[dict[str, Any]]:
+        """Event logs. Raises NetworkError where the node refuses the range. Source: eth_getLogs."""
+        answer = await self.call("eth_getLogs", query)
+        if not isinstance(answer, list):
+            raise BadAnswer(f"{self.chain.name} answered eth_getLogs with no list.")
+        return [record(entry, "eth_getLogs") for entry in answer]
+
+    async def broadcast(self, raw: bytes, endpoint: int = 0) -> BroadcastReply:
+        """Hand signed bytes to one endpoint, once. Never raises for what the network does.
+
+        Raises WrongChain before anything is sent. Source: eth_sendRawTransaction.
+        """
+        target = self.endpoints[endpoint % len(self.endpoints)]
+        try:
+            target.verified = False
+            await self._verify(target)
+            await self._post(target, "eth_sendRawTransaction", ["0x" + raw.hex()])
+        except WrongChain:
+            raise
+        except NodeError as error:
+            return BroadcastReply(_classify(error.message), error.message)
+        except NetworkError as error:
+            return BroadcastReply(Reply.UNKNOWN, error.message)
+        return BroadcastReply(Reply.ACCEPTED)
+
+
+def _classify(message: str) -> Reply:
+    low = message.lower()
+    if any(phrase in low for phrase in _KNOWN):
+        return Reply.ACCEPTED
+    return Reply.NONCE_TOO_LOW if any(phrase in low for phrase in _LOW) else Reply.REFUSED
+
+
+def _value(call: Call, success: bool, data: bytes) -> tuple[Any, ...] | None:
+    if not success or not data:
+        return None
+    try:
+        return call.function.decode_result(data)
+    except BadAnswer:
+        return None
+
+
+def _raise_node_error(error: Any, where: str) -> NoReturn:
+    if not isinstance(error, dict):
+        raise BadAnswer(f"{where} answered with a malformed error.")
+    code = error.get("code")
+    code = code if isinstance(code, int) else 0
+    message = f"{where}: {clean(error.get('message', 'no message'))}"
+    if code in _TRANSIENT_CODES and "revert" not in message.lower():
+        raise Transient(message)
+    data = error.get("data")
+    raise NodeError(message, rpc_code=code, data=data if isinstance(data, str) else "")
+
+
+def _retry_after(response: httpx.Response) -> float:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isdecimal() else 0.0
+
+
+def quantity(value: Any, what: str) -> int:
+    """A JSON-RPC quantity. An empty, null or oversized answer is an error, never zero. Raises BadAnswer."""
+    if isinstance(value, str) and value.startswith("0x") and 3 <= len(value) <= 66:
+        try:
+            return int(value[2:], 16)
+        except ValueError:
+            pass
+    raise BadAnswer(f"{what} is not a number: {clean(value, 40)!r}.")
+
+
+def data_bytes(value: Any, what: str) -> bytes:
+    """JSON-RPC data; `0x` is empty. Raises BadAnswer."""
+    if isinstance(value, str) and value.startswith("0x"):
+        try:
+            return bytes.fromhex(value[2:])
+        except ValueError:
+            pass
+    raise BadAnswer(f"{what} is not data: {clean(value, 40)!r}.")
+
+
+def record(value: Any, what: str) -> dict[str, Any]:
+    """A JSON object. Raises BadAnswer."""
+    if not isinstance(value, dict):
+        raise BadAnswer(f"{what} is not an object: {clean(value, 40)!r}.")
+    return value
+
+
+@dataclass
+class Rpcs:
+    """The RPC clients of every chain, over one connection pool."""
+
+    registry: Registry
+    http: httpx.AsyncClient
+    _rpcs: dict[ChainId, Rpc] = field(default_factory=dict[ChainId, Rpc])
+
+    def on(self, chain_id: ChainId) -> Rpc:
+        """The client of that chain. Raises UnknownChain."""
+        if chain_id not in self._rpcs:
+            self._rpcs[chain_id] = Rpc(self.registry.chain(chain_id), self.http)
+        return self._rpcs[chain_id]
+
+
+@asynccontextmanager
+async def open_rpcs(registry: Registry, timeout: float = 10.0) -> AsyncIterator[Rpcs]:
+    """RPC clients for as long as the context lasts. `timeout` is in seconds, per request."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
+    headers = {"Accept-Encoding": "identity", "User-Agent": "l2send"}
+    async with httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers) as http:
+        yield Rpcs(registry, http)

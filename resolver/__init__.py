@@ -1,0 +1,1 @@
+"""Understands: who is the recipient, what does the sender hold, which plan pays the recipient."""

@@ -1,0 +1,1 @@
+"""Send tokens to any Ethereum chain: one command, whether the money is there or must be bridged."""
