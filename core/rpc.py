@@ -1,47 +1,38 @@
-"""JSON-RPC over httpx, many chains at once. The only module that speaks HTTP to nodes.
+"""JSON-RPC to many chains at once.
 
 Three rules, each of which has cost somebody money:
 - an endpoint is used only after it proved to serve the chain it is listed for;
 - a read is retried and fails over to the chain's other endpoints, by class of error;
 - a broadcast goes out once per call, to one endpoint, and reports what is known, which may be nothing.
 
-Answers are bounded in size and time, and their texts are cleaned before they enter an error message.
-URLs may hold API keys: messages name an endpoint by its host alone.
+Texts of a node are cleaned before they enter an error message.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import json
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Any, NoReturn, TypeVar
 
-import httpx
-
 from l2send.core.address import Address
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import BadAnswer, NetworkError, NodeError, WrongChain
+from l2send.core.http import Http, Transient, host, open_http, post_json
+from l2send.core.plan import UnsignedTx
 from l2send.core.text import clean
 from l2send.core.units import BlockNumber, ChainId, Gas, Nonce, UnixTime, Wei
 
 T = TypeVar("T")
 
-# httpx logs whole URLs at INFO, API keys included.
-for _name in ("httpx", "httpcore"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
-
-_MAX_BODY = 16 * 1024 * 1024
 _ROUNDS = 3
 _FIRST_PAUSE = 0.3
 _MAX_PAUSE = 5.0
 _TRANSIENT_CODES = frozenset({429, -32005, -32603, -32097, -32016})
-_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 AGGREGATE3 = Function("aggregate3((address,bool,bytes)[])", "(bool,bytes)[]")
 _CHAIN_ID = Function("getChainId()", "uint256")
@@ -69,6 +60,16 @@ class Aggregate:
 
     values: tuple[tuple[Any, ...] | None, ...]
     timestamp: UnixTime
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """How one transaction of a simulation ended."""
+
+    succeeded: bool
+    gas: Gas
+    """What it used."""
+    reason: str
 
 
 @unique
@@ -112,14 +113,6 @@ _LOW = (
 )
 
 
-class Transient(NetworkError):
-    """Worth asking again, here or elsewhere."""
-
-    def __init__(self, message: str, *, pause: float = 0.0) -> None:
-        super().__init__(message, hint="Nothing is wrong with the command; try again later.")
-        self.pause = pause
-
-
 @dataclass(slots=True)
 class Endpoint:
     """One URL and whether it proved to serve the right chain."""
@@ -130,7 +123,7 @@ class Endpoint:
     @property
     def host(self) -> str:
         """All of the URL that may be shown."""
-        return httpx.URL(self.url).host
+        return host(self.url)
 
 
 @dataclass
@@ -138,7 +131,7 @@ class Rpc:
     """One chain's endpoints."""
 
     chain: Chain
-    http: httpx.AsyncClient
+    http: Http
     endpoints: list[Endpoint] = field(init=False)
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -193,12 +186,9 @@ class Rpc:
     async def _post(self, endpoint: Endpoint, method: str, params: Sequence[Any]) -> Any:
         """One request, one answer. Raises Transient, BadAnswer, NodeError."""
         request_id = next(self._ids)
+        request = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": list(params)}
         where = f"{self.chain.name} ({endpoint.host})"
-        body = await self._body(endpoint, method, params, request_id, where)
-        try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise BadAnswer(f"{where} answered {method} with something that is not JSON.") from error
+        answer = (await post_json(self.http, endpoint.url, request, where)).body
         if not isinstance(answer, dict):
             raise BadAnswer(f"{where} answered {method} with no JSON-RPC object.")
         if answer.get("error") is not None:
@@ -206,27 +196,6 @@ class Rpc:
         if answer.get("id") != request_id or "result" not in answer:
             raise BadAnswer(f"{where} answered {method} with another request's id, or with no result.")
         return answer["result"]
-
-    async def _body(
-        self, endpoint: Endpoint, method: str, params: Sequence[Any], request_id: int, where: str
-    ) -> bytes:
-        request = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": list(params)}
-        body = bytearray()
-        try:
-            async with self.http.stream("POST", endpoint.url, json=request) as response:
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > _MAX_BODY:
-                        raise BadAnswer(f"{where} answered {method} with more than {_MAX_BODY} bytes.")
-                if response.status_code in _TRANSIENT_STATUS:
-                    raise Transient(
-                        f"{where} answered HTTP {response.status_code}.", pause=_retry_after(response)
-                    )
-                if response.status_code >= 400 and not body.lstrip().startswith(b"{"):
-                    raise BadAnswer(f"{where} answered HTTP {response.status_code}.")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Transient(f"{where} did not answer ({type(error).__name__}).") from None
-        return bytes(body)
 
     async def aggregate(self, calls: Sequence[Call], block: str = "latest") -> Aggregate:
         """Many reads at one block in one round trip, which also proves the chain id.
@@ -304,6 +273,23 @@ class Rpc:
             raise BadAnswer(f"{self.chain.name} answered eth_getLogs with no list.")
         return [record(entry, "eth_getLogs") for entry in answer]
 
+    async def simulate(self, sender: Address, txs: Sequence[UnsignedTx]) -> list[Simulated]:
+        """Run transactions one after another on top of the head, without signing anything.
+
+        Raises NodeError where the node does not offer it. Source: eth_simulateV1.
+        """
+        calls = [
+            {"from": sender, "to": t.to, "value": hex(t.value), "input": "0x" + t.data.hex()} for t in txs
+        ]
+        options = {"blockStateCalls": [{"calls": calls}], "validation": False, "traceTransfers": False}
+        blocks = await self.call("eth_simulateV1", options, "latest")
+        if not isinstance(blocks, list) or len(blocks) != 1:
+            raise BadAnswer(f"{self.chain.name} answered eth_simulateV1 with no block.")
+        results = record(blocks[0], "eth_simulateV1").get("calls")
+        if not isinstance(results, list) or len(results) != len(txs):
+            raise BadAnswer(f"{self.chain.name} simulated another number of transactions.")
+        return [_simulated(record(result, "eth_simulateV1")) for result in results]
+
     async def broadcast(self, raw: bytes, endpoint: int = 0) -> BroadcastReply:
         """Hand signed bytes to one endpoint, once. Never raises for what the network does.
 
@@ -321,6 +307,13 @@ class Rpc:
         except NetworkError as error:
             return BroadcastReply(Reply.UNKNOWN, error.message)
         return BroadcastReply(Reply.ACCEPTED)
+
+
+def _simulated(result: dict[str, Any]) -> Simulated:
+    succeeded = quantity(result.get("status"), "status") == 1
+    error = result.get("error")
+    reason = clean(error.get("message", "")) if isinstance(error, dict) else ""
+    return Simulated(succeeded, Gas(quantity(result.get("gasUsed"), "gasUsed")), reason)
 
 
 def _classify(message: str) -> Reply:
@@ -349,11 +342,6 @@ def _raise_node_error(error: Any, where: str) -> NoReturn:
         raise Transient(message)
     data = error.get("data")
     raise NodeError(message, rpc_code=code, data=data if isinstance(data, str) else "")
-
-
-def _retry_after(response: httpx.Response) -> float:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isdecimal() else 0.0
 
 
 def quantity(value: Any, what: str) -> int:
@@ -388,7 +376,7 @@ class Rpcs:
     """The RPC clients of every chain, over one connection pool."""
 
     registry: Registry
-    http: httpx.AsyncClient
+    http: Http
     _rpcs: dict[ChainId, Rpc] = field(default_factory=dict[ChainId, Rpc])
 
     def on(self, chain_id: ChainId) -> Rpc:
@@ -401,7 +389,5 @@ class Rpcs:
 @asynccontextmanager
 async def open_rpcs(registry: Registry, timeout: float = 10.0) -> AsyncIterator[Rpcs]:
     """RPC clients for as long as the context lasts. `timeout` is in seconds, per request."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
-    headers = {"Accept-Encoding": "identity", "User-Agent": "l2send"}
-    async with httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers) as http:
+    async with open_http(timeout) as http:
         yield Rpcs(registry, http)

@@ -1,0 +1,86 @@
+"""The only door to the network: bounded POSTs over httpx, so that another HTTP library is one file away.
+
+URLs may hold API keys: errors name an endpoint by its host alone, and httpx's own log is silenced.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from l2send.core.errors import BadAnswer, NetworkError
+
+# httpx logs whole URLs at INFO, API keys included.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
+
+_MAX_BODY = 16 * 1024 * 1024
+_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+Http = httpx.AsyncClient
+
+
+class Transient(NetworkError):
+    """Worth asking again, here or elsewhere. `pause` is what the server asked for, in seconds."""
+
+    def __init__(self, message: str, *, pause: float = 0.0) -> None:
+        super().__init__(message, hint="Nothing is wrong with the command; try again later.")
+        self.pause = pause
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A JSON answer with its HTTP status."""
+
+    status: int
+    body: Any
+
+
+def host(url: str) -> str:
+    """All of a URL that may be shown."""
+    return httpx.URL(url).host
+
+
+@asynccontextmanager
+async def open_http(timeout: float = 10.0) -> AsyncIterator[Http]:
+    """A connection pool for as long as the context lasts. `timeout` is in seconds, per request."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
+    headers = {"Accept-Encoding": "identity", "User-Agent": "l2send"}
+    async with httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers) as http:
+        yield http
+
+
+async def post_json(http: Http, url: str, request: Any, who: str) -> Answer:
+    """POST `request` as JSON and read a JSON answer. `who` names the server in errors.
+
+    Raises Transient for what may pass (no connection, time-outs, HTTP 429 and 5xx), BadAnswer for a body
+    that is too large or not JSON.
+    """
+    body = bytearray()
+    try:
+        async with http.stream("POST", url, json=request) as response:
+            if response.status_code in _TRANSIENT_STATUS:
+                raise Transient(f"{who} answered HTTP {response.status_code}.", pause=_retry_after(response))
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _MAX_BODY:
+                    raise BadAnswer(f"{who} answered with more than {_MAX_BODY} bytes.")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Transient(f"{who} did not answer ({type(error).__name__}).") from None
+    try:
+        return Answer(response.status_code, json.loads(body))
+    except (ValueError, RecursionError):
+        raise BadAnswer(
+            f"{who} answered HTTP {response.status_code} with something that is not JSON."
+        ) from None
+
+
+def _retry_after(response: httpx.Response) -> float:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isdecimal() else 0.0
