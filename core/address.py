@@ -10,7 +10,7 @@ from eth_hash.auto import keccak
 from l2send.core.errors import BadAddress, ChecksumMismatch
 
 Address = NewType("Address", str)
-"""A 20-byte account address, always in its ERC-55 form. Made by `parse_address` and `checksum` alone."""
+"""A 20-byte account address in its ERC-55 form. Made by `parse_address` and `checksum` alone."""
 
 ZERO_ADDRESS = Address("0x" + "0" * 40)
 
@@ -25,7 +25,9 @@ def checksum(address: str | bytes) -> Address:
         raise BadAddress(f"not an EVM address: {address[:60]!r}")
     lower = address[2:].lower()
     digest = keccak(lower.encode()).hex()
-    return Address("0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(lower, digest)))
+    return Address(
+        "0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(lower, digest, strict=False))
+    )
 
 
 def parse_address(text: str) -> tuple[Address, bool]:
@@ -39,7 +41,6 @@ def parse_address(text: str) -> tuple[Address, bool]:
     address = checksum(text)
     digits = text[2:]
     if text == address:
-        # Eight addresses in a billion have no letter, or letters of one case: their spelling is their checksum.
         return address, digits not in (digits.lower(), digits.upper()) or digits.isdigit()
     if digits in (digits.lower(), digits.upper()):
         return address, False

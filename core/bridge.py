@@ -40,7 +40,7 @@ class OrderStatus:
     """Who acts next, and when, in words."""
     fill_tx: str = ""
     """Hash of the transaction that paid the recipient, where it could be found."""
-    chain_time: UnixTime = UnixTime(0)
+    chain_time: UnixTime | None = None
     """The origin's clock when this was read."""
 
 
@@ -49,11 +49,14 @@ class Bridge(Protocol):
 
     name: str
 
-    async def quote(self, payment: Payment, source: Chain, held: Amount, rpcs: Rpcs) -> Quote | None:
+    async def quote(
+        self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs
+    ) -> Quote | None:
         """This bridge's offer to fund `payment` from `source`, or None if it does not serve that pair.
 
-        `held` is the sender's balance of the asset on `source`. The quote's steps carry calldata built
-        here; a remote answer is a price and nothing more. Raises NetworkError, Refused.
+        `held` is the sender's balance of the asset on `source`, `native` that of the coin that pays gas.
+        The quote's steps carry calldata built here; a remote answer is a price and nothing more.
+        Raises NetworkError, CannotPay, Refused.
         """
         ...
 

@@ -78,7 +78,7 @@ def _token_called(chain: Chain, to: Address) -> Token | None:
 
 
 def check(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> None:
-    """Compare the effects of a whole plan with the payment. `spent` is the most that may leave the sender.
+    """Compare the effects of a whole plan with the payment, of which `spent` leaves the sender.
 
     Raises Refused, naming the first difference. Nothing that this lets pass may surprise the sender.
     """
@@ -110,8 +110,7 @@ def _check_order(order: Order, payment: Payment, spent: Amount, registry: Regist
     _same("the token delivered", order.delivers.token, payment.amount.token)
     _same("the amount delivered", order.delivers.units, payment.amount.units)
     _same("the token spent", order.pays.token, spent.token)
-    if order.pays.units > spent.units:
-        raise Refused(f"the order takes {order.pays}, more than the {spent} that were shown.")
+    _same("the amount spent", order.pays.units, spent.units)
     if not order.pays.token.same_asset(order.delivers.token):
         raise Refused("the order exchanges one asset for another.")
     pinned = registry.chain(order.origin).settlers.get(order.bridge, {}).values()

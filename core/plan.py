@@ -65,7 +65,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A cross-chain order in full: enough to recognise its fill and to have it refunded, from any later process."""
+    """A cross-chain order in full: any later process can recognise its fill, or have it refunded."""
 
     bridge: str
     order_id: str

@@ -178,7 +178,8 @@ class Rpc:
     def _match(self, endpoint: Endpoint, found: int) -> None:
         if found != self.chain.chain_id:
             raise WrongChain(
-                f"the RPC {endpoint.host} listed for {self.chain.name} ({self.chain.chain_id}) serves chain {found}.",
+                f"the RPC {endpoint.host} listed for {self.chain.name} serves chain {found}, "
+                f"not {self.chain.chain_id}.",
                 hint=f"Correct rpcs of {self.chain.short_name}, or L2SEND_RPC_{self.chain.chain_id}.",
             )
         endpoint.verified = True
@@ -348,7 +349,7 @@ def quantity(value: Any, what: str) -> int:
     """A JSON-RPC quantity. An empty, null or oversized answer is an error, never zero. Raises BadAnswer."""
     if isinstance(value, str) and value.startswith("0x") and 3 <= len(value) <= 66:
         try:
-            return int(value[2:], 16)
+            return int(value, 16)
         except ValueError:
             pass
     raise BadAnswer(f"{what} is not a number: {clean(value, 40)!r}.")

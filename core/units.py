@@ -62,6 +62,11 @@ class Amount:
     def __str__(self) -> str:
         return f"{self.text} {self.token.symbol}"
 
+    def in_units_of(self, token: Token) -> int:
+        """The same value in base units of the same asset on another chain, rounded up."""
+        shift = token.decimals - self.token.decimals
+        return self.units * int(10**shift) if shift >= 0 else -(-self.units // int(10**-shift))
+
 
 def parse_amount(text: str, token: Token) -> Amount:
     """The amount a person typed, exact.

@@ -1,0 +1,352 @@
+"""Eco Portal: the fullest live ERC-7683 v1 settler. `open` locks the money on the origin in a vault of its
+own, a solver pays the recipient through the destination's Portal, and what was not filled by its
+deadline anybody can send back to the sender.
+
+An order's id commits to everything: keccak(destination, keccak(route), keccak(reward)). The route holds
+the very call that pays the recipient. So `claimants(id)` on the destination's Portal is not a claim about
+a fill, it is the fill: no event has to be believed.
+
+Source: eco/eco-routes contracts/{types/Intent,types/ERC7683,IntentSource,Inbox}.sol;
+docs.eco.com/api-reference/quotes-v3 for the quote API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from eth_hash.auto import keccak
+
+from l2send.bridges.erc7683 import OPEN, OUTPUT, emitted_open
+from l2send.bridges.gas import approval, cost
+from l2send.core.address import Address, checksum
+from l2send.core.bridge import OrderState, OrderStatus
+from l2send.core.calldata import TRANSFER, Function, abi_decode_exact, abi_encode, address_word, event_topic
+from l2send.core.chains import Chain, Registry
+from l2send.core.effects import Effects, Opens, TakesBack
+from l2send.core.errors import BadAnswer, CannotPay, NetworkError, Refused
+from l2send.core.http import post_json
+from l2send.core.plan import Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.text import clean
+from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
+
+_ASSET = "(address,uint256)"
+_ROUTE = f"(bytes32,uint64,address,uint256,{_ASSET}[],(address,bytes,uint256)[])"
+_REWARD = f"(uint64,address,address,uint256,{_ASSET}[])"
+_ORDER_DATA = f"(uint64,bytes,{_REWARD},bytes32,uint64,{OUTPUT}[])"
+_ORDER_DATA_TYPE = bytes.fromhex("aed0ae635eda11553af2dc98f5e5308e49abc5a2c0cae5c9a949b7927d77c405")
+_REFUND = Function(f"refund(uint64,bytes32,{_REWARD})")
+_CLAIMANTS = Function("claimants(bytes32)", "bytes32")
+_REWARD_STATUS = Function("getRewardStatus(bytes32)", "uint8")
+_FULFILLED_TOPIC = event_topic("IntentFulfilled(bytes32,bytes32)")
+
+_STATUS_FUNDED, _STATUS_REFUNDED = 1, 3
+
+_NATIVE = "0x" + "0" * 40
+_DAPP_ID = "l2send"
+_PRICE_HOLDS = Seconds(60)
+_MIN_FILL_TIME = Seconds(30)
+_MAX_FILL_TIME = Seconds(2 * 3600)
+_REFUND_GAS = Gas(300_000)
+_LOG_CHUNK = 9_000
+_LOG_CHUNKS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """What the quote API is asked for, and all of its answer that is used."""
+
+    source_units: int
+    deadline: UnixTime
+    duration: Seconds
+
+
+class Eco:
+    """Cross-chain payments through Eco's Portal."""
+
+    name = "eco"
+
+    async def quote(
+        self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs
+    ) -> Quote | None:
+        """An order from `source` that delivers the payment exactly, built here at the API's price."""
+        target = rpcs.registry.chain(payment.to.chain_id)
+        origin = source.settlers.get(self.name, {})
+        if source is target or not {"portal", "prover", "quote_api"} <= origin.keys():
+            return None
+        if "portal" not in target.settlers.get(self.name, {}):
+            return None
+        price = await _ask_price(rpcs, origin["quote_api"], payment, held.token)
+        pays = Amount(price.source_units, held.token)
+        if pays.units > held.units:
+            raise CannotPay(f"{source.name} needs {pays} to deliver {payment.amount}, you hold {held}.")
+        rpc = rpcs.on(source.chain_id)
+        now, target_now = await asyncio.gather(rpc.time(), rpcs.on(target.chain_id).time())
+        deadline = _deadline(price.deadline, now, target_now)
+        tx = _open_tx(payment, source, target, pays, deadline)
+        wanted = [*await approval(rpc, payment.sender, tx.to, pays), (StepKind.OPEN, tx)]
+        costed = await cost(rpc, payment.sender, wanted)
+        if costed.needs > native.units:
+            raise CannotPay(
+                f"{source.name} needs up to {Amount(costed.needs, source.native)} for fees, you hold {native}."
+            )
+        opens = self.effects(tx, rpcs.registry)
+        if not isinstance(opens, Opens):
+            raise Refused("the order built for Eco does not decode.")
+        bridge_fee = Fee(
+            "bridge fee", Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token)
+        )
+        return Quote(
+            bridge=self.name,
+            source=source,
+            pays=pays,
+            delivers=payment.amount,
+            fees=(bridge_fee, *costed.fees),
+            duration=price.duration,
+            steps=costed.steps,
+            order=opens.order,
+            expires=UnixTime(now + _PRICE_HOLDS),
+            notes=() if costed.simulated else ("not simulated: the node does not offer it",),
+        )
+
+    def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
+        """The order that `open` would lock money in, or the refund it asks for. Raises Refused."""
+        portal = registry.chain(tx.chain_id).settlers.get(self.name, {}).get("portal")
+        if tx.to != portal:
+            return None
+        if tx.data[:4] == OPEN.selector:
+            return Opens(_decode_open(tx, registry))
+        if tx.data[:4] == _REFUND.selector and not tx.value:
+            destination, route_hash, reward = _REFUND.decode_call(tx.data)
+            return TakesBack(_order_id(destination, route_hash, reward))
+        raise Refused("the call of Eco's Portal is neither `open` nor `refund`.")
+
+    async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
+        """Where the money is, by the Portals' own storage on both chains, read at the same time."""
+        order_id = bytes.fromhex(order.order_id[2:])
+        origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
+        locked, filled = await asyncio.gather(
+            origin.aggregate([Call(order.origin_settler, _REWARD_STATUS, (order_id,))]),
+            target.aggregate([Call(order.destination_settler, _CLAIMANTS, (order_id,))]),
+            return_exceptions=True,
+        )
+        for answer, rpc in ((filled, target), (locked, origin)):
+            if isinstance(answer, NetworkError):
+                return OrderStatus(
+                    OrderState.UNKNOWN, f"{rpc.chain.name} could not be asked: {answer.message}"
+                )
+            if isinstance(answer, BaseException):
+                raise answer
+        assert not isinstance(locked, BaseException)
+        assert not isinstance(filled, BaseException)
+        if not filled.values[0] or not locked.values[0]:
+            return OrderStatus(OrderState.UNKNOWN, "a Portal did not answer for this order.")
+        if any(filled.values[0][0]):
+            return OrderStatus(OrderState.FILLED, "the recipient was paid.", await _fill_tx(order, target))
+        reward = locked.values[0][0]
+        return _unfilled(order, reward, locked.timestamp, filled.timestamp)
+
+    def refund(self, order: Order) -> Step:
+        """The Portal's `refund` on the origin chain; anybody may send it, the money goes to the sender."""
+        reward = _reward_from(order)
+        route_hash = keccak(bytes.fromhex(order.details["route"][2:]))
+        data = _REFUND.encode(order.destination, route_hash, reward)
+        return Step(
+            StepKind.REFUND, UnsignedTx(order.origin, order.origin_settler, Wei(0), data), _REFUND_GAS
+        )
+
+    def opened(self, order: Order, receipt: dict[str, object]) -> bool:
+        """Whether the origin's Portal emitted `Open` with this order's id."""
+        return emitted_open(receipt, order.origin_settler, order.order_id)
+
+
+async def _ask_price(rpcs: Rpcs, api: str, payment: Payment, source: Token) -> _Price:
+    """What delivering the payment exactly costs from `source`. Raises NetworkError, Refused."""
+    request = {
+        "dAppID": _DAPP_ID,
+        "quoteRequest": {
+            "sourceChainID": source.chain_id,
+            "destinationChainID": payment.to.chain_id,
+            "sourceToken": source.address or _NATIVE,
+            "destinationToken": payment.amount.token.address or _NATIVE,
+            "destinationAmount": str(payment.amount.units),
+            "funder": payment.sender,
+            "recipient": payment.to.address,
+            "refundRecipient": payment.sender,
+        },
+    }
+    answer = await post_json(rpcs.http, f"{api}/api/v3/quotes/exactOut", request, "the quote API of Eco")
+    if answer.status >= 400:
+        raise Refused(f"Eco does not quote this: {clean(_error_text(answer.body), 120)}")
+    try:
+        quote = answer.body["data"]["quoteResponse"]
+        price = _Price(
+            _positive(quote["sourceAmount"]),
+            UnixTime(_positive(quote["deadline"])),
+            Seconds(_positive(quote["estimatedFulfillTimeSec"])),
+        )
+        delivered = _positive(quote["destinationAmount"])
+    except (KeyError, TypeError, ValueError):
+        raise BadAnswer("the quote API of Eco answered outside its schema.") from None
+    if delivered < payment.amount.units:
+        raise Refused(f"Eco quotes a delivery of less than {payment.amount}.")
+    return price
+
+
+def _error_text(body: Any) -> str:
+    if isinstance(body, dict):
+        return str(body.get("message") or body.get("error") or "no reason given")
+    return "no reason given"
+
+
+def _positive(value: Any) -> int:
+    """A positive integer from a JSON number or a decimal string."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal() and len(value) <= 78):
+        raise ValueError
+    number = int(value)
+    if number <= 0:
+        raise ValueError
+    return number
+
+
+def _deadline(quoted: UnixTime, origin_now: UnixTime, target_now: UnixTime) -> UnixTime:
+    """One deadline for fill and refund, judged by the chains' clocks. Raises Refused."""
+    now = max(origin_now, target_now)
+    deadline = min(quoted, now + _MAX_FILL_TIME)
+    if deadline < now + _MIN_FILL_TIME:
+        raise Refused("Eco's quote leaves a solver no time to fill it.")
+    return UnixTime(deadline)
+
+
+def _open_tx(payment: Payment, source: Chain, target: Chain, pays: Amount, deadline: UnixTime) -> UnsignedTx:
+    """The `open` that locks `pays` on `source` and delivers the payment on `target`."""
+    delivered, recipient = payment.amount, payment.to.address
+    portal = target.settlers["eco"]["portal"]
+    token = delivered.token.address
+    if token is None:
+        gives, calls = [], [(recipient, b"", delivered.units)]
+    else:
+        gives = [(token, delivered.units)]
+        calls = [(token, TRANSFER.encode(recipient, delivered.units), 0)]
+    native_out = delivered.units if token is None else 0
+    route = abi_encode([_ROUTE], [(secrets.token_bytes(32), deadline, portal, native_out, gives, calls)])
+    native_in = pays.units if pays.token.address is None else 0
+    locks = [] if pays.token.address is None else [(pays.token.address, pays.units)]
+    reward = (deadline, payment.sender, source.settlers["eco"]["prover"], native_in, locks)
+    spends = (address_word(token or _NATIVE), delivered.units, bytes(32), target.chain_id)
+    order = (target.chain_id, route, reward, address_word(portal), deadline, [spends])
+    data = OPEN.encode((deadline, _ORDER_DATA_TYPE, abi_encode([_ORDER_DATA], [order])))
+    return UnsignedTx(source.chain_id, Address(source.settlers["eco"]["portal"]), Wei(native_in), data)
+
+
+def _order_id(destination: int, route_hash: bytes, reward: tuple[Any, ...]) -> str:
+    """The intent hash of the Portal. Source: IntentSource.getIntentHash."""
+    reward_hash = keccak(abi_encode([_REWARD], [reward]))
+    return "0x" + keccak(destination.to_bytes(8, "big") + route_hash + reward_hash).hex()
+
+
+def _decode_open(tx: UnsignedTx, registry: Registry) -> Order:
+    """The order inside the bytes of `open`. Whatever is not a plain payment is refused."""
+    ((fill_deadline, data_type, order_data),) = OPEN.decode_call(tx.data)
+    _demand(data_type == _ORDER_DATA_TYPE, "is of a type l2send does not know")
+    (order,) = abi_decode_exact([_ORDER_DATA], order_data, "the order for Eco")
+    destination, route_bytes, reward, route_portal, route_deadline, spends = order
+    (route,) = abi_decode_exact([_ROUTE], route_bytes, "the route for Eco")
+    _salt, deadline, portal, native_out, gives, calls = route
+    refund_after, creator, prover, native_in, locks = reward
+    source, target = registry.chain(tx.chain_id), registry.chain(ChainId(destination))
+    _demand(len({fill_deadline, route_deadline, deadline, refund_after}) == 1, "carries several deadlines")
+    _demand(route_portal == address_word(portal), "names two Portals")
+    _demand(checksum(prover) == source.settlers["eco"].get("prover"), "names a prover not in the registry")
+    pays = _single(source, native_in, locks)
+    _demand(tx.value == native_in, "carries another value than it locks")
+    delivers = _single(target, native_out, gives)
+    recipient = _recipient(delivers, calls)
+    expected = (address_word(delivers.token.address or _NATIVE), delivers.units, bytes(32), destination)
+    _demand(list(spends) == [expected], "announces another delivery than it makes")
+    return Order(
+        bridge="eco",
+        order_id=_order_id(destination, keccak(route_bytes), reward),
+        origin=tx.chain_id,
+        origin_settler=tx.to,
+        destination=target.chain_id,
+        destination_settler=checksum(portal),
+        sender=checksum(creator),
+        recipient=recipient,
+        pays=pays,
+        delivers=delivers,
+        fill_deadline=UnixTime(deadline),
+        refund_after=UnixTime(refund_after),
+        details={"route": "0x" + route_bytes.hex(), "prover": checksum(prover)},
+    )
+
+
+def _single(chain: Chain, native: int, tokens: Any) -> Amount:
+    """The one asset that an order moves on `chain`. Raises Refused for none or several."""
+    _demand((native > 0) + len(tokens) == 1, f"moves not exactly one asset on {chain.name}")
+    if native:
+        return Amount(native, chain.native)
+    ((address, units),) = tokens
+    return Amount(units, chain.token(address))
+
+
+def _recipient(delivers: Amount, calls: Any) -> Address:
+    """Whom the route's only call pays `delivers`. Raises Refused if it does anything else."""
+    _demand(len(calls) == 1, "makes more than one call")
+    ((target, data, value),) = calls
+    if delivers.token.address is None:
+        _demand(data == b"" and value == delivers.units, "does not simply pay its recipient")
+        return checksum(target)
+    _demand(checksum(target) == delivers.token.address and value == 0, "calls something besides its token")
+    to, units = TRANSFER.decode_call(data)
+    _demand(units == delivers.units, "pays another amount than it takes from the solver")
+    return checksum(to)
+
+
+def _demand(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise Refused(f"the order for Eco {otherwise}.")
+
+
+def _reward_from(order: Order) -> tuple[Any, ...]:
+    """The reward struct of an order, whose hash is part of its id."""
+    native = order.pays.units if order.pays.token.address is None else 0
+    locks = [] if native else [(order.pays.token.address, order.pays.units)]
+    return (order.refund_after, order.sender, order.details["prover"], native, locks)
+
+
+def _unfilled(order: Order, reward: int, origin_now: UnixTime, target_now: UnixTime) -> OrderStatus:
+    if reward == _STATUS_REFUNDED:
+        return OrderStatus(OrderState.REFUNDED, "the money is back with the sender.", chain_time=origin_now)
+    if reward != _STATUS_FUNDED:
+        detail = "the Portal holds nothing for this order."
+        return OrderStatus(OrderState.NOT_OPEN, detail, chain_time=origin_now)
+    if origin_now >= order.refund_after and target_now > order.fill_deadline:
+        detail = "no solver filled it in time; `l2send resume` asks the Portal for the money back."
+        return OrderStatus(OrderState.REFUND_DUE, detail, chain_time=origin_now)
+    left = max(order.fill_deadline - target_now, order.refund_after - origin_now, 0)
+    detail = f"a solver may fill it for another {left} s; after that it can be refunded."
+    return OrderStatus(OrderState.OPEN, detail, chain_time=origin_now)
+
+
+async def _fill_tx(order: Order, rpc: Rpc) -> str:
+    """The hash of the fill, for people; empty where the node refuses logs. Storage proved the fill."""
+    query = {"address": order.destination_settler, "topics": [_FULFILLED_TOPIC, order.order_id]}
+    try:
+        head = await rpc.block_number()
+        for chunk in range(_LOG_CHUNKS):
+            last = head - chunk * _LOG_CHUNK
+            if last < 0:
+                break
+            first = max(last - _LOG_CHUNK + 1, 0)
+            found = await rpc.logs(query | {"fromBlock": hex(first), "toBlock": hex(last)})
+            if found:
+                return clean(found[0].get("transactionHash", ""), 66)
+    except NetworkError:
+        return ""
+    return ""

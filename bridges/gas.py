@@ -1,0 +1,78 @@
+"""What the transactions of a quote need: gas limits by simulation, fees by the chain's own prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from l2send.core.address import Address
+from l2send.core.calldata import ALLOWANCE, APPROVE
+from l2send.core.errors import NodeError, Refused
+from l2send.core.fees import gas_price, l1_fee
+from l2send.core.plan import Fee, Step, StepKind, UnsignedTx
+from l2send.core.rpc import Call, Rpc
+from l2send.core.units import Amount, Gas, Token, Wei
+
+_MARGIN_PERCENT = 20
+# Where a node cannot simulate a sequence: above what every pinned settler and token was seen to use.
+_UNSIMULATED = {
+    StepKind.TRANSFER: Gas(120_000),
+    StepKind.APPROVE: Gas(80_000),
+    StepKind.OPEN: Gas(500_000),
+    StepKind.REFUND: Gas(300_000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Costed:
+    """Steps with gas limits, what they are expected to cost, and what the sender must hold for them."""
+
+    steps: tuple[Step, ...]
+    fees: tuple[Fee, ...]
+    needs: Wei
+    """Native coin that leaves at most, value included: the sum over the steps."""
+    simulated: bool
+
+
+async def cost(rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]]) -> Costed:
+    """Price these transactions, run one after another. Raises Refused if one would revert, NetworkError."""
+    gas, simulated = await _gas_limits(rpc, sender, wanted)
+    price = await gas_price(rpc)
+    data_fees = [await l1_fee(rpc, tx) for _, tx in wanted]
+    steps = tuple(Step(kind, tx, limit) for (kind, tx), (limit, _) in zip(wanted, gas, strict=True))
+    expected = sum(price.expected(used) for _, used in gas)
+    native = rpc.chain.native
+    fees = [Fee("network fee", Amount(expected, native))]
+    if any(data_fees):
+        fees.append(Fee("L1 data fee", Amount(sum(data_fees), native)))
+    most = sum(price.most(limit) for limit, _ in gas) + sum(data_fees) + sum(tx.value for _, tx in wanted)
+    return Costed(steps, tuple(fees), Wei(most), simulated)
+
+
+async def _gas_limits(
+    rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]]
+) -> tuple[list[tuple[Gas, Gas]], bool]:
+    """Per transaction the limit to sign with and the gas it should use; and whether that was simulated."""
+    try:
+        results = await rpc.simulate(sender, [tx for _, tx in wanted])
+    except NodeError:
+        return [(_UNSIMULATED[kind], _UNSIMULATED[kind]) for kind, _ in wanted], False
+    for (kind, _), result in zip(wanted, results, strict=True):
+        if not result.succeeded:
+            raise Refused(
+                f"on {rpc.chain.name} the {kind} would revert: {result.reason or 'no reason given'}."
+            )
+    return [(Gas(r.gas + r.gas * _MARGIN_PERCENT // 100), r.gas) for r in results], True
+
+
+async def approval(
+    rpc: Rpc, sender: Address, spender: Address, amount: Amount
+) -> list[tuple[StepKind, UnsignedTx]]:
+    """The exact approval that `spender` still lacks, if any. Native coin needs none."""
+    token: Token = amount.token
+    if token.address is None:
+        return []
+    (allowed,) = await rpc.eth_call(Call(token.address, ALLOWANCE, (sender, spender)))
+    if allowed >= amount.units:
+        return []
+    data = APPROVE.encode(spender, amount.units)
+    return [(StepKind.APPROVE, UnsignedTx(token.chain_id, token.address, Wei(0), data))]

@@ -1,0 +1,140 @@
+"""The `l2send` command: what was typed is shaped into a command, and every end into an exit status."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from l2send.cli import (
+    balances,
+    chains,
+    demo,
+    payments,
+    resolve,
+    send,
+    wallets,
+)
+from l2send.cli.screen import err
+from l2send.core.errors import BadAmount, ExitStatus, L2sendError
+from l2send.core.text import clean
+from l2send.devnet.commands import app as devnet_app
+
+_EPILOG = (
+    "Exit status: 0 delivered · 1 unexpected · 2 usage or bad address · 3 configuration · "
+    "4 network, try again · 5 reverted · 6 insufficient funds or no route · 7 refused by a cap or a check · "
+    "8 submitted, not final · 9 refunded or refund due · 130 interrupted"
+)
+
+app = typer.Typer(
+    name="l2send",
+    help="Send tokens to any Ethereum chain, wherever yours are.\n\n"
+    "l2send 25 USDC base:0x…   pays directly if the money is on Base, and bridges it there if not.\n\n"
+    "l2send                    asks for everything.",
+    epilog=_EPILOG,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command("send", help=send.HELP)(send.send)
+app.command("ask", help=send.ASK_HELP)(send.ask)
+app.command("balances", help=balances.HELP)(balances.balances)
+app.command("resolve", help=resolve.HELP)(resolve.resolve)
+app.command("chains", help=chains.HELP)(chains.chains)
+app.command("status", help=payments.STATUS_HELP)(payments.status)
+app.command("resume", help=payments.RESUME_HELP)(payments.resume)
+app.command("history", help=payments.HISTORY_HELP)(payments.history)
+app.command("demo", help=demo.HELP)(demo.demo)
+app.add_typer(wallets.app, name="wallet")
+app.add_typer(devnet_app, name="devnet")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"l2send {installed('l2send')}")  # noqa: T201
+        raise typer.Exit
+
+
+def shape(argv: list[str]) -> list[str]:
+    """The command line as Typer expects it: `l2send 25 USDC base:0x…` is `l2send send 25 USDC base:0x…`.
+
+    Raises BadAmount for a negative number, which would otherwise be read as an option.
+    """
+    negative = next((a for a in argv if re.fullmatch(r"-[0-9.,_]+", a)), None)
+    if negative:
+        raise BadAmount(f"not an amount: {negative!r}.", hint="Use no sign.")
+    if not argv:
+        return ["ask"]
+    if argv[0] in {"-h", "--help", "--version", "--install-completion", "--show-completion"}:
+        return argv
+    commands = {c.name for c in app.registered_commands} | {g.name for g in app.registered_groups}
+    command = next((a for a in argv if a in commands), None) if argv[0].startswith("-") else argv[0]
+    if command in commands:
+        rest = list(argv)
+        rest.remove(command)
+        return [command, *rest]
+    return ["send", *argv]
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line and return its exit status."""
+    try:
+        result = app(args=shape(argv), prog_name="l2send", standalone_mode=False)
+    except L2sendError as error:
+        _report(error, as_json="--json" in argv)
+        return error.exit_status
+    except TyperException as error:
+        error.show()
+        return ExitStatus.USAGE
+    except typer.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        err().print("Interrupted.")
+        return ExitStatus.INTERRUPTED
+    return result if isinstance(result, int) else ExitStatus.DELIVERED
+
+
+_SENT_IN_WORDS = {
+    "no": "Nothing was sent.",
+    "maybe": "Something may have been sent: look with `l2send history` before you pay again.",
+    "yes": "A transaction is on chain: see `l2send history`.",
+}
+
+
+def _report(error: L2sendError, *, as_json: bool) -> None:
+    """Say what is wrong, whether anything was sent, and what to do: to people or to scripts."""
+    if as_json:
+        fields = {
+            "code": error.code,
+            "message": clean(error.message, 2000),
+            "hint": clean(error.hint, 500),
+            "sent": error.sent,
+            "retryable": error.retryable,
+            "exit": int(error.exit_status),
+        }
+        err().out(json.dumps({"schema": "l2send.error/1", "error": fields}, ensure_ascii=False), highlight=False)
+        return
+    lines = error.message.splitlines()
+    err().print(f"l2send: {clean(lines[0], 500)}", style="bold red", soft_wrap=True)
+    for line in lines[1:]:
+        err().print(f"  {clean(line, 500)}", soft_wrap=True)
+    err().print(_SENT_IN_WORDS[error.sent], soft_wrap=True)
+    if error.hint:
+        err().print(clean(error.hint, 500), soft_wrap=True)
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    from l2send.wallet.harden import harden
+
+    harden()
+    sys.exit(run(sys.argv[1:]))

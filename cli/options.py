@@ -1,0 +1,37 @@
+"""Options that several commands share, named as `cast` names them where it has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, with a versioned schema.")]
+Devnet = Annotated[
+    bool, typer.Option("--devnet", help="Use the running local devnet (`l2send devnet up`), never real chains.")
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", "-f", envvar="ETH_FROM", metavar="ADDRESS", help="The sending account, by address."),
+]
+Account = Annotated[
+    str | None,
+    typer.Option(
+        "--account",
+        envvar="ETH_KEYSTORE_ACCOUNT",
+        metavar="NAME",
+        help="The sending account, by the name of its keystore (`l2send wallet list`).",
+    ),
+]
+Keystore = Annotated[
+    Path | None,
+    typer.Option("--keystore", envvar="ETH_KEYSTORE", metavar="FILE", help="The sending account's keystore file."),
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file", envvar="ETH_PASSWORD", metavar="FILE", help="File that holds the keystore's password."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; send after all checks have passed.")]

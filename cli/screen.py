@@ -1,0 +1,69 @@
+"""Two consoles: data goes to stdout, everything else to stderr. Foreign text reaches neither uncleaned."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from l2send.core.chains import Chain
+from l2send.core.text import clean
+
+
+@cache
+def out() -> Console:
+    """stdout: what was asked for. Wide when it is not a terminal, so that a pipe gets whole lines."""
+    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    return console
+
+
+@cache
+def err() -> Console:
+    """stderr: progress, prompts, reviews and errors."""
+    return Console(stderr=True, markup=False, highlight=False, emoji=False)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One JSON document on stdout."""
+    out().out(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def table(*headings: str, right: tuple[str, ...] = ()) -> Table:
+    """A light table; the headings named in `right` hold numbers."""
+    made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for heading in headings:
+        made.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    return made
+
+
+def styled(text: object, style: str = "", limit: int = 200) -> Text:
+    """Any text as one clean line, never as markup."""
+    return Text(clean(text, limit), style=style)
+
+
+_STAGE_STYLE = {"2": "green", "1": "green", "0": "yellow"}
+
+
+def stage(chain: Chain) -> Text:
+    """How mature the rollup is, in words as well as in colour."""
+    words = {"l1": "Ethereum itself"}.get(chain.kind) if chain.chain_id == 1 else None
+    return Text(words or str(chain.stage), style=_STAGE_STYLE.get(chain.stage.value, "dim"))
+
+
+_STAGE_MEANS = {
+    "0": "its operators can still change everything",
+    "1": "users can leave without its operators, a council can override",
+    "2": "code alone decides, users have time to leave before changes",
+    "none": "no rollup stage: its operators must be trusted",
+}
+
+
+def stage_in_words(chain: Chain) -> str:
+    """The stage with what it means for money held there. Source: L2BEAT's stages framework."""
+    if chain.chain_id == 1:
+        return "Ethereum itself"
+    return f"{chain.stage} of L2BEAT ({chain.stage.date}): {_STAGE_MEANS[chain.stage.value]}"

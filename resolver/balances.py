@@ -1,0 +1,86 @@
+"""What an account holds: every known token on every chain, one request a chain, all at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from l2send.core.address import Address
+from l2send.core.calldata import BALANCE_OF, Function
+from l2send.core.chains import Chain
+from l2send.core.errors import L2sendError
+from l2send.core.rpc import ETH_BALANCE, Aggregate, Call, Rpc, Rpcs
+from l2send.core.units import Amount, Token, UnixTime
+
+_DECIMALS = Function("decimals()", "uint8")
+_ROUND = Function("latestRoundData()", "uint80,int256,uint256,uint256,uint80")
+_PRICE_AGE = 26 * 3600  # Chainlink's slowest feeds beat once a day.
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """One chain's part of a snapshot. A token that is missing from `units` could not be read."""
+
+    chain: Chain
+    units: Mapping[Token, int] = field(default_factory=dict[Token, int])
+    native_usd: float | None = None
+    """Price of one native coin by the chain's own feed, or None where none is known and fresh."""
+    timestamp: UnixTime | None = None
+    error: str = ""
+    """Why the chain is unknown; empty when it answered."""
+
+    def held(self, token: Token) -> Amount | None:
+        """The balance, or None if it is unknown: never zero for want of an answer."""
+        units = self.units.get(token)
+        return None if units is None else Amount(units, token)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What `account` holds on every chain that was asked, in registry order."""
+
+    account: Address
+    chains: tuple[Holdings, ...]
+
+    def on(self, chain: Chain) -> Holdings:
+        """The part of one chain."""
+        return next(h for h in self.chains if h.chain.chain_id == chain.chain_id)
+
+    @property
+    def unknown(self) -> tuple[Holdings, ...]:
+        """The chains that did not answer."""
+        return tuple(h for h in self.chains if h.error)
+
+
+async def take_snapshot(account: Address, rpcs: Rpcs) -> Snapshot:
+    """Ask all chains of the registry at once. A chain that fails is part of the answer, as unknown."""
+    holdings = await asyncio.gather(*(_holdings(account, rpcs.on(c.chain_id)) for c in rpcs.registry))
+    return Snapshot(account, tuple(holdings))
+
+
+async def _holdings(account: Address, rpc: Rpc) -> Holdings:
+    chain = rpc.chain
+    calls = [Call(chain.multicall3, ETH_BALANCE, (account,))]
+    calls += [Call(t.address, BALANCE_OF, (account,)) for t in chain.tokens if t.address]
+    if chain.price_feed:
+        calls += [Call(chain.price_feed, _DECIMALS), Call(chain.price_feed, _ROUND)]
+    try:
+        answer = await rpc.aggregate(calls)
+    except L2sendError as error:
+        return Holdings(chain, error=error.message)
+    values = zip(chain.assets, answer.values, strict=False)
+    units = {token: value[0] for token, value in values if value is not None}
+    return Holdings(chain, units, _price(chain, answer), answer.timestamp)
+
+
+def _price(chain: Chain, answer: Aggregate) -> float | None:
+    """USD per native coin from a Chainlink AggregatorV3 answer, if it is positive and fresh."""
+    if not chain.price_feed:
+        return None
+    decimals, round_data = answer.values[-2:]
+    if decimals is None or round_data is None:
+        return None
+    price, updated = round_data[1], round_data[3]
+    fresh = answer.timestamp - updated <= _PRICE_AGE
+    return float(price) / float(10 ** decimals[0]) if price > 0 and fresh else None
