@@ -20,15 +20,11 @@ class Direct:
 
     name = "direct"
 
-    async def quote(
-        self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs
-    ) -> Quote | None:
+    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """A transfer, if `source` is the destination. Raises CannotPay when the gas is not there too."""
         if source.chain_id != payment.to.chain_id:
             return None
-        costed = await cost(
-            rpcs.on(source.chain_id), payment.sender, [(StepKind.TRANSFER, _transfer(payment))]
-        )
+        costed = await cost(rpcs.on(source.chain_id), payment.sender, [(StepKind.TRANSFER, _transfer(payment))])
         if costed.needs > native.units:
             raise CannotPay(
                 f"{source.name} needs up to {Amount(costed.needs, source.native)} for the amount and its fees, "

@@ -69,9 +69,7 @@ class Eco:
 
     name = "eco"
 
-    async def quote(
-        self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs
-    ) -> Quote | None:
+    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """An order from `source` that delivers the payment exactly, built here at the API's price."""
         target = rpcs.registry.chain(payment.to.chain_id)
         origin = source.settlers.get(self.name, {})
@@ -96,9 +94,7 @@ class Eco:
         opens = self.effects(tx, rpcs.registry)
         if not isinstance(opens, Opens):
             raise Refused("the order built for Eco does not decode.")
-        bridge_fee = Fee(
-            "bridge fee", Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token)
-        )
+        bridge_fee = Fee("bridge fee", Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))
         return Quote(
             bridge=self.name,
             source=source,
@@ -135,9 +131,7 @@ class Eco:
         )
         for answer, rpc in ((filled, target), (locked, origin)):
             if isinstance(answer, NetworkError):
-                return OrderStatus(
-                    OrderState.UNKNOWN, f"{rpc.chain.name} could not be asked: {answer.message}"
-                )
+                return OrderStatus(OrderState.UNKNOWN, f"{rpc.chain.name} could not be asked: {answer.message}")
             if isinstance(answer, BaseException):
                 raise answer
         assert not isinstance(locked, BaseException)
@@ -145,7 +139,7 @@ class Eco:
         if not filled.values[0] or not locked.values[0]:
             return OrderStatus(OrderState.UNKNOWN, "a Portal did not answer for this order.")
         if any(filled.values[0][0]):
-            return OrderStatus(OrderState.FILLED, "the recipient was paid.", await _fill_tx(order, target))
+            return await _confirmed(order, target)
         reward = locked.values[0][0]
         return _unfilled(order, reward, locked.timestamp, filled.timestamp)
 
@@ -154,9 +148,7 @@ class Eco:
         reward = _reward_from(order)
         route_hash = keccak(bytes.fromhex(order.details["route"][2:]))
         data = _REFUND.encode(order.destination, route_hash, reward)
-        return Step(
-            StepKind.REFUND, UnsignedTx(order.origin, order.origin_settler, Wei(0), data), _REFUND_GAS
-        )
+        return Step(StepKind.REFUND, UnsignedTx(order.origin, order.origin_settler, Wei(0), data), _REFUND_GAS)
 
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
         """Whether the origin's Portal emitted `Open` with this order's id."""
@@ -181,18 +173,27 @@ async def _ask_price(rpcs: Rpcs, api: str, payment: Payment, source: Token) -> _
     answer = await post_json(rpcs.http, f"{api}/api/v3/quotes/exactOut", request, "the quote API of Eco")
     if answer.status >= 400:
         raise Refused(f"Eco does not quote this: {clean(_error_text(answer.body), 120)}")
+    offers = answer.body.get("data") if isinstance(answer.body, dict) else None
+    if not isinstance(offers, list) or not offers:
+        raise BadAnswer("the quote API of Eco answered outside its schema.")
+    prices = [_read_offer(offer, payment.amount.units) for offer in offers]
+    return min(prices, key=lambda price: price.source_units)
+
+
+def _read_offer(offer: Any, wanted_units: int) -> _Price:
+    """One solver's price for delivering at least `wanted_units`. Raises BadAnswer, Refused."""
     try:
-        quote = answer.body["data"]["quoteResponse"]
+        quote = offer["quoteData"]["quoteResponse"]
+        delivered = _positive(quote["destinationAmount"])
         price = _Price(
             _positive(quote["sourceAmount"]),
             UnixTime(_positive(quote["deadline"])),
             Seconds(_positive(quote["estimatedFulfillTimeSec"])),
         )
-        delivered = _positive(quote["destinationAmount"])
     except (KeyError, TypeError, ValueError):
         raise BadAnswer("the quote API of Eco answered outside its schema.") from None
-    if delivered < payment.amount.units:
-        raise Refused(f"Eco quotes a delivery of less than {payment.amount}.")
+    if delivered < wanted_units:
+        raise Refused("Eco quotes a delivery of less than the payment.")
     return price
 
 
@@ -332,6 +333,20 @@ def _unfilled(order: Order, reward: int, origin_now: UnixTime, target_now: UnixT
     left = max(order.fill_deadline - target_now, order.refund_after - origin_now, 0)
     detail = f"a solver may fill it for another {left} s; after that it can be refunded."
     return OrderStatus(OrderState.OPEN, detail, chain_time=origin_now)
+
+
+async def _confirmed(order: Order, rpc: Rpc) -> OrderStatus:
+    """Filled, once the fill lies under as many blocks as the destination needs."""
+    call = Call(order.destination_settler, _CLAIMANTS, (bytes.fromhex(order.order_id[2:]),))
+    try:
+        depth = rpc.chain.confirmations - 1
+        block = hex(max(await rpc.block_number() - depth, 0)) if depth else "latest"
+        (claimant,) = (await rpc.aggregate([call], block)).values
+    except NetworkError as error:
+        return OrderStatus(OrderState.UNKNOWN, f"{rpc.chain.name} could not be asked: {error.message}")
+    if claimant is None or not any(claimant[0]):
+        return OrderStatus(OrderState.OPEN, f"the recipient was paid; {rpc.chain.name} is confirming it.")
+    return OrderStatus(OrderState.FILLED, "the recipient was paid.", await _fill_tx(order, rpc))
 
 
 async def _fill_tx(order: Order, rpc: Rpc) -> str:

@@ -24,7 +24,6 @@ def emitted_open(receipt: dict[str, Any], settler: Address, order_id: str) -> bo
     if receipt.get("status") != "0x1":
         return False
     return any(
-        str(log.get("address", "")).lower() == settler.lower()
-        and log.get("topics", [])[:2] == [OPEN_TOPIC, order_id]
+        str(log.get("address", "")).lower() == settler.lower() and log.get("topics", [])[:2] == [OPEN_TOPIC, order_id]
         for log in receipt.get("logs", [])
     )

@@ -58,15 +58,11 @@ async def _gas_limits(
         return [(_UNSIMULATED[kind], _UNSIMULATED[kind]) for kind, _ in wanted], False
     for (kind, _), result in zip(wanted, results, strict=True):
         if not result.succeeded:
-            raise Refused(
-                f"on {rpc.chain.name} the {kind} would revert: {result.reason or 'no reason given'}."
-            )
+            raise Refused(f"on {rpc.chain.name} the {kind} would revert: {result.reason or 'no reason given'}.")
     return [(Gas(r.gas + r.gas * _MARGIN_PERCENT // 100), r.gas) for r in results], True
 
 
-async def approval(
-    rpc: Rpc, sender: Address, spender: Address, amount: Amount
-) -> list[tuple[StepKind, UnsignedTx]]:
+async def approval(rpc: Rpc, sender: Address, spender: Address, amount: Amount) -> list[tuple[StepKind, UnsignedTx]]:
     """The exact approval that `spender` still lacks, if any. Native coin needs none."""
     token: Token = amount.token
     if token.address is None:

@@ -6,9 +6,9 @@ import asyncio
 
 from l2send.cli.options import Account, Devnet, From, Json, Keystore
 from l2send.cli.screen import err, out, print_json, styled, table
-from l2send.cli.session import open_registry, sender_address
-from l2send.core.chains import Registry
+from l2send.cli.session import choose_sender, open_registry, paths_for
 from l2send.core.address import Address
+from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus
 from l2send.core.rpc import open_rpcs
 from l2send.resolver.balances import Holdings, Snapshot, take_snapshot
@@ -29,8 +29,8 @@ def balances(
 ) -> int:
     """Show balances."""
     registry = open_registry(devnet=devnet)
-    address = sender_address(sender, account, keystore, devnet=devnet)
-    snapshot = asyncio.run(_ask(address, registry))
+    who = choose_sender(paths_for(devnet=devnet), sender, account, keystore)
+    snapshot = asyncio.run(_ask(who.address, registry))
     if as_json:
         print_json(_document(snapshot))
     else:

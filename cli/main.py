@@ -60,7 +60,7 @@ def _root(
     if version:
         from importlib.metadata import version as installed
 
-        print(f"l2send {installed('l2send')}")  # noqa: T201
+        print(f"l2send {installed('l2send')}")
         raise typer.Exit
 
 
@@ -77,7 +77,7 @@ def shape(argv: list[str]) -> list[str]:
     if argv[0] in {"-h", "--help", "--version", "--install-completion", "--show-completion"}:
         return argv
     commands = {c.name for c in app.registered_commands} | {g.name for g in app.registered_groups}
-    command = next((a for a in argv if a in commands), None) if argv[0].startswith("-") else argv[0]
+    command = next((a for a in argv if a in commands), "") if argv[0].startswith("-") else argv[0]
     if command in commands:
         rest = list(argv)
         rest.remove(command)
@@ -93,7 +93,8 @@ def run(argv: list[str]) -> int:
         _report(error, as_json="--json" in argv)
         return error.exit_status
     except TyperException as error:
-        error.show()
+        err().print(f"l2send: {clean(error.format_message(), 500)}", style="bold red", soft_wrap=True)
+        err().print("Nothing was sent. `l2send --help` shows how it is used.")
         return ExitStatus.USAGE
     except typer.Exit as end:
         return end.exit_code

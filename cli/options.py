@@ -9,7 +9,8 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, with a versioned schema.")]
 Devnet = Annotated[
-    bool, typer.Option("--devnet", help="Use the running local devnet (`l2send devnet up`), never real chains.")
+    bool,
+    typer.Option("--devnet", help="Use the running local devnet (`l2send devnet up`), never real chains."),
 ]
 From = Annotated[
     str | None,
@@ -31,7 +32,10 @@ Keystore = Annotated[
 PasswordFile = Annotated[
     Path | None,
     typer.Option(
-        "--password-file", envvar="ETH_PASSWORD", metavar="FILE", help="File that holds the keystore's password."
+        "--password-file",
+        envvar="ETH_PASSWORD",
+        metavar="FILE",
+        help="File that holds the keystore's password.",
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; send after all checks have passed.")]

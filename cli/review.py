@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from rich.table import Table
 from rich.text import Text
 
-from l2send.cli.screen import err, stage_in_words, styled
+from l2send.cli.screen import err, out, stage_in_words, styled
 from l2send.client import Review
-from l2send.core.chains import Registry
+from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Allows, Effects, Opens, Pays, TakesBack
 from l2send.core.plan import Fee, Plan
+from l2send.wallet.records import PaymentRecord
+from l2send.wallet.states import PaymentState
 
 
 def show_review(review: Review, registry: Registry, *, recipient_note: str = "") -> None:
@@ -35,9 +37,7 @@ def show_review(review: Review, registry: Registry, *, recipient_note: str = "")
     rows.add_row("time", f"about {_duration(quote.duration)}")
     if quote.order:
         until = datetime.fromtimestamp(quote.order.refund_after, UTC)
-        rows.add_row(
-            "if not", styled(f"filled by {until:%H:%M} UTC, the money can be had back on {quote.source.name}")
-        )
+        rows.add_row("if not", styled(f"filled by {until:%H:%M} UTC, the money can be had back on {quote.source.name}"))
     for i, effect in enumerate(review.effects):
         rows.add_row("you sign" if i == 0 else "", styled(f"{i + 1}. {describe(effect)}", limit=500))
     for note in quote.notes:
@@ -70,6 +70,40 @@ def describe(effect: Effects) -> str:
             )
         case TakesBack(order_id):
             return f"take back the money of the order {order_id}"
+
+
+_GOOD = frozenset({PaymentState.DELIVERED, PaymentState.REFUNDED})
+
+
+def show_outcome(record: PaymentRecord, registry: Registry) -> None:
+    """Print how a payment stands, on stdout: its state, where the money is, its transactions."""
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column(overflow="fold")
+    target = registry.chain(record.payment.to.chain_id)
+    style = "green" if record.state in _GOOD else "yellow"
+    rows.add_row(record.id, styled(f"{record.state}. {record.meaning.money}", style))
+    rows.add_row("paid" if record.state is PaymentState.DELIVERED else "pays", styled(record.payment.amount))
+    rows.add_row("to", styled(f"{target.short_name}:{record.payment.to.address}"))
+    for tx in record.transactions:
+        chain = registry.chain(tx.chain_id)
+        where = explorer_link(chain, tx.hash) or tx.hash or "not signed"
+        rows.add_row(tx.step.kind.value, styled(f"{where} on {chain.short_name}, {tx.state}"))
+    if record.order:
+        rows.add_row("order", styled(f"{record.order.order.order_id}, {record.order.state}"))
+        if record.order.fill_tx:
+            where = explorer_link(target, record.order.fill_tx) or record.order.fill_tx
+            rows.add_row("filled", styled(f"{where} on {target.short_name}"))
+        elif record.order.detail:
+            rows.add_row("", styled(record.order.detail))
+    if record.meaning.open:
+        rows.add_row("next", f"l2send resume {record.id}")
+    out().print(rows)
+
+
+def explorer_link(chain: Chain, tx_hash: str) -> str:
+    """Where a person can look at a transaction; empty if the chain has no explorer."""
+    return f"{chain.explorer.rstrip('/')}/tx/{tx_hash}" if chain.explorer and tx_hash else ""
 
 
 def _duration(seconds: int) -> str:

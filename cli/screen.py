@@ -17,8 +17,7 @@ from l2send.core.text import clean
 @cache
 def out() -> Console:
     """stdout: what was asked for. Wide when it is not a terminal, so that a pipe gets whole lines."""
-    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
-    return console
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 @cache

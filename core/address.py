@@ -25,9 +25,7 @@ def checksum(address: str | bytes) -> Address:
         raise BadAddress(f"not an EVM address: {address[:60]!r}")
     lower = address[2:].lower()
     digest = keccak(lower.encode()).hex()
-    return Address(
-        "0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(lower, digest, strict=False))
-    )
+    return Address("0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(lower, digest, strict=False)))
 
 
 def parse_address(text: str) -> tuple[Address, bool]:
@@ -54,11 +52,7 @@ def _why_not(text: str) -> str:
     if len(text) == 40 and _HEX_ADDRESS.fullmatch("0x" + text):
         return f"the address {text} lacks its 0x in front."
     if text[:2] in ("0x", "0X") and re.fullmatch(r"[0-9a-fA-F]*", text[2:], re.ASCII):
-        return (
-            f"the address has {len(text) - 2} hexadecimal digits, not 40."
-            if text[1] == "x"
-            else "write 0x, not 0X."
-        )
+        return f"the address has {len(text) - 2} hexadecimal digits, not 40." if text[1] == "x" else "write 0x, not 0X."
     return f"not an EVM address: {text[:80]!r}."
 
 

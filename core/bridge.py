@@ -49,9 +49,7 @@ class Bridge(Protocol):
 
     name: str
 
-    async def quote(
-        self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs
-    ) -> Quote | None:
+    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """This bridge's offer to fund `payment` from `source`, or None if it does not serve that pair.
 
         `held` is the sender's balance of the asset on `source`, `native` that of the coin that pays gas.

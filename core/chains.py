@@ -94,9 +94,7 @@ class Chain:
 
     def contracts(self) -> frozenset[Address]:
         """Every contract of this chain that is nobody's wallet: tokens, settlers, Multicall3."""
-        settlers = (
-            Address(v) for entry in self.settlers.values() for v in entry.values() if v.startswith("0x")
-        )
+        settlers = (Address(v) for entry in self.settlers.values() for v in entry.values() if v.startswith("0x"))
         tokens = (t.address for t in self.tokens if t.address)
         return frozenset({self.multicall3, *settlers, *tokens})
 
@@ -134,13 +132,9 @@ class Registry:
             if wanted == str(chain.chain_id):
                 return f"{wanted} is a chain id; the short name of {chain.name} is {chain.short_name}"
         low = wanted.lower()
-        names = {c.name.lower(): c.short_name for c in self} | {
-            c.short_name.lower(): c.short_name for c in self
-        }
+        names = {c.name.lower(): c.short_name for c in self} | {c.short_name.lower(): c.short_name for c in self}
         near = difflib.get_close_matches(low, names, n=3, cutoff=0.5)
-        near += [
-            n for n in names if len(low) >= 3 and (n.startswith(low) or low.startswith(n)) and n not in near
-        ]
+        near += [n for n in names if len(low) >= 3 and (n.startswith(low) or low.startswith(n)) and n not in near]
         if near:
             meant = list(dict.fromkeys(names[n] for n in near))[:4]
             return "Did you mean: " + ", ".join(f"{m} ({self.by_name[m].name})" for m in meant)
@@ -163,9 +157,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(
-            f"cannot read {path}: {error}", hint="Correct the file, or move it away."
-        ) from error
+        raise ConfigError(f"cannot read {path}: {error}", hint="Correct the file, or move it away.") from error
 
 
 def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:

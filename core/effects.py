@@ -58,9 +58,7 @@ def token_effects(tx: UnsignedTx, registry: Registry) -> Pays | Allows | None:
     if token is None:
         return None
     if tx.value:
-        raise Refused(
-            f"the call of {token.symbol} carries {chain.native.symbol}, which the token would keep."
-        )
+        raise Refused(f"the call of {token.symbol} carries {chain.native.symbol}, which the token would keep.")
     if tx.data[:4] == TRANSFER.selector:
         to, units = TRANSFER.decode_call(tx.data)
         return Pays(Amount(units, token), ChainAddress(tx.chain_id, checksum(to)))
@@ -125,9 +123,7 @@ def _check_allowance(effect: Allows, orders: list[Order]) -> None:
     for order in orders:
         if (effect.spender, effect.amount) == (order.origin_settler, order.pays):
             return
-    raise Refused(
-        f"{effect.spender} would be allowed to take {effect.amount}, which no order of this plan needs."
-    )
+    raise Refused(f"{effect.spender} would be allowed to take {effect.amount}, which no order of this plan needs.")
 
 
 def _same(what: str, found: object, meant: object) -> None:

@@ -76,9 +76,7 @@ async def post_json(http: Http, url: str, request: Any, who: str) -> Answer:
     try:
         return Answer(response.status_code, json.loads(body))
     except (ValueError, RecursionError):
-        raise BadAnswer(
-            f"{who} answered HTTP {response.status_code} with something that is not JSON."
-        ) from None
+        raise BadAnswer(f"{who} answered HTTP {response.status_code} with something that is not JSON.") from None
 
 
 def _retry_after(response: httpx.Response) -> float:

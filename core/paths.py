@@ -70,7 +70,5 @@ def private_dir(path: Path) -> Path:
     path.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
-        raise ConfigError(
-            f"the folder {path} is open to other users (mode {mode:o}).", hint=f"Run: chmod 700 {path}"
-        )
+        raise ConfigError(f"the folder {path} is open to other users (mode {mode:o}).", hint=f"Run: chmod 700 {path}")
     return path

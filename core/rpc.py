@@ -213,9 +213,7 @@ class Rpc:
             (answers,) = AGGREGATE3.decode_result(data_bytes(raw, "eth_call"))
             if len(answers) != len(everything):
                 raise BadAnswer(f"{self.chain.name} answered {len(answers)} of {len(everything)} reads.")
-            found, time, *values = (
-                _value(c, ok, data) for c, (ok, data) in zip(everything, answers, strict=True)
-            )
+            found, time, *values = (_value(c, ok, data) for c, (ok, data) in zip(everything, answers, strict=True))
             if found is None or time is None:
                 raise BadAnswer(f"{self.chain.name} has no Multicall3 at {m3}.")
             self._match(endpoint, found[0])
@@ -223,14 +221,10 @@ class Rpc:
 
         return await self._read(ask)
 
-    async def eth_call(
-        self, call: Call, *, sender: Address | None = None, block: str = "latest"
-    ) -> tuple[Any, ...]:
+    async def eth_call(self, call: Call, *, sender: Address | None = None, block: str = "latest") -> tuple[Any, ...]:
         """One contract read. Raises NodeError if it reverts."""
         message = {"to": call.to, "data": "0x" + call.data.hex()} | ({"from": sender} if sender else {})
-        return call.function.decode_result(
-            data_bytes(await self.call("eth_call", message, block), "eth_call")
-        )
+        return call.function.decode_result(data_bytes(await self.call("eth_call", message, block), "eth_call"))
 
     async def balance(self, account: Address, block: str = "latest") -> Wei:
         """Native balance. Source: eth_getBalance."""
@@ -238,9 +232,7 @@ class Rpc:
 
     async def nonce(self, account: Address, block: str = "pending") -> Nonce:
         """Count of transactions sent. Source: eth_getTransactionCount."""
-        return Nonce(
-            quantity(await self.call("eth_getTransactionCount", account, block), "eth_getTransactionCount")
-        )
+        return Nonce(quantity(await self.call("eth_getTransactionCount", account, block), "eth_getTransactionCount"))
 
     async def code(self, account: Address) -> bytes:
         """Code of an account, empty for one without. Source: eth_getCode."""
@@ -279,9 +271,7 @@ class Rpc:
 
         Raises NodeError where the node does not offer it. Source: eth_simulateV1.
         """
-        calls = [
-            {"from": sender, "to": t.to, "value": hex(t.value), "input": "0x" + t.data.hex()} for t in txs
-        ]
+        calls = [{"from": sender, "to": t.to, "value": hex(t.value), "input": "0x" + t.data.hex()} for t in txs]
         options = {"blockStateCalls": [{"calls": calls}], "validation": False, "traceTransfers": False}
         blocks = await self.call("eth_simulateV1", options, "latest")
         if not isinstance(blocks, list) or len(blocks) != 1:

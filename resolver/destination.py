@@ -53,9 +53,7 @@ def parse_destination(text: str, registry: Registry) -> Destination:
     address, checksummed = parse_address(address_text)
     reason = forbidden_recipient(chain, address)
     if reason:
-        raise BadRecipient(
-            f"{chain.short_name}:{address} is {reason}.", hint="Ask the recipient for their address."
-        )
+        raise BadRecipient(f"{chain.short_name}:{address} is {reason}.", hint="Ask the recipient for their address.")
     return Destination(chain, address, checksummed)
 
 

@@ -140,8 +140,6 @@ def _cannot_pay(payment: Payment, snapshot: Snapshot, rejected: list[str]) -> L2
     lines = [f"no chain can fund {payment.amount} alone. You hold {have}.", *rejected]
     if unknown:
         message = "\n".join([*lines, f"Not known, since they did not answer: {', '.join(unknown)}."])
-        return NetworkError(
-            message, hint="Try again when all chains answer; `l2send balances` shows which do."
-        )
+        return NetworkError(message, hint="Try again when all chains answer; `l2send balances` shows which do.")
     hint = "Several chains together may hold enough: move some of it first." if len(held) > 1 else ""
     return CannotPay("\n".join(lines), hint=hint or "Fund the account, or send less.")

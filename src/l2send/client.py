@@ -1,47 +1,151 @@
-"""The public API: plan a payment, make it, and stay with it.
+"""The public API: plan a payment, make it, and stay with it. The `l2send` command is built on it.
 
-    async with open_client() as client:
-        destination = client.destination("base:0x…")
-        payment = client.payment(sender, "25", "USDC", destination)
-        review = await client.plan(payment)
-        record = await client.pay(review, signer)
+async with open_client() as client:
+    destination = client.destination("base:0x…")
+    payment = client.payment(sender, "25", "USDC", destination)
+    review = await client.plan(payment)
+    record = client.begin(review)
+    record = await client.resume(record.id, signer)
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from l2send.bridges import BRIDGES, decode
 from l2send.core.address import Address
+from l2send.core.bridge import OrderState
 from l2send.core.chains import Registry, load_registry
 from l2send.core.effects import Effects, TakesBack, check
 from l2send.core.errors import Refused
 from l2send.core.paths import Paths
-from l2send.core.plan import Payment, Plan, Quote, UnsignedTx
+from l2send.core.plan import Payment, Plan, UnsignedTx
 from l2send.core.rpc import Rpcs, open_rpcs
-from l2send.core.units import parse_amount
+from l2send.core.units import Amount, parse_amount
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.destination import Destination, parse_destination
 from l2send.resolver.planner import Limits, make_plan
+from l2send.wallet.execute import Executor
+from l2send.wallet.journal import Journal, SqliteJournal
+from l2send.wallet.records import PaymentRecord
+from l2send.wallet.signer import Signer
+from l2send.wallet.watch import check as look
+from l2send.wallet.watch import follow
+
+Progress = Callable[[str], None]
+"""Told one sentence at each step of a payment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A plan, and what its own bytes do: checked against the payment, ready to be shown."""
+    """A plan, and what its own bytes do: checked against the payment, ready to be shown and approved."""
 
     plan: Plan
     effects: tuple[Effects, ...]
 
 
-def review_plan(plan: Plan, registry: Registry) -> Review:
-    """Decode every step of a plan and compare the whole with the payment. Raises Refused."""
-    effects = _effects(plan.payment, plan.quote, registry)
-    return Review(plan, effects)
+@dataclass
+class Client:
+    """Everything that planning, paying and tracking need. Made by `open_client`."""
+
+    paths: Paths
+    registry: Registry
+    rpcs: Rpcs
+    journal: Journal
+
+    def destination(self, text: str) -> Destination:
+        """The account that `text` names. Raises UsageError."""
+        return parse_destination(text, self.registry)
+
+    def payment(self, sender: Address, amount: str, token: str, to: Destination) -> Payment:
+        """A payment of `amount` (a decimal number) of `token` (symbol or address). Raises UsageError."""
+        return Payment(sender, to.account, parse_amount(amount, to.chain.token(token)))
+
+    async def balances(self, account: Address) -> Snapshot:
+        """What `account` holds on every chain."""
+        return await take_snapshot(account, self.rpcs)
+
+    async def plan(self, payment: Payment, limits: Limits | None = None) -> Review:
+        """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
+        snapshot = await self.balances(payment.sender)
+        plan = await make_plan(payment, snapshot, BRIDGES, self.rpcs, limits or Limits())
+        txs = [step.tx for step in plan.quote.steps]
+        return Review(plan, _checked_effects(payment, txs, plan.quote.pays, self.registry))
+
+    def begin(self, review: Review, *, key: str | None = None, again: bool = False) -> PaymentRecord:
+        """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
+
+        With an idempotency `key` that the journal knows for this very payment, that payment is returned.
+        Raises UsageError for a key that belongs to another payment, Refused while the same payment is open
+        (unless `again`).
+        """
+        return self.journal.begin(review.plan.payment, review.plan.quote, key, again=again)
+
+    async def resume(
+        self, payment_id: str, signer: Signer | None, *, patience: float = 600.0, progress: Progress = print
+    ) -> PaymentRecord:
+        """Carry a payment on from wherever it stopped, to its end or for `patience` seconds.
+
+        Signed bytes go out again, unsigned steps are signed if they still make sense, an order is followed
+        until it is filled, and the money of one that nobody filled is asked back.
+        """
+        executor = self._executor(payment_id, signer, progress)
+        record = await executor.resume(payment_id, patience=patience)
+        if record.order is None:
+            return record
+        record = await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
+        if record.order and record.order.state is OrderState.REFUND_DUE and signer:
+            order = record.order.order
+            await executor.send_refund(payment_id, BRIDGES[order.bridge].refund(order), patience=patience)
+            record = await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
+        return record
+
+    async def status(self, payment_id: str) -> PaymentRecord:
+        """One look at the chains, without waiting and without sending anything."""
+        return await look(payment_id, self.journal, self.rpcs, BRIDGES)
+
+    def history(self) -> list[PaymentRecord]:
+        """Every payment of the journal, newest first."""
+        return list(self.journal.history())
+
+    def _executor(self, payment_id: str, signer: Signer | None, progress: Progress) -> Executor:
+        guard = _guard(self.journal.get(payment_id), self.registry)
+        return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", guard, progress)
 
 
-def _effects(payment: Payment, quote: Quote, registry: Registry) -> tuple[Effects, ...]:
-    effects = tuple(decode(step.tx, registry) for step in quote.steps)
-    check(effects, payment, quote.pays, registry)
+def _checked_effects(
+    payment: Payment, txs: Iterable[UnsignedTx], spent: Amount, registry: Registry
+) -> tuple[Effects, ...]:
+    """Decode every transaction and compare the whole with the payment. Raises Refused."""
+    effects = tuple(decode(tx, registry) for tx in txs)
+    check(effects, payment, spent, registry)
     return effects
+
+
+def _guard(record: PaymentRecord, registry: Registry) -> Callable[[UnsignedTx], None]:
+    """Lets pass what the payment needs, decoded anew from the signed bytes, and nothing else."""
+    txs = [step.step.tx for step in record.steps]
+    approved = _checked_effects(record.payment, txs, record.terms.pays, registry)
+    if record.order:
+        approved = (*approved, TakesBack(record.order.order.order_id))
+
+    def guard(tx: UnsignedTx) -> None:
+        if decode(tx, registry) not in approved:
+            raise Refused("the signed bytes do something else than was approved; they were thrown away.")
+
+    return guard
+
+
+@asynccontextmanager
+async def open_client(paths: Paths | None = None, registry: Registry | None = None) -> AsyncIterator[Client]:
+    """A client over the registry and the journal of `paths` (by default the user's)."""
+    paths = paths or Paths.from_environment()
+    registry = registry or load_registry(paths)
+    async with open_rpcs(registry) as rpcs:
+        journal = SqliteJournal(paths.journal)
+        try:
+            yield Client(paths, registry, rpcs, journal)
+        finally:
+            journal.close()

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import pytest
+from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
 
 from l2send.bridges import decode
 from l2send.bridges.eco import _ORDER_DATA, _ORDER_DATA_TYPE, _ROUTE, _open_tx
@@ -16,7 +17,6 @@ from l2send.core.effects import Allows, Effects, Opens, Pays, check
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import ChainAddress, Payment, UnsignedTx
 from l2send.core.units import Amount, UnixTime, Wei
-from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
 
 USDC_IN, USDC_OUT = ORIGIN.tokens[0], TARGET.tokens[0]
 PAYS = Amount(25_100_000, USDC_IN)
@@ -93,7 +93,11 @@ def test_another_transfer_than_the_payment_is_refused(tx: UnsignedTx) -> None:
 
 @pytest.mark.parametrize(
     "approval",
-    [approve_tx(SENDER, PAYS.units), approve_tx(open_tx().to, 2**256 - 1), approve_tx(open_tx().to, PAYS.units + 1)],
+    [
+        approve_tx(SENDER, PAYS.units),
+        approve_tx(open_tx().to, 2**256 - 1),
+        approve_tx(open_tx().to, PAYS.units + 1),
+    ],
 )
 def test_an_approval_that_the_order_does_not_need_is_refused(approval: UnsignedTx) -> None:
     with pytest.raises(Refused):
@@ -133,7 +137,11 @@ FIELD_MUTATIONS: list[tuple[str, tuple[int | str, ...], Any]] = [
     ("route: less paid", ("route", 5), [(USDC_OUT.address, TRANSFER.encode(RECIPIENT, 1), 0)]),
     ("route: another call", ("route", 5), [(USDC_OUT.address, APPROVE.encode(RECIPIENT, 25_000_000), 0)]),
     ("route: another target", ("route", 5), [(address(80), TRANSFER.encode(RECIPIENT, 25_000_000), 0)]),
-    ("route: value in the call", ("route", 5), [(USDC_OUT.address, TRANSFER.encode(RECIPIENT, 25_000_000), 1)]),
+    (
+        "route: value in the call",
+        ("route", 5),
+        [(USDC_OUT.address, TRANSFER.encode(RECIPIENT, 25_000_000), 1)],
+    ),
     (
         "route: an extra call",
         ("route", 5),

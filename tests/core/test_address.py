@@ -37,7 +37,9 @@ def test_one_case_carries_no_checksum(address: str) -> None:
     assert parse_address("0x" + address[2:].upper()) == (address, False)
 
 
-@pytest.mark.parametrize("text", ["", "0x", "0x1", VECTORS[0][2:], "0X" + VECTORS[0][2:], VECTORS[0] + "0", "vitalik.eth"])
+@pytest.mark.parametrize(
+    "text", ["", "0x", "0x1", VECTORS[0][2:], "0X" + VECTORS[0][2:], VECTORS[0] + "0", "vitalik.eth"]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(BadAddress):
         parse_address(text)

@@ -1,0 +1,123 @@
+"""What `--json` prints of payments: versioned schemas, amounts as strings, in base and human units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from l2send.cli.review import describe, explorer_link
+from l2send.client import Review
+from l2send.core.chains import Chain, Registry
+from l2send.core.plan import Fee, Quote
+from l2send.core.units import Amount
+from l2send.wallet.records import PaymentRecord, TxRecord
+
+Document = dict[str, Any]
+
+
+def amount_document(amount: Amount) -> Document:
+    """An amount with its token."""
+    return {
+        "token": amount.token.symbol,
+        "address": amount.token.address,
+        "decimals": amount.token.decimals,
+        "base_units": str(amount.units),
+        "human": amount.text,
+    }
+
+
+def plan_document(review: Review, registry: Registry) -> Document:
+    """A plan that was not executed."""
+    plan = review.plan
+    payment = plan.payment
+    target = registry.chain(payment.to.chain_id)
+    return {
+        "schema": "l2send.plan/1",
+        "destination": f"{target.short_name}:{payment.to.address}",
+        "sender": payment.sender,
+        "token": payment.amount.token.symbol,
+        "amount": amount_document(payment.amount),
+        "why": plan.why,
+        "legs": [_quote(plan.quote)],
+        "effects": [describe(effect) for effect in review.effects],
+        "destination_stage": _stage(target),
+        "alternatives": [_quote(quote) for quote in plan.alternatives],
+        "rejected": list(plan.rejected),
+    }
+
+
+def payment_document(record: PaymentRecord, registry: Registry) -> Document:
+    """A payment of the journal."""
+    payment, terms = record.payment, record.terms
+    target, source = registry.chain(payment.to.chain_id), registry.chain(terms.source)
+    leg: Document = {
+        "bridge": terms.bridge,
+        "source": source.short_name,
+        "pays": amount_document(terms.pays),
+        "delivers": amount_document(terms.delivers),
+        "fees": [_fee(fee) for fee in terms.fees],
+    }
+    if record.order:
+        order = record.order
+        leg |= {
+            "order_id": order.order.order_id,
+            "order_state": order.state.value,
+            "settler": order.order.origin_settler,
+            "fill_deadline": order.order.fill_deadline,
+            "refund_after": order.order.refund_after,
+            "fill_tx": order.fill_tx or None,
+            "detail": order.detail,
+        }
+    return {
+        "schema": "l2send.payment/1",
+        "id": record.id,
+        "idempotency_key": record.key,
+        "created_at": record.created_at,
+        "state": record.state.value,
+        "open": record.meaning.open,
+        "money": record.meaning.money,
+        "exit": int(record.meaning.exit_status),
+        "destination": f"{target.short_name}:{payment.to.address}",
+        "sender": payment.sender,
+        "token": payment.amount.token.symbol,
+        "amount": amount_document(payment.amount),
+        "legs": [leg],
+        "transactions": [_transaction(tx, registry) for tx in record.transactions if tx.hash],
+        "destination_stage": _stage(target),
+    }
+
+
+def _quote(quote: Quote) -> Document:
+    return {
+        "bridge": quote.bridge,
+        "source": quote.source.short_name,
+        "pays": amount_document(quote.pays),
+        "delivers": amount_document(quote.delivers),
+        "fees": [_fee(fee) for fee in quote.fees],
+        "cost_usd": quote.cost_usd,
+        "duration_seconds": quote.duration,
+        "transactions": len(quote.steps),
+        "order_id": quote.order.order_id if quote.order else None,
+        "notes": list(quote.notes),
+    }
+
+
+def _fee(fee: Fee) -> Document:
+    return {"name": fee.name, "amount": amount_document(fee.amount), "usd": fee.usd}
+
+
+def _transaction(tx: TxRecord, registry: Registry) -> Document:
+    chain = registry.chain(tx.chain_id)
+    return {
+        "hash": tx.hash,
+        "chain": chain.short_name,
+        "chain_id": tx.chain_id,
+        "kind": tx.step.kind.value,
+        "nonce": tx.nonce,
+        "state": tx.state.value,
+        "block": tx.block,
+        "explorer": explorer_link(chain, tx.hash) or None,
+    }
+
+
+def _stage(chain: Chain) -> Document:
+    return {"value": chain.stage.value, "date": chain.stage.date}

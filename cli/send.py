@@ -1,0 +1,185 @@
+"""`l2send 25 USDC base:0x…`, and `l2send` alone, which asks for the same three words."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from l2send.cli.ask import ask_payment
+from l2send.cli.documents import payment_document, plan_document
+from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFile, Yes
+from l2send.cli.progress import Live
+from l2send.cli.review import show_outcome, show_review
+from l2send.cli.screen import err, print_json, styled
+from l2send.cli.session import Sender, choose_sender, paths_for
+from l2send.client import Client, Review, open_client
+from l2send.core.chains import Registry, load_registry
+from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation
+from l2send.core.plan import Payment
+from l2send.resolver.destination import Destination
+from l2send.resolver.planner import DEFAULT_MAX_FEE_PERCENT, Limits
+from l2send.wallet.records import PaymentRecord
+from l2send.wallet.signer import Signer
+
+HELP = """Pay: l2send AMOUNT TOKEN CHAIN:ADDRESS. The word `send` may be left out.
+
+Sends directly if the money is on that chain, bridges it there if it is on another one.
+
+Example: l2send 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --account alice"""
+
+ASK_HELP = """Ask for everything: destination, token and amount, show the plan, confirm. Also `l2send` alone.
+
+Ctrl-C at any question sends nothing.
+
+Example: l2send ask --account alice"""
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", help="How long to follow the payment before leaving it to `resume`."),
+]
+
+
+def send(
+    amount: Annotated[str, typer.Argument(help="decimal number, for example 25 or 0.5")],
+    token: Annotated[str, typer.Argument(help="symbol, or address on the destination chain")],
+    destination: Annotated[str, typer.Argument(help="chain:address, as ERC-3770 writes it")],
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    account: Account = None,
+    keystore: Keystore = None,
+    password_file: PasswordFile = None,
+    sender: From = None,
+    from_chain: Annotated[str, typer.Option("--from-chain", metavar="CHAIN", help="Fund it from this chain.")] = "",
+    via: Annotated[str, typer.Option("--via", metavar="BRIDGE", help="Use this bridge: direct, eco.")] = "",
+    max_fee: Annotated[
+        float, typer.Option("--max-fee", metavar="PERCENT", help="Most that a bridge may take of the amount.")
+    ] = DEFAULT_MAX_FEE_PERCENT,
+    key: Annotated[
+        str | None,
+        typer.Option("--idempotency-key", metavar="KEY", help="Pay once for this key, however often this runs."),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Pay although the same payment is still open.")] = False,
+    timeout: Timeout = 600.0,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> int:
+    """Pay."""
+    registry = load_registry(paths_for(devnet=devnet))
+    if from_chain:
+        registry.named(from_chain)
+    limits = Limits(max_fee, from_chain, via)
+
+    async def run() -> int:
+        async with open_client(paths_for(devnet=devnet), registry) as client:
+            target = client.destination(destination)
+            who = choose_sender(client.paths, sender, account, keystore, password_file)
+            payment = client.payment(who.address, amount, token, target)
+            if not dry_run:
+                _must_be_answerable(yes=yes)
+            with Live("asking all chains"):
+                review = await client.plan(payment, limits)
+            if dry_run:
+                _show_plan(review, registry, target, as_json=as_json)
+                return ExitStatus.DELIVERED
+            show_review(review, registry, recipient_note=_note(target))
+            if not yes:
+                await _confirm(target, payment)
+            return await _pay(client, review, who, key=key, again=again, timeout=timeout, as_json=as_json)
+
+    return asyncio.run(run())
+
+
+def _must_be_answerable(*, yes: bool) -> None:
+    """On anything but a terminal there is nobody to ask. Raises NeedsConfirmation."""
+    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise NeedsConfirmation(
+            "nobody can be asked here: this is not a terminal.",
+            hint="Add --yes to pay without a question, or --dry-run to see the plan.",
+        )
+
+
+def _note(target: Destination) -> str:
+    return "" if target.checksummed else "no checksum in this spelling: a wrong character would go unnoticed"
+
+
+def _show_plan(review: Review, registry: Registry, target: Destination, *, as_json: bool) -> None:
+    if as_json:
+        print_json(plan_document(review, registry))
+        return
+    show_review(review, registry, recipient_note=_note(target))
+    err().print("\nDry run: nothing was signed and nothing was sent.")
+
+
+async def _confirm(target: Destination, payment: Payment) -> None:
+    """Ask once more, or twice where nothing vouches for the address. Raises Interrupted."""
+    import questionary
+
+    questions = [f"Pay {payment.amount}?"]
+    if not target.checksummed:
+        questions.insert(0, "Did you compare every character of the address?")
+    for question in questions:
+        if not await questionary.confirm(question, default=False).unsafe_ask_async():
+            raise Interrupted("not confirmed.")
+
+
+async def _pay(
+    client: Client, review: Review, who: Sender, *, key: str | None, again: bool, timeout: float, as_json: bool
+) -> int:
+    signer = who.unlock()
+    record = client.begin(review, key=key, again=again)
+    err().print(styled(f"payment {record.id}", "bold"))
+    record = await finish(client, record.id, signer, timeout)
+    return report(record, client.registry, as_json=as_json)
+
+
+async def finish(client: Client, payment_id: str, signer: Signer | None, timeout: float) -> PaymentRecord:
+    """Carry a payment to its end, showing progress. Raises Interrupted on Ctrl-C, saying what is known."""
+    try:
+        with Live("starting") as live:
+            return await client.resume(payment_id, signer, patience=timeout, progress=live.update)
+    except asyncio.CancelledError:
+        record = client.journal.get(payment_id)
+        raise Interrupted(
+            f"interrupted; the payment {payment_id} is {record.state}. {record.meaning.money}",
+            sent=record.moved,
+            hint=f"Carry it on with: l2send resume {payment_id}",
+        ) from None
+
+
+def report(record: PaymentRecord, registry: Registry, *, as_json: bool) -> int:
+    """Say how a payment stands, and return its exit status."""
+    if as_json:
+        print_json(payment_document(record, registry))
+    else:
+        show_outcome(record, registry)
+    return record.meaning.exit_status
+
+
+def ask(
+    account: Account = None,
+    keystore: Keystore = None,
+    password_file: PasswordFile = None,
+    sender: From = None,
+    timeout: Timeout = 600.0,
+    devnet: Devnet = False,
+) -> int:
+    """Ask for everything."""
+    _must_be_answerable(yes=False)
+
+    async def run() -> int:
+        async with open_client(paths_for(devnet=devnet)) as client:
+            who = choose_sender(client.paths, sender, account, keystore, password_file)
+            with Live("asking all chains what you hold"):
+                snapshot = await client.balances(who.address)
+            answers = await ask_payment(client, snapshot)
+            with Live("comparing ways"):
+                review = await client.plan(answers.payment)
+            show_review(review, client.registry, recipient_note=_note(answers.destination))
+            await _confirm(answers.destination, answers.payment)
+            return await _pay(client, review, who, key=None, again=False, timeout=timeout, as_json=False)
+
+    return asyncio.run(run())

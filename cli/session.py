@@ -1,0 +1,108 @@
+"""Who pays, and where l2send keeps its things: flags and environment turned into an account and paths."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from l2send.core.address import Address, parse_address
+from l2send.core.chains import Registry, load_registry
+from l2send.core.errors import ConfigError, UsageError
+from l2send.core.paths import Paths
+from l2send.wallet.keystore import Keystore, find, named, open_keystore, password_from
+from l2send.wallet.signer import Signer
+
+
+def paths_for(*, devnet: bool) -> Paths:
+    """The folders of this run. `--devnet` means the devnet's own home. Raises ConfigError if none runs there."""
+    paths = Paths.for_devnet() if devnet else Paths.from_environment()
+    if devnet and not (paths.devnet / "chains.toml").exists():
+        raise ConfigError("no devnet is running.", hint="Start one: l2send devnet up")
+    return paths
+
+
+def open_registry(*, devnet: bool) -> Registry:
+    """The chains of this run. Raises ConfigError."""
+    return load_registry(paths_for(devnet=devnet))
+
+
+@dataclass
+class Sender:
+    """The account that pays; its key stays locked until `unlock`."""
+
+    keystore: Keystore | None
+    stated: Address | None
+    password_file: Path | None
+    _signer: Signer | None = field(default=None, repr=False)
+
+    @property
+    def address(self) -> Address:
+        """The account's address; opens the keystore only if nothing else says it."""
+        return self.stated or self.unlock().address
+
+    def unlock(self) -> Signer:
+        """The signer. Asks for the password on a terminal if no file holds it. Raises ConfigError."""
+        if self._signer is None:
+            self._signer = self._open()
+        return self._signer
+
+    def _open(self) -> Signer:
+        if self.keystore is None:
+            raise ConfigError(
+                f"the account {self.stated} has no keystore here, so nothing can be signed.",
+                hint="Name one with --account or --keystore; `l2send wallet list` shows those that are known.",
+            )
+        keystore = self.keystore
+        password = password_from(
+            file=self.password_file, prompt=(lambda: ask_password(keystore.name)) if can_ask() else None
+        )
+        signer = open_keystore(keystore.path, password)
+        if self.stated and signer.address != self.stated:
+            raise UsageError(f"the keystore {keystore.name} is of {signer.address}, not of {self.stated}.")
+        return signer
+
+
+def choose_sender(
+    paths: Paths, sender: str | None, account: str | None, keystore: Path | None, password_file: Path | None = None
+) -> Sender:
+    """The account named by --keystore, --account or --from, else the only one there is. Raises ConfigError."""
+    stated = parse_address(sender)[0] if sender else None
+    wanted = str(keystore) if keystore else account or stated
+    if wanted:
+        found = _find(wanted, paths, must_exist=stated is None or wanted != stated)
+    else:
+        found = _only_one(paths)
+    return Sender(found, stated or (found.address if found else None), password_file)
+
+
+def _find(wanted: str, paths: Paths, *, must_exist: bool) -> Keystore | None:
+    try:
+        return named(wanted, paths.keystores)
+    except ConfigError:
+        if must_exist:
+            raise
+        return None
+
+
+def _only_one(paths: Paths) -> Keystore:
+    """The single own keystore. Raises ConfigError where there is none, or a choice."""
+    own = [k for k in find(paths.keystores) if k.origin == "l2send"]
+    if len(own) == 1:
+        return own[0]
+    if own:
+        names = ", ".join(k.name for k in own)
+        raise ConfigError("which account pays?", hint=f"Add --account NAME, one of: {names}")
+    raise ConfigError("there is no account yet.", hint="Make one: l2send wallet new NAME. Or name one: --account NAME")
+
+
+def can_ask() -> bool:
+    """Whether a person sits at this process."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask_password(name: str) -> str:
+    """The password, typed unseen. Raises KeyboardInterrupt."""
+    from getpass import getpass
+
+    return getpass(f"Password of {name}: ")

@@ -1,0 +1,134 @@
+"""A running devnet for the whole session, and the real command to use it with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from l2send.core.address import Address, checksum
+from l2send.core.chains import Chain, Registry, load_registry
+from l2send.core.paths import Paths
+from l2send.core.rpc import open_rpcs
+from l2send.resolver.balances import take_snapshot
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass
+class Done:
+    """A finished command."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The document on stdout."""
+        document: dict[str, Any] = json.loads(self.stdout)
+        return document
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error envelope, the last line of stderr."""
+        envelope: dict[str, Any] = json.loads(self.stderr.strip().splitlines()[-1])["error"]
+        return envelope
+
+
+@dataclass
+class Home:
+    """An `L2SEND_HOME` and the real `l2send` in it."""
+
+    path: Path
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def paths(self) -> Paths:
+        return Paths.under(self.path)
+
+    @property
+    def registry(self) -> Registry:
+        return load_registry(self.paths)
+
+    def chain(self, short_name: str) -> Chain:
+        return self.registry.named(short_name)
+
+    def run(self, *words: str, **environment: str) -> Done:
+        """`l2send words…` as a process of its own, without a terminal."""
+        done = subprocess.run(
+            [sys.executable, "-m", "l2send", *words],
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def must(self, *words: str, **environment: str) -> Done:
+        done = self.run(*words, **environment)
+        assert done.status == 0, done
+        return done
+
+    def new_account(self, name: str | None = None) -> tuple[str, Address]:
+        """A fresh encrypted key: its name and address."""
+        name = name or f"a{secrets.token_hex(4)}"
+        return name, checksum(self.must("wallet", "new", name, "--json").json["address"])
+
+    def fund(self, account: Address, chain: str, **amounts: str) -> None:
+        for token, amount in amounts.items():
+            self.must("devnet", "fund", account, amount, token, "--chain", chain)
+
+    def holds(self, account: Address, chain: str, token: str = "USDC") -> int:
+        """Base units, read from the chain."""
+
+        async def look() -> int:
+            async with open_rpcs(self.registry) as rpcs:
+                holdings = (await take_snapshot(account, rpcs)).on(self.chain(chain))
+                amount = holdings.held(holdings.chain.token(token))
+                assert amount is not None, holdings.error
+                return amount.units
+
+        return asyncio.run(look())
+
+
+def somebody() -> Address:
+    """An address nobody has used."""
+    return checksum(secrets.token_bytes(20))
+
+
+def make_home(path: Path, **extra: str) -> Home:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    password = path / "password"
+    password.touch(mode=0o600)
+    password.write_text(PASSWORD)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("L2SEND_", "ETH_"))}
+    cache = os.environ.get("L2SEND_CACHE") or str(Paths.from_environment().cache)
+    own = {"L2SEND_HOME": str(path), "L2SEND_CACHE": cache, "ETH_PASSWORD": str(password)}
+    return Home(path, kept | own | extra)
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path) -> Home:
+    """A home in which no devnet runs."""
+    return make_home(tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home in which a devnet of four chains runs, with a solver that fills at once."""
+    made = make_home(tmp_path_factory.mktemp("l2send"))
+    made.must("devnet", "up", "--chains", "4")
+    yield made
+    made.run("devnet", "down")
