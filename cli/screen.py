@@ -57,7 +57,7 @@ _STAGE_MEANS = {
     "0": "its operators can still change everything",
     "1": "users can leave without its operators, a council can override",
     "2": "code alone decides, users have time to leave before changes",
-    "none": "no rollup stage: its operators must be trusted",
+    "none": "none known, so assume that its operators must be trusted",
 }
 
 
@@ -65,4 +65,6 @@ def stage_in_words(chain: Chain) -> str:
     """The stage with what it means for money held there. Source: L2BEAT's stages framework."""
     if chain.chain_id == 1:
         return "Ethereum itself"
-    return f"{chain.stage} of L2BEAT ({chain.stage.date}): {_STAGE_MEANS[chain.stage.value]}"
+    known = chain.stage.value in {"0", "1", "2"}
+    label = f"L2BEAT {chain.stage} ({chain.stage.date})" if known else "rollup stage"
+    return f"{label}: {_STAGE_MEANS[chain.stage.value]}"

@@ -1,0 +1,70 @@
+# Each target sets up what it needs, once. Needed on the machine: make, npm, and Python 3.11 or newer.
+# Everything is installed into .venv, from the lock files, each download checked against its hash.
+PYTHON ?= python3
+ARGS ?=
+UV_VERSION := 0.13.9
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+INSTALL_PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.runtime ## send real payments between real chains, all on this machine
+	@$(BIN)/l2send demo $(ARGS)
+
+test: .venv/.dev ## run the tests (ARGS="-k name")
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.dev ## check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright --warnings --pythonpath $(BIN)/python
+
+format: .venv/.dev ## rewrite what ruff can put right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev ## measure how fast balances are read
+	$(BIN)/python -m bench.balances $(ARGS)
+
+# Versions in the lock files stay as they are while pyproject.toml allows them: ARGS=--upgrade renews them.
+COMPILE = "$$tmp/bin/uv" pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet $(ARGS)
+
+lock: .venv/.python ## write both lock files anew
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && set -e; \
+	$(BIN)/python -m venv "$$tmp"; \
+	"$$tmp/bin/python" -m pip --disable-pip-version-check --quiet install uv==$(UV_VERSION); \
+	$(COMPILE) --group build --output-file requirements.lock; \
+	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove everything made here
+	rm -rf .venv build dist src/l2send.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/.runtime: requirements.lock pyproject.toml .venv/.python
+	@echo "Installing l2send into .venv; later runs skip this."
+	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(INSTALL_PROJECT)
+	@touch $@
+
+.venv/.dev: requirements-dev.lock pyproject.toml .venv/.python
+	@echo "Installing l2send and its development tools into .venv; later runs skip this."
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@$(INSTALL_PROJECT)
+	@touch $@
+
+# .venv/bin/python leads to the Python it was made from: gone with an upgrade, the whole .venv is made anew.
+.venv/.python: .venv/bin/python
+	@touch $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "l2send needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "Name a newer one, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv

@@ -1,0 +1,204 @@
+"""chains.toml holds what it promises: shape, checksums, sources, no two things of one name. No network."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from eth_hash.auto import keccak
+
+CHAINS_TOML = Path(__file__).resolve().parents[2] / "chains.toml"
+REGISTRY: dict[str, Any] = tomllib.loads(CHAINS_TOML.read_text(encoding="utf-8"))
+CHAINS: dict[str, dict[str, Any]] = REGISTRY["chains"]
+KINDS = {"l1", "op-stack", "arbitrum", "zk-stack", "zk-rollup", "optimium", "sidechain", "other"}
+REQUIRED = {
+    "chain_id",
+    "name",
+    "kind",
+    "testnet",
+    "native",
+    "rpcs",
+    "explorer",
+    "confirmations",
+    "stage",
+    "multicall3",
+    "source",
+}
+OPTIONAL = {"price_feed", "tokens", "settlers"}
+TOKEN_FIELDS = {"symbol", "name", "address", "decimals", "origin", "peg", "source"}
+SETTLER_FIELDS = {
+    "eco": {"portal", "prover", "quote_api", "source"},
+    "across": {"spoke_pool", "source"},
+    "hyperlane7683": {"router", "source"},
+    "oif": {"input_settler", "output_settler", "source"},
+}
+
+each_chain = pytest.mark.parametrize("short", CHAINS)
+
+
+def checksummed(address: str) -> str:
+    low = address.removeprefix("0x").lower()
+    digest = keccak(low.encode()).hex()
+    return "0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(low, digest, strict=False))
+
+
+def strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from strings(inner)
+
+
+def named_sources(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "source":
+                yield from strings(inner)
+            else:
+                yield from named_sources(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from named_sources(inner)
+
+
+def test_checksum_vectors() -> None:
+    for vector in (
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "0x52908400098527886E0F7030069857D2E4169EE7",
+    ):
+        assert checksummed(vector.lower()) == vector
+
+
+def test_schema_and_size() -> None:
+    assert REGISTRY.keys() == {"schema", "sources", "chains"}
+    assert REGISTRY["schema"] == 1
+    assert sum(not c["testnet"] for c in CHAINS.values()) >= 12
+    assert sum(c["testnet"] for c in CHAINS.values()) >= 4
+
+
+def test_every_source_says_what_it_is_and_when_it_was_read() -> None:
+    for name, source in REGISTRY["sources"].items():
+        assert source.keys() == {"what", "date"}, name
+        assert isinstance(source["date"], datetime.date), name
+
+
+def test_every_named_source_is_described() -> None:
+    assert set(named_sources(CHAINS)) <= REGISTRY["sources"].keys()
+
+
+def test_chain_ids_are_unique() -> None:
+    assert [i for i, n in Counter(c["chain_id"] for c in CHAINS.values()).items() if n > 1] == []
+
+
+@each_chain
+def test_shape_of_a_chain(short: str) -> None:
+    chain = CHAINS[short]
+    assert re.fullmatch(r"[-a-zA-Z0-9]{1,32}", short)
+    assert chain.keys() >= REQUIRED
+    assert chain.keys() <= REQUIRED | OPTIONAL
+    assert chain["kind"] in KINDS
+    assert chain["chain_id"] > 0
+    assert 1 <= chain["confirmations"] <= 128
+    assert chain["native"].keys() == {"symbol", "name", "decimals"}
+    assert chain["native"]["decimals"] == 18
+    assert chain["source"].keys() == {"identity", "rpcs", "explorer", "confirmations", "multicall3"}
+
+
+@each_chain
+def test_stage(short: str) -> None:
+    stage = CHAINS[short]["stage"]
+    assert stage.keys() == {"value", "date", "source"}
+    assert stage["value"] in {"0", "1", "2", "none"}
+    assert type(stage["date"]) is datetime.date
+    if CHAINS[short]["testnet"] or CHAINS[short]["kind"] in {"l1", "sidechain"}:
+        assert stage["value"] == "none"
+
+
+@each_chain
+def test_at_least_two_operators_serve_a_chain(short: str) -> None:
+    urls = [urlsplit(url) for url in CHAINS[short]["rpcs"]]
+    assert all(u.scheme == "https" and u.hostname and not (u.username or u.query) for u in urls)
+    assert len({".".join(str(u.hostname).split(".")[-2:]) for u in urls}) >= 2
+    assert not any(re.search(r"[0-9a-f]{16}|\$|<|api[-_]?key", u.geturl(), re.IGNORECASE) for u in urls)
+    assert urlsplit(CHAINS[short]["explorer"]).scheme == "https"
+
+
+@each_chain
+def test_every_address_has_its_checksum(short: str) -> None:
+    addresses = [s for s in strings(CHAINS[short]) if s.startswith("0x")]
+    assert addresses
+    for address in addresses:
+        assert re.fullmatch(r"0x[0-9a-fA-F]{40}", address)
+        assert address == checksummed(address)
+        assert int(address, 16) > 0xFFFF
+
+
+@each_chain
+def test_tokens(short: str) -> None:
+    tokens = CHAINS[short].get("tokens", [])
+    for token in tokens:
+        assert token.keys() >= TOKEN_FIELDS - {"peg"}
+        assert token.keys() <= TOKEN_FIELDS
+        assert token["origin"] in {"canonical", "bridged"}
+        assert token["symbol"].isascii()
+        assert 2 <= token["decimals"] <= 18
+    symbols = [t["symbol"].lower() for t in tokens] + [CHAINS[short]["native"]["symbol"].lower()]
+    assert len(symbols) == len(set(symbols))
+    assert len({t["address"] for t in tokens}) == len(tokens)
+
+
+@each_chain
+def test_native_and_bridged_usdc_are_two_tokens(short: str) -> None:
+    usdc = {
+        t["symbol"]: t for t in CHAINS[short].get("tokens", []) if t["symbol"] in {"USDC", "USDC.e", "USDbC"}
+    }
+    assert len({t["address"] for t in usdc.values()}) == len(usdc)
+    for symbol in usdc.keys() - {"USDC"}:
+        assert usdc[symbol]["origin"] == "bridged"
+    if "USDC" in usdc:
+        assert (usdc["USDC"]["origin"] == "canonical") == (usdc["USDC"]["source"] == "circle")
+
+
+@each_chain
+def test_settlers(short: str) -> None:
+    for name, fields in CHAINS[short].get("settlers", {}).items():
+        assert fields.keys() <= SETTLER_FIELDS[name]
+        assert fields.keys() >= SETTLER_FIELDS[name] - {"prover", "quote_api"}
+        assert urlsplit(fields.get("quote_api", "https://x")).scheme == "https"
+
+
+@each_chain
+def test_price_feed_is_that_of_the_native_coin(short: str) -> None:
+    feed = CHAINS[short].get("price_feed")
+    if feed:
+        assert feed.keys() == {"address", "pair", "source"}
+        assert feed["pair"] == f"{CHAINS[short]['native']['symbol']}/USD"
+
+
+def test_usdc_on_bnb_chain_has_18_decimals() -> None:
+    bnb = {t["symbol"]: t for t in CHAINS["bnb"]["tokens"]}
+    assert (bnb["USDC"]["decimals"], bnb["USDC"]["origin"]) == (18, "bridged")
+    assert (bnb["USDT"]["decimals"], bnb["USDT"]["origin"]) == (18, "bridged")
+
+
+@pytest.mark.parametrize(
+    ("short", "symbol", "address"),
+    [
+        ("eth", "USDC", "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"),
+        ("oeth", "USDC", "0x0b2C639c533813f4Aa9D7837CAf62653d097Ff85"),
+        ("oeth", "USDC.e", "0x7F5c764cBc14f9669B88837ca1490cCa17c31607"),
+        ("base", "USDC", "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"),
+        ("arb1", "USDC", "0xaf88d065e77c8cC2239327C5EDb3A432268e5831"),
+        ("arb1", "USDC.e", "0xFF970A61A04b1cA14834A43f5dE4533eBDDB5CC8"),
+    ],
+)
+def test_the_tokens_that_most_money_moves_in(short: str, symbol: str, address: str) -> None:
+    assert next(t["address"] for t in CHAINS[short]["tokens"] if t["symbol"] == symbol) == address

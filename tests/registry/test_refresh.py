@@ -1,0 +1,135 @@
+"""The tool that writes chains.toml refuses what it must refuse. No network: the packages are played."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "refresh_chains.py"
+USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
+MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("refresh_chains", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = load()
+
+
+def facts(**changed: Any) -> Any:
+    rpcs = [
+        "https://mainnet.base.org/",
+        "https://key.example/${KEY}",
+        "wss://base.example",
+        "https://base.drpc.org",
+    ]
+    ether = {"name": "Ether", "symbol": "ETH", "decimals": 18}
+    played: dict[str, Any] = {
+        "chains": {
+            8453: {"name": "Base", "shortName": "base", "chainId": 8453, "nativeCurrency": ether, "rpc": rpcs}
+        },
+        "viem": {
+            8453: {"rpcs": rpcs[:1], "explorer": "https://basescan.org/", "multicall3": MULTICALL3.lower()}
+        },
+        "hyperlane": {8453: {"technicalStack": "opstack", "blocks": {"reorgPeriod": 10}, "rpcUrls": []}},
+        "tokens": {"circle": {(8453, USDC.lower()): 6}, "uniswap": {(8453, USDC.lower()): 6}},
+        "feeds": {"Base": {"ETH": "0x71041dddad3595f9ced3dccfbe3d1f4b0a16bb70"}},
+        "across": {8453: "0x09aea4b2242abc8bb4bb78d537a67a245a7bec64"},
+        "eco": {},
+    }
+    return tool.Facts(**(played | changed))
+
+
+def overlay(**changed: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "chain_id": 8453,
+        "kind": "op-stack",
+        "stage": ["1", "someone"],
+        "feed": ["Base", "ETH"],
+        "tokens": [["USDC", "canonical", "circle", USDC]],
+    }
+    return {
+        "sources": {"someone": {"what": "a page", "date": tomllib.loads("d = 2026-05-27")["d"]}},
+        "names": {"USDC": "USD Coin", "WETH": "Wrapped Ether"},
+        "pegs": {"USD": ["USDC"]},
+        "rpcs": {"refuse": ["refused"], "prefer": ["drpc.org"]},
+        "chains": {"base": base | changed},
+    }
+
+
+def test_the_same_input_gives_the_same_bytes_and_they_are_toml() -> None:
+    text = tool.render({}, overlay(), facts())
+    assert text == tool.render({}, overlay(), facts())
+    chain = tomllib.loads(text)["chains"]["base"]
+    assert chain["rpcs"] == ["https://mainnet.base.org", "https://base.drpc.org"]
+    assert (chain["explorer"], chain["multicall3"]) == ("https://basescan.org", MULTICALL3)
+    assert (chain["confirmations"], chain["source"]["confirmations"]) == (10, "hyperlane")
+    assert chain["tokens"][0]["address"] == USDC
+    assert chain["settlers"]["across"]["spoke_pool"] == "0x09aea4b2242abC8bb4BB78D537A67a245A7bEC64"
+
+
+@pytest.mark.parametrize(
+    ("entry", "played", "words"),
+    [
+        ({"chain_id": 10}, {}, "now means chain"),
+        ({"kind": "arbitrum"}, {}, "arbitrum in the overlay and op-stack"),
+        ({"feed": ["Base", "BNB"]}, {}, "not that of ETH"),
+        ({"tokens": [["USDC", "canonical", "circle", MULTICALL3]]}, {}, "circle does not list"),
+        ({"tokens": [["WETH", "canonical", "op-predeploys", USDC]]}, {}, "not the WETH9 predeploy"),
+        (
+            {},
+            {"tokens": {"circle": {(8453, USDC.lower()): 6}, "uniswap": {(8453, USDC.lower()): 18}}},
+            "disagree",
+        ),
+        (
+            {},
+            {
+                "viem": {8453: {"rpcs": ["https://a.drpc.org"], "explorer": "", "multicall3": ""}},
+                "chains": {},
+            },
+            "base",
+        ),
+    ],
+)
+def test_it_refuses(entry: dict[str, Any], played: dict[str, Any], words: str) -> None:
+    with pytest.raises(tool.Refused, match=words):
+        tool.render({}, overlay(**entry), facts(**played))
+
+
+def test_one_operator_is_not_two_endpoints() -> None:
+    viem = {8453: {"rpcs": ["https://a.drpc.org"], "explorer": "", "multicall3": MULTICALL3}}
+    chains = {8453: facts().chains[8453] | {"rpc": ["https://b.drpc.org", "https://x.refused.example"]}}
+    with pytest.raises(tool.Refused, match="fewer than two public RPCs"):
+        tool.render({}, overlay(), facts(viem=viem, chains=chains))
+
+
+def test_a_short_name_never_comes_to_mean_another_chain() -> None:
+    with pytest.raises(tool.Refused, match="base was chain 1 and would become 8453"):
+        tool.refuse_repointed("[chains.base]\nchain_id = 1\n", tool.render({}, overlay(), facts()))
+
+
+def test_one_list_that_contradicts_itself() -> None:
+    entry = {"chainId": 8453, "address": USDC}
+    with pytest.raises(tool.Refused, match="two different decimals"):
+        tool.token_list([entry | {"decimals": 6}, entry | {"address": USDC.lower(), "decimals": 18}])
+
+
+def test_another_tarball_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "CACHE", tmp_path)
+    (tmp_path / "x-1").mkdir()
+    (tmp_path / "x-1" / "x-1.tgz").write_bytes(b"something else")
+    with pytest.raises(tool.Refused, match="not the package that was pinned"):
+        tool.fetch("x", {"package": "x", "version": "1", "integrity": "sha512-AAAA"})

@@ -1,0 +1,37 @@
+// Prints, as JSON, what the JavaScript packages behind chains.toml say. Called by refresh_chains.py:
+// node read_packages.mjs CHAINS_FOLDER VIEM_FOLDER SUPERCHAIN_FOLDER
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import vm from "node:vm";
+
+const [chains, viem, superchain] = process.argv.slice(2);
+const load = createRequire(import.meta.url);
+
+// viem's definitions are read as text: importing them would pull in viem's own dependencies.
+function definitions(folder) {
+  const found = {};
+  for (const file of fs.readdirSync(folder).filter((name) => name.endsWith(".js")).sort()) {
+    const body = fs.readFileSync(`${folder}/${file}`, "utf8").replace(/^import .*$/gm, "").replace(/^export /gm, "");
+    const script = `const all = []; const chainConfig = {}; const defineChain = (c) => (all.push(c), c);${body}\n;all`;
+    try {
+      for (const c of vm.runInNewContext(script)) {
+        found[c.id] ??= {
+          rpcs: [...(c.rpcUrls?.default?.http ?? [])],
+          explorer: c.blockExplorers?.default?.url ?? "",
+          multicall3: c.contracts?.multicall3?.address ?? "",
+        };
+      }
+    } catch {
+      // A definition that needs more than defineChain is not one of ours; a missing chain is reported later.
+    }
+  }
+  return found;
+}
+
+process.stdout.write(
+  JSON.stringify({
+    chains: load(`${chains}/dist/src/chains.js`).chains,
+    viem: definitions(`${viem}/_esm/chains/definitions`),
+    superchain: load(`${superchain}/dist/index.js`).default.tokens,
+  }),
+);
