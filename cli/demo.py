@@ -61,29 +61,28 @@ class _Stage:
             out().print()
             out().print(Rule(text, align="left", style="bold"))
 
-    def run(self, *words: str, show: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run `l2send` with these words; a person sees its screen, a script gets its JSON."""
-        if show:
-            self.tell(f"\n$ l2send {' '.join(words)}")
-        hidden = self.quiet or not show
-        command = [sys.executable, "-m", "l2send", *words, *(["--json"] if hidden else [])]
+    def perform(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `l2send` with these words before the audience: its own screen, or its JSON for a script."""
+        self.tell(f"\n$ l2send {' '.join(words)}")
+        return self._run([*words, "--json"] if self.quiet else [*words], hidden=self.quiet)
+
+    def prepare(self, *words: str) -> str:
+        """Run `l2send` behind the scenes and return what it printed. Raises L2sendError if it fails."""
+        done = self._run([*words], hidden=True)
+        if done.returncode:
+            raise L2sendError(f"`l2send {' '.join(words)}` failed: {clean(done.stderr, 1000)}")
+        return done.stdout
+
+    def _run(self, words: list[str], *, hidden: bool) -> subprocess.CompletedProcess[str]:
         sys.stdout.flush()
         return subprocess.run(
-            command,
+            [sys.executable, "-m", "l2send", *words],
             env=self.environment,
             text=True,
             check=False,
             capture_output=hidden,
             stdin=subprocess.DEVNULL,
         )
-
-    def must(self, *words: str) -> dict[str, Any]:
-        """Run a command behind the scenes that has to succeed, and return its JSON."""
-        done = self.run(*words, show=False)
-        if done.returncode:
-            raise L2sendError(f"`l2send {' '.join(words)}` failed: {clean(done.stderr, 1000)}")
-        document: dict[str, Any] = json.loads(done.stdout or "{}")
-        return document
 
 
 def demo(as_json: Json = False) -> int:
@@ -113,21 +112,21 @@ def _stage(*, quiet: bool) -> Iterator[_Stage]:
         nobody = checksum(secrets.token_bytes(20))
         stage = _Stage(home, quiet, kept | own, nobody, checksum(secrets.token_bytes(20)))
         try:
-            stage.sender = checksum(stage.must("wallet", "new", _ACCOUNT)["address"])
+            stage.sender = checksum(stage.prepare("wallet", "new", _ACCOUNT).strip())
             yield stage
         finally:
-            stage.run("devnet", "down", show=False)
+            stage.prepare("devnet", "down")
 
 
 def _prologue(stage: _Stage) -> None:
     stage.title("Four chains of your own")
     stage.tell("Starting four chains on this machine: real USDC, real bridge contracts, and a solver…")
     started = time.monotonic()
-    stage.must("devnet", "up", "--chains", "4")
+    stage.prepare("devnet", "up", "--chains", "4")
     stage.tell(f"Ready after {time.monotonic() - started:.1f} s. Nothing here is worth anything anywhere else.")
     for chain, usdc in (("dev1", "100"), ("dev2", "60")):
-        stage.must("devnet", "fund", stage.sender, usdc, "USDC", "--chain", chain)
-        stage.must("devnet", "fund", stage.sender, "0.5", "ETH", "--chain", chain)
+        stage.prepare("devnet", "fund", stage.sender, usdc, "USDC", "--chain", chain)
+        stage.prepare("devnet", "fund", stage.sender, "0.5", "ETH", "--chain", chain)
     stage.tell("Alice has a fresh key, with 100 USDC on dev1 and 60 USDC on dev2. Bob has an address.")
     stage.tell(f"  Alice {stage.sender}\n  Bob   {stage.recipient}")
 
@@ -147,16 +146,16 @@ def _acts(stage: _Stage) -> None:
 
     stage.title("4. When nobody fills the order")
     stage.tell("The solver is told to look away. Alice pays 10 USDC to dev3, and the order stays open.")
-    stage.must("devnet", "solver", "--mode", "ignore")
+    stage.prepare("devnet", "solver", "--mode", "ignore")
     _act(stage, "ignored", ExitStatus.NOT_FINAL, "10", "USDC", f"dev3:{stage.recipient}", "--timeout", "4")
     payment = _newest(stage)
     stage.tell("\nThe clock of every chain is moved past the order's deadline. The money can be had back now.")
-    stage.must("devnet", "advance", str(_PAST_EVERY_DEADLINE))
-    _record(stage, "refunded", ExitStatus.MONEY_BACK, stage.run("resume", payment, "--account", _ACCOUNT))
+    stage.prepare("devnet", "advance", str(_PAST_EVERY_DEADLINE))
+    _record(stage, "refunded", ExitStatus.MONEY_BACK, stage.perform("resume", payment, "--account", _ACCOUNT))
 
 
 def _act(stage: _Stage, name: str, expected: ExitStatus, *words: str) -> None:
-    _record(stage, name, expected, stage.run(*words, "--yes", "--account", _ACCOUNT))
+    _record(stage, name, expected, stage.perform(*words, "--yes", "--account", _ACCOUNT))
 
 
 def _record(stage: _Stage, name: str, expected: ExitStatus, done: subprocess.CompletedProcess[str]) -> None:
@@ -170,7 +169,7 @@ def _record(stage: _Stage, name: str, expected: ExitStatus, done: subprocess.Com
 
 
 def _newest(stage: _Stage) -> str:
-    return str(stage.must("history")["payments"][0]["id"])
+    return str(json.loads(stage.prepare("history", "--json"))["payments"][0]["id"])
 
 
 def _look(stage: _Stage) -> dict[str, Snapshot]:
