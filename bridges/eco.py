@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -328,10 +329,10 @@ def _unfilled(order: Order, reward: int, origin_now: UnixTime, target_now: UnixT
         detail = "the Portal holds nothing for this order."
         return OrderStatus(OrderState.NOT_OPEN, detail, chain_time=origin_now)
     if origin_now >= order.refund_after and target_now > order.fill_deadline:
-        detail = "no solver filled it in time; `l2send resume` asks the Portal for the money back."
+        detail = "no solver filled it in time: the Portal gives the money back to whoever asks for the sender."
         return OrderStatus(OrderState.REFUND_DUE, detail, chain_time=origin_now)
-    left = max(order.fill_deadline - target_now, order.refund_after - origin_now, 0)
-    detail = f"a solver may fill it for another {left} s; after that it can be refunded."
+    until = datetime.fromtimestamp(max(order.fill_deadline, order.refund_after), UTC)
+    detail = f"a solver may fill it until {until:%Y-%m-%d %H:%M:%S} UTC; after that it can be refunded."
     return OrderStatus(OrderState.OPEN, detail, chain_time=origin_now)
 
 

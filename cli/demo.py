@@ -63,7 +63,8 @@ class _Stage:
 
     def perform(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `l2send` with these words before the audience: its own screen, or its JSON for a script."""
-        self.tell(f"\n$ l2send {' '.join(words)}")
+        if not self.quiet:
+            out().print(f"\n$ l2send {' '.join(words)}", style="bold", soft_wrap=True)
         return self._run([*words, "--json"] if self.quiet else [*words], hidden=self.quiet)
 
     def prepare(self, *words: str) -> str:
@@ -151,11 +152,11 @@ def _acts(stage: _Stage) -> None:
     payment = _newest(stage)
     stage.tell("\nThe clock of every chain is moved past the order's deadline. The money can be had back now.")
     stage.prepare("devnet", "advance", str(_PAST_EVERY_DEADLINE))
-    _record(stage, "refunded", ExitStatus.MONEY_BACK, stage.perform("resume", payment, "--account", _ACCOUNT))
+    _record(stage, "refunded", ExitStatus.MONEY_BACK, stage.perform("resume", payment))
 
 
 def _act(stage: _Stage, name: str, expected: ExitStatus, *words: str) -> None:
-    _record(stage, name, expected, stage.perform(*words, "--yes", "--account", _ACCOUNT))
+    _record(stage, name, expected, stage.perform(*words, "--yes"))
 
 
 def _record(stage: _Stage, name: str, expected: ExitStatus, done: subprocess.CompletedProcess[str]) -> None:

@@ -13,6 +13,7 @@ from l2send.cli import (
     balances,
     chains,
     demo,
+    devnet,
     payments,
     resolve,
     send,
@@ -21,7 +22,6 @@ from l2send.cli import (
 from l2send.cli.screen import err
 from l2send.core.errors import BadAmount, ExitStatus, L2sendError
 from l2send.core.text import clean
-from l2send.devnet.commands import app as devnet_app
 
 _EPILOG = (
     "Exit status: 0 delivered · 1 unexpected · 2 usage or bad address · 3 configuration · "
@@ -50,7 +50,7 @@ app.command("resume", help=payments.RESUME_HELP)(payments.resume)
 app.command("history", help=payments.HISTORY_HELP)(payments.history)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.add_typer(wallets.app, name="wallet")
-app.add_typer(devnet_app, name="devnet")
+app.add_typer(devnet.app, name="devnet")
 
 
 @app.callback(invoke_without_command=True)

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.status import Status
+from rich.text import Text
 
 from l2send.cli.screen import err, styled
 
@@ -35,8 +36,8 @@ class Live:
         if sentence == self._now:
             return
         self._now = sentence
-        elapsed = f"{time.monotonic() - self._started:6.1f} s  "
-        err().print(styled(elapsed, "dim") + styled(sentence, limit=400), soft_wrap=True)
+        elapsed = Text(f"{time.monotonic() - self._started:6.1f} s  ", "dim")
+        err().print(elapsed + styled(sentence, limit=400), soft_wrap=True)
         if self._status:
             self._status.update(styled(f"{sentence} …"))
 

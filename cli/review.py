@@ -4,45 +4,47 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from rich.table import Table
 from rich.text import Text
 
-from l2send.cli.screen import err, out, stage_in_words, styled
+from l2send.cli.screen import err, out, print_pairs, stage_in_words, styled
 from l2send.client import Review
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Allows, Effects, Opens, Pays, TakesBack
-from l2send.core.plan import Fee, Plan
-from l2send.wallet.records import PaymentRecord
+from l2send.core.plan import Fee, Order, Plan
+from l2send.wallet.records import PaymentRecord, TxRecord
 from l2send.wallet.states import PaymentState
 
 
 def show_review(review: Review, registry: Registry, *, recipient_note: str = "") -> None:
     """Print the plan and its effects on stderr. Addresses are shown whole."""
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="bold", no_wrap=True)
-    rows.add_column(overflow="fold")
     plan, quote = review.plan, review.plan.quote
     target = registry.chain(plan.payment.to.chain_id)
-    rows.add_row("pay", styled(plan.payment.amount, "bold"))
-    rows.add_row("to", styled(f"{target.short_name}:{plan.payment.to.address}"))
-    rows.add_row("", styled(f"{target.name}, {stage_in_words(target)}"))
-    if recipient_note:
-        rows.add_row("", styled(recipient_note, "yellow"))
-    rows.add_row("from", styled(f"{quote.source.short_name}:{plan.payment.sender}"))
-    rows.add_row("way", _way(plan))
-    rows.add_row("leaves", styled(f"{quote.pays} on {quote.source.name}"))
-    rows.add_row("arrives", styled(f"{quote.delivers} on {target.name}"))
-    for i, fee in enumerate(quote.fees):
-        rows.add_row("fees" if i == 0 else "", styled(_fee(fee)))
-    rows.add_row("time", f"about {_duration(quote.duration)}")
-    if quote.order:
-        until = datetime.fromtimestamp(quote.order.refund_after, UTC)
-        rows.add_row("if not", styled(f"filled by {until:%H:%M} UTC, the money can be had back on {quote.source.name}"))
-    for i, effect in enumerate(review.effects):
-        rows.add_row("you sign" if i == 0 else "", styled(f"{i + 1}. {describe(effect)}", limit=500))
-    for note in quote.notes:
-        rows.add_row("note", styled(note, "yellow"))
-    err().print(rows)
+    rows = [
+        ("pay", styled(plan.payment.amount, "bold")),
+        ("to", styled(f"{target.short_name}:{plan.payment.to.address}")),
+        ("", styled(f"{target.name}, {stage_in_words(target)}")),
+        *([("", styled(recipient_note, "yellow"))] if recipient_note else []),
+        ("from", styled(f"{quote.source.short_name}:{plan.payment.sender}")),
+        ("way", _way(plan)),
+        ("leaves", styled(f"{quote.pays} on {quote.source.name}")),
+        ("arrives", styled(f"{quote.delivers} on {target.name}")),
+        *_labelled("fees", [styled(_fee(fee)) for fee in quote.fees]),
+        ("time", styled(f"about {_duration(quote.duration)}")),
+        *([("if not", _otherwise(quote.order, quote.source))] if quote.order else []),
+        *_labelled("you sign", [styled(f"{i}. {describe(e)}", limit=500) for i, e in enumerate(review.effects, 1)]),
+        *_labelled("note", [styled(note, "yellow") for note in quote.notes]),
+    ]
+    print_pairs(err(), rows)
+
+
+def _labelled(label: str, values: list[Text]) -> list[tuple[str, Text]]:
+    """The label stands before the first value alone."""
+    return [(label if i == 0 else "", value) for i, value in enumerate(values)]
+
+
+def _otherwise(order: Order, source: Chain) -> Text:
+    until = datetime.fromtimestamp(order.refund_after, UTC)
+    return styled(f"filled by {until:%H:%M} UTC, the money can be had back on {source.name}")
 
 
 def _way(plan: Plan) -> Text:
@@ -62,10 +64,10 @@ def describe(effect: Effects) -> str:
         case Pays(amount, to):
             return f"pay {amount} to {to.address}"
         case Allows(amount, spender):
-            return f"allow {spender} to take exactly {amount}"
+            return f"allow the bridge {spender} to take exactly {amount}"
         case Opens(order):
             return (
-                f"lock {order.pays} in {order.origin_settler} until a solver has paid "
+                f"lock {order.pays} in the bridge {order.origin_settler} until a solver has paid "
                 f"{order.delivers} to {order.recipient}"
             )
         case TakesBack(order_id):
@@ -77,28 +79,33 @@ _GOOD = frozenset({PaymentState.DELIVERED, PaymentState.REFUNDED})
 
 def show_outcome(record: PaymentRecord, registry: Registry) -> None:
     """Print how a payment stands, on stdout: its state, where the money is, its transactions."""
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="bold", no_wrap=True)
-    rows.add_column(overflow="fold")
     target = registry.chain(record.payment.to.chain_id)
     style = "green" if record.state in _GOOD else "yellow"
-    rows.add_row(record.id, styled(f"{record.state}. {record.meaning.money}", style))
-    rows.add_row("paid" if record.state is PaymentState.DELIVERED else "pays", styled(record.payment.amount))
-    rows.add_row("to", styled(f"{target.short_name}:{record.payment.to.address}"))
-    for tx in record.transactions:
-        chain = registry.chain(tx.chain_id)
-        where = explorer_link(chain, tx.hash) or tx.hash or "not signed"
-        rows.add_row(tx.step.kind.value, styled(f"{where} on {chain.short_name}, {tx.state}"))
+    rows = [
+        (record.id, styled(f"{record.state}. {record.meaning.money}", style)),
+        ("amount", styled(record.payment.amount)),
+        ("to", styled(f"{target.short_name}:{record.payment.to.address}")),
+        *((tx.step.kind.value, _transaction(tx, registry)) for tx in record.transactions),
+    ]
     if record.order:
-        rows.add_row("order", styled(f"{record.order.order.order_id}, {record.order.state}"))
+        rows.append(("order", styled(f"{record.order.order.order_id}, {record.order.state}")))
         if record.order.fill_tx:
-            where = explorer_link(target, record.order.fill_tx) or record.order.fill_tx
-            rows.add_row("filled", styled(f"{where} on {target.short_name}"))
-        elif record.order.detail:
-            rows.add_row("", styled(record.order.detail))
+            rows.append(("filled", _place(target, record.order.fill_tx)))
+        elif record.order.detail and record.meaning.open:
+            rows.append(("", styled(record.order.detail)))
     if record.meaning.open:
-        rows.add_row("next", f"l2send resume {record.id}")
-    out().print(rows)
+        rows.append(("next", styled(f"l2send resume {record.id}")))
+    print_pairs(out(), rows)
+
+
+def _transaction(tx: TxRecord, registry: Registry) -> Text:
+    place = _place(registry.chain(tx.chain_id), tx.hash) if tx.hash else styled("not signed")
+    return place + Text(f" ({tx.state})")
+
+
+def _place(chain: Chain, tx_hash: str) -> Text:
+    """A transaction as a person can find it."""
+    return styled(f"{chain.short_name} {explorer_link(chain, tx_hash) or tx_hash}")
 
 
 def explorer_link(chain: Chain, tx_hash: str) -> str:

@@ -39,6 +39,21 @@ def table(*headings: str, right: tuple[str, ...] = ()) -> Table:
     return made
 
 
+def print_pairs(console: Console, rows: list[tuple[str, Text]]) -> None:
+    """Labels and values: a grid that fits the terminal, whole lines for a pipe."""
+    if not console.is_terminal:
+        width = max(len(label) for label, _ in rows) + 2
+        for label, value in rows:
+            console.out(f"{label:<{width}}{value.plain}".rstrip(), highlight=False)
+        return
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in rows:
+        grid.add_row(label, value)
+    console.print(grid)
+
+
 def styled(text: object, style: str = "", limit: int = 200) -> Text:
     """Any text as one clean line, never as markup."""
     return Text(clean(text, limit), style=style)
@@ -65,6 +80,8 @@ def stage_in_words(chain: Chain) -> str:
     """The stage with what it means for money held there. Source: L2BEAT's stages framework."""
     if chain.chain_id == 1:
         return "Ethereum itself"
+    if chain.testnet:
+        return "a test chain, whose money is worth nothing"
     known = chain.stage.value in {"0", "1", "2"}
     label = f"L2BEAT {chain.stage} ({chain.stage.date})" if known else "rollup stage"
     return f"{label}: {_STAGE_MEANS[chain.stage.value]}"

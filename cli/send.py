@@ -17,7 +17,7 @@ from l2send.cli.screen import err, print_json, styled
 from l2send.cli.session import Sender, choose_sender, paths_for
 from l2send.client import Client, Review, open_client
 from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation
+from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFinal
 from l2send.core.plan import Payment
 from l2send.resolver.destination import Destination
 from l2send.resolver.planner import DEFAULT_MAX_FEE_PERCENT, Limits
@@ -141,6 +141,9 @@ async def finish(client: Client, payment_id: str, signer: Signer | None, timeout
     try:
         with Live("starting") as live:
             return await client.resume(payment_id, signer, patience=timeout, progress=live.update)
+    except NotFinal as unfinished:
+        err().print(styled(f"{unfinished.message} {unfinished.hint}", limit=600), soft_wrap=True)
+        return client.journal.get(payment_id)
     except asyncio.CancelledError:
         record = client.journal.get(payment_id)
         raise Interrupted(

@@ -69,10 +69,7 @@ def choose_sender(
     """The account named by --keystore, --account or --from, else the only one there is. Raises ConfigError."""
     stated = parse_address(sender)[0] if sender else None
     wanted = str(keystore) if keystore else account or stated
-    if wanted:
-        found = _find(wanted, paths, must_exist=stated is None or wanted != stated)
-    else:
-        found = _only_one(paths)
+    found = _find(wanted, paths, must_exist=wanted != stated) if wanted else _only_one(paths)
     return Sender(found, stated or (found.address if found else None), password_file)
 
 

@@ -220,6 +220,7 @@ def _tokens(chain_id: ChainId, entry: Mapping[str, Any]) -> tuple[Token, ...]:
             int(t["decimals"]),
             t.get("name", ""),
             bridged=t["origin"] == "bridged",
+            asset=t.get("asset", ""),
             peg=t.get("peg", ""),
         )
         for t in entry.get("tokens", ())

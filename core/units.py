@@ -34,6 +34,8 @@ class Token:
     decimals: int
     name: str = ""
     bridged: bool = False
+    asset: str = ""
+    """What it is on every chain, where the symbol does not say it: bridged USDC is not USDC."""
     peg: str = ""
     """"USD" for a stablecoin; used to compare costs, never to convert money."""
 
@@ -44,7 +46,7 @@ class Token:
 
     def same_asset(self, other: Token) -> bool:
         """Whether both are the same asset, each on its own chain: native and bridged USDC are not."""
-        return (self.symbol, self.is_native, self.bridged) == (other.symbol, other.is_native, other.bridged)
+        return (self.asset or self.symbol, self.is_native) == (other.asset or other.symbol, other.is_native)
 
 
 @dataclass(frozen=True, slots=True)

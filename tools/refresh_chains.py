@@ -13,7 +13,6 @@ import json
 import re
 import subprocess
 import sys
-import tarfile
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -66,8 +65,7 @@ def fetch(name: str, pin: Json) -> Path:
     digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
     if f"sha512-{digest}" != pin["integrity"]:
         raise Refused(f"{tarball.name} is not the package that was pinned: sha512-{digest}")
-    with tarfile.open(tarball) as archive:
-        archive.extractall(folder, filter="data")
+    subprocess.run(["tar", "-xzf", tarball.name], cwd=folder, check=True)
     return folder / "package"
 
 
@@ -281,6 +279,8 @@ def token_table(short: str, chain_id: int, token: list[str], overlay: Json, fact
         "address": checksum(address),
         "decimals": decimals(short, chain_id, token, facts),
         "origin": origin,
+        # Where an issuer mints a token itself on many chains, a bridged one of that symbol is another asset.
+        "asset": f"bridged {symbol}" if origin == "bridged" and symbol in overlay["issued"] else None,
         "peg": next((peg for peg, symbols in overlay["pegs"].items() if symbol in symbols), None),
         "source": source,
     }

@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import tarfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -35,8 +34,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any]
     tarball = next(folder.glob("*.tgz"))
     digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
     assert f"sha512-{digest}" == PIN["integrity"]
-    with tarfile.open(tarball) as archive:
-        archive.extractall(folder, filter="data")
+    subprocess.run(["tar", "-xzf", tarball.name], cwd=folder, check=True)
     script = str(folder / "package/dist/src/chains.js")
     printed = subprocess.run(["node", "-e", PRINT, script], check=True, capture_output=True, text=True).stdout
     return {int(chain_id): chain for chain_id, chain in json.loads(printed).items()}

@@ -32,7 +32,7 @@ REQUIRED = {
     "source",
 }
 OPTIONAL = {"price_feed", "tokens", "settlers"}
-TOKEN_FIELDS = {"symbol", "name", "address", "decimals", "origin", "peg", "source"}
+TOKEN_FIELDS = {"symbol", "name", "address", "decimals", "origin", "asset", "peg", "source"}
 SETTLER_FIELDS = {
     "eco": {"portal", "prover", "quote_api", "source"},
     "across": {"spoke_pool", "source"},
@@ -145,7 +145,7 @@ def test_every_address_has_its_checksum(short: str) -> None:
 def test_tokens(short: str) -> None:
     tokens = CHAINS[short].get("tokens", [])
     for token in tokens:
-        assert token.keys() >= TOKEN_FIELDS - {"peg"}
+        assert token.keys() >= TOKEN_FIELDS - {"asset", "peg"}
         assert token.keys() <= TOKEN_FIELDS
         assert token["origin"] in {"canonical", "bridged"}
         assert token["symbol"].isascii()

@@ -1,0 +1,127 @@
+"""Who may import whom, and what a start of the program must not load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOMS = ("bridges", "cli", "core", "devnet", "resolver", "wallet")
+# A room may always import itself. `client` is src/l2send/client.py, the public API.
+MAY_IMPORT = {
+    "__init__": {"client"},
+    "__main__": {"cli"},
+    "bridges": {"core"},
+    "cli": {"bridges", "client", "core", "devnet", "resolver", "wallet"},
+    "client": {"bridges", "core", "resolver", "wallet"},
+    "core": set[str](),
+    "devnet": {"core"},
+    "resolver": {"bridges", "core"},
+    "wallet": {"core"},
+}
+DEVNET_COMMANDS = {"devnet", "demo"}
+SLOW = {"aiohttp", "eth_account", "questionary", "web3"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import of a part of l2send, by a part of l2send."""
+
+    path: Path
+    line: int
+    target: str
+
+    @property
+    def part(self) -> str:
+        return self.path.parts[0].removesuffix(".py")
+
+    @property
+    def allowed(self) -> bool:
+        if self.target == "devnet" and self.part == "cli":
+            return bool(DEVNET_COMMANDS & {part.removesuffix(".py") for part in self.path.parts[1:]})
+        return self.target == self.part or self.target in MAY_IMPORT[self.part]
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line} imports l2send.{self.target}"
+
+
+def _modules(root: Path) -> Iterator[tuple[Path, ast.Module]]:
+    """Every file of l2send, by its path inside the package."""
+    paths = {Path(room, path.relative_to(root / room)): path for room in ROOMS for path in (root / room).rglob("*.py")}
+    paths |= {Path(path.name): path for path in (root / "src" / "l2send").glob("*.py")}
+    for inside, path in sorted(paths.items()):
+        yield inside, ast.parse(path.read_text(), filename=str(path))
+
+
+def _imported(inside: Path, node: ast.AST) -> list[str]:
+    """The full names a statement imports, or the one that an `import_module("...")` does."""
+    match node:
+        case ast.Import(names=names):
+            return [alias.name for alias in names]
+        case ast.ImportFrom(module=module, names=names, level=level):
+            base = [*_package(inside, level), *(module.split(".") if module else [])]
+            return [".".join([*base, alias.name]) for alias in names]
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[ast.Constant(value=str(module)), *_]):
+            return [module] if name in {"import_module", "__import__"} else []
+        case _:
+            return []
+
+
+def _package(inside: Path, level: int) -> list[str]:
+    """The package that `level` leading dots stand for in this file."""
+    if not level:
+        return []
+    parents = ["l2send", *inside.parent.parts]
+    return parents[: len(parents) - level + 1]
+
+
+def _all_imports(root: Path) -> Iterator[tuple[Path, int, str]]:
+    for inside, tree in _modules(root):
+        for node in ast.walk(tree):
+            for name in _imported(inside, node):
+                yield inside, getattr(node, "lineno", 0), name
+
+
+def _inner_imports(root: Path) -> Iterator[Import]:
+    for inside, line, name in _all_imports(root):
+        match name.split("."):
+            case ["l2send", target, *_] if target in MAY_IMPORT:
+                yield Import(inside, line, target)
+
+
+def test_rooms_import_only_what_stands_below_them(root: Path) -> None:
+    assert [str(found) for found in _inner_imports(root) if not found.allowed] == []
+
+
+def test_the_imports_are_seen_at_all(root: Path) -> None:
+    seen = {(found.part, found.target) for found in _inner_imports(root)}
+    assert {("bridges", "core"), ("cli", "core"), ("resolver", "core"), ("wallet", "core")} <= seen
+
+
+def test_rooms_are_never_imported_by_their_plain_name(root: Path) -> None:
+    """It would work in a clone, where the folders stand at the top, and nowhere else."""
+    plain = [f"{path}:{line} {name}" for path, line, name in _all_imports(root) if name.split(".")[0] in ROOMS]
+    assert plain == []
+
+
+@pytest.mark.parametrize(
+    "statement", ["from l2send import wallet", "from ..wallet import keys", "import l2send.wallet"]
+)
+def test_every_way_to_import_is_understood(statement: str) -> None:
+    (node,) = ast.parse(statement).body
+    (name,) = _imported(Path("core", "units.py"), node)
+    assert name.split(".")[:2] == ["l2send", "wallet"]
+
+
+@pytest.mark.parametrize("module", ["l2send.cli", "l2send.cli.main"])
+def test_starting_loads_nothing_slow(module: str, tmp_path: Path) -> None:
+    """These take most of a second: `--help`, a typing mistake or a completion must not wait for them."""
+    code = f"import sys, {module}; print(*({SLOW} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []

@@ -1,0 +1,229 @@
+"""Payments, steps and orders as JSON, and back, exactly.
+
+Amounts of money are decimal strings, since JSON readers other than Python's round above 2^53.
+`Order.details` is stored as the bridge made it: JSON values with string keys.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from l2send.core.address import Address
+from l2send.core.plan import ChainAddress, Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was approved of a quote, besides its steps and its order, which have tables of their own."""
+
+    bridge: str
+    source: ChainId
+    pays: Amount
+    delivers: Amount
+    fees: tuple[Fee, ...]
+    duration: Seconds
+    expires: UnixTime | None
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, quote: Quote) -> Terms:
+        """The terms of `quote`."""
+        return cls(
+            quote.bridge,
+            quote.source.chain_id,
+            quote.pays,
+            quote.delivers,
+            quote.fees,
+            quote.duration,
+            quote.expires,
+            quote.notes,
+        )
+
+
+def dump(value: Json) -> str:
+    """One line of ASCII JSON. Raises ValueError for what JSON has no word for: NaN, a key that is no string."""
+    _check(value)
+    return json.dumps(value, allow_nan=False, separators=(",", ":"), sort_keys=True)
+
+
+def load(text: str) -> Json:
+    """The object in `text`. Raises ValueError."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
+def _check(value: Any) -> None:
+    """Refuse what json.dumps would change without a word: tuples and keys that are not strings."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                if not isinstance(key, str):
+                    raise ValueError(f"the key {key!r} is not a string")
+                _check(inner)
+        case list():
+            for inner in value:
+                _check(inner)
+        case None | bool() | int() | float() | str():
+            pass
+        case _:
+            raise ValueError(f"{type(value).__name__} is not a JSON value")
+
+
+def fingerprint(payment: Payment) -> str:
+    """The same for two payments exactly if they pay the same: sender, recipient, token and amount."""
+    token = payment.amount.token
+    asset = token.address or "native"
+    to = f"{payment.to.chain_id}:{payment.to.address}"
+    return f"{payment.sender} pays {payment.amount.units} of {token.chain_id}:{asset} to {to}"
+
+
+def token_json(token: Token) -> Json:
+    """A token; `address` is null for a native coin."""
+    return {
+        "chain_id": token.chain_id,
+        "address": token.address,
+        "symbol": token.symbol,
+        "decimals": token.decimals,
+        "name": token.name,
+        "bridged": token.bridged,
+        "asset": token.asset,
+        "peg": token.peg,
+    }
+
+
+def token_from(data: Json) -> Token:
+    """The token that `token_json` wrote."""
+    address = data["address"]
+    return Token(
+        ChainId(data["chain_id"]),
+        None if address is None else Address(address),
+        data["symbol"],
+        data["decimals"],
+        data["name"],
+        data["bridged"],
+        data["asset"],
+        data["peg"],
+    )
+
+
+def amount_json(amount: Amount) -> Json:
+    """Base units as a string, and the token whole."""
+    return {"units": str(amount.units), "token": token_json(amount.token)}
+
+
+def amount_from(data: Json) -> Amount:
+    """The amount that `amount_json` wrote."""
+    return Amount(int(data["units"]), token_from(data["token"]))
+
+
+def payment_json(payment: Payment) -> Json:
+    """A payment."""
+    return {
+        "sender": payment.sender,
+        "chain_id": payment.to.chain_id,
+        "recipient": payment.to.address,
+        "amount": amount_json(payment.amount),
+    }
+
+
+def payment_from(data: Json) -> Payment:
+    """The payment that `payment_json` wrote."""
+    to = ChainAddress(ChainId(data["chain_id"]), Address(data["recipient"]))
+    return Payment(Address(data["sender"]), to, amount_from(data["amount"]))
+
+
+def step_json(step: Step) -> Json:
+    """A step; `value` is wei, `data` 0x-prefixed."""
+    return {
+        "kind": step.kind.value,
+        "chain_id": step.tx.chain_id,
+        "to": step.tx.to,
+        "value": str(step.tx.value),
+        "data": "0x" + step.tx.data.hex(),
+        "gas": step.gas,
+    }
+
+
+def step_from(data: Json) -> Step:
+    """The step that `step_json` wrote."""
+    tx = UnsignedTx(
+        ChainId(data["chain_id"]),
+        Address(data["to"]),
+        Wei(int(data["value"])),
+        bytes.fromhex(data["data"][2:]),
+    )
+    return Step(StepKind(data["kind"]), tx, Gas(data["gas"]))
+
+
+def order_json(order: Order) -> Json:
+    """An order."""
+    return {
+        "bridge": order.bridge,
+        "order_id": order.order_id,
+        "origin": order.origin,
+        "origin_settler": order.origin_settler,
+        "destination": order.destination,
+        "destination_settler": order.destination_settler,
+        "sender": order.sender,
+        "recipient": order.recipient,
+        "pays": amount_json(order.pays),
+        "delivers": amount_json(order.delivers),
+        "fill_deadline": order.fill_deadline,
+        "refund_after": order.refund_after,
+        "details": order.details,
+    }
+
+
+def order_from(data: Json) -> Order:
+    """The order that `order_json` wrote."""
+    return Order(
+        bridge=data["bridge"],
+        order_id=data["order_id"],
+        origin=ChainId(data["origin"]),
+        origin_settler=Address(data["origin_settler"]),
+        destination=ChainId(data["destination"]),
+        destination_settler=Address(data["destination_settler"]),
+        sender=Address(data["sender"]),
+        recipient=Address(data["recipient"]),
+        pays=amount_from(data["pays"]),
+        delivers=amount_from(data["delivers"]),
+        fill_deadline=UnixTime(data["fill_deadline"]),
+        refund_after=UnixTime(data["refund_after"]),
+        details=data["details"],
+    )
+
+
+def terms_json(terms: Terms) -> Json:
+    """The approved terms."""
+    return {
+        "bridge": terms.bridge,
+        "source": terms.source,
+        "pays": amount_json(terms.pays),
+        "delivers": amount_json(terms.delivers),
+        "fees": [{"name": f.name, "amount": amount_json(f.amount), "usd": f.usd} for f in terms.fees],
+        "duration": terms.duration,
+        "expires": terms.expires,
+        "notes": list(terms.notes),
+    }
+
+
+def terms_from(data: Json) -> Terms:
+    """The terms that `terms_json` wrote."""
+    expires = data["expires"]
+    return Terms(
+        bridge=data["bridge"],
+        source=ChainId(data["source"]),
+        pays=amount_from(data["pays"]),
+        delivers=amount_from(data["delivers"]),
+        fees=tuple(Fee(f["name"], amount_from(f["amount"]), f["usd"]) for f in data["fees"]),
+        duration=Seconds(data["duration"]),
+        expires=None if expires is None else UnixTime(expires),
+        notes=tuple(data["notes"]),
+    )
