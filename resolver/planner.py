@@ -7,12 +7,13 @@ price is named and ranks behind every cost that has one; it is never taken for z
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from l2send.core.bridge import Bridge
-from l2send.core.errors import CannotPay, L2sendError, NetworkError
+from l2send.core.errors import CannotPay, L2sendError, NetworkError, Refused
 from l2send.core.plan import Fee, Payment, Plan, Quote
 from l2send.core.rpc import Rpcs
 from l2send.resolver.balances import Holdings, Snapshot
@@ -42,12 +43,14 @@ async def make_plan(
             rejected.append(quote)
         elif quote is not None:
             quotes.append(_priced(quote, snapshot.on(quote.source)))
-    for quote in [q for q in quotes if _fee_percent(q) > limits.max_fee_percent]:
-        quotes.remove(quote)
-        rejected.append(f"{_way(quote)}: its fee is {_fee_percent(quote):.1f} % of the amount")
-    if not quotes:
+    dear = [quote for quote in quotes if _fee_percent(quote) > limits.max_fee_percent]
+    rejected += [f"{_way(quote)}: its fee is {_fee_percent(quote):.1f} % of the amount" for quote in dear]
+    fair = [quote for quote in quotes if quote not in dear]
+    if dear and not fair:
+        raise _too_dear(dear, limits, rejected)
+    if not fair:
         raise _cannot_pay(payment, snapshot, rejected)
-    best, *others = sorted(quotes, key=_rank)
+    best, *others = sorted(fair, key=_rank)
     return Plan(payment, best, _why(best, others), tuple(others), tuple(rejected))
 
 
@@ -125,6 +128,14 @@ def _why(best: Quote, others: list[Quote]) -> str:
 
 def _way(quote: Quote) -> str:
     return f"{quote.source.short_name} by {quote.bridge}"
+
+
+def _too_dear(dear: list[Quote], limits: Limits, rejected: list[str]) -> Refused:
+    least = min(_fee_percent(quote) for quote in dear)
+    return Refused(
+        "\n".join([f"every way costs more than {limits.max_fee_percent:g} % of the amount.", *rejected]),
+        hint=f"Send more at once, or allow it: --max-fee {math.ceil(least)}",
+    )
 
 
 def _cannot_pay(payment: Payment, snapshot: Snapshot, rejected: list[str]) -> L2sendError:

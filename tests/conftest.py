@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from l2send.core.address import Address, checksum
 from l2send.core.chains import Chain, Registry, load_registry
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
+from l2send.devnet import faucet
 from l2send.resolver.balances import take_snapshot
+from l2send.wallet.private import write_private
 
 PASSWORD = "correct horse battery staple"
 
@@ -81,14 +84,16 @@ class Home:
         assert done.status == 0, done
         return done
 
-    def new_account(self, name: str | None = None) -> tuple[str, Address]:
-        """A fresh encrypted key: its name and address."""
-        name = name or f"a{secrets.token_hex(4)}"
-        return name, checksum(self.must("wallet", "new", name, "--json").json["address"])
+    def new_account(self) -> tuple[str, Address]:
+        """A fresh encrypted key: its name and address. Its scrypt is light, so that tests are quick."""
+        name, key = f"a{secrets.token_hex(4)}", secrets.token_bytes(32)
+        content: dict[str, Any] = dict(Account.encrypt(key, PASSWORD, kdf="scrypt", iterations=2))
+        write_private(self.paths.keystores / f"{name}.json", json.dumps(content | {"name": name}).encode())
+        return name, checksum(Account.from_key(key).address)
 
     def fund(self, account: Address, chain: str, **amounts: str) -> None:
         for token, amount in amounts.items():
-            self.must("devnet", "fund", account, amount, token, "--chain", chain)
+            faucet.fund(self.paths.state, account, amount, token, chain)
 
     def holds(self, account: Address, chain: str, token: str = "USDC") -> int:
         """Base units, read from the chain."""

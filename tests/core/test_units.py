@@ -20,28 +20,10 @@ def test_reads_plain_decimals(text: str, units: int) -> None:
     assert parse_amount(text, USDC).units == units
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "1e3",
-        "1_000",
-        "１",
-        "1,5",
-        "1.304,53",
-        "-1",
-        "+1",
-        "0",
-        "0.0",
-        "",
-        " 1",
-        "1 ",
-        "1\n",
-        ".5",
-        "5.",
-        "0x10",
-    ]
-    + ["NaN", "Infinity", "1.2.3", "٣", "1.1234567", str(2**256), "9" * 400, "1\u200b", "½"],
-)
+REFUSED = """1e3 1_000 \uff11 1,5 1.304,53 -1 +1 0 0.0 .5 5. 0x10 NaN Infinity 1.2.3 \u0663 1.1234567 1\u200b \u00bd"""
+
+
+@pytest.mark.parametrize("text", [*REFUSED.split(" "), "", " 1", "1 ", "1\n", str(2**256), "9" * 400])
 def test_refuses_everything_else(text: str) -> None:
     with pytest.raises(BadAmount):
         parse_amount(text, USDC)

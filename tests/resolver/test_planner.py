@@ -11,7 +11,7 @@ from tests.bridges.registry import ORIGIN, RECIPIENT, SENDER, TARGET
 from l2send.core.bridge import Bridge, OrderStatus
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects
-from l2send.core.errors import CannotPay, NetworkError
+from l2send.core.errors import CannotPay, NetworkError, Refused
 from l2send.core.http import open_http
 from l2send.core.plan import ChainAddress, Fee, Order, Payment, Plan, Quote, Step, UnsignedTx
 from l2send.core.rpc import Rpcs
@@ -125,7 +125,7 @@ def test_a_bridge_that_fails_is_named_and_does_not_stop_the_others() -> None:
 
 def test_an_absurd_fee_is_refused() -> None:
     robber = Priced("b", {"left": (AMOUNT.units, 1)})
-    with pytest.raises(CannotPay, match=r"100\.0 % of the amount"):
+    with pytest.raises(Refused, match=r"100\.0 % of the amount"):
         plan([robber], holding(ORIGIN, RICH), holding(TARGET, 0))
     assert plan([robber], holding(ORIGIN, RICH), holding(TARGET, 0), limits=Limits(100.0)).quote
 
