@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from l2send.cli.screen import err, stage_in_words, styled
 from l2send.client import Client
-from l2send.core.errors import CannotPay, L2sendError
+from l2send.core.errors import BadAmount, CannotPay, L2sendError
 from l2send.core.plan import Payment
-from l2send.core.units import Amount, Token, format_units, parse_amount
+from l2send.core.text import clean
+from l2send.core.units import Amount, Token, parse_amount
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.destination import Destination
 
@@ -36,24 +37,26 @@ async def ask_payment(client: Client, snapshot: Snapshot) -> Answers:
             f"{snapshot.account} holds no token that {chain.name} has too.",
             hint="`l2send balances` shows what it holds.",
         )
-    token, total = await _ask_token(held)
-    amount = await _ask_amount(token, total)
+    token = await _ask_token(client, held)
+    amount = await _ask_amount(token, held[token][0])
     return Answers(destination, Payment(snapshot.account, destination.account, amount))
 
 
-def spendable(snapshot: Snapshot, destination: Destination) -> dict[Token, int]:
-    """The destination's tokens, each with the most that one chain holds of it, in the destination's units."""
-    most = dict[Token, int]()
-    for holdings in snapshot.chains:
-        if holdings.chain.testnet != destination.chain.testnet:
-            continue
-        for token in destination.chain.assets:
-            own = holdings.chain.asset_like(token)
-            amount = holdings.held(own) if own else None
-            if amount and amount.units:
-                units = amount.units * 10**token.decimals // 10**amount.token.decimals
-                most[token] = max(most.get(token, 0), units)
-    return most
+def spendable(snapshot: Snapshot, destination: Destination) -> dict[Token, list[Amount]]:
+    """The destination's tokens, each with what the sender holds of it, chain by chain, the most first."""
+    held = dict[Token, list[Amount]]()
+    for token in destination.chain.assets:
+        amounts = [
+            amount
+            for holdings in snapshot.chains
+            if holdings.chain.testnet == destination.chain.testnet
+            for own in [holdings.chain.asset_like(token)]
+            for amount in [holdings.held(own) if own else None]
+            if amount and amount.units
+        ]
+        if amounts:
+            held[token] = sorted(amounts, key=lambda a: a.in_units_of(token), reverse=True)
+    return held
 
 
 async def _ask_destination(client: Client) -> Destination:
@@ -63,24 +66,30 @@ async def _ask_destination(client: Client) -> Destination:
     return client.destination(text)
 
 
-async def _ask_token(held: dict[Token, int]) -> tuple[Token, int]:
+async def _ask_token(client: Client, held: dict[Token, list[Amount]]) -> Token:
     import questionary
 
-    choices = [
-        questionary.Choice(f"{token.symbol:<8} up to {format_units(units, token.decimals)}", (token, units))
-        for token, units in held.items()
-    ]
-    chosen: tuple[Token, int] = await questionary.select("Token", choices=choices).unsafe_ask_async()
+    def offer(token: Token) -> str:
+        places = [f"{a.text} on {client.registry.chain(a.token.chain_id).short_name}" for a in held[token]]
+        return f"{token.symbol}: {', '.join(places)}"
+
+    choices = [questionary.Choice(clean(offer(token), 70), token) for token in held]
+    chosen: Token = await questionary.select("Token", choices=choices).unsafe_ask_async()
     return chosen
 
 
-async def _ask_amount(token: Token, most: int) -> Amount:
+async def _ask_amount(token: Token, most: Amount) -> Amount:
+    """An amount that one chain can fund; fees are looked at later."""
     import questionary
 
-    text = await questionary.text(
-        f"Amount of {token.symbol} (up to {format_units(most, token.decimals)})",
-        validate=_judge(lambda typed: parse_amount(typed.strip(), token)),
-    ).unsafe_ask_async()
+    limit = Amount(most.in_units_of(token), token)
+
+    def understand(typed: str) -> None:
+        if parse_amount(typed.strip(), token).units > limit.units:
+            raise BadAmount(f"you hold at most {limit} on one chain.")
+
+    question = f"Amount of {token.symbol} (up to {limit.text})"
+    text = await questionary.text(question, validate=_judge(understand)).unsafe_ask_async()
     return parse_amount(text.strip(), token)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from l2send.cli.options import Account, Devnet, Json, Keystore, PasswordFile
 from l2send.cli.progress import Live
 from l2send.cli.screen import err, out, print_json, styled, table
 from l2send.cli.send import Timeout, finish, report
-from l2send.cli.session import choose_sender, paths_for
+from l2send.cli.session import choose_sender, paths_for, run_to_end
 from l2send.client import open_client
 from l2send.core.errors import ExitStatus
 
@@ -44,7 +43,7 @@ def status(payment_id: PaymentId, as_json: Json = False, devnet: Devnet = False)
             record = await client.status(client.journal.get(payment_id).id)
             return report(record, client.registry, as_json=as_json)
 
-    return asyncio.run(run())
+    return run_to_end(run())
 
 
 def resume(
@@ -70,7 +69,7 @@ def resume(
             record = await finish(client, record.id, who.unlock(), timeout)
             return report(record, client.registry, as_json=as_json)
 
-    return asyncio.run(run())
+    return run_to_end(run())
 
 
 def history(as_json: Json = False, devnet: Devnet = False) -> int:
@@ -100,4 +99,4 @@ def history(as_json: Json = False, devnet: Devnet = False) -> int:
             out().print(rows)
             return ExitStatus.DELIVERED
 
-    return asyncio.run(run())
+    return run_to_end(run())

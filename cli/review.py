@@ -34,7 +34,9 @@ def show_review(review: Review, registry: Registry, *, recipient_note: str = "")
         *_labelled("you sign", [styled(f"{i}. {describe(e)}", limit=500) for i, e in enumerate(review.effects, 1)]),
         *_labelled("note", [styled(note, "yellow") for note in quote.notes]),
     ]
+    err().print()
     print_pairs(err(), rows)
+    err().print()
 
 
 def _labelled(label: str, values: list[Text]) -> list[tuple[str, Text]]:

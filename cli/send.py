@@ -14,7 +14,7 @@ from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFi
 from l2send.cli.progress import Live
 from l2send.cli.review import show_outcome, show_review
 from l2send.cli.screen import err, print_json, styled
-from l2send.cli.session import Sender, choose_sender, paths_for
+from l2send.cli.session import Sender, choose_sender, paths_for, run_to_end
 from l2send.client import Client, Review, open_client
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFinal
@@ -90,7 +90,7 @@ def send(
                 await _confirm(target, payment)
             return await _pay(client, review, who, key=key, again=again, timeout=timeout, as_json=as_json)
 
-    return asyncio.run(run())
+    return run_to_end(run())
 
 
 def _must_be_answerable(*, yes: bool) -> None:
@@ -185,4 +185,4 @@ def ask(
             await _confirm(answers.destination, answers.payment)
             return await _pay(client, review, who, key=None, again=False, timeout=timeout, as_json=False)
 
-    return asyncio.run(run())
+    return run_to_end(run())

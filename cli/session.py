@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from l2send.core.address import Address, parse_address
 from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import ConfigError, UsageError
+from l2send.core.errors import ConfigError, Interrupted, UsageError
 from l2send.core.paths import Paths
 from l2send.wallet.keystore import Keystore, find, named, open_keystore, password_from
 from l2send.wallet.signer import Signer
@@ -91,6 +94,14 @@ def _only_one(paths: Paths) -> Keystore:
         names = ", ".join(k.name for k in own)
         raise ConfigError("which account pays?", hint=f"Add --account NAME, one of: {names}")
     raise ConfigError("there is no account yet.", hint="Make one: l2send wallet new NAME. Or name one: --account NAME")
+
+
+def run_to_end(command: Coroutine[Any, Any, int]) -> int:
+    """Run a command. Ctrl-C outside a payment's own steps has sent nothing: raises Interrupted."""
+    try:
+        return asyncio.run(command)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted.") from None
 
 
 def can_ask() -> bool:

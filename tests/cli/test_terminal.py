@@ -1,0 +1,134 @@
+"""The conversation, in a real terminal of 80 columns."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from l2send.core.address import Address
+from tests.conftest import Home, somebody
+from tests.terminal import Terminal
+
+pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+
+L2SEND = (sys.executable, "-m", "l2send")
+
+
+@pytest.fixture(scope="module")
+def payer(home: Home) -> tuple[str, Address]:
+    name, address = home.new_account()
+    home.fund(address, "dev1", USDC="100", ETH="1")
+    return name, address
+
+
+@pytest.fixture
+def terminal(home: Home, payer: tuple[str, Address]) -> Iterator[Terminal]:
+    with Terminal(home.environment | {"ETH_KEYSTORE_ACCOUNT": payer[0], "TERM": "xterm-256color"}) as made:
+        yield made
+
+
+def answer_destination(terminal: Terminal, destination: str) -> None:
+    terminal.wait_for("Pay to")
+    terminal.type(destination)
+    terminal.press("Enter")
+    terminal.wait_for("Token")
+
+
+def answer_token(terminal: Terminal, destination: str) -> None:
+    answer_destination(terminal, destination)
+    terminal.press("Down", "Enter")
+    terminal.wait_for("Amount of USDC")
+
+
+def answer_amount(terminal: Terminal, destination: str) -> None:
+    answer_token(terminal, destination)
+    terminal.type("20")
+    terminal.press("Enter")
+    terminal.wait_for("Pay 20 USDC?")
+
+
+def nothing(terminal: Terminal, destination: str) -> None:
+    terminal.wait_for("Pay to")
+
+
+def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
+    to = somebody()
+    terminal.start(*L2SEND)
+    answer_amount(terminal, f"dev4:{to}")
+    shown = terminal.screen()
+    assert "USDC: 100 on dev1" in shown
+    assert f"dev4:{to}" in shown
+    assert "a solver has paid" in shown
+    terminal.press("y")
+    status, shown = terminal.end()
+    assert status == 0
+    assert "delivered. The recipient has the money." in shown
+    assert home.holds(to, "dev4") == 20_000_000
+
+
+@pytest.mark.parametrize("question", [nothing, answer_destination, answer_token, answer_amount])
+def test_ctrl_c_at_any_question_sends_nothing(
+    home: Home, terminal: Terminal, question: Callable[[Terminal, str], None]
+) -> None:
+    to = somebody()
+    before = len(home.must("history", "--json").json["payments"])
+    terminal.start(*L2SEND)
+    question(terminal, f"dev4:{to}")
+    terminal.press("C-c")
+    status, shown = terminal.end()
+    assert status == 130
+    assert "Nothing was sent." in shown
+    assert len(home.must("history", "--json").json["payments"]) == before
+
+
+def test_a_no_sends_nothing(home: Home, terminal: Terminal) -> None:
+    to = somebody()
+    terminal.start(*L2SEND, "20", "USDC", f"dev4:{to}")
+    terminal.wait_for("Pay 20 USDC?")
+    terminal.press("n")
+    status, shown = terminal.end()
+    assert status == 130
+    assert "Nothing was sent." in shown
+    assert home.holds(to, "dev4") == 0
+
+
+def test_an_address_without_checksum_is_asked_about_twice(home: Home, terminal: Terminal) -> None:
+    to = somebody()
+    terminal.start(*L2SEND, "20", "USDC", f"dev1:{to.lower()}")
+    terminal.wait_for("Did you compare every character of the address?")
+    terminal.press("y")
+    terminal.wait_for("Pay 20 USDC?")
+    terminal.press("y")
+    assert terminal.end()[0] == 0
+    assert home.holds(to, "dev1") == 20_000_000
+
+
+def test_wrong_answers_are_explained_at_the_prompt(terminal: Terminal) -> None:
+    terminal.start(*L2SEND)
+    terminal.wait_for("Pay to")
+    terminal.type("dve4:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
+    terminal.press("Enter")
+    terminal.wait_for("Did you mean: dev4")
+    terminal.press("C-u")
+    answer_token(terminal, f"dev4:{somebody()}")
+    terminal.type("1,5")
+    terminal.press("Enter")
+    terminal.wait_for("Use a point for decimals")
+    terminal.press("C-u")
+    terminal.type("101")
+    terminal.press("Enter")
+    terminal.wait_for("you hold at most")
+
+
+def test_progress_is_live_and_the_password_is_not_shown(home: Home, terminal: Terminal) -> None:
+    terminal.start("env", "-u", "ETH_PASSWORD", *L2SEND, "1", "USDC", f"dev1:{somebody()}", "--yes")
+    terminal.wait_for("Password of")
+    terminal.type("correct horse battery staple")
+    terminal.press("Enter")
+    status, shown = terminal.end()
+    assert status == 0
+    assert "signing transfer on Devnet 1" in shown
+    assert "horse" not in shown
