@@ -1,0 +1,180 @@
+"""`l2send devnet ...`: the commands. Data goes to standard output, everything else to standard error.
+
+The rest of the room is imported by the command that needs it: this module is read at every start of l2send.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from l2send.core.paths import Paths
+from l2send.devnet.modes import Mode
+
+if TYPE_CHECKING:
+    from l2send.devnet.control import ChainHealth, Status
+
+app = typer.Typer(
+    name="devnet",
+    help="Real chains and real contracts on this machine, with play money.",
+    no_args_is_help=True,
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ChainOption = Annotated[str, typer.Option("--chain", "-c", help="Short name of a chain, for example dev1.")]
+
+
+@app.command()
+def up(
+    chains: Annotated[int, typer.Option(help="How many chains.")] = 4,
+    block_time: Annotated[float, typer.Option(help="Seconds between blocks without transactions.")] = 1.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the chains, deploy the contracts, start the solver.
+
+    Example: l2send devnet up --chains 4
+    """
+    from l2send.devnet import control
+
+    paths = Paths.for_devnet()
+    control.up(paths.state, paths.cache, chains=chains, block_time=block_time, say=_say)
+    _print_status(as_json)
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Show what runs, and whether it answers.
+
+    Example: l2send devnet status --json
+    """
+    _print_status(as_json)
+
+
+@app.command()
+def fund(
+    address: Annotated[str, typer.Argument(help="Who gets it.")],
+    amount: Annotated[str, typer.Argument(help="How much, for example 25 or 0.5.")],
+    token: Annotated[str, typer.Argument(help="Symbol: ETH, USDC, DAI, WETH, EURC.")],
+    chain: ChainOption,
+) -> None:
+    """Give an address tokens, on top of what it has.
+
+    Example: l2send devnet fund 0x52908400098527886E0F7030069857D2E4169EE7 100 USDC --chain dev1
+    """
+    from l2send.devnet import faucet
+
+    given = faucet.fund(Paths.for_devnet().state, address, amount, token, chain)
+    _say(f"Gave {given} on {chain} to {address}")
+
+
+@app.command()
+def advance(
+    seconds: Annotated[int, typer.Argument(help="How far the clock moves.")],
+    chain: Annotated[str | None, typer.Option("--chain", "-c", help="One chain; all if not given.")] = None,
+) -> None:
+    """Move the chains' clocks forward, for example past a deadline.
+
+    Example: l2send devnet advance 3600 --chain dev1
+    """
+    from l2send.devnet import faucet
+
+    faucet.advance(Paths.for_devnet().state, seconds, chain)
+    _say(f"The clock of {chain or 'every chain'} moved {seconds} s forward")
+
+
+@app.command()
+def solver(
+    mode: Annotated[Mode, typer.Option(help="What it does with orders.")],
+    delay: Annotated[float | None, typer.Option(help="Seconds it waits in mode delay.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the solver fill, ignore, delay, or underfill (a look-alike event clients must not believe).
+
+    Example: l2send devnet solver --mode delay --delay 5
+    """
+    from l2send.devnet import solver_client, state
+
+    report = solver_client.set_mode(state.require(Paths.for_devnet().state), mode, delay)
+    if as_json:
+        _print_json(report)
+    else:
+        _say(f"The solver's mode is {report['mode']}, its delay {report['delay_seconds']:g} s")
+
+
+@app.command()
+def down() -> None:
+    """Stop everything and forget it.
+
+    Example: l2send devnet down
+    """
+    from l2send.devnet import control
+
+    stopped = control.down(Paths.for_devnet().state)
+    _say("The devnet is stopped" if stopped else "No devnet was running")
+
+
+def as_data(status: Status) -> dict[str, Any]:
+    """A running devnet as `--json` prints it."""
+    solver = status.solver or {}
+    return {
+        "schema": 1,
+        "home": status.devnet.home,
+        "healthy": status.healthy,
+        "chains": [_chain_data(health) for health in status.chains],
+        "solver": {
+            "url": status.devnet.solver_url,
+            "address": status.devnet.solver_address,
+            "mode": solver.get("mode"),
+            "delay_seconds": solver.get("delay_seconds"),
+        },
+    }
+
+
+def _chain_data(health: ChainHealth) -> dict[str, Any]:
+    chain = health.chain
+    return {
+        "chain_id": chain.chain_id,
+        "short_name": chain.short_name,
+        "name": chain.name,
+        "rpc_url": chain.rpc_url,
+        "block": health.block,
+        "time": health.time,
+        "tokens": {t.symbol: {"address": t.address, "decimals": t.decimals} for t in chain.tokens},
+    }
+
+
+def _print_status(as_json: bool) -> None:
+    from l2send.devnet import control
+
+    now = control.status(Paths.for_devnet().state)
+    if as_json:
+        _print_json(as_data(now) if now else {"schema": 1, "chains": [], "solver": None})
+    elif now is None:
+        _say("No devnet is running. Start one: l2send devnet up")
+    else:
+        _print_table(now)
+
+
+def _print_table(status: Status) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("Chain", "Id", "Kind", "Block", "RPC", box=None, pad_edge=False)
+    for health in status.chains:
+        block = "does not answer" if health.block is None else str(health.block)
+        chain = health.chain
+        table.add_row(chain.short_name, str(chain.chain_id), chain.kind, block, chain.rpc_url)
+    console = Console()
+    console.print(table)
+    solver = f"mode {status.solver['mode']}" if status.solver else "does not answer"
+    console.print(f"Solver {status.devnet.solver_url}, {solver}", highlight=False)
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    typer.echo(json.dumps(data))
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

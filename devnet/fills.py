@@ -1,0 +1,216 @@
+"""The solver's work: sees orders, judges them, fulfils them, proves them and takes its reward.
+
+It owns its inventory on every chain (an unlocked account without a key) and trusts nothing in an `Open`
+event but the order id: the intent is rebuilt from the Portal's own IntentPublished event, and its hash is
+compared.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from l2send.core.address import ZERO_ADDRESS
+from l2send.core.errors import L2sendError, NetworkError
+from l2send.devnet import eco, pricing
+from l2send.devnet.modes import Mode
+from l2send.devnet.node import Node
+from l2send.devnet.state import DevChain, Devnet
+
+_MARGIN = 5
+"""Seconds an order must still have on both chains: fill, proof and withdrawal take a fraction of one."""
+_RECEIPT_SECONDS = 10.0
+
+
+class Refusal(Exception):
+    """Why an order is not filled."""
+
+
+@dataclass
+class Order:
+    """An intent the solver has seen, and what became of it."""
+
+    intent: eco.Intent
+    seen: float
+    """`time.monotonic()` when it was seen."""
+    state: str = "open"
+    """open | filled | refused"""
+    reason: str = ""
+    """Why it was refused, or why the reward of a filled one was not withdrawn."""
+    underfilled: bool = False
+    transactions: dict[str, str] = field(default_factory=dict[str, str])
+    """Step -> transaction hash: fulfill, prove, withdraw, underfill."""
+
+    def report(self) -> dict[str, Any]:
+        """For the orders endpoint."""
+        return {
+            "intent_hash": "0x" + self.intent.hash.hex(),
+            "origin": self.intent.origin,
+            "destination": self.intent.destination,
+            "state": self.state,
+            "reason": self.reason,
+            "transactions": dict(self.transactions),
+        }
+
+
+class Solver:
+    """Watches every chain's Portal and fills what pays. `step` is called over and over by one thread."""
+
+    def __init__(self, devnet: Devnet) -> None:
+        self.address = devnet.solver_address
+        self.chains: Mapping[int, DevChain] = {c.chain_id: c for c in devnet.chains}
+        self.nodes = {c.chain_id: Node(c.rpc_url) for c in devnet.chains}
+        self.mode = Mode.FILL
+        self.delay_seconds = 0.0
+        self.orders: dict[bytes, Order] = {}
+        self._next_block = dict.fromkeys(self.chains, 1)
+        self._lock = threading.Lock()
+
+    def report(self) -> dict[str, Any]:
+        """Mode, delay, and how many orders are in each state."""
+        states = [order.state for order in list(self.orders.values())]
+        counts = {state: states.count(state) for state in ("open", "filled", "refused")}
+        return {"mode": self.mode.value, "delay_seconds": self.delay_seconds, "orders": counts}
+
+    def set_mode(self, mode: Mode, delay_seconds: float | None) -> None:
+        """Change what happens to orders from now on. Waits for a fill under way."""
+        with self._lock:
+            self.mode = mode
+            self.delay_seconds = self.delay_seconds if delay_seconds is None else delay_seconds
+
+    def step(self) -> None:
+        """Look at every chain once, and act on every order that is due."""
+        for chain_id in self.chains:
+            try:
+                self._watch(chain_id)
+            except NetworkError as error:
+                _say(f"chain {chain_id}: {error}")
+        for order in list(self.orders.values()):
+            with self._lock:
+                if order.state == "open" and self._is_due(order):
+                    self._act(order)
+
+    def _watch(self, chain_id: int) -> None:
+        """Read the Portal's events since the last look, without a gap."""
+        node, first = self.nodes[chain_id], self._next_block[chain_id]
+        latest = node.quantity("eth_blockNumber")
+        if latest >= first:
+            query = {
+                "address": self.chains[chain_id].portal,
+                "fromBlock": hex(first),
+                "toBlock": hex(latest),
+                "topics": [[eco.OPEN_TOPIC, eco.PUBLISHED_TOPIC]],
+            }
+            self._note(chain_id, node.call("eth_getLogs", query))
+        # A chain that was rolled back is read again from where it is now.
+        self._next_block[chain_id] = latest + 1
+
+    def _note(self, chain_id: int, logs: Sequence[dict[str, Any]]) -> None:
+        opened = {bytes.fromhex(log["topics"][1][2:]) for log in logs if log["topics"][0] == eco.OPEN_TOPIC}
+        for log in logs:
+            if log["topics"][0] != eco.PUBLISHED_TOPIC:
+                continue
+            try:
+                intent = eco.published(chain_id, log)
+            except L2sendError as error:
+                _say(f"an order on chain {chain_id} cannot be read: {error}")
+                continue
+            if intent.hash in opened and intent.hash not in self.orders:
+                self.orders[intent.hash] = Order(intent, time.monotonic())
+
+    def _is_due(self, order: Order) -> bool:
+        if self.mode is Mode.IGNORE or (self.mode is Mode.UNDERFILL and order.underfilled):
+            return False
+        return self.mode is not Mode.DELAY or time.monotonic() >= order.seen + self.delay_seconds
+
+    def _act(self, order: Order) -> None:
+        try:
+            self._judge(order.intent)
+            if self.mode is Mode.UNDERFILL:
+                self._underfill(order)
+            else:
+                self._fill(order)
+        except (Refusal, pricing.NoQuote, L2sendError) as error:
+            order.reason = str(error)
+            if order.state == "open":
+                order.state = "refused"
+            _say(f"order 0x{order.intent.hash.hex()} {order.state}: {error}")
+
+    def _judge(self, intent: eco.Intent) -> None:
+        """Raise Refusal, or pricing.NoQuote, unless filling this pays and can be done in time."""
+        source, destination = self.chains[intent.origin], self.chains.get(intent.destination)
+        if destination is None:
+            raise Refusal(f"unknown destination {intent.destination}")
+        if intent.route.portal != destination.portal:
+            raise Refusal("the route names another Portal")
+        if intent.reward.prover != source.prover:
+            raise Refusal("the reward names another prover")
+        status = self._call(source, source.portal, eco.REWARD_STATUS, intent.hash)
+        if status != eco.FUNDED:
+            raise Refusal("the reward is not in escrow")
+        if self.nodes[destination.chain_id].now() + _MARGIN > intent.route.deadline:
+            raise Refusal("the route has expired")
+        if self.nodes[source.chain_id].now() + _MARGIN > intent.reward.deadline:
+            raise Refusal("the reward has expired")
+        gained = _by_token(intent.reward.native_amount, intent.reward.tokens)
+        spent = _by_token(intent.route.native_amount, intent.route.tokens)
+        if not pricing.is_worth_it(source, gained, destination, spent):
+            raise Refusal("the reward is below the cost")
+
+    def _fill(self, order: Order) -> None:
+        """Fulfil on the destination, attest it on the origin, withdraw the reward there."""
+        intent = order.intent
+        source = self.chains[intent.origin]
+        order.transactions["fulfill"] = self._fulfill(intent)
+        order.state = "filled"
+        proven = eco.PROVE.encode(self.address, 0, eco.proof(intent, self.address), b"")
+        order.transactions["prove"] = self._send(source, source.prover, proven)
+        withdrawn = eco.WITHDRAW.encode(intent.destination, intent.route_hash, intent.reward.values())
+        order.transactions["withdraw"] = self._send(source, source.portal, withdrawn)
+
+    def _underfill(self, order: Order) -> None:
+        intent = order.intent
+        look_alike = eco.Intent(intent.origin, intent.destination, intent.route.halved(), intent.reward)
+        order.transactions["underfill"] = self._fulfill(look_alike)
+        order.underfilled = True
+
+    def _fulfill(self, intent: eco.Intent) -> str:
+        destination = self.chains[intent.destination]
+        data = eco.FULFILL.encode(
+            intent.hash, intent.route.values(), intent.reward.hash(), eco.claimant_word(self.address)
+        )
+        return self._send(destination, destination.portal, data, intent.route.native_amount)
+
+    def _send(self, chain: DevChain, to: str, data: bytes, value: int = 0) -> str:
+        """Send from the solver's unlocked account; the transaction hash, once it has succeeded."""
+        node = self.nodes[chain.chain_id]
+        message = {"from": self.address, "to": to, "data": "0x" + data.hex(), "value": hex(value)}
+        gas = node.quantity("eth_estimateGas", message)
+        tx_hash: str = node.call("eth_sendTransaction", {**message, "gas": hex(gas * 5 // 4)})
+        give_up = time.monotonic() + _RECEIPT_SECONDS
+        while (receipt := node.call("eth_getTransactionReceipt", tx_hash)) is None:
+            if time.monotonic() > give_up:
+                raise Refusal(f"{tx_hash} is not mined")
+            time.sleep(0.02)
+        if receipt["status"] != "0x1":
+            raise Refusal(f"{tx_hash} reverted")
+        return tx_hash
+
+    def _call(self, chain: DevChain, to: str, function: Any, *values: Any) -> Any:
+        answer = self.nodes[chain.chain_id].eth_call(to, function.encode(*values))
+        return function.decode_result(answer)[0]
+
+
+def _by_token(native: int, tokens: Sequence[eco.TokenAmount]) -> dict[str, int]:
+    amounts: dict[str, int] = {ZERO_ADDRESS: native}
+    for token in tokens:
+        amounts[token.token] = amounts.get(token.token, 0) + token.amount
+    return amounts
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,251 @@
+"""The solver's HTTP side: quotes, health, control. A stand-in of Eco's published quote API, version 3.
+
+`POST /api/v3/quotes/single`, `/exactIn`, `/exactOut` take and give the shapes of Eco's OpenAPI description
+(docs.eco.com, "Quotes V3"): `single` answers `{"data": {contracts, quoteResponse}}`, the other two a list of
+solvers' offers, `{"data": [{quoteID, solverID, quoteData: {contracts, quoteResponse}}]}`. `exactOut` takes
+the wanted output as `destinationAmount`; the description's own example has it in `sourceAmount`, which is
+therefore read as the output when it stands alone.
+
+Beyond Eco's API: `GET /health`, `GET /control`, `POST /control`, `GET /orders`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+from l2send.core.address import ZERO_ADDRESS, checksum
+from l2send.core.errors import BadAddress, L2sendError
+from l2send.devnet import eco, pricing
+from l2send.devnet.fills import Solver
+from l2send.devnet.modes import Mode
+from l2send.devnet.state import DevChain
+
+QUOTE_SECONDS = 600
+"""How long a quoted route stays valid, by the destination's clock."""
+_MAX_BODY = 100_000
+_MAX_AMOUNT_DIGITS = 78
+
+
+class BadRequest(Exception):
+    """What is wrong with a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A quote request, checked."""
+
+    source: DevChain
+    destination: DevChain
+    give: pricing.Asset
+    get: pricing.Asset
+    funder: str
+    recipient: str
+    refund_recipient: str
+
+
+def serve(starting: list[Solver]) -> ThreadingHTTPServer:
+    """A server on a free port of 127.0.0.1. Until the caller puts a solver into the list it answers 503."""
+
+    class Handler(_Handler):
+        solvers = starting
+
+    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    solvers: ClassVar[list[Solver]]
+
+    def do_GET(self) -> None:
+        """Health, control, orders."""
+        self._answer({"/health": _health, "/control": _control, "/orders": _orders}, b"")
+
+    def do_POST(self) -> None:
+        """Quotes and changes of mode."""
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > _MAX_BODY:
+            self.close_connection = True
+            self._send(413, {"message": "the request is too long"})
+            return
+        self._answer(_POSTS, self.rfile.read(length))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name http.server uses
+        """Nothing: the log is for what goes wrong."""
+
+    def _answer(self, table: dict[str, Callable[[Solver, Any], Any]], body: bytes) -> None:
+        action = table.get(self.path)
+        if action is None:
+            self._send(404, {"statusCode": 404, "message": f"Cannot {self.command} {self.path[:200]}"})
+        elif not self.solvers:
+            self._send(503, {"statusCode": 503, "message": "the devnet is starting"})
+        else:
+            self._act(action, self.solvers[0], body)
+
+    def _act(self, action: Callable[[Solver, Any], Any], solver: Solver, body: bytes) -> None:
+        try:
+            request = json.loads(body) if body else None
+            self._send(201 if self.path.endswith("/exactIn") else 200, action(solver, request))
+        except (BadRequest, pricing.NoQuote, BadAddress, ValueError) as error:
+            self._send(400, {"statusCode": 400, "message": str(error), "error": "Bad Request"})
+        except L2sendError as error:
+            self._send(502, {"statusCode": 502, "message": str(error), "error": "Bad Gateway"})
+
+    def _send(self, status: int, answer: Any) -> None:
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def _health(solver: Solver, _: Any) -> dict[str, Any]:
+    return {"ok": True, "pid": os.getpid(), "address": solver.address, "chains": len(solver.chains)}
+
+
+def _control(solver: Solver, _: Any) -> dict[str, Any]:
+    return {**solver.report(), "pid": os.getpid()}
+
+
+def _orders(solver: Solver, _: Any) -> dict[str, Any]:
+    return {"orders": [order.report() for order in list(solver.orders.values())]}
+
+
+def _set_control(solver: Solver, request: Any) -> dict[str, Any]:
+    body = _object(request, "the request")
+    delay = body.get("delay_seconds")
+    if delay is not None and (not isinstance(delay, int | float) or not 0 <= delay <= 86_400):
+        raise BadRequest("delay_seconds must be a number from 0 to 86400")
+    mode = body.get("mode", solver.mode.value)
+    if mode not in list(Mode):
+        raise BadRequest(f"mode must be one of {', '.join(Mode)}")
+    solver.set_mode(Mode(mode), delay)
+    return _control(solver, None)
+
+
+def _single(solver: Solver, request: Any) -> dict[str, Any]:
+    return {"data": _exact_in_quote(solver, request)}
+
+
+def _exact_in(solver: Solver, request: Any) -> dict[str, Any]:
+    return {"data": [_offer(_exact_in_quote(solver, request))]}
+
+
+def _exact_out(solver: Solver, request: Any) -> dict[str, Any]:
+    wish, fields = _wish(solver, request)
+    wanted = _amount(fields, "destinationAmount" if "destinationAmount" in fields else "sourceAmount")
+    given = pricing.exact_out(wish.source.chain_id, wish.give, wanted)
+    return {"data": [_offer(_quote(solver, wish, given, wanted))]}
+
+
+def _exact_in_quote(solver: Solver, request: Any) -> dict[str, Any]:
+    wish, fields = _wish(solver, request)
+    given = _amount(fields, "sourceAmount")
+    return _quote(solver, wish, given, pricing.exact_in(wish.source.chain_id, wish.give, given))
+
+
+def _offer(quote: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "quoteID": secrets.token_hex(16),
+        "solverID": "devnet",
+        "receiveSignedIntentUrl": "",
+        "quoteData": quote,
+    }
+
+
+def _wish(solver: Solver, request: Any) -> tuple[Wish, dict[str, Any]]:
+    fields = _object(_object(request, "the request").get("quoteRequest"), "quoteRequest")
+    source, destination = (
+        _chain(solver, fields, "sourceChainID"),
+        _chain(solver, fields, "destinationChainID"),
+    )
+    give, get = pricing.pair(source, _text(fields, "sourceToken"), destination, _text(fields, "destinationToken"))
+    funder, recipient = checksum(_text(fields, "funder")), checksum(_text(fields, "recipient"))
+    refund_recipient = checksum(str(fields.get("refundRecipient") or funder))
+    return Wish(source, destination, give, get, funder, recipient, refund_recipient), fields
+
+
+def _quote(solver: Solver, wish: Wish, given: int, delivered: int) -> dict[str, Any]:
+    deadline = solver.nodes[wish.destination.chain_id].now() + QUOTE_SECONDS
+    response = {
+        "intentExecutionType": "SELF_PUBLISH",
+        "sourceChainID": wish.source.chain_id,
+        "destinationChainID": wish.destination.chain_id,
+        "sourceToken": wish.give.address,
+        "destinationToken": wish.get.address,
+        "sourceAmount": str(given),
+        "destinationAmount": str(delivered),
+        "funder": wish.funder,
+        "refundRecipient": wish.refund_recipient,
+        "recipient": wish.recipient,
+        "fees": [_fee(wish, given - delivered)],
+        "deadline": deadline,
+        "estimatedFulfillTimeSec": round(solver.delay_seconds) + 2 if solver.mode is Mode.DELAY else 2,
+        "encodedRoute": "0x" + _route(wish, delivered, deadline).encode().hex(),
+    }
+    contracts = {
+        "sourcePortal": wish.source.portal,
+        "destinationPortal": wish.destination.portal,
+        "prover": wish.source.prover,
+    }
+    return {"contracts": contracts, "quoteResponse": response}
+
+
+def _fee(wish: Wish, amount: int) -> dict[str, Any]:
+    token = {"address": wish.give.address, "decimals": wish.give.decimals, "symbol": wish.give.symbol}
+    return {
+        "name": "Solver fee",
+        "description": "Kept by the devnet's solver",
+        "token": token,
+        "amount": str(amount),
+    }
+
+
+def _route(wish: Wish, amount: int, deadline: int) -> eco.Route:
+    """The route that pays `amount` to the recipient: one transfer."""
+    salt, portal = secrets.token_bytes(32), wish.destination.portal
+    if wish.get.address == ZERO_ADDRESS:
+        return eco.Route(salt, deadline, portal, amount, (), (eco.Call(wish.recipient, b"", amount),))
+    call = eco.transfer_call(wish.get.address, wish.recipient, amount)
+    return eco.Route(salt, deadline, portal, 0, (eco.TokenAmount(wish.get.address, amount),), (call,))
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadRequest(f"{what} must be an object")
+    return value
+
+
+def _chain(solver: Solver, fields: dict[str, Any], name: str) -> DevChain:
+    chain = solver.chains.get(fields.get(name)) if isinstance(fields.get(name), int) else None  # type: ignore[arg-type]
+    if chain is None:
+        raise BadRequest(f"{name} {str(fields.get(name))[:40]} is not supported")
+    return chain
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise BadRequest(f"{name} must be a string")
+    return value
+
+
+def _amount(fields: dict[str, Any], name: str) -> int:
+    text = _text(fields, name)
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_AMOUNT_DIGITS):
+        raise BadRequest(f"{name} must be a whole number of base units, as a string")
+    return int(text)
+
+
+_POSTS: dict[str, Callable[[Solver, Any], Any]] = {
+    "/api/v3/quotes/single": _single,
+    "/api/v3/quotes/exactIn": _exact_in,
+    "/api/v3/quotes/exactOut": _exact_out,
+    "/control": _set_control,
+}

@@ -1,0 +1,85 @@
+"""The devnet's chains.toml: the same format as the registry that ships with l2send."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from l2send.devnet.state import NATIVE, DevChain, Devnet, DevToken
+
+_CHAIN_TABLE = """
+[chains.{short_name}]
+chain_id = {chain_id}
+name = "{name}"
+kind = "{kind}"
+testnet = true
+native = {{ symbol = "{native}", name = "Ether", decimals = 18 }}
+rpcs = ["{rpc_url}"]
+explorer = ""
+confirmations = 1
+stage = {{ value = "none", date = {date}, source = "devnet" }}
+multicall3 = "{multicall3}"
+price_feed = {{ address = "{price_feed}", pair = "ETH/USD", source = "devnet" }}
+"""
+_COIN_TABLE = """
+[[chains.{short_name}.tokens]]
+symbol = "{symbol}"
+name = "{name}"
+address = "{address}"
+decimals = {decimals}
+origin = "{origin}"
+{peg}source = "devnet"
+"""
+_SETTLER_TABLES = """
+[chains.{short_name}.settlers.eco]
+portal = "{portal}"
+prover = "{prover}"
+quote_api = "{quote_api}"
+source = "devnet"
+
+[chains.{short_name}.settlers.across]
+spoke_pool = "{spoke_pool}"
+origin_settler = "{origin_settler}"
+source = "devnet"
+"""
+
+
+def text(devnet: Devnet) -> str:
+    """The whole file. Every value is made by the devnet itself, so nothing in it needs escaping."""
+    chains = "".join(_chain(chain, devnet.solver_url) for chain in devnet.chains)
+    return f"# Written by `l2send devnet up`, removed by `l2send devnet down`.\nschema = 1\n{chains}"
+
+
+def _chain(chain: DevChain, quote_api: str) -> str:
+    head = _CHAIN_TABLE.format(
+        short_name=chain.short_name,
+        chain_id=chain.chain_id,
+        name=chain.name,
+        kind=chain.kind,
+        native=NATIVE,
+        rpc_url=chain.rpc_url,
+        date=datetime.now(UTC).date().isoformat(),
+        multicall3=chain.multicall3,
+        price_feed=chain.price_feed,
+    )
+    tokens = "".join(_token(chain.short_name, token) for token in chain.tokens)
+    settlers = _SETTLER_TABLES.format(
+        short_name=chain.short_name,
+        portal=chain.portal,
+        prover=chain.prover,
+        quote_api=quote_api,
+        spoke_pool=chain.spoke_pool,
+        origin_settler=chain.origin_settler,
+    )
+    return head + tokens + settlers
+
+
+def _token(short_name: str, token: DevToken) -> str:
+    return _COIN_TABLE.format(
+        short_name=short_name,
+        symbol=token.symbol,
+        name=token.name,
+        address=token.address,
+        decimals=token.decimals,
+        origin="bridged" if token.bridged else "canonical",
+        peg=f'peg = "{token.peg}"\n' if token.peg else "",
+    )

@@ -1,0 +1,83 @@
+"""`l2send devnet ...`: data on standard output, words on standard error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.devnet.user import User, fresh_address
+from typer.testing import CliRunner
+
+from l2send.core.paths import Paths
+from l2send.devnet import solver_client
+from l2send.devnet.commands import app
+from l2send.devnet.modes import Mode
+from l2send.devnet.state import Devnet
+
+
+@pytest.fixture(autouse=True)
+def in_home(home: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands find the tests' devnet where they would find a user's."""
+    monkeypatch.setattr(Paths, "for_devnet", classmethod(lambda _: Paths(home / "config", home, cache)))
+
+
+def run(*arguments: str) -> tuple[str, str]:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout, result.stderr
+
+
+def test_up_json(devnet: Devnet, home: Path) -> None:
+    out, _ = run("up", "--json")
+    data = json.loads(out)
+    assert data["home"] == str(home)
+    assert data["healthy"] is True
+    assert [c["short_name"] for c in data["chains"]] == ["dev1", "dev2", "dev3", "dev4"]
+    assert data["chains"][0]["tokens"]["USDC"] == {
+        "address": devnet.chain("dev1").token("USDC").address,
+        "decimals": 6,
+    }
+    assert data["solver"] == {
+        "url": devnet.solver_url,
+        "address": devnet.solver_address,
+        "mode": "fill",
+        "delay_seconds": 0,
+    }
+
+
+def test_status_for_people(devnet: Devnet) -> None:
+    out, _ = run("status")
+    assert "dev4" in out
+    assert "768300004" in out
+    assert devnet.solver_url in out
+
+
+def test_fund_and_advance(devnet: Devnet, home: Path) -> None:
+    someone = User(home, devnet, fresh_address())
+    out, err = run("fund", someone.address, "2.5", "USDC", "--chain", "dev1")
+    assert out == ""
+    assert err == f"Gave 2.5 USDC on dev1 to {someone.address}\n"
+    assert someone.balance(devnet.chain("dev1"), "USDC") == 2_500_000
+    assert run("advance", "10", "--chain", "dev1") == ("", "The clock of dev1 moved 10 s forward\n")
+
+
+def test_solver_mode(solver: Devnet) -> None:
+    out, _ = run("solver", "--mode", "delay", "--delay", "3", "--json")
+    assert json.loads(out)["mode"] == "delay"
+    assert solver_client.report(solver)["delay_seconds"] == 3
+    assert run("solver", "--mode", "fill") == ("", "The solver's mode is fill, its delay 3 s\n")
+    assert solver_client.report(solver)["mode"] == Mode.FILL
+
+
+def test_without_a_devnet(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Paths, "for_devnet", classmethod(lambda _: Paths(tmp_path, tmp_path, cache)))
+    assert json.loads(run("status", "--json")[0]) == {"schema": 1, "chains": [], "solver": None}
+    assert run("status") == ("", "No devnet is running. Start one: l2send devnet up\n")
+    assert run("down") == ("", "No devnet was running\n")
+
+
+def test_every_command_has_help_and_an_example() -> None:
+    for command in app.registered_commands:
+        assert command.callback
+        assert "Example: l2send devnet " in (command.callback.__doc__ or "")

@@ -1,0 +1,78 @@
+"""Documentation that is true: its commands run, every command is in it, every help has an example."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from l2send.cli.main import app
+from tests.conftest import Home, make_home
+
+ROOT = Path(__file__).parents[2]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+COMMANDS: dict[str, Any] = dict(get_command(app).commands)  # type: ignore[attr-defined]
+LEAVES = {
+    f"{name} {sub}".strip(): leaf
+    for name, command in COMMANDS.items()
+    for sub, leaf in (command.commands.items() if hasattr(command, "commands") else [("", command)])
+}
+
+
+def shell_lines(document: Path) -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", document.read_text(), re.DOTALL)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+def run_shell(lines: list[str], home: Home) -> None:
+    path = f"{Path(sys.executable).parent}:{home.environment['PATH']}"
+    script = "\n".join(["set -e", *lines])
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env=home.environment | {"PATH": path},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("name", ["start.md", "devnet.md"])
+def test_a_walk_through_runs_from_its_first_line_to_its_last(name: str, tmp_path: Path) -> None:
+    home = make_home(tmp_path / "home")
+    try:
+        run_shell(shell_lines(ROOT / "docs" / name), home)
+    finally:
+        home.run("devnet", "down")
+
+
+def test_the_commands_for_scripts_run(home: Home) -> None:
+    name, address = home.new_account()
+    home.fund(address, "dev1", USDC="10", ETH="1")
+    payer = Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name})
+    run_shell(shell_lines(ROOT / "docs/scripts.md"), payer)
+
+
+def test_the_commands_about_the_registry_run(empty_home: Home) -> None:
+    run_shell(shell_lines(ROOT / "docs/chains.md"), empty_home)
+
+
+@pytest.mark.parametrize("command", LEAVES)
+def test_every_command_has_help_with_an_example_and_is_documented(command: str) -> None:
+    text = LEAVES[command].help or LEAVES[command].callback.__doc__
+    assert re.search(r"Example: l2send \w+", text), f"`l2send {command} --help` has no example"
+    everything = "".join(d.read_text() for d in [*DOCS, ROOT / "README.md"])
+    assert re.search(rf"\b{command.split()[-1]}\b", everything)
+
+
+def test_links_lead_somewhere() -> None:
+    for document in [*DOCS, ROOT / "README.md"]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
