@@ -1,0 +1,1 @@
+"""Measurements of l2send beside other ways to the same answer. Not installed with it."""

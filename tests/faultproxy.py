@@ -1,0 +1,156 @@
+"""A JSON-RPC proxy that breaks what it is told to break, and keeps a record of what went through.
+
+It stands between a client and a real node, so that a test can lose the reply of a transaction the
+node did accept. `fired` proves that a fault happened; a test that does not look at it proves nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one request: whether the node gets it, and what the client gets."""
+
+    name: str
+    forward: bool
+    """Whether the node sees the request."""
+    status: int | None = None
+    """HTTP status of the reply; None closes the connection without one."""
+    body: bytes = b""
+    headers: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+LOST_REQUEST = Fault("lost request", forward=False)
+LOST_REPLY = Fault("lost reply", forward=True)
+BAD_GATEWAY = Fault("502 after accepting", forward=True, status=502, body=b"bad gateway")
+TOO_MANY = Fault("429 after accepting", forward=True, status=429, body=b"slow down", headers="Retry-After: 0\r\n")
+HTML = Fault("HTML after accepting", forward=True, status=200, body=b"<html><title>Login</title></html>")
+EMPTY = Fault("empty body after accepting", forward=True, status=200)
+WRONG_ID = Fault("wrong id", forward=True, status=200, body=b'{"jsonrpc":"2.0","id":-7,"result":"0x1"}')
+LIMITED = Fault(
+    "200 with code 429",
+    forward=True,
+    status=200,
+    body=b'{"jsonrpc":"2.0","id":1,"error":{"code":429,"message":"rate limited"}}',
+)
+REFUSED_BEFORE = Fault("503 before accepting", forward=False, status=503, body=b"unavailable")
+
+AFTER_ACCEPTING = (LOST_REPLY, BAD_GATEWAY, TOO_MANY, HTML, EMPTY, WRONG_ID, LIMITED)
+"""Faults of a node that did take the request."""
+
+
+class FaultProxy:
+    """`with FaultProxy(node_url) as proxy:` listens on `proxy.url` until the block ends."""
+
+    def __init__(self, upstream: str) -> None:
+        parts = urlsplit(upstream)
+        self._host, self._port = parts.hostname or "", parts.port or 80
+        self._faults: dict[str, list[Fault]] = defaultdict(list)
+        self._lies: dict[str, Any] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._server: asyncio.Server | None = None
+        self.url = ""
+        self.requests: list[tuple[str, list[Any]]] = []
+        self.fired: list[tuple[str, Fault]] = []
+
+    def break_next(self, method: str, fault: Fault, times: int = 1) -> None:
+        """The next `times` requests of `method` meet `fault`."""
+        self._faults[method] += [fault] * times
+
+    def lie(self, method: str, result: Any) -> None:
+        """Answer `method` with `result`, without asking the node, until `stop_lying`."""
+        self._lies[method] = result
+
+    def stop_lying(self, method: str) -> None:
+        """Ask the node again."""
+        del self._lies[method]
+
+    def sent(self, method: str) -> list[list[Any]]:
+        """The parameters of every request of `method`, in order."""
+        return [params for name, params in self.requests if name == method]
+
+    def __enter__(self) -> FaultProxy:
+        self._thread.start()
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, "127.0.0.1", 0)
+
+    async def _close(self) -> None:
+        assert self._server
+        self._server.close()
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await self._exchange(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request; False when the connection ends with it."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        length = int(head.split("content-length:")[1].split("\r\n")[0])
+        body = await reader.readexactly(length)
+        request = json.loads(body)
+        method = request["method"]
+        self.requests.append((method, request["params"]))
+        fault = self._faults[method].pop(0) if self._faults[method] else None
+        answer = b""
+        if method in self._lies:
+            answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": self._lies[method]}).encode()
+        elif fault is None or fault.forward:
+            answer = await asyncio.to_thread(self._forward, body)
+        if fault:
+            self.fired.append((method, fault))
+            if fault.status is None:
+                return False
+            _reply(writer, fault.status, fault.body, fault.headers)
+        else:
+            _reply(writer, 200, answer)
+        await writer.drain()
+        return True
+
+    def _forward(self, body: bytes) -> bytes:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=20)
+        try:
+            connection.request("POST", "/", body, {"Content-Type": "application/json"})
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+
+def _reply(writer: asyncio.StreamWriter, status: int, body: bytes, headers: str = "") -> None:
+    head = f"HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    writer.write(head.encode() + body)

@@ -1,0 +1,40 @@
+"""Nodes and accounts for the tests of the wallet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.faultproxy import FaultProxy
+from tests.wallet.bench import Bench, Node, running_anvil
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """An anvil that mines at once, shared: every test has an account of its own."""
+    with running_anvil() as running:
+        yield running
+
+
+@pytest.fixture
+def own_node() -> Iterator[Node]:
+    """An anvil for one test, which may stop its mining or turn its time."""
+    with running_anvil() as running:
+        yield running
+
+
+@pytest.fixture
+def bench(node: Node, tmp_path: Path) -> Bench:
+    return Bench(tmp_path, node, (node.url,)).funded()
+
+
+@pytest.fixture
+def own_bench(own_node: Node, tmp_path: Path) -> Bench:
+    return Bench(tmp_path, own_node, (own_node.url,)).funded()
+
+
+@pytest.fixture
+def proxy(node: Node) -> Iterator[FaultProxy]:
+    with FaultProxy(node.url) as running:
+        yield running

@@ -1,0 +1,55 @@
+"""A process of its own that carries a payment on, and may be killed on the way.
+
+Processes are forked from a clean server that has the slow imports behind it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from tests.wallet.bench import Bench, Node
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.wallet.bench", "eth_account", "rlp", "httpx", "eth_abi"])
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a process is told."""
+
+    home: Path
+    urls: tuple[str, ...]
+    key: bytes
+    payment_id: str
+    patience: float = 20.0
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+def job(bench: Bench, payment_id: str, failpoint: str = "", proof: Path | None = None, patience: float = 20) -> Job:
+    environment = (("L2SEND_FAILPOINT", failpoint), ("L2SEND_FAILPOINT_PROOF", str(proof))) if failpoint else ()
+    return Job(bench.home, bench.urls, bench.key, payment_id, patience, environment)
+
+
+def start(work: Job) -> BaseProcess:
+    process = _context.Process(target=_carry_on, args=(work,))
+    process.start()
+    return process
+
+
+def run(work: Job) -> int:
+    """The exit code; -9 is SIGKILL."""
+    process = start(work)
+    process.join(60)
+    assert process.exitcode is not None, "the process did not end"
+    return process.exitcode
+
+
+def _carry_on(work: Job) -> None:
+    os.environ.update(work.environment)
+    bench = Bench(work.home, Node(work.urls[0]), work.urls, key=work.key)
+    record = bench.resume(work.payment_id, work.patience)
+    os._exit(record.meaning.exit_status)

@@ -1,0 +1,638 @@
+"""What a node, a chain and another wallet can do to a payment, each brought about on a real chain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.faultproxy import AFTER_ACCEPTING, LOST_REPLY, REFUSED_BEFORE, TOO_MANY, Fault, FaultProxy
+from tests.wallet.bench import CHAIN_ID, ETHER, REVERTS_IF_SLOT_0, Bench, order_of, somebody, to_self
+
+from l2send.core.errors import (
+    CannotPay,
+    ConfigError,
+    ExitStatus,
+    L2sendError,
+    NetworkError,
+    NotFinal,
+    Refused,
+    Sent,
+    WrongChain,
+)
+from l2send.core.fees import GasPrice
+from l2send.core.plan import UnsignedTx
+from l2send.core.units import ChainId, Gas, Nonce, Wei
+from l2send.wallet.execute import Executor
+from l2send.wallet.records import PaymentRecord
+from l2send.wallet.signed import SignedTx
+from l2send.wallet.states import PaymentState, TxState
+
+SEND = "eth_sendRawTransaction"
+
+
+def refused(bench: Bench, payment_id: str, kind: type[L2sendError], patience: float = 10) -> L2sendError:
+    with pytest.raises(kind) as caught:
+        bench.resume(payment_id, patience)
+    return caught.value
+
+
+def nothing_signed(bench: Bench, payment_id: str) -> bool:
+    return all(tx.raw == b"" for tx in bench.record(payment_id).transactions)
+
+
+# The reply
+
+
+@pytest.mark.parametrize("fault", AFTER_ACCEPTING, ids=str)
+def test_a_lost_reply_is_no_second_signature(fault: Fault, bench: Bench, proxy: FaultProxy) -> None:
+    payment = bench.payment()
+    proxy.break_next(SEND, fault)
+    record = bench.through(proxy.url).pay(payment)
+    assert proxy.fired == [(SEND, fault)]
+    assert record.state is PaymentState.DELIVERED
+    assert {raw for (raw,) in proxy.sent(SEND)} == {"0x" + record.transactions[0].raw.hex()}
+    assert bench.node.sent_by(payment.sender) == 1
+
+
+def test_a_node_that_never_takes_it_leaves_it_to_resume(bench: Bench, proxy: FaultProxy) -> None:
+    proxy.break_next(SEND, REFUSED_BEFORE, 1000)
+    payment = bench.payment()
+    payment_id = bench.begin(payment).id
+    error = refused(bench.through(proxy.url), payment_id, NotFinal, patience=0.6)
+    assert len(proxy.fired) > 1
+    assert (error.exit_status, error.sent) == (ExitStatus.NOT_FINAL, Sent.MAYBE)
+    assert f"l2send resume {payment_id}" in error.hint
+    assert bench.node.balance(payment.to.address) == 0
+    assert bench.resume(payment_id).state is PaymentState.DELIVERED
+    assert len({raw for (raw,) in proxy.sent(SEND)}) == 1
+
+
+def test_another_endpoint_is_tried(bench: Bench, proxy: FaultProxy) -> None:
+    proxy.break_next(SEND, REFUSED_BEFORE, 1000)
+    payment = bench.payment()
+    assert bench.through(proxy.url, bench.node.url).pay(payment).state is PaymentState.DELIVERED
+    assert proxy.fired
+    assert bench.node.sent_by(payment.sender) == 1
+
+
+def test_reads_that_fail_for_a_while_change_nothing(bench: Bench, proxy: FaultProxy) -> None:
+    for method in ("eth_getTransactionReceipt", "eth_getTransactionCount", "eth_feeHistory"):
+        proxy.break_next(method, TOO_MANY)
+    payment = bench.payment()
+    assert bench.through(proxy.url).pay(payment).state is PaymentState.DELIVERED
+    assert len(proxy.fired) == 3
+    assert bench.node.sent_by(payment.sender) == 1
+
+
+def test_no_chain_is_no_signature(bench: Bench) -> None:
+    payment_id = bench.begin(bench.payment()).id
+    error = refused(bench.through("http://127.0.0.1:1"), payment_id, NetworkError)
+    assert error.sent is Sent.NO
+    assert nothing_signed(bench, payment_id)
+
+
+# The chain id
+
+
+def test_a_node_of_another_chain_gets_nothing(bench: Bench, proxy: FaultProxy) -> None:
+    proxy.lie("eth_chainId", "0x5")
+    payment_id = bench.begin(bench.payment()).id
+    error = refused(bench.through(proxy.url), payment_id, WrongChain)
+    assert error.sent is Sent.NO
+    assert nothing_signed(bench, payment_id)
+    assert proxy.sent("eth_chainId")
+    assert not proxy.sent(SEND)
+
+
+def test_a_node_that_changes_its_chain_later_gets_nothing(bench: Bench, proxy: FaultProxy) -> None:
+    payment_id = bench.begin(bench.payment()).id
+    through = bench.through(proxy.url)
+
+    async def turncoat(executor: Executor) -> PaymentRecord:
+        await executor.rpcs.on(CHAIN_ID).block_number()  # verified now
+        proxy.lie("eth_chainId", "0x5")
+        return await executor.resume(payment_id)
+
+    with pytest.raises(WrongChain):
+        through.do(turncoat)
+    assert nothing_signed(bench, payment_id)
+
+
+def test_a_node_that_changes_its_chain_before_the_broadcast_gets_nothing(bench: Bench, proxy: FaultProxy) -> None:
+    payment_id = bench.begin(bench.payment()).id
+    through = bench.through(proxy.url)
+
+    async def turncoat(executor: Executor) -> PaymentRecord:
+        executor.guard = lambda _: proxy.lie("eth_chainId", "0x5")  # after signing, before the journal
+        return await executor.resume(payment_id, patience=0.5)
+
+    with pytest.raises(NotFinal):
+        through.do(turncoat)
+    assert not proxy.sent(SEND)
+    assert bench.record(payment_id).transactions[0].state is TxState.SIGNED
+    proxy.stop_lying("eth_chainId")
+    assert through.resume(payment_id).state is PaymentState.DELIVERED
+
+
+# The nonce
+
+
+def test_a_stale_count_does_not_replace_a_payment(bench: Bench, proxy: FaultProxy) -> None:
+    """A node that lags says «0 sent» while the journal knows better."""
+    bench.node.call("evm_setAutomine", True)
+    first, second = bench.payment(), bench.payment()
+    through = bench.through(proxy.url)
+
+    async def both(executor: Executor) -> None:
+        first_id, second_id = bench.begin(first).id, bench.begin(second).id
+        await executor.resume(first_id)
+        proxy.lie("eth_getTransactionCount", "0x0")
+        with pytest.raises(NetworkError, match="the journal saw"):
+            await executor.resume(second_id)
+        proxy.stop_lying("eth_getTransactionCount")
+        assert (await executor.resume(second_id)).transactions[0].nonce == 1
+
+    through.do(both)
+    assert [bench.node.balance(p.to.address) for p in (first, second)] == [first.amount.units, second.amount.units]
+
+
+def test_a_gap_of_another_wallet_is_refused(own_bench: Bench) -> None:
+    """Another wallet's pending transaction is dropped, and the journal has one above it."""
+    bench, node = own_bench, own_bench.node
+    node.call("evm_setAutomine", False)
+    foreign = send_elsewhere(bench, nonce=0)
+    stuck = bench.begin(bench.payment()).id
+    refused(bench, stuck, NotFinal, patience=0.3)
+    assert bench.record(stuck).transactions[0].nonce == 1
+    assert node.call("anvil_dropTransaction", foreign) == foreign
+    blocked = bench.begin(bench.payment()).id
+    error = refused(bench, blocked, Refused)
+    assert "nonce 0" in error.message
+    assert stuck in error.message
+    assert nothing_signed(bench, blocked)
+
+
+def send_elsewhere(bench: Bench, nonce: int, value: int = 1, tip: int = 10**9) -> str:
+    """A transaction of the same key from another wallet, which the journal knows nothing of."""
+    price = GasPrice(Wei(10**9), Wei(tip), Wei(10 * 10**9))
+    signed = bench.signer.sign(
+        CHAIN_ID, Nonce(nonce), UnsignedTx(CHAIN_ID, somebody(), Wei(value), b""), Gas(21000), price
+    )
+    return str(bench.node.call(SEND, "0x" + signed.raw.hex()))
+
+
+def test_a_foreign_transaction_at_our_nonce_is_replaced(bench: Bench, proxy: FaultProxy) -> None:
+    """And the payment is not sent again by itself, neither now nor by a later resume."""
+    proxy.break_next(SEND, REFUSED_BEFORE, 1000)
+    payment = bench.payment()
+    payment_id = bench.begin(payment).id
+    refused(bench.through(proxy.url), payment_id, NotFinal, patience=0.2)
+    assert bench.record(payment_id).transactions[0].raw
+    send_elsewhere(bench, nonce=0)
+    assert bench.node.sent_by(payment.sender) == 1
+
+    refused(bench, payment_id, NotFinal, patience=0.2)
+    assert bench.record(payment_id).state is PaymentState.INDETERMINATE
+    bench.node.mine(2)
+    record = bench.resume(payment_id)
+    assert record.state is PaymentState.REPLACED
+    assert bench.resume(payment_id) == record
+    assert bench.node.balance(payment.to.address) == 0
+    assert bench.node.sent_by(payment.sender) == 1
+
+
+def test_a_receipt_that_one_endpoint_lacks_is_looked_for_at_the_others(bench: Bench, proxy: FaultProxy) -> None:
+    """Null from one node is not «dropped», although the nonce is used up."""
+    proxy.lie("eth_getTransactionReceipt", None)
+    payment = bench.payment()
+    record = bench.through(proxy.url, bench.node.url).pay(payment)
+    assert proxy.sent("eth_getTransactionReceipt")
+    assert record.state is PaymentState.DELIVERED
+
+
+def test_a_receipt_nobody_shows_yet_is_not_replaced(bench: Bench, proxy: FaultProxy) -> None:
+    """The transaction is in a block by its hash: the receipts lag behind."""
+    proxy.lie("eth_getTransactionReceipt", None)
+    payment = bench.payment()
+    payment_id = bench.begin(payment).id
+    through = bench.through(proxy.url)
+    refused(through, payment_id, NotFinal, patience=0.3)
+    bench.node.mine(5)
+    refused(through, payment_id, NotFinal, patience=0.3)
+    assert bench.record(payment_id).state is PaymentState.INDETERMINATE
+    proxy.stop_lying("eth_getTransactionReceipt")
+    assert through.resume(payment_id).state is PaymentState.DELIVERED
+
+
+# The chain
+
+
+def test_final_waits_for_the_chains_confirmations(own_bench: Bench) -> None:
+    bench = own_bench
+    bench.confirmations = 4
+    payment_id = bench.begin(bench.payment()).id
+    refused(bench, payment_id, NotFinal, patience=0.3)
+    assert bench.record(payment_id).transactions[0].state is TxState.MINED
+    bench.node.mine(2)
+    refused(bench, payment_id, NotFinal, patience=0.3)
+    bench.node.mine(1)
+    assert bench.resume(payment_id).state is PaymentState.DELIVERED
+
+
+def test_a_reorganisation_takes_the_state_back_and_the_same_bytes_go_out(own_bench: Bench) -> None:
+    bench, node = own_bench, own_bench.node
+    bench.confirmations = 3
+    with FaultProxy(node.url) as proxy:
+        through = bench.through(proxy.url)
+        payment = bench.payment()
+        payment_id = bench.begin(payment, *to_self(bench)).id
+        before = node.call("evm_snapshot")
+        refused(through, payment_id, NotFinal, patience=0.4)
+        assert {tx.state for tx in bench.record(payment_id).transactions} == {TxState.MINED}
+        assert node.call("evm_revert", before)
+        assert node.sent_by(payment.sender) == 0, "the blocks are still there"
+
+        refused(through, payment_id, NotFinal, patience=0.6)
+        node.mine(2)
+        record = through.resume(payment_id)
+        assert record.state is PaymentState.DELIVERED
+        sent = [raw for (raw,) in proxy.sent(SEND)]
+    assert len(sent) == 4
+    assert set(sent) == {"0x" + tx.raw.hex() for tx in record.transactions}
+    assert any("dropped the block" in sentence for sentence in bench.said)
+    assert node.balance(payment.to.address) == payment.amount.units
+    with_journal = [e.after for e in events(bench, payment_id) if e.subject == "step 1"]
+    assert with_journal == ["planned", "signed", "broadcast", "mined", "broadcast", "mined", "final"][1:]
+
+
+def events(bench: Bench, payment_id: str):  # type: ignore[no-untyped-def]
+    journal = bench.journal()
+    try:
+        return journal.events(payment_id)
+    finally:
+        journal.close()
+
+
+def test_a_transaction_mined_again_in_another_block_is_followed_there(own_bench: Bench) -> None:
+    bench, node = own_bench, own_bench.node
+    bench.confirmations = 3
+    payment = bench.payment()
+    payment_id = bench.begin(payment).id
+    refused(bench, payment_id, NotFinal, patience=0.3)
+    mined = bench.record(payment_id).transactions[0]
+    node.call("anvil_reorg", 1, [["0x" + mined.raw.hex(), 0]])
+    refused(bench, payment_id, NotFinal, patience=0.3)
+    again = bench.record(payment_id).transactions[0]
+    assert again.state is TxState.MINED
+    assert again.block_hash != mined.block_hash
+    node.mine(2)
+    assert bench.resume(payment_id).state is PaymentState.DELIVERED
+    assert node.balance(payment.to.address) == payment.amount.units
+
+
+def test_what_would_revert_is_not_signed(bench: Bench) -> None:
+    payment = bench.payment()
+    bench.node.call("anvil_setCode", payment.to.address, REVERTS_IF_SLOT_0)
+    bench.node.call("anvil_setStorageAt", payment.to.address, "0x0", "0x" + "00" * 31 + "01")
+    payment_id = bench.begin(payment).id
+    error = refused(bench, payment_id, Refused)
+    assert error.sent is Sent.NO
+    assert nothing_signed(bench, payment_id)
+
+
+def test_what_reverts_in_a_block_is_reverted_once_it_is_deep(own_bench: Bench) -> None:
+    bench, node = own_bench, own_bench.node
+    bench.confirmations = 2
+    node.call("evm_setAutomine", False)
+    payment = bench.payment()
+    node.call("anvil_setCode", payment.to.address, REVERTS_IF_SLOT_0)
+    payment_id = bench.begin(payment).id
+    refused(bench, payment_id, NotFinal, patience=0.3)
+    node.call("anvil_setStorageAt", payment.to.address, "0x0", "0x" + "00" * 31 + "01")
+    node.mine(1)
+    refused(bench, payment_id, NotFinal, patience=0.3)
+    assert bench.record(payment_id).transactions[0].state is TxState.REVERTING
+    assert bench.record(payment_id).state is PaymentState.SENDING
+    node.mine(1)
+    record = bench.resume(payment_id)
+    assert (record.state, record.moved) == (PaymentState.REVERTED, Sent.YES)
+    assert node.balance(payment.to.address) == 0
+
+
+def test_after_a_reverted_step_the_next_is_never_signed(own_bench: Bench) -> None:
+    bench, node = own_bench, own_bench.node
+    node.call("evm_setAutomine", False)
+    contract = somebody()
+    node.call("anvil_setCode", contract, REVERTS_IF_SLOT_0)
+    payment = bench.payment()
+    payment_id = bench.begin(payment, UnsignedTx(CHAIN_ID, contract, Wei(0), b"\1")).id
+    refused(bench, payment_id, NotFinal, patience=0.3)
+    node.call("anvil_setStorageAt", contract, "0x0", "0x" + "00" * 31 + "01")
+    node.mine(1)
+    for _ in range(2):
+        record = bench.resume(payment_id)
+        assert record.state is PaymentState.REVERTED
+        assert record.transactions[1].state is TxState.PLANNED
+    assert node.sent_by(payment.sender) == 1
+
+
+# The money
+
+
+def test_a_balance_that_does_not_hold_the_fee_is_refused_with_the_numbers(bench: Bench) -> None:
+    payment = bench.payment(10 * ETHER)
+    payment_id = bench.begin(payment).id
+    error = refused(bench, payment_id, CannotPay)
+    assert "holds 10 ETH" in error.message
+    assert error.sent is Sent.NO
+    assert nothing_signed(bench, payment_id)
+
+
+def test_a_fee_above_the_cap_is_refused(bench: Bench) -> None:
+    payment_id = bench.begin(bench.payment()).id
+
+    async def capped(executor: Executor) -> PaymentRecord:
+        executor.max_fee = Wei(1000)
+        return await executor.resume(payment_id)
+
+    with pytest.raises(Refused, match="network fee"):
+        bench.do(capped)
+    assert nothing_signed(bench, payment_id)
+
+
+def test_a_gas_limit_that_became_too_low_is_raised(bench: Bench) -> None:
+    payment = bench.payment()
+    bench.node.call("anvil_setCode", payment.to.address, REVERTS_IF_SLOT_0)
+    record = bench.pay(payment)
+    assert record.state is PaymentState.DELIVERED
+    assert record.transactions[0].step.gas == 21_000
+
+
+# The guard and the signer
+
+
+def test_what_the_guard_refuses_is_not_journaled_and_not_sent(bench: Bench) -> None:
+    payment_id = bench.begin(bench.payment()).id
+
+    async def guarded(executor: Executor) -> PaymentRecord:
+        def guard(tx: UnsignedTx) -> None:
+            raise Refused(f"not approved: {tx.value}")
+
+        executor.guard = guard
+        return await executor.resume(payment_id)
+
+    with pytest.raises(Refused, match="not approved"):
+        bench.do(guarded)
+    assert nothing_signed(bench, payment_id)
+    assert bench.node.sent_by(bench.signer.address) == 0
+
+
+@pytest.mark.parametrize("field", ["to", "value", "data", "chain", "nonce", "gas", "fee"])
+def test_a_signer_that_signs_something_else_is_caught(bench: Bench, field: str) -> None:
+    payment_id = bench.begin(bench.payment()).id
+    honest = bench.signer
+
+    class Thief:
+        address = honest.address
+
+        def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
+            to = somebody() if field == "to" else tx.to
+            value = Wei(tx.value + (field == "value"))
+            chain_id = ChainId(chain_id + (field == "chain"))
+            other = UnsignedTx(chain_id, to, value, b"\0" if field == "data" else tx.data)
+            tip = Wei(price.tip + (field == "fee"))
+            return honest.sign(
+                chain_id,
+                Nonce(nonce + (field == "nonce")),
+                other,
+                Gas(gas + (field == "gas")),
+                GasPrice(price.base_fee, tip, price.max_fee),
+            )
+
+    async def rob(executor: Executor) -> PaymentRecord:
+        executor.signer = Thief()
+        return await executor.resume(payment_id)
+
+    with pytest.raises(Refused, match="do not say what was approved"):
+        bench.do(rob)
+    assert nothing_signed(bench, payment_id)
+    assert not bench.guarded
+
+
+def test_without_a_signer_nothing_is_signed_and_it_says_so(bench: Bench) -> None:
+    payment_id = bench.begin(bench.payment()).id
+    with pytest.raises(ConfigError, match="needs a signature"):
+        bench.resume(payment_id, signer=False)
+    assert nothing_signed(bench, payment_id)
+
+
+def test_another_accounts_signer_is_refused(bench: Bench) -> None:
+    payment_id = bench.begin(bench.payment()).id
+    other = Bench(bench.home, bench.node, bench.urls)
+    with pytest.raises(ConfigError, match="is paid by"):
+        other.resume(payment_id)
+
+
+def test_signed_bytes_need_no_signer(bench: Bench, proxy: FaultProxy) -> None:
+    proxy.break_next(SEND, REFUSED_BEFORE, 1000)
+    payment_id = bench.begin(bench.payment()).id
+    refused(bench.through(proxy.url), payment_id, NotFinal, patience=0.2)
+    assert bench.resume(payment_id, signer=False).state is PaymentState.DELIVERED
+
+
+# Time
+
+
+def test_an_expired_quote_is_cancelled_and_nothing_is_sent(bench: Bench) -> None:
+    payment_id = bench.begin(bench.payment(), expires=bench.node.time() - 1).id
+    error = refused(bench, payment_id, Refused)
+    assert "expired" in error.message
+    assert bench.record(payment_id).state is PaymentState.CANCELLED
+    assert bench.resume(payment_id).state is PaymentState.CANCELLED
+    assert bench.node.sent_by(bench.signer.address) == 0
+
+
+@pytest.mark.parametrize("left", [-100, 30])
+def test_an_order_past_its_deadline_or_near_it_is_not_opened(bench: Bench, left: int) -> None:
+    payment = bench.payment()
+    order = order_of(payment, bench.node.time() + left)
+    payment_id = bench.begin(payment, *to_self(bench), order=order).id
+    refused(bench, payment_id, Refused)
+    assert bench.record(payment_id).state is PaymentState.CANCELLED
+    assert bench.node.sent_by(payment.sender) == 0
+
+
+def test_an_order_that_became_late_after_its_approval_is_not_opened(own_bench: Bench) -> None:
+    bench = own_bench
+    payment = bench.payment()
+    payment_id = bench.begin(payment, *to_self(bench), order=order_of(payment, bench.node.time() + 200)).id
+
+    async def stop_before_the_second(executor: Executor) -> PaymentRecord:
+        def guard(tx: UnsignedTx) -> None:
+            if tx.value:
+                raise asyncio.CancelledError
+
+        executor.guard = guard
+        return await executor.resume(payment_id)
+
+    with pytest.raises(asyncio.CancelledError):
+        bench.do(stop_before_the_second)
+    assert bench.record(payment_id).state is PaymentState.SENDING
+    bench.node.call("evm_increaseTime", 300)
+    bench.node.mine()
+    error = refused(bench, payment_id, Refused)
+    assert "An allowance it gave is left" in error.message
+    record = bench.record(payment_id)
+    assert [tx.state for tx in record.transactions] == [TxState.FINAL, TxState.CANCELLED]
+    assert bench.node.balance(payment.to.address) == 0
+
+
+def test_signed_bytes_of_a_late_order_are_not_sent_and_their_nonce_is_taken(own_bench: Bench) -> None:
+    """Signed, never handed to a node, and too late: the next payment ends it by taking its nonce."""
+    bench, node = own_bench, own_bench.node
+    with FaultProxy(node.url) as proxy:
+        payment = bench.payment()
+        late = bench.begin(payment, order=order_of(payment, node.time() + 200)).id
+        through = bench.through(proxy.url)
+
+        async def die_before_broadcast(executor: Executor) -> PaymentRecord:
+            executor.guard = lambda _: proxy.lie("eth_chainId", "0x5")
+            return await executor.resume(late, patience=0.2)
+
+        with pytest.raises(NotFinal):
+            through.do(die_before_broadcast)
+        proxy.stop_lying("eth_chainId")
+        assert bench.record(late).transactions[0].state is TxState.SIGNED
+        assert not proxy.sent(SEND)
+    node.call("evm_increaseTime", 300)
+    node.mine()
+    error = refused(bench, late, NotFinal)
+    assert "not sent again" in error.message
+    other = bench.payment()
+    record = bench.pay(other)
+    assert (record.state, record.transactions[0].nonce) == (PaymentState.DELIVERED, 0)
+    refused(bench, late, NotFinal, patience=0.2)
+    node.mine(2)
+    assert bench.resume(late).state is PaymentState.REPLACED
+    assert node.balance(payment.to.address) == 0
+    assert node.balance(other.to.address) == other.amount.units
+
+
+# The disk
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process can grow: writes end in EFBIG, as on a full disk in ENOSPC."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_nothing_broadcast(bench: Bench, proxy: FaultProxy) -> None:
+    payment_id = bench.begin(bench.payment()).id
+
+    async def on_a_full_disk(executor: Executor) -> PaymentRecord:
+        with full_disk():
+            return await executor.resume(payment_id)
+
+    with pytest.raises(ConfigError, match="cannot be used") as caught:
+        bench.through(proxy.url).do(on_a_full_disk)
+    assert caught.value.sent is Sent.NO
+    assert not proxy.sent(SEND)
+    assert len(bench.guarded) == 1, "it did not come as far as the journal"
+    assert nothing_signed(bench, payment_id)
+    assert bench.resume(payment_id).state is PaymentState.DELIVERED
+
+
+def test_a_disk_that_fills_up_after_the_broadcast_says_maybe(bench: Bench) -> None:
+    payment = bench.payment()
+    payment_id = bench.begin(payment).id
+
+    async def fills_up(executor: Executor) -> PaymentRecord:
+        rpc = executor.rpcs.on(CHAIN_ID)
+        broadcast = rpc.broadcast
+
+        async def and_then_full(raw: bytes, endpoint: int = 0):  # type: ignore[no-untyped-def]
+            reply = await broadcast(raw, endpoint)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+            return reply
+
+        rpc.broadcast = and_then_full  # type: ignore[method-assign]
+        return await executor.resume(payment_id)
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(ConfigError) as caught:
+            bench.do(fills_up)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.sent is Sent.MAYBE
+    assert bench.resume(payment_id).state is PaymentState.DELIVERED
+    assert bench.node.sent_by(payment.sender) == 1
+
+
+def test_a_read_only_journal_is_nothing_broadcast(bench: Bench, proxy: FaultProxy) -> None:
+    payment_id = bench.begin(bench.payment()).id
+
+    async def read_only(executor: Executor) -> PaymentRecord:
+        executor.journal._db.execute("PRAGMA query_only = ON")  # type: ignore[attr-defined]
+        return await executor.resume(payment_id)
+
+    with pytest.raises(ConfigError):
+        bench.through(proxy.url).do(read_only)
+    assert not proxy.sent(SEND)
+
+
+# Two at once
+
+
+def test_two_resumes_of_one_payment_pay_once(bench: Bench) -> None:
+    payment = bench.payment()
+    payment_id = bench.begin(payment).id
+
+    async def both(executor: Executor) -> None:
+        one, two = await asyncio.gather(executor.resume(payment_id), executor.resume(payment_id))
+        assert one == two
+
+    bench.do(both)
+    assert bench.node.balance(payment.to.address) == payment.amount.units
+    assert bench.node.sent_by(payment.sender) == 1
+
+
+def test_a_busy_account_is_waited_for_and_named(own_bench: Bench) -> None:
+    bench, node = own_bench, own_bench.node
+    node.call("evm_setAutomine", False)
+    first, second = bench.begin(bench.payment()).id, bench.begin(bench.payment()).id
+
+    async def both(executor: Executor) -> None:
+        slow = asyncio.create_task(executor.resume(first))
+        await asyncio.sleep(0.3)
+        with pytest.raises(NotFinal, match=first) as caught:
+            await executor.resume(second, patience=1)
+        assert caught.value.sent is Sent.NO
+        node.mine(1)
+        await slow
+
+    bench.do(both)
+    assert any(f"waiting for {first}" in sentence for sentence in bench.said)
+
+
+def test_no_rpc_url_and_no_key_reach_the_journal(bench: Bench, proxy: FaultProxy) -> None:
+    proxy.break_next(SEND, LOST_REPLY)
+    bench.through(proxy.url).pay(bench.payment())
+    state = bench.home / "state"
+    files: list[Path] = [Path(folder) / name for folder, _, names in os.walk(state) for name in names]
+    content = b"".join(file.read_bytes() for file in files)
+    assert content
+    assert bench.key not in content
+    assert bench.key.hex().encode() not in content
+    assert b"http" not in content

@@ -1,0 +1,176 @@
+"""The tables of states, exhaustively."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from l2send.core.bridge import OrderState
+from l2send.core.errors import ExitStatus, Sent
+from l2send.wallet.states import (
+    BY_EARLIER_STEPS,
+    BY_ORDER,
+    BY_PAYING_STEP,
+    ENDED,
+    IN_BLOCK,
+    IN_FLIGHT,
+    MEANINGS,
+    ORDER_TRANSITIONS,
+    SUCCEEDED,
+    TRANSITIONS,
+    PaymentState,
+    TxState,
+    money_moved,
+    payment_state,
+)
+
+STORED_ORDERS = [None, *(state for state in OrderState if state is not OrderState.UNKNOWN)]
+WITH_BYTES = set(TxState) - {TxState.PLANNED, TxState.CANCELLED}
+
+
+def test_every_state_has_its_row() -> None:
+    assert set(TRANSITIONS) == set(TxState)
+    assert set(ORDER_TRANSITIONS) == set(OrderState) - {OrderState.UNKNOWN}
+    assert set(MEANINGS) == set(PaymentState)
+
+
+def test_the_ends_are_the_ends() -> None:
+    assert ENDED == {TxState.FINAL, TxState.REVERTED, TxState.REPLACED, TxState.CANCELLED}
+    assert IN_FLIGHT == WITH_BYTES - ENDED
+
+
+def test_bytes_never_become_planned_again() -> None:
+    """Else they could be signed a second time."""
+    for state in WITH_BYTES:
+        assert not _reachable(state) & {TxState.PLANNED, TxState.CANCELLED, TxState.SIGNED}
+
+
+def test_an_end_is_only_reached_through_a_state_that_waits_for_confirmations() -> None:
+    before = {end: {s for s, after in TRANSITIONS.items() if end in after} for end in ENDED}
+    assert before == {
+        TxState.FINAL: {TxState.MINED},
+        TxState.REVERTED: {TxState.REVERTING},
+        TxState.REPLACED: {TxState.INDETERMINATE},
+        TxState.CANCELLED: {TxState.PLANNED},
+    }
+
+
+def test_every_state_can_reach_an_end() -> None:
+    for state in TxState:
+        assert ({state} | _reachable(state)) & ENDED
+    for order in ORDER_TRANSITIONS:
+        assert order in (OrderState.FILLED, OrderState.REFUNDED) or ORDER_TRANSITIONS[order]
+
+
+def _reachable(start: TxState) -> set[TxState]:
+    found: set[TxState] = set()
+    todo = [start]
+    while todo:
+        for after in TRANSITIONS[todo.pop()] - found:
+            found.add(after)
+            todo.append(after)
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_every_combination_has_one_payment_state(count: int) -> None:
+    for steps in product(TxState, repeat=count):
+        for order in STORED_ORDERS:
+            assert payment_state(steps, order) in PaymentState
+
+
+def test_delivered_means_the_recipient_has_it() -> None:
+    """Without an order only a final paying step delivers, with one only its fill does."""
+    for steps in product(TxState, repeat=2):
+        for order in STORED_ORDERS:
+            delivered = payment_state(steps, order) is PaymentState.DELIVERED
+            assert delivered == (order is OrderState.FILLED or (order is None and steps[-1] is TxState.FINAL)) or (
+                order is OrderState.NOT_OPEN
+            )
+            if order is OrderState.NOT_OPEN:
+                assert not delivered
+
+
+def test_an_ended_payment_has_nothing_of_the_paying_step_in_flight() -> None:
+    """A payment reported as over must not pay afterwards."""
+    for steps in product(TxState, repeat=2):
+        for order in (None, OrderState.NOT_OPEN):
+            if not MEANINGS[payment_state(steps, order)].open:
+                assert steps[-1] not in IN_FLIGHT
+
+
+def test_planned_means_that_nothing_was_signed() -> None:
+    for steps in product(TxState, repeat=3):
+        if payment_state(steps, None) is PaymentState.PLANNED:
+            assert set(steps) == {TxState.PLANNED}
+
+
+def test_nothing_signed_is_nothing_sent() -> None:
+    for steps in product(TxState, repeat=2):
+        moved = money_moved(steps)
+        assert (moved is Sent.YES) == any(s in IN_BLOCK for s in steps)
+        if moved is Sent.NO:
+            assert not any(s in IN_FLIGHT for s in steps)
+
+
+# One row for each way a payment can stand, as a person would check it.
+@pytest.mark.parametrize(
+    ("steps", "order", "expected"),
+    [
+        ("planned", None, "planned"),
+        ("planned planned", "not_open", "planned"),
+        ("signed planned", "not_open", "sending"),
+        ("broadcast planned", "not_open", "sending"),
+        ("mined planned", "not_open", "sending"),
+        ("final planned", "not_open", "sending"),
+        ("reverting planned", "not_open", "sending"),
+        ("reverted planned", "not_open", "reverted"),
+        ("replaced planned", "not_open", "replaced"),
+        ("indeterminate planned", "not_open", "indeterminate"),
+        ("final signed", "not_open", "sending"),
+        ("final broadcast", "not_open", "sending"),
+        ("final mined", "not_open", "bridging"),
+        ("final mined", "open", "bridging"),
+        ("final final", "open", "bridging"),
+        ("final final", "not_open", "indeterminate"),
+        ("final broadcast", "open", "sending"),
+        ("final final", "filled", "delivered"),
+        ("final final", "refund_due", "refund_due"),
+        ("final final", "refunded", "refunded"),
+        ("final reverted", "not_open", "reverted"),
+        ("final cancelled", "not_open", "cancelled"),
+        ("cancelled cancelled", "not_open", "cancelled"),
+        ("signed", None, "sending"),
+        ("broadcast", None, "sending"),
+        ("mined", None, "sending"),
+        ("final", None, "delivered"),
+        ("reverting", None, "sending"),
+        ("reverted", None, "reverted"),
+        ("replaced", None, "replaced"),
+        ("indeterminate", None, "indeterminate"),
+        ("cancelled", None, "cancelled"),
+    ],
+)
+def test_the_table(steps: str, order: str | None, expected: str) -> None:
+    found = payment_state([TxState(s) for s in steps.split()], OrderState(order) if order else None)
+    assert found == expected
+
+
+def test_the_parts_of_the_table_cover_all_states() -> None:
+    assert set(BY_PAYING_STEP) == set(TxState) - {TxState.PLANNED}
+    assert {state for state, _ in BY_EARLIER_STEPS} == set(TxState) - {TxState.PLANNED}
+    assert set(BY_ORDER) == {OrderState.FILLED, OrderState.REFUND_DUE, OrderState.REFUNDED}
+    assert {TxState.MINED, TxState.FINAL} == SUCCEEDED
+
+
+def test_only_a_delivered_payment_exits_with_zero() -> None:
+    zero = {state for state, meaning in MEANINGS.items() if meaning.exit_status is ExitStatus.DELIVERED}
+    assert zero == {PaymentState.DELIVERED}
+    assert {s for s, m in MEANINGS.items() if not m.open} == {
+        PaymentState.DELIVERED,
+        PaymentState.REFUNDED,
+        PaymentState.REVERTED,
+        PaymentState.REPLACED,
+        PaymentState.CANCELLED,
+    }

@@ -1,0 +1,339 @@
+"""The only code that signs and broadcasts.
+
+What a payment passes through, for each step, and why in this order:
+
+    lock       one payment at a time per account: no nonce is given twice, no allowance is overwritten
+    prepare    the right chain, in time, a nonce, a gas limit that succeeds, a balance that holds it all
+    sign       then decode the signed bytes, and let the guard compare them with what was approved
+    journal    committed to disk before anything leaves this machine
+    broadcast  those bytes, again and again if need be, never others
+    mined      the next step is signed on top of it; the lock is kept until the paying step is mined
+    final      as many confirmations as the chain needs; earlier steps are under it by then
+
+The lock is not held while a payment waits for confirmations: its nonces are used up, and its allowance.
+An earlier step need not be final before the next is signed. Should a reorganisation take the earlier one
+back, the later one has the higher nonce and cannot be mined without it; the same bytes of both go out again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from l2send.core.bridge import OrderState
+from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent, WrongChain
+from l2send.core.plan import Step, StepKind, UnsignedTx
+from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
+from l2send.core.units import Wei
+from l2send.wallet.failpoints import Failpoint, failpoint
+from l2send.wallet.journal import ChangedMeanwhile, Journal
+from l2send.wallet.lock import account_lock
+from l2send.wallet.nonces import choose
+from l2send.wallet.prepare import affordable, pin_chain, why_order_is_late, why_too_late
+from l2send.wallet.receipts import confirmations, observe
+from l2send.wallet.records import PaymentRecord, TxRecord
+from l2send.wallet.signed import decode_signed
+from l2send.wallet.signer import Signer
+from l2send.wallet.states import ENDED, IN_BLOCK, SUCCEEDED, TRANSITIONS, TxState
+
+Guard = Callable[[UnsignedTx], None]
+"""Raises Refused for a transaction that does something else than was approved."""
+Progress = Callable[[str], None]
+"""Told one sentence at each turn of a payment."""
+
+_AGAIN_AFTER_ACCEPTED = 30.0
+_LONGEST_PAUSE = 15.0
+_REFUSAL_PATIENCE = 30.0
+_UNSEEN = frozenset({TxState.SIGNED, TxState.BROADCAST})
+_SENT_ORDER = (Sent.NO, Sent.MAYBE, Sent.YES)
+
+
+@dataclass(slots=True)
+class _Offers:
+    """When the bytes of one transaction are handed to a node again, and to which."""
+
+    pause: float
+    next_at: float = 0.0
+    endpoint: int = 0
+    refused_since: float | None = None
+
+
+@dataclass
+class Executor:
+    """Drives payments of the journal to their end. One per signer; payments of one account wait in line."""
+
+    journal: Journal
+    rpcs: Rpcs
+    signer: Signer | None
+    """None for work that signs nothing: waiting, and broadcasting bytes that exist."""
+    locks: Path
+    guard: Guard
+    progress: Progress
+    max_fee: Wei | None = None
+    """The most one transaction may cost in network fees; None for no such cap."""
+    poll: float = 1.0
+    """Seconds between two looks at a chain, and before bytes are first handed to the next endpoint."""
+    _offers: dict[str, _Offers] = field(default_factory=dict[str, _Offers], init=False)
+    _said: dict[str, str] = field(default_factory=dict[str, str], init=False)
+
+    async def resume(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
+        """Carry a payment on from wherever the journal says it stopped, which may be its very beginning.
+
+        Returns it once every signed transaction is at its end: see `record.state` for which. Raises
+        NotFinal after `patience` seconds; Refused, CannotPay, NetworkError or ConfigError where nothing
+        more was signed. Every error's `sent` says whether money may have moved.
+        """
+        record = self.journal.get(payment_id)
+        failpoint(Failpoint.PLANNED)
+        return await self._drive(record, [tx.index for tx in record.steps], patience)
+
+    async def send_refund(self, payment_id: str, step: Step, *, patience: float = 600.0) -> PaymentRecord:
+        """Send the transaction that brings an expired order's money back, or carry on the one under way."""
+        record = self.journal.get(payment_id)
+        if record.order is None or record.order.state is not OrderState.REFUND_DUE:
+            raise Refused(f"no refund of {record.id} is due: it is {record.state}.")
+        if any(tx.state is TxState.FINAL for tx in record.refunds):
+            return record
+        under_way = next((tx for tx in record.refunds if TRANSITIONS[tx.state]), None)
+        refund = under_way or self.journal.add_refund(record.id, step)
+        return await self._drive(record, [refund.index], patience)
+
+    async def _drive(self, record: PaymentRecord, indexes: Sequence[int], patience: float) -> PaymentRecord:
+        until = time.monotonic() + patience
+        try:
+            if self._needs_lock(self._read(record.id, indexes)):
+                await self._until_mined(record, indexes, until)
+            await self._wait(record.id, indexes, _all_ended, until)
+        except L2sendError as error:
+            error.sent = max(error.sent, self._moved(record.id), key=_SENT_ORDER.index)
+            raise
+        failpoint(Failpoint.FINAL)
+        return self.journal.get(record.id)
+
+    def _moved(self, payment_id: str) -> Sent:
+        """Whether money may have moved; a journal that cannot be read does not vouch that none did."""
+        try:
+            return self.journal.get(payment_id).moved
+        except ConfigError:
+            return Sent.MAYBE
+
+    @staticmethod
+    def _needs_lock(txs: Sequence[TxRecord]) -> bool:
+        """Not for a payment that only waits for confirmations, nor for one that failed before its last step."""
+        for tx in txs:
+            if tx.state in ENDED and tx.state is not TxState.FINAL:
+                return False
+        return any(tx.state not in IN_BLOCK for tx in txs)
+
+    async def _until_mined(self, record: PaymentRecord, indexes: Sequence[int], until: float) -> None:
+        """Sign what is planned, broadcast what is signed, step after step, until the last one is mined."""
+        chain_id = self._read(record.id, indexes)[0].chain_id
+        async with account_lock(
+            self.locks,
+            chain_id,
+            record.payment.sender,
+            record.id,
+            lambda other: self._say(f"waiting for {other}, which uses the same account"),
+            until - time.monotonic(),
+        ):
+            failpoint(Failpoint.LOCKED)
+            for index in indexes:
+                (tx,) = self._read(record.id, [index])
+                if tx.state is TxState.PLANNED:
+                    await self._sign(record, tx)
+                elif tx.state is TxState.SIGNED:
+                    await self._refuse_if_stale(tx)
+                await self._wait(record.id, [i for i in indexes if i <= index], _last_settled, until)
+                (tx,) = self._read(record.id, [index])
+                if tx.state not in SUCCEEDED:
+                    return
+                failpoint(Failpoint.MINED)
+
+    async def _sign(self, record: PaymentRecord, tx: TxRecord) -> None:
+        """From planned to committed bytes. Whatever is raised here, this transaction was not sent."""
+        signer = self._signer_of(tx)
+        rpc = self.rpcs.on(tx.chain_id)
+        await pin_chain(rpc)
+        await self._refuse_if_too_late(record, tx)
+        choice = await choose(rpc, tx.sender, self.journal, self._is_stale)
+        for earlier in choice.first:
+            self._say(f"handing {earlier.payment_id}, nonce {earlier.nonce}, to {rpc.chain.name} first")
+            await self._offer(earlier, rpc)
+        failpoint(Failpoint.NONCE_CHOSEN)
+        cost = await affordable(tx, rpc, self.max_fee)
+        self._say(f"signing {tx.step.kind} on {rpc.chain.name}")
+        signed = signer.sign(tx.chain_id, choice.nonce, tx.step.tx, cost.gas, cost.price)
+        said = decode_signed(signed.raw)
+        if said.sender != tx.sender or not said.matches(choice.nonce, tx.step.tx, cost.gas, cost.price):
+            raise Refused("the signed bytes do not say what was approved; they were thrown away.")
+        self.guard(said.tx)
+        failpoint(Failpoint.SIGNED)
+        tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw)
+        failpoint(Failpoint.JOURNALED)
+        await self._offer(tx, rpc)
+
+    def _signer_of(self, tx: TxRecord) -> Signer:
+        if self.signer is None:
+            raise ConfigError(
+                f"{tx.payment_id} needs a signature of {tx.sender}, and no account was opened.",
+                hint=f"Run `l2send resume {tx.payment_id}` with --account or --keystore.",
+            )
+        if self.signer.address != tx.sender:
+            raise ConfigError(f"{tx.payment_id} is paid by {tx.sender}; the account opened is {self.signer.address}.")
+        return self.signer
+
+    async def _refuse_if_too_late(self, record: PaymentRecord, tx: TxRecord) -> None:
+        """A late payment is cancelled, so that nobody resumes it; what it approved may remain allowed."""
+        if tx.step.kind is StepKind.REFUND:
+            return
+        reason = await why_too_late(record, tx, self.rpcs)
+        if not reason:
+            return
+        self.journal.cancel(record.id, reason)
+        left = " An allowance it gave is left." if tx.index else ""
+        raise Refused(
+            f"{record.id} was cancelled: {reason}. Nothing was paid.{left}",
+            hint="Pay anew to get a new quote.",
+        )
+
+    async def _is_stale(self, tx: TxRecord) -> bool:
+        """Whether signed bytes that no node is known to have would open an order too late for it."""
+        if tx.step.kind is not StepKind.OPEN:
+            return False
+        late = await why_order_is_late(self.journal.get(tx.payment_id), self.rpcs)
+        return bool(late) and await self.rpcs.on(tx.chain_id).call("eth_getTransactionByHash", tx.hash) is None
+
+    async def _refuse_if_stale(self, tx: TxRecord) -> None:
+        tx = await observe(tx, self.journal, self.rpcs.on(tx.chain_id))
+        if tx.state is not TxState.SIGNED or not await self._is_stale(tx):
+            return
+        raise NotFinal(
+            f"{tx.payment_id} was signed and not seen on chain, and its order is too late to be opened: "
+            "it is not sent again.",
+            hint=f"The next payment of this account takes its nonce {tx.nonce}, which ends it for good.",
+        )
+
+    async def _wait(
+        self,
+        payment_id: str,
+        indexes: Sequence[int],
+        done: Callable[[Sequence[TxRecord]], bool],
+        until: float,
+    ) -> None:
+        """Look at the chain, and broadcast again, until `done`. Raises NotFinal when time is up."""
+        while True:
+            txs = [await self._look(tx) for tx in self._read(payment_id, indexes) if tx.raw]
+            if done(txs):
+                return
+            if time.monotonic() >= until:
+                raise self._not_final(txs)
+            await asyncio.sleep(min(self.poll, max(0.0, until - time.monotonic())))
+
+    async def _look(self, tx: TxRecord) -> TxRecord:
+        """One look; bytes that are in no block are offered again when their time has come."""
+        if tx.state in ENDED:
+            return tx
+        rpc = self.rpcs.on(tx.chain_id)
+        before = tx.state
+        try:
+            tx = await observe(tx, self.journal, rpc)
+            if tx.state in _UNSEEN:
+                if before in IN_BLOCK:
+                    self._say(f"{rpc.chain.name} dropped the block: the same bytes go out again")
+                    self._offers.pop(tx.hash, None)
+                tx = await self._offer(tx, rpc)
+            await self._tell(tx, rpc)
+        except NetworkError as error:
+            self._say(f"{rpc.chain.name} cannot be asked right now: {error.message}")
+        return tx
+
+    async def _offer(self, tx: TxRecord, rpc: Rpc) -> TxRecord:
+        """Hand the signed bytes to a node, if it is time. Raises NotFinal once all nodes keep refusing them."""
+        offers = self._offers.setdefault(tx.hash, _Offers(self.poll))
+        if time.monotonic() < offers.next_at:
+            return tx
+        failpoint(Failpoint.BEFORE_BROADCAST)
+        try:
+            answer = await rpc.broadcast(tx.raw, offers.endpoint)
+        except WrongChain as error:  # Raised before anything was sent.
+            answer = BroadcastReply(Reply.REFUSED, error.message)
+        failpoint(Failpoint.AFTER_BROADCAST)
+        _schedule(offers, answer.reply)
+        tx = self._note_answer(tx, answer)
+        failpoint(Failpoint.BROADCAST)
+        if offers.refused_since is not None and tx.state is TxState.SIGNED:
+            self._say(f"{rpc.chain.name} does not take the transaction: {answer.detail}")
+            if time.monotonic() - offers.refused_since > _REFUSAL_PATIENCE:
+                raise self._not_final([tx], f" {rpc.chain.name} refuses it: {answer.detail}")
+        return tx
+
+    def _note_answer(self, tx: TxRecord, answer: BroadcastReply) -> TxRecord:
+        """No answer counts as sent. A refusal, or «nonce too low», leaves it to the next look at the chain."""
+        try:
+            if answer.reply not in (Reply.ACCEPTED, Reply.UNKNOWN):
+                return self.journal.note_tx(tx, answer.detail)
+            if tx.state is TxState.SIGNED:
+                return self.journal.move_tx(tx, TxState.BROADCAST, detail=answer.detail)
+        except ChangedMeanwhile:
+            return self._read(tx.payment_id, [tx.index])[0]
+        return tx
+
+    async def _tell(self, tx: TxRecord, rpc: Rpc) -> None:
+        name, kind = rpc.chain.name, tx.step.kind
+        match tx.state:
+            case TxState.BROADCAST:
+                sentence = f"{kind} sent, waiting for {name}: {tx.hash}"
+            case TxState.MINED:
+                count, needed = await confirmations(tx, rpc), max(1, rpc.chain.confirmations)
+                sentence = f"{kind} mined on {name}, {min(count, needed)} of {needed} confirmations"
+            case TxState.REVERTING | TxState.INDETERMINATE:
+                sentence = f"{kind} on {name}: {tx.detail}"
+            case TxState.FINAL:
+                sentence = f"{kind} final on {name}: {tx.hash}"
+            case _:
+                return
+        self._say(sentence, about=tx.hash)
+
+    def _not_final(self, txs: Sequence[TxRecord], reason: str = "") -> NotFinal:
+        last = txs[-1]
+        return NotFinal(
+            f"{last.payment_id} is not final: its {last.step.kind} is {last.state}.{reason}",
+            hint=f"Nothing is lost. Run `l2send resume {last.payment_id}` to carry it on; do not pay again.",
+        )
+
+    def _read(self, payment_id: str, indexes: Sequence[int]) -> list[TxRecord]:
+        transactions = self.journal.get(payment_id).transactions
+        return [transactions[index] for index in indexes]
+
+    def _say(self, sentence: str, about: str = "") -> None:
+        """Each sentence once, not at every look."""
+        if sentence != self._said.get(about):
+            self._said[about] = sentence
+            self.progress(sentence)
+
+
+def _all_ended(txs: Sequence[TxRecord]) -> bool:
+    return all(tx.state in ENDED for tx in txs)
+
+
+def _last_settled(txs: Sequence[TxRecord]) -> bool:
+    """The last one is mined on top of the others, or will never be."""
+    return txs[-1].state in SUCCEEDED | ENDED
+
+
+def _schedule(offers: _Offers, reply: Reply) -> None:
+    """An accepted transaction is offered again rarely; any other answer moves on to the next endpoint."""
+    now = time.monotonic()
+    if reply is Reply.ACCEPTED:
+        offers.next_at, offers.refused_since = now + _AGAIN_AFTER_ACCEPTED, None
+        return
+    offers.endpoint += 1
+    offers.next_at = now + offers.pause
+    offers.pause = min(2 * offers.pause, _LONGEST_PAUSE)
+    if reply is Reply.REFUSED:
+        offers.refused_since = now if offers.refused_since is None else offers.refused_since
+    else:
+        offers.refused_since = None

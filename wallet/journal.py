@@ -1,0 +1,557 @@
+"""The journal: what was approved, signed and seen, durable before anything of it is acted on.
+
+Two rules make a payment happen once. Bytes are in the journal, committed, before a node sees them.
+A state changes only along the tables in `states`, and only from the state the caller believed it was in.
+
+The journal knows addresses, amounts and signed bytes. It never holds a key or an RPC URL.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote as percent_encode
+
+from eth_hash.auto import keccak
+
+from l2send.core.address import Address
+from l2send.core.bridge import OrderState
+from l2send.core.errors import ConfigError, L2sendError, Refused, UsageError
+from l2send.core.plan import Payment, Quote, Step, StepKind
+from l2send.core.text import clean
+from l2send.core.units import BlockNumber, ChainId, Nonce, UnixTime
+from l2send.wallet import codec
+from l2send.wallet.private import check_private, touch_private
+from l2send.wallet.records import EventRecord, OrderRecord, PaymentRecord, TxRecord
+from l2send.wallet.schema import APPLICATION_ID, MIGRATIONS
+from l2send.wallet.states import ORDER_TRANSITIONS, TRANSITIONS, TxState
+
+# Without 0 o 1 i l u: an id survives being read aloud and typed.
+_ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
+_ID_LENGTH = 8
+_SHORTEST_PREFIX = 3
+_BUSY_SECONDS = 10.0
+_MAX_DETAIL = 300
+
+
+class IllegalMove(L2sendError):
+    """A state was to become what the tables do not allow: a defect of the caller."""
+
+
+class ChangedMeanwhile(L2sendError):
+    """Another process moved this record first; read it again."""
+
+
+class Journal(Protocol):
+    """A store of payments. Every method that writes is one committed, durable transaction."""
+
+    def begin(self, payment: Payment, quote: Quote, key: str | None = None, *, again: bool = False) -> PaymentRecord:
+        """Write a payment down as approved, all its steps planned.
+
+        The same key with the same payment gives the record that exists. Raises UsageError for the same
+        key with another payment; Refused, naming it, if the same payment is open already, unless
+        `again` is set or both carry keys of their own.
+        """
+        ...
+
+    def get(self, payment_id: str) -> PaymentRecord:
+        """The payment of that id, or of the only one that starts so. Raises UsageError."""
+        ...
+
+    def history(self, limit: int | None = None) -> list[PaymentRecord]:
+        """Payments, the newest first."""
+        ...
+
+    def open_payments(self) -> list[PaymentRecord]:
+        """Payments that may still change, the newest first."""
+        ...
+
+    def events(self, payment_id: str) -> list[EventRecord]:
+        """Everything that happened to a payment, in order."""
+        ...
+
+    def record_signed(self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes) -> TxRecord:
+        """Commit signed bytes to a planned transaction. Only then may they be broadcast.
+
+        Raises ChangedMeanwhile if it is not planned any more.
+        """
+        ...
+
+    def move_tx(
+        self,
+        tx: TxRecord,
+        to: TxState,
+        *,
+        block: BlockNumber | None = None,
+        block_hash: str = "",
+        detail: str = "",
+    ) -> TxRecord:
+        """Move a transaction from the state in `tx` to another. Raises IllegalMove, ChangedMeanwhile."""
+        ...
+
+    def note_tx(self, tx: TxRecord, detail: str) -> TxRecord:
+        """Keep words about a transaction, its state as it is. Raises ChangedMeanwhile."""
+        ...
+
+    def move_order(
+        self, payment: PaymentRecord, to: OrderState, *, fill_tx: str = "", detail: str = ""
+    ) -> PaymentRecord:
+        """Move a payment's order from the state in `payment`. Raises IllegalMove, ChangedMeanwhile."""
+        ...
+
+    def note_order(self, payment: PaymentRecord, detail: str, fill_tx: str = "") -> PaymentRecord:
+        """Keep words about an order, its state as it is. Raises ChangedMeanwhile."""
+        ...
+
+    def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
+        """Mark every planned transaction as never to be signed."""
+        ...
+
+    def add_refund(self, payment_id: str, step: Step) -> TxRecord:
+        """Append a planned refund. Raises Refused while an earlier refund is not at its end."""
+        ...
+
+    def highest_nonce(self, chain_id: ChainId, sender: Address) -> Nonce | None:
+        """The highest nonce ever signed for that account."""
+        ...
+
+    def signed_from(self, chain_id: ChainId, sender: Address, nonce: Nonce) -> list[TxRecord]:
+        """Signed transactions of that account with that nonce or a higher one, by nonce."""
+        ...
+
+    def close(self) -> None:
+        """Release the store."""
+        ...
+
+
+class SqliteJournal:
+    """A journal in one SQLite file, for the processes of one user on one machine."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the journal, or create it. Raises ConfigError if it cannot be trusted or read."""
+        self.path = path
+        touch_private(path)
+        _check_companions(path)
+        try:
+            self._db = _connect(path)
+            _migrate(self._db, path)
+        except sqlite3.Error as error:
+            raise _failure(path, error) from error
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One committed transaction, or none of it. Raises ConfigError where the disk fails."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise _failure(self.path, error) from error
+
+    def _rows(self, query: str, *values: str | int | None) -> list[sqlite3.Row]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise _failure(self.path, error) from error
+
+    def begin(self, payment: Payment, quote: Quote, key: str | None = None, *, again: bool = False) -> PaymentRecord:
+        """See Journal."""
+        fingerprint = codec.fingerprint(payment)
+        with self._writing():
+            known = self._with_key(key, fingerprint) if key is not None else None
+            if known:
+                return known
+            if not again:
+                self._refuse_if_open(fingerprint, key)
+            payment_id = self._insert(payment, quote, key, fingerprint)
+        return self.get(payment_id)
+
+    def _with_key(self, key: str, fingerprint: str) -> PaymentRecord | None:
+        rows = self._rows("SELECT id, fingerprint FROM payments WHERE idempotency_key = ?", key)
+        if not rows:
+            return None
+        if rows[0]["fingerprint"] != fingerprint:
+            raise UsageError(
+                f"the idempotency key {key[:60]!r} belongs to another payment, {rows[0]['id']}.",
+                hint="A key stands for one payment. Use a new key for this one.",
+            )
+        return self.get(rows[0]["id"])
+
+    def _refuse_if_open(self, fingerprint: str, key: str | None) -> None:
+        for row in self._rows("SELECT id FROM payments WHERE fingerprint = ?", fingerprint):
+            record = self.get(row["id"])
+            if not record.meaning.open or (key is not None and record.key is not None):
+                continue
+            raise Refused(
+                f"the same payment is open already: {record.id} ({record.state}). {record.meaning.money}",
+                hint=f"Continue it with `l2send resume {record.id}`, or pay a second time with --again.",
+            )
+
+    def _insert(self, payment: Payment, quote: Quote, key: str | None, fingerprint: str) -> str:
+        payment_id, now = self._free_id(), int(time.time())
+        terms = codec.dump(codec.terms_json(codec.Terms.of(quote)))
+        self._db.execute(
+            "INSERT INTO payments (id, idempotency_key, fingerprint, created_at, sender, payment, terms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                payment_id,
+                key,
+                fingerprint,
+                now,
+                payment.sender,
+                codec.dump(codec.payment_json(payment)),
+                terms,
+            ),
+        )
+        if not quote.steps:
+            raise ValueError("a payment without steps pays nothing")
+        for index, step in enumerate(quote.steps):
+            self._insert_step(payment_id, index, payment.sender, step)
+        if quote.order:
+            self._db.execute(
+                "INSERT INTO orders (payment_id, body, state) VALUES (?, ?, ?)",
+                (payment_id, codec.dump(codec.order_json(quote.order)), OrderState.NOT_OPEN),
+            )
+        self._event(payment_id, "payment", "", "planned", quote.bridge)
+        return payment_id
+
+    def _insert_step(self, payment_id: str, index: int, sender: Address, step: Step) -> None:
+        body = codec.dump(codec.step_json(step))
+        self._db.execute(
+            "INSERT INTO transactions (payment_id, step, kind, chain_id, sender, body, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (payment_id, index, step.kind, step.tx.chain_id, sender, body, TxState.PLANNED),
+        )
+
+    def _free_id(self) -> str:
+        while True:
+            payment_id = "p-" + "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
+            if not self._rows("SELECT 1 FROM payments WHERE id = ?", payment_id):
+                return payment_id
+
+    def _event(self, payment_id: str, subject: str, before: str, after: str, detail: str) -> None:
+        self._db.execute(
+            "INSERT INTO events (payment_id, at, subject, before, after, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            (payment_id, int(time.time()), subject, before, after, detail),
+        )
+
+    def get(self, payment_id: str) -> PaymentRecord:
+        """See Journal."""
+        wanted = payment_id.strip().lower()
+        wanted = wanted if wanted.startswith("p-") else f"p-{wanted}"
+        if not re.fullmatch(rf"p-[{_ALPHABET}]{{{_SHORTEST_PREFIX},{_ID_LENGTH}}}", wanted):
+            raise UsageError(f"{clean(payment_id, 40)!r} is not a payment's id.", hint=_HISTORY_HINT)
+        rows = self._rows("SELECT * FROM payments WHERE id LIKE ? ORDER BY seq", wanted + "%")
+        if not rows:
+            raise UsageError(f"no payment {wanted} in this journal.", hint=_HISTORY_HINT)
+        if len(rows) > 1:
+            ids = ", ".join(row["id"] for row in rows[:5])
+            raise UsageError(f"{wanted} is the start of {len(rows)} payments: {ids}.", hint="Type more of it.")
+        return self._payment(rows[0])
+
+    def history(self, limit: int | None = None) -> list[PaymentRecord]:
+        """See Journal."""
+        rows = self._rows("SELECT * FROM payments ORDER BY seq DESC LIMIT ?", -1 if limit is None else limit)
+        return [self._payment(row) for row in rows]
+
+    def open_payments(self) -> list[PaymentRecord]:
+        """See Journal."""
+        rows = self._rows(_MAYBE_OPEN)
+        records = (self._payment(row) for row in rows)
+        return [record for record in records if record.meaning.open]
+
+    def events(self, payment_id: str) -> list[EventRecord]:
+        """See Journal."""
+        rows = self._rows("SELECT * FROM events WHERE payment_id = ? ORDER BY seq", payment_id)
+        return [EventRecord(UnixTime(r["at"]), r["subject"], r["before"], r["after"], r["detail"]) for r in rows]
+
+    def record_signed(self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes) -> TxRecord:
+        """See Journal."""
+        if tx_hash != "0x" + keccak(raw).hex():
+            raise IllegalMove("the hash is not that of the signed bytes.")
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE transactions SET state = ?, nonce = ?, hash = ?, raw = ?, signed_at = ?"
+                " WHERE payment_id = ? AND step = ? AND state = ?",
+                (
+                    TxState.SIGNED,
+                    nonce,
+                    tx_hash,
+                    raw,
+                    int(time.time()),
+                    tx.payment_id,
+                    tx.index,
+                    TxState.PLANNED,
+                ),
+            )
+            _expect_one(changed, tx.payment_id)
+            self._event(tx.payment_id, f"step {tx.index}", TxState.PLANNED, TxState.SIGNED, tx_hash)
+        return self._transaction(tx.payment_id, tx.index)
+
+    def move_tx(
+        self,
+        tx: TxRecord,
+        to: TxState,
+        *,
+        block: BlockNumber | None = None,
+        block_hash: str = "",
+        detail: str = "",
+    ) -> TxRecord:
+        """See Journal."""
+        if to is TxState.SIGNED:
+            raise IllegalMove("only record_signed makes a transaction signed.")
+        if to not in TRANSITIONS[tx.state]:
+            raise IllegalMove(f"a transaction that is {tx.state} cannot become {to}.")
+        detail = clean(detail, _MAX_DETAIL)
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE transactions SET state = ?, block = ?, block_hash = ?, detail = ?"
+                " WHERE payment_id = ? AND step = ? AND state = ?",
+                (to, block, block_hash, detail, tx.payment_id, tx.index, tx.state),
+            )
+            _expect_one(changed, tx.payment_id)
+            self._event(tx.payment_id, f"step {tx.index}", tx.state, to, detail)
+        return self._transaction(tx.payment_id, tx.index)
+
+    def note_tx(self, tx: TxRecord, detail: str) -> TxRecord:
+        """See Journal."""
+        detail = clean(detail, _MAX_DETAIL)
+        if detail == tx.detail:
+            return tx
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE transactions SET detail = ? WHERE payment_id = ? AND step = ? AND state = ?",
+                (detail, tx.payment_id, tx.index, tx.state),
+            )
+            _expect_one(changed, tx.payment_id)
+            self._event(tx.payment_id, f"step {tx.index}", tx.state, tx.state, detail)
+        return self._transaction(tx.payment_id, tx.index)
+
+    def move_order(
+        self, payment: PaymentRecord, to: OrderState, *, fill_tx: str = "", detail: str = ""
+    ) -> PaymentRecord:
+        """See Journal."""
+        if payment.order is None:
+            raise IllegalMove(f"{payment.id} opens no order.")
+        before = payment.order.state
+        if to not in ORDER_TRANSITIONS[before]:
+            raise IllegalMove(f"an order that is {before} cannot become {to}.")
+        return self._set_order(payment, payment.order, to, fill_tx, detail)
+
+    def note_order(self, payment: PaymentRecord, detail: str, fill_tx: str = "") -> PaymentRecord:
+        """See Journal."""
+        if payment.order is None:
+            raise IllegalMove(f"{payment.id} opens no order.")
+        if (detail, fill_tx) == (payment.order.detail, payment.order.fill_tx):
+            return payment
+        return self._set_order(payment, payment.order, payment.order.state, fill_tx, detail)
+
+    def _set_order(
+        self, payment: PaymentRecord, order: OrderRecord, to: OrderState, fill_tx: str, detail: str
+    ) -> PaymentRecord:
+        detail = clean(detail, _MAX_DETAIL)
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE orders SET state = ?, fill_tx = ?, detail = ? WHERE payment_id = ? AND state = ?",
+                (to, fill_tx, detail, payment.id, order.state),
+            )
+            _expect_one(changed, payment.id)
+            if to is not order.state:
+                self._event(payment.id, "order", order.state, to, detail)
+        return self.get(payment.id)
+
+    def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
+        """See Journal."""
+        detail = clean(detail, _MAX_DETAIL)
+        with self._writing() as db:
+            rows = db.execute(
+                "UPDATE transactions SET state = ?, detail = ? WHERE payment_id = ? AND state = ? RETURNING step",
+                (TxState.CANCELLED, detail, payment_id, TxState.PLANNED),
+            ).fetchall()
+            for row in rows:
+                self._event(payment_id, f"step {row['step']}", TxState.PLANNED, TxState.CANCELLED, detail)
+        return self.get(payment_id)
+
+    def add_refund(self, payment_id: str, step: Step) -> TxRecord:
+        """See Journal."""
+        if step.kind is not StepKind.REFUND:
+            raise IllegalMove("only a refund may be added to a payment.")
+        with self._writing():
+            record = self.get(payment_id)
+            for earlier in record.refunds:
+                if TRANSITIONS[earlier.state]:
+                    raise Refused(f"a refund of {record.id} is under way already ({earlier.state}).")
+            index = len(record.transactions)
+            self._insert_step(record.id, index, record.payment.sender, step)
+            self._event(record.id, f"step {index}", "", TxState.PLANNED, "refund")
+        return self._transaction(record.id, index)
+
+    def highest_nonce(self, chain_id: ChainId, sender: Address) -> Nonce | None:
+        """See Journal."""
+        rows = self._rows(
+            "SELECT max(nonce) AS nonce FROM transactions WHERE chain_id = ? AND sender = ?", chain_id, sender
+        )
+        return None if rows[0]["nonce"] is None else Nonce(rows[0]["nonce"])
+
+    def signed_from(self, chain_id: ChainId, sender: Address, nonce: Nonce) -> list[TxRecord]:
+        """See Journal."""
+        rows = self._rows(
+            "SELECT * FROM transactions WHERE chain_id = ? AND sender = ? AND nonce >= ? ORDER BY nonce",
+            chain_id,
+            sender,
+            nonce,
+        )
+        return [_tx_record(row) for row in rows]
+
+    def _transaction(self, payment_id: str, index: int) -> TxRecord:
+        rows = self._rows("SELECT * FROM transactions WHERE payment_id = ? AND step = ?", payment_id, index)
+        return _tx_record(rows[0])
+
+    def _payment(self, row: sqlite3.Row) -> PaymentRecord:
+        steps = self._rows("SELECT * FROM transactions WHERE payment_id = ? ORDER BY step", row["id"])
+        orders = self._rows("SELECT * FROM orders WHERE payment_id = ?", row["id"])
+        return PaymentRecord(
+            id=row["id"],
+            key=row["idempotency_key"],
+            created_at=UnixTime(row["created_at"]),
+            payment=codec.payment_from(codec.load(row["payment"])),
+            terms=codec.terms_from(codec.load(row["terms"])),
+            transactions=tuple(_tx_record(step) for step in steps),
+            order=_order_record(orders),
+        )
+
+
+_SQLITE_HEADER = 100
+_RESTORE_HINT = "Restore journal.db from a backup. Send nothing before: open payments may be unknown here."
+_HISTORY_HINT = "`l2send history` lists every payment."
+
+# A superset of the open payments that the indexes can find; the derived state decides.
+_MAYBE_OPEN = """
+    SELECT * FROM payments WHERE id IN (
+        SELECT payment_id FROM transactions
+        WHERE state NOT IN ('final', 'reverted', 'replaced', 'cancelled')
+        UNION SELECT payment_id FROM orders WHERE state NOT IN ('filled', 'refunded')
+    ) ORDER BY seq DESC
+"""
+
+
+def _tx_record(row: sqlite3.Row) -> TxRecord:
+    return TxRecord(
+        payment_id=row["payment_id"],
+        index=row["step"],
+        step=codec.step_from(codec.load(row["body"])),
+        sender=Address(row["sender"]),
+        state=TxState(row["state"]),
+        nonce=None if row["nonce"] is None else Nonce(row["nonce"]),
+        hash=row["hash"] or "",
+        raw=row["raw"] or b"",
+        block=None if row["block"] is None else BlockNumber(row["block"]),
+        block_hash=row["block_hash"],
+        signed_at=None if row["signed_at"] is None else UnixTime(row["signed_at"]),
+        detail=row["detail"],
+    )
+
+
+def _order_record(rows: Sequence[sqlite3.Row]) -> OrderRecord | None:
+    if not rows:
+        return None
+    row = rows[0]
+    order = codec.order_from(codec.load(row["body"]))
+    return OrderRecord(order, OrderState(row["state"]), row["fill_tx"], row["detail"])
+
+
+def _expect_one(changed: sqlite3.Cursor, payment_id: str) -> None:
+    if changed.rowcount != 1:
+        raise ChangedMeanwhile(f"another l2send is working on {payment_id}.")
+
+
+def _check_companions(path: Path) -> None:
+    """Refuse files that are open to others, and those of which SQLite would make an empty database."""
+    log = path.with_name(path.name + "-wal")
+    for companion in (log, path.with_name(path.name + "-shm")):
+        if companion.exists():
+            check_private(companion)
+    size = path.stat().st_size
+    if size < _SQLITE_HEADER and (size > 0 or (log.exists() and log.stat().st_size > 0)):
+        raise ConfigError(f"{path} was cut short: it does not hold even its first bytes.", hint=_RESTORE_HINT)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # mode=rw: the file was created above, with the right mode, and is never created by SQLite.
+    db = sqlite3.connect(
+        f"file:{percent_encode(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
+    )
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA foreign_keys = ON")
+    for pragma in ("fullfsync", "checkpoint_fullfsync"):  # macOS: fsync alone leaves data in the drive
+        db.execute(f"PRAGMA {pragma} = ON")
+    _use_write_ahead_log(db)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _use_write_ahead_log(db: sqlite3.Connection) -> None:
+    """Two processes that create the journal at once: SQLite answers «locked» here without waiting."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+            continue
+        if mode != "wal":
+            raise sqlite3.OperationalError("this file system cannot hold a write-ahead log")
+        return
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring the tables up to date. Raises ConfigError for what is not, or not yet, a journal of this l2send."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        empty = not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        if application != APPLICATION_ID and not (empty and version == 0 and application == 0):
+            raise ConfigError(f"{path} is not an l2send journal.", hint="Move it away.")
+        if version > len(MIGRATIONS):
+            raise ConfigError(
+                f"{path} was written by a newer l2send (its version {version}, known here {len(MIGRATIONS)}).",
+                hint="Update l2send.",
+            )
+        for statement in (s for migration in MIGRATIONS[version:] for s in migration):
+            db.execute(statement)
+        if version < len(MIGRATIONS):
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("its pages are damaged")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        db.close()
+        raise
+
+
+def _failure(path: Path, error: sqlite3.Error) -> ConfigError:
+    hint = "Check the disk's free space and the rights on the folder, then run the command again."
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        hint = _RESTORE_HINT
+    return ConfigError(f"the journal {path} cannot be used: {clean(error, 120)}.", hint=hint)

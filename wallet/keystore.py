@@ -1,0 +1,213 @@
+"""Encrypted keystores (Web3 Secret Storage, version 3): made, found and opened.
+
+Own files live in one folder with mode 0700, are born with mode 0600 and carry the account's address.
+Foundry's and geth's folders are read and never written; Foundry's files carry no address, so that
+an account of theirs is unknown until its keystore is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from l2send.core.address import Address, checksum
+from l2send.core.errors import BadAddress, ConfigError, UsageError
+from l2send.core.text import clean
+from l2send.wallet.private import check_private, write_private
+from l2send.wallet.signer import LocalSigner, SecretKey, address_of
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_MAX_SIZE = 64 * 1024
+_SHORTEST_PASSWORD = 8
+_OWN = "l2send"
+
+
+@dataclass(frozen=True, slots=True)
+class Keystore:
+    """A keystore file, not opened."""
+
+    name: str
+    path: Path
+    address: Address | None
+    """None where the file does not say (Foundry's): known once it is opened."""
+    origin: str
+    """`l2send`, `foundry`, `geth` or `file`: whose folder it lies in."""
+
+
+def new(folder: Path, name: str, password: str) -> Keystore:
+    """Make a key and its keystore `folder/NAME.json`. Raises UsageError, ConfigError. Takes 2 s (scrypt)."""
+    from eth_account import Account
+
+    return import_key(folder, name, SecretKey(bytes(Account.create().key)), password)
+
+
+def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keystore:
+    """Write an existing key as `folder/NAME.json`. Raises UsageError, ConfigError. Takes 2 s (scrypt)."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{clean(name, 40)!r} is no name for an account.",
+            hint="Use letters, digits, - and _, at most 64.",
+        )
+    if len(password) < _SHORTEST_PASSWORD:
+        raise UsageError(f"the password is shorter than {_SHORTEST_PASSWORD} characters.")
+    address = address_of(key)
+    content = {"name": name, **_encrypt(key, password), "address": address[2:].lower()}
+    data = json.dumps(content).encode()
+    # A key that cannot be had back is money lost: the very bytes that are written are opened first.
+    if _decrypt(json.loads(data), password, Path(name)).address != address:
+        raise ConfigError("the new keystore does not open; nothing was written.")
+    path = folder / f"{name}.json"
+    write_private(path, data)
+    return Keystore(name, path, address, _OWN)
+
+
+def find(folder: Path, home: Path | None = None) -> list[Keystore]:
+    """Keystores in the own `folder`, then in Foundry's and geth's folders under `home`."""
+    home = Path.home() if home is None else home
+    return [
+        *_in_folder(folder, _OWN),
+        *_in_folder(home / ".foundry" / "keystores", "foundry"),
+        *_in_folder(home / ".ethereum" / "keystore", "geth"),
+    ]
+
+
+def named(wanted: str, folder: Path, home: Path | None = None) -> Keystore:
+    """The keystore of that name or address, or the file at that path. Raises ConfigError."""
+    found = find(folder, home)
+    for keystore in found:
+        if wanted == keystore.name or (keystore.address and wanted.lower() == keystore.address.lower()):
+            return keystore
+    path = Path(wanted).expanduser()
+    if path.is_file():
+        return Keystore(path.stem, path, _stated_address(_content(path)), "file")
+    names = ", ".join(keystore.name for keystore in found) or "none"
+    raise ConfigError(f"no keystore is called {clean(wanted, 60)!r}.", hint=f"Known: {names}")
+
+
+def open_keystore(path: Path, password: str) -> LocalSigner:
+    """Decrypt a keystore. Raises ConfigError, saying whether the password or the file is wrong."""
+    content = _content(path)
+    if _OWN_MARK in content:
+        check_private(path)
+    signer = _decrypt(content, password, path)
+    stated = _stated_address(content)
+    if stated and stated != signer.address:
+        raise ConfigError(f"{path} says it holds {stated}, and holds {signer.address}.")
+    return signer
+
+
+_OWN_MARK = "name"
+
+
+def _in_folder(folder: Path, origin: str) -> list[Keystore]:
+    try:
+        paths = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    except OSError:
+        return []
+    found = list[Keystore]()
+    for path in paths:
+        try:
+            found.append(Keystore(_name(path), path, _stated_address(_content(path)), origin))
+        except ConfigError:
+            continue  # Not a keystore; folders of other programs may hold anything.
+    return found
+
+
+def _name(path: Path) -> str:
+    """`NAME.json` -> NAME; Foundry's `NAME` and geth's `UTC--…` stay as they are."""
+    return path.name.removesuffix(".json")
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MAX_SIZE + 1)
+        content = json.loads(data) if len(data) <= _MAX_SIZE else None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or not ({"crypto", "Crypto"} & content.keys()):
+        raise ConfigError(f"{path} is not an encrypted keystore.")
+    return content
+
+
+def _stated_address(content: dict[str, Any]) -> Address | None:
+    text = content.get("address")
+    if not isinstance(text, str):
+        return None
+    try:
+        return checksum(text if text.startswith("0x") else f"0x{text}")
+    except BadAddress:
+        return None
+
+
+def _encrypt(key: SecretKey, password: str) -> dict[str, Any]:
+    from eth_account import Account
+
+    try:
+        return dict(Account.encrypt(key.reveal(), password))
+    except Exception as error:  # noqa: BLE001
+        failure = type(error).__name__
+    raise ConfigError(f"the key could not be encrypted ({failure}).")
+
+
+def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
+    """Raised outside the handlers: no traceback then leads to a frame that holds the password or the key."""
+    from eth_account import Account
+
+    try:
+        return LocalSigner(SecretKey(bytes(Account.decrypt(content, password))))
+    except ValueError as error:
+        wrong_password = "MAC mismatch" in str(error)
+    except Exception:  # noqa: BLE001
+        wrong_password = False
+    if wrong_password:
+        raise ConfigError(f"the password does not open {path}.", hint="Nothing was signed. Try again.")
+    raise ConfigError(f"{path} is damaged, or of a kind l2send cannot open.")
+
+
+def password_from(
+    *,
+    file: Path | None = None,
+    descriptor: int | None = None,
+    prompt: Callable[[], str] | None = None,
+) -> str:
+    """The password from a file, an open file descriptor, the file `ETH_PASSWORD` names, or a person.
+
+    The first of these that is given counts. One line end is taken off. Raises ConfigError.
+    Never from argv or a variable's own value: other processes can read both.
+    """
+    if file is None and descriptor is None and os.environ.get("ETH_PASSWORD"):
+        file = Path(os.environ["ETH_PASSWORD"])
+    try:
+        if file is not None:
+            return _first_line(file.expanduser().read_bytes())
+        if descriptor is not None:
+            with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                return _first_line(stream.read(_MAX_SIZE))
+    except OSError as error:
+        # The name may be the password itself, put into ETH_PASSWORD by mistake: it is not repeated.
+        raise ConfigError(
+            f"cannot read the password file: {error.strerror}.",
+            hint="--password-file and ETH_PASSWORD name a file that holds the password.",
+        ) from None
+    if prompt is None:
+        raise ConfigError(
+            "a password is needed, and nobody can be asked.",
+            hint="Use --password-file FILE, or set ETH_PASSWORD to the path of such a file.",
+        )
+    return prompt()
+
+
+def _first_line(data: bytes) -> str:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise ConfigError("the password file is not UTF-8 text.") from None
+    return text.removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,75 @@
+"""One payment at a time for each account on each chain, among all processes of this machine.
+
+The lock is `flock` on a file: the kernel frees it when its holder dies, however it dies.
+The file stays, and names the last holder for the message that others show while they wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from l2send.core.address import Address
+from l2send.core.errors import ConfigError, NotFinal
+from l2send.core.paths import private_dir
+from l2send.core.text import clean
+from l2send.core.units import ChainId
+from l2send.wallet.private import PRIVATE_FILE
+
+_LOOK_EVERY = 0.1
+
+
+@asynccontextmanager
+async def account_lock(
+    folder: Path,
+    chain_id: ChainId,
+    sender: Address,
+    holder: str,
+    waiting: Callable[[str], None],
+    patience: float,
+) -> AsyncIterator[None]:
+    """Hold the account's lock while the context lasts; `waiting` is told once whom is waited for.
+
+    `holder` names the one who asks. Raises NotFinal after `patience` seconds, ConfigError.
+    """
+    path = private_dir(folder) / f"{chain_id}-{sender.lower()}.lock"
+    descriptor = _open(path)
+    try:
+        await _acquire(descriptor, waiting, patience)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{holder} (process {os.getpid()})".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE)
+    except OSError as error:
+        raise ConfigError(f"cannot open the lock {path}: {error.strerror}.") from error
+
+
+async def _acquire(descriptor: int, waiting: Callable[[str], None], patience: float) -> None:
+    until, told = time.monotonic() + patience, False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = clean(os.pread(descriptor, 100, 0).decode(errors="replace"), 60) or "another l2send"
+            if time.monotonic() > until:
+                raise NotFinal(
+                    f"this account is in use by {other}, and did not become free in {patience:.0f} seconds.",
+                    hint="Wait for it to end, or stop it, then run the command again.",
+                ) from None
+            if not told:
+                waiting(other)
+                told = True
+            await asyncio.sleep(_LOOK_EVERY)
+        else:
+            return

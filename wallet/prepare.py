@@ -1,0 +1,118 @@
+"""What must hold right before a transaction is signed. Whatever fails here, nothing was signed or sent."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from l2send.core.errors import CannotPay, NodeError, Refused, WrongChain
+from l2send.core.fees import GasPrice, gas_price, l1_fee
+from l2send.core.plan import StepKind, UnsignedTx
+from l2send.core.rpc import Rpc, Rpcs, quantity
+from l2send.core.units import Amount, Gas, Seconds, Wei
+from l2send.wallet.records import PaymentRecord, TxRecord
+
+_TIME_TO_FILL = Seconds(60)
+"""An order is not opened when solvers would have less time than this."""
+_TIME_BETWEEN_STEPS = Seconds(120)
+_MARGIN_PERCENT = 20
+_LAGGING_LOOKS = 4
+_LAGGING_PAUSE = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The limit and the prices a transaction is signed with."""
+
+    gas: Gas
+    price: GasPrice
+
+
+async def pin_chain(rpc: Rpc) -> None:
+    """The chain id, asked anew: an endpoint may have been switched since it was verified. Raises WrongChain."""
+    found = quantity(await rpc.call("eth_chainId"), "eth_chainId")
+    if found != rpc.chain.chain_id:
+        raise WrongChain(
+            f"an RPC of {rpc.chain.name} now serves chain {found}, not {rpc.chain.chain_id}.",
+            hint=f"Nothing was signed. Correct rpcs of {rpc.chain.short_name}.",
+        )
+
+
+async def why_too_late(record: PaymentRecord, tx: TxRecord, rpcs: Rpcs) -> str:
+    """Why `tx` must not be signed any more, by the chains' own clocks, or an empty string.
+
+    A step after the first gets some time beyond the quote: the step before it had to be mined.
+    """
+    if record.terms.expires is not None:
+        now = await rpcs.on(record.terms.source).time()
+        late = now - record.terms.expires
+        if late >= (_TIME_BETWEEN_STEPS if tx.index else 0):
+            return f"its quote expired {late} seconds ago"
+    return await why_order_is_late(record, rpcs)
+
+
+async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
+    """Why the payment's order must not be opened any more, by the destination's clock, or an empty string."""
+    if record.order is None:
+        return ""
+    order = record.order.order
+    left = order.fill_deadline - await rpcs.on(order.destination).time()
+    if left <= 0:
+        return f"the time to fill its order ended {-left} seconds ago"
+    return f"its order would have {left} seconds to be filled" if left < _TIME_TO_FILL else ""
+
+
+async def affordable(tx: TxRecord, rpc: Rpc, max_fee: Wei | None) -> Price:
+    """The gas limit and price for `tx` now, once it is known to succeed and to be paid for.
+
+    The limit is the planned one, or the new estimate and a fifth if that is more: blocks passed since
+    the plan was made, and a limit that is too low burns the fee. Raises Refused if the transaction
+    would revert or its fee could exceed `max_fee` wei, CannotPay if the balance does not hold it all.
+    Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
+    """
+    message = tx.step.tx
+    price, data_fee, balance = await asyncio.gather(gas_price(rpc), l1_fee(rpc, message), rpc.balance(tx.sender))
+    _afford(message.value, Wei(price.most(tx.step.gas) + data_fee), balance, rpc, max_fee)
+    estimate = await _estimate(tx, rpc)
+    gas = Gas(max(tx.step.gas, estimate + estimate * _MARGIN_PERCENT // 100))
+    _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, max_fee)
+    return Price(gas, price)
+
+
+def _afford(value: Wei, fee: Wei, balance: Wei, rpc: Rpc, max_fee: Wei | None) -> None:
+    native = rpc.chain.native
+    if max_fee is not None and fee > max_fee:
+        raise Refused(
+            f"the network fee on {rpc.chain.name} can reach {Amount(fee, native)}, "
+            f"more than the {Amount(max_fee, native)} that were approved.",
+            hint="Nothing was signed. Try again when fees are lower, or pay anew to see today's fee.",
+        )
+    if value + fee > balance:
+        raise CannotPay(
+            f"{rpc.chain.name} needs {Amount(value + fee, native)} for this transaction, "
+            f"fees included, and the account holds {Amount(balance, native)}.",
+            hint=f"Nothing was signed. Bring {Amount(value + fee - balance, native)} to the account.",
+        )
+
+
+async def _estimate(tx: TxRecord, rpc: Rpc) -> Gas:
+    """The gas `tx` needs. After an approval, a node that has not seen its block yet gets time to catch up."""
+    looks = _LAGGING_LOOKS if tx.index and tx.step.kind is StepKind.OPEN else 1
+    while True:
+        looks -= 1
+        try:
+            return await rpc.estimate_gas(_message(tx.step.tx, tx.sender))
+        except NodeError as error:
+            if error.is_revert and looks > 0:
+                await asyncio.sleep(_LAGGING_PAUSE)
+                continue
+            if not error.is_revert:
+                raise
+            raise Refused(
+                f"the transaction would fail: {error.message}",
+                hint="It was not signed. Check the balance of the token, then pay anew.",
+            ) from error
+
+
+def _message(tx: UnsignedTx, sender: str) -> dict[str, str]:
+    return {"from": sender, "to": tx.to, "value": hex(tx.value), "data": "0x" + tx.data.hex()}

@@ -1,0 +1,149 @@
+"""One look at a transaction on its chain, and what the journal makes of it. Nothing is sent from here.
+
+A look believes little. A receipt counts when it names this very hash. No receipt proves nothing by
+itself: a nonce that is still free means «wait», a used one means «ask every endpoint», and only when
+none knows the hash for as many blocks as the chain needs is the transaction `replaced`. A receipt that
+vanishes takes the state back, and ends (`final`, `reverted`) come with the block still in its chain.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from l2send.core.errors import BadAnswer, NetworkError
+from l2send.core.rpc import Rpc, quantity
+from l2send.core.units import BlockNumber
+from l2send.wallet.journal import ChangedMeanwhile, Journal
+from l2send.wallet.records import TxRecord
+from l2send.wallet.states import IN_FLIGHT, TxState
+
+# Nodes forget old receipts: of a transaction this old, a missing one is no proof that it never was.
+_RECEIPTS_LAST_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Where a transaction was seen in a block."""
+
+    block: BlockNumber
+    block_hash: str
+    succeeded: bool
+    confirmations: int = 0
+
+
+async def observe(tx: TxRecord, journal: Journal, rpc: Rpc) -> TxRecord:
+    """Look once, move the record accordingly, and return it. Raises NetworkError, changing nothing.
+
+    Source: eth_getTransactionReceipt, eth_getTransactionCount, eth_blockNumber, eth_getBlockByNumber.
+    """
+    if tx.state not in IN_FLIGHT:
+        return tx
+    try:
+        sight = await _seen(rpc, tx) or await _seen_anywhere(rpc, tx)
+        return await _in_block(tx, sight, journal, rpc) if sight else await _nowhere(tx, journal, rpc)
+    except ChangedMeanwhile:
+        return journal.get(tx.payment_id).transactions[tx.index]
+
+
+async def confirmations(tx: TxRecord, rpc: Rpc) -> int:
+    """Blocks that hold or follow the one `tx` is in; 0 while it is in none."""
+    if tx.block is None:
+        return 0
+    return max(0, await rpc.block_number() - tx.block + 1)
+
+
+async def _seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
+    receipt = await rpc.receipt(tx.hash)
+    return None if receipt is None else _sight(receipt, tx)
+
+
+def _sight(receipt: dict[str, Any], tx: TxRecord) -> Sight | None:
+    """What a receipt says. Raises BadAnswer for one of another transaction."""
+    if str(receipt.get("transactionHash", "")).lower() != tx.hash:
+        raise BadAnswer("a node answered with the receipt of another transaction.")
+    if receipt.get("blockNumber") is None:
+        return None  # Some nodes hand out receipts of pending transactions.
+    status = quantity(receipt.get("status"), "receipt status")
+    block = BlockNumber(quantity(receipt["blockNumber"], "receipt block"))
+    return Sight(block, str(receipt.get("blockHash", "")).lower(), status == 1)
+
+
+async def _in_block(tx: TxRecord, sight: Sight, journal: Journal, rpc: Rpc) -> TxRecord:
+    there = TxState.MINED if sight.succeeded else TxState.REVERTING
+    if (tx.state, tx.block_hash) != (there, sight.block_hash):
+        words = f"in block {sight.block}" if sight.succeeded else f"reverted in block {sight.block}"
+        tx = journal.move_tx(tx, there, block=sight.block, block_hash=sight.block_hash, detail=words)
+    depth = await confirmations(tx, rpc)
+    if depth < max(1, rpc.chain.confirmations) or not await _is_canonical(sight, rpc):
+        return tx
+    end = TxState.FINAL if sight.succeeded else TxState.REVERTED
+    return journal.move_tx(tx, end, block=sight.block, block_hash=sight.block_hash, detail=tx.detail)
+
+
+async def _is_canonical(sight: Sight, rpc: Rpc) -> bool:
+    """Whether the chain holds this very block at its height: a stale node may still serve its receipts."""
+    block = await rpc.block(hex(sight.block))
+    return str(block.get("hash", "")).lower() == sight.block_hash
+
+
+async def _nowhere(tx: TxRecord, journal: Journal, rpc: Rpc) -> TxRecord:
+    assert tx.nonce is not None
+    if await rpc.nonce(tx.sender, "latest") <= tx.nonce:
+        if tx.state in (TxState.SIGNED, TxState.BROADCAST):
+            return tx
+        return journal.move_tx(tx, TxState.BROADCAST, detail="the block it was in is gone")
+    if tx.state is not TxState.INDETERMINATE:
+        head = await rpc.block_number()
+        return journal.move_tx(
+            tx, TxState.INDETERMINATE, block=head, detail=f"nonce {tx.nonce} is used up, and no receipt is found"
+        )
+    if await _is_gone(tx, rpc):
+        words = f"another transaction of {tx.sender} took nonce {tx.nonce}"
+        return journal.move_tx(tx, TxState.REPLACED, detail=words)
+    return tx
+
+
+async def _is_gone(tx: TxRecord, rpc: Rpc) -> bool:
+    """Whether every endpoint that answers has long counted the nonce as used and knows nothing of the hash."""
+    if tx.signed_at is None or time.time() - tx.signed_at > _RECEIPTS_LAST_SECONDS:
+        return False
+    answers = list[bool]()
+    for endpoint in _one_by_one(rpc):
+        try:
+            answers.append(await _is_gone_for(tx, endpoint))
+        except NetworkError:
+            continue
+    return bool(answers) and all(answers)
+
+
+async def _is_gone_for(tx: TxRecord, rpc: Rpc) -> bool:
+    assert tx.nonce is not None
+    assert tx.block is not None
+    deep = await rpc.block_number() - tx.block >= max(1, rpc.chain.confirmations)
+    used = await rpc.nonce(tx.sender, "latest") > tx.nonce
+    known = await rpc.call("eth_getTransactionByHash", tx.hash)
+    in_block = isinstance(known, dict) and known.get("blockNumber") is not None
+    return deep and used and not in_block and await _seen(rpc, tx) is None
+
+
+async def _seen_anywhere(rpc: Rpc, tx: TxRecord) -> Sight | None:
+    """Behind a balancer one node may not know yet what another has known for blocks."""
+    if len(rpc.endpoints) == 1:
+        return None
+    for endpoint in _one_by_one(rpc):
+        try:
+            sight = await _seen(endpoint, tx)
+        except NetworkError:
+            continue
+        if sight:
+            return sight
+    return None
+
+
+def _one_by_one(rpc: Rpc) -> Iterator[Rpc]:
+    """Each endpoint of the chain as a client of its own, so that none answers for another."""
+    for endpoint in rpc.endpoints:
+        yield Rpc(replace(rpc.chain, rpcs=(endpoint.url,)), rpc.http)

@@ -1,0 +1,89 @@
+"""The tables of the SQLite journal, as a list of migrations: `PRAGMA user_version` counts those applied.
+
+A migration that was released is never edited; a change of the tables is another entry.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x6C327364
+"""`l2sd`, in the SQLite header: another program's database is not taken for a journal."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE payments (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            idempotency_key TEXT UNIQUE,
+            fingerprint TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            sender TEXT NOT NULL,
+            payment TEXT NOT NULL,
+            terms TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX payments_fingerprint ON payments (fingerprint)",
+        """
+        CREATE TABLE transactions (
+            payment_id TEXT NOT NULL REFERENCES payments (id),
+            step INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            chain_id INTEGER NOT NULL,
+            sender TEXT NOT NULL,
+            body TEXT NOT NULL,
+            state TEXT NOT NULL,
+            nonce INTEGER,
+            hash TEXT,
+            raw BLOB,
+            signed_at INTEGER,
+            block INTEGER,
+            block_hash TEXT NOT NULL DEFAULT '',
+            detail TEXT NOT NULL DEFAULT '',
+            PRIMARY KEY (payment_id, step),
+            UNIQUE (chain_id, sender, nonce, hash),
+            CHECK ((state IN ('planned', 'cancelled')) = (raw IS NULL)),
+            CHECK ((raw IS NULL) = (nonce IS NULL) AND (raw IS NULL) = (hash IS NULL))
+        ) STRICT
+        """,
+        "CREATE INDEX transactions_state ON transactions (state)",
+        """
+        CREATE TABLE orders (
+            payment_id TEXT PRIMARY KEY REFERENCES payments (id),
+            body TEXT NOT NULL,
+            state TEXT NOT NULL,
+            fill_tx TEXT NOT NULL DEFAULT '',
+            detail TEXT NOT NULL DEFAULT ''
+        ) STRICT
+        """,
+        """
+        CREATE TABLE events (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            payment_id TEXT NOT NULL REFERENCES payments (id),
+            at INTEGER NOT NULL,
+            subject TEXT NOT NULL,
+            before TEXT NOT NULL,
+            after TEXT NOT NULL,
+            detail TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX events_payment ON events (payment_id)",
+        # Signed bytes are never exchanged for others, and history is never rewritten, by any program.
+        """
+        CREATE TRIGGER signed_bytes_stay BEFORE UPDATE OF nonce, hash, raw ON transactions
+        WHEN OLD.raw IS NOT NULL AND (NEW.raw, NEW.nonce, NEW.hash) IS NOT (OLD.raw, OLD.nonce, OLD.hash)
+        BEGIN SELECT RAISE(ABORT, 'signed bytes are never exchanged'); END
+        """,
+        """
+        CREATE TRIGGER transactions_stay BEFORE DELETE ON transactions
+        BEGIN SELECT RAISE(ABORT, 'transactions are never deleted'); END
+        """,
+        """
+        CREATE TRIGGER events_stay BEFORE DELETE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END
+        """,
+        """
+        CREATE TRIGGER events_are_as_written BEFORE UPDATE ON events
+        BEGIN SELECT RAISE(ABORT, 'events are never changed'); END
+        """,
+    ),
+)

@@ -1,0 +1,101 @@
+"""Signed bytes read back: what a node will execute, and who signed it.
+
+The guard and the journal see what is decoded here, never what was meant to be signed.
+Only the two kinds of transaction that l2send signs are read: EIP-1559 (type 2) and EIP-155 (legacy).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eth_hash.auto import keccak
+
+from l2send.core.address import Address, checksum
+from l2send.core.errors import L2sendError, Refused
+from l2send.core.fees import GasPrice
+from l2send.core.plan import UnsignedTx
+from l2send.core.units import ChainId, Gas, Nonce, Wei
+
+_TYPE_2 = 2
+_FIRST_LIST_BYTE = 0xC0
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTx:
+    """Bytes ready to broadcast, and their hash, computed here."""
+
+    raw: bytes
+    hash: str
+
+    @classmethod
+    def of(cls, raw: bytes) -> SignedTx:
+        """`raw` with its hash. Source: EIP-2718, keccak of the bytes."""
+        return cls(raw, "0x" + keccak(raw).hex())
+
+
+@dataclass(frozen=True, slots=True)
+class SignedFields:
+    """Everything signed bytes say."""
+
+    tx: UnsignedTx
+    nonce: Nonce
+    gas: Gas
+    max_fee: Wei
+    """Per gas; the gas price of a legacy transaction."""
+    tip: Wei
+    legacy: bool
+    sender: Address
+    """Recovered from the signature."""
+
+    def matches(self, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> bool:
+        """Whether the bytes say exactly this."""
+        said = (self.tx, self.nonce, self.gas, self.max_fee, self.legacy)
+        meant = (tx, nonce, gas, price.max_fee, price.legacy)
+        return said == meant and (self.legacy or self.tip == price.tip)
+
+
+def decode_signed(raw: bytes) -> SignedFields:
+    """What `raw` says. Raises Refused for anything but one whole transaction of a kind l2send signs."""
+    import rlp  # type: ignore[import-untyped]
+    from eth_account import Account
+
+    try:
+        if raw[0] == _TYPE_2:
+            fields = _type_2(rlp.decode(raw[1:], strict=True))
+        elif raw[0] >= _FIRST_LIST_BYTE:
+            fields = _legacy(rlp.decode(raw, strict=True))
+        else:
+            raise Refused(f"signed bytes of transaction type {raw[0]} are not l2send's.")
+        return SignedFields(*fields, sender=checksum(Account.recover_transaction(raw)))
+    except L2sendError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the libraries raise many kinds, and all mean the same
+        raise Refused(f"the signed bytes do not decode ({type(error).__name__}).") from None
+
+
+_Fields = tuple[UnsignedTx, Nonce, Gas, Wei, Wei, bool]
+
+
+def _type_2(items: Any) -> _Fields:
+    chain_id, nonce, tip, max_fee, gas, to, value, data, access_list, _, _, _ = items
+    if access_list:
+        raise Refused("the signed bytes carry an access list, which l2send never writes.")
+    tx = UnsignedTx(ChainId(_integer(chain_id)), checksum(to), Wei(_integer(value)), data)
+    return tx, Nonce(_integer(nonce)), Gas(_integer(gas)), Wei(_integer(max_fee)), Wei(_integer(tip)), False
+
+
+def _legacy(items: Any) -> _Fields:
+    nonce, price, gas, to, value, data, v, _, _ = items
+    chain_id = (_integer(v) - 35) // 2  # EIP-155
+    if chain_id < 1:
+        raise Refused("the signed bytes name no chain: they could be replayed on every one.")
+    tx = UnsignedTx(ChainId(chain_id), checksum(to), Wei(_integer(value)), data)
+    return tx, Nonce(_integer(nonce)), Gas(_integer(gas)), Wei(_integer(price)), Wei(0), True
+
+
+def _integer(item: bytes) -> int:
+    """An RLP integer, in its only spelling."""
+    if item[:1] == b"\0":
+        raise Refused("the signed bytes write a number with leading zeros.")
+    return int.from_bytes(item, "big")

@@ -1,0 +1,125 @@
+"""Signing: a transaction, its nonce and its price become bytes that say exactly that, or nothing does."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, Protocol
+
+from l2send.core.address import ZERO_ADDRESS, Address, checksum
+from l2send.core.errors import ConfigError, Refused
+from l2send.core.fees import GasPrice
+from l2send.core.plan import UnsignedTx
+from l2send.core.units import ChainId, Gas, Nonce
+from l2send.wallet.signed import SignedTx, decode_signed
+
+
+class Signer(Protocol):
+    """Who signs: a key on this machine, or a device that holds one."""
+
+    @property
+    def address(self) -> Address:
+        """The account that pays."""
+        ...
+
+    def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
+        """Bytes that were decoded again and found to say exactly this. Raises Refused, ConfigError."""
+        ...
+
+
+class SecretKey:
+    """32 bytes that no repr, log line, pickle or comparison shows."""
+
+    __slots__ = ("__secret",)
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != 32:
+            raise ConfigError("a private key has 32 bytes.")
+        self.__secret = secret
+
+    def __repr__(self) -> str:
+        return "SecretKey(hidden)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret key is never serialised")
+
+    def reveal(self) -> bytes:
+        """The bytes, for the library that signs or encrypts. Keep them in no variable."""
+        return self.__secret
+
+    @classmethod
+    def from_hex(cls, text: str) -> SecretKey:
+        """A key as 64 hexadecimal digits, with or without 0x. Raises ConfigError without the text."""
+        digits = text.strip().removeprefix("0x")
+        if len(digits) == 64 and digits.isascii():
+            try:
+                return cls(bytes.fromhex(digits))
+            except ValueError:
+                pass
+        raise ConfigError("that is not a private key: 64 hexadecimal digits are expected.") from None
+
+
+class LocalSigner:
+    """Signs with a key in this process's memory."""
+
+    def __init__(self, key: SecretKey) -> None:
+        self._key = key
+        self._address = address_of(key)
+
+    def __repr__(self) -> str:
+        return f"LocalSigner({self._address})"
+
+    @property
+    def address(self) -> Address:
+        """The account that pays."""
+        return self._address
+
+    def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
+        """See Signer."""
+        _refuse_unbound(chain_id, tx)
+        signed = SignedTx.of(self._signed_bytes(_fields(nonce, tx, gas, price)))
+        said = decode_signed(signed.raw)
+        if said.sender != self.address or not said.matches(nonce, tx, gas, price):
+            raise Refused("the signed bytes do not say what was to be signed.")
+        return signed
+
+    def _signed_bytes(self, fields: dict[str, Any]) -> bytes:
+        from eth_account import Account
+
+        # Raised outside the handler: no traceback then leads to a frame that holds the key.
+        try:
+            return bytes(Account.sign_transaction(fields, self._key.reveal()).raw_transaction)
+        except Exception as error:  # noqa: BLE001
+            failure = type(error).__name__
+        raise ConfigError(f"the transaction could not be signed ({failure}).")
+
+
+def address_of(key: SecretKey) -> Address:
+    """The account of a key. Raises ConfigError for bytes that are no secp256k1 key."""
+    from eth_account import Account
+
+    try:
+        return checksum(Account.from_key(key.reveal()).address)
+    except Exception:  # noqa: BLE001, S110
+        pass
+    raise ConfigError("that is not a private key of an Ethereum account.")
+
+
+def _refuse_unbound(chain_id: ChainId, tx: UnsignedTx) -> None:
+    """A transaction without chain could be replayed, one without recipient would create a contract."""
+    if chain_id < 1 or tx.chain_id != chain_id:
+        raise Refused(f"the transaction is for chain {tx.chain_id}, not {chain_id}.")
+    if not tx.to or checksum(tx.to) == ZERO_ADDRESS:
+        raise Refused("the transaction names no recipient.")
+
+
+def _fields(nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "chainId": tx.chain_id,
+        "nonce": nonce,
+        "to": tx.to,
+        "value": tx.value,
+        "data": tx.data,
+        "gas": gas,
+    }
+    if price.legacy:
+        return fields | {"gasPrice": price.max_fee}
+    return fields | {"type": 2, "maxFeePerGas": price.max_fee, "maxPriorityFeePerGas": price.tip}

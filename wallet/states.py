@@ -1,0 +1,205 @@
+"""What a transaction, an order and a payment can be, and what they can become: tables, no behaviour.
+
+    transaction   planned ─▶ signed ─▶ broadcast ─▶ mined ─▶ final
+                     │          └──────────┴─▶ indeterminate ─▶ replaced
+                     ▼                    └─▶ reverting ─▶ reverted
+                 cancelled
+    order         not_open ─▶ open ─▶ filled
+                                └─▶ refund_due ─▶ refunded
+
+Only what no reorganisation is expected to undo is an end: `final`, `reverted` and `replaced` are reached
+through `mined`, `reverting` and `indeterminate` once the chain's number of confirmations has passed.
+A payment's own state is derived from its transactions and its order each time, and stored nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+from l2send.core.bridge import OrderState
+from l2send.core.errors import ExitStatus, Sent
+
+
+@unique
+class TxState(StrEnum):
+    """What is known of one transaction."""
+
+    PLANNED = "planned"
+    """Approved by the person, not signed."""
+    SIGNED = "signed"
+    """Its bytes are in the journal. No node is known to have taken them."""
+    BROADCAST = "broadcast"
+    """Handed to a node, which took it or did not answer."""
+    MINED = "mined"
+    """In a block, and succeeded there."""
+    REVERTING = "reverting"
+    """In a block, and failed there; a reorganisation could still change that."""
+    INDETERMINATE = "indeterminate"
+    """Its nonce is used up, and no receipt of it is found."""
+    FINAL = "final"
+    """Succeeded, under as many blocks as its chain needs."""
+    REVERTED = "reverted"
+    """Failed, under as many blocks as its chain needs."""
+    REPLACED = "replaced"
+    """Another transaction took its nonce, under as many blocks as its chain needs. It will never happen."""
+    CANCELLED = "cancelled"
+    """Will never be signed."""
+
+
+_T, _O = TxState, OrderState
+
+# State -> what it can become. `mined -> mined` and `reverting -> reverting` are moves to another block.
+TRANSITIONS: Mapping[TxState, frozenset[TxState]] = {
+    _T.PLANNED: frozenset({_T.SIGNED, _T.CANCELLED}),
+    _T.SIGNED: frozenset({_T.BROADCAST, _T.MINED, _T.REVERTING, _T.INDETERMINATE}),
+    _T.BROADCAST: frozenset({_T.MINED, _T.REVERTING, _T.INDETERMINATE}),
+    _T.MINED: frozenset({_T.MINED, _T.REVERTING, _T.BROADCAST, _T.INDETERMINATE, _T.FINAL}),
+    _T.REVERTING: frozenset({_T.REVERTING, _T.MINED, _T.BROADCAST, _T.INDETERMINATE, _T.REVERTED}),
+    _T.INDETERMINATE: frozenset({_T.MINED, _T.REVERTING, _T.BROADCAST, _T.REPLACED}),
+    _T.FINAL: frozenset(),
+    _T.REVERTED: frozenset(),
+    _T.REPLACED: frozenset(),
+    _T.CANCELLED: frozenset(),
+}
+
+# `unknown` is an answer of a bridge and never a state of the journal: what is not known changes nothing.
+# `refund_due` may turn out to have been filled, or to be open still, when the node that was asked lagged.
+ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
+    _O.NOT_OPEN: frozenset({_O.OPEN}),
+    _O.OPEN: frozenset({_O.NOT_OPEN, _O.FILLED, _O.REFUND_DUE, _O.REFUNDED}),
+    _O.REFUND_DUE: frozenset({_O.OPEN, _O.FILLED, _O.REFUNDED}),
+    _O.FILLED: frozenset(),
+    _O.REFUNDED: frozenset(),
+}
+
+ENDED = frozenset(state for state, after in TRANSITIONS.items() if not after)
+"""States of a transaction that nothing follows."""
+IN_BLOCK = frozenset({_T.MINED, _T.REVERTING, _T.FINAL, _T.REVERTED})
+"""States of a transaction for which a receipt was seen."""
+SUCCEEDED = frozenset({_T.MINED, _T.FINAL})
+"""States of a transaction after which the next step may be signed."""
+IN_FLIGHT = frozenset({_T.SIGNED, _T.BROADCAST, _T.MINED, _T.REVERTING, _T.INDETERMINATE})
+"""States of a transaction that has bytes and no end yet: the chain is asked about these."""
+
+
+@unique
+class PaymentState(StrEnum):
+    """Where a payment is, derived from its transactions and its order."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    BRIDGING = "bridging"
+    DELIVERED = "delivered"
+    REFUND_DUE = "refund_due"
+    REFUNDED = "refunded"
+    REVERTED = "reverted"
+    REPLACED = "replaced"
+    INDETERMINATE = "indeterminate"
+    CANCELLED = "cancelled"
+
+
+_P = PaymentState
+
+# 1. An order that got this far says where the money is, whatever else is known.
+BY_ORDER: Mapping[OrderState, PaymentState] = {
+    _O.FILLED: _P.DELIVERED,
+    _O.REFUND_DUE: _P.REFUND_DUE,
+    _O.REFUNDED: _P.REFUNDED,
+}
+
+# 2. Else the step that pays, once there is something to know of it: without an order, and with one.
+BY_PAYING_STEP: Mapping[TxState, PaymentState] = {
+    _T.SIGNED: _P.SENDING,
+    _T.BROADCAST: _P.SENDING,
+    _T.MINED: _P.SENDING,
+    _T.REVERTING: _P.SENDING,
+    _T.INDETERMINATE: _P.INDETERMINATE,
+    _T.FINAL: _P.DELIVERED,
+    _T.REVERTED: _P.REVERTED,
+    _T.REPLACED: _P.REPLACED,
+    _T.CANCELLED: _P.CANCELLED,
+}
+BY_STEP_AND_ORDER: Mapping[tuple[TxState, OrderState], PaymentState] = {
+    (_T.MINED, _O.NOT_OPEN): _P.BRIDGING,
+    (_T.MINED, _O.OPEN): _P.BRIDGING,
+    (_T.FINAL, _O.OPEN): _P.BRIDGING,
+    # The money left, and the settler's event has not been seen: nobody has looked yet, or it is missing.
+    (_T.FINAL, _O.NOT_OPEN): _P.INDETERMINATE,
+}
+
+# 3. Else the steps before it: the first of these that any of them is in.
+BY_EARLIER_STEPS: Sequence[tuple[TxState, PaymentState]] = (
+    (_T.REVERTED, _P.REVERTED),
+    (_T.REPLACED, _P.REPLACED),
+    (_T.CANCELLED, _P.CANCELLED),
+    (_T.INDETERMINATE, _P.INDETERMINATE),
+    (_T.SIGNED, _P.SENDING),
+    (_T.BROADCAST, _P.SENDING),
+    (_T.REVERTING, _P.SENDING),
+    (_T.MINED, _P.SENDING),
+    (_T.FINAL, _P.SENDING),
+)
+
+
+def payment_state(steps: Sequence[TxState], order: OrderState | None) -> PaymentState:
+    """A payment's state, from its steps in order (refunds left out) and its order, None if it has none.
+
+    The last step is the one that pays.
+    """
+    paying = steps[-1]
+    if order is not None:
+        if order in BY_ORDER:
+            return BY_ORDER[order]
+        if (paying, order) in BY_STEP_AND_ORDER:
+            return BY_STEP_AND_ORDER[paying, order]
+    if paying in BY_PAYING_STEP:
+        return BY_PAYING_STEP[paying]
+    return next((state for step, state in BY_EARLIER_STEPS if step in steps[:-1]), _P.PLANNED)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a payment's state means to the one who pays."""
+
+    exit_status: ExitStatus
+    open: bool
+    """Whether anything may still change: an open payment can be resumed or followed."""
+    money: str
+    """One sentence on where the money is."""
+
+
+MEANINGS: Mapping[PaymentState, Meaning] = {
+    _P.PLANNED: Meaning(ExitStatus.NOT_FINAL, True, "Nothing was signed and nothing was sent."),
+    _P.SENDING: Meaning(
+        ExitStatus.NOT_FINAL, True, "Signed transactions may be on their way; the payment is not final."
+    ),
+    _P.BRIDGING: Meaning(ExitStatus.NOT_FINAL, True, "The money left the sender; the recipient does not have it yet."),
+    _P.DELIVERED: Meaning(ExitStatus.DELIVERED, False, "The recipient has the money."),
+    _P.REFUND_DUE: Meaning(
+        ExitStatus.MONEY_BACK,
+        True,
+        "The recipient got nothing; the money can be had back, and is not back yet.",
+    ),
+    _P.REFUNDED: Meaning(ExitStatus.MONEY_BACK, False, "The recipient got nothing; the money is back with the sender."),
+    _P.REVERTED: Meaning(
+        ExitStatus.REVERTED, False, "A transaction failed on chain: nothing was paid but network fees."
+    ),
+    _P.REPLACED: Meaning(
+        ExitStatus.REVERTED,
+        False,
+        "Another transaction of the account took the nonce: this payment did not happen and never will.",
+    ),
+    _P.INDETERMINATE: Meaning(
+        ExitStatus.NOT_FINAL, True, "The chain used the nonce, or took the money, and shows no trace of why."
+    ),
+    _P.CANCELLED: Meaning(ExitStatus.REFUSED, False, "Nothing was paid, and nothing will be."),
+}
+
+
+def money_moved(steps: Sequence[TxState]) -> Sent:
+    """Whether money may have moved, from the states of a payment's steps."""
+    if any(step in IN_BLOCK for step in steps):
+        return Sent.YES
+    return Sent.MAYBE if any(step in IN_FLIGHT for step in steps) else Sent.NO
