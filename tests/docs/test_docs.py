@@ -12,6 +12,7 @@ import pytest
 from typer.main import get_command
 
 from l2send.cli.main import app
+from l2send.wallet.states import MEANINGS, TxState
 from tests.conftest import Home, make_home
 
 ROOT = Path(__file__).parents[2]
@@ -76,3 +77,12 @@ def test_links_lead_somewhere() -> None:
     for document in [*DOCS, ROOT / "README.md"]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_table_of_states_is_that_of_the_code() -> None:
+    page = (ROOT / "docs/states.md").read_text()
+    for state, meaning in MEANINGS.items():
+        row = f"| {state} | {meaning.exit_status:d} | {'yes' if meaning.open else 'no'} | {meaning.money} |"
+        assert row in page, f"docs/states.md lacks the row: {row}"
+    for tx_state in TxState:
+        assert f"| {tx_state} |" in page
