@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from l2send.cli.options import Json
 from l2send.cli.screen import err, out, print_json, styled, table
 from l2send.core.address import Address, checksum
 from l2send.core.chains import load_registry
-from l2send.core.errors import ExitStatus, L2sendError
+from l2send.core.errors import ExitStatus, L2sendError, NetworkError
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
 from l2send.core.text import clean
@@ -95,8 +96,9 @@ def demo(as_json: Json = False) -> int:
         _acts(stage)
         after = _look(stage)
         _epilogue(stage, before, after, time.monotonic() - started)
-    wrong = [act for act in stage.acts if act["exit"] != act["expected_exit"]]
-    return ExitStatus.UNEXPECTED if wrong else ExitStatus.DELIVERED
+        right = all(act["exit"] == act["expected_exit"] for act in stage.acts)
+        right = right and _total(after["bob"]) - _total(before["bob"]) == 50
+    return ExitStatus.DELIVERED if right else ExitStatus.UNEXPECTED
 
 
 @contextmanager
@@ -188,12 +190,18 @@ def _look(stage: _Stage) -> dict[str, Snapshot]:
 
 
 def _usdc(snapshot: Snapshot) -> dict[str, str]:
-    """USDC by chain, as text; a chain that did not answer is unknown."""
+    """USDC by chain, as text. Raises NetworkError for a chain that does not answer."""
     found = dict[str, str]()
     for holdings in snapshot.chains:
         amount = holdings.held(holdings.chain.token("USDC"))
-        found[holdings.chain.short_name] = "unknown" if amount is None else amount.text
+        if amount is None:
+            raise NetworkError(holdings.error)
+        found[holdings.chain.short_name] = amount.text
     return found
+
+
+def _total(snapshot: Snapshot) -> Decimal:
+    return sum((Decimal(text) for text in _usdc(snapshot).values()), Decimal(0))
 
 
 def _epilogue(stage: _Stage, before: dict[str, Snapshot], after: dict[str, Snapshot], seconds: float) -> None:
@@ -209,6 +217,9 @@ def _epilogue(stage: _Stage, before: dict[str, Snapshot], after: dict[str, Snaps
     for chain in columns[0]:
         rows.add_row(styled(chain), *(column[chain] for column in columns))
     out().print(rows)
-    stage.tell("\nBob got 50 USDC, each payment once. The ten that nobody delivered are Alice's again.")
+    got = _total(after["bob"]) - _total(before["bob"])
+    gone = _total(before["alice"]) - _total(after["alice"])
+    stage.tell(f"\nBob got {got} USDC: two payments of 25, each made once. Alice paid {gone}, bridge fee included.")
+    stage.tell("The ten that nobody delivered came back to her.")
     stage.tell(f"The chains are stopped now, and nothing is left behind. It took {seconds:.0f} s.")
     err().print("Next: l2send devnet up, and try it yourself. docs/start.md shows how.", soft_wrap=True)
