@@ -38,4 +38,16 @@ PasswordFile = Annotated[
         help="File that holds the keystore's password.",
     ),
 ]
+PasswordFd = Annotated[
+    int | None,
+    typer.Option("--password-fd", metavar="N", help="Open file descriptor to read the keystore's password from."),
+]
+PrivateKey = Annotated[
+    str | None,
+    typer.Option(
+        "--private-key",
+        metavar="HEX",
+        help="Sign with this key. Other programs can read it from here: prefer `l2send wallet import`.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; send after all checks have passed.")]

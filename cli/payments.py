@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from l2send.cli.documents import payment_document
-from l2send.cli.options import Account, Devnet, Json, Keystore, PasswordFile
+from l2send.cli.options import Account, Devnet, Json, Keystore, PasswordFd, PasswordFile, PrivateKey
 from l2send.cli.progress import Live
 from l2send.cli.screen import err, out, print_json, styled, table
 from l2send.cli.send import Timeout, finish, report
-from l2send.cli.session import choose_sender, paths_for, run_to_end
-from l2send.client import open_client
-from l2send.core.errors import ExitStatus
+from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
+from l2send.client import Client, open_client
+from l2send.core.errors import ExitStatus, UsageError
+from l2send.wallet.records import PaymentRecord
+from l2send.wallet.states import PaymentState
 
 STATUS_HELP = """Look once at a payment: where the money is, who acts next. Sends nothing.
 
@@ -22,15 +25,21 @@ The exit status is the payment's: 0 delivered, 8 not final, 9 refunded or refund
 
 Example: l2send status p-7k3f9q2m"""
 
+WATCH_HELP = """Stay with a payment until it is delivered or its money is back. Signs and sends nothing.
+
+Example: l2send watch p-7k3f9q2m --timeout 60"""
+
 RESUME_HELP = """Carry a payment on from wherever it stopped: the same bytes again, never a second payment.
 
-Asks the money back of an order that nobody filled in time.
+Asks the money back of an order that nobody filled in time. --all carries on every open payment.
 
 Example: l2send resume p-7k3f9q2m --account alice"""
 
 HISTORY_HELP = """List the payments made from this machine, newest first.
 
 Example: l2send history --json"""
+
+_NEEDS_A_SIGNATURE = {PaymentState.PLANNED, PaymentState.REFUND_DUE}
 
 PaymentId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
 
@@ -46,30 +55,66 @@ def status(payment_id: PaymentId, as_json: Json = False, devnet: Devnet = False)
     return run_to_end(run())
 
 
+def watch(payment_id: PaymentId, timeout: Timeout = 600.0, as_json: Json = False, devnet: Devnet = False) -> int:
+    """Look until something ends."""
+
+    async def run() -> int:
+        async with open_client(paths_for(devnet=devnet)) as client:
+            with Live("looking at the chains") as live:
+                record = await client.watch(payment_id, patience=timeout, progress=live.update)
+            return report(record, client.registry, as_json=as_json)
+
+    return run_to_end(run())
+
+
 def resume(
-    payment_id: PaymentId,
+    payment_id: Annotated[str, typer.Argument(metavar="[ID]", help="the payment's id, or its first characters")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Carry on every open payment.")] = False,
     account: Account = None,
     keystore: Keystore = None,
     password_file: PasswordFile = None,
+    password_fd: PasswordFd = None,
+    private_key: PrivateKey = None,
     timeout: Timeout = 600.0,
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> int:
     """Carry on."""
+    if bool(payment_id) == everything:
+        raise UsageError("name one payment, or --all.", hint="`l2send history` lists them.")
+    unlocking = Unlocking(password_file, password_fd, private_key)
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
-            record = client.journal.get(payment_id)
-            with Live("looking at the chains"):
-                record = await client.status(record.id)
-            if not record.meaning.open:
-                return report(record, client.registry, as_json=as_json)
-            named = account or (None if keystore else record.payment.sender)
-            who = choose_sender(client.paths, record.payment.sender, named, keystore, password_file)
-            record = await finish(client, record.id, who.unlock(), timeout)
-            return report(record, client.registry, as_json=as_json)
+            ids = [r.id for r in client.journal.open_payments()] if everything else [client.journal.get(payment_id).id]
+            records = list[PaymentRecord]()
+            for one in ids:
+                who = _payer(client, one, account, keystore, unlocking)
+                records.append(await _carry_on(client, one, who, timeout))
+                if not (everything and as_json):
+                    report(records[-1], client.registry, as_json=as_json)
+            if everything and as_json:
+                documents = [payment_document(r, client.registry) for r in records]
+                print_json({"schema": "l2send.payments/1", "payments": documents})
+            return next((s for r in records if (s := r.meaning.exit_status)), ExitStatus.DELIVERED)
 
     return run_to_end(run())
+
+
+def _payer(client: Client, payment_id: str, account: str | None, keystore: Path | None, unlocking: Unlocking) -> Sender:
+    """The account that made the payment; its key is opened only if something is left to sign."""
+    sender = client.journal.get(payment_id).payment.sender
+    return choose_sender(client.paths, sender, account or (None if keystore else sender), keystore, unlocking)
+
+
+async def _carry_on(client: Client, payment_id: str, who: Sender, timeout: float) -> PaymentRecord:
+    with Live("looking at the chains"):
+        record = await client.status(payment_id)
+    if not record.meaning.open:
+        return record
+    if record.state in _NEEDS_A_SIGNATURE:
+        who.unlock()
+    return await finish(client, payment_id, who, timeout)
 
 
 def history(as_json: Json = False, devnet: Devnet = False) -> int:

@@ -10,11 +10,11 @@ import typer
 
 from l2send.cli.ask import ask_payment
 from l2send.cli.documents import payment_document, plan_document
-from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFile, Yes
+from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFd, PasswordFile, PrivateKey, Yes
 from l2send.cli.progress import Live
 from l2send.cli.review import show_outcome, show_review
 from l2send.cli.screen import err, print_json, styled
-from l2send.cli.session import Sender, choose_sender, paths_for, run_to_end
+from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
 from l2send.client import Client, Review, open_client
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFinal
@@ -52,6 +52,8 @@ def send(
     account: Account = None,
     keystore: Keystore = None,
     password_file: PasswordFile = None,
+    password_fd: PasswordFd = None,
+    private_key: PrivateKey = None,
     sender: From = None,
     from_chain: Annotated[str, typer.Option("--from-chain", metavar="CHAIN", help="Fund it from this chain.")] = "",
     via: Annotated[str, typer.Option("--via", metavar="BRIDGE", help="Use this bridge: direct, eco.")] = "",
@@ -72,11 +74,12 @@ def send(
     if from_chain:
         registry.named(from_chain)
     limits = Limits(max_fee, from_chain, via)
+    unlocking = Unlocking(password_file, password_fd, private_key)
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet), registry) as client:
             target = client.destination(destination)
-            who = choose_sender(client.paths, sender, account, keystore, password_file)
+            who = choose_sender(client.paths, sender, account, keystore, unlocking)
             payment = client.payment(who.address, amount, token, target)
             if not dry_run:
                 _must_be_answerable(yes=yes)
@@ -166,16 +169,19 @@ def ask(
     account: Account = None,
     keystore: Keystore = None,
     password_file: PasswordFile = None,
+    password_fd: PasswordFd = None,
+    private_key: PrivateKey = None,
     sender: From = None,
     timeout: Timeout = 600.0,
     devnet: Devnet = False,
 ) -> int:
     """Ask for everything."""
     _must_be_answerable(yes=False)
+    unlocking = Unlocking(password_file, password_fd, private_key)
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
-            who = choose_sender(client.paths, sender, account, keystore, password_file)
+            who = choose_sender(client.paths, sender, account, keystore, unlocking)
             with Live("asking all chains what you hold"):
                 snapshot = await client.balances(who.address)
             answers = await ask_payment(client, snapshot)

@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from l2send.cli.screen import err
 from l2send.core.address import Address, parse_address
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, Interrupted, UsageError
+from l2send.core.fees import GasPrice
 from l2send.core.paths import Paths
+from l2send.core.plan import UnsignedTx
+from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keystore import Keystore, find, named, open_keystore, password_from
-from l2send.wallet.signer import Signer
+from l2send.wallet.signed import SignedTx
+from l2send.wallet.signer import LocalSigner, SecretKey, Signer
 
 
 def paths_for(*, devnet: bool) -> Paths:
@@ -30,13 +35,22 @@ def open_registry(*, devnet: bool) -> Registry:
     return load_registry(paths_for(devnet=devnet))
 
 
+@dataclass(frozen=True, slots=True)
+class Unlocking:
+    """How a signer is had without asking: a password from a file or a descriptor, or a bare key."""
+
+    password_file: Path | None = None
+    password_fd: int | None = None
+    private_key: str | None = field(default=None, repr=False)
+
+
 @dataclass
 class Sender:
     """The account that pays; its key stays locked until `unlock`."""
 
     keystore: Keystore | None
     stated: Address | None
-    password_file: Path | None
+    unlocking: Unlocking
     _signer: Signer | None = field(default=None, repr=False)
 
     @property
@@ -45,12 +59,22 @@ class Sender:
         return self.stated or self.unlock().address
 
     def unlock(self) -> Signer:
-        """The signer. Asks for the password on a terminal if no file holds it. Raises ConfigError."""
+        """The signer. Asks for the password on a terminal if nothing else gives it. Raises ConfigError."""
         if self._signer is None:
-            self._signer = self._open()
+            signer = self._open()
+            if self.stated and signer.address != self.stated:
+                raise UsageError(f"the key opened is that of {signer.address}, not of {self.stated}.")
+            self._signer = signer
         return self._signer
 
+    def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
+        """Sign, opening the key only now: a payment that needs no signature any more asks for no password."""
+        return self.unlock().sign(chain_id, nonce, tx, gas, price)
+
     def _open(self) -> Signer:
+        if self.unlocking.private_key:
+            err().print("A private key on the command line can be read by other programs.", style="yellow")
+            return LocalSigner(SecretKey.from_hex(self.unlocking.private_key))
         if self.keystore is None:
             raise ConfigError(
                 f"the account {self.stated} has no keystore here, so nothing can be signed.",
@@ -58,22 +82,28 @@ class Sender:
             )
         keystore = self.keystore
         password = password_from(
-            file=self.password_file, prompt=(lambda: ask_password(keystore.name)) if can_ask() else None
+            file=self.unlocking.password_file,
+            descriptor=self.unlocking.password_fd,
+            prompt=(lambda: ask_password(keystore.name)) if can_ask() else None,
         )
-        signer = open_keystore(keystore.path, password)
-        if self.stated and signer.address != self.stated:
-            raise UsageError(f"the keystore {keystore.name} is of {signer.address}, not of {self.stated}.")
-        return signer
+        return open_keystore(keystore.path, password)
 
 
 def choose_sender(
-    paths: Paths, sender: str | None, account: str | None, keystore: Path | None, password_file: Path | None = None
+    paths: Paths,
+    sender: str | None,
+    account: str | None,
+    keystore: Path | None,
+    unlocking: Unlocking | None = None,
 ) -> Sender:
-    """The account named by --keystore, --account or --from, else the only one there is. Raises ConfigError."""
+    """The account named by --private-key, --keystore, --account or --from, else the only one. Raises ConfigError."""
+    unlocking = unlocking or Unlocking()
     stated = parse_address(sender)[0] if sender else None
+    if unlocking.private_key:
+        return Sender(None, stated, unlocking)
     wanted = str(keystore) if keystore else account or stated
     found = _find(wanted, paths, must_exist=wanted != stated) if wanted else _only_one(paths)
-    return Sender(found, stated or (found.address if found else None), password_file)
+    return Sender(found, stated or (found.address if found else None), unlocking)
 
 
 def _find(wanted: str, paths: Paths, *, must_exist: bool) -> Keystore | None:

@@ -66,7 +66,7 @@ class Home:
     def chain(self, short_name: str) -> Chain:
         return self.registry.named(short_name)
 
-    def run(self, *words: str, **environment: str) -> Done:
+    def run(self, *words: str, pass_fds: tuple[int, ...] = (), **environment: str) -> Done:
         """`l2send words…` as a process of its own, without a terminal."""
         done = subprocess.run(
             [sys.executable, "-m", "l2send", *words],
@@ -75,6 +75,7 @@ class Home:
             text=True,
             stdin=subprocess.DEVNULL,
             timeout=120,
+            pass_fds=pass_fds,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)

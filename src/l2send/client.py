@@ -106,6 +106,10 @@ class Client:
         """One look at the chains, without waiting and without sending anything."""
         return await look(payment_id, self.journal, self.rpcs, BRIDGES)
 
+    async def watch(self, payment_id: str, *, patience: float = 600.0, progress: Progress = print) -> PaymentRecord:
+        """Stay with a payment without signing or sending. Raises NotFinal after `patience` seconds."""
+        return await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
+
     def history(self) -> list[PaymentRecord]:
         """Every payment of the journal, newest first."""
         return list(self.journal.history())

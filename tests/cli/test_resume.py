@@ -1,0 +1,80 @@
+"""`watch`, `resume` without a key, `resume --all`, and keys that come other ways."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from l2send.core.address import Address
+from tests.conftest import PASSWORD, Home, somebody
+
+
+@pytest.fixture(scope="module")
+def payer(home: Home) -> tuple[str, Address]:
+    name, address = home.new_account()
+    home.fund(address, "dev1", USDC="100", ETH="1")
+    return name, address
+
+
+@pytest.fixture
+def ignoring(home: Home) -> Iterator[None]:
+    home.must("devnet", "solver", "--mode", "ignore")
+    yield
+    home.must("devnet", "solver", "--mode", "fill")
+
+
+def open_order(home: Home, payer: tuple[str, Address], to: Address) -> str:
+    done = home.run("10", "USDC", f"dev4:{to}", "--yes", "--json", "--timeout", "1", "--account", payer[0])
+    assert (done.status, done.json["state"]) == (8, "bridging"), done
+    return str(done.json["id"])
+
+
+def test_watching_needs_no_key_and_sees_the_fill(home: Home, payer: tuple[str, Address], ignoring: None) -> None:
+    payment = open_order(home, payer, somebody())
+    waiting = home.run("watch", payment, "--timeout", "1", "--json", ETH_PASSWORD="")
+    assert (waiting.status, waiting.error["code"]) == (8, "not_final")
+    home.must("devnet", "solver", "--mode", "fill")
+    seen = home.must("watch", payment, "--json", ETH_PASSWORD="").json
+    assert seen["state"] == "delivered"
+
+
+def test_resuming_what_only_waits_needs_no_password(home: Home, payer: tuple[str, Address], ignoring: None) -> None:
+    payment = open_order(home, payer, somebody())
+    home.must("devnet", "solver", "--mode", "fill")
+    assert home.must("resume", payment, "--json", ETH_PASSWORD="").json["state"] == "delivered"
+
+
+def test_resume_all_finishes_what_is_open(home: Home, payer: tuple[str, Address], ignoring: None) -> None:
+    payments = {open_order(home, payer, somebody()), open_order(home, payer, somebody())}
+    home.must("devnet", "solver", "--mode", "fill")
+    done = home.run("resume", "--all", "--json")
+    states = {p["id"]: p["state"] for p in done.json["payments"]}
+    assert {states[payment] for payment in payments} == {"delivered"}
+    assert not [p for p in home.must("history", "--json").json["payments"] if p["open"]]
+
+
+def test_resume_wants_one_payment_or_all(home: Home) -> None:
+    assert home.run("resume").status == home.run("resume", "p-x", "--all").status == 2
+
+
+def test_the_password_may_come_from_a_descriptor(home: Home, payer: tuple[str, Address]) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, PASSWORD.encode())
+    os.close(writer)
+    words = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--account", payer[0], "--password-fd", str(reader))
+    done = home.run(*words, pass_fds=(reader,), ETH_PASSWORD="")
+    os.close(reader)
+    assert done.status == 0, done
+
+
+def test_a_private_key_in_argv_is_warned_about(home: Home) -> None:
+    key = "0x" + "42" * 32
+    sender = Address("0x17c5185167401eD00cF5F5b2fc97D9BBfDb7D025")
+    home.fund(sender, "dev1", USDC="5", ETH="1")
+    to = somebody()
+    done = home.must("5", "USDC", f"dev1:{to}", "--yes", "--private-key", key)
+    assert "can be read by other programs" in done.stderr
+    assert "42" * 32 not in done.stderr + done.stdout
+    assert home.holds(to, "dev1") == 5_000_000
