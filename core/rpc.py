@@ -309,7 +309,7 @@ def _simulated(result: dict[str, Any]) -> Simulated:
 
 def _classify(message: str) -> Reply:
     low = message.lower()
-    if any(phrase in low for phrase in _KNOWN):
+    if any(phrase in low for phrase in _KNOWN) and "unknown transaction" not in low:
         return Reply.ACCEPTED
     return Reply.NONCE_TOO_LOW if any(phrase in low for phrase in _LOW) else Reply.REFUSED
 

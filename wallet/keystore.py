@@ -25,6 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _MAX_SIZE = 64 * 1024
 _SHORTEST_PASSWORD = 8
 _OWN = "l2send"
+_ANOTHER_NAME = "Choose another name; `l2send wallet list` shows those in use."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,15 @@ def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keysto
         )
     if len(password) < _SHORTEST_PASSWORD:
         raise UsageError(f"the password is shorter than {_SHORTEST_PASSWORD} characters.")
+    path = folder / f"{name}.json"
+    if path.exists():
+        raise ConfigError(f"an account called {name} exists already; it is left as it is.", hint=_ANOTHER_NAME)
     address = address_of(key)
     content = {"name": name, **_encrypt(key, password), "address": address[2:].lower()}
     data = json.dumps(content).encode()
     # A key that cannot be had back is money lost: the very bytes that are written are opened first.
     if _decrypt(json.loads(data), password, Path(name)).address != address:
         raise ConfigError("the new keystore does not open; nothing was written.")
-    path = folder / f"{name}.json"
     write_private(path, data)
     return Keystore(name, path, address, _OWN)
 

@@ -12,8 +12,8 @@ from l2send.core.rpc import Rpc, Rpcs, quantity
 from l2send.core.units import Amount, Gas, Seconds, Wei
 from l2send.wallet.records import PaymentRecord, TxRecord
 
-_TIME_TO_FILL = Seconds(60)
-"""An order is not opened when solvers would have less time than this."""
+_TIME_TO_FILL = Seconds(20)
+"""An order is not opened when solvers would have less time than this. Bridges ask for more when they quote."""
 _TIME_BETWEEN_STEPS = Seconds(120)
 _MARGIN_PERCENT = 20
 _LAGGING_LOOKS = 4

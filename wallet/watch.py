@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from l2send.core.bridge import Bridge, OrderState, OrderStatus
 from l2send.core.errors import NetworkError, NotFinal, UnknownChain
-from l2send.core.plan import StepKind
+from l2send.core.plan import Order, StepKind
 from l2send.core.rpc import Rpcs, quantity
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal import ChangedMeanwhile, Journal
@@ -124,34 +124,33 @@ async def _look_at_order(record: PaymentRecord, order: OrderRecord, eyes: _Eyes)
         if order.state is OrderState.OPEN:
             return eyes.journal.move_order(record, OrderState.NOT_OPEN, detail="its block is gone")
         return record
-    if order.state is OrderState.NOT_OPEN:
-        record = await _see_opened(record, order, opening, eyes)
-        if record.order is None or record.order.state is OrderState.NOT_OPEN:
-            return record
-        order = record.order
     bridge = eyes.bridges.get(order.order.bridge)
     if bridge is None:
         eyes.say(f"this l2send does not know the bridge {order.order.bridge}.")
         return record
-    status = await bridge.status(order.order, eyes.rpcs)
-    return await _believe(record, order, status, eyes)
+    if order.state is OrderState.NOT_OPEN:
+        record = await _see_opened(record, order.order, opening, bridge, eyes)
+    if record.order is None or record.order.state is OrderState.NOT_OPEN:
+        return record
+    return await _believe(record, record.order, await bridge.status(order.order, eyes.rpcs), eyes)
 
 
-async def _see_opened(record: PaymentRecord, order: OrderRecord, opening: TxRecord, eyes: _Eyes) -> PaymentRecord:
+async def _see_opened(
+    record: PaymentRecord, order: Order, opening: TxRecord, bridge: Bridge, eyes: _Eyes
+) -> PaymentRecord:
     """Whether the mined transaction opened this very order."""
     try:
         receipt = await eyes.rpcs.on(opening.chain_id).receipt(opening.hash)
     except NetworkError as error:
         eyes.say(f"unknown for now: {error.message}")
         return record
-    bridge = eyes.bridges.get(order.order.bridge)
-    if receipt is None or bridge is None:
+    if receipt is None:
         return record
-    if not bridge.opened(order.order, receipt):
-        words = f"{opening.hash} succeeded and did not open the order {order.order.order_id}"
+    if not bridge.opened(order, receipt):
+        words = f"{opening.hash} succeeded and did not open the order {order.order_id}"
         eyes.say(words)
         return eyes.journal.note_order(record, words)
-    eyes.say(f"{order.order.bridge} holds the money; waiting for it to be paid out on the destination")
+    eyes.say(f"{order.bridge} holds the money; waiting for it to be paid out on the destination")
     record = eyes.journal.move_order(record, OrderState.OPEN)
     failpoint(Failpoint.ORDER_OPENED)
     return record

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from bench.latency_client import Traffic
 from bench.measure import Sample, WrongAnswer, compare
 from bench.report import table

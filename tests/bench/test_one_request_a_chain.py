@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 
 from bench.latency_client import delayed
-from tests.conftest import Home, somebody
-
 from l2send.devnet.node import Node
+from tests.conftest import Home, somebody
 
 DELAY = 0.3
 

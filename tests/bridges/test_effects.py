@@ -6,7 +6,6 @@ import random
 from typing import Any
 
 import pytest
-from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
 
 from l2send.bridges import decode
 from l2send.bridges.eco import _ORDER_DATA, _ORDER_DATA_TYPE, _ROUTE, _open_tx
@@ -17,6 +16,7 @@ from l2send.core.effects import Allows, Effects, Opens, Pays, check
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import ChainAddress, Payment, UnsignedTx
 from l2send.core.units import Amount, UnixTime, Wei
+from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
 
 USDC_IN, USDC_OUT = ORIGIN.tokens[0], TARGET.tokens[0]
 PAYS = Amount(25_100_000, USDC_IN)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-from tests.devnet.user import User, fresh_address
 
 from l2send.devnet import control, faucet, solver_client
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.state import Devnet
+from tests.devnet.user import User, fresh_address
 
 
 @pytest.fixture(scope="session")

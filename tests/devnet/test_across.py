@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from eth_hash.auto import keccak
-from tests.devnet.user import OPEN, User, fresh_address
 
 from l2send.core.calldata import APPROVE, Function, abi_encode, event_topic
 from l2send.devnet import eco
 from l2send.devnet.state import Devnet
+from tests.devnet.user import OPEN, User, fresh_address
 
 ORDER_TYPE = keccak(
     b"AcrossOrderData(address inputToken,uint256 inputAmount,address outputToken,uint256 outputAmount,"

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.devnet.user import User, fresh_address
 from typer.testing import CliRunner
 
 from l2send.core.paths import Paths
@@ -14,6 +13,7 @@ from l2send.devnet import solver_client
 from l2send.devnet.commands import app
 from l2send.devnet.modes import Mode
 from l2send.devnet.state import Devnet
+from tests.devnet.user import User, fresh_address
 
 
 @pytest.fixture(autouse=True)

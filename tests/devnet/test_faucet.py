@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.devnet.user import User, fresh_address
 
 from l2send.core.errors import BadAddress, BadAmount, ConfigError, UnknownChain, UnknownToken, UsageError
 from l2send.devnet import faucet
 from l2send.devnet.node import Node
 from l2send.devnet.state import Devnet
+from tests.devnet.user import User, fresh_address
 
 
 @pytest.mark.parametrize("symbol", ["ETH", "USDC", "DAI", "WETH", "EURC", "USDC.e", "usdc"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from eth_account import Account
-from tests.devnet.user import fresh_address
 
 from l2send.core.calldata import Function
 from l2send.devnet.node import Node
 from l2send.devnet.opstack import GAS_PRICE_ORACLE
 from l2send.devnet.state import DevChain, Devnet
+from tests.devnet.user import fresh_address
 
 GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
 

@@ -8,12 +8,12 @@ import urllib.request
 from typing import Any
 
 import pytest
-from tests.devnet.user import User, fresh_address
 
 from l2send.core.calldata import TRANSFER
 from l2send.devnet import eco, pricing
 from l2send.devnet.node import Node
 from l2send.devnet.state import DevChain, Devnet
+from tests.devnet.user import User, fresh_address
 
 ZERO = "0x" + "0" * 40
 RECIPIENT = fresh_address()

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.devnet.user import User, fresh_address
 
 from l2send.core.calldata import Function, event_topic
 from l2send.devnet import eco, faucet, solver_client
 from l2send.devnet.modes import Mode
 from l2send.devnet.state import DevChain, Devnet
+from tests.devnet.user import User, fresh_address
 
 CLAIMANTS = Function("claimants(bytes32)", "bytes32")
 REFUND = Function(f"refund(uint64,bytes32,{eco.REWARD})")

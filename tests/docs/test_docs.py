@@ -70,7 +70,7 @@ def test_every_command_has_help_with_an_example_and_is_documented(command: str) 
     text = LEAVES[command].help or LEAVES[command].callback.__doc__
     assert re.search(r"Example: l2send \w+", text), f"`l2send {command} --help` has no example"
     everything = "".join(d.read_text() for d in [*DOCS, ROOT / "README.md"])
-    assert re.search(rf"\b{command.split()[-1]}\b", everything)
+    assert re.search(rf"\b{command.rsplit(maxsplit=1)[-1]}\b", everything)
 
 
 def test_links_lead_somewhere() -> None:

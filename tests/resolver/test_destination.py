@@ -1,11 +1,11 @@
 """Destinations: what is understood, and what is refused with which words."""
 
 import pytest
-from tests.bridges.registry import ORIGIN, REGISTRY
 
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.errors import BadAddress, BadRecipient, ChecksumMismatch, L2sendError, UnknownChain
 from l2send.resolver.destination import parse_destination
+from tests.bridges.registry import ORIGIN, REGISTRY
 
 GOOD = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 import pytest
-from tests.bridges.registry import ORIGIN, RECIPIENT, SENDER, TARGET
 
 from l2send.core.bridge import Bridge, OrderStatus
 from l2send.core.chains import Chain, Registry
@@ -18,6 +17,7 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, ChainId, Seconds, UnixTime
 from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.planner import Limits, make_plan
+from tests.bridges.registry import ORIGIN, RECIPIENT, SENDER, TARGET
 
 THIRD = replace(
     ORIGIN,

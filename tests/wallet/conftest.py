@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.faultproxy import FaultProxy
 from tests.wallet.bench import Bench, Node, running_anvil
 

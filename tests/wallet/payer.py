@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from l2send.core.errors import L2sendError
+from l2send.wallet.journal import SqliteJournal
 from tests.wallet.bench import Bench, Node
 
 _context = multiprocessing.get_context("forkserver")
@@ -27,11 +29,19 @@ class Job:
     payment_id: str
     patience: float = 20.0
     environment: tuple[tuple[str, str], ...] = ()
+    confirmations: int = 1
 
 
-def job(bench: Bench, payment_id: str, failpoint: str = "", proof: Path | None = None, patience: float = 20) -> Job:
+def job(
+    bench: Bench,
+    payment_id: str,
+    failpoint: str = "",
+    proof: Path | None = None,
+    patience: float = 20,
+    confirmations: int = 1,
+) -> Job:
     environment = (("L2SEND_FAILPOINT", failpoint), ("L2SEND_FAILPOINT_PROOF", str(proof))) if failpoint else ()
-    return Job(bench.home, bench.urls, bench.key, payment_id, patience, environment)
+    return Job(bench.home, bench.urls, bench.key, payment_id, patience, environment, confirmations)
 
 
 def start(work: Job) -> BaseProcess:
@@ -48,8 +58,22 @@ def run(work: Job) -> int:
     return process.exitcode
 
 
+def open_journal(path: Path) -> BaseProcess:
+    """A process that opens the journal, maybe as the first."""
+    process = _context.Process(target=_open, args=(path,))
+    process.start()
+    return process
+
+
+def _open(path: Path) -> None:
+    SqliteJournal(path).close()
+
+
 def _carry_on(work: Job) -> None:
     os.environ.update(work.environment)
-    bench = Bench(work.home, Node(work.urls[0]), work.urls, key=work.key)
-    record = bench.resume(work.payment_id, work.patience)
-    os._exit(record.meaning.exit_status)
+    bench = Bench(work.home, Node(work.urls[0]), work.urls, work.confirmations, key=work.key)
+    try:
+        status = bench.resume(work.payment_id, work.patience).meaning.exit_status
+    except L2sendError as error:
+        status = error.exit_status
+    os._exit(status)

@@ -11,12 +11,12 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from tests.faultproxy import AFTER_ACCEPTING, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
-from tests.wallet import payer
-from tests.wallet.bench import Bench, to_self
 
 from l2send.core.errors import ExitStatus
 from l2send.wallet.failpoints import Failpoint
+from tests.faultproxy import AFTER_ACCEPTING, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
+from tests.wallet import payer
+from tests.wallet.bench import Bench, to_self
 
 PLACES = [
     "planned",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.wallet.bench import Bench, to_self
-
 from l2send.core.errors import Sent
 from l2send.wallet.states import PaymentState, TxState
+from tests.wallet.bench import Bench, to_self
 
 
 def test_a_payment_arrives_once(bench: Bench) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from eth_hash.auto import keccak
-from tests.wallet.bench import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote, somebody
 
 from l2send.core.bridge import OrderState
 from l2send.core.errors import ConfigError, Refused, UsageError
@@ -23,6 +22,8 @@ from l2send.wallet.journal import ChangedMeanwhile, IllegalMove, SqliteJournal
 from l2send.wallet.records import PaymentRecord, TxRecord
 from l2send.wallet.schema import MIGRATIONS
 from l2send.wallet.states import ORDER_TRANSITIONS, TRANSITIONS, PaymentState, TxState
+from tests.wallet import payer
+from tests.wallet.bench import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote, somebody
 
 SENDER = somebody()
 CHAIN = chain_at("http://127.0.0.1:1")
@@ -397,6 +398,14 @@ def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
     with pytest.raises(ConfigError):
         SqliteJournal(path)
     assert path.read_bytes().startswith(b"not a database")
+
+
+def test_processes_that_open_it_first_at_once_all_succeed(path: Path) -> None:
+    processes = [payer.open_journal(path) for _ in range(6)]
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 6
+    SqliteJournal(path).close()
 
 
 def test_time_is_this_machines(journal: SqliteJournal) -> None:

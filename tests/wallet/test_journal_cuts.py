@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.wallet.test_journal import begin, bring_to
 
 from l2send.core.errors import ConfigError
 from l2send.wallet.journal import SqliteJournal
 from l2send.wallet.records import PaymentRecord
 from l2send.wallet.states import TxState
+from tests.wallet.test_journal import begin, bring_to
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 _EVERY = 401

@@ -10,13 +10,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from tests.wallet.bench import CHAIN_ID, somebody
 
+from l2send.core.address import Address
 from l2send.core.errors import ConfigError, NotFinal
 from l2send.core.units import ChainId
 from l2send.wallet.lock import account_lock
+from tests.wallet.bench import CHAIN_ID
 
-SENDER = somebody()
+SENDER = Address("0x" + "11" * 20)
 
 
 def lock(folder: Path, told: list[str], chain: ChainId = CHAIN_ID, patience: float = 0.3):  # type: ignore[no-untyped-def]

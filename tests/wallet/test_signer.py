@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.wallet.bench import somebody
 
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.errors import ConfigError, L2sendError, Refused
@@ -20,6 +19,7 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.signed import SignedTx, decode_signed
 from l2send.wallet.signer import LocalSigner, SecretKey
+from tests.wallet.bench import somebody
 
 KEY = bytes.fromhex("4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318")
 SIGNER = LocalSigner(SecretKey(KEY))

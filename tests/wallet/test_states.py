@@ -36,7 +36,7 @@ def test_every_state_has_its_row() -> None:
 
 
 def test_the_ends_are_the_ends() -> None:
-    assert ENDED == {TxState.FINAL, TxState.REVERTED, TxState.REPLACED, TxState.CANCELLED}
+    assert {TxState.FINAL, TxState.REVERTED, TxState.REPLACED, TxState.CANCELLED} == ENDED
     assert IN_FLIGHT == WITH_BYTES - ENDED
 
 

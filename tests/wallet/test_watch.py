@@ -6,15 +6,15 @@ order's details is mined, and refundable once the chain's clock is past the dead
 
 from __future__ import annotations
 
+import asyncio
+import multiprocessing
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
-import asyncio
-
 import pytest
-from tests.faultproxy import REFUSED_BEFORE, FaultProxy
-from tests.wallet.bench import CHAIN_ID, ETHER, Bench, order_of, somebody, to_self
 
 from l2send.core.bridge import Bridge, OrderState, OrderStatus
 from l2send.core.chains import Chain, Registry
@@ -27,6 +27,8 @@ from l2send.wallet.execute import Executor
 from l2send.wallet.records import PaymentRecord
 from l2send.wallet.states import PaymentState, TxState
 from l2send.wallet.watch import check, follow
+from tests.faultproxy import REFUSED_BEFORE, FaultProxy
+from tests.wallet.bench import CHAIN_ID, ETHER, Bench, order_of, somebody, to_self
 
 T = TypeVar("T")
 
@@ -236,6 +238,23 @@ def test_a_look_at_a_planned_payment_asks_nobody(bench: Bench, toy: Toy) -> None
     record = watching(bench.through("http://127.0.0.1:1"), toy, check)
     assert record.state is PaymentState.PLANNED
     assert not bench.said
+
+
+@pytest.mark.parametrize("place", ["order_opened", "order_filled"])
+def test_a_kill_while_watching_loses_nothing(bench: Bench, toy: Toy, tmp_path: Path, place: str) -> None:
+    opened(bench)
+    toy.fill_tx = fill(bench)
+    proof = tmp_path / "proof"
+    process = multiprocessing.get_context("forkserver").Process(target=_watch_and_die, args=(bench, toy, place, proof))
+    process.start()
+    process.join(60)
+    assert (process.exitcode, proof.read_text()) == (-9, f"{place}\n")
+    assert watching(bench, toy, follow, patience=5, poll=0.02).state is PaymentState.DELIVERED
+
+
+def _watch_and_die(bench: Bench, toy: Toy, place: str, proof: Path) -> None:
+    os.environ.update({"L2SEND_FAILPOINT": place, "L2SEND_FAILPOINT_PROOF": str(proof)})
+    watching(bench, toy, follow, patience=5, poll=0.02)
 
 
 def test_many_looks_do_not_grow_the_history(bench: Bench, toy: Toy) -> None:
