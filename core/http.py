@@ -1,12 +1,14 @@
-"""The only door to the network: bounded POSTs over httpx, so that another HTTP library is one file away.
+"""The only door to the network: bounded JSON over httpx, so that another HTTP library is one file away.
 
 URLs may hold API keys: errors name an endpoint by its host alone, and httpx's own log is silenced.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 _MAX_BODY = 16 * 1024 * 1024
+_PLAIN_RECURSION_LIMIT = 1000  # Python's own
+_LONGEST = 30.0  # seconds for one request in all, however slowly it drips
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 Http = httpx.AsyncClient
@@ -62,21 +66,50 @@ async def post_json(http: Http, url: str, request: Any, who: str) -> Answer:
     Raises Transient for what may pass (no connection, time-outs, HTTP 429 and 5xx), BadAnswer for a body
     that is too large or not JSON.
     """
-    body = bytearray()
+    return await _exchange(http, lambda: http.build_request("POST", url, json=request), who)
+
+
+async def get_json(http: Http, url: str, parameters: Mapping[str, str], who: str) -> Answer:
+    """GET `url` with a query and read a JSON answer. Bounds and errors are those of `post_json`."""
+    return await _exchange(http, lambda: http.build_request("GET", url, params=dict(parameters)), who)
+
+
+async def _exchange(http: Http, build: Callable[[], httpx.Request], who: str) -> Answer:
     try:
-        async with http.stream("POST", url, json=request) as response:
+        async with asyncio.timeout(_LONGEST), _streamed(http, build()) as response:
             if response.status_code in _TRANSIENT_STATUS:
                 raise Transient(f"{who} answered HTTP {response.status_code}.", pause=_retry_after(response))
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _MAX_BODY:
-                    raise BadAnswer(f"{who} answered with more than {_MAX_BODY} bytes.")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+            body = await _bounded_body(response, who)
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         raise Transient(f"{who} did not answer ({type(error).__name__}).") from None
     try:
-        return Answer(response.status_code, json.loads(body))
+        return Answer(response.status_code, _parse(body))
     except (ValueError, RecursionError):
         raise BadAnswer(f"{who} answered HTTP {response.status_code} with something that is not JSON.") from None
+
+
+def _parse(body: bytes) -> Any:
+    """JSON of a nesting that fits the stack. py_ecc, below eth_account, raises Python's recursion limit so
+    far that a deeply nested answer would end the process instead of raising RecursionError.
+    """
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(min(limit, _PLAIN_RECURSION_LIMIT))
+    try:
+        return json.loads(body)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+async def _bounded_body(response: httpx.Response, who: str) -> bytes:
+    """The body as it was sent. Nothing is decompressed: a few bytes could become any number."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise BadAnswer(f"{who} answered compressed, which it was asked not to.")
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > _MAX_BODY:
+            raise BadAnswer(f"{who} answered with more than {_MAX_BODY} bytes.")
+    return bytes(body)
 
 
 def _retry_after(response: httpx.Response) -> float:

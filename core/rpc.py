@@ -14,7 +14,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from typing import Any, NoReturn, TypeVar
 
@@ -137,6 +137,10 @@ class Rpc:
 
     def __post_init__(self) -> None:
         self.endpoints = [Endpoint(url) for url in self.chain.rpcs]
+
+    def each(self) -> list[Rpc]:
+        """A client for every endpoint alone, so that none answers for another."""
+        return [Rpc(replace(self.chain, rpcs=(url,)), self.http) for url in self.chain.rpcs]
 
     async def call(self, method: str, *params: Any) -> Any:
         """The result of a read, which may be null. Raises NetworkError and its children."""

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from l2send.core.address import Address
 from l2send.core.calldata import BALANCE_OF, Function
 from l2send.core.chains import Chain
-from l2send.core.errors import L2sendError
+from l2send.core.errors import L2sendError, NetworkError
 from l2send.core.rpc import ETH_BALANCE, Aggregate, Call, Rpc, Rpcs
 from l2send.core.units import Amount, Token, UnixTime
 
 _DECIMALS = Function("decimals()", "uint8")
 _ROUND = Function("latestRoundData()", "uint80,int256,uint256,uint256,uint80")
+_HEADS_APART = 120  # seconds
 _PRICE_AGE = 26 * 3600  # Chainlink's slowest feeds beat once a day.
 
 
@@ -57,6 +58,42 @@ async def take_snapshot(account: Address, rpcs: Rpcs) -> Snapshot:
     """Ask all chains of the registry at once. A chain that fails is part of the answer, as unknown."""
     holdings = await asyncio.gather(*(_holdings(account, rpcs.on(c.chain_id)) for c in rpcs.registry))
     return Snapshot(account, tuple(holdings))
+
+
+async def confirm(account: Address, needed: Amount, rpc: Rpc) -> None:
+    """Make sure that every endpoint of the chain that answers sees at least `needed`.
+
+    One endpoint may lag, or lie; the lowest balance counts. Raises NetworkError if one sees less, or if
+    their clocks are too far apart to be the same chain's head.
+    """
+    if len(rpc.endpoints) < 2:
+        return
+    token = needed.token
+    call = (
+        Call(token.address, BALANCE_OF, (account,))
+        if token.address
+        else Call(rpc.chain.multicall3, ETH_BALANCE, (account,))
+    )
+    answers = await asyncio.gather(*(one.aggregate([call]) for one in rpc.each()), return_exceptions=True)
+    seen = {
+        one.endpoints[0].host: answer
+        for one, answer in zip(rpc.each(), answers, strict=True)
+        if isinstance(answer, Aggregate)
+    }
+    for host, answer in seen.items():
+        value = answer.values[0]
+        if value is None or value[0] < needed.units:
+            shown = "nothing it can read" if value is None else str(Amount(value[0], token))
+            raise NetworkError(
+                f"the RPCs of {rpc.chain.name} disagree: {host} sees {shown}, less than {needed}.",
+                hint="Wait a moment and try again. If it stays so, correct rpcs of that chain.",
+            )
+    times = [answer.timestamp for answer in seen.values()]
+    if times and max(times) - min(times) > _HEADS_APART:
+        raise NetworkError(
+            f"the RPCs of {rpc.chain.name} are {max(times) - min(times)} s apart: one of them is stuck.",
+            hint="Try again later, or correct rpcs of that chain.",
+        )
 
 
 async def _holdings(account: Address, rpc: Rpc) -> Holdings:

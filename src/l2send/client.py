@@ -24,7 +24,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Plan, UnsignedTx
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, parse_amount
-from l2send.resolver.balances import Snapshot, take_snapshot
+from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.destination import Destination, parse_destination
 from l2send.resolver.planner import Limits, make_plan
 from l2send.wallet.execute import Executor
@@ -71,6 +71,7 @@ class Client:
         """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
         snapshot = await self.balances(payment.sender)
         plan = await make_plan(payment, snapshot, BRIDGES, self.rpcs, limits or Limits())
+        await confirm(payment.sender, plan.quote.pays, self.rpcs.on(plan.quote.source.chain_id))
         txs = [step.tx for step in plan.quote.steps]
         return Review(plan, _checked_effects(payment, txs, plan.quote.pays, self.registry))
 
