@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -60,26 +60,26 @@ async def open_http(timeout: float = 10.0) -> AsyncIterator[Http]:
         yield http
 
 
-async def post_json(http: Http, url: str, request: Any, who: str) -> Answer:
-    """POST `request` as JSON and read a JSON answer. `who` names the server in errors.
+async def post_json(http: Http, url: str, request: Any, who: str, limit: int = _MAX_BODY) -> Answer:
+    """POST `request` as JSON and read a JSON answer of at most `limit` bytes. `who` names the server in errors.
 
     Raises Transient for what may pass (no connection, time-outs, HTTP 429 and 5xx), BadAnswer for a body
     that is too large or not JSON.
     """
-    return await _exchange(http, lambda: http.build_request("POST", url, json=request), who)
+    return await _exchange(http, lambda: http.build_request("POST", url, json=request), who, limit)
 
 
-async def get_json(http: Http, url: str, parameters: Mapping[str, str], who: str) -> Answer:
+async def get_json(http: Http, url: str, parameters: Mapping[str, str], who: str, limit: int = _MAX_BODY) -> Answer:
     """GET `url` with a query and read a JSON answer. Bounds and errors are those of `post_json`."""
-    return await _exchange(http, lambda: http.build_request("GET", url, params=dict(parameters)), who)
+    return await _exchange(http, lambda: http.build_request("GET", url, params=dict(parameters) or None), who, limit)
 
 
-async def _exchange(http: Http, build: Callable[[], httpx.Request], who: str) -> Answer:
+async def _exchange(http: Http, build: Callable[[], httpx.Request], who: str, limit: int) -> Answer:
     try:
         async with asyncio.timeout(_LONGEST), _streamed(http, build()) as response:
             if response.status_code in _TRANSIENT_STATUS:
                 raise Transient(f"{who} answered HTTP {response.status_code}.", pause=_retry_after(response))
-            body = await _bounded_body(response, who)
+            body = await _bounded_body(response, who, limit)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         raise Transient(f"{who} did not answer ({type(error).__name__}).") from None
     try:
@@ -100,15 +100,25 @@ def _parse(body: bytes) -> Any:
         sys.setrecursionlimit(limit)
 
 
-async def _bounded_body(response: httpx.Response, who: str) -> bytes:
+@asynccontextmanager
+async def _streamed(http: Http, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+    """The answer to `request`, its body not read yet. Redirects are not followed."""
+    response = await http.send(request, stream=True)
+    try:
+        yield response
+    finally:
+        await response.aclose()
+
+
+async def _bounded_body(response: httpx.Response, who: str, limit: int) -> bytes:
     """The body as it was sent. Nothing is decompressed: a few bytes could become any number."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise BadAnswer(f"{who} answered compressed, which it was asked not to.")
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
-        if len(body) > _MAX_BODY:
-            raise BadAnswer(f"{who} answered with more than {_MAX_BODY} bytes.")
+        if len(body) > limit:
+            raise BadAnswer(f"{who} answered with more than {limit} bytes.")
     return bytes(body)
 
 
