@@ -15,7 +15,7 @@ from l2send.wallet.records import PaymentRecord, TxRecord
 from l2send.wallet.states import PaymentState
 
 
-def show_review(review: Review, registry: Registry, *, recipient_note: str = "") -> None:
+def show_review(review: Review, registry: Registry, *, notes: list[str]) -> None:
     """Print the plan and its effects on stderr. Addresses are shown whole."""
     plan, quote = review.plan, review.plan.quote
     target = registry.chain(plan.payment.to.chain_id)
@@ -23,7 +23,7 @@ def show_review(review: Review, registry: Registry, *, recipient_note: str = "")
         ("pay", styled(plan.payment.amount, "bold")),
         ("to", styled(f"{target.short_name}:{plan.payment.to.address}")),
         ("", styled(f"{target.name}, {stage_in_words(target)}")),
-        *([("", styled(recipient_note, "yellow"))] if recipient_note else []),
+        *(("", styled(note, "yellow", limit=400)) for note in notes),
         ("from", styled(f"{quote.source.short_name}:{plan.payment.sender}")),
         ("way", _way(plan)),
         ("leaves", styled(f"{quote.pays} on {quote.source.name}")),

@@ -18,7 +18,6 @@ from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_
 from l2send.client import Client, Review, open_client
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFinal
-from l2send.core.plan import Payment
 from l2send.resolver.destination import Destination
 from l2send.resolver.planner import DEFAULT_MAX_FEE_PERCENT, Limits
 from l2send.wallet.records import PaymentRecord
@@ -35,6 +34,8 @@ ASK_HELP = """Ask for everything: destination, token and amount, show the plan, 
 Ctrl-C at any question sends nothing.
 
 Example: l2send ask --account alice"""
+
+_TYPED = 10  # more characters than an imitation can match
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
 Timeout = Annotated[
@@ -88,9 +89,11 @@ def send(
             if dry_run:
                 _show_plan(review, registry, target, as_json=as_json)
                 return ExitStatus.DELIVERED
-            show_review(review, registry, recipient_note=_note(target))
-            if not yes:
-                await _confirm(target, payment)
+            show_review(review, registry, notes=_notes(target, review))
+            if yes:
+                _refuse_look_alike(review)
+            else:
+                await _confirm(target, review)
             return await _pay(client, review, who, key=key, again=again, timeout=timeout, as_json=as_json)
 
     return run_to_end(run())
@@ -105,28 +108,46 @@ def _must_be_answerable(*, yes: bool) -> None:
         )
 
 
-def _note(target: Destination) -> str:
-    return "" if target.checksummed else "no checksum in this spelling: a wrong character would go unnoticed"
+def _notes(target: Destination, review: Review) -> list[str]:
+    """What is said of the recipient on the review screen."""
+    unchecked = [] if target.checksummed else ["no checksum in this spelling: a wrong character would go unnoticed"]
+    found = review.findings
+    return [*unchecked, *found.said, *found.confirm, *([found.type_out] if found.type_out else [])]
+
+
+def _refuse_look_alike(review: Review) -> None:
+    """--yes is no answer to a question that must be typed. Raises NeedsConfirmation."""
+    if review.findings.type_out:
+        raise NeedsConfirmation(
+            review.findings.type_out,
+            hint="Compare every character. If it is right, pay it once from a terminal without --yes.",
+        )
 
 
 def _show_plan(review: Review, registry: Registry, target: Destination, *, as_json: bool) -> None:
     if as_json:
         print_json(plan_document(review, registry))
         return
-    show_review(review, registry, recipient_note=_note(target))
+    show_review(review, registry, notes=_notes(target, review))
     err().print("\nDry run: nothing was signed and nothing was sent.")
 
 
-async def _confirm(target: Destination, payment: Payment) -> None:
-    """Ask once more, or twice where nothing vouches for the address. Raises Interrupted."""
+async def _confirm(target: Destination, review: Review) -> None:
+    """Ask once, and once more for everything that is unusual about the recipient. Raises Interrupted."""
     import questionary
 
-    questions = [f"Pay {payment.amount}?"]
+    payment, findings = review.plan.payment, review.findings
+    questions = [f"{why} Pay it all the same?" for why in findings.confirm]
     if not target.checksummed:
-        questions.insert(0, "Did you compare every character of the address?")
-    for question in questions:
+        questions.append("Did you compare every character of the address?")
+    for question in [*questions, f"Pay {payment.amount}?"]:
         if not await questionary.confirm(question, default=False).unsafe_ask_async():
             raise Interrupted("not confirmed.")
+    if findings.type_out:
+        end = payment.to.address[-_TYPED:]
+        typed = await questionary.text(f"{findings.type_out} Type its last {_TYPED} characters").unsafe_ask_async()
+        if typed.strip() != end:
+            raise Interrupted("those are not its last characters: not confirmed.")
 
 
 async def _pay(
@@ -187,8 +208,8 @@ def ask(
             answers = await ask_payment(client, snapshot)
             with Live("comparing ways"):
                 review = await client.plan(answers.payment)
-            show_review(review, client.registry, recipient_note=_note(answers.destination))
-            await _confirm(answers.destination, answers.payment)
+            show_review(review, client.registry, notes=_notes(answers.destination, review))
+            await _confirm(answers.destination, review)
             return await _pay(client, review, who, key=None, again=False, timeout=timeout, as_json=False)
 
     return run_to_end(run())

@@ -10,6 +10,7 @@ async with open_client() as client:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from l2send.core.units import Amount, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.destination import Destination, parse_destination
 from l2send.resolver.planner import Limits, make_plan
+from l2send.resolver.recipient import Findings
+from l2send.resolver.recipient import look as look_at_recipient
 from l2send.wallet.execute import Executor
 from l2send.wallet.journal import Journal, SqliteJournal
 from l2send.wallet.records import PaymentRecord
@@ -44,6 +47,8 @@ class Review:
 
     plan: Plan
     effects: tuple[Effects, ...]
+    findings: Findings
+    """What the chains say of the recipient, to be told and confirmed."""
 
 
 @dataclass
@@ -70,10 +75,13 @@ class Client:
     async def plan(self, payment: Payment, limits: Limits | None = None) -> Review:
         """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
         snapshot = await self.balances(payment.sender)
-        plan = await make_plan(payment, snapshot, BRIDGES, self.rpcs, limits or Limits())
+        plan, findings = await asyncio.gather(
+            make_plan(payment, snapshot, BRIDGES, self.rpcs, limits or Limits()),
+            look_at_recipient(payment, self.rpcs, self._paid_before()),
+        )
         await confirm(payment.sender, plan.quote.pays, self.rpcs.on(plan.quote.source.chain_id))
         txs = [step.tx for step in plan.quote.steps]
-        return Review(plan, _checked_effects(payment, txs, plan.quote.pays, self.registry))
+        return Review(plan, _checked_effects(payment, txs, plan.quote.pays, self.registry), findings)
 
     def begin(self, review: Review, *, key: str | None = None, again: bool = False) -> PaymentRecord:
         """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
@@ -114,6 +122,9 @@ class Client:
     def history(self) -> list[PaymentRecord]:
         """Every payment of the journal, newest first."""
         return list(self.journal.history())
+
+    def _paid_before(self) -> list[Address]:
+        return [record.payment.to.address for record in self.journal.history()]
 
     def _executor(self, payment_id: str, signer: Signer | None, progress: Progress) -> Executor:
         guard = _guard(self.journal.get(payment_id), self.registry)

@@ -1,0 +1,126 @@
+"""Whom the money goes to, as the chains see them: what is said, what must be confirmed, what is refused.
+
+| found                                                        | then                |
+|--------------------------------------------------------------|---------------------|
+| the token has no code, other decimals, or is paused          | refuse              |
+| the token blocks the recipient                               | refuse              |
+| a contract on another chain, and nothing on the destination  | confirm             |
+| looks like somebody already paid, and is somebody else       | confirm, by typing  |
+| a contract on the destination                                | say                 |
+| an account that delegates to code (EIP-7702)                 | say                 |
+| the sender itself                                            | say                 |
+
+Zero, precompiles, token contracts and settlers are refused earlier: see `core.effects.forbidden_recipient`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from l2send.core.address import Address
+from l2send.core.calldata import DECIMALS, Function
+from l2send.core.chains import Chain
+from l2send.core.errors import L2sendError, Refused
+from l2send.core.plan import Payment
+from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.units import Token
+
+_DELEGATION = b"\xef\x01\x00"  # EIP-7702
+_PATIENCE = 4.0  # seconds; a warning is not worth waiting longer for
+_LOOK_ALIKE = 4  # characters at either end: what people compare, and what poisoners imitate
+_PAUSED = Function("paused()", "bool")
+# Circle's FiatToken and Tether's token spell it differently.
+_BLOCKED = (Function("isBlacklisted(address)", "bool"), Function("isBlackListed(address)", "bool"))
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a person is told before they say yes."""
+
+    said: tuple[str, ...] = ()
+    confirm: tuple[str, ...] = ()
+    """Each needs a yes of its own."""
+    type_out: str = ""
+    """Why the end of the address must be typed; empty if it need not."""
+
+
+async def look(payment: Payment, rpcs: Rpcs, paid_before: Iterable[Address]) -> Findings:
+    """Look at the recipient on every chain and at the token on the destination.
+
+    Raises Refused for a token that would not arrive, NetworkError if the destination cannot be asked.
+    """
+    registry = rpcs.registry
+    target = registry.chain(payment.to.chain_id)
+    others = [c for c in registry if c.testnet == target.testnet and c is not target]
+    _, here, elsewhere = await asyncio.gather(
+        _check_token(payment, rpcs.on(target.chain_id)),
+        rpcs.on(target.chain_id).code(payment.to.address),
+        _contract_on(payment.to.address, others, rpcs),
+    )
+    said = list[str]()
+    if payment.to.address == payment.sender:
+        said.append("the recipient is the sender itself")
+    if here.startswith(_DELEGATION):
+        said.append(f"the recipient's account runs code of 0x{here[3:23].hex()} (EIP-7702)")
+    elif here:
+        said.append(f"the recipient is a contract on {target.name}")
+    confirm = list[str]()
+    if elsewhere and not here:
+        names = ", ".join(c.name for c in elsewhere)
+        confirm.append(
+            f"The recipient is a contract on {names} and nothing on {target.name}: its owner may have no key there."
+        )
+    return Findings(tuple(said), tuple(confirm), _resemblance(payment.to.address, paid_before))
+
+
+async def _check_token(payment: Payment, rpc: Rpc) -> None:
+    """The token is there, counts as the registry says, and lets the recipient have it. Raises Refused."""
+    token = payment.amount.token
+    if token.address is None:
+        return
+    reads = [Call(token.address, DECIMALS), Call(token.address, _PAUSED)]
+    reads += [Call(token.address, blocked, (payment.to.address,)) for blocked in _BLOCKED]
+    decimals, *stops = (await rpc.aggregate(reads)).values
+    if decimals is None:
+        raise Refused(f"there is no token at {token.address} on {rpc.chain.name}.")
+    if decimals[0] != token.decimals:
+        raise Refused(_wrong_decimals(token, decimals[0], rpc.chain))
+    paused, *blocked = (answer is not None and answer[0] for answer in stops)
+    if paused:
+        raise Refused(f"{token.symbol} is paused on {rpc.chain.name}: nobody can receive it now.")
+    if any(blocked):
+        raise Refused(f"{token.symbol} blocks {payment.to.address} on {rpc.chain.name}: it could never arrive.")
+
+
+def _wrong_decimals(token: Token, found: int, chain: Chain) -> str:
+    return (
+        f"{token.symbol} on {chain.name} counts {found} decimals, the registry says {token.decimals}: "
+        "the amount would be wrong."
+    )
+
+
+async def _contract_on(account: Address, chains: list[Chain], rpcs: Rpcs) -> list[Chain]:
+    """The chains on which the account is a contract; one that does not answer soon counts as none."""
+
+    async def code(chain: Chain) -> bytes:
+        try:
+            return await asyncio.wait_for(rpcs.on(chain.chain_id).code(account), _PATIENCE)
+        except (L2sendError, TimeoutError):
+            return b""
+
+    codes = await asyncio.gather(*(code(chain) for chain in chains))
+    return [c for c, code in zip(chains, codes, strict=True) if code and not code.startswith(_DELEGATION)]
+
+
+def _resemblance(account: Address, paid_before: Iterable[Address]) -> str:
+    """Why `account` may be an imitation of one already paid: the ends that people compare are the same."""
+    known = {address.lower() for address in paid_before}
+    new = account.lower()
+    if new in known:
+        return ""
+    for old in known:
+        if (new[2 : 2 + _LOOK_ALIKE], new[-_LOOK_ALIKE:]) == (old[2 : 2 + _LOOK_ALIKE], old[-_LOOK_ALIKE:]):
+            return f"This address looks like one you paid before, {old}, and is another one."
+    return ""
