@@ -18,10 +18,12 @@ from typing import Any
 from l2send.core.address import Address, checksum
 from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownToken
 from l2send.core.paths import Paths
+from l2send.core.text import clean
 from l2send.core.units import ChainId, Token
 
 KINDS = frozenset({"l1", "op-stack", "arbitrum", "zk-stack", "zk-rollup", "optimium", "sidechain", "other"})
 _SCHEMA = 1
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,15 @@ class Stage:
 
     def __str__(self) -> str:
         return f"Stage {self.value}" if self.value in {"0", "1", "2"} else "no stage"
+
+
+@dataclass(frozen=True, slots=True)
+class Ens:
+    """Where the Ethereum Name Service lives on a chain."""
+
+    registry: Address
+    universal_resolver: Address | None
+    """The entry point that ENS recommends (ENSIP-23); without it the registry is walked as ENSIP-10 says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,7 @@ class Chain:
     tokens: tuple[Token, ...]
     settlers: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """Per bridge: its contracts (ERC-55) and quote API on this chain."""
+    ens: Ens | None = None
 
     @property
     def assets(self) -> tuple[Token, ...]:
@@ -96,7 +108,8 @@ class Chain:
         """Every contract of this chain that is nobody's wallet: tokens, settlers, Multicall3."""
         settlers = (Address(v) for entry in self.settlers.values() for v in entry.values() if v.startswith("0x"))
         tokens = (t.address for t in self.tokens if t.address)
-        return frozenset({self.multicall3, *settlers, *tokens})
+        ens = (self.ens.registry, self.ens.universal_resolver) if self.ens else ()
+        return frozenset({self.multicall3, *settlers, *tokens, *(a for a in ens if a)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +118,8 @@ class Registry:
 
     by_name: Mapping[str, Chain]
     is_devnet: bool = False
+    retired: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Short names that were taken back, each with the one that took its place."""
 
     def __iter__(self) -> Iterator[Chain]:
         return iter(self.by_name.values())
@@ -124,7 +139,18 @@ class Registry:
         chain = self.by_name.get(short_name)
         if chain:
             return chain
+        now = self.retired.get(short_name)
+        if now:
+            raise UnknownChain(
+                f"the short name {short_name} is retired: {self.by_name[now].name} is called {now} now.",
+                hint=f"Write {now} if {self.by_name[now].name} is what you mean.",
+            )
         raise UnknownChain(f"no chain is called {short_name[:40]!r}.", hint=self._meant(short_name))
+
+    @property
+    def ens_chain(self) -> Chain | None:
+        """The chain whose ENS answers for names: Ethereum among real chains."""
+        return next((c for c in sorted(self, key=lambda c: c.testnet) if c.ens), None)
 
     def _meant(self, wanted: str) -> str:
         """A hint: a chain id where a short name belongs, a full name, or the nearest short names."""
@@ -150,7 +176,9 @@ def load_registry(paths: Paths) -> Registry:
     data = tomllib.loads(shipped.read_text(encoding="utf-8"))
     if paths.user_chains.exists():
         _merge(data, _read_toml(paths.user_chains))
-    return Registry(_with_env_rpcs(_chains(data, paths.user_chains)))
+    chains = _with_env_rpcs(_chains(data, paths.user_chains))
+    retired = {old: now for old, now in data.get("retired", {}).items() if now in chains and old not in chains}
+    return Registry(chains, retired=retired)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -190,16 +218,16 @@ def _chains(data: Mapping[str, Any], path: Path) -> dict[str, Chain]:
 def _chain(short_name: str, entry: Mapping[str, Any]) -> Chain:
     chain_id = ChainId(int(entry["chain_id"]))
     native = entry["native"]
-    feed = entry.get("price_feed")
+    feed, ens = entry.get("price_feed"), entry.get("ens")
     if entry["kind"] not in KINDS:
         raise ValueError(f"kind {entry['kind']!r}")
     return Chain(
         short_name=short_name,
         chain_id=chain_id,
-        name=entry["name"],
+        name=_plain(entry["name"]),
         kind=entry["kind"],
         testnet=bool(entry.get("testnet", False)),
-        native=Token(chain_id, None, native["symbol"], int(native["decimals"]), native.get("name", "")),
+        native=Token(chain_id, None, _plain(native["symbol"]), int(native["decimals"]), native.get("name", "")),
         rpcs=tuple(entry["rpcs"]),
         explorer=entry.get("explorer", ""),
         confirmations=int(entry["confirmations"]),
@@ -208,7 +236,13 @@ def _chain(short_name: str, entry: Mapping[str, Any]) -> Chain:
         price_feed=checksum(feed["address"]) if feed else None,
         tokens=_tokens(chain_id, entry),
         settlers={name: _settler(fields) for name, fields in entry.get("settlers", {}).items()},
+        ens=_ens(ens) if ens else None,
     )
+
+
+def _ens(entry: Mapping[str, str]) -> Ens:
+    universal = entry.get("universal_resolver")
+    return Ens(checksum(entry["registry"]), checksum(universal) if universal else None)
 
 
 def _tokens(chain_id: ChainId, entry: Mapping[str, Any]) -> tuple[Token, ...]:
@@ -216,7 +250,7 @@ def _tokens(chain_id: ChainId, entry: Mapping[str, Any]) -> tuple[Token, ...]:
         Token(
             chain_id,
             checksum(t["address"]),
-            t["symbol"],
+            _plain(t["symbol"]),
             int(t["decimals"]),
             t.get("name", ""),
             bridged=t["origin"] == "bridged",
@@ -229,6 +263,13 @@ def _tokens(chain_id: ChainId, entry: Mapping[str, Any]) -> tuple[Token, ...]:
     if len(symbols) != len(set(symbols)):
         raise ValueError("two tokens have the same symbol")
     return tokens
+
+
+def _plain(text: str) -> str:
+    """A name or symbol that any screen can show as it is. Raises ValueError."""
+    if not text or clean(text, _LONGEST_NAME) != text:
+        raise ValueError("a name or symbol is empty, too long, or holds characters that are not printable")
+    return text
 
 
 def _settler(fields: Mapping[str, str]) -> dict[str, str]:

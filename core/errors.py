@@ -8,6 +8,7 @@
     │   ├── BadRecipient          an address that must not be paid: zero, the token, a settler
     │   ├── UnknownChain
     │   ├── UnknownToken
+    │   ├── UnknownName           an ENS name without an address for the destination chain
     │   └── NeedsConfirmation     a person must say yes first (terminal or --yes)
     ├── ConfigError           3   registry, keystore, files, missing programs
     ├── NetworkError          4   retryable: an RPC or quote API did not answer usefully
@@ -103,6 +104,10 @@ class UnknownChain(UsageError):
 
 class UnknownToken(UsageError):
     """No token of that symbol or address on the chain."""
+
+
+class UnknownName(UsageError):
+    """An ENS name that names no address for the destination chain."""
 
 
 class NeedsConfirmation(UsageError):
