@@ -1,10 +1,10 @@
 // Prints, as JSON, what the JavaScript packages behind chains.toml say. Called by refresh_chains.py:
-// node read_packages.mjs CHAINS_FOLDER VIEM_FOLDER SUPERCHAIN_FOLDER
+// node read_packages.mjs CHAINS_FOLDER VIEM_FOLDER SUPERCHAIN_FOLDER FORMER_CHAINS_FOLDER...
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import vm from "node:vm";
 
-const [chains, viem, superchain] = process.argv.slice(2);
+const [chains, viem, superchain, ...former] = process.argv.slice(2);
 const load = createRequire(import.meta.url);
 
 // viem's definitions are read as text: importing them would pull in viem's own dependencies.
@@ -19,6 +19,7 @@ function definitions(folder) {
           rpcs: [...(c.rpcUrls?.default?.http ?? [])],
           explorer: c.blockExplorers?.default?.url ?? "",
           multicall3: c.contracts?.multicall3?.address ?? "",
+          ens: c.contracts?.ensUniversalResolver?.address ?? "",
         };
       }
     } catch {
@@ -33,5 +34,6 @@ process.stdout.write(
     chains: load(`${chains}/dist/src/chains.js`).chains,
     viem: definitions(`${viem}/_esm/chains/definitions`),
     superchain: load(`${superchain}/dist/index.js`).default.tokens,
+    former: former.map((folder) => Object.values(load(`${folder}/dist/src/chains.js`).chains).map((c) => [c.chainId, c.shortName])),
   }),
 );

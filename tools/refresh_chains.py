@@ -29,6 +29,7 @@ SOURCE = {"identity": "ethereum-lists", "rpcs": "public-rpcs", "explorer": "viem
 STACKS = {"opstack": "op-stack", "arbitrumnitro": "arbitrum", "zksync": "zk-stack"}
 NO_CONTRACT = "0x" + "0" * 40
 WETH_PREDEPLOY = "0x4200000000000000000000000000000000000006"
+FORMER = ("chains-2", "chains-54", "chains-69")
 LEAST_CONFIRMATIONS = 3
 MOST_RPCS = 4
 
@@ -52,6 +53,8 @@ class Facts:
     feeds: dict[str, dict[str, str]]
     across: dict[int, str]
     eco: dict[int, dict[str, str]]
+    former: list[dict[int, str]]
+    """Short names by chain id, as older versions of ethereum-lists had them, the newest last."""
 
 
 def fetch(name: str, pin: Json) -> Path:
@@ -74,7 +77,7 @@ def read_facts(at: Mapping[str, Path]) -> Facts:
     script = [
         "node",
         str(TOOLS / "read_packages.mjs"),
-        *(str(at[n]) for n in ("chains", "viem", "superchain")),
+        *(str(at[n]) for n in ("chains", "viem", "superchain", *FORMER)),
     ]
     js = json.loads(subprocess.run(script, check=True, capture_output=True, text=True).stdout)
     uniswap = json.loads((at["uniswap"] / "build/uniswap-default.tokenlist.json").read_text())["tokens"]
@@ -92,6 +95,7 @@ def read_facts(at: Mapping[str, Path]) -> Facts:
         feeds=read_feeds(at["aave"] / "src"),
         across=read_across(at["across"] / "dist/broadcast/deployed-addresses.json"),
         eco=read_eco((at["eco"] / "deployAddresses.csv").read_text()),
+        former=[dict(listed) for listed in js["former"]],
     )
 
 
@@ -252,11 +256,10 @@ def chain_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[s
         "stage": {"value": value, "date": overlay["sources"][source]["date"], "source": source},
         "multicall3": checksum(viem["multicall3"]),
         "price_feed": price_feed(entry, native["symbol"], facts),
+        "ens": name_service(chain_id, facts),
         "source": {**SOURCE, "confirmations": who},
     }
-    tokens = [
-        line for token in entry["tokens"] for line in token_table(short, chain_id, token, overlay, facts)
-    ]
+    tokens = [line for token in entry["tokens"] for line in token_table(short, chain_id, token, overlay, facts)]
     return table(f"chains.{short}", fields) + tokens + settler_tables(short, entry, facts)
 
 
@@ -268,6 +271,28 @@ def price_feed(entry: Json, symbol: str, facts: Facts) -> Json | None:
     if coin != symbol:
         raise Refused(f"the feed {coin}/USD is not that of {symbol}")
     return {"address": checksum(facts.feeds[network][coin]), "pair": f"{coin}/USD", "source": "aave"}
+
+
+def name_service(chain_id: int, facts: Facts) -> Json | None:
+    """ENS, where ethereum-lists names its registry and viem its universal resolver: of a fork's copy nobody names both."""
+    registry = facts.chains[chain_id].get("ens", {}).get("registry")
+    universal = facts.viem[chain_id].get("ens")
+    if not registry or not universal:
+        return None
+    return {"registry": checksum(registry), "universal_resolver": checksum(universal), "source": "ens"}
+
+
+def retired(overlay: Json, facts: Facts) -> dict[str, str]:
+    """Short names that our chains had and nobody has now, each with the one that took its place."""
+    taken = {c["shortName"] for c in facts.chains.values()}
+    ours = {entry["chain_id"]: short for short, entry in overlay["chains"].items()}
+    former = {
+        old: ours[chain_id]
+        for listed in facts.former
+        for chain_id, old in listed.items()
+        if chain_id in ours and old not in taken
+    }
+    return dict(sorted(former.items()))
 
 
 def token_table(short: str, chain_id: int, token: list[str], overlay: Json, facts: Facts) -> list[str]:
@@ -297,9 +322,7 @@ def settler_tables(short: str, entry: Json, facts: Facts) -> list[str]:
         fields = {"portal": checksum(eco["portal"]), "prover": prover, "quote_api": api, "source": "eco"}
         lines += table(f"chains.{short}.settlers.eco", fields)
     if across:
-        lines += table(
-            f"chains.{short}.settlers.across", {"spoke_pool": checksum(across), "source": "across"}
-        )
+        lines += table(f"chains.{short}.settlers.across", {"spoke_pool": checksum(across), "source": "across"})
     if "hyperlane7683" in entry:
         fields = {"router": checksum(entry["hyperlane7683"]), "source": "hyperlane7683"}
         lines += table(f"chains.{short}.settlers.hyperlane7683", fields)
@@ -322,12 +345,9 @@ def source_lines(pins: Json, overlay: Json) -> list[str]:
 def render(pins: Json, overlay: Json, facts: Facts) -> str:
     """The whole chains.toml."""
     head = ["# Written by tools/refresh_chains.py: change tools/registry-overlay.toml instead.", "schema = 1"]
-    body = [
-        line
-        for short, entry in overlay["chains"].items()
-        for line in chain_tables(short, entry, overlay, facts)
-    ]
-    return "\n".join(head + source_lines(pins, overlay) + body) + "\n"
+    body = [line for short, entry in overlay["chains"].items() for line in chain_tables(short, entry, overlay, facts)]
+    gone = table("retired", retired(overlay, facts))
+    return "\n".join(head + source_lines(pins, overlay) + gone + body) + "\n"
 
 
 def refuse_repointed(standing: str, new: str) -> None:
@@ -335,17 +355,13 @@ def refuse_repointed(standing: str, new: str) -> None:
     before = tomllib.loads(standing).get("chains", {})
     for short, entry in tomllib.loads(new)["chains"].items():
         if short in before and before[short]["chain_id"] != entry["chain_id"]:
-            raise Refused(
-                f"{short} was chain {before[short]['chain_id']} and would become {entry['chain_id']}"
-            )
+            raise Refused(f"{short} was chain {before[short]['chain_id']} and would become {entry['chain_id']}")
 
 
 def main() -> int:
     """Refresh or check chains.toml."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if chains.toml would change"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if chains.toml would change")
     only_check = parser.parse_args().check
     pins = tomllib.loads((TOOLS / "registry-pins.toml").read_text(encoding="utf-8"))
     overlay = tomllib.loads((TOOLS / "registry-overlay.toml").read_text(encoding="utf-8"))

@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAINS: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "chains.toml").read_text(encoding="utf-8"))[
-    "chains"
-]
+CHAINS: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "chains.toml").read_text(encoding="utf-8"))["chains"]
 PIN: dict[str, str] = tomllib.loads((ROOT / "tools/registry-pins.toml").read_text(encoding="utf-8"))["chains"]
 PRINT = "process.stdout.write(JSON.stringify(require(process.argv[1]).chains))"
 

@@ -31,7 +31,7 @@ REQUIRED = {
     "multicall3",
     "source",
 }
-OPTIONAL = {"price_feed", "tokens", "settlers"}
+OPTIONAL = {"price_feed", "tokens", "settlers", "ens"}
 TOKEN_FIELDS = {"symbol", "name", "address", "decimals", "origin", "asset", "peg", "source"}
 SETTLER_FIELDS = {
     "eco": {"portal", "prover", "quote_api", "source"},
@@ -78,7 +78,7 @@ def test_checksum_vectors() -> None:
 
 
 def test_schema_and_size() -> None:
-    assert REGISTRY.keys() == {"schema", "sources", "chains"}
+    assert REGISTRY.keys() == {"schema", "sources", "retired", "chains"}
     assert REGISTRY["schema"] == 1
     assert sum(not c["testnet"] for c in CHAINS.values()) >= 12
     assert sum(c["testnet"] for c in CHAINS.values()) >= 4
@@ -157,9 +157,7 @@ def test_tokens(short: str) -> None:
 
 @each_chain
 def test_native_and_bridged_usdc_are_two_tokens(short: str) -> None:
-    usdc = {
-        t["symbol"]: t for t in CHAINS[short].get("tokens", []) if t["symbol"] in {"USDC", "USDC.e", "USDbC"}
-    }
+    usdc = {t["symbol"]: t for t in CHAINS[short].get("tokens", []) if t["symbol"] in {"USDC", "USDC.e", "USDbC"}}
     assert len({t["address"] for t in usdc.values()}) == len(usdc)
     for symbol in usdc.keys() - {"USDC"}:
         assert usdc[symbol]["origin"] == "bridged"
@@ -181,6 +179,19 @@ def test_price_feed_is_that_of_the_native_coin(short: str) -> None:
     if feed:
         assert feed.keys() == {"address", "pair", "source"}
         assert feed["pair"] == f"{CHAINS[short]['native']['symbol']}/USD"
+
+
+def test_retired_names_lead_to_a_chain_and_are_nobodys_name() -> None:
+    retired: dict[str, str] = REGISTRY["retired"]
+    assert set(retired.values()) <= CHAINS.keys()
+    assert not retired.keys() & CHAINS.keys()
+    assert retired["matic"] == "pol"
+
+
+def test_only_ethereum_answers_for_names() -> None:
+    """Forks of Ethereum carry copies of its ENS, whose names are not the names that people mean."""
+    assert [short for short in CHAINS if "ens" in CHAINS[short]] == ["eth"]
+    assert CHAINS["eth"]["ens"]["registry"] == "0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e"
 
 
 def test_usdc_on_bnb_chain_has_18_decimals() -> None:

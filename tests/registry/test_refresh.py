@@ -38,17 +38,14 @@ def facts(**changed: Any) -> Any:
     ]
     ether = {"name": "Ether", "symbol": "ETH", "decimals": 18}
     played: dict[str, Any] = {
-        "chains": {
-            8453: {"name": "Base", "shortName": "base", "chainId": 8453, "nativeCurrency": ether, "rpc": rpcs}
-        },
-        "viem": {
-            8453: {"rpcs": rpcs[:1], "explorer": "https://basescan.org/", "multicall3": MULTICALL3.lower()}
-        },
+        "chains": {8453: {"name": "Base", "shortName": "base", "chainId": 8453, "nativeCurrency": ether, "rpc": rpcs}},
+        "viem": {8453: {"rpcs": rpcs[:1], "explorer": "https://basescan.org/", "multicall3": MULTICALL3.lower()}},
         "hyperlane": {8453: {"technicalStack": "opstack", "blocks": {"reorgPeriod": 10}, "rpcUrls": []}},
         "tokens": {"circle": {(8453, USDC.lower()): 6}, "uniswap": {(8453, USDC.lower()): 6}},
         "feeds": {"Base": {"ETH": "0x71041dddad3595f9ced3dccfbe3d1f4b0a16bb70"}},
         "across": {8453: "0x09aea4b2242abc8bb4bb78d537a67a245a7bec64"},
         "eco": {},
+        "former": [],
     }
     return tool.Facts(**(played | changed))
 
@@ -119,6 +116,29 @@ def test_one_operator_is_not_two_endpoints() -> None:
 def test_a_short_name_never_comes_to_mean_another_chain() -> None:
     with pytest.raises(tool.Refused, match="base was chain 1 and would become 8453"):
         tool.refuse_repointed("[chains.base]\nchain_id = 1\n", tool.render({}, overlay(), facts()))
+
+
+def test_a_name_that_was_taken_back_leads_to_the_one_in_its_place() -> None:
+    former = [{8453: "basechain", 10: "op"}, {8453: "based"}]
+    assert tomllib.loads(tool.render({}, overlay(), facts(former=former)))["retired"] == {
+        "based": "base",
+        "basechain": "base",
+    }
+
+
+def test_a_name_that_another_chain_took_is_not_retired() -> None:
+    chains = facts().chains | {1: {"shortName": "based", "chainId": 1}}
+    assert tool.retired(overlay(), facts(former=[{8453: "based"}], chains=chains)) == {}
+
+
+def test_ens_needs_two_witnesses() -> None:
+    registry = "0x00000000000c2e074ec69a0dfb2997ba6c7d2e1e"
+    chains = {8453: facts().chains[8453] | {"ens": {"registry": registry}}}
+    assert tool.name_service(8453, facts(chains=chains)) is None
+    viem = {8453: facts().viem[8453] | {"ens": USDC.lower()}}
+    assert tool.name_service(8453, facts(viem=viem)) is None
+    both = tool.name_service(8453, facts(chains=chains, viem=viem))
+    assert both["universal_resolver"] == USDC
 
 
 def test_one_list_that_contradicts_itself() -> None:
