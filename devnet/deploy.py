@@ -129,7 +129,10 @@ def deploy(node: Node, artifacts: Artifacts, index: int, count: int, *, kind: st
     settler = _across(issuer, artifacts, site, count)
     tokens = _tokens(issuer, artifacts, index)
     feed = issuer.create(artifacts.price_feed, ["int256"], [ETH_USD])
-    solver.call(next(t.address for t in tokens if t.symbol == "USDC"), APPROVE.encode(portal, _MAX))
+    usdc, wrapped = (next(t.address for t in tokens if t.symbol == symbol) for symbol in ("USDC", "WETH"))
+    solver.call(usdc, APPROVE.encode(portal, _MAX))
+    for token in (usdc, wrapped):
+        solver.call(token, APPROVE.encode(site.spoke_pool, _MAX))
     _mine(node, protocol.requests + issuer.requests)
     _mine(node, solver.requests)
     if kind == "op-stack":

@@ -1,4 +1,5 @@
-"""The solver's work: sees orders, judges them, fulfils them, proves them and takes its reward.
+"""The solver's work: sees orders, judges them, fulfils them, proves them and takes its reward. This is Eco's
+part; `relays` is Across's.
 
 It owns its inventory on every chain (an unlocked account without a key) and trusts nothing in an `Open`
 event but the order id: the intent is rebuilt from the Portal's own IntentPublished event, and its hash is
@@ -16,18 +17,15 @@ from typing import Any
 
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.errors import L2sendError, NetworkError
-from l2send.devnet import eco, pricing
+from l2send.devnet import across, eco, pricing
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
+from l2send.devnet.relays import Relays
+from l2send.devnet.sending import Refusal, send
 from l2send.devnet.state import DevChain, Devnet
 
 _MARGIN = 5
 """Seconds an order must still have on both chains: fill, proof and withdrawal take a fraction of one."""
-_RECEIPT_SECONDS = 10.0
-
-
-class Refusal(Exception):
-    """Why an order is not filled."""
 
 
 @dataclass
@@ -67,6 +65,7 @@ class Solver:
         self.mode = Mode.FILL
         self.delay_seconds = 0.0
         self.orders: dict[bytes, Order] = {}
+        self.relays = Relays(self.address, self.chains, self.nodes)
         self._next_block = dict.fromkeys(self.chains, 1)
         self._lock = threading.Lock()
 
@@ -93,19 +92,24 @@ class Solver:
             with self._lock:
                 if order.state == "open" and self._is_due(order):
                     self._act(order)
+        with self._lock:
+            self.relays.step(self.mode, self.delay_seconds)
 
     def _watch(self, chain_id: int) -> None:
-        """Read the Portal's events since the last look, without a gap."""
+        """Read the events of Portal and SpokePool since the last look, without a gap."""
         node, first = self.nodes[chain_id], self._next_block[chain_id]
         latest = node.quantity("eth_blockNumber")
         if latest >= first:
+            chain = self.chains[chain_id]
             query = {
-                "address": self.chains[chain_id].portal,
+                "address": [chain.portal, chain.spoke_pool],
                 "fromBlock": hex(first),
                 "toBlock": hex(latest),
-                "topics": [[eco.OPEN_TOPIC, eco.PUBLISHED_TOPIC]],
+                "topics": [[eco.OPEN_TOPIC, eco.PUBLISHED_TOPIC, across.DEPOSITED_TOPIC]],
             }
-            self._note(chain_id, node.call("eth_getLogs", query))
+            logs = node.call("eth_getLogs", query)
+            self._note(chain_id, logs)
+            self.relays.note(chain_id, logs)
         # A chain that was rolled back is read again from where it is now.
         self._next_block[chain_id] = latest + 1
 
@@ -187,18 +191,7 @@ class Solver:
 
     def _send(self, chain: DevChain, to: str, data: bytes, value: int = 0) -> str:
         """Send from the solver's unlocked account; the transaction hash, once it has succeeded."""
-        node = self.nodes[chain.chain_id]
-        message = {"from": self.address, "to": to, "data": "0x" + data.hex(), "value": hex(value)}
-        gas = node.quantity("eth_estimateGas", message)
-        tx_hash: str = node.call("eth_sendTransaction", {**message, "gas": hex(gas * 5 // 4)})
-        give_up = time.monotonic() + _RECEIPT_SECONDS
-        while (receipt := node.call("eth_getTransactionReceipt", tx_hash)) is None:
-            if time.monotonic() > give_up:
-                raise Refusal(f"{tx_hash} is not mined")
-            time.sleep(0.02)
-        if receipt["status"] != "0x1":
-            raise Refusal(f"{tx_hash} reverted")
-        return tx_hash
+        return str(send(self.nodes[chain.chain_id], self.address, to, data, value)["transactionHash"])
 
     def _call(self, chain: DevChain, to: str, function: Any, *values: Any) -> Any:
         answer = self.nodes[chain.chain_id].eth_call(to, function.encode(*values))

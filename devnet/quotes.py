@@ -6,7 +6,8 @@ solvers' offers, `{"data": [{quoteID, solverID, quoteData: {contracts, quoteResp
 the wanted output as `destinationAmount`; the description's own example has it in `sourceAmount`, which is
 therefore read as the output when it stands alone.
 
-Beyond Eco's API: `GET /health`, `GET /control`, `POST /control`, `GET /orders`.
+`GET /across/api/suggested-fees` stands in for Across's, see `across_quotes`. Beyond both: `GET /health`,
+`GET /control`, `POST /control`, `GET /orders`, `GET /deposits`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 from l2send.core.address import ZERO_ADDRESS, checksum
 from l2send.core.errors import BadAddress, L2sendError
 from l2send.devnet import eco, pricing
+from l2send.devnet.across_quotes import suggested_fees
 from l2send.devnet.fills import Solver
 from l2send.devnet.modes import Mode
 from l2send.devnet.state import DevChain
@@ -63,8 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
     solvers: ClassVar[list[Solver]]
 
     def do_GET(self) -> None:
-        """Health, control, orders."""
-        self._answer({"/health": _health, "/control": _control, "/orders": _orders}, b"")
+        """Health, control, orders, Across's quotes. An action is given the query."""
+        self.path, _, query = self.path.partition("?")
+        self._answer(_GETS, json.dumps(dict(parse_qsl(query))).encode())
 
     def do_POST(self) -> None:
         """Quotes and changes of mode."""
@@ -115,6 +119,10 @@ def _control(solver: Solver, _: Any) -> dict[str, Any]:
 
 def _orders(solver: Solver, _: Any) -> dict[str, Any]:
     return {"orders": [order.report() for order in list(solver.orders.values())]}
+
+
+def _deposits(solver: Solver, _: Any) -> dict[str, Any]:
+    return {"deposits": [relay.report() for relay in list(solver.relays.relays.values())]}
 
 
 def _set_control(solver: Solver, request: Any) -> dict[str, Any]:
@@ -243,6 +251,13 @@ def _amount(fields: dict[str, Any], name: str) -> int:
     return int(text)
 
 
+_GETS: dict[str, Callable[[Solver, Any], Any]] = {
+    "/health": _health,
+    "/control": _control,
+    "/orders": _orders,
+    "/deposits": _deposits,
+    "/across/api/suggested-fees": suggested_fees,
+}
 _POSTS: dict[str, Callable[[Solver, Any], Any]] = {
     "/api/v3/quotes/single": _single,
     "/api/v3/quotes/exactIn": _exact_in,

@@ -39,6 +39,7 @@ source = "devnet"
 [chains.{short_name}.settlers.across]
 spoke_pool = "{spoke_pool}"
 origin_settler = "{origin_settler}"
+quote_api = "{quote_api}/across/api"
 source = "devnet"
 """
 

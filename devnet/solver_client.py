@@ -23,6 +23,12 @@ def orders(devnet: Devnet) -> list[dict[str, Any]]:
     return listed
 
 
+def deposits(devnet: Devnet) -> list[dict[str, Any]]:
+    """Every Across deposit it saw, oldest first: relay_hash, state, reason and transaction hashes."""
+    listed: list[dict[str, Any]] = _ask(devnet, "GET", "/deposits")["deposits"]
+    return listed
+
+
 def set_mode(devnet: Devnet, mode: Mode, delay_seconds: float | None = None) -> dict[str, Any]:
     """Change what the solver does from now on, also with orders it holds. Returns its report."""
     change: dict[str, Any] = {"mode": mode.value}

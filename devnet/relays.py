@@ -1,0 +1,158 @@
+"""Across on the devnet: a relayer that fills deposits, and the HubPool's part, which pays for all of them.
+
+Across settles in bundles that the HubPool on Ethereum sends to every SpokePool. Here the SpokePools' owner
+sends them, one deposit a bundle: the relayer is repaid at once, and a deposit that nobody filled is paid back
+some chain time after its deadline, whatever the relayer was told to do.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from l2send.core.address import ZERO_ADDRESS
+from l2send.core.errors import L2sendError
+from l2send.devnet import across, pricing
+from l2send.devnet.modes import Mode
+from l2send.devnet.node import Node
+from l2send.devnet.sending import Refusal, send
+from l2send.devnet.state import DevChain
+
+SETTLEMENT_SECONDS = 3600
+"""From the deadline of an unfilled deposit to its refund, by the origin's clock. On public chains: hours."""
+_MARGIN = 5
+
+
+@dataclass
+class Relay:
+    """A deposit that was seen, and what became of it."""
+
+    deposit: across.Deposit
+    seen: float
+    """`time.monotonic()` when it was seen."""
+    state: str = "open"
+    """open | filled | refused | refunded"""
+    reason: str = ""
+    underfilled: bool = False
+    transactions: dict[str, str] = field(default_factory=dict[str, str])
+    """Step -> transaction hash: fill, repay, underfill, refund."""
+
+    def report(self) -> dict[str, Any]:
+        """For the deposits endpoint."""
+        return {
+            "relay_hash": "0x" + self.deposit.hash.hex(),
+            "origin": self.deposit.origin,
+            "destination": self.deposit.destination,
+            "state": self.state,
+            "reason": self.reason,
+            "transactions": dict(self.transactions),
+        }
+
+
+class Relays:
+    """Every deposit of every SpokePool. `note` and `step` are called by the solver's loop."""
+
+    def __init__(self, address: str, chains: Mapping[int, DevChain], nodes: Mapping[int, Node]) -> None:
+        self.address = address
+        self.chains = chains
+        self.nodes = nodes
+        self.relays: dict[bytes, Relay] = {}
+
+    def note(self, chain_id: int, logs: Sequence[dict[str, Any]]) -> None:
+        """Remember the deposits among these events."""
+        for log in logs:
+            if log["topics"][0] != across.DEPOSITED_TOPIC:
+                continue
+            try:
+                deposit = across.deposited(chain_id, log)
+            except L2sendError as error:
+                _say(f"a deposit on chain {chain_id} cannot be read: {error}")
+                continue
+            self.relays.setdefault(deposit.hash, Relay(deposit, time.monotonic()))
+
+    def step(self, mode: Mode, delay_seconds: float) -> None:
+        """Act on every deposit that is due."""
+        for relay in list(self.relays.values()):
+            if relay.state in {"open", "refused"}:
+                self._act(relay, mode, delay_seconds)
+
+    def _act(self, relay: Relay, mode: Mode, delay_seconds: float) -> None:
+        try:
+            if self._is_over(relay.deposit):
+                self._refund(relay)
+            elif relay.state == "open" and _is_due(relay, mode, delay_seconds):
+                self._judge(relay.deposit)
+                if mode is Mode.UNDERFILL:
+                    relay.transactions["underfill"] = self._pay(relay.deposit.halved())
+                    relay.underfilled = True
+                else:
+                    self._fill(relay)
+        except (Refusal, pricing.NoQuote, L2sendError) as error:
+            relay.reason = str(error)
+            relay.state = "refused" if relay.state == "open" else relay.state
+            _say(f"deposit 0x{relay.deposit.hash.hex()} {relay.state}: {error}")
+
+    def _is_over(self, deposit: across.Deposit) -> bool:
+        """Whether it is time to pay back what nobody filled."""
+        if self.nodes[deposit.origin].now() < deposit.fill_deadline + SETTLEMENT_SECONDS:
+            return False
+        node = self.nodes.get(deposit.destination)
+        return node is None or node.now() > deposit.fill_deadline
+
+    def _judge(self, deposit: across.Deposit) -> None:
+        """Raise Refusal, or pricing.NoQuote, unless filling this pays and can be done in time."""
+        source, destination = self.chains[deposit.origin], self.chains.get(deposit.destination)
+        if destination is None:
+            raise Refusal(f"unknown destination {deposit.destination}")
+        if deposit.exclusive_relayer not in {ZERO_ADDRESS, self.address}:
+            raise Refusal("another relayer has it for itself")
+        if deposit.message:
+            raise Refusal("a deposit with a message")
+        if self.nodes[destination.chain_id].now() + _MARGIN > deposit.fill_deadline:
+            raise Refusal("the deposit has expired")
+        gained = {asset_address(source, deposit.input_token): deposit.input_amount}
+        spent = {asset_address(destination, deposit.output_token): deposit.output_amount}
+        if not pricing.is_worth_it(source, gained, destination, spent):
+            raise Refusal("the deposit is below the cost")
+
+    def _fill(self, relay: Relay) -> None:
+        """Pay the recipient, and be repaid on the origin."""
+        deposit = relay.deposit
+        relay.transactions["fill"] = self._pay(deposit)
+        relay.state = "filled"
+        relay.transactions["repay"] = self._settle(deposit, self.address)
+
+    def _refund(self, relay: Relay) -> None:
+        relay.transactions["refund"] = self._settle(relay.deposit, relay.deposit.depositor)
+        relay.state = "refunded"
+
+    def _pay(self, deposit: across.Deposit) -> str:
+        pool = self.chains[deposit.destination].spoke_pool
+        receipt = send(self.nodes[deposit.destination], self.address, pool, deposit.fill(self.address))
+        return str(receipt["transactionHash"])
+
+    def _settle(self, deposit: across.Deposit, account: str) -> str:
+        """The HubPool's part: a bundle whose only leaf pays `account` the whole deposit, and its execution."""
+        chain, node = self.chains[deposit.origin], self.nodes[deposit.origin]
+        leaf = across.Leaf(chain.chain_id, deposit.input_token, account, deposit.input_amount)
+        relayed = send(node, chain.issuer, chain.spoke_pool, leaf.bundle())
+        executed = send(node, self.address, chain.spoke_pool, leaf.execution(across.bundle_id(relayed)))
+        return str(executed["transactionHash"])
+
+
+def asset_address(chain: DevChain, token: str) -> str:
+    """The address by which `pricing` knows a token that Across moves: native coin goes as WETH."""
+    return ZERO_ADDRESS if token.lower() == chain.token("WETH").address.lower() else token
+
+
+def _is_due(relay: Relay, mode: Mode, delay_seconds: float) -> bool:
+    if mode is Mode.IGNORE or (mode is Mode.UNDERFILL and relay.underfilled):
+        return False
+    return mode is not Mode.DELAY or time.monotonic() >= relay.seen + delay_seconds
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
