@@ -44,6 +44,24 @@ class UnsignedTx:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class GasPrice:
+    """Prices per gas. A chain without EIP-1559 is `legacy`: `max_fee` is its gas price, the rest zero."""
+
+    base_fee: Wei
+    tip: Wei
+    max_fee: Wei
+    legacy: bool = False
+
+    def expected(self, gas: Gas) -> Wei:
+        """What `gas` will cost if it is mined now."""
+        return Wei(gas * (self.max_fee if self.legacy else min(self.max_fee, self.base_fee + self.tip)))
+
+    def most(self, gas: Gas) -> Wei:
+        """What `gas` can cost at most; the balance must hold it."""
+        return Wei(gas * self.max_fee)
+
+
 @unique
 class StepKind(StrEnum):
     """Why a transaction is sent."""
@@ -52,15 +70,20 @@ class StepKind(StrEnum):
     APPROVE = "approve"
     OPEN = "open"
     REFUND = "refund"
+    CANCEL = "cancel"
+    """Takes the nonce of another transaction, and does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One transaction of a plan. `gas` is the limit it will be signed with."""
+    """One transaction of a plan. `gas` is the limit it will be signed with, at least."""
 
     kind: StepKind
     tx: UnsignedTx
     gas: Gas
+    price: GasPrice | None = None
+    """Where it is given, the transaction is signed with exactly this price and `gas`, or not at all.
+    None: it is priced when it is signed."""
 
 
 @dataclass(frozen=True, slots=True)

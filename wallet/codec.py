@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from l2send.core.address import Address
-from l2send.core.plan import ChainAddress, Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.plan import ChainAddress, Fee, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 
 Json = dict[str, Any]
@@ -148,18 +148,33 @@ def step_json(step: Step) -> Json:
         "value": str(step.tx.value),
         "data": "0x" + step.tx.data.hex(),
         "gas": step.gas,
+        "price": None if step.price is None else _price_json(step.price),
     }
 
 
 def step_from(data: Json) -> Step:
-    """The step that `step_json` wrote."""
+    """The step that `step_json` wrote; those of the first version wrote no price."""
     tx = UnsignedTx(
         ChainId(data["chain_id"]),
         Address(data["to"]),
         Wei(int(data["value"])),
         bytes.fromhex(data["data"][2:]),
     )
-    return Step(StepKind(data["kind"]), tx, Gas(data["gas"]))
+    price = data.get("price")
+    return Step(StepKind(data["kind"]), tx, Gas(data["gas"]), None if price is None else _price_from(price))
+
+
+def _price_json(price: GasPrice) -> Json:
+    return {
+        "base_fee": str(price.base_fee),
+        "tip": str(price.tip),
+        "max_fee": str(price.max_fee),
+        "legacy": price.legacy,
+    }
+
+
+def _price_from(data: Json) -> GasPrice:
+    return GasPrice(Wei(int(data["base_fee"])), Wei(int(data["tip"])), Wei(int(data["max_fee"])), data["legacy"])
 
 
 def order_json(order: Order) -> Json:

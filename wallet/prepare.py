@@ -16,6 +16,8 @@ _TIME_TO_FILL = Seconds(20)
 """An order is not opened when solvers would have less time than this. Bridges ask for more when they quote."""
 _TIME_BETWEEN_STEPS = Seconds(120)
 _MARGIN_PERCENT = 20
+_L1_FEE_MARGIN_PERCENT = 5
+"""Of a step with a price of its own: what was reserved for the L1 fee at planning holds more than this."""
 _LAGGING_LOOKS = 4
 _LAGGING_PAUSE = 1.5
 
@@ -66,16 +68,39 @@ async def affordable(tx: TxRecord, rpc: Rpc, max_fee: Wei | None) -> Price:
     """The gas limit and price for `tx` now, once it is known to succeed and to be paid for.
 
     The limit is the planned one, or the new estimate and a fifth if that is more: blocks passed since
-    the plan was made, and a limit that is too low burns the fee. Raises Refused if the transaction
-    would revert or its fee could exceed `max_fee` wei, CannotPay if the balance does not hold it all.
-    Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
+    the plan was made, and a limit that is too low burns the fee. A step with a price of its own is
+    signed with that and its own limit, since its value was chosen to fit them. Raises Refused if the
+    transaction would revert or its fee could exceed `max_fee` wei, CannotPay if the balance does not
+    hold it all. Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
     """
+    if tx.step.price is not None:
+        return await _as_planned(tx, tx.step.price, rpc, max_fee)
     message = tx.step.tx
     price, data_fee, balance = await asyncio.gather(gas_price(rpc), l1_fee(rpc, message), rpc.balance(tx.sender))
     _afford(message.value, Wei(price.most(tx.step.gas) + data_fee), balance, rpc, max_fee)
     estimate = await _estimate(tx, rpc)
     gas = Gas(max(tx.step.gas, estimate + estimate * _MARGIN_PERCENT // 100))
     _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, max_fee)
+    return Price(gas, price)
+
+
+async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, max_fee: Wei | None) -> Price:
+    """The step's own limit and price, as long as they will do."""
+    message, gas = tx.step.tx, tx.step.gas
+    now, data_fee, balance = await asyncio.gather(
+        gas_price(rpc), l1_fee(rpc, message, _L1_FEE_MARGIN_PERCENT), rpc.balance(tx.sender)
+    )
+    if now.base_fee > price.max_fee:
+        raise Refused(
+            f"the base fee on {rpc.chain.name} rose to {now.base_fee} wei, above the {price.max_fee} that were fixed.",
+            hint="Nothing was signed. Run the command again: it takes today's fee.",
+        )
+    _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, max_fee)
+    if await _estimate(tx, rpc) > gas:
+        raise Refused(
+            f"the {tx.step.kind} on {rpc.chain.name} needs more gas than the {gas} that were fixed.",
+            hint="Nothing was signed. Run the command again.",
+        )
     return Price(gas, price)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l2send.core.address import checksum
-from l2send.core.plan import ChainAddress, Fee, Order, Payment, Step, StepKind, UnsignedTx
+from l2send.core.plan import ChainAddress, Fee, GasPrice, Order, Payment, Step, StepKind, UnsignedTx
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 from l2send.wallet import codec
 
@@ -23,7 +24,9 @@ _token = st.builds(Token, _chain, st.none() | _address, _text, st.integers(0, 77
 _amount = st.builds(Amount, _uint256, _token)
 _payment = st.builds(Payment, _address, st.builds(ChainAddress, _chain, _address), _amount)
 _tx = st.builds(UnsignedTx, _chain, _address, _uint256.map(Wei), st.binary(max_size=200))
-_step = st.builds(Step, st.sampled_from(StepKind), _tx, st.integers(0, 2**40).map(Gas))
+_wei = _uint256.map(Wei)
+_price = st.none() | st.builds(GasPrice, _wei, _wei, _wei, st.booleans())
+_step = st.builds(Step, st.sampled_from(StepKind), _tx, st.integers(0, 2**40).map(Gas), _price)
 _finite = st.floats(allow_nan=False, allow_infinity=False)
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | _finite | _text,
@@ -68,6 +71,14 @@ def test_payments_come_back(payment: Payment) -> None:
 @given(_step)
 def test_steps_come_back(step: Step) -> None:
     assert codec.step_from(_there(codec.step_json(step))) == step
+
+
+@given(_step)
+def test_steps_of_the_first_version_come_back(step: Step) -> None:
+    """They were written without a price."""
+    old = codec.step_json(step)
+    del old["price"]
+    assert codec.step_from(_there(old)) == replace(step, price=None)
 
 
 @given(_order)
