@@ -63,12 +63,29 @@ async def _gas_limits(
 
 
 async def approval(rpc: Rpc, sender: Address, spender: Address, amount: Amount) -> list[tuple[StepKind, UnsignedTx]]:
-    """The exact approval that `spender` still lacks, if any. Native coin needs none."""
+    """The exact approval that `spender` still lacks, if any. Native coin needs none.
+
+    Some tokens (Tether's) refuse to change an allowance that is not zero: it is taken back first there.
+    """
     token: Token = amount.token
     if token.address is None:
         return []
     (allowed,) = await rpc.eth_call(Call(token.address, ALLOWANCE, (sender, spender)))
     if allowed >= amount.units:
         return []
-    data = APPROVE.encode(spender, amount.units)
-    return [(StepKind.APPROVE, UnsignedTx(token.chain_id, token.address, Wei(0), data))]
+    approve = UnsignedTx(token.chain_id, token.address, Wei(0), APPROVE.encode(spender, amount.units))
+    if allowed == 0 or await _succeeds(rpc, sender, approve):
+        return [(StepKind.APPROVE, approve)]
+    reset = UnsignedTx(token.chain_id, token.address, Wei(0), APPROVE.encode(spender, 0))
+    return [(StepKind.APPROVE, reset), (StepKind.APPROVE, approve)]
+
+
+async def _succeeds(rpc: Rpc, sender: Address, tx: UnsignedTx) -> bool:
+    """Whether the call would not revert now. Source: eth_call."""
+    try:
+        await rpc.call("eth_call", {"from": sender, "to": tx.to, "data": "0x" + tx.data.hex()}, "latest")
+    except NodeError as error:
+        if error.is_revert:
+            return False
+        raise
+    return True

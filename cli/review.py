@@ -65,6 +65,8 @@ def describe(effect: Effects) -> str:
     match effect:
         case Pays(amount, to):
             return f"pay {amount} to {to.address}"
+        case Allows(amount, spender) if not amount.units:
+            return f"take back what the bridge {spender} may still take of your {amount.token.symbol}"
         case Allows(amount, spender):
             return f"allow the bridge {spender} to take exactly {amount}"
         case Opens(order):
