@@ -1,32 +1,53 @@
-"""Where the money goes: `shortName:address`, as ERC-3770 writes it."""
+"""Where the money goes: a text in any of the forms people write accounts in, made into one account on one chain.
+
+    understand   what the text says, without asking anybody
+    look_up      the account it names: a name is looked up in ENS, the chain must be known by then
+
+The forms have a file each: erc3770, interop (ERC-7828, ERC-7930), caip (CAIP-10), payment_uri (EIP-681).
+"""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from l2send.core.address import Address, parse_address
+from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import forbidden_recipient
-from l2send.core.errors import BadAddress, BadRecipient, UnknownChain
+from l2send.core.errors import BadAddress, BadRecipient
 from l2send.core.plan import ChainAddress
+from l2send.core.rpc import Rpcs
+from l2send.core.units import Amount, Token
+from l2send.resolver import caip, ens, erc3770, interop, payment_uri
+from l2send.resolver.elsewhere import foreign
+from l2send.resolver.ens_name import is_name
+from l2send.resolver.spelling import Spelling, Voucher, Wish, read_account
 
-_BARE_ADDRESS = re.compile(r"(0x)?[0-9a-fA-F]{40}", re.ASCII)
-_ELSEWHERE = (
-    (re.compile(r"(bc1|tb1)[0-9a-z]{8,}|[13][1-9A-HJ-NP-Za-km-z]{25,34}", re.ASCII), "a Bitcoin address"),
-    (re.compile(r"0x[0-9a-fA-F]{60,64}", re.ASCII), "a Starknet address, a public key or a hash"),
-    (re.compile(r"T[1-9A-HJ-NP-Za-km-z]{33}", re.ASCII), "a Tron address"),
-    (re.compile(r"[1-9A-HJ-NP-Za-km-z]{43,44}", re.ASCII), "a Solana address"),
-)
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a payment link asks for: a token of the destination's chain, and how much of it if it says so."""
+
+    token: Token
+    amount: Amount | None
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An understood destination. `checksummed` is False where nothing vouches for its spelling."""
+    """An understood destination. Where nobody vouches for the address, a person must compare it."""
 
     chain: Chain
     address: Address
-    checksummed: bool
+    vouched_by: Voucher = Voucher.NOBODY
+    form: str = "ERC-3770"
+    """The standard it was written in."""
+    name: str = ""
+    """The ENS name that was typed, in its normal form."""
+    asked: Asked | None = None
+
+    @property
+    def checksummed(self) -> bool:
+        """Whether a checksum vouches for what was typed."""
+        return self.vouched_by in {Voucher.ERC55, Voucher.ERC7828}
 
     @property
     def account(self) -> ChainAddress:
@@ -37,39 +58,73 @@ class Destination:
         return f"{self.chain.short_name}:{self.address}"
 
 
-def parse_destination(text: str, registry: Registry) -> Destination:
-    """The account that `text` names. Raises BadAddress, ChecksumMismatch, UnknownChain, BadRecipient.
+def understand(text: str, registry: Registry) -> Spelling:
+    """What `text` says, in whichever form. Raises BadAddress, ChecksumMismatch, BadAmount, UnknownChain, UnknownName.
 
-    Source: ERC-3770; the address by ERC-55, the short name by ethereum-lists/chains.
+    A bare address or name gives a spelling without a chain: ask for it, or let `look_up` refuse.
     """
-    name, colon, address_text = text.strip().partition(":")
-    if not colon:
-        raise _without_chain(name, registry)
-    if _looks_like(address_text) and name not in registry.by_name:
-        raise BadAddress(f"that is {_looks_like(address_text)}, and l2send pays EVM chains only.")
-    chain = registry.named(name)
-    if _looks_like(address_text):
-        raise BadAddress(f"that is {_looks_like(address_text)}, not an account on {chain.name}.")
-    address, checksummed = parse_address(address_text)
+    text = text.strip()
+    if payment_uri.is_link(text):
+        return payment_uri.read(text, registry)
+    if interop.is_binary(text):
+        return interop.read_binary(text, registry)
+    if "@" in text:
+        return interop.read_name(text, registry)
+    if text.count(":") > 1:
+        return caip.read(text, registry)
+    if ":" in text:
+        return erc3770.read(text, registry)
+    return _bare(text)
+
+
+def _bare(text: str) -> Spelling:
+    """An account without a chain. Raises BadAddress with what to type."""
+    if not (text.startswith("0x") or is_name(text) or foreign(text)):
+        raise BadAddress(f"not a destination: {text[:80]!r}.", hint="Write chain:address, for example base:0x…")
+    account = read_account(text)
+    form = "ENS name" if account.name else "address"
+    return Spelling(form, None, account.address, account.name, account.vouched_by)
+
+
+async def look_up(spelling: Spelling, rpcs: Rpcs) -> Destination:
+    """The account that is meant. Raises as `settle` does, UnknownName, and NetworkError where ENS cannot be asked."""
+    if not spelling.name or spelling.chain is None:
+        return settle(spelling, rpcs.registry)
+    address = await ens.resolve(spelling.name, spelling.chain, rpcs)
+    if spelling.checksum:
+        interop.require(spelling.checksum, spelling.chain, address)
+    return settle(replace(spelling, address=address, vouched_by=Voucher.ENS), rpcs.registry)
+
+
+def parse_destination(text: str, registry: Registry) -> Destination:
+    """The account that `text` names without looking anything up. Raises as `understand` and `settle` do."""
+    return settle(understand(text, registry), registry)
+
+
+def settle(spelling: Spelling, registry: Registry) -> Destination:
+    """The account of a spelling with chain and address. Raises BadAddress, BadRecipient, UnknownToken."""
+    chain, address = spelling.chain, spelling.address
+    if chain is None:
+        raise _without_chain(spelling, registry)
+    if address is None:
+        raise BadAddress(f"{spelling.name} is a name, and has not been looked up in ENS.")
     reason = forbidden_recipient(chain, address)
     if reason:
         raise BadRecipient(f"{chain.short_name}:{address} is {reason}.", hint="Ask the recipient for their address.")
-    return Destination(chain, address, checksummed)
+    asked = _asked(spelling.wish, chain) if spelling.wish else None
+    return Destination(chain, address, spelling.vouched_by, spelling.form, spelling.name, asked)
 
 
-def _without_chain(text: str, registry: Registry) -> BadAddress | UnknownChain:
-    """Why a text without a colon is no destination, and what to type."""
-    if _BARE_ADDRESS.fullmatch(text):
-        names = ", ".join(list(registry.by_name)[:4])
-        return BadAddress(
-            "the chain is missing: this address exists on every chain.",
-            hint=f"Write chain:address, for example {next(iter(registry.by_name))}:{text} (chains: {names}, …).",
-        )
-    elsewhere = _looks_like(text)
-    if elsewhere:
-        return BadAddress(f"that is {elsewhere}, and l2send pays EVM chains only.")
-    return BadAddress(f"not a destination: {text[:80]!r}.", hint="Write chain:address, for example base:0x…")
+def _asked(wish: Wish, chain: Chain) -> Asked:
+    token = chain.token(wish.token) if wish.token else chain.native
+    return Asked(token, Amount(wish.units, token) if wish.units else None)
 
 
-def _looks_like(text: str) -> str:
-    return next((what for pattern, what in _ELSEWHERE if pattern.fullmatch(text)), "")
+def _without_chain(spelling: Spelling, registry: Registry) -> BadAddress:
+    some = list(registry.by_name)[:4]
+    account = spelling.name or spelling.address
+    why = "a name may have another address on each" if spelling.name else "this address exists on every chain"
+    return BadAddress(
+        f"the chain is missing: {why}.",
+        hint=f"Write chain:address, for example {some[0]}:{account} (chains: {', '.join(some)}, …).",
+    )

@@ -274,7 +274,7 @@ def price_feed(entry: Json, symbol: str, facts: Facts) -> Json | None:
 
 
 def name_service(chain_id: int, facts: Facts) -> Json | None:
-    """ENS, where ethereum-lists names its registry and viem its universal resolver: of a fork's copy nobody names both."""
+    """ENS, where ethereum-lists names its registry and viem its universal resolver: of a fork's copy only one does."""
     registry = facts.chains[chain_id].get("ens", {}).get("registry")
     universal = facts.viem[chain_id].get("ens")
     if not registry or not universal:

@@ -72,7 +72,7 @@ def test_contracts_that_would_swallow_money_are_refused(contract: str) -> None:
         ("left:TJRabPrwbZy45sbavfcjinPJC18kjpRTv8", "Tron"),
         ("left:0x049d36570d4e46f48e99674bd3fcc84644ddd6b96f7c741b1562b82f9e004dc7", "Starknet"),
         ("nonsense", "not a destination"),
-        ("left:alice.eth", "not an EVM address"),
+        ("left:alice.eth", "a name"),
         ("", "not a destination"),
     ],
 )

@@ -1,0 +1,26 @@
+"""ERC-3770: `shortName:address`, and the same with a name: `base:alice.eth`."""
+
+from __future__ import annotations
+
+from l2send.core.chains import Registry
+from l2send.core.errors import BadAddress
+from l2send.resolver.elsewhere import foreign, foreign_network
+from l2send.resolver.spelling import Spelling, read_account
+
+
+def read(text: str, registry: Registry) -> Spelling:
+    """Raises BadAddress, ChecksumMismatch, UnknownChain, UnknownName. Short names are those of ethereum-lists."""
+    short_name, _, rest = text.partition(":")
+    if short_name not in registry.by_name:
+        _refuse_elsewhere(short_name, rest)
+    chain = registry.named(short_name)
+    account = read_account(rest)
+    return Spelling("ERC-3770", chain, account.address, account.name, account.vouched_by)
+
+
+def _refuse_elsewhere(prefix: str, rest: str) -> None:
+    """`bitcoin:bc1q…` and its likes. Raises BadAddress."""
+    what = foreign(rest.partition("?")[0])
+    network = foreign_network(prefix)
+    if what or network:
+        raise BadAddress(f"that is {what or f'an account on {network}'}, and l2send pays EVM chains only.")

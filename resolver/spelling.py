@@ -1,0 +1,73 @@
+"""What a text says of an account, before a chain is asked for, a name looked up, or the whole refused.
+
+Each form of writing has a file of its own that reads a text into a `Spelling`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+from l2send.core.address import Address, parse_address
+from l2send.core.chains import Chain
+from l2send.core.errors import BadAddress
+from l2send.resolver.elsewhere import foreign
+from l2send.resolver.ens_name import is_name, normalised
+
+
+@unique
+class Voucher(StrEnum):
+    """What says that the address is the one that was meant."""
+
+    NOBODY = "nobody"
+    """A mistyped character would go unnoticed."""
+    ERC55 = "erc-55"
+    """Its own mixed case."""
+    ERC7828 = "erc-7828"
+    """A checksum over chain and address."""
+    ENS = "ens"
+    """It was not typed: the Ethereum Name Service names it for this very chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a payment link asks for. `token` is None for the chain's native coin, `units` if it names no amount."""
+
+    token: Address | None
+    units: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """One reading of a text. What it does not say is None or empty."""
+
+    form: str
+    """The standard it follows, for people: `ERC-3770`."""
+    chain: Chain | None = None
+    address: Address | None = None
+    name: str = ""
+    """An ENS name, normalised; it stands for an address that is not known yet."""
+    vouched_by: Voucher = Voucher.NOBODY
+    checksum: str = ""
+    """An ERC-7828 checksum that the address of `name` has yet to meet."""
+    wish: Wish | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The part of a text that says whose account is meant: an address or a name."""
+
+    address: Address | None
+    name: str
+    vouched_by: Voucher
+
+
+def read_account(text: str) -> Account:
+    """An address or an ENS name. Raises BadAddress, ChecksumMismatch, UnknownName."""
+    elsewhere = foreign(text)
+    if elsewhere:
+        raise BadAddress(f"that is {elsewhere}, and l2send pays EVM chains only.")
+    if is_name(text):
+        return Account(None, normalised(text), Voucher.NOBODY)
+    address, checksummed = parse_address(text)
+    return Account(address, "", Voucher.ERC55 if checksummed else Voucher.NOBODY)
