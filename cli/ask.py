@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from l2send.cli.recipient import find_destination, judge
 from l2send.cli.screen import err, stage_in_words, styled
 from l2send.client import Client
-from l2send.core.errors import BadAmount, CannotPay, L2sendError
+from l2send.core.errors import BadAmount, CannotPay, L2sendError, NetworkError, UsageError
 from l2send.core.plan import Payment
 from l2send.core.text import clean
 from l2send.core.units import Amount, Token, parse_amount
@@ -29,6 +30,7 @@ async def ask_payment(client: Client, snapshot: Snapshot) -> Answers:
     Raises KeyboardInterrupt on Ctrl-C, CannotPay when there is nothing to send.
     """
     destination = await _ask_destination(client)
+    asked = destination.asked
     chain = destination.chain
     err().print(styled(f"  {chain.name}: {stage_in_words(chain)}", "dim"))
     held = spendable(snapshot, destination)
@@ -37,8 +39,10 @@ async def ask_payment(client: Client, snapshot: Snapshot) -> Answers:
             f"{snapshot.account} holds no token that {chain.name} has too.",
             hint="`l2send balances` shows what it holds.",
         )
-    token = await _ask_token(client, held)
-    amount = await _ask_amount(token, held[token][0])
+    if asked and asked.token not in held:
+        raise CannotPay(f"the payment link asks for {asked.token.symbol}, and {snapshot.account} holds none.")
+    token = asked.token if asked else await _ask_token(client, held)
+    amount = (asked.amount if asked else None) or await _ask_amount(token, held[token][0])
     return Answers(destination, Payment(snapshot.account, destination.account, amount))
 
 
@@ -62,8 +66,13 @@ def spendable(snapshot: Snapshot, destination: Destination) -> dict[Token, list[
 async def _ask_destination(client: Client) -> Destination:
     import questionary
 
-    text = await questionary.text("Pay to (chain:address)", validate=_judge(client.destination)).unsafe_ask_async()
-    return client.destination(text)
+    judged = _judge(lambda typed: judge(typed, client.registry))
+    while True:
+        text = await questionary.text("Pay to (chain:address)", validate=judged).unsafe_ask_async()
+        try:
+            return await find_destination(text, client.rpcs)
+        except (UsageError, NetworkError) as error:
+            err().print(styled(f"  {error.message} {error.hint}", "yellow", limit=600), soft_wrap=True)
 
 
 async def _ask_token(client: Client, held: dict[Token, list[Amount]]) -> Token:

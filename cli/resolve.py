@@ -2,44 +2,84 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from l2send.cli.options import Devnet, Json
-from l2send.cli.screen import out, print_json, stage_in_words, table
+from l2send.cli.recipient import UNCHECKED, find_destination
+from l2send.cli.screen import out, print_json, print_pairs, stage_in_words, styled
 from l2send.cli.session import open_registry
-from l2send.resolver.destination import Destination, parse_destination
+from l2send.core.chains import Registry
+from l2send.core.errors import Interrupted
+from l2send.core.rpc import open_rpcs
+from l2send.resolver.destination import Asked, Destination
+from l2send.resolver.forms import forms
+from l2send.resolver.spelling import Voucher
 
-HELP = """Explain a destination without sending anything.
+HELP = """Explain a destination without sending anything, and write it in every form.
 
 Example: l2send resolve base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"""
 
 
 def resolve(
-    destination: Annotated[str, typer.Argument(help="chain:address, as ERC-3770 writes it")],
+    destination: Annotated[
+        str,
+        typer.Argument(help="chain:address, chain:name.eth, 0x…@chain#checksum, CAIP-10, ERC-7930 or a payment link"),
+    ],
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
     """Explain a destination."""
-    found = parse_destination(destination, open_registry(devnet=devnet))
+    found = _find(destination, open_registry(devnet=devnet))
     if as_json:
         print_json(_document(found))
-        return
+    else:
+        print_pairs(out(), _rows(found))
+
+
+def _find(text: str, registry: Registry) -> Destination:
+    async def ask() -> Destination:
+        async with open_rpcs(registry) as rpcs:
+            return await find_destination(text, rpcs)
+
+    try:
+        return asyncio.run(ask())
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted.") from None
+
+
+def _rows(found: Destination) -> list[tuple[str, Text]]:
     chain = found.chain
-    rows = table("", "")
-    rows.show_header = False
-    rows.add_row("chain", f"{chain.name} (chain id {chain.chain_id}{', a testnet' if chain.testnet else ''})")
-    rows.add_row("address", found.address)
-    rows.add_row("spelling", _spelling(found))
-    rows.add_row("security", stage_in_words(chain))
-    out().print(rows)
+    rows = [
+        ("chain", f"{chain.name} (chain id {chain.chain_id}{', a testnet' if chain.testnet else ''})"),
+        ("address", found.address),
+        *([("name", f"{found.name}, which ENS says is this address on {chain.name}")] if found.name else []),
+        ("read as", found.form),
+        ("spelling", _spelling(found)),
+        *([("asks for", _asked_in_words(found.asked))] if found.asked else []),
+        ("security", stage_in_words(chain)),
+        *forms(found).items(),
+    ]
+    return [(label, styled(value, limit=400)) for label, value in rows]
 
 
 def _spelling(found: Destination) -> str:
-    if found.checksummed:
-        return "vouched for by its ERC-55 checksum"
-    return "no checksum: a mistyped character would go unnoticed"
+    match found.vouched_by:
+        case Voucher.ERC55:
+            return "vouched for by its ERC-55 checksum"
+        case Voucher.ERC7828:
+            return "vouched for, chain and address, by its ERC-7828 checksum"
+        case Voucher.ENS:
+            return "a name: look whether it is spelled as the recipient spells it"
+        case Voucher.NOBODY:
+            return UNCHECKED
+
+
+def _asked_in_words(asked: Asked) -> str:
+    return str(asked.amount or asked.token.symbol)
 
 
 def _document(found: Destination) -> dict[str, object]:
@@ -53,4 +93,18 @@ def _document(found: Destination) -> dict[str, object]:
         "address": found.address,
         "checksummed": found.checksummed,
         "stage": found.chain.stage.value,
+        "read_as": found.form,
+        "vouched_by": found.vouched_by.value,
+        "name": found.name or None,
+        "asked": _asked_document(found.asked) if found.asked else None,
+        "forms": {standard.lower().replace("-", ""): text for standard, text in forms(found).items()},
+    }
+
+
+def _asked_document(asked: Asked) -> dict[str, object]:
+    return {
+        "token": asked.token.symbol,
+        "address": asked.token.address,
+        "base_units": str(asked.amount.units) if asked.amount else None,
+        "human": asked.amount.text if asked.amount else None,
     }

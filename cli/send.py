@@ -12,6 +12,7 @@ from l2send.cli.ask import ask_payment
 from l2send.cli.documents import payment_document, plan_document
 from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFd, PasswordFile, PrivateKey, Yes
 from l2send.cli.progress import Live
+from l2send.cli.recipient import find_destination, must_compare, note, payment_of, sort_out
 from l2send.cli.review import show_outcome, show_review
 from l2send.cli.screen import err, print_json, styled
 from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
@@ -23,7 +24,7 @@ from l2send.resolver.planner import DEFAULT_MAX_FEE_PERCENT, Limits
 from l2send.wallet.records import PaymentRecord
 from l2send.wallet.signer import Signer
 
-HELP = """Pay: l2send AMOUNT TOKEN CHAIN:ADDRESS. The word `send` may be left out.
+HELP = """Pay: l2send AMOUNT TOKEN CHAIN:ADDRESS, or a payment link alone. The word `send` may be left out.
 
 Sends directly if the money is on that chain, bridges it there if it is on another one.
 
@@ -45,9 +46,9 @@ Timeout = Annotated[
 
 
 def send(
-    amount: Annotated[str, typer.Argument(help="decimal number, for example 25 or 0.5")],
-    token: Annotated[str, typer.Argument(help="symbol, or address on the destination chain")],
-    destination: Annotated[str, typer.Argument(help="chain:address, as ERC-3770 writes it")],
+    amount: Annotated[str, typer.Argument(help="decimal number, for example 25 or 0.5; or a payment link (EIP-681)")],
+    token: Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")] = None,
+    destination: Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     account: Account = None,
@@ -71,6 +72,7 @@ def send(
     devnet: Devnet = False,
 ) -> int:
     """Pay."""
+    words = sort_out(amount, token, destination)
     registry = load_registry(paths_for(devnet=devnet))
     if from_chain:
         registry.named(from_chain)
@@ -79,9 +81,9 @@ def send(
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet), registry) as client:
-            target = client.destination(destination)
+            target = await find_destination(words.destination, client.rpcs)
             who = choose_sender(client.paths, sender, account, keystore, unlocking)
-            payment = client.payment(who.address, amount, token, target)
+            payment = payment_of(client, who.address, words, target)
             if not dry_run:
                 _must_be_answerable(yes=yes)
             with Live("asking all chains"):
@@ -110,9 +112,8 @@ def _must_be_answerable(*, yes: bool) -> None:
 
 def _notes(target: Destination, review: Review) -> list[str]:
     """What is said of the recipient on the review screen."""
-    unchecked = [] if target.checksummed else ["no checksum in this spelling: a wrong character would go unnoticed"]
     found = review.findings
-    return [*unchecked, *found.said, *found.confirm, *([found.type_out] if found.type_out else [])]
+    return [*filter(None, [note(target)]), *found.said, *found.confirm, *([found.type_out] if found.type_out else [])]
 
 
 def _refuse_look_alike(review: Review) -> None:
@@ -138,7 +139,7 @@ async def _confirm(target: Destination, review: Review) -> None:
 
     payment, findings = review.plan.payment, review.findings
     questions = [f"{why} Pay it all the same?" for why in findings.confirm]
-    if not target.checksummed:
+    if must_compare(target):
         questions.append("Did you compare every character of the address?")
     for question in [*questions, f"Pay {payment.amount}?"]:
         if not await questionary.confirm(question, default=False).unsafe_ask_async():

@@ -26,7 +26,7 @@ from l2send.core.plan import Payment, Plan, UnsignedTx
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
-from l2send.resolver.destination import Destination, parse_destination
+from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.planner import Limits, make_plan
 from l2send.resolver.recipient import Findings
 from l2send.resolver.recipient import look as look_at_recipient
@@ -61,8 +61,12 @@ class Client:
     journal: Journal
 
     def destination(self, text: str) -> Destination:
-        """The account that `text` names. Raises UsageError."""
+        """The account that `text` spells out, in any form but a name (see `look_up`). Raises UsageError."""
         return parse_destination(text, self.registry)
+
+    async def look_up(self, text: str) -> Destination:
+        """The account that `text` names, in any form. Raises UsageError, NetworkError."""
+        return await look_up(understand(text, self.registry), self.rpcs)
 
     def payment(self, sender: Address, amount: str, token: str, to: Destination) -> Payment:
         """A payment of `amount` (a decimal number) of `token` (symbol or address). Raises UsageError."""

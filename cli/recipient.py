@@ -1,0 +1,103 @@
+"""From what was typed to an account and a payment: a missing chain is asked for, a name is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from l2send.cli.progress import Live
+from l2send.cli.session import can_ask
+from l2send.client import Client
+from l2send.core.address import Address
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import UsageError
+from l2send.core.plan import Payment
+from l2send.core.rpc import Rpcs
+from l2send.core.text import clean
+from l2send.resolver.destination import Destination, look_up, settle, understand
+from l2send.resolver.spelling import Spelling, Voucher
+
+UNCHECKED = "no checksum in this spelling: a wrong character would go unnoticed"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """`AMOUNT TOKEN DESTINATION`, or a payment link alone, which says all three."""
+
+    amount: str | None
+    token: str | None
+    destination: str
+
+
+def sort_out(first: str, token: str | None, destination: str | None) -> Words:
+    """Tell the words of a payment from a link. Raises UsageError for anything between."""
+    if destination is not None:
+        return Words(first, token, destination)
+    if token is None:
+        return Words(None, None, first)
+    raise UsageError("three words make a payment: AMOUNT TOKEN DESTINATION.", hint="For example: 25 USDC base:0x…")
+
+
+async def find_destination(text: str, rpcs: Rpcs) -> Destination:
+    """The account that `text` names. Raises UsageError, NetworkError; KeyboardInterrupt at the question."""
+    spelling = understand(text, rpcs.registry)
+    if spelling.chain is None and can_ask():
+        spelling = replace(spelling, chain=await _ask_chain(spelling, rpcs.registry))
+    if not spelling.name:
+        return await look_up(spelling, rpcs)
+    with Live(f"asking ENS for {spelling.name}"):
+        return await look_up(spelling, rpcs)
+
+
+def judge(text: str, registry: Registry) -> None:
+    """Raises UsageError for what is wrong with `text` as far as can be told without asking anybody."""
+    spelling = understand(text, registry)
+    if spelling.chain and spelling.address:
+        settle(spelling, registry)
+
+
+async def _ask_chain(spelling: Spelling, registry: Registry) -> Chain:
+    """An address exists on every chain, so only a person can say which is meant."""
+    import questionary
+
+    chains = _real_first(registry)
+    choices = [questionary.Choice(clean(f"{c.short_name}: {c.name}"), c) for c in chains]
+    question = f"On which chain is {spelling.name or spelling.address}? (type to search)"
+    chosen: Chain = await questionary.select(
+        question, choices=choices, use_search_filter=True, use_jk_keys=False
+    ).unsafe_ask_async()
+    return chosen
+
+
+def _real_first(chains: Iterable[Chain]) -> list[Chain]:
+    return sorted(chains, key=lambda c: c.testnet)
+
+
+def payment_of(client: Client, sender: Address, words: Words, target: Destination) -> Payment:
+    """The payment that the words, the link, or both ask for. Raises UsageError where they do not agree."""
+    asked = target.asked
+    if words.amount is None or words.token is None:
+        if asked is None or asked.amount is None:
+            raise UsageError("how much of what?", hint=f"Write l2send AMOUNT TOKEN {target}")
+        return Payment(sender, target.account, asked.amount)
+    payment = client.payment(sender, words.amount, words.token, target)
+    if asked and (asked.token != payment.amount.token or asked.amount not in {None, payment.amount}):
+        wanted = asked.amount or asked.token.symbol
+        raise UsageError(f"the payment link asks for {wanted}, not for {payment.amount}.", hint="Leave the words out.")
+    return payment
+
+
+def note(target: Destination) -> str:
+    """What must be said of how the recipient was named; empty if a checksum vouches for it."""
+    match target.vouched_by:
+        case Voucher.NOBODY:
+            return UNCHECKED
+        case Voucher.ENS:
+            return f"{target.name}, by what ENS says it is on {target.chain.name}"
+        case Voucher.ERC55 | Voucher.ERC7828:
+            return ""
+
+
+def must_compare(target: Destination) -> bool:
+    """Whether only a person's eyes can find a mistyped character."""
+    return target.vouched_by is Voucher.NOBODY
