@@ -20,24 +20,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from l2send.core.bridge import OrderState
 from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent, WrongChain
 from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
-from l2send.core.units import Wei
+from l2send.core.units import Nonce, Wei
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal import ChangedMeanwhile, Journal
 from l2send.wallet.lock import account_lock
 from l2send.wallet.nonces import choose
-from l2send.wallet.prepare import affordable, pin_chain, why_order_is_late, why_too_late
+from l2send.wallet.outbid import Bid, refuse_unless_it_outbids
+from l2send.wallet.prepare import Price, affordable, pin_chain, why_order_is_late, why_too_late
 from l2send.wallet.receipts import confirmations, observe
 from l2send.wallet.records import PaymentRecord, TxRecord
-from l2send.wallet.signed import decode_signed
+from l2send.wallet.signed import SignedTx, decode_signed
 from l2send.wallet.signer import Signer
-from l2send.wallet.states import ENDED, IN_BLOCK, SUCCEEDED, TRANSITIONS, TxState
+from l2send.wallet.states import ENDED, ENDED_IN_BLOCK, IN_BLOCK, SUCCEEDED, TRANSITIONS, TxState
 
 Guard = Callable[[UnsignedTx], None]
 """Raises Refused for a transaction that does something else than was approved."""
@@ -88,18 +89,34 @@ class Executor:
         """
         record = self.journal.get(payment_id)
         failpoint(Failpoint.PLANNED)
-        return await self._drive(record, [tx.index for tx in record.steps], patience)
+        return await self._drive(record, [tx.step_index for tx in record.steps], patience)
 
     async def send_refund(self, payment_id: str, step: Step, *, patience: float = 600.0) -> PaymentRecord:
         """Send the transaction that brings an expired order's money back, or carry on the one under way."""
         record = self.journal.get(payment_id)
         if record.order is None or record.order.state is not OrderState.REFUND_DUE:
             raise Refused(f"no refund of {record.id} is due: it is {record.state}.")
-        if any(tx.state is TxState.FINAL for tx in record.refunds):
+        if any(tx.outcome is TxState.FINAL for tx in record.refunds):
             return record
-        under_way = next((tx for tx in record.refunds if TRANSITIONS[tx.state]), None)
+        under_way = next((tx for tx in record.refunds if TRANSITIONS[tx.outcome]), None)
         refund = under_way or self.journal.add_refund(record.id, step)
-        return await self._drive(record, [refund.index], patience)
+        return await self._drive(record, [refund.step_index], patience)
+
+    async def replace(self, payment_id: str, bids: Sequence[Bid]) -> PaymentRecord:
+        """Sign each of `bids` with the nonce of what it competes with, and hand it out; `resume` follows them all.
+
+        The account's lock is not taken: whoever holds it may be waiting for the very transaction that is
+        stuck, no new nonce is given out, and of two that do this at once the journal takes the first.
+        Raises Refused, CannotPay, NetworkError or ConfigError where nothing more was signed.
+        """
+        record = self.journal.get(payment_id)
+        try:
+            for bid in bids:
+                await self._sign_again(record, bid)
+        except L2sendError as error:
+            error.sent = max(error.sent, self._moved(record.id), key=_SENT_ORDER.index)
+            raise
+        return self.journal.get(record.id)
 
     async def _drive(self, record: PaymentRecord, indexes: Sequence[int], patience: float) -> PaymentRecord:
         until = time.monotonic() + patience
@@ -124,7 +141,7 @@ class Executor:
     def _needs_lock(txs: Sequence[TxRecord]) -> bool:
         """Not for a payment that only waits for confirmations, nor for one that failed before its last step."""
         for tx in txs:
-            if tx.state in ENDED and tx.state is not TxState.FINAL:
+            if tx.outcome in ENDED and tx.outcome is not TxState.FINAL:
                 return False
         return any(tx.state not in IN_BLOCK for tx in txs)
 
@@ -144,11 +161,11 @@ class Executor:
                 (tx,) = self._read(record.id, [index])
                 if tx.state is TxState.PLANNED:
                     await self._sign(record, tx)
-                elif tx.state is TxState.SIGNED:
+                elif all(one.state is TxState.SIGNED for one in self.journal.get(record.id).attempts(index)):
                     await self._refuse_if_stale(tx)
                 await self._wait(record.id, [i for i in indexes if i <= index], _last_settled, until)
                 (tx,) = self._read(record.id, [index])
-                if tx.state not in SUCCEEDED:
+                if tx.outcome not in SUCCEEDED:
                     return
                 failpoint(Failpoint.MINED)
 
@@ -165,15 +182,36 @@ class Executor:
         failpoint(Failpoint.NONCE_CHOSEN)
         cost = await affordable(tx, rpc, self.max_fee)
         self._say(f"signing {tx.step.kind} on {rpc.chain.name}")
-        signed = signer.sign(tx.chain_id, choice.nonce, tx.step.tx, cost.gas, cost.price)
-        said = decode_signed(signed.raw)
-        if said.sender != tx.sender or not said.matches(choice.nonce, tx.step.tx, cost.gas, cost.price):
-            raise Refused("the signed bytes do not say what was approved; they were thrown away.")
-        self.guard(said.tx)
-        failpoint(Failpoint.SIGNED)
+        signed = self._signed(signer, tx, choice.nonce, cost)
         tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw)
         failpoint(Failpoint.JOURNALED)
         await self._offer(tx, rpc)
+
+    async def _sign_again(self, record: PaymentRecord, bid: Bid) -> None:
+        """Committed bytes that compete for a nonce. Whatever is raised here, they were not sent."""
+        former = bid.former
+        signer, rpc = self._signer_of(former), self.rpcs.on(former.chain_id)
+        assert former.nonce is not None
+        await pin_chain(rpc)
+        if bid.step.kind is StepKind.OPEN and (late := await why_order_is_late(record, self.rpcs)):
+            raise Refused(f"{record.id} is not made faster: {late}.", hint=f"Use `l2send cancel {record.id}`.")
+        cost = await affordable(replace(former, step=bid.step), rpc, self.max_fee)
+        refuse_unless_it_outbids(former, cost)
+        self._say(f"signing {bid.step.kind} on {rpc.chain.name} with the nonce {former.nonce} once more")
+        signed = self._signed(signer, replace(former, step=bid.step), former.nonce, cost)
+        tx = self.journal.replace(former, bid.step, signed.hash, signed.raw)
+        failpoint(Failpoint.JOURNALED)
+        await self._offer(tx, rpc)
+
+    def _signed(self, signer: Signer, tx: TxRecord, nonce: Nonce, cost: Price) -> SignedTx:
+        """The step of `tx` as signed bytes, which were decoded again and passed the guard. Raises Refused."""
+        signed = signer.sign(tx.chain_id, nonce, tx.step.tx, cost.gas, cost.price)
+        said = decode_signed(signed.raw)
+        if said.sender != tx.sender or not said.matches(nonce, tx.step.tx, cost.gas, cost.price):
+            raise Refused("the signed bytes do not say what was approved; they were thrown away.")
+        self.guard(said.tx)
+        failpoint(Failpoint.SIGNED)
+        return signed
 
     def _signer_of(self, tx: TxRecord) -> Signer:
         if self.signer is None:
@@ -225,30 +263,38 @@ class Executor:
     ) -> None:
         """Look at the chain, and broadcast again, until `done`. Raises NotFinal when time is up."""
         while True:
-            txs = [await self._look(tx) for tx in self._read(payment_id, indexes) if tx.raw]
+            for index in indexes:
+                await self._look_at(payment_id, index)
+            txs = [tx for tx in self._read(payment_id, indexes) if tx.raw]
             if done(txs):
                 return
             if time.monotonic() >= until:
                 raise self._not_final(txs)
             await asyncio.sleep(min(self.poll, max(0.0, until - time.monotonic())))
 
-    async def _look(self, tx: TxRecord) -> TxRecord:
-        """One look; bytes that are in no block are offered again when their time has come."""
-        if tx.state in ENDED:
-            return tx
-        rpc = self.rpcs.on(tx.chain_id)
-        before = tx.state
+    async def _look_at(self, payment_id: str, step_index: int) -> None:
+        """One look at every transaction of a step.
+
+        While none of them is in a block, the newest is offered again when its time has come. What it
+        replaces is not: a node that has forgotten both would take a payment that was to be cancelled.
+        """
+        attempts = [tx for tx in self.journal.get(payment_id).attempts(step_index) if tx.raw]
+        if not attempts or any(tx.state in ENDED_IN_BLOCK for tx in attempts):
+            return
+        rpc = self.rpcs.on(attempts[0].chain_id)
         try:
-            tx = await observe(tx, self.journal, rpc)
-            if tx.state in _UNSEEN:
-                if before in IN_BLOCK:
+            looked = [await observe(tx, self.journal, rpc) for tx in reversed(attempts)]
+            newest, taken = looked[0], any(tx.state in IN_BLOCK for tx in looked)
+            if newest.state in _UNSEEN and not taken:
+                if any(tx.state in IN_BLOCK for tx in attempts):
                     self._say(f"{rpc.chain.name} dropped the block: the same bytes go out again")
-                    self._offers.pop(tx.hash, None)
-                tx = await self._offer(tx, rpc)
-            await self._tell(tx, rpc)
+                    self._offers.pop(newest.hash, None)
+                looked[0] = await self._offer(newest, rpc)
+            for tx in reversed(looked):
+                if not taken or tx.state in IN_BLOCK:
+                    await self._tell(tx, rpc)
         except NetworkError as error:
             self._say(f"{rpc.chain.name} cannot be asked right now: {error.message}")
-        return tx
 
     async def _offer(self, tx: TxRecord, rpc: Rpc) -> TxRecord:
         """Hand the signed bytes to a node, if it is time. Raises NotFinal once all nodes keep refusing them."""
@@ -305,8 +351,9 @@ class Executor:
         )
 
     def _read(self, payment_id: str, indexes: Sequence[int]) -> list[TxRecord]:
-        transactions = self.journal.get(payment_id).transactions
-        return [transactions[index] for index in indexes]
+        """Of each of these steps the transaction that decides."""
+        record = self.journal.get(payment_id)
+        return [record.at(index) for index in indexes]
 
     def _say(self, sentence: str, about: str = "") -> None:
         """Each sentence once, not at every look."""
@@ -316,12 +363,12 @@ class Executor:
 
 
 def _all_ended(txs: Sequence[TxRecord]) -> bool:
-    return all(tx.state in ENDED for tx in txs)
+    return all(tx.outcome in ENDED for tx in txs)
 
 
 def _last_settled(txs: Sequence[TxRecord]) -> bool:
     """The last one is mined on top of the others, or will never be."""
-    return txs[-1].state in SUCCEEDED | ENDED
+    return txs[-1].outcome in SUCCEEDED | ENDED
 
 
 def _schedule(offers: _Offers, reply: Reply) -> None:

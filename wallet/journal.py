@@ -30,7 +30,7 @@ from l2send.wallet import codec
 from l2send.wallet.private import check_private, touch_private
 from l2send.wallet.records import EventRecord, OrderRecord, PaymentRecord, TxRecord
 from l2send.wallet.schema import APPLICATION_ID, MIGRATIONS
-from l2send.wallet.states import ORDER_TRANSITIONS, TRANSITIONS, TxState
+from l2send.wallet.states import ENDED, ENDED_IN_BLOCK, ORDER_TRANSITIONS, REPLACEABLE, TRANSITIONS, TxState
 
 # Without 0 o 1 i l u: an id survives being read aloud and typed.
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
@@ -83,6 +83,14 @@ class Journal(Protocol):
         """
         ...
 
+    def replace(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
+        """Commit signed bytes that compete for the nonce of `former`, the newest of its step.
+
+        Both are kept, and followed. Raises ChangedMeanwhile if something newer was signed for that step, or
+        any of its transactions may have used up the nonce.
+        """
+        ...
+
     def move_tx(
         self,
         tx: TxRecord,
@@ -92,7 +100,10 @@ class Journal(Protocol):
         block_hash: str = "",
         detail: str = "",
     ) -> TxRecord:
-        """Move a transaction from the state in `tx` to another. Raises IllegalMove, ChangedMeanwhile."""
+        """Move a transaction from the state in `tx` to another. Raises IllegalMove, ChangedMeanwhile.
+
+        When it comes to its end in a block, every other transaction of its step becomes void with it.
+        """
         ...
 
     def note_tx(self, tx: TxRecord, detail: str) -> TxRecord:
@@ -231,11 +242,10 @@ class SqliteJournal:
         return payment_id
 
     def _insert_step(self, payment_id: str, index: int, sender: Address, step: Step) -> None:
-        body = codec.dump(codec.step_json(step))
         self._db.execute(
             "INSERT INTO transactions (payment_id, step, kind, chain_id, sender, body, state)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (payment_id, index, step.kind, step.tx.chain_id, sender, body, TxState.PLANNED),
+            (payment_id, index, step.kind, step.tx.chain_id, sender, _body(step), TxState.PLANNED),
         )
 
     def _free_id(self) -> str:
@@ -303,6 +313,38 @@ class SqliteJournal:
             self._event(tx.payment_id, f"step {tx.index}", TxState.PLANNED, TxState.SIGNED, tx_hash)
         return self._transaction(tx.payment_id, tx.index)
 
+    def replace(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
+        """See Journal."""
+        if tx_hash != "0x" + keccak(raw).hex():
+            raise IllegalMove("the hash is not that of the signed bytes.")
+        with self._writing() as db:
+            record = self.get(former.payment_id)
+            attempts = record.attempts(former.step_index)
+            if attempts[-1].index != former.index or any(tx.state not in REPLACEABLE for tx in attempts):
+                raise ChangedMeanwhile(f"another l2send is working on {record.id}.")
+            index = len(record.transactions)
+            db.execute(
+                "INSERT INTO transactions (payment_id, step, replaces, kind, chain_id, sender, body, state,"
+                " nonce, hash, raw, signed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    record.id,
+                    index,
+                    former.step_index,
+                    step.kind,
+                    step.tx.chain_id,
+                    former.sender,
+                    _body(step),
+                    TxState.SIGNED,
+                    former.nonce,
+                    tx_hash,
+                    raw,
+                    int(time.time()),
+                ),
+            )
+            detail = f"{tx_hash}, instead of {former.hash}"
+            self._event(record.id, f"step {index}", "", TxState.SIGNED, detail)
+        return self._transaction(record.id, index)
+
     def move_tx(
         self,
         tx: TxRecord,
@@ -315,6 +357,8 @@ class SqliteJournal:
         """See Journal."""
         if to is TxState.SIGNED:
             raise IllegalMove("only record_signed makes a transaction signed.")
+        if to is TxState.VOID:
+            raise IllegalMove("a transaction becomes void with the end of another.")
         if to not in TRANSITIONS[tx.state]:
             raise IllegalMove(f"a transaction that is {tx.state} cannot become {to}.")
         detail = clean(detail, _MAX_DETAIL)
@@ -326,7 +370,20 @@ class SqliteJournal:
             )
             _expect_one(changed, tx.payment_id)
             self._event(tx.payment_id, f"step {tx.index}", tx.state, to, detail)
+            if to in ENDED_IN_BLOCK:
+                self._void_rivals(tx)
         return self._transaction(tx.payment_id, tx.index)
+
+    def _void_rivals(self, tx: TxRecord) -> None:
+        """What else was signed for the step of `tx` can never be mined: its nonce is used up for good."""
+        for rival in self.get(tx.payment_id).attempts(tx.step_index):
+            if rival.index == tx.index or rival.state in ENDED:
+                continue
+            self._db.execute(
+                "UPDATE transactions SET state = ?, detail = ? WHERE payment_id = ? AND step = ?",
+                (TxState.VOID, f"{tx.hash} has its nonce", tx.payment_id, rival.index),
+            )
+            self._event(tx.payment_id, f"step {rival.index}", rival.state, TxState.VOID, tx.hash)
 
     def note_tx(self, tx: TxRecord, detail: str) -> TxRecord:
         """See Journal."""
@@ -394,7 +451,7 @@ class SqliteJournal:
         with self._writing():
             record = self.get(payment_id)
             for earlier in record.refunds:
-                if TRANSITIONS[earlier.state]:
+                if TRANSITIONS[earlier.outcome]:
                     raise Refused(f"a refund of {record.id} is under way already ({earlier.state}).")
             index = len(record.transactions)
             self._insert_step(record.id, index, record.payment.sender, step)
@@ -444,10 +501,14 @@ _HISTORY_HINT = "`l2send history` lists every payment."
 _MAYBE_OPEN = """
     SELECT * FROM payments WHERE id IN (
         SELECT payment_id FROM transactions
-        WHERE state NOT IN ('final', 'reverted', 'replaced', 'cancelled')
+        WHERE state NOT IN ('final', 'reverted', 'replaced', 'cancelled', 'void')
         UNION SELECT payment_id FROM orders WHERE state NOT IN ('filled', 'refunded')
     ) ORDER BY seq DESC
 """
+
+
+def _body(step: Step) -> str:
+    return codec.dump(codec.step_json(step))
 
 
 def _tx_record(row: sqlite3.Row) -> TxRecord:
@@ -464,6 +525,7 @@ def _tx_record(row: sqlite3.Row) -> TxRecord:
         block_hash=row["block_hash"],
         signed_at=None if row["signed_at"] is None else UnixTime(row["signed_at"]),
         detail=row["detail"],
+        replaces=row["replaces"],
     )
 
 

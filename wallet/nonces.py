@@ -67,7 +67,7 @@ async def _after(pending: Nonce, missing: list[TxRecord], stale: Stale) -> Choic
         alive = [tx for tx in same_nonce if tx.state is not TxState.SIGNED or not await stale(tx)]
         if not alive:
             break
-        first += alive
+        first.append(alive[-1])  # Of several that were signed for one step, the newest.
         expected = Nonce(expected + 1)
     return Choice(expected, tuple(first))
 

@@ -18,7 +18,7 @@ from l2send.core.rpc import Rpc, quantity
 from l2send.core.units import BlockNumber
 from l2send.wallet.journal import ChangedMeanwhile, Journal
 from l2send.wallet.records import TxRecord
-from l2send.wallet.states import IN_FLIGHT, TxState
+from l2send.wallet.states import IN_BLOCK, IN_FLIGHT, TxState
 
 # Nodes forget old receipts: of a transaction this old, a missing one is no proof that it never was.
 _RECEIPTS_LAST_SECONDS = 7 * 24 * 3600
@@ -95,6 +95,11 @@ async def _nowhere(tx: TxRecord, journal: Journal, rpc: Rpc) -> TxRecord:
         if tx.state in (TxState.SIGNED, TxState.BROADCAST):
             return tx
         return journal.move_tx(tx, TxState.BROADCAST, detail="the block it was in is gone")
+    if _rival_in_block(tx, journal):
+        # It used the nonce up. Which of both stays is known at its end, which makes this one void.
+        if tx.state not in IN_BLOCK:
+            return tx
+        return journal.move_tx(tx, TxState.BROADCAST, detail="another transaction of this step took its place")
     if tx.state is not TxState.INDETERMINATE:
         head = await rpc.block_number()
         return journal.move_tx(
@@ -104,6 +109,12 @@ async def _nowhere(tx: TxRecord, journal: Journal, rpc: Rpc) -> TxRecord:
         words = f"another transaction of {tx.sender} took nonce {tx.nonce}"
         return journal.move_tx(tx, TxState.REPLACED, detail=words)
     return tx
+
+
+def _rival_in_block(tx: TxRecord, journal: Journal) -> bool:
+    """Whether another transaction of the same step was seen in a block."""
+    attempts = journal.get(tx.payment_id).attempts(tx.step_index)
+    return any(other.state in IN_BLOCK for other in attempts if other.index != tx.index)
 
 
 async def _is_gone(tx: TxRecord, rpc: Rpc) -> bool:

@@ -10,7 +10,16 @@ from l2send.core.errors import Sent
 from l2send.core.plan import Order, Payment, Step, StepKind
 from l2send.core.units import BlockNumber, ChainId, Nonce, UnixTime
 from l2send.wallet.codec import Terms
-from l2send.wallet.states import MEANINGS, Meaning, PaymentState, TxState, money_moved, payment_state
+from l2send.wallet.states import (
+    MEANINGS,
+    OF_A_CANCEL,
+    Meaning,
+    PaymentState,
+    TxState,
+    deciding,
+    money_moved,
+    payment_state,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +28,7 @@ class TxRecord:
 
     payment_id: str
     index: int
-    """Place among the payment's steps, from 0; refunds follow them."""
+    """Place among the payment's transactions, from 0: steps first, then refunds and replacements as they come."""
     step: Step
     sender: Address
     state: TxState
@@ -34,6 +43,18 @@ class TxRecord:
     signed_at: UnixTime | None = None
     """By this machine's clock."""
     detail: str = ""
+    replaces: int | None = None
+    """The index of the step it was signed for again, with the same nonce; None for what was signed first."""
+
+    @property
+    def step_index(self) -> int:
+        """The index of the step it was signed for."""
+        return self.index if self.replaces is None else self.replaces
+
+    @property
+    def outcome(self) -> TxState:
+        """What it makes of its step: one that cancels it ends it, and never makes it happen."""
+        return OF_A_CANCEL.get(self.state, self.state) if self.step.kind is StepKind.CANCEL else self.state
 
     @property
     def chain_id(self) -> ChainId:
@@ -79,20 +100,36 @@ class PaymentRecord:
     order: OrderRecord | None
 
     @property
+    def approved(self) -> tuple[TxRecord, ...]:
+        """The transactions of the plan as they were approved, in order; the last one pays."""
+        firsts = (tx for tx in self.transactions if tx.replaces is None)
+        return tuple(tx for tx in firsts if tx.step.kind is not StepKind.REFUND)
+
+    @property
     def steps(self) -> tuple[TxRecord, ...]:
-        """The transactions of the plan, in order; the last one pays."""
-        return tuple(tx for tx in self.transactions if tx.step.kind is not StepKind.REFUND)
+        """How the steps of the plan stand, in order: of each the transaction that decides."""
+        return tuple(self.at(tx.index) for tx in self.approved)
 
     @property
     def refunds(self) -> tuple[TxRecord, ...]:
-        """Transactions sent to have the money back."""
-        return tuple(tx for tx in self.transactions if tx.step.kind is StepKind.REFUND)
+        """Transactions sent to have the money back, of each the one that decides."""
+        firsts = (tx for tx in self.transactions if tx.replaces is None)
+        return tuple(self.at(tx.index) for tx in firsts if tx.step.kind is StepKind.REFUND)
+
+    def attempts(self, step_index: int) -> tuple[TxRecord, ...]:
+        """Every transaction of that step, in the order they were signed: the chain takes one of them at most."""
+        return tuple(tx for tx in self.transactions if tx.step_index == step_index)
+
+    def at(self, step_index: int) -> TxRecord:
+        """The transaction that says how that step stands: the one in a block, else the newest."""
+        attempts = self.attempts(step_index)
+        return attempts[deciding([tx.state for tx in attempts])]
 
     @property
     def state(self) -> PaymentState:
         """Derived each time, never stored."""
         order = self.order.state if self.order else None
-        return payment_state([tx.state for tx in self.steps], order)
+        return payment_state([tx.outcome for tx in self.steps], order)
 
     @property
     def meaning(self) -> Meaning:

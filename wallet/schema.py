@@ -86,4 +86,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'events are never changed'); END
         """,
     ),
+    (
+        # The step that a transaction was signed for again, with the nonce it was signed with first.
+        "ALTER TABLE transactions ADD COLUMN replaces INTEGER",
+        """
+        CREATE TRIGGER one_nonce_a_step BEFORE INSERT ON transactions
+        WHEN NEW.replaces IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM transactions AS first
+            WHERE first.payment_id = NEW.payment_id AND first.step = NEW.replaces AND first.replaces IS NULL
+            AND (first.chain_id, first.sender, first.nonce) = (NEW.chain_id, NEW.sender, NEW.nonce)
+        )
+        BEGIN SELECT RAISE(ABORT, 'a step is signed again with the nonce it has'); END
+        """,
+        """
+        CREATE TRIGGER replacements_stay BEFORE UPDATE OF replaces ON transactions
+        WHEN NEW.replaces IS NOT OLD.replaces
+        BEGIN SELECT RAISE(ABORT, 'what replaces what is never changed'); END
+        """,
+    ),
 )

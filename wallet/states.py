@@ -4,11 +4,14 @@
                      │          └──────────┴─▶ indeterminate ─▶ replaced
                      ▼                    └─▶ reverting ─▶ reverted
                  cancelled
+                  any that has bytes and no end ─▶ void
     order         not_open ─▶ open ─▶ filled
                                 └─▶ refund_due ─▶ refunded
 
 Only what no reorganisation is expected to undo is an end: `final`, `reverted` and `replaced` are reached
-through `mined`, `reverting` and `indeterminate` once the chain's number of confirmations has passed.
+through `mined`, `reverting` and `indeterminate` once the chain's number of confirmations has passed,
+and `void` only together with the `final` or `reverted` of another transaction of the same step.
+A step may be signed more than once, always with one nonce: `speedup` with higher fees, `cancel` as nothing.
 A payment's own state is derived from its transactions and its order each time, and stored nowhere.
 """
 
@@ -44,6 +47,8 @@ class TxState(StrEnum):
     """Failed, under as many blocks as its chain needs."""
     REPLACED = "replaced"
     """Another transaction took its nonce, under as many blocks as its chain needs. It will never happen."""
+    VOID = "void"
+    """Another transaction of the same step, with the same nonce, is at its end in a block: this one never will be."""
     CANCELLED = "cancelled"
     """Will never be signed."""
 
@@ -53,14 +58,15 @@ _T, _O = TxState, OrderState
 # State -> what it can become. `mined -> mined` and `reverting -> reverting` are moves to another block.
 TRANSITIONS: Mapping[TxState, frozenset[TxState]] = {
     _T.PLANNED: frozenset({_T.SIGNED, _T.CANCELLED}),
-    _T.SIGNED: frozenset({_T.BROADCAST, _T.MINED, _T.REVERTING, _T.INDETERMINATE}),
-    _T.BROADCAST: frozenset({_T.MINED, _T.REVERTING, _T.INDETERMINATE}),
-    _T.MINED: frozenset({_T.MINED, _T.REVERTING, _T.BROADCAST, _T.INDETERMINATE, _T.FINAL}),
-    _T.REVERTING: frozenset({_T.REVERTING, _T.MINED, _T.BROADCAST, _T.INDETERMINATE, _T.REVERTED}),
-    _T.INDETERMINATE: frozenset({_T.MINED, _T.REVERTING, _T.BROADCAST, _T.REPLACED}),
+    _T.SIGNED: frozenset({_T.BROADCAST, _T.MINED, _T.REVERTING, _T.INDETERMINATE, _T.VOID}),
+    _T.BROADCAST: frozenset({_T.MINED, _T.REVERTING, _T.INDETERMINATE, _T.VOID}),
+    _T.MINED: frozenset({_T.MINED, _T.REVERTING, _T.BROADCAST, _T.INDETERMINATE, _T.FINAL, _T.VOID}),
+    _T.REVERTING: frozenset({_T.REVERTING, _T.MINED, _T.BROADCAST, _T.INDETERMINATE, _T.REVERTED, _T.VOID}),
+    _T.INDETERMINATE: frozenset({_T.MINED, _T.REVERTING, _T.BROADCAST, _T.REPLACED, _T.VOID}),
     _T.FINAL: frozenset(),
     _T.REVERTED: frozenset(),
     _T.REPLACED: frozenset(),
+    _T.VOID: frozenset(),
     _T.CANCELLED: frozenset(),
 }
 
@@ -76,12 +82,40 @@ ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
 
 ENDED = frozenset(state for state, after in TRANSITIONS.items() if not after)
 """States of a transaction that nothing follows."""
+ENDED_IN_BLOCK = frozenset({_T.FINAL, _T.REVERTED})
+"""Ends that used the nonce up."""
 IN_BLOCK = frozenset({_T.MINED, _T.REVERTING, _T.FINAL, _T.REVERTED})
 """States of a transaction for which a receipt was seen."""
 SUCCEEDED = frozenset({_T.MINED, _T.FINAL})
 """States of a transaction after which the next step may be signed."""
 IN_FLIGHT = frozenset({_T.SIGNED, _T.BROADCAST, _T.MINED, _T.REVERTING, _T.INDETERMINATE})
 """States of a transaction that has bytes and no end yet: the chain is asked about these."""
+REPLACEABLE = frozenset({_T.SIGNED, _T.BROADCAST})
+"""States of a transaction whose nonce may still be free: another with the same nonce can be signed."""
+
+# Of several transactions with one nonce, what is known of the step is what is known of the one in the first of
+# these groups that any is in; within a group, of the newest.
+BY_ATTEMPT: Sequence[frozenset[TxState]] = (
+    frozenset({_T.FINAL, _T.REVERTED}),
+    frozenset({_T.MINED, _T.REVERTING}),
+    frozenset({_T.SIGNED, _T.BROADCAST, _T.INDETERMINATE}),
+    frozenset({_T.PLANNED, _T.CANCELLED, _T.REPLACED, _T.VOID}),
+)
+
+# What a cancelling transaction makes of its step: once it is at its end in a block, whether it succeeded
+# there or not, the step can never happen. Until then nothing is known of the step.
+OF_A_CANCEL: Mapping[TxState, TxState] = {
+    _T.MINED: _T.BROADCAST,
+    _T.REVERTING: _T.BROADCAST,
+    _T.FINAL: _T.CANCELLED,
+    _T.REVERTED: _T.CANCELLED,
+}
+
+
+def deciding(attempts: Sequence[TxState]) -> int:
+    """The place of the one attempt that says how its step stands. They are in the order they were signed."""
+    group = next(group for group in BY_ATTEMPT if group.intersection(attempts))
+    return max(place for place, state in enumerate(attempts) if state in group)
 
 
 @unique
@@ -119,6 +153,7 @@ BY_PAYING_STEP: Mapping[TxState, PaymentState] = {
     _T.FINAL: _P.DELIVERED,
     _T.REVERTED: _P.REVERTED,
     _T.REPLACED: _P.REPLACED,
+    _T.VOID: _P.REPLACED,
     _T.CANCELLED: _P.CANCELLED,
 }
 BY_STEP_AND_ORDER: Mapping[tuple[TxState, OrderState], PaymentState] = {
@@ -133,6 +168,7 @@ BY_STEP_AND_ORDER: Mapping[tuple[TxState, OrderState], PaymentState] = {
 BY_EARLIER_STEPS: Sequence[tuple[TxState, PaymentState]] = (
     (_T.REVERTED, _P.REVERTED),
     (_T.REPLACED, _P.REPLACED),
+    (_T.VOID, _P.REPLACED),
     (_T.CANCELLED, _P.CANCELLED),
     (_T.INDETERMINATE, _P.INDETERMINATE),
     (_T.SIGNED, _P.SENDING),

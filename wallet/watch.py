@@ -119,8 +119,8 @@ async def _look(tx: TxRecord, journal: Journal, rpcs: Rpcs, say: Progress) -> No
 
 
 async def _look_at_order(record: PaymentRecord, order: OrderRecord, eyes: _Eyes) -> PaymentRecord:
-    opening = next(tx for tx in record.steps if tx.step.kind is StepKind.OPEN)
-    if opening.state not in SUCCEEDED:
+    opening = next((tx for tx in record.steps if tx.step.kind is StepKind.OPEN), None)  # None: cancelled
+    if opening is None or opening.state not in SUCCEEDED:
         if order.state is OrderState.OPEN:
             return eyes.journal.move_order(record, OrderState.NOT_OPEN, detail="its block is gone")
         return record

@@ -18,15 +18,20 @@ from l2send.core.bridge import OrderState
 from l2send.core.errors import ConfigError, Refused, UsageError
 from l2send.core.plan import ChainAddress, Payment, Step, StepKind, UnsignedTx
 from l2send.core.units import Amount, BlockNumber, Gas, Nonce, UnixTime, Wei
+from l2send.wallet import codec
 from l2send.wallet.journal import ChangedMeanwhile, IllegalMove, SqliteJournal
 from l2send.wallet.records import PaymentRecord, TxRecord
 from l2send.wallet.schema import MIGRATIONS
-from l2send.wallet.states import ORDER_TRANSITIONS, TRANSITIONS, PaymentState, TxState
+from l2send.wallet.states import ORDER_TRANSITIONS, REPLACEABLE, TRANSITIONS, PaymentState, TxState
 from tests.wallet import payer
 from tests.wallet.bench import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote, somebody
 
 SENDER = somebody()
 CHAIN = chain_at("http://127.0.0.1:1")
+INSERT_REPLACEMENT = (
+    "INSERT INTO transactions SELECT payment_id, 2, kind, chain_id, sender, body, state, {nonce}, 'hash', raw,"
+    " signed_at, block, block_hash, detail, {replaces} FROM transactions WHERE step = 0"
+)
 
 
 @pytest.fixture
@@ -56,6 +61,11 @@ def begin_order(journal: SqliteJournal) -> PaymentRecord:
     return journal.begin(payment, paying_quote(payment, CHAIN, approve, order=order_of(payment, 2**33)))
 
 
+def sign_again(journal: SqliteJournal, tx: TxRecord, kind: StepKind | None = None) -> TxRecord:
+    raw = secrets.token_bytes(100)
+    return journal.replace(tx, replace(tx.step, kind=kind or tx.step.kind), "0x" + keccak(raw).hex(), raw)
+
+
 def sign(journal: SqliteJournal, tx: TxRecord, nonce: int = 0) -> TxRecord:
     raw = secrets.token_bytes(100)
     return journal.record_signed(tx, Nonce(nonce), "0x" + keccak(raw).hex(), raw)
@@ -70,6 +80,11 @@ def bring_to(journal: SqliteJournal, tx: TxRecord, state: TxState, nonce: int = 
         way = ways.pop(0)
         ways += [[*way, after] for after in TRANSITIONS[way[-1]] if after not in way]
     for step in ways[0][1:]:
+        if step is TxState.VOID:
+            journal.move_tx(journal.move_tx(sign_again(journal, tx), TxState.MINED), TxState.FINAL)
+            tx = journal.get(tx.payment_id).transactions[tx.index]
+            assert tx.state is TxState.VOID
+            continue
         tx = sign(journal, tx, nonce) if step is TxState.SIGNED else journal.move_tx(tx, step)
     return tx
 
@@ -223,13 +238,68 @@ def test_a_payment_without_steps_is_not_begun(journal: SqliteJournal) -> None:
 def test_transactions_move_along_the_table_and_not_otherwise(journal: SqliteJournal, before: TxState) -> None:
     for nonce, after in enumerate(TxState):
         tx = bring_to(journal, begin(journal).transactions[0], before, nonce)
-        if after is not TxState.SIGNED and after in TRANSITIONS[before]:
+        if after not in (TxState.SIGNED, TxState.VOID) and after in TRANSITIONS[before]:
             moved = journal.move_tx(tx, after, block=BlockNumber(7), block_hash="0x7", detail="why")
             assert (moved.state, moved.block, moved.detail) == (after, 7, "why")
         else:
             with pytest.raises(IllegalMove):
                 journal.move_tx(tx, after)
             assert journal.get(tx.payment_id).transactions[0] == tx
+
+
+@pytest.mark.parametrize("state", TxState)
+def test_only_what_waits_for_its_nonce_is_signed_again(journal: SqliteJournal, state: TxState) -> None:
+    tx = bring_to(journal, begin(journal).transactions[0], state)
+    before = journal.get(tx.payment_id)
+    if state in REPLACEABLE:
+        again = sign_again(journal, tx)
+        assert (again.state, again.nonce, again.replaces, again.index) == (TxState.SIGNED, tx.nonce, 0, 1)
+        assert journal.get(tx.payment_id).transactions == (tx, again)
+        assert journal.get(tx.payment_id).approved == (tx,)
+        assert journal.get(tx.payment_id).steps == (again,)
+    else:
+        with pytest.raises(ChangedMeanwhile):
+            sign_again(journal, tx)
+        assert journal.get(tx.payment_id) == before
+
+
+def test_of_two_that_sign_again_the_second_is_told(journal: SqliteJournal) -> None:
+    tx = sign(journal, begin(journal).transactions[0])
+    newer = sign_again(journal, tx)
+    with pytest.raises(ChangedMeanwhile):
+        sign_again(journal, tx)
+    newest = sign_again(journal, newer)
+    assert newest.replaces == 0
+    assert [t.index for t in journal.get(tx.payment_id).attempts(0)] == [0, 1, 2]
+    journal.move_tx(tx, TxState.MINED)
+    with pytest.raises(ChangedMeanwhile):
+        sign_again(journal, newest)
+
+
+@pytest.mark.parametrize("winner", [0, 1, 2])
+@pytest.mark.parametrize("end", [TxState.FINAL, TxState.REVERTED])
+def test_the_end_of_one_voids_the_others_in_the_same_commit(journal: SqliteJournal, winner: int, end: TxState) -> None:
+    first = sign(journal, begin(journal).transactions[0])
+    attempts = [first, second := sign_again(journal, first), sign_again(journal, second)]
+    before = {TxState.FINAL: TxState.MINED, TxState.REVERTED: TxState.REVERTING}[end]
+    journal.move_tx(journal.move_tx(attempts[winner], before), end)
+    record = journal.get(first.payment_id)
+    assert [tx.state for tx in record.transactions] == [end if i == winner else TxState.VOID for i in range(3)]
+    assert record.steps == (record.transactions[winner],)
+    assert record.state is (PaymentState.DELIVERED if end is TxState.FINAL else PaymentState.REVERTED)
+    assert not record.meaning.open
+    assert {e.detail for e in journal.events(record.id) if e.after == "void"} == {attempts[winner].hash}
+
+
+@pytest.mark.parametrize("end", [TxState.FINAL, TxState.REVERTED])
+def test_a_cancel_that_ended_in_a_block_cancels_its_payment(journal: SqliteJournal, end: TxState) -> None:
+    cancel = sign_again(journal, sign(journal, begin(journal).transactions[0]), StepKind.CANCEL)
+    before = {TxState.FINAL: TxState.MINED, TxState.REVERTED: TxState.REVERTING}[end]
+    cancel = journal.move_tx(cancel, before)
+    assert journal.get(cancel.payment_id).state is PaymentState.SENDING, "a block can be taken back"
+    journal.move_tx(cancel, end)
+    record = journal.get(cancel.payment_id)
+    assert (record.state, record.meaning.open) == (PaymentState.CANCELLED, False)
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(ORDER_TRANSITIONS, OrderState)))
@@ -271,7 +341,7 @@ def test_a_hash_that_is_not_of_the_bytes_is_refused(journal: SqliteJournal) -> N
 
 
 def test_signed_bytes_and_history_cannot_be_changed_even_by_sql(path: Path, journal: SqliteJournal) -> None:
-    sign(journal, begin(journal).transactions[0])
+    sign_again(journal, sign(journal, begin(journal).transactions[0]))
     db = sqlite3.connect(path)
     for statement in (
         "UPDATE transactions SET raw = x'00'",
@@ -280,6 +350,10 @@ def test_signed_bytes_and_history_cannot_be_changed_even_by_sql(path: Path, jour
         "DELETE FROM transactions",
         "DELETE FROM events",
         "UPDATE events SET after = 'final'",
+        "UPDATE transactions SET replaces = NULL WHERE replaces IS NOT NULL",
+        "UPDATE transactions SET replaces = 0 WHERE replaces IS NULL",
+        INSERT_REPLACEMENT.format(nonce="nonce + 1", replaces=0),
+        INSERT_REPLACEMENT.format(nonce="nonce", replaces=1),
     ):
         with pytest.raises(sqlite3.IntegrityError):
             db.execute(statement)
@@ -362,6 +436,34 @@ def test_an_older_journal_is_brought_up_to_date(path: Path, monkeypatch: pytest.
     journal = SqliteJournal(path)
     assert journal.get(record.id) == record
     assert journal._db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS) + 1
+    journal.close()
+
+
+def test_a_journal_of_the_first_version_is_read_and_signed_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its steps carry no price, and its transactions replace nothing."""
+    with monkeypatch.context() as patch:
+        patch.setattr("l2send.wallet.journal.MIGRATIONS", MIGRATIONS[:1])
+        SqliteJournal(path).close()
+    payment = a_payment()
+    body = codec.step_json(paying_quote(payment, CHAIN).steps[0])
+    del body["price"]
+    terms = codec.dump(codec.terms_json(codec.Terms.of(paying_quote(payment, CHAIN))))
+    db = sqlite3.connect(path)
+    db.execute(
+        "INSERT INTO payments (id, fingerprint, created_at, sender, payment, terms) VALUES (?, ?, 1, ?, ?, ?)",
+        ("p-22222222", codec.fingerprint(payment), SENDER, codec.dump(codec.payment_json(payment)), terms),
+    )
+    db.execute(
+        "INSERT INTO transactions (payment_id, step, kind, chain_id, sender, body, state)"
+        " VALUES ('p-22222222', 0, 'transfer', ?, ?, ?, 'planned')",
+        (CHAIN_ID, SENDER, codec.dump(body)),
+    )
+    db.commit()
+    db.close()
+    journal = SqliteJournal(path)
+    tx = journal.get("p-2222").transactions[0]
+    assert (tx.step, tx.replaces) == (paying_quote(payment, CHAIN).steps[0], None)
+    assert sign_again(journal, sign(journal, tx)).replaces == 0
     journal.close()
 
 

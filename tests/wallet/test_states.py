@@ -9,18 +9,23 @@ import pytest
 from l2send.core.bridge import OrderState
 from l2send.core.errors import ExitStatus, Sent
 from l2send.wallet.states import (
+    BY_ATTEMPT,
     BY_EARLIER_STEPS,
     BY_ORDER,
     BY_PAYING_STEP,
     ENDED,
+    ENDED_IN_BLOCK,
     IN_BLOCK,
     IN_FLIGHT,
     MEANINGS,
+    OF_A_CANCEL,
     ORDER_TRANSITIONS,
+    REPLACEABLE,
     SUCCEEDED,
     TRANSITIONS,
     PaymentState,
     TxState,
+    deciding,
     money_moved,
     payment_state,
 )
@@ -36,7 +41,8 @@ def test_every_state_has_its_row() -> None:
 
 
 def test_the_ends_are_the_ends() -> None:
-    assert {TxState.FINAL, TxState.REVERTED, TxState.REPLACED, TxState.CANCELLED} == ENDED
+    assert {TxState.FINAL, TxState.REVERTED, TxState.REPLACED, TxState.VOID, TxState.CANCELLED} == ENDED
+    assert {TxState.FINAL, TxState.REVERTED} == ENDED_IN_BLOCK
     assert IN_FLIGHT == WITH_BYTES - ENDED
 
 
@@ -53,6 +59,8 @@ def test_an_end_is_only_reached_through_a_state_that_waits_for_confirmations() -
         TxState.REVERTED: {TxState.REVERTING},
         TxState.REPLACED: {TxState.INDETERMINATE},
         TxState.CANCELLED: {TxState.PLANNED},
+        # Not by itself: together with the end of another transaction of its step, which did wait.
+        TxState.VOID: set(IN_FLIGHT),
     }
 
 
@@ -148,6 +156,8 @@ def test_nothing_signed_is_nothing_sent() -> None:
         ("reverting", None, "sending"),
         ("reverted", None, "reverted"),
         ("replaced", None, "replaced"),
+        ("void", None, "replaced"),
+        ("void planned", "not_open", "replaced"),
         ("indeterminate", None, "indeterminate"),
         ("cancelled", None, "cancelled"),
     ],
@@ -162,6 +172,42 @@ def test_the_parts_of_the_table_cover_all_states() -> None:
     assert {state for state, _ in BY_EARLIER_STEPS} == set(TxState) - {TxState.PLANNED}
     assert set(BY_ORDER) == {OrderState.FILLED, OrderState.REFUND_DUE, OrderState.REFUNDED}
     assert {TxState.MINED, TxState.FINAL} == SUCCEEDED
+
+
+ATTEMPTS = [attempts for count in (1, 2, 3) for attempts in product(TxState, repeat=count)]
+
+
+def test_the_groups_of_attempts_hold_every_state_once() -> None:
+    assert sorted(state for group in BY_ATTEMPT for state in group) == sorted(TxState)
+
+
+def test_of_several_attempts_the_one_in_a_block_decides_else_the_newest() -> None:
+    for attempts in ATTEMPTS:
+        place = deciding(attempts)
+        if any(state in IN_BLOCK for state in attempts):
+            assert attempts[place] in IN_BLOCK
+        elif any(state in IN_FLIGHT for state in attempts):
+            assert attempts[place] in IN_FLIGHT
+            assert not any(state in IN_FLIGHT for state in attempts[place + 1 :])
+
+
+def test_a_step_has_ended_only_when_no_attempt_can_be_mined_any_more() -> None:
+    """Those beside an end in a block become void with it, so only these combinations are ever stored."""
+    for attempts in ATTEMPTS:
+        if attempts[deciding(attempts)] in ENDED and not any(s in ENDED_IN_BLOCK for s in attempts):
+            assert not any(state in IN_FLIGHT for state in attempts)
+
+
+def test_a_cancel_pays_nothing_and_ends_its_step_once_it_has_ended_in_a_block() -> None:
+    for state in TxState:
+        outcome = OF_A_CANCEL.get(state, state)
+        assert outcome not in SUCCEEDED
+        assert (outcome is TxState.CANCELLED) == (state in ENDED_IN_BLOCK or state is TxState.CANCELLED)
+        assert (outcome in ENDED) == (state in ENDED)
+
+
+def test_only_a_nonce_that_may_be_free_is_signed_for_again() -> None:
+    assert not REPLACEABLE & (IN_BLOCK | ENDED | {TxState.PLANNED, TxState.INDETERMINATE})
 
 
 def test_only_a_delivered_payment_exits_with_zero() -> None:

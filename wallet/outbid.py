@@ -1,0 +1,118 @@
+"""A second transaction for a nonce that waits: the same with higher fees, or one that does nothing instead.
+
+Nodes take it in the place of the first when both its prices are a tenth higher (geth's `pricebump`). The
+first may be mined all the same, by a node that never saw the second: the chain takes one of the two, and
+nobody can choose which. So a payment is made once by either, and a cancelled one may turn out to be made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from l2send.core.errors import Refused
+from l2send.core.fees import GasPrice, gas_price
+from l2send.core.plan import Step, StepKind, UnsignedTx
+from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.units import Gas, Wei
+from l2send.wallet.journal import Journal
+from l2send.wallet.prepare import Price
+from l2send.wallet.receipts import observe
+from l2send.wallet.records import PaymentRecord, TxRecord
+from l2send.wallet.signed import SignedFields, decode_signed
+from l2send.wallet.states import IN_BLOCK, IN_FLIGHT, REPLACEABLE
+
+_MARGIN_PERCENT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """What would compete for the nonce of `former`; `step` carries the price and the gas it is signed with."""
+
+    former: TxRecord
+    step: Step
+
+    @property
+    def most(self) -> Wei:
+        """The most it costs in gas."""
+        assert self.step.price is not None
+        return self.step.price.most(self.step.gas)
+
+    @property
+    def former_most(self) -> Wei:
+        """The most that the former costs in gas."""
+        said = decode_signed(self.former.raw)
+        return Wei(said.gas * said.max_fee)
+
+
+async def faster(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
+    """Every waiting transaction of the payment again, at a higher price. Raises Refused if none waits."""
+    waiting = await _waiting(record, (*record.steps, *record.refunds), journal, rpcs)
+    return [await _bid(tx, tx.step, rpcs.on(tx.chain_id)) for tx in waiting]
+
+
+async def nothing_instead(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
+    """For every waiting step of the payment, a transfer of nothing to oneself. Raises Refused if none waits."""
+    waiting = await _waiting(record, record.steps, journal, rpcs)
+    return [await _bid(tx, Step(StepKind.CANCEL, annulment(tx), Gas(0)), rpcs.on(tx.chain_id)) for tx in waiting]
+
+
+def annulment(tx: TxRecord) -> UnsignedTx:
+    """The transaction that uses a nonce and does nothing else."""
+    return UnsignedTx(tx.chain_id, tx.sender, Wei(0), b"")
+
+
+def refuse_unless_it_outbids(former: TxRecord, cost: Price) -> None:
+    """Raises Refused for prices that nodes would not take in the place of the former's."""
+    said, price = decode_signed(former.raw), cost.price
+    enough = _least(said.max_fee) <= price.max_fee and (said.legacy or _least(said.tip) <= price.tip)
+    if price.legacy is not said.legacy or not enough:
+        raise Refused(f"the new price is not a tenth above that of {former.hash}; it was thrown away.")
+
+
+async def _waiting(
+    record: PaymentRecord, deciding: tuple[TxRecord, ...], journal: Journal, rpcs: Rpcs
+) -> list[TxRecord]:
+    """The newest transaction of every step that was signed and whose nonce is free. Raises Refused for none."""
+    found = list[TxRecord]()
+    for tx in deciding:
+        if tx.state not in IN_FLIGHT:
+            continue
+        for attempt in record.attempts(tx.step_index):
+            await observe(attempt, journal, rpcs.on(tx.chain_id))
+        attempts = journal.get(record.id).attempts(tx.step_index)
+        if all(attempt.state in REPLACEABLE for attempt in attempts):
+            found.append(attempts[-1])
+    if not found:
+        record = journal.get(record.id)
+        mined = any(tx.state in IN_BLOCK for tx in record.steps)
+        why = "mined already" if mined else "nothing of it waits to be mined"
+        raise Refused(f"{record.id} is {record.state}: {why}. {record.meaning.money}")
+    return found
+
+
+async def _bid(former: TxRecord, step: Step, rpc: Rpc) -> Bid:
+    """`step` at a price above the former's and not below today's. Source: eth_estimateGas, eth_feeHistory."""
+    said = decode_signed(former.raw)
+    tx = step.tx
+    message = {"from": former.sender, "to": tx.to, "value": hex(tx.value), "data": "0x" + tx.data.hex()}
+    today, estimate = await asyncio.gather(gas_price(rpc), rpc.estimate_gas(message))
+    same = step.kind is not StepKind.CANCEL and estimate <= said.gas
+    gas = said.gas if same else Gas(estimate + estimate * _MARGIN_PERCENT // 100)
+    return Bid(former, Step(step.kind, tx, gas, _above(said, today)))
+
+
+def _above(said: SignedFields, today: GasPrice) -> GasPrice:
+    max_fee = max(_raised(said.max_fee), today.max_fee)
+    if said.legacy:
+        return GasPrice(Wei(0), Wei(0), Wei(max_fee), legacy=True)
+    return GasPrice(today.base_fee, Wei(max(_raised(said.tip), today.tip)), Wei(max_fee))
+
+
+def _raised(price: Wei) -> int:
+    """An eighth more, as the base fee itself rises at most from block to block: above every node's tenth."""
+    return price + price // 8 + 1
+
+
+def _least(price: Wei) -> int:
+    return price + -(-price // 10)
