@@ -19,11 +19,14 @@ OPEN = Function(f"open({ONCHAIN_ORDER})")
 OPEN_TOPIC = event_topic(f"Open(bytes32,{RESOLVED_ORDER})")
 
 
-def emitted_open(receipt: dict[str, Any], settler: Address, order_id: str) -> bool:
-    """Whether `settler` itself emitted `Open` for `order_id` in this receipt, and the transaction succeeded."""
+def emitted_open(receipt: dict[str, Any], settler: Address, order_id: str, topic: str = OPEN_TOPIC) -> bool:
+    """Whether `settler` itself emitted `Open` for `order_id` in this receipt, and the transaction succeeded.
+
+    `topic` is for settlers whose own `Open` carries another order.
+    """
     if receipt.get("status") != "0x1":
         return False
     return any(
-        str(log.get("address", "")).lower() == settler.lower() and log.get("topics", [])[:2] == [OPEN_TOPIC, order_id]
+        str(log.get("address", "")).lower() == settler.lower() and log.get("topics", [])[:2] == [topic, order_id]
         for log in receipt.get("logs", [])
     )

@@ -1,0 +1,90 @@
+"""Whether an order was filled, by the storage of two chains; an event is never more than a pointer to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from l2send.core.bridge import OrderState, OrderStatus
+from l2send.core.errors import NetworkError
+from l2send.core.plan import Order
+from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.text import clean
+from l2send.core.units import UnixTime
+
+_LOG_CHUNK = 9_000
+_LOG_CHUNKS = 20
+
+Log = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the settlers of both chains hold for an order, and both clocks."""
+
+    origin: Any
+    target: Any
+    origin_now: UnixTime
+    target_now: UnixTime
+
+
+async def look(order: Order, on_origin: Call, on_target: Call, rpcs: Rpcs) -> Seen | OrderStatus:
+    """Both values, read at the same time; UNKNOWN, with the reason, where a chain or a settler is silent."""
+    origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
+    held, filled = await asyncio.gather(
+        origin.aggregate([on_origin]), target.aggregate([on_target]), return_exceptions=True
+    )
+    for answer, rpc in ((filled, target), (held, origin)):
+        if isinstance(answer, NetworkError):
+            return silent(rpc, answer)
+        if isinstance(answer, BaseException):
+            raise answer
+    assert not isinstance(held, BaseException)
+    assert not isinstance(filled, BaseException)
+    if not held.values[0] or not filled.values[0]:
+        return OrderStatus(OrderState.UNKNOWN, "a settler did not answer for this order.")
+    return Seen(held.values[0][0], filled.values[0][0], held.timestamp, filled.timestamp)
+
+
+def silent(rpc: Rpc, error: NetworkError) -> OrderStatus:
+    """Unknown is a state: a chain that cannot be asked has not said that nothing was paid."""
+    return OrderStatus(OrderState.UNKNOWN, f"{rpc.chain.name} could not be asked: {error.message}")
+
+
+async def confirmed(
+    rpc: Rpc, call: Call, is_filled: Callable[[Any], bool], topics: list[str], is_ours: Callable[[Log], bool]
+) -> OrderStatus:
+    """FILLED, once the fill lies under as many blocks as the destination needs; OPEN until then.
+
+    `topics` and `is_ours` find the event of the fill, which only tells its transaction.
+    """
+    try:
+        depth = rpc.chain.confirmations - 1
+        block = hex(max(await rpc.block_number() - depth, 0)) if depth else "latest"
+        (value,) = (await rpc.aggregate([call], block)).values
+    except NetworkError as error:
+        return silent(rpc, error)
+    if value is None or not is_filled(value[0]):
+        return OrderStatus(OrderState.OPEN, f"the recipient was paid; {rpc.chain.name} is confirming it.")
+    query = {"address": call.to, "topics": topics}
+    return OrderStatus(OrderState.FILLED, "the recipient was paid.", await _transaction(rpc, query, is_ours))
+
+
+async def _transaction(rpc: Rpc, query: dict[str, Any], is_ours: Callable[[Log], bool]) -> str:
+    """The hash of the fill, for people; empty where the node refuses logs. Storage proved the fill."""
+    try:
+        head = await rpc.block_number()
+        for chunk in range(_LOG_CHUNKS):
+            last = head - chunk * _LOG_CHUNK
+            if last < 0:
+                break
+            first = max(last - _LOG_CHUNK + 1, 0)
+            logs = await rpc.logs(query | {"fromBlock": hex(first), "toBlock": hex(last)})
+            found = next((log for log in logs if is_ours(log)), None)
+            if found:
+                return clean(found.get("transactionHash", ""), 66)
+    except NetworkError:
+        return ""
+    return ""

@@ -1,0 +1,222 @@
+"""What an order costs, and the quote made of it: shared by the bridges whose settlers have no API of their own.
+
+A price comes from the endpoint that the registry names as `quote_api` (the OIF quote schema), or else from
+`solver_fee_bps`, the fee in 1/100 % at which the user knows a solver to fill. Without either there is no offer.
+The endpoint's calldata is never used: an order is built here, and its answer is a price.
+
+Source: openintentsframework/oif-specs specs/openapi.yaml (GetQuoteRequest, OifUserOpenIntentOrder);
+docs.li.fi/lifi-intents/intents-api/request-quote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from l2send.bridges import erc7930
+from l2send.bridges.gas import approval, cost
+from l2send.core.address import Address
+from l2send.core.bridge import Bridge
+from l2send.core.chains import Chain
+from l2send.core.effects import Opens
+from l2send.core.errors import BadAnswer, CannotPay, ConfigError, L2sendError, Refused
+from l2send.core.http import post_json
+from l2send.core.plan import ChainAddress, Fee, Payment, Quote, StepKind, UnsignedTx
+from l2send.core.rpc import Rpcs
+from l2send.core.text import clean
+from l2send.core.units import Amount, Seconds, Token, UnixTime
+
+_USER_OPEN = "oif-user-open-v0"
+_PRICE_HOLDS = Seconds(60)
+_USUAL_TIME = Seconds(60)
+_FILL_TIME = Seconds(3600)
+_BPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What leaves the sender, and until when that holds (None: nobody said)."""
+
+    pays: Amount
+    duration: Seconds
+    valid_until: UnixTime | None = None
+
+
+async def price_of(rpcs: Rpcs, fields: Mapping[str, str], settler: Address, payment: Payment, held: Amount) -> Price:
+    """The price of delivering `payment` exactly, from the token held, by the `fields` of the origin's settler.
+
+    Ask `is_offered` first. Raises CannotPay where more is needed than is held, NetworkError, Refused.
+    """
+    if "quote_api" in fields:
+        price = await _ask(rpcs, fields["quote_api"], settler, payment, held.token)
+    else:
+        price = _local(fields["solver_fee_bps"], payment, held.token)
+    if price.pays.units > held.units:
+        source = rpcs.registry.chain(held.token.chain_id)
+        raise CannotPay(f"{source.name} needs {price.pays} to deliver {payment.amount}, you hold {held}.")
+    return price
+
+
+def is_offered(fields: Mapping[str, str]) -> bool:
+    """Whether anybody says what a fill costs."""
+    return "quote_api" in fields or "solver_fee_bps" in fields
+
+
+def fill_deadline(price: Price, origin_now: UnixTime, target_now: UnixTime) -> UnixTime:
+    """Until when a solver may fill, judged by the chains' clocks. Raises Refused for a price that ran out."""
+    now = max(origin_now, target_now)
+    if price.valid_until is not None and price.valid_until < now:
+        raise Refused("the quote ran out before it could be used.")
+    return UnixTime(now + _FILL_TIME)
+
+
+async def make_quote(
+    bridge: Bridge, rpcs: Rpcs, payment: Payment, source: Chain, native: Amount, price: Price, tx: UnsignedTx
+) -> Quote:
+    """The quote whose last step is `tx`: allowed exactly what it needs, simulated, priced, decoded again.
+
+    Raises CannotPay where `native` does not hold the fees, NetworkError, Refused.
+    """
+    rpc = rpcs.on(source.chain_id)
+    opens = bridge.effects(tx, rpcs.registry)
+    if not isinstance(opens, Opens):
+        raise Refused(f"the order built for {bridge.name} does not decode.")
+    wanted = [*await approval(rpc, payment.sender, tx.to, price.pays), (StepKind.OPEN, tx)]
+    costed = await cost(rpc, payment.sender, wanted)
+    if costed.needs > native.units:
+        raise CannotPay(f"{source.name} needs up to {Amount(costed.needs, source.native)} for fees, you hold {native}.")
+    pays = price.pays
+    holds_until = UnixTime(await rpc.time() + _PRICE_HOLDS)
+    return Quote(
+        bridge=bridge.name,
+        source=source,
+        pays=pays,
+        delivers=payment.amount,
+        fees=(_bridge_fee(payment, pays), *costed.fees),
+        duration=price.duration,
+        steps=costed.steps,
+        order=opens.order,
+        expires=min(holds_until, price.valid_until) if price.valid_until else holds_until,
+        notes=() if costed.simulated else ("not simulated: the node does not offer it",),
+    )
+
+
+def with_notes(quote: Quote, *notes: str) -> Quote:
+    """The quote with more that a person should know."""
+    return replace(quote, notes=(*quote.notes, *notes))
+
+
+def _bridge_fee(payment: Payment, pays: Amount) -> Fee:
+    return Fee("bridge fee", Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))
+
+
+def _local(bps: str, payment: Payment, source: Token) -> Price:
+    """The user's own price. Raises ConfigError for one that is no number of basis points."""
+    if not (bps.isascii() and bps.isdecimal() and len(bps) <= 5 and int(bps) <= _BPS):
+        raise ConfigError(
+            f"solver_fee_bps is {bps[:20]!r}, not a number from 0 to {_BPS}.",
+            hint='Write it in quotes, in 1/100 %: solver_fee_bps = "10" is 0.1 %.',
+        )
+    arrives = payment.amount.in_units_of(source)
+    return Price(Amount(arrives - (-arrives * int(bps) // _BPS), source), _USUAL_TIME)
+
+
+async def _ask(rpcs: Rpcs, url: str, settler: Address, payment: Payment, source: Token) -> Price:
+    """The cheapest offer of an OIF quote endpoint. Raises NetworkError, Refused."""
+    answer = await post_json(rpcs.http, url, _request(payment, source), "the OIF quote endpoint")
+    if answer.status >= 400:
+        said = answer.body.get("message", "") if isinstance(answer.body, dict) else ""
+        raise Refused(f"the OIF quote endpoint does not quote this: {clean(said, 120) or 'no reason given'}")
+    offers = answer.body.get("quotes") if isinstance(answer.body, dict) else None
+    if not isinstance(offers, list):
+        raise BadAnswer("the OIF quote endpoint answered outside its schema.")
+    if not offers:
+        raise Refused("no solver of the OIF quote endpoint offers this.")
+    return _cheapest(offers, settler, payment, source)
+
+
+def _cheapest(offers: list[Any], settler: Address, payment: Payment, source: Token) -> Price:
+    """The best usable offer; where none is, what is wrong with the first."""
+    prices, problems = list[Price](), list[L2sendError]()
+    for offer in offers:
+        try:
+            prices.append(_read(offer, settler, payment, source))
+        except (BadAnswer, Refused) as error:
+            problems.append(error)
+    if not prices:
+        raise problems[0]
+    return min(prices, key=lambda price: price.pays.units)
+
+
+def _request(payment: Payment, source: Token) -> dict[str, Any]:
+    """A GetQuoteRequest for an exact delivery, paid by a transaction of the user's own."""
+    user = erc7930.text(ChainAddress(source.chain_id, payment.sender))
+    wanted = {
+        "receiver": erc7930.text(payment.to),
+        "asset": erc7930.text(erc7930.asset(payment.amount.token)),
+        "amount": str(payment.amount.units),
+    }
+    intent = {
+        "intentType": "oif-swap",
+        "inputs": [{"user": user, "asset": erc7930.text(erc7930.asset(source))}],
+        "outputs": [wanted],
+        "swapType": "exact-output",
+        "originSubmission": {"mode": "user"},
+        "partialFill": False,
+    }
+    return {"user": user, "intent": intent, "supportedTypes": [_USER_OPEN]}
+
+
+def _read(offer: Any, settler: Address, payment: Payment, source: Token) -> Price:
+    """One offer, for what was asked and through the settler of the registry. Raises BadAnswer, Refused."""
+    try:
+        order, preview = offer["order"], offer["preview"]
+        (given,), (wanted,) = preview["inputs"], preview["outputs"]
+        paid, delivered = _units(given["amount"]), _units(wanted["amount"])
+        assets = _account(given["asset"]), _account(wanted["asset"])
+        receiver = _account(wanted["receiver"])
+        until, eta = offer.get("validUntil"), offer.get("eta")
+        price = Price(
+            Amount(paid, source),
+            _USUAL_TIME if eta is None else Seconds(_units(eta)),
+            None if until is None else UnixTime(_units(until)),
+        )
+        opened_by = _account(order["openIntentTx"]["to"]) if order["type"] == _USER_OPEN else None
+        allowed = [(_account(a["token"]), _account(a["spender"]), _units(a["required"])) for a in _allowances(order)]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise BadAnswer("the OIF quote endpoint answered outside its schema.") from None
+    pinned = ChainAddress(source.chain_id, settler)
+    here, there = erc7930.asset(source), erc7930.asset(payment.amount.token)
+    if opened_by != pinned:
+        raise Refused("the quote is for another settler than the registry's.")
+    if assets != (here, there) or receiver != payment.to or delivered < payment.amount.units:
+        raise Refused("the quote is for another payment than was asked.")
+    if allowed != ([] if source.is_native else [(here, pinned, paid)]):
+        raise Refused("the quote wants another allowance than its price.")
+    return price
+
+
+def _allowances(order: Any) -> list[Any]:
+    found = order["checks"]["allowances"]
+    if not isinstance(found, list):
+        raise TypeError
+    return found
+
+
+def _account(text: Any) -> ChainAddress:
+    if not isinstance(text, str) or not text.startswith("0x"):
+        raise TypeError
+    return erc7930.evm_account(bytes.fromhex(text[2:]))
+
+
+def _units(value: Any) -> int:
+    """A positive integer from a JSON number or a decimal string."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal() and len(value) <= 78):
+        raise ValueError
+    number = int(value)
+    if not 0 < number < 2**256:
+        raise ValueError
+    return number
