@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from l2send.bridges.direct import Direct
 from l2send.bridges.eco import Eco
+from l2send.bridges.hyperlane7683 import Hyperlane7683
+from l2send.bridges.oif import Oif
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Registry
 from l2send.core.effects import Effects
 from l2send.core.errors import Refused
 from l2send.core.plan import UnsignedTx
 
-BRIDGES: dict[str, Bridge] = {bridge.name: bridge for bridge in (Direct(), Eco())}
+BRIDGES: dict[str, Bridge] = {bridge.name: bridge for bridge in (Direct(), Eco(), Hyperlane7683(), Oif())}
 
 
 def decode(tx: UnsignedTx, registry: Registry) -> Effects:
