@@ -1,0 +1,346 @@
+"""Hyperlane7683: bytes that are refused before signing, and orders from `open` to fill or refund."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from l2send.bridges import decode
+from l2send.bridges.erc7683 import OPEN, OPEN_TOPIC
+from l2send.bridges.hyperlane7683 import (
+    _FILLED_TOPIC,
+    _MOST_FEE,
+    _ORDER_DATA,
+    _ORDER_DATA_TYPE,
+    _REFUND,
+    Hyperlane7683,
+    _open_tx,
+)
+from l2send.client import Client
+from l2send.core.bridge import OrderState
+from l2send.core.calldata import Function, abi_decode, abi_encode, address_word
+from l2send.core.effects import Effects, Opens, TakesBack, check
+from l2send.core.errors import CannotPay, L2sendError, Refused
+from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
+from l2send.core.units import Amount, UnixTime, Wei
+from l2send.wallet.states import PaymentState
+from tests.bridges import registry as two
+from tests.bridges.standins import (
+    ORIGIN,
+    TARGET,
+    Payer,
+    StandIns,
+    order_of,
+    order_state,
+    with_chains,
+    with_settlers,
+)
+from tests.conftest import somebody
+
+VIA = "hyperlane7683"
+FILL = Function("fill(bytes32,bytes,bytes)")
+HANDLE_REFUND = Function("handleRefund(uint32,bytes32,bytes32)")
+SET_MESSAGE_FEE = Function("setMessageFee(uint256)")
+ORDER_STATUS = Function("orderStatus(bytes32)", "bytes32")
+
+SOURCE = with_settlers(two.ORIGIN, hyperlane7683={"router": two.address(150)})
+DESTINATION = with_settlers(two.TARGET, hyperlane7683={"router": two.address(250)})
+REGISTRY = with_chains(two.REGISTRY, SOURCE, DESTINATION)
+PAYS = Amount(25_100_000, SOURCE.tokens[0])
+PAYMENT = Payment(
+    two.SENDER, ChainAddress(DESTINATION.chain_id, two.RECIPIENT), Amount(25_000_000, two.TARGET.tokens[0])
+)
+ETH_PAYMENT = replace(PAYMENT, amount=Amount(10**17, DESTINATION.native))
+ETH_PAYS = Amount(11 * 10**16, SOURCE.native)
+DEADLINE = UnixTime(1_800_000_000)
+
+
+def open_tx() -> UnsignedTx:
+    return _open_tx(PAYMENT, SOURCE, DESTINATION, PAYS, DEADLINE)
+
+
+def check_all(tx: UnsignedTx, payment: Payment = PAYMENT, spent: Amount = PAYS) -> Effects:
+    effect = decode(tx, REGISTRY)
+    check((effect,), payment, spent, REGISTRY)
+    return effect
+
+
+def opened_by(tx: UnsignedTx) -> Order:
+    effect = decode(tx, REGISTRY)
+    assert isinstance(effect, Opens)
+    return effect.order
+
+
+def test_an_order_is_decoded_from_its_bytes() -> None:
+    effect = check_all(open_tx())
+    assert isinstance(effect, Opens)
+    order = effect.order
+    assert (order.sender, order.recipient) == (two.SENDER, two.RECIPIENT)
+    assert (order.pays, order.delivers) == (PAYS, PAYMENT.amount)
+    assert (order.fill_deadline, order.refund_after) == (DEADLINE, DEADLINE)
+
+
+def test_an_order_of_native_coin_carries_what_it_locks() -> None:
+    tx = _open_tx(ETH_PAYMENT, SOURCE, DESTINATION, ETH_PAYS, DEADLINE)
+    check_all(tx, ETH_PAYMENT, ETH_PAYS)
+    for value in (0, tx.value - 1, tx.value + 1):
+        with pytest.raises(Refused):
+            check_all(replace(tx, value=Wei(value)), ETH_PAYMENT, ETH_PAYS)
+
+
+# One change of one field of OrderData each: (what, index, new value).
+FIELDS: list[tuple[str, int, Any]] = [
+    ("sender, who is refunded", 0, address_word(two.RECIPIENT)),
+    ("sender that is no EVM account", 0, b"\x01" + address_word(two.SENDER)[1:]),
+    ("recipient", 1, address_word(two.SENDER)),
+    ("recipient that is no EVM account", 1, b"\x01" + address_word(two.RECIPIENT)[1:]),
+    ("recipient is the settler, as resolve() says", 1, address_word(two.address(250))),
+    ("token locked", 2, address_word(str(SOURCE.tokens[1].address))),
+    ("native locked", 2, bytes(32)),
+    ("token delivered", 3, address_word(str(DESTINATION.tokens[1].address))),
+    ("unknown token delivered", 3, address_word(two.address(77))),
+    ("native delivered", 3, bytes(32)),
+    ("more locked", 4, PAYS.units + 1),
+    ("less delivered", 5, 1),
+    ("origin", 7, DESTINATION.chain_id),
+    ("destination", 8, SOURCE.chain_id),
+    ("destination not in the registry", 8, 999_999),
+    ("destination settler", 9, address_word(two.address(78))),
+    ("another settler of the destination", 9, address_word(two.address(203))),
+    ("deadline in the past, outer one kept", 10, 1),
+    ("deadline later than the outer one", 10, DEADLINE + 1),
+    ("a message", 11, b"\x00"),
+]
+
+
+def mutated(index: int, value: Any) -> UnsignedTx:
+    tx = open_tx()
+    ((deadline, kind, data),) = OPEN.decode_call(tx.data)
+    order = list(abi_decode([_ORDER_DATA], data)[0])
+    order[index] = value
+    return replace(tx, data=OPEN.encode((deadline, kind, abi_encode([_ORDER_DATA], [order]))))
+
+
+@pytest.mark.parametrize(("what", "index", "value"), FIELDS, ids=[f[0] for f in FIELDS])
+def test_every_changed_field_is_refused(what: str, index: int, value: Any) -> None:
+    with pytest.raises(L2sendError):
+        check_all(mutated(index, value))
+
+
+def test_another_settler_chain_value_type_or_call_is_refused() -> None:
+    tx = open_tx()
+    ((deadline, kind, data),) = OPEN.decode_call(tx.data)
+    for bad in (
+        replace(tx, to=two.address(81)),
+        replace(tx, chain_id=DESTINATION.chain_id),
+        replace(tx, value=Wei(1)),
+        replace(tx, data=OPEN.encode((deadline, b"\x01" * 32, data))),
+        replace(tx, data=OPEN.encode((deadline - 1, kind, data))),
+        replace(tx, data=OPEN.encode((deadline, kind, data + b"\x00"))),
+        replace(tx, data=b"\x12\x34\x56\x78" + tx.data[4:]),
+        replace(tx, data=tx.data[:-1]),
+        replace(tx, data=tx.data + bytes(32)),
+    ):
+        with pytest.raises(L2sendError):
+            check_all(bad)
+    assert kind == _ORDER_DATA_TYPE
+
+
+def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_nonce() -> None:
+    """The nonce makes an order unique and moves no money; no other byte may change unnoticed."""
+    tx = open_tx()
+    nonce = abi_decode([_ORDER_DATA], OPEN.decode_call(tx.data)[0][2])[0][6].to_bytes(32, "big")
+    nonce_at = tx.data.index(nonce)
+    seeded = random.Random(7683)
+    caught = 0
+    for position in range(len(tx.data)):
+        data = bytearray(tx.data)
+        data[position] ^= seeded.randint(1, 255)
+        try:
+            check_all(replace(tx, data=bytes(data)))
+        except L2sendError:
+            caught += 1
+            continue
+        assert nonce_at <= position < nonce_at + 32, f"byte {position} changed unnoticed"
+    print(f"hyperlane7683: {caught} of {len(tx.data) - 32} changed bytes caught")
+    assert caught == len(tx.data) - 32
+
+
+def test_a_refund_is_of_this_order_on_its_destination_and_at_a_sane_fee() -> None:
+    order = opened_by(open_tx())
+    order = replace(order, details=order.details | {"message_fee": "1000"})
+    refund = Hyperlane7683().refund(order).tx
+    assert (refund.chain_id, refund.to, refund.value) == (DESTINATION.chain_id, two.address(250), 2000)
+    assert decode(refund, REGISTRY) == TakesBack(order.order_id)
+    ((raw,),) = _REFUND.decode_call(refund.data)
+    for bad in (
+        replace(refund, chain_id=SOURCE.chain_id, to=two.address(150)),
+        replace(refund, value=Wei(_MOST_FEE + 1)),
+        replace(refund, data=_REFUND.encode([raw, raw])),
+        replace(refund, data=_REFUND.encode([])),
+        replace(refund, data=_REFUND.encode([(raw[0] + 1, *raw[1:])])),
+        replace(refund, data=refund.data + b"\x00"),
+    ):
+        with pytest.raises(Refused):
+            decode(bad, REGISTRY)
+    with pytest.raises(Refused):
+        Hyperlane7683().refund(replace(order, order_id="0x" + "11" * 32))
+    with pytest.raises(Refused):
+        Hyperlane7683().refund(replace(order, details=order.details | {"message_fee": str(_MOST_FEE)}))
+
+
+def test_the_order_type_is_the_hash_of_its_type_string() -> None:
+    from eth_hash.auto import keccak
+
+    text = (
+        "OrderData(bytes32 sender,bytes32 recipient,bytes32 inputToken,bytes32 outputToken,uint256 amountIn,"
+        "uint256 amountOut,uint256 senderNonce,uint32 originDomain,uint32 destinationDomain,"
+        "bytes32 destinationSettler,uint32 fillDeadline,bytes data)"
+    )
+    assert keccak(text.encode()) == _ORDER_DATA_TYPE
+
+
+# From here on: two chains of a devnet.
+
+
+@pytest.fixture
+def payer(stand_ins: StandIns, tmp_path: Path) -> Payer:
+    return stand_ins.payer(tmp_path)
+
+
+def fill(world: StandIns, order: Order, order_data: bytes | None = None) -> None:
+    data = order_data or bytes.fromhex(order.details["order_data"][2:])
+    value = order.delivers.units if order.delivers.token.is_native else 0
+    order_id = bytes.fromhex(order.order_id[2:])
+    world.target.must(order.destination_settler, FILL.encode(order_id, data, b""), value)
+
+
+def deliver_refund(world: StandIns, order: Order) -> None:
+    """Be the mailbox: bring the destination router's message to the origin."""
+    sender, order_id = address_word(order.destination_settler), bytes.fromhex(order.order_id[2:])
+    world.origin.must(order.origin_settler, HANDLE_REFUND.encode(order.destination, sender, order_id))
+
+
+@pytest.mark.parametrize(("amount", "token", "units"), [("10", "USDC", 10_000_000), ("0.1", "ETH", 10**17)])
+def test_opened_filled_delivered(stand_ins: StandIns, payer: Payer, amount: str, token: str, units: int) -> None:
+    to = somebody()
+    record = payer.open(VIA, to, amount, token)
+    order = order_of(record)
+    assert order.pays.units == units + units // 1000
+    fill(stand_ins, order)
+    done = payer.resume(record)
+    assert (done.state, order_state(done)) == (PaymentState.DELIVERED, OrderState.FILLED)
+    assert done.order is not None
+    assert len(done.order.fill_tx) == 66
+    assert stand_ins.home.holds(to, TARGET, token) == units
+
+
+def test_ignored_then_refunded_from_the_destination(stand_ins: StandIns, payer: Payer) -> None:
+    record = payer.open(VIA, somebody())
+    assert payer.holds() == 89_990_000
+    stand_ins.advance(2 * 3600)
+    due = payer.status(record)
+    assert (due.state, order_state(due)) == (PaymentState.REFUND_DUE, OrderState.REFUND_DUE)
+    assert due.order is not None
+    assert "needs gas and Hyperlane's fee there" in due.order.detail
+    with pytest.raises(CannotPay):
+        payer.resume(record)
+    stand_ins.home.fund(payer.address, TARGET, ETH="0.1")
+    assert payer.resume(record).state is PaymentState.REFUND_DUE, "the message is still on its way"
+    assert payer.holds() == 89_990_000
+    deliver_refund(stand_ins, order_of(record))
+    assert payer.status(record).state is PaymentState.REFUNDED
+    assert payer.holds() == 100_000_000
+
+
+def test_a_refund_at_todays_fee_succeeds_where_the_quoted_fee_no_longer_does(stand_ins: StandIns, payer: Payer) -> None:
+    order = order_of(payer.open(VIA, somebody()))
+    stand_ins.advance(2 * 3600)
+    bridge, router = Hyperlane7683(), order.destination_settler
+    dearer = 10**15
+    stand_ins.target.must(router, SET_MESSAGE_FEE.encode(dearer))
+    try:
+        quoted = bridge.refund(order).tx
+        assert stand_ins.target.send(router, quoted.data, quoted.value)["status"] == "0x0"
+
+        async def ask(client: Client) -> UnsignedTx:
+            return (await bridge.refund_at_todays_fee(order, client.rpcs)).tx
+
+        today = payer.with_client(ask)
+        assert today.value == dearer
+        stand_ins.target.must(router, today.data, today.value)
+        stand_ins.target.must(router, SET_MESSAGE_FEE.encode(_MOST_FEE + 1))
+        with pytest.raises(Refused, match="absurd"):
+            payer.with_client(ask)
+    finally:
+        stand_ins.target.must(router, SET_MESSAGE_FEE.encode(10**14))
+
+
+def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Payer) -> None:
+    """Somebody else's `Filled` with our id, and a true fill of a look-alike that pays less."""
+    to = somebody()
+    record = payer.open(VIA, to)
+    order = order_of(record)
+    order_data = bytes.fromhex(order.details["order_data"][2:])
+    event = abi_encode(["bytes32", "bytes", "bytes"], [bytes.fromhex(order.order_id[2:]), order_data, b""])
+    stand_ins.lie(stand_ins.target, [_FILLED_TOPIC], event)
+    stand_ins.lie(stand_ins.origin, [_FILLED_TOPIC], event)
+    with pytest.raises(AssertionError):
+        fill(stand_ins, order, _with_amount(order_data, 1))
+    from eth_hash.auto import keccak
+
+    less = _with_amount(order_data, 1)
+    fill(stand_ins, replace(order, order_id="0x" + keccak(less).hex()), less)
+    assert stand_ins.home.holds(to, TARGET) == 1, "the look-alike was not filled, so this test showed nothing"
+    assert order_state(payer.status(record)) is OrderState.OPEN
+
+
+def _with_amount(order_data: bytes, units: int) -> bytes:
+    order = list(abi_decode([_ORDER_DATA], order_data)[0])
+    order[5] = units
+    return abi_encode([_ORDER_DATA], [order])
+
+
+def test_a_spoofed_open_event_opens_nothing(stand_ins: StandIns, payer: Payer) -> None:
+    order = order_of(payer.open(VIA, somebody()))
+    log: dict[str, Any] = {"address": order.origin_settler, "topics": [OPEN_TOPIC, order.order_id]}
+    bridge = Hyperlane7683()
+    assert bridge.opened(order, {"status": "0x1", "logs": [log]})
+    assert not bridge.opened(order, {"status": "0x0", "logs": [log]})
+    assert not bridge.opened(order, {"status": "0x1", "logs": [log | {"address": stand_ins.liars[ORIGIN]}]})
+    assert not bridge.opened(order, {"status": "0x1", "logs": [log | {"topics": [OPEN_TOPIC, "0x" + "11" * 32]}]})
+
+
+def test_a_silent_chain_is_unknown_not_unfilled(stand_ins: StandIns, payer: Payer) -> None:
+    order = order_of(payer.open(VIA, somebody()))
+    for side in (stand_ins.origin, stand_ins.target):
+        deaf = replace(side.chain, rpcs=("http://127.0.0.1:9",))
+
+        async def ask(client: Client) -> OrderState:
+            return (await Hyperlane7683().status(order, client.rpcs)).state
+
+        assert payer.with_client(ask, with_chains(stand_ins.registry, deaf)) is OrderState.UNKNOWN
+
+
+def test_no_price_no_offer_and_routers_that_do_not_know_each_other_are_refused(
+    stand_ins: StandIns, payer: Payer
+) -> None:
+    assert "starts on Devnet 4" in payer.quote(VIA).notes[-1]
+    with pytest.raises(L2sendError):
+        payer.quote(VIA, registry=_priced(stand_ins, None))
+    with pytest.raises(CannotPay, match="hyperlane7683: solver_fee_bps is"):
+        payer.quote(VIA, registry=_priced(stand_ins, "0.1"))
+    strangers = with_settlers(stand_ins.target.chain, hyperlane7683={"router": stand_ins.liars[TARGET]})
+    with pytest.raises(CannotPay, match="do not serve each other"):
+        payer.quote(VIA, registry=with_chains(stand_ins.registry, strangers))
+
+
+def _priced(world: StandIns, bps: str | None) -> Any:
+    chain = world.origin.chain
+    fields = {k: v for k, v in chain.settlers[VIA].items() if k != "solver_fee_bps"}
+    entry = fields if bps is None else fields | {"solver_fee_bps": bps}
+    return with_chains(world.registry, replace(chain, settlers={**chain.settlers, VIA: entry}))
