@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from l2send.bridges.across import Across
 from l2send.bridges.direct import Direct
 from l2send.bridges.eco import Eco
 from l2send.bridges.hyperlane7683 import Hyperlane7683
@@ -12,7 +13,7 @@ from l2send.core.effects import Effects
 from l2send.core.errors import Refused
 from l2send.core.plan import UnsignedTx
 
-BRIDGES: dict[str, Bridge] = {bridge.name: bridge for bridge in (Direct(), Eco(), Hyperlane7683(), Oif())}
+BRIDGES: dict[str, Bridge] = {bridge.name: bridge for bridge in (Direct(), Eco(), Across(), Hyperlane7683(), Oif())}
 
 
 def decode(tx: UnsignedTx, registry: Registry) -> Effects:

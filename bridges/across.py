@@ -1,0 +1,451 @@
+"""Across: money is locked in the origin's SpokePool, a relayer pays the recipient through the destination's,
+and what nobody filled by its deadline Across itself pays back to the depositor.
+
+An order's id is its relay hash, which commits to everything and is known before signing (see
+across_deposit). `fillStatuses(id)` on the destination's SpokePool is the fill; anybody can emit a FilledRelay
+event with a deposit's number, so no event is believed. One thing the hash does not hold: a depositor may
+sign a message that lets a relayer pay less, or somebody else (see across_speedup). l2send never signs it by
+itself.
+
+Where the registry has an origin settler that works, tokens are deposited by its ERC-7683 `open`. Across took
+it out of its sources, so everywhere else, and for native coin, which `open` does not take, the same deposit
+goes to the SpokePool itself. `deposit` and `depositV3` are neither made nor signed: their id is the pool's
+next number, which another deposit may take first, so that nothing known before signing would name the order.
+
+Native coin travels as its wrapped token: a SpokePool wraps what it receives and unwraps it for an account
+without code. A contract is paid the wrapped token, and a refund is the wrapped token too.
+
+Source: across-protocol/contracts contracts/spoke-pools/SpokePool.sol; of 4.1.12 also erc7683/.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from l2send.bridges.across_api import Price, Wish, ask_price
+from l2send.bridges.across_deposit import (
+    DEPOSITED_TOPIC,
+    FILLED_TOPIC,
+    RELAY,
+    UNSAFE_DEPOSIT,
+    Deposit,
+    decode_open,
+    decode_unsafe_deposit,
+    demand,
+    deposited,
+    filled_hash,
+    new_nonce,
+    relay_hash,
+)
+from l2send.bridges.across_refunds import refund_of
+from l2send.bridges.erc7683 import OPEN
+from l2send.bridges.fills import confirmed
+from l2send.bridges.gas import approval, cost
+from l2send.core.address import Address, checksum
+from l2send.core.bridge import OrderState, OrderStatus
+from l2send.core.calldata import DECIMALS, Function, address_word
+from l2send.core.chains import Chain, Registry
+from l2send.core.effects import Effects, Opens
+from l2send.core.errors import BadAnswer, CannotPay, NetworkError, Refused, Sent
+from l2send.core.plan import Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.rpc import Aggregate, Call, Rpc, Rpcs
+from l2send.core.units import Amount, ChainId, Seconds, Token, UnixTime, Wei
+
+_QUOTE_BUFFER = Function("depositQuoteTimeBuffer()", "uint32")
+_DEADLINE_BUFFER = Function("fillDeadlineBuffer()", "uint32")
+_DEPOSITS_PAUSED = Function("pausedDeposits()", "bool")
+_FILLS_PAUSED = Function("pausedFills()", "bool")
+_WRAPPED = Function("wrappedNativeToken()", "address")
+_ROUTE_ENABLED = Function("enabledDepositRoutes(address,uint256)", "bool")
+_DEPOSIT_ID = Function("getUnsafeDepositId(address,bytes32,uint256)", "uint256")
+_RELAY_HASH = Function(f"getV3RelayHash({RELAY})", "bytes32")
+_FILL_STATUS = Function("fillStatuses(bytes32)", "uint256")
+_SETTLER_POOL = Function("SPOKE_POOL()", "address")
+_SETTLER_TARGET = Function("destinationSettlers(uint256)", "address")
+
+_FILLED = 2
+_PRICE_HOLDS = Seconds(60)
+_MIN_FILL_TIME = Seconds(30)
+_MAX_FILL_TIME = Seconds(2 * 3600)
+_SIGNING_TIME = Seconds(600)
+"""What a quote must still be good for when it is made: a person reads, approvals are mined."""
+_DELEGATED = bytes.fromhex("ef0100")
+"""How the code of an account that delegates by EIP-7702 begins; SpokePools pay it like one without code."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Between which contracts, and in which tokens, a payment goes. Native coin goes as its wrapped token."""
+
+    source: Chain
+    target: Chain
+    pool: Address
+    target_pool: Address
+    input_token: Address
+    output_token: Address
+
+    @property
+    def settler(self) -> Address | None:
+        """The origin settler of the registry."""
+        settler = self.source.settlers["across"].get("origin_settler")
+        return Address(settler) if settler else None
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the contracts of both chains say, by their own clocks."""
+
+    origin_now: UnixTime
+    target_now: UnixTime
+    quote_buffer: Seconds
+    deadline_buffer: Seconds
+    settler_works: bool
+
+
+class Across:
+    """Cross-chain payments through Across's SpokePools."""
+
+    name = "across"
+
+    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
+        """A deposit on `source` that delivers the payment exactly, built here at the API's price."""
+        way = _way(source, rpcs.registry.chain(payment.to.chain_id), held.token, payment.amount.token)
+        api = source.settlers.get(self.name, {}).get("quote_api")
+        if way is None or api is None:
+            return None
+        wanted = payment.amount.in_units_of(held.token)
+        wish = Wish(source.chain_id, way.target.chain_id, way.input_token, way.output_token,
+                    payment.to.address, wanted, way.pool)  # fmt: skip
+        price, state, code = await asyncio.gather(
+            ask_price(rpcs.http, api, wish),
+            _ask_contracts(way, rpcs, payment.amount.token),
+            rpcs.on(way.target.chain_id).code(payment.to.address),
+        )
+        pays = Amount(price.input_units, held.token)
+        if pays.units > held.units:
+            raise CannotPay(f"{source.name} needs {pays} to deliver {payment.amount}, you hold {held}.")
+        tx = _deposit_tx(payment, way, price, state)
+        opens = self.effects(tx, rpcs.registry)
+        if not isinstance(opens, Opens):
+            raise Refused("the order built for Across does not decode.")
+        await _agree(opens.order, rpcs)
+        rpc = rpcs.on(source.chain_id)
+        costed = await cost(rpc, payment.sender, [*await approval(rpc, payment.sender, tx.to, pays),
+                                                  (StepKind.OPEN, tx)])  # fmt: skip
+        if costed.needs > native.units:
+            raise CannotPay(
+                f"{source.name} needs up to {Amount(costed.needs, source.native)} for the amount and its fees, "
+                f"you hold {native}."
+            )
+        notes = _notes(opens.order, code, way)
+        return Quote(
+            bridge=self.name,
+            source=source,
+            pays=pays,
+            delivers=payment.amount,
+            fees=(Fee("bridge fee", Amount(pays.units - wanted, pays.token)), *costed.fees),
+            duration=price.duration,
+            steps=costed.steps,
+            order=opens.order,
+            expires=UnixTime(state.origin_now + _PRICE_HOLDS),
+            notes=notes if costed.simulated else (*notes, "not simulated: the node does not offer it"),
+        )
+
+    def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
+        """The order that a deposit would lock money in. Raises Refused for any other call of these contracts."""
+        settlers = registry.chain(tx.chain_id).settlers.get(self.name, {})
+        if tx.to == settlers.get("origin_settler"):
+            demand(tx.data[:4] == OPEN.selector, "calls something besides `open` on the origin settler")
+            return Opens(_order(tx, decode_open(tx.chain_id, tx.data), None, registry))
+        if tx.to == settlers.get("spoke_pool"):
+            demand(tx.data[:4] == UNSAFE_DEPOSIT.selector, "calls something besides `unsafeDeposit` on the SpokePool")
+            return Opens(_order(tx, *decode_unsafe_deposit(tx.chain_id, tx.data), registry))
+        return None
+
+    async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
+        """Where the money is: the fill by the destination's storage, its time by both clocks."""
+        origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
+        try:
+            clock, fill = await asyncio.gather(origin.aggregate([]), target.aggregate([_fill_status(order)]))
+        except NetworkError as error:
+            return OrderStatus(OrderState.UNKNOWN, f"a chain could not be asked: {error.message}")
+        if fill.values[0] is None:
+            return OrderStatus(OrderState.UNKNOWN, f"the SpokePool of {target.chain.name} did not answer.")
+        if fill.values[0][0] == _FILLED:
+            return await _confirmed_fill(order, target)
+        if clock.timestamp < order.refund_after or fill.timestamp <= order.fill_deadline:
+            until = datetime.fromtimestamp(order.fill_deadline, UTC)
+            detail = f"a relayer may fill it until {until:%Y-%m-%d %H:%M:%S} UTC; after that Across pays it back."
+            return OrderStatus(OrderState.OPEN, detail, chain_time=clock.timestamp)
+        return await _expired(order, clock.timestamp, rpcs)
+
+    def refund(self, order: Order) -> Step:
+        """None: Across pays back by itself. Raises Refused, in words of who acts and when."""
+        raise Refused(f"no relayer filled the order; {_WHO_REFUNDS}", sent=Sent.YES)
+
+    def opened(self, order: Order, receipt: dict[str, Any]) -> bool:
+        """Whether the origin's SpokePool emitted FundsDeposited for this very relay hash.
+
+        That is the money's own event, of deposits through the settler too. The settler's `Open` carries
+        another id, and its topic is not that of ERC-7683 v1 (its chain id is a uint64).
+        """
+        if receipt.get("status") != "0x1":
+            return False
+        pool = order.details["spoke_pool"].lower()
+        mine = (log for log in receipt.get("logs", []) if str(log.get("address", "")).lower() == pool)
+        return any(_is(DEPOSITED_TOPIC, log) and _hash_of(log, order) == order.order_id for log in mine)
+
+
+_WHO_REFUNDS = (
+    "Across pays the money back to its sender on the origin chain with one of its next settlements, usually "
+    "within hours. Nobody needs to act, and there is nothing to send."
+)
+
+
+def _way(source: Chain, target: Chain, give: Token, get: Token) -> _Way | None:
+    """None where Across is not, or where it would deliver something else than the payment's token."""
+    pools = [chain.settlers.get("across", {}).get("spoke_pool") for chain in (source, target)]
+    tokens = [_travels_as(chain, token) for chain, token in ((source, give), (target, get))]
+    pool, target_pool = pools
+    input_token, output_token = tokens
+    if source is target or not (pool and target_pool and input_token and output_token):
+        return None
+    return _Way(source, target, Address(pool), Address(target_pool), input_token, output_token)
+
+
+def _wrapped(chain: Chain) -> Address | None:
+    """The registry's wrapped form of a chain's native coin."""
+    wanted = f"W{chain.native.symbol}"
+    return next((token.address for token in chain.tokens if token.symbol == wanted), None)
+
+
+def _travels_as(chain: Chain, token: Token) -> Address | None:
+    """A token's address, the wrapped token's for native coin, None for the wrapped token itself.
+
+    A SpokePool pays the wrapped token out as native coin: it cannot deliver the token as such.
+    """
+    wrapped = _wrapped(chain)
+    if token.is_native:
+        return wrapped
+    return None if token.address == wrapped else token.address
+
+
+async def _ask_contracts(way: _Way, rpcs: Rpcs, delivered: Token) -> _State:
+    """What both chains' contracts say of such a deposit. Raises Refused where they would not take or fill it."""
+    pool, token, target_id = way.pool, way.input_token, way.target.chain_id
+    settler = way.settler or pool
+    origin, target = await asyncio.gather(
+        rpcs.on(way.source.chain_id).aggregate([
+            Call(pool, _QUOTE_BUFFER),
+            Call(pool, _DEADLINE_BUFFER),
+            Call(pool, _DEPOSITS_PAUSED),
+            Call(pool, _WRAPPED),
+            Call(pool, _ROUTE_ENABLED, (token, target_id)),
+            Call(settler, _SETTLER_POOL),
+            Call(settler, _SETTLER_TARGET, (target_id,)),
+        ]),
+        rpcs.on(target_id).aggregate([
+            Call(way.target_pool, _FILLS_PAUSED),
+            Call(way.target_pool, _WRAPPED),
+            Call(way.output_token, DECIMALS),
+        ]),
+    )  # fmt: skip
+    quote_buffer, deadline_buffer, paused, wrapped, route, settler_pool, settler_target = origin.values
+    if quote_buffer is None or deadline_buffer is None or paused is None:
+        raise Refused(f"there is no SpokePool of Across on {way.source.name} where the registry has it.")
+    _refuse_if(bool(paused[0]), f"Across takes no deposits on {way.source.name} at the moment.")
+    # Today's pools take every route, and have no such function; where a pool has it, it decides.
+    _refuse_if(route is not None and not route[0], f"Across does not go from {way.source.name} to {way.target.name}.")
+    if delivered.is_native:
+        _refuse_if(_address(wrapped) != token, f"the SpokePool of {way.source.name} wraps into another token.")
+    _check_target(way, target, delivered)
+    works = _address(settler_pool) == pool and _address(settler_target) == way.target_pool
+    buffers = (Seconds(quote_buffer[0]), Seconds(deadline_buffer[0]))
+    return _State(origin.timestamp, target.timestamp, *buffers, works)
+
+
+def _check_target(way: _Way, target: Aggregate, delivered: Token) -> None:
+    paused, wrapped, decimals = target.values
+    name = way.target.name
+    _refuse_if(paused is None, f"there is no SpokePool of Across on {name} where the registry has it.")
+    _refuse_if(paused is not None and paused[0], f"Across fills nothing on {name} at the moment.")
+    if delivered.is_native:
+        _refuse_if(_address(wrapped) != way.output_token, f"the SpokePool of {name} unwraps another token.")
+    _refuse_if(decimals is None, f"{way.output_token} is no token on {name}: nobody could fill the order.")
+    same = decimals is not None and decimals[0] == delivered.decimals
+    _refuse_if(not same, f"{delivered.symbol} on {name} has other decimals than the registry says.")
+
+
+def _deposit_tx(payment: Payment, way: _Way, price: Price, state: _State) -> UnsignedTx:
+    """The transaction that locks the price on the origin and delivers the payment on the destination."""
+    native = payment.amount.token.is_native
+    deposit = Deposit(
+        origin=way.source.chain_id,
+        destination=way.target.chain_id,
+        depositor=payment.sender,
+        recipient=payment.to.address,
+        input_token=way.input_token,
+        input_units=price.input_units,
+        output_token=way.output_token,
+        output_units=payment.amount.units,
+        nonce=new_nonce(payment.sender),
+        fill_deadline=_deadline(price.deadline, state),
+    )
+    if way.settler and state.settler_works and not native:
+        return UnsignedTx(way.source.chain_id, way.settler, Wei(0), deposit.open())
+    data = deposit.unsafe_deposit(_quoted_at(price.quoted_at, state))
+    return UnsignedTx(way.source.chain_id, way.pool, Wei(deposit.input_units if native else 0), data)
+
+
+def _deadline(quoted: UnixTime, state: _State) -> UnixTime:
+    """When the order expires, judged by the chains' clocks. The pool refuses what is later than it allows."""
+    now = max(state.origin_now, state.target_now)
+    deadline = min(quoted, now + _MAX_FILL_TIME, state.origin_now + state.deadline_buffer)
+    _refuse_if(deadline < now + _MIN_FILL_TIME, "Across's quote leaves a relayer no time to fill it.")
+    return UnixTime(deadline)
+
+
+def _quoted_at(quoted: UnixTime, state: _State) -> UnixTime:
+    """The time that sets the system's fee. The pool refuses what is in its future or too far in its past."""
+    oldest = state.origin_now - state.quote_buffer + _SIGNING_TIME
+    _refuse_if(quoted < oldest, "Across's quote is too old for its own SpokePool.")
+    return min(quoted, state.origin_now)
+
+
+async def _agree(order: Order, rpcs: Rpcs) -> None:
+    """Ask both pools for the ids that were computed here: another answer would make an untraceable order.
+
+    Raises Refused, NetworkError.
+    """
+    pool, nonce = Address(order.details["spoke_pool"]), int(order.details["nonce"])
+    asked = Call(pool, _DEPOSIT_ID, (_caller(order), address_word(order.sender), nonce))
+    origin, target = await asyncio.gather(
+        rpcs.on(order.origin).aggregate([asked]),
+        rpcs.on(order.destination).aggregate([
+            Call(order.destination_settler, _RELAY_HASH, (_relay(order),)), _fill_status(order)
+        ]),
+    )  # fmt: skip
+    same_id = origin.values[0] == (int(order.details["deposit_id"]),)
+    same_hash = target.values[0] == (bytes.fromhex(order.order_id[2:]),)
+    _refuse_if(not (same_id and same_hash), "a SpokePool of Across computes this order's id in another way.")
+    _refuse_if(target.values[1] != (0,), "Across already knows an order with this id.")
+
+
+def _notes(order: Order, code: bytes, way: _Way) -> tuple[str, ...]:
+    """What a person should know of native coin on Across."""
+    if not order.pays.token.is_native:
+        return ()
+    coin, other = way.source.native.symbol, way.target.native.symbol
+    notes = [f"if nobody fills it, Across pays it back as W{coin}"]
+    if code and not code.startswith(_DELEGATED):
+        notes.insert(0, f"the recipient is a contract: Across pays it W{other}, not {other}")
+    return tuple(notes)
+
+
+def _order(tx: UnsignedTx, deposit: Deposit, quoted_at: int | None, registry: Registry) -> Order:
+    """The order that a decoded deposit makes. Whatever is not a plain payment is refused."""
+    source, target = registry.chain(tx.chain_id), registry.chain(ChainId(deposit.destination))
+    pool, target_pool = (chain.settlers.get("across", {}).get("spoke_pool") for chain in (source, target))
+    if pool is None or target_pool is None:
+        raise Refused(f"the order for Across goes to {target.name}, where the registry has no SpokePool.")
+    demand(source is not target, "stays on its chain")
+    native = deposit.input_token == _wrapped(source)
+    demand(native == (deposit.output_token == _wrapped(target)), "exchanges one asset for another")
+    demand(tx.value == (deposit.input_units if native else 0), "carries another value than it deposits")
+    relay = deposit.relay(tx.to if tx.to != pool else deposit.depositor)
+    return Order(
+        bridge="across",
+        order_id=relay_hash(relay, deposit.destination),
+        origin=source.chain_id,
+        origin_settler=tx.to,
+        destination=target.chain_id,
+        destination_settler=Address(target_pool),
+        sender=deposit.depositor,
+        recipient=deposit.recipient,
+        pays=Amount(deposit.input_units, source.native if native else source.token(deposit.input_token)),
+        delivers=Amount(deposit.output_units, target.native if native else target.token(deposit.output_token)),
+        fill_deadline=UnixTime(deposit.fill_deadline),
+        refund_after=UnixTime(deposit.fill_deadline),
+        details={
+            "spoke_pool": pool,
+            "input_token": deposit.input_token,
+            "output_token": deposit.output_token,
+            "nonce": str(deposit.nonce),
+            "deposit_id": str(relay[8]),
+            "quoted_at": quoted_at,
+        },
+    )
+
+
+def _relay(order: Order) -> tuple[Any, ...]:
+    """The V3RelayData of an order, whose hash is its id."""
+    deposit = Deposit(
+        order.origin,
+        order.destination,
+        order.sender,
+        order.recipient,
+        Address(order.details["input_token"]),
+        order.pays.units,
+        Address(order.details["output_token"]),
+        order.delivers.units,
+        int(order.details["nonce"]),
+        order.fill_deadline,
+    )
+    return deposit.relay(_caller(order))
+
+
+def _caller(order: Order) -> Address:
+    """Who calls the SpokePool: the sender, or the origin settler for them."""
+    return order.sender if order.origin_settler == order.details["spoke_pool"] else order.origin_settler
+
+
+def _fill_status(order: Order) -> Call:
+    return Call(order.destination_settler, _FILL_STATUS, (bytes.fromhex(order.order_id[2:]),))
+
+
+async def _confirmed_fill(order: Order, rpc: Rpc) -> OrderStatus:
+    """Filled, once the fill is deep enough; its transaction by the event that has the whole relay hash."""
+    ids = (order.origin, int(order.details["deposit_id"]))
+    topics = [FILLED_TOPIC, *("0x" + number.to_bytes(32, "big").hex() for number in ids)]
+
+    def is_ours(log: dict[str, Any]) -> bool:
+        return filled_hash(order.destination, log) == order.order_id
+
+    return await confirmed(rpc, _fill_status(order), _FILLED.__eq__, topics, is_ours)
+
+
+async def _expired(order: Order, now: UnixTime, rpcs: Rpcs) -> OrderStatus:
+    """Too late for a fill: refunded only where a settlement on the origin proves it."""
+    coin = f" as W{order.pays.token.symbol}" if order.pays.token.is_native else ""
+    try:
+        settlement = await refund_of(order, rpcs)
+    except NetworkError as error:
+        unseen = f" {rpcs.on(order.origin).chain.name} could not be searched for it: {error.message}"
+        return OrderStatus(OrderState.REFUND_DUE, f"no relayer filled it in time; {_WHO_REFUNDS}{unseen}", "", now)
+    if not settlement:
+        return OrderStatus(OrderState.REFUND_DUE, f"no relayer filled it in time; {_WHO_REFUNDS}", chain_time=now)
+    detail = f"the money is back with the sender{coin}: Across paid it in {settlement}."
+    return OrderStatus(OrderState.REFUNDED, detail, chain_time=now)
+
+
+def _is(topic: str, log: dict[str, Any]) -> bool:
+    return bool(log.get("topics", [])[:1] == [topic])
+
+
+def _hash_of(log: dict[str, Any], order: Order) -> str:
+    try:
+        return deposited(order.origin, log).relay_hash
+    except BadAnswer:
+        return ""
+
+
+def _address(answer: tuple[Any, ...] | None) -> Address | None:
+    return None if answer is None else checksum(answer[0])
+
+
+def _refuse_if(condition: bool, words: str) -> None:
+    if condition:
+        raise Refused(words)

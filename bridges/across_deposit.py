@@ -1,0 +1,221 @@
+"""An Across deposit: how it is written to the origin, and the hash by which both chains know it.
+
+A SpokePool knows a deposit by its relay hash: keccak of the whole V3RelayData and the destination's chain
+id. The data hold a deposit id. The pool's own counter would give one that is known only once the deposit
+is mined; `unsafeDeposit` takes a nonce instead and makes the id keccak(caller, depositor, nonce). So the
+hash is known before anything is signed. What is unsafe there, two deposits with one id, needs the same
+depositor to use a nonce twice: it is made of the depositor's own address and 96 random bits.
+
+The depositor is in the nonce because `open` of the origin settler takes it from its caller, who is not in
+the calldata: with it, the bytes alone tell who pays and who is refunded.
+
+Source: across-protocol/contracts contracts/spoke-pools/SpokePool.sol (unsafeDeposit, getUnsafeDepositId,
+getV3RelayHash), interfaces/V3SpokePoolInterface.sol; of 4.1.12 also erc7683/ERC7683OrderDepositor.sol.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from eth_hash.auto import keccak
+
+from l2send.bridges.erc7683 import OPEN
+from l2send.core.address import ZERO_ADDRESS, Address, checksum
+from l2send.core.calldata import (
+    Function,
+    abi_decode,
+    abi_decode_exact,
+    abi_encode,
+    address_word,
+    event_topic,
+    split_types,
+)
+from l2send.core.errors import BadAnswer, Refused
+
+RELAY = "(bytes32,bytes32,bytes32,bytes32,bytes32,uint256,uint256,uint256,uint256,uint32,uint32,bytes)"
+"""V3RelayData: depositor, recipient, exclusiveRelayer, inputToken, outputToken, inputAmount, outputAmount,
+originChainId, depositId, fillDeadline, exclusivityDeadline, message."""
+
+UNSAFE_DEPOSIT = Function(
+    "unsafeDeposit(bytes32,bytes32,bytes32,bytes32,uint256,uint256,uint256,bytes32,uint256,uint32,uint32,uint32,bytes)"
+)
+DEPOSITED_TOPIC = event_topic(
+    "FundsDeposited(bytes32,bytes32,uint256,uint256,uint256,uint256,uint32,uint32,uint32,bytes32,bytes32,bytes32,bytes)"
+)
+FILLED_TOPIC = event_topic(
+    "FilledRelay(bytes32,bytes32,uint256,uint256,uint256,uint256,uint256,uint32,uint32,bytes32,bytes32,bytes32,"
+    "bytes32,bytes32,(bytes32,bytes32,uint256,uint8))"
+)
+ORDER_DATA_TYPE = bytes.fromhex("9df4b782e7bbc178b3b93bfe8aafb909e84e39484d7f3c59f400f1b4691f85e2")
+ORDER_DATA = "(address,uint256,address,uint256,uint256,bytes32,address,uint256,uint32,bytes)"
+"""AcrossOrderData of contracts 4.x: inputToken, inputAmount, outputToken, outputAmount, destinationChainId,
+recipient, exclusiveRelayer, depositNonce, exclusivityPeriod, message."""
+
+_DEPOSITED_DATA = split_types("bytes32,bytes32,uint256,uint256,uint32,uint32,uint32,bytes32,bytes32,bytes")
+_FILLED_DATA = split_types(
+    "bytes32,bytes32,uint256,uint256,uint256,uint32,uint32,bytes32,bytes32,bytes32,bytes32,"
+    "(bytes32,bytes32,uint256,uint8)"
+)
+_NONCE_BITS = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """A deposit without message and without an exclusive relayer: anybody may fill it, it only pays."""
+
+    origin: int
+    destination: int
+    depositor: Address
+    recipient: Address
+    input_token: Address
+    input_units: int
+    output_token: Address
+    output_units: int
+    nonce: int
+    fill_deadline: int
+
+    def id(self, caller: Address) -> int:
+        """The deposit id if `caller` calls `unsafeDeposit`. Source: SpokePool.getUnsafeDepositId."""
+        packed = bytes.fromhex(caller[2:]) + address_word(self.depositor) + self.nonce.to_bytes(32, "big")
+        return int.from_bytes(keccak(packed), "big")
+
+    def relay(self, caller: Address) -> tuple[Any, ...]:
+        """The V3RelayData that the pool will emit, as the ABI encoder takes it."""
+        return (
+            address_word(self.depositor),
+            address_word(self.recipient),
+            bytes(32),
+            address_word(self.input_token),
+            address_word(self.output_token),
+            self.input_units,
+            self.output_units,
+            self.origin,
+            self.id(caller),
+            self.fill_deadline,
+            0,
+            b"",
+        )
+
+    def unsafe_deposit(self, quoted_at: int) -> bytes:
+        """Calldata for the origin's SpokePool; `quoted_at` is the time that sets the system's fee."""
+        words = [address_word(a) for a in (self.depositor, self.recipient, self.input_token, self.output_token)]
+        amounts = (self.input_units, self.output_units, self.destination)
+        times = (quoted_at, self.fill_deadline, 0)
+        return UNSAFE_DEPOSIT.encode(*words, *amounts, bytes(32), self.nonce, *times, b"")
+
+    def open(self) -> bytes:
+        """Calldata for the origin settler's `open`. It takes its caller for the depositor."""
+        data = (
+            self.input_token,
+            self.input_units,
+            self.output_token,
+            self.output_units,
+            self.destination,
+            address_word(self.recipient),
+            ZERO_ADDRESS,
+            self.nonce,
+            0,
+            b"",
+        )
+        return OPEN.encode((self.fill_deadline, ORDER_DATA_TYPE, abi_encode([ORDER_DATA], [data])))
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    """A deposit that was made, with or without l2send, as its event tells."""
+
+    relay_hash: str
+    destination: int
+    input_token: Address
+    input_units: int
+    fill_deadline: int
+
+
+def new_nonce(depositor: Address) -> int:
+    """A nonce that this depositor never used and never will again."""
+    return int(depositor, 16) << _NONCE_BITS | secrets.randbits(_NONCE_BITS)
+
+
+def decode_unsafe_deposit(origin: int, data: bytes) -> tuple[Deposit, int]:
+    """The deposit in calldata about to be signed, and its quote timestamp. Raises Refused."""
+    values = UNSAFE_DEPOSIT.decode_call(data)
+    depositor, recipient, input_token, output_token = (_account(word) for word in values[:4])
+    input_units, output_units, destination, exclusive, nonce, quoted_at, deadline, exclusivity, message = values[4:]
+    demand(not any(exclusive) and not exclusivity, "lets one relayer fill it before others")
+    demand(not message, "carries a message for its recipient")
+    demand(depositor == _owner(nonce), "has a nonce that does not belong to who is refunded")
+    amounts = (input_token, input_units, output_token, output_units)
+    return Deposit(origin, destination, depositor, recipient, *amounts, nonce, deadline), quoted_at
+
+
+def decode_open(origin: int, data: bytes) -> Deposit:
+    """The deposit that this call of the origin settler would make. Raises Refused."""
+    ((deadline, data_type, order_data),) = OPEN.decode_call(data)
+    demand(data_type == ORDER_DATA_TYPE, "is of a type l2send does not know")
+    (values,) = abi_decode_exact([ORDER_DATA], order_data, "the order for Across")
+    input_token, input_units, output_token, output_units, destination = values[:5]
+    recipient, exclusive, nonce, exclusivity, message = values[5:]
+    demand(int(exclusive, 16) == 0 and not exclusivity, "lets one relayer fill it before others")
+    demand(not message, "carries a message for its recipient")
+    amounts = (checksum(input_token), input_units, checksum(output_token), output_units)
+    return Deposit(origin, destination, _owner(nonce), _account(recipient), *amounts, nonce, deadline)
+
+
+def relay_hash(relay: tuple[Any, ...], destination: int) -> str:
+    """What `fillStatuses` of the destination's SpokePool is asked by. Source: SpokePool.getV3RelayHash."""
+    return "0x" + keccak(abi_encode([RELAY, "uint256"], [relay, destination])).hex()
+
+
+def deposited(origin: int, log: dict[str, Any]) -> Deposited:
+    """The deposit that a FundsDeposited event of chain `origin` tells of. Raises BadAnswer."""
+    destination, deposit_id, depositor = _topics(log)
+    values = _data(log, _DEPOSITED_DATA)
+    given, wanted, units_in, units_out, _, deadline, exclusivity, recipient, exclusive, message = values
+    parties = (depositor.to_bytes(32, "big"), recipient, exclusive, given, wanted)
+    relay = (*parties, units_in, units_out, origin, deposit_id, deadline, exclusivity, message)
+    return Deposited(relay_hash(relay, destination), destination, checksum(given[12:]), units_in, deadline)
+
+
+def filled_hash(destination: int, log: dict[str, Any]) -> str:
+    """The relay hash of the fill that a FilledRelay event tells of, empty if it had a message. Raises BadAnswer."""
+    origin, deposit_id, _ = _topics(log)
+    values = _data(log, _FILLED_DATA)
+    given, wanted, units_in, units_out, _, deadline, exclusivity, exclusive, depositor, recipient, message, _ = values
+    if any(message):
+        return ""
+    parties = (depositor, recipient, exclusive, given, wanted)
+    return relay_hash((*parties, units_in, units_out, origin, deposit_id, deadline, exclusivity, b""), destination)
+
+
+def demand(condition: bool, otherwise: str) -> None:
+    """Refuse an order of which `otherwise` is true. Raises Refused."""
+    if not condition:
+        raise Refused(f"the order for Across {otherwise}.")
+
+
+def _owner(nonce: int) -> Address:
+    return checksum((nonce >> _NONCE_BITS).to_bytes(20, "big"))
+
+
+def _account(word: bytes) -> Address:
+    demand(not any(word[:12]), "names an account that is not of an EVM chain")
+    return checksum(word[12:])
+
+
+def _topics(log: dict[str, Any]) -> tuple[int, int, int]:
+    """The three indexed values of an event, as numbers."""
+    try:
+        first, second, third = (int(topic, 16) for topic in log["topics"][1:])
+    except (KeyError, TypeError, ValueError):
+        raise BadAnswer("an event of a SpokePool has not its three topics.") from None
+    return first, second, third
+
+
+def _data(log: dict[str, Any], types: list[str]) -> tuple[Any, ...]:
+    try:
+        data = bytes.fromhex(log["data"].removeprefix("0x"))
+    except (KeyError, AttributeError, ValueError):
+        raise BadAnswer("an event of a SpokePool has no data.") from None
+    return abi_decode(types, data)

@@ -1,0 +1,125 @@
+"""Whether Across paid an expired deposit back, as far as the origin chain can prove it.
+
+What is proven on chain is a payment, not its reason. Across settles in bundles: a leaf that the SpokePool
+executes pays, per token, a sum to each account, and names no deposit. So a payment counts as this order's
+refund only if it cannot be anything else:
+
+- the pinned SpokePool itself executed the leaf (ExecutedRelayerRefundRoot), as deep as the chain needs, after
+  the order's deadline, and the transfer did not fail (`deferredRefunds`);
+- the sum is exactly what this deposit, with or without other deposits of the same account and token that
+  expired unfilled, comes to; and those others alone do not come to it.
+
+An account whose deposits are alike may thus wait in vain for the word `refunded`: expired is said then, and
+the balance tells. What was deposited more than a day before this order could be opened is not considered.
+
+Source: across-protocol/contracts SpokePool.sol executeRelayerRefundLeaf; UMIP-179 for who is refunded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from l2send.bridges.across_deposit import DEPOSITED_TOPIC, Deposited, deposited
+from l2send.core.address import Address, checksum
+from l2send.core.calldata import Function, abi_decode, address_word, event_topic
+from l2send.core.errors import UnknownChain
+from l2send.core.plan import Order
+from l2send.core.rpc import Call, Rpc, Rpcs, data_bytes, quantity
+from l2send.core.text import clean
+from l2send.core.units import ChainId, Seconds
+
+EXECUTED_TOPIC = event_topic(
+    "ExecutedRelayerRefundRoot(uint256,uint256,uint256[],uint32,uint32,address,address[],bool,address)"
+)
+_EXECUTED_DATA = ["uint256", "uint256[]", "address", "address[]", "bool", "address"]
+_FILL_STATUS = Function("fillStatuses(bytes32)", "uint256")
+_FILLED = 2
+
+_LOOK_BACK = Seconds(30 * 3600)
+"""Before the deadline: six hours, the longest a deposit lives, and a day for what else may be refunded."""
+_CHUNK = 9_000
+_CHUNKS = 120
+_MOST_OTHERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Payment:
+    """What one executed leaf paid the sender in the order's token."""
+
+    units: int
+    block: int
+    tx_hash: str
+
+
+async def refund_of(order: Order, rpcs: Rpcs) -> str:
+    """The transaction that paid this order's money back, or nothing while none proves it. Raises NetworkError."""
+    rpc = rpcs.on(order.origin)
+    payments, deposits = await _history(order, rpc)
+    others = [d for d in deposits if d.relay_hash != order.order_id]
+    if not payments or len(others) > _MOST_OTHERS:
+        return ""
+    unfilled = [d for d in others if not await _is_filled(d, rpcs)]
+    for payment in payments:
+        paid_at = quantity((await rpc.block(hex(payment.block))).get("timestamp"), "timestamp")
+        expired = [d.input_units for d in unfilled if d.fill_deadline < paid_at]
+        if paid_at > order.refund_after and _can_only_hold(order.pays.units, expired, payment.units):
+            return payment.tx_hash
+    return ""
+
+
+def _can_only_hold(ours: int, others: Sequence[int], paid: int) -> bool:
+    """Whether `paid` is ours and some of the others' together, and not some of the others' alone."""
+    sums = {0}
+    for units in others:
+        sums |= {units + one for one in sums}
+    return paid not in sums and paid - ours in sums
+
+
+async def _history(order: Order, rpc: Rpc) -> tuple[list[_Payment], list[Deposited]]:
+    """What settlements paid the sender, and what it deposited, in this token; nothing if too much to read.
+
+    Read backwards from the newest confirmed block, below the 10,000 blocks that nodes allow a request.
+    """
+    pool, token = order.details["spoke_pool"], Address(order.details["input_token"])
+    sender = "0x" + address_word(order.sender).hex()
+    payments, deposits = list[_Payment](), list[Deposited]()
+    last = await rpc.block_number() - max(rpc.chain.confirmations - 1, 0)
+    for _ in range(_CHUNKS):
+        first = max(last - _CHUNK + 1, 0)
+        query = {"address": pool, "fromBlock": hex(first), "toBlock": hex(last)}
+        executed, opened, block = await asyncio.gather(
+            rpc.logs(query | {"topics": [EXECUTED_TOPIC]}),
+            rpc.logs(query | {"topics": [DEPOSITED_TOPIC, None, None, sender]}),
+            rpc.block(hex(first)),
+        )
+        payments += [p for log in executed if (p := _payment(log, token, order.sender))]
+        deposits += [d for log in opened if (d := deposited(order.origin, log)).input_token == token]
+        if first == 0 or quantity(block.get("timestamp"), "timestamp") < order.fill_deadline - _LOOK_BACK:
+            return payments, deposits
+        last = first - 1
+    return [], []
+
+
+def _payment(log: dict[str, Any], token: Address, sender: Address) -> _Payment | None:
+    """What this leaf paid `sender` in `token`, None if nothing or if a transfer in it failed."""
+    _, amounts, paid_token, accounts, deferred, _ = abi_decode(_EXECUTED_DATA, data_bytes(log.get("data"), "data"))
+    units = sum(a for a, account in zip(amounts, accounts, strict=False) if checksum(account) == sender)
+    if deferred or checksum(paid_token) != token or not units:
+        return None
+    return _Payment(units, quantity(log.get("blockNumber"), "blockNumber"), clean(log.get("transactionHash", ""), 66))
+
+
+async def _is_filled(deposit: Deposited, rpcs: Rpcs) -> bool:
+    """Whether that deposit was paid out; not if its destination is unknown here."""
+    try:
+        rpc = rpcs.on(ChainId(deposit.destination))
+    except UnknownChain:
+        return False
+    pool = rpc.chain.settlers.get("across", {}).get("spoke_pool")
+    if pool is None:
+        return False
+    asked = Call(Address(pool), _FILL_STATUS, (bytes.fromhex(deposit.relay_hash[2:]),))
+    return (await rpc.aggregate([asked])).values[0] == (_FILLED,)
