@@ -1,0 +1,222 @@
+"""What is shown is what is signed, for Across: every change of a deposit's bytes is noticed before signing.
+
+A change is caught if decoding or the comparison with the payment refuses it, or if what is decoded differs
+from what was approved, which is what the guard compares before signed bytes are kept.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from l2send.bridges import decode
+from l2send.bridges.across import _deposit_tx, _State, _way
+from l2send.bridges.across_api import Price
+from l2send.bridges.across_deposit import ORDER_DATA, ORDER_DATA_TYPE, UNSAFE_DEPOSIT, new_nonce
+from l2send.bridges.erc7683 import OPEN
+from l2send.core.address import ZERO_ADDRESS
+from l2send.core.calldata import APPROVE, Function, abi_decode, abi_encode, address_word
+from l2send.core.effects import Effects, Opens, check
+from l2send.core.errors import L2sendError, Refused
+from l2send.core.plan import ChainAddress, Payment, UnsignedTx
+from l2send.core.units import Amount, Seconds, UnixTime, Wei
+from tests.bridges.across_registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
+
+USDC_IN, USDC_OUT = ORIGIN.tokens[0], TARGET.tokens[0]
+BRIDGED_IN, BRIDGED_OUT = ORIGIN.tokens[1], TARGET.tokens[1]
+WETH_IN, WETH_OUT = ORIGIN.tokens[2], TARGET.tokens[2]
+TO = ChainAddress(TARGET.chain_id, RECIPIENT)
+PAYMENT = Payment(SENDER, TO, Amount(25_000_000, USDC_OUT))
+PAYS = Amount(25_100_000, USDC_IN)
+ETH_PAYMENT = Payment(SENDER, TO, Amount(10**17, TARGET.native))
+ETH_PAYS = Amount(11 * 10**16, ORIGIN.native)
+NOW = UnixTime(1_800_000_000)
+DEADLINE = UnixTime(NOW + 3600)
+STATE = _State(NOW, NOW, Seconds(3600), Seconds(21_600), settler_works=True)
+
+
+def deposit_tx(payment: Payment, pays: Amount, *, settler: bool) -> UnsignedTx:
+    way = _way(ORIGIN, TARGET, pays.token, payment.amount.token)
+    assert way
+    price = Price(pays.units, NOW, DEADLINE, Seconds(2))
+    return _deposit_tx(payment, way, price, replace(STATE, settler_works=settler))
+
+
+BY_SETTLER = deposit_tx(PAYMENT, PAYS, settler=True)
+BY_POOL = deposit_tx(PAYMENT, PAYS, settler=False)
+OF_ETH = deposit_tx(ETH_PAYMENT, ETH_PAYS, settler=True)
+CASES = [("open", BY_SETTLER, PAYMENT, PAYS), ("pool", BY_POOL, PAYMENT, PAYS), ("ETH", OF_ETH, ETH_PAYMENT, ETH_PAYS)]
+NAMES = [case[0] for case in CASES]
+
+
+def check_all(tx: UnsignedTx, payment: Payment = PAYMENT, spent: Amount = PAYS) -> tuple[Effects, ...]:
+    effects = (decode(tx, REGISTRY),)
+    check(effects, payment, spent, REGISTRY)
+    return effects
+
+
+def is_caught(bad: UnsignedTx, good: UnsignedTx, payment: Payment, spent: Amount) -> bool:
+    """By refusal, or by the guard: other effects than those approved."""
+    try:
+        return check_all(bad, payment, spent) != check_all(good, payment, spent)
+    except L2sendError:
+        return True
+
+
+@pytest.mark.parametrize(("name", "tx", "payment", "spent"), CASES, ids=NAMES)
+def test_a_deposit_is_decoded_from_its_bytes(name: str, tx: UnsignedTx, payment: Payment, spent: Amount) -> None:
+    (effect,) = check_all(tx, payment, spent)
+    assert isinstance(effect, Opens)
+    order = effect.order
+    assert (order.sender, order.recipient) == (SENDER, RECIPIENT)
+    assert (order.pays, order.delivers) == (spent, payment.amount)
+    assert (order.fill_deadline, order.refund_after) == (DEADLINE, DEADLINE)
+    assert tx.value == (spent.units if name == "ETH" else 0)
+    assert (
+        order.origin_settler == tx.to == ORIGIN.settlers["across"]["origin_settler" if name == "open" else "spoke_pool"]
+    )
+
+
+def test_two_orders_of_the_same_payment_have_different_ids() -> None:
+    ids = {effect.order.order_id for _ in range(20) for effect in check_all(deposit_tx(PAYMENT, PAYS, settler=False))
+           if isinstance(effect, Opens)}  # fmt: skip
+    assert len(ids) == 20
+
+
+def test_the_wrapped_token_itself_is_not_offered() -> None:
+    """A SpokePool would pay an account ETH where WETH was asked for."""
+    assert _way(ORIGIN, TARGET, WETH_IN, WETH_OUT) is None
+    assert _way(ORIGIN, ORIGIN, USDC_IN, USDC_IN) is None
+
+
+NONCE = new_nonce(SENDER)
+OTHER = new_nonce(address(77))
+
+# One change of one field: (name, index of the argument, new value).
+POOL_FIELDS: list[tuple[str, int, Any]] = [
+    ("depositor, who is refunded", 0, address_word(RECIPIENT)),
+    ("depositor beyond an EVM account", 0, b"\x01" + address_word(SENDER)[1:]),
+    ("recipient", 1, address_word(SENDER)),
+    ("recipient beyond an EVM account", 1, b"\x01" + address_word(RECIPIENT)[1:]),
+    ("input token", 2, address_word(BRIDGED_IN.address or "")),
+    ("input token unknown", 2, address_word(address(900))),
+    ("input token wrapped", 2, address_word(WETH_IN.address or "")),
+    ("output token", 3, address_word(BRIDGED_OUT.address or "")),
+    ("output token unknown", 3, address_word(address(901))),
+    ("output token wrapped", 3, address_word(WETH_OUT.address or "")),
+    ("output token zero: the relayer may choose", 3, bytes(32)),
+    ("more taken", 4, PAYS.units + 1),
+    ("everything taken", 4, 2**256 - 1),
+    ("less delivered", 5, PAYMENT.amount.units - 1),
+    ("nothing delivered", 5, 0),
+    ("another destination", 6, ORIGIN.chain_id),
+    ("a destination not in the registry", 6, 999_999),
+    ("exclusive relayer", 7, address_word(address(66))),
+    ("nonce of another depositor", 8, OTHER),
+    ("nonce without an owner", 8, 1),
+    ("another nonce", 8, NONCE),
+    ("quote timestamp", 9, NOW - 1),
+    ("a deadline in the past", 10, 1),
+    ("a deadline far away", 10, 2**32 - 1),
+    ("exclusivity period", 11, 1),
+    ("exclusivity for good", 11, 2**32 - 1),
+    ("a message", 12, b"\x00"),
+    ("a call in the message", 12, APPROVE.encode(SENDER, 1)),
+]
+OPEN_FIELDS: list[tuple[str, int, Any]] = [
+    ("input token", 0, BRIDGED_IN.address),
+    ("input token wrapped", 0, WETH_IN.address),
+    ("more taken", 1, PAYS.units + 1),
+    ("output token", 2, BRIDGED_OUT.address),
+    ("output token zero: the relayer may choose", 2, ZERO_ADDRESS),
+    ("less delivered", 3, PAYMENT.amount.units - 1),
+    ("another destination", 4, ORIGIN.chain_id),
+    ("a destination not in the registry", 4, 999_999),
+    ("recipient", 5, address_word(SENDER)),
+    ("recipient beyond an EVM account", 5, b"\x01" + address_word(RECIPIENT)[1:]),
+    ("exclusive relayer", 6, address(66)),
+    ("nonce 0: the pool's own counter", 7, 0),
+    ("nonce of another depositor", 7, OTHER),
+    ("another nonce", 7, NONCE),
+    ("exclusivity period", 8, 1),
+    ("a message", 9, b"\x00"),
+]
+
+
+@pytest.mark.parametrize(("name", "index", "value"), POOL_FIELDS, ids=[m[0] for m in POOL_FIELDS])
+def test_every_changed_field_of_a_deposit_is_caught(name: str, index: int, value: Any) -> None:
+    for good, payment, spent in ((BY_POOL, PAYMENT, PAYS), (OF_ETH, ETH_PAYMENT, ETH_PAYS)):
+        values = list(UNSAFE_DEPOSIT.decode_call(good.data))
+        if values[index] == value:
+            continue
+        values[index] = value
+        assert is_caught(replace(good, data=UNSAFE_DEPOSIT.encode(*values)), good, payment, spent)
+
+
+@pytest.mark.parametrize(("name", "index", "value"), OPEN_FIELDS, ids=[m[0] for m in OPEN_FIELDS])
+def test_every_changed_field_of_an_open_is_caught(name: str, index: int, value: Any) -> None:
+    ((deadline, kind, data),) = OPEN.decode_call(BY_SETTLER.data)
+    values = list(abi_decode([ORDER_DATA], data)[0])
+    assert values[index] != value
+    values[index] = value
+    bad = replace(BY_SETTLER, data=OPEN.encode((deadline, kind, abi_encode([ORDER_DATA], [values]))))
+    assert is_caught(bad, BY_SETTLER, PAYMENT, PAYS)
+
+
+def test_another_contract_chain_value_type_or_function_is_refused() -> None:
+    ((deadline, kind, data),) = OPEN.decode_call(BY_SETTLER.data)
+    v3 = Function(
+        "depositV3(address,address,address,address,uint256,uint256,uint256,address,uint32,uint32,uint32,bytes)"
+    )
+    tokens = (USDC_IN.address, USDC_OUT.address)
+    by_number = v3.encode(
+        SENDER, RECIPIENT, *tokens, PAYS.units, 25_000_000, TARGET.chain_id, ZERO_ADDRESS, NOW, DEADLINE, 0, b""
+    )
+    for bad in (
+        replace(BY_SETTLER, to=address(81)),
+        replace(BY_SETTLER, chain_id=TARGET.chain_id),
+        replace(BY_SETTLER, value=Wei(1)),
+        replace(BY_SETTLER, to=BY_POOL.to),
+        replace(BY_SETTLER, data=OPEN.encode((deadline, b"\x01" * 32, data))),
+        replace(BY_SETTLER, data=b"\x12\x34\x56\x78" + BY_SETTLER.data[4:]),
+        replace(BY_SETTLER, data=BY_SETTLER.data[:-1]),
+        replace(BY_SETTLER, data=BY_SETTLER.data + b"\x00"),
+        replace(BY_POOL, value=Wei(1)),
+        replace(BY_POOL, value=Wei(PAYS.units)),
+        replace(BY_POOL, to=BY_SETTLER.to),
+        replace(BY_POOL, data=by_number),
+        replace(BY_POOL, data=Function("multicall(bytes[])").encode([BY_POOL.data])),
+        replace(BY_POOL, data=b""),
+    ):
+        with pytest.raises(L2sendError):
+            check_all(bad)
+    for value in (0, ETH_PAYS.units - 1, ETH_PAYS.units + 1):
+        with pytest.raises(Refused):
+            check_all(replace(OF_ETH, value=Wei(value)), ETH_PAYMENT, ETH_PAYS)
+    assert kind == ORDER_DATA_TYPE
+
+
+@pytest.mark.parametrize(("name", "tx", "payment", "spent"), CASES, ids=NAMES)
+def test_every_changed_byte_of_the_calldata_is_caught(
+    name: str, tx: UnsignedTx, payment: Payment, spent: Amount
+) -> None:
+    """Refused at once, but for what only the guard can know: nonce, deadline, quote timestamp."""
+    seeded = random.Random(f"across {name}")
+    refused = guarded = 0
+    for position in range(len(tx.data)):
+        data = bytearray(tx.data)
+        data[position] ^= seeded.randint(1, 255)
+        bad = replace(tx, data=bytes(data))
+        try:
+            effects = check_all(bad, payment, spent)
+        except L2sendError:
+            refused += 1
+            continue
+        assert effects != check_all(tx, payment, spent), f"byte {position} changed unnoticed"
+        guarded += 1
+    print(f"{name}: {refused + guarded} of {len(tx.data)} bytes caught, {guarded} of them by the guard")
+    assert refused + guarded == len(tx.data)
+    assert guarded <= 12 + 4 + 4
