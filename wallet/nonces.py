@@ -67,7 +67,8 @@ async def _after(pending: Nonce, missing: list[TxRecord], stale: Stale) -> Choic
         alive = [tx for tx in same_nonce if tx.state is not TxState.SIGNED or not await stale(tx)]
         if not alive:
             break
-        first.append(alive[-1])  # Of several that were signed for one step, the newest.
+        newest = {(tx.payment_id, tx.step_index): tx for tx in sorted(alive, key=lambda tx: tx.index)}
+        first += newest.values()  # Of several that were signed for one step.
         expected = Nonce(expected + 1)
     return Choice(expected, tuple(first))
 

@@ -87,7 +87,7 @@ async def _waiting(
         record = journal.get(record.id)
         mined = any(tx.state in IN_BLOCK for tx in record.steps)
         why = "mined already" if mined else "nothing of it waits to be mined"
-        raise Refused(f"{record.id} is {record.state}: {why}. {record.meaning.money}")
+        raise Refused(f"{record.id} is {record.state}: {why}. {record.meaning.money}", sent=record.moved)
     return found
 
 
