@@ -39,6 +39,7 @@ class Direct:
             duration=Seconds(_BLOCK_SECONDS.get(source.kind, 2) * source.confirmations),
             steps=costed.steps,
             notes=() if costed.simulated else ("not simulated: the node does not offer it",),
+            needs=costed.needs,
         )
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:

@@ -107,6 +107,7 @@ class Eco:
             order=opens.order,
             expires=UnixTime(now + _PRICE_HOLDS),
             notes=() if costed.simulated else ("not simulated: the node does not offer it",),
+            needs=costed.needs,
         )
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:

@@ -7,7 +7,7 @@ from typing import Any
 from l2send.cli.review import describe, explorer_link
 from l2send.client import Review
 from l2send.core.chains import Chain, Registry
-from l2send.core.plan import Fee, Quote
+from l2send.core.plan import Fee, Quote, Way
 from l2send.core.units import Amount
 from l2send.wallet.records import PaymentRecord, TxRecord
 
@@ -37,10 +37,12 @@ def plan_document(review: Review, registry: Registry) -> Document:
         "token": payment.amount.token.symbol,
         "amount": amount_document(payment.amount),
         "why": plan.why,
-        "legs": [_quote(plan.quote)],
+        "legs": [_quote(leg) for leg in plan.legs],
+        "cost_usd": plan.way.cost_usd,
+        "duration_seconds": plan.way.duration,
         "effects": [describe(effect) for effect in review.effects],
         "destination_stage": _stage(target),
-        "alternatives": [_quote(quote) for quote in plan.alternatives],
+        "alternatives": [_way(way) for way in plan.alternatives],
         "rejected": list(plan.rejected),
     }
 
@@ -83,6 +85,15 @@ def payment_document(record: PaymentRecord, registry: Registry) -> Document:
         "legs": [leg],
         "transactions": [_transaction(tx, registry) for tx in record.transactions if tx.hash],
         "destination_stage": _stage(target),
+    }
+
+
+def _way(way: Way) -> Document:
+    return {
+        "cost_usd": way.cost_usd,
+        "duration_seconds": way.duration,
+        "transactions": way.signatures,
+        "legs": [_quote(leg) for leg in way.legs],
     }
 
 

@@ -15,6 +15,7 @@ from l2send.cli import (
     demo,
     devnet,
     payments,
+    plan,
     resolve,
     send,
     wallets,
@@ -41,6 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("send", help=send.HELP)(send.send)
+app.command("plan", help=plan.HELP)(plan.plan)
 app.command("ask", help=send.ASK_HELP)(send.ask)
 app.command("balances", help=balances.HELP)(balances.balances)
 app.command("resolve", help=resolve.HELP)(resolve.resolve)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.text import Text
@@ -10,33 +11,71 @@ from l2send.cli.screen import err, out, print_pairs, stage_in_words, styled
 from l2send.client import Review
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Allows, Effects, Opens, Pays, TakesBack
-from l2send.core.plan import Fee, Order, Plan
+from l2send.core.plan import Fee, Plan, Quote
 from l2send.wallet.records import PaymentRecord, TxRecord
 from l2send.wallet.states import PaymentState
 
 
 def show_review(review: Review, registry: Registry, *, notes: list[str]) -> None:
     """Print the plan and its effects on stderr. Addresses are shown whole."""
-    plan, quote = review.plan, review.plan.quote
+    plan = review.plan
     target = registry.chain(plan.payment.to.chain_id)
     rows = [
         ("pay", styled(plan.payment.amount, "bold")),
         ("to", styled(f"{target.short_name}:{plan.payment.to.address}")),
         ("", styled(f"{target.name}, {stage_in_words(target)}")),
         *(("", styled(note, "yellow", limit=400)) for note in notes),
-        ("from", styled(f"{quote.source.short_name}:{plan.payment.sender}")),
-        ("way", _way(plan)),
-        ("leaves", styled(f"{quote.pays} on {quote.source.name}")),
-        ("arrives", styled(f"{quote.delivers} on {target.name}")),
-        *_labelled("fees", [styled(_fee(fee)) for fee in quote.fees]),
-        ("time", styled(f"about {_duration(quote.duration)}")),
-        *([("if not", _otherwise(quote.order, quote.source))] if quote.order else []),
-        *_labelled("you sign", [styled(f"{i}. {describe(e)}", limit=500) for i, e in enumerate(review.effects, 1)]),
-        *_labelled("note", [styled(note, "yellow") for note in quote.notes]),
+        *(_one_source(plan, target) if len(plan.legs) == 1 else _several_sources(plan, target)),
+        ("time", styled(f"about {duration(plan.way.duration)}")),
+        *([("if not", _otherwise(plan.legs))] if any(leg.order for leg in plan.legs) else []),
+        *_labelled("you sign", _signatures(review)),
+        *_labelled("note", [styled(note, "yellow") for note in _notes(plan)]),
     ]
     err().print()
     print_pairs(err(), rows)
     err().print()
+
+
+def _one_source(plan: Plan, target: Chain) -> list[tuple[str, Text]]:
+    quote = plan.quote
+    return [
+        ("from", styled(f"{quote.source.short_name}:{plan.payment.sender}")),
+        ("way", styled(f"{_how(quote)}: {plan.why}", limit=400)),
+        ("leaves", styled(f"{quote.pays} on {quote.source.name}")),
+        ("arrives", styled(f"{quote.delivers} on {target.name}")),
+        *_labelled("fees", [styled(_fee(fee)) for fee in quote.fees]),
+    ]
+
+
+def _several_sources(plan: Plan, target: Chain) -> list[tuple[str, Text]]:
+    """Each leg with what leaves, what arrives and what it costs, then the sums."""
+    rows = [("from", styled(plan.payment.sender)), ("", styled(f"{len(plan.legs)} chains: {plan.why}", limit=400))]
+    for number, leg in enumerate(plan.legs, 1):
+        rows.append((f"leg {number}", styled(f"{leg.pays} leaves {leg.source.name}, {_how(leg)}", "bold")))
+        rows.append(("", styled(f"{leg.delivers} arrives on {target.name}")))
+        rows += [("", styled(_fee(fee))) for fee in leg.fees]
+    cost = plan.way.cost_usd
+    value = "more than can be priced" if cost is None else f"about ${cost:.4f}"
+    return [*rows, ("together", styled(f"{plan.payment.amount} arrives, all fees {value}"))]
+
+
+def _signatures(review: Review) -> list[Text]:
+    """What is signed, numbered; where there are several legs, with the chain of each."""
+    several = len(review.plan.legs) > 1
+    described = [
+        f"on {leg.source.short_name}: {describe(effect)}" if several else describe(effect)
+        for leg, effects in zip(review.plan.legs, review.by_leg, strict=True)
+        for effect in effects
+    ]
+    return [styled(f"{number}. {words}", limit=500) for number, words in enumerate(described, 1)]
+
+
+def _notes(plan: Plan) -> list[str]:
+    """What the legs have to say, each thing once; and what paying in parts means."""
+    said = list(dict.fromkeys(note for leg in plan.legs for note in leg.notes))
+    if len(plan.legs) > 1:
+        said.append("the parts arrive one by one; a part that does not arrive can be had back on its own chain")
+    return said
 
 
 def _labelled(label: str, values: list[Text]) -> list[tuple[str, Text]]:
@@ -44,15 +83,15 @@ def _labelled(label: str, values: list[Text]) -> list[tuple[str, Text]]:
     return [(label if i == 0 else "", value) for i, value in enumerate(values)]
 
 
-def _otherwise(order: Order, source: Chain) -> Text:
-    until = datetime.fromtimestamp(order.refund_after, UTC)
-    return styled(f"filled by {until:%H:%M} UTC, the money can be had back on {source.name}")
+def _otherwise(legs: Sequence[Quote]) -> Text:
+    """From when on the money of an order that nobody filled can be had back, and where."""
+    ends = [(datetime.fromtimestamp(leg.order.refund_after, UTC), leg.source.name) for leg in legs if leg.order]
+    words = (f"{until:%H:%M} UTC, the money can be had back on {chain}" for until, chain in ends)
+    return styled("filled by " + "; by ".join(words), limit=500)
 
 
-def _way(plan: Plan) -> Text:
-    quote = plan.quote
-    how = "a transfer" if quote.order is None else f"bridged by {quote.bridge} (ERC-7683 order)"
-    return styled(f"{how}: {plan.why}")
+def _how(quote: Quote) -> str:
+    return "a transfer" if quote.order is None else f"bridged by {quote.bridge} (ERC-7683 order)"
 
 
 def _fee(fee: Fee) -> str:
@@ -117,7 +156,8 @@ def explorer_link(chain: Chain, tx_hash: str) -> str:
     return f"{chain.explorer.rstrip('/')}/tx/{tx_hash}" if chain.explorer and tx_hash else ""
 
 
-def _duration(seconds: int) -> str:
+def duration(seconds: int) -> str:
+    """Some time, in words."""
     if seconds < 90:
         return f"{seconds} s"
     return f"{round(seconds / 60)} min"

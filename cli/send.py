@@ -14,13 +14,14 @@ from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFd
 from l2send.cli.progress import Live
 from l2send.cli.recipient import find_destination, must_compare, note, payment_of, sort_out
 from l2send.cli.review import show_outcome, show_review
+from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, print_json, styled
 from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
+from l2send.cli.ways import show_ways
 from l2send.client import Client, Review, open_client
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFinal
 from l2send.resolver.destination import Destination
-from l2send.resolver.planner import DEFAULT_MAX_FEE_PERCENT, Limits
 from l2send.wallet.records import PaymentRecord
 from l2send.wallet.signer import Signer
 
@@ -57,11 +58,11 @@ def send(
     password_fd: PasswordFd = None,
     private_key: PrivateKey = None,
     sender: From = None,
-    from_chain: Annotated[str, typer.Option("--from-chain", metavar="CHAIN", help="Fund it from this chain.")] = "",
-    via: Annotated[str, typer.Option("--via", metavar="BRIDGE", help="Use this bridge: direct, eco.")] = "",
-    max_fee: Annotated[
-        float, typer.Option("--max-fee", metavar="PERCENT", help="Most that a bridge may take of the amount.")
-    ] = DEFAULT_MAX_FEE_PERCENT,
+    from_chain: FromChains = None,
+    via: Via = "",
+    max_fee: MaxFee = DEFAULT_MAX_FEE,
+    fast: Fast = False,
+    cheap: Cheap = False,
     key: Annotated[
         str | None,
         typer.Option("--idempotency-key", metavar="KEY", help="Pay once for this key, however often this runs."),
@@ -74,9 +75,7 @@ def send(
     """Pay."""
     words = sort_out(amount, token, destination)
     registry = load_registry(paths_for(devnet=devnet))
-    if from_chain:
-        registry.named(from_chain)
-    limits = Limits(max_fee, from_chain, via)
+    limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
     unlocking = Unlocking(password_file, password_fd, private_key)
 
     async def run() -> int:
@@ -130,6 +129,7 @@ def _show_plan(review: Review, registry: Registry, target: Destination, *, as_js
         print_json(plan_document(review, registry))
         return
     show_review(review, registry, notes=_notes(target, review))
+    show_ways(review.plan)
     err().print("\nDry run: nothing was signed and nothing was sent.")
 
 

@@ -1,9 +1,10 @@
 """A payment, and how it will be made: frozen data, no behaviour that touches the world.
 
 Payment  what the person asked for
-Quote    one way to make it: which bridge, from which chain, what it costs
-Step     one unsigned transaction of that way
-Plan     the chosen quote with its steps, and the quotes that lost
+Quote    one leg of making it: which bridge, from which chain, what it costs
+Step     one unsigned transaction of that leg
+Way      the legs that make the whole payment; mostly there is one
+Plan     the chosen way, and the ways that lost
 """
 
 from __future__ import annotations
@@ -136,6 +137,8 @@ class Quote:
     expires: UnixTime | None = None
     """After this the price no longer holds; by the source's clock."""
     notes: tuple[str, ...] = ()
+    needs: Wei | None = None
+    """Native coin that can leave the source at most, value and fees together; None where the bridge does not say."""
 
     @property
     def cost_usd(self) -> float | None:
@@ -145,12 +148,58 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """The legs that together make a payment, each from another chain. What they deliver sums to its amount."""
+
+    legs: tuple[Quote, ...]
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Every fee of every leg in USD, or None when one of them has no price."""
+        costs = [leg.cost_usd for leg in self.legs]
+        return None if any(c is None for c in costs) else sum(c for c in costs if c is not None)
+
+    @property
+    def duration(self) -> Seconds:
+        """Until the last leg has arrived: they run side by side."""
+        return max(leg.duration for leg in self.legs)
+
+    @property
+    def signatures(self) -> int:
+        """How many transactions are signed for it."""
+        return sum(len(leg.steps) for leg in self.legs)
+
+    @property
+    def fee_percent(self) -> float:
+        """What the bridges take, in percent of what arrives."""
+        taken = sum(float(leg.pays.units) / 10.0**leg.pays.token.decimals for leg in self.legs)
+        arrives = sum(float(leg.delivers.units) / 10.0**leg.delivers.token.decimals for leg in self.legs)
+        return 100.0 * (taken - arrives) / arrives
+
+    @property
+    def name(self) -> str:
+        """Its chains and bridges: `dev2 by eco`, or `dev1 by eco + dev4 by direct`."""
+        return " + ".join(f"{leg.source.short_name} by {leg.bridge}" for leg in self.legs)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The way chosen, why, and what else there was."""
 
     payment: Payment
-    quote: Quote
+    way: Way
     why: str
-    alternatives: tuple[Quote, ...] = ()
+    alternatives: tuple[Way, ...] = ()
     rejected: tuple[str, ...] = ()
     """Sources and bridges that could not be used, each with its reason."""
+
+    @property
+    def legs(self) -> tuple[Quote, ...]:
+        """The quotes of the chosen way."""
+        return self.way.legs
+
+    @property
+    def quote(self) -> Quote:
+        """The only leg of a payment from one source. Raises ValueError where there are several."""
+        (only,) = self.legs
+        return only

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from l2send.bridges import BRIDGES, decode
 from l2send.core.address import Address
@@ -22,12 +22,13 @@ from l2send.core.chains import Registry, load_registry
 from l2send.core.effects import Effects, TakesBack, check
 from l2send.core.errors import Refused
 from l2send.core.paths import Paths
-from l2send.core.plan import Payment, Plan, UnsignedTx
+from l2send.core.plan import Payment, Plan, Quote, UnsignedTx
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
-from l2send.resolver.planner import Limits, make_plan
+from l2send.resolver.limits import Limits
+from l2send.resolver.planner import make_plan
 from l2send.resolver.recipient import Findings
 from l2send.resolver.recipient import look as look_at_recipient
 from l2send.wallet.execute import Executor
@@ -46,9 +47,15 @@ class Review:
     """A plan, and what its own bytes do: checked against the payment, ready to be shown and approved."""
 
     plan: Plan
-    effects: tuple[Effects, ...]
+    by_leg: tuple[tuple[Effects, ...], ...]
+    """For each leg of the plan what its transactions do, in order."""
     findings: Findings
     """What the chains say of the recipient, to be told and confirmed."""
+
+    @property
+    def effects(self) -> tuple[Effects, ...]:
+        """Everything that will be signed."""
+        return tuple(effect for leg in self.by_leg for effect in leg)
 
 
 @dataclass
@@ -83,9 +90,8 @@ class Client:
             make_plan(payment, snapshot, BRIDGES, self.rpcs, limits or Limits()),
             look_at_recipient(payment, self.rpcs, self._paid_before()),
         )
-        await confirm(payment.sender, plan.quote.pays, self.rpcs.on(plan.quote.source.chain_id))
-        txs = [step.tx for step in plan.quote.steps]
-        return Review(plan, _checked_effects(payment, txs, plan.quote.pays, self.registry), findings)
+        await asyncio.gather(*(self._confirm_funds(payment, leg) for leg in plan.legs))
+        return Review(plan, _checked_legs(plan, self.registry), findings)
 
     def begin(self, review: Review, *, key: str | None = None, again: bool = False) -> PaymentRecord:
         """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
@@ -130,9 +136,26 @@ class Client:
     def _paid_before(self) -> list[Address]:
         return [record.payment.to.address for record in self.journal.history()]
 
+    async def _confirm_funds(self, payment: Payment, leg: Quote) -> None:
+        await confirm(payment.sender, leg.pays, self.rpcs.on(leg.source.chain_id))
+
     def _executor(self, payment_id: str, signer: Signer | None, progress: Progress) -> Executor:
         guard = _guard(self.journal.get(payment_id), self.registry)
         return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", guard, progress)
+
+
+def _checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], ...]:
+    """The effects of every leg, each a payment of its own part; the parts sum to the payment. Raises Refused."""
+    payment = plan.payment
+    together = sum(leg.delivers.units for leg in plan.legs)
+    if together != payment.amount.units:
+        raise Refused(f"the plan delivers {Amount(together, payment.amount.token)}, not {payment.amount}.")
+    if len({leg.source.chain_id for leg in plan.legs}) != len(plan.legs):
+        raise Refused("the plan takes money from one chain twice.")
+    return tuple(
+        _checked_effects(replace(payment, amount=leg.delivers), (step.tx for step in leg.steps), leg.pays, registry)
+        for leg in plan.legs
+    )
 
 
 def _checked_effects(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -10,13 +12,14 @@ import pytest
 from l2send.core.bridge import Bridge, OrderStatus
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects
-from l2send.core.errors import CannotPay, NetworkError, Refused
+from l2send.core.errors import CannotPay, NetworkError, Refused, UsageError
 from l2send.core.http import open_http
 from l2send.core.plan import ChainAddress, Fee, Order, Payment, Plan, Quote, Step, UnsignedTx
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, ChainId, Seconds, UnixTime
 from l2send.resolver.balances import Holdings, Snapshot
-from l2send.resolver.planner import Limits, make_plan
+from l2send.resolver.limits import Limits, Speed, parse_max_fee
+from l2send.resolver.planner import make_plan
 from tests.bridges.registry import ORIGIN, RECIPIENT, SENDER, TARGET
 
 THIRD = replace(
@@ -38,6 +41,9 @@ class Priced:
     name: str
     prices: dict[str, tuple[int, int]]
     fails: dict[str, Exception] = field(default_factory=dict[str, Exception])
+    seconds: int = 5
+    least: int = 0
+    """Smaller amounts are refused."""
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         if source.short_name in self.fails:
@@ -46,13 +52,17 @@ class Priced:
             return None
         fee, gas = self.prices[source.short_name]
         pays = Amount(payment.amount.units + fee, held.token)
+        if payment.amount.units < self.least:
+            raise Refused("too little")
+        if pays.units > held.units:
+            raise CannotPay("too much")
         direct = source.chain_id == payment.to.chain_id
         order = None if direct else Order(
             self.name, "0x01", source.chain_id, SENDER, payment.to.chain_id, SENDER, SENDER,
             RECIPIENT, pays, payment.amount, UnixTime(1), UnixTime(1),
         )  # fmt: skip
         fees = (Fee("bridge fee", Amount(fee, held.token)), Fee("network fee", Amount(gas, source.native)))
-        return Quote(self.name, source, pays, payment.amount, fees, Seconds(5), (), order)
+        return Quote(self.name, source, pays, payment.amount, fees, Seconds(self.seconds), (), order)
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
         raise NotImplementedError
@@ -90,7 +100,7 @@ DIRECT = Priced("direct", {"right": (0, 10**15)})
 def test_money_on_the_destination_is_sent_directly_even_if_a_bridge_were_cheaper() -> None:
     made = plan([BRIDGE, DIRECT], holding(ORIGIN, RICH), holding(TARGET, RICH), holding(THIRD, RICH))
     assert made.quote.bridge == "direct"
-    assert [q.source.short_name for q in made.alternatives] == ["third", "left"]
+    assert [way.legs[0].source.short_name for way in made.alternatives] == ["third", "left"]
 
 
 def test_the_cheapest_single_source_wins() -> None:
@@ -132,7 +142,7 @@ def test_an_absurd_fee_is_refused() -> None:
 
 def test_limits_narrow_the_choice() -> None:
     everything = [holding(ORIGIN, RICH), holding(TARGET, RICH), holding(THIRD, RICH)]
-    assert plan([BRIDGE, DIRECT], *everything, limits=Limits(from_chain="left")).quote.source is ORIGIN
+    assert plan([BRIDGE, DIRECT], *everything, limits=Limits(from_chains=("left",))).quote.source is ORIGIN
     assert plan([BRIDGE, DIRECT], *everything, limits=Limits(via="b")).quote.source is THIRD
 
 
@@ -141,6 +151,94 @@ def test_a_chain_that_does_not_answer_is_a_network_error_not_poverty() -> None:
         plan([BRIDGE], holding(ORIGIN, 0), holding(TARGET, 0), holding(THIRD, 0, error="asleep"))
 
 
-def test_poverty_says_what_is_held_where() -> None:
-    with pytest.raises(CannotPay, match="20 USDC on left, 7 USDC on right"):
-        plan([BRIDGE, DIRECT], holding(ORIGIN, 20_000_000), holding(TARGET, 7_000_000))
+def test_poverty_says_what_is_held_where_and_what_is_missing() -> None:
+    """20 on the left deliver 19.95 after the fee, 3 are there already: of 25, 2.05 are missing."""
+    with pytest.raises(CannotPay, match=r"20 USDC on left, 3 USDC on right") as refused:
+        plan([BRIDGE, DIRECT], holding(ORIGIN, 20_000_000), holding(TARGET, 3_000_000))
+    missing = re.search(r"([0-9.]+) USDC is missing", refused.value.message)
+    assert missing
+    assert float(missing[1]) == pytest.approx(2.05, abs=0.01)
+
+
+NEAR = Priced("direct", {"right": (0, 10**12)})
+
+
+def parts(made: Plan) -> dict[str, int]:
+    return {f"{leg.source.short_name} by {leg.bridge}": leg.delivers.units for leg in made.legs}
+
+
+def test_chains_that_are_too_poor_alone_pay_together() -> None:
+    made = plan([BRIDGE, NEAR], holding(ORIGIN, 20_000_000), holding(TARGET, 7_000_000))
+    assert sum(parts(made).values()) == AMOUNT.units
+    assert parts(made) == {"right by direct": 7_000_000, "left by b": 18_000_000}
+    assert "no chain can fund it alone" in made.why
+
+
+def test_of_three_the_cheapest_two_pay_together() -> None:
+    holdings = holding(ORIGIN, 20_000_000), holding(TARGET, 7_000_000), holding(THIRD, 19_000_000)
+    assert set(parts(plan([BRIDGE, NEAR], *holdings))) == {"right by direct", "third by b"}
+
+
+def test_one_chain_pays_unless_several_save_a_cent() -> None:
+    """The fee is flat here, so the 7 on the destination save nothing; a source's whole gas would be saved by two."""
+    made = plan([BRIDGE, NEAR], holding(ORIGIN, RICH), holding(TARGET, 7_000_000))
+    assert set(parts(made)) == {"left by b"}
+    dear_gas = Priced("b", {"left": (50_000, 10**16), "third": (1_000, 10**12)})
+    made = plan([dear_gas, NEAR], holding(ORIGIN, RICH), holding(TARGET, 7_000_000), holding(THIRD, 20_000_000))
+    assert set(parts(made)) == {"right by direct", "third by b"}
+    assert [way.name for way in made.alternatives] == ["left by b"]
+    assert made.alternatives[0].name in made.why
+
+
+def test_a_minimum_is_learned_and_kept() -> None:
+    """The destination could give 24 of 25, and the bridge takes no amount below 5."""
+    picky = Priced("b", {"left": (50_000, 10**12)}, least=5_000_000)
+    made = plan([picky, NEAR], holding(ORIGIN, 20_000_000), holding(TARGET, 24_000_000))
+    assert sum(parts(made).values()) == AMOUNT.units
+    assert parts(made)["left by b"] >= 5_000_000
+
+
+def test_time_has_a_price_that_the_sender_chooses() -> None:
+    slow = Priced("slow", {"left": (1_000, 10**12)}, seconds=600)
+    quick = Priced("quick", {"left": (200_000, 10**12)}, seconds=5)
+
+    def bridge(speed: Speed) -> str:
+        return plan([slow, quick], holding(ORIGIN, RICH), holding(TARGET, 0), limits=Limits(speed=speed)).quote.bridge
+
+    assert (bridge(Speed.CHEAP), bridge(Speed.BALANCED), bridge(Speed.FAST)) == ("slow", "slow", "quick")
+
+
+def test_a_cap_in_dollars_counts_every_fee() -> None:
+    """0.05 USDC and 0.003 $ of gas."""
+    holdings = holding(ORIGIN, RICH), holding(TARGET, 0)
+    assert plan([BRIDGE], *holdings, limits=Limits(math.inf, 0.06)).quote
+    with pytest.raises(Refused, match=r"more than \$0\.05") as refused:
+        plan([BRIDGE], *holdings, limits=Limits(math.inf, 0.05))
+    assert "--max-fee 0.06usd" in refused.value.hint
+    with pytest.raises(Refused, match="what nobody can price"):
+        plan([BRIDGE], holding(ORIGIN, RICH, usd=None), holding(TARGET, 0), limits=Limits(math.inf, 100.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3", (3.0, None)),
+        ("3%", (3.0, None)),
+        ("0.5%", (0.5, None)),
+        ("2usd", (math.inf, 2.0)),
+        ("2USD", (math.inf, 2.0)),
+    ],
+)
+def test_caps_as_people_write_them(text: str, expected: tuple[float, float | None]) -> None:
+    assert parse_max_fee(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1e3", "2 usd", "2eur", "$2", "nan", "\uff13", "%"])
+def test_what_is_no_cap_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="not a limit"):
+        parse_max_fee(text)
+
+
+def test_a_bridge_that_does_not_exist_is_named() -> None:
+    with pytest.raises(UsageError, match="'teleport'"):
+        plan([BRIDGE], holding(ORIGIN, RICH), limits=Limits(via="teleport"))

@@ -1,0 +1,40 @@
+"""Options that narrow the choice of a way, and what they come to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from l2send.core.chains import Registry
+from l2send.core.errors import UsageError
+from l2send.resolver.limits import DEFAULT_MAX_FEE_PERCENT, Limits, Speed, parse_max_fee
+
+FromChains = Annotated[
+    list[str] | None,
+    typer.Option("--from-chain", metavar="CHAIN", help="Fund it from this chain alone; several times for several."),
+]
+Via = Annotated[str, typer.Option("--via", metavar="BRIDGE", help="Use this bridge alone: direct, eco, …")]
+MaxFee = Annotated[
+    str,
+    typer.Option(
+        "--max-fee",
+        metavar="LIMIT",
+        help="3%: most that bridges may take of the amount. 2usd: most that all fees, gas too, may cost.",
+    ),
+]
+Fast = Annotated[bool, typer.Option("--fast", help="A minute saved is worth a dollar.")]
+Cheap = Annotated[bool, typer.Option("--cheap", help="Only the fees count, however long it takes.")]
+
+DEFAULT_MAX_FEE = f"{DEFAULT_MAX_FEE_PERCENT:g}%"
+
+
+def limits_from(
+    registry: Registry, from_chains: list[str] | None, via: str, max_fee: str, *, fast: bool, cheap: bool
+) -> Limits:
+    """What was typed, understood. Raises UsageError."""
+    if fast and cheap:
+        raise UsageError("--fast and --cheap want different things.", hint="Use one of them, or neither.")
+    percent, usd = parse_max_fee(max_fee)
+    chains = tuple(registry.named(name).short_name for name in from_chains or [])
+    return Limits(percent, usd, chains, via, Speed.FAST if fast else Speed.CHEAP if cheap else Speed.BALANCED)

@@ -1,0 +1,67 @@
+"""`l2send plan`: every way to make a payment side by side, and why one won."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from l2send.cli.review import duration
+from l2send.cli.screen import out, styled, table
+from l2send.core.plan import Plan, Quote, Way
+from l2send.core.units import Amount
+
+_CHOSEN, _PART = "→", "+"
+_SHOWN = 6
+"""Ways, and reasons: what is further down has not decided anything."""
+_DECIMALS = 6
+
+
+def show_ways(plan: Plan) -> None:
+    """Print the ways on stdout, the chosen one first: a line for each leg, the sums on the first."""
+    rows = table("", "from", "by", "arrives", "bridge", "gas", "total", "time", "sign", right=_NUMBERS)
+    for way in (plan.way, *plan.alternatives[: _SHOWN - 1]):
+        _add(rows, way, chosen=way is plan.way)
+    out().print(rows)
+    left_out = len(plan.alternatives) - _SHOWN + 1
+    if left_out > 0:
+        out().print(styled(f"and {left_out} more that cost more", "dim"))
+    out().print(styled(f"\u2192 {plan.why}.", "bold", limit=400))
+    for reason in plan.rejected[:_SHOWN]:
+        out().print(styled(f"not used: {reason}", "dim", limit=400))
+
+
+_NUMBERS = ("arrives", "bridge", "gas", "total", "time", "sign")
+
+
+def _add(rows: Table, way: Way, *, chosen: bool) -> None:
+    style = "bold" if chosen else ""
+    total = "no price" if way.cost_usd is None else _usd(way.cost_usd)
+    for number, leg in enumerate(way.legs):
+        mark = _PART if number else _CHOSEN if chosen else ""
+        sums = ("", "", "") if number else (total, duration(way.duration), str(way.signatures))
+        cells = (mark, leg.source.short_name, leg.bridge, _rounded(leg.delivers), _bridge(leg), _gas(leg), *sums)
+        rows.add_row(*(styled(cell, style) for cell in cells))
+
+
+def _rounded(amount: Amount) -> str:
+    """Enough digits to compare by; the review has them all."""
+    whole, _, fraction = amount.text.partition(".")
+    return amount.text if len(fraction) <= _DECIMALS else f"{whole}.{fraction[:_DECIMALS]}…"
+
+
+def _bridge(leg: Quote) -> str:
+    """What the bridge keeps."""
+    kept = [fee for fee in leg.fees if fee.name == "bridge fee"]
+    if not kept:
+        return "-"
+    return ", ".join(str(fee.amount) if fee.usd is None else _usd(fee.usd) for fee in kept)
+
+
+def _gas(leg: Quote) -> str:
+    """What the networks take, L1 data fees included."""
+    fees = [fee for fee in leg.fees if fee.name != "bridge fee"]
+    priced = [fee.usd for fee in fees if fee.usd is not None]
+    return _usd(sum(priced)) if len(priced) == len(fees) else "no price"
+
+
+def _usd(value: float) -> str:
+    return f"${value:.4f}" if value < 10 else f"${value:.2f}"

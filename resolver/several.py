@@ -1,0 +1,199 @@
+"""Several sources for one payment: what each could deliver and at what cost, the best split, and its exact quotes.
+
+Fees are affine in the amount: a flat sum and a share. So two quotes of each source by each bridge, for amounts it
+can certainly fund, tell what any amount would cost, and the most that the source can deliver. `subsets.choose` finds
+the best split on these; then every part of it is quoted again, exactly. Should a bridge not behave as expected
+there, what it said is learned, and the search is made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from l2send.core.bridge import Bridge
+from l2send.core.plan import Payment, Quote, Way
+from l2send.core.rpc import Rpcs
+from l2send.core.units import Amount, Token
+from l2send.resolver.limits import Limits
+from l2send.resolver.quotes import Source, allowed, ask, cost, per_second, stage_of
+from l2send.resolver.subsets import Choice, Option, choose
+
+_MOST_SOURCES = 12
+"""The largest balances are looked at; every source is a leg to sign, and doubles the subsets."""
+_ROUNDS = 5
+_SLACK = 2
+"""Base units of the destination kept back from the most a source can deliver: quotes round up."""
+_GAS_MARGIN_PERCENT = 25
+"""Gas that moves between two quotes, for a native coin that pays for both."""
+_UNKNOWN_GAS = 4
+"""Where a bridge does not say what gas can cost at most: times what it expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """The best way by several sources, if there is one, and what was learned on the way to it."""
+
+    way: Way | None
+    most: int
+    """What all sources together could deliver, in base units of the destination."""
+    rejected: tuple[str, ...]
+
+
+@dataclass
+class _Offer:
+    """What one bridge takes from one source, as far as it has been asked. Amounts are delivered units."""
+
+    source: Source
+    bridge: Bridge
+    place: int
+    quotes: dict[int, Quote] = field(default_factory=dict[int, Quote])
+    problem: str = ""
+    least: int = 1
+    ceiling: int = 2**256
+    dropped: bool = False
+
+    def option(self, amount: int) -> Option | None:
+        """Its cost and its bounds, or None while nothing is known."""
+        if not self.quotes or self.dropped:
+            return None
+        low, high = min(self.quotes), max(self.quotes)
+        flat, rate = _line(low, cost(self.quotes[low]), high, cost(self.quotes[high]))
+        sample = self.quotes[high]
+        return Option(
+            source=self.place,
+            flat=round(flat),
+            rate=round(rate),
+            most=min(amount, self.ceiling, self._affordable()),
+            least=self.least,
+            seconds=sample.duration,
+            signatures=len(sample.steps),
+            stage=stage_of(sample),
+        )
+
+    def _affordable(self) -> int:
+        """The most it could deliver from what is held, by the line through its quotes."""
+        low, high = min(self.quotes), max(self.quotes)
+        flat, rate = _line(low, self.quotes[low].pays.units, high, self.quotes[high].pays.units)
+        spare = self.source.held.units
+        if self.source.held.token.is_native:
+            spare -= _reserve(self.quotes[high])
+        exact = rate == _same(self.source.held.token, self.quotes[high].delivers.token) and not flat
+        reach = int((spare - flat) / rate) - (0 if exact else _SLACK)
+        return max(reach, high)
+
+    def learn(self, units: int, answer: Quote | str | None) -> None:
+        """Take in what was answered for exactly `units`."""
+        if isinstance(answer, Quote):
+            self.quotes[units] = answer
+            return
+        self.problem = answer or ""
+        if not self.quotes:
+            return
+        if units > max(self.quotes):
+            # Too much for it: halfway back to what it is known to deliver.
+            self.ceiling = (units + max(self.quotes)) // 2
+        elif units < min(self.quotes):
+            self.least = min(self.quotes)
+        else:
+            self.dropped = True
+
+
+def _reserve(quote: Quote) -> int:
+    """The native coin to keep back for gas where the quote pays in the same coin: for its steps, and for a refund."""
+    if quote.needs is None:
+        bridge_fee = quote.pays.units - quote.delivers.in_units_of(quote.pays.token)
+        return _UNKNOWN_GAS * (sum(fee.amount.units for fee in quote.fees if fee.amount.token.is_native) - bridge_fee)
+    gas = quote.needs - quote.pays.units
+    refund = gas if quote.order else 0
+    return gas + refund + gas * _GAS_MARGIN_PERCENT // 100
+
+
+def _same(source: Token, target: Token) -> Fraction:
+    """Base units of the source that are worth one of the target."""
+    return Fraction(10**source.decimals, 10**target.decimals)
+
+
+def _line(low: int, at_low: int, high: int, at_high: int) -> tuple[Fraction, Fraction]:
+    """Flat part and rate of the line through two points; neither is negative.
+
+    Through one point alone, all is rate: that promises no more than the truth to whoever delivers more.
+    """
+    if low == high:
+        return Fraction(0), Fraction(at_high, high)
+    rate = max(Fraction(at_high - at_low, high - low), Fraction(0))
+    flat = at_high - rate * high
+    return (flat, rate) if flat >= 0 else (Fraction(0), Fraction(at_high, high))
+
+
+async def find_several(
+    payment: Payment, sources: Sequence[Source], bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
+) -> Several:
+    """The best way to make `payment` from all these sources. Nothing is signed here."""
+    ranked = sorted(sources, key=lambda s: s.held.in_units_of(payment.amount.token), reverse=True)
+    offers = [
+        _Offer(source, bridge, place)
+        for place, source in enumerate(ranked[:_MOST_SOURCES])
+        for bridge in allowed(bridges, limits)
+    ]
+    # Where nothing else decides, what is on the destination already is used up first.
+    offers.sort(key=lambda offer: offer.source.holdings.chain.chain_id != payment.to.chain_id)
+    await asyncio.gather(*(_probe(offer, payment, rpcs) for offer in offers))
+    way = await _best_way(payment, offers, rpcs, limits)
+    rejected = [o.problem for o in offers if o.problem and not o.quotes]
+    rejected += [
+        f"{s.holdings.chain.short_name}: its {s.held} are left out, the {_MOST_SOURCES} largest balances are combined"
+        for s in ranked[_MOST_SOURCES:]
+    ]
+    return Several(way, _together(offers, payment.amount.units), tuple(rejected))
+
+
+async def _probe(offer: _Offer, payment: Payment, rpcs: Rpcs) -> None:
+    """Ask for half and for nearly all of what the source could deliver."""
+    token = payment.amount.token
+    within = min(payment.amount.units, int(offer.source.held.units / _same(offer.source.held.token, token)))
+    points = sorted({within // 2, within * 9 // 10} - {0})
+    answers = await asyncio.gather(*(_ask_for(offer, units, payment, rpcs) for units in points))
+    for units, answer in zip(points, answers, strict=True):
+        if isinstance(answer, Quote):
+            offer.quotes[units] = answer
+        else:
+            offer.problem = answer or ""
+
+
+async def _best_way(payment: Payment, offers: Sequence[_Offer], rpcs: Rpcs, limits: Limits) -> Way | None:
+    """Search, ask exactly, and search again with what was learned where an answer was not as expected."""
+    for _ in range(_ROUNDS):
+        choice, chosen_from = _search(payment.amount.units, offers, limits)
+        if choice is None:
+            return None
+        parts = [(chosen_from[index], units) for index, units in choice.parts]
+        answers = await asyncio.gather(*(_ask_for(offer, units, payment, rpcs) for offer, units in parts))
+        legs = [answer for answer in answers if isinstance(answer, Quote)]
+        if len(legs) == len(parts):
+            return Way(tuple(sorted(legs, key=lambda leg: (leg.order is not None, leg.source.short_name))))
+        for (offer, units), answer in zip(parts, answers, strict=True):
+            offer.learn(units, answer)
+    return None
+
+
+def _search(amount: int, offers: Sequence[_Offer], limits: Limits) -> tuple[Choice | None, list[_Offer]]:
+    options = [(offer, option) for offer in offers for option in [offer.option(amount)] if option]
+    return choose(amount, [o for _, o in options], per_second(limits)), [offer for offer, _ in options]
+
+
+async def _ask_for(offer: _Offer, units: int, payment: Payment, rpcs: Rpcs) -> Quote | str | None:
+    part = replace(payment, amount=Amount(units, payment.amount.token))
+    return await ask(offer.bridge, part, offer.source, rpcs)
+
+
+def _together(offers: Sequence[_Offer], amount: int) -> int:
+    """The sum of what each source delivers by the bridge that can deliver most of it."""
+    most = dict[int, int]()
+    for offer in offers:
+        option = offer.option(amount)
+        if option:
+            most[offer.place] = max(most.get(offer.place, 0), option.most)
+    return sum(most.values())
