@@ -117,9 +117,16 @@ async def _agreed(question: _Question) -> Address | None:
 
 
 async def _ask(question: _Question, rpc: Rpc) -> Address | None:
-    if question.ens.universal_resolver:
-        return await _by_universal_resolver(question, rpc, question.ens.universal_resolver)
-    return await _by_registry(question, rpc)
+    try:
+        if question.ens.universal_resolver:
+            return await _by_universal_resolver(question, rpc, question.ens.universal_resolver)
+        return await _by_registry(question, rpc)
+    except NodeError as error:
+        if not error.is_revert:
+            raise
+        raise BadAnswer(
+            f"the resolver of {question.name} does not answer: its contract or its gateway fails."
+        ) from None
 
 
 async def _by_universal_resolver(question: _Question, rpc: Rpc, universal: Address) -> Address | None:
