@@ -1,4 +1,4 @@
-"""`l2send chains`: every chain of the registry."""
+"""`l2send chains`: every chain of the registry. `l2send chains check` has a file of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli import chains_check
 from l2send.cli.options import Devnet, Json
 from l2send.cli.screen import out, print_json, stage, styled, table
 from l2send.cli.session import open_registry
@@ -15,18 +16,43 @@ HELP = """List the chains l2send knows: short name, security stage, tokens, brid
 
 Example: l2send chains --testnets"""
 
+Testnets = Annotated[bool, typer.Option("--testnets", help="Testnets too.")]
 
-def chains(
-    testnets: Annotated[bool, typer.Option("--testnets", help="Testnets too.")] = False,
-    as_json: Json = False,
-    devnet: Devnet = False,
-) -> None:
-    """List the registry."""
+app = typer.Typer()
+
+
+@app.callback(help=HELP, invoke_without_command=True)
+def chains(context: typer.Context, testnets: Testnets = False, as_json: Json = False, devnet: Devnet = False) -> None:
+    """List the registry, or leave what was asked for to the command that follows."""
+    if context.invoked_subcommand:
+        context.obj = chains_check.Wanted(testnets, as_json, devnet)
+        return
     registry = open_registry(devnet=devnet)
     shown = [c for c in registry if testnets or registry.is_devnet or not c.testnet]
     if as_json:
         print_json({"schema": "l2send.chains/1", "chains": [_document(c) for c in shown]})
-        return
+    else:
+        _print(shown)
+
+
+@app.command("check", help=chains_check.HELP)
+def check(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CHAIN", help="short names, for example base; without any: all"),
+    ] = None,
+    testnets: Testnets = False,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> int:
+    """Check the registry against the chains."""
+    before: chains_check.Wanted = context.obj  # options that were written in front of `check`
+    wanted = chains_check.Wanted(testnets or before.testnets, as_json or before.as_json, devnet or before.devnet)
+    return chains_check.check(names or [], wanted)
+
+
+def _print(shown: list[Chain]) -> None:
     rows = table("chain", "name", "chain id", "kind", "stage", "tokens", "bridges", right=("chain id",))
     for chain in shown:
         rows.add_row(

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from l2send.core.address import Address
-from l2send.core.calldata import BALANCE_OF, Function
+from l2send.core.calldata import BALANCE_OF, DECIMALS, Function
 from l2send.core.chains import Chain
 from l2send.core.errors import L2sendError, NetworkError
 from l2send.core.rpc import ETH_BALANCE, Aggregate, Call, Rpc, Rpcs
 from l2send.core.units import Amount, Token, UnixTime
 
-_DECIMALS = Function("decimals()", "uint8")
-_ROUND = Function("latestRoundData()", "uint80,int256,uint256,uint256,uint80")
-_HEADS_APART = 120  # seconds
-_PRICE_AGE = 26 * 3600  # Chainlink's slowest feeds beat once a day.
+LATEST_ROUND = Function("latestRoundData()", "uint80,int256,uint256,uint256,uint80")
+HEADS_APART = 120  # seconds
+PRICE_AGE = 26 * 3600  # Chainlink's slowest feeds beat once a day.
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ async def confirm(account: Address, needed: Amount, rpc: Rpc) -> None:
                 hint="Wait a moment and try again. If it stays so, correct rpcs of that chain.",
             )
     times = [answer.timestamp for answer in seen.values()]
-    if times and max(times) - min(times) > _HEADS_APART:
+    if times and max(times) - min(times) > HEADS_APART:
         raise NetworkError(
             f"the RPCs of {rpc.chain.name} are {max(times) - min(times)} s apart: one of them is stuck.",
             hint="Try again later, or correct rpcs of that chain.",
@@ -101,7 +100,7 @@ async def _holdings(account: Address, rpc: Rpc) -> Holdings:
     calls = [Call(chain.multicall3, ETH_BALANCE, (account,))]
     calls += [Call(t.address, BALANCE_OF, (account,)) for t in chain.tokens if t.address]
     if chain.price_feed:
-        calls += [Call(chain.price_feed, _DECIMALS), Call(chain.price_feed, _ROUND)]
+        calls += [Call(chain.price_feed, DECIMALS), Call(chain.price_feed, LATEST_ROUND)]
     try:
         answer = await rpc.aggregate(calls)
     except L2sendError as error:
@@ -119,5 +118,5 @@ def _price(chain: Chain, answer: Aggregate) -> float | None:
     if decimals is None or round_data is None:
         return None
     price, updated = round_data[1], round_data[3]
-    fresh = answer.timestamp - updated <= _PRICE_AGE
+    fresh = answer.timestamp - updated <= PRICE_AGE
     return float(price) / float(10 ** decimals[0]) if price > 0 and fresh else None

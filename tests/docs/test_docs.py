@@ -22,7 +22,7 @@ LEAVES = {
     f"{name} {sub}".strip(): leaf
     for name, command in COMMANDS.items()
     for sub, leaf in (command.commands.items() if hasattr(command, "commands") else [("", command)])
-}
+} | {name: command for name, command in COMMANDS.items() if getattr(command, "invoke_without_command", False)}
 
 
 def shell_lines(document: Path) -> list[str]:

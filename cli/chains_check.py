@@ -1,0 +1,159 @@
+"""`l2send chains check`: the registry against the chains themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from l2send.cli.progress import Live
+from l2send.cli.screen import out, print_json, styled, table
+from l2send.cli.session import open_registry, run_to_end
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import ExitStatus
+from l2send.core.rpc import open_rpcs
+from l2send.resolver.checkup import ChainReport, EndpointReport, Fact, Verdict, check_chains, worst
+
+HELP = """Check the registry against the chains: RPCs, Multicall3, tokens, bridges, price feeds.
+
+Every RPC endpoint is asked alone: does it answer, does it serve the right chain, how old is its newest block.
+All chains are asked at once. Nothing is sent and nothing is changed.
+
+Exit status: 0 all is well, 3 the registry says something else than a chain, 4 something did not answer.
+
+Example: l2send chains check base oeth"""
+
+_TIMEOUT = 6.0
+_STYLE = {Verdict.OK: "green", Verdict.STALE: "yellow", Verdict.SILENT: "yellow", Verdict.WRONG: "bold red"}
+_EXIT = {
+    Verdict.OK: ExitStatus.DELIVERED,
+    Verdict.STALE: ExitStatus.NETWORK,
+    Verdict.SILENT: ExitStatus.NETWORK,
+    Verdict.WRONG: ExitStatus.CONFIG,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of this run."""
+
+    testnets: bool = False
+    as_json: bool = False
+    devnet: bool = False
+
+
+def check(names: Sequence[str], wanted: Wanted) -> int:
+    """Check the chains of these short names, or all of them. Raises UnknownChain, ConfigError."""
+    registry = open_registry(devnet=wanted.devnet)
+    chains = _chosen(registry, names, testnets=wanted.testnets)
+    return run_to_end(_run(registry, chains, as_json=wanted.as_json))
+
+
+def _chosen(registry: Registry, names: Sequence[str], *, testnets: bool) -> list[Chain]:
+    if names:
+        return [registry.named(name) for name in dict.fromkeys(names)]
+    return [c for c in registry if testnets or registry.is_devnet or not c.testnet]
+
+
+async def _run(registry: Registry, chains: Sequence[Chain], *, as_json: bool) -> int:
+    now = time.time()
+    async with open_rpcs(registry, timeout=_TIMEOUT) as rpcs:
+        with Live(f"asking {len(chains)} chain{'s' if len(chains) > 1 else ''}"):
+            reports = await check_chains(chains, rpcs, now)
+    if as_json:
+        print_json(_document(reports, now))
+    else:
+        _print(reports, now)
+    return _EXIT[worst(r.verdict for r in reports)]
+
+
+def _print(reports: Sequence[ChainReport], now: float) -> None:
+    """A row a chain, then a sentence for everything that is not as it should be."""
+    rows = table(
+        "chain", "RPCs", "fastest", "head", "contracts", "tokens", "price", "result", right=("fastest", "head")
+    )
+    for report in reports:
+        rows.add_row(styled(report.chain.short_name, "bold"), *_cells(report, now), _in_colour(report.verdict))
+    out().print(rows)
+    for report in reports:
+        for verdict, sentence in _findings(report):
+            where, what = styled(report.chain.short_name), styled(sentence, limit=500)
+            out().print(Text.assemble(where, ": ", _in_colour(verdict), ": ", what))
+
+
+def _in_colour(verdict: Verdict) -> Text:
+    return Text(verdict.value, _STYLE[verdict])
+
+
+def _cells(report: ChainReport, now: float) -> Iterator[str]:
+    yield _share(report.endpoints)
+    timed = [e.latency for e in report.endpoints if e.latency is not None and e.verdict is Verdict.OK]
+    yield f"{min(timed) * 1000:.0f} ms" if timed else "-"
+    heads = [e.head for e in report.endpoints if e.head is not None]
+    yield f"{_age(max(heads), now)} s" if heads else "-"
+    yield _share([f for f in report.facts if f.kind not in {"token", "price_feed"}])
+    yield _share([f for f in report.facts if f.kind == "token"])
+    yield next((f.verdict.value for f in report.facts if f.kind == "price_feed"), "-")
+
+
+def _share(found: Sequence[EndpointReport] | Sequence[Fact]) -> str:
+    """How many of how many are well."""
+    return f"{sum(f.verdict is Verdict.OK for f in found)}/{len(found)}" if found else "-"
+
+
+def _age(head: int, now: float) -> int:
+    """Seconds since the newest block. Clocks are never quite the same: a head may come from the future."""
+    return round(now - head)
+
+
+def _findings(report: ChainReport) -> Iterator[tuple[Verdict, str]]:
+    """What is not well. What all contracts have in common, such as a silent chain, is said once."""
+    for endpoint in report.endpoints:
+        if endpoint.verdict is not Verdict.OK:
+            yield endpoint.verdict, endpoint.detail
+    same: dict[tuple[Verdict, str], list[str]] = {}
+    for fact in report.facts:
+        if fact.verdict is not Verdict.OK:
+            same.setdefault((fact.verdict, fact.detail), []).append(fact.name)
+    for (verdict, detail), names in same.items():
+        yield verdict, f"{', '.join(names)}: {detail}"
+
+
+def _document(reports: Sequence[ChainReport], now: float) -> dict[str, object]:
+    return {
+        "schema": "l2send.chains_check/1",
+        "verdict": worst(r.verdict for r in reports).value,
+        "chains": [_chain_document(r, now) for r in reports],
+    }
+
+
+def _chain_document(report: ChainReport, now: float) -> dict[str, object]:
+    return {
+        "chain": report.chain.short_name,
+        "chain_id": report.chain.chain_id,
+        "verdict": report.verdict.value,
+        "endpoints": [_endpoint_document(e, now) for e in report.endpoints],
+        "contracts": [_fact_document(f) for f in report.facts],
+    }
+
+
+def _endpoint_document(endpoint: EndpointReport, now: float) -> dict[str, object]:
+    return {
+        "host": endpoint.host,
+        "verdict": endpoint.verdict.value,
+        "latency_ms": None if endpoint.latency is None else round(endpoint.latency * 1000, 1),
+        "head_age_seconds": None if endpoint.head is None else _age(endpoint.head, now),
+        "detail": endpoint.detail or None,
+    }
+
+
+def _fact_document(fact: Fact) -> dict[str, object]:
+    return {
+        "kind": fact.kind,
+        "name": fact.name,
+        "address": fact.address,
+        "verdict": fact.verdict.value,
+        "detail": fact.detail or None,
+    }

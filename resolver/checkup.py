@@ -1,0 +1,227 @@
+"""Whether what the registry says is true: every endpoint asked alone, every contract looked at on its chain.
+
+Two kinds of trouble are told apart. A fact is wrong: no code, other decimals, another chain. Or nobody can
+say at the moment: no answer, a head or a price that has stopped. Only the first needs a correction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum, unique
+from typing import Any
+
+from l2send.core.address import Address
+from l2send.core.calldata import DECIMALS, Function
+from l2send.core.chains import Chain
+from l2send.core.errors import L2sendError, WrongChain
+from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.text import clean
+from l2send.core.units import Token, UnixTime
+from l2send.resolver.balances import HEADS_APART, LATEST_ROUND, PRICE_AGE
+
+_SYMBOL = Function("symbol()", "string")
+_HEAD_AGE = 3600  # seconds; test chains and young rollups make a block only when somebody needs one
+_LONGEST_SYMBOL = 20
+
+
+@unique
+class Verdict(StrEnum):
+    """What was found, in the words people and scripts are told."""
+
+    OK = "ok"
+    STALE = "stale"
+    """It answers with what was true some time ago."""
+    SILENT = "no answer"
+    WRONG = "wrong"
+    """The registry says something else than the chain."""
+
+
+_BY_WEIGHT = list(Verdict)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The one that counts for the whole."""
+    return max(verdicts, key=_BY_WEIGHT.index, default=Verdict.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointReport:
+    """One RPC endpoint, which is named by its host alone: URLs may hold API keys."""
+
+    host: str
+    verdict: Verdict
+    detail: str = ""
+    latency: float | None = None
+    """Seconds that one read took."""
+    head: UnixTime | None = None
+    """When its newest block was made, by the chain's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One contract of the registry, and whether it is what the registry says."""
+
+    kind: str
+    """`multicall3`, `token`, `settler`, `ens` or `price_feed`."""
+    name: str
+    address: Address
+    verdict: Verdict
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    """All that was found on one chain."""
+
+    chain: Chain
+    endpoints: tuple[EndpointReport, ...]
+    facts: tuple[Fact, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all."""
+        return worst([*(e.verdict for e in self.endpoints), *(f.verdict for f in self.facts)])
+
+
+async def check_chains(chains: Iterable[Chain], rpcs: Rpcs, now: float) -> list[ChainReport]:
+    """Ask all `chains` at once. Never raises for what a chain does: that is the report. `now` is Unix time.
+
+    Endpoints come first, so that their latencies are not those of a busy machine, and so that the
+    contracts are read without waiting for an endpoint that does not answer.
+    """
+    asked = [rpcs.on(chain.chain_id) for chain in chains]
+    endpoints = await asyncio.gather(*(_endpoints(rpc, now) for rpc in asked))
+    facts = await asyncio.gather(*(_facts(rpc, found) for rpc, found in zip(asked, endpoints, strict=True)))
+    return [ChainReport(r.chain, e, f) for r, e, f in zip(asked, endpoints, facts, strict=True)]
+
+
+async def _endpoints(rpc: Rpc, now: float) -> tuple[EndpointReport, ...]:
+    reports = await asyncio.gather(*(_endpoint(one) for one in rpc.each()))
+    return tuple(_judge_heads(reports, now))
+
+
+async def _facts(rpc: Rpc, endpoints: Sequence[EndpointReport]) -> tuple[Fact, ...]:
+    """The contracts, as the endpoints that are well see them; a stuck one sees the past."""
+    urls = [url for url, e in zip(rpc.chain.rpcs, endpoints, strict=True) if e.verdict is Verdict.OK]
+    usable = Rpc(replace(rpc.chain, rpcs=tuple(urls)), rpc.http)
+    contracts, reads = await asyncio.gather(
+        asyncio.gather(*(_has_code(usable, *contract) for contract in _contracts(rpc.chain))),
+        _read_contracts(usable),
+    )
+    return (*contracts, *reads)
+
+
+async def _endpoint(one: Rpc) -> EndpointReport:
+    host = one.endpoints[0].host
+    try:
+        # The first read proves the chain id and opens the connection, so that the second one is timed alone.
+        await one.call("eth_chainId")
+        started = time.monotonic()
+        head = await one.time()
+        return EndpointReport(host, Verdict.OK, latency=time.monotonic() - started, head=head)
+    except WrongChain as error:
+        return EndpointReport(host, Verdict.WRONG, error.message)
+    except L2sendError as error:
+        return EndpointReport(host, Verdict.SILENT, error.message)
+
+
+def _judge_heads(reports: Sequence[EndpointReport], now: float) -> Iterator[EndpointReport]:
+    """A node that is stuck answers quickly and well: only its clock gives it away."""
+    newest = max((e.head for e in reports if e.head is not None), default=None)
+    for report in reports:
+        if report.head is None or newest is None:
+            yield report
+        elif newest - report.head > HEADS_APART:
+            behind = f"{report.host} is {newest - report.head} s behind the other RPCs"
+            yield replace(report, verdict=Verdict.STALE, detail=behind)
+        elif now - report.head > _HEAD_AGE:
+            yield replace(report, verdict=Verdict.STALE, detail=f"newest block is {int(now - report.head)} s old")
+        else:
+            yield report
+
+
+def _contracts(chain: Chain) -> Iterator[tuple[str, str, Address]]:
+    """Kind, name and address of what must have code and says nothing about itself."""
+    yield "multicall3", "Multicall3", chain.multicall3
+    for bridge, fields in chain.settlers.items():
+        for name, value in fields.items():
+            if value.startswith("0x"):
+                yield "settler", f"{bridge} {name}", Address(value)
+    if chain.ens:
+        yield "ens", "ENS registry", chain.ens.registry
+        if chain.ens.universal_resolver:
+            yield "ens", "ENS universal resolver", chain.ens.universal_resolver
+
+
+async def _has_code(rpc: Rpc, kind: str, name: str, address: Address) -> Fact:
+    try:
+        code = await rpc.code(address)
+    except L2sendError as error:
+        return Fact(kind, name, address, Verdict.SILENT, error.message)
+    return Fact(kind, name, address, *((Verdict.OK, "") if code else (Verdict.WRONG, f"no code at {address}")))
+
+
+async def _read_contracts(rpc: Rpc) -> list[Fact]:
+    """The contracts that say what they are, tokens and the price feed, in one request."""
+    tokens = _token_contracts(rpc.chain)
+    calls = [Call(address, function) for _, address in tokens for function in (DECIMALS, _SYMBOL)]
+    feed = rpc.chain.price_feed
+    if feed:
+        calls.append(Call(feed, LATEST_ROUND))
+    if not calls:
+        return []
+    try:
+        answer = await rpc.aggregate(calls)
+    except L2sendError as error:
+        return list(_unread(rpc.chain, error.message))
+    values = iter(answer.values)
+    facts = [
+        Fact("token", token.symbol, address, *_judge_token(token, address, next(values), next(values)))
+        for token, address in tokens
+    ]
+    if feed:
+        facts.append(Fact("price_feed", "price feed", feed, *_judge_price(feed, next(values), answer.timestamp)))
+    return facts
+
+
+def _token_contracts(chain: Chain) -> list[tuple[Token, Address]]:
+    return [(token, token.address) for token in chain.tokens if token.address]
+
+
+def _unread(chain: Chain, why: str) -> Iterator[Fact]:
+    for token, address in _token_contracts(chain):
+        yield Fact("token", token.symbol, address, Verdict.SILENT, why)
+    if chain.price_feed:
+        yield Fact("price_feed", "price feed", chain.price_feed, Verdict.SILENT, why)
+
+
+def _judge_token(
+    token: Token, address: Address, decimals: tuple[Any, ...] | None, symbol: tuple[Any, ...] | None
+) -> tuple[Verdict, str]:
+    if decimals is None or symbol is None:
+        return Verdict.WRONG, f"no token answers at {address}"
+    if decimals[0] != token.decimals:
+        return Verdict.WRONG, f"{decimals[0]} decimals on chain, {token.decimals} in the registry"
+    if _stem(symbol[0]) != _stem(token.symbol):
+        return Verdict.WRONG, f"the token at {address} calls itself {clean(symbol[0], _LONGEST_SYMBOL)!r}"
+    return Verdict.OK, ""
+
+
+def _stem(symbol: str) -> str:
+    """A symbol without what issuers add and change: USDC.e calls itself USDC on some chains, USDT0 `USD₮0`."""
+    return symbol.upper().replace("₮", "T").removesuffix(".E").removesuffix("0")
+
+
+def _judge_price(feed: Address, latest: tuple[Any, ...] | None, now: UnixTime) -> tuple[Verdict, str]:
+    """A feed's answer, at `now` by the chain's clock. Source: Chainlink AggregatorV3."""
+    if latest is None:
+        return Verdict.WRONG, f"no price feed answers at {feed}"
+    price, age = latest[1], now - latest[3]
+    if price <= 0:
+        return Verdict.STALE, "its price is not above zero"
+    if age > PRICE_AGE:
+        return Verdict.STALE, f"its price is {age // 3600} h old"
+    return Verdict.OK, ""
