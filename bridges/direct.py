@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass, replace
+
 from l2send.bridges.gas import cost
 from l2send.core.bridge import OrderStatus
 from l2send.core.calldata import TRANSFER
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, token_effects
-from l2send.core.errors import CannotPay, Refused
-from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.errors import CannotPay, NodeError, Refused
+from l2send.core.fees import gas_price, l1_fee
+from l2send.core.plan import Fee, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpcs
-from l2send.core.units import Amount, Seconds, Wei
+from l2send.core.units import Amount, Gas, Seconds, Wei
 
 _BLOCK_SECONDS = {"l1": 12}
+_PLAIN_TRANSFER = Gas(21_000)
+_MARGIN_PERCENT = 20
+_NO_TIPS = frozenset({"arbitrum"})
+"""Kinds of chains that charge the base fee alone: part of what was reserved always stays."""
 
 
 class Direct:
@@ -42,6 +50,32 @@ class Direct:
             needs=costed.needs,
         )
 
+    async def everything(self, payment: Payment, source: Chain, native: Amount, rpcs: Rpcs) -> Quote:
+        """A transfer of the whole balance of native coin, but exactly the gas it will use: see `_Emptying`.
+
+        `payment` says to whom. Raises CannotPay where the balance does not even hold the fees, Refused.
+        """
+        emptying = await _emptying(payment, source, native, rpcs)
+        units = native.units - emptying.most
+        if units <= 0:
+            raise CannotPay(f"{source.name} needs {Amount(emptying.most, source.native)} for fees, you hold {native}.")
+        pays = Amount(units, source.native)
+        fees = [Fee("network fee", Amount(emptying.price.expected(emptying.gas), source.native))]
+        if emptying.l1_fee:
+            fees.append(Fee("L1 data fee", Amount(emptying.l1_fee, source.native)))
+        tx = _transfer(replace(payment, amount=pays))
+        return Quote(
+            bridge=self.name,
+            source=source,
+            pays=pays,
+            delivers=pays,
+            fees=tuple(fees),
+            duration=Seconds(_BLOCK_SECONDS.get(source.kind, 2) * source.confirmations),
+            steps=(Step(StepKind.TRANSFER, tx, emptying.gas, emptying.price),),
+            notes=(emptying.note,),
+            needs=Wei(native.units),
+        )
+
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
         """A transfer or an approval of a known token, or a transfer of native coin."""
         return token_effects(tx, registry)
@@ -57,6 +91,56 @@ class Direct:
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
         """A transfer opens no order."""
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Emptying:
+    """What a transfer that empties an account is signed with, and what it leaves, in words.
+
+    A plain transfer uses 21000 gas, no more and no less. With a tip as high as the whole price, the price paid is
+    that price, whatever the base fee: so the fee is known to the wei before it is signed.
+    """
+
+    gas: Gas
+    price: GasPrice
+    l1_fee: Wei
+    note: str
+
+    @property
+    def most(self) -> Wei:
+        """All that has to stay in the account until it is mined."""
+        return Wei(self.price.most(self.gas) + self.l1_fee)
+
+
+async def _emptying(payment: Payment, source: Chain, native: Amount, rpcs: Rpcs) -> _Emptying:
+    """Raises Refused if the recipient does not take native coin. Source: eth_estimateGas, eth_feeHistory."""
+    rpc = rpcs.on(source.chain_id)
+    tx = _transfer(replace(payment, amount=Amount(native.units // 2, source.native)))
+    message = {"from": payment.sender, "to": tx.to, "value": hex(tx.value), "data": "0x"}
+    try:
+        estimate, price, data_fee = await asyncio.gather(
+            rpc.estimate_gas(message), gas_price(rpc), l1_fee(rpc, replace(tx, value=Wei(native.units)))
+        )
+    except NodeError as error:
+        if not error.is_revert:
+            raise
+        raise Refused(f"on {source.name} the transfer would revert: {error.message}") from error
+    if estimate != _PLAIN_TRANSFER or source.kind in _NO_TIPS:
+        gas = Gas(estimate + estimate * _MARGIN_PERCENT // 100)
+        left = Amount(price.most(gas) + data_fee, source.native)
+        return _Emptying(gas, price, data_fee, f"less than {left} stays on {source.name}: fees that may not be used up")
+    fixed = price if price.legacy else _whole(price)
+    if data_fee:
+        note = f"less than {Amount(data_fee, source.native)} stays on {source.name}: the L1 data fee moves"
+    else:
+        note = f"{source.name} is left with exactly 0 {source.native.symbol}"
+    return _Emptying(_PLAIN_TRANSFER, fixed, data_fee, note)
+
+
+def _whole(price: GasPrice) -> GasPrice:
+    """A price that is paid whole, with room for three full blocks."""
+    fee = Wei(price.base_fee * 3 // 2 + price.tip)
+    return GasPrice(price.base_fee, fee, fee)
 
 
 def _transfer(payment: Payment) -> UnsignedTx:

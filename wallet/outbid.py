@@ -20,7 +20,7 @@ from l2send.wallet.prepare import Price
 from l2send.wallet.receipts import observe
 from l2send.wallet.records import PaymentRecord, TxRecord
 from l2send.wallet.signed import SignedFields, decode_signed
-from l2send.wallet.states import IN_BLOCK, IN_FLIGHT, REPLACEABLE
+from l2send.wallet.states import IN_BLOCK, IN_FLIGHT, REPLACEABLE, TxState
 
 _MARGIN_PERCENT = 20
 
@@ -48,12 +48,19 @@ class Bid:
 async def faster(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
     """Every waiting transaction of the payment again, at a higher price. Raises Refused if none waits."""
     waiting = await _waiting(record, (*record.steps, *record.refunds), journal, rpcs)
+    if not waiting:
+        raise _nothing_waits(journal.get(record.id))
     return [await _bid(tx, tx.step, rpcs.on(tx.chain_id)) for tx in waiting]
 
 
 async def nothing_instead(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
-    """For every waiting step of the payment, a transfer of nothing to oneself. Raises Refused if none waits."""
+    """For every waiting step of the payment, a transfer of nothing to oneself.
+
+    None where the step that pays is not signed yet: not signing it is enough. Raises Refused if it is too late.
+    """
     waiting = await _waiting(record, record.steps, journal, rpcs)
+    if not waiting and journal.get(record.id).steps[-1].state is not TxState.PLANNED:
+        raise _nothing_waits(journal.get(record.id))
     return [await _bid(tx, Step(StepKind.CANCEL, annulment(tx), Gas(0)), rpcs.on(tx.chain_id)) for tx in waiting]
 
 
@@ -73,7 +80,7 @@ def refuse_unless_it_outbids(former: TxRecord, cost: Price) -> None:
 async def _waiting(
     record: PaymentRecord, deciding: tuple[TxRecord, ...], journal: Journal, rpcs: Rpcs
 ) -> list[TxRecord]:
-    """The newest transaction of every step that was signed and whose nonce is free. Raises Refused for none."""
+    """The newest transaction of every step that was signed and whose nonce is free."""
     found = list[TxRecord]()
     for tx in deciding:
         if tx.state not in IN_FLIGHT:
@@ -83,12 +90,12 @@ async def _waiting(
         attempts = journal.get(record.id).attempts(tx.step_index)
         if all(attempt.state in REPLACEABLE for attempt in attempts):
             found.append(attempts[-1])
-    if not found:
-        record = journal.get(record.id)
-        mined = any(tx.state in IN_BLOCK for tx in record.steps)
-        why = "mined already" if mined else "nothing of it waits to be mined"
-        raise Refused(f"{record.id} is {record.state}: {why}. {record.meaning.money}", sent=record.moved)
     return found
+
+
+def _nothing_waits(record: PaymentRecord) -> Refused:
+    why = "mined already" if record.steps[-1].state in IN_BLOCK else "nothing of it waits to be mined"
+    return Refused(f"{record.id} is {record.state}: {why}. {record.meaning.money}", sent=record.moved)
 
 
 async def _bid(former: TxRecord, step: Step, rpc: Rpc) -> Bid:

@@ -11,7 +11,7 @@ async with open_client() as client:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -22,17 +22,19 @@ from l2send.core.chains import Registry, load_registry
 from l2send.core.effects import Effects, TakesBack, check
 from l2send.core.errors import Refused
 from l2send.core.paths import Paths
-from l2send.core.plan import Payment, Plan, Quote, UnsignedTx
+from l2send.core.plan import Payment, Plan, Quote, StepKind, UnsignedTx
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.limits import Limits
+from l2send.resolver.most import make_most_plan
 from l2send.resolver.planner import make_plan
 from l2send.resolver.recipient import Findings
 from l2send.resolver.recipient import look as look_at_recipient
-from l2send.wallet.execute import Executor
+from l2send.wallet.execute import Executor, Guard
 from l2send.wallet.journal import Journal, SqliteJournal
+from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
 from l2send.wallet.records import PaymentRecord
 from l2send.wallet.signer import Signer
 from l2send.wallet.watch import check as look
@@ -93,6 +95,15 @@ class Client:
         await asyncio.gather(*(self._confirm_funds(payment, leg) for leg in plan.legs))
         return Review(plan, _checked_legs(plan, self.registry), findings)
 
+    async def most(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
+        """The greatest payment of `token` that one chain can make, decoded and checked as by `plan`."""
+        snapshot = await self.balances(sender)
+        wanted = to.chain.token(token)
+        plan = await make_most_plan(sender, to.account, wanted, snapshot, BRIDGES, self.rpcs, limits or Limits())
+        findings = await look_at_recipient(plan.payment, self.rpcs, self._paid_before())
+        await asyncio.gather(*(self._confirm_funds(plan.payment, leg) for leg in plan.legs))
+        return Review(plan, _checked_legs(plan, self.registry), findings)
+
     def begin(self, review: Review, *, key: str | None = None, again: bool = False) -> PaymentRecord:
         """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
 
@@ -128,6 +139,35 @@ class Client:
     async def watch(self, payment_id: str, *, patience: float = 600.0, progress: Progress = print) -> PaymentRecord:
         """Stay with a payment without signing or sending. Raises NotFinal after `patience` seconds."""
         return await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
+
+    async def faster(self, payment_id: str) -> list[Bid]:
+        """What `replace` would sign to have a waiting payment mined sooner: the same again at a higher price.
+
+        Raises Refused if nothing of it waits, NetworkError.
+        """
+        return await faster(self.journal.get(payment_id), self.journal, self.rpcs)
+
+    async def cancellation(self, payment_id: str) -> list[Bid]:
+        """What `replace` would sign so that a waiting payment never happens; maybe nothing. Raises Refused."""
+        return await nothing_instead(self.journal.get(payment_id), self.journal, self.rpcs)
+
+    async def replace(
+        self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = print
+    ) -> PaymentRecord:
+        """Sign `bids` and hand them out; `resume` then follows what the chain makes of them.
+
+        Raises Refused, CannotPay, NetworkError, ConfigError where nothing more was signed.
+        """
+        executor = self._executor(payment_id, signer, progress)
+        executor.guard = _guard_of_bids(executor.guard, bids)
+        return await executor.replace(payment_id, bids)
+
+    async def cancel(
+        self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = print
+    ) -> PaymentRecord:
+        """Never sign what of a payment is not signed yet, and `replace` what waits by `bids`."""
+        record = self.journal.cancel(self.journal.get(payment_id).id, "cancelled by its sender")
+        return await self.replace(payment_id, bids, signer, progress=progress) if bids else record
 
     def history(self) -> list[PaymentRecord]:
         """Every payment of the journal, newest first."""
@@ -169,7 +209,7 @@ def _checked_effects(
 
 def _guard(record: PaymentRecord, registry: Registry) -> Callable[[UnsignedTx], None]:
     """Lets pass what the payment needs, decoded anew from the signed bytes, and nothing else."""
-    txs = [step.step.tx for step in record.steps]
+    txs = [tx.step.tx for tx in record.approved]
     approved = _checked_effects(record.payment, txs, record.terms.pays, registry)
     if record.order:
         approved = (*approved, TakesBack(record.order.order.order_id))
@@ -179,6 +219,20 @@ def _guard(record: PaymentRecord, registry: Registry) -> Callable[[UnsignedTx], 
             raise Refused("the signed bytes do something else than was approved; they were thrown away.")
 
     return guard
+
+
+def _guard_of_bids(guard: Guard, bids: Sequence[Bid]) -> Guard:
+    """Of a cancellation exactly the transfers of nothing that take the nonces of what waits; else `guard`."""
+    nothing = [annulment(bid.former) for bid in bids if bid.step.kind is StepKind.CANCEL]
+
+    def guard_bids(tx: UnsignedTx) -> None:
+        if tx in nothing:
+            return
+        if len(nothing) == len(bids):
+            raise Refused("the signed bytes do something where nothing was to be done; they were thrown away.")
+        guard(tx)
+
+    return guard_bids
 
 
 @asynccontextmanager
