@@ -153,7 +153,6 @@ class Across:
             expires=UnixTime(state.origin_now + _PRICE_HOLDS),
             notes=notes if costed.simulated else (*notes, "not simulated: the node does not offer it"),
             needs=costed.needs,
-            needs=costed.needs,
         )
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
