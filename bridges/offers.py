@@ -99,6 +99,7 @@ async def make_quote(
         order=opens.order,
         expires=min(holds_until, price.valid_until) if price.valid_until else holds_until,
         notes=() if costed.simulated else ("not simulated: the node does not offer it",),
+        needs=costed.needs,
     )
 
 

@@ -134,7 +134,7 @@ class Payer:
         async def use(client: Client) -> Quote:
             to = client.destination(f"{TARGET}:{somebody()}")
             payment = client.payment(self.address, amount, token, to)
-            return (await client.plan(payment, Limits(from_chain=ORIGIN, via=via))).plan.quote
+            return (await client.plan(payment, Limits(from_chains=(ORIGIN,), via=via))).plan.quote
 
         return self.with_client(use, registry)
 
@@ -143,7 +143,7 @@ class Payer:
 
         async def use(client: Client) -> PaymentRecord:
             payment = client.payment(self.address, amount, token, client.destination(f"{TARGET}:{to}"))
-            review = await client.plan(payment, Limits(from_chain=ORIGIN, via=via))
+            review = await client.plan(payment, Limits(from_chains=(ORIGIN,), via=via))
             record = client.begin(review)
             for _ in range(_TRIES):
                 try:
