@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from l2send.cli.most import Most, is_most
 from l2send.cli.recipient import find_destination, judge
 from l2send.cli.screen import err, stage_in_words, styled
 from l2send.client import Client
@@ -21,7 +22,7 @@ class Answers:
     """What the person asked for."""
 
     destination: Destination
-    payment: Payment
+    request: Payment | Most
 
 
 async def ask_payment(client: Client, snapshot: Snapshot) -> Answers:
@@ -43,6 +44,8 @@ async def ask_payment(client: Client, snapshot: Snapshot) -> Answers:
         raise CannotPay(f"the payment link asks for {asked.token.symbol}, and {snapshot.account} holds none.")
     token = asked.token if asked else await _ask_token(client, held)
     amount = (asked.amount if asked else None) or await _ask_amount(token, held[token][0])
+    if amount is None:
+        return Answers(destination, Most(snapshot.account, token.address or token.symbol, destination))
     return Answers(destination, Payment(snapshot.account, destination.account, amount))
 
 
@@ -87,19 +90,19 @@ async def _ask_token(client: Client, held: dict[Token, list[Amount]]) -> Token:
     return chosen
 
 
-async def _ask_amount(token: Token, most: Amount) -> Amount:
-    """An amount that one chain can fund; fees are looked at later."""
+async def _ask_amount(token: Token, most: Amount) -> Amount | None:
+    """An amount that one chain can fund, None for all it can deliver; fees are looked at later."""
     import questionary
 
     limit = Amount(most.in_units_of(token), token)
 
     def understand(typed: str) -> None:
-        if parse_amount(typed.strip(), token).units > limit.units:
+        if not is_most(typed) and parse_amount(typed.strip(), token).units > limit.units:
             raise BadAmount(f"you hold at most {limit} on one chain.")
 
-    question = f"Amount of {token.symbol} (up to {limit.text})"
+    question = f"Amount of {token.symbol} (up to {limit.text}, or max)"
     text = await questionary.text(question, validate=_judge(understand)).unsafe_ask_async()
-    return parse_amount(text.strip(), token)
+    return None if is_most(text) else parse_amount(text.strip(), token)
 
 
 def _judge(understand: Callable[[str], object]) -> Callable[[str], bool | str]:

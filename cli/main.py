@@ -15,6 +15,7 @@ from l2send.cli import (
     demo,
     devnet,
     payments,
+    pending,
     plan,
     resolve,
     send,
@@ -49,6 +50,8 @@ app.command("resolve", help=resolve.HELP)(resolve.resolve)
 app.command("status", help=payments.STATUS_HELP)(payments.status)
 app.command("watch", help=payments.WATCH_HELP)(payments.watch)
 app.command("resume", help=payments.RESUME_HELP)(payments.resume)
+app.command("speedup", help=pending.SPEEDUP_HELP)(pending.speedup)
+app.command("cancel", help=pending.CANCEL_HELP)(pending.cancel)
 app.command("history", help=payments.HISTORY_HELP)(payments.history)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.add_typer(chains.app, name="chains")

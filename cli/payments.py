@@ -89,7 +89,7 @@ def resume(
             ids = [r.id for r in client.journal.open_payments()] if everything else [client.journal.get(payment_id).id]
             records = list[PaymentRecord]()
             for one in ids:
-                who = _payer(client, one, account, keystore, unlocking)
+                who = payer_of(client, one, account, keystore, unlocking)
                 records.append(await _carry_on(client, one, who, timeout))
                 if not (everything and as_json):
                     report(records[-1], client.registry, as_json=as_json)
@@ -101,7 +101,9 @@ def resume(
     return run_to_end(run())
 
 
-def _payer(client: Client, payment_id: str, account: str | None, keystore: Path | None, unlocking: Unlocking) -> Sender:
+def payer_of(
+    client: Client, payment_id: str, account: str | None, keystore: Path | None, unlocking: Unlocking
+) -> Sender:
     """The account that made the payment; its key is opened only if something is left to sign."""
     sender = client.journal.get(payment_id).payment.sender
     return choose_sender(client.paths, sender, account or (None if keystore else sender), keystore, unlocking)

@@ -10,9 +10,10 @@ import typer
 
 from l2send.cli.ask import ask_payment
 from l2send.cli.documents import payment_document, plan_document
+from l2send.cli.most import paid_with, plan_of, request_of
 from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFd, PasswordFile, PrivateKey, Yes
 from l2send.cli.progress import Live
-from l2send.cli.recipient import find_destination, must_compare, note, payment_of, sort_out
+from l2send.cli.recipient import find_destination, must_compare, note, sort_out
 from l2send.cli.review import show_outcome, show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, print_json, styled
@@ -28,6 +29,7 @@ from l2send.wallet.signer import Signer
 HELP = """Pay: l2send AMOUNT TOKEN CHAIN:ADDRESS, or a payment link alone. The word `send` may be left out.
 
 Sends directly if the money is on that chain, bridges it there if it is on another one.
+`max` as the AMOUNT is the most that one chain can deliver.
 
 Example: l2send 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --account alice"""
 
@@ -47,7 +49,7 @@ Timeout = Annotated[
 
 
 def send(
-    amount: Annotated[str, typer.Argument(help="decimal number, for example 25 or 0.5; or a payment link (EIP-681)")],
+    amount: Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")],
     token: Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")] = None,
     destination: Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")] = None,
     yes: Yes = False,
@@ -82,11 +84,13 @@ def send(
         async with open_client(paths_for(devnet=devnet), registry) as client:
             target = await find_destination(words.destination, client.rpcs)
             who = choose_sender(client.paths, sender, account, keystore, unlocking)
-            payment = payment_of(client, who.address, words, target)
+            request = request_of(client, who.address, words, target)
             if not dry_run:
-                _must_be_answerable(yes=yes)
+                must_be_answerable(yes=yes)
+                if known := paid_with(client, key, request):
+                    return report(await finish(client, known, who, timeout), registry, as_json=as_json)
             with Live("asking all chains"):
-                review = await client.plan(payment, limits)
+                review = await plan_of(client, request, limits)
             if dry_run:
                 _show_plan(review, registry, target, as_json=as_json)
                 return ExitStatus.DELIVERED
@@ -100,7 +104,7 @@ def send(
     return run_to_end(run())
 
 
-def _must_be_answerable(*, yes: bool) -> None:
+def must_be_answerable(*, yes: bool) -> None:
     """On anything but a terminal there is nobody to ask. Raises NeedsConfirmation."""
     if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise NeedsConfirmation(
@@ -198,7 +202,7 @@ def ask(
     devnet: Devnet = False,
 ) -> int:
     """Ask for everything."""
-    _must_be_answerable(yes=False)
+    must_be_answerable(yes=False)
     unlocking = Unlocking(password_file, password_fd, private_key)
 
     async def run() -> int:
@@ -208,7 +212,7 @@ def ask(
                 snapshot = await client.balances(who.address)
             answers = await ask_payment(client, snapshot)
             with Live("comparing ways"):
-                review = await client.plan(answers.payment)
+                review = await plan_of(client, answers.request)
             show_review(review, client.registry, notes=_notes(answers.destination, review))
             await _confirm(answers.destination, review)
             return await _pay(client, review, who, key=None, again=False, timeout=timeout, as_json=False)

@@ -1,0 +1,71 @@
+"""`max` and `all` where an amount belongs: as much of a token as one chain can deliver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from l2send.cli.recipient import Words, payment_of
+from l2send.client import Client, Review
+from l2send.core.address import Address
+from l2send.core.errors import UsageError
+from l2send.core.plan import Payment
+from l2send.resolver.destination import Destination
+from l2send.resolver.limits import Limits
+
+_WORDS = frozenset({"max", "all"})
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """All of `token` that can be had to `to`."""
+
+    sender: Address
+    token: str
+    """Symbol, or address on the destination chain."""
+    to: Destination
+
+    def is_like(self, payment: Payment) -> bool:
+        """Whether `payment`, of whatever amount, is one of these."""
+        asked = (self.sender, self.to.account, self.to.chain.token(self.token))
+        return asked == (payment.sender, payment.to, payment.amount.token)
+
+
+def is_most(text: str) -> bool:
+    """Whether an amount is meant to be all there is."""
+    return text.strip().lower() in _WORDS
+
+
+def request_of(client: Client, sender: Address, words: Words, target: Destination) -> Payment | Most:
+    """What the words, the link, or both ask for. Raises UsageError where they do not agree."""
+    if words.amount is None or words.token is None or not is_most(words.amount):
+        return payment_of(client, sender, words, target)
+    token = target.chain.token(words.token)
+    if target.asked and (target.asked.amount or target.asked.token != token):
+        wanted = target.asked.amount or target.asked.token.symbol
+        raise UsageError(f"the payment link asks for {wanted}.", hint="Leave the words out.")
+    return Most(sender, words.token, target)
+
+
+async def plan_of(client: Client, request: Payment | Most, limits: Limits | None = None) -> Review:
+    """The best way to do what was asked for. Raises CannotPay, NetworkError, Refused."""
+    if isinstance(request, Payment):
+        return await client.plan(request, limits)
+    return await client.most(request.sender, request.token, request.to, limits)
+
+
+def paid_with(client: Client, key: str | None, request: Payment | Most) -> str | None:
+    """The id of the payment that `key` stands for, where how much is left to send changes with every payment.
+
+    Raises UsageError if it is another one. A payment of a stated amount is looked for by the journal itself.
+    """
+    if key is None or isinstance(request, Payment):
+        return None
+    known = next((record for record in client.history() if record.key == key), None)
+    if known is None:
+        return None
+    if not request.is_like(known.payment):
+        raise UsageError(
+            f"the idempotency key {key[:60]!r} belongs to another payment, {known.id}.",
+            hint="A key stands for one payment. Use a new key for this one.",
+        )
+    return known.id

@@ -1,0 +1,132 @@
+"""`l2send speedup` and `l2send cancel`: what can be done while a transaction waits to be mined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from l2send.cli.options import Account, Devnet, Json, Keystore, PasswordFd, PasswordFile, PrivateKey, Yes
+from l2send.cli.payments import payer_of
+from l2send.cli.progress import Live
+from l2send.cli.screen import err, print_pairs, styled
+from l2send.cli.send import Timeout, finish, must_be_answerable, report
+from l2send.cli.session import Unlocking, paths_for, run_to_end
+from l2send.client import open_client
+from l2send.core.chains import Registry
+from l2send.core.errors import Interrupted
+from l2send.core.fees import has_l1_fee
+from l2send.core.plan import StepKind
+from l2send.core.units import Amount
+from l2send.wallet.outbid import Bid
+
+SPEEDUP_HELP = """Have a waiting payment mined sooner: sign it again with the same nonce and higher fees.
+
+The chain takes one of the two, whichever it is: the payment is made once.
+
+Example: l2send speedup p-7k3f9q2m"""
+
+CANCEL_HELP = """Cancel a payment that waits to be mined: sign a transfer of nothing with its nonce and higher fees.
+
+The chain takes one of the two. Exit status 7: it is cancelled. 0: it was mined all the same, and is delivered.
+
+Example: l2send cancel p-7k3f9q2m"""
+
+PaymentId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
+
+
+def speedup(
+    payment_id: PaymentId,
+    yes: Yes = False,
+    account: Account = None,
+    keystore: Keystore = None,
+    password_file: PasswordFile = None,
+    password_fd: PasswordFd = None,
+    private_key: PrivateKey = None,
+    timeout: Timeout = 600.0,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> int:
+    """Sign it again at a higher price."""
+    unlocking = Unlocking(password_file, password_fd, private_key)
+
+    async def run() -> int:
+        async with open_client(paths_for(devnet=devnet)) as client:
+            record = client.journal.get(payment_id)
+            must_be_answerable(yes=yes)
+            with Live("looking at the chains"):
+                bids = await client.faster(record.id)
+            _show(bids, client.registry)
+            await _confirm("Sign it again at the higher fee?", yes=yes)
+            who = payer_of(client, record.id, account, keystore, unlocking)
+            with Live("signing again") as live:
+                await client.replace(record.id, bids, who, progress=live.update)
+            record = await finish(client, record.id, who, timeout)
+            return report(record, client.registry, as_json=as_json)
+
+    return run_to_end(run())
+
+
+def cancel(
+    payment_id: PaymentId,
+    yes: Yes = False,
+    account: Account = None,
+    keystore: Keystore = None,
+    password_file: PasswordFile = None,
+    password_fd: PasswordFd = None,
+    private_key: PrivateKey = None,
+    timeout: Timeout = 600.0,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> int:
+    """Sign nothing instead."""
+    unlocking = Unlocking(password_file, password_fd, private_key)
+
+    async def run() -> int:
+        async with open_client(paths_for(devnet=devnet)) as client:
+            record = client.journal.get(payment_id)
+            must_be_answerable(yes=yes)
+            with Live("looking at the chains"):
+                bids = await client.cancellation(record.id)
+            _show(bids, client.registry)
+            await _confirm(f"Cancel the payment of {record.payment.amount}?", yes=yes)
+            who = payer_of(client, record.id, account, keystore, unlocking)
+            if bids:
+                who.unlock()
+            with Live("cancelling") as live:
+                record = await client.cancel(record.id, bids, who, progress=live.update)
+            if bids:
+                record = await finish(client, record.id, who, timeout)
+            return report(record, client.registry, as_json=as_json)
+
+    return run_to_end(run())
+
+
+def _show(bids: Sequence[Bid], registry: Registry) -> None:
+    """Print on stderr what would be signed, instead of what, and what it costs."""
+    if not bids:
+        err().print("Its payment is not signed yet, and will not be. Nothing needs to be sent for that.")
+        return
+    rows = list[tuple[str, str]]()
+    for bid in bids:
+        chain, former = registry.chain(bid.former.chain_id), bid.former
+        cancelling = bid.step.kind is StepKind.CANCEL
+        most, before = Amount(bid.most, chain.native), Amount(bid.former_most, chain.native)
+        beside = ", and the L1 data fee" if has_l1_fee(chain) else ""
+        rows += [
+            ("instead of", f"{former.step.kind} {former.hash} on {chain.name}, nonce {former.nonce}"),
+            ("you sign", "a transfer of nothing to yourself" if cancelling else f"the same {former.step.kind} again"),
+            ("fee", f"at most {most} (before: {before}){beside}; the chain takes one of the two"),
+        ]
+    err().print()
+    print_pairs(err(), [(label, styled(words, limit=300)) for label, words in rows])
+    err().print()
+
+
+async def _confirm(question: str, *, yes: bool) -> None:
+    """Raises Interrupted."""
+    import questionary
+
+    if not yes and not await questionary.confirm(question, default=False).unsafe_ask_async():
+        raise Interrupted("not confirmed.")
