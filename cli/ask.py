@@ -9,7 +9,7 @@ from l2send.cli.most import Most, is_most
 from l2send.cli.recipient import find_destination, judge
 from l2send.cli.screen import err, stage_in_words, styled
 from l2send.client import Client
-from l2send.core.errors import BadAmount, CannotPay, L2sendError, NetworkError, UsageError
+from l2send.core.errors import BadAmount, CannotPay, L2sendError
 from l2send.core.plan import Payment
 from l2send.core.text import clean
 from l2send.core.units import Amount, Token, parse_amount
@@ -74,7 +74,7 @@ async def _ask_destination(client: Client) -> Destination:
         text = await questionary.text("Pay to (chain:address)", validate=judged).unsafe_ask_async()
         try:
             return await find_destination(text, client.rpcs)
-        except (UsageError, NetworkError) as error:
+        except L2sendError as error:
             err().print(styled(f"  {error.message} {error.hint}", "yellow", limit=600), soft_wrap=True)
 
 

@@ -32,7 +32,8 @@ def ens_home(home: Home, names: NameService, tmp_path: Path) -> Home:
     """A home whose registry is the devnet's, with the entry that says where ENS is."""
     made = make_home(tmp_path / "ens-home")
     table = f'\n[chains.dev1.ens]\nregistry = "{names.registry}"\nuniversal_resolver = "{names.universal}"\n'
-    made.paths.devnet.mkdir(parents=True)
+    made.paths.state.mkdir(mode=0o700)
+    made.paths.devnet.mkdir()
     listed = (home.paths.devnet / "chains.toml").read_text()
     (made.paths.devnet / "chains.toml").write_text(listed + table)
     return made
