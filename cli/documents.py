@@ -83,7 +83,7 @@ def payment_document(record: PaymentRecord, registry: Registry) -> Document:
         "token": payment.amount.token.symbol,
         "amount": amount_document(payment.amount),
         "legs": [leg],
-        "transactions": [_transaction(tx, registry) for tx in record.transactions if tx.hash],
+        "transactions": [_transaction(tx, record, registry) for tx in record.transactions if tx.hash],
         "destination_stage": _stage(target),
     }
 
@@ -116,14 +116,16 @@ def _fee(fee: Fee) -> Document:
     return {"name": fee.name, "amount": amount_document(fee.amount), "usd": fee.usd}
 
 
-def _transaction(tx: TxRecord, registry: Registry) -> Document:
+def _transaction(tx: TxRecord, leg: PaymentRecord, registry: Registry) -> Document:
     chain = registry.chain(tx.chain_id)
+    replaced = None if tx.replaces is None else leg.transactions[tx.replaces].hash
     return {
         "hash": tx.hash,
         "chain": chain.short_name,
         "chain_id": tx.chain_id,
         "kind": tx.step.kind.value,
         "nonce": tx.nonce,
+        "replaces": replaced,
         "state": tx.state.value,
         "block": tx.block,
         "explorer": explorer_link(chain, tx.hash) or None,
