@@ -273,8 +273,11 @@ def _check_target(way: _Way, target: Aggregate, delivered: Token) -> None:
     name = way.target.name
     _refuse_if(paused is None, f"there is no SpokePool of Across on {name} where the registry has it.")
     _refuse_if(paused is not None and paused[0], f"Across fills nothing on {name} at the moment.")
-    if delivered.is_native:
-        _refuse_if(_address(wrapped) != way.output_token, f"the SpokePool of {name} unwraps another token.")
+    unwraps = _address(wrapped) == way.output_token
+    _refuse_if(delivered.is_native and not unwraps, f"the SpokePool of {name} unwraps another token.")
+    _refuse_if(
+        unwraps and not delivered.is_native, f"Across would pay {delivered.symbol} on {name} out as native coin."
+    )
     _refuse_if(decimals is None, f"{way.output_token} is no token on {name}: nobody could fill the order.")
     same = decimals is not None and decimals[0] == delivered.decimals
     _refuse_if(not same, f"{delivered.symbol} on {name} has other decimals than the registry says.")

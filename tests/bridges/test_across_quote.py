@@ -11,6 +11,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
+from l2send.bridges import across as across_bridge
 from l2send.bridges.across import Across
 from l2send.bridges.across_speedup import SPEED_UP, check_speed_up, speed_up_call, speed_up_message
 from l2send.core.address import Address, checksum
@@ -186,6 +187,31 @@ def test_another_wrapped_token_than_the_pools_is_refused(home: Home, payer: Addr
     for name in ("dev3", "dev4"):
         with pytest.raises(Refused):
             quote(home, payer, "ETH", changes={name: swapped})
+
+
+def test_a_wrapped_coin_by_another_name_is_refused(home: Home, payer: Address) -> None:
+    """The registry does not tell that it is the wrapped coin; the pool does, and would pay out ETH."""
+
+    def renamed(chain: Chain) -> Chain:
+        tokens = (replace(t, symbol="XETH") if t.symbol == "WETH" else t for t in chain.tokens)
+        return replace(chain, tokens=tuple(tokens))
+
+    with pytest.raises(Refused, match="XETH on Devnet 4 out as native coin"):
+        quote(home, payer, "XETH", changes={"dev3": renamed, "dev4": renamed}, units=10**17)
+
+
+def test_an_id_that_the_pools_compute_otherwise_is_refused(
+    home: Home, payer: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contracts that changed under this code: nothing that could not be followed is opened."""
+    with monkeypatch.context() as patched:
+        patched.setattr(across_bridge, "relay_hash", lambda relay, destination: "0x" + "11" * 32)
+        with pytest.raises(Refused, match="computes this order's id in another way"):
+            quote(home, payer)
+    with monkeypatch.context() as patched:
+        patched.setattr(across_bridge, "_caller", lambda order: order.recipient)
+        with pytest.raises(Refused, match="computes this order's id in another way"):
+            quote(home, payer)
 
 
 @pytest.mark.parametrize(("code", "says"), [(CODE, True), (DELEGATION, False), ("0x", False)])
