@@ -9,6 +9,7 @@ One RPC endpoint alone is not believed: two must give the same address, where tw
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
@@ -93,20 +94,27 @@ class _Question:
 
 
 async def _agreed(question: _Question) -> Address | None:
-    """What two endpoints say alike; None for no record. Raises NetworkError."""
+    """What the first two endpoints to answer say alike; None for no record. Raises NetworkError."""
+    rpcs = [Rpc(replace(question.home, rpcs=(url,)), question.rpcs.http) for url in question.home.rpcs]
+    needed = min(_ENOUGH, len(rpcs))
     answers = list[Address | None]()
     failure = NetworkError(f"{question.home.name}: no RPC endpoint is configured.")
-    for url in question.home.rpcs:
-        rpc = Rpc(replace(question.home, rpcs=(url,)), question.rpcs.http)
-        try:
-            answers.append(await _ask(question, rpc))
-        except NetworkError as error:
-            failure = error
-        if len(answers) == min(_ENOUGH, len(question.home.rpcs)):
-            break
+    asked = [asyncio.create_task(_ask(question, rpc)) for rpc in rpcs]
+    try:
+        for done in asyncio.as_completed(asked):
+            try:
+                answers.append(await done)
+            except NetworkError as error:
+                failure = error
+            if len(answers) == needed:
+                break
+    finally:
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
     if not answers:
         raise failure
-    if len(answers) < min(_ENOUGH, len(question.home.rpcs)):
+    if len(answers) < needed:
         raise NetworkError(f"only one endpoint of {question.home.name} answers for {question.name}: {failure.message}")
     if len(set(answers)) > 1:
         raise BadAnswer(

@@ -10,6 +10,7 @@ import pytest
 
 from l2send.core.address import Address
 from tests.conftest import Home, somebody
+from tests.docs.test_docs import ROOT, run_shell, shell_lines
 from tests.terminal import Terminal
 
 VITALIK = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
@@ -82,6 +83,10 @@ def test_a_script_gets_a_code_and_words(text: str, code: str, word: str, empty_h
     assert (done.status, done.stdout) == (2, "")
     assert (done.error["code"], done.error["sent"]) == (code, "no")
     assert word in done.error["message"]
+
+
+def test_the_commands_about_destinations_run(empty_home: Home) -> None:
+    run_shell(shell_lines(ROOT / "docs/destinations.md"), empty_home)
 
 
 @pytest.fixture
