@@ -21,16 +21,17 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from l2send.bridges.erc7683 import OPEN, OUTPUT, emitted_open
+from l2send.bridges.fills import confirmed, look
 from l2send.bridges.gas import approval, cost
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.calldata import TRANSFER, Function, abi_decode_exact, abi_encode, address_word, event_topic
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens, TakesBack
-from l2send.core.errors import BadAnswer, CannotPay, NetworkError, Refused
+from l2send.core.errors import BadAnswer, CannotPay, Refused
 from l2send.core.http import post_json
 from l2send.core.plan import Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.rpc import Call, Rpcs
 from l2send.core.text import clean
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 
@@ -52,8 +53,6 @@ _PRICE_HOLDS = Seconds(60)
 _MIN_FILL_TIME = Seconds(30)
 _MAX_FILL_TIME = Seconds(2 * 3600)
 _REFUND_GAS = Gas(300_000)
-_LOG_CHUNK = 9_000
-_LOG_CHUNKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,25 +124,15 @@ class Eco:
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
         """Where the money is, by the Portals' own storage on both chains, read at the same time."""
         order_id = bytes.fromhex(order.order_id[2:])
-        origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
-        locked, filled = await asyncio.gather(
-            origin.aggregate([Call(order.origin_settler, _REWARD_STATUS, (order_id,))]),
-            target.aggregate([Call(order.destination_settler, _CLAIMANTS, (order_id,))]),
-            return_exceptions=True,
-        )
-        for answer, rpc in ((filled, target), (locked, origin)):
-            if isinstance(answer, NetworkError):
-                return OrderStatus(OrderState.UNKNOWN, f"{rpc.chain.name} could not be asked: {answer.message}")
-            if isinstance(answer, BaseException):
-                raise answer
-        assert not isinstance(locked, BaseException)
-        assert not isinstance(filled, BaseException)
-        if not filled.values[0] or not locked.values[0]:
-            return OrderStatus(OrderState.UNKNOWN, "a Portal did not answer for this order.")
-        if any(filled.values[0][0]):
-            return await _confirmed(order, target)
-        reward = locked.values[0][0]
-        return _unfilled(order, reward, locked.timestamp, filled.timestamp)
+        locked = Call(order.origin_settler, _REWARD_STATUS, (order_id,))
+        claimed = Call(order.destination_settler, _CLAIMANTS, (order_id,))
+        seen = await look(order, locked, claimed, rpcs)
+        if isinstance(seen, OrderStatus):
+            return seen
+        if any(seen.target):
+            topics = [_FULFILLED_TOPIC, order.order_id]
+            return await confirmed(rpcs.on(order.destination), claimed, any, topics, lambda _: True)
+        return _unfilled(order, seen.origin, seen.origin_now, seen.target_now)
 
     def refund(self, order: Order) -> Step:
         """The Portal's `refund` on the origin chain; anybody may send it, the money goes to the sender."""
@@ -335,35 +324,3 @@ def _unfilled(order: Order, reward: int, origin_now: UnixTime, target_now: UnixT
     until = datetime.fromtimestamp(max(order.fill_deadline, order.refund_after), UTC)
     detail = f"a solver may fill it until {until:%Y-%m-%d %H:%M:%S} UTC; after that it can be refunded."
     return OrderStatus(OrderState.OPEN, detail, chain_time=origin_now)
-
-
-async def _confirmed(order: Order, rpc: Rpc) -> OrderStatus:
-    """Filled, once the fill lies under as many blocks as the destination needs."""
-    call = Call(order.destination_settler, _CLAIMANTS, (bytes.fromhex(order.order_id[2:]),))
-    try:
-        depth = rpc.chain.confirmations - 1
-        block = hex(max(await rpc.block_number() - depth, 0)) if depth else "latest"
-        (claimant,) = (await rpc.aggregate([call], block)).values
-    except NetworkError as error:
-        return OrderStatus(OrderState.UNKNOWN, f"{rpc.chain.name} could not be asked: {error.message}")
-    if claimant is None or not any(claimant[0]):
-        return OrderStatus(OrderState.OPEN, f"the recipient was paid; {rpc.chain.name} is confirming it.")
-    return OrderStatus(OrderState.FILLED, "the recipient was paid.", await _fill_tx(order, rpc))
-
-
-async def _fill_tx(order: Order, rpc: Rpc) -> str:
-    """The hash of the fill, for people; empty where the node refuses logs. Storage proved the fill."""
-    query = {"address": order.destination_settler, "topics": [_FULFILLED_TOPIC, order.order_id]}
-    try:
-        head = await rpc.block_number()
-        for chunk in range(_LOG_CHUNKS):
-            last = head - chunk * _LOG_CHUNK
-            if last < 0:
-                break
-            first = max(last - _LOG_CHUNK + 1, 0)
-            found = await rpc.logs(query | {"fromBlock": hex(first), "toBlock": hex(last)})
-            if found:
-                return clean(found[0].get("transactionHash", ""), 66)
-    except NetworkError:
-        return ""
-    return ""

@@ -14,6 +14,7 @@ from l2send.cli import (
     chains,
     demo,
     devnet,
+    inspect,
     payments,
     pending,
     plan,
@@ -52,6 +53,7 @@ app.command("watch", help=payments.WATCH_HELP)(payments.watch)
 app.command("resume", help=payments.RESUME_HELP)(payments.resume)
 app.command("speedup", help=pending.SPEEDUP_HELP)(pending.speedup)
 app.command("cancel", help=pending.CANCEL_HELP)(pending.cancel)
+app.command("inspect", help=inspect.HELP)(inspect.inspect)
 app.command("history", help=payments.HISTORY_HELP)(payments.history)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.add_typer(chains.app, name="chains")

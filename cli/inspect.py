@@ -1,0 +1,63 @@
+"""`l2send inspect`: what an order of the current ERC-7683 draft would do, in words. Nothing is sent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from l2send.bridges.erc7683_draft import RESOLVE, decode_resolved
+from l2send.bridges.erc7683_words import describe
+from l2send.cli.options import Devnet, Json
+from l2send.cli.screen import out, print_json, styled
+from l2send.cli.session import paths_for, run_to_end
+from l2send.core.address import parse_address
+from l2send.core.chains import Registry, load_registry
+from l2send.core.errors import ExitStatus, UsageError
+from l2send.core.rpc import data_bytes, open_rpcs
+
+HELP = """Show what a resolver of the current ERC-7683 draft says of an order: its steps, payments, assumptions.
+
+Steps are what a solver does, payments what it gets. The resolver is believed in nothing else.
+
+Example: l2send inspect base:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed 0x00…"""
+
+
+def inspect(
+    resolver: Annotated[str, typer.Argument(help="chain:address of the resolver contract")],
+    payload: Annotated[str, typer.Argument(help="the order's payload, as 0x hex")],
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> int:
+    """Show an order."""
+    registry = load_registry(paths_for(devnet=devnet))
+
+    async def run() -> int:
+        answer = await _resolved(resolver, _bytes(payload), registry)
+        lines = describe(decode_resolved(answer), registry)
+        if as_json:
+            print_json({"schema": "l2send.order/1", "resolver": resolver, "says": lines})
+        else:
+            for line in lines:
+                out().print(styled(line, limit=1000))
+        return ExitStatus.DELIVERED
+
+    return run_to_end(run())
+
+
+def _bytes(payload: str) -> bytes:
+    try:
+        return bytes.fromhex(payload.removeprefix("0x"))
+    except ValueError:
+        raise UsageError(
+            "the payload is not hexadecimal.", hint="Write it as 0x and an even number of digits."
+        ) from None
+
+
+async def _resolved(resolver: str, payload: bytes, registry: Registry) -> bytes:
+    """What the resolver answers, undecoded. Source: IResolver.resolve of the ERC-7683 draft."""
+    name, _, address = resolver.partition(":")
+    chain, (to, _) = registry.named(name), parse_address(address)
+    async with open_rpcs(registry) as rpcs:
+        call = {"to": to, "data": "0x" + RESOLVE.encode(payload).hex()}
+        return data_bytes(await rpcs.on(chain.chain_id).call("eth_call", call, "latest"), "eth_call")
