@@ -272,8 +272,9 @@ def _plain(text: str) -> str:
     return text
 
 
-def _settler(fields: Mapping[str, str]) -> dict[str, str]:
-    return {k: checksum(v) if v.startswith("0x") else v for k, v in fields.items() if k != "source"}
+def _settler(fields: Mapping[str, Any]) -> dict[str, str]:
+    texts = {key: str(value) for key, value in fields.items() if key != "source"}
+    return {key: checksum(text) if text.startswith("0x") else text for key, text in texts.items()}
 
 
 def _with_env_rpcs(chains: dict[str, Chain]) -> dict[str, Chain]:

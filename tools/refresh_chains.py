@@ -322,7 +322,9 @@ def settler_tables(short: str, entry: Json, facts: Facts) -> list[str]:
         fields = {"portal": checksum(eco["portal"]), "prover": prover, "quote_api": api, "source": "eco"}
         lines += table(f"chains.{short}.settlers.eco", fields)
     if across:
-        lines += table(f"chains.{short}.settlers.across", {"spoke_pool": checksum(across), "source": "across"})
+        api = None if entry.get("testnet") else "https://app.across.to/api"
+        fields = {"spoke_pool": checksum(across), "quote_api": api, "source": "across"}
+        lines += table(f"chains.{short}.settlers.across", fields)
     if "hyperlane7683" in entry:
         fields = {"router": checksum(entry["hyperlane7683"]), "source": "hyperlane7683"}
         lines += table(f"chains.{short}.settlers.hyperlane7683", fields)
