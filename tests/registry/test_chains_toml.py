@@ -35,7 +35,7 @@ OPTIONAL = {"price_feed", "tokens", "settlers", "ens"}
 TOKEN_FIELDS = {"symbol", "name", "address", "decimals", "origin", "asset", "peg", "source"}
 SETTLER_FIELDS = {
     "eco": {"portal", "prover", "quote_api", "source"},
-    "across": {"spoke_pool", "source"},
+    "across": {"spoke_pool", "quote_api", "source"},
     "hyperlane7683": {"router", "source"},
     "oif": {"input_settler", "output_settler", "source"},
 }
