@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from l2send.cli.review import describe, explorer_link
+from l2send.cli.outcome import explorer_link
+from l2send.cli.review import describe
 from l2send.client import Review
 from l2send.core.chains import Chain, Registry
 from l2send.core.plan import Fee, Quote, Way
 from l2send.core.units import Amount
-from l2send.wallet.records import PaymentRecord, TxRecord
+from l2send.wallet.records import PaymentRecord, Record, TxRecord
 
 Document = dict[str, Any]
 
@@ -47,13 +48,15 @@ def plan_document(review: Review, registry: Registry) -> Document:
     }
 
 
-def payment_document(record: PaymentRecord, registry: Registry) -> Document:
-    """A payment of the journal."""
-    payment, terms = record.payment, record.terms
-    target, source = registry.chain(payment.to.chain_id), registry.chain(terms.source)
+def _leg(record: PaymentRecord, registry: Registry) -> Document:
+    """One source of a payment."""
+    terms = record.terms
     leg: Document = {
+        "id": record.id,
+        "state": record.state.value,
+        "money": record.meaning.money,
         "bridge": terms.bridge,
-        "source": source.short_name,
+        "source": registry.chain(terms.source).short_name,
         "pays": amount_document(terms.pays),
         "delivers": amount_document(terms.delivers),
         "fees": [_fee(fee) for fee in terms.fees],
@@ -69,6 +72,13 @@ def payment_document(record: PaymentRecord, registry: Registry) -> Document:
             "fill_tx": order.fill_tx or None,
             "detail": order.detail,
         }
+    return leg
+
+
+def payment_document(record: Record, registry: Registry) -> Document:
+    """A payment of the journal, from however many chains it is paid."""
+    payment = record.payment
+    target = registry.chain(payment.to.chain_id)
     return {
         "schema": "l2send.payment/1",
         "id": record.id,
@@ -82,8 +92,9 @@ def payment_document(record: PaymentRecord, registry: Registry) -> Document:
         "sender": payment.sender,
         "token": payment.amount.token.symbol,
         "amount": amount_document(payment.amount),
-        "legs": [leg],
-        "transactions": [_transaction(tx, record, registry) for tx in record.transactions if tx.hash],
+        "delivered": amount_document(record.delivered),
+        "legs": [_leg(leg, registry) for leg in record.legs],
+        "transactions": [_transaction(tx, leg, registry) for leg in record.legs for tx in leg.transactions if tx.hash],
         "destination_stage": _stage(target),
     }
 

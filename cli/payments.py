@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from l2send.cli.send import Timeout, finish, report
 from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.errors import ExitStatus, UsageError
-from l2send.wallet.records import PaymentRecord
+from l2send.wallet.records import Record
 from l2send.wallet.states import PaymentState
 
 STATUS_HELP = """Look once at a payment: where the money is, who acts next. Sends nothing.
@@ -49,7 +50,7 @@ def status(payment_id: PaymentId, as_json: Json = False, devnet: Devnet = False)
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
-            record = await client.status(client.journal.get(payment_id).id)
+            record = await client.status(payment_id)
             return report(record, client.registry, as_json=as_json)
 
     return run_to_end(run())
@@ -86,8 +87,8 @@ def resume(
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
-            ids = [r.id for r in client.journal.open_payments()] if everything else [client.journal.get(payment_id).id]
-            records = list[PaymentRecord]()
+            ids = [r.id for r in client.journal.open_payments()] if everything else [client.journal.find(payment_id).id]
+            records = list[Record]()
             for one in ids:
                 who = payer_of(client, one, account, keystore, unlocking)
                 records.append(await _carry_on(client, one, who, timeout))
@@ -105,18 +106,23 @@ def payer_of(
     client: Client, payment_id: str, account: str | None, keystore: Path | None, unlocking: Unlocking
 ) -> Sender:
     """The account that made the payment; its key is opened only if something is left to sign."""
-    sender = client.journal.get(payment_id).payment.sender
+    sender = client.journal.find(payment_id).payment.sender
     return choose_sender(client.paths, sender, account or (None if keystore else sender), keystore, unlocking)
 
 
-async def _carry_on(client: Client, payment_id: str, who: Sender, timeout: float) -> PaymentRecord:
+async def _carry_on(client: Client, payment_id: str, who: Sender, timeout: float) -> Record:
     with Live("looking at the chains"):
         record = await client.status(payment_id)
     if not record.meaning.open:
         return record
-    if record.state in _NEEDS_A_SIGNATURE:
+    if any(leg.state in _NEEDS_A_SIGNATURE for leg in record.legs):
         who.unlock()
     return await finish(client, payment_id, who, timeout)
+
+
+def _each(names: Iterable[str]) -> str:
+    """Every name once."""
+    return " + ".join(dict.fromkeys(names))
 
 
 def history(as_json: Json = False, devnet: Devnet = False) -> int:
@@ -139,8 +145,8 @@ def history(as_json: Json = False, devnet: Devnet = False) -> int:
                     f"{datetime.fromtimestamp(r.created_at, UTC):%Y-%m-%d %H:%M}",
                     styled(r.payment.amount),
                     f"{client.registry.chain(r.payment.to.chain_id).short_name}:{r.payment.to.address}",
-                    client.registry.chain(r.terms.source).short_name,
-                    r.terms.bridge,
+                    _each(client.registry.chain(leg.terms.source).short_name for leg in r.legs),
+                    _each(leg.terms.bridge for leg in r.legs),
                     styled(r.state.value, "bold" if r.meaning.open else ""),
                 )
             out().print(rows)

@@ -20,6 +20,7 @@ from l2send.core.fees import has_l1_fee
 from l2send.core.plan import StepKind
 from l2send.core.units import Amount
 from l2send.wallet.outbid import Bid
+from l2send.wallet.records import Record
 
 SPEEDUP_HELP = """Have a waiting payment mined sooner: sign it again with the same nonce and higher fees.
 
@@ -62,8 +63,7 @@ def speedup(
             who = payer_of(client, record.id, account, keystore, unlocking)
             with Live("signing again") as live:
                 await client.replace(record.id, bids, who, progress=live.update)
-            record = await finish(client, record.id, who, timeout)
-            return report(record, client.registry, as_json=as_json)
+            return report(await finish(client, record.id, who, timeout), client.registry, as_json=as_json)
 
     return run_to_end(run())
 
@@ -85,7 +85,7 @@ def cancel(
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
-            record = client.journal.get(payment_id)
+            record: Record = client.journal.get(payment_id)
             must_be_answerable(yes=yes)
             with Live("looking at the chains"):
                 bids = await client.cancellation(record.id)

@@ -7,13 +7,11 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from l2send.cli.screen import err, out, print_pairs, stage_in_words, styled
+from l2send.cli.screen import err, print_pairs, stage_in_words, styled
 from l2send.client import Review
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Allows, Effects, Opens, Pays, TakesBack
 from l2send.core.plan import Fee, Plan, Quote
-from l2send.wallet.records import PaymentRecord, TxRecord
-from l2send.wallet.states import PaymentState
 
 
 def show_review(review: Review, registry: Registry, *, notes: list[str]) -> None:
@@ -115,45 +113,6 @@ def describe(effect: Effects) -> str:
             )
         case TakesBack(order_id):
             return f"take back the money of the order {order_id}"
-
-
-_GOOD = frozenset({PaymentState.DELIVERED, PaymentState.REFUNDED})
-
-
-def show_outcome(record: PaymentRecord, registry: Registry) -> None:
-    """Print how a payment stands, on stdout: its state, where the money is, its transactions."""
-    target = registry.chain(record.payment.to.chain_id)
-    style = "green" if record.state in _GOOD else "yellow"
-    rows = [
-        (record.id, styled(f"{record.state}. {record.meaning.money}", style)),
-        ("amount", styled(record.payment.amount)),
-        ("to", styled(f"{target.short_name}:{record.payment.to.address}")),
-        *((tx.step.kind.value, _transaction(tx, registry)) for tx in record.transactions),
-    ]
-    if record.order:
-        rows.append(("order", styled(f"{record.order.order.order_id}, {record.order.state}")))
-        if record.order.fill_tx:
-            rows.append(("filled", _place(target, record.order.fill_tx)))
-        elif record.order.detail and record.meaning.open:
-            rows.append(("", styled(record.order.detail)))
-    if record.meaning.open:
-        rows.append(("next", styled(f"l2send resume {record.id}")))
-    print_pairs(out(), rows)
-
-
-def _transaction(tx: TxRecord, registry: Registry) -> Text:
-    place = _place(registry.chain(tx.chain_id), tx.hash) if tx.hash else styled("not signed")
-    return place + Text(f" ({tx.state})")
-
-
-def _place(chain: Chain, tx_hash: str) -> Text:
-    """A transaction as a person can find it."""
-    return styled(f"{chain.short_name} {explorer_link(chain, tx_hash) or tx_hash}")
-
-
-def explorer_link(chain: Chain, tx_hash: str) -> str:
-    """Where a person can look at a transaction; empty if the chain has no explorer."""
-    return f"{chain.explorer.rstrip('/')}/tx/{tx_hash}" if chain.explorer and tx_hash else ""
 
 
 def duration(seconds: int) -> str:

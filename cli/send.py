@@ -10,20 +10,23 @@ import typer
 
 from l2send.cli.ask import ask_payment
 from l2send.cli.documents import payment_document, plan_document
-from l2send.cli.most import paid_with, plan_of, request_of
+from l2send.cli.most import Most, paid_with, plan_of, request_of
 from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFd, PasswordFile, PrivateKey, Yes
+from l2send.cli.outcome import show_outcome
 from l2send.cli.progress import Live
 from l2send.cli.recipient import find_destination, must_compare, note, sort_out
-from l2send.cli.review import show_outcome, show_review
+from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, print_json, styled
 from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
 from l2send.cli.ways import show_ways
 from l2send.client import Client, Review, open_client
 from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFinal
+from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFinal, Refused
+from l2send.core.plan import Payment
 from l2send.resolver.destination import Destination
-from l2send.wallet.records import PaymentRecord
+from l2send.resolver.limits import Limits
+from l2send.wallet.records import Record
 from l2send.wallet.signer import Signer
 
 HELP = """Pay: l2send AMOUNT TOKEN CHAIN:ADDRESS, or a payment link alone. The word `send` may be left out.
@@ -39,6 +42,7 @@ Ctrl-C at any question sends nothing.
 
 Example: l2send ask --account alice"""
 
+_TRIES = 5  # for prices that run out while a person reads
 _TYPED = 10  # more characters than an imitation can match
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
@@ -89,19 +93,34 @@ def send(
                 must_be_answerable(yes=yes)
                 if known := paid_with(client, key, request):
                     return report(await finish(client, known, who, timeout), registry, as_json=as_json)
-            with Live("asking all chains"):
-                review = await plan_of(client, request, limits)
             if dry_run:
+                with Live("asking all chains"):
+                    review = await plan_of(client, request, limits)
                 _show_plan(review, registry, target, as_json=as_json)
                 return ExitStatus.DELIVERED
-            show_review(review, registry, notes=_notes(target, review))
-            if yes:
-                _refuse_look_alike(review)
-            else:
-                await _confirm(target, review)
+            review = await _approved(client, request, limits, target, who, yes=yes)
             return await _pay(client, review, who, key=key, again=again, timeout=timeout, as_json=as_json)
 
     return run_to_end(run())
+
+
+async def _approved(
+    client: Client, request: Payment | Most, limits: Limits, target: Destination, who: Sender, *, yes: bool
+) -> Review:
+    """A plan that was shown and agreed to, whose prices hold; `who` is unlocked then. Raises Refused, Interrupted."""
+    for _ in range(_TRIES):
+        with Live("asking all chains"):
+            review = await plan_of(client, request, limits)
+        show_review(review, client.registry, notes=_notes(target, review))
+        if yes:
+            _refuse_look_alike(review)
+        else:
+            await _confirm(target, review)
+        who.unlock()
+        if not await client.has_expired(review):
+            return review
+        err().print("The prices ran out meanwhile. Asking for new ones.", style="yellow")
+    raise Refused("the prices run out before they can be used.", hint="Try again, or another bridge with --via.")
 
 
 def must_be_answerable(*, yes: bool) -> None:
@@ -165,16 +184,17 @@ async def _pay(
     return report(record, client.registry, as_json=as_json)
 
 
-async def finish(client: Client, payment_id: str, signer: Signer | None, timeout: float) -> PaymentRecord:
+async def finish(client: Client, payment_id: str, signer: Signer | None, timeout: float) -> Record:
     """Carry a payment to its end, showing progress. Raises Interrupted on Ctrl-C, saying what is known."""
     try:
         with Live("starting") as live:
             return await client.resume(payment_id, signer, patience=timeout, progress=live.update)
     except NotFinal as unfinished:
-        err().print(styled(f"{unfinished.message} {unfinished.hint}", limit=600), soft_wrap=True)
-        return client.journal.get(payment_id)
+        for line in [*unfinished.message.splitlines(), unfinished.hint]:
+            err().print(styled(line, limit=600), soft_wrap=True)
+        return client.journal.find(payment_id)
     except asyncio.CancelledError:
-        record = client.journal.get(payment_id)
+        record = client.journal.find(payment_id)
         raise Interrupted(
             f"interrupted; the payment {payment_id} is {record.state}. {record.meaning.money}",
             sent=record.moved,
@@ -182,7 +202,7 @@ async def finish(client: Client, payment_id: str, signer: Signer | None, timeout
         ) from None
 
 
-def report(record: PaymentRecord, registry: Registry, *, as_json: bool) -> int:
+def report(record: Record, registry: Registry, *, as_json: bool) -> int:
     """Say how a payment stands, and return its exit status."""
     if as_json:
         print_json(payment_document(record, registry))
@@ -211,10 +231,7 @@ def ask(
             with Live("asking all chains what you hold"):
                 snapshot = await client.balances(who.address)
             answers = await ask_payment(client, snapshot)
-            with Live("comparing ways"):
-                review = await plan_of(client, answers.request)
-            show_review(review, client.registry, notes=_notes(answers.destination, review))
-            await _confirm(answers.destination, review)
+            review = await _approved(client, answers.request, Limits(), answers.destination, who, yes=False)
             return await _pay(client, review, who, key=None, again=False, timeout=timeout, as_json=False)
 
     return run_to_end(run())

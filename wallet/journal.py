@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote as percent_encode
@@ -28,7 +29,7 @@ from l2send.core.text import clean
 from l2send.core.units import BlockNumber, ChainId, Nonce, UnixTime
 from l2send.wallet import codec
 from l2send.wallet.private import check_private, touch_private
-from l2send.wallet.records import EventRecord, OrderRecord, PaymentRecord, TxRecord
+from l2send.wallet.records import EventRecord, GroupRecord, OrderRecord, PaymentRecord, Record, TxRecord
 from l2send.wallet.schema import APPLICATION_ID, MIGRATIONS
 from l2send.wallet.states import ENDED, ENDED_IN_BLOCK, ORDER_TRANSITIONS, REPLACEABLE, TRANSITIONS, TxState
 
@@ -36,6 +37,8 @@ from l2send.wallet.states import ENDED, ENDED_IN_BLOCK, ORDER_TRANSITIONS, REPLA
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 _ID_LENGTH = 8
 _SHORTEST_PREFIX = 3
+_LEG_MARK = "."
+"""Between the id of a payment and the number of its leg."""
 _BUSY_SECONDS = 10.0
 _MAX_DETAIL = 300
 
@@ -51,8 +54,8 @@ class ChangedMeanwhile(L2sendError):
 class Journal(Protocol):
     """A store of payments. Every method that writes is one committed, durable transaction."""
 
-    def begin(self, payment: Payment, quote: Quote, key: str | None = None, *, again: bool = False) -> PaymentRecord:
-        """Write a payment down as approved, all its steps planned.
+    def begin(self, payment: Payment, legs: Sequence[Quote], key: str | None = None, *, again: bool = False) -> Record:
+        """Write a payment down as approved, all steps of all its legs planned: all of it, or none.
 
         The same key with the same payment gives the record that exists. Raises UsageError for the same
         key with another payment; Refused, naming it, if the same payment is open already, unless
@@ -60,15 +63,23 @@ class Journal(Protocol):
         """
         ...
 
-    def get(self, payment_id: str) -> PaymentRecord:
-        """The payment of that id, or of the only one that starts so. Raises UsageError."""
+    def known(self, payment: Payment, key: str) -> Record | None:
+        """The payment that `key` stands for. Raises UsageError if that is another one than `payment`."""
         ...
 
-    def history(self, limit: int | None = None) -> list[PaymentRecord]:
+    def find(self, payment_id: str) -> Record:
+        """The payment of that id, or the only one that starts so; a leg's id names it too. Raises UsageError."""
+        ...
+
+    def get(self, payment_id: str) -> PaymentRecord:
+        """The leg of that id, or the payment from one chain, as `find` finds it. Raises UsageError."""
+        ...
+
+    def history(self, limit: int | None = None) -> list[Record]:
         """Payments, the newest first."""
         ...
 
-    def open_payments(self) -> list[PaymentRecord]:
+    def open_payments(self) -> list[Record]:
         """Payments that may still change, the newest first."""
         ...
 
@@ -122,6 +133,13 @@ class Journal(Protocol):
 
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
         """Mark every planned transaction as never to be signed."""
+        ...
+
+    def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:
+        """Mark every planned transaction of every leg as never to be signed.
+
+        Raises ChangedMeanwhile, and does nothing, if what pays of any leg is not planned any more.
+        """
         ...
 
     def add_refund(self, payment_id: str, step: Step) -> TxRecord:
@@ -180,7 +198,7 @@ class SqliteJournal:
         except sqlite3.Error as error:
             raise _failure(self.path, error) from error
 
-    def begin(self, payment: Payment, quote: Quote, key: str | None = None, *, again: bool = False) -> PaymentRecord:
+    def begin(self, payment: Payment, legs: Sequence[Quote], key: str | None = None, *, again: bool = False) -> Record:
         """See Journal."""
         fingerprint = codec.fingerprint(payment)
         with self._writing():
@@ -189,23 +207,27 @@ class SqliteJournal:
                 return known
             if not again:
                 self._refuse_if_open(fingerprint, key)
-            payment_id = self._insert(payment, quote, key, fingerprint)
-        return self.get(payment_id)
+            payment_id = self._insert_all(payment, legs, key, fingerprint)
+        return self.find(payment_id)
 
-    def _with_key(self, key: str, fingerprint: str) -> PaymentRecord | None:
+    def known(self, payment: Payment, key: str) -> Record | None:
+        """See Journal."""
+        return self._with_key(key, codec.fingerprint(payment))
+
+    def _with_key(self, key: str, fingerprint: str) -> Record | None:
         rows = self._rows("SELECT id, fingerprint FROM payments WHERE idempotency_key = ?", key)
         if not rows:
             return None
         if rows[0]["fingerprint"] != fingerprint:
             raise UsageError(
-                f"the idempotency key {key[:60]!r} belongs to another payment, {rows[0]['id']}.",
+                f"the idempotency key {key[:60]!r} belongs to another payment, {_whole_id(rows[0]['id'])}.",
                 hint="A key stands for one payment. Use a new key for this one.",
             )
-        return self.get(rows[0]["id"])
+        return self.find(rows[0]["id"])
 
     def _refuse_if_open(self, fingerprint: str, key: str | None) -> None:
         for row in self._rows("SELECT id FROM payments WHERE fingerprint = ?", fingerprint):
-            record = self.get(row["id"])
+            record = self.find(row["id"])
             if not record.meaning.open or (key is not None and record.key is not None):
                 continue
             raise Refused(
@@ -213,12 +235,26 @@ class SqliteJournal:
                 hint=f"Continue it with `l2send resume {record.id}`, or pay a second time with --again.",
             )
 
-    def _insert(self, payment: Payment, quote: Quote, key: str | None, fingerprint: str) -> str:
-        payment_id, now = self._free_id(), int(time.time())
+    def _insert_all(self, payment: Payment, legs: Sequence[Quote], key: str | None, fingerprint: str) -> str:
+        whole_id = self._free_id()
+        if len(legs) == 1:
+            self._insert(whole_id, payment, legs[0], key, fingerprint)
+            return whole_id
+        if sum(quote.delivers.units for quote in legs) != payment.amount.units:
+            raise ValueError("the legs do not sum to the payment")
+        for leg, quote in enumerate(legs, 1):
+            part, leg_id = replace(payment, amount=quote.delivers), f"{whole_id}{_LEG_MARK}{leg}"
+            self._insert(leg_id, part, quote, key if leg == 1 else None, fingerprint, leg)
+        return whole_id
+
+    def _insert(
+        self, payment_id: str, payment: Payment, quote: Quote, key: str | None, fingerprint: str, leg: int | None = None
+    ) -> None:
+        now = int(time.time())
         terms = codec.dump(codec.terms_json(codec.Terms.of(quote)))
         self._db.execute(
-            "INSERT INTO payments (id, idempotency_key, fingerprint, created_at, sender, payment, terms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO payments (id, idempotency_key, fingerprint, created_at, sender, payment, terms, group_id, leg)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 payment_id,
                 key,
@@ -227,6 +263,8 @@ class SqliteJournal:
                 payment.sender,
                 codec.dump(codec.payment_json(payment)),
                 terms,
+                None if leg is None else _whole_id(payment_id),
+                leg,
             ),
         )
         if not quote.steps:
@@ -239,7 +277,6 @@ class SqliteJournal:
                 (payment_id, codec.dump(codec.order_json(quote.order)), OrderState.NOT_OPEN),
             )
         self._event(payment_id, "payment", "", "planned", quote.bridge)
-        return payment_id
 
     def _insert_step(self, payment_id: str, index: int, sender: Address, step: Step) -> None:
         self._db.execute(
@@ -251,7 +288,7 @@ class SqliteJournal:
     def _free_id(self) -> str:
         while True:
             payment_id = "p-" + "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
-            if not self._rows("SELECT 1 FROM payments WHERE id = ?", payment_id):
+            if not self._rows("SELECT 1 FROM payments WHERE ? IN (id, group_id)", payment_id):
                 return payment_id
 
     def _event(self, payment_id: str, subject: str, before: str, after: str, detail: str) -> None:
@@ -260,30 +297,48 @@ class SqliteJournal:
             (payment_id, int(time.time()), subject, before, after, detail),
         )
 
-    def get(self, payment_id: str) -> PaymentRecord:
+    def find(self, payment_id: str) -> Record:
         """See Journal."""
         wanted = payment_id.strip().lower()
-        wanted = wanted if wanted.startswith("p-") else f"p-{wanted}"
+        wanted = _whole_id(wanted if wanted.startswith("p-") else f"p-{wanted}")
         if not re.fullmatch(rf"p-[{_ALPHABET}]{{{_SHORTEST_PREFIX},{_ID_LENGTH}}}", wanted):
             raise UsageError(f"{clean(payment_id, 40)!r} is not a payment's id.", hint=_HISTORY_HINT)
-        rows = self._rows("SELECT * FROM payments WHERE id LIKE ? ORDER BY seq", wanted + "%")
-        if not rows:
+        ids = [row["whole"] for row in self._rows(_WHOLE + " HAVING whole LIKE ? ORDER BY seq", wanted + "%")]
+        if not ids:
             raise UsageError(f"no payment {wanted} in this journal.", hint=_HISTORY_HINT)
-        if len(rows) > 1:
-            ids = ", ".join(row["id"] for row in rows[:5])
-            raise UsageError(f"{wanted} is the start of {len(rows)} payments: {ids}.", hint="Type more of it.")
-        return self._payment(rows[0])
+        if len(ids) > 1:
+            raise UsageError(
+                f"{wanted} is the start of {len(ids)} payments: {', '.join(ids[:5])}.", hint="Type more of it."
+            )
+        return self._whole(ids[0])
 
-    def history(self, limit: int | None = None) -> list[PaymentRecord]:
+    def get(self, payment_id: str) -> PaymentRecord:
         """See Journal."""
-        rows = self._rows("SELECT * FROM payments ORDER BY seq DESC LIMIT ?", -1 if limit is None else limit)
-        return [self._payment(row) for row in rows]
+        exact = self._rows("SELECT * FROM payments WHERE id = ?", payment_id)
+        if exact:
+            return self._payment(exact[0])
+        found = self.find(payment_id)
+        if isinstance(found, GroupRecord):
+            legs = ", ".join(leg.id for leg in found.legs)
+            raise UsageError(f"{found.id} is paid from several chains.", hint=f"Name one of its legs: {legs}")
+        return found
 
-    def open_payments(self) -> list[PaymentRecord]:
+    def history(self, limit: int | None = None) -> list[Record]:
         """See Journal."""
-        rows = self._rows(_MAYBE_OPEN)
-        records = (self._payment(row) for row in rows)
+        rows = self._rows(_WHOLE + " ORDER BY seq DESC LIMIT ?", -1 if limit is None else limit)
+        return [self._whole(row["whole"]) for row in rows]
+
+    def open_payments(self) -> list[Record]:
+        """See Journal."""
+        ids = dict.fromkeys(_whole_id(row["id"]) for row in self._rows(_MAYBE_OPEN))
+        records = (self._whole(payment_id) for payment_id in ids)
         return [record for record in records if record.meaning.open]
+
+    def _whole(self, whole_id: str) -> Record:
+        """The payment of exactly that id, with all its legs."""
+        rows = self._rows("SELECT * FROM payments WHERE ? IN (id, group_id) ORDER BY leg", whole_id)
+        legs = tuple(self._payment(row) for row in rows)
+        return legs[0] if legs[0].group_id is None else GroupRecord(whole_id, legs)
 
     def events(self, payment_id: str) -> list[EventRecord]:
         """See Journal."""
@@ -434,15 +489,27 @@ class SqliteJournal:
 
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
         """See Journal."""
-        detail = clean(detail, _MAX_DETAIL)
-        with self._writing() as db:
-            rows = db.execute(
-                "UPDATE transactions SET state = ?, detail = ? WHERE payment_id = ? AND state = ? RETURNING step",
-                (TxState.CANCELLED, detail, payment_id, TxState.PLANNED),
-            ).fetchall()
-            for row in rows:
-                self._event(payment_id, f"step {row['step']}", TxState.PLANNED, TxState.CANCELLED, detail)
+        with self._writing():
+            self._cancel(payment_id, clean(detail, _MAX_DETAIL))
         return self.get(payment_id)
+
+    def _cancel(self, payment_id: str, detail: str) -> None:
+        rows = self._db.execute(
+            "UPDATE transactions SET state = ?, detail = ? WHERE payment_id = ? AND state = ? RETURNING step",
+            (TxState.CANCELLED, detail, payment_id, TxState.PLANNED),
+        ).fetchall()
+        for row in rows:
+            self._event(payment_id, f"step {row['step']}", TxState.PLANNED, TxState.CANCELLED, detail)
+
+    def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:
+        """See Journal."""
+        with self._writing():
+            legs = [self.get(leg.id) for leg in group.legs]
+            if any(leg.steps[-1].state is not TxState.PLANNED for leg in legs):
+                raise ChangedMeanwhile(f"another l2send is working on {group.id}.")
+            for leg in legs:
+                self._cancel(leg.id, clean(detail, _MAX_DETAIL))
+        return GroupRecord(group.id, tuple(self.get(leg.id) for leg in group.legs))
 
     def add_refund(self, payment_id: str, step: Step) -> TxRecord:
         """See Journal."""
@@ -490,9 +557,17 @@ class SqliteJournal:
             terms=codec.terms_from(codec.load(row["terms"])),
             transactions=tuple(_tx_record(step) for step in steps),
             order=_order_record(orders),
+            group_id=row["group_id"],
         )
 
 
+def _whole_id(payment_id: str) -> str:
+    """The id of the payment that a leg of this id belongs to; else the id itself."""
+    return payment_id.partition(_LEG_MARK)[0]
+
+
+# Every payment once, its legs counted as one, with its place in the history.
+_WHOLE = "SELECT coalesce(group_id, id) AS whole, min(seq) AS seq FROM payments GROUP BY whole"
 _SQLITE_HEADER = 100
 _RESTORE_HINT = "Restore journal.db from a backup. Send nothing before: open payments may be unknown here."
 _HISTORY_HINT = "`l2send history` lists every payment."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.errors import Sent
 from l2send.core.plan import Order, Payment, Step, StepKind
-from l2send.core.units import BlockNumber, ChainId, Nonce, UnixTime
+from l2send.core.units import Amount, BlockNumber, ChainId, Nonce, UnixTime
 from l2send.wallet.codec import Terms
 from l2send.wallet.states import (
     MEANINGS,
@@ -19,6 +19,7 @@ from l2send.wallet.states import (
     deciding,
     money_moved,
     payment_state,
+    state_of_legs,
 )
 
 
@@ -98,6 +99,18 @@ class PaymentRecord:
     terms: Terms
     transactions: tuple[TxRecord, ...]
     order: OrderRecord | None
+    group_id: str | None = None
+    """The id of the whole payment, where this is one of its legs."""
+
+    @property
+    def legs(self) -> tuple[PaymentRecord, ...]:
+        """Itself: a payment from one chain has one leg."""
+        return (self,)
+
+    @property
+    def delivered(self) -> Amount:
+        """What the recipient has of it."""
+        return self.payment.amount if self.state is PaymentState.DELIVERED else replace(self.payment.amount, units=0)
 
     @property
     def approved(self) -> tuple[TxRecord, ...]:
@@ -140,3 +153,58 @@ class PaymentRecord:
     def moved(self) -> Sent:
         """Whether money may have moved."""
         return money_moved([tx.state for tx in self.transactions])
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """A payment from several chains: legs that are payments of their own, begun together, each on its own chain."""
+
+    id: str
+    legs: tuple[PaymentRecord, ...]
+
+    @property
+    def key(self) -> str | None:
+        """The caller's idempotency key; it stands for the whole."""
+        return self.legs[0].key
+
+    @property
+    def created_at(self) -> UnixTime:
+        """By this machine's clock."""
+        return self.legs[0].created_at
+
+    @property
+    def payment(self) -> Payment:
+        """What the person asked for: the parts of the legs, summed."""
+        return replace(self.legs[0].payment, amount=self._sum([leg.payment.amount for leg in self.legs]))
+
+    @property
+    def delivered(self) -> Amount:
+        """What the recipient has of it."""
+        return self._sum([leg.delivered for leg in self.legs])
+
+    @property
+    def transactions(self) -> tuple[TxRecord, ...]:
+        """Those of every leg."""
+        return tuple(tx for leg in self.legs for tx in leg.transactions)
+
+    @property
+    def state(self) -> PaymentState:
+        """Derived from the legs each time, never stored."""
+        return state_of_legs([leg.state for leg in self.legs])
+
+    @property
+    def meaning(self) -> Meaning:
+        """Exit status, whether it is open, and a sentence about the money."""
+        return MEANINGS[self.state]
+
+    @property
+    def moved(self) -> Sent:
+        """Whether money may have moved."""
+        return money_moved([tx.state for tx in self.transactions])
+
+    def _sum(self, amounts: list[Amount]) -> Amount:
+        return replace(amounts[0], units=sum(amount.units for amount in amounts))
+
+
+Record = PaymentRecord | GroupRecord
+"""What the person knows as one payment."""

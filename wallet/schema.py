@@ -104,4 +104,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'what replaces what is never changed'); END
         """,
     ),
+    (
+        # A payment from several chains is a row for each leg, under one id; the key stands in the first.
+        "ALTER TABLE payments ADD COLUMN group_id TEXT",
+        "ALTER TABLE payments ADD COLUMN leg INTEGER",
+        "CREATE UNIQUE INDEX payments_group ON payments (group_id, leg) WHERE group_id IS NOT NULL",
+        """
+        CREATE TRIGGER legs_stay BEFORE UPDATE OF group_id, leg ON payments
+        WHEN (NEW.group_id, NEW.leg) IS NOT (OLD.group_id, OLD.leg)
+        BEGIN SELECT RAISE(ABORT, 'a leg stays with its payment'); END
+        """,
+    ),
 )

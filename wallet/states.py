@@ -12,7 +12,8 @@ Only what no reorganisation is expected to undo is an end: `final`, `reverted` a
 through `mined`, `reverting` and `indeterminate` once the chain's number of confirmations has passed,
 and `void` only together with the `final` or `reverted` of another transaction of the same step.
 A step may be signed more than once, always with one nonce: `speedup` with higher fees, `cancel` as nothing.
-A payment's own state is derived from its transactions and its order each time, and stored nowhere.
+A payment's own state is derived from its transactions and its order each time, and stored nowhere; that of a
+payment from several chains from the states of its legs.
 """
 
 from __future__ import annotations
@@ -132,6 +133,9 @@ class PaymentState(StrEnum):
     REPLACED = "replaced"
     INDETERMINATE = "indeterminate"
     CANCELLED = "cancelled"
+    PARTLY_DELIVERED = "partly_delivered"
+    PARTLY_REFUND_DUE = "partly_refund_due"
+    PARTLY_PAID = "partly_paid"
 
 
 _P = PaymentState
@@ -195,6 +199,29 @@ def payment_state(steps: Sequence[TxState], order: OrderState | None) -> Payment
     return next((state for step, state in BY_EARLIER_STEPS if step in steps[:-1]), _P.PLANNED)
 
 
+# A payment from several chains whose legs differ: the first of these states that any leg is in decides, by what
+# stands beside it: where no leg has delivered, and where some have.
+BY_LEGS: Sequence[tuple[PaymentState, PaymentState, PaymentState]] = (
+    (_P.INDETERMINATE, _P.INDETERMINATE, _P.PARTLY_DELIVERED),
+    (_P.SENDING, _P.SENDING, _P.PARTLY_DELIVERED),
+    (_P.PLANNED, _P.SENDING, _P.PARTLY_DELIVERED),
+    (_P.BRIDGING, _P.BRIDGING, _P.PARTLY_DELIVERED),
+    (_P.REFUND_DUE, _P.REFUND_DUE, _P.PARTLY_REFUND_DUE),
+    (_P.REFUNDED, _P.REFUNDED, _P.PARTLY_PAID),
+    (_P.REVERTED, _P.REVERTED, _P.PARTLY_PAID),
+    (_P.REPLACED, _P.REPLACED, _P.PARTLY_PAID),
+    (_P.CANCELLED, _P.CANCELLED, _P.PARTLY_PAID),
+)
+
+
+def state_of_legs(legs: Sequence[PaymentState]) -> PaymentState:
+    """The state of a payment from several chains: that of its legs where they agree, else by the table."""
+    if len(set(legs)) == 1:
+        return legs[0]
+    undelivered, partly = next((without, some) for state, without, some in BY_LEGS if state in legs)
+    return partly if _P.DELIVERED in legs else undelivered
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What a payment's state means to the one who pays."""
@@ -231,6 +258,19 @@ MEANINGS: Mapping[PaymentState, Meaning] = {
         ExitStatus.NOT_FINAL, True, "The chain used the nonce, or took the money, and shows no trace of why."
     ),
     _P.CANCELLED: Meaning(ExitStatus.REFUSED, False, "Nothing was paid, and nothing will be."),
+    _P.PARTLY_DELIVERED: Meaning(
+        ExitStatus.NOT_FINAL, True, "The recipient has a part of the money; the rest is not there yet."
+    ),
+    _P.PARTLY_REFUND_DUE: Meaning(
+        ExitStatus.MONEY_BACK,
+        True,
+        "The recipient has a part of the money; the rest can be had back, and is not back yet.",
+    ),
+    _P.PARTLY_PAID: Meaning(
+        ExitStatus.MONEY_BACK,
+        False,
+        "The recipient has a part of the money and gets no more; the rest is back with the sender, or never left.",
+    ),
 }
 
 

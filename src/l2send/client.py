@@ -35,8 +35,9 @@ from l2send.resolver.recipient import look as look_at_recipient
 from l2send.wallet.execute import Executor, Guard
 from l2send.wallet.journal import Journal, SqliteJournal
 from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
-from l2send.wallet.records import PaymentRecord
+from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import Signer
+from l2send.wallet.together import refuse_unless_ready, side_by_side
 from l2send.wallet.watch import check as look
 from l2send.wallet.watch import follow
 
@@ -104,23 +105,47 @@ class Client:
         await asyncio.gather(*(self._confirm_funds(plan.payment, leg) for leg in plan.legs))
         return Review(plan, _checked_legs(plan, self.registry), findings)
 
-    def begin(self, review: Review, *, key: str | None = None, again: bool = False) -> PaymentRecord:
+    def begin(self, review: Review, *, key: str | None = None, again: bool = False) -> Record:
         """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
 
         With an idempotency `key` that the journal knows for this very payment, that payment is returned.
         Raises UsageError for a key that belongs to another payment, Refused while the same payment is open
         (unless `again`).
         """
-        return self.journal.begin(review.plan.payment, review.plan.quote, key, again=again)
+        return self.journal.begin(review.plan.payment, review.plan.legs, key, again=again)
+
+    async def has_expired(self, review: Review) -> bool:
+        """Whether the price of any leg has run out, by the clock of its chain: plan again then."""
+        legs = [leg for leg in review.plan.legs if leg.expires is not None]
+        times = await asyncio.gather(*(self.rpcs.on(leg.source.chain_id).time() for leg in legs))
+        return any(leg.expires is not None and now >= leg.expires for leg, now in zip(legs, times, strict=True))
+
+    def known(self, payment: Payment, key: str) -> Record | None:
+        """The payment that an idempotency key stands for. Raises UsageError if that is another one."""
+        return self.journal.known(payment, key)
 
     async def resume(
         self, payment_id: str, signer: Signer | None, *, patience: float = 600.0, progress: Progress = print
-    ) -> PaymentRecord:
+    ) -> Record:
         """Carry a payment on from wherever it stopped, to its end or for `patience` seconds.
 
         Signed bytes go out again, unsigned steps are signed if they still make sense, an order is followed
-        until it is filled, and the money of one that nobody filled is asked back.
+        until it is filled, and the money of one that nobody filled is asked back. Of a payment from several
+        chains no leg is begun before all are ready; then they run side by side.
         """
+        record = self.journal.find(payment_id)
+        if isinstance(record, PaymentRecord):
+            return await self._resume_leg(record.id, signer, patience, progress)
+        await refuse_unless_ready(record, self.journal, self.rpcs)
+
+        async def carry_on(leg: PaymentRecord, say: Progress) -> None:
+            await self._resume_leg(leg.id, signer, patience, say)
+
+        return await side_by_side(record, self.journal, carry_on, progress)
+
+    async def _resume_leg(
+        self, payment_id: str, signer: Signer | None, patience: float, progress: Progress
+    ) -> PaymentRecord:
         executor = self._executor(payment_id, signer, progress)
         record = await executor.resume(payment_id, patience=patience)
         if record.order is None:
@@ -132,13 +157,22 @@ class Client:
             record = await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
         return record
 
-    async def status(self, payment_id: str) -> PaymentRecord:
+    async def status(self, payment_id: str) -> Record:
         """One look at the chains, without waiting and without sending anything."""
-        return await look(payment_id, self.journal, self.rpcs, BRIDGES)
+        record = self.journal.find(payment_id)
+        await asyncio.gather(*(look(leg.id, self.journal, self.rpcs, BRIDGES) for leg in record.legs))
+        return self.journal.find(record.id)
 
-    async def watch(self, payment_id: str, *, patience: float = 600.0, progress: Progress = print) -> PaymentRecord:
+    async def watch(self, payment_id: str, *, patience: float = 600.0, progress: Progress = print) -> Record:
         """Stay with a payment without signing or sending. Raises NotFinal after `patience` seconds."""
-        return await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
+        record = self.journal.find(payment_id)
+        if isinstance(record, PaymentRecord):
+            return await follow(record.id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
+
+        async def stay(leg: PaymentRecord, say: Progress) -> None:
+            await follow(leg.id, self.journal, self.rpcs, BRIDGES, say, patience=patience)
+
+        return await side_by_side(record, self.journal, stay, progress)
 
     async def faster(self, payment_id: str) -> list[Bid]:
         """What `replace` would sign to have a waiting payment mined sooner: the same again at a higher price.
@@ -169,7 +203,7 @@ class Client:
         record = self.journal.cancel(self.journal.get(payment_id).id, "cancelled by its sender")
         return await self.replace(payment_id, bids, signer, progress=progress) if bids else record
 
-    def history(self) -> list[PaymentRecord]:
+    def history(self) -> list[Record]:
         """Every payment of the journal, newest first."""
         return list(self.journal.history())
 

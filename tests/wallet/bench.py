@@ -206,7 +206,9 @@ class Bench:
             quote = replace(quote, expires=UnixTime(expires))
         journal = self.journal()
         try:
-            return journal.begin(payment, quote, key)
+            record = journal.begin(payment, [quote], key)
+            assert isinstance(record, PaymentRecord)
+            return record
         finally:
             journal.close()
 

@@ -16,7 +16,7 @@ from eth_hash.auto import keccak
 
 from l2send.core.bridge import OrderState
 from l2send.core.errors import ConfigError, Refused, UsageError
-from l2send.core.plan import ChainAddress, Payment, Step, StepKind, UnsignedTx
+from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.units import Amount, BlockNumber, Gas, Nonce, UnixTime, Wei
 from l2send.wallet import codec
 from l2send.wallet.journal import ChangedMeanwhile, IllegalMove, SqliteJournal
@@ -52,13 +52,19 @@ def a_payment(units: int = 1) -> Payment:
 
 def begin(journal: SqliteJournal, payment: Payment | None = None, key: str | None = None) -> PaymentRecord:
     payment = payment or a_payment()
-    return journal.begin(payment, paying_quote(payment, CHAIN), key)
+    return begin_one(journal, payment, paying_quote(payment, CHAIN), key)
+
+
+def begin_one(journal: SqliteJournal, payment: Payment, quote: Quote, key: str | None = None) -> PaymentRecord:
+    record = journal.begin(payment, [quote], key)
+    assert isinstance(record, PaymentRecord)
+    return record
 
 
 def begin_order(journal: SqliteJournal) -> PaymentRecord:
     payment = a_payment()
     approve = UnsignedTx(CHAIN_ID, somebody(), Wei(0), b"\1")
-    return journal.begin(payment, paying_quote(payment, CHAIN, approve, order=order_of(payment, 2**33)))
+    return begin_one(journal, payment, paying_quote(payment, CHAIN, approve, order=order_of(payment, 2**33)))
 
 
 def sign_again(journal: SqliteJournal, tx: TxRecord, kind: StepKind | None = None) -> TxRecord:
@@ -136,7 +142,7 @@ def test_it_is_durable_before_it_returns(journal: SqliteJournal) -> None:
 def test_a_payment_is_read_as_it_was_written(path: Path, journal: SqliteJournal) -> None:
     payment = a_payment(2**255)
     quote = paying_quote(payment, CHAIN, order=order_of(payment, 2**33))
-    record = journal.begin(payment, quote, "key")
+    record = begin_one(journal, payment, quote, "key")
     again = SqliteJournal(path)
     assert again.get(record.id) == record
     again.close()
@@ -201,7 +207,7 @@ def test_the_same_payment_twice_is_refused_by_name(journal: SqliteJournal) -> No
 def test_the_same_payment_twice_is_possible_on_purpose(journal: SqliteJournal) -> None:
     payment = a_payment()
     quote = paying_quote(payment, CHAIN)
-    ids = {journal.begin(payment, quote, key, again=again).id for key, again in [(None, False), (None, True)]}
+    ids = {journal.begin(payment, [quote], key, again=again).id for key, again in [(None, False), (None, True)]}
     assert len(ids) == 2
 
 
@@ -230,7 +236,7 @@ def test_the_token_symbol_does_not_make_another_payment(journal: SqliteJournal) 
 def test_a_payment_without_steps_is_not_begun(journal: SqliteJournal) -> None:
     payment = a_payment()
     with pytest.raises(ValueError, match="without steps"):
-        journal.begin(payment, replace(paying_quote(payment, CHAIN), steps=()))
+        journal.begin(payment, [replace(paying_quote(payment, CHAIN), steps=())])
     assert journal.history() == []
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from l2send.core.errors import ConfigError
 from l2send.wallet.journal import SqliteJournal
-from l2send.wallet.records import PaymentRecord
+from l2send.wallet.records import Record
 from l2send.wallet.states import TxState
 from tests.wallet.test_journal import begin, bring_to
 
@@ -19,7 +19,7 @@ _WAL_HEADER, _FRAME_HEADER = 32, 24
 _EVERY = 401
 """A cut inside a frame's page loses that frame, wherever it is: these are sampled."""
 
-Picture = tuple[PaymentRecord, ...]
+Picture = tuple[Record, ...]
 
 
 def picture(path: Path) -> Picture:

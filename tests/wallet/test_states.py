@@ -11,6 +11,7 @@ from l2send.core.errors import ExitStatus, Sent
 from l2send.wallet.states import (
     BY_ATTEMPT,
     BY_EARLIER_STEPS,
+    BY_LEGS,
     BY_ORDER,
     BY_PAYING_STEP,
     ENDED,
@@ -28,6 +29,7 @@ from l2send.wallet.states import (
     deciding,
     money_moved,
     payment_state,
+    state_of_legs,
 )
 
 STORED_ORDERS = [None, *(state for state in OrderState if state is not OrderState.UNKNOWN)]
@@ -219,4 +221,44 @@ def test_only_a_delivered_payment_exits_with_zero() -> None:
         PaymentState.REVERTED,
         PaymentState.REPLACED,
         PaymentState.CANCELLED,
+        PaymentState.PARTLY_PAID,
     }
+
+
+OF_ONE = set(PaymentState) - {PaymentState.PARTLY_DELIVERED, PaymentState.PARTLY_REFUND_DUE, PaymentState.PARTLY_PAID}
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_payment_from_several_chains_is_what_its_legs_are(count: int) -> None:
+    """Delivered only if all are; open exactly as long as any leg is; over only if all are."""
+    for legs in product(OF_ONE, repeat=count):
+        whole = state_of_legs(legs)
+        delivered = legs.count(PaymentState.DELIVERED)
+        assert (whole is PaymentState.DELIVERED) == (delivered == count)
+        assert MEANINGS[whole].open == any(MEANINGS[leg].open for leg in legs)
+        assert (whole in set(PaymentState) - OF_ONE) == (0 < delivered < count)
+        assert (whole is PaymentState.PLANNED) == (set(legs) == {PaymentState.PLANNED})
+        assert whole is state_of_legs(legs[::-1])
+
+
+def test_the_table_of_legs_covers_every_state_but_delivered() -> None:
+    assert {state for state, _, _ in BY_LEGS} == OF_ONE - {PaymentState.DELIVERED}
+
+
+@pytest.mark.parametrize(
+    ("legs", "expected"),
+    [
+        ("planned bridging", "sending"),
+        ("delivered planned", "partly_delivered"),
+        ("delivered bridging", "partly_delivered"),
+        ("delivered bridging refund_due", "partly_delivered"),
+        ("delivered refund_due", "partly_refund_due"),
+        ("delivered refunded", "partly_paid"),
+        ("delivered cancelled", "partly_paid"),
+        ("bridging refund_due", "bridging"),
+        ("refunded cancelled", "refunded"),
+        ("reverted cancelled", "reverted"),
+    ],
+)
+def test_the_table_of_legs(legs: str, expected: str) -> None:
+    assert state_of_legs([PaymentState(leg) for leg in legs.split()]) == expected

@@ -1,0 +1,77 @@
+"""How a payment stands: its state, where the money is, its transactions, and what to do next."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from l2send.cli.screen import out, print_pairs, styled
+from l2send.core.chains import Chain, Registry
+from l2send.wallet.records import PaymentRecord, Record, TxRecord
+from l2send.wallet.states import PaymentState
+from l2send.wallet.together import missing
+
+Rows = list[tuple[str, Text]]
+
+_GOOD = frozenset({PaymentState.DELIVERED, PaymentState.REFUNDED})
+
+
+def show_outcome(record: Record, registry: Registry) -> None:
+    """Print how a payment stands, on stdout."""
+    target = registry.chain(record.payment.to.chain_id)
+    destination = f"{target.short_name}:{record.payment.to.address}"
+    rows = [
+        (record.id, _state(record, f"{record.state}. {record.meaning.money}")),
+        ("amount", styled(record.payment.amount)),
+        ("to", styled(destination)),
+    ]
+    if isinstance(record, PaymentRecord):
+        rows += _movements(record, registry)
+    else:
+        rows.append(("arrived", styled(f"{record.delivered.text} of {record.payment.amount}")))
+        for number, leg in enumerate(record.legs, 1):
+            rows += _leg(number, leg, registry)
+    if record.meaning.open:
+        rows.append(("next", styled(f"l2send resume {record.id}")))
+    rest = missing(record)
+    if rest:
+        rows.append(("missing", styled(f"{rest.amount}; pay it with")))
+        rows.append(("", styled(f"l2send {rest.amount.text} {rest.amount.token.symbol} {destination}")))
+    print_pairs(out(), rows)
+
+
+def _state(record: Record, words: str) -> Text:
+    return styled(words, "green" if record.state in _GOOD else "yellow", limit=400)
+
+
+def _leg(number: int, leg: PaymentRecord, registry: Registry) -> Rows:
+    """One source of several: what it was to bring, how that stands, and its transactions."""
+    source = registry.chain(leg.terms.source)
+    words = f"{leg.payment.amount} from {source.name} by {leg.terms.bridge}: {leg.state}. {leg.meaning.money}"
+    return [(f"leg {number}", _state(leg, words)), *_movements(leg, registry)]
+
+
+def _movements(record: PaymentRecord, registry: Registry) -> Rows:
+    """Transactions, order and fill of a payment from one chain, or of a leg."""
+    rows = [(tx.step.kind.value, _transaction(tx, registry)) for tx in record.transactions]
+    if record.order:
+        rows.append(("order", styled(f"{record.order.order.order_id}, {record.order.state}")))
+        if record.order.fill_tx:
+            rows.append(("filled", _place(registry.chain(record.payment.to.chain_id), record.order.fill_tx)))
+        elif record.order.detail and record.meaning.open:
+            rows.append(("", styled(record.order.detail)))
+    return rows
+
+
+def _transaction(tx: TxRecord, registry: Registry) -> Text:
+    place = _place(registry.chain(tx.chain_id), tx.hash) if tx.hash else styled("not signed")
+    return place + Text(f" ({tx.state})")
+
+
+def _place(chain: Chain, tx_hash: str) -> Text:
+    """A transaction as a person can find it."""
+    return styled(f"{chain.short_name} {explorer_link(chain, tx_hash) or tx_hash}")
+
+
+def explorer_link(chain: Chain, tx_hash: str) -> str:
+    """Where a person can look at a transaction; empty if the chain has no explorer."""
+    return f"{chain.explorer.rstrip('/')}/tx/{tx_hash}" if chain.explorer and tx_hash else ""

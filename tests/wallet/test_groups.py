@@ -1,0 +1,178 @@
+"""Payments from several chains in the journal: begun together or not at all, one id, one key, one state."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from l2send.core.errors import Refused, UsageError
+from l2send.core.plan import Payment, Quote
+from l2send.core.units import Amount
+from l2send.wallet import schema
+from l2send.wallet.journal import ChangedMeanwhile, SqliteJournal
+from l2send.wallet.records import GroupRecord
+from l2send.wallet.states import PaymentState, TxState
+from l2send.wallet.together import missing
+from tests.wallet.bench import CHAIN_ID, NATIVE, chain_at, paying_quote, somebody
+from tests.wallet.test_journal import a_payment, begin, bring_to
+
+CHAIN = chain_at("http://127.0.0.1:1")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.db"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[SqliteJournal]:
+    opened = SqliteJournal(path)
+    yield opened
+    opened.close()
+
+
+def parts_of(payment: Payment, *units: int) -> list[Quote]:
+    return [paying_quote(replace(payment, amount=Amount(part, NATIVE)), CHAIN) for part in units]
+
+
+def begin_legs(
+    journal: SqliteJournal, payment: Payment | None = None, key: str | None = None, *, again: bool = False
+) -> GroupRecord:
+    payment = payment or a_payment(10)
+    record = journal.begin(payment, parts_of(payment, 5, 3, 2), key, again=again)
+    assert isinstance(record, GroupRecord)
+    return record
+
+
+def test_several_legs_are_one_payment(journal: SqliteJournal) -> None:
+    payment = a_payment(10)
+    group = begin_legs(journal, payment)
+    assert group.payment == payment
+    assert [leg.payment.amount.units for leg in group.legs] == [5, 3, 2]
+    assert [leg.id for leg in group.legs] == [f"{group.id}.{n}" for n in (1, 2, 3)]
+    assert group.state is PaymentState.PLANNED
+    assert journal.history() == journal.open_payments() == [group]
+
+
+@pytest.mark.parametrize("form", ["{}", "{}.1", "{}.3"])
+def test_any_of_its_ids_names_the_whole(journal: SqliteJournal, form: str) -> None:
+    group = begin_legs(journal)
+    assert journal.find(form.format(group.id)) == group
+    assert journal.find(group.id[:6]) == group
+    assert journal.find(group.id[2:]) == group
+
+
+def test_a_leg_is_had_by_its_own_id(journal: SqliteJournal) -> None:
+    group = begin_legs(journal)
+    assert journal.get(f"{group.id}.2") == group.legs[1]
+    with pytest.raises(UsageError, match="several chains") as refused:
+        journal.get(group.id)
+    assert f"{group.id}.3" in refused.value.hint
+
+
+def test_more_than_nine_legs_keep_their_order(journal: SqliteJournal) -> None:
+    payment = a_payment(78)
+    group = journal.begin(payment, parts_of(payment, *range(1, 13)))
+    assert [leg.payment.amount.units for leg in group.legs] == list(range(1, 13))
+    assert journal.get(f"{group.id}.1").payment.amount.units == 1
+    assert journal.find(f"{group.id}.12") == group
+
+
+def test_all_legs_are_begun_or_none(journal: SqliteJournal) -> None:
+    payment = a_payment(10)
+    broken = [
+        *parts_of(payment, 5, 3),
+        replace(paying_quote(replace(payment, amount=Amount(2, NATIVE)), CHAIN), steps=()),
+    ]
+    with pytest.raises(ValueError, match="without steps"):
+        journal.begin(payment, broken)
+    with pytest.raises(ValueError, match="do not sum"):
+        journal.begin(payment, parts_of(payment, 5, 4))
+    assert journal.history() == []
+
+
+def test_the_key_stands_for_the_whole(journal: SqliteJournal) -> None:
+    """However it is planned the second time: from other chains, or from one."""
+    payment = a_payment(10)
+    group = begin_legs(journal, payment, "invoice 7")
+    assert begin_legs(journal, payment, "invoice 7") == group
+    assert journal.begin(payment, [paying_quote(payment, CHAIN)], "invoice 7") == group
+    assert group.key == "invoice 7"
+    with pytest.raises(UsageError, match=rf"another payment, {group.id}\.$"):
+        begin_legs(journal, a_payment(10), "invoice 7")
+    assert len(journal.history()) == 1
+
+
+def test_the_same_payment_twice_is_refused_by_the_id_of_the_whole(journal: SqliteJournal) -> None:
+    payment = a_payment(10)
+    group = begin_legs(journal, payment)
+    for legs in (parts_of(payment, 9, 1), [paying_quote(payment, CHAIN)]):
+        with pytest.raises(Refused, match=rf"open already: {group.id} "):
+            journal.begin(payment, legs)
+    assert begin_legs(journal, payment, again=True).id != group.id
+
+
+def test_a_part_is_not_the_payment(journal: SqliteJournal) -> None:
+    """5 of the 10 go to the same person: paying 5 to them is another payment."""
+    payment = a_payment(10)
+    begin_legs(journal, payment)
+    assert begin(journal, replace(payment, amount=Amount(5, NATIVE))).state is PaymentState.PLANNED
+
+
+def test_its_state_is_that_of_its_legs(journal: SqliteJournal) -> None:
+    group = begin_legs(journal)
+    first, second, third = (leg.transactions[0] for leg in group.legs)
+    bring_to(journal, first, TxState.FINAL)
+    part = journal.find(group.id)
+    assert (part.state, part.delivered.units, missing(part)) == (PaymentState.PARTLY_DELIVERED, 5, None)
+    bring_to(journal, second, TxState.FINAL)
+    bring_to(journal, third, TxState.REVERTED)
+    part = journal.find(group.id)
+    assert (part.state, part.delivered.units) == (PaymentState.PARTLY_PAID, 8)
+    rest = missing(part)
+    assert rest
+    assert rest.amount.units == 2
+    assert journal.open_payments() == []
+
+
+def test_abandoning_ends_all_legs_together(journal: SqliteJournal) -> None:
+    group = journal.abandon(begin_legs(journal), "a quote expired")
+    assert group.state is PaymentState.CANCELLED
+    assert journal.open_payments() == []
+
+
+def test_what_began_to_pay_is_not_abandoned(journal: SqliteJournal) -> None:
+    group = begin_legs(journal)
+    bring_to(journal, group.legs[1].transactions[0], TxState.SIGNED)
+    with pytest.raises(ChangedMeanwhile):
+        journal.abandon(group, "too late")
+    assert [leg.state.value for leg in journal.find(group.id).legs] == ["planned", "sending", "planned"]
+
+
+def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal written before there were legs opens with all it held."""
+    new = SqliteJournal(path)
+    record = begin(new)
+    new.close()
+    db = sqlite3.connect(path)
+    db.execute("DROP TRIGGER legs_stay")
+    db.execute("DROP INDEX payments_group")
+    for column in ("group_id", "leg"):
+        db.execute(f"ALTER TABLE payments DROP COLUMN {column}")
+    db.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) - 1}")
+    db.commit()
+    db.close()
+    again = SqliteJournal(path)
+    assert again.history() == [record]
+    assert begin_legs(again).legs[0].payment.to.chain_id == CHAIN_ID
+    again.close()
+
+
+def test_a_leg_stays_with_its_payment(journal: SqliteJournal) -> None:
+    group = begin_legs(journal)
+    with pytest.raises(sqlite3.DatabaseError, match="stays with its payment"):
+        journal._db.execute("UPDATE payments SET group_id = ? WHERE id = ?", (somebody(), group.legs[0].id))
