@@ -14,11 +14,13 @@ from l2send.core.errors import CannotPay, NodeError, Refused
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import Fee, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpcs
-from l2send.core.units import Amount, Gas, Seconds, Wei
+from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
 
 _BLOCK_SECONDS = {"l1": 12}
 _PLAIN_TRANSFER = Gas(21_000)
 _MARGIN_PERCENT = 20
+_PRICE_HOLDS = Seconds(600)
+"""A price that was fixed so long ago, and the amount that fits it, are of another day."""
 _NO_TIPS = frozenset({"arbitrum"})
 """Kinds of chains that charge the base fee alone: part of what was reserved always stays."""
 
@@ -72,6 +74,7 @@ class Direct:
             fees=tuple(fees),
             duration=Seconds(_BLOCK_SECONDS.get(source.kind, 2) * source.confirmations),
             steps=(Step(StepKind.TRANSFER, tx, emptying.gas, emptying.price),),
+            expires=UnixTime(await rpcs.on(source.chain_id).time() + _PRICE_HOLDS),
             notes=(emptying.note,),
             needs=Wei(native.units),
         )
