@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from l2send.cli.screen import err, out, print_json, styled, table
 from l2send.cli.send import Timeout, finish, report
 from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
 from l2send.client import Client, open_client
+from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, UsageError
 from l2send.wallet.records import Record
 from l2send.wallet.states import PaymentState
@@ -120,9 +120,10 @@ async def _carry_on(client: Client, payment_id: str, who: Sender, timeout: float
     return await finish(client, payment_id, who, timeout)
 
 
-def _each(names: Iterable[str]) -> str:
-    """Every name once."""
-    return " + ".join(dict.fromkeys(names))
+def _sources(record: Record, registry: Registry) -> str:
+    if len(record.legs) > 1:
+        return f"{len(record.legs)} chains"
+    return registry.chain(record.legs[0].terms.source).short_name
 
 
 def history(as_json: Json = False, devnet: Devnet = False) -> int:
@@ -145,8 +146,8 @@ def history(as_json: Json = False, devnet: Devnet = False) -> int:
                     f"{datetime.fromtimestamp(r.created_at, UTC):%Y-%m-%d %H:%M}",
                     styled(r.payment.amount),
                     f"{client.registry.chain(r.payment.to.chain_id).short_name}:{r.payment.to.address}",
-                    _each(client.registry.chain(leg.terms.source).short_name for leg in r.legs),
-                    _each(leg.terms.bridge for leg in r.legs),
+                    _sources(r, client.registry),
+                    ", ".join(dict.fromkeys(leg.terms.bridge for leg in r.legs)),
                     styled(r.state.value, "bold" if r.meaning.open else ""),
                 )
             out().print(rows)
