@@ -16,7 +16,7 @@ from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted
 from l2send.core.rpc import open_rpcs
 from l2send.resolver.destination import Asked, Destination
-from l2send.resolver.forms import forms
+from l2send.resolver.forms import forms, forms_document
 from l2send.resolver.spelling import Voucher
 
 HELP = """Explain a destination without sending anything, and write it in every form.
@@ -97,7 +97,7 @@ def _document(found: Destination) -> dict[str, object]:
         "vouched_by": found.vouched_by.value,
         "name": found.name or None,
         "asked": _asked_document(found.asked) if found.asked else None,
-        "forms": {standard.lower().replace("-", ""): text for standard, text in forms(found).items()},
+        "forms": forms_document(found),
     }
 
 

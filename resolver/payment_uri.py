@@ -16,7 +16,7 @@ from l2send.core.address import parse_address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import BadAddress, BadAmount
 from l2send.core.plan import ChainAddress
-from l2send.core.units import Amount, ChainId
+from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.spelling import Spelling, Wish, read_account
 
 _SCHEME = "ethereum:"
@@ -137,11 +137,11 @@ def _number(text: str) -> int:
     return number
 
 
-def write(account: ChainAddress, amount: Amount | None = None) -> str:
-    """The payment link of an account, with what is asked of the payer."""
-    if amount is None:
-        return f"{_SCHEME}{account.address}@{account.chain_id}"
-    if amount.token.address is None:
-        return f"{_SCHEME}{account.address}@{account.chain_id}?value={amount.units}"
-    token = f"{amount.token.address}@{account.chain_id}"
-    return f"{_SCHEME}{token}/transfer?address={account.address}&uint256={amount.units}"
+def write(account: ChainAddress, amount: Amount | None = None, token: Token | None = None) -> str:
+    """The payment link of an account, with what is asked of the payer: an amount, or a token and any amount."""
+    token = amount.token if amount else token
+    if token is None or token.address is None:
+        value = f"?value={amount.units}" if amount else ""
+        return f"{_SCHEME}{account.address}@{account.chain_id}{value}"
+    units = f"&uint256={amount.units}" if amount else ""
+    return f"{_SCHEME}{token.address}@{account.chain_id}/transfer?address={account.address}{units}"
