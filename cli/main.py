@@ -18,6 +18,7 @@ from l2send.cli import (
     payments,
     pending,
     plan,
+    receive,
     resolve,
     send,
     wallets,
@@ -47,6 +48,7 @@ app.command("send", help=send.HELP)(send.send)
 app.command("plan", help=plan.HELP)(plan.plan)
 app.command("ask", help=send.ASK_HELP)(send.ask)
 app.command("balances", help=balances.HELP)(balances.balances)
+app.command("receive", help=receive.HELP)(receive.receive)
 app.command("resolve", help=resolve.HELP)(resolve.resolve)
 app.command("status", help=payments.STATUS_HELP)(payments.status)
 app.command("watch", help=payments.WATCH_HELP)(payments.watch)

@@ -58,18 +58,22 @@ def judge(text: str, registry: Registry) -> None:
 
 async def _ask_chain(spelling: Spelling, registry: Registry) -> Chain:
     """An address exists on every chain, so only a person can say which is meant."""
+    return await choose_chain(f"On which chain is {spelling.name or spelling.address}?", registry)
+
+
+async def choose_chain(question: str, chains: Iterable[Chain]) -> Chain:
+    """One of `chains`, chosen on a terminal. Raises KeyboardInterrupt."""
     import questionary
 
-    chains = _real_first(registry)
-    choices = [questionary.Choice(clean(f"{c.short_name}: {c.name}"), c) for c in chains]
-    question = f"On which chain is {spelling.name or spelling.address}? (type to search)"
+    choices = [questionary.Choice(clean(f"{c.short_name}: {c.name}"), c) for c in real_first(chains)]
     chosen: Chain = await questionary.select(
-        question, choices=choices, use_search_filter=True, use_jk_keys=False
+        f"{question} (type to search)", choices=choices, use_search_filter=True, use_jk_keys=False
     ).unsafe_ask_async()
     return chosen
 
 
-def _real_first(chains: Iterable[Chain]) -> list[Chain]:
+def real_first(chains: Iterable[Chain]) -> list[Chain]:
+    """Test chains behind those whose money is worth something."""
     return sorted(chains, key=lambda c: c.testnet)
 
 

@@ -122,7 +122,7 @@ def _only_one(paths: Paths) -> Keystore:
         return own[0]
     if own:
         names = ", ".join(k.name for k in own)
-        raise ConfigError("which account pays?", hint=f"Add --account NAME, one of: {names}")
+        raise ConfigError("which account?", hint=f"Add --account NAME, one of: {names}")
     raise ConfigError("there is no account yet.", hint="Make one: l2send wallet new NAME. Or name one: --account NAME")
 
 

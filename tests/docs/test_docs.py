@@ -61,6 +61,13 @@ def test_the_commands_for_scripts_run(home: Home) -> None:
     run_shell(shell_lines(ROOT / "docs/scripts.md"), payer)
 
 
+def test_the_commands_about_being_paid_run(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _ = home.new_account()
+    monkeypatch.chdir(tmp_path)
+    run_shell(shell_lines(ROOT / "docs/receive.md"), Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name}))
+    assert {path.name for path in tmp_path.iterdir()} == {"deposit.html", "code.png", "code.svg"}
+
+
 def test_the_commands_about_the_registry_run(empty_home: Home) -> None:
     run_shell(shell_lines(ROOT / "docs/chains.md"), empty_home)
 

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "wallet": {"core"},
 }
 DEVNET_COMMANDS = {"devnet", "demo"}
-SLOW = {"aiohttp", "eth_account", "questionary", "web3"}
+SLOW = {"aiohttp", "eth_account", "questionary", "segno", "web3"}
 
 
 @dataclass(frozen=True)

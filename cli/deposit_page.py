@@ -1,0 +1,83 @@
+"""The deposit page: one HTML file that asks nothing of any network, made from `deposit_page.html`.
+
+Its policy lets run only the script and the styles that the file itself holds, known by their hashes, so
+that not even a text that slipped through could do anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from importlib.resources import files
+
+from l2send.cli import qr
+from l2send.cli.screen import stage_in_words
+from l2send.core.text import clean
+from l2send.resolver.destination import Destination
+from l2send.resolver.forms import forms
+
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+
+
+def page(found: Destination) -> bytes:
+    """The page that asks for a payment to `found`."""
+    template = (files("l2send.cli") / "deposit_page.html").read_text(encoding="utf-8")
+    values = {name: html.escape(clean(value, 500)) for name, value in _texts(found).items()}
+    values["token_note"] = _token_note(found)
+    values["policy"] = html.escape(_policy(template))
+    values["qr"] = qr.inline_svg(forms(found)["EIP-681"])
+    # One pass: what stands in a value is never taken for a place.
+    return _PLACE.sub(lambda place: values[place[1]], template).encode()
+
+
+def _texts(found: Destination) -> dict[str, str]:
+    chain, asked = found.chain, found.asked
+    what = str(asked.amount or asked.token.symbol) if asked else ""
+    every = forms(found)
+    return {
+        "title": f"Deposit {what} to this address" if what else "Deposit to this address",
+        "chain": chain.name,
+        "chain_id": str(chain.chain_id),
+        "stage": stage_in_words(chain),
+        "address": found.address,
+        "send_only": f"Send only {asked.token.symbol}, and only on {chain.name}."
+        if asked
+        else f"On {chain.name} only.",
+        "or_lose": "Anything else, or the same on another network, may be lost."
+        if asked
+        else "What is sent on another network may be lost.",
+        "erc3770": every["ERC-3770"],
+        "erc7828": every["ERC-7828"],
+        "eip681": every["EIP-681"],
+    }
+
+
+def _token_note(found: Destination) -> str:
+    """A symbol says little: the contract says which token is meant."""
+    token = found.asked.token if found.asked else None
+    if token is None or token.address is None:
+        return ""
+    symbol, where, contract = (html.escape(text) for text in (token.symbol, found.chain.name, token.address))
+    return f"<p>{symbol} on {where} is the token <code>{contract}</code>. Others only share its name.</p>"
+
+
+def _policy(template: str) -> str:
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {_hash_of('script', template)}",
+            f"style-src {_hash_of('style', template)}",
+            "img-src data:",  # the empty icon, without which a browser would ask the server for one
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _hash_of(element: str, template: str) -> str:
+    """The source expression of CSP Level 3 for the one element of that name."""
+    (content,) = re.findall(rf"<{element}>(.*?)</{element}>", template, re.DOTALL)
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,0 +1,72 @@
+"""QR codes: drawn in the terminal, and as PNG and SVG. segno makes them, and is loaded only here."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from segno import QRCode
+
+_QUIET_ZONE = 4  # modules of white around a code. Source: ISO/IEC 18004
+_QUIET_ON_SCREEN = 2  # enough for every reader tried, and a code of a payment link fits 80 columns
+_PIXELS = 8  # a module's side in a PNG or SVG
+_HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
+_INK = "#000000 on #ffffff"
+
+
+def _code(content: str) -> QRCode:
+    import segno
+
+    # Level L holds the most in the least space; segno raises the level where that costs no space.
+    return segno.make_qr(content, error="l")
+
+
+def png(content: str) -> bytes:
+    """A black and white picture."""
+    return _saved(content, "png")
+
+
+def svg(content: str) -> bytes:
+    """A drawing of any size, as a file of its own."""
+    return _saved(content, "svg")
+
+
+def _saved(content: str, kind: str) -> bytes:
+    file = io.BytesIO()
+    _code(content).save(file, kind=kind, scale=_PIXELS, border=_QUIET_ZONE, light="#fff")
+    return file.getvalue()
+
+
+def inline_svg(content: str) -> str:
+    """A drawing for an HTML page: no styles, which the page's policy would refuse, and no fixed size."""
+    return _code(content).svg_inline(border=_QUIET_ZONE, light="#fff", omitsize=True, svgclass=None, lineclass=None)
+
+
+def draw(content: str, console: Console) -> Text | None:
+    """The code in half blocks, two modules a character, or None where `console` cannot show it."""
+    modules = [[bool(m) for m in row] for row in _code(content).matrix_iter(border=_QUIET_ON_SCREEN)]
+    if len(modules[0]) > console.width or not _can_show(console):
+        return None
+    # With colours, black is drawn on white. Without, whatever is drawn is the light of the screen,
+    # so the white modules are drawn: right on the usual dark screen, and readable by most on a light one.
+    coloured = console.color_system is not None and not console.no_color
+    lines = _lines(modules, drawn=coloured)
+    return Text("\n".join(lines), _INK if coloured else "")
+
+
+def _lines(modules: list[list[bool]], *, drawn: bool) -> list[str]:
+    """Rows of characters; modules that equal `drawn` are drawn. A last odd row is drawn over nothing."""
+    pairs = zip(modules[::2], [*modules[1::2], [not drawn] * len(modules[0])], strict=False)
+    return ["".join(_HALVES[up is drawn, low is drawn] for up, low in zip(a, b, strict=True)) for a, b in pairs]
+
+
+def _can_show(console: Console) -> bool:
+    try:
+        "█▀▄".encode(console.encoding)
+    except UnicodeEncodeError:
+        return False
+    return not console.is_dumb_terminal

@@ -1,0 +1,207 @@
+"""`l2send receive`: where to pay an account, in every form, as a QR code and as a page to hand out."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from l2send.cli import deposit_page, qr
+from l2send.cli.documents import amount_document
+from l2send.cli.options import Devnet, Json, PasswordFile
+from l2send.cli.public_files import check_targets, write_public
+from l2send.cli.recipient import choose_chain, real_first
+from l2send.cli.screen import err, out, print_json, print_pairs, stage_in_words, styled
+from l2send.cli.session import Sender, Unlocking, can_ask, choose_sender, open_registry, paths_for
+from l2send.core.address import Address
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import Interrupted, UnknownToken, UsageError
+from l2send.core.units import parse_amount
+from l2send.resolver.destination import Asked, Destination, parse_destination
+from l2send.resolver.forms import forms, forms_document
+
+HELP = """Show where to pay an account: its address on a chain in every form, with a QR code of the payment link.
+
+An address exists on every chain, so the chain must be named; on a terminal it is asked for.
+--html writes a deposit page to hand out: one file, which asks nothing of any network.
+
+Example: l2send receive --chain base --token USDC --amount 25 --html deposit.html"""
+
+Receiver = Annotated[
+    str | None,
+    typer.Option("--from", "-f", envvar="ETH_FROM", metavar="ADDRESS", help="The receiving account, by address."),
+]
+Account = Annotated[
+    str | None,
+    typer.Option(
+        "--account",
+        envvar="ETH_KEYSTORE_ACCOUNT",
+        metavar="NAME",
+        help="The receiving account, by the name of its keystore (`l2send wallet list`).",
+    ),
+]
+Keystore = Annotated[
+    Path | None,
+    typer.Option("--keystore", envvar="ETH_KEYSTORE", metavar="FILE", help="The receiving account's keystore file."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Where the person wants files, and whether one that is there may be written over."""
+
+    png: Path | None
+    svg: Path | None
+    html: Path | None
+    force: bool
+
+    @property
+    def wanted(self) -> dict[str, Path]:
+        every = {"png": self.png, "svg": self.svg, "html": self.html}
+        return {kind: path for kind, path in every.items() if path}
+
+
+def receive(
+    chain: Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="The chain to be paid on.")] = None,
+    token: Annotated[
+        str | None, typer.Option("--token", metavar="TOKEN", help="The token to be paid in: symbol or address.")
+    ] = None,
+    amount: Annotated[str | None, typer.Option("--amount", metavar="AMOUNT", help="How much of it.")] = None,
+    receiver: Receiver = None,
+    account: Account = None,
+    keystore: Keystore = None,
+    password_file: PasswordFile = None,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Write the QR code as a picture.")] = None,
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Write the QR code as a drawing.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a deposit page.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    draw_qr: Annotated[
+        bool | None, typer.Option("--qr/--no-qr", help="Draw the QR code, or not.  [default: on a terminal]")
+    ] = None,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> None:
+    """Show where to pay an account."""
+    if amount and not token:
+        raise UsageError("how much of what?", hint=f"Add --token, for example: --amount {amount[:40]} --token USDC")
+    files = _Files(png, svg, html, force)
+    check_targets(list(files.wanted.values()), force=force)
+    registry = open_registry(devnet=devnet)
+    who = choose_sender(paths_for(devnet=devnet), receiver, account, keystore, Unlocking(password_file))
+    address = _address(who)
+    target = _chosen(registry, chain, token, address, ask=can_ask() and not as_json)
+    found = _asking_for(parse_destination(f"{target.short_name}:{address}", registry), token, amount)
+    _warn(who, target)
+    _write(files, found)
+    if as_json:
+        print_json(_document(found, files))
+    else:
+        _print(found, draw_qr=out().is_terminal if draw_qr is None else draw_qr)
+
+
+def _address(who: Sender) -> Address:
+    """The account's address. Raises UsageError where --from and a keystore name two accounts."""
+    kept = who.keystore.address if who.keystore else None
+    if who.stated and kept and who.stated != kept:
+        raise UsageError(f"two accounts are named: {who.stated}, and the keystore of {kept}.", hint="Name one.")
+    return who.address
+
+
+def _chosen(registry: Registry, name: str | None, token: str | None, address: Address, *, ask: bool) -> Chain:
+    """The chain to be paid on: named, or chosen by a person. It is never guessed. Raises UsageError."""
+    if name:
+        return registry.named(name)
+    offered = [c for c in real_first(registry) if not token or _has(c, token)]
+    if not offered:
+        raise UnknownToken(f"{str(token)[:60]!r} is a token of no chain l2send knows.", hint="See `l2send chains`.")
+    if not ask:
+        raise UsageError(
+            f"the chain is missing: {address} exists on every one.\n"
+            f"Chains{f' with {token}' if token else ''}: {', '.join(c.short_name for c in offered)}",
+            hint=f"Add --chain, for example: --chain {offered[0].short_name}",
+        )
+    try:
+        return asyncio.run(choose_chain(f"On which chain shall {address} be paid?", offered))
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted.") from None
+
+
+def _has(chain: Chain, token: str) -> bool:
+    try:
+        chain.token(token)
+    except UnknownToken:
+        return False
+    return True
+
+
+def _asking_for(found: Destination, token: str | None, amount: str | None) -> Destination:
+    """The destination with what is asked of the payer. Raises UnknownToken, BadAmount."""
+    if not token:
+        return found
+    wanted = found.chain.token(token)
+    return replace(found, asked=Asked(wanted, parse_amount(amount, wanted) if amount else None))
+
+
+def _warn(who: Sender, chain: Chain) -> None:
+    """An address alone may be that of a contract, which is somebody's on the chain where it was made only."""
+    if who.keystore is None:
+        words = f"l2send has no key of {who.address}: make sure that it is yours on {chain.name} too."
+        err().print(styled(words, "yellow"), soft_wrap=True)
+
+
+def _write(files: _Files, found: Destination) -> None:
+    """Write what is wanted; all of it is made before any of it is written."""
+    link = forms(found)["EIP-681"]
+    makers = {"png": lambda: qr.png(link), "svg": lambda: qr.svg(link), "html": lambda: deposit_page.page(found)}
+    made = [(path, makers[kind]()) for kind, path in files.wanted.items()]
+    for path, data in made:
+        write_public(path, data, force=files.force)
+        err().print(styled(f"wrote {path}", "dim", 400), soft_wrap=True)
+
+
+def _print(found: Destination, *, draw_qr: bool) -> None:
+    link = forms(found)["EIP-681"]
+    print_pairs(out(), _rows(found))
+    # A line of its own, which the terminal may break but which is copied whole.
+    out().print(Text.assemble(("EIP-681", "bold"), "   ", link))
+    if not draw_qr:
+        return
+    drawn = qr.draw(link, out())
+    if drawn:
+        out().print(drawn)
+    else:
+        err().print("This terminal cannot show the QR code: --png FILE writes it.", soft_wrap=True)
+
+
+def _rows(found: Destination) -> list[tuple[str, Text]]:
+    asked, chain = found.asked, found.chain
+    rows = [
+        ("pay", f"{asked.amount or asked.token.symbol}" if asked else ""),
+        ("token", asked.token.address if asked else ""),
+        ("on", f"{chain.name} (chain id {chain.chain_id})"),
+        ("security", stage_in_words(chain)),
+        ("address", found.address),
+        *[(standard, text) for standard, text in forms(found).items() if standard in {"ERC-3770", "ERC-7828"}],
+    ]
+    return [(label, styled(value, limit=400)) for label, value in rows if value]
+
+
+def _document(found: Destination, files: _Files) -> dict[str, object]:
+    chain, asked = found.chain, found.asked
+    return {
+        "schema": "l2send.receive/1",
+        "account": found.address,
+        "chain": chain.short_name,
+        "chain_id": chain.chain_id,
+        "chain_name": chain.name,
+        "testnet": chain.testnet,
+        "stage": {"value": chain.stage.value, "date": chain.stage.date},
+        "token": {"symbol": asked.token.symbol, "address": asked.token.address} if asked else None,
+        "amount": amount_document(asked.amount) if asked and asked.amount else None,
+        "forms": forms_document(found),
+        "files": {kind: str(path) for kind, path in files.wanted.items()},
+    }
