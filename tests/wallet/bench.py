@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from l2send.core.address import Address, checksum
 from l2send.core.chains import Chain, Registry, Stage
-from l2send.core.plan import ChainAddress, Order, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.plan import ChainAddress, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 from l2send.devnet import anvil
@@ -200,8 +200,10 @@ class Bench:
         order: Order | None = None,
         expires: int | None = None,
         key: str | None = None,
+        price: GasPrice | None = None,
     ) -> PaymentRecord:
         quote = paying_quote(payment, self.chain, *before, order=order)
+        quote = replace(quote, steps=(*quote.steps[:-1], replace(quote.steps[-1], price=price)))
         if expires is not None:
             quote = replace(quote, expires=UnixTime(expires))
         journal = self.journal()

@@ -1,0 +1,236 @@
+"""What a chain asks for a transaction: with EIP-1559, before it, and where the answer is strange."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from l2send.core.chains import Registry
+from l2send.core.errors import BadAnswer, NetworkError, NotFinal, Refused
+from l2send.core.fees import GasPrice, gas_price
+from l2send.core.rpc import open_rpcs
+from l2send.core.units import Gas, Wei
+from l2send.wallet.execute import Executor
+from l2send.wallet.outbid import faster, nothing_instead
+from l2send.wallet.prepare import Price, affordable
+from l2send.wallet.records import PaymentRecord
+from l2send.wallet.signed import decode_signed
+from l2send.wallet.states import PaymentState, TxState
+from tests.faultproxy import Fault, FaultProxy
+from tests.wallet.bench import ETHER, Bench, Node, running_anvil, to_self
+
+GWEI = 10**9
+
+
+@pytest.fixture(scope="module")
+def berlin() -> Iterator[Node]:
+    """A chain before EIP-1559: no base fee, no transactions of type 2."""
+    with running_anvil("--hardfork", "berlin") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def free() -> Iterator[Node]:
+    """A chain with EIP-1559 whose base fee is zero."""
+    with running_anvil("--base-fee", "0") as running:
+        yield running
+
+
+@pytest.fixture
+def old(berlin: Node, tmp_path: Path) -> Bench:
+    return Bench(tmp_path, berlin, (berlin.url,)).funded()
+
+
+def price_at(*urls: str) -> GasPrice:
+    async def ask() -> GasPrice:
+        chain = Bench(Path(), Node(urls[0]), urls).chain
+        async with open_rpcs(Registry({"bench": chain}), timeout=3) as rpcs:
+            return await gas_price(rpcs.on(chain.chain_id))
+
+    return asyncio.run(ask())
+
+
+# Before EIP-1559
+
+
+def test_a_chain_without_base_fee_has_one_price(berlin: Node) -> None:
+    price = price_at(berlin.url)
+    assert price == GasPrice(Wei(0), Wei(0), Wei(int(berlin.call("eth_gasPrice"), 16)), legacy=True)
+    assert price.expected(Gas(2)) == price.most(Gas(2)) == 2 * price.max_fee > 0
+
+
+def test_on_a_legacy_chain_legacy_transactions_are_signed_and_mined(old: Bench) -> None:
+    payment = old.payment()
+    record = old.pay(payment, *to_self(old))
+    assert record.state is PaymentState.DELIVERED
+    assert all(decode_signed(tx.raw).legacy for tx in record.transactions)
+    assert old.node.balance(payment.to.address) == payment.amount.units
+    assert old.node.call("eth_getTransactionByHash", record.transactions[0].hash)["type"] == "0x0"
+
+
+def test_a_legacy_chain_is_emptied_to_the_last_wei(old: Bench) -> None:
+    price = price_at(old.node.url)
+    payment = old.payment(10 * ETHER - 21_000 * price.max_fee)
+    record = old.resume(old.begin(payment, price=price).id)
+    assert record.state is PaymentState.DELIVERED
+    assert old.node.balance(payment.sender) == 0
+    assert old.node.balance(payment.to.address) == payment.amount.units
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+def test_a_waiting_legacy_transaction_is_replaced_by_a_legacy_one(tmp_path: Path, cancel: bool) -> None:
+    with running_anvil("--hardfork", "berlin") as node:
+        node.call("evm_setAutomine", False)
+        bench = Bench(tmp_path, node, (node.url,)).funded()
+        payment = bench.payment()
+        payment_id = bench.begin(payment).id
+        with pytest.raises(NotFinal):
+            bench.resume(payment_id, patience=0.3)
+
+        async def run(executor: Executor) -> PaymentRecord:
+            make = nothing_instead if cancel else faster
+            bids = await make(executor.journal.get(payment_id), executor.journal, executor.rpcs)
+            return await executor.replace(payment_id, bids)
+
+        first, second = (decode_signed(tx.raw) for tx in bench.do(run).transactions)
+        assert first.legacy
+        assert second.legacy
+        assert second.max_fee * 1000 >= first.max_fee * 1125
+        node.mine()
+        record = bench.resume(payment_id)
+        assert [tx.state for tx in record.transactions] == [TxState.VOID, TxState.FINAL]
+        assert node.balance(payment.to.address) == (0 if cancel else payment.amount.units)
+
+
+METHOD_MISSING = Fault(
+    "no such method",
+    forward=False,
+    status=200,
+    body=b'{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"the method eth_feeHistory does not exist"}}',
+)
+
+
+def test_a_node_without_fee_history_is_asked_for_its_gas_price(old: Bench) -> None:
+    with FaultProxy(old.node.url) as proxy:
+        proxy.break_next("eth_feeHistory", METHOD_MISSING, 100)
+        payment = old.payment()
+        assert old.through(proxy.url).pay(payment).state is PaymentState.DELIVERED
+        assert proxy.fired
+    assert old.node.balance(payment.to.address) == payment.amount.units
+
+
+# Strange answers
+
+
+def test_a_base_fee_of_zero_is_a_price_and_is_paid(free: Node, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, free, (free.url,)).funded()
+    payment = bench.payment()
+    assert bench.pay(payment).state is PaymentState.DELIVERED
+    assert bench.node.balance(payment.to.address) == payment.amount.units
+
+
+def history(base_fees: list[Any], rewards: Any) -> dict[str, Any]:
+    answer = {"oldestBlock": "0x1", "baseFeePerGas": base_fees, "gasUsedRatio": [0.5] * len(base_fees)}
+    return answer if rewards == "left out" else answer | {"reward": rewards}
+
+
+@pytest.mark.parametrize("rewards", ["left out", None, [], [[], []], [["0x0"], ["0x0"]]], ids=str)
+def test_without_rewards_a_small_tip_is_given(rewards: Any, node: Node) -> None:
+    with FaultProxy(node.url) as proxy:
+        proxy.lie("eth_feeHistory", history([hex(GWEI), hex(GWEI)], rewards))
+        price = price_at(proxy.url)
+    assert (price.base_fee, price.legacy) == (GWEI, False)
+    assert 0 < price.tip < GWEI // 100
+    assert price.max_fee == 2 * GWEI + price.tip
+
+
+def test_the_middle_of_the_rewards_is_the_tip(node: Node) -> None:
+    with FaultProxy(node.url) as proxy:
+        proxy.lie("eth_feeHistory", history([hex(GWEI)] * 4, [[hex(9 * GWEI)], [hex(2 * GWEI)], [hex(3 * GWEI)]]))
+        assert price_at(proxy.url).tip == 3 * GWEI
+
+
+def test_a_base_fee_that_just_fell_to_zero_is_no_legacy_chain(node: Node) -> None:
+    with FaultProxy(node.url) as proxy:
+        proxy.lie("eth_feeHistory", history([hex(GWEI), "0x0"], [["0x0"]]))
+        price = price_at(proxy.url)
+    assert (price.legacy, price.base_fee) == (False, 0)
+    assert price.max_fee == price.tip > 0
+
+
+@pytest.mark.parametrize("base_fees", [[], None, ["0x"], [None], ["1"]], ids=str)
+def test_an_answer_without_base_fees_is_no_price(base_fees: Any, node: Node) -> None:
+    with FaultProxy(node.url) as proxy:
+        proxy.lie("eth_feeHistory", history(base_fees or [], None) | {"baseFeePerGas": base_fees})
+        with pytest.raises(BadAnswer):
+            price_at(proxy.url)
+
+
+def test_a_node_that_fails_is_not_taken_for_a_legacy_chain(node: Node) -> None:
+    broken = replace(METHOD_MISSING, body=METHOD_MISSING.body.replace(b"-32601", b"-32000"))
+    with FaultProxy(node.url) as proxy:
+        proxy.break_next("eth_feeHistory", broken, 100)
+        with pytest.raises(NetworkError):
+            price_at(proxy.url)
+        assert not proxy.sent("eth_gasPrice")
+
+
+# A step with a price of its own
+
+
+def fixed(bench: Bench, units: int, price: GasPrice) -> PaymentRecord:
+    return bench.begin(bench.payment(units), price=price)
+
+
+def at_price(bench: Bench, fee: int) -> GasPrice:
+    return GasPrice(price_at(bench.node.url).base_fee, Wei(fee), Wei(fee))
+
+
+def test_it_is_signed_with_exactly_that(bench: Bench) -> None:
+    price = at_price(bench, 5 * GWEI)
+    record = bench.resume(fixed(bench, 10 * ETHER - 21_000 * price.max_fee, price).id)
+    said = decode_signed(record.transactions[0].raw)
+    assert (said.gas, said.tip, said.max_fee) == (21_000, price.tip, price.max_fee)
+    assert record.state is PaymentState.DELIVERED
+    assert bench.node.balance(bench.signer.address) == 0
+
+
+def test_it_is_refused_once_the_base_fee_is_above_it(own_bench: Bench) -> None:
+    bench = own_bench
+    payment = fixed(bench, ETHER, at_price(bench, 5 * GWEI))
+    bench.node.call("anvil_setNextBlockBaseFeePerGas", hex(8 * GWEI))
+    bench.node.mine()
+    with pytest.raises(Refused, match="base fee"):
+        bench.resume(payment.id)
+    assert bench.record(payment.id).transactions[0].raw == b""
+    for _ in range(8):
+        bench.node.mine()  # empty blocks let the base fee fall
+    assert bench.resume(payment.id).state is PaymentState.DELIVERED
+
+
+def test_it_is_refused_once_more_gas_is_needed(bench: Bench) -> None:
+    payment = fixed(bench, ETHER, at_price(bench, 5 * GWEI))
+    bench.node.call("anvil_setCode", payment.payment.to.address, "0x5f545f555f5000")
+    with pytest.raises(Refused, match="more gas"):
+        bench.resume(payment.id)
+    assert bench.record(payment.id).transactions[0].raw == b""
+
+
+def test_a_step_without_a_price_takes_that_of_the_day(own_bench: Bench) -> None:
+    bench = own_bench
+    bench.node.call("anvil_setNextBlockBaseFeePerGas", hex(8 * GWEI))
+    bench.node.mine()
+
+    async def ask(executor: Executor) -> Price:
+        tx = executor.journal.get(payment.id).transactions[0]
+        return await affordable(tx, executor.rpcs.on(tx.chain_id), None)
+
+    payment = bench.begin(bench.payment())
+    cost = bench.do(ask)
+    assert cost.price.base_fee > 6 * GWEI
+    assert cost.gas > 21_000
