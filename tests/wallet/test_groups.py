@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from l2send.core.errors import Refused, UsageError
+from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused, Sent, UsageError
 from l2send.core.plan import Payment, Quote
 from l2send.core.units import Amount
 from l2send.wallet import schema
 from l2send.wallet.journal import ChangedMeanwhile, SqliteJournal
-from l2send.wallet.records import GroupRecord
+from l2send.wallet.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.states import PaymentState, TxState
-from l2send.wallet.together import missing
+from l2send.wallet.together import missing, side_by_side
 from tests.wallet.bench import CHAIN_ID, NATIVE, chain_at, paying_quote, somebody
 from tests.wallet.test_journal import a_payment, begin, bring_to
 
@@ -176,3 +177,63 @@ def test_a_leg_stays_with_its_payment(journal: SqliteJournal) -> None:
     group = begin_legs(journal)
     with pytest.raises(sqlite3.DatabaseError, match="stays with its payment"):
         journal._db.execute("UPDATE payments SET group_id = ? WHERE id = ?", (somebody(), group.legs[0].id))
+
+
+def run_legs(
+    journal: SqliteJournal, group: GroupRecord, does: dict[int, TxState | Exception]
+) -> tuple[Record | None, L2sendError | None, list[str]]:
+    """Carry the legs on: each brings its transaction to a state, or fails, in turn. What came back, or was raised."""
+    said = list[str]()
+
+    async def work(leg: PaymentRecord, say: Callable[[str], None]) -> None:
+        await asyncio.sleep(0)
+        doing = does[int(leg.id[-1])]
+        if isinstance(doing, Exception):
+            if isinstance(doing, Refused):
+                journal.cancel(leg.id, doing.message)
+            raise doing
+        bring_to(journal, leg.transactions[0], doing)
+        say("done")
+
+    try:
+        return asyncio.run(side_by_side(group, journal, work, said.append)), None, said
+    except L2sendError as error:
+        return None, error, said
+
+
+def test_a_leg_that_fails_does_not_stop_the_others(journal: SqliteJournal) -> None:
+    group = begin_legs(journal)
+    after, error, said = run_legs(journal, group, {1: CannotPay("no gas"), 2: TxState.FINAL, 3: TxState.FINAL})
+    assert after is None
+    assert isinstance(error, NotFinal)
+    assert error.message.splitlines() == [
+        f"{group.id} is partly_delivered. The recipient has a part of the money; the rest is not there yet.",
+        f"{group.id}.1 by direct: no gas",
+    ]
+    assert error.sent is Sent.YES
+    assert f"l2send resume {group.id}" in error.hint
+    assert said == ["leg 2: done", "leg 3: done"]
+
+
+def test_a_leg_that_ends_unpaid_is_told_and_the_rest_is_named(journal: SqliteJournal) -> None:
+    after, error, said = run_legs(
+        journal, begin_legs(journal), {1: TxState.FINAL, 2: TxState.FINAL, 3: Refused("its quote expired")}
+    )
+    assert error is None
+    assert after
+    rest = missing(after)
+    assert (after.state, rest and rest.amount.units) == (PaymentState.PARTLY_PAID, 2)
+    assert any("its quote expired" in sentence for sentence in said)
+
+
+def test_where_nothing_moved_the_reason_itself_is_raised(journal: SqliteJournal) -> None:
+    _, error, _ = run_legs(journal, begin_legs(journal), {1: CannotPay("no gas"), 2: CannotPay("b"), 3: CannotPay("c")})
+    assert isinstance(error, CannotPay)
+    assert (error.message, error.sent) == ("no gas", Sent.NO)
+
+
+def test_a_defect_is_not_swallowed_and_the_other_legs_go_on(journal: SqliteJournal) -> None:
+    group = begin_legs(journal)
+    with pytest.raises(ZeroDivisionError):
+        run_legs(journal, group, {1: ZeroDivisionError(), 2: TxState.FINAL, 3: TxState.FINAL})
+    assert journal.find(group.id).delivered.units == 5
