@@ -54,12 +54,15 @@ async def plan_of(client: Client, request: Payment | Most, limits: Limits | None
 
 
 def paid_with(client: Client, key: str | None, request: Payment | Most) -> str | None:
-    """The id of the payment that `key` stands for, where how much is left to send changes with every payment.
+    """The id of the payment that `key` stands for: looked for before planning, which needs the money again.
 
-    Raises UsageError if it is another one. A payment of a stated amount is looked for by the journal itself.
+    Raises UsageError if it is another one.
     """
-    if key is None or isinstance(request, Payment):
+    if key is None:
         return None
+    if isinstance(request, Payment):
+        known = client.known(request, key)
+        return known.id if known else None
     known = next((record for record in client.history() if record.key == key), None)
     if known is None:
         return None

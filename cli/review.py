@@ -72,7 +72,7 @@ def _notes(plan: Plan) -> list[str]:
     """What the legs have to say, each thing once; and what paying in parts means."""
     said = list(dict.fromkeys(note for leg in plan.legs for note in leg.notes))
     if len(plan.legs) > 1:
-        said.append("the parts arrive one by one; a part that does not arrive can be had back on its own chain")
+        said.append("the parts arrive one by one; a part that does not arrive goes back on its own chain")
     return said
 
 
@@ -82,14 +82,14 @@ def _labelled(label: str, values: list[Text]) -> list[tuple[str, Text]]:
 
 
 def _otherwise(legs: Sequence[Quote]) -> Text:
-    """From when on the money of an order that nobody filled can be had back, and where."""
+    """From when on the money of an order that nobody filled goes back, and where."""
     ends = [(datetime.fromtimestamp(leg.order.refund_after, UTC), leg.source.name) for leg in legs if leg.order]
-    words = (f"{until:%H:%M} UTC, the money can be had back on {chain}" for until, chain in ends)
+    words = (f"{until:%H:%M} UTC, the money goes back to you on {chain}" for until, chain in ends)
     return styled("filled by " + "; by ".join(words), limit=500)
 
 
 def _how(quote: Quote) -> str:
-    return "a transfer" if quote.order is None else f"bridged by {quote.bridge} (ERC-7683 order)"
+    return "a transfer" if quote.order is None else f"bridged by {quote.bridge}"
 
 
 def _fee(fee: Fee) -> str:
