@@ -61,6 +61,13 @@ def test_the_commands_for_scripts_run(home: Home) -> None:
     run_shell(shell_lines(ROOT / "docs/scripts.md"), payer)
 
 
+def test_the_commands_about_sending_run(home: Home) -> None:
+    name, address = home.new_account()
+    home.fund(address, "dev1", USDC="10", ETH="1")
+    run_shell(shell_lines(ROOT / "docs/sending.md"), Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name}))
+    assert (home.holds(address, "dev1"), home.holds(address, "dev1", "ETH")) == (0, 0)
+
+
 def test_the_commands_about_being_paid_run(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name, _ = home.new_account()
     monkeypatch.chdir(tmp_path)
