@@ -43,7 +43,7 @@ async def ask_payment(client: Client, snapshot: Snapshot) -> Answers:
     if asked and asked.token not in held:
         raise CannotPay(f"the payment link asks for {asked.token.symbol}, and {snapshot.account} holds none.")
     token = asked.token if asked else await _ask_token(client, held)
-    amount = (asked.amount if asked else None) or await _ask_amount(token, held[token][0])
+    amount = (asked.amount if asked else None) or await _ask_amount(token, held[token])
     if amount is None:
         return Answers(destination, Most(snapshot.account, token.address or token.symbol, destination))
     return Answers(destination, Payment(snapshot.account, destination.account, amount))
@@ -90,17 +90,18 @@ async def _ask_token(client: Client, held: dict[Token, list[Amount]]) -> Token:
     return chosen
 
 
-async def _ask_amount(token: Token, most: Amount) -> Amount | None:
-    """An amount that one chain can fund, None for all it can deliver; fees are looked at later."""
+async def _ask_amount(token: Token, held: list[Amount]) -> Amount | None:
+    """An amount that is held on all chains together, None for all one can deliver; fees are looked at later."""
     import questionary
 
-    limit = Amount(most.in_units_of(token), token)
+    limit = Amount(sum(amount.in_units_of(token) for amount in held), token)
+    where = "on all chains together" if len(held) > 1 else "on one chain"
 
     def understand(typed: str) -> None:
         if not is_most(typed) and parse_amount(typed.strip(), token).units > limit.units:
-            raise BadAmount(f"you hold at most {limit} on one chain.")
+            raise BadAmount(f"you hold at most {limit} {where}.")
 
-    question = f"Amount of {token.symbol} (up to {limit.text}, or max)"
+    question = f"Amount of {token.symbol} (up to {limit.text}{', in parts' if len(held) > 1 else ''}, or max)"
     text = await questionary.text(question, validate=_judge(understand)).unsafe_ask_async()
     return None if is_most(text) else parse_amount(text.strip(), token)
 

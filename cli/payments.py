@@ -17,7 +17,7 @@ from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_
 from l2send.client import Client, open_client
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, UsageError
-from l2send.wallet.records import Record
+from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.states import PaymentState
 
 STATUS_HELP = """Look once at a payment: where the money is, who acts next. Sends nothing.
@@ -121,9 +121,9 @@ async def _carry_on(client: Client, payment_id: str, who: Sender, timeout: float
 
 
 def _sources(record: Record, registry: Registry) -> str:
-    if len(record.legs) > 1:
-        return f"{len(record.legs)} chains"
-    return registry.chain(record.legs[0].terms.source).short_name
+    if isinstance(record, PaymentRecord):
+        return registry.chain(record.terms.source).short_name
+    return f"{len(record.legs)} chains"
 
 
 def history(as_json: Json = False, devnet: Devnet = False) -> int:

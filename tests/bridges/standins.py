@@ -144,12 +144,12 @@ class Payer:
         async def use(client: Client) -> PaymentRecord:
             payment = client.payment(self.address, amount, token, client.destination(f"{TARGET}:{to}"))
             review = await client.plan(payment, Limits(from_chains=(ORIGIN,), via=via))
-            record = client.begin(review)
+            (record,) = client.begin(review).legs
             for _ in range(_TRIES):
                 try:
                     await client.resume(record.id, self.signer, patience=1)
                 except NotFinal:
-                    record = await client.status(record.id)
+                    (record,) = (await client.status(record.id)).legs
                 if order_state(record) is OrderState.OPEN:
                     break
             return record
@@ -159,10 +159,12 @@ class Payer:
         return record
 
     def status(self, record: PaymentRecord) -> PaymentRecord:
-        return self.with_client(lambda client: client.status(record.id))
+        (leg,) = self.with_client(lambda client: client.status(record.id)).legs
+        return leg
 
     def resume(self, record: PaymentRecord) -> PaymentRecord:
-        return self.with_client(lambda client: client.resume(record.id, self.signer, patience=20))
+        (leg,) = self.with_client(lambda client: client.resume(record.id, self.signer, patience=20)).legs
+        return leg
 
     def holds(self, token: str = "USDC") -> int:
         return self.world.home.holds(self.address, ORIGIN, token)

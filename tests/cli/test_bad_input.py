@@ -6,7 +6,7 @@ import pytest
 
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.wallet.journal import SqliteJournal
-from l2send.wallet.records import PaymentRecord
+from l2send.wallet.records import Record
 from tests.conftest import Home, somebody
 
 GOOD = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -19,7 +19,7 @@ def payer(home: Home) -> tuple[str, Address]:
     return name, address
 
 
-def payments(home: Home) -> list[PaymentRecord]:
+def payments(home: Home) -> list[Record]:
     """The journal, read without the command."""
     journal = SqliteJournal(home.paths.journal)
     try:
