@@ -59,8 +59,9 @@ async def nothing_instead(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -
     None where the step that pays is not signed yet: not signing it is enough. Raises Refused if it is too late.
     """
     waiting = await _waiting(record, record.steps, journal, rpcs)
-    if not waiting and journal.get(record.id).steps[-1].state is not TxState.PLANNED:
-        raise _nothing_waits(journal.get(record.id))
+    record = journal.get(record.id)
+    if not waiting and not (record.meaning.open and record.steps[-1].state is TxState.PLANNED):
+        raise _nothing_waits(record)
     return [await _bid(tx, Step(StepKind.CANCEL, annulment(tx), Gas(0)), rpcs.on(tx.chain_id)) for tx in waiting]
 
 

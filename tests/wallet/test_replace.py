@@ -123,7 +123,7 @@ def test_the_first_is_mined_and_the_faster_one_is_void(slow: Bench, slow_proxy: 
 
 def test_every_price_is_an_eighth_above_the_former(slow: Bench) -> None:
     """And never below what the chain asks today."""
-    first = waiting(slow)
+    record = first = waiting(slow)
     for _ in range(3):
         record = outbid(slow, first.id)
     for (fee, tip), (more_fee, more_tip) in zip(prices(record), prices(record)[1:], strict=False):
@@ -342,6 +342,37 @@ def test_a_cancel_that_reverts_has_cancelled_too(slow: Bench) -> None:
     assert [tx.state for tx in record.transactions] == [TxState.VOID, TxState.REVERTED]
     assert record.state is PaymentState.CANCELLED
     assert slow.node.balance(first.payment.to.address) == 0
+
+
+def test_a_step_before_the_last_is_cancelled_and_the_last_is_never_signed(slow: Bench) -> None:
+    first = waiting(slow, *to_self(slow))
+
+    async def run(executor: Executor) -> PaymentRecord:
+        offers = await bids(executor, first.id, cancel=True)
+        executor.journal.cancel(first.id, "cancelled")
+        return await executor.replace(first.id, offers)
+
+    record = slow.do(run)
+    assert [tx.state for tx in record.steps] == [TxState.BROADCAST, TxState.CANCELLED]
+    assert record.state is PaymentState.CANCELLED
+    slow.node.mine()
+    record = slow.resume(first.id)
+    assert [tx.outcome for tx in record.steps] == [TxState.CANCELLED, TxState.CANCELLED]
+    assert slow.node.balance(first.payment.to.address) == 0
+    assert slow.node.sent_by(first.payment.sender) == 1
+
+
+def test_what_is_not_signed_needs_no_bid_and_what_has_ended_none_at_all(slow: Bench) -> None:
+    payment_id = slow.begin(slow.payment()).id
+    assert slow.do(lambda executor: bids(executor, payment_id, cancel=True)) == []
+    with pytest.raises(Refused, match="nothing of it waits"):
+        slow.do(lambda executor: bids(executor, payment_id, cancel=False))
+    journal = slow.journal()
+    journal.cancel(payment_id, "cancelled")
+    journal.close()
+    for cancel in (True, False):
+        with pytest.raises(Refused, match="is cancelled"):
+            slow.do(lambda executor, cancel=cancel: bids(executor, payment_id, cancel=cancel))
 
 
 def test_a_guard_that_refuses_the_cancel_stops_it(slow: Bench) -> None:
