@@ -56,7 +56,7 @@ class Chain:
     kind: str
     testnet: bool
     native: Token
-    rpcs: tuple[str, ...]
+    rpcs: tuple[str, ...] = field(repr=False)  # URLs may hold API keys
     explorer: str
     confirmations: int
     stage: Stage

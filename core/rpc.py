@@ -115,9 +115,9 @@ _LOW = (
 
 @dataclass(slots=True)
 class Endpoint:
-    """One URL and whether it proved to serve the right chain."""
+    """One URL, which no repr shows, and whether it proved to serve the right chain."""
 
-    url: str
+    url: str = field(repr=False)
     verified: bool = False
 
     @property
