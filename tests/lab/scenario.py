@@ -1,0 +1,229 @@
+"""One cell of the matrix: a step of a payment, a fault, and whether the process is killed there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from l2send.core.errors import L2sendError
+from l2send.devnet.modes import Mode
+from l2send.wallet.failpoints import Failpoint
+from l2send.wallet.states import TxState
+from tests.lab import payer
+from tests.lab.faults import FAULTS, REORGANISATIONS
+from tests.lab.payer import Errand, journaled
+from tests.lab.proxy import Proxy
+from tests.lab.transport import URLS, current_wire
+from tests.lab.verdict import Verdict, judge
+from tests.lab.wire import Fault, Rule, Upstream, Wire
+from tests.lab.world import Account, World, somebody
+
+_ONCE_A_PAYMENT = {Failpoint.PLANNED, Failpoint.LOCKED, Failpoint.FINAL}
+_OF_ORDERS = {Failpoint.ORDER_OPENED, Failpoint.ORDER_FILLED}
+# By whether the payment is bridged.
+_NOTHING_READ_AFTER = {False: {"final:1"}, True: {"order_filled:1"}}
+_NOTHING_SENT_AFTER = {
+    False: {"after_broadcast:1", "broadcast:1", "mined:1", "final:1"},
+    True: {"after_broadcast:2", "broadcast:2", "mined:2", "final:1", "order_opened:1", "order_filled:1"},
+}
+_MOST_RUNS = 12
+CONFIRMATIONS = 2
+
+
+def steps_of(*, bridged: bool) -> list[str]:
+    """Every labelled step of a payment, as a failpoint is named: those of each transaction once for each."""
+    steps = [f"{place.value}:1" for place in Failpoint if place not in _OF_ORDERS]
+    if bridged:
+        steps += [f"{place.value}:2" for place in Failpoint if place not in _ONCE_A_PAYMENT | _OF_ORDERS]
+        steps += [f"{place.value}:1" for place in Failpoint if place in _OF_ORDERS]
+    return steps
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is tried once."""
+
+    bridged: bool
+    step: str
+    fault: Fault | None
+    kill: bool
+    """kill -9 at the step, then a fresh process; else the fault begins at the step, in one process."""
+
+    def __str__(self) -> str:
+        how = "killed at" if self.kill else "fault from"
+        return f"{'bridged' if self.bridged else 'direct'}, {how} {self.step}, {self.fault or 'no fault'}"
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else may be on the chains meanwhile."""
+        return self.fault is not None and self.fault.alone
+
+    @property
+    def possible(self) -> bool:
+        """Not where the fault would begin when nothing that it breaks is left to be asked."""
+        if self.kill or self.fault is None:
+            return True
+        over = _NOTHING_SENT_AFTER if self.fault.breaks_sending else _NOTHING_READ_AFTER
+        return self.step not in over[self.bridged]
+
+    @property
+    def armed_at(self) -> str:
+        """Sending is broken from the start. Reads are broken for whoever comes after the kill, or, where
+        nothing is read after it any more, from the moment the payment is in the journal."""
+        if not self.kill:
+            return "step"
+        early = self.fault is None or self.fault.breaks_sending or self.fault.alone
+        return "begun" if early or self.step.startswith(("final", "order_filled")) else "killed"
+
+
+@dataclass
+class Result:
+    """What came of it."""
+
+    scenario: Scenario
+    killed: int = 0
+    runs: int = 0
+    verdict: Verdict | None = None
+    last_word: str = ""
+    wire: Wire = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.wire = Wire([Rule(self.scenario.fault)] if self.scenario.fault else [])
+
+    @property
+    def reached(self) -> bool:
+        """Whether all that the scenario is about did happen."""
+        return (not self.scenario.kill or self.killed == 1) and (self.scenario.fault is None or self.wire.fired > 0)
+
+    @property
+    def why_not_reached(self) -> str:
+        if self.scenario.kill and not self.killed:
+            return "the process did not pass the step"
+        return "nothing that the fault breaks was asked after the step"
+
+
+def all_scenarios(*, kill: bool, faults: Sequence[Fault | None] = (None, *FAULTS)) -> Iterator[Scenario]:
+    """Every step of both kinds of payment with every fault, where there is anything left to be broken."""
+    for bridged in (False, True):
+        for step in steps_of(bridged=bridged):
+            for fault in faults:
+                cell = Scenario(bridged, step, fault, kill)
+                if cell.possible and (kill or fault):
+                    yield cell
+
+
+def covering(*, kill: bool, each: int, offset: int) -> list[Scenario]:
+    """A part of them that holds every step with `each` faults, and every fault with several steps."""
+    line, chosen = deque(FAULTS), list[Scenario]()
+    line.rotate(-offset)
+    for bridged in (False, True):
+        for step in steps_of(bridged=bridged):
+            for _ in range(each):
+                possible = (cell for fault in line if (cell := Scenario(bridged, step, fault, kill)).possible)
+                cell = next(possible, None)
+                if cell and cell.fault:
+                    chosen.append(cell)
+                    line.remove(cell.fault)
+                    line.append(cell.fault)
+            if kill:
+                chosen.append(Scenario(bridged, step, None, kill))
+    return chosen
+
+
+def reorganised(steps: Sequence[str]) -> list[Scenario]:
+    """Reorganisations, without a kill and with one at each of `steps`."""
+    kinds = [(True, fault) for fault in REORGANISATIONS]
+    kinds += [(False, fault) for fault in REORGANISATIONS if "second" not in fault.name]
+    calm = [Scenario(bridged, "planned:1", fault, kill=False) for bridged, fault in kinds]
+    return calm + [Scenario(bridged, step, fault, kill=True) for bridged, fault in kinds for step in steps]
+
+
+@dataclass
+class Stage:
+    """Where scenarios are played."""
+
+    world: World
+    proxy: Proxy
+    folder: Path
+    _count: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def _errand(self, scenario: Scenario, account: Account, urls: Sequence[str]) -> Errand:
+        home = self.folder / f"s{next(self._count)}"
+        home.mkdir(mode=0o700)
+        confirmations = 3 if scenario.fault and scenario.fault.alone else CONFIRMATIONS
+        registry = self.world.seen_through(urls, confirmations)
+        patience = 1.2 if scenario.alone else 3.0
+        return Errand(home, registry, account, int(scenario.bridged), somebody(), patience=patience)
+
+    def play_processes(self, scenario: Scenario, account: Account) -> Result:
+        """With a real kill, and a fresh process for every run."""
+        result = Result(scenario)
+        wire = result.wire
+        urls = self.proxy.plug(wire)
+        errand = self._errand(scenario, account, urls)
+        errand = replace(errand, begun=f"{urls[0].rpartition('/')[0]}/begun")
+        wire.arms_when_begun = scenario.armed_at == "begun"
+        proof = errand.home / "proof"
+        deadly = {"L2SEND_FAILPOINT": scenario.step, "L2SEND_FAILPOINT_PROOF": str(proof)}
+        for _ in range(_MOST_RUNS):
+            result.runs += 1
+            run = errand if result.killed else replace(errand, environment=deadly)
+            died = payer.run(run, partial(self._meanwhile, wire, errand) if scenario.alone else None) == -9
+            assert died == (proof.exists() and not result.killed), (scenario, payer.last_word(errand))
+            if died:
+                result.killed += 1
+                wire.arm()
+            elif is_closed(errand):
+                break
+        return self._judged(result, errand)
+
+    async def play_here(self, scenario: Scenario, account: Account, nodes: Sequence[Upstream]) -> Result:
+        """In this process: the fault begins when the step is passed for the first time."""
+        result = Result(scenario)
+        wire = result.wire
+        errand = self._errand(scenario, account, URLS)
+        current_wire.set(wire)
+        payer.hooked(lambda place: wire.arm() if place == scenario.step else None)
+        helper = asyncio.create_task(self._help(wire, errand)) if scenario.alone else None
+        for _ in range(_MOST_RUNS):
+            result.runs += 1
+            with contextlib.suppress(L2sendError):
+                await payer.pay(errand, partial(wire.begun, nodes))
+            if is_closed(errand):
+                break
+        if helper:
+            helper.cancel()
+        return await asyncio.to_thread(self._judged, result, errand)
+
+    async def _help(self, wire: Wire, errand: Errand) -> None:
+        while True:
+            await asyncio.to_thread(self._meanwhile, wire, errand)
+
+    def _meanwhile(self, wire: Wire, errand: Errand) -> None:
+        """After the reorganisation blocks come quickly. The solver, which believes every block, waits for the end."""
+        time.sleep(0.04)
+        if not wire.fired:
+            return
+        self.world.mine()
+        record = journaled(errand)
+        if record and record.steps[-1].state is TxState.FINAL:
+            self.world.solver(Mode.FILL)
+
+    def _judged(self, result: Result, errand: Errand) -> Result:
+        result.last_word = payer.last_word(errand)
+        record = journaled(errand)
+        result.verdict = judge(self.world, errand.account, errand.recipient, errand.index, record, result.wire.sent)
+        return result
+
+
+def is_closed(errand: Errand) -> bool:
+    """Whether the payment is in the journal and nothing more can happen to it."""
+    record = journaled(errand)
+    return record is not None and not record.meaning.open

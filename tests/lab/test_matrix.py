@@ -1,0 +1,134 @@
+"""Every labelled step of a payment with every fault of its nodes: paid exactly once, by the chains' own count.
+
+Each cell is played in one of two ways: killed -9 at the step and carried on by fresh processes, or in one
+process for which the fault begins at the step. A cell counts only if its kill and its fault are proven.
+A covering part runs by default: every step with several faults, every fault at several steps.
+`L2SEND_LAB=full` runs every cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from l2send.devnet.modes import Mode
+from tests.lab.faults import FAULTS, REORGANISATIONS
+from tests.lab.payer import quickened
+from tests.lab.proxy import Proxy
+from tests.lab.scenario import Result, Scenario, Stage, all_scenarios, covering, reorganised, steps_of
+from tests.lab.transport import WireTransport
+from tests.lab.wire import Upstream
+from tests.lab.world import running_world
+
+FULL = os.environ.get("L2SEND_LAB") == "full"
+PROCESSES = 6
+TASKS = 8
+ON_DEMAND = 3600.0
+"""Seconds between blocks that nobody asked for."""
+
+
+def test_the_part_that_runs_by_default_covers_every_step_and_every_fault() -> None:
+    cells = [*covering(kill=True, each=4, offset=0), *covering(kill=False, each=3, offset=20)]
+    faults_of = defaultdict[tuple[bool, str], set[str]](set)
+    steps_of_fault = defaultdict[str, set[tuple[bool, str]]](set)
+    for cell in cells:
+        if cell.fault:
+            faults_of[cell.bridged, cell.step].add(cell.fault.name)
+            steps_of_fault[cell.fault.name].add((cell.bridged, cell.step))
+    assert set(faults_of) == {(bridged, step) for bridged in (False, True) for step in steps_of(bridged=bridged)}
+    assert min(map(len, faults_of.values())) >= 4
+    assert set(steps_of_fault) == {fault.name for fault in FAULTS}
+    assert min(map(len, steps_of_fault.values())) >= 3
+
+
+def test_killed_at_every_step_under_every_fault(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    """kill -9, then fresh processes until the payment is closed."""
+    cells = list(all_scenarios(kill=True)) if FULL else covering(kill=True, each=4, offset=0)
+    accounts = stage.world.accounts(len(cells))
+    before = time.monotonic()
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        results = list(pool.map(stage.play_processes, cells, accounts))
+    with capsys.disabled():
+        report("killed by SIGKILL", results, time.monotonic() - before)
+    assert_all_well(results)
+
+
+def test_every_fault_from_every_step_on(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    """No kill: the fault begins when the payment passes the step."""
+    cells = list(all_scenarios(kill=False)) if FULL else covering(kill=False, each=3, offset=20)
+    before = time.monotonic()
+    results = asyncio.run(play_here(stage, cells, TASKS))
+    with capsys.disabled():
+        report("fault from the step on", results, time.monotonic() - before)
+    assert_all_well(results)
+
+
+def test_reorganisations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By anvil: the block is dropped, or mined again elsewhere, or the whole chain is rolled back."""
+    cells = reorganised(steps_of(bridged=False) if FULL else ["mined:1"])
+    before = time.monotonic()
+    results = list[Result]()
+    with running_world(tmp_path / "world", ON_DEMAND) as world, Proxy([node.url for node in world.nodes]) as proxy:
+        stage = Stage(world, proxy, tmp_path)
+        for cell, account in zip(cells, world.accounts(len(cells)), strict=True):
+            world.solver(Mode.IGNORE)
+            result = stage.play_processes(cell, account) if cell.kill else asyncio.run(play_here(stage, [cell], 1))[0]
+            results.append(result)
+    with capsys.disabled():
+        report("reorganisations", results, time.monotonic() - before)
+    assert_all_well(results)
+    assert {r.scenario.fault for r in results if r.reached} == set(REORGANISATIONS)
+
+
+async def play_here(stage: Stage, cells: Sequence[Scenario], at_once: int) -> list[Result]:
+    nodes = [Upstream(node.url) for node in stage.world.nodes]
+    gate = asyncio.Semaphore(at_once)
+    accounts = stage.world.accounts(len(cells))
+
+    async def play(cell: Scenario, index: int) -> Result:
+        async with gate:
+            return await stage.play_here(cell, accounts[index], nodes)
+
+    transport = WireTransport(nodes)
+    try:
+        with quickened(0.03, transport):
+            return await asyncio.gather(*(play(cell, index) for index, cell in enumerate(cells)))
+    finally:
+        await transport.hang_up()
+
+
+def report(title: str, results: Sequence[Result], seconds: float) -> None:
+    """The count, for people."""
+    reached = [result for result in results if result.reached]
+    once = [result for result in reached if result.verdict and result.verdict.once]
+    never = [result for result in reached if result.verdict and result.verdict.never]
+    print(
+        f"\n[lab] {title}: {len(results)} scenarios in {seconds:.0f} s, {len(reached)} reached: "
+        f"{len(once)} exactly once, {len(never)} provably not at all, {len(reached) - len(once) - len(never)} wrong; "
+        f"{sum(r.killed for r in reached)} kills proven, {sum(r.wire.fired for r in reached)} broken requests "
+        f"in {sum(r.wire.fired > 0 for r in reached)} scenarios"
+    )
+    missed = Counter(result.why_not_reached for result in results if not result.reached)
+    for reason, number in missed.items():
+        print(f"[lab]   not reached: {number}, {reason}")
+    if os.environ.get("L2SEND_LAB_LIST"):
+        for result in results:
+            if not result.reached:
+                print(f"[lab]     {result.scenario}")
+
+
+def assert_all_well(results: Sequence[Result]) -> None:
+    wrong = [
+        f"{result.scenario}: {result.verdict}, {result.runs} runs, last word: {result.last_word}"
+        for result in results
+        if not (result.verdict and (result.verdict.once or (result.verdict.never and result.verdict.state)))
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert sum(result.reached for result in results) > len(results) * 0.8

@@ -1,0 +1,56 @@
+"""Wires inside the payer's own process, as a transport of httpx: no sockets between payer and wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextvars import ContextVar
+
+import httpx
+
+from tests.lab.faults import TIMEOUT
+from tests.lab.wire import Outcome, Upstream, Wire
+
+current_wire: ContextVar[Wire] = ContextVar("current_wire")
+"""The wire of the payer that this task is."""
+URLS = ("http://wire/0", "http://wire/1")
+
+
+class WireTransport(httpx.AsyncBaseTransport):
+    """Requests to `http://wire/CHAIN` go through the current wire; any other goes where it says."""
+
+    def __init__(self, nodes: Sequence[Upstream]) -> None:
+        self._nodes = nodes
+        self._others: dict[str, Upstream] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = await request.aread()
+        if request.url.host != "wire":
+            return await self._pass(request, body)
+        wire = current_wire.get()
+        outcome = await wire.exchange(int(request.url.path.strip("/")), body, self._nodes)
+        return await _deliver(outcome, request)
+
+    async def _pass(self, request: httpx.Request, body: bytes) -> httpx.Response:
+        """To the solver's quote API, which is not on the wire."""
+        origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
+        node = self._others.setdefault(origin, Upstream(origin))
+        status, answer = await node.exchange(request.url.raw_path.decode(), body)
+        return httpx.Response(status, stream=httpx.ByteStream(answer), request=request)
+
+    async def hang_up(self) -> None:
+        """Close every connection. (`aclose` ends the clients that share it, one by one.)"""
+        for node in (*self._nodes, *self._others.values()):
+            await node.close()
+
+
+async def _deliver(outcome: Outcome, request: httpx.Request) -> httpx.Response:
+    await asyncio.sleep(min(outcome.wait, TIMEOUT))
+    if outcome.wait > TIMEOUT:
+        raise httpx.ReadTimeout("the lab's wire", request=request)
+    if outcome.status is None:
+        raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
+    if outcome.announced is not None:
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body", request=request)
+    headers = {} if outcome.retry_after is None else {"Retry-After": str(outcome.retry_after)}
+    return httpx.Response(outcome.status, headers=headers, stream=httpx.ByteStream(outcome.body), request=request)
