@@ -49,8 +49,8 @@ from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.calldata import DECIMALS, Function, address_word
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens
-from l2send.core.errors import BadAnswer, CannotPay, NetworkError, Refused, Sent
-from l2send.core.plan import Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.errors import BadAnswer, CannotPay, NetworkError, Refused
+from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Aggregate, Call, Rpc, Rpcs
 from l2send.core.units import Amount, ChainId, Seconds, Token, UnixTime, Wei
 
@@ -146,7 +146,7 @@ class Across:
             source=source,
             pays=pays,
             delivers=payment.amount,
-            fees=(Fee("bridge fee", Amount(pays.units - wanted, pays.token)), *costed.fees),
+            fees=(Fee(BRIDGE_FEE, Amount(pays.units - wanted, pays.token)), *costed.fees),
             duration=price.duration,
             steps=costed.steps,
             order=opens.order,
@@ -183,9 +183,9 @@ class Across:
             return OrderStatus(OrderState.OPEN, detail, chain_time=clock.timestamp)
         return await _expired(order, clock.timestamp, rpcs)
 
-    def refund(self, order: Order) -> Step:
-        """None: Across pays back by itself. Raises Refused, in words of who acts and when."""
-        raise Refused(f"no relayer filled the order; {_WHO_REFUNDS}", sent=Sent.YES)
+    async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
+        """None: Across pays back by itself; `status` says in words who acts and when."""
+        return None
 
     def opened(self, order: Order, receipt: dict[str, Any]) -> bool:
         """Whether the origin's SpokePool emitted FundsDeposited for this very relay hash.

@@ -87,7 +87,7 @@ class Direct:
         """A transfer opens no order."""
         raise NotImplementedError
 
-    def refund(self, order: Order) -> Step:
+    async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
         """A transfer is final."""
         raise Refused("a direct transfer cannot be refunded.")
 

@@ -30,7 +30,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens, TakesBack
 from l2send.core.errors import BadAnswer, CannotPay, Refused
 from l2send.core.http import post_json
-from l2send.core.plan import Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpcs
 from l2send.core.text import clean
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
@@ -94,7 +94,7 @@ class Eco:
         opens = self.effects(tx, rpcs.registry)
         if not isinstance(opens, Opens):
             raise Refused("the order built for Eco does not decode.")
-        bridge_fee = Fee("bridge fee", Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))
+        bridge_fee = Fee(BRIDGE_FEE, Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))
         return Quote(
             bridge=self.name,
             source=source,
@@ -134,7 +134,7 @@ class Eco:
             return await confirmed(rpcs.on(order.destination), claimed, any, topics, lambda _: True)
         return _unfilled(order, seen.origin, seen.origin_now, seen.target_now)
 
-    def refund(self, order: Order) -> Step:
+    async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
         """The Portal's `refund` on the origin chain; anybody may send it, the money goes to the sender."""
         reward = _reward_from(order)
         route_hash = keccak(bytes.fromhex(order.details["route"][2:]))

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,7 +57,7 @@ def _status(word: str) -> bytes:
 _OPENED, _FILLED, _SETTLED, _REFUNDED = (_status(s) for s in ("OPENED", "FILLED", "SETTLED", "REFUNDED"))
 
 _REFUND_GAS = Gas(400_000)
-_FEE_MARGIN = 2
+_FEE_MAY_GROW = 2
 _MOST_FEE = Wei(10**16)
 """More than any message between rollups costs; a node that asks for more is not believed."""
 _MAX_DOMAIN = 2**32 - 1
@@ -85,9 +84,8 @@ class Hyperlane7683:
         quote = await offers.make_quote(self, rpcs, payment, source, native, price, tx)
         assert quote.order is not None
         await _check_id(tx, payment.sender, quote.order, rpcs)
-        order = replace(quote.order, details=quote.order.details | {"message_fee": str(message_fee)})
         note = await _refund_note(payment, target, message_fee, rpcs)
-        return offers.with_notes(replace(quote, order=order), note)
+        return offers.with_notes(quote, note)
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
         """The order that `open` would lock money in, or the one whose `refund` is asked for. Raises Refused."""
@@ -126,15 +124,8 @@ class Hyperlane7683:
             )
         return _unfilled(order, seen, rpcs.registry)
 
-    def refund(self, order: Order) -> Step:
-        """The router's `refund` on the DESTINATION chain, with the message's fee as read when it was quoted.
-
-        Twice that fee goes with it; Hyperlane returns what is too much. See `refund_at_todays_fee`.
-        """
-        return _refund_step(order, int(order.details["message_fee"]) * _FEE_MARGIN)
-
-    async def refund_at_todays_fee(self, order: Order, rpcs: Rpcs) -> Step:
-        """The same with the fee that the destination's router asks for now. Raises NetworkError, Refused."""
+    async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
+        """The router's `refund` on the DESTINATION chain, with the message's fee that it asks for now."""
         call = Call(order.destination_settler, _MESSAGE_FEE, (order.origin,))
         (fee,) = await rpcs.on(order.destination).eth_call(call)
         return _refund_step(order, fee)
@@ -234,7 +225,7 @@ async def _check_route(source: Chain, target: Chain, rpcs: Rpcs) -> tuple[Wei, U
     expected = ((source.chain_id,), (address_word(there),)), ((target.chain_id,), (address_word(here),))
     if (on_origin.values, on_target.values[:2]) != expected or fee is None:
         raise Refused(f"the Hyperlane7683 routers of {source.name} and {target.name} do not serve each other.")
-    if fee[0] > _MOST_FEE // _FEE_MARGIN:
+    if fee[0] > _MOST_FEE // _FEE_MAY_GROW:
         raise Refused(f"a refund would cost {Amount(fee[0], target.native)} on {target.name}, which is absurd.")
     return Wei(fee[0]), on_origin.timestamp, on_target.timestamp
 

@@ -22,7 +22,7 @@ from l2send.core.chains import Chain
 from l2send.core.effects import Opens
 from l2send.core.errors import BadAnswer, CannotPay, ConfigError, L2sendError, Refused
 from l2send.core.http import post_json
-from l2send.core.plan import ChainAddress, Fee, Payment, Quote, StepKind, UnsignedTx
+from l2send.core.plan import BRIDGE_FEE, ChainAddress, Fee, Payment, Quote, StepKind, UnsignedTx
 from l2send.core.rpc import Rpcs
 from l2send.core.text import clean
 from l2send.core.units import Amount, Seconds, Token, UnixTime
@@ -109,7 +109,7 @@ def with_notes(quote: Quote, *notes: str) -> Quote:
 
 
 def _bridge_fee(payment: Payment, pays: Amount) -> Fee:
-    return Fee("bridge fee", Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))
+    return Fee(BRIDGE_FEE, Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))
 
 
 def _local(bps: str, payment: Payment, source: Token) -> Price:

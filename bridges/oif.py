@@ -102,7 +102,7 @@ class Oif:
             return await fills.confirmed(rpc, on_target, any, topics, lambda log: _pays(log, order))
         return _unfilled(order, seen, rpcs.registry)
 
-    def refund(self, order: Order) -> Step:
+    async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
         """The escrow's `refund` on the origin chain; anybody may send it, the money goes to the sender."""
         data = _REFUND.encode(_fields_of(order))
         return Step(StepKind.REFUND, UnsignedTx(order.origin, order.origin_settler, Wei(0), data), _REFUND_GAS)

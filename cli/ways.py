@@ -6,7 +6,7 @@ from rich.table import Table
 
 from l2send.cli.review import duration
 from l2send.cli.screen import out, styled, table
-from l2send.core.plan import Plan, Quote, Way
+from l2send.core.plan import BRIDGE_FEE, Plan, Quote, Way
 from l2send.core.units import Amount
 
 _CHOSEN, _PART = "→", "+"
@@ -50,7 +50,7 @@ def _rounded(amount: Amount) -> str:
 
 def _bridge(leg: Quote) -> str:
     """What the bridge keeps."""
-    kept = [fee for fee in leg.fees if fee.name == "bridge fee"]
+    kept = [fee for fee in leg.fees if fee.name == BRIDGE_FEE]
     if not kept:
         return "-"
     return ", ".join(str(fee.amount) if fee.usd is None else _usd(fee.usd) for fee in kept)
@@ -58,7 +58,7 @@ def _bridge(leg: Quote) -> str:
 
 def _gas(leg: Quote) -> str:
     """What the networks take, L1 data fees included."""
-    fees = [fee for fee in leg.fees if fee.name != "bridge fee"]
+    fees = [fee for fee in leg.fees if fee.name != BRIDGE_FEE]
     priced = [fee.usd for fee in fees if fee.usd is not None]
     return _usd(sum(priced)) if len(priced) == len(fees) else "no price"
 

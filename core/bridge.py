@@ -66,8 +66,11 @@ class Bridge(Protocol):
         """Where the order's money is, read from both chains. Raises nothing for a silent chain: UNKNOWN."""
         ...
 
-    def refund(self, order: Order) -> Step:
-        """The transaction that brings the money of an expired order back. Raises Refused if there is none."""
+    async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
+        """The transaction that brings the money of an expired order back, or None where nobody has to send one.
+
+        Raises NetworkError, Refused.
+        """
         ...
 
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:

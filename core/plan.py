@@ -112,6 +112,10 @@ class Order:
     """What this bridge needs besides, as JSON values."""
 
 
+BRIDGE_FEE = "bridge fee"
+"""The name of what a bridge keeps; every other fee is the network's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fee:
     """A cost, named, in the token it is paid in. `usd` is None where no price is known: never zero."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.rpc import Rpc, quantity
-from l2send.core.units import BlockNumber
+from l2send.core.units import BlockNumber, Nonce
 from l2send.wallet.journal import ChangedMeanwhile, Journal
 from l2send.wallet.records import TxRecord
 from l2send.wallet.states import IN_BLOCK, IN_FLIGHT, TxState
@@ -42,8 +42,15 @@ async def observe(tx: TxRecord, journal: Journal, rpc: Rpc) -> TxRecord:
     if tx.state not in IN_FLIGHT:
         return tx
     try:
-        sight = await _seen(rpc, tx) or await _seen_anywhere(rpc, tx)
-        return await _in_block(tx, sight, journal, rpc) if sight else await _nowhere(tx, journal, rpc)
+        sight = await _seen(rpc, tx)
+        if sight is None:
+            used = await rpc.nonce(tx.sender, "latest") > _nonce(tx)
+            if not used and tx.state in (TxState.SIGNED, TxState.BROADCAST):
+                return tx
+            sight = await _seen_anywhere(rpc, tx)
+            if sight is None:
+                return await _nowhere(tx, journal, rpc, used=used)
+        return await _in_block(tx, sight, journal, rpc)
     except ChangedMeanwhile:
         return journal.get(tx.payment_id).transactions[tx.index]
 
@@ -53,6 +60,11 @@ async def confirmations(tx: TxRecord, rpc: Rpc) -> int:
     if tx.block is None:
         return 0
     return max(0, await rpc.block_number() - tx.block + 1)
+
+
+def _nonce(tx: TxRecord) -> Nonce:
+    assert tx.nonce is not None, "only signed transactions are looked for"
+    return tx.nonce
 
 
 async def _seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
@@ -89,11 +101,9 @@ async def _is_canonical(sight: Sight, rpc: Rpc) -> bool:
     return str(block.get("hash", "")).lower() == sight.block_hash
 
 
-async def _nowhere(tx: TxRecord, journal: Journal, rpc: Rpc) -> TxRecord:
-    assert tx.nonce is not None
-    if await rpc.nonce(tx.sender, "latest") <= tx.nonce:
-        if tx.state in (TxState.SIGNED, TxState.BROADCAST):
-            return tx
+async def _nowhere(tx: TxRecord, journal: Journal, rpc: Rpc, *, used: bool) -> TxRecord:
+    """No endpoint shows a receipt, and the nonce is used up, or a receipt was seen before."""
+    if not used:
         return journal.move_tx(tx, TxState.BROADCAST, detail="the block it was in is gone")
     if _rival_in_block(tx, journal):
         # It used the nonce up. Which of both stays is known at its end, which makes this one void.
@@ -131,10 +141,9 @@ async def _is_gone(tx: TxRecord, rpc: Rpc) -> bool:
 
 
 async def _is_gone_for(tx: TxRecord, rpc: Rpc) -> bool:
-    assert tx.nonce is not None
     assert tx.block is not None
     deep = await rpc.block_number() - tx.block >= max(1, rpc.chain.confirmations)
-    used = await rpc.nonce(tx.sender, "latest") > tx.nonce
+    used = await rpc.nonce(tx.sender, "latest") > _nonce(tx)
     known = await rpc.call("eth_getTransactionByHash", tx.hash)
     in_block = isinstance(known, dict) and known.get("blockNumber") is not None
     return deep and used and not in_block and await _seen(rpc, tx) is None

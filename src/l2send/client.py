@@ -22,9 +22,9 @@ from l2send.core.chains import Registry, load_registry
 from l2send.core.effects import Effects, TakesBack, check
 from l2send.core.errors import Refused
 from l2send.core.paths import Paths
-from l2send.core.plan import Payment, Plan, Quote, StepKind, UnsignedTx
+from l2send.core.plan import BRIDGE_FEE, Payment, Plan, Quote, StepKind, UnsignedTx
 from l2send.core.rpc import Rpcs, open_rpcs
-from l2send.core.units import Amount, parse_amount
+from l2send.core.units import Amount, Wei, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.limits import Limits
@@ -40,6 +40,9 @@ from l2send.wallet.signer import Signer
 from l2send.wallet.together import refuse_unless_ready, side_by_side
 from l2send.wallet.watch import check as look
 from l2send.wallet.watch import follow
+
+_FEES_MAY_GROW = 10
+"""Times the network fees that were shown: beyond, nothing is signed."""
 
 Progress = Callable[[str], None]
 """Told one sentence at each step of a payment."""
@@ -153,7 +156,11 @@ class Client:
         record = await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
         if record.order and record.order.state is OrderState.REFUND_DUE and signer:
             order = record.order.order
-            await executor.send_refund(payment_id, BRIDGES[order.bridge].refund(order), patience=patience)
+            step = await BRIDGES[order.bridge].refund(order, self.rpcs)
+            if step is None:
+                return record
+            executor.max_fee = None  # That of the payment says nothing of a refund, later and maybe elsewhere.
+            await executor.send_refund(payment_id, step, patience=patience)
             record = await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
         return record
 
@@ -215,7 +222,14 @@ class Client:
 
     def _executor(self, payment_id: str, signer: Signer | None, progress: Progress) -> Executor:
         guard = _guard(self.journal.get(payment_id), self.registry)
-        return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", guard, progress)
+        cap = _fee_cap(self.journal.get(payment_id))
+        return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", guard, progress, cap)
+
+
+def _fee_cap(record: PaymentRecord) -> Wei | None:
+    """The most that one of its transactions may cost in network fees; None where none were shown."""
+    shown = sum(f.amount.units for f in record.terms.fees if f.amount.token.is_native and f.name != BRIDGE_FEE)
+    return Wei(_FEES_MAY_GROW * shown) if shown else None
 
 
 def _checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], ...]:

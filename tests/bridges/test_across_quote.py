@@ -19,7 +19,7 @@ from l2send.core.bridge import OrderState
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import CannotPay, NodeError, Refused
-from l2send.core.plan import ChainAddress, Order, Payment, Quote, StepKind
+from l2send.core.plan import ChainAddress, Order, Payment, Quote, Step, StepKind
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import Amount
 from l2send.devnet import state
@@ -236,12 +236,15 @@ def test_a_chain_that_is_silent_leaves_the_order_unknown(home: Home, payer: Addr
     assert asyncio.run(look("dev4")) is OrderState.UNKNOWN
 
 
-def test_nothing_can_be_sent_to_be_refunded(home: Home, payer: Address) -> None:
+def test_nobody_has_to_send_a_refund(home: Home, payer: Address) -> None:
     order = offer(home, payer).order
     assert order
-    with pytest.raises(Refused, match="Across pays the money back to its sender on the origin chain") as error:
-        Across().refund(order)
-    assert error.value.sent == "yes"
+
+    async def ask() -> Step | None:
+        async with open_rpcs(home.registry) as rpcs:
+            return await Across().refund(order, rpcs)
+
+    assert asyncio.run(ask()) is None
 
 
 def signed(order: Order, key: bytes, units: int) -> bytes:

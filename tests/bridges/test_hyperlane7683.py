@@ -19,6 +19,7 @@ from l2send.bridges.hyperlane7683 import (
     _REFUND,
     Hyperlane7683,
     _open_tx,
+    _refund_step,
 )
 from l2send.client import Client
 from l2send.core.bridge import OrderState
@@ -172,8 +173,7 @@ def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_nonce() -> No
 
 def test_a_refund_is_of_this_order_on_its_destination_and_at_a_sane_fee() -> None:
     order = opened_by(open_tx())
-    order = replace(order, details=order.details | {"message_fee": "1000"})
-    refund = Hyperlane7683().refund(order).tx
+    refund = _refund_step(order, 2000).tx
     assert (refund.chain_id, refund.to, refund.value) == (DESTINATION.chain_id, two.address(250), 2000)
     assert decode(refund, REGISTRY) == TakesBack(order.order_id)
     ((raw,),) = _REFUND.decode_call(refund.data)
@@ -188,9 +188,9 @@ def test_a_refund_is_of_this_order_on_its_destination_and_at_a_sane_fee() -> Non
         with pytest.raises(Refused):
             decode(bad, REGISTRY)
     with pytest.raises(Refused):
-        Hyperlane7683().refund(replace(order, order_id="0x" + "11" * 32))
+        _refund_step(replace(order, order_id="0x" + "11" * 32), 2000)
     with pytest.raises(Refused):
-        Hyperlane7683().refund(replace(order, details=order.details | {"message_fee": str(_MOST_FEE)}))
+        _refund_step(order, _MOST_FEE + 1)
 
 
 def test_the_order_type_is_the_hash_of_its_type_string() -> None:
@@ -257,19 +257,20 @@ def test_ignored_then_refunded_from_the_destination(stand_ins: StandIns, payer: 
     assert payer.holds() == 100_000_000
 
 
-def test_a_refund_at_todays_fee_succeeds_where_the_quoted_fee_no_longer_does(stand_ins: StandIns, payer: Payer) -> None:
+def test_a_refund_pays_the_fee_that_hyperlane_asks_for_now(stand_ins: StandIns, payer: Payer) -> None:
     order = order_of(payer.open(VIA, somebody()))
     stand_ins.advance(2 * 3600)
-    bridge, router = Hyperlane7683(), order.destination_settler
-    dearer = 10**15
+    router, dearer = order.destination_settler, 10**15
+
+    async def ask(client: Client) -> UnsignedTx:
+        step = await Hyperlane7683().refund(order, client.rpcs)
+        assert step
+        return step.tx
+
+    yesterday = payer.with_client(ask)
     stand_ins.target.must(router, SET_MESSAGE_FEE.encode(dearer))
     try:
-        quoted = bridge.refund(order).tx
-        assert stand_ins.target.send(router, quoted.data, quoted.value)["status"] == "0x0"
-
-        async def ask(client: Client) -> UnsignedTx:
-            return (await bridge.refund_at_todays_fee(order, client.rpcs)).tx
-
+        assert stand_ins.target.send(router, yesterday.data, yesterday.value)["status"] == "0x0"
         today = payer.with_client(ask)
         assert today.value == dearer
         stand_ins.target.must(router, today.data, today.value)

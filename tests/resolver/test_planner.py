@@ -70,7 +70,7 @@ class Priced:
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
         raise NotImplementedError
 
-    def refund(self, order: Order) -> Step:
+    async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
         raise NotImplementedError
 
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:

@@ -218,6 +218,16 @@ def test_two_keys_are_two_payments(journal: SqliteJournal) -> None:
         begin(journal, payment)
 
 
+@pytest.mark.parametrize(("first", "second"), [(None, "a"), ("a", None)])
+def test_a_key_on_one_of_two_does_not_tell_them_apart(
+    journal: SqliteJournal, first: str | None, second: str | None
+) -> None:
+    payment = a_payment()
+    begin(journal, payment, first)
+    with pytest.raises(Refused):
+        begin(journal, payment, second)
+
+
 def test_a_payment_that_ended_does_not_block_the_same_again(journal: SqliteJournal) -> None:
     payment = a_payment()
     first = begin(journal, payment)

@@ -16,6 +16,7 @@ import pytest
 
 from l2send.core.errors import ConfigError, UsageError
 from l2send.wallet.keystore import find, import_key, named, new, open_keystore, password_from
+from l2send.wallet.private import write_private
 from l2send.wallet.signer import LocalSigner, SecretKey
 
 PASSWORD = "correct horse battery staple"
@@ -90,6 +91,16 @@ def test_a_keystore_is_never_overwritten(made: tuple[Path, SecretKey]) -> None:
     with pytest.raises(ConfigError, match="exists already"):
         import_key(path.parent, "alice", SecretKey(secrets.token_bytes(32)), PASSWORD)
     assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_whoever_writes_a_file_first_keeps_it(tmp_path: Path) -> None:
+    """Two processes that make the same name at once: no look beforehand can tell them apart."""
+    path = tmp_path / "k" / "same.json"
+    write_private(path, b"first")
+    with pytest.raises(ConfigError, match="exists already"):
+        write_private(path, b"second")
+    assert path.read_bytes() == b"first"
     assert list(path.parent.iterdir()) == [path]
 
 

@@ -82,6 +82,12 @@ def test_bytes_after_the_transaction_are_refused() -> None:
                 decode_signed(other)
 
 
+def test_another_tip_is_noticed() -> None:
+    said = decode_signed(SIGNER.sign(TX.chain_id, Nonce(1), TX, Gas(21000), PRICE).raw)
+    assert said.matches(Nonce(1), TX, Gas(21000), PRICE)
+    assert not said.matches(Nonce(1), TX, Gas(21000), replace(PRICE, tip=Wei(3)))
+
+
 def test_the_hash_is_computed_here() -> None:
     signed = SIGNER.sign(TX.chain_id, Nonce(1), TX, Gas(21000), PRICE)
     assert signed == SignedTx.of(signed.raw)
