@@ -201,6 +201,7 @@ class Client:
         """
         executor = self._executor(payment_id, signer, progress)
         executor.guard = _guard_of_bids(executor.guard, bids)
+        executor.max_fee = None  # That of the payment; each bid is signed at its own price, or not at all.
         return await executor.replace(payment_id, bids)
 
     async def cancel(
