@@ -54,7 +54,6 @@ def _leg(record: PaymentRecord, registry: Registry) -> Document:
     leg: Document = {
         "id": record.id,
         "state": record.state.value,
-        "money": record.meaning.money,
         "bridge": terms.bridge,
         "source": registry.chain(terms.source).short_name,
         "pays": amount_document(terms.pays),

@@ -46,7 +46,7 @@ def _state(record: Record, words: str) -> Text:
 def _leg(number: int, leg: PaymentRecord, registry: Registry) -> Rows:
     """One source of several: what it was to bring, how that stands, and its transactions."""
     source = registry.chain(leg.terms.source)
-    words = f"{leg.payment.amount} from {source.name} by {leg.terms.bridge}: {leg.state}. {leg.meaning.money}"
+    words = f"{leg.payment.amount} from {source.name} by {leg.terms.bridge}: {leg.state}"
     return [(f"leg {number}", _state(leg, words)), *_movements(leg, registry)]
 
 

@@ -85,14 +85,14 @@ async def side_by_side(group: GroupRecord, journal: Journal, work: LegWork, prog
     if errors and after.moved is Sent.NO:
         raise errors[0][1]
     if errors and after.meaning.open:
-        words = [f"{_name(leg)}: {error.message}" for leg, error in errors]
+        words = [_told(leg, error) for leg, error in errors]
         raise NotFinal(
             "\n".join([f"{after.id} is {after.state}. {after.meaning.money}", *words]),
             hint=f"Run `l2send resume {after.id}` to carry it on; do not pay again.",
             sent=after.moved,
         )
     for leg, error in errors:
-        progress(f"{_name(leg)}: {error.message}")
+        progress(_told(leg, error))
     return after
 
 
@@ -106,6 +106,11 @@ def missing(record: Record) -> Payment | None:
 
 def _name(leg: PaymentRecord) -> str:
     return f"{leg.id} by {leg.terms.bridge}"
+
+
+def _told(leg: PaymentRecord, error: L2sendError) -> str:
+    """What stopped a leg, with its name once."""
+    return error.message if error.message.startswith(leg.id) else f"{_name(leg)}: {error.message}"
 
 
 def _named(leg: PaymentRecord, progress: Progress) -> Progress:

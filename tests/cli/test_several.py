@@ -146,6 +146,22 @@ def test_nothing_is_opened_once_any_price_ran_out(home: Home, payer: Payer) -> N
     assert [home.holds(payer[1], chain) for chain in CHAINS] == [40_000_000] * 3
 
 
+def test_nothing_is_opened_once_any_balance_is_gone(home: Home, payer: Payer) -> None:
+    """What one leg needs was spent between the approval and the first signature."""
+    to = somebody()
+    words = ("100", "USDC", f"dev4:{to}", "--yes", "--account", payer[0])
+    assert home.run(*words, L2SEND_FAILPOINT="planned:1").status == -9
+    payment = home.must("history", "--json").json["payments"][0]
+    home.must("39", "USDC", f"dev2:{somebody()}", "--yes", "--account", payer[0])
+    refused = home.run("resume", payment["id"], "--json", "--account", payer[0])
+    assert (refused.status, refused.error["sent"]) == (7, "no")
+    assert "cancelled before anything was opened" in refused.error["message"]
+    assert "would revert" in refused.error["message"]
+    assert home.run("status", payment["id"], "--json").json["state"] == "cancelled"
+    assert home.holds(to, "dev4") == 0
+    assert [home.holds(payer[1], chain) for chain in CHAINS] == [40_000_000, 1_000_000, 40_000_000]
+
+
 def test_an_idempotency_key_pays_the_whole_once(home: Home, payer: Payer) -> None:
     """The second time there is nothing left to plan it from."""
     to = somebody()
