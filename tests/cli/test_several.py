@@ -69,6 +69,18 @@ def test_native_coin_of_three_chains_is_one_payment(home: Home) -> None:
     assert home.holds(to, "dev4", "ETH") == 25 * 10**17
 
 
+@pytest.mark.parametrize("bridge", ["eco", "across"])
+@pytest.mark.parametrize(("amount", "token", "base_units"), [("100", "USDC", 100_000_000), ("2.5", "ETH", 25 * 10**17)])
+def test_three_bridged_legs_by_one_bridge(
+    home: Home, payer: Payer, bridge: str, amount: str, token: str, base_units: int
+) -> None:
+    to = somebody()
+    words = (amount, token, f"dev3:{to}", "--yes", "--json", "--account", payer[0], "--via", bridge)
+    paid = home.must(*words).json
+    assert {(leg["source"], leg["bridge"]) for leg in paid["legs"]} == {(chain, bridge) for chain in CHAINS}
+    assert home.holds(to, "dev3", token) == base_units
+
+
 def test_it_is_one_payment_to_whoever_asks(home: Home, payer: Payer) -> None:
     to = somebody()
     paid = home.must("100", "USDC", f"dev4:{to}", "--yes", "--json", "--account", payer[0]).json
