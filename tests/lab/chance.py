@@ -39,7 +39,7 @@ REAL_KILL_EVERY = 10
 _ON_DEMAND = 3600.0
 _BLOCK_EVERY = 0.1
 _PAST_EVERY_DEADLINE = 8000
-_SMALL = ("1", 1_000_000)
+_SMALL = "1"
 _PASSES = 12
 
 
@@ -74,8 +74,8 @@ class Chance:
     wire: Wire = field(default_factory=Wire)
     kills: int = 0
     runs: int = 0
-    besides: int = 0
-    """Base units that the account paid to others."""
+    next: Errand | None = None
+    """A small payment that ends one which its lateness holds back, by taking its nonce."""
     words: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
@@ -97,18 +97,21 @@ class Chance:
         """Once more, with nodes that behave. A payment that its lateness holds back is ended by the next one."""
         self.wire.disarm()
         self.wire.arms_when_begun = False
-        said = len(self.words)
-        await self._run(nodes, "", 1.0)
-        if any("too late to be opened" in words for words in self.words[said:]):
-            amount, units = _SMALL
-            other = replace(self.errand, key=f"after {self.runs}", amount=amount, index=0, recipient=somebody())
+        if not is_closed(self.errand):
+            await self._run(nodes, "", 1.0)
+        if self.next is None and any("too late to be opened" in words for words in self.words[-1:]):
+            to = somebody()
+            self.next = replace(self.errand, key="next", amount=_SMALL, index=0, recipient=to, patience=1.0)
+        if self.next and not is_closed(self.next):
             if self.real:
-                await asyncio.to_thread(payer.run, other)
-            else:
-                with contextlib.suppress(L2sendError):
-                    await self._here(other, nodes)
-            if is_closed(other):
-                self.besides += units
+                await asyncio.to_thread(payer.run, self.next)
+                return
+            with contextlib.suppress(L2sendError):
+                await self._here(self.next, nodes)
+
+    @property
+    def closed(self) -> bool:
+        return is_closed(self.errand) and (self.next is None or is_closed(self.next))
 
     async def _run(self, nodes: Sequence[Upstream], place: str, patience: float) -> None:
         self.runs += 1
@@ -207,7 +210,7 @@ class Field:
     async def _finish(self, chances: Sequence[Chance]) -> None:
         """Resume what is open; in the end past the deadline of every order, so that the money comes back."""
         for number in range(_PASSES):
-            still_open = [chance for chance in chances if not is_closed(chance.errand)]
+            still_open = [chance for chance in chances if not chance.closed]
             if not still_open:
                 return
             if number == 3:
@@ -217,8 +220,9 @@ class Field:
     def _report(self, chance: Chance, weather: Weather) -> dict[str, object]:
         errand, wire = chance.errand, chance.wire
         record = journaled(errand)
+        besides = sum(self.world.received(chance.next.recipient, 0)) if chance.next else 0
         verdict = judge(
-            self.world, chance.account, errand.recipient, errand.index, record, wire.sent, spent_besides=chance.besides
+            self.world, chance.account, errand.recipient, errand.index, record, wire.sent, spent_besides=besides
         )
         return {
             "seed": chance.seed,

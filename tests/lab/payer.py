@@ -13,7 +13,7 @@ import os
 import shutil
 import ssl
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -37,7 +37,7 @@ from l2send.wallet.execute import Executor
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.failpoints import failpoint as real_failpoint
 from l2send.wallet.journal import SqliteJournal
-from l2send.wallet.records import PaymentRecord
+from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import LocalSigner, SecretKey
 from l2send.wallet.watch import follow
 from tests.lab.faults import TIMEOUT
@@ -100,17 +100,27 @@ async def pay(errand: Errand, begun: Callable[[], Awaitable[None]] = _silent) ->
         if record is None:
             to = client.destination(errand.destination)
             payment = client.payment(errand.account.address, errand.amount, TOKEN, to)
-            record = client.begin(await client.plan(payment), key=errand.key)
+            record = _from_one_source(client.begin(await client.plan(payment), key=errand.key))
         await begun()
         if not record.meaning.open:
             return record
         signer = LocalSigner(SecretKey(errand.account.key))
-        return await client.resume(record.id, signer, patience=errand.patience, progress=lambda _: None)
+        done = await client.resume(record.id, signer, patience=errand.patience, progress=lambda _: None)
+        return _from_one_source(done)
 
 
 def _known(client: Client, errand: Errand) -> PaymentRecord | None:
-    records = [r for r in client.history() if r.key == errand.key]
-    return records[0] if records else None
+    return _with_key(client.history(), errand.key)
+
+
+def _with_key(records: Iterable[Record], key: str | None) -> PaymentRecord | None:
+    return next((record for record in map(_from_one_source, records) if record.key == key), None)
+
+
+def _from_one_source(record: Record) -> PaymentRecord:
+    """All money of the lab's payers is on one chain."""
+    assert isinstance(record, PaymentRecord)
+    return record
 
 
 def journaled(errand: Errand) -> PaymentRecord | None:
@@ -119,7 +129,7 @@ def journaled(errand: Errand) -> PaymentRecord | None:
         return None
     journal = SqliteJournal(errand.paths.journal)
     try:
-        return next((r for r in journal.history() if r.key == errand.key), None)
+        return _with_key(journal.history(), errand.key)
     finally:
         journal.close()
 
