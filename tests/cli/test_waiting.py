@@ -140,6 +140,38 @@ def test_killed_between_journal_and_broadcast_then_resumed(
     assert node(still, "dev1").quantity("eth_getTransactionCount", payer[1], "latest") == 1
 
 
+def test_each_part_of_a_payment_from_several_chains_is_cancelled_by_its_own_id(still: Home, payer: Payer) -> None:
+    to = somebody()
+    for chain in ("dev1", "dev2"):
+        still.fund(payer[1], chain, ETH="1")
+        give_usdc(still, payer[1], chain)
+    words = ("15", "USDC", f"dev3:{to}", "--yes", "--json", "--timeout", "0.5", "--account", payer[0])
+    begun = still.run(*words)
+    assert begun.status == 8, begun
+    payment, parts = begun.json["id"], [leg["id"] for leg in begun.json["legs"]]
+    assert parts == [f"{payment}.1", f"{payment}.2"]
+    whole = outbid(still, "cancel", payment, payer)
+    assert (whole.status, whole.error["code"]) == (2, "usage_error")
+    assert parts[0] in whole.error["hint"]
+    for part in parts:
+        outbid(still, "cancel", part, payer)
+    for chain in ("dev1", "dev2"):
+        mine(still, chain, 3)
+    ended = still.run("status", payment, "--json")
+    assert (ended.status, ended.json["state"], ended.json["open"]) == (7, "cancelled", False)
+    kinds = [(tx["kind"], tx["state"]) for tx in ended.json["transactions"]]
+    assert kinds == [("approve", "void"), ("cancel", "final")] * 2
+    assert still.holds(to, "dev3") == 0
+    assert [still.holds(payer[1], chain) for chain in ("dev1", "dev2")] == [10_000_000] * 2
+
+
+def give_usdc(home: Home, account: Address, chain: str) -> None:
+    """Minting is a transaction too: for once the chain mines at once."""
+    node(home, chain).call("evm_setAutomine", True)
+    home.fund(account, chain, USDC="10")
+    node(home, chain).call("evm_setAutomine", False)
+
+
 def test_nobody_to_ask_is_no_yes(still: Home, payer: Payer) -> None:
     payment = waiting(still, payer, somebody())
     for word in ("speedup", "cancel"):
