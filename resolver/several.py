@@ -19,7 +19,7 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.limits import Limits
 from l2send.resolver.quotes import Source, allowed, ask, cost, per_second, stage_of
-from l2send.resolver.subsets import Choice, Option, choose
+from l2send.resolver.subsets import MOST_SETS, Option, choose
 
 _MOST_SOURCES = 12
 """The largest balances are looked at; every source is a leg to sign, and doubles the subsets."""
@@ -80,6 +80,8 @@ class _Offer:
         spare = self.source.held.units
         if self.source.held.token.is_native:
             spare -= _reserve(self.quotes[high])
+        if not rate:
+            return high  # One price for every amount: nothing is to be made of that.
         exact = rate == _same(self.source.held.token, self.quotes[high].delivers.token) and not flat
         reach = int((spare - flat) / rate) - (0 if exact else _SLACK)
         return max(reach, high)
@@ -141,8 +143,11 @@ async def find_several(
     # Where nothing else decides, what is on the destination already is used up first.
     offers.sort(key=lambda offer: offer.source.holdings.chain.chain_id != payment.to.chain_id)
     await asyncio.gather(*(_probe(offer, payment, rpcs) for offer in offers))
-    way = await _best_way(payment, offers, rpcs, limits)
+    search = _Search(payment, offers, rpcs, limits)
+    way = await search.best_way()
     rejected = [o.problem for o in offers if o.problem and not o.quotes]
+    if search.stopped:
+        rejected.append(f"other combinations: more than {MOST_SETS} of them, not all were compared")
     rejected += [
         f"{s.holdings.chain.short_name}: its {s.held} are left out, the {_MOST_SOURCES} largest balances are combined"
         for s in ranked[_MOST_SOURCES:]
@@ -163,25 +168,37 @@ async def _probe(offer: _Offer, payment: Payment, rpcs: Rpcs) -> None:
             offer.problem = answer or ""
 
 
-async def _best_way(payment: Payment, offers: Sequence[_Offer], rpcs: Rpcs, limits: Limits) -> Way | None:
-    """Search, ask exactly, and search again with what was learned where an answer was not as expected."""
-    for _ in range(_ROUNDS):
-        choice, chosen_from = _search(payment.amount.units, offers, limits)
+@dataclass
+class _Search:
+    payment: Payment
+    offers: Sequence[_Offer]
+    rpcs: Rpcs
+    limits: Limits
+    stopped: bool = False
+    """Whether there were too many combinations to compare them all."""
+
+    async def best_way(self) -> Way | None:
+        """Search, ask exactly, and search again with what was learned where an answer was not as expected."""
+        for _ in range(_ROUNDS):
+            parts = self._best_parts()
+            if not parts:
+                return None
+            answers = await asyncio.gather(*(_ask_for(o, units, self.payment, self.rpcs) for o, units in parts))
+            legs = [answer for answer in answers if isinstance(answer, Quote)]
+            if len(legs) == len(parts):
+                return Way(tuple(sorted(legs, key=lambda leg: (leg.order is not None, leg.source.short_name))))
+            for (offer, units), answer in zip(parts, answers, strict=True):
+                offer.learn(units, answer)
+        return None
+
+    def _best_parts(self) -> list[tuple[_Offer, int]]:
+        amount = self.payment.amount.units
+        options = [(offer, option) for offer in self.offers for option in [offer.option(amount)] if option]
+        choice = choose(amount, [option for _, option in options], per_second(self.limits))
         if choice is None:
-            return None
-        parts = [(chosen_from[index], units) for index, units in choice.parts]
-        answers = await asyncio.gather(*(_ask_for(offer, units, payment, rpcs) for offer, units in parts))
-        legs = [answer for answer in answers if isinstance(answer, Quote)]
-        if len(legs) == len(parts):
-            return Way(tuple(sorted(legs, key=lambda leg: (leg.order is not None, leg.source.short_name))))
-        for (offer, units), answer in zip(parts, answers, strict=True):
-            offer.learn(units, answer)
-    return None
-
-
-def _search(amount: int, offers: Sequence[_Offer], limits: Limits) -> tuple[Choice | None, list[_Offer]]:
-    options = [(offer, option) for offer in offers for option in [offer.option(amount)] if option]
-    return choose(amount, [o for _, o in options], per_second(limits)), [offer for offer, _ in options]
+            return []
+        self.stopped = self.stopped or not choice.complete
+        return [(options[index][0], units) for index, units in choice.parts]
 
 
 async def _ask_for(offer: _Offer, units: int, payment: Payment, rpcs: Rpcs) -> Quote | str | None:

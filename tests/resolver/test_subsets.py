@@ -7,7 +7,7 @@ from math import prod
 
 import pytest
 
-from l2send.resolver.subsets import Choice, Option, choose
+from l2send.resolver.subsets import MOST_SETS, Choice, Option, choose
 
 INSTANCES = 1_000
 _NEVER = 10**12
@@ -83,6 +83,7 @@ def test_the_optimum_in_all_of_1000_random_instances(capsys: pytest.CaptureFixtu
             equal += expected is None
             continue
         assert is_sound(found, amount, options, per_second)
+        assert found.complete
         assert found.looked_at < most_sets(options)
         possible += 1
         several += len(found.parts) > 1
@@ -104,6 +105,20 @@ def test_the_number_of_sets_is_bounded() -> None:
     assert found
     assert len(found.parts) == 7
     assert found.looked_at < 2**14
+
+
+def test_fees_made_up_to_be_alike_do_not_hold_the_search_up() -> None:
+    """12 sources by 6 bridges each, none better than another: 7^12 sets. It stops, says so, and has a sound answer."""
+    alike = [
+        Option(source, flat=100 - 10 * bridge, rate=1 + bridge, most=10 + bridge)
+        for source in range(12)
+        for bridge in range(6)
+    ]
+    found = choose(60, alike)
+    assert found
+    assert is_sound(found, 60, alike, 0)
+    assert found.looked_at <= MOST_SETS + 12
+    assert found.complete == (found.looked_at < MOST_SETS)
 
 
 def test_ties_go_to_fewer_signatures_then_to_the_safer_stage() -> None:
