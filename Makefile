@@ -18,7 +18,7 @@ demo: .venv/.runtime ## send real payments between real chains, all on this mach
 	@$(BIN)/l2send demo $(ARGS)
 
 test: .venv/.dev ## run the tests (ARGS="-k name")
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: .venv/.dev ## check style, format and types
 	$(BIN)/ruff check .
