@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -194,8 +193,10 @@ class Stage:
         helper = asyncio.create_task(self._help(wire, errand)) if scenario.alone else None
         for _ in range(_MOST_RUNS):
             result.runs += 1
-            with contextlib.suppress(L2sendError):
+            try:
                 await payer.pay(errand, partial(wire.begun, nodes))
+            except L2sendError as error:
+                result.last_word = f"{error.code}: {error.message}"
             if is_closed(errand):
                 break
         if helper:
@@ -217,7 +218,7 @@ class Stage:
             self.world.solver(Mode.FILL)
 
     def _judged(self, result: Result, errand: Errand) -> Result:
-        result.last_word = payer.last_word(errand)
+        result.last_word = result.last_word or payer.last_word(errand)
         record = journaled(errand)
         result.verdict = judge(self.world, errand.account, errand.recipient, errand.index, record, result.wire.sent)
         return result
