@@ -66,8 +66,12 @@ class Home:
     def chain(self, short_name: str) -> Chain:
         return self.registry.named(short_name)
 
-    def run(self, *words: str, pass_fds: tuple[int, ...] = (), **environment: str) -> Done:
+    def run(self, *words: str, **environment: str) -> Done:
         """`l2send words…` as a process of its own, without a terminal."""
+        return self.run_passing((), *words, **environment)
+
+    def run_passing(self, fds: tuple[int, ...], *words: str, **environment: str) -> Done:
+        """The same, with these file descriptors kept open in it."""
         done = subprocess.run(
             [sys.executable, "-m", "l2send", *words],
             env=self.environment | environment,
@@ -75,7 +79,7 @@ class Home:
             text=True,
             stdin=subprocess.DEVNULL,
             timeout=120,
-            pass_fds=pass_fds,
+            pass_fds=fds,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)

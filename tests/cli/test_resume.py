@@ -64,7 +64,7 @@ def test_the_password_may_come_from_a_descriptor(home: Home, payer: tuple[str, A
     os.write(writer, PASSWORD.encode())
     os.close(writer)
     words = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--account", payer[0], "--password-fd", str(reader))
-    done = home.run(*words, pass_fds=(reader,), ETH_PASSWORD="")
+    done = home.run_passing((reader,), *words, ETH_PASSWORD="")
     os.close(reader)
     assert done.status == 0, done
 

@@ -74,7 +74,7 @@ def waiting(home: Home, payer: Payer, to: Address) -> str:
 
 def outbid(home: Home, word: str, payment: str, payer: Payer, **environment: str) -> Done:
     words = (word, payment, "--yes", "--json", "--timeout", "0.5", "--account", payer[0])
-    return home.run(*words, pass_fds=(), **environment)
+    return home.run(*words, **environment)
 
 
 def test_a_payment_is_made_faster(still: Home, payer: Payer) -> None:

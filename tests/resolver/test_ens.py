@@ -203,6 +203,7 @@ def test_where_there_is_no_ens_a_name_is_refused(home: Home) -> None:
         ({"a": NetworkError("down"), "b": NetworkError("down"), "c": NetworkError("down")}, NetworkError),
         ({"a": ALICE}, ALICE),
     ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "address" if isinstance(value, str) else None,
 )
 def test_one_endpoint_alone_is_not_believed(
     answers: dict[str, Address | NetworkError | None],
