@@ -142,3 +142,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     made.must("devnet", "up", "--chains", "4")
     yield made
     made.run("devnet", "down")
+
+
+LONG = (
+    "lab",
+    "examples",
+    "bench",
+    "wallet/test_crash",
+    "wallet/test_chaos",
+    "wallet/test_replace",
+    "wallet/test_journal_cuts",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes is marked as such, by where it stands."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(LONG):
+            item.add_marker(pytest.mark.lab)

@@ -16,7 +16,8 @@ class Terminal:
 
     def __init__(self, environment: dict[str, str], width: int = 80, height: int = 50) -> None:
         self._socket = f"l2send-{secrets.token_hex(4)}"
-        self._environment = environment
+        # The size is the terminal's own, whatever the tests were started from says.
+        self._environment = {k: v for k, v in environment.items() if k not in {"COLUMNS", "LINES"}}
         self._size = (str(width), str(height))
 
     def __enter__(self) -> Self:

@@ -120,6 +120,7 @@ def test_a_part_that_nobody_fills_is_named_and_comes_back(home: Home, payer: Pay
     assert (after.status, after.json["state"], after.json["open"]) == (9, "partly_paid", False)
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(
     "place", ["planned:1", "journaled:1", "journaled:3", "after_broadcast:2", "mined:2", "order_opened:1"]
 )

@@ -30,11 +30,12 @@ def test_origin_settler_opens_a_deposit(user: User, devnet: Devnet) -> None:
     recipient = eco.claimant_word(fresh_address())
     values = (given, 26_000_000, wanted, 25_000_000, destination.chain_id, recipient, ZERO, 0, 0, b"")
     order = (user.node(source).now() + 3600, ORDER_TYPE, abi_encode([ORDER], [values]))
+    held, own = user.balance(source, "USDC", source.spoke_pool), user.balance(source, "USDC")
     user.send(source, given, APPROVE.encode(source.origin_settler, 26_000_000))
     receipt = user.send(source, source.origin_settler, OPEN.encode(order))
     assert OPEN_TOPIC in {log["topics"][0] for log in receipt["logs"]}
-    assert user.balance(source, "USDC", source.spoke_pool) == 26_000_000
-    assert user.balance(source, "USDC") == 1000_000_000 - 26_000_000
+    assert user.balance(source, "USDC", source.spoke_pool) == held + 26_000_000
+    assert user.balance(source, "USDC") == own - 26_000_000
 
 
 def test_spoke_pool_answers_its_buffers(user: User, devnet: Devnet) -> None:
