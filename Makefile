@@ -18,7 +18,7 @@ demo: .venv/.runtime ## send real payments between real chains, all on this mach
 	@$(BIN)/l2send demo $(ARGS)
 
 test: .venv/.dev ## run the tests (ARGS="-k name")
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not lab" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not lab" $(ARGS)
 
 lab: .venv/.dev ## run the tests that take minutes: every fault at every step, 500 random histories
 	L2SEND_SEEDS=$${L2SEND_SEEDS:-500} $(BIN)/python -m pytest -m lab $(ARGS)

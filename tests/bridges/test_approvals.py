@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -30,7 +31,9 @@ def tether_like(home: Home) -> Token:
     node.call("anvil_setBalance", deployer, hex(10**18))
     node.call("anvil_impersonateAccount", deployer)
     sent = node.call("eth_sendTransaction", {"from": deployer, "data": code})
-    address = checksum(node.call("eth_getTransactionReceipt", sent)["contractAddress"])
+    while (receipt := node.call("eth_getTransactionReceipt", sent)) is None:
+        time.sleep(0.05)
+    address = checksum(receipt["contractAddress"])
     return Token(chain.chain_id, address, "USDT", 6)
 
 
