@@ -9,8 +9,7 @@ vanishes takes the state back, and ends (`final`, `reverted`) come with the bloc
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from l2send.core.errors import BadAnswer, NetworkError
@@ -132,7 +131,7 @@ async def _is_gone(tx: TxRecord, rpc: Rpc) -> bool:
     if tx.signed_at is None or time.time() - tx.signed_at > _RECEIPTS_LAST_SECONDS:
         return False
     answers = list[bool]()
-    for endpoint in _one_by_one(rpc):
+    for endpoint in rpc.each():
         try:
             answers.append(await _is_gone_for(tx, endpoint))
         except NetworkError:
@@ -153,7 +152,7 @@ async def _seen_anywhere(rpc: Rpc, tx: TxRecord) -> Sight | None:
     """Behind a balancer one node may not know yet what another has known for blocks."""
     if len(rpc.endpoints) == 1:
         return None
-    for endpoint in _one_by_one(rpc):
+    for endpoint in rpc.each():
         try:
             sight = await _seen(endpoint, tx)
         except NetworkError:
@@ -161,9 +160,3 @@ async def _seen_anywhere(rpc: Rpc, tx: TxRecord) -> Sight | None:
         if sight:
             return sight
     return None
-
-
-def _one_by_one(rpc: Rpc) -> Iterator[Rpc]:
-    """Each endpoint of the chain as a client of its own, so that none answers for another."""
-    for endpoint in rpc.endpoints:
-        yield Rpc(replace(rpc.chain, rpcs=(endpoint.url,)), rpc.http)
