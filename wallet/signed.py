@@ -15,10 +15,13 @@ from l2send.core.address import Address, checksum
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
+from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 
 _TYPE_2 = 2
 _FIRST_LIST_BYTE = 0xC0
+_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+"""Half of secp256k1's group order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,24 @@ def decode_signed(raw: bytes) -> SignedFields:
         raise
     except Exception as error:  # noqa: BLE001 - the libraries raise many kinds, and all mean the same
         raise Refused(f"the signed bytes do not decode ({type(error).__name__}).") from None
+
+
+def signer_of_typed(data: TypedData, signature: bytes) -> Address:
+    """Who signed an EIP-712 message. Raises Refused for a signature that some contract would not take.
+
+    Source: EIP-2 (low s) and v of 27 or 28, which FiatTokenV2 and Permit2 demand.
+    """
+    from eth_account import Account
+    from eth_account.messages import SignableMessage
+
+    s, v = int.from_bytes(signature[32:64], "big"), signature[64:]
+    if v not in {b"\x1b", b"\x1c"} or s > _HALF_ORDER:
+        raise Refused("the signature is not 65 bytes with a low s and v of 27 or 28.")
+    message = SignableMessage(b"\x01", data.domain_hash, data.message_hash)
+    try:
+        return checksum(Account.recover_message(message, signature=signature))
+    except Exception as error:  # noqa: BLE001 - the library raises many kinds, and all mean the same
+        raise Refused(f"the signature is nobody's ({type(error).__name__}).") from None
 
 
 _Fields = tuple[UnsignedTx, Nonce, Gas, Wei, Wei, bool]

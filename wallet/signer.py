@@ -1,4 +1,7 @@
-"""Signing: a transaction, its nonce and its price become bytes that say exactly that, or nothing does."""
+"""Signing: a transaction, its nonce and its price become bytes that say exactly that, or nothing does.
+
+An EIP-712 message is signed by its own digest, which is computed here from its fields.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
+from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
-from l2send.wallet.signed import SignedTx, decode_signed
+from l2send.wallet.signed import SignedTx, decode_signed, signer_of_typed
 
 
 class Signer(Protocol):
@@ -22,6 +26,13 @@ class Signer(Protocol):
 
     def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
         """Bytes that were decoded again and found to say exactly this. Raises Refused, ConfigError."""
+        ...
+
+    def sign_typed(self, data: TypedData) -> bytes:
+        """The signature of an EIP-712 message, 65 bytes r, s, v with v 27 or 28, found to be this account's.
+
+        Raises Refused, ConfigError.
+        """
         ...
 
 
@@ -80,6 +91,22 @@ class LocalSigner:
         if said.sender != self.address or not said.matches(nonce, tx, gas, price):
             raise Refused("the signed bytes do not say what was to be signed.")
         return signed
+
+    def sign_typed(self, data: TypedData) -> bytes:
+        """See Signer."""
+        signature = self._signature(data.digest)
+        if signer_of_typed(data, signature) != self.address:
+            raise Refused("the signature is not one of this account over this message.")
+        return signature
+
+    def _signature(self, digest: bytes) -> bytes:
+        from eth_account import Account
+
+        try:
+            return bytes(Account.unsafe_sign_hash(digest, self._key.reveal()).signature)
+        except Exception as error:  # noqa: BLE001
+            failure = type(error).__name__
+        raise ConfigError(f"the message could not be signed ({failure}).")
 
     def _signed_bytes(self, fields: dict[str, Any]) -> bytes:
         from eth_account import Account

@@ -9,6 +9,7 @@ import traceback
 from dataclasses import replace
 
 import pytest
+from eth_hash.auto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +17,9 @@ from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.errors import ConfigError, L2sendError, Refused
 from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
+from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
-from l2send.wallet.signed import SignedTx, decode_signed
+from l2send.wallet.signed import SignedTx, decode_signed, signer_of_typed
 from l2send.wallet.signer import LocalSigner, SecretKey
 from tests.wallet.bench import somebody
 
@@ -181,3 +183,56 @@ def test_no_traceback_of_a_failed_signature_holds_the_key() -> None:
 def test_two_keys_are_not_compared_by_value() -> None:
     assert SecretKey(KEY) != SecretKey(KEY)
     assert secrets.token_bytes(1)
+
+
+MAIL = TypedData(
+    domain={
+        "name": "Ether Mail",
+        "version": "1",
+        "chainId": "1",
+        "verifyingContract": "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC",
+    },
+    types={
+        "Mail": (("Person", "from"), ("Person", "to"), ("string", "contents")),
+        "Person": (("string", "name"), ("address", "wallet")),
+    },
+    primary_type="Mail",
+    message={
+        "from": {"name": "Cow", "wallet": "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"},
+        "to": {"name": "Bob", "wallet": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB"},
+        "contents": "Hello, Bob!",
+    },
+)
+"""The example of EIP-712 itself, signed there by the key keccak("cow")."""
+COW = LocalSigner(SecretKey(keccak(b"cow")))
+COW_SIGNED = (
+    "4355c47d63924e8a72e509b65029052eb6c299d53a04e167c5775fd466751c9d"
+    "07299936d304c153f6443dfa05f40ff007d72911b6f72307f996231605b915621c"
+)
+
+
+def test_a_message_is_signed_as_eip_712_says() -> None:
+    assert MAIL.digest.hex() == "be609aee343fb3c4b28e1df9e632fca64fcfaede20f02e86244efddf30957bd2"
+    assert COW.sign_typed(MAIL).hex() == COW_SIGNED
+    assert signer_of_typed(MAIL, bytes.fromhex(COW_SIGNED)) == COW.address
+    assert TypedData.from_json(MAIL.json()) == MAIL
+
+
+def test_a_signature_that_a_contract_would_not_take_is_refused() -> None:
+    r, s, v = COW_SIGNED[:64], int(COW_SIGNED[64:128], 16), COW_SIGNED[128:]
+    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+    spellings = [
+        r + f"{order - s:064x}" + "1b",
+        r + f"{s:064x}" + "01",
+        r + f"{s:064x}",
+        COW_SIGNED + "00",
+        "00" * 64 + v,
+    ]
+    for spelling in spellings:
+        with pytest.raises(Refused):
+            signer_of_typed(MAIL, bytes.fromhex(spelling))
+
+
+def test_a_message_whose_values_are_not_of_their_types_has_no_digest() -> None:
+    with pytest.raises(Refused):
+        _ = replace(MAIL, domain={**MAIL.domain, "chainId": "-1"}).digest
