@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from l2send.cli import (
     balances,
     chains,
+    conversation,
     demo,
     devnet,
     inspect,
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 app.command("send", help=send.HELP)(send.send)
 app.command("plan", help=plan.HELP)(plan.plan)
-app.command("ask", help=send.ASK_HELP)(send.ask)
+app.command("ask", help=conversation.HELP)(conversation.ask)
 app.command("balances", help=balances.HELP)(balances.balances)
 app.command("receive", help=receive.HELP)(receive.receive)
 app.command("resolve", help=resolve.HELP)(resolve.resolve)

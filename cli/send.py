@@ -1,4 +1,4 @@
-"""`l2send 25 USDC base:0x…`, and `l2send` alone, which asks for the same three words."""
+"""`l2send 25 USDC base:0x…`: plan, show, ask once, pay, follow."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli.ask import ask_payment
+from l2send.cli.consent import consent, notes_of, refuse_look_alike
 from l2send.cli.documents import payment_document, plan_document
 from l2send.cli.most import Most, paid_with, plan_of, request_of
 from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFd, PasswordFile, PrivateKey, Yes
 from l2send.cli.outcome import show_outcome
 from l2send.cli.progress import Live
-from l2send.cli.recipient import find_destination, must_compare, note, sort_out
+from l2send.cli.recipient import find_destination, sort_out
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, print_json, styled
@@ -36,14 +36,7 @@ Sends directly if the money is on that chain, bridges it there if it is on anoth
 
 Example: l2send 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --account alice"""
 
-ASK_HELP = """Ask for everything: destination, token and amount, show the plan, confirm. Also `l2send` alone.
-
-Ctrl-C at any question sends nothing.
-
-Example: l2send ask --account alice"""
-
 _TRIES = 5  # for prices that run out while a person reads
-_TYPED = 10  # more characters than an imitation can match
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
 Timeout = Annotated[
@@ -99,7 +92,7 @@ def send(
                 _show_plan(review, registry, target, as_json=as_json)
                 return ExitStatus.DELIVERED
             review = await _approved(client, request, limits, target, who, yes=yes)
-            return await _pay(client, review, who, key=key, again=again, timeout=timeout, as_json=as_json)
+            return await pay(client, review, who, key=key, again=again, timeout=timeout, as_json=as_json)
 
     return run_to_end(run())
 
@@ -111,11 +104,11 @@ async def _approved(
     for _ in range(_TRIES):
         with Live("asking all chains"):
             review = await plan_of(client, request, limits)
-        show_review(review, client.registry, notes=_notes(target, review))
+        show_review(review, client.registry, notes=notes_of(target, review))
         if yes:
-            _refuse_look_alike(review)
+            refuse_look_alike(review)
         else:
-            await _confirm(target, review)
+            await consent(target, review)
         who.unlock()
         if not await client.has_expired(review):
             return review
@@ -132,51 +125,19 @@ def must_be_answerable(*, yes: bool) -> None:
         )
 
 
-def _notes(target: Destination, review: Review) -> list[str]:
-    """What is said of the recipient on the review screen."""
-    found = review.findings
-    return [*filter(None, [note(target)]), *found.said, *found.confirm, *([found.type_out] if found.type_out else [])]
-
-
-def _refuse_look_alike(review: Review) -> None:
-    """--yes is no answer to a question that must be typed. Raises NeedsConfirmation."""
-    if review.findings.type_out:
-        raise NeedsConfirmation(
-            review.findings.type_out,
-            hint="Compare every character. If it is right, pay it once from a terminal without --yes.",
-        )
-
-
 def _show_plan(review: Review, registry: Registry, target: Destination, *, as_json: bool) -> None:
     if as_json:
         print_json(plan_document(review, registry))
         return
-    show_review(review, registry, notes=_notes(target, review))
+    show_review(review, registry, notes=notes_of(target, review))
     show_ways(review.plan)
     err().print("\nDry run: nothing was signed and nothing was sent.")
 
 
-async def _confirm(target: Destination, review: Review) -> None:
-    """Ask once, and once more for everything that is unusual about the recipient. Raises Interrupted."""
-    import questionary
-
-    payment, findings = review.plan.payment, review.findings
-    questions = [f"{why} Pay it all the same?" for why in findings.confirm]
-    if must_compare(target):
-        questions.append("Did you compare every character of the address?")
-    for question in [*questions, f"Pay {payment.amount}?"]:
-        if not await questionary.confirm(question, default=False).unsafe_ask_async():
-            raise Interrupted("not confirmed.")
-    if findings.type_out:
-        end = payment.to.address[-_TYPED:]
-        typed = await questionary.text(f"{findings.type_out} Type its last {_TYPED} characters").unsafe_ask_async()
-        if typed.strip() != end:
-            raise Interrupted("those are not its last characters: not confirmed.")
-
-
-async def _pay(
+async def pay(
     client: Client, review: Review, who: Sender, *, key: str | None, again: bool, timeout: float, as_json: bool
 ) -> int:
+    """Make a payment that was agreed to, and say how it ended: its exit status. Raises as `finish` does."""
     signer = who.unlock()
     record = client.begin(review, key=key, again=again)
     err().print(styled(f"payment {record.id}", "bold"))
@@ -209,29 +170,3 @@ def report(record: Record, registry: Registry, *, as_json: bool) -> int:
     else:
         show_outcome(record, registry)
     return record.meaning.exit_status
-
-
-def ask(
-    account: Account = None,
-    keystore: Keystore = None,
-    password_file: PasswordFile = None,
-    password_fd: PasswordFd = None,
-    private_key: PrivateKey = None,
-    sender: From = None,
-    timeout: Timeout = 600.0,
-    devnet: Devnet = False,
-) -> int:
-    """Ask for everything."""
-    must_be_answerable(yes=False)
-    unlocking = Unlocking(password_file, password_fd, private_key)
-
-    async def run() -> int:
-        async with open_client(paths_for(devnet=devnet)) as client:
-            who = choose_sender(client.paths, sender, account, keystore, unlocking)
-            with Live("asking all chains what you hold"):
-                snapshot = await client.balances(who.address)
-            answers = await ask_payment(client, snapshot)
-            review = await _approved(client, answers.request, Limits(), answers.destination, who, yes=False)
-            return await _pay(client, review, who, key=None, again=False, timeout=timeout, as_json=False)
-
-    return run_to_end(run())

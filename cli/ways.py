@@ -29,6 +29,13 @@ def show_ways(plan: Plan) -> None:
         out().print(styled(f"not used: {reason}", "dim", limit=400))
 
 
+def in_a_line(way: Way) -> str:
+    """A way in words: where from, by what, what it costs, how long it takes."""
+    cost = "a cost that cannot be priced" if way.cost_usd is None else f"{_usd(way.cost_usd)} in all"
+    signatures = "1 signature" if way.signatures == 1 else f"{way.signatures} signatures"
+    return f"{way.name}, {cost}, about {duration(way.duration)}, {signatures}"
+
+
 _NUMBERS = ("arrives", "bridge", "gas", "total", "time", "sign")
 
 

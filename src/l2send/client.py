@@ -22,7 +22,7 @@ from l2send.core.chains import Registry, load_registry
 from l2send.core.effects import Effects, TakesBack, check
 from l2send.core.errors import Refused
 from l2send.core.paths import Paths
-from l2send.core.plan import BRIDGE_FEE, Payment, Plan, Quote, StepKind, UnsignedTx
+from l2send.core.plan import BRIDGE_FEE, Payment, Plan, Quote, StepKind, UnsignedTx, Way
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Wei, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
@@ -98,6 +98,14 @@ class Client:
         )
         await asyncio.gather(*(self._confirm_funds(payment, leg) for leg in plan.legs))
         return Review(plan, _checked_legs(plan, self.registry), findings)
+
+    async def choose(self, review: Review, way: Way) -> Review:
+        """`review` with another of its plan's ways, decoded and checked as by `plan`. Raises NetworkError, Refused."""
+        plan = review.plan
+        others = tuple(other for other in (plan.way, *plan.alternatives) if other is not way)
+        plan = replace(plan, way=way, why="chosen by the sender", alternatives=others)
+        await asyncio.gather(*(self._confirm_funds(plan.payment, leg) for leg in plan.legs))
+        return Review(plan, _checked_legs(plan, self.registry), review.findings)
 
     async def most(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
         """The greatest payment of `token` that one chain can make, decoded and checked as by `plan`."""

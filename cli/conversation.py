@@ -1,0 +1,201 @@
+"""`l2send` alone: destination, token, amount, way and consent are asked for. `back` leads to the question before."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from l2send.cli.ask import Back, agree, ask_text, choose
+from l2send.cli.consent import consent, notes_of
+from l2send.cli.held import LiveBalances, spendable
+from l2send.cli.most import Most, is_most, plan_of
+from l2send.cli.options import Account, Devnet, From, Keystore, PasswordFd, PasswordFile, PrivateKey
+from l2send.cli.progress import Live
+from l2send.cli.recipient import find_destination, judge
+from l2send.cli.review import show_review
+from l2send.cli.screen import err, stage_in_words, styled
+from l2send.cli.send import Timeout, must_be_answerable, pay
+from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
+from l2send.cli.ways import in_a_line
+from l2send.client import Client, Review, open_client
+from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError
+from l2send.core.plan import Payment
+from l2send.core.units import Amount, Token, parse_amount
+from l2send.resolver.destination import Destination
+
+HELP = """Ask for everything: destination, token and amount, show the plan, confirm. Also `l2send` alone.
+
+`back` at any question leads to the one before; Ctrl-C ends, and nothing was sent.
+
+Example: l2send ask --account alice"""
+
+_RECENT = 9
+"""Recipients offered by number."""
+
+
+def ask(
+    account: Account = None,
+    keystore: Keystore = None,
+    password_file: PasswordFile = None,
+    password_fd: PasswordFd = None,
+    private_key: PrivateKey = None,
+    sender: From = None,
+    timeout: Timeout = 600.0,
+    devnet: Devnet = False,
+) -> int:
+    """Ask for everything."""
+    must_be_answerable(yes=False)
+    unlocking = Unlocking(password_file, password_fd, private_key)
+
+    async def run() -> int:
+        async with open_client(paths_for(devnet=devnet)) as client:
+            who = choose_sender(client.paths, sender, account, keystore, unlocking)
+            async with LiveBalances(client, who.address) as held:
+                review = await converse(client, held, who)
+            return await pay(client, review, who, key=None, again=False, timeout=timeout, as_json=False)
+
+    return run_to_end(run())
+
+
+async def converse(client: Client, held: LiveBalances, who: Sender) -> Review:
+    """Ask until there is a review that the person agreed to; `who` is unlocked then.
+
+    Raises Interrupted where they say no, KeyboardInterrupt on Ctrl-C.
+    """
+    talk = _Conversation(client, held, who)
+    steps: tuple[Callable[[], Awaitable[bool]], ...] = (
+        talk.ask_destination,
+        talk.ask_token,
+        talk.ask_amount,
+        talk.ask_way,
+        talk.ask_consent,
+    )
+    at, asked = 0, list[int]()
+    while at < len(steps):
+        try:
+            if await steps[at]():
+                asked.append(at)
+            at += 1
+        except Back:
+            at = asked.pop() if asked else 0
+        except Interrupted:
+            raise
+        except L2sendError as error:
+            err().print(styled(f"  {error.message} {error.hint}", "yellow", limit=900), soft_wrap=True)
+            at = asked.pop() if asked else 0
+    return talk.review
+
+
+class _Conversation:
+    """A question a method: each says whether anything was asked, and raises Back to have the one before again."""
+
+    destination: Destination
+    token: Token
+    request: Payment | Most
+    review: Review
+
+    def __init__(self, client: Client, held: LiveBalances, who: Sender) -> None:
+        self._client, self._held, self._who = client, held, who
+
+    async def ask_destination(self) -> bool:
+        known = self._recipients()
+        for number, recipient in enumerate(known, 1):
+            err().print(styled(f"  {number}  {recipient}"), soft_wrap=True)
+
+        def meant(typed: str) -> str:
+            number = int(typed) if typed.isascii() and typed.isdecimal() else 0
+            return known[number - 1] if 0 < number <= len(known) else typed
+
+        text = await ask_text(
+            "Pay to (chain:address, or a number from above)" if known else "Pay to (chain:address)",
+            lambda typed: judge(meant(typed.strip()), self._client.registry),
+            below=lambda _: self._held.on_all_chains(),
+            known=known,
+        )
+        self.destination = await find_destination(meant(text), self._client.rpcs)
+        chain = self.destination.chain
+        err().print(styled(f"  {chain.name}: {stage_in_words(chain)}", "dim"), soft_wrap=True)
+        return True
+
+    def _recipients(self) -> list[str]:
+        """Whom this journal paid last, the last one first."""
+        registry = self._client.registry
+        accounts = (record.payment.to for record in self._client.history())
+        known = dict.fromkeys(f"{registry.chain(to.chain_id).short_name}:{to.address}" for to in accounts)
+        return list(known)[:_RECENT]
+
+    async def ask_token(self) -> bool:
+        chain, asked = self.destination.chain, self.destination.asked
+        with Live("asking all chains what you hold"):
+            snapshot = await self._held.snapshot()
+        held = spendable(snapshot, chain)
+        if asked and asked.token not in held:
+            raise CannotPay(f"the payment link asks for {asked.token.symbol}, and {snapshot.account} holds none.")
+        if not held:
+            raise CannotPay(
+                f"{snapshot.account} holds no token that {chain.name} has too.",
+                hint="`l2send balances` shows what it holds.",
+            )
+        if asked:
+            self.token = asked.token
+            return False
+        offers = [(f"{token.symbol}: {self._places(held[token])}", token) for token in held]
+        self.token = await choose("Token", offers)
+        return True
+
+    async def ask_amount(self) -> bool:
+        token, sender = self.token, self._who.address
+        if self.destination.asked and self.destination.asked.amount:
+            self.request = Payment(sender, self.destination.account, self.destination.asked.amount)
+            return False
+        typed = await ask_text(f"Amount of {token.symbol} (or max)", self._judge_amount, below=self._what_is_left)
+        if is_most(typed):
+            self.request = Most(sender, token.address or token.symbol, self.destination)
+        else:
+            self.request = Payment(sender, self.destination.account, parse_amount(typed, token))
+        return True
+
+    def _sum(self) -> Amount:
+        """Of the chosen token on all chains together, as of the newest reading."""
+        held = self._held.of(self.token, self.destination.chain)
+        return Amount(sum(amount.in_units_of(self.token) for amount in held), self.token)
+
+    def _judge_amount(self, typed: str) -> None:
+        """Raises BadAmount for more than is held; fees are looked at with the plan."""
+        if not is_most(typed) and parse_amount(typed.strip(), self.token).units > (limit := self._sum()).units:
+            raise BadAmount(f"you hold at most {limit} on all chains together.")
+
+    def _what_is_left(self, typed: str) -> str:
+        """What is held, and what of it would stay after `typed`."""
+        limit = self._sum()
+        line = f"you hold {limit}: {self._places(self._held.of(self.token, self.destination.chain))}"
+        try:
+            left = limit.units - parse_amount(typed.strip(), self.token).units
+        except L2sendError:
+            return line
+        return f"{line}; {Amount(left, self.token)} would stay" if left >= 0 else f"{line}; that is too little"
+
+    def _places(self, amounts: list[Amount]) -> str:
+        return ", ".join(f"{a.text} on {self._client.registry.chain(a.token.chain_id).short_name}" for a in amounts)
+
+    async def ask_way(self) -> bool:
+        with Live("asking all chains"):
+            self.review = await plan_of(self._client, self.request)
+        plan = self.review.plan
+        if not plan.alternatives or isinstance(self.request, Most):
+            return False
+        best, *others = (plan.way, *plan.alternatives)
+        lines = [(f"{in_a_line(best)}: {plan.why}", best), *((in_a_line(way), way) for way in others)]
+        way = await choose("Way", lines)
+        if way is not best:
+            self.review = await self._client.choose(self.review, way)
+        return True
+
+    async def ask_consent(self) -> bool:
+        while True:
+            show_review(self.review, self._client.registry, notes=notes_of(self.destination, self.review))
+            await consent(self.destination, self.review, agree)
+            self._who.unlock()
+            if not await self._client.has_expired(self.review):
+                return True
+            err().print("The prices ran out meanwhile. Asking for new ones.", style="yellow")
+            await self.ask_way()
