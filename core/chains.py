@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from l2send.core.paths import Paths
 from l2send.core.text import clean
 from l2send.core.units import ChainId, Token
 
+_KECCAK = re.compile("0x[0-9a-f]{64}", re.ASCII)
 KINDS = frozenset({"l1", "op-stack", "arbitrum", "zk-stack", "zk-rollup", "optimium", "sidechain", "other"})
 _SCHEMA = 1
 _LONGEST_NAME = 80
@@ -47,6 +49,19 @@ class Ens:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """What runs at a contract, by keccak hashes, 0x-prefixed: two contracts of the same hashes do the same."""
+
+    hash: str
+    """Of the account's own code, as EXTCODEHASH gives it (EIP-1052)."""
+    implementation: str = ""
+    """Of a proxy the hash of the code it hands every call to (EIP-1967, EIP-1167); empty for what is none."""
+
+    def __str__(self) -> str:
+        return f"{self.hash} (a proxy of {self.implementation})" if self.implementation else self.hash
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """One chain of the registry. `short_name` is its ERC-3770 name."""
 
@@ -67,6 +82,8 @@ class Chain:
     settlers: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """Per bridge: its contracts (ERC-55) and quote API on this chain."""
     ens: Ens | None = None
+    pinned: Mapping[str, Mapping[str, Code]] = field(default_factory=dict[str, Mapping[str, Code]])
+    """Per bridge, by the names of `settlers`: the code that was there when somebody looked at it."""
 
     @property
     def assets(self) -> tuple[Token, ...]:
@@ -237,6 +254,7 @@ def _chain(short_name: str, entry: Mapping[str, Any]) -> Chain:
         tokens=_tokens(chain_id, entry),
         settlers={name: _settler(fields) for name, fields in entry.get("settlers", {}).items()},
         ens=_ens(ens) if ens else None,
+        pinned={name: _pinned(fields) for name, fields in entry.get("settlers", {}).items()},
     )
 
 
@@ -273,8 +291,20 @@ def _plain(text: str) -> str:
 
 
 def _settler(fields: Mapping[str, Any]) -> dict[str, str]:
-    texts = {key: str(value) for key, value in fields.items() if key != "source"}
+    texts = {key: str(value) for key, value in fields.items() if key not in {"source", "code"}}
     return {key: checksum(text) if text.startswith("0x") else text for key, text in texts.items()}
+
+
+def _pinned(fields: Mapping[str, Any]) -> dict[str, Code]:
+    """The `code` table of a settler: `portal = { hash = "0x…", implementation = "0x…", date = …, source = "…" }`."""
+    return {name: _code(str(fields[name]), entry) for name, entry in fields.get("code", {}).items()}
+
+
+def _code(address: str, entry: Mapping[str, Any]) -> Code:
+    hashes = [entry["hash"], *([entry["implementation"]] if "implementation" in entry else [])]
+    if not address.startswith("0x") or not all(_KECCAK.fullmatch(one) for one in hashes):
+        raise ValueError("code is pinned by keccak hashes, 64 lower-case digits after 0x, of contracts")
+    return Code(*hashes)
 
 
 def _with_env_rpcs(chains: dict[str, Chain]) -> dict[str, Chain]:

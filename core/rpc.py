@@ -242,6 +242,11 @@ class Rpc:
         """Code of an account, empty for one without. Source: eth_getCode."""
         return data_bytes(await self.call("eth_getCode", account, "latest"), "eth_getCode")
 
+    async def storage(self, account: Address, slot: int) -> bytes:
+        """One word of an account's storage. Source: eth_getStorageAt."""
+        found = data_bytes(await self.call("eth_getStorageAt", account, hex(slot), "latest"), "eth_getStorageAt")
+        return found.rjust(32, b"\0")[-32:]
+
     async def estimate_gas(self, message: dict[str, Any]) -> Gas:
         """Gas the message would use. Raises NodeError if it would revert. Source: eth_estimateGas."""
         return Gas(quantity(await self.call("eth_estimateGas", message), "eth_estimateGas"))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from eth_hash.auto import keccak
+
+from l2send.core.code import IMPLEMENTATION_SLOT
+from l2send.devnet.node import Node
 from l2send.devnet.state import NATIVE, DevChain, Devnet, DevToken
 
 _CHAIN_TABLE = """
@@ -42,10 +46,17 @@ origin_settler = "{origin_settler}"
 quote_api = "{quote_api}/across/api"
 source = "devnet"
 """
+_CODE_TABLE = """
+[chains.{short_name}.settlers.{bridge}.code]
+{lines}
+"""
 
 
 def text(devnet: Devnet) -> str:
-    """The whole file. Every value is made by the devnet itself, so nothing in it needs escaping."""
+    """The whole file. Every value is made by the devnet itself, so nothing in it needs escaping.
+
+    Raises NetworkError for a chain that does not run: the code of its settlers is read there.
+    """
     chains = "".join(_chain(chain, devnet.solver_url) for chain in devnet.chains)
     return f"# Written by `l2send devnet up`, removed by `l2send devnet down`.\nschema = 1\n{chains}"
 
@@ -71,7 +82,35 @@ def _chain(chain: DevChain, quote_api: str) -> str:
         spoke_pool=chain.spoke_pool,
         origin_settler=chain.origin_settler,
     )
-    return head + tokens + settlers
+    return head + tokens + settlers + _code(chain)
+
+
+def _code(chain: DevChain) -> str:
+    """The code of every settler, pinned: what runs there now is what payments on a devnet may call."""
+    contracts = {
+        "eco": {"portal": chain.portal, "prover": chain.prover},
+        "across": {"spoke_pool": chain.spoke_pool, "origin_settler": chain.origin_settler},
+    }
+    node = Node(chain.rpc_url)
+    return "".join(
+        _CODE_TABLE.format(
+            short_name=chain.short_name,
+            bridge=bridge,
+            lines="\n".join(f"{name} = {_pin(node, address)}" for name, address in named.items()),
+        )
+        for bridge, named in contracts.items()
+    )
+
+
+def _pin(node: Node, address: str) -> str:
+    behind = int(node.call("eth_getStorageAt", address, hex(IMPLEMENTATION_SLOT), "latest"), 16)
+    hashes = {"hash": _hash(node, address)} | ({"implementation": _hash(node, f"0x{behind:040x}")} if behind else {})
+    fields = ", ".join(f'{key} = "{value}"' for key, value in hashes.items())
+    return f'{{ {fields}, date = {datetime.now(UTC).date().isoformat()}, source = "devnet" }}'
+
+
+def _hash(node: Node, address: str) -> str:
+    return "0x" + bytes(keccak(bytes.fromhex(node.call("eth_getCode", address, "latest")[2:]))).hex()
 
 
 def _token(short_name: str, token: DevToken) -> str:

@@ -1,0 +1,82 @@
+"""Which code runs at the contracts a payment relies on, and whether it is the code that the registry pins.
+
+An address says who is called, and nothing of what is run there: the owner of a proxy can exchange it, and a node
+can be made to answer for another contract. So what was looked at once is pinned by its hash (`l2send chains pin`)
+and compared before anything that depends on it is signed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from eth_hash.auto import keccak
+
+from l2send.core.address import Address, checksum
+from l2send.core.chains import Chain, Code
+from l2send.core.rpc import Rpc, Rpcs
+
+IMPLEMENTATION_SLOT = 0x360894A13BA1A3210667C828492DB98DCA3E2076CC3735A920A3CA505D382BBC
+"""Where a proxy keeps the address it hands calls to (EIP-1967)."""
+_CLONE = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")
+"""What stands before and after that address in the code of a minimal proxy (EIP-1167)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One contract of a bridge, and the code pinned for it, if any is."""
+
+    chain: Chain
+    bridge: str
+    name: str
+    address: Address
+    pinned: Code | None
+
+    def __str__(self) -> str:
+        return f"{self.bridge} {self.name} on {self.chain.name}"
+
+
+def contracts_of(chain: Chain, bridge: str) -> Iterator[Contract]:
+    """Every contract that the registry names for `bridge` on `chain`."""
+    for name, value in chain.settlers.get(bridge, {}).items():
+        if value.startswith("0x"):
+            yield Contract(chain, bridge, name, Address(value), chain.pinned.get(bridge, {}).get(name))
+
+
+async def read_code(rpc: Rpc, address: Address) -> Code | None:
+    """What runs at `address`; None without code. A beacon's proxy counts as its own code alone.
+
+    Raises NetworkError. Source: eth_getCode, eth_getStorageAt.
+    """
+    own, slot = await asyncio.gather(rpc.code(address), rpc.storage(address, IMPLEMENTATION_SLOT))
+    if not own:
+        return None
+    target = _cloned(own) or slot[-20:]
+    behind = await rpc.code(checksum(target)) if any(target) else b""
+    return Code(_hash(own), _hash(behind) if behind else "")
+
+
+async def why_other_code(bridge: str, chains: Iterable[Chain], rpcs: Rpcs) -> str:
+    """Which contract of `bridge` runs other code than was pinned, with both hashes, or an empty string.
+
+    What is not pinned is not asked. Raises NetworkError.
+    """
+    pinned = [contract for chain in chains for contract in contracts_of(chain, bridge) if contract.pinned]
+    found = await asyncio.gather(*(read_code(rpcs.on(c.chain.chain_id), c.address) for c in pinned))
+    return "; ".join(
+        f"{contract} at {contract.address} runs the code {code or 'of nothing'}, pinned is {contract.pinned}"
+        for contract, code in zip(pinned, found, strict=True)
+        if code != contract.pinned
+    )
+
+
+def _cloned(code: bytes) -> bytes:
+    before, after = _CLONE
+    whole = len(before) + 20 + len(after)
+    is_clone = len(code) == whole and code.startswith(before) and code.endswith(after)
+    return code[len(before) : len(before) + 20] if is_clone else b""
+
+
+def _hash(code: bytes) -> str:
+    return "0x" + bytes(keccak(code)).hex()
