@@ -6,6 +6,7 @@ Nothing is told by colour or by position alone: choices are lines of words, a ye
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from textwrap import wrap
 from typing import TypeVar
 
 from l2send.core.errors import L2sendError, UsageError
@@ -36,7 +37,9 @@ async def ask_text(
     from prompt_toolkit.completion import WordCompleter
 
     def line() -> str:
-        return clean(below(get_app().current_buffer.text), 300) if below else ""
+        app = get_app()
+        words = clean(below(app.current_buffer.text), 300) if below else ""
+        return "\n".join(wrap(words, app.output.get_size().columns))
 
     text: str = await questionary.text(
         question,

@@ -184,7 +184,7 @@ class _Conversation:
         if not plan.alternatives or isinstance(self.request, Most):
             return False
         best, *others = (plan.way, *plan.alternatives)
-        lines = [(f"{in_a_line(best)}: {plan.why}", best), *((in_a_line(way), way) for way in others)]
+        lines = [(f"{in_a_line(best)} (best)", best), *((in_a_line(way), way) for way in others)]
         way = await choose("Way", lines)
         if way is not best:
             self.review = await self._client.choose(self.review, way)

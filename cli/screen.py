@@ -6,12 +6,15 @@ import json
 from functools import cache
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from l2send.core.chains import Chain
 from l2send.core.text import clean
+
+_NARROW = 60  # columns, as is:
+_PIPE = 1000
 
 
 @cache
@@ -31,12 +34,36 @@ def print_json(document: dict[str, Any]) -> None:
     out().out(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def table(*headings: str, right: tuple[str, ...] = ()) -> Table:
-    """A light table; the headings named in `right` hold numbers."""
-    made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in headings:
-        made.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
-    return made
+class Rows:
+    """A light table; on a terminal too narrow for one, a list of its rows, each as headings and values."""
+
+    def __init__(self, *headings: str, right: tuple[str, ...] = ()) -> None:
+        self._headings = headings
+        self._table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+        self._list = Table.grid(padding=(0, 2))
+        self._list.add_column(style="bold", no_wrap=True)
+        self._list.add_column(overflow="fold")
+        for heading in headings:
+            self._table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+
+    def add_row(self, *cells: Text | str) -> None:
+        """A cell for each heading."""
+        self._table.add_row(*cells)
+        if self._list.row_count:
+            self._list.add_row()
+        for heading, cell in zip(self._headings, cells, strict=False):
+            self._list.add_row(heading, cell)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not console.is_terminal:
+            yield from console.render(self._table, options.update(max_width=_PIPE))
+        else:
+            yield self._list if options.max_width < _NARROW else self._table
+
+
+def table(*headings: str, right: tuple[str, ...] = ()) -> Rows:
+    """Rows for a console to print; the headings named in `right` hold numbers."""
+    return Rows(*headings, right=right)
 
 
 def print_pairs(console: Console, rows: list[tuple[str, Text]]) -> None:

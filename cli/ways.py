@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from rich.table import Table
-
 from l2send.cli.review import duration
-from l2send.cli.screen import out, styled, table
+from l2send.cli.screen import Rows, out, styled, table
 from l2send.core.plan import BRIDGE_FEE, Plan, Quote, Way
 from l2send.core.units import Amount
 
@@ -30,16 +28,16 @@ def show_ways(plan: Plan) -> None:
 
 
 def in_a_line(way: Way) -> str:
-    """A way in words: where from, by what, what it costs, how long it takes."""
-    cost = "a cost that cannot be priced" if way.cost_usd is None else f"{_usd(way.cost_usd)} in all"
+    """A way in words, what it costs first: a narrow terminal cuts the end off."""
+    cost = "no price known" if way.cost_usd is None else _usd(way.cost_usd)
     signatures = "1 signature" if way.signatures == 1 else f"{way.signatures} signatures"
-    return f"{way.name}, {cost}, about {duration(way.duration)}, {signatures}"
+    return f"{cost}  {way.name}, about {duration(way.duration)}, {signatures}"
 
 
 _NUMBERS = ("arrives", "bridge", "gas", "total", "time", "sign")
 
 
-def _add(rows: Table, way: Way, *, chosen: bool) -> None:
+def _add(rows: Rows, way: Way, *, chosen: bool) -> None:
     style = "bold" if chosen else ""
     total = "no price" if way.cost_usd is None else _usd(way.cost_usd)
     for number, leg in enumerate(way.legs):

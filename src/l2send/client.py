@@ -26,6 +26,7 @@ from l2send.core.plan import BRIDGE_FEE, Payment, Plan, Quote, StepKind, Unsigne
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Wei, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
+from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.limits import Limits
 from l2send.resolver.most import make_most_plan
@@ -73,13 +74,18 @@ class Client:
     rpcs: Rpcs
     journal: Journal
 
+    @property
+    def book(self) -> Book:
+        """The contacts, as the file has them now. Raises ConfigError for a file that cannot be trusted."""
+        return load_book(self.paths.contacts)
+
     def destination(self, text: str) -> Destination:
         """The account that `text` spells out, in any form but a name (see `look_up`). Raises UsageError."""
-        return parse_destination(text, self.registry)
+        return parse_destination(text, self.registry, self.book)
 
     async def look_up(self, text: str) -> Destination:
         """The account that `text` names, in any form. Raises UsageError, NetworkError."""
-        return await look_up(understand(text, self.registry), self.rpcs)
+        return await look_up(understand(text, self.registry, self.book), self.rpcs)
 
     def payment(self, sender: Address, amount: str, token: str, to: Destination) -> Payment:
         """A payment of `amount` (a decimal number) of `token` (symbol or address). Raises UsageError."""
@@ -223,8 +229,10 @@ class Client:
         """Every payment of the journal, newest first."""
         return list(self.journal.history())
 
-    def _paid_before(self) -> list[Address]:
-        return [record.payment.to.address for record in self.journal.history()]
+    def _known_accounts(self) -> list[Address]:
+        """Those that were paid before, and the contacts."""
+        paid = (record.payment.to.address for record in self.journal.history())
+        return [*paid, *(contact.address for contact in self.book)]
 
     async def _confirm_funds(self, payment: Payment, leg: Quote) -> None:
         await confirm(payment.sender, leg.pays, self.rpcs.on(leg.source.chain_id))
