@@ -19,6 +19,10 @@ from l2send.core.rpc import Rpc, Rpcs
 
 IMPLEMENTATION_SLOT = 0x360894A13BA1A3210667C828492DB98DCA3E2076CC3735A920A3CA505D382BBC
 """Where a proxy keeps the address it hands calls to (EIP-1967)."""
+HOW_TO_PIN = (
+    "Find out from the bridge why its code changed before you pay by it, then: l2send chains pin. "
+    "--via pays by another bridge."
+)
 _CLONE = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")
 """What stands before and after that address in the code of a minimal proxy (EIP-1167)."""
 
@@ -69,6 +73,11 @@ async def why_other_code(bridge: str, chains: Iterable[Chain], rpcs: Rpcs) -> st
         for contract, code in zip(pinned, found, strict=True)
         if code != contract.pinned
     )
+
+
+def not_pinned(bridge: str, chains: Iterable[Chain]) -> list[str]:
+    """The contracts of `bridge` whose code nobody has pinned, in words."""
+    return [str(contract) for chain in chains for contract in contracts_of(chain, bridge) if not contract.pinned]
 
 
 def _cloned(code: bytes) -> bytes:
