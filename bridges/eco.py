@@ -118,7 +118,8 @@ class Eco:
             return Opens(_decode_open(tx, registry))
         if tx.data[:4] == _REFUND.selector and not tx.value:
             destination, route_hash, reward = _REFUND.decode_call(tx.data)
-            return TakesBack(_order_id(destination, route_hash, reward))
+            nothing = Amount(0, registry.chain(tx.chain_id).native)
+            return TakesBack(_order_id(destination, route_hash, reward), nothing)
         raise Refused("the call of Eco's Portal is neither `open` nor `refund`.")
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:

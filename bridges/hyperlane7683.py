@@ -29,7 +29,7 @@ from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.calldata import Function, abi_decode_exact, abi_encode, address_word, event_topic
 from l2send.core.chains import Chain, Registry
-from l2send.core.effects import Effects, Opens, TakesBack
+from l2send.core.effects import MOST_REFUND_FEE, Effects, Opens, TakesBack
 from l2send.core.errors import Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpcs
@@ -58,8 +58,6 @@ _OPENED, _FILLED, _SETTLED, _REFUNDED = (_status(s) for s in ("OPENED", "FILLED"
 
 _REFUND_GAS = Gas(400_000)
 _FEE_MAY_GROW = 2
-_MOST_FEE = Wei(10**16)
-"""More than any message between rollups costs; a node that asks for more is not believed."""
 _MAX_DOMAIN = 2**32 - 1
 
 
@@ -102,8 +100,7 @@ class Hyperlane7683:
             _demand(len(orders) == 1, "is not alone in its refund")
             order = _decode(orders[0], registry)
             _demand(order.destination == tx.chain_id, "is to be refunded from another chain than its destination")
-            _demand(tx.value <= _MOST_FEE, "would pay an absurd fee for its refund")
-            return TakesBack(order.order_id)
+            return TakesBack(order.order_id, Amount(tx.value, registry.chain(tx.chain_id).native))
         raise Refused("the call of the Hyperlane7683 router is neither `open` nor `refund`.")
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
@@ -225,7 +222,7 @@ async def _check_route(source: Chain, target: Chain, rpcs: Rpcs) -> tuple[Wei, U
     expected = ((source.chain_id,), (address_word(there),)), ((target.chain_id,), (address_word(here),))
     if (on_origin.values, on_target.values[:2]) != expected or fee is None:
         raise Refused(f"the Hyperlane7683 routers of {source.name} and {target.name} do not serve each other.")
-    if fee[0] > _MOST_FEE // _FEE_MAY_GROW:
+    if fee[0] > MOST_REFUND_FEE // _FEE_MAY_GROW:
         raise Refused(f"a refund would cost {Amount(fee[0], target.native)} on {target.name}, which is absurd.")
     return Wei(fee[0]), on_origin.timestamp, on_target.timestamp
 
@@ -247,7 +244,7 @@ async def _refund_note(payment: Payment, target: Chain, fee: Wei, rpcs: Rpcs) ->
 
 
 def _refund_step(order: Order, fee: int) -> Step:
-    if fee > _MOST_FEE:
+    if fee > MOST_REFUND_FEE:
         raise Refused(f"the refund would pay {fee} wei to Hyperlane, which is absurd.")
     order_data = bytes.fromhex(order.details["order_data"][2:])
     if "0x" + keccak(order_data).hex() != order.order_id:

@@ -86,7 +86,8 @@ class Oif:
                 _demand(not tx.value, "carries native coin, which the escrow does not take")
                 (fields,) = function.decode_call(tx.data)
                 order = _decode(fields, tx, registry)
-                return Opens(order) if function is _OPEN else TakesBack(order.order_id)
+                nothing = Amount(0, registry.chain(tx.chain_id).native)
+                return Opens(order) if function is _OPEN else TakesBack(order.order_id, nothing)
         raise Refused("the call of the OIF escrow is neither `open` nor `refund`.")
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:

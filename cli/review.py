@@ -27,7 +27,7 @@ def show_review(review: Review, registry: Registry, *, notes: list[str]) -> None
         ("time", styled(f"about {duration(plan.way.duration)}")),
         *([("if not", _otherwise(plan.legs))] if any(leg.order for leg in plan.legs) else []),
         *_labelled("you sign", _signatures(review)),
-        *_labelled("note", [styled(note, "yellow") for note in _notes(plan)]),
+        *_labelled("note", [styled(note, "yellow", limit=500) for note in _notes(review)]),
     ]
     err().print()
     print_pairs(err(), rows)
@@ -68,11 +68,14 @@ def _signatures(review: Review) -> list[Text]:
     return [styled(f"{number}. {words}", limit=500) for number, words in enumerate(described, 1)]
 
 
-def _notes(plan: Plan) -> list[str]:
-    """What the legs have to say, each thing once; and what paying in parts means."""
-    said = list(dict.fromkeys(note for leg in plan.legs for note in leg.notes))
-    if len(plan.legs) > 1:
+def _notes(review: Review) -> list[str]:
+    """What the legs have to say, each thing once; what paying in parts means; what nobody vouches for."""
+    legs = review.plan.legs
+    said = list(dict.fromkeys(note for leg in legs for note in leg.notes))
+    if len(legs) > 1:
         said.append("the parts arrive one by one; a part that does not arrive goes back on its own chain")
+    if review.not_pinned:
+        said.append(f"code not pinned: {', '.join(review.not_pinned)}")
     return said
 
 
@@ -111,8 +114,8 @@ def describe(effect: Effects) -> str:
                 f"lock {order.pays} in the bridge {order.origin_settler} until a solver has paid "
                 f"{order.delivers} to {order.recipient}"
             )
-        case TakesBack(order_id):
-            return f"take back the money of the order {order_id}"
+        case TakesBack(order_id, fee):
+            return f"take back the money of the order {order_id}" + (f", for a fee of {fee}" if fee.units else "")
 
 
 def duration(seconds: int) -> str:

@@ -13,7 +13,7 @@ from l2send.core.calldata import APPROVE, TRANSFER
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import Refused, UnknownToken
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
-from l2send.core.units import Amount, Token
+from l2send.core.units import Amount, Token, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,17 @@ class Opens:
 
 @dataclass(frozen=True, slots=True)
 class TakesBack:
-    """The money of an expired order goes back to its sender."""
+    """The money of an expired order goes back to its sender; asking for it costs `fee`, besides gas."""
 
     order_id: str
+    fee: Amount
+    """In the coin of the chain where it is asked for; mostly nothing."""
 
 
 Effects = Pays | Allows | Opens | TakesBack
+
+MOST_REFUND_FEE = Wei(10**16)
+"""More than any message between rollups costs; whoever asks for more is not believed."""
 
 
 def token_effects(tx: UnsignedTx, registry: Registry) -> Pays | Allows | None:
@@ -99,6 +104,13 @@ def check(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registr
                 _check_allowance(effect, orders)
             case TakesBack():
                 raise Refused("the plan of a payment contains a refund.")
+
+
+def check_refund(effect: TakesBack, order: Order) -> None:
+    """Refuse a refund of another order, or at an absurd fee. Raises Refused."""
+    _same("the order to be refunded", effect.order_id, order.order_id)
+    if effect.fee.units > MOST_REFUND_FEE:
+        raise Refused(f"the refund would cost {effect.fee}, which is absurd.")
 
 
 def _check_order(order: Order, payment: Payment, spent: Amount, registry: Registry) -> None:

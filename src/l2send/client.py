@@ -19,7 +19,8 @@ from l2send.bridges import BRIDGES, decode
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.chains import Registry, load_registry
-from l2send.core.effects import Effects, TakesBack, check
+from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
+from l2send.core.effects import Effects, TakesBack, check, check_refund
 from l2send.core.errors import Refused
 from l2send.core.paths import Paths
 from l2send.core.plan import BRIDGE_FEE, Payment, Plan, Quote, StepKind, UnsignedTx, Way
@@ -27,6 +28,7 @@ from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Wei, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.contacts import Book, load_book
+from l2send.resolver.delivery import refuse_undeliverable
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.limits import Limits
 from l2send.resolver.most import make_most_plan
@@ -58,6 +60,8 @@ class Review:
     """For each leg of the plan what its transactions do, in order."""
     findings: Findings
     """What the chains say of the recipient, to be told and confirmed."""
+    not_pinned: tuple[str, ...] = ()
+    """The contracts of its bridges that are known by address alone: nobody pinned the code they run."""
 
     @property
     def effects(self) -> tuple[Effects, ...]:
@@ -102,16 +106,14 @@ class Client:
             make_plan(payment, snapshot, BRIDGES, self.rpcs, limits or Limits()),
             look_at_recipient(payment, self.rpcs, self._paid_before()),
         )
-        await asyncio.gather(*(self._confirm_funds(payment, leg) for leg in plan.legs))
-        return Review(plan, _checked_legs(plan, self.registry), findings)
+        return await self._review(plan, findings)
 
     async def choose(self, review: Review, way: Way) -> Review:
         """`review` with another of its plan's ways, decoded and checked as by `plan`. Raises NetworkError, Refused."""
         plan = review.plan
         others = tuple(other for other in (plan.way, *plan.alternatives) if other is not way)
         plan = replace(plan, way=way, why="chosen by the sender", alternatives=others)
-        await asyncio.gather(*(self._confirm_funds(plan.payment, leg) for leg in plan.legs))
-        return Review(plan, _checked_legs(plan, self.registry), review.findings)
+        return await self._review(plan, review.findings)
 
     async def most(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
         """The greatest payment of `token` that one chain can make, decoded and checked as by `plan`."""
@@ -119,8 +121,7 @@ class Client:
         wanted = to.chain.token(token)
         plan = await make_most_plan(sender, to.account, wanted, snapshot, BRIDGES, self.rpcs, limits or Limits())
         findings = await look_at_recipient(plan.payment, self.rpcs, self._paid_before())
-        await asyncio.gather(*(self._confirm_funds(plan.payment, leg) for leg in plan.legs))
-        return Review(plan, _checked_legs(plan, self.registry), findings)
+        return await self._review(plan, findings)
 
     def begin(self, review: Review, *, key: str | None = None, again: bool = False) -> Record:
         """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
@@ -173,6 +174,9 @@ class Client:
             step = await BRIDGES[order.bridge].refund(order, self.rpcs)
             if step is None:
                 return record
+            if step.tx.value:
+                fee = Amount(step.tx.value, self.registry.chain(step.tx.chain_id).native)
+                progress(f"asking for the money back, for a fee of {fee}")
             executor.max_fee = None  # That of the payment says nothing of a refund, later and maybe elsewhere.
             await executor.send_refund(payment_id, step, patience=patience)
             record = await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
@@ -234,8 +238,24 @@ class Client:
         paid = (record.payment.to.address for record in self.journal.history())
         return [*paid, *(contact.address for contact in self.book)]
 
-    async def _confirm_funds(self, payment: Payment, leg: Quote) -> None:
-        await confirm(payment.sender, leg.pays, self.rpcs.on(leg.source.chain_id))
+    async def _review(self, plan: Plan, findings: Findings) -> Review:
+        """The plan, decoded and checked against the payment and against what the chains say. Raises Refused."""
+        by_leg = _checked_legs(plan, self.registry)
+        target = self.registry.chain(plan.payment.to.chain_id)
+        await asyncio.gather(*(self._confirm(plan.payment, leg) for leg in plan.legs))
+        unknown = [name for leg in plan.legs for name in not_pinned(leg.bridge, (leg.source, target))]
+        return Review(plan, by_leg, findings, tuple(dict.fromkeys(unknown)))
+
+    async def _confirm(self, payment: Payment, leg: Quote) -> None:
+        """The money is there, the contracts are those that were pinned, and the recipient can be paid."""
+        target = self.rpcs.on(payment.to.chain_id)
+        other_code, *_ = await asyncio.gather(
+            why_other_code(leg.bridge, (leg.source, target.chain), self.rpcs),
+            confirm(payment.sender, leg.pays, self.rpcs.on(leg.source.chain_id)),
+            *([refuse_undeliverable(leg.order, target)] if leg.order else []),
+        )
+        if other_code:
+            raise Refused(f"{other_code}.", hint=HOW_TO_PIN)
 
     def _executor(self, payment_id: str, signer: Signer | None, progress: Progress) -> Executor:
         guard = _guard(self.journal.get(payment_id), self.registry)
@@ -276,11 +296,12 @@ def _guard(record: PaymentRecord, registry: Registry) -> Callable[[UnsignedTx], 
     """Lets pass what the payment needs, decoded anew from the signed bytes, and nothing else."""
     txs = [tx.step.tx for tx in record.approved]
     approved = _checked_effects(record.payment, txs, record.terms.pays, registry)
-    if record.order:
-        approved = (*approved, TakesBack(record.order.order.order_id))
 
     def guard(tx: UnsignedTx) -> None:
-        if decode(tx, registry) not in approved:
+        effect = decode(tx, registry)
+        if isinstance(effect, TakesBack) and record.order:
+            check_refund(effect, record.order.order)
+        elif effect not in approved:
             raise Refused("the signed bytes do something else than was approved; they were thrown away.")
 
     return guard

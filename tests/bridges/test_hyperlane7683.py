@@ -13,7 +13,6 @@ from l2send.bridges import decode
 from l2send.bridges.erc7683 import OPEN, OPEN_TOPIC
 from l2send.bridges.hyperlane7683 import (
     _FILLED_TOPIC,
-    _MOST_FEE,
     _ORDER_DATA,
     _ORDER_DATA_TYPE,
     _REFUND,
@@ -24,7 +23,7 @@ from l2send.bridges.hyperlane7683 import (
 from l2send.client import Client
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import Function, abi_decode, abi_encode, address_word
-from l2send.core.effects import Effects, Opens, TakesBack, check
+from l2send.core.effects import MOST_REFUND_FEE, Effects, Opens, TakesBack, check, check_refund
 from l2send.core.errors import CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.units import Amount, UnixTime, Wei
@@ -175,11 +174,16 @@ def test_a_refund_is_of_this_order_on_its_destination_and_at_a_sane_fee() -> Non
     order = opened_by(open_tx())
     refund = _refund_step(order, 2000).tx
     assert (refund.chain_id, refund.to, refund.value) == (DESTINATION.chain_id, two.address(250), 2000)
-    assert decode(refund, REGISTRY) == TakesBack(order.order_id)
+    effect = decode(refund, REGISTRY)
+    assert effect == TakesBack(order.order_id, Amount(2000, DESTINATION.native))
+    check_refund(effect, order)
+    dear = decode(replace(refund, value=Wei(MOST_REFUND_FEE + 1)), REGISTRY)
+    assert isinstance(dear, TakesBack)
+    with pytest.raises(Refused, match=r"would cost 0\.010000000000000001 ETH"):
+        check_refund(dear, order)
     ((raw,),) = _REFUND.decode_call(refund.data)
     for bad in (
         replace(refund, chain_id=SOURCE.chain_id, to=two.address(150)),
-        replace(refund, value=Wei(_MOST_FEE + 1)),
         replace(refund, data=_REFUND.encode([raw, raw])),
         replace(refund, data=_REFUND.encode([])),
         replace(refund, data=_REFUND.encode([(raw[0] + 1, *raw[1:])])),
@@ -190,7 +194,7 @@ def test_a_refund_is_of_this_order_on_its_destination_and_at_a_sane_fee() -> Non
     with pytest.raises(Refused):
         _refund_step(replace(order, order_id="0x" + "11" * 32), 2000)
     with pytest.raises(Refused):
-        _refund_step(order, _MOST_FEE + 1)
+        _refund_step(order, MOST_REFUND_FEE + 1)
 
 
 def test_the_order_type_is_the_hash_of_its_type_string() -> None:
@@ -274,7 +278,7 @@ def test_a_refund_pays_the_fee_that_hyperlane_asks_for_now(stand_ins: StandIns, 
         today = payer.with_client(ask)
         assert today.value == dearer
         stand_ins.target.must(router, today.data, today.value)
-        stand_ins.target.must(router, SET_MESSAGE_FEE.encode(_MOST_FEE + 1))
+        stand_ins.target.must(router, SET_MESSAGE_FEE.encode(MOST_REFUND_FEE + 1))
         with pytest.raises(Refused, match="absurd"):
             payer.with_client(ask)
     finally:

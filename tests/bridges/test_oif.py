@@ -32,7 +32,7 @@ from l2send.client import Client
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import Function, abi_encode, address_word
 from l2send.core.chains import Registry
-from l2send.core.effects import Effects, Opens, TakesBack, check
+from l2send.core.effects import Effects, Opens, TakesBack, check, check_refund
 from l2send.core.errors import CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import open_rpcs
@@ -194,10 +194,13 @@ def test_a_refund_is_of_this_order_alone() -> None:
     order = effect.order
     refund = refund_tx(order)
     assert (refund.chain_id, refund.to, refund.value) == (SOURCE.chain_id, two.address(160), 0)
-    assert decode(refund, REGISTRY) == TakesBack(order.order_id)
+    assert decode(refund, REGISTRY) == TakesBack(order.order_id, Amount(0, SOURCE.native))
     other = list(_REFUND.decode_call(refund.data)[0])
     other[1] += 1
-    assert decode(replace(refund, data=_REFUND.encode(other)), REGISTRY) != TakesBack(order.order_id)
+    of_another = decode(replace(refund, data=_REFUND.encode(other)), REGISTRY)
+    assert isinstance(of_another, TakesBack)
+    with pytest.raises(Refused):
+        check_refund(of_another, order)
     for bad in (replace(refund, value=Wei(1)), replace(refund, data=refund.data + b"\x00")):
         with pytest.raises(Refused):
             decode(bad, REGISTRY)
