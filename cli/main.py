@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
+import signal
 import sys
 
 import typer
-from typer.exceptions import TyperException
 
 from l2send.cli import (
     balances,
@@ -24,9 +23,11 @@ from l2send.cli import (
     send,
     wallets,
 )
-from l2send.cli.screen import err
-from l2send.core.errors import BadAmount, ExitStatus, L2sendError
-from l2send.core.text import clean
+from l2send.cli.everywhere import Root
+from l2send.cli.failures import failure_of, report
+from l2send.cli.screen import tell
+from l2send.cli.streams import open_streams
+from l2send.core.errors import BadAmount, ExitStatus
 
 _EPILOG = (
     "Exit status: 0 delivered · 1 unexpected · 2 usage or bad address · 3 configuration · "
@@ -36,6 +37,7 @@ _EPILOG = (
 
 app = typer.Typer(
     name="l2send",
+    cls=Root,
     help="Send tokens to any Ethereum chain, wherever yours are.\n\n"
     "l2send 25 USDC base:0x…   pays directly if the money is on Base, and bridges it there if not.\n\n"
     "l2send                    asks for everything.",
@@ -87,6 +89,8 @@ def shape(argv: list[str]) -> list[str]:
         return ["ask"]
     if argv[0] in {"-h", "--help", "--version", "--install-completion", "--show-completion"}:
         return argv
+    if argv in (["wallet"], ["devnet"]):
+        return [*argv, "--help"]
     commands = {c.name for c in app.registered_commands} | {g.name for g in app.registered_groups}
     command = next((a for a in argv if a in commands), "") if argv[0].startswith("-") else argv[0]
     if command in commands:
@@ -98,50 +102,17 @@ def shape(argv: list[str]) -> list[str]:
 
 def run(argv: list[str]) -> int:
     """Run one command line and return its exit status."""
+    tell(None)
     try:
         result = app(args=shape(argv), prog_name="l2send", standalone_mode=False)
-    except L2sendError as error:
-        _report(error, as_json="--json" in argv)
-        return error.exit_status
-    except TyperException as error:
-        err().print(f"l2send: {clean(error.format_message(), 500)}", style="bold red", soft_wrap=True)
-        err().print("Nothing was sent. `l2send --help` shows how it is used.")
-        return ExitStatus.USAGE
+        sys.stdout.flush()
     except typer.Exit as end:
         return end.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        err().print("Interrupted.")
-        return ExitStatus.INTERRUPTED
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every end is told, in words and as a status
+        failure = failure_of(error)
+        report(failure, as_envelope="--json" in argv)
+        return failure.exit_status
     return result if isinstance(result, int) else ExitStatus.DELIVERED
-
-
-_SENT_IN_WORDS = {
-    "no": "Nothing was sent.",
-    "maybe": "Something may have been sent: look with `l2send history` before you pay again.",
-    "yes": "A transaction is on chain: see `l2send history`.",
-}
-
-
-def _report(error: L2sendError, *, as_json: bool) -> None:
-    """Say what is wrong, whether anything was sent, and what to do: to people or to scripts."""
-    if as_json:
-        fields = {
-            "code": error.code,
-            "message": clean(error.message, 2000),
-            "hint": clean(error.hint, 500),
-            "sent": error.sent,
-            "retryable": error.retryable,
-            "exit": int(error.exit_status),
-        }
-        err().out(json.dumps({"schema": "l2send.error/1", "error": fields}, ensure_ascii=False), highlight=False)
-        return
-    lines = error.message.splitlines()
-    err().print(f"l2send: {clean(lines[0], 500)}", style="bold red", soft_wrap=True)
-    for line in lines[1:]:
-        err().print(f"  {clean(line, 500)}", soft_wrap=True)
-    err().print(_SENT_IN_WORDS[error.sent], soft_wrap=True)
-    if error.hint:
-        err().print(clean(error.hint, 500), soft_wrap=True)
 
 
 def main() -> None:
@@ -149,4 +120,6 @@ def main() -> None:
     from l2send.wallet.harden import harden
 
     harden()
+    open_streams()
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # what Ctrl-C does, ends it well
     sys.exit(run(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum, unique
 from functools import cache
 from typing import Any
 
@@ -24,14 +25,54 @@ def out() -> Console:
 
 
 @cache
-def err() -> Console:
-    """stderr: progress, prompts, reviews and errors."""
+def aloud() -> Console:
+    """stderr for what must be read: errors, and what a person is asked about."""
     return Console(stderr=True, markup=False, highlight=False, emoji=False)
+
+
+def err() -> Console:
+    """stderr for what is told beside the result; it goes nowhere with `--quiet` and `--progress json`."""
+    return _nowhere() if telling() in {Telling.NONE, Telling.JSON} else aloud()
+
+
+@cache
+def _nowhere() -> Console:
+    return Console(quiet=True)
+
+
+@unique
+class Telling(StrEnum):
+    """What `--progress` asks for: how stderr tells what is going on."""
+
+    LIVE = "live"
+    PLAIN = "plain"
+    JSON = "json"
+    NONE = "none"
+
+
+_telling = list[Telling]()
+
+
+def tell(how: Telling | None) -> None:
+    """Set how stderr tells what is going on; None: as suits what stderr is."""
+    _telling[:] = [how] if how else []
+
+
+def telling() -> Telling:
+    """How stderr tells what is going on: live for a person at a terminal, in plain lines for anything else."""
+    if _telling:
+        return _telling[0]
+    return Telling.LIVE if aloud().is_terminal else Telling.PLAIN
 
 
 def print_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout."""
-    out().out(json.dumps(document, ensure_ascii=False, indent=2))
+    out().out(as_json(document, out(), indent=2))
+
+
+def as_json(document: dict[str, Any], console: Console, indent: int | None = None) -> str:
+    """JSON text that `console` can show: escaped where it cannot take every character, on one line if not indented."""
+    return json.dumps(document, ensure_ascii=not console.encoding.startswith("utf"), indent=indent)
 
 
 class Rows:

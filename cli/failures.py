@@ -1,0 +1,71 @@
+"""How an error is told: what is wrong, whether anything was sent, and what to do; to people or to scripts."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+
+import typer
+from typer.exceptions import TyperException
+
+from l2send.cli.screen import aloud, as_json
+from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
+from l2send.core.text import clean
+
+_SENT_IN_WORDS = {
+    "no": "Nothing was sent.",
+    "maybe": "Something may have been sent: look with `l2send history` before you pay again.",
+    "yes": "A transaction is on chain: see `l2send history`.",
+}
+
+
+class Unexpected(L2sendError):
+    """An error in l2send itself: nothing is known of what it interrupted."""
+
+
+def failure_of(error: BaseException) -> L2sendError:
+    """Any end of a command as an error that says whether anything was sent."""
+    match error:
+        case L2sendError():
+            return error
+        case TyperException():
+            return UsageError(error.format_message(), hint="`l2send --help` shows how it is used.")
+        case KeyboardInterrupt() | typer.Abort():
+            return Interrupted("interrupted.")
+        case _:
+            return _unexpected(error)
+
+
+def _unexpected(error: BaseException) -> Unexpected:
+    """Its kind and its place. Its own words may hold anything, a key included, and are not repeated."""
+    if os.environ.get("L2SEND_DEBUG"):
+        aloud().out("".join(traceback.format_tb(error.__traceback__)), highlight=False)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return Unexpected(
+        f"an error in l2send itself: {type(error).__name__} in {Path(place.filename).name}, line {place.lineno}.",
+        hint="Look with `l2send history`. L2SEND_DEBUG=1 shows where it came from; please report it.",
+        sent=Sent.MAYBE,
+    )
+
+
+def report(error: L2sendError, *, as_envelope: bool) -> None:
+    """Print an error on stderr: for people, or as the one line of JSON that docs/scripts.md describes."""
+    if as_envelope:
+        fields = {
+            "code": error.code,
+            "message": clean(error.message, 2000),
+            "hint": clean(error.hint, 500),
+            "sent": error.sent.value,
+            "retryable": error.retryable,
+            "exit": int(error.exit_status),
+        }
+        aloud().out(as_json({"schema": "l2send.error/1", "error": fields}, aloud()), highlight=False)
+        return
+    lines = error.message.splitlines() or [""]
+    aloud().print(f"l2send: {clean(lines[0], 500)}", style="bold red", soft_wrap=True)
+    for line in lines[1:]:
+        aloud().print(f"  {clean(line, 500)}", soft_wrap=True)
+    aloud().print(_SENT_IN_WORDS[error.sent], soft_wrap=True)
+    if error.hint:
+        aloud().print(clean(error.hint, 500), soft_wrap=True)

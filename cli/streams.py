@@ -1,0 +1,71 @@
+"""stdout and stderr that a payment survives: a reader that leaves, a full disk, a terminal without Unicode.
+
+Nobody reading any more must not stop a payment half way. What is written to a closed pipe goes nowhere, as does
+what stderr cannot take; that the result could not be written to stdout is an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from l2send.core.errors import ConfigError, Sent
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class _Out(io.FileIO):
+    """stdout, whose reader may leave. What else goes wrong is said once."""
+
+    _failed = False
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            pass
+        except OSError as error:
+            if not self._failed:
+                self._failed = True
+                raise ConfigError(
+                    f"the result could not be written to stdout: {error.strerror}.",
+                    hint="`l2send history` has every payment.",
+                    sent=Sent.MAYBE,
+                ) from error
+        return len(memoryview(data))
+
+
+class _Err(io.FileIO):
+    """stderr: nothing that happens to it matters as much as the payment."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        with contextlib.suppress(OSError):
+            return super().write(data)
+        return len(memoryview(data))
+
+
+def open_streams() -> None:
+    """Put streams that cannot break a payment in the place of Python's own."""
+    _occupy_closed()
+    sys.stdout = _over(_Out, 1, sys.stdout)
+    sys.stderr = _over(_Err, 2, sys.stderr)
+
+
+def _occupy_closed() -> None:
+    """Closed standard descriptors lead nowhere from now on: no file opened later may get the number of one."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
+def _over(kind: type[io.FileIO], fd: int, former: TextIO | None) -> TextIO:
+    """Text over a descriptor, in the encoding Python chose; what that cannot express is escaped."""
+    raw = kind(fd, "w", closefd=False)
+    encoding = former.encoding if former else "utf-8"
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=fd == 2 or raw.isatty()
+    )
