@@ -97,9 +97,10 @@ class _Conversation:
         self._client, self._held, self._who = client, held, who
 
     async def ask_destination(self) -> bool:
-        known = self._recipients()
-        for number, recipient in enumerate(known, 1):
-            err().print(styled(f"  {number}  {recipient}"), soft_wrap=True)
+        offered = self._recipients()
+        known = list(offered)
+        for number, line in enumerate(offered.values(), 1):
+            err().print(styled(f"  {number}  {line}"), soft_wrap=True)
 
         def meant(typed: str) -> str:
             number = int(typed) if typed.isascii() and typed.isdecimal() else 0
@@ -107,21 +108,24 @@ class _Conversation:
 
         text = await ask_text(
             "Pay to (chain:address, or a number from above)" if known else "Pay to (chain:address)",
-            lambda typed: judge(meant(typed.strip()), self._client.registry),
+            lambda typed: judge(meant(typed.strip()), self._client.registry, self._client.book),
             below=lambda _: self._held.on_all_chains(),
             known=known,
         )
-        self.destination = await find_destination(meant(text), self._client.rpcs)
+        self.destination = await find_destination(meant(text), self._client.rpcs, self._client.book)
         chain = self.destination.chain
         err().print(styled(f"  {chain.name}: {stage_in_words(chain)}", "dim"), soft_wrap=True)
         return True
 
-    def _recipients(self) -> list[str]:
-        """Whom this journal paid last, the last one first."""
-        registry = self._client.registry
-        accounts = (record.payment.to for record in self._client.history())
-        known = dict.fromkeys(f"{registry.chain(to.chain_id).short_name}:{to.address}" for to in accounts)
-        return list(known)[:_RECENT]
+    def _recipients(self) -> dict[str, str]:
+        """What may be typed, each with the line that shows it: the contacts, then whom this journal paid last."""
+        registry, book = self._client.registry, self._client.book
+        offered = {contact.name: f"{contact.name}  {contact}" for contact in book}
+        for record in self._client.history():
+            chain, address = registry.chain(record.payment.to.chain_id), record.payment.to.address
+            if not book.at(address, chain):
+                offered.setdefault(f"{chain.short_name}:{address}", f"{chain.short_name}:{address}")
+        return dict(list(offered.items())[: max(_RECENT, len(book))])
 
     async def ask_token(self) -> bool:
         chain, asked = self.destination.chain, self.destination.asked

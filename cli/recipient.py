@@ -14,6 +14,7 @@ from l2send.core.errors import UsageError
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
 from l2send.core.text import clean
+from l2send.resolver.contacts import Book
 from l2send.resolver.destination import Destination, look_up, settle, understand
 from l2send.resolver.spelling import Spelling, Voucher
 
@@ -38,27 +39,34 @@ def sort_out(first: str, token: str | None, destination: str | None) -> Words:
     raise UsageError("three words make a payment: AMOUNT TOKEN DESTINATION.", hint="For example: 25 USDC base:0x…")
 
 
-async def find_destination(text: str, rpcs: Rpcs) -> Destination:
+async def find_destination(text: str, rpcs: Rpcs, book: Book) -> Destination:
     """The account that `text` names. Raises UsageError, NetworkError; KeyboardInterrupt at the question."""
-    spelling = understand(text, rpcs.registry)
+    spelling = understand(text, rpcs.registry, book)
     if spelling.chain is None and can_ask():
         spelling = replace(spelling, chain=await _ask_chain(spelling, rpcs.registry))
     if not spelling.name:
-        return await look_up(spelling, rpcs)
+        return _recognised(await look_up(spelling, rpcs), book)
     with Live(f"asking ENS for {spelling.name}"):
-        return await look_up(spelling, rpcs)
+        return _recognised(await look_up(spelling, rpcs), book)
 
 
-def judge(text: str, registry: Registry) -> None:
+def _recognised(found: Destination, book: Book) -> Destination:
+    """The same, with the name it has among the contacts, however it was written."""
+    contact = book.at(found.address, found.chain)
+    return replace(found, contact=contact.name) if contact else found
+
+
+def judge(text: str, registry: Registry, book: Book) -> None:
     """Raises UsageError for what is wrong with `text` as far as can be told without asking anybody."""
-    spelling = understand(text, registry)
+    spelling = understand(text, registry, book)
     if spelling.chain and spelling.address:
         settle(spelling, registry)
 
 
 async def _ask_chain(spelling: Spelling, registry: Registry) -> Chain:
     """An address exists on every chain, so only a person can say which is meant."""
-    return await choose_chain(f"On which chain is {spelling.name or spelling.address}?", registry)
+    account = spelling.contact or spelling.name or spelling.address
+    return await choose_chain(f"On which chain is {account}?", spelling.among or registry)
 
 
 async def choose_chain(question: str, chains: Iterable[Chain]) -> Chain:
@@ -92,16 +100,18 @@ def payment_of(client: Client, sender: Address, words: Words, target: Destinatio
 
 
 def note(target: Destination) -> str:
-    """What must be said of how the recipient was named; empty if a checksum vouches for it."""
+    """What must be said of how the recipient was named; empty if a checksum vouches for a stranger."""
+    contact = f"{target.contact}, as your contacts have it" if target.contact else ""
     match target.vouched_by:
         case Voucher.NOBODY:
-            return UNCHECKED
+            return contact or UNCHECKED
         case Voucher.ENS:
-            return f"{target.name}, by what ENS says it is on {target.chain.name}"
-        case Voucher.ERC55 | Voucher.ERC7828:
-            return ""
+            name = f"{target.name}, by what ENS says it is on {target.chain.name}"
+            return f"{name}; {contact}" if contact else name
+        case Voucher.CONTACT | Voucher.ERC55 | Voucher.ERC7828:
+            return contact
 
 
 def must_compare(target: Destination) -> bool:
     """Whether only a person's eyes can find a mistyped character."""
-    return target.vouched_by is Voucher.NOBODY
+    return target.vouched_by is Voucher.NOBODY and not target.contact

@@ -11,10 +11,11 @@ from rich.text import Text
 from l2send.cli.options import Devnet, Json
 from l2send.cli.recipient import UNCHECKED, find_destination
 from l2send.cli.screen import out, print_json, print_pairs, stage_in_words, styled
-from l2send.cli.session import open_registry
-from l2send.core.chains import Registry
+from l2send.cli.session import paths_for
+from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import Interrupted
 from l2send.core.rpc import open_rpcs
+from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Asked, Destination
 from l2send.resolver.forms import forms, forms_document
 from l2send.resolver.spelling import Voucher
@@ -27,23 +28,24 @@ Example: l2send resolve base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"""
 def resolve(
     destination: Annotated[
         str,
-        typer.Argument(help="chain:address, chain:name.eth, 0x…@chain#checksum, CAIP-10, ERC-7930 or a payment link"),
+        typer.Argument(help="chain:address, chain:name.eth, a contact, 0x…@chain#checksum, CAIP-10, ERC-7930, a link"),
     ],
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
     """Explain a destination."""
-    found = _find(destination, open_registry(devnet=devnet))
+    paths = paths_for(devnet=devnet)
+    found = _find(destination, load_registry(paths), load_book(paths.contacts))
     if as_json:
         print_json(_document(found))
     else:
         print_pairs(out(), _rows(found))
 
 
-def _find(text: str, registry: Registry) -> Destination:
+def _find(text: str, registry: Registry, book: Book) -> Destination:
     async def ask() -> Destination:
         async with open_rpcs(registry) as rpcs:
-            return await find_destination(text, rpcs)
+            return await find_destination(text, rpcs, book)
 
     try:
         return asyncio.run(ask())
@@ -57,6 +59,7 @@ def _rows(found: Destination) -> list[tuple[str, Text]]:
         ("chain", f"{chain.name} (chain id {chain.chain_id}{', a testnet' if chain.testnet else ''})"),
         ("address", found.address),
         *([("name", f"{found.name}, which ENS says is this address on {chain.name}")] if found.name else []),
+        *([("contact", found.contact)] if found.contact else []),
         ("read as", found.form),
         ("spelling", _spelling(found)),
         *([("asks for", _asked_in_words(found.asked))] if found.asked else []),
@@ -72,6 +75,8 @@ def _spelling(found: Destination) -> str:
             return "vouched for by its ERC-55 checksum"
         case Voucher.ERC7828:
             return "vouched for, chain and address, by its ERC-7828 checksum"
+        case Voucher.CONTACT:
+            return "as it was when you added the contact"
         case Voucher.ENS:
             return "a name: look whether it is spelled as the recipient spells it"
         case Voucher.NOBODY:
@@ -96,6 +101,7 @@ def _document(found: Destination) -> dict[str, object]:
         "read_as": found.form,
         "vouched_by": found.vouched_by.value,
         "name": found.name or None,
+        "contact": found.contact or None,
         "asked": _asked_document(found.asked) if found.asked else None,
         "forms": forms_document(found),
     }

@@ -79,7 +79,7 @@ def send(
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet), registry) as client:
-            target = await find_destination(words.destination, client.rpcs)
+            target = await find_destination(words.destination, client.rpcs, client.book)
             who = choose_sender(client.paths, sender, account, keystore, unlocking)
             request = request_of(client, who.address, words, target)
             if not dry_run:

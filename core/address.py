@@ -56,6 +56,16 @@ def _why_not(text: str) -> str:
     return f"not an EVM address: {text[:80]!r}."
 
 
+_ENDS = 4
+"""Characters at either end: what people compare, and what imitations match."""
+
+
+def alike(one: Address, other: Address) -> bool:
+    """Whether two addresses look the same to somebody who compares their ends, and are not."""
+    a, b = one.lower(), other.lower()
+    return a != b and (a[2 : 2 + _ENDS], a[-_ENDS:]) == (b[2 : 2 + _ENDS], b[-_ENDS:])
+
+
 def short(address: Address) -> str:
     """First and last characters, for tables of many rows; review screens print addresses whole."""
     return f"{address[:8]}…{address[-6:]}"

@@ -60,6 +60,16 @@ class Paths:
         return self.config / "chains.toml"
 
     @property
+    def contacts(self) -> Path:
+        """The address book."""
+        return self.config / "contacts.toml"
+
+    @property
+    def settings(self) -> Path:
+        """What the user wants where a command line says nothing."""
+        return self.config / "config.toml"
+
+    @property
     def devnet(self) -> Path:
         """State of a running local devnet."""
         return self.state / "devnet"

@@ -3,7 +3,7 @@
     understand   what the text says, without asking anybody
     look_up      the account it names: a name is looked up in ENS, the chain must be known by then
 
-The forms have a file each: erc3770, interop (ERC-7828, ERC-7930), caip (CAIP-10), payment_uri (EIP-681).
+The forms have a file each: erc3770, interop (ERC-7828, ERC-7930), caip (CAIP-10), payment_uri (EIP-681), contacts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from l2send.core.plan import ChainAddress
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver import caip, ens, erc3770, interop, payment_uri
+from l2send.resolver.contacts import NO_CONTACTS, Book
 from l2send.resolver.elsewhere import foreign
 from l2send.resolver.ens_name import is_name
 from l2send.resolver.spelling import Spelling, Voucher, Wish, read_account
@@ -43,6 +44,8 @@ class Destination:
     name: str = ""
     """The ENS name that was typed, in its normal form."""
     asked: Asked | None = None
+    contact: str = ""
+    """The name this account has in the address book, typed or not."""
 
     @property
     def checksummed(self) -> bool:
@@ -58,12 +61,17 @@ class Destination:
         return f"{self.chain.short_name}:{self.address}"
 
 
-def understand(text: str, registry: Registry) -> Spelling:
+def understand(text: str, registry: Registry, book: Book = NO_CONTACTS) -> Spelling:
     """What `text` says, in whichever form. Raises BadAddress, ChecksumMismatch, BadAmount, UnknownChain, UnknownName.
 
     A bare address or name gives a spelling without a chain: ask for it, or let `look_up` refuse.
     """
     text = text.strip()
+    return book.read(text, registry) or _in_a_form(text, registry, book)
+
+
+def _in_a_form(text: str, registry: Registry, book: Book) -> Spelling:
+    """By the forms that are standards, told apart by what stands in them. Raises as `understand`."""
     if payment_uri.is_link(text):
         return payment_uri.read(text, registry)
     if interop.is_binary(text):
@@ -74,11 +82,13 @@ def understand(text: str, registry: Registry) -> Spelling:
         return caip.read(text, registry)
     if ":" in text:
         return erc3770.read(text, registry)
-    return _bare(text)
+    return _bare(text, book)
 
 
-def _bare(text: str) -> Spelling:
+def _bare(text: str, book: Book) -> Spelling:
     """An account without a chain. Raises BadAddress with what to type."""
+    if book.resembles(text):
+        raise BadAddress(f"no contact is called {text!r}.", hint=f"Did you mean: {book.resembles(text)}")
     if not (text.startswith("0x") or is_name(text) or foreign(text)):
         raise BadAddress(f"not a destination: {text[:80]!r}.", hint="Write chain:address, for example base:0x…")
     account = read_account(text)
@@ -96,9 +106,9 @@ async def look_up(spelling: Spelling, rpcs: Rpcs) -> Destination:
     return settle(replace(spelling, address=address, vouched_by=Voucher.ENS), rpcs.registry)
 
 
-def parse_destination(text: str, registry: Registry) -> Destination:
+def parse_destination(text: str, registry: Registry, book: Book = NO_CONTACTS) -> Destination:
     """The account that `text` names without looking anything up. Raises as `understand` and `settle` do."""
-    return settle(understand(text, registry), registry)
+    return settle(understand(text, registry, book), registry)
 
 
 def settle(spelling: Spelling, registry: Registry) -> Destination:
@@ -112,7 +122,7 @@ def settle(spelling: Spelling, registry: Registry) -> Destination:
     if reason:
         raise BadRecipient(f"{chain.short_name}:{address} is {reason}.", hint="Ask the recipient for their address.")
     asked = _asked(spelling.wish, chain) if spelling.wish else None
-    return Destination(chain, address, spelling.vouched_by, spelling.form, spelling.name, asked)
+    return Destination(chain, address, spelling.vouched_by, spelling.form, spelling.name, asked, spelling.contact)
 
 
 def _asked(wish: Wish, chain: Chain) -> Asked:
@@ -121,9 +131,11 @@ def _asked(wish: Wish, chain: Chain) -> Asked:
 
 
 def _without_chain(spelling: Spelling, registry: Registry) -> BadAddress:
-    some = list(registry.by_name)[:4]
-    account = spelling.name or spelling.address
+    some = [chain.short_name for chain in spelling.among or registry][:4]
+    account = spelling.contact or spelling.name or spelling.address
     why = "a name may have another address on each" if spelling.name else "this address exists on every chain"
+    if spelling.among:
+        why = f"the contact is known on {' and '.join(chain.name for chain in spelling.among)}"
     return BadAddress(
         f"the chain is missing: {why}.",
         hint=f"Write chain:address, for example {some[0]}:{account} (chains: {', '.join(some)}, …).",

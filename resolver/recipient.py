@@ -5,7 +5,7 @@
 | the token has no code, other decimals, or is paused          | refuse              |
 | the token blocks the recipient                               | refuse              |
 | a contract on another chain, and nothing on the destination  | confirm             |
-| looks like somebody already paid, and is somebody else       | confirm, by typing  |
+| looks like a known account (paid before, a contact), is none | confirm, by typing  |
 | a contract on the destination                                | say                 |
 | an account that delegates to code (EIP-7702)                 | say                 |
 | the sender itself                                            | say                 |
@@ -19,7 +19,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from l2send.core.address import Address
+from l2send.core.address import Address, alike
 from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain
 from l2send.core.errors import L2sendError, Refused
@@ -29,7 +29,6 @@ from l2send.core.units import Token
 
 _DELEGATION = b"\xef\x01\x00"  # EIP-7702
 _PATIENCE = 4.0  # seconds; a warning is not worth waiting longer for
-_LOOK_ALIKE = 4  # characters at either end: what people compare, and what poisoners imitate
 _PAUSED = Function("paused()", "bool")
 # Circle's FiatToken and Tether's token spell it differently.
 _BLOCKED = (Function("isBlacklisted(address)", "bool"), Function("isBlackListed(address)", "bool"))
@@ -46,7 +45,7 @@ class Findings:
     """Why the end of the address must be typed; empty if it need not."""
 
 
-async def look(payment: Payment, rpcs: Rpcs, paid_before: Iterable[Address]) -> Findings:
+async def look(payment: Payment, rpcs: Rpcs, known: Iterable[Address]) -> Findings:
     """Look at the recipient on every chain and at the token on the destination.
 
     Raises Refused for a token that would not arrive, NetworkError if the destination cannot be asked.
@@ -72,7 +71,7 @@ async def look(payment: Payment, rpcs: Rpcs, paid_before: Iterable[Address]) -> 
         confirm.append(
             f"The recipient is a contract on {names} and nothing on {target.name}: its owner may have no key there."
         )
-    return Findings(tuple(said), tuple(confirm), _resemblance(payment.to.address, paid_before))
+    return Findings(tuple(said), tuple(confirm), _resemblance(payment.to.address, known))
 
 
 async def _check_token(payment: Payment, rpc: Rpc) -> None:
@@ -114,13 +113,10 @@ async def _contract_on(account: Address, chains: list[Chain], rpcs: Rpcs) -> lis
     return [c for c, code in zip(chains, codes, strict=True) if code and not code.startswith(_DELEGATION)]
 
 
-def _resemblance(account: Address, paid_before: Iterable[Address]) -> str:
-    """Why `account` may be an imitation of one already paid: the ends that people compare are the same."""
-    known = {address.lower() for address in paid_before}
-    new = account.lower()
-    if new in known:
+def _resemblance(account: Address, known: Iterable[Address]) -> str:
+    """Why `account` may be an imitation of one that is known: the ends that people compare are the same."""
+    accounts = set(known)
+    imitated = next((other for other in accounts if alike(other, account)), None)
+    if imitated is None or account in accounts:
         return ""
-    for old in known:
-        if (new[2 : 2 + _LOOK_ALIKE], new[-_LOOK_ALIKE:]) == (old[2 : 2 + _LOOK_ALIKE], old[-_LOOK_ALIKE:]):
-            return f"This address looks like one you paid before, {old}, and is another one."
-    return ""
+    return f"This address looks like one you paid before or keep as a contact, {imitated}, and is another one."

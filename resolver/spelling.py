@@ -25,6 +25,8 @@ class Voucher(StrEnum):
     """Its own mixed case."""
     ERC7828 = "erc-7828"
     """A checksum over chain and address."""
+    CONTACT = "contact"
+    """It was not typed: the address book holds it, where it was checked when it was added."""
     ENS = "ens"
     """It was not typed: the Ethereum Name Service names it for this very chain."""
 
@@ -51,6 +53,10 @@ class Spelling:
     checksum: str = ""
     """An ERC-7828 checksum that the address of `name` has yet to meet."""
     wish: Wish | None = None
+    contact: str = ""
+    """The name it has in the address book."""
+    among: tuple[Chain, ...] = ()
+    """Where no chain is said: those it can only be one of. Empty: any."""
 
 
 @dataclass(frozen=True, slots=True)

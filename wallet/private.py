@@ -61,6 +61,24 @@ def write_private(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def replace_private(path: Path, data: bytes) -> None:
+    """Write a file that may be there already: afterwards it is the old one or the new one, whole, with mode 0600.
+
+    Raises ConfigError.
+    """
+    private_dir(path.parent)
+    draft = path.parent / f".{path.name}.{secrets.token_hex(8)}"
+    try:
+        try:
+            _write_synced(draft, data)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}.") from error
+
+
 def _write_synced(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:

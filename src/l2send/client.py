@@ -104,7 +104,7 @@ class Client:
         snapshot = await self.balances(payment.sender)
         plan, findings = await asyncio.gather(
             make_plan(payment, snapshot, BRIDGES, self.rpcs, limits or Limits()),
-            look_at_recipient(payment, self.rpcs, self._paid_before()),
+            look_at_recipient(payment, self.rpcs, self._known_accounts()),
         )
         return await self._review(plan, findings)
 
@@ -120,7 +120,7 @@ class Client:
         snapshot = await self.balances(sender)
         wanted = to.chain.token(token)
         plan = await make_most_plan(sender, to.account, wanted, snapshot, BRIDGES, self.rpcs, limits or Limits())
-        findings = await look_at_recipient(plan.payment, self.rpcs, self._paid_before())
+        findings = await look_at_recipient(plan.payment, self.rpcs, self._known_accounts())
         return await self._review(plan, findings)
 
     def begin(self, review: Review, *, key: str | None = None, again: bool = False) -> Record:
