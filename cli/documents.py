@@ -42,6 +42,7 @@ def plan_document(review: Review, registry: Registry) -> Document:
         "cost_usd": plan.way.cost_usd,
         "duration_seconds": plan.way.duration,
         "effects": [describe(effect) for effect in review.effects],
+        "code_not_pinned": list(review.not_pinned),
         "destination_stage": _stage(target),
         "alternatives": [_way(way) for way in plan.alternatives],
         "rejected": list(plan.rejected),
