@@ -1,6 +1,13 @@
-"""Moves: one file a way to move money, each behind the protocol in `l2send.core.bridge`."""
+"""Moves: one file a way to move money, each behind the protocol in `l2send.core.bridge`.
+
+The registry names settlers by bridge: `[chains.base.settlers.eco]`. A user's may list more of them, each under a
+name of its own with the `type` of order that it takes: `[chains.base.settlers.other]` with `type = "eco"`. That is
+one more bridge, which speaks to those contracts alone.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from l2send.bridges.across import Across
 from l2send.bridges.direct import Direct
@@ -10,15 +17,37 @@ from l2send.bridges.oif import Oif
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Registry
 from l2send.core.effects import Effects
-from l2send.core.errors import Refused
+from l2send.core.errors import ConfigError, Refused
 from l2send.core.plan import UnsignedTx
 
-BRIDGES: dict[str, Bridge] = {bridge.name: bridge for bridge in (Direct(), Eco(), Across(), Hyperlane7683(), Oif())}
+_TYPES: dict[str, Callable[[str], Bridge]] = {"eco": Eco, "across": Across, "hyperlane7683": Hyperlane7683, "oif": Oif}
+
+
+def bridges_of(registry: Registry) -> dict[str, Bridge]:
+    """Every way to move money in `registry`, by name. Raises ConfigError for a settler of no known type."""
+    bridges: dict[str, Bridge] = {Direct.name: Direct()} | {name: make(name) for name, make in _TYPES.items()}
+    for name, kind in _listed(registry).items():
+        if kind not in _TYPES or name == Direct.name:
+            raise ConfigError(
+                f"the settlers called {name[:40]!r} in chains.toml are of no type that l2send knows.",
+                hint=f"Give every entry of that name one type: {', '.join(_TYPES)}.",
+            )
+        bridges[name] = _TYPES[kind](name)
+    return bridges
+
+
+def _listed(registry: Registry) -> dict[str, str]:
+    """The type of the settlers that go under each name; none where it is missing, or not the same everywhere."""
+    kinds = dict[str, set[str]]()
+    for chain in registry:
+        for name, fields in chain.settlers.items():
+            kinds.setdefault(name, set()).add(fields.get("type", name))
+    return {name: found.pop() if len(found) == 1 else "" for name, found in kinds.items()}
 
 
 def decode(tx: UnsignedTx, registry: Registry) -> Effects:
     """What `tx` does, from its own bytes, by whichever bridge knows it. Raises Refused for the unknown."""
-    for bridge in BRIDGES.values():
+    for bridge in bridges_of(registry).values():
         effect = bridge.effects(tx, registry)
         if effect is not None:
             return effect

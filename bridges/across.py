@@ -80,6 +80,7 @@ _DELEGATED = bytes.fromhex("ef0100")
 class _Way:
     """Between which contracts, and in which tokens, a payment goes. Native coin goes as its wrapped token."""
 
+    bridge: str
     source: Chain
     target: Chain
     pool: Address
@@ -90,7 +91,7 @@ class _Way:
     @property
     def settler(self) -> Address | None:
         """The origin settler of the registry."""
-        settler = self.source.settlers["across"].get("origin_settler")
+        settler = self.source.settlers[self.bridge].get("origin_settler")
         return Address(settler) if settler else None
 
 
@@ -108,11 +109,13 @@ class _State:
 class Across:
     """Cross-chain payments through Across's SpokePools."""
 
-    name = "across"
+    def __init__(self, name: str = "across") -> None:
+        """`name` is that of its entries in the registry."""
+        self.name = name
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """A deposit on `source` that delivers the payment exactly, built here at the API's price."""
-        way = _way(source, rpcs.registry.chain(payment.to.chain_id), held.token, payment.amount.token)
+        way = _way(self.name, source, rpcs.registry.chain(payment.to.chain_id), held.token, payment.amount.token)
         api = source.settlers.get(self.name, {}).get("quote_api")
         if way is None or api is None:
             return None
@@ -160,10 +163,10 @@ class Across:
         settlers = registry.chain(tx.chain_id).settlers.get(self.name, {})
         if tx.to == settlers.get("origin_settler"):
             demand(tx.data[:4] == OPEN.selector, "calls something besides `open` on the origin settler")
-            return Opens(_order(tx, decode_open(tx.chain_id, tx.data), None, registry))
+            return Opens(_order(self.name, tx, decode_open(tx.chain_id, tx.data), None, registry))
         if tx.to == settlers.get("spoke_pool"):
             demand(tx.data[:4] == UNSAFE_DEPOSIT.selector, "calls something besides `unsafeDeposit` on the SpokePool")
-            return Opens(_order(tx, *decode_unsafe_deposit(tx.chain_id, tx.data), registry))
+            return Opens(_order(self.name, tx, *decode_unsafe_deposit(tx.chain_id, tx.data), registry))
         return None
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
@@ -206,15 +209,15 @@ _WHO_REFUNDS = (
 )
 
 
-def _way(source: Chain, target: Chain, give: Token, get: Token) -> _Way | None:
+def _way(bridge: str, source: Chain, target: Chain, give: Token, get: Token) -> _Way | None:
     """None where Across is not, or where it would deliver something else than the payment's token."""
-    pools = [chain.settlers.get("across", {}).get("spoke_pool") for chain in (source, target)]
+    pools = [chain.settlers.get(bridge, {}).get("spoke_pool") for chain in (source, target)]
     tokens = [_travels_as(chain, token) for chain, token in ((source, give), (target, get))]
     pool, target_pool = pools
     input_token, output_token = tokens
     if source is target or not (pool and target_pool and input_token and output_token):
         return None
-    return _Way(source, target, Address(pool), Address(target_pool), input_token, output_token)
+    return _Way(bridge, source, target, Address(pool), Address(target_pool), input_token, output_token)
 
 
 def _wrapped(chain: Chain) -> Address | None:
@@ -349,10 +352,10 @@ def _notes(order: Order, code: bytes, way: _Way) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _order(tx: UnsignedTx, deposit: Deposit, quoted_at: int | None, registry: Registry) -> Order:
+def _order(bridge: str, tx: UnsignedTx, deposit: Deposit, quoted_at: int | None, registry: Registry) -> Order:
     """The order that a decoded deposit makes. Whatever is not a plain payment is refused."""
     source, target = registry.chain(tx.chain_id), registry.chain(ChainId(deposit.destination))
-    pool, target_pool = (chain.settlers.get("across", {}).get("spoke_pool") for chain in (source, target))
+    pool, target_pool = (chain.settlers.get(bridge, {}).get("spoke_pool") for chain in (source, target))
     if pool is None or target_pool is None:
         raise Refused(f"the order for Across goes to {target.name}, where the registry has no SpokePool.")
     demand(source is not target, "stays on its chain")
@@ -361,7 +364,7 @@ def _order(tx: UnsignedTx, deposit: Deposit, quoted_at: int | None, registry: Re
     demand(tx.value == (deposit.input_units if native else 0), "carries another value than it deposits")
     relay = deposit.relay(tx.to if tx.to != pool else deposit.depositor)
     return Order(
-        bridge="across",
+        bridge=bridge,
         order_id=relay_hash(relay, deposit.destination),
         origin=source.chain_id,
         origin_settler=tx.to,

@@ -61,7 +61,7 @@ async def refund_of(order: Order, rpcs: Rpcs) -> str:
     others = [d for d in deposits if d.relay_hash != order.order_id]
     if not payments or len(others) > _MOST_OTHERS:
         return ""
-    unfilled = [d for d in others if not await _is_filled(d, rpcs)]
+    unfilled = [d for d in others if not await _is_filled(order.bridge, d, rpcs)]
     for payment in payments:
         paid_at = quantity((await rpc.block(hex(payment.block))).get("timestamp"), "timestamp")
         expired = [d.input_units for d in unfilled if d.fill_deadline < paid_at]
@@ -112,13 +112,13 @@ def _payment(log: dict[str, Any], token: Address, sender: Address) -> _Payment |
     return _Payment(units, quantity(log.get("blockNumber"), "blockNumber"), clean(log.get("transactionHash", ""), 66))
 
 
-async def _is_filled(deposit: Deposited, rpcs: Rpcs) -> bool:
+async def _is_filled(bridge: str, deposit: Deposited, rpcs: Rpcs) -> bool:
     """Whether that deposit was paid out; not if its destination is unknown here."""
     try:
         rpc = rpcs.on(ChainId(deposit.destination))
     except UnknownChain:
         return False
-    pool = rpc.chain.settlers.get("across", {}).get("spoke_pool")
+    pool = rpc.chain.settlers.get(bridge, {}).get("spoke_pool")
     if pool is None:
         return False
     asked = Call(Address(pool), _FILL_STATUS, (bytes.fromhex(deposit.relay_hash[2:]),))

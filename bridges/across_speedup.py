@@ -38,7 +38,7 @@ def speed_up_message(order: Order, units: int) -> dict[str, Any]:
 
     Raises Refused.
     """
-    if order.bridge != "across" or not 0 < units <= order.delivers.units:
+    if "deposit_id" not in order.details or not 0 < units <= order.delivers.units:
         raise Refused("a speed-up may only lower what an order of Across delivers.")
     return {
         "types": _TYPES,

@@ -67,7 +67,9 @@ class _Price:
 class Eco:
     """Cross-chain payments through Eco's Portal."""
 
-    name = "eco"
+    def __init__(self, name: str = "eco") -> None:
+        """`name` is that of its entries in the registry."""
+        self.name = name
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """An order from `source` that delivers the payment exactly, built here at the API's price."""
@@ -84,7 +86,7 @@ class Eco:
         rpc = rpcs.on(source.chain_id)
         now, target_now = await asyncio.gather(rpc.time(), rpcs.on(target.chain_id).time())
         deadline = _deadline(price.deadline, now, target_now)
-        tx = _open_tx(payment, source, target, pays, deadline)
+        tx = _open_tx(self.name, payment, source, target, pays, deadline)
         wanted = [*await approval(rpc, payment.sender, tx.to, pays), (StepKind.OPEN, tx)]
         costed = await cost(rpc, payment.sender, wanted)
         if costed.needs > native.units:
@@ -115,7 +117,7 @@ class Eco:
         if tx.to != portal:
             return None
         if tx.data[:4] == OPEN.selector:
-            return Opens(_decode_open(tx, registry))
+            return Opens(_decode_open(self.name, tx, registry))
         if tx.data[:4] == _REFUND.selector and not tx.value:
             destination, route_hash, reward = _REFUND.decode_call(tx.data)
             nothing = Amount(0, registry.chain(tx.chain_id).native)
@@ -216,10 +218,12 @@ def _deadline(quoted: UnixTime, origin_now: UnixTime, target_now: UnixTime) -> U
     return UnixTime(deadline)
 
 
-def _open_tx(payment: Payment, source: Chain, target: Chain, pays: Amount, deadline: UnixTime) -> UnsignedTx:
+def _open_tx(
+    bridge: str, payment: Payment, source: Chain, target: Chain, pays: Amount, deadline: UnixTime
+) -> UnsignedTx:
     """The `open` that locks `pays` on `source` and delivers the payment on `target`."""
     delivered, recipient = payment.amount, payment.to.address
-    portal = target.settlers["eco"]["portal"]
+    here, portal = source.settlers[bridge], target.settlers[bridge]["portal"]
     token = delivered.token.address
     if token is None:
         gives, calls = [], [(recipient, b"", delivered.units)]
@@ -230,11 +234,11 @@ def _open_tx(payment: Payment, source: Chain, target: Chain, pays: Amount, deadl
     route = abi_encode([_ROUTE], [(secrets.token_bytes(32), deadline, portal, native_out, gives, calls)])
     native_in = pays.units if pays.token.address is None else 0
     locks = [] if pays.token.address is None else [(pays.token.address, pays.units)]
-    reward = (deadline, payment.sender, source.settlers["eco"]["prover"], native_in, locks)
+    reward = (deadline, payment.sender, here["prover"], native_in, locks)
     spends = (address_word(token or _NATIVE), delivered.units, bytes(32), target.chain_id)
     order = (target.chain_id, route, reward, address_word(portal), deadline, [spends])
     data = OPEN.encode((deadline, _ORDER_DATA_TYPE, abi_encode([_ORDER_DATA], [order])))
-    return UnsignedTx(source.chain_id, Address(source.settlers["eco"]["portal"]), Wei(native_in), data)
+    return UnsignedTx(source.chain_id, Address(here["portal"]), Wei(native_in), data)
 
 
 def _order_id(destination: int, route_hash: bytes, reward: tuple[Any, ...]) -> str:
@@ -243,7 +247,7 @@ def _order_id(destination: int, route_hash: bytes, reward: tuple[Any, ...]) -> s
     return "0x" + keccak(destination.to_bytes(8, "big") + route_hash + reward_hash).hex()
 
 
-def _decode_open(tx: UnsignedTx, registry: Registry) -> Order:
+def _decode_open(bridge: str, tx: UnsignedTx, registry: Registry) -> Order:
     """The order inside the bytes of `open`. Whatever is not a plain payment is refused."""
     ((fill_deadline, data_type, order_data),) = OPEN.decode_call(tx.data)
     _demand(data_type == _ORDER_DATA_TYPE, "is of a type l2send does not know")
@@ -255,7 +259,7 @@ def _decode_open(tx: UnsignedTx, registry: Registry) -> Order:
     source, target = registry.chain(tx.chain_id), registry.chain(ChainId(destination))
     _demand(len({fill_deadline, route_deadline, deadline, refund_after}) == 1, "carries several deadlines")
     _demand(route_portal == address_word(portal), "names two Portals")
-    _demand(checksum(prover) == source.settlers["eco"].get("prover"), "names a prover not in the registry")
+    _demand(checksum(prover) == source.settlers[bridge].get("prover"), "names a prover not in the registry")
     pays = _single(source, native_in, locks)
     _demand(tx.value == native_in, "carries another value than it locks")
     delivers = _single(target, native_out, gives)
@@ -263,7 +267,7 @@ def _decode_open(tx: UnsignedTx, registry: Registry) -> Order:
     expected = (address_word(delivers.token.address or _NATIVE), delivers.units, bytes(32), destination)
     _demand(list(spends) == [expected], "announces another delivery than it makes")
     return Order(
-        bridge="eco",
+        bridge=bridge,
         order_id=_order_id(destination, keccak(route_bytes), reward),
         origin=tx.chain_id,
         origin_settler=tx.to,

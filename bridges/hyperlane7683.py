@@ -64,7 +64,9 @@ _MAX_DOMAIN = 2**32 - 1
 class Hyperlane7683:
     """Cross-chain payments through Hyperlane7683 routers."""
 
-    name = "hyperlane7683"
+    def __init__(self, name: str = "hyperlane7683") -> None:
+        """`name` is that of its entries in the registry."""
+        self.name = name
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """An order that delivers the payment exactly; None unless the registry says what a solver takes."""
@@ -76,9 +78,9 @@ class Hyperlane7683:
             return None
         router = Address(origin["router"])
         price = await offers.price_of(rpcs, origin, router, payment, held)
-        message_fee, now, target_now = await _check_route(source, target, rpcs)
+        message_fee, now, target_now = await _check_route(self.name, source, target, rpcs)
         deadline = offers.fill_deadline(price, now, target_now)
-        tx = _open_tx(payment, source, target, price.pays, deadline)
+        tx = _open_tx(self.name, payment, source, target, price.pays, deadline)
         quote = await offers.make_quote(self, rpcs, payment, source, native, price, tx)
         assert quote.order is not None
         await _check_id(tx, payment.sender, quote.order, rpcs)
@@ -90,7 +92,7 @@ class Hyperlane7683:
         if tx.to != registry.chain(tx.chain_id).settlers.get(self.name, {}).get("router"):
             return None
         if tx.data[:4] == OPEN.selector:
-            order = _decode(OPEN.decode_call(tx.data)[0], registry)
+            order = _decode(self.name, OPEN.decode_call(tx.data)[0], registry)
             _demand(order.origin == tx.chain_id, "is to be opened on another chain than it says")
             locked = order.pays.units if order.pays.token.is_native else 0
             _demand(tx.value == locked, "carries another value than it locks")
@@ -98,7 +100,7 @@ class Hyperlane7683:
         if tx.data[:4] == _REFUND.selector:
             (orders,) = _REFUND.decode_call(tx.data)
             _demand(len(orders) == 1, "is not alone in its refund")
-            order = _decode(orders[0], registry)
+            order = _decode(self.name, orders[0], registry)
             _demand(order.destination == tx.chain_id, "is to be refunded from another chain than its destination")
             return TakesBack(order.order_id, Amount(tx.value, registry.chain(tx.chain_id).native))
         raise Refused("the call of the Hyperlane7683 router is neither `open` nor `refund`.")
@@ -132,7 +134,9 @@ class Hyperlane7683:
         return emitted_open(receipt, order.origin_settler, order.order_id)
 
 
-def _open_tx(payment: Payment, source: Chain, target: Chain, pays: Amount, deadline: UnixTime) -> UnsignedTx:
+def _open_tx(
+    bridge: str, payment: Payment, source: Chain, target: Chain, pays: Amount, deadline: UnixTime
+) -> UnsignedTx:
     """The `open` that locks `pays` on `source` and delivers the payment on `target`."""
     delivered = payment.amount
     order = (
@@ -145,16 +149,16 @@ def _open_tx(payment: Payment, source: Chain, target: Chain, pays: Amount, deadl
         secrets.randbits(256),
         source.chain_id,
         target.chain_id,
-        address_word(target.settlers["hyperlane7683"]["router"]),
+        address_word(target.settlers[bridge]["router"]),
         deadline,
         b"",
     )
     data = OPEN.encode((deadline, _ORDER_DATA_TYPE, abi_encode([_ORDER_DATA], [order])))
     value = Wei(pays.units if pays.token.is_native else 0)
-    return UnsignedTx(source.chain_id, Address(source.settlers["hyperlane7683"]["router"]), value, data)
+    return UnsignedTx(source.chain_id, Address(source.settlers[bridge]["router"]), value, data)
 
 
-def _decode(onchain_order: tuple[Any, ...], registry: Registry) -> Order:
+def _decode(bridge: str, onchain_order: tuple[Any, ...], registry: Registry) -> Order:
     """The order in the argument of `open` or `refund`. Whatever is not a plain payment is refused."""
     fill_deadline, data_type, order_data = onchain_order
     _demand(data_type == _ORDER_DATA_TYPE, "is of a type l2send does not know")
@@ -164,10 +168,10 @@ def _decode(onchain_order: tuple[Any, ...], registry: Registry) -> Order:
     source, target = registry.chain(ChainId(origin)), registry.chain(ChainId(destination))
     _demand(fill_deadline == deadline, "carries two deadlines, so that it could not be refunded")
     _demand(data == b"", "carries a message besides the payment")
-    router = source.settlers.get("hyperlane7683", {}).get("router", "")
+    router = source.settlers.get(bridge, {}).get("router", "")
     _demand(bool(router), f"comes from {source.name}, which has no router in the registry")
     return Order(
-        bridge="hyperlane7683",
+        bridge=bridge,
         order_id="0x" + keccak(order_data).hex(),
         origin=source.chain_id,
         origin_settler=Address(router),
@@ -202,12 +206,12 @@ def _demand(condition: bool, otherwise: str) -> None:
         raise Refused(f"the order for Hyperlane7683 {otherwise}.")
 
 
-async def _check_route(source: Chain, target: Chain, rpcs: Rpcs) -> tuple[Wei, UnixTime, UnixTime]:
+async def _check_route(bridge: str, source: Chain, target: Chain, rpcs: Rpcs) -> tuple[Wei, UnixTime, UnixTime]:
     """The fee of a message back, and both clocks, once the routers are known to trust each other.
 
     Between routers that do not, neither a solver's claim nor a refund arrives. Raises Refused, NetworkError.
     """
-    here, there = (Address(chain.settlers["hyperlane7683"]["router"]) for chain in (source, target))
+    here, there = (Address(chain.settlers[bridge]["router"]) for chain in (source, target))
     on_origin, on_target = await asyncio.gather(
         rpcs.on(source.chain_id).aggregate([Call(here, _LOCAL_DOMAIN), Call(here, _ROUTERS, (target.chain_id,))]),
         rpcs.on(target.chain_id).aggregate(

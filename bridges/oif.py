@@ -58,7 +58,9 @@ _REFUND_GAS = Gas(300_000)
 class Oif:
     """Cross-chain payments through the Open Intents Framework. ERC-20 alone: its escrow takes no native coin."""
 
-    name = "oif"
+    def __init__(self, name: str = "oif") -> None:
+        """`name` is that of its entries in the registry."""
+        self.name = name
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """An order that delivers the payment exactly; None unless the registry names settlers, oracles and a price."""
@@ -71,7 +73,7 @@ class Oif:
         price = await offers.price_of(rpcs, origin, Address(origin["input_settler"]), payment, held)
         now, target_now = await asyncio.gather(rpcs.on(source.chain_id).time(), rpcs.on(target.chain_id).time())
         deadline = offers.fill_deadline(price, now, target_now)
-        tx = _open_tx(payment, source, target, price.pays, deadline)
+        tx = _open_tx(self.name, payment, source, target, price.pays, deadline)
         quote = await offers.make_quote(self, rpcs, payment, source, native, price, tx)
         assert quote.order is not None
         await _check_settlers(tx, quote.order, rpcs)
@@ -85,7 +87,7 @@ class Oif:
             if tx.data[:4] == function.selector:
                 _demand(not tx.value, "carries native coin, which the escrow does not take")
                 (fields,) = function.decode_call(tx.data)
-                order = _decode(fields, tx, registry)
+                order = _decode(self.name, fields, tx, registry)
                 nothing = Amount(0, registry.chain(tx.chain_id).native)
                 return Opens(order) if function is _OPEN else TakesBack(order.order_id, nothing)
         raise Refused("the call of the OIF escrow is neither `open` nor `refund`.")
@@ -113,9 +115,11 @@ class Oif:
         return emitted_open(receipt, order.origin_settler, order.order_id, _OPEN_TOPIC)
 
 
-def _open_tx(payment: Payment, source: Chain, target: Chain, pays: Amount, deadline: UnixTime) -> UnsignedTx:
+def _open_tx(
+    bridge: str, payment: Payment, source: Chain, target: Chain, pays: Amount, deadline: UnixTime
+) -> UnsignedTx:
     """The `open` that locks `pays` on `source` and delivers the payment on `target`."""
-    here, there = source.settlers["oif"], target.settlers["oif"]
+    here, there = source.settlers[bridge], target.settlers[bridge]
     assert pays.token.address
     assert payment.amount.token.address
     output = (
@@ -141,7 +145,7 @@ def _open_tx(payment: Payment, source: Chain, target: Chain, pays: Amount, deadl
     return UnsignedTx(source.chain_id, Address(here["input_settler"]), Wei(0), _OPEN.encode(order))
 
 
-def _decode(fields: tuple[Any, ...], tx: UnsignedTx, registry: Registry) -> Order:
+def _decode(bridge: str, fields: tuple[Any, ...], tx: UnsignedTx, registry: Registry) -> Order:
     """The order in the argument of `open` or `refund`. Whatever is not a plain payment is refused."""
     user, _nonce, origin, expires, deadline, input_oracle, inputs, outputs = fields
     source = registry.chain(tx.chain_id)
@@ -149,8 +153,8 @@ def _decode(fields: tuple[Any, ...], tx: UnsignedTx, registry: Registry) -> Orde
     _demand(len(inputs) == 1 and len(outputs) == 1, "moves not exactly one asset")
     output_oracle, settler, destination, token_out, units_out, recipient, callback, context = outputs[0]
     target = registry.chain(ChainId(destination))
-    there = target.settlers.get("oif", {})
-    _demand(checksum(input_oracle) == source.settlers["oif"].get("oracle"), "names an oracle not in the registry")
+    there = target.settlers.get(bridge, {})
+    _demand(checksum(input_oracle) == source.settlers[bridge].get("oracle"), "names an oracle not in the registry")
     _demand(_account(output_oracle, "oracle") == there.get("oracle"), "names an oracle not in the registry")
     _demand(_account(settler, "settler") == there.get("output_settler"), "names a settler not in the registry")
     _demand(expires == deadline + _PROOF_TIME, "can be refunded at another time than l2send's orders")
@@ -158,7 +162,7 @@ def _decode(fields: tuple[Any, ...], tx: UnsignedTx, registry: Registry) -> Orde
     _demand(context == b"", "is an auction, or kept for one solver")
     ((token_in, units_in),) = inputs
     return Order(
-        bridge="oif",
+        bridge=bridge,
         order_id=_order_id(tx.to, fields),
         origin=source.chain_id,
         origin_settler=tx.to,

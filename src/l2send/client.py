@@ -13,15 +13,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from l2send.bridges import BRIDGES, decode
+from l2send.bridges import bridges_of, decode
 from l2send.core.address import Address
-from l2send.core.bridge import OrderState
+from l2send.core.bridge import Bridge, OrderState
 from l2send.core.chains import Registry, load_registry
 from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
 from l2send.core.effects import Effects, TakesBack, check, check_refund
-from l2send.core.errors import Refused
+from l2send.core.errors import ConfigError, Refused
 from l2send.core.paths import Paths
 from l2send.core.plan import BRIDGE_FEE, Payment, Plan, Quote, StepKind, UnsignedTx, Way
 from l2send.core.rpc import Rpcs, open_rpcs
@@ -77,6 +77,11 @@ class Client:
     registry: Registry
     rpcs: Rpcs
     journal: Journal
+    bridges: dict[str, Bridge] = field(init=False)
+    """Every way to move money that the registry knows, by name."""
+
+    def __post_init__(self) -> None:
+        self.bridges = bridges_of(self.registry)
 
     @property
     def book(self) -> Book:
@@ -103,7 +108,7 @@ class Client:
         """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
         snapshot = await self.balances(payment.sender)
         plan, findings = await asyncio.gather(
-            make_plan(payment, snapshot, BRIDGES, self.rpcs, limits or Limits()),
+            make_plan(payment, snapshot, self.bridges, self.rpcs, limits or Limits()),
             look_at_recipient(payment, self.rpcs, self._known_accounts()),
         )
         return await self._review(plan, findings)
@@ -119,7 +124,7 @@ class Client:
         """The greatest payment of `token` that one chain can make, decoded and checked as by `plan`."""
         snapshot = await self.balances(sender)
         wanted = to.chain.token(token)
-        plan = await make_most_plan(sender, to.account, wanted, snapshot, BRIDGES, self.rpcs, limits or Limits())
+        plan = await make_most_plan(sender, to.account, wanted, snapshot, self.bridges, self.rpcs, limits or Limits())
         findings = await look_at_recipient(plan.payment, self.rpcs, self._known_accounts())
         return await self._review(plan, findings)
 
@@ -168,10 +173,10 @@ class Client:
         record = await executor.resume(payment_id, patience=patience)
         if record.order is None:
             return record
-        record = await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
+        record = await follow(payment_id, self.journal, self.rpcs, self.bridges, progress, patience=patience)
         if record.order and record.order.state is OrderState.REFUND_DUE and signer:
             order = record.order.order
-            step = await BRIDGES[order.bridge].refund(order, self.rpcs)
+            step = await self._bridge(order.bridge).refund(order, self.rpcs)
             if step is None:
                 return record
             if step.tx.value:
@@ -179,23 +184,32 @@ class Client:
                 progress(f"asking for the money back, for a fee of {fee}")
             executor.max_fee = None  # That of the payment says nothing of a refund, later and maybe elsewhere.
             await executor.send_refund(payment_id, step, patience=patience)
-            record = await follow(payment_id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
+            record = await follow(payment_id, self.journal, self.rpcs, self.bridges, progress, patience=patience)
         return record
+
+    def _bridge(self, name: str) -> Bridge:
+        """The bridge of that name. Raises ConfigError where the registry no longer lists it."""
+        if name not in self.bridges:
+            raise ConfigError(
+                f"chains.toml lists no settlers called {name[:40]!r} any more.",
+                hint="Put their entry back: its contracts hold the money.",
+            )
+        return self.bridges[name]
 
     async def status(self, payment_id: str) -> Record:
         """One look at the chains, without waiting and without sending anything."""
         record = self.journal.find(payment_id)
-        await asyncio.gather(*(look(leg.id, self.journal, self.rpcs, BRIDGES) for leg in record.legs))
+        await asyncio.gather(*(look(leg.id, self.journal, self.rpcs, self.bridges) for leg in record.legs))
         return self.journal.find(record.id)
 
     async def watch(self, payment_id: str, *, patience: float = 600.0, progress: Progress = print) -> Record:
         """Stay with a payment without signing or sending. Raises NotFinal after `patience` seconds."""
         record = self.journal.find(payment_id)
         if isinstance(record, PaymentRecord):
-            return await follow(record.id, self.journal, self.rpcs, BRIDGES, progress, patience=patience)
+            return await follow(record.id, self.journal, self.rpcs, self.bridges, progress, patience=patience)
 
         async def stay(leg: PaymentRecord, say: Progress) -> None:
-            await follow(leg.id, self.journal, self.rpcs, BRIDGES, say, patience=patience)
+            await follow(leg.id, self.journal, self.rpcs, self.bridges, say, patience=patience)
 
         return await side_by_side(record, self.journal, stay, progress)
 

@@ -39,7 +39,7 @@ STATE = _State(NOW, NOW, Seconds(3600), Seconds(21_600), settler_works=True)
 
 
 def deposit_tx(payment: Payment, pays: Amount, *, settler: bool) -> UnsignedTx:
-    way = _way(ORIGIN, TARGET, pays.token, payment.amount.token)
+    way = _way("across", ORIGIN, TARGET, pays.token, payment.amount.token)
     assert way
     price = Price(pays.units, NOW, DEADLINE, Seconds(2))
     return _deposit_tx(payment, way, price, replace(STATE, settler_works=settler))
@@ -88,8 +88,8 @@ def test_two_orders_of_the_same_payment_have_different_ids() -> None:
 
 def test_the_wrapped_token_itself_is_not_offered() -> None:
     """A SpokePool would pay an account ETH where WETH was asked for."""
-    assert _way(ORIGIN, TARGET, WETH_IN, WETH_OUT) is None
-    assert _way(ORIGIN, ORIGIN, USDC_IN, USDC_IN) is None
+    assert _way("across", ORIGIN, TARGET, WETH_IN, WETH_OUT) is None
+    assert _way("across", ORIGIN, ORIGIN, USDC_IN, USDC_IN) is None
 
 
 NONCE = new_nonce(SENDER)

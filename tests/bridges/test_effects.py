@@ -27,7 +27,7 @@ DEADLINE = UnixTime(1_800_000_000)
 
 
 def open_tx() -> UnsignedTx:
-    return _open_tx(PAYMENT, ORIGIN, TARGET, PAYS, DEADLINE)
+    return _open_tx("eco", PAYMENT, ORIGIN, TARGET, PAYS, DEADLINE)
 
 
 def check_all(*txs: UnsignedTx, payment: Payment = PAYMENT, spent: Amount = PAYS) -> tuple[Effects, ...]:
@@ -56,7 +56,7 @@ def test_an_order_is_decoded_from_its_bytes() -> None:
 
 
 def test_an_order_of_native_coin_is_decoded_too() -> None:
-    tx = _open_tx(ETH_PAYMENT, ORIGIN, TARGET, ETH_PAYS, DEADLINE)
+    tx = _open_tx("eco", ETH_PAYMENT, ORIGIN, TARGET, ETH_PAYS, DEADLINE)
     (effect,) = check_all(tx, payment=ETH_PAYMENT, spent=ETH_PAYS)
     assert isinstance(effect, Opens)
     assert tx.value == effect.order.pays.units == ETH_PAYS.units

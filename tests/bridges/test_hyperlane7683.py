@@ -60,7 +60,7 @@ DEADLINE = UnixTime(1_800_000_000)
 
 
 def open_tx() -> UnsignedTx:
-    return _open_tx(PAYMENT, SOURCE, DESTINATION, PAYS, DEADLINE)
+    return _open_tx(VIA, PAYMENT, SOURCE, DESTINATION, PAYS, DEADLINE)
 
 
 def check_all(tx: UnsignedTx, payment: Payment = PAYMENT, spent: Amount = PAYS) -> Effects:
@@ -85,7 +85,7 @@ def test_an_order_is_decoded_from_its_bytes() -> None:
 
 
 def test_an_order_of_native_coin_carries_what_it_locks() -> None:
-    tx = _open_tx(ETH_PAYMENT, SOURCE, DESTINATION, ETH_PAYS, DEADLINE)
+    tx = _open_tx(VIA, ETH_PAYMENT, SOURCE, DESTINATION, ETH_PAYS, DEADLINE)
     check_all(tx, ETH_PAYMENT, ETH_PAYS)
     for value in (0, tx.value - 1, tx.value + 1):
         with pytest.raises(Refused):

@@ -66,7 +66,7 @@ DEADLINE = UnixTime(1_800_000_000)
 
 
 def open_tx() -> UnsignedTx:
-    return _open_tx(PAYMENT, SOURCE, DESTINATION, PAYS, DEADLINE)
+    return _open_tx(VIA, PAYMENT, SOURCE, DESTINATION, PAYS, DEADLINE)
 
 
 def check_all(tx: UnsignedTx) -> Effects:
