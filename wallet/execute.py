@@ -33,7 +33,7 @@ from l2send.wallet.journal import ChangedMeanwhile, Journal
 from l2send.wallet.lock import account_lock
 from l2send.wallet.nonces import choose
 from l2send.wallet.outbid import Bid, refuse_unless_it_outbids
-from l2send.wallet.prepare import Price, affordable, pin_chain, why_order_is_late, why_too_late
+from l2send.wallet.prepare import Price, affordable, pin_chain, why_not_now, why_order_is_late, why_unlike_pinned
 from l2send.wallet.receipts import confirmations, observe
 from l2send.wallet.records import PaymentRecord, TxRecord
 from l2send.wallet.signed import SignedTx, decode_signed
@@ -174,7 +174,7 @@ class Executor:
         signer = self._signer_of(tx)
         rpc = self.rpcs.on(tx.chain_id)
         await pin_chain(rpc)
-        await self._refuse_if_too_late(record, tx)
+        await self._refuse_if_overtaken(record, tx)
         choice = await choose(rpc, tx.sender, self.journal, self._is_stale)
         for earlier in choice.first:
             self._say(f"handing {earlier.payment_id}, nonce {earlier.nonce}, to {rpc.chain.name} first")
@@ -193,8 +193,10 @@ class Executor:
         signer, rpc = self._signer_of(former), self.rpcs.on(former.chain_id)
         assert former.nonce is not None
         await pin_chain(rpc)
-        if bid.step.kind is StepKind.OPEN and (late := await why_order_is_late(record, self.rpcs)):
-            raise Refused(f"{record.id} is not made faster: {late}.", hint=f"Use `l2send cancel {record.id}`.")
+        if bid.step.kind is StepKind.OPEN:
+            reason = await why_order_is_late(record, self.rpcs) or await why_unlike_pinned(record, self.rpcs)
+            if reason:
+                raise Refused(f"{record.id} is not made faster: {reason}.", hint=f"Use `l2send cancel {record.id}`.")
         cost = await affordable(replace(former, step=bid.step), rpc, self.max_fee)
         refuse_unless_it_outbids(former, cost)
         self._say(f"signing {bid.step.kind} on {rpc.chain.name} with the nonce {former.nonce} once more")
@@ -223,11 +225,14 @@ class Executor:
             raise ConfigError(f"{tx.payment_id} is paid by {tx.sender}; the account opened is {self.signer.address}.")
         return self.signer
 
-    async def _refuse_if_too_late(self, record: PaymentRecord, tx: TxRecord) -> None:
-        """A late payment is cancelled, so that nobody resumes it; what it approved may remain allowed."""
+    async def _refuse_if_overtaken(self, record: PaymentRecord, tx: TxRecord) -> None:
+        """A payment that is late, or would call other code, is cancelled: nobody resumes it. Its approval may be left.
+
+        A refund is asked for in any case: it can only bring back what another code might keep.
+        """
         if tx.step.kind is StepKind.REFUND:
             return
-        reason = await why_too_late(record, tx, self.rpcs)
+        reason = await why_not_now(record, tx, self.rpcs)
         if not reason:
             return
         self.journal.cancel(record.id, reason)

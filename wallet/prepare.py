@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from l2send.core.code import why_other_code
 from l2send.core.errors import CannotPay, NodeError, Refused, WrongChain
 from l2send.core.fees import GasPrice, gas_price, l1_fee
 from l2send.core.plan import StepKind, UnsignedTx
@@ -38,6 +39,21 @@ async def pin_chain(rpc: Rpc) -> None:
             f"an RPC of {rpc.chain.name} now serves chain {found}, not {rpc.chain.chain_id}.",
             hint=f"Nothing was signed. Correct rpcs of {rpc.chain.short_name}.",
         )
+
+
+async def why_not_now(record: PaymentRecord, tx: TxRecord, rpcs: Rpcs) -> str:
+    """Why `tx` must not be signed any more, or an empty string: it is too late, or another code would be called."""
+    late, other = await asyncio.gather(why_too_late(record, tx, rpcs), why_unlike_pinned(record, rpcs))
+    return other or late
+
+
+async def why_unlike_pinned(record: PaymentRecord, rpcs: Rpcs) -> str:
+    """Which contract of the payment's bridge runs other code than the registry pins, or an empty string."""
+    if record.order is None:
+        return ""
+    order = record.order.order
+    chains = (rpcs.on(order.origin).chain, rpcs.on(order.destination).chain)
+    return await why_other_code(order.bridge, chains, rpcs)
 
 
 async def why_too_late(record: PaymentRecord, tx: TxRecord, rpcs: Rpcs) -> str:

@@ -15,7 +15,7 @@ from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount
 from l2send.wallet.journal import ChangedMeanwhile, Journal
-from l2send.wallet.prepare import affordable, why_too_late
+from l2send.wallet.prepare import affordable, why_not_now
 from l2send.wallet.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.states import PaymentState, TxState
 
@@ -52,9 +52,8 @@ async def refuse_unless_ready(group: GroupRecord, journal: Journal, rpcs: Rpcs) 
 async def _why_not(leg: PaymentRecord, rpcs: Rpcs) -> str:
     """Why a leg must not be begun, or an empty string."""
     first = next((tx for tx in leg.steps if tx.state is TxState.PLANNED), leg.steps[-1])
-    late = await why_too_late(leg, first, rpcs)
-    if late:
-        return late
+    if reason := await why_not_now(leg, first, rpcs):
+        return reason
     rpc = rpcs.on(first.chain_id)
     try:
         await affordable(first, rpc, None)
