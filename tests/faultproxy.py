@@ -60,6 +60,7 @@ class FaultProxy:
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._faults: dict[str, list[Fault]] = defaultdict(list)
         self._lies: dict[str, Any] = {}
+        self._lies_left: dict[str, int] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
@@ -71,13 +72,14 @@ class FaultProxy:
         """The next `times` requests of `method` meet `fault`."""
         self._faults[method] += [fault] * times
 
-    def lie(self, method: str, result: Any) -> None:
-        """Answer `method` with `result`, without asking the node, until `stop_lying`."""
+    def lie(self, method: str, result: Any, times: int = 1_000_000) -> None:
+        """Answer `method` with `result`, without asking the node, `times` times or until `stop_lying`."""
         self._lies[method] = result
+        self._lies_left[method] = times
 
     def stop_lying(self, method: str) -> None:
         """Ask the node again."""
-        del self._lies[method]
+        del self._lies_left[method]
 
     def sent(self, method: str) -> list[list[Any]]:
         """The parameters of every request of `method`, in order."""
@@ -128,7 +130,8 @@ class FaultProxy:
         self.requests.append((method, request["params"]))
         fault = self._faults[method].pop(0) if self._faults[method] else None
         answer = b""
-        if method in self._lies:
+        if self._lies_left.get(method, 0):
+            self._lies_left[method] -= 1
             answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": self._lies[method]}).encode()
         elif fault is None or fault.forward:
             answer = await asyncio.to_thread(self._forward, body)

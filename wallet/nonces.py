@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from l2send.core.address import Address
@@ -39,21 +39,39 @@ async def choose(rpc: Rpc, sender: Address, journal: Journal, stale: Stale) -> C
 
     A transaction that was signed, never handed to a node and is now too late for its order leaves its
     nonce free: taking it is what makes sure that the late one can never happen.
-    Source: eth_getTransactionCount at `pending`.
+    A count above what the journal explains is another wallet's doing, or wrong, and what is signed with too
+    high a nonce is never mined: from then on a count is believed once two looks in a row agree.
+    Source: eth_getTransactionCount at `pending` and at `latest`.
     """
-    looks = _LOOKS
-    while True:
-        pending = await rpc.nonce(sender, "pending")
-        highest = journal.highest_nonce(rpc.chain.chain_id, sender)
-        if highest is None or pending > highest:
-            return Choice(pending)
-        missing = journal.signed_from(rpc.chain.chain_id, sender, pending)
-        if all(tx.state not in ENDED for tx in missing):
-            return await _after(pending, missing, stale)
-        looks -= 1
-        if not looks:
-            raise _lagging(rpc, sender, pending, highest)
+    chain_id = rpc.chain.chain_id
+    highest = journal.highest_nonce(chain_id, sender)
+    free = 0 if highest is None else highest + 1
+    former: _Counts | None = None
+    for turn in range(_LOOKS):
+        counts = await _look(rpc, sender, turn)
+        count = max(counts)
+        if (count == free and former is None) or (count >= free and counts == former):
+            return Choice(count)
+        if count < free:
+            missing = journal.signed_from(chain_id, sender, count)
+            if all(tx.state not in ENDED for tx in missing):
+                return await _after(count, missing, stale)
+        former = counts
+    raise _disagree(rpc, sender, count) if count >= free else _lagging(rpc, sender, count, free)
+
+
+_Counts = tuple[Nonce, Nonce]
+"""An account's transactions, those that wait included, and those in blocks: two nodes of a balancer may answer."""
+
+
+async def _look(rpc: Rpc, sender: Address, turn: int) -> _Counts:
+    """After the first: a moment later, at the next endpoint first, each of which has to prove its chain anew."""
+    if turn:
         await asyncio.sleep(_PAUSE)
+        urls = rpc.chain.rpcs
+        first = turn % len(urls)
+        rpc = Rpc(replace(rpc.chain, rpcs=(*urls[first:], *urls[:first])), rpc.http)
+    return await asyncio.gather(rpc.nonce(sender, "pending"), rpc.nonce(sender, "latest"))
 
 
 async def _after(pending: Nonce, missing: list[TxRecord], stale: Stale) -> Choice:
@@ -73,11 +91,18 @@ async def _after(pending: Nonce, missing: list[TxRecord], stale: Stale) -> Choic
     return Choice(expected, tuple(first))
 
 
-def _lagging(rpc: Rpc, sender: Address, pending: Nonce, highest: Nonce) -> NetworkError:
+def _lagging(rpc: Rpc, sender: Address, count: Nonce, free: int) -> NetworkError:
     return NetworkError(
-        f"an RPC of {rpc.chain.name} counts {pending} transactions of {sender}; "
-        f"the journal saw the one with nonce {highest} at its end.",
+        f"an RPC of {rpc.chain.name} counts {count} transactions of {sender}; "
+        f"the journal saw the one with nonce {free - 1} at its end.",
         hint="The node lags behind, or the chain was reset. Nothing was signed; try again later.",
+    )
+
+
+def _disagree(rpc: Rpc, sender: Address, count: Nonce) -> NetworkError:
+    return NetworkError(
+        f"the RPCs of {rpc.chain.name} do not agree how many transactions {sender} has sent; the last said {count}.",
+        hint="Nothing was signed. Try again later; if it stays so, correct the chain's rpcs.",
     )
 
 

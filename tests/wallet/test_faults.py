@@ -195,6 +195,57 @@ def test_a_stale_count_does_not_replace_a_payment(bench: Bench, proxy: FaultProx
     assert [bench.node.balance(p.to.address) for p in (first, second)] == [first.amount.units, second.amount.units]
 
 
+COUNT = "eth_getTransactionCount"
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_count_that_is_too_high_is_not_taken_for_the_nonce(bench: Bench, proxy: FaultProxy, times: int) -> None:
+    """Signed with a gap before it, a payment would wait for ever."""
+    proxy.lie(COUNT, "0x7", times)
+    payment = bench.payment()
+    payment_id = bench.begin(payment).id
+    record = bench.through(proxy.url).resume(payment_id)
+    assert len(proxy.sent(COUNT)) > times
+    assert (record.state, record.transactions[0].nonce) == (PaymentState.DELIVERED, 0)
+
+
+def test_an_endpoint_that_counts_too_high_is_asked_against_another(bench: Bench, proxy: FaultProxy) -> None:
+    """Each may be the right one: nothing is signed, however often the first says it."""
+    proxy.lie(COUNT, "0x7")
+    payment_id = bench.begin(bench.payment()).id
+    error = refused(bench.through(proxy.url, bench.node.url), payment_id, NetworkError)
+    assert "do not agree" in error.message
+    assert error.sent is Sent.NO
+    assert nothing_signed(bench, payment_id)
+    two_against_one = bench.through(proxy.url, bench.node.url, "http://127.0.0.1:1", bench.node.url)
+    assert two_against_one.resume(payment_id).transactions[0].nonce == 0
+
+
+def test_what_waits_from_another_wallet_keeps_its_nonce(own_bench: Bench) -> None:
+    """Two endpoints count it, no block holds it, and the journal does not know it."""
+    bench = own_bench
+    bench.node.call("evm_setAutomine", False)
+    send_elsewhere(bench, nonce=0)
+    payment_id = bench.begin(bench.payment()).id
+    with FaultProxy(bench.node.url) as proxy:
+        refused(bench.through(bench.node.url, proxy.url), payment_id, NotFinal, patience=0.3)
+        assert proxy.requests[0][0] == "eth_chainId"
+        assert proxy.sent(COUNT)
+    assert bench.record(payment_id).transactions[0].nonce == 1
+    bench.node.call("evm_setAutomine", True)
+    bench.node.mine()
+    assert bench.resume(payment_id).state is PaymentState.DELIVERED
+
+
+def test_a_used_account_is_paid_from_with_few_questions(bench: Bench, proxy: FaultProxy) -> None:
+    """What the journal explains needs no second look."""
+    through = bench.through(proxy.url)
+    for paid in (1, 2):
+        proxy.requests.clear()
+        through.pay(bench.payment())
+        assert len(proxy.sent(COUNT)) == 2, paid
+
+
 def test_a_gap_of_another_wallet_is_refused(own_bench: Bench) -> None:
     """Another wallet's pending transaction is dropped, and the journal has one above it."""
     bench, node = own_bench, own_bench.node
