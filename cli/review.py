@@ -10,8 +10,9 @@ from rich.text import Text
 from l2send.cli.screen import err, print_pairs, stage_in_words, styled
 from l2send.client import Review
 from l2send.core.chains import Chain, Registry
-from l2send.core.effects import Allows, Effects, Opens, Pays, TakesBack
+from l2send.core.effects import Allows, AllowsBySignature, Effects, Opens, OpensBySignature, Pays, TakesBack
 from l2send.core.plan import Fee, Plan, Quote
+from l2send.core.units import UnixTime
 
 
 def show_review(review: Review, registry: Registry, *, notes: list[str]) -> None:
@@ -116,6 +117,21 @@ def describe(effect: Effects) -> str:
             )
         case TakesBack(order_id, fee):
             return f"take back the money of the order {order_id}" + (f", for a fee of {fee}" if fee.units else "")
+        case AllowsBySignature(_, amount, spender, _, deadline):
+            return (
+                f"a message, no transaction: allow {spender} to take exactly {amount}, if it is brought to the token "
+                f"by {_clock(deadline)}"
+            )
+        case OpensBySignature(order, taker, _, deadline):
+            return (
+                f"a message, no transaction: whoever brings it by {_clock(deadline)} has {taker} take {order.pays} and "
+                f"lock it in the bridge {order.origin_settler} until a solver has paid {order.delivers} to "
+                f"{order.recipient}; later it is void"
+            )
+
+
+def _clock(time: UnixTime) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%H:%M} UTC"
 
 
 def duration(seconds: int) -> str:

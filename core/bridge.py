@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects
-from l2send.core.plan import Order, Payment, Quote, Step, UnsignedTx
+from l2send.core.plan import Order, Payment, Quote, Sponsored, Step, UnsignedTx
 from l2send.core.rpc import Rpcs
-from l2send.core.units import Amount, UnixTime
+from l2send.core.typed import TypedData
+from l2send.core.units import Amount, BlockNumber, UnixTime
 
 
 @unique
@@ -44,6 +45,31 @@ class OrderStatus:
     """The origin's clock when this was read."""
 
 
+@unique
+class OpeningState(StrEnum):
+    """Whether an order that a sponsor is to open was opened, as far as the origin tells."""
+
+    WAITING = "waiting"
+    """Not yet, or not seen."""
+    OPENED = "opened"
+    """In a block: the money is in the order."""
+    USED_UP = "used_up"
+    """The messages can do nothing any more, and no order of them is found."""
+    TOO_LATE = "too_late"
+    """It was not opened, and never can be: no reorganisation is expected to change that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One look at an order that a sponsor is to open."""
+
+    state: OpeningState
+    tx_hash: str = ""
+    """Of the transaction that opened it, whoever sent that."""
+    block: BlockNumber | None = None
+    detail: str = ""
+
+
 class Bridge(Protocol):
     """One way to move money. Implementations keep no state: an order carries all that is needed later."""
 
@@ -75,4 +101,28 @@ class Bridge(Protocol):
 
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
         """Whether this receipt of the `open` transaction emitted the order's own event."""
+        ...
+
+
+@runtime_checkable
+class SponsoredBridge(Bridge, Protocol):
+    """A way on which somebody else sends the transactions, and the sender signs messages alone."""
+
+    def message_effects(self, data: TypedData, registry: Registry) -> Effects:
+        """What `data` does once it is signed, decoded from itself. Raises Refused for what it does not know."""
+        ...
+
+    async def why_not(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> str:
+        """Why the messages must not be signed any more, or an empty string. Raises NetworkError."""
+        ...
+
+    async def post(self, order: Order, sponsored: Sponsored, signatures: tuple[bytes, ...], rpcs: Rpcs) -> str:
+        """Hand everything to the sponsor, who is given the same ever again. Its words, empty where it took them.
+
+        Raises NetworkError, ConfigError where the registry names no sponsor.
+        """
+        ...
+
+    async def opening(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Opening:
+        """Whether the order was opened, by the origin alone: the sponsor is not believed. Raises NetworkError."""
         ...

@@ -1,4 +1,4 @@
-"""What a transaction does, decoded from the bytes that will be signed, and whether that is what was meant.
+"""What a transaction or a signed message does, decoded from what will be signed, and whether that is what was meant.
 
 The review screen and the signer's guard both read this, and nothing else: what is shown is what is
 signed. Bytes that cannot be decoded to one of these effects are refused.
@@ -13,7 +13,10 @@ from l2send.core.calldata import APPROVE, TRANSFER
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import Refused, UnknownToken
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
-from l2send.core.units import Amount, Token, Wei
+from l2send.core.units import Amount, Token, UnixTime, Wei
+
+PERMIT2 = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")
+"""Takes tokens by signature; the same on every chain. Source: Uniswap/permit2, its canonical CREATE2 deployment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,33 @@ class TakesBack:
     """In the coin of the chain where it is asked for; mostly nothing."""
 
 
-Effects = Pays | Allows | Opens | TakesBack
+@dataclass(frozen=True, slots=True)
+class AllowsBySignature:
+    """Whoever brings this message to the token by `deadline` has `spender` allowed to take up to `amount`, once."""
+
+    owner: Address
+    amount: Amount
+    spender: Address
+    nonce: int
+    """Of the owner at the token (EIP-2612)."""
+    deadline: UnixTime
+    """By the clock of the token's chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpensBySignature:
+    """Whoever brings this message to the settler by `open_deadline` opens the order, once; nobody else is paid."""
+
+    order: Order
+    taker: Address
+    """Who takes `order.pays` from the sender for it: Permit2."""
+    nonce: int
+    """Of the sender at Permit2; it takes each but once."""
+    open_deadline: UnixTime
+    """By the origin's clock."""
+
+
+Effects = Pays | Allows | Opens | TakesBack | AllowsBySignature | OpensBySignature
 
 MOST_REFUND_FEE = Wei(10**16)
 """More than any message between rollups costs; whoever asks for more is not believed."""
@@ -85,7 +114,7 @@ def check(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registr
 
     Raises Refused, naming the first difference. Nothing that this lets pass may surprise the sender.
     """
-    paying = [e for e in effects if isinstance(e, Pays | Opens)]
+    paying = [e for e in effects if isinstance(e, Pays | Opens | OpensBySignature)]
     if len(paying) != 1:
         raise Refused(f"the plan pays {len(paying)} times, not once.")
     last = effects[-1]
@@ -102,6 +131,11 @@ def check(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registr
                 _check_order(effect.order, payment, spent, registry)
             case Allows():
                 _check_allowance(effect, orders)
+            case OpensBySignature():
+                _check_order(effect.order, payment, spent, registry)
+                _check_opening(effect)
+            case AllowsBySignature():
+                _check_permit(effect, last)
             case TakesBack():
                 raise Refused("the plan of a payment contains a refund.")
 
@@ -138,6 +172,23 @@ def _check_allowance(effect: Allows, orders: list[Order]) -> None:
         if effect.spender == order.origin_settler and effect.amount.token == order.pays.token and exact_or_none:
             return
     raise Refused(f"{effect.spender} would be allowed to take {effect.amount}, which no order of this plan needs.")
+
+
+def _check_opening(effect: OpensBySignature) -> None:
+    _same("who takes the money", effect.taker, PERMIT2)
+    if effect.open_deadline >= effect.order.fill_deadline:
+        raise Refused("the order could be opened when it is too late to fill it.")
+
+
+def _check_permit(effect: AllowsBySignature, paying: Effects) -> None:
+    """A permit gives exactly what the order beside it takes, to who takes it, and no longer than that."""
+    if not isinstance(paying, OpensBySignature):
+        raise Refused("the plan allows by signature what no signed order needs.")
+    _same("whose money may be taken", effect.owner, paying.order.sender)
+    _same("who may take it", effect.spender, paying.taker)
+    _same("the token that may be taken", effect.amount.token, paying.order.pays.token)
+    _same("the amount that may be taken", effect.amount.units, paying.order.pays.units)
+    _same("the deadline of the permit", effect.deadline, paying.open_deadline)
 
 
 def _same(what: str, found: object, meant: object) -> None:

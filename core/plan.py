@@ -3,6 +3,7 @@
 Payment  what the person asked for
 Quote    one leg of making it: which bridge, from which chain, what it costs
 Step     one unsigned transaction of that leg
+Message  one message that is signed instead, where a sponsor sends the transactions
 Way      the legs that make the whole payment; mostly there is one
 Plan     the chosen way, and the ways that lost
 """
@@ -15,7 +16,8 @@ from typing import Any
 
 from l2send.core.address import Address
 from l2send.core.chains import Chain
-from l2send.core.units import Amount, ChainId, Gas, Seconds, UnixTime, Wei
+from l2send.core.typed import TypedData
+from l2send.core.units import Amount, BlockNumber, ChainId, Gas, Seconds, UnixTime, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,36 @@ class Step:
     None: it is priced when it is signed."""
 
 
+@unique
+class MessageKind(StrEnum):
+    """Why a message is signed."""
+
+    PERMIT = "permit"
+    """EIP-2612: allows the token to be taken."""
+    OPEN_FOR = "open_for"
+    """ERC-7683: opens the order, whoever brings it to the settler."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One EIP-712 message of a plan."""
+
+    kind: MessageKind
+    data: TypedData
+
+
+@dataclass(frozen=True, slots=True)
+class Sponsored:
+    """An order that somebody else opens: the sender signs messages, and sends no transaction."""
+
+    messages: tuple[Message, ...]
+    """In the order in which they are brought to the chain; the last one pays."""
+    open_deadline: UnixTime
+    """By the origin's clock; after it no message does anything any more."""
+    since: BlockNumber
+    """The origin's head when they were written: the order is opened after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A cross-chain order in full: any later process can recognise its fill, or have it refunded."""
@@ -113,7 +145,9 @@ class Order:
 
 
 BRIDGE_FEE = "bridge fee"
-"""The name of what a bridge keeps; every other fee is the network's."""
+"""The name of what a bridge keeps; every other fee is for network fees."""
+SPONSOR_FEE = "sponsor fee"
+"""The name of what a sponsor takes for paying the network fees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +177,8 @@ class Quote:
     notes: tuple[str, ...] = ()
     needs: Wei | None = None
     """Native coin that can leave the source at most, value and fees together; None where the bridge does not say."""
+    sponsored: Sponsored | None = None
+    """What is signed instead of steps, where a sponsor sends the transactions."""
 
     @property
     def cost_usd(self) -> float | None:
@@ -170,8 +206,8 @@ class Way:
 
     @property
     def signatures(self) -> int:
-        """How many transactions are signed for it."""
-        return sum(len(leg.steps) for leg in self.legs)
+        """How many transactions and messages are signed for it."""
+        return sum(len(leg.steps) + (len(leg.sponsored.messages) if leg.sponsored else 0) for leg in self.legs)
 
     @property
     def fee_percent(self) -> float:

@@ -1,0 +1,118 @@
+"""Allowances by signature: EIP-2612 for a token that knows it, and Permit2 for whoever is allowed by it.
+
+A permit does nothing by itself. Whoever brings it to the token sets the allowance it names, once, until its deadline.
+
+Source: EIP-2612; Uniswap/permit2 src/EIP712.sol, src/SignatureTransfer.sol; circlefin/stablecoin-evm contracts/v2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eth_hash.auto import keccak
+
+from l2send.core.address import Address, checksum
+from l2send.core.calldata import Function
+from l2send.core.chains import Registry
+from l2send.core.effects import PERMIT2, AllowsBySignature
+from l2send.core.errors import L2sendError, Refused
+from l2send.core.rpc import Call, Rpc
+from l2send.core.typed import Fields, TypedData
+from l2send.core.units import Amount, ChainId, Token, UnixTime
+
+NONCE_BITMAP = Function("nonceBitmap(address,uint256)", "uint256")
+"""Of Permit2: which of 256 nonces of an owner are used up."""
+NONCES = Function("nonces(address)", "uint256")
+
+_PERMIT: Fields = (
+    ("address", "owner"),
+    ("address", "spender"),
+    ("uint256", "value"),
+    ("uint256", "nonce"),
+    ("uint256", "deadline"),
+)
+_TYPE_HASH = keccak(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")
+_NAME = Function("name()", "string")
+_VERSION = Function("version()", "string")
+_DOMAIN_SEPARATOR = Function("DOMAIN_SEPARATOR()", "bytes32")
+_PERMIT_TYPEHASH = Function("PERMIT_TYPEHASH()", "bytes32")
+
+
+@dataclass(frozen=True, slots=True)
+class Permittable:
+    """What a token that knows EIP-2612 says of itself and of one owner."""
+
+    token: Token
+    name: str
+    version: str
+    nonce: int
+    """The owner's next one."""
+
+    def permit(self, owner: Address, spender: Address, units: int, deadline: UnixTime) -> TypedData:
+        """The message that allows `spender` exactly `units`."""
+        return _message(self, AllowsBySignature(owner, Amount(units, self.token), spender, self.nonce, deadline))
+
+
+async def permittable(rpc: Rpc, token: Token, owner: Address) -> Permittable | None:
+    """What a permit of `token` needs, or None where it has none that works as EIP-2612 says. Raises NetworkError."""
+    assert token.address
+    calls = [_NAME, _VERSION, _DOMAIN_SEPARATOR, _PERMIT_TYPEHASH]
+    asked = [Call(token.address, NONCES, (owner,)), *(Call(token.address, function) for function in calls)]
+    nonce, name, version, separator, type_hash = (await rpc.aggregate(asked)).values
+    if nonce is None or name is None or separator is None or type_hash not in {None, (_TYPE_HASH,)}:
+        return None
+    # A token without `version` that follows OpenZeppelin's ERC20Permit has version 1; its domain tells.
+    found = Permittable(token, name[0], version[0] if version else "1", nonce[0])
+    domain = found.permit(owner, PERMIT2, 0, UnixTime(0)).domain_hash
+    return found if separator == (domain,) else None
+
+
+def nonce_call(owner: Address, nonce: int) -> Call:
+    """Asks Permit2 for the word that holds `nonce`; see `is_used`."""
+    return Call(PERMIT2, NONCE_BITMAP, (owner, nonce >> 8))
+
+
+def is_used(bitmap: int, nonce: int) -> bool:
+    """Whether Permit2 has taken that nonce: a signed transfer with it happened, or never will."""
+    return bool(bitmap >> (nonce & 0xFF) & 1)
+
+
+def decode_permit(data: TypedData, registry: Registry) -> AllowsBySignature:
+    """What an EIP-2612 message of a token of the registry allows. Raises Refused for anything else."""
+    try:
+        domain, message = data.domain, data.message
+        token = registry.chain(ChainId(int(domain["chainId"]))).token(domain["verifyingContract"])
+        allows = AllowsBySignature(
+            owner=checksum(message["owner"]),
+            amount=Amount(int(message["value"]), token),
+            spender=checksum(message["spender"]),
+            nonce=int(message["nonce"]),
+            deadline=UnixTime(int(message["deadline"])),
+        )
+        meant = _message(Permittable(token, domain["name"], domain["version"], allows.nonce), allows)
+    except (KeyError, TypeError, ValueError, AttributeError, L2sendError) as error:
+        raise Refused(f"the permit to be signed cannot be read ({type(error).__name__}).") from None
+    if data != meant:
+        raise Refused("the permit to be signed says more than an EIP-2612 permit of a known token.")
+    return allows
+
+
+def _message(token: Permittable, allows: AllowsBySignature) -> TypedData:
+    assert token.token.address
+    return TypedData(
+        domain={
+            "name": token.name,
+            "version": token.version,
+            "chainId": str(token.token.chain_id),
+            "verifyingContract": token.token.address,
+        },
+        types={"Permit": _PERMIT},
+        primary_type="Permit",
+        message={
+            "owner": allows.owner,
+            "spender": allows.spender,
+            "value": str(allows.amount.units),
+            "nonce": str(allows.nonce),
+            "deadline": str(allows.deadline),
+        },
+    )
