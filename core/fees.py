@@ -14,13 +14,14 @@ from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.rpc import Call, Rpc, quantity, record
 from l2send.core.units import Wei
 
-__all__ = ["GasPrice", "gas_price", "has_l1_fee", "l1_fee"]
+__all__ = ["MIN_TIP", "GasPrice", "gas_price", "has_l1_fee", "l1_fee"]
 
 OP_GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
 _GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
 _HISTORY_BLOCKS = 10
 _REWARD_PERCENTILE = 50
-_MIN_TIP = Wei(1_000_000)
+MIN_TIP = Wei(1_000_000)
+"""The least tip that is offered: what rollups and geth take."""
 # A signature, nonce and fees that the unsigned bytes lack; zeros would be priced too low.
 _SIGNED_EXTRA = bytes([0xFF]) * 110
 _L1_FEE_MARGIN_PERCENT = 25
@@ -48,7 +49,7 @@ async def gas_price(rpc: Rpc) -> GasPrice:
     if base_fee == 0 and all(quantity(fee, "baseFeePerGas") == 0 for fee in base_fees):
         return await _legacy_price(rpc)
     rewards = sorted(quantity(r[0], "reward") for r in history.get("reward") or [] if r)
-    tip = Wei(max(rewards[len(rewards) // 2] if rewards else 0, _MIN_TIP))
+    tip = Wei(max(rewards[len(rewards) // 2] if rewards else 0, MIN_TIP))
     return GasPrice(Wei(base_fee), tip, Wei(2 * base_fee + tip))
 
 

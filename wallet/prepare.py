@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from l2send.core.code import why_other_code
 from l2send.core.errors import CannotPay, NodeError, Refused, WrongChain
-from l2send.core.fees import GasPrice, gas_price, l1_fee
+from l2send.core.fees import MIN_TIP, GasPrice, gas_price, l1_fee
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, quantity
 from l2send.core.units import Amount, Gas, Seconds, Wei
@@ -92,10 +92,12 @@ async def affordable(tx: TxRecord, rpc: Rpc, max_fee: Wei | None) -> Price:
     if tx.step.price is not None:
         return await _as_planned(tx, tx.step.price, rpc, max_fee)
     message = tx.step.tx
-    price, data_fee, balance = await asyncio.gather(gas_price(rpc), l1_fee(rpc, message), rpc.balance(tx.sender))
+    today, data_fee, balance = await asyncio.gather(gas_price(rpc), l1_fee(rpc, message), rpc.balance(tx.sender))
+    price = _tipping_less(today, tx.step.gas, data_fee, max_fee)
     _afford(message.value, Wei(price.most(tx.step.gas) + data_fee), balance, rpc, max_fee)
     estimate = await _estimate(tx, rpc)
     gas = Gas(max(tx.step.gas, estimate + estimate * _MARGIN_PERCENT // 100))
+    price = _tipping_less(today, gas, data_fee, max_fee)
     _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, max_fee)
     return Price(gas, price)
 
@@ -118,6 +120,20 @@ async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, max_fee: Wei | No
             hint="Nothing was signed. Run the command again.",
         )
     return Price(gas, price)
+
+
+def _tipping_less(price: GasPrice, gas: Gas, data_fee: Wei, max_fee: Wei | None) -> GasPrice:
+    """`price` with a tip that keeps the whole fee within `max_fee`, where a tip is left then.
+
+    On a quiet chain few generous payers raise the usual tip a thousandfold within seconds. The base fee decides
+    whether blocks have room, and what was approved holds several times the tip that was enough when it was shown.
+    """
+    if max_fee is None:
+        return price
+    excess = -(-(price.most(gas) + data_fee - max_fee) // gas)
+    if excess <= 0 or price.tip - excess < MIN_TIP:
+        return price
+    return replace(price, tip=Wei(price.tip - excess), max_fee=Wei(price.max_fee - excess))
 
 
 def _afford(value: Wei, fee: Wei, balance: Wei, rpc: Rpc, max_fee: Wei | None) -> None:

@@ -180,6 +180,38 @@ def test_a_node_that_fails_is_not_taken_for_a_legacy_chain(node: Node) -> None:
         assert not proxy.sent("eth_gasPrice")
 
 
+# The most that was approved
+
+
+@pytest.mark.parametrize(("tip", "cap", "expected"), [(50, 40, 38), (50, 3, 1), (1, 40, 1)])
+def test_a_tip_that_jumped_gives_way_to_what_was_approved(bench: Bench, tip: int, cap: int, expected: int) -> None:
+    """In gwei, at a base fee of 1: room for twice of that stays."""
+    record = pay_at_most(bench, cap * 21_000 * GWEI, [hex(tip * GWEI)])
+    said = decode_signed(record.transactions[0].raw)
+    assert (said.tip, said.max_fee) == (expected * GWEI, (2 + expected) * GWEI)
+    assert record.state is PaymentState.DELIVERED
+
+
+def test_without_room_for_a_tip_nothing_is_signed(bench: Bench) -> None:
+    with pytest.raises(Refused, match=r"more than the 0\.000042 ETH"):
+        pay_at_most(bench, 2 * 21_000 * GWEI, [hex(50 * GWEI)])
+    assert bench.node.sent_by(bench.signer.address) == 0
+
+
+def pay_at_most(bench: Bench, cap: int, reward: list[str]) -> PaymentRecord:
+    """At the limit of a plain transfer: the estimate is so low that its margin adds nothing."""
+    payment_id = bench.begin(bench.payment()).id
+
+    async def pay(executor: Executor) -> PaymentRecord:
+        executor.max_fee = Wei(cap)
+        return await executor.resume(payment_id, patience=10)
+
+    with FaultProxy(bench.node.url) as proxy:
+        proxy.lie("eth_feeHistory", history([hex(GWEI)] * 2, [reward]))
+        proxy.lie("eth_estimateGas", hex(17_500))
+        return bench.through(proxy.url).do(pay)
+
+
 # A step with a price of its own
 
 
