@@ -1,4 +1,4 @@
-"""Live progress on stderr: a spinner with the elapsed time on a terminal, plain lines everywhere else."""
+"""What happens, told on stderr: a spinner with the time for people, plain lines for logs, JSON for programs."""
 
 from __future__ import annotations
 
@@ -9,40 +9,69 @@ from typing import Self
 from rich.status import Status
 from rich.text import Text
 
-from l2send.cli.screen import err, styled
+from l2send.cli.review import duration
+from l2send.cli.screen import Telling, aloud, as_json, err, styled, telling
+from l2send.client import Turn
+
+_ASKING = "asking"
+"""The phase before there is a payment."""
 
 
 class Live:
     """Shows what is happening while the context lasts. Each new sentence stays on the screen as a line."""
 
-    def __init__(self, first: str) -> None:
+    def __init__(self, first: str, *, estimate: int | None = None) -> None:
         self._started = time.monotonic()
+        self._estimate = estimate
         self._status: Status | None = None
         self._now = first
 
     def __enter__(self) -> Self:
-        if err().is_terminal:
-            self._status = err().status(styled(self._now), spinner="dots")
+        if telling() is Telling.LIVE and aloud().is_terminal:
+            self._status = aloud().status(self, spinner="dots")
             self._status.start()
+        elif telling() is Telling.JSON:
+            self._emit(None, _ASKING, self._now)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
-
-    def update(self, sentence: str) -> None:
-        """A step was made: `sentence` says which."""
-        if sentence == self._now:
-            return
-        self._now = sentence
-        elapsed = Text(f"{time.monotonic() - self._started:6.1f} s  ", "dim")
-        err().print(elapsed + styled(sentence, limit=400), soft_wrap=True)
-        if self._status:
-            self._status.update(styled(f"{sentence} …"))
-
-    def stop(self) -> None:
-        """Take the spinner away."""
         if self._status:
             self._status.stop()
-            self._status = None
+
+    def update(self, turn: Turn) -> None:
+        """Something happened to the payment."""
+        if turn.text == self._now:
+            return
+        self._now = turn.text
+        if telling() is Telling.JSON:
+            self._emit(turn.id, turn.state.value, turn.text)
+        else:
+            elapsed = Text(f"{self._elapsed:6.1f} s  ", "dim")
+            err().print(elapsed + styled(turn.text, limit=400), soft_wrap=True)
+
+    def __rich__(self) -> Text:
+        """The line beside the spinner, drawn anew several times a second."""
+        if not self._estimate:
+            return styled(f"{self._now} …", limit=400)
+        clock = f"  {self._elapsed:.0f} s of about {duration(self._estimate)}"
+        return styled(f"{self._now} …", limit=400) + Text(clock, "dim")
+
+    @property
+    def _elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._started
+
+    def _emit(self, payment_id: str | None, phase: str, text: str) -> None:
+        """One line of NDJSON, as docs/schemas/progress.json describes it."""
+        document = {
+            "schema": "l2send.progress/1",
+            "at": round(time.time(), 3),
+            "id": payment_id,
+            "phase": phase,
+            "text": styled(text, limit=400).plain,
+            "elapsed_seconds": round(self._elapsed, 3),
+            "estimate_seconds": self._estimate,
+        }
+        aloud().out(as_json(document, aloud()), highlight=False)

@@ -40,6 +40,7 @@ from l2send.wallet.journal import Journal, SqliteJournal
 from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
 from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import Signer
+from l2send.wallet.states import PaymentState
 from l2send.wallet.together import refuse_unless_ready, side_by_side
 from l2send.wallet.watch import check as look
 from l2send.wallet.watch import follow
@@ -47,8 +48,31 @@ from l2send.wallet.watch import follow
 _FEES_MAY_GROW = 10
 """Times the network fees that were shown: beyond, nothing is signed."""
 
-Progress = Callable[[str], None]
-"""Told one sentence at each step of a payment."""
+Say = Callable[[str], None]
+"""Told a sentence at each step of a payment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Something happened to a payment."""
+
+    id: str
+    """The payment's."""
+    state: PaymentState
+    """How the journal has it now: see docs/states.md."""
+    text: str
+    """What happened, in one sentence; of a payment from several chains with the leg it happened to."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Progress = Callable[[Turn], None]
+"""Told everything that happens to a payment while one stays with it."""
+
+
+def silent(_: Turn) -> None:
+    """Progress that nobody wants to hear of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +172,7 @@ class Client:
         return self.journal.known(payment, key)
 
     async def resume(
-        self, payment_id: str, signer: Signer | None, *, patience: float = 600.0, progress: Progress = print
+        self, payment_id: str, signer: Signer | None, *, patience: float = 600.0, progress: Progress = silent
     ) -> Record:
         """Carry a payment on from wherever it stopped, to its end or for `patience` seconds.
 
@@ -158,22 +182,20 @@ class Client:
         """
         record = self.journal.find(payment_id)
         if isinstance(record, PaymentRecord):
-            return await self._resume_leg(record.id, signer, patience, progress)
+            return await self._resume_leg(record.id, signer, patience, self._teller(record.id, progress))
         await refuse_unless_ready(record, self.journal, self.rpcs)
 
-        async def carry_on(leg: PaymentRecord, say: Progress) -> None:
+        async def carry_on(leg: PaymentRecord, say: Say) -> None:
             await self._resume_leg(leg.id, signer, patience, say)
 
-        return await side_by_side(record, self.journal, carry_on, progress)
+        return await side_by_side(record, self.journal, carry_on, self._teller(record.id, progress))
 
-    async def _resume_leg(
-        self, payment_id: str, signer: Signer | None, patience: float, progress: Progress
-    ) -> PaymentRecord:
-        executor = self._executor(payment_id, signer, progress)
+    async def _resume_leg(self, payment_id: str, signer: Signer | None, patience: float, say: Say) -> PaymentRecord:
+        executor = self._executor(payment_id, signer, say)
         record = await executor.resume(payment_id, patience=patience)
         if record.order is None:
             return record
-        record = await follow(payment_id, self.journal, self.rpcs, self.bridges, progress, patience=patience)
+        record = await follow(payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
         if record.order and record.order.state is OrderState.REFUND_DUE and signer:
             order = record.order.order
             step = await self._bridge(order.bridge).refund(order, self.rpcs)
@@ -181,10 +203,10 @@ class Client:
                 return record
             if step.tx.value:
                 fee = Amount(step.tx.value, self.registry.chain(step.tx.chain_id).native)
-                progress(f"asking for the money back, for a fee of {fee}")
+                say(f"asking for the money back, for a fee of {fee}")
             executor.max_fee = None  # That of the payment says nothing of a refund, later and maybe elsewhere.
             await executor.send_refund(payment_id, step, patience=patience)
-            record = await follow(payment_id, self.journal, self.rpcs, self.bridges, progress, patience=patience)
+            record = await follow(payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
         return record
 
     def _bridge(self, name: str) -> Bridge:
@@ -202,16 +224,17 @@ class Client:
         await asyncio.gather(*(look(leg.id, self.journal, self.rpcs, self.bridges) for leg in record.legs))
         return self.journal.find(record.id)
 
-    async def watch(self, payment_id: str, *, patience: float = 600.0, progress: Progress = print) -> Record:
+    async def watch(self, payment_id: str, *, patience: float = 600.0, progress: Progress = silent) -> Record:
         """Stay with a payment without signing or sending. Raises NotFinal after `patience` seconds."""
         record = self.journal.find(payment_id)
+        tell = self._teller(record.id, progress)
         if isinstance(record, PaymentRecord):
-            return await follow(record.id, self.journal, self.rpcs, self.bridges, progress, patience=patience)
+            return await follow(record.id, self.journal, self.rpcs, self.bridges, tell, patience=patience)
 
-        async def stay(leg: PaymentRecord, say: Progress) -> None:
+        async def stay(leg: PaymentRecord, say: Say) -> None:
             await follow(leg.id, self.journal, self.rpcs, self.bridges, say, patience=patience)
 
-        return await side_by_side(record, self.journal, stay, progress)
+        return await side_by_side(record, self.journal, stay, tell)
 
     async def faster(self, payment_id: str) -> list[Bid]:
         """What `replace` would sign to have a waiting payment mined sooner: the same again at a higher price.
@@ -225,19 +248,19 @@ class Client:
         return await nothing_instead(self.journal.get(payment_id), self.journal, self.rpcs)
 
     async def replace(
-        self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = print
+        self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent
     ) -> PaymentRecord:
         """Sign `bids` and hand them out; `resume` then follows what the chain makes of them.
 
         Raises Refused, CannotPay, NetworkError, ConfigError where nothing more was signed.
         """
-        executor = self._executor(payment_id, signer, progress)
+        executor = self._executor(payment_id, signer, self._teller(payment_id, progress))
         executor.guard = _guard_of_bids(executor.guard, bids)
         executor.max_fee = None  # That of the payment; each bid is signed at its own price, or not at all.
         return await executor.replace(payment_id, bids)
 
     async def cancel(
-        self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = print
+        self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent
     ) -> PaymentRecord:
         """Never sign what of a payment is not signed yet, and `replace` what waits by `bids`."""
         record = self.journal.cancel(self.journal.get(payment_id).id, "cancelled by its sender")
@@ -271,10 +294,19 @@ class Client:
         if other_code:
             raise Refused(f"{other_code}.", hint=HOW_TO_PIN)
 
-    def _executor(self, payment_id: str, signer: Signer | None, progress: Progress) -> Executor:
+    def _teller(self, payment_id: str, progress: Progress) -> Say:
+        """What is said of a payment, told together with its state."""
+
+        def say(text: str) -> None:
+            record = self.journal.find(payment_id)
+            progress(Turn(record.id, record.state, text))
+
+        return say
+
+    def _executor(self, payment_id: str, signer: Signer | None, say: Say) -> Executor:
         guard = _guard(self.journal.get(payment_id), self.registry)
         cap = _fee_cap(self.journal.get(payment_id))
-        return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", guard, progress, cap)
+        return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", guard, say, cap)
 
 
 def _fee_cap(record: PaymentRecord) -> Wei | None:
