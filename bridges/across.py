@@ -21,11 +21,20 @@ Source: across-protocol/contracts contracts/spoke-pools/SpokePool.sol; of 4.1.12
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from l2send.bridges.across_api import Price, Wish, ask_price
+from l2send.bridges.across_crossing import (
+    ContractState,
+    Crossing,
+    ask_contracts,
+    crossing,
+    fill_deadline,
+    quoted_at,
+    refuse_if,
+    wrapped_coin,
+)
 from l2send.bridges.across_deposit import (
     DEPOSITED_TOPIC,
     FILLED_TOPIC,
@@ -44,66 +53,24 @@ from l2send.bridges.across_refunds import refund_of
 from l2send.bridges.erc7683 import OPEN
 from l2send.bridges.fills import confirmed
 from l2send.bridges.gas import approval, cost
-from l2send.core.address import Address, checksum
+from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.bridge import OrderState, OrderStatus
-from l2send.core.calldata import DECIMALS, Function, address_word
+from l2send.core.calldata import Function, address_word
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens
 from l2send.core.errors import BadAnswer, CannotPay, NetworkError, Refused
 from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Aggregate, Call, Rpc, Rpcs
-from l2send.core.units import Amount, ChainId, Seconds, Token, UnixTime, Wei
+from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.units import Amount, ChainId, Seconds, UnixTime, Wei
 
-_QUOTE_BUFFER = Function("depositQuoteTimeBuffer()", "uint32")
-_DEADLINE_BUFFER = Function("fillDeadlineBuffer()", "uint32")
-_DEPOSITS_PAUSED = Function("pausedDeposits()", "bool")
-_FILLS_PAUSED = Function("pausedFills()", "bool")
-_WRAPPED = Function("wrappedNativeToken()", "address")
-_ROUTE_ENABLED = Function("enabledDepositRoutes(address,uint256)", "bool")
 _DEPOSIT_ID = Function("getUnsafeDepositId(address,bytes32,uint256)", "uint256")
 _RELAY_HASH = Function(f"getV3RelayHash({RELAY})", "bytes32")
 _FILL_STATUS = Function("fillStatuses(bytes32)", "uint256")
-_SETTLER_POOL = Function("SPOKE_POOL()", "address")
-_SETTLER_TARGET = Function("destinationSettlers(uint256)", "address")
 
 _FILLED = 2
 _PRICE_HOLDS = Seconds(60)
-_MIN_FILL_TIME = Seconds(30)
-_MAX_FILL_TIME = Seconds(2 * 3600)
-_SIGNING_TIME = Seconds(600)
-"""What a quote must still be good for when it is made: a person reads, approvals are mined."""
 _DELEGATED = bytes.fromhex("ef0100")
 """How the code of an account that delegates by EIP-7702 begins; SpokePools pay it like one without code."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """Between which contracts, and in which tokens, a payment goes. Native coin goes as its wrapped token."""
-
-    bridge: str
-    source: Chain
-    target: Chain
-    pool: Address
-    target_pool: Address
-    input_token: Address
-    output_token: Address
-
-    @property
-    def settler(self) -> Address | None:
-        """The origin settler of the registry."""
-        settler = self.source.settlers[self.bridge].get("origin_settler")
-        return Address(settler) if settler else None
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What the contracts of both chains say, by their own clocks."""
-
-    origin_now: UnixTime
-    target_now: UnixTime
-    quote_buffer: Seconds
-    deadline_buffer: Seconds
-    settler_works: bool
 
 
 class Across:
@@ -115,7 +82,7 @@ class Across:
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """A deposit on `source` that delivers the payment exactly, built here at the API's price."""
-        way = _way(self.name, source, rpcs.registry.chain(payment.to.chain_id), held.token, payment.amount.token)
+        way = crossing(self.name, source, rpcs.registry.chain(payment.to.chain_id), held.token, payment.amount.token)
         api = source.settlers.get(self.name, {}).get("quote_api")
         if way is None or api is None:
             return None
@@ -124,7 +91,7 @@ class Across:
                     payment.to.address, wanted, way.pool)  # fmt: skip
         price, state, code = await asyncio.gather(
             ask_price(rpcs.http, api, wish),
-            _ask_contracts(way, rpcs, payment.amount.token),
+            ask_contracts(way, rpcs, payment.amount.token),
             rpcs.on(way.target.chain_id).code(payment.to.address),
         )
         pays = Amount(price.input_units, held.token)
@@ -134,7 +101,7 @@ class Across:
         opens = self.effects(tx, rpcs.registry)
         if not isinstance(opens, Opens):
             raise Refused("the order built for Across does not decode.")
-        await _agree(opens.order, rpcs)
+        await agree_on_ids(opens.order, rpcs)
         rpc = rpcs.on(source.chain_id)
         costed = await cost(rpc, payment.sender, [*await approval(rpc, payment.sender, tx.to, pays),
                                                   (StepKind.OPEN, tx)])  # fmt: skip
@@ -163,11 +130,17 @@ class Across:
         settlers = registry.chain(tx.chain_id).settlers.get(self.name, {})
         if tx.to == settlers.get("origin_settler"):
             demand(tx.data[:4] == OPEN.selector, "calls something besides `open` on the origin settler")
-            return Opens(_order(self.name, tx, decode_open(tx.chain_id, tx.data), None, registry))
+            return Opens(self._order(tx, decode_open(tx.chain_id, tx.data), None, registry))
         if tx.to == settlers.get("spoke_pool"):
             demand(tx.data[:4] == UNSAFE_DEPOSIT.selector, "calls something besides `unsafeDeposit` on the SpokePool")
-            return Opens(_order(self.name, tx, *decode_unsafe_deposit(tx.chain_id, tx.data), registry))
+            return Opens(self._order(tx, *decode_unsafe_deposit(tx.chain_id, tx.data), registry))
         return None
+
+    def _order(self, tx: UnsignedTx, deposit: Deposit, quoted_at: int | None, registry: Registry) -> Order:
+        order = order_of(self.name, tx.to, deposit, quoted_at, registry)
+        value = order.pays.units if order.pays.token.is_native else 0
+        demand(tx.value == value, "carries another value than it deposits")
+        return order
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
         """Where the money is: the fill by the destination's storage, its time by both clocks."""
@@ -209,84 +182,7 @@ _WHO_REFUNDS = (
 )
 
 
-def _way(bridge: str, source: Chain, target: Chain, give: Token, get: Token) -> _Way | None:
-    """None where Across is not, or where it would deliver something else than the payment's token."""
-    pools = [chain.settlers.get(bridge, {}).get("spoke_pool") for chain in (source, target)]
-    tokens = [_travels_as(chain, token) for chain, token in ((source, give), (target, get))]
-    pool, target_pool = pools
-    input_token, output_token = tokens
-    if source is target or not (pool and target_pool and input_token and output_token):
-        return None
-    return _Way(bridge, source, target, Address(pool), Address(target_pool), input_token, output_token)
-
-
-def _wrapped(chain: Chain) -> Address | None:
-    """The registry's wrapped form of a chain's native coin."""
-    wanted = f"W{chain.native.symbol}"
-    return next((token.address for token in chain.tokens if token.symbol == wanted), None)
-
-
-def _travels_as(chain: Chain, token: Token) -> Address | None:
-    """A token's address, the wrapped token's for native coin, None for the wrapped token itself.
-
-    A SpokePool pays the wrapped token out as native coin: it cannot deliver the token as such.
-    """
-    wrapped = _wrapped(chain)
-    if token.is_native:
-        return wrapped
-    return None if token.address == wrapped else token.address
-
-
-async def _ask_contracts(way: _Way, rpcs: Rpcs, delivered: Token) -> _State:
-    """What both chains' contracts say of such a deposit. Raises Refused where they would not take or fill it."""
-    pool, token, target_id = way.pool, way.input_token, way.target.chain_id
-    settler = way.settler or pool
-    origin, target = await asyncio.gather(
-        rpcs.on(way.source.chain_id).aggregate([
-            Call(pool, _QUOTE_BUFFER),
-            Call(pool, _DEADLINE_BUFFER),
-            Call(pool, _DEPOSITS_PAUSED),
-            Call(pool, _WRAPPED),
-            Call(pool, _ROUTE_ENABLED, (token, target_id)),
-            Call(settler, _SETTLER_POOL),
-            Call(settler, _SETTLER_TARGET, (target_id,)),
-        ]),
-        rpcs.on(target_id).aggregate([
-            Call(way.target_pool, _FILLS_PAUSED),
-            Call(way.target_pool, _WRAPPED),
-            Call(way.output_token, DECIMALS),
-        ]),
-    )  # fmt: skip
-    quote_buffer, deadline_buffer, paused, wrapped, route, settler_pool, settler_target = origin.values
-    if quote_buffer is None or deadline_buffer is None or paused is None:
-        raise Refused(f"there is no SpokePool of Across on {way.source.name} where the registry has it.")
-    _refuse_if(bool(paused[0]), f"Across takes no deposits on {way.source.name} at the moment.")
-    # Today's pools take every route, and have no such function; where a pool has it, it decides.
-    _refuse_if(route is not None and not route[0], f"Across does not go from {way.source.name} to {way.target.name}.")
-    if delivered.is_native:
-        _refuse_if(_address(wrapped) != token, f"the SpokePool of {way.source.name} wraps into another token.")
-    _check_target(way, target, delivered)
-    works = _address(settler_pool) == pool and _address(settler_target) == way.target_pool
-    buffers = (Seconds(quote_buffer[0]), Seconds(deadline_buffer[0]))
-    return _State(origin.timestamp, target.timestamp, *buffers, works)
-
-
-def _check_target(way: _Way, target: Aggregate, delivered: Token) -> None:
-    paused, wrapped, decimals = target.values
-    name = way.target.name
-    _refuse_if(paused is None, f"there is no SpokePool of Across on {name} where the registry has it.")
-    _refuse_if(paused is not None and paused[0], f"Across fills nothing on {name} at the moment.")
-    unwraps = _address(wrapped) == way.output_token
-    _refuse_if(delivered.is_native and not unwraps, f"the SpokePool of {name} unwraps another token.")
-    _refuse_if(
-        unwraps and not delivered.is_native, f"Across would pay {delivered.symbol} on {name} out as native coin."
-    )
-    _refuse_if(decimals is None, f"{way.output_token} is no token on {name}: nobody could fill the order.")
-    same = decimals is not None and decimals[0] == delivered.decimals
-    _refuse_if(not same, f"{delivered.symbol} on {name} has other decimals than the registry says.")
-
-
-def _deposit_tx(payment: Payment, way: _Way, price: Price, state: _State) -> UnsignedTx:
+def _deposit_tx(payment: Payment, way: Crossing, price: Price, state: ContractState) -> UnsignedTx:
     """The transaction that locks the price on the origin and delivers the payment on the destination."""
     native = payment.amount.token.is_native
     deposit = Deposit(
@@ -299,30 +195,15 @@ def _deposit_tx(payment: Payment, way: _Way, price: Price, state: _State) -> Uns
         output_token=way.output_token,
         output_units=payment.amount.units,
         nonce=new_nonce(payment.sender),
-        fill_deadline=_deadline(price.deadline, state),
+        fill_deadline=fill_deadline(price.deadline, state),
     )
     if way.settler and state.settler_works and not native:
         return UnsignedTx(way.source.chain_id, way.settler, Wei(0), deposit.open())
-    data = deposit.unsafe_deposit(_quoted_at(price.quoted_at, state))
+    data = deposit.unsafe_deposit(quoted_at(price.quoted_at, state))
     return UnsignedTx(way.source.chain_id, way.pool, Wei(deposit.input_units if native else 0), data)
 
 
-def _deadline(quoted: UnixTime, state: _State) -> UnixTime:
-    """When the order expires, judged by the chains' clocks. The pool refuses what is later than it allows."""
-    now = max(state.origin_now, state.target_now)
-    deadline = min(quoted, now + _MAX_FILL_TIME, state.origin_now + state.deadline_buffer)
-    _refuse_if(deadline < now + _MIN_FILL_TIME, "Across's quote leaves a relayer no time to fill it.")
-    return UnixTime(deadline)
-
-
-def _quoted_at(quoted: UnixTime, state: _State) -> UnixTime:
-    """The time that sets the system's fee. The pool refuses what is in its future or too far in its past."""
-    oldest = state.origin_now - state.quote_buffer + _SIGNING_TIME
-    _refuse_if(quoted < oldest, "Across's quote is too old for its own SpokePool.")
-    return min(quoted, state.origin_now)
-
-
-async def _agree(order: Order, rpcs: Rpcs) -> None:
+async def agree_on_ids(order: Order, rpcs: Rpcs) -> None:
     """Ask both pools for the ids that were computed here: another answer would make an untraceable order.
 
     Raises Refused, NetworkError.
@@ -337,11 +218,11 @@ async def _agree(order: Order, rpcs: Rpcs) -> None:
     )  # fmt: skip
     same_id = origin.values[0] == (int(order.details["deposit_id"]),)
     same_hash = target.values[0] == (bytes.fromhex(order.order_id[2:]),)
-    _refuse_if(not (same_id and same_hash), "a SpokePool of Across computes this order's id in another way.")
-    _refuse_if(target.values[1] != (0,), "Across already knows an order with this id.")
+    refuse_if(not (same_id and same_hash), "a SpokePool of Across computes this order's id in another way.")
+    refuse_if(target.values[1] != (0,), "Across already knows an order with this id.")
 
 
-def _notes(order: Order, code: bytes, way: _Way) -> tuple[str, ...]:
+def _notes(order: Order, code: bytes, way: Crossing) -> tuple[str, ...]:
     """What a person should know of native coin on Across."""
     if not order.pays.token.is_native:
         return ()
@@ -352,22 +233,21 @@ def _notes(order: Order, code: bytes, way: _Way) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _order(bridge: str, tx: UnsignedTx, deposit: Deposit, quoted_at: int | None, registry: Registry) -> Order:
-    """The order that a decoded deposit makes. Whatever is not a plain payment is refused."""
-    source, target = registry.chain(tx.chain_id), registry.chain(ChainId(deposit.destination))
+def order_of(bridge: str, settler: Address, deposit: Deposit, quoted_at: int | None, registry: Registry) -> Order:
+    """The order that a decoded deposit makes through `settler`. Whatever is not a plain payment is refused."""
+    source, target = registry.chain(ChainId(deposit.origin)), registry.chain(ChainId(deposit.destination))
     pool, target_pool = (chain.settlers.get(bridge, {}).get("spoke_pool") for chain in (source, target))
     if pool is None or target_pool is None:
         raise Refused(f"the order for Across goes to {target.name}, where the registry has no SpokePool.")
     demand(source is not target, "stays on its chain")
-    native = deposit.input_token == _wrapped(source)
-    demand(native == (deposit.output_token == _wrapped(target)), "exchanges one asset for another")
-    demand(tx.value == (deposit.input_units if native else 0), "carries another value than it deposits")
-    relay = deposit.relay(tx.to if tx.to != pool else deposit.depositor)
+    native = deposit.input_token == wrapped_coin(source)
+    demand(native == (deposit.output_token == wrapped_coin(target)), "exchanges one asset for another")
+    relay = deposit.relay(settler if settler != pool else deposit.depositor)
     return Order(
         bridge=bridge,
         order_id=relay_hash(relay, deposit.destination),
         origin=source.chain_id,
-        origin_settler=tx.to,
+        origin_settler=settler,
         destination=target.chain_id,
         destination_settler=Address(target_pool),
         sender=deposit.depositor,
@@ -383,6 +263,7 @@ def _order(bridge: str, tx: UnsignedTx, deposit: Deposit, quoted_at: int | None,
             "nonce": str(deposit.nonce),
             "deposit_id": str(relay[8]),
             "quoted_at": quoted_at,
+            "named_relayer": deposit.named_relayer,
         },
     )
 
@@ -400,6 +281,7 @@ def _relay(order: Order) -> tuple[Any, ...]:
         order.delivers.units,
         int(order.details["nonce"]),
         order.fill_deadline,
+        Address(order.details.get("named_relayer", ZERO_ADDRESS)),
     )
     return deposit.relay(_caller(order))
 
@@ -447,12 +329,3 @@ def _hash_of(log: dict[str, Any], order: Order) -> str:
         return deposited(order.origin, log).relay_hash
     except BadAnswer:
         return ""
-
-
-def _address(answer: tuple[Any, ...] | None) -> Address | None:
-    return None if answer is None else checksum(answer[0])
-
-
-def _refuse_if(condition: bool, words: str) -> None:
-    if condition:
-        raise Refused(words)

@@ -75,6 +75,8 @@ class Deposit:
     output_units: int
     nonce: int
     fill_deadline: int
+    named_relayer: Address = ZERO_ADDRESS
+    """Stands in the relay data as the exclusive relayer, for no time at all: see across_gasless."""
 
     def id(self, caller: Address) -> int:
         """The deposit id if `caller` calls `unsafeDeposit`. Source: SpokePool.getUnsafeDepositId."""
@@ -86,7 +88,7 @@ class Deposit:
         return (
             address_word(self.depositor),
             address_word(self.recipient),
-            bytes(32),
+            address_word(self.named_relayer),
             address_word(self.input_token),
             address_word(self.output_token),
             self.input_units,

@@ -117,16 +117,20 @@ def describe(effect: Effects) -> str:
             )
         case TakesBack(order_id, fee):
             return f"take back the money of the order {order_id}" + (f", for a fee of {fee}" if fee.units else "")
+        case AllowsBySignature() | OpensBySignature():
+            return f"a message, no transaction: {_describe_message(effect)}"
+
+
+def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
+    """What a signed message does, once somebody brings it to the chain."""
+    match effect:
         case AllowsBySignature(_, amount, spender, _, deadline):
-            return (
-                f"a message, no transaction: allow {spender} to take exactly {amount}, if it is brought to the token "
-                f"by {_clock(deadline)}"
-            )
+            return f"allow {spender} to take exactly {amount}, if it is brought to the token by {_clock(deadline)}"
         case OpensBySignature(order, taker, _, deadline):
             return (
-                f"a message, no transaction: whoever brings it by {_clock(deadline)} has {taker} take {order.pays} and "
-                f"lock it in the bridge {order.origin_settler} until a solver has paid {order.delivers} to "
-                f"{order.recipient}; later it is void"
+                f"whoever brings it to the bridge by {_clock(deadline)} has {taker} take {order.pays} and lock it in "
+                f"{order.origin_settler} until a solver has paid {order.delivers} to {order.recipient}; "
+                "after that it is void"
             )
 
 

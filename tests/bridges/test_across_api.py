@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from l2send.bridges.across import _deadline, _quoted_at, _State
 from l2send.bridges.across_api import Price, Wish, ask_price
+from l2send.bridges.across_crossing import ContractState, fill_deadline, quoted_at
 from l2send.core.address import Address
 from l2send.core.errors import BadAnswer, NetworkError, Refused
 from l2send.core.units import Seconds, UnixTime
@@ -159,32 +159,36 @@ def test_a_refusal_is_told_cleaned() -> None:
     assert len(error.value.message) < 200
 
 
-def state(origin: int = 0, target: int = 0) -> _State:
+def state(origin: int = 0, target: int = 0) -> ContractState:
     """Both clocks, in seconds from now; the buffers of the public pools."""
-    return _State(UnixTime(NOW + origin), UnixTime(NOW + target), Seconds(3600), Seconds(21_600), settler_works=False)
+    return ContractState(
+        UnixTime(NOW + origin), UnixTime(NOW + target), Seconds(3600), Seconds(21_600), settler_works=False
+    )
 
 
 @pytest.mark.parametrize("skew", [0, 600, -600])
 def test_the_deadline_is_one_both_chains_accept(skew: int) -> None:
-    deadline = _deadline(UnixTime(NOW + 5_000), state(target=skew))
+    deadline = fill_deadline(UnixTime(NOW + 5_000), state(target=skew))
     assert deadline == NOW + 5_000
-    assert _deadline(UnixTime(2**40), state(target=skew)) == max(NOW, NOW + skew) + 7_200
-    assert _deadline(UnixTime(2**40), state(target=15_000)) == NOW + 21_600, "no later than the origin's pool allows"
+    assert fill_deadline(UnixTime(2**40), state(target=skew)) == max(NOW, NOW + skew) + 7_200
+    assert fill_deadline(UnixTime(2**40), state(target=15_000)) == NOW + 21_600, (
+        "no later than the origin's pool allows"
+    )
 
 
 @pytest.mark.parametrize("quoted", [NOW - 1, NOW, NOW + 29, 0])
 def test_a_deadline_that_is_past_or_too_near_is_refused(quoted: int) -> None:
     with pytest.raises(Refused, match="no time"):
-        _deadline(UnixTime(quoted), state())
+        fill_deadline(UnixTime(quoted), state())
     with pytest.raises(Refused, match="no time"):
-        _deadline(UnixTime(NOW + 500), state(target=600))
+        fill_deadline(UnixTime(NOW + 500), state(target=600))
 
 
 def test_the_quote_timestamp_is_never_in_the_pools_future_or_too_old() -> None:
-    assert _quoted_at(UnixTime(NOW), state()) == NOW
-    assert _quoted_at(UnixTime(NOW + 100), state()) == NOW, "a hub ahead of the origin"
-    assert _quoted_at(UnixTime(NOW - 3_000), state()) == NOW - 3_000
+    assert quoted_at(UnixTime(NOW), state()) == NOW
+    assert quoted_at(UnixTime(NOW + 100), state()) == NOW, "a hub ahead of the origin"
+    assert quoted_at(UnixTime(NOW - 3_000), state()) == NOW - 3_000
     with pytest.raises(Refused, match="too old"):
-        _quoted_at(UnixTime(NOW - 3_001), state())
+        quoted_at(UnixTime(NOW - 3_001), state())
     with pytest.raises(Refused, match="too old"):
-        _quoted_at(UnixTime(0), state())
+        quoted_at(UnixTime(0), state())

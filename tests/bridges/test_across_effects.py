@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from l2send.bridges import decode
-from l2send.bridges.across import _deposit_tx, _State, _way
+from l2send.bridges.across import _deposit_tx
 from l2send.bridges.across_api import Price
+from l2send.bridges.across_crossing import ContractState, crossing
 from l2send.bridges.across_deposit import ORDER_DATA, ORDER_DATA_TYPE, UNSAFE_DEPOSIT, new_nonce
 from l2send.bridges.erc7683 import OPEN
 from l2send.core.address import ZERO_ADDRESS
@@ -35,11 +36,11 @@ ETH_PAYMENT = Payment(SENDER, TO, Amount(10**17, TARGET.native))
 ETH_PAYS = Amount(11 * 10**16, ORIGIN.native)
 NOW = UnixTime(1_800_000_000)
 DEADLINE = UnixTime(NOW + 3600)
-STATE = _State(NOW, NOW, Seconds(3600), Seconds(21_600), settler_works=True)
+STATE = ContractState(NOW, NOW, Seconds(3600), Seconds(21_600), settler_works=True)
 
 
 def deposit_tx(payment: Payment, pays: Amount, *, settler: bool) -> UnsignedTx:
-    way = _way("across", ORIGIN, TARGET, pays.token, payment.amount.token)
+    way = crossing("across", ORIGIN, TARGET, pays.token, payment.amount.token)
     assert way
     price = Price(pays.units, NOW, DEADLINE, Seconds(2))
     return _deposit_tx(payment, way, price, replace(STATE, settler_works=settler))
@@ -88,8 +89,8 @@ def test_two_orders_of_the_same_payment_have_different_ids() -> None:
 
 def test_the_wrapped_token_itself_is_not_offered() -> None:
     """A SpokePool would pay an account ETH where WETH was asked for."""
-    assert _way("across", ORIGIN, TARGET, WETH_IN, WETH_OUT) is None
-    assert _way("across", ORIGIN, ORIGIN, USDC_IN, USDC_IN) is None
+    assert crossing("across", ORIGIN, TARGET, WETH_IN, WETH_OUT) is None
+    assert crossing("across", ORIGIN, ORIGIN, USDC_IN, USDC_IN) is None
 
 
 NONCE = new_nonce(SENDER)
