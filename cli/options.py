@@ -51,3 +51,16 @@ PrivateKey = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; send after all checks have passed.")]
+HdPath = Annotated[
+    str | None,
+    typer.Option(
+        "--hd-path",
+        "--mnemonic-derivation-path",
+        metavar="PATH",
+        help="Which key of a seed, in full: m/44'/60'/0'/0/0",
+    ),
+]
+HdIndex = Annotated[
+    int | None,
+    typer.Option("--mnemonic-index", min=0, metavar="N", help="Which key of a seed, counted from 0."),
+]

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli.options import Devnet, Json, PasswordFile
+from l2send.cli.options import Devnet, HdIndex, HdPath, Json, PasswordFile
+from l2send.cli.phrases import ask_phrase, show_once
 from l2send.cli.screen import err, out, print_json, styled, table
 from l2send.cli.session import ask_password, can_ask, paths_for
 from l2send.core.errors import UsageError
-from l2send.wallet.keystore import Keystore, find, import_key, named, new, password_from
+from l2send.wallet.derivation import DerivationPath, parse_path, path_of_phrase
+from l2send.wallet.keystore import Keystore, find, import_key, named, new, password_from, refuse_name, secret_from
+from l2send.wallet.mnemonic import Phrase
 from l2send.wallet.signer import SecretKey
 
 app = typer.Typer(help="Make, import and list accounts: encrypted keystore files.", no_args_is_help=True)
@@ -20,24 +23,74 @@ Name = Annotated[str, typer.Argument(help="letters, digits, - and _")]
 
 
 @app.command("new")
-def make(name: Name, password_file: PasswordFile = None, as_json: Json = False, devnet: Devnet = False) -> None:
+def make(
+    name: Name,
+    mnemonic: Annotated[
+        bool, typer.Option("--mnemonic", help="Make a recovery phrase, and show it once, on this terminal alone.")
+    ] = False,
+    password_file: PasswordFile = None,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> None:
     """Make a new account in an encrypted keystore.
 
     Example: l2send wallet new alice
     """
-    paths = paths_for(devnet=devnet)
-    _show(new(paths.keystores, name, _new_password(name, password_file)), as_json=as_json)
+    folder = paths_for(devnet=devnet).keystores
+    if not mnemonic:
+        _show(new(folder, name, _new_password(name, password_file)), as_json=as_json)
+        return
+    refuse_name(folder, name)
+    phrase = Phrase.fresh()
+    show_once(phrase)
+    key = phrase.key(path_of_phrase(0))
+    _show(import_key(folder, name, key, _new_password(name, password_file)), as_json=as_json)
 
 
 @app.command("import")
-def import_(name: Name, password_file: PasswordFile = None, as_json: Json = False, devnet: Devnet = False) -> None:
-    """Put an existing private key, typed unseen or piped in, into an encrypted keystore.
+def import_(
+    name: Name,
+    mnemonic: Annotated[
+        bool, typer.Option("--mnemonic", help="Import from a recovery phrase (BIP-39), typed unseen or piped in.")
+    ] = False,
+    mnemonic_file: Annotated[
+        Path | None, typer.Option("--mnemonic-file", metavar="FILE", help="File that holds the recovery phrase.")
+    ] = None,
+    mnemonic_fd: Annotated[
+        int | None, typer.Option("--mnemonic-fd", metavar="N", help="Open file descriptor to read the phrase from.")
+    ] = None,
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="Ask for the phrase's own passphrase, its «25th word».")
+    ] = False,
+    passphrase_file: Annotated[
+        Path | None, typer.Option("--passphrase-file", metavar="FILE", help="File that holds that passphrase.")
+    ] = None,
+    path: HdPath = None,
+    index: HdIndex = None,
+    password_file: PasswordFile = None,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> None:
+    """Put an existing private key or a key of a recovery phrase, typed unseen or piped in, into an encrypted keystore.
+
+    The first key of a phrase is that of m/44'/60'/0'/0/0. The phrase itself is not kept.
 
     Example: l2send wallet import alice < key.txt
+
+    Example: l2send wallet import alice --mnemonic --mnemonic-index 1
     """
-    paths = paths_for(devnet=devnet)
-    key = SecretKey.from_hex(_typed_key())
-    _show(import_key(paths.keystores, name, key, _new_password(name, password_file)), as_json=as_json)
+    folder = paths_for(devnet=devnet).keystores
+    refuse_name(folder, name)
+    of_phrase = mnemonic or mnemonic_file is not None or mnemonic_fd is not None
+    if not of_phrase and (path, index, passphrase, passphrase_file) != (None, None, False, None):
+        raise UsageError("a private key has no path, no index and no passphrase.", hint="Add --mnemonic for a phrase.")
+    if of_phrase:
+        derivation = _derivation(path, index)
+        phrase = ask_phrase(mnemonic_file, mnemonic_fd)
+        key = phrase.key(derivation, _passphrase(passphrase_file, ask=passphrase))
+    else:
+        key = SecretKey.from_hex(_typed_key())
+    _show(import_key(folder, name, key, _new_password(name, password_file)), as_json=as_json)
 
 
 @app.command("list")
@@ -70,6 +123,28 @@ def show(
     Example: l2send wallet show alice
     """
     _show(named(name, paths_for(devnet=devnet).keystores), as_json=as_json)
+
+
+def _derivation(path: str | None, index: int | None) -> DerivationPath:
+    if path is not None and index is not None:
+        raise UsageError("--hd-path says which key, so --mnemonic-index has nothing to say.")
+    return path_of_phrase(index or 0) if path is None else parse_path(path)
+
+
+def _passphrase(file: Path | None, *, ask: bool) -> str:
+    """The passphrase of a phrase; none where none was spoken of. Every one is right, so a typed one is asked twice."""
+    if file is not None:
+        return secret_from(file, None, "passphrase")
+    if not ask:
+        return ""
+    if not can_ask():
+        raise UsageError("nobody can be asked for the passphrase here.", hint="Use --passphrase-file FILE.")
+    from getpass import getpass
+
+    first = getpass("Passphrase of the recovery phrase: ")
+    if getpass("The same again: ") != first:
+        raise UsageError("the two passphrases differ; nothing was written.")
+    return first
 
 
 def _typed_key() -> str:

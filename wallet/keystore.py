@@ -49,16 +49,10 @@ def new(folder: Path, name: str, password: str) -> Keystore:
 
 def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keystore:
     """Write an existing key as `folder/NAME.json`. Raises UsageError, ConfigError. Takes 2 s (scrypt)."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{clean(name, 40)!r} is no name for an account.",
-            hint="Use letters, digits, - and _, at most 64.",
-        )
+    refuse_name(folder, name)
     if len(password) < _SHORTEST_PASSWORD:
         raise UsageError(f"the password is shorter than {_SHORTEST_PASSWORD} characters.")
     path = folder / f"{name}.json"
-    if path.exists():
-        raise ConfigError(f"an account called {name} exists already; it is left as it is.", hint=_ANOTHER_NAME)
     address = address_of(key)
     content = {"name": name, **_encrypt(key, password), "address": address[2:].lower()}
     data = json.dumps(content).encode()
@@ -67,6 +61,17 @@ def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keysto
         raise ConfigError("the new keystore does not open; nothing was written.")
     write_private(path, data)
     return Keystore(name, path, address, _OWN)
+
+
+def refuse_name(folder: Path, name: str) -> None:
+    """Raises UsageError for what is no name, ConfigError for one that is taken: before anybody types a secret."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{clean(name, 40)!r} is no name for an account.",
+            hint="Use letters, digits, - and _, at most 64.",
+        )
+    if (folder / f"{name}.json").exists():
+        raise ConfigError(f"an account called {name} exists already; it is left as it is.", hint=_ANOTHER_NAME)
 
 
 def find(folder: Path, home: Path | None = None) -> list[Keystore]:
@@ -188,18 +193,8 @@ def password_from(
     """
     if file is None and descriptor is None and os.environ.get("ETH_PASSWORD"):
         file = Path(os.environ["ETH_PASSWORD"])
-    try:
-        if file is not None:
-            return _first_line(file.expanduser().read_bytes())
-        if descriptor is not None:
-            with os.fdopen(descriptor, "rb", closefd=False) as stream:
-                return _first_line(stream.read(_MAX_SIZE))
-    except OSError as error:
-        # The name may be the password itself, put into ETH_PASSWORD by mistake: it is not repeated.
-        raise ConfigError(
-            f"cannot read the password file: {error.strerror}.",
-            hint="--password-file and ETH_PASSWORD name a file that holds the password.",
-        ) from None
+    if file is not None or descriptor is not None:
+        return secret_from(file, descriptor, "password")
     if prompt is None:
         raise ConfigError(
             "a password is needed, and nobody can be asked.",
@@ -208,9 +203,23 @@ def password_from(
     return prompt()
 
 
-def _first_line(data: bytes) -> str:
+def secret_from(file: Path | None, descriptor: int | None, what: str) -> str:
+    """The text of a file or of an open file descriptor, less one line end; `what` it is. Raises ConfigError."""
+    try:
+        if file is not None:
+            data = file.expanduser().read_bytes()
+        else:
+            assert descriptor is not None
+            with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                data = stream.read(_MAX_SIZE)
+    except OSError as error:
+        # The name may be the secret itself, put there by mistake: it is not repeated.
+        raise ConfigError(f"cannot read the {what} file: {error.strerror}.", hint=_FILE_HINT) from None
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise ConfigError("the password file is not UTF-8 text.") from None
+        raise ConfigError(f"the {what} file is not UTF-8 text.") from None
     return text.removesuffix("\n").removesuffix("\r")
+
+
+_FILE_HINT = "--password-file, ETH_PASSWORD and their like name a file that holds the secret, not the secret."

@@ -1,0 +1,54 @@
+"""Recovery phrases on a terminal: one typed unseen, and a new one shown once, where no scrollback keeps it."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import typer
+from rich.columns import Columns
+from rich.text import Text
+
+from l2send.cli.screen import aloud
+from l2send.cli.session import can_ask
+from l2send.core.errors import Interrupted, NeedsConfirmation
+from l2send.wallet.keystore import secret_from
+from l2send.wallet.mnemonic import Phrase
+
+_LONGEST = 1000
+
+
+def ask_phrase(file: Path | None, descriptor: int | None) -> Phrase:
+    """The phrase from a file, a descriptor, a person or a pipe, never from the command line. Raises ConfigError."""
+    if file is not None or descriptor is not None:
+        return Phrase(secret_from(file, descriptor, "phrase"))
+    if not can_ask():
+        return Phrase(typer.get_text_stream("stdin").readline(_LONGEST))
+    from getpass import getpass
+
+    return Phrase(getpass("Recovery phrase, its words with a space between them: "))
+
+
+def show_once(phrase: Phrase) -> None:
+    """Show a new phrase until Enter, then ask for one of its words. Raises NeedsConfirmation, Interrupted.
+
+    It is shown on the alternate screen, which a terminal forgets. Nothing was kept before the word is right.
+    """
+    if not can_ask():
+        raise NeedsConfirmation(
+            "a recovery phrase is shown on a terminal alone, and this is none.",
+            hint="Run it on a terminal, or leave out --mnemonic.",
+        )
+    words = phrase.reveal()
+    console = aloud()
+    with console.screen():
+        console.print(Text("\nWrite these words down, on paper. Whoever has them has the money.\n", style="bold"))
+        console.print(
+            Columns([f"{n:>2}. {word}" for n, word in enumerate(words, 1)], padding=(0, 3), column_first=True)
+        )
+        console.print("\nThey are shown this once. Press Enter when they are written down.")
+        input()
+    place = secrets.randbelow(len(words))
+    console.print(f"Word {place + 1} of what you wrote down?")
+    if input().strip().lower() != words[place]:
+        raise Interrupted("that is not the word: no account was made, and the phrase is forgotten.")
