@@ -120,7 +120,7 @@ class _Conversation:
     def _recipients(self) -> dict[str, str]:
         """What may be typed, each with the line that shows it: the contacts, then whom this journal paid last."""
         registry, book = self._client.registry, self._client.book
-        offered = {contact.name: f"{contact.name}  {contact}" for contact in book}
+        offered = {contact.name: f"{contact.name}, {contact}" for contact in book}
         for record in self._client.history():
             chain, address = registry.chain(record.payment.to.chain_id), record.payment.to.address
             if not book.at(address, chain):

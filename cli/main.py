@@ -11,6 +11,7 @@ import typer
 from l2send.cli import (
     balances,
     chains,
+    contacts,
     conversation,
     demo,
     devnet,
@@ -61,6 +62,7 @@ app.command("cancel", help=pending.CANCEL_HELP)(pending.cancel)
 app.command("inspect", help=inspect.HELP)(inspect.inspect)
 app.command("history", help=payments.HISTORY_HELP)(payments.history)
 app.command("demo", help=demo.HELP)(demo.demo)
+app.add_typer(contacts.app, name="contacts")
 app.add_typer(chains.app, name="chains")
 app.add_typer(wallets.app, name="wallet")
 app.add_typer(devnet.app, name="devnet")

@@ -76,8 +76,10 @@ class Paths:
 
 
 def private_dir(path: Path) -> Path:
-    """`path` as a folder only its owner can enter. Raises ConfigError if it is open to others."""
-    path.mkdir(mode=_PRIVATE_DIR, parents=True, exist_ok=True)
+    """`path` as a folder only its owner can enter, as are those made on the way. Raises ConfigError if it is open."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=_PRIVATE_DIR, exist_ok=True)
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise ConfigError(f"the folder {path} is open to other users (mode {mode:o}).", hint=f"Run: chmod 700 {path}")

@@ -64,9 +64,10 @@ def write_private(path: Path, data: bytes) -> None:
 def replace_private(path: Path, data: bytes) -> None:
     """Write a file that may be there already: afterwards it is the old one or the new one, whole, with mode 0600.
 
-    Raises ConfigError.
+    The folder may be one that others can look into. Raises ConfigError.
     """
-    private_dir(path.parent)
+    if not path.parent.exists():
+        private_dir(path.parent)
     draft = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
         try:

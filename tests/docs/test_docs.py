@@ -79,6 +79,13 @@ def test_the_commands_about_the_registry_run(empty_home: Home) -> None:
     run_shell(shell_lines(ROOT / "docs/chains.md"), empty_home)
 
 
+def test_the_commands_about_contacts_and_configuration_run(
+    empty_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_shell(shell_lines(ROOT / "docs/contacts-and-config.md"), empty_home)
+
+
 @pytest.mark.parametrize("command", LEAVES)
 def test_every_command_has_help_with_an_example_and_is_documented(command: str) -> None:
     text = LEAVES[command].help or LEAVES[command].callback.__doc__

@@ -1,0 +1,278 @@
+"""`l2send contacts`: the address book, whose names are destinations."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from l2send.cli.edited_toml import change_toml
+from l2send.cli.options import Devnet, Json
+from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.cli.session import can_ask, paths_for, run_to_end
+from l2send.cli.spreadsheet import csv_text
+from l2send.core.address import alike, parse_address
+from l2send.core.chains import Registry, load_registry
+from l2send.core.errors import ConfigError, ExitStatus, Interrupted, NeedsConfirmation, UsageError
+from l2send.core.paths import Paths
+from l2send.core.rpc import open_rpcs
+from l2send.resolver.contacts import Book, Contact, check_name, load_book, parse_book
+from l2send.resolver.destination import look_up, understand
+from l2send.resolver.spelling import Voucher
+from l2send.wallet.journal import SqliteJournal
+
+_COLUMNS = ("name", "address", "chains", "ens")
+
+app = typer.Typer()
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="small letters, digits, - and _")]
+Known = Annotated[str, typer.Argument(metavar="CONTACT", help="a contact's name")]
+
+
+@app.callback(invoke_without_command=True)
+def contacts(context: typer.Context) -> None:
+    """Keep the accounts you pay under names. A name is a destination: `l2send 25 USDC alice`.
+
+    Example: l2send contacts
+    """
+    if not context.invoked_subcommand:
+        list_()
+
+
+@app.command("add")
+def add(
+    name: Name,
+    destination: Annotated[str, typer.Argument(help="chain:address, chain:name.eth, an address alone, …")],
+    chain: Annotated[
+        list[str] | None, typer.Option("--chain", metavar="CHAIN", help="It is theirs on this chain too; repeatable.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="The address was compared: take it without a checksum.")] = (
+        False
+    ),
+    devnet: Devnet = False,
+) -> int:
+    """Give an account a name. For a name that is there with this address, add the chain.
+
+    An ENS name is looked up once; its address is what is stored. An address alone is paid as `base:alice`.
+
+    Example: l2send contacts add alice base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045
+    """
+    paths = paths_for(devnet=devnet)
+    registry, book = load_registry(paths), load_book(paths.contacts)
+    name = name.lower()
+    check_name(name, registry)
+
+    async def run() -> int:
+        contact, checked = await _meant(name, destination, chain or [], registry)
+        known = book.contacts.get(name)
+        if known and known.address == contact.address and set(contact.chains) - set(known.chains) and known.chains:
+            contact = replace(known, chains=tuple(dict.fromkeys([*known.chains, *contact.chains])))
+            others = Book({other.name: other for other in book if other.name != name})
+        else:
+            others = book
+        others.check_new(contact, registry)
+        _refuse_imitation(contact, paths)
+        if not checked:
+            await _compared(contact, yes=yes)
+        _write(paths, [contact])
+        err().print(styled(f"{name} is {contact}", limit=600), soft_wrap=True)
+        if contact.ens:
+            err().print(
+                styled(f"That is where {contact.ens} leads now. It is stored, and not looked up again.", limit=400),
+                soft_wrap=True,
+            )
+        return ExitStatus.DELIVERED
+
+    return run_to_end(run())
+
+
+async def _meant(name: str, text: str, chains: Sequence[str], registry: Registry) -> tuple[Contact, bool]:
+    """The contact, and whether a checksum or ENS vouches for its address. Raises UsageError, NetworkError."""
+    spelling = understand(text, registry)
+    more = [registry.named(chain).short_name for chain in chains]
+    if spelling.name and more:
+        raise UsageError(
+            f"{spelling.name} may have another address on each chain.", hint="Leave --chain out, or write the address."
+        )
+    checked = spelling.vouched_by is not Voucher.NOBODY
+    if spelling.chain is None and spelling.address:
+        return Contact(name, spelling.address, tuple(dict.fromkeys(more))), checked
+    async with open_rpcs(registry) as rpcs:
+        found = await look_up(spelling, rpcs)
+    places = tuple(dict.fromkeys([found.chain.short_name, *more]))
+    return Contact(name, found.address, places, found.name), checked or bool(found.name)
+
+
+def _refuse_imitation(contact: Contact, paths: Paths) -> None:
+    """Imitations of accounts that were paid are put where people copy addresses from. Raises UsageError."""
+    if not paths.journal.exists():
+        return
+    journal = SqliteJournal(paths.journal)
+    try:
+        paid = {record.payment.to.address for record in journal.history()}
+    finally:
+        journal.close()
+    imitated = next((address for address in paid if alike(address, contact.address)), None)
+    if imitated and contact.address not in paid:
+        raise UsageError(
+            f"{contact.address} looks like {imitated}, which you paid before, and is another one.",
+            hint="Compare every character with what the recipient says. Nothing was added.",
+        )
+
+
+async def _compared(contact: Contact, *, yes: bool) -> None:
+    """A contact vouches for its address whenever it is paid, so somebody must. Raises NeedsConfirmation."""
+    if yes:
+        return
+    if not can_ask():
+        raise NeedsConfirmation(
+            f"{contact.address} was written without a checksum: a wrong character would go unnoticed.",
+            hint="Write it in mixed case as its owner has it, or add --yes if every character was compared.",
+        )
+    import questionary
+
+    question = f"No checksum. Did you compare every character of {contact.address}?"
+    if not await questionary.confirm(question, default=False).unsafe_ask_async():
+        raise Interrupted("not compared: nothing was added.")
+
+
+@app.command("list")
+def list_(as_json: Json = False, devnet: Devnet = False) -> None:
+    """List the contacts.
+
+    Example: l2send contacts list
+    """
+    book = load_book(paths_for(devnet=devnet).contacts)
+    if as_json:
+        print_json({"schema": "l2send.contacts/1", "contacts": [_document(contact) for contact in book]})
+        return
+    if not book:
+        err().print("No contacts yet. Add one: l2send contacts add NAME chain:address")
+        return
+    rows = table("name", "address", "chains", "from")
+    for contact in book:
+        rows.add_row(styled(contact.name, "bold"), contact.address, " ".join(contact.chains) or "any", contact.ens)
+    out().print(rows)
+
+
+@app.command("show")
+def show(name: Known, as_json: Json = False, devnet: Devnet = False) -> None:
+    """Show where a contact is paid: a line for each chain.
+
+    Example: l2send contacts show alice
+    """
+    contact = load_book(paths_for(devnet=devnet).contacts).named(name)
+    if as_json:
+        print_json({"schema": "l2send.contact/1", **_document(contact)})
+        return
+    for chain in contact.chains:
+        out().print(f"{chain}:{contact.address}")
+    if not contact.chains:
+        out().print(contact.address)
+
+
+@app.command("remove")
+def remove(name: Known, devnet: Devnet = False) -> None:
+    """Forget a contact. Payments are not touched.
+
+    Example: l2send contacts remove alice
+    """
+    paths = paths_for(devnet=devnet)
+    contact = load_book(paths.contacts).named(name)
+    change_toml(paths.contacts, lambda document: document["contacts"].remove(contact.name), _readable(paths))
+    err().print(styled(f"Removed. {contact.name} was {contact}", limit=600), soft_wrap=True)
+
+
+@app.command("export")
+def export(
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV for spreadsheets, instead of TOML.")] = False,
+    devnet: Devnet = False,
+) -> None:
+    """Print all contacts on stdout, as `import` reads them.
+
+    Example: l2send contacts export --csv > contacts.csv
+    """
+    paths = paths_for(devnet=devnet)
+    book = load_book(paths.contacts)
+    if as_csv:
+        rows = [(c.name, c.address, " ".join(c.chains), c.ens) for c in book]
+        out().out(csv_text(_COLUMNS, rows), end="", highlight=False)
+    elif book:
+        out().out(paths.contacts.read_text(encoding="utf-8"), end="", highlight=False)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="what `export` wrote: .toml or .csv")],
+    devnet: Devnet = False,
+) -> None:
+    """Add the contacts of a file: all of them, or none if one cannot be added. Those that are there are skipped.
+
+    Example: l2send contacts import contacts.csv
+    """
+    paths = paths_for(devnet=devnet)
+    registry, book = load_registry(paths), load_book(paths.contacts)
+    new = [contact for contact in _contacts_in(file) if contact != book.contacts.get(contact.name)]
+    for contact in new:
+        book.check_new(contact, registry)
+        _refuse_imitation(contact, paths)
+        book = Book({**book.contacts, contact.name: contact})
+    if new:
+        _write(paths, new)
+    err().print(f"Added {len(new)} contact{'' if len(new) == 1 else 's'}.")
+
+
+def _contacts_in(file: Path) -> list[Contact]:
+    """What a file holds, by its ending. Raises ConfigError, UsageError. A CSV address needs its checksum too."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {file}: {error}", hint="Nothing was added.") from error
+    if file.suffix.lower() != ".csv":
+        return list(parse_book(text, str(file)))
+    rows = csv.DictReader(text.splitlines())
+    if not {"name", "address"} <= set(rows.fieldnames or ()):
+        raise ConfigError(f"{file} lacks the columns name and address.", hint=f"Columns: {', '.join(_COLUMNS)}")
+    return [_contact_in(row) for row in rows]
+
+
+def _contact_in(row: dict[str, str]) -> Contact:
+    """One line of CSV. Raises UsageError."""
+    address, checksummed = parse_address((row["address"] or "").strip())
+    if not checksummed:
+        raise NeedsConfirmation(
+            f"the address of {row['name']} has no checksum: {address}.",
+            hint="Write it in mixed case as its owner has it. Nothing was added.",
+        )
+    return Contact(row["name"].strip().lower(), address, tuple((row.get("chains") or "").split()), row.get("ens") or "")
+
+
+def _write(paths: Paths, new: Sequence[Contact]) -> None:
+    """Put `new` behind what is there, or in the place of what has their names. Raises ConfigError."""
+
+    def change(document: Any) -> None:
+        entries = document.setdefault("contacts", {})
+        for contact in new:
+            fields = {"address": contact.address, "chains": list(contact.chains), "ens": contact.ens}
+            entries[contact.name] = {key: value for key, value in fields.items() if value}
+
+    change_toml(paths.contacts, change, _readable(paths))
+
+
+def _readable(paths: Paths) -> Any:
+    """A check that what is about to be written can be read again."""
+    return lambda text: parse_book(text, str(paths.contacts))
+
+
+def _document(contact: Contact) -> dict[str, object]:
+    return {
+        "name": contact.name,
+        "address": contact.address,
+        "chains": list(contact.chains),
+        "ens": contact.ens or None,
+        "destinations": [f"{chain}:{contact.address}" for chain in contact.chains],
+    }

@@ -1,0 +1,29 @@
+"""Files that a person and l2send both edit: order, comments and blank lines stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from l2send.core.errors import ConfigError
+from l2send.wallet.private import replace_private
+
+
+def change_toml(path: Path, change: Callable[[Any], None], check: Callable[[str], object]) -> None:
+    """Let `change` edit the document (tomlkit's) in `path`, and write it whole, with mode 0600.
+
+    A file that is not there starts as schema 1. Raises ConfigError, and whatever `check` has against the new text:
+    then the file is as it was.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "schema = 1\n")
+        change(document)
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        raise ConfigError(f"cannot change {path}: {error}", hint="Correct the file, or move it away.") from error
+    text = tomlkit.dumps(document)
+    check(text)
+    replace_private(path, text.encode())

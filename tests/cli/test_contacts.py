@@ -1,0 +1,152 @@
+"""`l2send contacts`: what is kept, what is refused, and that paying by name shows the whole address."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+
+import pytest
+
+from l2send.core.address import Address, checksum
+from tests.conftest import Home, somebody
+from tests.inside import Inside, inside
+from tests.terminal import Terminal
+
+__all__ = ["inside"]
+
+ALICE = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
+
+
+def imitation(of: str) -> Address:
+    return checksum(f"{of[:6]}{secrets.token_hex(16)}{of[-4:]}".lower())
+
+
+def test_a_contact_is_added_shown_and_removed(inside: Inside) -> None:
+    inside.must("contacts", "add", "Alice", f"base:{ALICE}")
+    assert inside.must("contacts", "show", "alice").stdout == f"base:{ALICE}\n"
+    assert inside.paths.contacts.stat().st_mode & 0o777 == 0o600
+    (heading, row) = inside.must("contacts", "list").stdout.splitlines()
+    assert (heading.split(), row.split()) == (["name", "address", "chains", "from"], ["alice", ALICE, "base"])
+    assert f"alice was base:{ALICE}" in inside.must("contacts", "remove", "alice").stderr
+    assert inside.must("contacts", "list", "--json").json == {"schema": "l2send.contacts/1", "contacts": []}
+
+
+def test_the_same_address_on_another_chain_is_the_same_contact(inside: Inside) -> None:
+    inside.must("contacts", "add", "alice", f"base:{ALICE}")
+    inside.must("contacts", "add", "alice", f"oeth:{ALICE}", "--chain", "arb1")
+    document = inside.must("contacts", "show", "alice", "--json").json
+    assert document["destinations"] == [f"{chain}:{ALICE}" for chain in ("base", "oeth", "arb1")]
+    assert inside.run("contacts", "add", "alice", f"oeth:{ALICE}").status == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("alice", f"base:{somebody()}"), "a contact called alice is there already"),
+        (("bob", f"oeth:{ALICE}"), "already, as alice"),
+        (("bob", f"oeth:{imitation(ALICE)}"), "looks like the address of alice"),
+        (("bob", f"base:{somebody().lower()}"), "written without a checksum"),
+        (("base", f"base:{somebody()}"), "short name of a chain"),
+        (("bob", "alice.eth", "--chain", "base"), "Leave --chain out"),
+        (("bob", "base:0x0000000000000000000000000000000000000000"), "the zero address"),
+    ],
+)
+def test_what_could_lead_money_astray_is_not_added(inside: Inside, words: tuple[str, ...], said: str) -> None:
+    inside.must("contacts", "add", "alice", f"base:{ALICE}")
+    before = inside.paths.contacts.read_bytes()
+    done = inside.run("contacts", "add", *words)
+    assert (done.status, inside.paths.contacts.read_bytes()) == (2, before)
+    assert said in done.stderr
+
+
+def test_an_address_without_a_checksum_needs_somebody_who_compared_it(inside: Inside) -> None:
+    inside.must("contacts", "add", "alice", f"base:{ALICE.lower()}", "--yes")
+    assert inside.must("contacts", "show", "alice").stdout == f"base:{ALICE}\n"
+
+
+def test_comments_and_order_of_the_file_stay(inside: Inside) -> None:
+    inside.must("contacts", "add", "zoe", f"base:{somebody()}")
+    path = inside.paths.contacts
+    path.write_text(path.read_text().replace("[contacts.zoe]", "# my sister\n[contacts.zoe]"))
+    inside.must("contacts", "add", "alice", f"base:{ALICE}")
+    inside.must("contacts", "add", "bob", f"base:{somebody()}")
+    inside.must("contacts", "remove", "alice")
+    text = path.read_text()
+    assert "# my sister\n[contacts.zoe]" in text
+    assert text.index("zoe") < text.index("bob")
+    assert "alice" not in text
+
+
+@pytest.mark.parametrize("form", ["csv", "toml"])
+def test_what_is_exported_can_be_imported(inside: Inside, form: str) -> None:
+    inside.must("contacts", "add", "alice", f"base:{ALICE}", "--chain", "oeth")
+    inside.must("contacts", "add", "bob", somebody())
+    before = inside.must("contacts", "list", "--json").json
+    file = inside.path / f"book.{form}"
+    file.write_text(inside.must("contacts", "export", *(["--csv"] if form == "csv" else [])).stdout)
+    assert "Added 0 contacts" in inside.must("contacts", "import", str(file)).stderr
+    inside.must("contacts", "remove", "alice")
+    inside.paths.contacts.unlink()
+    assert "Added 2 contacts" in inside.must("contacts", "import", str(file)).stderr
+    assert inside.must("contacts", "list", "--json").json == before
+
+
+def test_an_import_is_all_or_nothing(inside: Inside) -> None:
+    file = inside.path / "book.csv"
+    file.write_text(f"name,address\nalice,{ALICE}\nbob,{imitation(ALICE)}\n")
+    assert inside.run("contacts", "import", str(file)).status == 2
+    assert not inside.paths.contacts.exists()
+    file.write_text(f"name,address\nalice,{ALICE.lower()}\n")
+    assert "no checksum" in inside.run("contacts", "import", str(file)).stderr
+
+
+def test_a_damaged_file_is_an_error_and_stays_as_it_is(inside: Inside) -> None:
+    inside.must("contacts", "add", "alice", f"base:{ALICE}")
+    damaged = inside.paths.contacts.read_text().replace(ALICE, ALICE[:-1] + "6")
+    inside.paths.contacts.write_text(damaged)
+    for words in (("contacts", "add", "bob", f"base:{somebody()}"), ("1", "USDC", "base:alice", "--dry-run")):
+        done = inside.run(*words)
+        assert (done.status, inside.paths.contacts.read_text()) == (3, damaged)
+        assert "ERC-55 checksum" in done.stderr
+
+
+def test_a_contact_is_paid_by_name_and_shown_with_its_whole_address(home: Home) -> None:
+    name, sender = home.new_account()
+    home.fund(sender, "dev1", USDC="10", ETH="1")
+    friend, contact = somebody(), f"c{secrets.token_hex(4)}"
+    home.must("contacts", "add", contact, f"dev1:{friend}")
+    done = home.must("2", "USDC", contact, "--yes", "--account", name)
+    assert f"dev1:{friend}" in done.stderr
+    assert f"{contact}, as your contacts have it" in done.stderr
+    assert home.holds(friend, "dev1") == 2_000_000
+    refused = home.run("2", "USDC", f"dev1:{imitation(friend)}", "--yes", "--account", name)
+    assert refused.status == 2
+    assert f"keep as a contact, {friend}" in refused.stderr
+
+
+def test_an_imitation_of_somebody_paid_is_no_contact(home: Home) -> None:
+    name, sender = home.new_account()
+    home.fund(sender, "dev1", USDC="10", ETH="1")
+    friend = somebody()
+    home.must("1", "USDC", f"dev1:{friend}", "--yes", "--account", name)
+    done = home.run("contacts", "add", f"c{secrets.token_hex(4)}", f"dev1:{imitation(friend)}")
+    assert done.status == 2
+    assert f"looks like {friend}, which you paid before" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+def test_the_conversation_offers_contacts_first(home: Home) -> None:
+    name, sender = home.new_account()
+    home.fund(sender, "dev1", USDC="10", ETH="1")
+    friend, contact = somebody(), f"c{secrets.token_hex(4)}"
+    home.must("contacts", "add", contact, f"dev1:{friend}")
+    number = [c["name"] for c in home.must("contacts", "list", "--json").json["contacts"]].index(contact) + 1
+    environment = home.environment | {"ETH_KEYSTORE_ACCOUNT": name, "TERM": "xterm-256color"}
+    with Terminal(environment) as terminal:
+        terminal.start(sys.executable, "-m", "l2send")
+        terminal.wait_for("Pay to")
+        assert f"{number} {contact}, dev1:{friend}" in terminal.screen()
+        terminal.type(str(number))
+        terminal.press("Enter")
+        terminal.wait_for("Token")
