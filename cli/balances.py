@@ -52,7 +52,7 @@ def _print(snapshot: Snapshot) -> None:
                 rows.add_row(holdings.chain.short_name, styled(token.symbol), styled("unknown", "yellow"))
             elif amount.units:
                 rows.add_row(holdings.chain.short_name, styled(token.symbol), amount.text)
-    if rows.row_count:
+    if len(rows):
         out().print(rows)
     else:
         answered = len(snapshot.chains) - len(snapshot.unknown)

@@ -87,10 +87,13 @@ class Rows:
         for heading in headings:
             self._table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
 
+    def __len__(self) -> int:
+        return self._table.row_count
+
     def add_row(self, *cells: Text | str) -> None:
         """A cell for each heading."""
         self._table.add_row(*cells)
-        if self._list.row_count:
+        if len(self) > 1:
             self._list.add_row()
         for heading, cell in zip(self._headings, cells, strict=False):
             self._list.add_row(heading, cell)

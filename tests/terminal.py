@@ -54,6 +54,13 @@ class Terminal:
             time.sleep(0.05)
         return shown
 
+    def wait_for_times(self, text: str, times: int, seconds: float = 30.0) -> None:
+        """Until the screen shows `text` that often: a question that is asked once more."""
+        until = time.monotonic() + seconds
+        while (shown := self.screen()).count(text) < times:
+            assert time.monotonic() < until, f"{text!r} did not appear {times} times on:\n{shown}"
+            time.sleep(0.05)
+
     def end(self, seconds: float = 60.0) -> tuple[int, str]:
         """The exit status of the command that was started, once it has ended, and the screen then."""
         until = time.monotonic() + seconds

@@ -46,6 +46,13 @@ def answer_token(terminal: Terminal, destination: str) -> None:
 def answer_amount(terminal: Terminal, destination: str) -> None:
     answer_token(terminal, destination)
     terminal.type("20")
+    terminal.wait_for("would stay")
+    terminal.press("Enter")
+    terminal.wait_for("? Way")
+
+
+def answer_way(terminal: Terminal, destination: str) -> None:
+    answer_amount(terminal, destination)
     terminal.press("Enter")
     terminal.wait_for("Pay 20 USDC?")
 
@@ -57,19 +64,20 @@ def nothing(terminal: Terminal, destination: str) -> None:
 def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
     to = somebody()
     terminal.start(*L2SEND)
-    answer_amount(terminal, f"dev4:{to}")
+    answer_way(terminal, f"dev4:{to}")
     shown = terminal.screen()
     assert "USDC: 100 on dev1" in shown
     assert f"dev4:{to}" in shown
     assert "a solver has paid" in shown
-    terminal.press("y")
+    terminal.type("yes")
+    terminal.press("Enter")
     status, shown = terminal.end()
     assert status == 0
     assert "delivered. The recipient has the money." in shown
     assert home.holds(to, "dev4") == 20_000_000
 
 
-@pytest.mark.parametrize("question", [nothing, answer_destination, answer_token, answer_amount])
+@pytest.mark.parametrize("question", [nothing, answer_destination, answer_token, answer_amount, answer_way])
 def test_ctrl_c_at_any_question_sends_nothing(
     home: Home, terminal: Terminal, question: Callable[[Terminal, str], None]
 ) -> None:
@@ -82,6 +90,57 @@ def test_ctrl_c_at_any_question_sends_nothing(
     assert status == 130
     assert "Nothing was sent." in shown
     assert len(home.must("history", "--json").json["payments"]) == before
+
+
+def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Terminal) -> None:
+    to = somebody()
+    terminal.start(*L2SEND)
+    answer_way(terminal, f"dev4:{to}")
+    terminal.type("back")
+    terminal.press("Enter")
+    terminal.wait_for_times("? Way", 2)
+    terminal.press("Up", "Enter")  # `back` is the last choice
+    terminal.wait_for_times("Amount of USDC", 2)
+    terminal.type("back")
+    terminal.press("Enter")
+    terminal.wait_for_times("? Token", 2)
+    terminal.press("Up", "Enter")
+    terminal.wait_for_times("? Pay to", 2)
+    answer_again = somebody()
+    terminal.type(f"dev1:{answer_again}")
+    terminal.press("Enter")
+    terminal.wait_for_times("? Token", 3)
+    terminal.press("Down", "Enter")
+    terminal.wait_for_times("Amount of USDC", 3)
+    terminal.type("1")
+    terminal.press("Enter")
+    terminal.wait_for("Pay 1 USDC?")
+    terminal.type("yes")
+    terminal.press("Enter")
+    assert terminal.end()[0] == 0
+    assert home.holds(answer_again, "dev1") == 1_000_000
+    assert home.holds(to, "dev4") == 0
+
+
+def test_who_was_paid_is_offered_by_number(home: Home, terminal: Terminal, payer: tuple[str, Address]) -> None:
+    to = somebody()
+    home.must("1", "USDC", f"dev1:{to}", "--account", payer[0], "--yes")
+    terminal.start(*L2SEND)
+    terminal.wait_for(f"1. dev1:{to}")
+    terminal.type("1")
+    terminal.press("Enter")
+    terminal.wait_for("? Token")
+    terminal.press("Down", "Enter")
+    terminal.wait_for("Amount of USDC")
+    terminal.type("1")
+    terminal.press("Enter")
+    terminal.wait_for("Pay 1 USDC?")
+    terminal.type("no")
+    terminal.press("Enter")
+    status, shown = terminal.end()
+    assert status == 130
+    assert "Nothing was sent." in shown
+    assert home.holds(to, "dev1") == 1_000_000
 
 
 def test_a_no_sends_nothing(home: Home, terminal: Terminal) -> None:
