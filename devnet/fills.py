@@ -8,51 +8,28 @@ compared.
 
 from __future__ import annotations
 
-import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.errors import L2sendError, NetworkError
 from l2send.devnet import across, eco, pricing
+from l2send.devnet.jobs import Job, note, say
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.relays import Relays
 from l2send.devnet.sending import Refusal, send
 from l2send.devnet.state import DevChain, Devnet
 
+_UNSETTLED = 8
+"""Blocks that are read again with every new head: a reorganisation may have replaced them."""
 _MARGIN = 5
 """Seconds an order must still have on both chains: fill, proof and withdrawal take a fraction of one."""
 
 
-@dataclass
-class Order:
-    """An intent the solver has seen, and what became of it."""
-
-    intent: eco.Intent
-    seen: float
-    """`time.monotonic()` when it was seen."""
-    state: str = "open"
-    """open | filled | refused"""
-    reason: str = ""
-    """Why it was refused, or why the reward of a filled one was not withdrawn."""
-    underfilled: bool = False
-    transactions: dict[str, str] = field(default_factory=dict[str, str])
-    """Step -> transaction hash: fulfill, prove, withdraw, underfill."""
-
-    def report(self) -> dict[str, Any]:
-        """For the orders endpoint."""
-        return {
-            "intent_hash": "0x" + self.intent.hash.hex(),
-            "origin": self.intent.origin,
-            "destination": self.intent.destination,
-            "state": self.state,
-            "reason": self.reason,
-            "transactions": dict(self.transactions),
-        }
+Order = Job[eco.Intent]
+"""An intent the solver has seen, and what became of it."""
 
 
 class Solver:
@@ -66,7 +43,7 @@ class Solver:
         self.delay_seconds = 0.0
         self.orders: dict[bytes, Order] = {}
         self.relays = Relays(self.address, self.chains, self.nodes)
-        self._next_block = dict.fromkeys(self.chains, 1)
+        self._heads = dict.fromkeys(self.chains, (0, ""))
         self._lock = threading.Lock()
 
     def report(self) -> dict[str, Any]:
@@ -87,31 +64,32 @@ class Solver:
             try:
                 self._watch(chain_id)
             except NetworkError as error:
-                _say(f"chain {chain_id}: {error}")
+                say(f"chain {chain_id}: {error}")
         for order in list(self.orders.values()):
             with self._lock:
-                if order.state == "open" and self._is_due(order):
+                if order.state == "open" and order.is_due(self.mode, self.delay_seconds):
                     self._act(order)
         with self._lock:
             self.relays.step(self.mode, self.delay_seconds)
 
     def _watch(self, chain_id: int) -> None:
         """Read the events of Portal and SpokePool since the last look, without a gap."""
-        node, first = self.nodes[chain_id], self._next_block[chain_id]
-        latest = node.quantity("eth_blockNumber")
-        if latest >= first:
-            chain = self.chains[chain_id]
-            query = {
-                "address": [chain.portal, chain.spoke_pool],
-                "fromBlock": hex(first),
-                "toBlock": hex(latest),
-                "topics": [[eco.OPEN_TOPIC, eco.PUBLISHED_TOPIC, across.DEPOSITED_TOPIC]],
-            }
-            logs = node.call("eth_getLogs", query)
-            self._note(chain_id, logs)
-            self.relays.note(chain_id, logs)
-        # A chain that was rolled back is read again from where it is now.
-        self._next_block[chain_id] = latest + 1
+        node, (height, head_hash) = self.nodes[chain_id], self._heads[chain_id]
+        head = node.call("eth_getBlockByNumber", "latest", False)
+        if head["hash"] == head_hash:
+            return
+        latest = int(head["number"], 16)
+        chain = self.chains[chain_id]
+        query = {
+            "address": [chain.portal, chain.spoke_pool],
+            "fromBlock": hex(max(0, min(height, latest) - _UNSETTLED)),
+            "toBlock": hex(latest),
+            "topics": [[eco.OPEN_TOPIC, eco.PUBLISHED_TOPIC, across.DEPOSITED_TOPIC]],
+        }
+        logs = node.call("eth_getLogs", query)
+        self._note(chain_id, logs)
+        self.relays.note(chain_id, logs)
+        self._heads[chain_id] = latest, head["hash"]
 
     def _note(self, chain_id: int, logs: Sequence[dict[str, Any]]) -> None:
         opened = {bytes.fromhex(log["topics"][1][2:]) for log in logs if log["topics"][0] == eco.OPEN_TOPIC}
@@ -121,28 +99,20 @@ class Solver:
             try:
                 intent = eco.published(chain_id, log)
             except L2sendError as error:
-                _say(f"an order on chain {chain_id} cannot be read: {error}")
+                say(f"an order on chain {chain_id} cannot be read: {error}")
                 continue
-            if intent.hash in opened and intent.hash not in self.orders:
-                self.orders[intent.hash] = Order(intent, time.monotonic())
-
-    def _is_due(self, order: Order) -> bool:
-        if self.mode is Mode.IGNORE or (self.mode is Mode.UNDERFILL and order.underfilled):
-            return False
-        return self.mode is not Mode.DELAY or time.monotonic() >= order.seen + self.delay_seconds
+            if intent.hash in opened:
+                note(self.orders, intent, log["blockHash"])
 
     def _act(self, order: Order) -> None:
         try:
-            self._judge(order.intent)
+            self._judge(order.task)
             if self.mode is Mode.UNDERFILL:
                 self._underfill(order)
             else:
                 self._fill(order)
         except (Refusal, pricing.NoQuote, L2sendError) as error:
-            order.reason = str(error)
-            if order.state == "open":
-                order.state = "refused"
-            _say(f"order 0x{order.intent.hash.hex()} {order.state}: {error}")
+            order.stop(error)
 
     def _judge(self, intent: eco.Intent) -> None:
         """Raise Refusal, or pricing.NoQuote, unless filling this pays and can be done in time."""
@@ -167,7 +137,7 @@ class Solver:
 
     def _fill(self, order: Order) -> None:
         """Fulfil on the destination, attest it on the origin, withdraw the reward there."""
-        intent = order.intent
+        intent = order.task
         source = self.chains[intent.origin]
         order.transactions["fulfill"] = self._fulfill(intent)
         order.state = "filled"
@@ -177,7 +147,7 @@ class Solver:
         order.transactions["withdraw"] = self._send(source, source.portal, withdrawn)
 
     def _underfill(self, order: Order) -> None:
-        intent = order.intent
+        intent = order.task
         look_alike = eco.Intent(intent.origin, intent.destination, intent.route.halved(), intent.reward)
         order.transactions["underfill"] = self._fulfill(look_alike)
         order.underfilled = True
@@ -203,7 +173,3 @@ def _by_token(native: int, tokens: Sequence[eco.TokenAmount]) -> dict[str, int]:
     for token in tokens:
         amounts[token.token] = amounts.get(token.token, 0) + token.amount
     return amounts
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

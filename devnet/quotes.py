@@ -118,11 +118,11 @@ def _control(solver: Solver, _: Any) -> dict[str, Any]:
 
 
 def _orders(solver: Solver, _: Any) -> dict[str, Any]:
-    return {"orders": [order.report() for order in list(solver.orders.values())]}
+    return {"orders": [order.report("intent_hash") for order in list(solver.orders.values())]}
 
 
 def _deposits(solver: Solver, _: Any) -> dict[str, Any]:
-    return {"deposits": [relay.report() for relay in list(solver.relays.relays.values())]}
+    return {"deposits": [relay.report("relay_hash") for relay in list(solver.relays.relays.values())]}
 
 
 def _set_control(solver: Solver, request: Any) -> dict[str, Any]:

@@ -7,15 +7,13 @@ some chain time after its deadline, whatever the relayer was told to do.
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.errors import L2sendError
 from l2send.devnet import across, pricing
+from l2send.devnet.jobs import Job, note, say
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.sending import Refusal, send
@@ -26,30 +24,8 @@ SETTLEMENT_SECONDS = 3600
 _MARGIN = 5
 
 
-@dataclass
-class Relay:
-    """A deposit that was seen, and what became of it."""
-
-    deposit: across.Deposit
-    seen: float
-    """`time.monotonic()` when it was seen."""
-    state: str = "open"
-    """open | filled | refused | refunded"""
-    reason: str = ""
-    underfilled: bool = False
-    transactions: dict[str, str] = field(default_factory=dict[str, str])
-    """Step -> transaction hash: fill, repay, underfill, refund."""
-
-    def report(self) -> dict[str, Any]:
-        """For the deposits endpoint."""
-        return {
-            "relay_hash": "0x" + self.deposit.hash.hex(),
-            "origin": self.deposit.origin,
-            "destination": self.deposit.destination,
-            "state": self.state,
-            "reason": self.reason,
-            "transactions": dict(self.transactions),
-        }
+Relay = Job[across.Deposit]
+"""A deposit that was seen, and what became of it."""
 
 
 class Relays:
@@ -69,9 +45,9 @@ class Relays:
             try:
                 deposit = across.deposited(chain_id, log)
             except L2sendError as error:
-                _say(f"a deposit on chain {chain_id} cannot be read: {error}")
+                say(f"a deposit on chain {chain_id} cannot be read: {error}")
                 continue
-            self.relays.setdefault(deposit.hash, Relay(deposit, time.monotonic()))
+            note(self.relays, deposit, log["blockHash"])
 
     def step(self, mode: Mode, delay_seconds: float) -> None:
         """Act on every deposit that is due."""
@@ -81,19 +57,17 @@ class Relays:
 
     def _act(self, relay: Relay, mode: Mode, delay_seconds: float) -> None:
         try:
-            if self._is_over(relay.deposit):
+            if self._is_over(relay.task):
                 self._refund(relay)
-            elif relay.state == "open" and _is_due(relay, mode, delay_seconds):
-                self._judge(relay.deposit)
+            elif relay.state == "open" and relay.is_due(mode, delay_seconds):
+                self._judge(relay.task)
                 if mode is Mode.UNDERFILL:
-                    relay.transactions["underfill"] = self._pay(relay.deposit.halved())
+                    relay.transactions["underfill"] = self._pay(relay.task.halved())
                     relay.underfilled = True
                 else:
                     self._fill(relay)
         except (Refusal, pricing.NoQuote, L2sendError) as error:
-            relay.reason = str(error)
-            relay.state = "refused" if relay.state == "open" else relay.state
-            _say(f"deposit 0x{relay.deposit.hash.hex()} {relay.state}: {error}")
+            relay.stop(error)
 
     def _is_over(self, deposit: across.Deposit) -> bool:
         """Whether it is time to pay back what nobody filled."""
@@ -120,13 +94,13 @@ class Relays:
 
     def _fill(self, relay: Relay) -> None:
         """Pay the recipient, and be repaid on the origin."""
-        deposit = relay.deposit
+        deposit = relay.task
         relay.transactions["fill"] = self._pay(deposit)
         relay.state = "filled"
         relay.transactions["repay"] = self._settle(deposit, self.address)
 
     def _refund(self, relay: Relay) -> None:
-        relay.transactions["refund"] = self._settle(relay.deposit, relay.deposit.depositor)
+        relay.transactions["refund"] = self._settle(relay.task, relay.task.depositor)
         relay.state = "refunded"
 
     def _pay(self, deposit: across.Deposit) -> str:
@@ -146,13 +120,3 @@ class Relays:
 def asset_address(chain: DevChain, token: str) -> str:
     """The address by which `pricing` knows a token that Across moves: native coin goes as WETH."""
     return ZERO_ADDRESS if token.lower() == chain.token("WETH").address.lower() else token
-
-
-def _is_due(relay: Relay, mode: Mode, delay_seconds: float) -> bool:
-    if mode is Mode.IGNORE or (mode is Mode.UNDERFILL and relay.underfilled):
-        return False
-    return mode is not Mode.DELAY or time.monotonic() >= relay.seen + delay_seconds
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -110,6 +110,22 @@ def test_ignored_order_is_refundable_after_its_deadline(solver: Devnet, home: Pa
     assert settled(solver, intent_hash)["reason"] == "the reward is not in escrow"
 
 
+def test_an_order_that_a_reorganisation_took_is_filled_once_it_is_there_again(solver: Devnet, user: User) -> None:
+    source, destination = chains(solver)
+    node = user.node(source)
+    solver_client.set_mode(solver, Mode.IGNORE)
+    intent = user.intent(source, destination, fresh_address(), give=3 * USDC, get=2 * USDC)
+    before = node.quantity("eth_blockNumber")
+    intent_hash = user.open(intent)
+    assert stays_open(solver, intent_hash)
+    node.call("anvil_reorg", node.quantity("eth_blockNumber") - before, [])
+    assert user.balance(source, "USDC") == 1000 * USDC
+    solver_client.set_mode(solver, Mode.FILL)
+    assert settled(solver, intent_hash)["reason"] == "the reward is not in escrow"
+    user.open(intent)
+    assert wait_until(lambda: order(solver, intent_hash)["state"] == "filled")
+
+
 def test_ignored_order_is_filled_when_the_mode_changes_back(solver: Devnet, user: User) -> None:
     source, destination = chains(solver)
     solver_client.set_mode(solver, Mode.IGNORE)
