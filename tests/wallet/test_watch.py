@@ -145,6 +145,26 @@ def reverted_transaction(bench: Bench) -> str:
     return str(bench.node.call("eth_sendTransaction", sent))
 
 
+@pytest.mark.parametrize("how", ["status", "resume"])
+def test_the_approval_of_a_cancelled_payment_comes_to_its_end(own_bench: Bench, toy: Toy, how: str) -> None:
+    """It was mined, what it was for never will be, and its block may still go."""
+    bench = own_bench
+    bench.confirmations = 3
+    payment = bench.payment()
+    bench.node.call("anvil_setCode", payment.to.address, "0x5f5ffd")
+    payment_id = bench.begin(payment, *to_self(bench), order=order_of(payment, bench.node.time() + 1000)).id
+    with pytest.raises(Refused, match="would fail"):
+        bench.resume(payment_id)
+    journal = bench.journal()
+    states = [tx.state for tx in journal.cancel(payment_id, "by its sender").transactions]
+    journal.close()
+    assert states == [TxState.MINED, TxState.CANCELLED]
+    bench.node.mine(2)
+    record = watching(bench, toy, check) if how == "status" else bench.resume(payment_id, signer=False)
+    assert [tx.state for tx in record.transactions] == [TxState.FINAL, TxState.CANCELLED]
+    assert record.state is PaymentState.CANCELLED
+
+
 def test_an_open_without_its_event_is_not_believed(bench: Bench, toy: Toy) -> None:
     opened(bench)
     toy.opens = False
