@@ -12,7 +12,7 @@ from l2send.cli.documents import payment_document
 from l2send.cli.options import Account, Devnet, Json, Keystore, PasswordFd, PasswordFile, PrivateKey
 from l2send.cli.progress import Live
 from l2send.cli.screen import err, out, print_json, styled, table
-from l2send.cli.send import Timeout, finish, report
+from l2send.cli.send import Timeout, finish, interruptible, report
 from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.chains import Registry
@@ -50,7 +50,8 @@ def status(payment_id: PaymentId, as_json: Json = False, devnet: Devnet = False)
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
-            record = await client.status(payment_id)
+            with interruptible(client, payment_id):
+                record = await client.status(payment_id)
             return report(record, client.registry, as_json=as_json)
 
     return run_to_end(run())
@@ -61,7 +62,7 @@ def watch(payment_id: PaymentId, timeout: Timeout = 600.0, as_json: Json = False
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
-            with Live("looking at the chains") as live:
+            with Live("looking at the chains") as live, interruptible(client, payment_id):
                 record = await client.watch(payment_id, patience=timeout, progress=live.update)
             return report(record, client.registry, as_json=as_json)
 
@@ -111,7 +112,7 @@ def payer_of(
 
 
 async def _carry_on(client: Client, payment_id: str, who: Sender, timeout: float) -> Record:
-    with Live("looking at the chains"):
+    with Live("looking at the chains"), interruptible(client, payment_id):
         record = await client.status(payment_id)
     if not record.meaning.open:
         return record

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +13,7 @@ from l2send.cli.options import Account, Devnet, Json, Keystore, PasswordFd, Pass
 from l2send.cli.payments import payer_of
 from l2send.cli.progress import Live
 from l2send.cli.screen import err, print_pairs, styled
-from l2send.cli.send import Timeout, finish, must_be_answerable, report
+from l2send.cli.send import Timeout, finish, interruptible, must_be_answerable, report
 from l2send.cli.session import Unlocking, paths_for, run_to_end
 from l2send.client import open_client
 from l2send.core.chains import Registry
@@ -50,22 +52,8 @@ def speedup(
     devnet: Devnet = False,
 ) -> int:
     """Sign it again at a higher price."""
-    unlocking = Unlocking(password_file, password_fd, private_key)
-
-    async def run() -> int:
-        async with open_client(paths_for(devnet=devnet)) as client:
-            record = client.journal.get(payment_id)
-            must_be_answerable(yes=yes)
-            with Live("looking at the chains"):
-                bids = await client.faster(record.id)
-            _show(bids, client.registry)
-            await _confirm("Sign it again at the higher fee?", yes=yes)
-            who = payer_of(client, record.id, account, keystore, unlocking)
-            with Live("signing again") as live:
-                await client.replace(record.id, bids, who, progress=live.update)
-            return report(await finish(client, record.id, who, timeout), client.registry, as_json=as_json)
-
-    return run_to_end(run())
+    who = _Payer(account, keystore, Unlocking(password_file, password_fd, private_key))
+    return _outbid(payment_id, who, cancelling=False, yes=yes, timeout=timeout, as_json=as_json, devnet=devnet)
 
 
 def cancel(
@@ -81,21 +69,41 @@ def cancel(
     devnet: Devnet = False,
 ) -> int:
     """Sign nothing instead."""
-    unlocking = Unlocking(password_file, password_fd, private_key)
+    who = _Payer(account, keystore, Unlocking(password_file, password_fd, private_key))
+    return _outbid(payment_id, who, cancelling=True, yes=yes, timeout=timeout, as_json=as_json, devnet=devnet)
+
+
+@dataclass(frozen=True, slots=True)
+class _Payer:
+    """How the account that made the payment is opened."""
+
+    account: str | None
+    keystore: Path | None
+    unlocking: Unlocking
+
+
+def _outbid(
+    payment_id: str, payer: _Payer, *, cancelling: bool, yes: bool, timeout: float, as_json: bool, devnet: bool
+) -> int:
+    """Show what would be signed for the nonce that waits, ask, sign it, and follow what the chain takes."""
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
             record: Record = client.journal.get(payment_id)
             must_be_answerable(yes=yes)
             with Live("looking at the chains"):
-                bids = await client.cancellation(record.id)
+                bids = await (client.cancellation(record.id) if cancelling else client.faster(record.id))
             _show(bids, client.registry)
-            await _confirm(f"Cancel the payment of {record.payment.amount}?", yes=yes)
-            who = payer_of(client, record.id, account, keystore, unlocking)
+            amount = record.payment.amount
+            await _confirm(
+                f"Cancel the payment of {amount}?" if cancelling else "Sign it again at the higher fee?", yes=yes
+            )
+            who = payer_of(client, record.id, payer.account, payer.keystore, payer.unlocking)
             if bids:
                 who.unlock()
-            with Live("cancelling") as live:
-                record = await client.cancel(record.id, bids, who, progress=live.update)
+            with Live("signing for its nonce again") as live, interruptible(client, record.id):
+                replace = client.cancel if cancelling else client.replace
+                record = await replace(record.id, bids, who, progress=live.update)
             if bids:
                 record = await finish(client, record.id, who, timeout)
             return report(record, client.registry, as_json=as_json)

@@ -13,16 +13,17 @@ from l2send.cli.review import duration
 from l2send.cli.screen import Telling, aloud, as_json, err, styled, telling
 from l2send.client import Turn
 
-_ASKING = "asking"
-"""The phase before there is a payment."""
+_ASKING, _STARTING = "asking", "starting"
+"""The phases before there is a payment, and before anything happened to it. Others are states of payments."""
 
 
 class Live:
     """Shows what is happening while the context lasts. Each new sentence stays on the screen as a line."""
 
-    def __init__(self, first: str, *, estimate: int | None = None) -> None:
+    def __init__(self, first: str, *, payment_id: str | None = None, estimate: int | None = None) -> None:
+        """`estimate` is the time in seconds that all of it may take."""
         self._started = time.monotonic()
-        self._estimate = estimate
+        self._payment_id, self._estimate = payment_id, estimate
         self._status: Status | None = None
         self._now = first
 
@@ -31,7 +32,7 @@ class Live:
             self._status = aloud().status(self, spinner="dots")
             self._status.start()
         elif telling() is Telling.JSON:
-            self._emit(None, _ASKING, self._now)
+            self._emit(self._payment_id, _STARTING if self._payment_id else _ASKING, self._now)
         return self
 
     def __exit__(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -17,8 +18,9 @@ from l2send.cli.progress import Live
 from l2send.cli.recipient import find_destination, sort_out
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
-from l2send.cli.screen import err, print_json, styled
-from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
+from l2send.cli.screen import err, print_json, styled, tell
+from l2send.cli.session import Sender, Unlocking, can_ask, choose_sender, paths_for, run_to_end
+from l2send.cli.stdin import filled_in
 from l2send.cli.ways import show_ways
 from l2send.client import Client, Review, open_client
 from l2send.core.chains import Registry, load_registry
@@ -32,7 +34,7 @@ from l2send.wallet.signer import Signer
 HELP = """Pay: l2send AMOUNT TOKEN CHAIN:ADDRESS, or a payment link alone. The word `send` may be left out.
 
 Sends directly if the money is on that chain, bridges it there if it is on another one.
-`max` as the AMOUNT is the most that one chain can deliver.
+`max` as the AMOUNT is the most that one chain can deliver. `-` as the destination, or alone, is read from stdin.
 
 Example: l2send 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --account alice"""
 
@@ -72,7 +74,7 @@ def send(
     devnet: Devnet = False,
 ) -> int:
     """Pay."""
-    words = sort_out(amount, token, destination)
+    words = sort_out(*filled_in(amount, token, destination))
     registry = load_registry(paths_for(devnet=devnet))
     limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
     unlocking = Unlocking(password_file, password_fd, private_key)
@@ -118,11 +120,14 @@ async def _approved(
 
 def must_be_answerable(*, yes: bool) -> None:
     """On anything but a terminal there is nobody to ask. Raises NeedsConfirmation."""
-    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if yes:
+        return
+    if not can_ask():
         raise NeedsConfirmation(
             "nobody can be asked here: this is not a terminal.",
             hint="Add --yes to pay without a question, or --dry-run to see the plan.",
         )
+    tell(None)  # Whoever is asked is told everything, whatever --quiet says.
 
 
 def _show_plan(review: Review, registry: Registry, target: Destination, *, as_json: bool) -> None:
@@ -141,19 +146,28 @@ async def pay(
     signer = who.unlock()
     record = client.begin(review, key=key, again=again)
     err().print(styled(f"payment {record.id}", "bold"))
-    record = await finish(client, record.id, signer, timeout)
+    record = await finish(client, record.id, signer, timeout, estimate=review.plan.way.duration)
     return report(record, client.registry, as_json=as_json)
 
 
-async def finish(client: Client, payment_id: str, signer: Signer | None, timeout: float) -> Record:
-    """Carry a payment to its end, showing progress. Raises Interrupted on Ctrl-C, saying what is known."""
+async def finish(
+    client: Client, payment_id: str, signer: Signer | None, timeout: float, *, estimate: int | None = None
+) -> Record:
+    """Carry a payment to its end, showing progress beside the `estimate` in seconds. Raises Interrupted on Ctrl-C."""
     try:
-        with Live("starting") as live:
+        with Live("starting", payment_id=payment_id, estimate=estimate) as live, interruptible(client, payment_id):
             return await client.resume(payment_id, signer, patience=timeout, progress=live.update)
     except NotFinal as unfinished:
         for line in [*unfinished.message.splitlines(), unfinished.hint]:
             err().print(styled(line, limit=600), soft_wrap=True)
         return client.journal.find(payment_id)
+
+
+@contextmanager
+def interruptible(client: Client, payment_id: str) -> Iterator[None]:
+    """Makes of Ctrl-C, and of SIGTERM, an Interrupted that says how the payment stands."""
+    try:
+        yield
     except asyncio.CancelledError:
         record = client.journal.find(payment_id)
         raise Interrupted(

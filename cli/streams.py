@@ -51,6 +51,7 @@ class _Err(io.FileIO):
 def open_streams() -> None:
     """Put streams that cannot break a payment in the place of Python's own."""
     _occupy_closed()
+    sys.stdin = sys.stdin or io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
     sys.stdout = _over(_Out, 1, sys.stdout)
     sys.stderr = _over(_Err, 2, sys.stderr)
 

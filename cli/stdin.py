@@ -1,0 +1,47 @@
+"""`-` where a word belongs: the destination, the whole payment, or a list, read from stdin."""
+
+from __future__ import annotations
+
+import sys
+
+from l2send.core.errors import UsageError
+
+FROM_STDIN = "-"
+_MOST = 1024 * 1024  # bytes
+
+
+def filled_in(amount: str, token: str | None, destination: str | None) -> tuple[str, str | None, str | None]:
+    """The words of a payment; of those that are `-` what stdin says. Raises UsageError."""
+    if destination == FROM_STDIN:
+        return amount, token, _one_line()
+    if amount != FROM_STDIN or token is not None:
+        return amount, token, destination
+    match _one_line().split():
+        case [link]:
+            return link, None, None
+        case [amount, token, destination]:
+            return amount, token, destination
+        case words:
+            raise UsageError(
+                f"stdin has {len(words)} words, and three make a payment: AMOUNT TOKEN DESTINATION.",
+                hint="Or one, which is a payment link. Nothing else may be in the line.",
+            )
+
+
+def _one_line() -> str:
+    lines = lines_of_stdin()
+    if len(lines) > 1:
+        raise UsageError(f"stdin has {len(lines)} lines, and one payment is made at a time.", hint="Send one line.")
+    return lines[0]
+
+
+def lines_of_stdin() -> list[str]:
+    """Every line that is not empty, and there is one. Raises UsageError."""
+    data = sys.stdin.buffer.read(_MOST + 1)
+    try:
+        lines = [line for part in data.decode().splitlines() if (line := part.strip())]
+    except UnicodeDecodeError:
+        raise UsageError("stdin is not UTF-8 text.") from None
+    if not lines or len(data) > _MOST:
+        raise UsageError(f"stdin is {f'longer than {_MOST} bytes' if data else 'empty'}, and `-` reads it.")
+    return lines
