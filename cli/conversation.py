@@ -39,29 +39,36 @@ def ask(
     password_fd: PasswordFd = None,
     private_key: PrivateKey = None,
     sender: From = None,
+    from_chain: FromChains = None,
+    via: Via = "",
+    max_fee: MaxFee = DEFAULT_MAX_FEE,
+    fast: Fast = False,
+    cheap: Cheap = False,
     timeout: Timeout = 600.0,
     devnet: Devnet = False,
 ) -> int:
     """Ask for everything."""
     must_be_answerable(yes=False)
+    registry = load_registry(paths_for(devnet=devnet))
+    limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
     unlocking = Unlocking(password_file, password_fd, private_key)
 
     async def run() -> int:
-        async with open_client(paths_for(devnet=devnet)) as client:
+        async with open_client(paths_for(devnet=devnet), registry) as client:
             who = choose_sender(client.paths, sender, account, keystore, unlocking)
             async with LiveBalances(client, who.address) as held:
-                review = await converse(client, held, who)
+                review = await converse(client, held, who, limits)
             return await pay(client, review, who, key=None, again=False, timeout=timeout, as_json=False)
 
     return run_to_end(run())
 
 
-async def converse(client: Client, held: LiveBalances, who: Sender) -> Review:
+async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limits) -> Review:
     """Ask until there is a review that the person agreed to; `who` is unlocked then.
 
     Raises Interrupted where they say no, KeyboardInterrupt on Ctrl-C.
     """
-    talk = _Conversation(client, held, who)
+    talk = _Conversation(client, held, who, limits)
     steps: tuple[Callable[[], Awaitable[bool]], ...] = (
         talk.ask_destination,
         talk.ask_token,
@@ -93,14 +100,14 @@ class _Conversation:
     request: Payment | Most
     review: Review
 
-    def __init__(self, client: Client, held: LiveBalances, who: Sender) -> None:
-        self._client, self._held, self._who = client, held, who
+    def __init__(self, client: Client, held: LiveBalances, who: Sender, limits: Limits) -> None:
+        self._client, self._held, self._who, self._limits = client, held, who, limits
 
     async def ask_destination(self) -> bool:
         offered = self._recipients()
         known = list(offered)
         for number, line in enumerate(offered.values(), 1):
-            err().print(styled(f"  {number}  {line}"), soft_wrap=True)
+            err().print(styled(f"  {number}. {line}"), soft_wrap=True)
 
         def meant(typed: str) -> str:
             number = int(typed) if typed.isascii() and typed.isdecimal() else 0
@@ -183,7 +190,7 @@ class _Conversation:
 
     async def ask_way(self) -> bool:
         with Live("asking all chains"):
-            self.review = await plan_of(self._client, self.request)
+            self.review = await plan_of(self._client, self.request, self._limits)
         plan = self.review.plan
         if not plan.alternatives or isinstance(self.request, Most):
             return False
