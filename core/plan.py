@@ -17,7 +17,7 @@ from typing import Any
 from l2send.core.address import Address
 from l2send.core.chains import Chain
 from l2send.core.typed import TypedData
-from l2send.core.units import Amount, BlockNumber, ChainId, Gas, Seconds, UnixTime, Wei
+from l2send.core.units import Amount, BlockNumber, ChainId, Gas, Nonce, Seconds, UnixTime, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,8 @@ class Step:
     price: GasPrice | None = None
     """Where it is given, the transaction is signed with exactly this price and `gas`, or not at all.
     None: it is priced when it is signed."""
+    nonce: Nonce | None = None
+    """Where it is given, what it is signed with, or not at all: somebody may hold a signature for it."""
 
 
 @unique

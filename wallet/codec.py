@@ -149,11 +149,12 @@ def step_json(step: Step) -> Json:
         "data": "0x" + step.tx.data.hex(),
         "gas": step.gas,
         "price": None if step.price is None else _price_json(step.price),
+        "nonce": step.nonce,
     }
 
 
 def step_from(data: Json) -> Step:
-    """The step that `step_json` wrote; those of the first version wrote no price."""
+    """The step that `step_json` wrote; the first versions wrote no price and no nonce."""
     tx = UnsignedTx(
         ChainId(data["chain_id"]),
         Address(data["to"]),
@@ -161,7 +162,8 @@ def step_from(data: Json) -> Step:
         bytes.fromhex(data["data"][2:]),
     )
     price = data.get("price")
-    return Step(StepKind(data["kind"]), tx, Gas(data["gas"]), None if price is None else _price_from(price))
+    fixed = None if price is None else _price_from(price)
+    return Step(StepKind(data["kind"]), tx, Gas(data["gas"]), fixed, data.get("nonce"))
 
 
 def _price_json(price: GasPrice) -> Json:

@@ -31,7 +31,7 @@ from l2send.core.units import Nonce, Wei
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal import ChangedMeanwhile, Journal
 from l2send.wallet.lock import account_lock
-from l2send.wallet.nonces import choose
+from l2send.wallet.nonces import choose, refuse_unless_prepared_so
 from l2send.wallet.outbid import Bid, refuse_unless_it_outbids
 from l2send.wallet.prepare import Price, affordable, pin_chain, why_not_now, why_order_is_late, why_unlike_pinned
 from l2send.wallet.receipts import confirmations, observe
@@ -176,6 +176,7 @@ class Executor:
         await pin_chain(rpc)
         await self._refuse_if_overtaken(record, tx)
         choice = await choose(rpc, tx.sender, self.journal, self._is_stale)
+        refuse_unless_prepared_so(tx, choice.nonce)
         for earlier in choice.first:
             self._say(f"handing {earlier.payment_id}, nonce {earlier.nonce}, to {rpc.chain.name} first")
             await self._offer(earlier, rpc)

@@ -74,6 +74,24 @@ async def _look(rpc: Rpc, sender: Address, turn: int) -> _Counts:
     return await asyncio.gather(rpc.nonce(sender, "pending"), rpc.nonce(sender, "latest"))
 
 
+def refuse_unless_prepared_so(tx: TxRecord, free: Nonce) -> None:
+    """Raises Refused if `tx` was prepared with another nonce than the `free` one: its signature may exist already."""
+    prepared = tx.step.nonce
+    if prepared is None or prepared == free:
+        return
+    said = f"{tx.payment_id} was prepared with nonce {prepared}"
+    anew = f"`l2send cancel {tx.payment_id}` and prepare it anew."
+    if prepared < free:
+        raise Refused(
+            f"{said}, which another transaction of {tx.sender} has taken since: it cannot happen any more.",
+            hint=f"Run {anew}",
+        )
+    raise Refused(
+        f"{said}, and the next one of {tx.sender} is {free}: what was prepared before it has not been sent.",
+        hint=f"Broadcast that first; or run {anew}",
+    )
+
+
 async def _after(pending: Nonce, missing: list[TxRecord], stale: Stale) -> Choice:
     """The nonce after `missing`, which the node does not know and must be given first."""
     first = list[TxRecord]()

@@ -13,7 +13,7 @@ from l2send.core.rpc import Rpc, Rpcs, quantity
 from l2send.core.units import Amount, Gas, Seconds, Wei
 from l2send.wallet.records import PaymentRecord, TxRecord
 
-_TIME_TO_FILL = Seconds(20)
+TIME_TO_FILL = Seconds(20)
 """An order is not opened when solvers would have less time than this. Bridges ask for more when they quote."""
 _TIME_BETWEEN_STEPS = Seconds(120)
 _MARGIN_PERCENT = 20
@@ -77,7 +77,7 @@ async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
     left = order.fill_deadline - await rpcs.on(order.destination).time()
     if left <= 0:
         return f"the time to fill its order ended {-left} seconds ago"
-    return f"its order would have {left} seconds to be filled" if left < _TIME_TO_FILL else ""
+    return f"its order would have {left} seconds to be filled" if left < TIME_TO_FILL else ""
 
 
 async def affordable(tx: TxRecord, rpc: Rpc, max_fee: Wei | None) -> Price:

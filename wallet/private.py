@@ -7,7 +7,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from l2send.core.errors import ConfigError
+from l2send.core.errors import ConfigError, UsageError
 from l2send.core.paths import private_dir
 
 PRIVATE_FILE = 0o600
@@ -59,6 +59,19 @@ def write_private(path: Path, data: bytes) -> None:
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}.") from error
     sync_folder(path.parent)
+
+
+def write_own(path: Path, data: bytes) -> None:
+    """Write a new file with mode 0600 at a path that a person named, whatever folder that is.
+
+    Raises UsageError if it exists, ConfigError.
+    """
+    try:
+        _write_synced(path, data)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already; it is left as it is.", hint="Choose another path.") from None
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}.") from error
 
 
 def replace_private(path: Path, data: bytes) -> None:

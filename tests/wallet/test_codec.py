@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from l2send.core.address import checksum
 from l2send.core.plan import ChainAddress, Fee, GasPrice, Order, Payment, Step, StepKind, UnsignedTx
-from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
+from l2send.core.units import Amount, ChainId, Gas, Nonce, Seconds, Token, UnixTime, Wei
 from l2send.wallet import codec
 
 _uint256 = st.integers(0, 2**256 - 1)
@@ -26,7 +26,8 @@ _payment = st.builds(Payment, _address, st.builds(ChainAddress, _chain, _address
 _tx = st.builds(UnsignedTx, _chain, _address, _uint256.map(Wei), st.binary(max_size=200))
 _wei = _uint256.map(Wei)
 _price = st.none() | st.builds(GasPrice, _wei, _wei, _wei, st.booleans())
-_step = st.builds(Step, st.sampled_from(StepKind), _tx, st.integers(0, 2**40).map(Gas), _price)
+_nonce = st.none() | st.integers(0, 2**63).map(Nonce)
+_step = st.builds(Step, st.sampled_from(StepKind), _tx, st.integers(0, 2**40).map(Gas), _price, _nonce)
 _finite = st.floats(allow_nan=False, allow_infinity=False)
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | _finite | _text,

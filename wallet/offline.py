@@ -1,0 +1,268 @@
+"""Payments that are signed where no network is. A file takes them there, and takes the signatures back.
+
+    prepare     online: the journal has the payment, and the file says what the journal has: every transaction with
+                its nonce, gas limit and price, fixed
+    sign        offline: the file is decoded, shown and checked as a plan is, and gets signatures
+    broadcast   online: the executor finds each signature in the file instead of making it, and does all else as ever
+
+So a payment happens once for the same reason as any other: its bytes are in the journal before a node sees them, and
+what was prepared is signed with its nonce or never. The file holds no secret; it is believed on neither way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from l2send.core.address import Address
+from l2send.core.errors import CannotPay, ConfigError, L2sendError, Refused, UsageError
+from l2send.core.fees import gas_price, l1_fee
+from l2send.core.plan import GasPrice, Payment, Quote, Step, UnsignedTx
+from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.typed import TypedData
+from l2send.core.units import Amount, ChainId, Gas, Nonce, UnixTime, Wei
+from l2send.wallet import codec
+from l2send.wallet.journal import Journal
+from l2send.wallet.nonces import choose
+from l2send.wallet.prepare import TIME_TO_FILL
+from l2send.wallet.records import PaymentRecord, Record, TxRecord
+from l2send.wallet.signed import SignedTx, decode_signed
+from l2send.wallet.signer import Signer
+from l2send.wallet.states import TxState
+
+UNSIGNED = "l2send.unsigned/1"
+SIGNED = "l2send.signed/1"
+_LARGEST = 1 << 20
+_BASE_FEE_TIMES = 4
+"""The base fee may grow that much until the broadcast. Only the base fee of then is paid."""
+_MORE_GAS_PERCENT = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is signed on one chain."""
+
+    id: str
+    """That of the leg, or of the payment where it has one."""
+    pays: Amount
+    delivers: Amount
+    until: UnixTime | None
+    """From then on broadcasting is refused, by the chains' clocks. None: as long as nonce and fees are good."""
+    steps: tuple[Step, ...]
+    """Each with nonce, gas and price."""
+    signed: tuple[bytes, ...] = ()
+    """For each step its signed bytes, or nothing yet."""
+
+    @property
+    def chain_id(self) -> ChainId:
+        """The chain it is for."""
+        return self.steps[0].tx.chain_id
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A payment on its way to a key or back."""
+
+    id: str
+    payment: Payment
+    parts: tuple[Part, ...]
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it has signatures."""
+        return all(part.signed for part in self.parts)
+
+
+async def fixed(legs: Sequence[Quote], sender: Address, journal: Journal, rpcs: Rpcs) -> tuple[Quote, ...]:
+    """The quotes with nonce, gas limit and price of every step fixed. Called with the accounts' locks held.
+
+    Nonces follow those of what was prepared before and is not sent yet. Raises Refused for what is not made of
+    transactions, CannotPay, NetworkError. Source: eth_getTransactionCount, eth_feeHistory, eth_getBalance.
+    """
+    return tuple(await asyncio.gather(*(_fixed(leg, sender, journal, rpcs.on(leg.source.chain_id)) for leg in legs)))
+
+
+async def _fixed(quote: Quote, sender: Address, journal: Journal, rpc: Rpc) -> Quote:
+    if not quote.steps:
+        raise Refused(f"{quote.bridge} has messages signed, not transactions: that is not done offline.")
+    first, price = await asyncio.gather(_free_nonce(sender, journal, rpc), gas_price(rpc))
+    if not price.legacy:
+        price = GasPrice(price.base_fee, price.tip, Wei(_BASE_FEE_TIMES * price.base_fee + price.tip))
+    steps = tuple(_fixed_step(step, Nonce(first + i), price) for i, step in enumerate(quote.steps))
+    balance, *data_fees = await asyncio.gather(rpc.balance(sender), *(l1_fee(rpc, step.tx) for step in steps))
+    most = sum(data_fees) + sum(step.tx.value + most_of(step) for step in steps)
+    if most > balance:
+        native = rpc.chain.native
+        raise CannotPay(
+            f"{rpc.chain.name} may need {Amount(most, native)} for this, fees included, and the account holds "
+            f"{Amount(balance, native)}.",
+            hint="Fees that are fixed now have to last: they are higher than those of a payment that is sent at once.",
+        )
+    return replace(quote, steps=steps)
+
+
+def _fixed_step(step: Step, nonce: Nonce, price: GasPrice) -> Step:
+    """A step that has a price has a value that was chosen to fit it and its gas."""
+    if step.price is not None:
+        return replace(step, nonce=nonce)
+    return replace(step, nonce=nonce, price=price, gas=Gas(step.gas + step.gas * _MORE_GAS_PERCENT // 100))
+
+
+async def _free_nonce(sender: Address, journal: Journal, rpc: Rpc) -> Nonce:
+    async def never(_: TxRecord) -> bool:
+        return False
+
+    choice = await choose(rpc, sender, journal, never)
+    taken = [
+        tx.step.nonce
+        for record in journal.open_payments()
+        for leg in record.legs
+        for tx in leg.approved
+        if (tx.chain_id, tx.sender, tx.state) == (rpc.chain.chain_id, sender, TxState.PLANNED)
+        if tx.step.nonce is not None
+    ]
+    return max([choice.nonce, *(Nonce(nonce + 1) for nonce in taken)])
+
+
+def most_of(step: Step) -> Wei:
+    """The most that a step with a price costs in gas, in wei."""
+    assert step.price is not None
+    return step.price.most(step.gas)
+
+
+def bundle_of(record: Record) -> Bundle:
+    """What the journal has of a prepared payment. Raises Refused for one that is signed, or was not prepared."""
+    txs = [tx for leg in record.legs for tx in leg.approved]
+    if any(tx.state is not TxState.PLANNED for tx in txs):
+        raise Refused(f"{record.id} is {record.state}: it is not waiting to be signed.", sent=record.moved)
+    if any(tx.step.nonce is None for tx in txs):
+        raise Refused(f"{record.id} was not prepared to be signed elsewhere.")
+    return Bundle(record.id, record.payment, tuple(_part(leg) for leg in record.legs))
+
+
+def _part(leg: PaymentRecord) -> Part:
+    ends = [leg.terms.expires] if leg.terms.expires is not None else []
+    if leg.order:
+        ends.append(UnixTime(leg.order.order.fill_deadline - TIME_TO_FILL))
+    steps = tuple(tx.step for tx in leg.approved)
+    return Part(leg.id, leg.terms.pays, leg.terms.delivers, min(ends, default=None), steps)
+
+
+def sign(bundle: Bundle, signer: Signer) -> Bundle:
+    """Every step as signed bytes, decoded again. Raises Refused, ConfigError, UsageError."""
+    if bundle.is_signed:
+        raise UsageError("the file is signed already.", hint="Send it: l2send broadcast FILE")
+    if signer.address != bundle.payment.sender:
+        raise UsageError(f"the account opened is {signer.address}; {bundle.payment.sender} pays.")
+    return replace(bundle, parts=tuple(_sign(part, signer) for part in bundle.parts))
+
+
+def _sign(part: Part, signer: Signer) -> Part:
+    raws = list[bytes]()
+    for step in part.steps:
+        assert step.nonce is not None
+        assert step.price is not None
+        raw = signer.sign(step.tx.chain_id, step.nonce, step.tx, step.gas, step.price).raw
+        said = decode_signed(raw)
+        if said.sender != signer.address or not said.matches(step.nonce, step.tx, step.gas, step.price):
+            raise Refused("the signed bytes do not say what was approved; they were thrown away.")
+        raws.append(raw)
+    return replace(part, signed=tuple(raws))
+
+
+class Presigned:
+    """A Signer that makes no signature: it has those of a file."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Raises UsageError for a bundle without signatures, Refused for bytes that are none."""
+        if not bundle.is_signed:
+            raise UsageError("the file is not signed yet.", hint="Sign it where the key is: l2send sign FILE -o SIGNED")
+        self._raws = {raw: decode_signed(raw) for part in bundle.parts for raw in part.signed}
+        self._address = bundle.payment.sender
+        if any(said.sender != self._address for said in self._raws.values()):
+            raise Refused(f"the file holds a signature that is not of {self._address}.")
+
+    @property
+    def address(self) -> Address:
+        """The account that signed."""
+        return self._address
+
+    def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
+        """The bytes of the file that say exactly this. Raises ConfigError if it has none."""
+        for raw, said in self._raws.items():
+            if tx.chain_id == chain_id and said.matches(nonce, tx, gas, price):
+                return SignedTx.of(raw)
+        raise ConfigError(
+            f"the file holds no signature for this transaction on chain {chain_id} with nonce {nonce}.",
+            hint="Sign it where the key is, with `l2send resume ID`, or prepare the payment anew.",
+        )
+
+    def sign_typed(self, data: TypedData) -> bytes:
+        """Raises ConfigError: a file holds transactions alone."""
+        raise ConfigError("the file holds no signature for a message.")
+
+
+def document(bundle: Bundle) -> dict[str, Any]:
+    """The bundle as its file has it: see docs/schemas."""
+    return {
+        "schema": SIGNED if bundle.is_signed else UNSIGNED,
+        "id": bundle.id,
+        "payment": codec.payment_json(bundle.payment),
+        "parts": [_part_document(part) for part in bundle.parts],
+    }
+
+
+def _part_document(part: Part) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "id": part.id,
+        "pays": codec.amount_json(part.pays),
+        "delivers": codec.amount_json(part.delivers),
+        "until": part.until,
+        "steps": [codec.step_json(step) for step in part.steps],
+    }
+    return written | ({"signed": ["0x" + raw.hex() for raw in part.signed]} if part.signed else {})
+
+
+def read(path: Path) -> Bundle:
+    """The bundle of a file. What it says has to be checked as a plan is. Raises UsageError, ConfigError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
+    try:
+        written = json.loads(data, parse_float=_no_number, parse_constant=_no_number)
+        bundle = _read(written)
+        whole = document(bundle) == written and len(data) <= _LARGEST
+    except (L2sendError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        whole = False
+    if not whole:
+        raise UsageError(f"{path} is not a payment that l2send prepared.", hint="Make one: l2send prepare … -o FILE")
+    return bundle
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(text)
+
+
+def _read(written: dict[str, Any]) -> Bundle:
+    parts = tuple(_read_part(part) for part in written["parts"])
+    bundle = Bundle(written["id"], codec.payment_from(written["payment"]), parts)
+    if not parts or len({part.chain_id for part in parts}) != len(parts):
+        raise ValueError("not one part for each chain")
+    return bundle
+
+
+def _read_part(written: dict[str, Any]) -> Part:
+    steps = tuple(codec.step_from(step) for step in written["steps"])
+    signed = tuple(bytes.fromhex(raw.removeprefix("0x")) for raw in written.get("signed", ()))
+    if any(step.nonce is None or step.price is None or step.tx.chain_id != steps[0].tx.chain_id for step in steps):
+        raise ValueError("not fixed, or not of one chain")
+    if len(signed) not in {0, len(steps)}:
+        raise ValueError("not a signature for each step")
+    pays, delivers = codec.amount_from(written["pays"]), codec.amount_from(written["delivers"])
+    return Part(written["id"], pays, delivers, written["until"], steps, signed)
