@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from l2send.bridges.across import Across
+from l2send.bridges.across_gasless import AcrossGasless
 from l2send.bridges.direct import Direct
 from l2send.bridges.eco import Eco
 from l2send.bridges.hyperlane7683 import Hyperlane7683
 from l2send.bridges.oif import Oif
-from l2send.core.bridge import Bridge
+from l2send.core.bridge import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
 from l2send.core.effects import Effects
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.plan import UnsignedTx
+from l2send.core.typed import TypedData
 
 _TYPES: dict[str, Callable[[str], Bridge]] = {"eco": Eco, "across": Across, "hyperlane7683": Hyperlane7683, "oif": Oif}
 
@@ -33,7 +35,8 @@ def bridges_of(registry: Registry) -> dict[str, Bridge]:
                 hint=f"Give every entry of that name one type: {', '.join(_TYPES)}.",
             )
         bridges[name] = _TYPES[kind](name)
-    return bridges
+    gasless = [AcrossGasless(name) for name, bridge in bridges.items() if isinstance(bridge, Across)]
+    return bridges | {bridge.name: bridge for bridge in gasless}
 
 
 def _listed(registry: Registry) -> dict[str, str]:
@@ -52,3 +55,11 @@ def decode(tx: UnsignedTx, registry: Registry) -> Effects:
         if effect is not None:
             return effect
     raise Refused(f"l2send cannot tell what the call of {tx.to} would do, and signs nothing it cannot tell.")
+
+
+def decode_message(bridge: str, data: TypedData, registry: Registry) -> Effects:
+    """What the message `data` does once it is signed, from itself, as `bridge` reads it. Raises Refused."""
+    found = bridges_of(registry).get(bridge)
+    if not isinstance(found, SponsoredBridge):
+        raise Refused("l2send cannot tell what the message would do, and signs nothing it cannot tell.")
+    return found.message_effects(data, registry)

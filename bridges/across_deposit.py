@@ -147,7 +147,7 @@ def decode_unsafe_deposit(origin: int, data: bytes) -> tuple[Deposit, int]:
     input_units, output_units, destination, exclusive, nonce, quoted_at, deadline, exclusivity, message = values[4:]
     demand(not any(exclusive) and not exclusivity, "lets one relayer fill it before others")
     demand(not message, "carries a message for its recipient")
-    demand(depositor == _owner(nonce), "has a nonce that does not belong to who is refunded")
+    demand(depositor == owner_of(nonce), "has a nonce that does not belong to who is refunded")
     amounts = (input_token, input_units, output_token, output_units)
     return Deposit(origin, destination, depositor, recipient, *amounts, nonce, deadline), quoted_at
 
@@ -162,7 +162,7 @@ def decode_open(origin: int, data: bytes) -> Deposit:
     demand(int(exclusive, 16) == 0 and not exclusivity, "lets one relayer fill it before others")
     demand(not message, "carries a message for its recipient")
     amounts = (checksum(input_token), input_units, checksum(output_token), output_units)
-    return Deposit(origin, destination, _owner(nonce), _account(recipient), *amounts, nonce, deadline)
+    return Deposit(origin, destination, owner_of(nonce), _account(recipient), *amounts, nonce, deadline)
 
 
 def relay_hash(relay: tuple[Any, ...], destination: int) -> str:
@@ -197,7 +197,8 @@ def demand(condition: bool, otherwise: str) -> None:
         raise Refused(f"the order for Across {otherwise}.")
 
 
-def _owner(nonce: int) -> Address:
+def owner_of(nonce: int) -> Address:
+    """The depositor that `new_nonce` made it for."""
     return checksum((nonce >> _NONCE_BITS).to_bytes(20, "big"))
 
 

@@ -62,6 +62,15 @@ async def _gas_limits(
     return [(Gas(r.gas + r.gas * _MARGIN_PERCENT // 100), r.gas) for r in results], True
 
 
+async def most_for_opening(rpc: Rpc) -> Wei:
+    """What an account that holds it can surely open an order with, approval included. Raises NetworkError.
+
+    Twice the gas: the rest is for the L1 data fee, where there is one.
+    """
+    price = await gas_price(rpc)
+    return Wei(2 * price.most(Gas(_UNSIMULATED[StepKind.APPROVE] + _UNSIMULATED[StepKind.OPEN])))
+
+
 async def approval(rpc: Rpc, sender: Address, spender: Address, amount: Amount) -> list[tuple[StepKind, UnsignedTx]]:
     """The exact approval that `spender` still lacks, if any. Native coin needs none.
 
