@@ -24,7 +24,7 @@ from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import GasPrice, Payment, Quote, Step, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.typed import TypedData
-from l2send.core.units import Amount, ChainId, Gas, Nonce, UnixTime, Wei
+from l2send.core.units import Amount, ChainId, Gas, Nonce, Seconds, UnixTime, Wei
 from l2send.wallet import codec
 from l2send.wallet.journal import Journal
 from l2send.wallet.nonces import choose
@@ -50,6 +50,7 @@ class Part:
     """That of the leg, or of the payment where it has one."""
     pays: Amount
     delivers: Amount
+    duration: Seconds
     until: UnixTime | None
     """From then on broadcasting is refused, by the chains' clocks. None: as long as nonce and fees are good."""
     steps: tuple[Step, ...]
@@ -149,7 +150,8 @@ def _part(leg: PaymentRecord) -> Part:
     if leg.order:
         ends.append(UnixTime(leg.order.order.fill_deadline - TIME_TO_FILL))
     steps = tuple(tx.step for tx in leg.approved)
-    return Part(leg.id, leg.terms.pays, leg.terms.delivers, min(ends, default=None), steps)
+    terms = leg.terms
+    return Part(leg.id, terms.pays, terms.delivers, terms.duration, min(ends, default=None), steps)
 
 
 def sign(bundle: Bundle, signer: Signer) -> Bundle:
@@ -221,6 +223,7 @@ def _part_document(part: Part) -> dict[str, Any]:
         "id": part.id,
         "pays": codec.amount_json(part.pays),
         "delivers": codec.amount_json(part.delivers),
+        "duration": part.duration,
         "until": part.until,
         "steps": [codec.step_json(step) for step in part.steps],
     }
@@ -265,4 +268,4 @@ def _read_part(written: dict[str, Any]) -> Part:
     if len(signed) not in {0, len(steps)}:
         raise ValueError("not a signature for each step")
     pays, delivers = codec.amount_from(written["pays"]), codec.amount_from(written["delivers"])
-    return Part(written["id"], pays, delivers, written["until"], steps, signed)
+    return Part(written["id"], pays, delivers, written["duration"], written["until"], steps, signed)

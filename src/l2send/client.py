@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from l2send.bridges import bridges_of, decode
@@ -20,10 +20,10 @@ from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState
 from l2send.core.chains import Registry, load_registry
 from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
-from l2send.core.effects import Effects, TakesBack, check, check_refund
+from l2send.core.effects import Effects, Opens, TakesBack, check, check_refund
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.paths import Paths
-from l2send.core.plan import BRIDGE_FEE, Payment, Plan, Quote, StepKind, UnsignedTx, Way
+from l2send.core.plan import BRIDGE_FEE, Fee, Payment, Plan, Quote, StepKind, UnsignedTx, Way
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Wei, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
@@ -37,6 +37,8 @@ from l2send.resolver.recipient import Findings
 from l2send.resolver.recipient import look as look_at_recipient
 from l2send.wallet.execute import Executor, Guard
 from l2send.wallet.journal import Journal, SqliteJournal
+from l2send.wallet.lock import account_lock
+from l2send.wallet.offline import Bundle, Part, fixed, most_of
 from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
 from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import Signer
@@ -160,6 +162,20 @@ class Client:
         (unless `again`).
         """
         return self.journal.begin(review.plan.payment, review.plan.legs, key, again=again)
+
+    async def prepare(
+        self, review: Review, *, key: str | None = None, again: bool = False, say: Say = lambda _: None
+    ) -> Record:
+        """Write an approved payment into the journal as `begin` does, with its nonces and prices fixed: to be signed
+        where no network is (wallet/offline.py). Raises as `begin` does, Refused, CannotPay, NetworkError.
+        """
+        payment, legs = review.plan.payment, review.plan.legs
+        async with AsyncExitStack() as locks:
+            for chain_id in sorted(leg.source.chain_id for leg in legs):
+                lock = account_lock(self.paths.state / "locks", chain_id, payment.sender, "l2send prepare", say, 60.0)
+                await locks.enter_async_context(lock)
+            legs = await fixed(legs, payment.sender, self.journal, self.rpcs)
+            return self.journal.begin(payment, legs, key, again=again)
 
     async def has_expired(self, review: Review) -> bool:
         """Whether the price of any leg has run out, by the clock of its chain: plan again then."""
@@ -307,6 +323,24 @@ class Client:
         guard = _guard(self.journal.get(payment_id), self.registry)
         cap = _fee_cap(self.journal.get(payment_id))
         return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", guard, say, cap)
+
+
+def review_of(bundle: Bundle, registry: Registry) -> Review:
+    """A prepared payment, decoded and checked as a plan is, with nothing but its bytes and the registry.
+
+    Every fee is the most it can be, computed from what is signed. Raises Refused.
+    """
+    plan = Plan(bundle.payment, Way(tuple(_quote_of(part, registry) for part in bundle.parts)), "prepared before")
+    return Review(plan, _checked_legs(plan, registry), Findings())
+
+
+def _quote_of(part: Part, registry: Registry) -> Quote:
+    source = registry.chain(part.chain_id)
+    effects = [decode(step.tx, registry) for step in part.steps]
+    order = next((effect.order for effect in effects if isinstance(effect, Opens)), None)
+    fee = Fee("network fee at most", Amount(sum(most_of(step) for step in part.steps), source.native))
+    bridge = order.bridge if order else "direct"
+    return Quote(bridge, source, part.pays, part.delivers, (fee,), part.duration, part.steps, order, part.until)
 
 
 def _fee_cap(record: PaymentRecord) -> Wei | None:
