@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from l2send.bridges.answers import natural, reason
 from l2send.core.address import Address
 from l2send.core.errors import BadAnswer, Refused
 from l2send.core.http import Http, get_json
-from l2send.core.text import clean
 from l2send.core.units import Seconds, UnixTime
 
 _WHO = "the quote API of Across"
@@ -74,7 +74,7 @@ async def _ask(http: Http, api: str, wish: Wish, units: int) -> tuple[int, Price
     }
     answer = await get_json(http, f"{api}/suggested-fees", parameters, _WHO)
     if answer.status >= 400:
-        raise Refused(f"Across does not quote this: {clean(_error_text(answer.body), 120)}")
+        raise Refused(f"Across does not quote this: {reason(answer.body)}")
     try:
         return _read(answer.body, wish, units)
     except (KeyError, TypeError, ValueError):
@@ -84,27 +84,12 @@ async def _ask(http: Http, api: str, wish: Wish, units: int) -> tuple[int, Price
 def _read(body: Any, wish: Wish, units: int) -> tuple[int, Price]:
     if body["isAmountTooLow"]:
         raise Refused("the amount is too small for Across: its fee would be out of proportion.")
-    most = _natural(body["limits"]["maxDeposit"])
+    most = natural(body["limits"]["maxDeposit"])
     if units > most:
         raise Refused(f"Across cannot take a deposit of more than {most} base units here at the moment.")
     if str(body["spokePoolAddress"]).lower() != wish.spoke_pool.lower():
         raise Refused("Across names another SpokePool than the registry: one of the two is out of date, or lies.")
-    fee = _natural(body["totalRelayFee"]["total"])
-    times = (_natural(body[name]) for name in ("timestamp", "fillDeadline", "estimatedFillTimeSec"))
+    fee = natural(body["totalRelayFee"]["total"])
+    times = (natural(body[name]) for name in ("timestamp", "fillDeadline", "estimatedFillTimeSec"))
     quoted_at, deadline, duration = times
     return fee, Price(units, UnixTime(quoted_at), UnixTime(deadline), Seconds(duration))
-
-
-def _natural(value: Any) -> int:
-    """A number from 0 on, as JSON number or decimal string."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise TypeError
-    if isinstance(value, str) and not (value.isascii() and value.isdecimal() and len(value) <= 78):
-        raise ValueError
-    if int(value) < 0:
-        raise ValueError
-    return int(value)
-
-
-def _error_text(body: Any) -> str:
-    return str(body.get("message") or "no reason given") if isinstance(body, dict) else "no reason given"

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from eth_hash.auto import keccak
 
+from l2send.bridges.answers import positive, reason
 from l2send.bridges.erc7683 import OPEN, OUTPUT, emitted_open
 from l2send.bridges.fills import confirmed, look
 from l2send.bridges.gas import approval, cost
@@ -32,7 +34,6 @@ from l2send.core.errors import BadAnswer, CannotPay, Refused
 from l2send.core.http import post_json
 from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpcs
-from l2send.core.text import clean
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 
 _ASSET = "(address,uint256)"
@@ -79,7 +80,7 @@ class Eco:
             return None
         if "portal" not in target.settlers.get(self.name, {}):
             return None
-        price = await _ask_price(rpcs, origin["quote_api"], payment, held.token)
+        price = await _ask_price(self.name, rpcs, payment, held.token)
         pays = Amount(price.source_units, held.token)
         if pays.units > held.units:
             raise CannotPay(f"{source.name} needs {pays} to deliver {payment.amount}, you hold {held}.")
@@ -149,64 +150,57 @@ class Eco:
         return emitted_open(receipt, order.origin_settler, order.order_id)
 
 
-async def _ask_price(rpcs: Rpcs, api: str, payment: Payment, source: Token) -> _Price:
+async def _ask_price(bridge: str, rpcs: Rpcs, payment: Payment, source: Token) -> _Price:
     """What delivering the payment exactly costs from `source`. Raises NetworkError, Refused."""
-    request = {
-        "dAppID": _DAPP_ID,
-        "quoteRequest": {
-            "sourceChainID": source.chain_id,
-            "destinationChainID": payment.to.chain_id,
-            "sourceToken": source.address or _NATIVE,
-            "destinationToken": payment.amount.token.address or _NATIVE,
-            "destinationAmount": str(payment.amount.units),
-            "funder": payment.sender,
-            "recipient": payment.to.address,
-            "refundRecipient": payment.sender,
-        },
+    here, there = (rpcs.registry.chain(token.chain_id).settlers[bridge] for token in (source, payment.amount.token))
+    asked = {
+        "sourceChainID": source.chain_id,
+        "destinationChainID": payment.to.chain_id,
+        "sourceToken": source.address or _NATIVE,
+        "destinationToken": payment.amount.token.address or _NATIVE,
+        "funder": payment.sender,
+        "recipient": payment.to.address,
+        "refundRecipient": payment.sender,
     }
-    answer = await post_json(rpcs.http, f"{api}/api/v3/quotes/exactOut", request, "the quote API of Eco")
+    contracts = {"sourcePortal": here["portal"], "destinationPortal": there["portal"], "prover": here["prover"]}
+    wanted = asked | {"destinationAmount": str(payment.amount.units)}
+    request = {"dAppID": _DAPP_ID, "quoteRequest": wanted, "contracts": contracts}
+    answer = await post_json(rpcs.http, f"{here['quote_api']}/api/v3/quotes/exactOut", request, "the quote API of Eco")
     if answer.status >= 400:
-        raise Refused(f"Eco does not quote this: {clean(_error_text(answer.body), 120)}")
+        raise Refused(f"Eco does not quote this: {reason(answer.body)}")
     offers = answer.body.get("data") if isinstance(answer.body, dict) else None
     if not isinstance(offers, list) or not offers:
         raise BadAnswer("the quote API of Eco answered outside its schema.")
-    prices = [_read_offer(offer, payment.amount.units) for offer in offers]
+    prices = [_read_offer(offer, asked, contracts, payment.amount.units) for offer in offers]
     return min(prices, key=lambda price: price.source_units)
 
 
-def _read_offer(offer: Any, wanted_units: int) -> _Price:
-    """One solver's price for delivering at least `wanted_units`. Raises BadAnswer, Refused."""
+def _read_offer(offer: Any, asked: Mapping[str, Any], contracts: Mapping[str, Any], wanted_units: int) -> _Price:
+    """One solver's price for delivering at least `wanted_units` of what was asked. Raises BadAnswer, Refused."""
     try:
-        quote = offer["quoteData"]["quoteResponse"]
-        delivered = _positive(quote["destinationAmount"])
+        quote, named = offer["quoteData"]["quoteResponse"], offer["quoteData"]["contracts"]
+        same = all(_is(quote[name], value) for name, value in asked.items())
+        ours = all(_is(named[name], value) for name, value in contracts.items())
+        delivered = positive(quote["destinationAmount"])
         price = _Price(
-            _positive(quote["sourceAmount"]),
-            UnixTime(_positive(quote["deadline"])),
-            Seconds(_positive(quote["estimatedFulfillTimeSec"])),
+            positive(quote["sourceAmount"]),
+            UnixTime(positive(quote["deadline"])),
+            Seconds(positive(quote["estimatedFulfillTimeSec"])),
         )
     except (KeyError, TypeError, ValueError):
         raise BadAnswer("the quote API of Eco answered outside its schema.") from None
+    if not ours:
+        raise Refused("Eco quotes through other contracts than the registry's.")
+    if not same:
+        raise Refused("Eco quotes another payment than was asked.")
     if delivered < wanted_units:
         raise Refused("Eco quotes a delivery of less than the payment.")
     return price
 
 
-def _error_text(body: Any) -> str:
-    if isinstance(body, dict):
-        return str(body.get("message") or body.get("error") or "no reason given")
-    return "no reason given"
-
-
-def _positive(value: Any) -> int:
-    """A positive integer from a JSON number or a decimal string."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise TypeError
-    if isinstance(value, str) and not (value.isascii() and value.isdecimal() and len(value) <= 78):
-        raise ValueError
-    number = int(value)
-    if number <= 0:
-        raise ValueError
-    return number
+def _is(found: Any, expected: object) -> bool:
+    """Whether an answer repeats what was asked; addresses in any case."""
+    return type(found) is type(expected) and str(found).lower() == str(expected).lower()
 
 
 def _deadline(quoted: UnixTime, origin_now: UnixTime, target_now: UnixTime) -> UnixTime:

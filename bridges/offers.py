@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from l2send.bridges import erc7930
+from l2send.bridges.answers import positive, reason
 from l2send.bridges.gas import approval, cost
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge
@@ -24,7 +25,6 @@ from l2send.core.errors import BadAnswer, CannotPay, ConfigError, L2sendError, R
 from l2send.core.http import post_json
 from l2send.core.plan import BRIDGE_FEE, ChainAddress, Fee, Payment, Quote, StepKind, UnsignedTx
 from l2send.core.rpc import Rpcs
-from l2send.core.text import clean
 from l2send.core.units import Amount, Seconds, Token, UnixTime
 
 _USER_OPEN = "oif-user-open-v0"
@@ -127,8 +127,7 @@ async def _ask(rpcs: Rpcs, url: str, settler: Address, payment: Payment, source:
     """The cheapest offer of an OIF quote endpoint. Raises NetworkError, Refused."""
     answer = await post_json(rpcs.http, url, _request(payment, source), "the OIF quote endpoint")
     if answer.status >= 400:
-        said = answer.body.get("message", "") if isinstance(answer.body, dict) else ""
-        raise Refused(f"the OIF quote endpoint does not quote this: {clean(said, 120) or 'no reason given'}")
+        raise Refused(f"the OIF quote endpoint does not quote this: {reason(answer.body)}")
     offers = answer.body.get("quotes") if isinstance(answer.body, dict) else None
     if not isinstance(offers, list):
         raise BadAnswer("the OIF quote endpoint answered outside its schema.")
@@ -174,17 +173,17 @@ def _read(offer: Any, settler: Address, payment: Payment, source: Token) -> Pric
     try:
         order, preview = offer["order"], offer["preview"]
         (given,), (wanted,) = preview["inputs"], preview["outputs"]
-        paid, delivered = _units(given["amount"]), _units(wanted["amount"])
+        paid, delivered = positive(given["amount"]), positive(wanted["amount"])
         assets = _account(given["asset"]), _account(wanted["asset"])
         receiver = _account(wanted["receiver"])
         until, eta = offer.get("validUntil"), offer.get("eta")
         price = Price(
             Amount(paid, source),
-            _USUAL_TIME if eta is None else Seconds(_units(eta)),
-            None if until is None else UnixTime(_units(until)),
+            _USUAL_TIME if eta is None else Seconds(positive(eta)),
+            None if until is None else UnixTime(positive(until)),
         )
         opened_by = _account(order["openIntentTx"]["to"]) if order["type"] == _USER_OPEN else None
-        allowed = [(_account(a["token"]), _account(a["spender"]), _units(a["required"])) for a in _allowances(order)]
+        allowed = [(_account(a["token"]), _account(a["spender"]), positive(a["required"])) for a in _allowances(order)]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise BadAnswer("the OIF quote endpoint answered outside its schema.") from None
     pinned = ChainAddress(source.chain_id, settler)
@@ -209,15 +208,3 @@ def _account(text: Any) -> ChainAddress:
     if not isinstance(text, str) or not text.startswith("0x"):
         raise TypeError
     return erc7930.evm_account(bytes.fromhex(text[2:]))
-
-
-def _units(value: Any) -> int:
-    """A positive integer from a JSON number or a decimal string."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise TypeError
-    if isinstance(value, str) and not (value.isascii() and value.isdecimal() and len(value) <= 78):
-        raise ValueError
-    number = int(value)
-    if not 0 < number < 2**256:
-        raise ValueError
-    return number

@@ -15,6 +15,7 @@ from l2send.core.calldata import Function, abi_encode
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import ChainAddress
 from l2send.core.units import Amount
+from tests.bridges.mutations import Capsys, tell
 from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
 
 FILL = Function("fill(bytes32,bytes,bytes)").selector
@@ -226,7 +227,7 @@ def test_what_does_not_hold_together_is_refused(what: str, bad: bytes) -> None:
         draft.decode_resolved(bad)
 
 
-def test_no_changed_byte_goes_unnoticed_or_crashes() -> None:
+def test_no_changed_byte_goes_unnoticed_or_crashes(capsys: Capsys) -> None:
     """Each changed byte is refused, or the order decodes to something else, which is then shown."""
     good = full()
     order = draft.decode_resolved(good)
@@ -242,6 +243,7 @@ def test_no_changed_byte_goes_unnoticed_or_crashes() -> None:
             continue
         describe(changed, REGISTRY)
         different += changed != order
-    print(f"erc7683 draft: of {len(good)} changed bytes {refused} refused, {different} seen as another order")
     # Topics that the mask leaves out are not part of the order: two words of the full one.
+    seen = f": {refused} refused, {different} shown as another order"
+    tell(capsys, "resolver answers of the ERC-7683 draft, byte by byte", refused + different, len(good) - 64, seen)
     assert refused + different == len(good) - 64

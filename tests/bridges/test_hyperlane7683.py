@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.units import Amount, UnixTime, Wei
 from l2send.wallet.states import PaymentState
 from tests.bridges import registry as two
+from tests.bridges.mutations import Capsys, every_byte, every_field
 from tests.bridges.standins import (
     ORIGIN,
     TARGET,
@@ -117,18 +117,17 @@ FIELDS: list[tuple[str, int, Any]] = [
 ]
 
 
-def mutated(index: int, value: Any) -> UnsignedTx:
-    tx = open_tx()
+def mutated(tx: UnsignedTx, index: int, value: Any) -> UnsignedTx:
     ((deadline, kind, data),) = OPEN.decode_call(tx.data)
     order = list(abi_decode([_ORDER_DATA], data)[0])
     order[index] = value
     return replace(tx, data=OPEN.encode((deadline, kind, abi_encode([_ORDER_DATA], [order]))))
 
 
-@pytest.mark.parametrize(("what", "index", "value"), FIELDS, ids=[f[0] for f in FIELDS])
-def test_every_changed_field_is_refused(what: str, index: int, value: Any) -> None:
-    with pytest.raises(L2sendError):
-        check_all(mutated(index, value))
+def test_every_changed_field_is_refused(capsys: Capsys) -> None:
+    tx = open_tx()
+    bad = [(what, mutated(tx, index, value)) for what, index, value in FIELDS]
+    assert every_field(capsys, "hyperlane7683", tx, bad, check_all) == []
 
 
 def test_another_settler_chain_value_type_or_call_is_refused() -> None:
@@ -150,24 +149,12 @@ def test_another_settler_chain_value_type_or_call_is_refused() -> None:
     assert kind == _ORDER_DATA_TYPE
 
 
-def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_nonce() -> None:
-    """The nonce makes an order unique and moves no money; no other byte may change unnoticed."""
+def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_nonce(capsys: Capsys) -> None:
+    """The nonce makes an order unique and moves no money: the guard alone can know which one was approved."""
     tx = open_tx()
     nonce = abi_decode([_ORDER_DATA], OPEN.decode_call(tx.data)[0][2])[0][6].to_bytes(32, "big")
     nonce_at = tx.data.index(nonce)
-    seeded = random.Random(7683)
-    caught = 0
-    for position in range(len(tx.data)):
-        data = bytearray(tx.data)
-        data[position] ^= seeded.randint(1, 255)
-        try:
-            check_all(replace(tx, data=bytes(data)))
-        except L2sendError:
-            caught += 1
-            continue
-        assert nonce_at <= position < nonce_at + 32, f"byte {position} changed unnoticed"
-    print(f"hyperlane7683: {caught} of {len(tx.data) - 32} changed bytes caught")
-    assert caught == len(tx.data) - 32
+    assert every_byte(capsys, "hyperlane7683", tx, check_all) == list(range(nonce_at, nonce_at + 32))
 
 
 def test_a_refund_is_of_this_order_on_its_destination_and_at_a_sane_fee() -> None:

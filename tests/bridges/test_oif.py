@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +38,7 @@ from l2send.core.rpc import open_rpcs
 from l2send.core.units import Amount, UnixTime, Wei
 from l2send.wallet.states import PaymentState
 from tests.bridges import registry as two
+from tests.bridges.mutations import Capsys, every_byte, every_field
 from tests.bridges.standins import (
     ORIGIN,
     TARGET,
@@ -122,8 +122,7 @@ FIELDS: list[tuple[str, tuple[int, ...], Any]] = [
 ]
 
 
-def mutated(path: tuple[int, ...], value: Any) -> UnsignedTx:
-    tx = open_tx()
+def mutated(tx: UnsignedTx, path: tuple[int, ...], value: Any) -> UnsignedTx:
     order = list(_OPEN.decode_call(tx.data)[0])
     if len(path) == 2:
         output = list(order[7][0])
@@ -134,10 +133,10 @@ def mutated(path: tuple[int, ...], value: Any) -> UnsignedTx:
     return replace(tx, data=_OPEN.encode(order))
 
 
-@pytest.mark.parametrize(("what", "path", "value"), FIELDS, ids=[f[0] for f in FIELDS])
-def test_every_changed_field_is_refused(what: str, path: tuple[int, ...], value: Any) -> None:
-    with pytest.raises(L2sendError):
-        check_all(mutated(path, value))
+def test_every_changed_field_is_refused(capsys: Capsys) -> None:
+    tx = open_tx()
+    bad = [(what, mutated(tx, path, value)) for what, path, value in FIELDS]
+    assert every_field(capsys, "oif", tx, bad, check_all) == []
 
 
 def test_a_second_delivery_another_settler_chain_value_or_call_is_refused() -> None:
@@ -157,23 +156,11 @@ def test_a_second_delivery_another_settler_chain_value_or_call_is_refused() -> N
             check_all(bad)
 
 
-def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_nonce() -> None:
-    """The nonce makes an order unique and moves no money; no other byte may change unnoticed."""
+def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_nonce(capsys: Capsys) -> None:
+    """The nonce makes an order unique and moves no money: the guard alone can know which one was approved."""
     tx = open_tx()
     nonce_at = tx.data.index(_OPEN.decode_call(tx.data)[0][1].to_bytes(32, "big"))
-    seeded = random.Random(7683)
-    caught = 0
-    for position in range(len(tx.data)):
-        data = bytearray(tx.data)
-        data[position] ^= seeded.randint(1, 255)
-        try:
-            check_all(replace(tx, data=bytes(data)))
-        except L2sendError:
-            caught += 1
-            continue
-        assert nonce_at <= position < nonce_at + 32, f"byte {position} changed unnoticed"
-    print(f"oif: {caught} of {len(tx.data) - 32} changed bytes caught")
-    assert caught == len(tx.data) - 32
+    assert every_byte(capsys, "oif", tx, check_all) == list(range(nonce_at, nonce_at + 32))
 
 
 def refund_tx(order: Order) -> UnsignedTx:

@@ -1,0 +1,199 @@
+"""Answers of quote APIs, changed one value at a time: refused, or of no effect, or another price, which is shown.
+
+What the order pays, to whom, on which chain, through which contracts and who is refunded never comes from an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from l2send.bridges import across, across_api, across_crossing, decode, eco, erc7930, hyperlane7683, offers, oif
+from l2send.core.effects import Opens, check
+from l2send.core.errors import CannotPay, L2sendError
+from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
+from l2send.core.rpc import Rpcs
+from l2send.core.units import Amount, Seconds, UnixTime
+from tests.bridges import across_registry
+from tests.bridges.mutations import Capsys, answers, tell
+from tests.bridges.registry import RECIPIENT, SENDER, address
+from tests.bridges.standins import with_chains, with_settlers
+
+API = "http://quotes.test"
+NOW = UnixTime(1_800_000_000)
+FOREIGN = address(666)
+
+SOURCE = with_settlers(
+    across_registry.ORIGIN,
+    hyperlane7683={"router": address(150), "quote_api": API},
+    oif={"input_settler": address(160), "oracle": address(161), "quote_api": API},
+)
+TARGET = with_settlers(
+    across_registry.TARGET,
+    hyperlane7683={"router": address(250)},
+    oif={"output_settler": address(260), "oracle": address(261)},
+)
+REGISTRY = with_chains(across_registry.REGISTRY, SOURCE, TARGET)
+USDC_IN, USDC_OUT = SOURCE.tokens[0], TARGET.tokens[0]
+PAYMENT = Payment(SENDER, ChainAddress(TARGET.chain_id, RECIPIENT), Amount(25_000_000, USDC_OUT))
+HELD = Amount(10**12, USDC_IN)
+PRICE = 25_100_000
+
+
+def afford(units: int) -> None:
+    """What `quote` asks of every price before an order is built."""
+    if units > HELD.units:
+        raise CannotPay("more than is held")
+
+
+async def by_eco(rpcs: Rpcs) -> UnsignedTx:
+    price = await eco._ask_price("eco", rpcs, PAYMENT, USDC_IN)
+    afford(price.source_units)
+    deadline = eco._deadline(price.deadline, NOW, NOW)
+    return eco._open_tx("eco", PAYMENT, SOURCE, TARGET, Amount(price.source_units, USDC_IN), deadline)
+
+
+async def by_across(rpcs: Rpcs) -> UnsignedTx:
+    way = across_crossing.crossing("across", SOURCE, TARGET, USDC_IN, USDC_OUT)
+    assert way
+    wish = across_api.Wish(
+        SOURCE.chain_id, TARGET.chain_id, way.input_token, way.output_token, RECIPIENT, PAYMENT.amount.units, way.pool
+    )
+    price = await across_api.ask_price(rpcs.http, API, wish)
+    afford(price.input_units)
+    state = across_crossing.ContractState(NOW, NOW, Seconds(3600), Seconds(21_600), settler_works=False)
+    return across._deposit_tx(PAYMENT, way, price, state)
+
+
+async def by_hyperlane7683(rpcs: Rpcs) -> UnsignedTx:
+    price = await offers.price_of(rpcs, SOURCE.settlers["hyperlane7683"], address(150), PAYMENT, HELD)
+    deadline = offers.fill_deadline(price, NOW, NOW)
+    return hyperlane7683._open_tx("hyperlane7683", PAYMENT, SOURCE, TARGET, price.pays, deadline)
+
+
+async def by_oif(rpcs: Rpcs) -> UnsignedTx:
+    price = await offers.price_of(rpcs, SOURCE.settlers["oif"], address(160), PAYMENT, HELD)
+    return oif._open_tx("oif", PAYMENT, SOURCE, TARGET, price.pays, offers.fill_deadline(price, NOW, NOW))
+
+
+def eco_answer() -> Any:
+    """As docs.eco.com/api-reference/quotes-v3 has it."""
+    quote = {
+        "intentExecutionType": "SELF_PUBLISH",
+        "sourceChainID": SOURCE.chain_id,
+        "destinationChainID": TARGET.chain_id,
+        "sourceToken": USDC_IN.address,
+        "destinationToken": USDC_OUT.address,
+        "sourceAmount": str(PRICE),
+        "destinationAmount": str(PAYMENT.amount.units),
+        "funder": SENDER,
+        "refundRecipient": SENDER,
+        "recipient": RECIPIENT,
+        "fees": [{"name": "fee", "description": "", "token": {"address": USDC_IN.address}, "amount": "100000"}],
+        "deadline": NOW + 3600,
+        "estimatedFulfillTimeSec": 2,
+        "encodedRoute": "0x00",
+    }
+    contracts = {
+        "sourcePortal": SOURCE.settlers["eco"]["portal"],
+        "destinationPortal": TARGET.settlers["eco"]["portal"],
+        "prover": SOURCE.settlers["eco"]["prover"],
+    }
+    return {"data": [{"quoteID": "1", "solverID": "1", "quoteData": {"contracts": contracts, "quoteResponse": quote}}]}
+
+
+def across_answer() -> Any:
+    """As docs.across.to/api-reference/suggested-fees/get has it."""
+    return {
+        "totalRelayFee": {"pct": "4000000000000000", "total": "0"},
+        "relayerCapitalFee": {"pct": "100000000000000", "total": "1"},
+        "timestamp": str(NOW),
+        "isAmountTooLow": False,
+        "spokePoolAddress": SOURCE.settlers["across"]["spoke_pool"],
+        "destinationSpokePoolAddress": TARGET.settlers["across"]["spoke_pool"],
+        "exclusiveRelayer": address(66),
+        "exclusivityDeadline": 30,
+        "estimatedFillTimeSec": 4,
+        "fillDeadline": str(NOW + 3600),
+        "limits": {"minDeposit": "1", "maxDeposit": str(10**12)},
+    }
+
+
+def oif_answer(settler: str) -> Any:
+    """As openintentsframework/oif-specs specs/openapi.yaml has it."""
+    here, there = (erc7930.text(erc7930.asset(token)) for token in (USDC_IN, USDC_OUT))
+    user, spender = (
+        erc7930.text(ChainAddress(SOURCE.chain_id, account)) for account in (SENDER, address(int(settler)))
+    )
+    allowance = {"token": here, "user": user, "spender": spender, "required": str(PRICE)}
+    order = {
+        "type": "oif-user-open-v0",
+        "openIntentTx": {"to": spender, "data": "0xdeadbeef", "gasRequired": "250000"},
+        "checks": {"allowances": [allowance]},
+    }
+    receiver = erc7930.text(PAYMENT.to)
+    preview = {
+        "inputs": [{"user": user, "asset": here, "amount": str(PRICE)}],
+        "outputs": [{"receiver": receiver, "asset": there, "amount": str(PAYMENT.amount.units)}],
+    }
+    times = {"validUntil": NOW + 60, "eta": 7}
+    return {"quotes": [{"order": order, "preview": preview, "failureHandling": "refund-claim", **times}]}
+
+
+Build = Callable[[Rpcs], Awaitable[UnsignedTx]]
+BRIDGES: list[tuple[str, Build, Any]] = [
+    ("eco", by_eco, eco_answer()),
+    ("across", by_across, across_answer()),
+    ("hyperlane7683", by_hyperlane7683, oif_answer("150")),
+    ("oif", by_oif, oif_answer("160")),
+]
+
+
+@dataclass
+class Count:
+    refused: int = 0
+    ignored: int = 0
+    shown: int = 0
+
+
+def order_for(build: Build, answer: Any) -> Order:
+    """The order made of this answer, checked as before signing. Raises L2sendError."""
+
+    def reply(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(answer).encode()))
+
+    async def run() -> UnsignedTx:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(reply)) as http:
+            return await build(Rpcs(REGISTRY, http))
+
+    effect = decode(asyncio.run(run()), REGISTRY)
+    assert isinstance(effect, Opens)
+    check((effect,), PAYMENT, effect.order.pays, REGISTRY)
+    return effect.order
+
+
+@pytest.mark.parametrize(("name", "build", "good"), BRIDGES, ids=[b[0] for b in BRIDGES])
+def test_no_changed_answer_leads_to_another_payment(name: str, build: Build, good: Any, capsys: Capsys) -> None:
+    """`check` has compared recipient, tokens, amount, chains, settlers and refund address of every order made."""
+    approved, count = order_for(build, good), Count()
+    for what, answer in answers(good, FOREIGN):
+        try:
+            order = order_for(build, answer)
+        except L2sendError:
+            count.refused += 1
+            continue
+        assert NOW < order.fill_deadline <= NOW + 7200, what
+        same = (order.pays, order.fill_deadline) == (approved.pays, approved.fill_deadline)
+        count.ignored += same
+        count.shown += not same
+    total = count.refused + count.ignored + count.shown
+    more = f": {count.refused} refused, {count.ignored} without effect, {count.shown} shown as another price or time"
+    tell(capsys, f"{name} quote answers, field by field", total, total, more)
+    assert count.refused > total // 4
+    assert count.shown < total // 6
