@@ -12,15 +12,18 @@ from l2send.cli.options import Account, Devnet, From, Keystore, PasswordFd, Pass
 from l2send.cli.progress import Live
 from l2send.cli.recipient import find_destination, judge
 from l2send.cli.review import show_review
+from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, stage_in_words, styled
 from l2send.cli.send import Timeout, must_be_answerable, pay
 from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
 from l2send.cli.ways import in_a_line
 from l2send.client import Client, Review, open_client
+from l2send.core.chains import load_registry
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError
 from l2send.core.plan import Payment
 from l2send.core.units import Amount, Token, parse_amount
 from l2send.resolver.destination import Destination
+from l2send.resolver.limits import Limits
 
 HELP = """Ask for everything: destination, token and amount, show the plan, confirm. Also `l2send` alone.
 

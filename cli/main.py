@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
+from typing import Any
 
 import typer
 
 from l2send.cli import (
     balances,
     chains,
+    config,
     contacts,
     conversation,
     demo,
@@ -27,8 +30,10 @@ from l2send.cli import (
 from l2send.cli.everywhere import Root
 from l2send.cli.failures import failure_of, report
 from l2send.cli.screen import tell
+from l2send.cli.settings import load_settings
 from l2send.cli.streams import open_streams
 from l2send.core.errors import BadAmount, ExitStatus
+from l2send.core.paths import Paths
 
 _EPILOG = (
     "Exit status: 0 delivered · 1 unexpected · 2 usage or bad address · 3 configuration · "
@@ -63,6 +68,7 @@ app.command("inspect", help=inspect.HELP)(inspect.inspect)
 app.command("history", help=payments.HISTORY_HELP)(payments.history)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.add_typer(contacts.app, name="contacts")
+app.add_typer(config.app, name="config")
 app.add_typer(chains.app, name="chains")
 app.add_typer(wallets.app, name="wallet")
 app.add_typer(devnet.app, name="devnet")
@@ -79,6 +85,10 @@ def _root(
         raise typer.Exit
 
 
+def _commands() -> set[str]:
+    return {str(command.name) for command in app.registered_commands} | {str(g.name) for g in app.registered_groups}
+
+
 def shape(argv: list[str]) -> list[str]:
     """The command line as Typer expects it: `l2send 25 USDC base:0x…` is `l2send send 25 USDC base:0x…`.
 
@@ -93,7 +103,7 @@ def shape(argv: list[str]) -> list[str]:
         return argv
     if argv in (["wallet"], ["devnet"]):
         return [*argv, "--help"]
-    commands = {c.name for c in app.registered_commands} | {g.name for g in app.registered_groups}
+    commands = _commands()
     command = next((a for a in argv if a in commands), "") if argv[0].startswith("-") else argv[0]
     if command in commands:
         rest = list(argv)
@@ -106,7 +116,8 @@ def run(argv: list[str]) -> int:
     """Run one command line and return its exit status."""
     tell(None)
     try:
-        result = app(args=shape(argv), prog_name="l2send", standalone_mode=False)
+        words = shape(argv)
+        result = app(args=words, prog_name="l2send", standalone_mode=False, **_from_settings(words))
         sys.stdout.flush()
     except typer.Exit as end:
         return end.exit_code
@@ -115,6 +126,20 @@ def run(argv: list[str]) -> int:
         report(failure, as_envelope="--json" in argv)
         return failure.exit_status
     return result if isinstance(result, int) else ExitStatus.DELIVERED
+
+
+def _from_settings(words: list[str]) -> dict[str, Any]:
+    """What config.toml says, as Typer takes it; nothing for what must work while the file is wrong.
+
+    Raises ConfigError.
+    """
+    if words[0] in {"config", "doctor"} or words[0].startswith("-"):
+        return {}
+    paths = Paths.for_devnet() if "--devnet" in words else Paths.from_environment()
+    settings = load_settings(paths.settings)
+    if settings.text("color") == "never":
+        os.environ.setdefault("NO_COLOR", "1")
+    return {"obj": settings, "default_map": settings.defaults(_commands(), words)}
 
 
 def main() -> None:

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.settings import Settings
+from l2send.core.errors import Refused
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, with a versioned schema.")]
 Devnet = Annotated[
     bool,
@@ -50,7 +53,22 @@ PrivateKey = Annotated[
         help="Sign with this key. Other programs can read it from here: prefer `l2send wallet import`.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; send after all checks have passed.")]
+
+
+def _permitted(context: typer.Context, yes: bool) -> bool:
+    """Whoever wants to be asked always is. Raises Refused."""
+    settings = context.find_object(Settings)
+    if yes and settings and settings.always_asks:
+        raise Refused(
+            "config.toml says confirm = always, so --yes is refused.",
+            hint="Leave it out and answer, or: l2send config unset confirm",
+        )
+    return yes
+
+
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", callback=_permitted, help="Do not ask; send after all checks have passed.")
+]
 HdPath = Annotated[
     str | None,
     typer.Option(

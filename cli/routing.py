@@ -12,13 +12,21 @@ from l2send.resolver.limits import DEFAULT_MAX_FEE_PERCENT, Limits, Speed, parse
 
 FromChains = Annotated[
     list[str] | None,
-    typer.Option("--from-chain", metavar="CHAIN", help="Fund it from this chain alone; several times for several."),
+    typer.Option(
+        "--from-chain",
+        envvar="L2SEND_FROM_CHAIN",
+        metavar="CHAIN",
+        help="Fund it from this chain alone; several times for several.",
+    ),
 ]
-Via = Annotated[str, typer.Option("--via", metavar="BRIDGE", help="Use this bridge alone: direct, eco, …")]
+Via = Annotated[
+    str, typer.Option("--via", envvar="L2SEND_VIA", metavar="BRIDGE", help="Use this bridge alone: direct, eco, …")
+]
 MaxFee = Annotated[
     str,
     typer.Option(
         "--max-fee",
+        envvar="L2SEND_MAX_FEE",
         metavar="LIMIT",
         help="3%: most that bridges may take of the amount. 2usd: most that all fees, gas too, may cost.",
     ),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from l2send.cli.screen import err
+from l2send.cli.settings import load_settings
 from l2send.core.address import Address, parse_address
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, Interrupted, UsageError
@@ -96,12 +97,15 @@ def choose_sender(
     keystore: Path | None,
     unlocking: Unlocking | None = None,
 ) -> Sender:
-    """The account named by --private-key, --keystore, --account or --from, else the only one. Raises ConfigError."""
+    """The account named by --private-key, --keystore, --account, --from or config.toml, else the only one.
+
+    Raises ConfigError.
+    """
     unlocking = unlocking or Unlocking()
     stated = parse_address(sender)[0] if sender else None
     if unlocking.private_key:
         return Sender(None, stated, unlocking)
-    wanted = str(keystore) if keystore else account or stated
+    wanted = str(keystore) if keystore else account or stated or load_settings(paths.settings).text("account")
     found = _find(wanted, paths, must_exist=wanted != stated) if wanted else _only_one(paths)
     return Sender(found, stated or (found.address if found else None), unlocking)
 

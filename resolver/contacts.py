@@ -88,16 +88,13 @@ class Book:
             return None
         contact = self.contacts[name.lower()]
         known = tuple(registry.named(chain) for chain in contact.chains)
-        if short_name:
-            chain = registry.named(short_name)
-            if known and chain not in known:
-                raise BadAddress(
-                    f"the contact {contact.name} is not known on {chain.name}: it is {contact}.",
-                    hint=f"If its owner says that it is theirs there too: l2send contacts add {contact.name} "
-                    f"{short_name}:{contact.address}",
-                )
-        else:
-            chain = known[0] if len(known) == 1 else None
+        chain = registry.named(short_name) if short_name else known[0] if len(known) == 1 else None
+        if chain and known and chain not in known:
+            raise BadAddress(
+                f"the contact {contact.name} is not known on {chain.name}: it is {contact}.",
+                hint=f"If its owner says that it is theirs there too: l2send contacts add {contact.name} "
+                f"{short_name}:{contact.address}",
+            )
         return Spelling(FORM, chain, contact.address, vouched_by=Voucher.CONTACT, contact=contact.name, among=known)
 
     def check_new(self, contact: Contact, registry: Registry) -> None:

@@ -1,0 +1,175 @@
+"""`l2send config`: see and change what counts where a command line says nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+
+from l2send.bridges import bridges_of
+from l2send.cli.edited_toml import change_toml
+from l2send.cli.options import Devnet, Json
+from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.cli.session import can_ask, paths_for
+from l2send.cli.settings import KEYS, Settings, key_called, load_settings, parse_settings, read
+from l2send.core.chains import load_registry
+from l2send.core.errors import ConfigError, NeedsConfirmation, UsageError
+from l2send.core.paths import Paths
+from l2send.core.text import clean
+from l2send.wallet.keystore import named
+from l2send.wallet.private import replace_private
+
+_A_KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
+
+app = typer.Typer()
+
+Name = Annotated[str, typer.Argument(metavar="KEY", help=", ".join(KEYS))]
+
+
+@app.callback(invoke_without_command=True)
+def config(context: typer.Context) -> None:
+    """See and change settings: account, highest fee, bridge, chains. A flag or a variable counts before them.
+
+    Example: l2send config
+    """
+    if not context.invoked_subcommand:
+        show()
+
+
+@app.command("show")
+def show(as_json: Json = False, devnet: Devnet = False) -> None:
+    """Show every setting, its value, and where that comes from.
+
+    Example: l2send config show
+    """
+    settings = load_settings(paths_for(devnet=devnet).settings)
+    if as_json:
+        print_json(_document(settings))
+        return
+    rows = table("setting", "value", "from", "means")
+    for name, key in KEYS.items():
+        value, origin = settings.origin(name)
+        rows.add_row(styled(name, "bold"), styled(value or "-"), styled(origin, limit=400), styled(key.means))
+    out().print(rows)
+
+
+@app.command("get")
+def get(name: Name, devnet: Devnet = False) -> None:
+    """Print the value of one setting.
+
+    Example: l2send config get max_fee
+    """
+    key_called(name)
+    out().print(load_settings(paths_for(devnet=devnet).settings).origin(name)[0])
+
+
+@app.command("set")
+def set_(
+    name: Name,
+    value: Annotated[list[str], typer.Argument(metavar="VALUE", help="several for from_chains")],
+    devnet: Devnet = False,
+) -> None:
+    """Write a setting into config.toml.
+
+    Example: l2send config set max_fee 2%
+    """
+    paths = paths_for(devnet=devnet)
+    if any(_A_KEY.fullmatch(word) for word in value):
+        raise UsageError("that looks like a private key; it was not written.", hint="Keys: l2send wallet import NAME")
+    several = isinstance(key_called(name).default, tuple)
+    if len(value) > 1 and not several:
+        raise UsageError(f"{name} takes one value.")
+    new = read(name, value if several else value[0])
+    _check_exists(name, value, paths)
+
+    def change(document: Any) -> None:
+        document[name] = list(new) if several else new
+
+    _write(paths, change)
+    err().print(styled(f"{name} is {' '.join(value)}, in {paths.settings}", limit=600), soft_wrap=True)
+    now, origin = load_settings(paths.settings).origin(name)
+    if origin != str(paths.settings):
+        err().print(styled(f"{origin} is set and counts before it: {now}", "yellow"), soft_wrap=True)
+
+
+@app.command("unset")
+def unset(name: Name, devnet: Devnet = False) -> None:
+    """Take a setting out of config.toml, so that the default counts again.
+
+    Example: l2send config unset max_fee
+    """
+    key_called(name)
+    paths = paths_for(devnet=devnet)
+    if name not in load_settings(paths.settings).values:
+        err().print(f"{name} is not set.")
+        return
+    _write(paths, lambda document: document.remove(name))
+
+
+@app.command("path")
+def path(devnet: Devnet = False) -> None:
+    """Print where config.toml is.
+
+    Example: l2send config path
+    """
+    out().print(str(paths_for(devnet=devnet).settings))
+
+
+@app.command("edit")
+def edit(devnet: Devnet = False) -> None:
+    """Open config.toml in your editor ($VISUAL, $EDITOR). What cannot be read back is not kept.
+
+    Example: l2send config edit
+    """
+    paths = paths_for(devnet=devnet)
+    editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    if not can_ask() and "EDITOR" not in os.environ and "VISUAL" not in os.environ:
+        raise NeedsConfirmation("there is no terminal to edit on.", hint="Use: l2send config set KEY VALUE")
+    before = paths.settings.read_bytes() if paths.settings.exists() else b"schema = 1\n"
+    with TemporaryDirectory(prefix="l2send-") as folder:  # mode 0700
+        draft = Path(folder, paths.settings.name)
+        draft.write_bytes(before)
+        try:
+            subprocess.run([*editor, str(draft)], check=True)
+            after = draft.read_bytes()
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise ConfigError(
+                f"the editor failed: {error}", hint="config.toml is as it was. EDITOR names it."
+            ) from error
+    if after == before:
+        err().print("Nothing was changed.")
+        return
+    parse_settings(after.decode(errors="replace"), "the new text (config.toml is as it was)")
+    replace_private(paths.settings, after)
+
+
+def _check_exists(name: str, value: list[str], paths: Paths) -> None:
+    """A name that leads nowhere is refused now, not when somebody pays. Raises UsageError, ConfigError."""
+    if name == "from_chains":
+        registry = load_registry(paths)
+        for chain in value:
+            registry.named(chain)
+    elif name == "via":
+        known = bridges_of(load_registry(paths))
+        if value[0] not in known:
+            raise UsageError(f"no bridge is called {clean(value[0], 40)!r}.", hint=f"Bridges: {', '.join(known)}")
+    elif name == "account":
+        named(value[0], paths.keystores)
+
+
+def _write(paths: Paths, change: Any) -> None:
+    change_toml(paths.settings, change, lambda text: parse_settings(text, str(paths.settings)))
+
+
+def _document(settings: Settings) -> dict[str, object]:
+    entries: list[dict[str, object]] = []
+    for name in KEYS:
+        value, origin = settings.origin(name)
+        entries.append({"key": name, "value": value or None, "origin": origin})
+    return {"schema": "l2send.config/1", "path": str(settings.path), "settings": entries}

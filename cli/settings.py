@@ -1,0 +1,160 @@
+"""What the user wants where a command line says nothing: config.toml, its keys, and where each value comes from.
+
+A flag counts before its environment variable, that before the file, the file before the default.
+Secrets have no key here, and RPC URLs stand in chains.toml.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from l2send.cli.routing import DEFAULT_MAX_FEE
+from l2send.core.errors import ConfigError, UsageError
+from l2send.core.text import clean
+from l2send.resolver.limits import Speed, parse_max_fee
+
+SCHEMA = 1
+
+Value = str | tuple[str, ...]
+
+
+def _words(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError("not a word.")
+    return value.strip()
+
+
+def _one_of(*allowed: str) -> Callable[[object], Value]:
+    def read(value: object) -> str:
+        if value not in allowed:
+            raise UsageError(f"not one of {', '.join(allowed)}.")
+        return str(value)
+
+    return read
+
+
+def _fee_limit(value: object) -> str:
+    parse_max_fee(_words(value))
+    return _words(value)
+
+
+def _several(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise UsageError("not a list of words.")
+    return tuple(_words(word) for word in value)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing that can be set."""
+
+    name: str
+    means: str
+    read: Callable[[object], Value]
+    """The value as it is used. Raises UsageError for what it cannot be."""
+    default: Value
+    variables: tuple[str, ...] = ()
+    """Environment variables that say the same for one command, the first that is set counts."""
+
+
+KEYS: Mapping[str, Key] = {
+    key.name: key
+    for key in (
+        Key(
+            "account",
+            "the account that pays, by the name of its keystore",
+            _words,
+            "",
+            ("ETH_KEYSTORE", "ETH_KEYSTORE_ACCOUNT", "ETH_FROM"),
+        ),
+        Key("max_fee", "the highest fee, as --max-fee takes it", _fee_limit, DEFAULT_MAX_FEE, ("L2SEND_MAX_FEE",)),
+        Key("via", "the only bridge to use", _words, "", ("L2SEND_VIA",)),
+        Key("from_chains", "the only chains to pay from", _several, (), ("L2SEND_FROM_CHAIN",)),
+        Key("speed", "what a minute is worth: cheap, balanced or fast", _one_of(*Speed), Speed.BALANCED.value),
+        Key(
+            "confirm", "always: --yes is refused, so that nothing is paid unasked", _one_of("usual", "always"), "usual"
+        ),
+        Key("color", "never: no colours", _one_of("auto", "never"), "auto", ("NO_COLOR",)),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the file says; nothing for what it leaves out."""
+
+    path: Path
+    values: Mapping[str, Value]
+
+    def text(self, name: str) -> str:
+        """The file's value of a key of one word, or its default."""
+        value = self.values.get(name, KEYS[name].default)
+        return value if isinstance(value, str) else " ".join(value)
+
+    @property
+    def always_asks(self) -> bool:
+        """Whether `--yes` is refused."""
+        return self.text("confirm") == "always"
+
+    def defaults(self, commands: Iterable[str], argv: Iterable[str]) -> dict[str, dict[str, object]]:
+        """What the options of `commands` are where neither `argv` nor the environment says it, as Typer takes it."""
+        options: dict[str, object] = {k: self.values[k] for k in ("max_fee", "via") if k in self.values}
+        if "from_chains" in self.values:
+            options["from_chain"] = list(self.values["from_chains"])
+        if not {"--fast", "--cheap"}.intersection(argv):
+            options |= {"fast": self.text("speed") == Speed.FAST, "cheap": self.text("speed") == Speed.CHEAP}
+        return dict.fromkeys(commands, options)
+
+    def origin(self, name: str) -> tuple[str, str]:
+        """The value that counts for a command without flags, and where it is from."""
+        for variable in KEYS[name].variables:
+            if os.environ.get(variable):
+                return ("never" if variable == "NO_COLOR" else clean(os.environ[variable])), variable
+        return self.text(name), str(self.path) if name in self.values else "default"
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings of a file; all defaults if there is no such file. Raises ConfigError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings(path, {})
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}", hint="Correct the file, or move it away.") from error
+    return Settings(path, parse_settings(text, str(path)))
+
+
+def parse_settings(text: str, where: str) -> Mapping[str, Value]:
+    """The values in a text of the file's format. Raises ConfigError that names `where` they are."""
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
+        schema = data.pop("schema", None)
+        if schema != SCHEMA:
+            newer = " It was written for a newer l2send." if isinstance(schema, int) and schema > SCHEMA else ""
+            raise UsageError(f"its schema is {schema!r}, not {SCHEMA}.{newer}")
+        return {name: read(name, value) for name, value in data.items()}
+    except (UsageError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"{where} is not usable: {clean(error, 300)}", hint="Correct it: l2send config edit"
+        ) from error
+
+
+def key_called(name: str) -> Key:
+    """The key of that name. Raises UsageError, with all there are."""
+    if name not in KEYS:
+        raise UsageError(f"there is no setting {clean(name, 40)!r}.", hint=f"Settings: {', '.join(KEYS)}")
+    return KEYS[name]
+
+
+def read(name: str, value: object) -> Value:
+    """A value as `name` takes it. Raises UsageError that does not repeat it: it may be a secret in the wrong place."""
+    key = key_called(name)
+    try:
+        return key.read(value)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error.message}", hint=f"It is {key.means}. {error.hint}".strip()) from None
