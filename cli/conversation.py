@@ -8,7 +8,7 @@ from l2send.cli.ask import Back, agree, ask_text, choose
 from l2send.cli.consent import consent, notes_of
 from l2send.cli.held import LiveBalances, spendable
 from l2send.cli.most import Most, is_most, plan_of
-from l2send.cli.options import Account, Devnet, From, Keystore, PasswordFd, PasswordFile, PrivateKey
+from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFd, PasswordFile, PrivateKey
 from l2send.cli.progress import Live
 from l2send.cli.recipient import find_destination, judge
 from l2send.cli.review import show_review
@@ -48,6 +48,7 @@ def ask(
     fast: Fast = False,
     cheap: Cheap = False,
     timeout: Timeout = 600.0,
+    as_json: Json = False,
     devnet: Devnet = False,
 ) -> int:
     """Ask for everything."""
@@ -61,7 +62,7 @@ def ask(
             who = choose_sender(client.paths, sender, account, keystore, unlocking)
             async with LiveBalances(client, who.address) as held:
                 review = await converse(client, held, who, limits)
-            return await pay(client, review, who, key=None, again=False, timeout=timeout, as_json=False)
+            return await pay(client, review, who, key=None, again=False, timeout=timeout, as_json=as_json)
 
     return run_to_end(run())
 

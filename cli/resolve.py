@@ -12,8 +12,9 @@ from l2send.cli.options import Devnet, Json
 from l2send.cli.recipient import UNCHECKED, find_destination
 from l2send.cli.screen import out, print_json, print_pairs, stage_in_words, styled
 from l2send.cli.session import paths_for
+from l2send.cli.stdin import FROM_STDIN, lines_of_stdin
 from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import Interrupted
+from l2send.core.errors import Interrupted, L2sendError
 from l2send.core.rpc import open_rpcs
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Asked, Destination
@@ -21,6 +22,8 @@ from l2send.resolver.forms import forms, forms_document
 from l2send.resolver.spelling import Voucher
 
 HELP = """Explain a destination without sending anything, and write it in every form.
+
+`-` explains those on stdin, one a line; the first that is wrong ends it.
 
 Example: l2send resolve base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"""
 
@@ -35,17 +38,34 @@ def resolve(
 ) -> None:
     """Explain a destination."""
     paths = paths_for(devnet=devnet)
-    found = _find(destination, load_registry(paths), load_book(paths.contacts))
-    if as_json:
-        print_json(_document(found))
+    several = destination == FROM_STDIN
+    texts = lines_of_stdin() if several else [destination]
+    found = _find(texts, load_registry(paths), load_book(paths.contacts))
+    if not as_json:
+        for one in found:
+            print_pairs(out(), _rows(one))
+            if several:
+                out().print()
+    elif several:
+        print_json({"schema": "l2send.destinations/1", "destinations": [_document(one) for one in found]})
     else:
-        print_pairs(out(), _rows(found))
+        print_json(_document(found[0]))
 
 
-def _find(text: str, registry: Registry, book: Book) -> Destination:
-    async def ask() -> Destination:
+def _find(texts: list[str], registry: Registry, book: Book) -> list[Destination]:
+    """The accounts that these texts spell out. Raises the error of the first that spells none, with its number."""
+
+    async def ask() -> list[Destination]:
+        found = list[Destination]()
         async with open_rpcs(registry) as rpcs:
-            return await find_destination(text, rpcs, book)
+            for number, text in enumerate(texts, 1):
+                try:
+                    found.append(await find_destination(text, rpcs, book))
+                except L2sendError as error:
+                    if len(texts) > 1:
+                        error.message = f"destination {number}: {error.message}"
+                    raise
+        return found
 
     try:
         return asyncio.run(ask())

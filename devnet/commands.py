@@ -22,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, with a versioned schema.")]
 ChainOption = Annotated[str, typer.Option("--chain", "-c", help="Short name of a chain, for example dev1.")]
 
 
@@ -58,6 +58,7 @@ def fund(
     amount: Annotated[str, typer.Argument(help="How much, for example 25 or 0.5.")],
     token: Annotated[str, typer.Argument(help="Symbol: ETH, USDC, DAI, WETH, EURC.")],
     chain: ChainOption,
+    as_json: JsonOption = False,
 ) -> None:
     """Give an address tokens, on top of what it has.
 
@@ -66,13 +67,14 @@ def fund(
     from l2send.devnet import faucet
 
     given = faucet.fund(Paths.for_devnet().state, address, amount, token, chain)
-    _say(f"Gave {given} on {chain} to {address}")
+    _done("fund", f"Gave {given} on {chain} to {address}", as_json=as_json)
 
 
 @app.command()
 def advance(
     seconds: Annotated[int, typer.Argument(help="How far the clock moves.")],
     chain: Annotated[str | None, typer.Option("--chain", "-c", help="One chain; all if not given.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Move the chains' clocks forward, for example past a deadline.
 
@@ -81,7 +83,7 @@ def advance(
     from l2send.devnet import faucet
 
     faucet.advance(Paths.for_devnet().state, seconds, chain)
-    _say(f"The clock of {chain or 'every chain'} moved {seconds} s forward")
+    _done("advance", f"The clock of {chain or 'every chain'} moved {seconds} s forward", as_json=as_json)
 
 
 @app.command()
@@ -98,13 +100,14 @@ def solver(
 
     report = solver_client.set_mode(state.require(Paths.for_devnet().state), mode, delay)
     if as_json:
-        _print_json(report)
+        told = {key: report[key] for key in ("mode", "delay_seconds")}
+        _print_json({"schema": "l2send.devnet_solver/1", **told})
     else:
         _say(f"The solver's mode is {report['mode']}, its delay {report['delay_seconds']:g} s")
 
 
 @app.command()
-def down() -> None:
+def down(as_json: JsonOption = False) -> None:
     """Stop everything and forget it.
 
     Example: l2send devnet down
@@ -112,14 +115,15 @@ def down() -> None:
     from l2send.devnet import control
 
     stopped = control.down(Paths.for_devnet().state)
-    _say("The devnet is stopped" if stopped else "No devnet was running")
+    _done("down", "The devnet is stopped" if stopped else "No devnet was running", as_json=as_json)
 
 
 def as_data(status: Status) -> dict[str, Any]:
     """A running devnet as `--json` prints it."""
     solver = status.solver or {}
     return {
-        "schema": 1,
+        "schema": "l2send.devnet/1",
+        "running": True,
         "home": status.devnet.home,
         "healthy": status.healthy,
         "chains": [_chain_data(health) for health in status.chains],
@@ -145,12 +149,15 @@ def _chain_data(health: ChainHealth) -> dict[str, Any]:
     }
 
 
+_NOT_RUNNING: dict[str, Any] = {"schema": "l2send.devnet/1", "running": False, "chains": [], "solver": None}
+
+
 def _print_status(as_json: bool) -> None:
     from l2send.devnet import control
 
     now = control.status(Paths.for_devnet().state)
     if as_json:
-        _print_json(as_data(now) if now else {"schema": 1, "chains": [], "solver": None})
+        _print_json(as_data(now) if now else _NOT_RUNNING)
     elif now is None:
         _say("No devnet is running. Start one: l2send devnet up")
     else:
@@ -170,6 +177,14 @@ def _print_table(status: Status) -> None:
     console.print(table)
     solver = f"mode {status.solver['mode']}" if status.solver else "does not answer"
     console.print(f"Solver {status.devnet.solver_url}, {solver}", highlight=False)
+
+
+def _done(what: str, sentence: str, *, as_json: bool) -> None:
+    """Say what was done, to people or to scripts."""
+    if as_json:
+        _print_json({"schema": "l2send.devnet_done/1", "done": what, "said": sentence})
+    else:
+        _say(sentence)
 
 
 def _print_json(data: dict[str, Any]) -> None:

@@ -72,7 +72,12 @@ def test_solver_mode(solver: Devnet) -> None:
 
 def test_without_a_devnet(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Paths, "for_devnet", classmethod(lambda _: Paths(tmp_path, tmp_path, cache)))
-    assert json.loads(run("status", "--json")[0]) == {"schema": 1, "chains": [], "solver": None}
+    assert json.loads(run("status", "--json")[0]) == {
+        "schema": "l2send.devnet/1",
+        "running": False,
+        "chains": [],
+        "solver": None,
+    }
     assert run("status") == ("", "No devnet is running. Start one: l2send devnet up\n")
     assert run("down") == ("", "No devnet was running\n")
 
