@@ -1,4 +1,4 @@
-"""`l2send chains`: every chain of the registry. `l2send chains check` has a file of its own."""
+"""`l2send chains`: every chain of the registry. `chains check` and `chains pin` have files of their own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli import chains_check
+from l2send.cli import chains_check, chains_pin
 from l2send.cli.options import Devnet, Json
 from l2send.cli.screen import out, print_json, stage, styled, table
 from l2send.cli.session import open_registry
@@ -50,6 +50,24 @@ def check(
     before: chains_check.Wanted = context.obj  # options that were written in front of `check`
     wanted = chains_check.Wanted(testnets or before.testnets, as_json or before.as_json, devnet or before.devnet)
     return chains_check.check(names or [], wanted)
+
+
+@app.command("pin", help=chains_pin.HELP)
+def pin(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CHAIN", help="short names, for example base; without any: all"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Pin code that changed, too, without a question.")] = False,
+    testnets: Testnets = False,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> int:
+    """Pin the code of the bridges' contracts."""
+    before: chains_check.Wanted = context.obj  # options that were written in front of `pin`
+    wanted = chains_check.Wanted(testnets or before.testnets, as_json or before.as_json, devnet or before.devnet)
+    return chains_pin.pin(names or [], wanted, yes=yes)
 
 
 def _print(shown: list[Chain]) -> None:

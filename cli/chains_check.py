@@ -16,7 +16,7 @@ from l2send.core.errors import ExitStatus
 from l2send.core.rpc import open_rpcs
 from l2send.resolver.checkup import ChainReport, EndpointReport, Fact, Verdict, check_chains, worst
 
-HELP = """Check the registry against the chains: RPCs, Multicall3, tokens, bridges, price feeds.
+HELP = """Check the registry against the chains: RPCs, Multicall3, tokens, bridges, price feeds, pinned code.
 
 Every RPC endpoint is asked alone: does it answer, does it serve the right chain, how old is its newest block.
 All chains are asked at once. Nothing is sent and nothing is changed.
@@ -47,11 +47,12 @@ class Wanted:
 def check(names: Sequence[str], wanted: Wanted) -> int:
     """Check the chains of these short names, or all of them. Raises UnknownChain, ConfigError."""
     registry = open_registry(devnet=wanted.devnet)
-    chains = _chosen(registry, names, testnets=wanted.testnets)
+    chains = chosen(registry, names, testnets=wanted.testnets)
     return run_to_end(_run(registry, chains, as_json=wanted.as_json))
 
 
-def _chosen(registry: Registry, names: Sequence[str], *, testnets: bool) -> list[Chain]:
+def chosen(registry: Registry, names: Sequence[str], *, testnets: bool) -> list[Chain]:
+    """The chains of these short names; without names all, testnets too if asked for. Raises UnknownChain."""
     if names:
         return [registry.named(name) for name in dict.fromkeys(names)]
     return [c for c in registry if testnets or registry.is_devnet or not c.testnet]
@@ -81,6 +82,9 @@ def _print(reports: Sequence[ChainReport], now: float) -> None:
         for verdict, sentence in _findings(report):
             where, what = styled(report.chain.short_name), styled(sentence, limit=500)
             out().print(Text.assemble(where, ": ", _in_colour(verdict), ": ", what))
+    unknown = sum(fact.pinned is False for report in reports for fact in report.facts)
+    if unknown:
+        out().print(styled(f"The code of {unknown} bridge contracts is not pinned: see `l2send chains pin`.", "dim"))
 
 
 def _in_colour(verdict: Verdict) -> Text:
@@ -156,4 +160,5 @@ def _fact_document(fact: Fact) -> dict[str, object]:
         "address": fact.address,
         "verdict": fact.verdict.value,
         "detail": fact.detail or None,
+        "pinned": fact.pinned,
     }

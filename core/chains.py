@@ -189,19 +189,35 @@ def load_registry(paths: Paths) -> Registry:
     devnet = paths.devnet / "chains.toml"
     if devnet.exists():
         return Registry(_with_env_rpcs(_chains(_read_toml(devnet), devnet)), is_devnet=True)
-    shipped = files("l2send") / "chains.toml"
-    data = tomllib.loads(shipped.read_text(encoding="utf-8"))
-    if paths.user_chains.exists():
-        _merge(data, _read_toml(paths.user_chains))
-    chains = _with_env_rpcs(_chains(data, paths.user_chains))
+    user = _read_toml(paths.user_chains) if paths.user_chains.exists() else {}
+    return _registry(user, paths.user_chains)
+
+
+def check_user_chains(text: str, path: Path) -> None:
+    """Raises ConfigError if `text`, as the user's chains.toml at `path`, would make a registry that cannot be used."""
+    _registry(_parsed(text, path), path)
+
+
+def _registry(user: Mapping[str, Any], path: Path) -> Registry:
+    """The registry that ships with l2send, with the user's tables laid over it."""
+    data = tomllib.loads((files("l2send") / "chains.toml").read_text(encoding="utf-8"))
+    _merge(data, user)
+    chains = _with_env_rpcs(_chains(data, path))
     retired = {old: now for old, now in data.get("retired", {}).items() if now in chains and old not in chains}
     return Registry(chains, retired=retired)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return _parsed(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}", hint="Correct the file, or move it away.") from error
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"cannot read {path}: {error}", hint="Correct the file, or move it away.") from error
 
 

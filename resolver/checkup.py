@@ -1,5 +1,7 @@
 """Whether what the registry says is true: every endpoint asked alone, every contract looked at on its chain.
 
+Where the code of a bridge's contract is pinned, it is compared.
+
 Two kinds of trouble are told apart. A fact is wrong: no code, other decimals, another chain. Or nobody can
 say at the moment: no answer, a head or a price that has stopped. Only the first needs a correction.
 """
@@ -16,6 +18,7 @@ from typing import Any
 from l2send.core.address import Address
 from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain
+from l2send.core.code import Contract, contracts_of, read_code
 from l2send.core.errors import L2sendError, WrongChain
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.text import clean
@@ -70,6 +73,8 @@ class Fact:
     address: Address
     verdict: Verdict
     detail: str = ""
+    pinned: bool | None = None
+    """Of a settler, whether its code is pinned, so that the verdict is about what runs there too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +112,13 @@ async def _facts(rpc: Rpc, endpoints: Sequence[EndpointReport]) -> tuple[Fact, .
     """The contracts, as the endpoints that are well see them; a stuck one sees the past."""
     urls = [url for url, e in zip(rpc.chain.rpcs, endpoints, strict=True) if e.verdict is Verdict.OK]
     usable = Rpc(replace(rpc.chain, rpcs=tuple(urls)), rpc.http)
-    contracts, reads = await asyncio.gather(
+    settlers = [contract for bridge in rpc.chain.settlers for contract in contracts_of(rpc.chain, bridge)]
+    contracts, runs, reads = await asyncio.gather(
         asyncio.gather(*(_has_code(usable, *contract) for contract in _contracts(rpc.chain))),
+        asyncio.gather(*(_runs_what_is_pinned(usable, settler) for settler in settlers)),
         _read_contracts(usable),
     )
-    return (*contracts, *reads)
+    return (*contracts, *runs, *reads)
 
 
 async def _endpoint(one: Rpc) -> EndpointReport:
@@ -146,10 +153,6 @@ def _judge_heads(reports: Sequence[EndpointReport], now: float) -> Iterator[Endp
 def _contracts(chain: Chain) -> Iterator[tuple[str, str, Address]]:
     """Kind, name and address of what must have code and says nothing about itself."""
     yield "multicall3", "Multicall3", chain.multicall3
-    for bridge, fields in chain.settlers.items():
-        for name, value in fields.items():
-            if value.startswith("0x"):
-                yield "settler", f"{bridge} {name}", Address(value)
     if chain.ens:
         yield "ens", "ENS registry", chain.ens.registry
         if chain.ens.universal_resolver:
@@ -162,6 +165,20 @@ async def _has_code(rpc: Rpc, kind: str, name: str, address: Address) -> Fact:
     except L2sendError as error:
         return Fact(kind, name, address, Verdict.SILENT, error.message)
     return Fact(kind, name, address, *((Verdict.OK, "") if code else (Verdict.WRONG, f"no code at {address}")))
+
+
+async def _runs_what_is_pinned(rpc: Rpc, settler: Contract) -> Fact:
+    name, address, pinned = f"{settler.bridge} {settler.name}", settler.address, settler.pinned
+    try:
+        code = await read_code(rpc, address)
+    except L2sendError as error:
+        return Fact("settler", name, address, Verdict.SILENT, error.message, pinned is not None)
+    if code is None:
+        return Fact("settler", name, address, Verdict.WRONG, f"no code at {address}", pinned is not None)
+    if pinned and code != pinned:
+        detail = f"runs the code {code}, pinned is {pinned}"
+        return Fact("settler", name, address, Verdict.WRONG, detail, pinned=True)
+    return Fact("settler", name, address, Verdict.OK, pinned=pinned is not None)
 
 
 async def _read_contracts(rpc: Rpc) -> list[Fact]:

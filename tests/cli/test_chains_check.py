@@ -28,12 +28,19 @@ class OwnRegistry:
         assert before in self.text
         self.text = self.text.replace(before, after, 1)
 
+    @property
+    def file(self) -> Path:
+        return self._home.paths.user_chains
+
     def check(self, *words: str, **environment: str) -> Done:
         """`chains check`, of dev1 alone: without a name, every real chain would be asked."""
-        file = self._home.paths.user_chains
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        file.write_text(self.text)
-        return Home(self._home.path, self._home.environment | environment).run("chains", "check", "dev1", *words)
+        self.file.parent.mkdir(mode=0o700, exist_ok=True)
+        self.file.write_text(self.text)
+        return self.run("check", *words, **environment)
+
+    def run(self, command: str, *words: str, **environment: str) -> Done:
+        """`chains` with that command, of dev1, on the file as it is."""
+        return Home(self._home.path, self._home.environment | environment).run("chains", command, "dev1", *words)
 
 
 def dev1_at(home: Home, url: str) -> dict[str, str]:
@@ -108,6 +115,16 @@ def test_the_address_of_another_token(registry: OwnRegistry, home: Home) -> None
     done = registry.check("--json")
     assert done.status == 3
     assert dict(not_ok(done))["USDC"] == f"wrong: the token at {eurc} calls itself 'EURC'"
+
+
+def test_other_code_than_was_pinned(registry: OwnRegistry, home: Home) -> None:
+    pinned = home.chain("dev1").pinned["across"]["spoke_pool"]
+    registry.replace(pinned.implementation, other := "0x" + "ab" * 32)
+    done = registry.check("--json")
+    assert done.status == 3
+    found = f"{pinned.hash} (a proxy of {pinned.implementation})"
+    wanted = f"{pinned.hash} (a proxy of {other})"
+    assert not_ok(done) == [("across spoke_pool", f"wrong: runs the code {found}, pinned is {wanted}")]
 
 
 def test_multicall3_that_is_not_there(registry: OwnRegistry, home: Home) -> None:

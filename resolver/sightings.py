@@ -1,0 +1,65 @@
+"""What code runs at the bridges' contracts, as several endpoints see it: one alone might lie."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from l2send.core.chains import Code
+from l2send.core.code import Contract, read_code
+from l2send.core.errors import L2sendError
+from l2send.core.rpc import Rpcs
+
+WITNESSES = 2
+"""Endpoints that must say the same before it is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One contract, and what its chain's endpoints say that it runs."""
+
+    contract: Contract
+    seen: tuple[tuple[str, Code | None], ...]
+    """Of every endpoint that answered its host, and the code; None is no code."""
+    silent: int
+    """Endpoints that did not answer."""
+
+    @property
+    def agreed(self) -> Code | None:
+        """The code, where enough endpoints answered, all of them the same."""
+        said = {code for _, code in self.seen}
+        return self.seen[0][1] if len(self.seen) >= WITNESSES and len(said) == 1 else None
+
+    @property
+    def disputed(self) -> bool:
+        """Whether two endpoints contradict each other, or agree that nothing is there: waiting does not help."""
+        said = {code for _, code in self.seen}
+        return len(said) > 1 or (len(self.seen) >= WITNESSES and said == {None})
+
+    @property
+    def problem(self) -> str:
+        """Why no code is agreed, or an empty string."""
+        if self.agreed:
+            return ""
+        if self.disputed:
+            return "; ".join(f"{host} says {code or 'that there is no code'}" for host, code in self.seen)
+        return f"{len(self.seen)} of {len(self.seen) + self.silent} RPCs answered, {WITNESSES} must agree"
+
+
+async def look_at(contracts: Iterable[Contract], rpcs: Rpcs) -> list[Sighting]:
+    """Ask every endpoint of its chain for each contract, all at once. Never raises for what a node does."""
+    return list(await asyncio.gather(*(_look(contract, rpcs) for contract in contracts)))
+
+
+async def _look(contract: Contract, rpcs: Rpcs) -> Sighting:
+    each = rpcs.on(contract.chain.chain_id).each()
+    answers = await asyncio.gather(*(read_code(one, contract.address) for one in each), return_exceptions=True)
+    seen = list[tuple[str, Code | None]]()
+    for one, answer in zip(each, answers, strict=True):
+        if isinstance(answer, BaseException):
+            if not isinstance(answer, L2sendError):
+                raise answer
+            continue
+        seen.append((one.endpoints[0].host, answer))
+    return Sighting(contract, tuple(seen), len(each) - len(seen))
