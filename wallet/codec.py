@@ -11,8 +11,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from l2send.core.address import Address
-from l2send.core.plan import ChainAddress, Fee, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
+from l2send.core.plan import (
+    ChainAddress,
+    Fee,
+    GasPrice,
+    Message,
+    MessageKind,
+    Order,
+    Payment,
+    Quote,
+    Sponsored,
+    Step,
+    StepKind,
+    UnsignedTx,
+)
+from l2send.core.typed import TypedData
+from l2send.core.units import Amount, BlockNumber, ChainId, Gas, Seconds, Token, UnixTime, Wei
 
 Json = dict[str, Any]
 
@@ -177,6 +191,24 @@ def _price_json(price: GasPrice) -> Json:
 
 def _price_from(data: Json) -> GasPrice:
     return GasPrice(Wei(int(data["base_fee"])), Wei(int(data["tip"])), Wei(int(data["max_fee"])), data["legacy"])
+
+
+def sponsored_json(sponsored: Sponsored) -> Json:
+    """What is signed where a sponsor opens the order."""
+    return {
+        "messages": [{"kind": m.kind.value, "data": m.data.json()} for m in sponsored.messages],
+        "open_deadline": sponsored.open_deadline,
+        "since": sponsored.since,
+    }
+
+
+def sponsored_from(data: Json) -> Sponsored:
+    """What `sponsored_json` wrote."""
+    return Sponsored(
+        messages=tuple(Message(MessageKind(m["kind"]), TypedData.from_json(m["data"])) for m in data["messages"]),
+        open_deadline=UnixTime(data["open_deadline"]),
+        since=BlockNumber(data["since"]),
+    )
 
 
 def order_json(order: Order) -> Json:

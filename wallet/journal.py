@@ -24,14 +24,31 @@ from eth_hash.auto import keccak
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.errors import ConfigError, L2sendError, Refused, UsageError
-from l2send.core.plan import Payment, Quote, Step, StepKind
+from l2send.core.plan import Payment, Quote, Sponsored, Step, StepKind
 from l2send.core.text import clean
 from l2send.core.units import BlockNumber, ChainId, Nonce, UnixTime
 from l2send.wallet import codec
 from l2send.wallet.private import check_private, touch_private
-from l2send.wallet.records import EventRecord, GroupRecord, OrderRecord, PaymentRecord, Record, TxRecord
+from l2send.wallet.records import (
+    EventRecord,
+    GroupRecord,
+    OrderRecord,
+    PaymentRecord,
+    Record,
+    SponsoredRecord,
+    TxRecord,
+)
 from l2send.wallet.schema import APPLICATION_ID, MIGRATIONS
-from l2send.wallet.states import ENDED, ENDED_IN_BLOCK, ORDER_TRANSITIONS, REPLACEABLE, TRANSITIONS, TxState
+from l2send.wallet.states import (
+    ENDED,
+    ENDED_IN_BLOCK,
+    ORDER_TRANSITIONS,
+    REPLACEABLE,
+    SPONSORED_TRANSITIONS,
+    TRANSITIONS,
+    SponsoredState,
+    TxState,
+)
 
 # Without 0 o 1 i l u: an id survives being read aloud and typed.
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
@@ -39,6 +56,7 @@ _ID_LENGTH = 8
 _SHORTEST_PREFIX = 3
 _LEG_MARK = "."
 """Between the id of a payment and the number of its leg."""
+_SIGNATURE_LENGTH = 65
 _BUSY_SECONDS = 10.0
 _MAX_DETAIL = 300
 
@@ -121,6 +139,29 @@ class Journal(Protocol):
         """Keep words about a transaction, its state as it is. Raises ChangedMeanwhile."""
         ...
 
+    def record_messages_signed(self, payment: PaymentRecord, signatures: Sequence[bytes]) -> PaymentRecord:
+        """Commit the signatures of planned messages, one for each. Only then may the sponsor see them.
+
+        Raises ChangedMeanwhile if they are not planned any more.
+        """
+        ...
+
+    def move_sponsored(
+        self,
+        payment: PaymentRecord,
+        to: SponsoredState,
+        *,
+        opening_tx: str = "",
+        block: BlockNumber | None = None,
+        detail: str = "",
+    ) -> PaymentRecord:
+        """Move a payment's messages from the state in `payment`. Raises IllegalMove, ChangedMeanwhile."""
+        ...
+
+    def note_sponsored(self, payment: PaymentRecord, detail: str) -> PaymentRecord:
+        """Keep words about a payment's messages, their state as it is. Raises ChangedMeanwhile."""
+        ...
+
     def move_order(
         self, payment: PaymentRecord, to: OrderState, *, fill_tx: str = "", detail: str = ""
     ) -> PaymentRecord:
@@ -132,7 +173,7 @@ class Journal(Protocol):
         ...
 
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
-        """Mark every planned transaction as never to be signed."""
+        """Mark every planned transaction, or planned messages, as never to be signed."""
         ...
 
     def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:
@@ -267,8 +308,12 @@ class SqliteJournal:
                 leg,
             ),
         )
-        if not quote.steps:
+        if not quote.steps and not quote.sponsored:
             raise ValueError("a payment without steps pays nothing")
+        if quote.steps and quote.sponsored:
+            raise ValueError("a payment has steps, or messages for a sponsor, and never both")
+        if quote.sponsored:
+            self._insert_sponsored(payment_id, quote.sponsored)
         for index, step in enumerate(quote.steps):
             self._insert_step(payment_id, index, payment.sender, step)
         if quote.order:
@@ -283,6 +328,14 @@ class SqliteJournal:
             "INSERT INTO transactions (payment_id, step, kind, chain_id, sender, body, state)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (payment_id, index, step.kind, step.tx.chain_id, sender, _body(step), TxState.PLANNED),
+        )
+
+    def _insert_sponsored(self, payment_id: str, sponsored: Sponsored) -> None:
+        if _LEG_MARK in payment_id:
+            raise ValueError("a leg of a payment from several chains is not sponsored")
+        self._db.execute(
+            "INSERT INTO sponsored (payment_id, body, state) VALUES (?, ?, ?)",
+            (payment_id, codec.dump(codec.sponsored_json(sponsored)), SponsoredState.PLANNED),
         )
 
     def _free_id(self) -> str:
@@ -454,6 +507,58 @@ class SqliteJournal:
             self._event(tx.payment_id, f"step {tx.index}", tx.state, tx.state, detail)
         return self._transaction(tx.payment_id, tx.index)
 
+    def record_messages_signed(self, payment: PaymentRecord, signatures: Sequence[bytes]) -> PaymentRecord:
+        """See Journal."""
+        record = _sponsored_of(payment)
+        if [len(one) for one in signatures] != [_SIGNATURE_LENGTH] * len(record.sponsored.messages):
+            raise IllegalMove("every message has one signature of 65 bytes.")
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE sponsored SET state = ?, signatures = ?, signed_at = ? WHERE payment_id = ? AND state = ?",
+                (SponsoredState.SIGNED, b"".join(signatures), int(time.time()), payment.id, SponsoredState.PLANNED),
+            )
+            _expect_one(changed, payment.id)
+            self._event(payment.id, "messages", SponsoredState.PLANNED, SponsoredState.SIGNED, "")
+        return self.get(payment.id)
+
+    def move_sponsored(
+        self,
+        payment: PaymentRecord,
+        to: SponsoredState,
+        *,
+        opening_tx: str = "",
+        block: BlockNumber | None = None,
+        detail: str = "",
+    ) -> PaymentRecord:
+        """See Journal."""
+        before = _sponsored_of(payment).state
+        if before is SponsoredState.PLANNED or to not in SPONSORED_TRANSITIONS[before]:
+            raise IllegalMove(f"messages that are {before} cannot become {to} so.")
+        detail = clean(detail, _MAX_DETAIL)
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE sponsored SET state = ?, opening_tx = ?, block = ?, detail = ?"
+                " WHERE payment_id = ? AND state = ?",
+                (to, opening_tx, block, detail, payment.id, before),
+            )
+            _expect_one(changed, payment.id)
+            self._event(payment.id, "messages", before, to, detail or opening_tx)
+        return self.get(payment.id)
+
+    def note_sponsored(self, payment: PaymentRecord, detail: str) -> PaymentRecord:
+        """See Journal."""
+        record, detail = _sponsored_of(payment), clean(detail, _MAX_DETAIL)
+        if detail == record.detail:
+            return payment
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE sponsored SET detail = ? WHERE payment_id = ? AND state = ?",
+                (detail, payment.id, record.state),
+            )
+            _expect_one(changed, payment.id)
+            self._event(payment.id, "messages", record.state, record.state, detail)
+        return self.get(payment.id)
+
     def move_order(
         self, payment: PaymentRecord, to: OrderState, *, fill_tx: str = "", detail: str = ""
     ) -> PaymentRecord:
@@ -500,6 +605,12 @@ class SqliteJournal:
         ).fetchall()
         for row in rows:
             self._event(payment_id, f"step {row['step']}", TxState.PLANNED, TxState.CANCELLED, detail)
+        messages = self._db.execute(
+            "UPDATE sponsored SET state = ?, detail = ? WHERE payment_id = ? AND state = ?",
+            (SponsoredState.CANCELLED, detail, payment_id, SponsoredState.PLANNED),
+        )
+        if messages.rowcount:
+            self._event(payment_id, "messages", SponsoredState.PLANNED, SponsoredState.CANCELLED, detail)
 
     def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:
         """See Journal."""
@@ -549,6 +660,7 @@ class SqliteJournal:
     def _payment(self, row: sqlite3.Row) -> PaymentRecord:
         steps = self._rows("SELECT * FROM transactions WHERE payment_id = ? ORDER BY step", row["id"])
         orders = self._rows("SELECT * FROM orders WHERE payment_id = ?", row["id"])
+        sponsored = self._rows("SELECT * FROM sponsored WHERE payment_id = ?", row["id"])
         return PaymentRecord(
             id=row["id"],
             key=row["idempotency_key"],
@@ -558,6 +670,7 @@ class SqliteJournal:
             transactions=tuple(_tx_record(step) for step in steps),
             order=_order_record(orders),
             group_id=row["group_id"],
+            sponsored=_sponsored_record(sponsored),
         )
 
 
@@ -610,6 +723,28 @@ def _order_record(rows: Sequence[sqlite3.Row]) -> OrderRecord | None:
     row = rows[0]
     order = codec.order_from(codec.load(row["body"]))
     return OrderRecord(order, OrderState(row["state"]), row["fill_tx"], row["detail"])
+
+
+def _sponsored_record(rows: Sequence[sqlite3.Row]) -> SponsoredRecord | None:
+    if not rows:
+        return None
+    row = rows[0]
+    signed: bytes = row["signatures"] or b""
+    return SponsoredRecord(
+        sponsored=codec.sponsored_from(codec.load(row["body"])),
+        state=SponsoredState(row["state"]),
+        signatures=tuple(signed[i : i + _SIGNATURE_LENGTH] for i in range(0, len(signed), _SIGNATURE_LENGTH)),
+        signed_at=None if row["signed_at"] is None else UnixTime(row["signed_at"]),
+        opening_tx=row["opening_tx"],
+        block=None if row["block"] is None else BlockNumber(row["block"]),
+        detail=row["detail"],
+    )
+
+
+def _sponsored_of(payment: PaymentRecord) -> SponsoredRecord:
+    if payment.sponsored is None:
+        raise IllegalMove(f"{payment.id} is opened by no sponsor.")
+    return payment.sponsored
 
 
 def _expect_one(changed: sqlite3.Cursor, payment_id: str) -> None:

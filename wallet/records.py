@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.errors import Sent
-from l2send.core.plan import Order, Payment, Step, StepKind
+from l2send.core.plan import Order, Payment, Sponsored, Step, StepKind
 from l2send.core.units import Amount, BlockNumber, ChainId, Nonce, UnixTime
 from l2send.wallet.codec import Terms
 from l2send.wallet.states import (
@@ -15,10 +15,13 @@ from l2send.wallet.states import (
     OF_A_CANCEL,
     Meaning,
     PaymentState,
+    SponsoredState,
     TxState,
     deciding,
     money_moved,
+    money_of_messages,
     payment_state,
+    sponsored_payment_state,
     state_of_legs,
 )
 
@@ -75,6 +78,23 @@ class OrderRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SponsoredRecord:
+    """The messages by which a sponsor opens a payment's order. Until they are signed there are no signatures."""
+
+    sponsored: Sponsored
+    state: SponsoredState
+    signatures: tuple[bytes, ...] = ()
+    """One for each message: whatever happens, these and no others are handed to the sponsor."""
+    signed_at: UnixTime | None = None
+    """By this machine's clock."""
+    opening_tx: str = ""
+    """Hash of the transaction that opened the order, whoever sent it."""
+    block: BlockNumber | None = None
+    """The block that is in."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EventRecord:
     """One line of a payment's history. `at` is by this machine's clock."""
 
@@ -101,6 +121,8 @@ class PaymentRecord:
     order: OrderRecord | None
     group_id: str | None = None
     """The id of the whole payment, where this is one of its legs."""
+    sponsored: SponsoredRecord | None = None
+    """What is signed where a sponsor opens the order; there are no steps then."""
 
     @property
     def legs(self) -> tuple[PaymentRecord, ...]:
@@ -142,6 +164,8 @@ class PaymentRecord:
     def state(self) -> PaymentState:
         """Derived each time, never stored."""
         order = self.order.state if self.order else None
+        if self.sponsored and order:
+            return sponsored_payment_state(self.sponsored.state, order)
         return payment_state([tx.outcome for tx in self.steps], order)
 
     @property
@@ -152,6 +176,8 @@ class PaymentRecord:
     @property
     def moved(self) -> Sent:
         """Whether money may have moved."""
+        if self.sponsored:
+            return money_of_messages(self.sponsored.state)
         return money_moved([tx.state for tx in self.transactions])
 
 

@@ -115,4 +115,29 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'a leg stays with its payment'); END
         """,
     ),
+    (
+        # The messages by which a sponsor opens a payment's order, and their signatures, one after another.
+        """
+        CREATE TABLE sponsored (
+            payment_id TEXT PRIMARY KEY REFERENCES payments (id),
+            body TEXT NOT NULL,
+            state TEXT NOT NULL,
+            signatures BLOB,
+            signed_at INTEGER,
+            opening_tx TEXT NOT NULL DEFAULT '',
+            block INTEGER,
+            detail TEXT NOT NULL DEFAULT '',
+            CHECK ((state IN ('planned', 'cancelled')) = (signatures IS NULL))
+        ) STRICT
+        """,
+        """
+        CREATE TRIGGER signatures_stay BEFORE UPDATE OF body, signatures ON sponsored
+        WHEN NEW.body IS NOT OLD.body OR (OLD.signatures IS NOT NULL AND NEW.signatures IS NOT OLD.signatures)
+        BEGIN SELECT RAISE(ABORT, 'signed messages are never exchanged'); END
+        """,
+        """
+        CREATE TRIGGER sponsored_stay BEFORE DELETE ON sponsored
+        BEGIN SELECT RAISE(ABORT, 'signed messages are never deleted'); END
+        """,
+    ),
 )

@@ -5,12 +5,18 @@
                      ▼                    └─▶ reverting ─▶ reverted
                  cancelled
                   any that has bytes and no end ─▶ void
+    messages      planned ─▶ signed ─▶ opened
+                     │          ├─▶ indeterminate
+                     ▼          └─▶ expired
+                 cancelled
     order         not_open ─▶ open ─▶ filled
                                 └─▶ refund_due ─▶ refunded
 
 Only what no reorganisation is expected to undo is an end: `final`, `reverted` and `replaced` are reached
 through `mined`, `reverting` and `indeterminate` once the chain's number of confirmations has passed,
 and `void` only together with the `final` or `reverted` of another transaction of the same step.
+Where a sponsor opens the order there are no transactions of ours, and messages instead: `expired` is their end, reached
+once the chain's number of confirmations lies behind their deadline.
 A step may be signed more than once, always with one nonce: `speedup` with higher fees, `cancel` as nothing.
 A payment's own state is derived from its transactions and its order each time, and stored nowhere; that of a
 payment from several chains from the states of its legs.
@@ -54,7 +60,25 @@ class TxState(StrEnum):
     """Will never be signed."""
 
 
-_T, _O = TxState, OrderState
+@unique
+class SponsoredState(StrEnum):
+    """What is known of the messages by which a sponsor opens an order: all of them together."""
+
+    PLANNED = "planned"
+    """Approved by the person, not signed."""
+    SIGNED = "signed"
+    """Their signatures are in the journal. The sponsor may have them."""
+    OPENED = "opened"
+    """The order of them is in a block; a reorganisation could still change that."""
+    INDETERMINATE = "indeterminate"
+    """Their nonce is used up, and no order of them is found."""
+    EXPIRED = "expired"
+    """Their deadline has passed, under as many blocks as the chain needs, and nothing was opened or ever will be."""
+    CANCELLED = "cancelled"
+    """Will never be signed."""
+
+
+_T, _O, _S = TxState, OrderState, SponsoredState
 
 # State -> what it can become. `mined -> mined` and `reverting -> reverting` are moves to another block.
 TRANSITIONS: Mapping[TxState, frozenset[TxState]] = {
@@ -69,6 +93,15 @@ TRANSITIONS: Mapping[TxState, frozenset[TxState]] = {
     _T.REPLACED: frozenset(),
     _T.VOID: frozenset(),
     _T.CANCELLED: frozenset(),
+}
+
+SPONSORED_TRANSITIONS: Mapping[SponsoredState, frozenset[SponsoredState]] = {
+    _S.PLANNED: frozenset({_S.SIGNED, _S.CANCELLED}),
+    _S.SIGNED: frozenset({_S.OPENED, _S.INDETERMINATE, _S.EXPIRED}),
+    _S.OPENED: frozenset({_S.OPENED, _S.SIGNED}),
+    _S.INDETERMINATE: frozenset({_S.OPENED, _S.SIGNED}),
+    _S.EXPIRED: frozenset(),
+    _S.CANCELLED: frozenset(),
 }
 
 # `unknown` is an answer of a bridge and never a state of the journal: what is not known changes nothing.
@@ -133,6 +166,7 @@ class PaymentState(StrEnum):
     REPLACED = "replaced"
     INDETERMINATE = "indeterminate"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"
     PARTLY_DELIVERED = "partly_delivered"
     PARTLY_REFUND_DUE = "partly_refund_due"
     PARTLY_PAID = "partly_paid"
@@ -199,6 +233,22 @@ def payment_state(steps: Sequence[TxState], order: OrderState | None) -> Payment
     return next((state for step, state in BY_EARLIER_STEPS if step in steps[:-1]), _P.PLANNED)
 
 
+# Where a sponsor opens the order, what is known of the messages stands in the place of the steps.
+BY_MESSAGES: Mapping[SponsoredState, PaymentState] = {
+    _S.PLANNED: _P.PLANNED,
+    _S.SIGNED: _P.SENDING,
+    _S.OPENED: _P.BRIDGING,
+    _S.INDETERMINATE: _P.INDETERMINATE,
+    _S.EXPIRED: _P.EXPIRED,
+    _S.CANCELLED: _P.CANCELLED,
+}
+
+
+def sponsored_payment_state(messages: SponsoredState, order: OrderState) -> PaymentState:
+    """The state of a payment whose order a sponsor opens."""
+    return BY_ORDER.get(order, BY_MESSAGES[messages])
+
+
 # A payment from several chains whose legs differ: the first of these states that any leg is in decides, by what
 # stands beside it: where no leg has delivered, and where some have.
 BY_LEGS: Sequence[tuple[PaymentState, PaymentState, PaymentState]] = (
@@ -210,6 +260,7 @@ BY_LEGS: Sequence[tuple[PaymentState, PaymentState, PaymentState]] = (
     (_P.REFUNDED, _P.REFUNDED, _P.PARTLY_PAID),
     (_P.REVERTED, _P.REVERTED, _P.PARTLY_PAID),
     (_P.REPLACED, _P.REPLACED, _P.PARTLY_PAID),
+    (_P.EXPIRED, _P.EXPIRED, _P.PARTLY_PAID),
     (_P.CANCELLED, _P.CANCELLED, _P.PARTLY_PAID),
 )
 
@@ -235,9 +286,7 @@ class Meaning:
 
 MEANINGS: Mapping[PaymentState, Meaning] = {
     _P.PLANNED: Meaning(ExitStatus.NOT_FINAL, True, "Nothing was signed and nothing was sent."),
-    _P.SENDING: Meaning(
-        ExitStatus.NOT_FINAL, True, "Signed transactions may be on their way; the payment is not final."
-    ),
+    _P.SENDING: Meaning(ExitStatus.NOT_FINAL, True, "What was signed may be on its way; the payment is not final."),
     _P.BRIDGING: Meaning(ExitStatus.NOT_FINAL, True, "The money left the sender; the recipient does not have it yet."),
     _P.DELIVERED: Meaning(ExitStatus.DELIVERED, False, "The recipient has the money."),
     _P.REFUND_DUE: Meaning(
@@ -258,6 +307,11 @@ MEANINGS: Mapping[PaymentState, Meaning] = {
         ExitStatus.NOT_FINAL, True, "The chain used the nonce, or took the money, and shows no trace of why."
     ),
     _P.CANCELLED: Meaning(ExitStatus.REFUSED, False, "Nothing was paid, and nothing will be."),
+    _P.EXPIRED: Meaning(
+        ExitStatus.REFUSED,
+        False,
+        "Nobody opened the order in time: nothing left the account, and nothing of it will.",
+    ),
     _P.PARTLY_DELIVERED: Meaning(
         ExitStatus.NOT_FINAL, True, "The recipient has a part of the money; the rest is not there yet."
     ),
@@ -279,3 +333,10 @@ def money_moved(steps: Sequence[TxState]) -> Sent:
     if any(step in IN_BLOCK for step in steps):
         return Sent.YES
     return Sent.MAYBE if any(step in IN_FLIGHT for step in steps) else Sent.NO
+
+
+def money_of_messages(messages: SponsoredState) -> Sent:
+    """Whether money may have moved, from the state of the messages by which a sponsor opens the order."""
+    if messages is SponsoredState.OPENED:
+        return Sent.YES
+    return Sent.MAYBE if messages in {SponsoredState.SIGNED, SponsoredState.INDETERMINATE} else Sent.NO

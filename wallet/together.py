@@ -23,7 +23,15 @@ Progress = Callable[[str], None]
 LegWork = Callable[[PaymentRecord, Progress], Awaitable[object]]
 """Carries one leg on. Raises L2sendError."""
 
-_ENDED_UNPAID = frozenset({PaymentState.CANCELLED, PaymentState.REVERTED, PaymentState.REPLACED, PaymentState.REFUNDED})
+_ENDED_UNPAID = frozenset(
+    {
+        PaymentState.CANCELLED,
+        PaymentState.EXPIRED,
+        PaymentState.REVERTED,
+        PaymentState.REPLACED,
+        PaymentState.REFUNDED,
+    }
+)
 
 
 async def refuse_unless_ready(group: GroupRecord, journal: Journal, rpcs: Rpcs) -> None:

@@ -32,6 +32,7 @@ _SETTLED = frozenset(
         PaymentState.REVERTED,
         PaymentState.REPLACED,
         PaymentState.CANCELLED,
+        PaymentState.EXPIRED,
     }
 )
 """States in which there is nothing to wait for: the end, or somebody must act."""

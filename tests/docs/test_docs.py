@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 
 from l2send.cli.main import app
-from l2send.wallet.states import BY_LEGS, MEANINGS, TxState
+from l2send.wallet.states import BY_LEGS, MEANINGS, SponsoredState, TxState
 from tests.conftest import Home, make_home
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +105,7 @@ def test_the_table_of_states_is_that_of_the_code() -> None:
     for state, meaning in MEANINGS.items():
         row = f"| {state} | {meaning.exit_status:d} | {'yes' if meaning.open else 'no'} | {meaning.money} |"
         assert row in page, f"docs/states.md lacks the row: {row}"
-    for tx_state in TxState:
-        assert f"| {tx_state} |" in page
+    for known in [*TxState, *SponsoredState]:
+        assert f"| {known} |" in page
     for leg, undelivered, partly in BY_LEGS:
         assert f"| {leg} | {undelivered} | {partly} |" in page

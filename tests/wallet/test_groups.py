@@ -13,7 +13,6 @@ import pytest
 from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused, Sent, UsageError
 from l2send.core.plan import Payment, Quote
 from l2send.core.units import Amount
-from l2send.wallet import schema
 from l2send.wallet.journal import ChangedMeanwhile, SqliteJournal
 from l2send.wallet.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.states import PaymentState, TxState
@@ -164,7 +163,8 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     db.execute("DROP INDEX payments_group")
     for column in ("group_id", "leg"):
         db.execute(f"ALTER TABLE payments DROP COLUMN {column}")
-    db.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) - 1}")
+    db.execute("DROP TABLE sponsored")
+    db.execute("PRAGMA user_version = 2")
     db.commit()
     db.close()
     again = SqliteJournal(path)

@@ -12,6 +12,7 @@ from l2send.wallet.states import (
     BY_ATTEMPT,
     BY_EARLIER_STEPS,
     BY_LEGS,
+    BY_MESSAGES,
     BY_ORDER,
     BY_PAYING_STEP,
     ENDED,
@@ -22,13 +23,17 @@ from l2send.wallet.states import (
     OF_A_CANCEL,
     ORDER_TRANSITIONS,
     REPLACEABLE,
+    SPONSORED_TRANSITIONS,
     SUCCEEDED,
     TRANSITIONS,
     PaymentState,
+    SponsoredState,
     TxState,
     deciding,
     money_moved,
+    money_of_messages,
     payment_state,
+    sponsored_payment_state,
     state_of_legs,
 )
 
@@ -38,6 +43,7 @@ WITH_BYTES = set(TxState) - {TxState.PLANNED, TxState.CANCELLED}
 
 def test_every_state_has_its_row() -> None:
     assert set(TRANSITIONS) == set(TxState)
+    assert set(SPONSORED_TRANSITIONS) == set(BY_MESSAGES) == set(SponsoredState)
     assert set(ORDER_TRANSITIONS) == set(OrderState) - {OrderState.UNKNOWN}
     assert set(MEANINGS) == set(PaymentState)
 
@@ -221,6 +227,7 @@ def test_only_a_delivered_payment_exits_with_zero() -> None:
         PaymentState.REVERTED,
         PaymentState.REPLACED,
         PaymentState.CANCELLED,
+        PaymentState.EXPIRED,
         PaymentState.PARTLY_PAID,
     }
 
@@ -262,3 +269,46 @@ def test_the_table_of_legs_covers_every_state_but_delivered() -> None:
 )
 def test_the_table_of_legs(legs: str, expected: str) -> None:
     assert state_of_legs([PaymentState(leg) for leg in legs.split()]) == expected
+
+
+def test_signed_messages_never_become_planned_again() -> None:
+    """Else there could be a second signature. Their only end without an order is the deadline."""
+    for state, after in SPONSORED_TRANSITIONS.items():
+        assert SponsoredState.PLANNED not in after
+        assert (SponsoredState.CANCELLED in after) == (state is SponsoredState.PLANNED)
+        assert (SponsoredState.EXPIRED in after) == (state is SponsoredState.SIGNED)
+
+
+def test_money_may_have_moved_exactly_while_signed_messages_can_do_something() -> None:
+    for state in SponsoredState:
+        over = state in {SponsoredState.PLANNED, SponsoredState.CANCELLED, SponsoredState.EXPIRED}
+        assert (money_of_messages(state) is Sent.NO) == over
+        assert (money_of_messages(state) is Sent.YES) == (state is SponsoredState.OPENED)
+
+
+def test_a_sponsored_payment_is_over_only_when_nothing_can_happen_any_more() -> None:
+    for messages, order in product(SponsoredState, ORDER_TRANSITIONS):
+        state = sponsored_payment_state(messages, order)
+        assert (state is PaymentState.DELIVERED) == (order is OrderState.FILLED)
+        if not MEANINGS[state].open and order in {OrderState.NOT_OPEN, OrderState.OPEN}:
+            assert not SPONSORED_TRANSITIONS[messages]
+            assert money_of_messages(messages) is Sent.NO
+
+
+@pytest.mark.parametrize(
+    ("messages", "order", "expected"),
+    [
+        ("planned", "not_open", "planned"),
+        ("signed", "not_open", "sending"),
+        ("opened", "not_open", "bridging"),
+        ("opened", "open", "bridging"),
+        ("opened", "filled", "delivered"),
+        ("opened", "refund_due", "refund_due"),
+        ("opened", "refunded", "refunded"),
+        ("indeterminate", "not_open", "indeterminate"),
+        ("expired", "not_open", "expired"),
+        ("cancelled", "not_open", "cancelled"),
+    ],
+)
+def test_the_table_of_messages(messages: str, order: str, expected: str) -> None:
+    assert sponsored_payment_state(SponsoredState(messages), OrderState(order)) == expected
