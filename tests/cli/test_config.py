@@ -1,0 +1,154 @@
+"""`l2send config`: which value counts, what is refused, and that payments follow it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+
+from l2send.cli.settings import KEYS, load_settings
+from l2send.wallet.private import write_private
+from tests.conftest import Home, somebody
+from tests.inside import Inside, inside
+
+__all__ = ["inside"]
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def settings(inside: Inside) -> dict[str, tuple[object, str]]:
+    document = inside.must("config", "show", "--json").json
+    return {entry["key"]: (entry["value"], entry["origin"]) for entry in document["settings"]}
+
+
+def keystore(inside: Inside, name: str, key: bytes) -> str:
+    content = Account.encrypt(key, "a long password", kdf="scrypt", iterations=2)
+    write_private(inside.paths.keystores / f"{name}.json", json.dumps({**content, "name": name}).encode())
+    return str(Account.from_key(key).address)
+
+
+def test_every_key_is_shown_with_its_origin_and_documented(inside: Inside) -> None:
+    assert {key: origin for key, (_, origin) in settings(inside).items()} == dict.fromkeys(KEYS, "default")
+    page = (DOCS / "contacts-and-config.md").read_text()
+    for key in KEYS.values():
+        assert f"| `{key.name}` |" in page
+        assert all(f"`{variable}`" in page for variable in key.variables)
+
+
+def test_a_variable_counts_before_the_file_and_the_file_before_the_default(inside: Inside) -> None:
+    inside.must("config", "set", "max_fee", "2%")
+    assert settings(inside)["max_fee"] == ("2%", str(inside.paths.settings))
+    inside.environment.setenv("L2SEND_MAX_FEE", "1usd")
+    assert settings(inside)["max_fee"] == ("1usd", "L2SEND_MAX_FEE")
+    assert "counts before it" in inside.must("config", "set", "max_fee", "3%").stderr
+    inside.environment.delenv("L2SEND_MAX_FEE")
+    assert inside.must("config", "get", "max_fee").stdout == "3%\n"
+    inside.must("config", "unset", "max_fee")
+    assert settings(inside)["max_fee"] == ("5%", "default")
+
+
+def test_the_file_is_private_and_keeps_what_a_person_wrote(inside: Inside) -> None:
+    inside.must("config", "set", "speed", "cheap")
+    path = inside.paths.settings
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text(path.read_text() + "# slow is fine\n")
+    inside.must("config", "set", "from_chains", "base", "oeth")
+    assert "# slow is fine" in path.read_text()
+    assert load_settings(path).values == {"speed": "cheap", "from_chains": ("base", "oeth")}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("max_fees", "2%"), "there is no setting"),
+        (("max_fee", "lots"), "not a limit for fees"),
+        (("max_fee", "1%", "2%"), "takes one value"),
+        (("via", "ecoo"), "no bridge is called"),
+        (("from_chains", "bsae"), "no chain is called"),
+        (("speed", "faster"), "not one of cheap, balanced, fast"),
+        (("account", "nobody"), "no keystore is called"),
+    ],
+)
+def test_what_would_fail_later_is_refused_now(inside: Inside, words: tuple[str, ...], said: str) -> None:
+    done = inside.run("config", "set", *words)
+    assert done.status in {2, 3}
+    assert said in done.stderr
+    assert not inside.paths.settings.exists()
+
+
+def test_a_private_key_is_neither_stored_nor_repeated(inside: Inside) -> None:
+    secret = "ab" * 32
+    for name in ("account", "max_fee", "via"):
+        done = inside.run("config", "set", name, secret)
+        assert done.status == 2
+        assert secret not in done.stdout + done.stderr
+    assert not inside.paths.settings.exists()
+    inside.paths.settings.parent.mkdir(exist_ok=True)
+    inside.paths.settings.write_text(f'schema = 1\nmax_fee = "{secret}"\n')
+    done = inside.run("chains")
+    assert (done.status, secret in done.stderr) == (3, False)
+
+
+@pytest.mark.parametrize("text", ["schema = 2", "schema = 1\nmaxfee = 1", 'schema = 1\nspeed = "no"', "speed ="])
+def test_nothing_runs_with_a_file_that_is_wrong_but_what_puts_it_right(inside: Inside, text: str) -> None:
+    inside.paths.settings.parent.mkdir()
+    inside.paths.settings.write_text(text)
+    for words in (("chains",), ("1", "USDC", f"base:{somebody()}", "--dry-run")):
+        done = inside.run(*words)
+        assert done.status == 3
+        assert "l2send config edit" in done.stderr
+    inside.must("config", "path")
+    inside.must("--help")
+
+
+def test_an_edit_that_cannot_be_read_back_is_not_kept(inside: Inside, tmp_path: Path) -> None:
+    def edit(text: str) -> int:
+        script = tmp_path / "editor.py"
+        script.write_text(f"import sys, pathlib; pathlib.Path(sys.argv[1]).write_text({text!r})")
+        inside.environment.setenv("VISUAL", f"{sys.executable} {script}")
+        return inside.run("config", "edit").status
+
+    assert edit('schema = 1\nspeed = "fast"\n') == 0
+    assert load_settings(inside.paths.settings).text("speed") == "fast"
+    assert edit('schema = 1\nspeed = "faster"\n') == 3
+    assert load_settings(inside.paths.settings).text("speed") == "fast"
+
+
+def test_the_account_of_the_file_pays_where_none_is_named(inside: Inside) -> None:
+    keystore(inside, "one", b"\1" * 32)
+    two = keystore(inside, "two", b"\2" * 32)
+    words = ("receive", "--chain", "base", "--json")
+    assert "which account?" in inside.run(*words).stderr
+    inside.must("config", "set", "account", "two")
+    assert inside.must(*words).json["account"] == two
+    other = somebody()
+    assert inside.must(*words, "--from", other).json["account"] == other
+
+
+def test_payments_follow_the_file_unless_a_flag_says_otherwise(home: Home, inside: Inside) -> None:
+    name, sender = home.new_account()
+    home.fund(sender, "dev1", USDC="10", ETH="1")
+    home.fund(sender, "dev2", USDC="10", ETH="1")
+    inside.environment.setenv("L2SEND_HOME", str(home.path))
+    pay = ("plan", "1", "USDC", f"dev1:{somebody()}", "--account", name, "--json")
+
+    def source(*options: str) -> str:
+        leg: dict[str, str] = inside.must(*pay, *options).json["legs"][0]
+        return leg["source"]
+
+    try:
+        inside.must("config", "set", "from_chains", "dev2")
+        assert source() == "dev2"
+        assert source("--from-chain", "dev1") == "dev1"
+        inside.environment.setenv("L2SEND_FROM_CHAIN", "dev1")
+        assert source() == "dev1"
+        inside.must("config", "set", "speed", "fast")
+        assert source("--cheap") == "dev1"
+        inside.must("config", "set", "confirm", "always")
+        done = inside.run(*pay[1:], "--yes")
+        assert (done.status, done.error["code"], done.error["sent"]) == (7, "refused", "no")
+    finally:
+        home.paths.settings.unlink()
