@@ -103,7 +103,7 @@ async def pay(errand: Errand, begun: Callable[[], Awaitable[None]] = _silent) ->
             record = _from_one_source(client.begin(await client.plan(payment), key=errand.key))
         await begun()
         if not record.meaning.open:
-            return record
+            return _from_one_source(await client.status(record.id))
         signer = LocalSigner(SecretKey(errand.account.key))
         done = await client.resume(record.id, signer, patience=errand.patience, progress=lambda _: None)
         return _from_one_source(done)

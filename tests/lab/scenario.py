@@ -14,7 +14,7 @@ from pathlib import Path
 from l2send.core.errors import L2sendError
 from l2send.devnet.modes import Mode
 from l2send.wallet.failpoints import Failpoint
-from l2send.wallet.states import TxState
+from l2send.wallet.states import ENDED, TxState
 from tests.lab import payer
 from tests.lab.faults import FAULTS, REORGANISATIONS
 from tests.lab.payer import Errand, journaled
@@ -225,6 +225,6 @@ class Stage:
 
 
 def is_closed(errand: Errand) -> bool:
-    """Whether the payment is in the journal and nothing more can happen to it."""
+    """Whether the payment is in the journal, and nothing more can happen to it nor to any transaction of it."""
     record = journaled(errand)
-    return record is not None and not record.meaning.open
+    return record is not None and not record.meaning.open and all(tx.state in ENDED for tx in record.transactions)
