@@ -1,10 +1,10 @@
 // Prints, as JSON, what the JavaScript packages behind chains.toml say. Called by refresh_chains.py:
-// node read_packages.mjs CHAINS_FOLDER VIEM_FOLDER SUPERCHAIN_FOLDER FORMER_CHAINS_FOLDER...
+// node read_packages.mjs CHAINS_FOLDER VIEM_FOLDER SUPERCHAIN_FOLDER ACROSS_TOKENS_FOLDER FORMER_CHAINS_FOLDER...
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import vm from "node:vm";
 
-const [chains, viem, superchain, ...former] = process.argv.slice(2);
+const [chains, viem, superchain, acrossTokens, ...former] = process.argv.slice(2);
 const load = createRequire(import.meta.url);
 
 // viem's definitions are read as text: importing them would pull in viem's own dependencies.
@@ -29,11 +29,28 @@ function definitions(folder) {
   return found;
 }
 
+// Across names a token once, with its address on every chain. On Ethereum that is the token it stands for, whose
+// decimals may be others; what is no 0x address is on a chain without an EVM.
+function tokensOfAcross(symbols) {
+  return Object.values(symbols).flatMap(({ decimals, addresses }) =>
+    Object.entries(addresses)
+      .filter(([chainId, address]) => chainId !== "1" && address.startsWith("0x"))
+      .map(([chainId, address]) => ({ chainId, address, decimals })),
+  );
+}
+
+// What a chain was called in an older version of ethereum-lists, and which chain that was.
+function names(folder) {
+  const listed = Object.values(load(`${folder}/dist/src/chains.js`).chains);
+  return listed.map(({ chainId, shortName, name }) => [chainId, { shortName, name }]);
+}
+
 process.stdout.write(
   JSON.stringify({
     chains: load(`${chains}/dist/src/chains.js`).chains,
     viem: definitions(`${viem}/_esm/chains/definitions`),
     superchain: load(`${superchain}/dist/index.js`).default.tokens,
-    former: former.map((folder) => Object.values(load(`${folder}/dist/src/chains.js`).chains).map((c) => [c.chainId, c.shortName])),
+    acrossTokens: tokensOfAcross(load(`${acrossTokens}/dist/cjs/index.js`).TOKEN_SYMBOLS_MAP),
+    former: former.map(names),
   }),
 );

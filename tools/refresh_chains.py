@@ -53,8 +53,8 @@ class Facts:
     feeds: dict[str, dict[str, str]]
     across: dict[int, str]
     eco: dict[int, dict[str, str]]
-    former: list[dict[int, str]]
-    """Short names by chain id, as older versions of ethereum-lists had them, the newest last."""
+    former: list[dict[int, Json]]
+    """shortName and name by chain id, as older versions of ethereum-lists had them, the newest last."""
 
 
 def fetch(name: str, pin: Json) -> Path:
@@ -77,7 +77,7 @@ def read_facts(at: Mapping[str, Path]) -> Facts:
     script = [
         "node",
         str(TOOLS / "read_packages.mjs"),
-        *(str(at[n]) for n in ("chains", "viem", "superchain", *FORMER)),
+        *(str(at[n]) for n in ("chains", "viem", "superchain", "across-tokens", *FORMER)),
     ]
     js = json.loads(subprocess.run(script, check=True, capture_output=True, text=True).stdout)
     uniswap = json.loads((at["uniswap"] / "build/uniswap-default.tokenlist.json").read_text())["tokens"]
@@ -90,6 +90,7 @@ def read_facts(at: Mapping[str, Path]) -> Facts:
             "superchain": token_list(js["superchain"]),
             "uniswap": token_list(uniswap),
             "aave": token_list(aave),
+            "across-tokens": token_list(js["acrossTokens"]),
             "circle": read_circle((at["circle"] / "chains.mjs").read_text()),
         },
         feeds=read_feeds(at["aave"] / "src"),
@@ -283,14 +284,19 @@ def name_service(chain_id: int, facts: Facts) -> Json | None:
 
 
 def retired(overlay: Json, facts: Facts) -> dict[str, str]:
-    """Short names that our chains had and nobody has now, each with the one that took its place."""
+    """Short names that our chains had and nobody has now, each with the one that took its place.
+
+    A chain id that was listed under another name then was another chain's: ids are given anew, too.
+    """
     taken = {c["shortName"] for c in facts.chains.values()}
     ours = {entry["chain_id"]: short for short, entry in overlay["chains"].items()}
     former = {
-        old: ours[chain_id]
+        then["shortName"]: ours[chain_id]
         for listed in facts.former
-        for chain_id, old in listed.items()
-        if chain_id in ours and old not in taken
+        for chain_id, then in listed.items()
+        if chain_id in ours
+        and then["shortName"] not in taken
+        and then["name"].strip() == facts.chains[chain_id]["name"].strip()
     }
     return dict(sorted(former.items()))
 

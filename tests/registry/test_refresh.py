@@ -15,6 +15,23 @@ SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "refresh_chains.py"
 USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 
+OVERLAY = f"""
+[sources]
+someone = {{ what = "a page", date = 2026-05-27 }}
+[names]
+USDC = "USD Coin"
+[pegs]
+USD = ["USDC"]
+[rpcs]
+refuse = []
+prefer = []
+[chains.base]
+chain_id = 8453
+kind = "op-stack"
+stage = ["1", "someone"]
+tokens = [["USDC", "canonical", "circle", "{USDC}"]]
+"""
+
 
 def load() -> ModuleType:
     spec = importlib.util.spec_from_file_location("refresh_chains", SCRIPT)
@@ -65,6 +82,11 @@ def overlay(**changed: Any) -> dict[str, Any]:
         "rpcs": {"refuse": ["refused"], "prefer": ["drpc.org"]},
         "chains": {"base": base | changed},
     }
+
+
+def listed(short: str, name: str = "Base") -> dict[str, str]:
+    """A chain as an older version of ethereum-lists has it."""
+    return {"shortName": short, "name": name}
 
 
 def test_the_same_input_gives_the_same_bytes_and_they_are_toml() -> None:
@@ -118,8 +140,31 @@ def test_a_short_name_never_comes_to_mean_another_chain() -> None:
         tool.refuse_repointed("[chains.base]\nchain_id = 1\n", tool.render({}, overlay(), facts()))
 
 
+def test_a_refused_refresh_leaves_chains_toml_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole tool: ethereum-lists points the short name base at another chain, and the tool stops."""
+    monkeypatch.setattr(tool, "TARGET", tmp_path / "chains.toml")
+    monkeypatch.setattr(tool, "TOOLS", tmp_path)
+    monkeypatch.setattr(tool, "fetch", lambda name, pin: tmp_path)
+    monkeypatch.setattr(tool, "read_facts", lambda at: facts())
+    monkeypatch.setattr(sys, "argv", ["refresh_chains.py"])
+    (tmp_path / "registry-pins.toml").write_text("")
+    (tmp_path / "registry-overlay.toml").write_text(OVERLAY)
+    assert tool.main() == 0
+    written = tool.TARGET.read_bytes()
+    assert tomllib.loads(written.decode())["chains"]["base"]["chain_id"] == 8453
+
+    repointed = facts().chains | {666: facts().chains[8453] | {"chainId": 666}}
+    del repointed[8453]
+    monkeypatch.setattr(tool, "read_facts", lambda at: facts(chains=repointed))
+    assert tool.main() == 1
+    assert "the short name base now means chain [666], not 8453" in capsys.readouterr().err
+    assert tool.TARGET.read_bytes() == written
+
+
 def test_a_name_that_was_taken_back_leads_to_the_one_in_its_place() -> None:
-    former = [{8453: "basechain", 10: "op"}, {8453: "based"}]
+    former = [{8453: listed("basechain"), 10: listed("op", "OP Mainnet")}, {8453: listed("based")}]
     assert tomllib.loads(tool.render({}, overlay(), facts(former=former)))["retired"] == {
         "based": "base",
         "basechain": "base",
@@ -128,7 +173,13 @@ def test_a_name_that_was_taken_back_leads_to_the_one_in_its_place() -> None:
 
 def test_a_name_that_another_chain_took_is_not_retired() -> None:
     chains = facts().chains | {1: {"shortName": "based", "chainId": 1}}
-    assert tool.retired(overlay(), facts(former=[{8453: "based"}], chains=chains)) == {}
+    assert tool.retired(overlay(), facts(former=[{8453: listed("based")}], chains=chains)) == {}
+
+
+def test_a_chain_id_that_was_another_chains_retires_no_name() -> None:
+    """300 was Optimism on Gnosis, `ogc`, before it was ZKsync Sepolia."""
+    former = [{8453: listed("ogc", "Optimism on Gnosis")}]
+    assert tool.retired(overlay(), facts(former=former)) == {}
 
 
 def test_ens_needs_two_witnesses() -> None:
