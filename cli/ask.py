@@ -35,6 +35,7 @@ async def ask_text(
     import questionary
     from prompt_toolkit.application import get_app
     from prompt_toolkit.completion import WordCompleter
+    from prompt_toolkit.shortcuts import CompleteStyle
 
     def line() -> str:
         app = get_app()
@@ -47,6 +48,8 @@ async def ask_text(
         validate_while_typing=False,
         completer=WordCompleter([*known, BACK], sentence=True),
         complete_while_typing=False,
+        complete_style=CompleteStyle.READLINE_LIKE,
+        reserve_space_for_menu=0,
         bottom_toolbar=line if below else None,
         refresh_interval=_REDRAWN_EVERY if below else 0,
     ).unsafe_ask_async()

@@ -96,7 +96,10 @@ class Rows:
         if len(self) > 1:
             self._list.add_row()
         for heading, cell in zip(self._headings, cells, strict=False):
-            self._list.add_row(heading, cell)
+            if heading:
+                self._list.add_row(heading, cell)
+            elif cell:  # A mark, which names nothing.
+                self._list.add_row(cell)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not console.is_terminal:

@@ -31,8 +31,8 @@ class Terminal:
         self._tmux("kill-server")
 
     def start(self, *command: str) -> None:
-        """Type a command and Enter; its exit status is printed after it."""
-        self.type(f"{shlex.join(command)}; printf 'ended with %s\\n' $?")
+        """Type a command and Enter, below the top of a cleared screen; its exit status is printed after it."""
+        self.type(f"clear; echo; {shlex.join(command)}; printf 'ended with %s\\n' $?")
         self.press("Enter")
 
     def type(self, text: str) -> None:
@@ -45,6 +45,10 @@ class Terminal:
         """What the terminal shows and showed, without trailing space."""
         lines = self._tmux("capture-pane", "-p", "-S", "-500").splitlines()
         return "\n".join(line.rstrip() for line in lines).rstrip()
+
+    def screen_with_styles(self) -> str:
+        """The same with the escape sequences of colours and weights."""
+        return self._tmux("capture-pane", "-p", "-e", "-S", "-500")
 
     def wait_for(self, text: str, seconds: float = 30.0) -> str:
         """The screen, once it shows `text`. Fails with the screen if it never does."""
