@@ -12,17 +12,20 @@ from l2send.core.errors import NodeError, Refused
 from l2send.core.plan import Order
 from l2send.core.rpc import Rpc
 
+_FOR_FEES = 10**18  # wei
+
 
 async def refuse_undeliverable(order: Order, rpc: Rpc) -> None:
     """Raises Refused if the destination would not let the settler pay the recipient, NetworkError. Source: eth_call."""
     token, settler, recipient = order.delivers.token, order.destination_settler, order.recipient
+    # The settler holds the coin only while it fills, and pays no L1 fee, which some nodes want of any caller that
+    # has none: coin is lent to it for this call, where the node can do that.
+    lent = {settler: {"balance": hex(order.delivers.units + _FOR_FEES)}}
     if token.address:
         data = "0x" + TRANSFER.encode(recipient, 0).hex()
-        call = [{"from": settler, "to": token.address, "data": data}, "latest"]
+        call = [{"from": settler, "to": token.address, "data": data}, "latest", lent]
     else:
-        value = hex(order.delivers.units)
-        # The settler holds the coin only while it fills: it is lent to it for this call, where the node can do that.
-        call = [{"from": settler, "to": recipient, "value": value}, "latest", {settler: {"balance": value}}]
+        call = [{"from": settler, "to": recipient, "value": hex(order.delivers.units)}, "latest", lent]
     try:
         await rpc.call("eth_call", *call)
     except NodeError as error:
