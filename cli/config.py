@@ -33,13 +33,13 @@ Name = Annotated[str, typer.Argument(metavar="KEY", help=", ".join(KEYS))]
 
 
 @app.callback(invoke_without_command=True)
-def config(context: typer.Context) -> None:
+def config(context: typer.Context, as_json: Json = False, devnet: Devnet = False) -> None:
     """See and change settings: account, highest fee, bridge, chains. A flag or a variable counts before them.
 
     Example: l2send config
     """
     if not context.invoked_subcommand:
-        show()
+        show(as_json=as_json, devnet=devnet)
 
 
 @app.command("show")
@@ -73,6 +73,7 @@ def get(name: Name, devnet: Devnet = False) -> None:
 def set_(
     name: Name,
     value: Annotated[list[str], typer.Argument(metavar="VALUE", help="several for from_chains")],
+    as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
     """Write a setting into config.toml.
@@ -93,23 +94,28 @@ def set_(
 
     _write(paths, change)
     err().print(styled(f"{name} is {' '.join(value)}, in {paths.settings}", limit=600), soft_wrap=True)
-    now, origin = load_settings(paths.settings).origin(name)
+    settings = load_settings(paths.settings)
+    if as_json:
+        print_json(_document(settings))
+    now, origin = settings.origin(name)
     if origin != str(paths.settings):
         err().print(styled(f"{origin} is set and counts before it: {now}", "yellow"), soft_wrap=True)
 
 
 @app.command("unset")
-def unset(name: Name, devnet: Devnet = False) -> None:
+def unset(name: Name, as_json: Json = False, devnet: Devnet = False) -> None:
     """Take a setting out of config.toml, so that the default counts again.
 
     Example: l2send config unset max_fee
     """
     key_called(name)
     paths = paths_for(devnet=devnet)
-    if name not in load_settings(paths.settings).values:
+    if name in load_settings(paths.settings).values:
+        _write(paths, lambda document: document.remove(name))
+    else:
         err().print(f"{name} is not set.")
-        return
-    _write(paths, lambda document: document.remove(name))
+    if as_json:
+        print_json(_document(load_settings(paths.settings)))
 
 
 @app.command("path")

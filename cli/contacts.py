@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,13 +34,13 @@ Known = Annotated[str, typer.Argument(metavar="CONTACT", help="a contact's name"
 
 
 @app.callback(invoke_without_command=True)
-def contacts(context: typer.Context) -> None:
+def contacts(context: typer.Context, as_json: Json = False, devnet: Devnet = False) -> None:
     """Keep the accounts you pay under names. A name is a destination: `l2send 25 USDC alice`.
 
     Example: l2send contacts
     """
     if not context.invoked_subcommand:
-        list_()
+        list_(as_json=as_json, devnet=devnet)
 
 
 @app.command("add")
@@ -53,6 +53,7 @@ def add(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="The address was compared: take it without a checksum.")] = (
         False
     ),
+    as_json: Json = False,
     devnet: Devnet = False,
 ) -> int:
     """Give an account a name. For a name that is there with this address, add the chain.
@@ -79,6 +80,8 @@ def add(
         if not checked:
             await _compared(contact, yes=yes)
         _write(paths, [contact])
+        if as_json:
+            print_json(_alone(contact))
         err().print(styled(f"{name} is {contact}", limit=600), soft_wrap=True)
         if contact.ens:
             err().print(
@@ -148,7 +151,7 @@ def list_(as_json: Json = False, devnet: Devnet = False) -> None:
     """
     book = load_book(paths_for(devnet=devnet).contacts)
     if as_json:
-        print_json({"schema": "l2send.contacts/1", "contacts": [_document(contact) for contact in book]})
+        print_json(_all(book))
         return
     if not book:
         err().print("No contacts yet. Add one: l2send contacts add NAME chain:address")
@@ -167,7 +170,7 @@ def show(name: Known, as_json: Json = False, devnet: Devnet = False) -> None:
     """
     contact = load_book(paths_for(devnet=devnet).contacts).named(name)
     if as_json:
-        print_json({"schema": "l2send.contact/1", **_document(contact)})
+        print_json(_alone(contact))
         return
     for chain in contact.chains:
         out().print(f"{chain}:{contact.address}")
@@ -176,7 +179,7 @@ def show(name: Known, as_json: Json = False, devnet: Devnet = False) -> None:
 
 
 @app.command("remove")
-def remove(name: Known, devnet: Devnet = False) -> None:
+def remove(name: Known, as_json: Json = False, devnet: Devnet = False) -> None:
     """Forget a contact. Payments are not touched.
 
     Example: l2send contacts remove alice
@@ -184,6 +187,8 @@ def remove(name: Known, devnet: Devnet = False) -> None:
     paths = paths_for(devnet=devnet)
     contact = load_book(paths.contacts).named(name)
     change_toml(paths.contacts, lambda document: document["contacts"].remove(contact.name), _readable(paths))
+    if as_json:
+        print_json(_alone(contact))
     err().print(styled(f"Removed. {contact.name} was {contact}", limit=600), soft_wrap=True)
 
 
@@ -208,6 +213,7 @@ def export(
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="what `export` wrote: .toml or .csv")],
+    as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
     """Add the contacts of a file: all of them, or none if one cannot be added. Those that are there are skipped.
@@ -223,6 +229,8 @@ def import_(
         book = Book({**book.contacts, contact.name: contact})
     if new:
         _write(paths, new)
+    if as_json:
+        print_json(_all(new))
     err().print(f"Added {len(new)} contact{'' if len(new) == 1 else 's'}.")
 
 
@@ -266,6 +274,14 @@ def _write(paths: Paths, new: Sequence[Contact]) -> None:
 def _readable(paths: Paths) -> Any:
     """A check that what is about to be written can be read again."""
     return lambda text: parse_book(text, str(paths.contacts))
+
+
+def _all(contacts: Iterable[Contact]) -> dict[str, object]:
+    return {"schema": "l2send.contacts/1", "contacts": [_document(contact) for contact in contacts]}
+
+
+def _alone(contact: Contact) -> dict[str, object]:
+    return {"schema": "l2send.contact/1", **_document(contact)}
 
 
 def _document(contact: Contact) -> dict[str, object]:

@@ -18,6 +18,7 @@ from l2send.cli import (
     conversation,
     demo,
     devnet,
+    history,
     inspect,
     payments,
     pending,
@@ -65,7 +66,7 @@ app.command("resume", help=payments.RESUME_HELP)(payments.resume)
 app.command("speedup", help=pending.SPEEDUP_HELP)(pending.speedup)
 app.command("cancel", help=pending.CANCEL_HELP)(pending.cancel)
 app.command("inspect", help=inspect.HELP)(inspect.inspect)
-app.command("history", help=payments.HISTORY_HELP)(payments.history)
+app.command("history", help=history.HELP)(history.history)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(config.app, name="config")

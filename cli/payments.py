@@ -1,8 +1,7 @@
-"""`l2send status`, `resume` and `history`: payments of the journal, from any later process."""
+"""`l2send status`, `watch` and `resume`: payments of the journal, from any later process."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +10,12 @@ import typer
 from l2send.cli.documents import payment_document
 from l2send.cli.options import Account, Devnet, Json, Keystore, PasswordFd, PasswordFile, PrivateKey
 from l2send.cli.progress import Live
-from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.cli.screen import print_json
 from l2send.cli.send import Timeout, finish, interruptible, report
 from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
 from l2send.client import Client, open_client
-from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, UsageError
-from l2send.wallet.records import PaymentRecord, Record
+from l2send.wallet.records import Record
 from l2send.wallet.states import PaymentState
 
 STATUS_HELP = """Look once at a payment: where the money is, who acts next. Sends nothing.
@@ -35,10 +33,6 @@ RESUME_HELP = """Carry a payment on from wherever it stopped: the same bytes aga
 Asks the money back of an order that nobody filled in time. --all carries on every open payment.
 
 Example: l2send resume p-7k3f9q2m --account alice"""
-
-HISTORY_HELP = """List the payments made from this machine, newest first.
-
-Example: l2send history --json"""
 
 _NEEDS_A_SIGNATURE = {PaymentState.PLANNED, PaymentState.REFUND_DUE}
 
@@ -119,39 +113,3 @@ async def _carry_on(client: Client, payment_id: str, who: Sender, timeout: float
     if any(leg.state in _NEEDS_A_SIGNATURE for leg in record.legs):
         who.unlock()
     return await finish(client, payment_id, who, timeout)
-
-
-def _sources(record: Record, registry: Registry) -> str:
-    if isinstance(record, PaymentRecord):
-        return registry.chain(record.terms.source).short_name
-    return f"{len(record.legs)} chains"
-
-
-def history(as_json: Json = False, devnet: Devnet = False) -> int:
-    """List payments."""
-
-    async def run() -> int:
-        async with open_client(paths_for(devnet=devnet)) as client:
-            records = client.history()
-            if as_json:
-                payments = [payment_document(r, client.registry) for r in records]
-                print_json({"schema": "l2send.history/1", "payments": payments})
-                return ExitStatus.DELIVERED
-            if not records:
-                err().print("No payments yet.")
-                return ExitStatus.DELIVERED
-            rows = table("id", "when (UTC)", "amount", "to", "from", "by", "state", right=("amount",))
-            for r in records:
-                rows.add_row(
-                    r.id,
-                    f"{datetime.fromtimestamp(r.created_at, UTC):%Y-%m-%d %H:%M}",
-                    styled(r.payment.amount),
-                    f"{client.registry.chain(r.payment.to.chain_id).short_name}:{r.payment.to.address}",
-                    _sources(r, client.registry),
-                    ", ".join(dict.fromkeys(leg.terms.bridge for leg in r.legs)),
-                    styled(r.state.value, "bold" if r.meaning.open else ""),
-                )
-            out().print(rows)
-            return ExitStatus.DELIVERED
-
-    return run_to_end(run())

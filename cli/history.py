@@ -1,0 +1,213 @@
+"""`l2send history`: the payments of the journal, narrowed to those that are wanted, for people and for spreadsheets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from l2send.cli.documents import payment_document
+from l2send.cli.options import Devnet, Json
+from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.cli.session import paths_for, run_to_end
+from l2send.cli.spreadsheet import csv_text
+from l2send.client import Client, open_client
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import ExitStatus, UsageError
+from l2send.core.text import clean
+from l2send.resolver.contacts import Book
+from l2send.resolver.destination import understand
+from l2send.resolver.spelling import Spelling
+from l2send.wallet.records import PaymentRecord, Record
+from l2send.wallet.states import PaymentState
+
+HELP = """List the payments made from this machine, newest first. Times are UTC.
+
+A DATE is 2026-11-22 or 2026-11-22T09:30; a day stands for all of it. --json and --csv have every figure, exact.
+
+Example: l2send history --since 2026-11-01 --token USDC --csv"""
+
+_COLUMNS = (
+    "id",
+    "created_at",
+    "state",
+    "amount",
+    "delivered",
+    "token",
+    "destination",
+    "contact",
+    "sender",
+    "sources",
+    "bridges",
+    "idempotency_key",
+    "transactions",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which payments are listed. What is None or empty narrows nothing."""
+
+    since: datetime | None
+    until: datetime | None
+    """The first moment that is too late."""
+    states: frozenset[PaymentState]
+    only_open: bool
+    chain: Chain | None
+    """The one that is paid on, or one that pays."""
+    token: str
+    to: Spelling | None
+
+    def takes(self, record: Record) -> bool:
+        """Whether `record` is one of them."""
+        payment = record.payment
+        made = datetime.fromtimestamp(record.created_at, UTC)
+        chains = {payment.to.chain_id, *(leg.terms.source for leg in record.legs)}
+        return (
+            (self.since is None or made >= self.since)
+            and (self.until is None or made < self.until)
+            and (not self.states or record.state in self.states)
+            and (not self.only_open or record.meaning.open)
+            and (self.chain is None or self.chain.chain_id in chains)
+            and (not self.token or self.token == payment.amount.token.symbol.lower())
+            and (self.to is None or self._is_paid(record, self.to))
+        )
+
+    def _is_paid(self, record: Record, to: Spelling) -> bool:
+        places = [to.chain] if to.chain else to.among
+        account = record.payment.to
+        return account.address == to.address and (not places or account.chain_id in {c.chain_id for c in places})
+
+
+Since = Annotated[str | None, typer.Option("--since", metavar="DATE", help="Made then or later.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="DATE", help="Made before the end of that.")]
+States = Annotated[
+    list[PaymentState] | None,
+    typer.Option("--state", metavar="STATE", help=f"Only these; repeatable: {', '.join(PaymentState)}."),
+]
+
+
+def history(
+    since: Since = None,
+    until: Until = None,
+    states: States = None,
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that may still change.")] = False,
+    chain: Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="Paid on it or from it.")] = None,
+    token: Annotated[str, typer.Option("--token", metavar="SYMBOL", help="Only payments of this token.")] = "",
+    to: Annotated[str | None, typer.Option("--to", metavar="DEST", help="Only to this account, or contact.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", metavar="N", min=1, help="The newest of them.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV for spreadsheets, on stdout.")] = False,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> int:
+    """List payments."""
+    if as_csv and as_json:
+        raise UsageError("--csv and --json are two answers.", hint="Use one of them.")
+
+    async def run() -> int:
+        async with open_client(paths_for(devnet=devnet)) as client:
+            wanted = Wanted(
+                _moment(since) if since else None,
+                _end(until) if until else None,
+                frozenset(states or ()),
+                only_open,
+                client.registry.named(chain) if chain else None,
+                token.lower(),
+                _recipient(to, client.registry, client.book) if to else None,
+            )
+            records = list(islice(filter(wanted.takes, client.history()), limit))
+            if as_json:
+                payments = [payment_document(r, client.registry) for r in records]
+                print_json({"schema": "l2send.history/1", "payments": payments})
+            elif as_csv:
+                out().out(csv_text(_COLUMNS, _csv_rows(records, client.registry, client.book)), end="", highlight=False)
+            else:
+                _print(records, client)
+            return ExitStatus.DELIVERED
+
+    return run_to_end(run())
+
+
+def _moment(text: str) -> datetime:
+    """A date or a time of ISO 8601, in UTC unless it says otherwise. Raises UsageError."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"not a date: {clean(text, 40)!r}.", hint="Write 2026-11-22, or 2026-11-22T09:30 for a time in UTC."
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _end(text: str) -> datetime:
+    """The first moment after a day, or a moment itself. Raises UsageError."""
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        return _moment(text)
+    return datetime.combine(day + timedelta(days=1), time.min, UTC)
+
+
+def _recipient(text: str, registry: Registry, book: Book) -> Spelling:
+    """Whom payments went to; a bare address means on any chain. Raises UsageError."""
+    spelling = understand(text, registry, book)
+    if spelling.address is None:
+        raise UsageError(
+            f"{spelling.name} may lead elsewhere today than when it was paid.", hint="Write the address, or a contact."
+        )
+    return spelling
+
+
+def _print(records: list[Record], client: Client) -> None:
+    if not records:
+        err().print("No payments yet." if not client.history() else "No such payments.")
+        return
+    rows = table("id", "when (UTC)", "amount", "to", "from", "by", "state", right=("amount",))
+    for r in records:
+        rows.add_row(
+            r.id,
+            f"{datetime.fromtimestamp(r.created_at, UTC):%Y-%m-%d %H:%M}",
+            styled(r.payment.amount),
+            f"{client.registry.chain(r.payment.to.chain_id).short_name}:{r.payment.to.address}",
+            _sources(r, client.registry),
+            ", ".join(_bridges(r)),
+            styled(r.state.value, "bold" if r.meaning.open else ""),
+        )
+    out().print(rows)
+
+
+def _sources(record: Record, registry: Registry) -> str:
+    if isinstance(record, PaymentRecord):
+        return registry.chain(record.terms.source).short_name
+    return f"{len(record.legs)} chains"
+
+
+def _bridges(record: Record) -> Iterable[str]:
+    return dict.fromkeys(leg.terms.bridge for leg in record.legs)
+
+
+def _csv_rows(records: Iterable[Record], registry: Registry, book: Book) -> Iterator[tuple[str, ...]]:
+    """One line a payment; amounts are exact decimals, several values stand in one cell with spaces between."""
+    for record in records:
+        payment = record.payment
+        target = registry.chain(payment.to.chain_id)
+        contact = book.at(payment.to.address, target)
+        yield (
+            record.id,
+            datetime.fromtimestamp(record.created_at, UTC).isoformat(),
+            record.state.value,
+            payment.amount.text,
+            record.delivered.text,
+            payment.amount.token.symbol,
+            f"{target.short_name}:{payment.to.address}",
+            contact.name if contact else "",
+            payment.sender,
+            " ".join(registry.chain(leg.terms.source).short_name for leg in record.legs),
+            " ".join(_bridges(record)),
+            record.key or "",
+            " ".join(tx.hash for tx in record.transactions if tx.hash),
+        )

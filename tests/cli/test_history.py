@@ -1,0 +1,131 @@
+"""`l2send history`: which payments are listed, and as what."""
+
+from __future__ import annotations
+
+import csv
+import io
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from l2send.cli.spreadsheet import csv_text
+from tests.conftest import Home, somebody
+from tests.inside import Inside, inside
+
+__all__ = ["inside"]
+
+
+class Story:
+    """Payments of one account: 2 USDC on dev1 to a contact, ETH on dev2, and one from dev1 to dev4 that is open."""
+
+    def __init__(self, home: Home) -> None:
+        self.name, self.sender = home.new_account()
+        home.fund(self.sender, "dev1", USDC="100", ETH="1")
+        home.fund(self.sender, "dev2", ETH="1")
+        self.friend, self.contact = somebody(), f"c{secrets.token_hex(4)}"
+        home.must("contacts", "add", self.contact, f"dev1:{self.friend}")
+        self.direct = self.pay(home, "2", "USDC", f"dev1:{self.friend}", "--idempotency-key", '=cmd|" /c calc"!A1')
+        self.native = self.pay(home, "0.123456789012345678", "ETH", f"dev2:{self.friend}")
+        home.must("devnet", "solver", "--mode", "ignore")
+        self.open = self.pay(home, "10", "USDC", f"dev4:{somebody()}", "--timeout", "0", status=8)
+        home.must("devnet", "solver", "--mode", "fill")
+
+    def pay(self, home: Home, *words: str, status: int = 0) -> str:
+        done = home.run(*words, "--yes", "--json", "--account", self.name)
+        assert done.status == status, done
+        return str(done.json["id"])
+
+
+@pytest.fixture(scope="module")
+def story(home: Home) -> Story:
+    return Story(home)
+
+
+@pytest.fixture
+def listed(home: Home, story: Story, inside: Inside) -> Inside:
+    inside.environment.setenv("L2SEND_HOME", str(home.path))
+    return inside
+
+
+def ids(listed: Inside, *options: str) -> list[str]:
+    return [payment["id"] for payment in listed.must("history", "--json", *options).json["payments"]]
+
+
+def day(later: int = 0) -> str:
+    return (datetime.now(UTC) + timedelta(days=later)).date().isoformat()
+
+
+def test_filters_take_what_they_say_and_nothing_else(listed: Inside, story: Story) -> None:
+    everything = [story.open, story.native, story.direct]
+    for options, wanted in {
+        (): everything,
+        ("--open",): [story.open],
+        ("--state", "delivered"): [story.native, story.direct],
+        ("--state", "delivered", "--state", "bridging"): everything,
+        ("--chain", "dev2"): [story.native],
+        ("--chain", "dev1"): [story.open, story.direct],
+        ("--token", "usdc"): [story.open, story.direct],
+        ("--to", story.contact): [story.direct],
+        ("--to", story.friend): [story.native, story.direct],
+        ("--to", f"dev2:{story.friend}"): [story.native],
+        ("--to", somebody()): [],
+        ("--limit", "2"): everything[:2],
+        ("--token", "USDC", "-n", "1"): [story.open],
+        ("--since", day()): everything,
+        ("--since", day(1)): [],
+        ("--until", day()): everything,
+        ("--until", day(-1)): [],
+        ("--until", "2026-01-01T00:00+02:00"): [],
+        ("--since", day(-1), "--until", day(1), "--token", "ETH"): [story.native],
+    }.items():
+        assert ids(listed, *options) == wanted, options
+
+
+def test_a_moment_divides_those_before_from_those_after(listed: Inside, story: Story) -> None:
+    paid = {p["id"]: p["created_at"] for p in listed.must("history", "--json").json["payments"]}
+    moment = datetime.fromtimestamp(paid[story.open], UTC).isoformat()
+    assert all(paid[found] >= paid[story.open] for found in ids(listed, "--since", moment))
+    assert all(paid[found] < paid[story.open] for found in ids(listed, "--until", moment))
+    assert {*ids(listed, "--since", moment), *ids(listed, "--until", moment)} == set(paid)
+
+
+def test_csv_has_every_figure_and_runs_no_formula(listed: Inside, story: Story) -> None:
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(listed.must("history", "--csv").stdout))}
+    assert set(rows) == {story.direct, story.native, story.open}
+    native, direct = rows[story.native], rows[story.direct]
+    assert (native["amount"], native["delivered"], native["token"]) == ("0.123456789012345678",) * 2 + ("ETH",)
+    assert (direct["contact"], direct["destination"]) == (story.contact, f"dev1:{story.friend}")
+    assert direct["idempotency_key"] == "'" + '=cmd|" /c calc"!A1'
+    assert (rows[story.open]["delivered"], rows[story.open]["bridges"]) == ("0", "eco")
+    assert abs(datetime.fromisoformat(direct["created_at"]).timestamp() - time.time()) < 600
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_begins_a_formula(cell: str) -> None:
+    (_, row) = csv.reader(io.StringIO(csv_text(["a"], [[cell]]), newline=""))
+    assert row == ["'" + cell]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--since", "yesterday"), "not a date"),
+        (("--state", "lost"), "lost"),
+        (("--chain", "bsae"), "no chain is called"),
+        (("--to", "alice.eth"), "may lead elsewhere"),
+        (("--to", "eth:alice.eth"), "may lead elsewhere"),
+        (("--limit", "0"), "greater than or equal to 1"),
+        (("--csv", "--json"), "two answers"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(inside: Inside, options: tuple[str, ...], said: str) -> None:
+    done = inside.run("history", *options)
+    assert done.status == 2
+    assert said in done.stderr
+
+
+def test_an_empty_journal_says_so(inside: Inside) -> None:
+    assert "No payments yet" in inside.must("history").stderr
+    assert inside.must("history", "--csv").stdout.count("\n") == 1
