@@ -44,12 +44,12 @@ def test_the_same_address_on_another_chain_is_the_same_contact(inside: Inside) -
     ("words", "said"),
     [
         (("alice", f"base:{somebody()}"), "a contact called alice is there already"),
-        (("bob", f"oeth:{ALICE}"), "already, as alice"),
-        (("bob", f"oeth:{imitation(ALICE)}"), "looks like the address of alice"),
-        (("bob", f"base:{somebody().lower()}"), "written without a checksum"),
+        (("carl", f"oeth:{ALICE}"), "already, as alice"),
+        (("carl", f"oeth:{imitation(ALICE)}"), "looks like the address of alice"),
+        (("carl", f"base:{somebody().lower()}"), "written without a checksum"),
         (("base", f"base:{somebody()}"), "short name of a chain"),
-        (("bob", "alice.eth", "--chain", "base"), "Leave --chain out"),
-        (("bob", "base:0x0000000000000000000000000000000000000000"), "the zero address"),
+        (("carl", "alice.eth", "--chain", "base"), "Leave --chain out"),
+        (("carl", "base:0x0000000000000000000000000000000000000000"), "the zero address"),
     ],
 )
 def test_what_could_lead_money_astray_is_not_added(inside: Inside, words: tuple[str, ...], said: str) -> None:
@@ -70,18 +70,18 @@ def test_comments_and_order_of_the_file_stay(inside: Inside) -> None:
     path = inside.paths.contacts
     path.write_text(path.read_text().replace("[contacts.zoe]", "# my sister\n[contacts.zoe]"))
     inside.must("contacts", "add", "alice", f"base:{ALICE}")
-    inside.must("contacts", "add", "bob", f"base:{somebody()}")
+    inside.must("contacts", "add", "carl", f"base:{somebody()}")
     inside.must("contacts", "remove", "alice")
     text = path.read_text()
     assert "# my sister\n[contacts.zoe]" in text
-    assert text.index("zoe") < text.index("bob")
+    assert text.index("zoe") < text.index("carl")
     assert "alice" not in text
 
 
 @pytest.mark.parametrize("form", ["csv", "toml"])
 def test_what_is_exported_can_be_imported(inside: Inside, form: str) -> None:
     inside.must("contacts", "add", "alice", f"base:{ALICE}", "--chain", "oeth")
-    inside.must("contacts", "add", "bob", somebody())
+    inside.must("contacts", "add", "carl", somebody())
     before = inside.must("contacts", "list", "--json").json
     file = inside.path / f"book.{form}"
     file.write_text(inside.must("contacts", "export", *(["--csv"] if form == "csv" else [])).stdout)
@@ -94,7 +94,7 @@ def test_what_is_exported_can_be_imported(inside: Inside, form: str) -> None:
 
 def test_an_import_is_all_or_nothing(inside: Inside) -> None:
     file = inside.path / "book.csv"
-    file.write_text(f"name,address\nalice,{ALICE}\nbob,{imitation(ALICE)}\n")
+    file.write_text(f"name,address\nalice,{ALICE}\ncarl,{imitation(ALICE)}\n")
     assert inside.run("contacts", "import", str(file)).status == 2
     assert not inside.paths.contacts.exists()
     file.write_text(f"name,address\nalice,{ALICE.lower()}\n")
@@ -105,7 +105,7 @@ def test_a_damaged_file_is_an_error_and_stays_as_it_is(inside: Inside) -> None:
     inside.must("contacts", "add", "alice", f"base:{ALICE}")
     damaged = inside.paths.contacts.read_text().replace(ALICE, ALICE[:-1] + "6")
     inside.paths.contacts.write_text(damaged)
-    for words in (("contacts", "add", "bob", f"base:{somebody()}"), ("1", "USDC", "base:alice", "--dry-run")):
+    for words in (("contacts", "add", "carl", f"base:{somebody()}"), ("1", "USDC", "base:alice", "--dry-run")):
         done = inside.run(*words)
         assert (done.status, inside.paths.contacts.read_text()) == (3, damaged)
         assert "ERC-55 checksum" in done.stderr
@@ -146,7 +146,7 @@ def test_the_conversation_offers_contacts_first(home: Home) -> None:
     with Terminal(environment) as terminal:
         terminal.start(sys.executable, "-m", "l2send")
         terminal.wait_for("Pay to")
-        assert f"{number} {contact}, dev1:{friend}" in terminal.screen()
+        assert f"{number}. {contact}, dev1:{friend}" in terminal.screen()
         terminal.type(str(number))
         terminal.press("Enter")
         terminal.wait_for("Token")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l2send.core.address import Address, checksum
@@ -21,11 +21,11 @@ from l2send.resolver.spelling import Voucher
 
 REGISTRY = load_registry(Paths.under(Path("/nowhere")))
 ALICE = checksum("0xd8da6bf26964af9d7eed9e03e53415d37aa96045")
-BOB = checksum("0x00000000219ab540356cbb839cbe05303d7705fa")
+CARL = checksum("0x00000000219ab540356cbb839cbe05303d7705fa")
 BOOK = Book(
     {
         "alice": Contact("alice", ALICE, ("base",)),
-        "bob": Contact("bob", BOB),
+        "carl": Contact("carl", CARL),
         "both": Contact("both", checksum("0x" + "ab" * 20), ("base", "oeth")),
     }
 )
@@ -43,7 +43,7 @@ def test_every_way_to_write_a_contact_leads_to_its_account(text: str) -> None:
     assert not destination.checksummed
 
 
-@pytest.mark.parametrize(("text", "account"), [("arb1:bob", f"arb1:{BOB}"), ("bob@oeth", f"oeth:{BOB}")])
+@pytest.mark.parametrize(("text", "account"), [("arb1:carl", f"arb1:{CARL}"), ("carl@oeth", f"oeth:{CARL}")])
 def test_a_contact_without_a_chain_is_paid_on_the_one_that_is_said(text: str, account: str) -> None:
     assert str(found(text)) == account
 
@@ -51,7 +51,7 @@ def test_a_contact_without_a_chain_is_paid_on_the_one_that_is_said(text: str, ac
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("bob", "the chain is missing"),
+        ("carl", "the chain is missing"),
         ("both", "known on Base and OP Mainnet"),
         ("arb1:alice", "not known on Arbitrum One"),
         ("alice@arb1", "not known on Arbitrum One"),
@@ -66,18 +66,19 @@ def test_what_is_not_sure_is_refused_in_words(text: str, words: str) -> None:
 
 def test_the_chain_of_a_contact_is_chosen_among_its_own() -> None:
     assert [chain.short_name for chain in understand("both", REGISTRY, BOOK).among] == ["base", "oeth"]
-    assert understand("bob", REGISTRY, BOOK).among == ()
+    assert understand("carl", REGISTRY, BOOK).among == ()
 
 
 def test_an_account_is_recognised_on_the_chains_it_is_known_on_alone() -> None:
     base, arbitrum = REGISTRY.named("base"), REGISTRY.named("arb1")
     assert (BOOK.at(ALICE, base), BOOK.at(ALICE, arbitrum)) == (BOOK.contacts["alice"], None)
-    assert BOOK.at(BOB, arbitrum) == BOOK.contacts["bob"]
+    assert BOOK.at(CARL, arbitrum) == BOOK.contacts["carl"]
 
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,30}", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(NAMES, st.sampled_from([chain.short_name for chain in REGISTRY]))
 def test_no_contact_can_be_taken_for_any_other_form(name: str, chain: str) -> None:
     """Whatever is a name here is nothing at all without the book, and every other form is none with it."""
@@ -97,7 +98,7 @@ def test_no_contact_can_be_taken_for_any_other_form(name: str, chain: str) -> No
 @pytest.mark.parametrize(
     ("contact", "words"),
     [
-        (Contact("alice", BOB), "a contact called alice is there already"),
+        (Contact("alice", CARL), "a contact called alice is there already"),
         (Contact("carol", ALICE), "is in your contacts already, as alice"),
         (Contact("carol", Address(ALICE[:6] + "0" * 32 + ALICE[-4:])), "looks like the address of alice"),
         (Contact("base", ALICE), "the short name of a chain"),
