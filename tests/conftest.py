@@ -151,7 +151,6 @@ LONG = (
     "wallet/test_crash",
     "wallet/test_chaos",
     "wallet/test_replace",
-    "wallet/test_journal_cuts",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ from l2send.wallet.states import TxState
 from tests.wallet.test_journal import begin, bring_to
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24
-_EVERY = 401
-"""A cut inside a frame's page loses that frame, wherever it is: these are sampled."""
+_EVERY = 1601
+"""A cut inside a frame's page loses that frame, wherever it is: these are sampled, and all tried in the lab."""
+
+_TABLES = ("payments", "transactions", "orders", "events")
 
 Picture = tuple[Record, ...]
 
@@ -52,11 +55,11 @@ def written(home: Path) -> tuple[Path, list[Picture]]:
 
 
 def cuts(size: int, page: int) -> Iterator[int]:
-    """Every byte of every header, the bytes around each frame's end, and samples of the pages."""
+    """Every byte of the log's header, the edges of each frame and of its header, and samples of the pages."""
     frame = _FRAME_HEADER + page
     for cut in range(size + 1):
         place = (cut - _WAL_HEADER) % frame
-        if cut <= _WAL_HEADER or place <= _FRAME_HEADER + 1 or place >= frame - 2 or cut % _EVERY == 0:
+        if cut <= _WAL_HEADER or place in {0, 1, _FRAME_HEADER, frame - 1} or cut % _EVERY == 0:
             yield cut
 
 
@@ -76,6 +79,44 @@ def test_every_cut_of_the_log_opens_to_a_state_that_was(tmp_path: Path) -> None:
         reached.append(pictures.index(picture(path)))
     assert reached == sorted(reached), "a longer log knows less"
     assert set(reached) == set(range(len(pictures))), "the cuts did not reach every state"
+
+
+@pytest.mark.lab
+def test_a_cut_at_any_byte_of_the_log_opens_to_a_state_that_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them, read by SQLite alone; the journal itself opens one of each kind that came up."""
+    copy, pictures = written(tmp_path)
+    database, log = (copy / "journal.db").read_bytes(), copy / "journal.db-wal"
+    whole, size = log.read_bytes(), log.stat().st_size
+    first_cuts = list[int]()
+    before: object = None
+    for cut in range(size, -1, -1):
+        os.truncate(log, cut)
+        now = tables(copy / "journal.db")
+        assert log.stat().st_size == cut, "reading it changed it"
+        if now != before:
+            first_cuts.append(cut)
+        before = now
+    shown = list[Picture]()
+    for cut in reversed(first_cuts):
+        for name, content in (("journal.db", database), ("journal.db-wal", whole[:cut])):
+            (copy / name).touch(mode=0o600)
+            (copy / name).write_bytes(content)
+        shown.append(picture(copy / "journal.db"))
+    assert shown == pictures
+    with capsys.disabled():
+        print(f"\n[lab] cuts of the journal's log: {size + 1} of {size + 1} open to one of {len(pictures)} true states")
+
+
+def tables(path: Path) -> object:
+    """All that is in the tables, without writing anything back."""
+    path.with_name("journal.db-shm").unlink(missing_ok=True)
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    try:
+        return [db.execute(f"SELECT * FROM {name}").fetchall() for name in _TABLES]
+    finally:
+        db.close()
 
 
 def test_a_cut_main_file_is_refused_or_as_it_was(tmp_path: Path) -> None:
