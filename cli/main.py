@@ -18,8 +18,10 @@ from l2send.cli import (
     conversation,
     demo,
     devnet,
+    doctor,
     history,
     inspect,
+    offline,
     payments,
     pending,
     plan,
@@ -60,6 +62,9 @@ app.command("ask", help=conversation.HELP)(conversation.ask)
 app.command("balances", help=balances.HELP)(balances.balances)
 app.command("receive", help=receive.HELP)(receive.receive)
 app.command("resolve", help=resolve.HELP)(resolve.resolve)
+app.command("prepare", help=offline.PREPARE_HELP)(offline.prepare)
+app.command("sign", help=offline.SIGN_HELP)(offline.sign)
+app.command("broadcast", help=offline.BROADCAST_HELP)(offline.broadcast)
 app.command("status", help=payments.STATUS_HELP)(payments.status)
 app.command("watch", help=payments.WATCH_HELP)(payments.watch)
 app.command("resume", help=payments.RESUME_HELP)(payments.resume)
@@ -67,6 +72,7 @@ app.command("speedup", help=pending.SPEEDUP_HELP)(pending.speedup)
 app.command("cancel", help=pending.CANCEL_HELP)(pending.cancel)
 app.command("inspect", help=inspect.HELP)(inspect.inspect)
 app.command("history", help=history.HELP)(history.history)
+app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(config.app, name="config")

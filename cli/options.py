@@ -69,6 +69,10 @@ def _permitted(context: typer.Context, yes: bool) -> bool:
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", callback=_permitted, help="Do not ask; send after all checks have passed.")
 ]
+IdempotencyKey = Annotated[
+    str | None,
+    typer.Option("--idempotency-key", metavar="KEY", help="Pay once for this key, however often this runs."),
+]
 HdPath = Annotated[
     str | None,
     typer.Option(

@@ -12,7 +12,18 @@ import typer
 from l2send.cli.consent import consent, notes_of, refuse_look_alike
 from l2send.cli.documents import payment_document, plan_document
 from l2send.cli.most import Most, paid_with, plan_of, request_of
-from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFd, PasswordFile, PrivateKey, Yes
+from l2send.cli.options import (
+    Account,
+    Devnet,
+    From,
+    IdempotencyKey,
+    Json,
+    Keystore,
+    PasswordFd,
+    PasswordFile,
+    PrivateKey,
+    Yes,
+)
 from l2send.cli.outcome import show_outcome
 from l2send.cli.progress import Live
 from l2send.cli.recipient import find_destination, sort_out
@@ -64,10 +75,7 @@ def send(
     max_fee: MaxFee = DEFAULT_MAX_FEE,
     fast: Fast = False,
     cheap: Cheap = False,
-    key: Annotated[
-        str | None,
-        typer.Option("--idempotency-key", metavar="KEY", help="Pay once for this key, however often this runs."),
-    ] = None,
+    key: IdempotencyKey = None,
     again: Annotated[bool, typer.Option("--again", help="Pay although the same payment is still open.")] = False,
     timeout: Timeout = 600.0,
     as_json: Json = False,
@@ -93,16 +101,19 @@ def send(
                     review = await plan_of(client, request, limits)
                 _show_plan(review, registry, target, as_json=as_json)
                 return ExitStatus.DELIVERED
-            review = await _approved(client, request, limits, target, who, yes=yes)
+            review = await approved(client, request, limits, target, who, yes=yes)
             return await pay(client, review, who, key=key, again=again, timeout=timeout, as_json=as_json)
 
     return run_to_end(run())
 
 
-async def _approved(
-    client: Client, request: Payment | Most, limits: Limits, target: Destination, who: Sender, *, yes: bool
+async def approved(
+    client: Client, request: Payment | Most, limits: Limits, target: Destination, who: Sender | None, *, yes: bool
 ) -> Review:
-    """A plan that was shown and agreed to, whose prices hold; `who` is unlocked then. Raises Refused, Interrupted."""
+    """A plan that was shown and agreed to, whose prices hold; `who` is unlocked then. Raises Refused, Interrupted.
+
+    None for `who` where nothing is signed here.
+    """
     for _ in range(_TRIES):
         with Live("asking all chains"):
             review = await plan_of(client, request, limits)
@@ -111,7 +122,8 @@ async def _approved(
             refuse_look_alike(review)
         else:
             await consent(target, review)
-        who.unlock()
+        if who:
+            who.unlock()
         if not await client.has_expired(review):
             return review
         err().print("The prices ran out meanwhile. Asking for new ones.", style="yellow")
@@ -156,7 +168,9 @@ async def finish(
     """Carry a payment to its end, showing progress beside the `estimate` in seconds. Raises Interrupted on Ctrl-C."""
     try:
         with Live("starting", payment_id=payment_id, estimate=estimate) as live, interruptible(client, payment_id):
-            return await client.resume(payment_id, signer, patience=timeout, progress=live.update)
+            record = await client.resume(payment_id, signer, patience=timeout, progress=live.update)
+            live.ended(record)
+            return record
     except NotFinal as unfinished:
         for line in [*unfinished.message.splitlines(), unfinished.hint]:
             err().print(styled(line, limit=600), soft_wrap=True)

@@ -17,6 +17,7 @@ from l2send.core.errors import ConfigError, Interrupted, UsageError
 from l2send.core.fees import GasPrice
 from l2send.core.paths import Paths
 from l2send.core.plan import UnsignedTx
+from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keystore import Keystore, find, named, open_keystore, password_from
 from l2send.wallet.signed import SignedTx
@@ -71,6 +72,10 @@ class Sender:
     def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
         """Sign, opening the key only now: a payment that needs no signature any more asks for no password."""
         return self.unlock().sign(chain_id, nonce, tx, gas, price)
+
+    def sign_typed(self, data: TypedData) -> bytes:
+        """Sign an EIP-712 message, opening the key only now."""
+        return self.unlock().sign_typed(data)
 
     def _open(self) -> Signer:
         if self.unlocking.private_key:

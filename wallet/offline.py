@@ -48,8 +48,6 @@ class Part:
 
     id: str
     """That of the leg, or of the payment where it has one."""
-    pays: Amount
-    delivers: Amount
     duration: Seconds
     until: UnixTime | None
     """From then on broadcasting is refused, by the chains' clocks. None: as long as nonce and fees are good."""
@@ -150,8 +148,7 @@ def _part(leg: PaymentRecord) -> Part:
     if leg.order:
         ends.append(UnixTime(leg.order.order.fill_deadline - TIME_TO_FILL))
     steps = tuple(tx.step for tx in leg.approved)
-    terms = leg.terms
-    return Part(leg.id, terms.pays, terms.delivers, terms.duration, min(ends, default=None), steps)
+    return Part(leg.id, leg.terms.duration, min(ends, default=None), steps)
 
 
 def sign(bundle: Bundle, signer: Signer) -> Bundle:
@@ -221,8 +218,6 @@ def document(bundle: Bundle) -> dict[str, Any]:
 def _part_document(part: Part) -> dict[str, Any]:
     written: dict[str, Any] = {
         "id": part.id,
-        "pays": codec.amount_json(part.pays),
-        "delivers": codec.amount_json(part.delivers),
         "duration": part.duration,
         "until": part.until,
         "steps": [codec.step_json(step) for step in part.steps],
@@ -267,5 +262,4 @@ def _read_part(written: dict[str, Any]) -> Part:
         raise ValueError("not fixed, or not of one chain")
     if len(signed) not in {0, len(steps)}:
         raise ValueError("not a signature for each step")
-    pays, delivers = codec.amount_from(written["pays"]), codec.amount_from(written["delivers"])
-    return Part(written["id"], pays, delivers, written["duration"], written["until"], steps, signed)
+    return Part(written["id"], written["duration"], written["until"], steps, signed)

@@ -20,7 +20,7 @@ from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState
 from l2send.core.chains import Registry, load_registry
 from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
-from l2send.core.effects import Effects, Opens, TakesBack, check, check_refund
+from l2send.core.effects import Effects, Opens, Pays, TakesBack, check, check_refund
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.paths import Paths
 from l2send.core.plan import BRIDGE_FEE, Fee, Payment, Plan, Quote, StepKind, UnsignedTx, Way
@@ -335,12 +335,18 @@ def review_of(bundle: Bundle, registry: Registry) -> Review:
 
 
 def _quote_of(part: Part, registry: Registry) -> Quote:
+    """What leaves and what arrives is read from the transaction that pays, not from the file."""
     source = registry.chain(part.chain_id)
-    effects = [decode(step.tx, registry) for step in part.steps]
-    order = next((effect.order for effect in effects if isinstance(effect, Opens)), None)
-    fee = Fee("network fee at most", Amount(sum(most_of(step) for step in part.steps), source.native))
-    bridge = order.bridge if order else "direct"
-    return Quote(bridge, source, part.pays, part.delivers, (fee,), part.duration, part.steps, order, part.until)
+    fees = (Fee("network fee at most", Amount(sum(most_of(step) for step in part.steps), source.native)),)
+    match decode(part.steps[-1].tx, registry):
+        case Opens(order):
+            return Quote(
+                order.bridge, source, order.pays, order.delivers, fees, part.duration, part.steps, order, part.until
+            )
+        case Pays(amount):
+            return Quote("direct", source, amount, amount, fees, part.duration, part.steps, None, part.until)
+        case _:
+            raise Refused("the last transaction of the file does not pay.")
 
 
 def _fee_cap(record: PaymentRecord) -> Wei | None:
@@ -353,7 +359,7 @@ def _checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], 
     """The effects of every leg, each a payment of its own part; the parts sum to the payment. Raises Refused."""
     payment = plan.payment
     together = sum(leg.delivers.units for leg in plan.legs)
-    if together != payment.amount.units:
+    if together != payment.amount.units or any(leg.delivers.token != payment.amount.token for leg in plan.legs):
         raise Refused(f"the plan delivers {Amount(together, payment.amount.token)}, not {payment.amount}.")
     if len({leg.source.chain_id for leg in plan.legs}) != len(plan.legs):
         raise Refused("the plan takes money from one chain twice.")

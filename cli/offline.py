@@ -1,0 +1,200 @@
+"""`l2send prepare`, `sign` and `broadcast`: a payment whose key never meets a network."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from l2send.cli.consent import yes_or_no
+from l2send.cli.most import paid_with, request_of
+from l2send.cli.options import (
+    Account,
+    Devnet,
+    From,
+    IdempotencyKey,
+    Json,
+    Keystore,
+    PasswordFd,
+    PasswordFile,
+    PrivateKey,
+    Yes,
+)
+from l2send.cli.recipient import find_destination, sort_out
+from l2send.cli.review import show_review
+from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
+from l2send.cli.screen import err, out, print_json, print_pairs, styled
+from l2send.cli.send import Timeout, approved, finish, must_be_answerable, report
+from l2send.cli.session import Unlocking, choose_sender, open_registry, paths_for, run_to_end
+from l2send.client import open_client, review_of
+from l2send.core.chains import Registry, load_registry
+from l2send.core.errors import ConfigError, ExitStatus, Interrupted, Refused, UsageError
+from l2send.core.units import Amount
+from l2send.wallet.offline import Bundle, Presigned, bundle_of, document, most_of, read
+from l2send.wallet.offline import sign as sign_bundle
+from l2send.wallet.private import write_own
+
+PREPARE_HELP = """Plan a payment, and write it to a file for `l2send sign` on a machine without a network.
+
+Needs the address of the account that pays, and no key. Nonces and fees are fixed here, and the journal has the payment.
+
+Example: l2send prepare 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --from 0x… -o pay.json"""
+
+SIGN_HELP = """Show what a prepared payment does, decoded from its bytes, and sign it. Asks no network.
+
+Example: l2send sign pay.json --account alice -o signed.json"""
+
+BROADCAST_HELP = """Send a payment that was signed by `l2send sign`, where it was prepared, and follow it to its end.
+
+Running it twice pays once.
+
+Example: l2send broadcast signed.json"""
+
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new file, mode 0600.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="a file of `l2send prepare` or `l2send sign`")]
+
+
+def prepare(
+    amount: Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")],
+    output: Output,
+    token: Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")] = None,
+    destination: Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")] = None,
+    yes: Yes = False,
+    account: Account = None,
+    keystore: Keystore = None,
+    sender: From = None,
+    from_chain: FromChains = None,
+    via: Via = "",
+    max_fee: MaxFee = DEFAULT_MAX_FEE,
+    fast: Fast = False,
+    cheap: Cheap = False,
+    key: IdempotencyKey = None,
+    again: Annotated[bool, typer.Option("--again", help="Prepare although the same payment is still open.")] = False,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> int:
+    """Plan, and write down."""
+    words = sort_out(amount, token, destination)
+    registry = load_registry(paths_for(devnet=devnet))
+    limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
+    _refuse_existing(output)
+
+    async def run() -> int:
+        async with open_client(paths_for(devnet=devnet), registry) as client:
+            must_be_answerable(yes=yes)
+            target = await find_destination(words.destination, client.rpcs, client.book)
+            who = choose_sender(client.paths, sender, account, keystore)
+            request = request_of(client, who.address, words, target)
+            if known := paid_with(client, key, request):
+                record = client.journal.find(known)
+            else:
+                review = await approved(client, request, limits, target, None, yes=yes)
+                record = await client.prepare(review, key=key, again=again, say=lambda text: err().print(text))
+            bundle = bundle_of(record)
+            _write(output, bundle, as_json=as_json)
+            _show_parts(bundle, registry)
+            err().print(f"Prepared {record.id}. Where the key is: l2send sign {output} -o SIGNED", soft_wrap=True)
+            return ExitStatus.DELIVERED
+
+    return run_to_end(run())
+
+
+def sign(
+    file: File,
+    output: Output,
+    yes: Yes = False,
+    account: Account = None,
+    keystore: Keystore = None,
+    password_file: PasswordFile = None,
+    password_fd: PasswordFd = None,
+    private_key: PrivateKey = None,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> int:
+    """Show, and sign."""
+    paths, registry = paths_for(devnet=devnet), open_registry(devnet=devnet)
+    bundle = read(file)
+    review = review_of(bundle, registry)
+    _refuse_existing(output)
+    _refuse_late(bundle)
+    must_be_answerable(yes=yes)
+    payer = bundle.payment.sender
+    unlocking = Unlocking(password_file, password_fd, private_key)
+    who = choose_sender(paths, payer, account or (None if keystore else payer), keystore, unlocking)
+    show_review(review, registry, notes=[])
+    _show_parts(bundle, registry)
+
+    async def run() -> int:
+        if not yes and not await yes_or_no(f"Sign the payment of {bundle.payment.amount}?"):
+            raise Interrupted("not confirmed.")
+        _write(output, sign_bundle(bundle, who), as_json=as_json)
+        err().print(f"Signed. Where it was prepared: l2send broadcast {output}", soft_wrap=True)
+        return ExitStatus.DELIVERED
+
+    return run_to_end(run())
+
+
+def broadcast(file: File, timeout: Timeout = 600.0, as_json: Json = False, devnet: Devnet = False) -> int:
+    """Send, and follow."""
+    bundle = read(file)
+    signatures = Presigned(bundle)
+
+    async def run() -> int:
+        async with open_client(paths_for(devnet=devnet)) as client:
+            try:
+                record = client.journal.find(bundle.id)
+            except UsageError as error:
+                raise ConfigError(
+                    error.message, hint="A payment is broadcast from where it was prepared: its journal has it."
+                ) from error
+            if (record.id, record.payment) != (bundle.id, bundle.payment):
+                raise Refused(f"the file is not of the payment {record.id} of this journal.", sent=record.moved)
+            return report(await finish(client, record.id, signatures, timeout), client.registry, as_json=as_json)
+
+    return run_to_end(run())
+
+
+def _refuse_existing(path: Path) -> None:
+    """Before anybody has agreed to anything. Raises UsageError."""
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} exists already; it is left as it is.", hint="Choose another path.")
+
+
+def _refuse_late(bundle: Bundle) -> None:
+    """By this machine's clock, which is all there is here. Raises Refused."""
+    until = min((part.until for part in bundle.parts if part.until is not None), default=None)
+    if until is not None and datetime.now(UTC).timestamp() >= until:
+        raise Refused(
+            f"it had to be broadcast before {_moment(until)}.",
+            hint="Prepare it anew; or correct the clock of this machine, if it is wrong.",
+        )
+
+
+def _write(path: Path, bundle: Bundle, *, as_json: bool) -> None:
+    written: dict[str, Any] = document(bundle)
+    write_own(path, json.dumps(written, indent=2).encode() + b"\n")
+    if as_json:
+        print_json(written)
+    else:
+        out().print(styled(bundle.id))
+
+
+def _show_parts(bundle: Bundle, registry: Registry) -> None:
+    """What is fixed: of every signature the nonce and the most it costs, and until when it is good."""
+    rows = list[tuple[str, Text]]()
+    for part in bundle.parts:
+        chain = registry.chain(part.chain_id)
+        for step in part.steps:
+            most = Amount(most_of(step), chain.native)
+            rows.append((f"nonce {step.nonce}", styled(f"{step.kind} on {chain.name}, network fee at most {most}")))
+        ends = "as long as its nonce is free and its fees suffice" if part.until is None else _moment(part.until)
+        rows.append(("good until", styled(ends, "yellow" if part.until is not None else "")))
+    print_pairs(err(), rows)
+
+
+def _moment(until: int) -> str:
+    return f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,120 @@
+"""prepare, sign and broadcast: real chains, and a signing process that has no network interface at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from l2send.client import review_of
+from l2send.core.address import Address
+from l2send.core.errors import ConfigError, Refused, UsageError
+from l2send.wallet.offline import read, sign
+from l2send.wallet.signer import LocalSigner, SecretKey
+from tests.conftest import Home, somebody
+from tests.vault import Prepare, Vault, changed, hash_of, payer, prepare, signed, vault
+
+__all__ = ["payer", "prepare", "vault"]
+
+
+def test_there_is_no_network_in_the_vault(vault: Vault, payer: tuple[str, Address]) -> None:
+    asked = ("25", "USDC", f"dev1:{somebody()}", "--dry-run", "--from", payer[1])
+    assert vault.run(*asked).status == 4
+
+
+@pytest.mark.parametrize(("chain", "signatures"), [("dev1", 1), ("dev4", 2)], ids=["direct", "approve and open"])
+def test_a_payment_is_signed_without_a_network_and_made_once(
+    home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare, chain: str, signatures: int
+) -> None:
+    to = somebody()
+    unsigned = prepare("25", "USDC", f"{chain}:{to}")
+    path = unsigned.with_name("signed.json")
+    done = vault.must("sign", str(unsigned), "--account", payer[0], "--yes", "-o", str(path))
+    assert to in done.stderr
+    assert "25 USDC" in done.stderr
+    (part,) = json.loads(path.read_text())["parts"]
+    assert len(part["signed"]) == signatures
+    assert [step["nonce"] for step in part["steps"]] == list(range(signatures))
+    assert (part["until"] is None) == (signatures == 1)
+    assert home.holds(to, chain) == 0, "something was sent before it was broadcast"
+    sent = home.must("broadcast", str(path), "--json", ETH_PASSWORD="").json
+    assert sent["state"] == "delivered"
+    assert {tx["hash"] for tx in sent["transactions"]} == {hash_of(raw) for raw in part["signed"]}
+    if signatures == 2:
+        again = home.must("broadcast", str(path), "--json", ETH_PASSWORD="").json
+        assert again["transactions"] == sent["transactions"]
+    assert home.holds(to, chain) == 25_000_000
+    assert {oct(file.stat().st_mode & 0o777) for file in (unsigned, path)} == {"0o600"}
+
+
+def _pay_somebody_else(content: Any) -> None:
+    data = content["parts"][0]["steps"][0]["data"]
+    content["parts"][0]["steps"][0]["data"] = data[:34] + somebody()[2:].lower() + data[74:]
+
+
+def _more(content: Any) -> None:
+    content["payment"]["amount"]["units"] = "26000000"
+
+
+def _other_decimals(content: Any) -> None:
+    content["payment"]["amount"]["token"]["decimals"] = 8
+
+
+def _another_step(content: Any) -> None:
+    content["parts"][0]["steps"] *= 2
+
+
+def _allows_and_never_pays(content: Any) -> None:
+    step = content["parts"][0]["steps"][0]
+    step["data"] = "0x095ea7b3" + step["data"][10:]
+
+
+def test_a_file_that_says_something_else_is_not_signed(
+    vault: Vault, payer: tuple[str, Address], prepare: Prepare, tmp_path: Path
+) -> None:
+    unsigned = prepare("25", "USDC", f"dev1:{somebody()}")
+    assert review_of(read(unsigned), vault.registry).effects
+    for change in (_pay_somebody_else, _more, _other_decimals, _another_step, _allows_and_never_pays):
+        with pytest.raises(Refused):
+            review_of(read(changed(unsigned, change)), vault.registry)
+    out = tmp_path / "out.json"
+    other = str(changed(unsigned, _pay_somebody_else))
+    done = vault.run("sign", other, "--account", payer[0], "--yes", "--json", "-o", str(out))
+    assert (done.status, done.error["code"], done.error["sent"]) == (7, "refused", "no")
+    assert not out.exists()
+
+
+def test_what_cannot_be_meant_is_refused_in_words(
+    home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare, tmp_path: Path
+) -> None:
+    unsigned = prepare("1", "USDC", f"dev1:{somebody()}")
+    path = signed(vault, payer, unsigned)
+    late = changed(unsigned, lambda content: content["parts"][0].update(until=1))
+    new = ("-o", str(tmp_path / "new.json"))
+    refused = [
+        (home.run("broadcast", str(unsigned), "--json"), 2, "not signed yet"),
+        (vault.run("broadcast", str(path), "--json"), 3, "in this journal"),
+        (vault.run("sign", str(unsigned), "--json", "--account", payer[0], *new), 2, "nobody can be asked"),
+        (vault.run("sign", str(late), "--yes", "--json", *new), 7, "before 1970-01-01"),
+    ]
+    for done, status, words in refused:
+        assert (done.status, done.error["sent"]) == (status, "no"), done
+        assert words in done.error["message"]
+    with pytest.raises(UsageError, match="signed already"):
+        sign(read(path), LocalSigner(SecretKey(b"1" * 32)))
+    with pytest.raises(UsageError, match="pays"):
+        sign(read(unsigned), LocalSigner(SecretKey(b"1" * 32)))
+
+
+@pytest.mark.parametrize(
+    "text", ['{"schema": "l2send.unsigned/1", "id": 1.5}', "[]", "", "{", '{"parts": []}', "[" * 9**5]
+)
+def test_what_is_no_bundle_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rubbish.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="not a payment that l2send prepared"):
+        read(path)
+    with pytest.raises(ConfigError, match="cannot read"):
+        read(tmp_path / "none")
