@@ -183,6 +183,11 @@ class Quote:
     """What is signed instead of steps, where a sponsor sends the transactions."""
 
     @property
+    def settlers(self) -> str:
+        """The name by which the registry lists the contracts that it relies on."""
+        return self.order.bridge if self.order else self.bridge
+
+    @property
     def cost_usd(self) -> float | None:
         """Every fee in USD, or None when one of them has no price."""
         prices = [fee.usd for fee in self.fees]

@@ -1,5 +1,5 @@
 """The solver's work: sees orders, judges them, fulfils them, proves them and takes its reward. This is Eco's
-part; `relays` is Across's.
+part; `relays` is Across's, and `sponsor` opens orders for those who have no gas.
 
 It owns its inventory on every chain (an unlocked account without a key) and trusts nothing in an `Open`
 event but the order id: the intent is rebuilt from the Portal's own IntentPublished event, and its hash is
@@ -20,6 +20,7 @@ from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.relays import Relays
 from l2send.devnet.sending import Refusal, send
+from l2send.devnet.sponsor import Sponsor
 from l2send.devnet.state import DevChain, Devnet
 
 _UNSETTLED = 8
@@ -43,6 +44,7 @@ class Solver:
         self.delay_seconds = 0.0
         self.orders: dict[bytes, Order] = {}
         self.relays = Relays(self.address, self.chains, self.nodes)
+        self.sponsor = Sponsor(self.address, self.chains, self.nodes)
         self._heads = dict.fromkeys(self.chains, (0, ""))
         self._lock = threading.Lock()
 
@@ -70,6 +72,7 @@ class Solver:
                 if order.state == "open" and order.is_due(self.mode, self.delay_seconds):
                     self._act(order)
         with self._lock:
+            self.sponsor.step(self.mode, self.delay_seconds)
             self.relays.step(self.mode, self.delay_seconds)
 
     def _watch(self, chain_id: int) -> None:

@@ -6,8 +6,9 @@ solvers' offers, `{"data": [{quoteID, solverID, quoteData: {contracts, quoteResp
 the wanted output as `destinationAmount`; the description's own example has it in `sourceAmount`, which is
 therefore read as the output when it stands alone.
 
-`GET /across/api/suggested-fees` stands in for Across's, see `across_quotes`. Beyond both: `GET /health`,
-`GET /control`, `POST /control`, `GET /orders`, `GET /deposits`.
+`GET /across/api/suggested-fees` stands in for Across's, see `across_quotes`; `GET /sponsor/v1/fee` and
+`POST /sponsor/v1/orders` for a sponsor's, see `sponsor`. Beyond these: `GET /health`, `GET /control`,
+`POST /control`, `GET /orders`, `GET /deposits`.
 """
 
 from __future__ import annotations
@@ -123,6 +124,14 @@ def _orders(solver: Solver, _: Any) -> dict[str, Any]:
 
 def _deposits(solver: Solver, _: Any) -> dict[str, Any]:
     return {"deposits": [relay.report("relay_hash") for relay in list(solver.relays.relays.values())]}
+
+
+def _sponsor_fee(solver: Solver, request: Any) -> dict[str, str]:
+    return solver.sponsor.fee(_object(request, "the query"))
+
+
+def _sponsor(solver: Solver, request: Any) -> dict[str, Any]:
+    return solver.sponsor.post(_object(request, "the request"))
 
 
 def _set_control(solver: Solver, request: Any) -> dict[str, Any]:
@@ -257,10 +266,12 @@ _GETS: dict[str, Callable[[Solver, Any], Any]] = {
     "/orders": _orders,
     "/deposits": _deposits,
     "/across/api/suggested-fees": suggested_fees,
+    "/sponsor/v1/fee": _sponsor_fee,
 }
 _POSTS: dict[str, Callable[[Solver, Any], Any]] = {
     "/api/v3/quotes/single": _single,
     "/api/v3/quotes/exactIn": _exact_in,
     "/api/v3/quotes/exactOut": _exact_out,
+    "/sponsor/v1/orders": _sponsor,
     "/control": _set_control,
 }

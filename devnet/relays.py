@@ -81,7 +81,8 @@ class Relays:
         source, destination = self.chains[deposit.origin], self.chains.get(deposit.destination)
         if destination is None:
             raise Refusal(f"unknown destination {deposit.destination}")
-        if deposit.exclusive_relayer not in {ZERO_ADDRESS, self.address}:
+        exclusive = deposit.exclusivity_deadline >= self.nodes[deposit.origin].now()
+        if exclusive and deposit.exclusive_relayer not in {ZERO_ADDRESS, self.address}:
             raise Refusal("another relayer has it for itself")
         if deposit.message:
             raise Refusal("a deposit with a message")

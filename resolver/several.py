@@ -203,7 +203,9 @@ class _Search:
 
 async def _ask_for(offer: _Offer, units: int, payment: Payment, rpcs: Rpcs) -> Quote | str | None:
     part = replace(payment, amount=Amount(units, payment.amount.token))
-    return await ask(offer.bridge, part, offer.source, rpcs)
+    answer = await ask(offer.bridge, part, offer.source, rpcs)
+    # A leg that a sponsor opens cannot be tried out before the others are opened.
+    return None if isinstance(answer, Quote) and answer.sponsored else answer
 
 
 def _together(offers: Sequence[_Offer], amount: int) -> int:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from l2send.core.bridge import Bridge, OrderState, OrderStatus
+from l2send.core.bridge import Bridge, OrderState, OrderStatus, SponsoredBridge
 from l2send.core.errors import NetworkError, NotFinal, UnknownChain
 from l2send.core.plan import Order, StepKind
 from l2send.core.rpc import Rpcs, quantity
@@ -19,6 +19,7 @@ from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal import ChangedMeanwhile, Journal
 from l2send.wallet.receipts import observe
 from l2send.wallet.records import OrderRecord, PaymentRecord, TxRecord
+from l2send.wallet.sponsored import observe_messages
 from l2send.wallet.states import ORDER_TRANSITIONS, SUCCEEDED, PaymentState
 
 Progress = Callable[[str], None]
@@ -83,6 +84,8 @@ async def check(
     for tx in record.transactions:
         await _look(tx, journal, rpcs, progress)
     record = journal.get(record.id)
+    if record.sponsored:
+        record = await _look_at_messages(record, _Eyes(journal, rpcs, bridges, progress))
     if record.order is None or not ORDER_TRANSITIONS[record.order.state]:
         return record
     try:
@@ -119,9 +122,21 @@ async def _look(tx: TxRecord, journal: Journal, rpcs: Rpcs, say: Progress) -> No
         say(f"unknown for now: {error.message}")
 
 
+async def _look_at_messages(record: PaymentRecord, eyes: _Eyes) -> PaymentRecord:
+    bridge = eyes.bridges.get(record.terms.bridge)
+    if not isinstance(bridge, SponsoredBridge):
+        eyes.say(f"this l2send does not know the bridge {record.terms.bridge}.")
+        return record
+    try:
+        return await observe_messages(record, eyes.journal, bridge, eyes.rpcs)
+    except (NetworkError, UnknownChain) as error:
+        eyes.say(f"unknown for now: {error.message}")
+        return record
+
+
 async def _look_at_order(record: PaymentRecord, order: OrderRecord, eyes: _Eyes) -> PaymentRecord:
-    opening = next((tx for tx in record.steps if tx.step.kind is StepKind.OPEN), None)  # None: cancelled
-    if opening is None or opening.state not in SUCCEEDED:
+    opening = next((tx for tx in record.steps if tx.step.kind is StepKind.OPEN), None)  # None: cancelled, or sponsored
+    if not record.sponsored and (opening is None or opening.state not in SUCCEEDED):
         if order.state is OrderState.OPEN:
             return eyes.journal.move_order(record, OrderState.NOT_OPEN, detail="its block is gone")
         return record
@@ -129,7 +144,7 @@ async def _look_at_order(record: PaymentRecord, order: OrderRecord, eyes: _Eyes)
     if bridge is None:
         eyes.say(f"this l2send does not know the bridge {order.order.bridge}.")
         return record
-    if order.state is OrderState.NOT_OPEN:
+    if opening and order.state is OrderState.NOT_OPEN:
         record = await _see_opened(record, order.order, opening, bridge, eyes)
     if record.order is None or record.order.state is OrderState.NOT_OPEN:
         return record

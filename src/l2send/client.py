@@ -15,16 +15,17 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from l2send.bridges import bridges_of, decode
+from l2send.bridges import bridges_of, decode, decode_message
 from l2send.core.address import Address
-from l2send.core.bridge import Bridge, OrderState
+from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.chains import Registry, load_registry
 from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
 from l2send.core.effects import Effects, Opens, Pays, TakesBack, check, check_refund
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.paths import Paths
-from l2send.core.plan import BRIDGE_FEE, Fee, Payment, Plan, Quote, StepKind, UnsignedTx, Way
+from l2send.core.plan import BRIDGE_FEE, Fee, Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx, Way
 from l2send.core.rpc import Rpcs, open_rpcs
+from l2send.core.typed import TypedData
 from l2send.core.units import Amount, Wei, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.contacts import Book, load_book
@@ -42,6 +43,7 @@ from l2send.wallet.offline import Bundle, Part, fixed, most_of
 from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
 from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import Signer
+from l2send.wallet.sponsored import MessageGuard, SponsoredExecutor, refuse_to_cancel, refuse_to_hurry
 from l2send.wallet.states import PaymentState
 from l2send.wallet.together import refuse_unless_ready, side_by_side
 from l2send.wallet.watch import check as look
@@ -207,7 +209,8 @@ class Client:
         return await side_by_side(record, self.journal, carry_on, self._teller(record.id, progress))
 
     async def _resume_leg(self, payment_id: str, signer: Signer | None, patience: float, say: Say) -> PaymentRecord:
-        executor = self._executor(payment_id, signer, say)
+        record = self.journal.get(payment_id)
+        executor = self._sponsored(record, signer, say) if record.sponsored else self._executor(record, signer, say)
         record = await executor.resume(payment_id, patience=patience)
         if record.order is None:
             return record
@@ -220,6 +223,7 @@ class Client:
             if step.tx.value:
                 fee = Amount(step.tx.value, self.registry.chain(step.tx.chain_id).native)
                 say(f"asking for the money back, for a fee of {fee}")
+            executor = self._executor(record, signer, say)
             executor.max_fee = None  # That of the payment says nothing of a refund, later and maybe elsewhere.
             await executor.send_refund(payment_id, step, patience=patience)
             record = await follow(payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
@@ -257,11 +261,18 @@ class Client:
 
         Raises Refused if nothing of it waits, NetworkError.
         """
-        return await faster(self.journal.get(payment_id), self.journal, self.rpcs)
+        record = self.journal.get(payment_id)
+        if record.sponsored:
+            refuse_to_hurry(record)
+        return await faster(record, self.journal, self.rpcs)
 
     async def cancellation(self, payment_id: str) -> list[Bid]:
         """What `replace` would sign so that a waiting payment never happens; maybe nothing. Raises Refused."""
-        return await nothing_instead(self.journal.get(payment_id), self.journal, self.rpcs)
+        record = self.journal.get(payment_id)
+        if record.sponsored:
+            refuse_to_cancel(record)
+            return []
+        return await nothing_instead(record, self.journal, self.rpcs)
 
     async def replace(
         self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent
@@ -270,7 +281,7 @@ class Client:
 
         Raises Refused, CannotPay, NetworkError, ConfigError where nothing more was signed.
         """
-        executor = self._executor(payment_id, signer, self._teller(payment_id, progress))
+        executor = self._executor(self.journal.get(payment_id), signer, self._teller(payment_id, progress))
         executor.guard = _guard_of_bids(executor.guard, bids)
         executor.max_fee = None  # That of the payment; each bid is signed at its own price, or not at all.
         return await executor.replace(payment_id, bids)
@@ -296,14 +307,14 @@ class Client:
         by_leg = _checked_legs(plan, self.registry)
         target = self.registry.chain(plan.payment.to.chain_id)
         await asyncio.gather(*(self._confirm(plan.payment, leg) for leg in plan.legs))
-        unknown = [name for leg in plan.legs for name in not_pinned(leg.bridge, (leg.source, target))]
+        unknown = [name for leg in plan.legs for name in not_pinned(leg.settlers, (leg.source, target))]
         return Review(plan, by_leg, findings, tuple(dict.fromkeys(unknown)))
 
     async def _confirm(self, payment: Payment, leg: Quote) -> None:
         """The money is there, the contracts are those that were pinned, and the recipient can be paid."""
         target = self.rpcs.on(payment.to.chain_id)
         other_code, *_ = await asyncio.gather(
-            why_other_code(leg.bridge, (leg.source, target.chain), self.rpcs),
+            why_other_code(leg.settlers, (leg.source, target.chain), self.rpcs),
             confirm(payment.sender, leg.pays, self.rpcs.on(leg.source.chain_id)),
             *([refuse_undeliverable(leg.order, target)] if leg.order else []),
         )
@@ -319,10 +330,16 @@ class Client:
 
         return say
 
-    def _executor(self, payment_id: str, signer: Signer | None, say: Say) -> Executor:
-        guard = _guard(self.journal.get(payment_id), self.registry)
-        cap = _fee_cap(self.journal.get(payment_id))
+    def _executor(self, record: PaymentRecord, signer: Signer | None, say: Say) -> Executor:
+        guard, cap = _guard(record, self.registry), _fee_cap(record)
         return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", guard, say, cap)
+
+    def _sponsored(self, record: PaymentRecord, signer: Signer | None, say: Say) -> SponsoredExecutor:
+        bridge = self._bridge(record.terms.bridge)
+        if not isinstance(bridge, SponsoredBridge):
+            raise ConfigError(f"{record.terms.bridge} opens no orders by signature any more.")
+        guard = _message_guard(record, self.registry)
+        return SponsoredExecutor(self.journal, self.rpcs, signer, bridge, self.paths.state / "locks", guard, say)
 
 
 def review_of(bundle: Bundle, registry: Registry) -> Review:
@@ -363,10 +380,13 @@ def _checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], 
         raise Refused(f"the plan delivers {Amount(together, payment.amount.token)}, not {payment.amount}.")
     if len({leg.source.chain_id for leg in plan.legs}) != len(plan.legs):
         raise Refused("the plan takes money from one chain twice.")
-    return tuple(
-        _checked_effects(replace(payment, amount=leg.delivers), (step.tx for step in leg.steps), leg.pays, registry)
-        for leg in plan.legs
-    )
+    return tuple(_checked_leg(replace(payment, amount=leg.delivers), leg, registry) for leg in plan.legs)
+
+
+def _checked_leg(payment: Payment, leg: Quote, registry: Registry) -> tuple[Effects, ...]:
+    if leg.sponsored:
+        return _checked_messages(payment, leg.bridge, leg.sponsored, leg.pays, registry)
+    return _checked_effects(payment, (step.tx for step in leg.steps), leg.pays, registry)
 
 
 def _checked_effects(
@@ -374,6 +394,15 @@ def _checked_effects(
 ) -> tuple[Effects, ...]:
     """Decode every transaction and compare the whole with the payment. Raises Refused."""
     effects = tuple(decode(tx, registry) for tx in txs)
+    check(effects, payment, spent, registry)
+    return effects
+
+
+def _checked_messages(
+    payment: Payment, bridge: str, sponsored: Sponsored, spent: Amount, registry: Registry
+) -> tuple[Effects, ...]:
+    """Decode every message and compare the whole with the payment. Raises Refused."""
+    effects = tuple(decode_message(bridge, message.data, registry) for message in sponsored.messages)
     check(effects, payment, spent, registry)
     return effects
 
@@ -389,6 +418,19 @@ def _guard(record: PaymentRecord, registry: Registry) -> Callable[[UnsignedTx], 
             check_refund(effect, record.order.order)
         elif effect not in approved:
             raise Refused("the signed bytes do something else than was approved; they were thrown away.")
+
+    return guard
+
+
+def _message_guard(record: PaymentRecord, registry: Registry) -> MessageGuard:
+    """Lets pass the messages that the payment needs, decoded anew, and nothing else."""
+    assert record.sponsored
+    bridge, terms = record.terms.bridge, record.terms
+    approved = _checked_messages(record.payment, bridge, record.sponsored.sponsored, terms.pays, registry)
+
+    def guard(data: TypedData) -> None:
+        if decode_message(bridge, data, registry) not in approved:
+            raise Refused("the message does something else than was approved; it was not signed.")
 
     return guard
 

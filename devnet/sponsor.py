@@ -1,0 +1,139 @@
+"""A sponsor of Across orders: takes signed messages over HTTP, and opens the orders of them with its own gas.
+
+A stand-in: no sponsor of Across has a published API. `GET /v1/fee` is a question of our own; `POST /v1/orders` takes
+and gives the shapes of OIF's PostOrderRequest and PostOrderResponse, with an order type and a field `permit` that OIF
+does not have. What it sends goes to the real settler, token and Permit2.
+
+Its mode is the solver's: in `ignore` it takes messages and does nothing with them, in `delay` it waits first.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from l2send.core.calldata import ALLOWANCE, Function, abi_encode
+from l2send.core.errors import L2sendError
+from l2send.core.typed import TypedData
+from l2send.devnet.modes import Mode
+from l2send.devnet.node import Node
+from l2send.devnet.pricing import asset_at
+from l2send.devnet.sending import Refusal, send
+from l2send.devnet.state import DevChain
+
+OPENING_FEE = 50_000
+"""0.05 USDC."""
+PERMIT_FEE = 20_000
+_ORDER = "(address,address,uint256,uint256,uint32,uint32,bytes32,bytes)"
+_ORDER_DATA = "(address,uint256,address,uint256,uint256,bytes32,address,uint256,uint32,bytes)"
+_OPEN_FOR = Function(f"openFor({_ORDER},bytes,bytes)")
+_PERMIT = Function("permit(address,address,uint256,uint256,uint8,bytes32,bytes32)")
+
+
+@dataclass
+class Petition:
+    """Signed messages that were taken, and what became of them."""
+
+    chain: DevChain
+    message: Mapping[str, Any]
+    """Of the order."""
+    signature: bytes
+    permit: Mapping[str, Any] | None
+    permit_signature: bytes
+    seen: float
+    state: str = "taken"
+    """taken | opened | refused"""
+    reason: str = ""
+
+
+class Sponsor:
+    """Everything that was posted, by digest. `post` is called by the HTTP server, `step` by the solver's loop."""
+
+    def __init__(self, address: str, chains: Mapping[int, DevChain], nodes: Mapping[int, Node]) -> None:
+        self.address = address
+        self.chains = chains
+        self.nodes = nodes
+        self.petitions: dict[bytes, Petition] = {}
+
+    def fee(self, query: Mapping[str, str]) -> dict[str, str]:
+        """What it takes, in base units of the token. Raises ValueError, pricing.NoQuote."""
+        asset_at(self._chain(query.get("chainId", "")), query.get("token", ""))
+        return {"opening": str(OPENING_FEE), "permit": str(PERMIT_FEE)}
+
+    def post(self, request: Any) -> dict[str, Any]:
+        """Take signed messages; the same again are the same petition. Raises ValueError."""
+        try:
+            data = TypedData.from_json(request["order"]["payload"])
+            permit = request.get("permit")
+            petition = Petition(
+                chain=self._chain(str(data.domain["chainId"])),
+                message=data.message,
+                signature=bytes(request["signature"][0]),
+                permit=permit["payload"]["message"] if permit else None,
+                permit_signature=bytes(permit["signature"][0]) if permit else b"",
+                seen=time.monotonic(),
+            )
+            digest = data.digest
+        except (KeyError, TypeError, IndexError, L2sendError) as error:
+            raise ValueError(f"not a signed order: {error!r}") from error
+        taken = self.petitions.setdefault(digest, petition)
+        status = "rejected" if taken.state == "refused" else "received"
+        return {"orderId": "0x" + digest.hex(), "status": status, "message": taken.reason}
+
+    def step(self, mode: Mode, delay_seconds: float) -> None:
+        """Open what is due."""
+        for petition in list(self.petitions.values()):
+            waits = mode is Mode.IGNORE or (mode is Mode.DELAY and time.monotonic() < petition.seen + delay_seconds)
+            if petition.state == "taken" and not waits:
+                self._act(petition)
+
+    def _act(self, petition: Petition) -> None:
+        try:
+            if petition.permit is not None:
+                self._bring_permit(petition, petition.permit)
+            self._open(petition)
+            petition.state = "opened"
+        except (Refusal, L2sendError, KeyError, TypeError, ValueError) as error:
+            petition.state, petition.reason = "refused", str(error)
+            print(f"a petition is refused: {error}", file=sys.stderr, flush=True)
+
+    def _bring_permit(self, petition: Petition, permit: Mapping[str, Any]) -> None:
+        """Unless somebody did already: then the allowance is there, and the permit used up."""
+        node, token = self.nodes[petition.chain.chain_id], petition.message["permitted"]["token"]
+        owner, spender, units = permit["owner"], permit["spender"], int(permit["value"])
+        (allowed,) = ALLOWANCE.decode_result(node.eth_call(token, ALLOWANCE.encode(owner, spender)))
+        if allowed < units:
+            r, s, v = petition.permit_signature[:32], petition.permit_signature[32:64], petition.permit_signature[64]
+            send(node, self.address, token, _PERMIT.encode(owner, spender, units, int(permit["deadline"]), v, r, s))
+
+    def _open(self, petition: Petition) -> None:
+        order = petition.message["witness"]
+        values = order["orderData"]
+        order_data = (
+            values["inputToken"],
+            int(values["inputAmount"]),
+            values["outputToken"],
+            int(values["outputAmount"]),
+            int(values["destinationChainId"]),
+            bytes.fromhex(values["recipient"][2:]),
+            values["exclusiveRelayer"],
+            int(values["depositNonce"]),
+            int(values["exclusivityPeriod"]),
+            bytes.fromhex(values["message"][2:]),
+        )
+        numbers = [int(order[name]) for name in ("nonce", "originChainId", "openDeadline", "fillDeadline")]
+        kind, encoded = bytes.fromhex(order["orderDataType"][2:]), abi_encode([_ORDER_DATA], [order_data])
+        filler_data = abi_encode(["address"], [values["exclusiveRelayer"]])
+        call = _OPEN_FOR.encode(
+            (order["originSettler"], order["user"], *numbers, kind, encoded), petition.signature, filler_data
+        )
+        send(self.nodes[petition.chain.chain_id], self.address, petition.chain.origin_settler, call)
+
+    def _chain(self, chain_id: str) -> DevChain:
+        chain = self.chains.get(int(chain_id)) if chain_id.isascii() and chain_id.isdecimal() else None
+        if chain is None:
+            raise ValueError(f"the chain {chain_id[:40]} is not supported")
+        return chain

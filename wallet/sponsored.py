@@ -1,0 +1,267 @@
+"""Payments whose order a sponsor opens: the only code that signs messages and hands them out.
+
+What such a payment passes through, and why in this order:
+
+    lock       one payment at a time per account: a permit sets an allowance, and its nonce is the account's next
+    prepare    the messages would still do what was approved: nonces, allowance, balance, deadlines, by the chain
+    sign       each message, after the guard has compared it with what was approved; all of them, or none
+    journal    the signatures are committed to disk before anything leaves this machine
+    post       these messages, again and again if need be, never others: it is one order, however often it is posted
+    opened     seen on the origin, whoever brought it there, or `expired`: the deadline has passed and it was not
+
+The sponsor is asked for nothing else. It may take the messages and stay silent, bring the permit alone, or come late:
+the chain takes both by their deadline or not at all, and no second signature is ever made for a payment. So what is
+waited for is the chain, by its own clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from l2send.core.bridge import Opening, OpeningState, OrderState, SponsoredBridge
+from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused
+from l2send.core.plan import Order
+from l2send.core.rpc import Rpcs
+from l2send.core.typed import TypedData
+from l2send.wallet.failpoints import Failpoint, failpoint
+from l2send.wallet.journal import ChangedMeanwhile, Journal
+from l2send.wallet.lock import account_lock
+from l2send.wallet.prepare import pin_chain, why_order_is_late, why_unlike_pinned
+from l2send.wallet.records import PaymentRecord, SponsoredRecord
+from l2send.wallet.signed import signer_of_typed
+from l2send.wallet.signer import Signer
+from l2send.wallet.states import SponsoredState
+
+MessageGuard = Callable[[TypedData], None]
+"""Raises Refused for a message that does something else than was approved."""
+Say = Callable[[str], None]
+
+_AGAIN_AFTER_TAKEN = 30.0
+_LONGEST_PAUSE = 15.0
+_UNDECIDED = frozenset({SponsoredState.SIGNED, SponsoredState.INDETERMINATE})
+_LOOKED_FOR = _UNDECIDED | {SponsoredState.OPENED}
+
+
+async def observe_messages(
+    record: PaymentRecord, journal: Journal, bridge: SponsoredBridge, rpcs: Rpcs
+) -> PaymentRecord:
+    """Look once at the origin, move messages and order accordingly, and return the record.
+
+    Raises NetworkError, changing nothing.
+    """
+    messages, order = _parts(record)
+    beyond = record.order and record.order.state not in {OrderState.NOT_OPEN, OrderState.OPEN}
+    if messages.state not in _LOOKED_FOR or beyond:
+        return record
+    seen = await bridge.opening(order, messages.sponsored, rpcs)
+    try:
+        if seen.state is OpeningState.OPENED:
+            return _opened(record, messages, seen, journal)
+        return _not_opened(record, messages, seen, journal)
+    except ChangedMeanwhile:
+        return journal.get(record.id)
+
+
+def _opened(record: PaymentRecord, messages: SponsoredRecord, seen: Opening, journal: Journal) -> PaymentRecord:
+    if (messages.state, messages.opening_tx) != (SponsoredState.OPENED, seen.tx_hash):
+        record = journal.move_sponsored(record, SponsoredState.OPENED, opening_tx=seen.tx_hash, block=seen.block)
+        failpoint(Failpoint.MINED)
+    return _with_order(record, OrderState.OPEN, journal)
+
+
+def _not_opened(record: PaymentRecord, messages: SponsoredRecord, seen: Opening, journal: Journal) -> PaymentRecord:
+    if messages.state is SponsoredState.SIGNED:
+        if seen.state is OpeningState.USED_UP:
+            words = "its nonce at Permit2 is used up, and no order of it is found"
+            return journal.move_sponsored(record, SponsoredState.INDETERMINATE, detail=words)
+        if seen.state is OpeningState.TOO_LATE:
+            return journal.move_sponsored(record, SponsoredState.EXPIRED, detail=seen.detail)
+    elif seen.state is not OpeningState.USED_UP:
+        record = _with_order(record, OrderState.NOT_OPEN, journal)
+        return journal.move_sponsored(record, SponsoredState.SIGNED, detail="the block it was in is gone")
+    return record
+
+
+def refuse_to_cancel(record: PaymentRecord) -> None:
+    """Signed messages cannot be taken back without gas; they end by themselves. Raises Refused."""
+    messages, _ = _parts(record)
+    if messages.state is SponsoredState.PLANNED:
+        return
+    hint = f"It is void at {_clock(messages)}, if it is not opened by then." if messages.state in _UNDECIDED else ""
+    raise Refused(
+        f"{record.id} is {record.state}: what a sponsor has is not taken back without gas. {record.meaning.money}",
+        hint=hint,
+        sent=record.moved,
+    )
+
+
+def refuse_to_hurry(record: PaymentRecord) -> None:
+    """There is no transaction of the sender's whose fee could be raised. Raises Refused."""
+    raise Refused(f"{record.id} is {record.state}: its transactions are the sponsor's.", sent=record.moved)
+
+
+@dataclass
+class SponsoredExecutor:
+    """Signs and posts the messages of one payment, and waits until its order is open or never can be."""
+
+    journal: Journal
+    rpcs: Rpcs
+    signer: Signer | None
+    """None for work that signs nothing: waiting, and posting signatures that exist."""
+    bridge: SponsoredBridge
+    locks: Path
+    guard: MessageGuard
+    say: Say
+    poll: float = 1.0
+    """Seconds between two looks at the chain, and before the messages are first posted again."""
+    _next_post: float = field(default=0.0, init=False)
+    _pause: float = field(default=0.0, init=False)
+    _last_said: str = field(default="", init=False)
+
+    async def resume(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
+        """Carry the payment on until its order is open, or never can be: see `record.state` for which.
+
+        Raises NotFinal after `patience` seconds; Refused, NetworkError or ConfigError where nothing was signed.
+        """
+        until = time.monotonic() + patience
+        record = self.journal.get(payment_id)
+        failpoint(Failpoint.PLANNED)
+        messages, order = _parts(record)
+        if messages.state is not SponsoredState.PLANNED and messages.state not in _UNDECIDED:
+            return record
+        try:
+            async with account_lock(
+                self.locks,
+                order.origin,
+                order.sender,
+                record.id,
+                lambda other: self._tell(f"waiting for {other}, which uses the same account"),
+                until - time.monotonic(),
+            ):
+                failpoint(Failpoint.LOCKED)
+                record = self.journal.get(record.id)
+                if _parts(record)[0].state is SponsoredState.PLANNED:
+                    record = await self._sign(record)
+                return await self._until_decided(record, until)
+        except L2sendError as error:
+            error.sent = self.journal.get(record.id).moved
+            raise
+
+    async def _sign(self, record: PaymentRecord) -> PaymentRecord:
+        """From planned to committed signatures. Whatever is raised here, nothing left this machine."""
+        messages, order = _parts(record)
+        signer = self._signer_of(record)
+        rpc = self.rpcs.on(order.origin)
+        await pin_chain(rpc)
+        await self._refuse_if_void(record)
+        signatures = list[bytes]()
+        for message in messages.sponsored.messages:
+            self.guard(message.data)
+            self._tell(f"signing {message.kind} for {rpc.chain.name}: a message, no transaction")
+            signature = signer.sign_typed(message.data)
+            if signer_of_typed(message.data, signature) != order.sender:
+                raise Refused("the signature is not the sender's over what was approved; it was thrown away.")
+            signatures.append(signature)
+        failpoint(Failpoint.SIGNED)
+        record = self.journal.record_messages_signed(record, signatures)
+        failpoint(Failpoint.JOURNALED)
+        return record
+
+    async def _refuse_if_void(self, record: PaymentRecord) -> None:
+        """What would not do what was approved any more is cancelled, so that nobody resumes it."""
+        messages, order = _parts(record)
+        expires, now = record.terms.expires, await self.rpcs.on(order.origin).time()
+        reason = f"its quote expired {now - expires} seconds ago" if expires is not None and now >= expires else ""
+        reason = reason or await why_unlike_pinned(record, self.rpcs) or await why_order_is_late(record, self.rpcs)
+        reason = reason or await self.bridge.why_not(order, messages.sponsored, self.rpcs)
+        if reason:
+            self.journal.cancel(record.id, reason)
+            raise Refused(
+                f"{record.id} was cancelled: {reason}. Nothing was signed, and nothing was paid.",
+                hint="Pay anew to get a new quote.",
+            )
+
+    def _signer_of(self, record: PaymentRecord) -> Signer:
+        sender = record.payment.sender
+        if self.signer is None:
+            raise ConfigError(
+                f"{record.id} needs a signature of {sender}, and no account was opened.",
+                hint=f"Run `l2send resume {record.id}` with --account or --keystore.",
+            )
+        if self.signer.address != sender:
+            raise ConfigError(f"{record.id} is paid by {sender}; the account opened is {self.signer.address}.")
+        return self.signer
+
+    async def _until_decided(self, record: PaymentRecord, until: float) -> PaymentRecord:
+        """Post, and look at the chain, until the order is open or never can be. Raises NotFinal when time is up."""
+        while True:
+            try:
+                record = await observe_messages(record, self.journal, self.bridge, self.rpcs)
+                if _parts(record)[0].state not in _UNDECIDED:
+                    return record
+                record = await self._post(record)
+            except NetworkError as error:
+                self._tell(f"unknown for now: {error.message}")
+            if time.monotonic() >= until:
+                raise _not_open(record)
+            await asyncio.sleep(min(self.poll, max(0.0, until - time.monotonic())))
+
+    async def _post(self, record: PaymentRecord) -> PaymentRecord:
+        """Hand the messages to the sponsor, if it is time, and keep its words. Past the deadline nobody is asked."""
+        messages, order = _parts(record)
+        if time.monotonic() < self._next_post:
+            return record
+        if await self.rpcs.on(order.origin).time() > messages.sponsored.open_deadline:
+            self._tell("too late to be opened; waiting until the chain has confirmed that it was not")
+            return record
+        self._pause = min(2 * self._pause or self.poll, _LONGEST_PAUSE)
+        self._next_post = time.monotonic() + self._pause
+        failpoint(Failpoint.BEFORE_BROADCAST)
+        refusal = await self.bridge.post(order, messages.sponsored, messages.signatures, self.rpcs)
+        failpoint(Failpoint.AFTER_BROADCAST)
+        if not refusal:
+            self._next_post = time.monotonic() + _AGAIN_AFTER_TAKEN
+        words = f"the sponsor refuses it: {refusal}" if refusal else f"the sponsor has it, until {_clock(messages)}"
+        self._tell(words)
+        try:
+            record = self.journal.note_sponsored(record, words)
+        except ChangedMeanwhile:
+            record = self.journal.get(record.id)
+        failpoint(Failpoint.BROADCAST)
+        return record
+
+    def _tell(self, sentence: str) -> None:
+        """Each sentence once, not at every look."""
+        if sentence != self._last_said:
+            self._last_said = sentence
+            self.say(sentence)
+
+
+def _parts(record: PaymentRecord) -> tuple[SponsoredRecord, Order]:
+    assert record.sponsored is not None, "a payment of steps is for the Executor"
+    assert record.order is not None
+    return record.sponsored, record.order.order
+
+
+def _not_open(record: PaymentRecord) -> NotFinal:
+    messages, _ = _parts(record)
+    return NotFinal(
+        f"{record.id} is {record.state}: its order is not open. {messages.detail}".rstrip(),
+        hint=f"It is opened by {_clock(messages)} or never; do not pay again before. "
+        f"Run `l2send resume {record.id}` to stay with it.",
+    )
+
+
+def _with_order(record: PaymentRecord, to: OrderState, journal: Journal) -> PaymentRecord:
+    """The order open exactly if the messages are opened."""
+    assert record.order is not None
+    return record if record.order.state is to else journal.move_order(record, to)
+
+
+def _clock(messages: SponsoredRecord) -> str:
+    return f"{datetime.fromtimestamp(messages.sponsored.open_deadline, UTC):%H:%M:%S} UTC"
