@@ -103,6 +103,13 @@ async def check_chains(chains: Iterable[Chain], rpcs: Rpcs, now: float) -> list[
     return [ChainReport(r.chain, e, f) for r, e, f in zip(asked, endpoints, facts, strict=True)]
 
 
+async def check_endpoints(chains: Iterable[Chain], rpcs: Rpcs, now: float) -> list[ChainReport]:
+    """The same of the endpoints alone, without looking at any contract."""
+    asked = [rpcs.on(chain.chain_id) for chain in chains]
+    endpoints = await asyncio.gather(*(_endpoints(rpc, now) for rpc in asked))
+    return [ChainReport(rpc.chain, found, ()) for rpc, found in zip(asked, endpoints, strict=True)]
+
+
 async def _endpoints(rpc: Rpc, now: float) -> tuple[EndpointReport, ...]:
     reports = await asyncio.gather(*(_endpoint(one) for one in rpc.each()))
     return tuple(_judge_heads(reports, now))
