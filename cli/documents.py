@@ -10,7 +10,7 @@ from l2send.client import Review
 from l2send.core.chains import Chain, Registry
 from l2send.core.plan import Fee, Quote, Way
 from l2send.core.units import Amount
-from l2send.wallet.records import PaymentRecord, Record, TxRecord
+from l2send.wallet.records import PaymentRecord, Record, SponsoredRecord, TxRecord
 
 Document = dict[str, Any]
 
@@ -72,7 +72,20 @@ def _leg(record: PaymentRecord, registry: Registry) -> Document:
             "fill_tx": order.fill_tx or None,
             "detail": order.detail,
         }
+    if record.sponsored:
+        leg["sponsored"] = _sponsored(record.sponsored)
     return leg
+
+
+def _sponsored(record: SponsoredRecord) -> Document:
+    """What was signed for a sponsor, which sends the transactions, and how that stands."""
+    return {
+        "messages": [message.kind.value for message in record.sponsored.messages],
+        "state": record.state.value,
+        "open_deadline": record.sponsored.open_deadline,
+        "opening_tx": record.opening_tx or None,
+        "detail": record.detail,
+    }
 
 
 def payment_document(record: Record, registry: Registry) -> Document:
@@ -118,6 +131,8 @@ def _quote(quote: Quote) -> Document:
         "cost_usd": quote.cost_usd,
         "duration_seconds": quote.duration,
         "transactions": len(quote.steps),
+        "messages": [message.kind.value for message in quote.sponsored.messages] if quote.sponsored else [],
+        "open_deadline": quote.sponsored.open_deadline if quote.sponsored else None,
         "order_id": quote.order.order_id if quote.order else None,
         "notes": list(quote.notes),
     }

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from l2send.cli.screen import out, print_pairs, styled
 from l2send.core.chains import Chain, Registry
-from l2send.wallet.records import PaymentRecord, Record, TxRecord
+from l2send.wallet.records import PaymentRecord, Record, SponsoredRecord, TxRecord
 from l2send.wallet.states import PaymentState
 from l2send.wallet.together import missing
 
@@ -53,12 +53,25 @@ def _leg(number: int, leg: PaymentRecord, registry: Registry) -> Rows:
 def _movements(record: PaymentRecord, registry: Registry) -> Rows:
     """Transactions, order and fill of a payment from one chain, or of a leg."""
     rows = [(tx.step.kind.value, _transaction(tx, registry)) for tx in record.transactions]
+    if record.sponsored:
+        rows += _sponsored(record.sponsored, registry.chain(record.terms.source))
     if record.order:
         rows.append(("order", styled(f"{record.order.order.order_id}, {record.order.state}")))
         if record.order.fill_tx:
             rows.append(("filled", _place(registry.chain(record.payment.to.chain_id), record.order.fill_tx)))
         elif record.order.detail and record.meaning.open:
             rows.append(("", styled(record.order.detail)))
+    return rows
+
+
+def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
+    """The messages, and the transaction of whoever brought them to the chain."""
+    kinds = " and ".join(message.kind.value for message in messages.sponsored.messages)
+    rows = [("messages", styled(f"{kinds} ({messages.state})"))]
+    if messages.opening_tx:
+        rows.append(("opened", _place(source, messages.opening_tx)))
+    elif messages.detail:
+        rows.append(("", styled(messages.detail)))
     return rows
 
 
