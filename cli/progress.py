@@ -12,6 +12,7 @@ from rich.text import Text
 from l2send.cli.review import duration
 from l2send.cli.screen import Telling, aloud, as_json, err, styled, telling
 from l2send.client import Turn
+from l2send.wallet.records import Record
 
 _ASKING, _STARTING = "asking", "starting"
 """The phases before there is a payment, and before anything happened to it. Others are states of payments."""
@@ -51,6 +52,11 @@ class Live:
         else:
             elapsed = Text(f"{self._elapsed:6.1f} s  ", "dim")
             err().print(elapsed + styled(turn.text, limit=400), soft_wrap=True)
+
+    def ended(self, record: Record) -> None:
+        """Nothing more happens to the payment for now. People are shown its outcome instead."""
+        if telling() is Telling.JSON:
+            self._emit(record.id, record.state.value, record.meaning.money)
 
     def __rich__(self) -> Text:
         """The line beside the spinner, drawn anew several times a second."""

@@ -23,6 +23,7 @@ from l2send.core.rpc import open_rpcs
 from l2send.devnet import faucet
 from l2send.resolver.balances import take_snapshot
 from l2send.wallet.private import write_private
+from tests import schemas
 
 PASSWORD = "correct horse battery staple"
 
@@ -37,15 +38,19 @@ class Done:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The document on stdout."""
+        """The document on stdout, held to its schema if that is published."""
         document: dict[str, Any] = json.loads(self.stdout)
+        if schemas.file_of(document) in schemas.SCHEMAS:
+            schemas.check(document)
         return document
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error envelope, the last line of stderr."""
-        envelope: dict[str, Any] = json.loads(self.stderr.strip().splitlines()[-1])["error"]
-        return envelope
+        """What the error envelope, the last line of stderr, holds."""
+        envelope = json.loads(self.stderr.strip().splitlines()[-1])
+        schemas.check(envelope)
+        error: dict[str, Any] = envelope["error"]
+        return error
 
 
 @dataclass
@@ -139,7 +144,7 @@ def empty_home(tmp_path: Path) -> Home:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home in which a devnet of four chains runs, with a solver that fills at once."""
     made = make_home(tmp_path_factory.mktemp("l2send"))
-    made.must("devnet", "up", "--chains", "4")
+    assert made.must("devnet", "up", "--chains", "4", "--json").json["healthy"]
     yield made
     made.run("devnet", "down")
 
@@ -148,6 +153,7 @@ LONG = (
     "lab",
     "examples",
     "bench",
+    "bridges/test_matrix",
     "wallet/test_crash",
     "wallet/test_chaos",
     "wallet/test_replace",
