@@ -29,7 +29,7 @@ def bridges_of(registry: Registry) -> dict[str, Bridge]:
     """Every way to move money in `registry`, by name. Raises ConfigError for a settler of no known type."""
     bridges: dict[str, Bridge] = {Direct.name: Direct()} | {name: make(name) for name, make in _TYPES.items()}
     for name, kind in _listed(registry).items():
-        if kind not in _TYPES or name == Direct.name:
+        if kind not in _TYPES or name == Direct.name or (name in _TYPES and name != kind):
             raise ConfigError(
                 f"the settlers called {name[:40]!r} in chains.toml are of no type that l2send knows.",
                 hint=f"Give every entry of that name one type: {', '.join(_TYPES)}.",

@@ -30,7 +30,7 @@ from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.calldata import Function, abi_decode_exact, abi_encode, address_word, event_topic
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens, TakesBack
-from l2send.core.errors import Refused
+from l2send.core.errors import CannotPay, Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpcs
 from l2send.core.units import Amount, ChainId, Gas, Seconds, UnixTime, Wei
@@ -66,10 +66,12 @@ class Oif:
         """An order that delivers the payment exactly; None unless the registry names settlers, oracles and a price."""
         target = rpcs.registry.chain(payment.to.chain_id)
         origin, there = source.settlers.get(self.name, {}), target.settlers.get(self.name, {})
-        if source is target or held.token.is_native or not offers.is_offered(origin):
+        if source is target or not offers.is_offered(origin):
             return None
         if not {"input_settler", "oracle"} <= origin.keys() or not {"output_settler", "oracle"} <= there.keys():
             return None
+        if held.token.is_native:
+            raise CannotPay("the escrow of OIF takes tokens, and no native coin.")
         price = await offers.price_of(rpcs, origin, Address(origin["input_settler"]), payment, held)
         now, target_now = await asyncio.gather(rpcs.on(source.chain_id).time(), rpcs.on(target.chain_id).time())
         deadline = offers.fill_deadline(price, now, target_now)

@@ -1,5 +1,5 @@
 """Settlers that no npm package has, as stand-ins of our own (tests/contracts): compiled by the devnet's pinned
-solc, deployed on two of its chains, and put into a registry with a price.
+solc, deployed on its chains, and put into a registry with a price. Money goes from the others to the last one.
 """
 
 from __future__ import annotations
@@ -8,11 +8,16 @@ import asyncio
 import json
 import secrets
 import subprocess
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
+from l2send.bridges import oif
 from l2send.client import Client, open_client
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState
@@ -21,6 +26,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import NotFinal
 from l2send.core.paths import Paths
 from l2send.core.plan import Order, Quote
+from l2send.core.units import ChainId
 from l2send.devnet import compiler, faucet, packages
 from l2send.devnet.deploy import account
 from l2send.devnet.node import Node
@@ -32,7 +38,8 @@ from tests.conftest import Home, somebody
 T = TypeVar("T")
 
 CONTRACTS = Path(__file__).parents[1] / "contracts"
-ORIGIN, TARGET = "dev1", "dev4"
+ORIGINS, TARGET = ("dev1", "dev2", "dev3"), "dev4"
+ORIGIN = ORIGINS[0]
 ORACLE = account("an oracle, which no stand-in asks")
 _OPERATOR = account("stand-ins' operator")
 _LOTS = 10**24
@@ -40,6 +47,10 @@ _TRIES = 20
 
 ENROLL = Function("enrollRemoteRouter(uint32,bytes32)")
 SAY = Function("say(bytes32[],bytes)")
+HYPERLANE_FILL = Function("fill(bytes32,bytes,bytes)")
+HANDLE_REFUND = Function("handleRefund(uint32,bytes32,bytes32)")
+OIF_FILL = Function(f"fill(bytes32,{oif._OUTPUT},uint48,bytes)")
+_FAR = 2**40
 
 
 def compiled(cache: Path) -> dict[str, bytes]:
@@ -70,7 +81,7 @@ class Side:
     node: Node
 
     def send(self, to: Address | None, data: bytes, value: int = 0) -> dict[str, Any]:
-        message = {"from": _OPERATOR, "data": "0x" + data.hex(), "value": hex(value), "gas": hex(6_000_000)}
+        message = {"from": _OPERATOR, "data": "0x" + data.hex(), "value": hex(value), "gas": hex(12_000_000)}
         receipt: dict[str, Any] = self.node.call("eth_sendTransactionSync", message | ({"to": to} if to else {}))
         return receipt
 
@@ -88,13 +99,22 @@ class Side:
 
 @dataclass
 class StandIns:
-    """Two chains of a running devnet with all stand-ins on them."""
+    """The chains of a running devnet with all stand-ins on them."""
 
     home: Home
     registry: Registry
-    origin: Side
-    target: Side
+    sides: dict[ChainId, Side]
     liars: dict[str, Address]
+    code: dict[str, bytes]
+    """Init code of every stand-in, by name."""
+
+    @property
+    def origin(self) -> Side:
+        return self.sides[self.registry.named(ORIGIN).chain_id]
+
+    @property
+    def target(self) -> Side:
+        return self.sides[self.registry.named(TARGET).chain_id]
 
     def advance(self, seconds: int) -> None:
         faucet.advance(self.home.paths.state, seconds)
@@ -104,16 +124,17 @@ class StandIns:
         liar = self.liars[side.chain.short_name]
         side.must(liar, SAY.encode([bytes.fromhex(topic[2:]) for topic in topics], data))
 
-    def payer(self, folder: Path) -> Payer:
-        key = SecretKey(secrets.token_bytes(32))
-        made = Payer(self, LocalSigner(key), Paths.under(folder))
-        self.home.fund(made.address, ORIGIN, USDC="100", ETH="1")
+    def payer(self, folder: Path, chains: Sequence[str] = (ORIGIN,), usdc: str = "100") -> Payer:
+        """A fresh account with USDC and 1 ETH on each of `chains`."""
+        made = Payer(self, LocalSigner(SecretKey(secrets.token_bytes(32))), Paths.under(folder))
+        for chain in chains:
+            self.home.fund(made.address, chain, USDC=usdc, ETH="1")
         return made
 
 
 @dataclass
 class Payer:
-    """A fresh account with 100 USDC and 1 ETH on the origin, and l2send on a journal of its own."""
+    """An account, and l2send on a journal of its own."""
 
     world: StandIns
     signer: LocalSigner
@@ -191,9 +212,9 @@ def with_chains(registry: Registry, *chains: Chain) -> Registry:
 
 
 def deploy(home: Home) -> StandIns:
-    """All stand-ins on both chains, routers enrolled in each other, a price in the origin's registry."""
+    """All stand-ins on every chain, routers enrolled in the target's and that in theirs, a price in the registry."""
     code = compiled(Path(home.environment["L2SEND_CACHE"]))
-    sides = [_side(home, name) for name in (ORIGIN, TARGET)]
+    sides = [_side(home, name) for name in (*ORIGINS, TARGET)]
     liars = dict[str, Address]()
     for side in sides:
         fields = {
@@ -209,11 +230,39 @@ def deploy(home: Home) -> StandIns:
         liars[side.chain.short_name] = side.create(code["Liar"])
         for spender in (fields["hyperlane7683"]["router"], fields["oif"]["output_settler"]):
             side.must(side.chain.token("USDC").address, APPROVE.encode(spender, 2**256 - 1))
-    for here, there in (sides, reversed(sides)):
-        router = there.settler("hyperlane7683", "router")
-        here.must(here.settler("hyperlane7683", "router"), ENROLL.encode(there.chain.chain_id, address_word(router)))
+    *origins, target = sides
+    for origin in origins:
+        enroll(origin, target, *(side.settler("hyperlane7683", "router") for side in (origin, target)))
     registry = with_chains(home.registry, *(side.chain for side in sides))
-    return StandIns(home, registry, sides[0], sides[1], liars)
+    return StandIns(home, registry, {side.chain.chain_id: side for side in sides}, liars, code)
+
+
+def enroll(one: Side, other: Side, router: Address, its: Address) -> None:
+    """Let the routers of two chains, of the first and of the second, serve each other."""
+    one.must(router, ENROLL.encode(other.chain.chain_id, address_word(its)))
+    other.must(its, ENROLL.encode(one.chain.chain_id, address_word(router)))
+
+
+def fill_hyperlane7683(world: StandIns, order: Order, order_data: bytes | None = None) -> None:
+    """Be the solver, of this order or of another one under its id."""
+    data = order_data or bytes.fromhex(order.details["order_data"][2:])
+    value = order.delivers.units if order.delivers.token.is_native else 0
+    order_id = bytes.fromhex(order.order_id[2:])
+    world.target.must(order.destination_settler, HYPERLANE_FILL.encode(order_id, data, b""), value)
+
+
+def deliver_refund(world: StandIns, order: Order) -> None:
+    """Be the mailbox: bring the destination router's message to the origin."""
+    sender, order_id = address_word(order.destination_settler), bytes.fromhex(order.order_id[2:])
+    data = HANDLE_REFUND.encode(order.destination, sender, order_id)
+    world.sides[order.origin].must(order.origin_settler, data)
+
+
+def fill_oif(world: StandIns, order: Order, output: tuple[Any, ...] | None = None) -> None:
+    """Be the solver, of this order's output or of another one under its id."""
+    wanted = output or oif._fields_of(order)[7][0]
+    data = OIF_FILL.encode(bytes.fromhex(order.order_id[2:]), wanted, _FAR, address_word(somebody()))
+    world.target.must(order.destination_settler, data)
 
 
 def _side(home: Home, short_name: str) -> Side:
@@ -223,3 +272,35 @@ def _side(home: Home, short_name: str) -> Side:
     node.call("anvil_setBalance", _OPERATOR, hex(_LOTS))
     home.fund(_OPERATOR, short_name, USDC="1000000")
     return Side(chain, node)
+
+
+Answer = Callable[[dict[str, Any]], Any]
+
+
+@contextmanager
+def endpoint(answer: Answer) -> Iterator[str]:
+    """A quote API: its URL. It is asked with the JSON of a POST, or the query of a GET."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self._reply(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+
+        def do_GET(self) -> None:
+            self._reply(dict(parse_qsl(urlsplit(self.path).query)))
+
+        def _reply(self, request: dict[str, Any]) -> None:
+            body = json.dumps(answer(request)).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1/quotes"
+        finally:
+            server.shutdown()

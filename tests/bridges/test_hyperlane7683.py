@@ -34,6 +34,8 @@ from tests.bridges.standins import (
     TARGET,
     Payer,
     StandIns,
+    deliver_refund,
+    fill_hyperlane7683,
     order_of,
     order_state,
     with_chains,
@@ -42,8 +44,6 @@ from tests.bridges.standins import (
 from tests.conftest import somebody
 
 VIA = "hyperlane7683"
-FILL = Function("fill(bytes32,bytes,bytes)")
-HANDLE_REFUND = Function("handleRefund(uint32,bytes32,bytes32)")
 SET_MESSAGE_FEE = Function("setMessageFee(uint256)")
 ORDER_STATUS = Function("orderStatus(bytes32)", "bytes32")
 
@@ -203,26 +203,13 @@ def payer(stand_ins: StandIns, tmp_path: Path) -> Payer:
     return stand_ins.payer(tmp_path)
 
 
-def fill(world: StandIns, order: Order, order_data: bytes | None = None) -> None:
-    data = order_data or bytes.fromhex(order.details["order_data"][2:])
-    value = order.delivers.units if order.delivers.token.is_native else 0
-    order_id = bytes.fromhex(order.order_id[2:])
-    world.target.must(order.destination_settler, FILL.encode(order_id, data, b""), value)
-
-
-def deliver_refund(world: StandIns, order: Order) -> None:
-    """Be the mailbox: bring the destination router's message to the origin."""
-    sender, order_id = address_word(order.destination_settler), bytes.fromhex(order.order_id[2:])
-    world.origin.must(order.origin_settler, HANDLE_REFUND.encode(order.destination, sender, order_id))
-
-
 @pytest.mark.parametrize(("amount", "token", "units"), [("10", "USDC", 10_000_000), ("0.1", "ETH", 10**17)])
 def test_opened_filled_delivered(stand_ins: StandIns, payer: Payer, amount: str, token: str, units: int) -> None:
     to = somebody()
     record = payer.open(VIA, to, amount, token)
     order = order_of(record)
     assert order.pays.units == units + units // 1000
-    fill(stand_ins, order)
+    fill_hyperlane7683(stand_ins, order)
     done = payer.resume(record)
     assert (done.state, order_state(done)) == (PaymentState.DELIVERED, OrderState.FILLED)
     assert done.order is not None
@@ -282,11 +269,11 @@ def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Pa
     stand_ins.lie(stand_ins.target, [_FILLED_TOPIC], event)
     stand_ins.lie(stand_ins.origin, [_FILLED_TOPIC], event)
     with pytest.raises(AssertionError):
-        fill(stand_ins, order, _with_amount(order_data, 1))
+        fill_hyperlane7683(stand_ins, order, _with_amount(order_data, 1))
     from eth_hash.auto import keccak
 
     less = _with_amount(order_data, 1)
-    fill(stand_ins, replace(order, order_id="0x" + keccak(less).hex()), less)
+    fill_hyperlane7683(stand_ins, replace(order, order_id="0x" + keccak(less).hex()), less)
     assert stand_ins.home.holds(to, TARGET) == 1, "the look-alike was not filled, so this test showed nothing"
     assert order_state(payer.status(record)) is OrderState.OPEN
 

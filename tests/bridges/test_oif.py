@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +24,7 @@ from l2send.bridges.oif import (
 )
 from l2send.client import Client
 from l2send.core.bridge import OrderState
-from l2send.core.calldata import Function, abi_encode, address_word
+from l2send.core.calldata import abi_encode, address_word
 from l2send.core.chains import Registry
 from l2send.core.effects import Effects, Opens, TakesBack, check, check_refund
 from l2send.core.errors import CannotPay, L2sendError, Refused
@@ -42,8 +37,11 @@ from tests.bridges.mutations import Capsys, every_byte, every_field
 from tests.bridges.standins import (
     ORIGIN,
     TARGET,
+    Answer,
     Payer,
     StandIns,
+    endpoint,
+    fill_oif,
     order_of,
     order_state,
     with_chains,
@@ -52,8 +50,6 @@ from tests.bridges.standins import (
 from tests.conftest import somebody
 
 VIA = "oif"
-FILL = Function(f"fill(bytes32,{_OUTPUT},uint48,bytes)")
-FAR = 2**40
 
 SOURCE = with_settlers(two.ORIGIN, oif={"input_settler": two.address(160), "oracle": two.address(161)})
 DESTINATION = with_settlers(two.TARGET, oif={"output_settler": two.address(260), "oracle": two.address(261)})
@@ -214,16 +210,10 @@ def payer(stand_ins: StandIns, tmp_path: Path) -> Payer:
     return stand_ins.payer(tmp_path)
 
 
-def fill(world: StandIns, order: Order, output: tuple[Any, ...] | None = None) -> None:
-    wanted = output or _fields_of(order)[7][0]
-    data = FILL.encode(bytes.fromhex(order.order_id[2:]), wanted, FAR, address_word(somebody()))
-    world.target.must(order.destination_settler, data)
-
-
 def test_opened_filled_delivered(stand_ins: StandIns, payer: Payer) -> None:
     to = somebody()
     record = payer.open(VIA, to)
-    fill(stand_ins, order_of(record))
+    fill_oif(stand_ins, order_of(record))
     done = payer.resume(record)
     assert (done.state, order_state(done)) == (PaymentState.DELIVERED, OrderState.FILLED)
     assert done.order is not None
@@ -249,7 +239,7 @@ def test_a_solver_that_pays_late_has_paid(stand_ins: StandIns, payer: Payer) -> 
     """The output settler takes the solver's word for the deadline: no refund is asked for after that."""
     record = payer.open(VIA, somebody())
     stand_ins.advance(_PROOF_TIME + 3700)
-    fill(stand_ins, order_of(record))
+    fill_oif(stand_ins, order_of(record))
     assert payer.resume(record).state is PaymentState.DELIVERED
     assert payer.holds() == 89_990_000
 
@@ -263,10 +253,10 @@ def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Pa
     event = abi_encode(["bytes32", "uint32", _OUTPUT, "uint256"], [bytes(31) + b"\x01", 1, output, output[4]])
     for side in (stand_ins.target, stand_ins.origin):
         stand_ins.lie(side, [_FILLED_TOPIC, order.order_id], event)
-    fill(stand_ins, order, (*output[:4], 1, *output[5:]))
+    fill_oif(stand_ins, order, (*output[:4], 1, *output[5:]))
     assert stand_ins.home.holds(to, TARGET) == 1, "the look-alike was not filled, so this test showed nothing"
     assert order_state(payer.status(record)) is OrderState.OPEN
-    fill(stand_ins, order)
+    fill_oif(stand_ins, order)
     done = payer.resume(record)
     assert done.order is not None
     receipt = stand_ins.target.node.call("eth_getTransactionReceipt", done.order.fill_tx)
@@ -300,30 +290,6 @@ def test_settlers_that_are_not_what_the_registry_says_are_refused(stand_ins: Sta
 
 
 # A quote endpoint: its answer is a price, and everything else in it must agree with what was asked.
-
-Answer = Callable[[dict[str, Any]], Any]
-
-
-@contextmanager
-def endpoint(answer: Answer) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            body = json.dumps(answer(request)).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/v1/quotes"
-        finally:
-            server.shutdown()
 
 
 def offers(world: StandIns, units: int) -> Answer:
