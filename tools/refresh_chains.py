@@ -335,8 +335,8 @@ def settler_tables(short: str, entry: Json, facts: Facts) -> list[str]:
         fields = {"router": checksum(entry["hyperlane7683"]), "source": "hyperlane7683"}
         lines += table(f"chains.{short}.settlers.hyperlane7683", fields)
     if "oif" in entry:
-        origin, destination = map(checksum, entry["oif"])
-        fields = {"input_settler": origin, "output_settler": destination, "source": "oif"}
+        origin, destination, oracle = map(checksum, entry["oif"])
+        fields = {"input_settler": origin, "output_settler": destination, "oracle": oracle, "source": "oif"}
         lines += table(f"chains.{short}.settlers.oif", fields)
     return lines
 

@@ -37,7 +37,7 @@ SETTLER_FIELDS = {
     "eco": {"portal", "prover", "quote_api", "source"},
     "across": {"spoke_pool", "quote_api", "source"},
     "hyperlane7683": {"router", "source"},
-    "oif": {"input_settler", "output_settler", "source"},
+    "oif": {"input_settler", "output_settler", "oracle", "source"},
 }
 
 each_chain = pytest.mark.parametrize("short", CHAINS)
