@@ -1,10 +1,10 @@
 // Prints, as JSON, what the JavaScript packages behind chains.toml say. Called by refresh_chains.py:
-// node read_packages.mjs CHAINS_FOLDER VIEM_FOLDER SUPERCHAIN_FOLDER ACROSS_TOKENS_FOLDER FORMER_CHAINS_FOLDER...
+// node read_packages.mjs CHAINS VIEM SUPERCHAIN ACROSS_TOKENS LIFI LIFI_TYPES FORMER_CHAINS... (a folder each)
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import vm from "node:vm";
 
-const [chains, viem, superchain, acrossTokens, ...former] = process.argv.slice(2);
+const [chains, viem, superchain, acrossTokens, lifi, lifiTypes, ...former] = process.argv.slice(2);
 const load = createRequire(import.meta.url);
 
 // viem's definitions are read as text: importing them would pull in viem's own dependencies.
@@ -39,6 +39,20 @@ function tokensOfAcross(symbols) {
   );
 }
 
+// The list asks for its sister package by name, which is not installed: it is handed that package's folder.
+function tokensOfLifi(list, types) {
+  const found = {};
+  vm.runInNewContext(fs.readFileSync(`${list}/src/_cjs/coins/coins.js`, "utf8"), {
+    exports: found,
+    require: () => load(`${types}/src/_cjs/index.js`),
+  });
+  return found.basicCoins.flatMap(({ chains }) =>
+    Object.entries(chains)
+      .filter(([, { address }]) => /^0x[0-9a-f]{40}$/i.test(address) && BigInt(address) !== 0n)
+      .map(([chainId, { address, decimals }]) => ({ chainId, address, decimals })),
+  );
+}
+
 // What a chain was called in an older version of ethereum-lists, and which chain that was.
 function names(folder) {
   const listed = Object.values(load(`${folder}/dist/src/chains.js`).chains);
@@ -51,6 +65,7 @@ process.stdout.write(
     viem: definitions(`${viem}/_esm/chains/definitions`),
     superchain: load(`${superchain}/dist/index.js`).default.tokens,
     acrossTokens: tokensOfAcross(load(`${acrossTokens}/dist/cjs/index.js`).TOKEN_SYMBOLS_MAP),
+    lifi: tokensOfLifi(lifi, lifiTypes),
     former: former.map(names),
   }),
 );

@@ -77,7 +77,7 @@ def read_facts(at: Mapping[str, Path]) -> Facts:
     script = [
         "node",
         str(TOOLS / "read_packages.mjs"),
-        *(str(at[n]) for n in ("chains", "viem", "superchain", "across-tokens", *FORMER)),
+        *(str(at[n]) for n in ("chains", "viem", "superchain", "across-tokens", "lifi", "lifi-types", *FORMER)),
     ]
     js = json.loads(subprocess.run(script, check=True, capture_output=True, text=True).stdout)
     uniswap = json.loads((at["uniswap"] / "build/uniswap-default.tokenlist.json").read_text())["tokens"]
@@ -91,6 +91,7 @@ def read_facts(at: Mapping[str, Path]) -> Facts:
             "uniswap": token_list(uniswap),
             "aave": token_list(aave),
             "across-tokens": token_list(js["acrossTokens"]),
+            "lifi": token_list(js["lifi"]),
             "circle": read_circle((at["circle"] / "chains.mjs").read_text()),
         },
         feeds=read_feeds(at["aave"] / "src"),
