@@ -84,6 +84,12 @@ def test_schema_and_size() -> None:
     assert sum(c["testnet"] for c in CHAINS.values()) >= 10
 
 
+def test_the_page_says_how_many_there_are() -> None:
+    testnets = sum(c["testnet"] for c in CHAINS.values())
+    page = (CHAINS_TOML.parent / "docs" / "chains.md").read_text(encoding="utf-8")
+    assert f"{len(CHAINS) - testnets} chains and {testnets} testnets" in page
+
+
 def test_every_source_says_what_it_is_and_when_it_was_read() -> None:
     for name, source in REGISTRY["sources"].items():
         assert source.keys() == {"what", "date"}, name
