@@ -124,7 +124,7 @@ def describe(effect: Effects) -> str:
 def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
     """What a signed message does, once somebody brings it to the chain."""
     match effect:
-        case AllowsBySignature(_, amount, spender, _, deadline):
+        case AllowsBySignature(_, amount, spender, _, deadline, _):
             return f"allow {spender} to take exactly {amount}, if it is brought to the token by {_clock(deadline)}"
         case OpensBySignature(order, taker, _, deadline):
             return (

@@ -62,6 +62,8 @@ class AllowsBySignature:
     """Of the owner at the token (EIP-2612)."""
     deadline: UnixTime
     """By the clock of the token's chain."""
+    domain: tuple[str, str]
+    """The name and the version by which the token knows itself; with others it takes no message."""
 
 
 @dataclass(frozen=True, slots=True)

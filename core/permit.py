@@ -50,7 +50,8 @@ class Permittable:
 
     def permit(self, owner: Address, spender: Address, units: int, deadline: UnixTime) -> TypedData:
         """The message that allows `spender` exactly `units`."""
-        return _message(self, AllowsBySignature(owner, Amount(units, self.token), spender, self.nonce, deadline))
+        amount, domain = Amount(units, self.token), (self.name, self.version)
+        return _message(AllowsBySignature(owner, amount, spender, self.nonce, deadline, domain))
 
 
 async def permittable(rpc: Rpc, token: Token, owner: Address) -> Permittable | None:
@@ -88,8 +89,9 @@ def decode_permit(data: TypedData, registry: Registry) -> AllowsBySignature:
             spender=checksum(message["spender"]),
             nonce=int(message["nonce"]),
             deadline=UnixTime(int(message["deadline"])),
+            domain=(str(domain["name"]), str(domain["version"])),
         )
-        meant = _message(Permittable(token, domain["name"], domain["version"], allows.nonce), allows)
+        meant = _message(allows)
     except (KeyError, TypeError, ValueError, AttributeError, L2sendError) as error:
         raise Refused(f"the permit to be signed cannot be read ({type(error).__name__}).") from None
     if data != meant or not data.digest:  # A value beyond the range of its type has no digest.
@@ -97,14 +99,16 @@ def decode_permit(data: TypedData, registry: Registry) -> AllowsBySignature:
     return allows
 
 
-def _message(token: Permittable, allows: AllowsBySignature) -> TypedData:
-    assert token.token.address
+def _message(allows: AllowsBySignature) -> TypedData:
+    token = allows.amount.token
+    assert token.address
+    name, version = allows.domain
     return TypedData(
         domain={
-            "name": token.name,
-            "version": token.version,
-            "chainId": str(token.token.chain_id),
-            "verifyingContract": token.token.address,
+            "name": name,
+            "version": version,
+            "chainId": str(token.chain_id),
+            "verifyingContract": token.address,
         },
         types={"Permit": _PERMIT},
         primary_type="Permit",
