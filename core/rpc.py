@@ -70,6 +70,8 @@ class Simulated:
     gas: Gas
     """What it used."""
     reason: str
+    output: bytes
+    """What it returned."""
 
 
 @unique
@@ -313,7 +315,8 @@ def _simulated(result: dict[str, Any]) -> Simulated:
     succeeded = quantity(result.get("status"), "status") == 1
     error = result.get("error")
     reason = clean(error.get("message", "")) if isinstance(error, dict) else ""
-    return Simulated(succeeded, Gas(quantity(result.get("gasUsed"), "gasUsed")), reason)
+    output = data_bytes(result.get("returnData", "0x"), "returnData")
+    return Simulated(succeeded, Gas(quantity(result.get("gasUsed"), "gasUsed")), reason, output)
 
 
 def _classify(message: str) -> Reply:

@@ -11,7 +11,7 @@ async with open_client() as client:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -23,7 +23,7 @@ from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
 from l2send.core.effects import Effects, Opens, Pays, TakesBack, check, check_refund
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.paths import Paths
-from l2send.core.plan import BRIDGE_FEE, Fee, Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx, Way
+from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx, Way
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.typed import TypedData
 from l2send.core.units import Amount, Wei, parse_amount
@@ -31,6 +31,7 @@ from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.delivery import refuse_undeliverable
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
+from l2send.resolver.exact import refuse_inexact
 from l2send.resolver.limits import Limits
 from l2send.resolver.most import make_most_plan
 from l2send.resolver.planner import make_plan
@@ -316,10 +317,15 @@ class Client:
         other_code, *_ = await asyncio.gather(
             why_other_code(leg.settlers, (leg.source, target.chain), self.rpcs),
             confirm(payment.sender, leg.pays, self.rpcs.on(leg.source.chain_id)),
-            *([refuse_undeliverable(leg.order, target)] if leg.order else []),
+            *(self._order_checks(leg.order) if leg.order else []),
         )
         if other_code:
             raise Refused(f"{other_code}.", hint=HOW_TO_PIN)
+
+    def _order_checks(self, order: Order) -> tuple[Awaitable[None], ...]:
+        """That what is locked is what was agreed, and that the recipient can be paid. Each raises Refused."""
+        origin, target = self.rpcs.on(order.origin), self.rpcs.on(order.destination)
+        return refuse_inexact(order.pays, order.sender, origin), refuse_undeliverable(order, target)
 
     def _teller(self, payment_id: str, progress: Progress) -> Say:
         """What is said of a payment, told together with its state."""

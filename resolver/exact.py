@@ -1,0 +1,47 @@
+"""Whether a token arrives as it is sent, and stays as it arrived: what is locked in a bridge must be what was agreed.
+
+Some tokens keep a part of every transfer, others change balances by themselves (they rebase). An order of such a
+token locks less than it says: it fails, or nobody fills it, or its refund is of another amount. The first kind is
+found by trying: a transfer to an account of nobody's, simulated. The second has views that other tokens lack.
+"""
+
+from __future__ import annotations
+
+from eth_hash.auto import keccak
+
+from l2send.core.address import Address, checksum
+from l2send.core.calldata import BALANCE_OF, TRANSFER, Function
+from l2send.core.errors import NodeError, Refused
+from l2send.core.plan import UnsignedTx
+from l2send.core.rpc import Call, Rpc
+from l2send.core.units import Amount, Wei
+
+_NOBODY: Address = checksum(keccak(b"l2send: nobody holds anything here")[12:])
+_SHARES = (
+    Function("sharesOf(address)", "uint256"),  # Lido's stETH, ether.fi's eETH
+    Function("scaledBalanceOf(address)", "uint256"),  # Aave's aTokens
+    Function("scaledTotalSupply()", "uint256"),  # Ampleforth's AMPL
+    Function("rebasingCreditsPerToken()", "uint256"),  # Origin's OETH and OUSD
+)
+
+
+async def refuse_inexact(pays: Amount, sender: Address, rpc: Rpc) -> None:
+    """Raises Refused for a token that cannot be locked as it is, NetworkError. Source: eth_simulateV1."""
+    token = pays.token
+    if token.address is None:
+        return
+    views = [Call(token.address, view, (sender,) if "address" in view.signature else ()) for view in _SHARES]
+    if any(value is not None for value in (await rpc.aggregate(views)).values):
+        raise Refused(f"balances of {token.symbol} change by themselves: no bridge can hold an exact amount of it.")
+    transfer = UnsignedTx(token.chain_id, token.address, Wei(0), TRANSFER.encode(_NOBODY, pays.units))
+    count = UnsignedTx(token.chain_id, token.address, Wei(0), BALANCE_OF.encode(_NOBODY))
+    try:
+        before, moved, after = await rpc.simulate(sender, [count, transfer, count])
+    except NodeError:
+        return  # The node does not simulate: the order's own simulation says so on the screen.
+    if not moved.succeeded:
+        raise Refused(f"{token.symbol} on {rpc.chain.name} refuses to be sent: {moved.reason or 'no reason given'}.")
+    (had,), (has,) = BALANCE_OF.decode_result(before.output), BALANCE_OF.decode_result(after.output)
+    if has - had != pays.units:
+        arrives = Amount(max(has - had, 0), token)
+        raise Refused(f"of {pays}, {arrives} would arrive: {token.symbol} keeps a part of every transfer.")
