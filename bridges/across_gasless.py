@@ -31,6 +31,7 @@ from l2send.bridges.across_messages import (
     new_permit_nonce,
     order_message,
 )
+from l2send.bridges.answers import natural, reason
 from l2send.bridges.erc7683 import RESOLVED_ORDER
 from l2send.bridges.gas import most_for_opening
 from l2send.core.address import Address
@@ -106,12 +107,15 @@ class AcrossGasless(Across):
         wanted = payment.amount.in_units_of(held.token)
         wish = Wish(source.chain_id, target.chain_id, way.input_token, way.output_token,
                     payment.to.address, wanted, way.pool)  # fmt: skip
-        price, fee, state, (allowed,) = await asyncio.gather(
+        price, fee, state, (allowed,), code = await asyncio.gather(
             ask_price(rpcs.http, api, wish),
             _ask_fee(rpcs.http, sponsor, held.token),
             ask_contracts(way, rpcs, payment.amount.token),
             rpc.eth_call(Call(way.input_token, ALLOWANCE, (payment.sender, PERMIT2))),
+            rpc.code(payment.sender),
         )
+        # Token and Permit2 would ask that code (EIP-1271), which may say anything of a plain signature.
+        refuse_if(bool(code), f"your account runs code on {source.name}: what it signs may not count there.")
         needs_permit = allowed < price.input_units + fee.opening
         charged = fee.opening + (fee.permit if needs_permit else 0)
         pays = Amount(price.input_units + charged, held.token)
@@ -199,8 +203,7 @@ class AcrossGasless(Across):
         answer = await post_json(rpcs.http, f"{url}/v1/orders", request, _WHO)
         if answer.status < 300 and isinstance(answer.body, dict) and answer.body.get("status") == "received":
             return ""
-        said = answer.body.get("message") if isinstance(answer.body, dict) else ""
-        return clean(said or "no reason given", 120)
+        return reason(answer.body)
 
     async def opening(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Opening:
         """By Permit2's nonce, which an opening uses up, and the SpokePool's own event of this relay hash."""
@@ -313,18 +316,11 @@ async def _ask_fee(http: Http, url: str, token: Token) -> _SponsorFee:
     """What the sponsor takes for opening an order that pays with `token`. Raises NetworkError, Refused."""
     answer = await get_json(http, f"{url}/v1/fee", {"chainId": str(token.chain_id), "token": token.address or ""}, _WHO)
     if answer.status >= 400:
-        said = answer.body.get("message") if isinstance(answer.body, dict) else ""
-        raise Refused(f"the sponsor opens no such order: {clean(said or 'no reason given', 120)}")
+        raise Refused(f"the sponsor opens no such order: {reason(answer.body)}")
     try:
-        return _SponsorFee(_units(answer.body["opening"]), _units(answer.body["permit"]))
+        return _SponsorFee(natural(answer.body["opening"]), natural(answer.body["permit"]))
     except (KeyError, TypeError, ValueError):
         raise BadAnswer("the sponsor answered outside its schema.") from None
-
-
-def _units(value: Any) -> int:
-    if not (isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 78):
-        raise ValueError
-    return int(value)
 
 
 def _payload(message: Message) -> dict[str, Any]:

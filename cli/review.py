@@ -9,8 +9,9 @@ from rich.text import Text
 
 from l2send.cli.screen import err, print_pairs, stage_in_words, styled
 from l2send.client import Review
+from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
-from l2send.core.effects import Allows, AllowsBySignature, Effects, Opens, OpensBySignature, Pays, TakesBack
+from l2send.core.effects import PERMIT2, Allows, AllowsBySignature, Effects, Opens, OpensBySignature, Pays, TakesBack
 from l2send.core.plan import Fee, Plan, Quote
 from l2send.core.units import UnixTime
 
@@ -125,13 +126,17 @@ def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
     """What a signed message does, once somebody brings it to the chain."""
     match effect:
         case AllowsBySignature(_, amount, spender, _, deadline, _):
-            return f"allow {spender} to take exactly {amount}, if it is brought to the token by {_clock(deadline)}"
+            return f"allow {_taker(spender)} to take exactly {amount}, if a sponsor brings it by {_clock(deadline)}"
         case OpensBySignature(order, taker, _, deadline):
             return (
-                f"whoever brings it to the bridge by {_clock(deadline)} has {taker} take {order.pays} and lock it in "
-                f"{order.origin_settler} until a solver has paid {order.delivers} to {order.recipient}; "
+                f"whoever brings it by {_clock(deadline)} has {_taker(taker)} take {order.pays} and lock it in "
+                f"the bridge {order.origin_settler} until a solver has paid {order.delivers} to {order.recipient}; "
                 "after that it is void"
             )
+
+
+def _taker(address: Address) -> str:
+    return f"Permit2 {address}" if address == PERMIT2 else address
 
 
 def _clock(time: UnixTime) -> str:

@@ -16,7 +16,8 @@ from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.units import Amount, Token, UnixTime, Wei
 
 PERMIT2 = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")
-"""Takes tokens by signature; the same on every chain. Source: Uniswap/permit2, its canonical CREATE2 deployment."""
+"""Takes tokens by signature. Source: Uniswap/permit2, its CREATE2 deployment, on every chain that computes the address
+as Ethereum does; a settler with another one is refused."""
 
 
 @dataclass(frozen=True, slots=True)

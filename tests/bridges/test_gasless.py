@@ -23,6 +23,7 @@ from l2send.bridges.across_gasless import _RESOLVE_FOR, _permits
 from l2send.bridges.across_messages import gasless_order
 from l2send.client import Client, Review, open_client
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
+from l2send.core.bridge import OrderState
 from l2send.core.calldata import ALLOWANCE, abi_encode, address_word
 from l2send.core.chains import Registry
 from l2send.core.effects import PERMIT2, check
@@ -42,7 +43,7 @@ from l2send.wallet.records import PaymentRecord
 from l2send.wallet.signer import LocalSigner, SecretKey
 from l2send.wallet.states import PaymentState, SponsoredState
 from tests.bridges.mutations import answers, tell
-from tests.bridges.standins import with_chains, with_settlers
+from tests.bridges.standins import order_state, with_chains, with_settlers
 from tests.conftest import PASSWORD, Home, somebody
 
 T = TypeVar("T")
@@ -118,6 +119,10 @@ class Broke:
             return client.journal.get(record.id)
 
         return self.do(use)
+
+    def look(self, record: PaymentRecord) -> PaymentRecord:
+        (leg,) = self.do(lambda client: client.status(record.id)).legs
+        return leg
 
     def holds(self) -> int:
         return self.home.holds(self.address, "dev1")
@@ -364,6 +369,22 @@ def test_whoever_brings_the_messages_it_is_the_same_order(broke: Broke) -> None:
         record = broke.record(record)
         assert record.sponsored
         assert (record.sponsored.state, record.moved) == (SponsoredState.OPENED, Sent.YES)
+    assert broke.resume(record).state is PaymentState.DELIVERED
+    assert (broke.deposits(), broke.allowed()) == (1, 0)
+
+
+def test_a_reorganisation_takes_the_order_back_and_the_same_messages_open_it_again(broke: Broke) -> None:
+    with mode(broke.home, Mode.IGNORE):
+        record = broke.stuck(broke.begin(broke.plan()))
+        before = broke.node.call("evm_snapshot")
+        bring(broke, record)
+        opened = broke.look(record)
+        broke.node.call("evm_revert", before)
+        gone = broke.look(record)
+    for seen, state, order in ((opened, "opened", OrderState.OPEN), (gone, "signed", OrderState.NOT_OPEN)):
+        assert seen.sponsored
+        assert (seen.sponsored.state, order_state(seen)) == (state, order)
+    assert (gone.state, gone.moved, signatures(gone)) == (PaymentState.SENDING, Sent.MAYBE, signatures(record))
     assert broke.resume(record).state is PaymentState.DELIVERED
     assert (broke.deposits(), broke.allowed()) == (1, 0)
 

@@ -68,6 +68,13 @@ def test_the_commands_about_sending_run(home: Home) -> None:
     assert (home.holds(address, "dev1"), home.holds(address, "dev1", "ETH")) == (0, 0)
 
 
+def test_the_commands_about_bridges_run(home: Home) -> None:
+    """From an account without gas, which is what they are about."""
+    name, address = home.new_account()
+    home.fund(address, "dev1", USDC="10")
+    run_shell(shell_lines(ROOT / "docs/bridges.md"), Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name}))
+
+
 def test_the_commands_about_being_paid_run(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name, _ = home.new_account()
     monkeypatch.chdir(tmp_path)
