@@ -1,0 +1,158 @@
+"""Messages for a sponsor in the journal, on a real file: written once, moved along the table, never exchanged."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from l2send.core.errors import Sent
+from l2send.core.plan import Message, MessageKind, Quote, Sponsored
+from l2send.core.typed import TypedData
+from l2send.core.units import BlockNumber, UnixTime
+from l2send.wallet.journal import ChangedMeanwhile, IllegalMove, SqliteJournal
+from l2send.wallet.records import PaymentRecord
+from l2send.wallet.states import SPONSORED_TRANSITIONS, PaymentState, SponsoredState
+from tests.wallet.bench import chain_at, order_of, paying_quote
+from tests.wallet.test_journal import a_payment, begin
+
+CHAIN = chain_at("http://127.0.0.1:1")
+DATA = TypedData(
+    domain={"name": "Permit2", "chainId": "1"},
+    types={"Order": (("uint256", "nonce"),)},
+    primary_type="Order",
+    message={"nonce": str(2**256 - 1)},
+)
+SPONSORED = Sponsored(
+    messages=(Message(MessageKind.PERMIT, DATA), Message(MessageKind.OPEN_FOR, DATA)),
+    open_deadline=UnixTime(2**32 - 1),
+    since=BlockNumber(7),
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.db"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[SqliteJournal]:
+    opened = SqliteJournal(path)
+    yield opened
+    opened.close()
+
+
+def a_quote(units: int = 1) -> Quote:
+    payment = a_payment(units)
+    quote = paying_quote(payment, CHAIN, order=order_of(payment, 2**33))
+    return replace(quote, steps=(), sponsored=SPONSORED)
+
+
+def begin_sponsored(journal: SqliteJournal) -> PaymentRecord:
+    record = journal.begin(a_payment(), [a_quote()])
+    assert isinstance(record, PaymentRecord)
+    return record
+
+
+def sign(journal: SqliteJournal, record: PaymentRecord) -> PaymentRecord:
+    return journal.record_messages_signed(record, [secrets.token_bytes(65) for _ in SPONSORED.messages])
+
+
+def bring_to(journal: SqliteJournal, record: PaymentRecord, state: SponsoredState) -> PaymentRecord:
+    if state is SponsoredState.PLANNED:
+        return record
+    if state is SponsoredState.CANCELLED:
+        return journal.cancel(record.id, "by its sender")
+    record = sign(journal, record)
+    return record if state is SponsoredState.SIGNED else journal.move_sponsored(record, state)
+
+
+def state_of(record: PaymentRecord) -> SponsoredState:
+    assert record.sponsored
+    return record.sponsored.state
+
+
+def test_what_is_written_is_what_is_read(journal: SqliteJournal, path: Path) -> None:
+    record = begin_sponsored(journal)
+    assert record.sponsored
+    assert (record.sponsored.sponsored, record.transactions, record.state) == (SPONSORED, (), PaymentState.PLANNED)
+    signatures = [secrets.token_bytes(65), secrets.token_bytes(65)]
+    signed = journal.record_messages_signed(record, signatures)
+    assert signed.sponsored
+    assert signed.sponsored.signatures == tuple(signatures)
+    assert (signed.state, signed.moved) == (PaymentState.SENDING, Sent.MAYBE)
+    opened = journal.move_sponsored(signed, SponsoredState.OPENED, opening_tx="0xab", block=BlockNumber(9))
+    again = SqliteJournal(path)
+    assert again.get(record.id) == opened
+    again.close()
+    assert [event.after for event in journal.events(record.id)] == ["planned", "signed", "opened"]
+
+
+@pytest.mark.parametrize("before", SponsoredState)
+def test_messages_move_along_the_table_and_not_otherwise(journal: SqliteJournal, before: SponsoredState) -> None:
+    for after in SponsoredState:
+        payment = a_payment()
+        quote = replace(paying_quote(payment, CHAIN, order=order_of(payment, 2**33)), steps=(), sponsored=SPONSORED)
+        fresh = journal.begin(payment, [quote])
+        assert isinstance(fresh, PaymentRecord)
+        record = bring_to(journal, fresh, before)
+        # Signing and cancelling have doors of their own.
+        if before is not SponsoredState.PLANNED and after in SPONSORED_TRANSITIONS[before]:
+            assert state_of(journal.move_sponsored(record, after)) is after
+        else:
+            with pytest.raises(IllegalMove):
+                journal.move_sponsored(record, after)
+            assert journal.get(record.id) == record
+
+
+@pytest.mark.parametrize("state", [s for s in SponsoredState if s is not SponsoredState.PLANNED])
+def test_only_planned_messages_are_signed_or_cancelled(journal: SqliteJournal, state: SponsoredState) -> None:
+    record = bring_to(journal, begin_sponsored(journal), state)
+    with pytest.raises(ChangedMeanwhile):
+        sign(journal, record)
+    assert journal.cancel(record.id, "too late") == record
+
+
+def test_who_believes_in_another_state_changes_nothing(journal: SqliteJournal) -> None:
+    signed = sign(journal, begin_sponsored(journal))
+    opened = journal.move_sponsored(signed, SponsoredState.OPENED)
+    with pytest.raises(ChangedMeanwhile):
+        journal.move_sponsored(signed, SponsoredState.EXPIRED)
+    with pytest.raises(ChangedMeanwhile):
+        journal.note_sponsored(signed, "words")
+    assert journal.get(signed.id) == opened
+
+
+def test_every_message_has_one_signature(journal: SqliteJournal) -> None:
+    record = begin_sponsored(journal)
+    for wrong in ([], [bytes(65)], [bytes(65), bytes(64)], [bytes(65)] * 3):
+        with pytest.raises(IllegalMove):
+            journal.record_messages_signed(record, wrong)
+    with pytest.raises(IllegalMove):
+        journal.record_messages_signed(begin(journal), [bytes(65)])
+    assert state_of(journal.get(record.id)) is SponsoredState.PLANNED
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE sponsored SET signatures = x'00'", "UPDATE sponsored SET body = '{}'", "DELETE FROM sponsored"],
+)
+def test_no_program_exchanges_or_deletes_what_was_signed(journal: SqliteJournal, statement: str) -> None:
+    record = sign(journal, begin_sponsored(journal))
+    with pytest.raises(sqlite3.DatabaseError, match="never"):
+        journal._db.execute(statement)
+    assert journal.get(record.id) == record
+
+
+def test_a_payment_has_steps_or_messages_and_a_leg_has_steps(journal: SqliteJournal) -> None:
+    payment = a_payment(2)
+    both = replace(paying_quote(payment, CHAIN, order=order_of(payment, 2**33)), sponsored=SPONSORED)
+    with pytest.raises(ValueError, match="never both"):
+        journal.begin(payment, [both])
+    with pytest.raises(ValueError, match="is not sponsored"):
+        journal.begin(payment, [a_quote(1), a_quote(1)])
+    assert journal.history() == []
