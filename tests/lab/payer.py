@@ -32,6 +32,7 @@ from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, L2sendError
 from l2send.core.paths import Paths
+from l2send.resolver.limits import Limits
 from l2send.wallet import execute, nonces, prepare, watch
 from l2send.wallet.execute import Executor
 from l2send.wallet.failpoints import Failpoint
@@ -73,6 +74,8 @@ class Errand:
     """The chain the recipient is on."""
     recipient: Address
     amount: str = AMOUNT
+    via: str = ""
+    """The bridge it has to go through, if through one alone."""
     patience: float = 3.0
     poll: float = 0.03
     key: str | None = None
@@ -100,7 +103,7 @@ async def pay(errand: Errand, begun: Callable[[], Awaitable[None]] = _silent) ->
         if record is None:
             to = client.destination(errand.destination)
             payment = client.payment(errand.account.address, errand.amount, TOKEN, to)
-            record = _from_one_source(client.begin(await client.plan(payment), key=errand.key))
+            record = _from_one_source(client.begin(await client.plan(payment, Limits(via=errand.via)), key=errand.key))
         await begun()
         if not record.meaning.open:
             return _from_one_source(await client.status(record.id))

@@ -54,10 +54,12 @@ class Scenario:
     fault: Fault | None
     kill: bool
     """kill -9 at the step, then a fresh process; else the fault begins at the step, in one process."""
+    via: str = "eco"
+    """The bridge, where one is needed."""
 
     def __str__(self) -> str:
         how = "killed at" if self.kill else "fault from"
-        return f"{'bridged' if self.bridged else 'direct'}, {how} {self.step}, {self.fault or 'no fault'}"
+        return f"{self.via if self.bridged else 'direct'}, {how} {self.step}, {self.fault or 'no fault'}"
 
     @property
     def alone(self) -> bool:
@@ -144,6 +146,13 @@ def reorganised(steps: Sequence[str]) -> list[Scenario]:
     return calm + [Scenario(bridged, step, fault, kill=True) for bridged, fault in kinds for step in steps]
 
 
+def through_across() -> list[Scenario]:
+    """Every step of a payment through Across, killed there: each with another fault of its nodes."""
+    faults = [fault for fault in FAULTS if not fault.breaks_sending]
+    cells = zip(steps_of(bridged=True), faults, strict=False)
+    return [Scenario(True, step, fault, kill=True, via="across") for step, fault in cells]
+
+
 @dataclass
 class Stage:
     """Where scenarios are played."""
@@ -159,7 +168,8 @@ class Stage:
         confirmations = 3 if scenario.fault and scenario.fault.alone else CONFIRMATIONS
         registry = self.world.seen_through(urls, confirmations)
         patience = 1.2 if scenario.alone else 3.0
-        return Errand(home, registry, account, int(scenario.bridged), somebody(), patience=patience)
+        via = scenario.via if scenario.bridged else ""
+        return Errand(home, registry, account, int(scenario.bridged), somebody(), via=via, patience=patience)
 
     def play_processes(self, scenario: Scenario, account: Account) -> Result:
         """With a real kill, and a fresh process for every run."""

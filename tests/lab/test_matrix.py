@@ -14,6 +14,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from l2send.devnet.modes import Mode
 from tests.lab.faults import FAULTS, REORGANISATIONS
 from tests.lab.payer import quickened
 from tests.lab.proxy import Proxy
-from tests.lab.scenario import Result, Scenario, Stage, all_scenarios, covering, reorganised, steps_of
+from tests.lab.scenario import Result, Scenario, Stage, all_scenarios, covering, reorganised, steps_of, through_across
 from tests.lab.transport import WireTransport
 from tests.lab.wire import Upstream
 from tests.lab.world import running_world
@@ -70,9 +71,21 @@ def test_every_fault_from_every_step_on(stage: Stage, capsys: pytest.CaptureFixt
     assert_all_well(results)
 
 
+def test_killed_at_every_step_through_across(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    cells = through_across()
+    assert {cell.step for cell in cells} == set(steps_of(bridged=True))
+    before = time.monotonic()
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        results = list(pool.map(stage.play_processes, cells, stage.world.accounts(len(cells))))
+    with capsys.disabled():
+        report("through Across, killed by SIGKILL", results, time.monotonic() - before)
+    assert_all_well(results)
+
+
 def test_reorganisations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By anvil: the block is dropped, or mined again elsewhere, or the whole chain is rolled back."""
     cells = reorganised(steps_of(bridged=False) if FULL else ["mined:1"])
+    cells += [replace(cell, via="across") for cell in cells if cell.bridged]
     before = time.monotonic()
     results = list[Result]()
     with running_world(tmp_path / "world", ON_DEMAND) as world, Proxy([node.url for node in world.nodes]) as proxy:

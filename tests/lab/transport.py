@@ -32,10 +32,10 @@ class WireTransport(httpx.AsyncBaseTransport):
         return await _deliver(outcome, request)
 
     async def _pass(self, request: httpx.Request, body: bytes) -> httpx.Response:
-        """To the solver's quote API, which is not on the wire."""
+        """To a quote API of the solver's, which is not on the wire."""
         origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
         node = self._others.setdefault(origin, Upstream(origin))
-        status, answer = await node.exchange(request.url.raw_path.decode(), body)
+        status, answer = await node.exchange(request.url.raw_path.decode(), body, request.method)
         return httpx.Response(status, stream=httpx.ByteStream(answer), request=request)
 
     async def hang_up(self) -> None:

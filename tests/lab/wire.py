@@ -43,10 +43,10 @@ class Upstream:
         """The body of the answer to a POST."""
         return (await self.exchange("/", body))[1]
 
-    async def exchange(self, path: str, body: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer to a POST."""
+    async def exchange(self, path: str, body: bytes, method: str = "POST") -> tuple[int, bytes]:
+        """Status and body of the answer."""
         reader, writer = self._free.pop() if self._free else await asyncio.open_connection(self._host, self._port)
-        head = f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         answer = await reader.readexactly(int(head.split("content-length:")[1].split("\r\n")[0]))
