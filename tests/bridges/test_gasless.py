@@ -18,21 +18,21 @@ from urllib.parse import urlsplit
 import pytest
 
 from l2send.bridges import decode_message
-from l2send.bridges.across_deposit import DEPOSITED_TOPIC
+from l2send.bridges.across_deposit import DEPOSITED_TOPIC, Deposit, new_nonce
 from l2send.bridges.across_gasless import _RESOLVE_FOR, _permits
-from l2send.bridges.across_messages import gasless_order
+from l2send.bridges.across_messages import gasless_order, order_message
 from l2send.client import Client, Review, open_client
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import ALLOWANCE, abi_encode, address_word
 from l2send.core.chains import Registry
-from l2send.core.effects import PERMIT2, check
+from l2send.core.effects import PERMIT2, AllowsBySignature, Effects, OpensBySignature, check
 from l2send.core.errors import CannotPay, L2sendError, NodeError, NotFinal, Refused, Sent
 from l2send.core.paths import Paths
-from l2send.core.permit import permittable
-from l2send.core.plan import Message, Quote, Sponsored
+from l2send.core.permit import Permittable, permittable
+from l2send.core.plan import Message, Plan, Quote, Sponsored
 from l2send.core.typed import TypedData
-from l2send.core.units import Amount, UnixTime
+from l2send.core.units import Amount, Token, UnixTime
 from l2send.devnet import faucet
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
@@ -262,18 +262,28 @@ def test_whoever_opens_it_cannot_choose_its_id(broke: Broke) -> None:
             resolve(relayer)
 
 
+def judged(plan: Plan, registry: Registry, *data: TypedData) -> tuple[Effects, ...]:
+    """What the messages do, compared with the payment as is done before signing. Raises L2sendError."""
+    effects = tuple(decode_message(GASLESS, one, registry) for one in data)
+    check(effects, plan.payment, plan.quote.pays, registry)
+    return effects
+
+
+def is_refused(plan: Plan, registry: Registry, *data: TypedData) -> bool:
+    try:
+        judged(plan, registry, *data)
+    except L2sendError:
+        return True
+    return False
+
+
 def test_every_change_of_the_messages_is_caught(broke: Broke, capsys: pytest.CaptureFixture[str]) -> None:
     """Each value of both messages, replaced by many others and left out: types and domain too."""
     review = broke.plan()
     plan, registry = review.plan, broke.home.registry
     good = [message.data for message in sponsored(plan.quote).messages]
 
-    def judge(bad: list[TypedData]) -> object:
-        effects = tuple(decode_message(GASLESS, data, registry) for data in bad)
-        check(effects, plan.payment, plan.quote.pays, registry)
-        return effects
-
-    approved = judge(good)
+    approved = judged(plan, registry, *good)
     unnoticed, count = list[str](), 0
     for place, data in enumerate(good):
         for name, document in answers(data.json(), somebody()):
@@ -282,7 +292,7 @@ def test_every_change_of_the_messages_is_caught(broke: Broke, capsys: pytest.Cap
             count += 1
             try:
                 bad = [TypedData.from_json(document) if i == place else one for i, one in enumerate(good)]
-                noticed = judge(bad) != approved
+                noticed = judged(plan, registry, *bad) != approved
             except (L2sendError, KeyError, TypeError, ValueError, AttributeError):
                 noticed = True
             if not noticed:
@@ -290,6 +300,101 @@ def test_every_change_of_the_messages_is_caught(broke: Broke, capsys: pytest.Cap
     tell(capsys, "signed messages, value by value", count - len(unnoticed), count)
     assert not unnoticed
     assert count > 1000
+
+
+def test_messages_that_agree_with_each_other_and_not_with_the_payment_are_refused(
+    broke: Broke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whole messages, written anew with one thing changed wherever it stands: a liar would be as careful."""
+    review, registry = broke.plan(), broke.home.registry
+    plan, here, there = review.plan, registry.named("dev1"), registry.named("dev2")
+    allows, opens = review.effects
+    assert isinstance(allows, AllowsBySignature)
+    assert isinstance(opens, OpensBySignature)
+    order, settler, stranger = opens.order, opens.order.origin_settler, somebody()
+    deposit = Deposit(
+        order.origin,
+        order.destination,
+        order.sender,
+        order.recipient,
+        broke.usdc,
+        order.pays.units,
+        Address(order.details["output_token"]),
+        order.delivers.units,
+        int(order.details["nonce"]),
+        order.fill_deadline,
+        order.sender,
+    )
+    token, euro = here.token("USDC"), here.token("EURC")
+
+    def opening(settler: Address = settler, nonce: int = opens.nonce, by: int = 0, **changes: Any) -> TypedData:
+        return order_message(replace(deposit, **changes), settler, nonce, UnixTime(opens.open_deadline + by))
+
+    def permit(
+        spender: Address = PERMIT2, owner: Address = order.sender, more: int = 0, nonce: int = 0, by: int = 0, of: Token = token
+    ) -> TypedData:  # fmt: skip
+        units, deadline = order.pays.units + more, UnixTime(opens.open_deadline + by)
+        return Permittable(of, of.name, "2", nonce).permit(owner, spender, units, deadline)
+
+    def numbered(nonce: int) -> TypedData:
+        return order_message(replace(deposit, nonce=nonce), settler, opens.nonce, opens.open_deadline)
+
+    foreign = {"chainId": str(there.chain_id)}
+    assert judged(plan, registry, permit(), opening()) == review.effects
+    refused = {
+        "recipient": (permit(), opening(recipient=stranger)),
+        "recipient is the sender": (permit(), opening(recipient=order.sender)),
+        "payer": (permit(), opening(depositor=stranger)),
+        "refunded": (permit(owner=stranger), opening(depositor=stranger, named_relayer=stranger)),
+        "less delivered": (permit(), opening(output_units=order.delivers.units - 1)),
+        "more delivered": (permit(), opening(output_units=order.delivers.units + 1)),
+        "more taken": (permit(more=1), opening(input_units=order.pays.units + 1)),
+        "less taken": (permit(more=-1), opening(input_units=order.pays.units - 1)),
+        "another token taken": (permit(of=euro), opening(input_token=euro.address)),
+        "another token delivered": (permit(), opening(output_token=there.token("EURC").address)),
+        "wrapped coin": (
+            permit(),
+            opening(input_token=here.token("WETH").address, output_token=there.token("WETH").address),
+        ),
+        "a token of nobody's": (permit(), opening(output_token=stranger)),
+        "another destination": (permit(), opening(destination=registry.named("dev3").chain_id)),
+        "another origin": (permit(), opening(origin=there.chain_id)),
+        "the same chain": (permit(), opening(destination=order.origin)),
+        "another settler": (permit(), opening(settler=stranger)),
+        "the SpokePool as settler": (permit(), opening(settler=Address(order.details["spoke_pool"]))),
+        "another relayer": (permit(), opening(named_relayer=stranger)),
+        "no relayer": (permit(), opening(named_relayer=ZERO_ADDRESS)),
+        "deposit nonce 0: the pool's own counter": (permit(), numbered(0)),
+        "deposit nonce of somebody else": (permit(), numbered(new_nonce(stranger))),
+        "filled before it is opened": (permit(), opening(fill_deadline=opens.open_deadline)),
+        "the order open for longer than its permit": (permit(), opening(by=1)),
+        "a permit for longer than its order": (permit(by=1), opening()),
+        "a permit for somebody else": (permit(spender=stranger), opening()),
+        "a permit for the settler": (permit(spender=settler), opening()),
+        "a permit of somebody else": (permit(owner=stranger), opening()),
+        "a permit of everything": (permit(more=2**256 - 1 - order.pays.units), opening()),
+        "a permit of more": (permit(more=1), opening()),
+        "a permit of less": (permit(more=-1), opening()),
+        "a permit of another token": (permit(of=euro), opening()),
+        "a permit on another chain": (replace(permit(), domain={**permit().domain, **foreign}), opening()),
+        "Permit2 on another chain": (permit(), replace(opening(), domain={**opening().domain, **foreign})),
+        "another Permit2": (permit(), replace(opening(), domain={**opening().domain, "verifyingContract": stranger})),
+        "two orders": (opening(), opening()),
+        "two permits": (permit(), permit()),
+        "a permit after the order": (opening(), permit()),
+        "a permit alone": (permit(),),
+        "nothing": (),
+    }
+    passed = [name for name, bad in refused.items() if not is_refused(plan, registry, *bad)]
+    tell(capsys, "signed messages, in agreement with each other", len(refused) - len(passed), len(refused))
+    assert not passed
+    # What only this plan knows: the guard compares it with what was approved.
+    for others in (
+        (permit(nonce=1), opening()),
+        (permit(), opening(nonce=1)),
+        (permit(), opening(fill_deadline=order.fill_deadline + 1)),
+    ):
+        assert judged(plan, registry, *others) != review.effects
 
 
 @pytest.mark.parametrize("place", ["journaled", "after_broadcast"])
