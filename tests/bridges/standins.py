@@ -119,10 +119,10 @@ class StandIns:
     def advance(self, seconds: int) -> None:
         faucet.advance(self.home.paths.state, seconds)
 
-    def lie(self, side: Side, topics: list[str], data: bytes) -> None:
-        """Have somebody's contract emit an event that is not true."""
+    def lie(self, side: Side, topics: list[str], data: bytes) -> dict[str, Any]:
+        """Have somebody's contract emit an event that is not true: the receipt."""
         liar = self.liars[side.chain.short_name]
-        side.must(liar, SAY.encode([bytes.fromhex(topic[2:]) for topic in topics], data))
+        return side.must(liar, SAY.encode([bytes.fromhex(topic[2:]) for topic in topics], data))
 
     def payer(self, folder: Path, chains: Sequence[str] = (ORIGIN,), usdc: str = "100") -> Payer:
         """A fresh account with USDC and 1 ETH on each of `chains`."""

@@ -5,16 +5,18 @@ pragma solidity ^0.8.20;
 contract Liar {
     function say(bytes32[] calldata topics, bytes calldata data) external {
         bytes memory copy = data;
-        bytes32 first = topics[0];
-        if (topics.length == 1) {
-            assembly {
-                log1(add(copy, 32), mload(copy), first)
-            }
-        } else {
-            bytes32 second = topics[1];
-            assembly {
-                log2(add(copy, 32), mload(copy), first, second)
-            }
+        assembly {
+            let start := add(copy, 32)
+            let size := mload(copy)
+            let at := topics.offset
+            let first := calldataload(at)
+            let second := calldataload(add(at, 32))
+            let third := calldataload(add(at, 64))
+            switch topics.length
+            case 1 { log1(start, size, first) }
+            case 2 { log2(start, size, first, second) }
+            case 3 { log3(start, size, first, second, third) }
+            default { log4(start, size, first, second, third, calldataload(add(at, 96))) }
         }
     }
 }

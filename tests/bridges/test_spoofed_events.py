@@ -1,0 +1,95 @@
+"""Events that say of our own order that it was filled, by somebody's contract: never a delivery, on any bridge.
+
+Said of the true recipient and amount, of another recipient, and of an amount of 1, on both chains. True events of
+the real contracts under our ids, of look-alikes that pay less, are played in each bridge's own tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from l2send.bridges import across_deposit, eco, hyperlane7683, oif
+from l2send.core.address import Address
+from l2send.core.bridge import OrderState
+from l2send.core.calldata import abi_decode, abi_encode, address_word
+from l2send.core.plan import Order
+from l2send.devnet import solver_client, state
+from l2send.devnet.modes import Mode
+from l2send.wallet.states import PaymentState
+from tests.bridges.mutations import Capsys, tell
+from tests.bridges.standins import TARGET, Payer, StandIns, order_of, order_state
+from tests.conftest import somebody
+
+Event = tuple[list[str], bytes]
+"""Topics, and the data."""
+
+
+def word(number: int) -> str:
+    return "0x" + number.to_bytes(32, "big").hex()
+
+
+def by_eco(order: Order, recipient: Address, units: int) -> Event:
+    """IntentFulfilled(hash, claimant): an id that commits to recipient and amount."""
+    return [eco._FULFILLED_TOPIC, order.order_id, "0x" + address_word(recipient).hex()], units.to_bytes(32, "big")
+
+
+def by_across(order: Order, recipient: Address, units: int) -> Event:
+    """FilledRelay, with the numbers of the true deposit."""
+    to, nobody, details = address_word(recipient), bytes(32), order.details
+    tokens = [address_word(details["input_token"]), address_word(details["output_token"])]
+    amounts = [order.pays.units, units, order.origin, order.fill_deadline, 0]
+    parties = [nobody, address_word(order.sender), to, nobody]
+    data = abi_encode(across_deposit._FILLED_DATA, [*tokens, *amounts, *parties, (to, nobody, units, 0)])
+    topics = [word(order.origin), word(int(details["deposit_id"])), "0x" + address_word(somebody()).hex()]
+    return [across_deposit.FILLED_TOPIC, *topics], data
+
+
+def by_hyperlane7683(order: Order, recipient: Address, units: int) -> Event:
+    """Filled(orderId, originData, fillerData)."""
+    fields = list(abi_decode([hyperlane7683._ORDER_DATA], bytes.fromhex(order.details["order_data"][2:]))[0])
+    fields[1], fields[5] = address_word(recipient), units
+    order_data = abi_encode([hyperlane7683._ORDER_DATA], [fields])
+    values = [bytes.fromhex(order.order_id[2:]), order_data, b""]
+    return [hyperlane7683._FILLED_TOPIC], abi_encode(["bytes32", "bytes", "bytes"], values)
+
+
+def by_oif(order: Order, recipient: Address, units: int) -> Event:
+    """OutputFilled(orderId, solver, timestamp, output, amount)."""
+    output = list(oif._fields_of(order)[7][0])
+    output[4], output[5] = units, address_word(recipient)
+    values = [address_word(somebody()), 1, tuple(output), units]
+    return [oif._FILLED_TOPIC, order.order_id], abi_encode(["bytes32", "uint32", oif._OUTPUT, "uint256"], values)
+
+
+SPOOFS: dict[str, Any] = {"eco": by_eco, "across": by_across, "hyperlane7683": by_hyperlane7683, "oif": by_oif}
+
+
+@pytest.fixture
+def payer(stand_ins: StandIns, tmp_path: Path) -> Iterator[Payer]:
+    devnet = state.require(stand_ins.home.paths.state)
+    solver_client.set_mode(devnet, Mode.IGNORE)
+    yield stand_ins.payer(tmp_path)
+    solver_client.set_mode(devnet, Mode.FILL)
+
+
+@pytest.mark.parametrize("bridge", SPOOFS)
+def test_what_somebodys_contract_says_is_not_a_delivery(
+    stand_ins: StandIns, payer: Payer, bridge: str, capsys: Capsys
+) -> None:
+    to = somebody()
+    record = payer.open(bridge, to, "20")
+    order, spoofed = order_of(record), 0
+    for recipient, units in ((to, order.delivers.units), (somebody(), order.delivers.units), (to, 1)):
+        topics, data = SPOOFS[bridge](order, recipient, units)
+        for side in (stand_ins.origin, stand_ins.target):
+            (log,) = stand_ins.lie(side, topics, data)["logs"]
+            assert (log["topics"], log["data"]) == (topics, "0x" + data.hex()), "nothing was spoofed"
+            seen = payer.status(record)
+            assert (seen.state, order_state(seen)) == (PaymentState.BRIDGING, OrderState.OPEN)
+            spoofed += 1
+    tell(capsys, f"{bridge} spoofed events", spoofed, spoofed, ": the order stays open")
+    assert stand_ins.home.holds(to, TARGET) == 0
