@@ -12,6 +12,7 @@ from enum import StrEnum, unique
 from importlib.metadata import version
 from pathlib import Path
 
+from l2send.cli.completion import PLACES
 from l2send.cli.screen import aloud
 from l2send.cli.settings import KEYS, load_settings
 from l2send.core.chains import load_registry
@@ -26,7 +27,6 @@ from l2send.wallet.schema import MIGRATIONS
 
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
 _RPC = "L2SEND_RPC_"
-_COMPLETIONS = (".bash_completions/l2send.sh", ".zfunc/_l2send", ".config/fish/completions/l2send.fish")
 
 
 @unique
@@ -176,7 +176,7 @@ def _terminal(_: Paths) -> Iterator[Finding]:
 
 
 def _completion(_: Paths) -> Iterator[Finding]:
-    installed = [path for path in _COMPLETIONS if (Path.home() / path).exists()]
+    installed = [path for path in PLACES.values() if (Path.home() / path).exists()]
     if installed:
         yield Finding("completion", Health.OK, f"installed: {', '.join(installed)}")
     else:

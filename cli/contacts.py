@@ -163,33 +163,33 @@ def list_(as_json: Json = False, devnet: Devnet = False) -> None:
 
 
 @app.command("show")
-def show(name: Known, as_json: Json = False, devnet: Devnet = False) -> None:
+def show(contact: Known, as_json: Json = False, devnet: Devnet = False) -> None:
     """Show where a contact is paid: a line for each chain.
 
     Example: l2send contacts show alice
     """
-    contact = load_book(paths_for(devnet=devnet).contacts).named(name)
+    found = load_book(paths_for(devnet=devnet).contacts).named(contact)
     if as_json:
-        print_json(_alone(contact))
+        print_json(_alone(found))
         return
-    for chain in contact.chains:
-        out().print(f"{chain}:{contact.address}")
-    if not contact.chains:
-        out().print(contact.address)
+    for chain in found.chains:
+        out().print(f"{chain}:{found.address}")
+    if not found.chains:
+        out().print(found.address)
 
 
 @app.command("remove")
-def remove(name: Known, as_json: Json = False, devnet: Devnet = False) -> None:
+def remove(contact: Known, as_json: Json = False, devnet: Devnet = False) -> None:
     """Forget a contact. Payments are not touched.
 
     Example: l2send contacts remove alice
     """
     paths = paths_for(devnet=devnet)
-    contact = load_book(paths.contacts).named(name)
-    change_toml(paths.contacts, lambda document: document["contacts"].remove(contact.name), _readable(paths))
+    gone = load_book(paths.contacts).named(contact)
+    change_toml(paths.contacts, lambda document: document["contacts"].remove(gone.name), _readable(paths))
     if as_json:
-        print_json(_alone(contact))
-    err().print(styled(f"Removed. {contact.name} was {contact}", limit=600), soft_wrap=True)
+        print_json(_alone(gone))
+    err().print(styled(f"Removed. {gone.name} was {gone}", limit=600), soft_wrap=True)
 
 
 @app.command("export")

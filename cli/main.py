@@ -9,10 +9,12 @@ import sys
 from typing import Any
 
 import typer
+from typer.main import get_command
 
 from l2send.cli import (
     balances,
     chains,
+    completion,
     config,
     contacts,
     conversation,
@@ -52,6 +54,7 @@ app = typer.Typer(
     "l2send                    asks for everything.",
     epilog=_EPILOG,
     no_args_is_help=False,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -73,6 +76,7 @@ app.command("cancel", help=pending.CANCEL_HELP)(pending.cancel)
 app.command("inspect", help=inspect.HELP)(inspect.inspect)
 app.command("history", help=history.HELP)(history.history)
 app.command("doctor", help=doctor.HELP)(doctor.doctor)
+app.command("completion", help=completion.HELP)(completion.completion)
 app.command("demo", help=demo.HELP)(demo.demo)
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(config.app, name="config")
@@ -106,7 +110,7 @@ def shape(argv: list[str]) -> list[str]:
         raise BadAmount(f"not an amount: {negative!r}.", hint="Use no sign.")
     if not argv:
         return ["ask"]
-    if argv[0] in {"-h", "--help", "--version", "--install-completion", "--show-completion"}:
+    if argv[0] in {"-h", "--help", "--version"}:
         return argv
     if argv in (["wallet"], ["devnet"]):
         return [*argv, "--help"]
@@ -155,5 +159,8 @@ def main() -> None:
 
     harden()
     open_streams()
+    if os.environ.get(completion.ASKED):
+        sys.stdout.writelines(f"{word}\n" for word in completion.answer(sys.argv[-1], get_command(app), shape))
+        return
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # what Ctrl-C does, ends it well
     sys.exit(run(sys.argv[1:]))

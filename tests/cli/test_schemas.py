@@ -35,7 +35,7 @@ ELSEWHERE = {
     "chains pin": "tests/cli/test_chains_pin.py",
 }
 # What they print is one value, a file, or nothing.
-WITHOUT = {"config get", "config path", "config edit", "contacts export"}
+WITHOUT = {"config get", "config path", "config edit", "contacts export", "completion"}
 
 
 @dataclass
