@@ -4,24 +4,29 @@ This is the legacy schema, GET /suggested-fees on app.across.to/api: amounts are
 strings, ETH goes by the address of WETH, and the amount asked about is the one deposited. A payment fixes
 what is delivered, so the question is repeated until the deposit covers both the delivery and the fee.
 
-The relayer that the API would give an exclusive right to fill is ignored: everybody may fill.
+The relayer that the API would give an exclusive right to fill is ignored: everybody may fill. Across gives out API
+keys: the one in ACROSS_API_KEY goes along, to hosts of across.to over https and to nobody else.
 
-Source: docs.across.to/api-reference/suggested-fees/get.
+Source: docs.across.to/api-reference (authentication) and /api-reference/suggested-fees/get.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from l2send.bridges.answers import natural, reason
 from l2send.core.address import Address
-from l2send.core.errors import BadAnswer, Refused
-from l2send.core.http import Http, get_json
+from l2send.core.errors import BadAnswer, ConfigError, Refused
+from l2send.core.http import Bearer, Http, get_json
 from l2send.core.units import Seconds, UnixTime
 
 _WHO = "the quote API of Across"
 _ROUNDS = 4
+_KEY = "ACROSS_API_KEY"
+_OWN_HOSTS = ".across.to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +77,23 @@ async def _ask(http: Http, api: str, wish: Wish, units: int) -> tuple[int, Price
         "amount": str(units),
         "recipient": wish.recipient,
     }
-    answer = await get_json(http, f"{api}/suggested-fees", parameters, _WHO)
+    answer = await get_json(http, f"{api}/suggested-fees", parameters, _WHO, _key_for(api))
     if answer.status >= 400:
         raise Refused(f"Across does not quote this: {reason(answer.body)}")
     try:
         return _read(answer.body, wish, units)
     except (KeyError, TypeError, ValueError):
         raise BadAnswer(f"{_WHO} answered outside its schema.") from None
+
+
+def _key_for(api: str) -> Bearer | None:
+    """The user's key, if `api` is Across's own. Raises ConfigError for one that no header can carry."""
+    key, url = os.environ.get(_KEY, ""), urlsplit(api)
+    if not key or url.scheme != "https" or not f".{url.hostname}".endswith(_OWN_HOSTS):
+        return None
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise ConfigError(f"{_KEY} holds characters that no API key has.", hint="Set it anew, without line breaks.")
+    return Bearer(key)
 
 
 def _read(body: Any, wish: Wish, units: int) -> tuple[int, Price]:

@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -46,6 +46,13 @@ class Answer:
     body: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """An API key, as RFC 6750 has it sent. No repr shows it."""
+
+    key: str = field(repr=False)
+
+
 def host(url: str) -> str:
     """All of a URL that may be shown."""
     return httpx.URL(url).host
@@ -69,9 +76,16 @@ async def post_json(http: Http, url: str, request: Any, who: str, limit: int = _
     return await _exchange(http, lambda: http.build_request("POST", url, json=request), who, limit)
 
 
-async def get_json(http: Http, url: str, parameters: Mapping[str, str], who: str, limit: int = _MAX_BODY) -> Answer:
+async def get_json(
+    http: Http, url: str, parameters: Mapping[str, str], who: str, bearer: Bearer | None = None, limit: int = _MAX_BODY
+) -> Answer:
     """GET `url` with a query and read a JSON answer. Bounds and errors are those of `post_json`."""
-    return await _exchange(http, lambda: http.build_request("GET", url, params=dict(parameters) or None), who, limit)
+
+    def build() -> httpx.Request:
+        headers = {"Authorization": f"Bearer {bearer.key}"} if bearer else None
+        return http.build_request("GET", url, params=dict(parameters) or None, headers=headers)
+
+    return await _exchange(http, build, who, limit)
 
 
 async def _exchange(http: Http, build: Callable[[], httpx.Request], who: str, limit: int) -> Answer:

@@ -13,7 +13,8 @@ import pytest
 from l2send.bridges.across_api import Price, Wish, ask_price
 from l2send.bridges.across_crossing import ContractState, fill_deadline, quoted_at
 from l2send.core.address import Address
-from l2send.core.errors import BadAnswer, NetworkError, Refused
+from l2send.core.errors import BadAnswer, ConfigError, NetworkError, Refused
+from l2send.core.http import Bearer
 from l2send.core.units import Seconds, UnixTime
 from tests.bridges.across_registry import ORIGIN, RECIPIENT, TARGET, address
 
@@ -157,6 +158,45 @@ def test_a_refusal_is_told_cleaned() -> None:
     assert "\x1b" not in error.value.message
     assert "no route" in error.value.message
     assert len(error.value.message) < 200
+
+
+def authorization(api: str) -> str | None:
+    """What the API at that URL gets to see of the key."""
+    seen = list[str | None]()
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("authorization"))
+        return replied(answer(0))
+
+    async def run() -> Price:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http:
+            return await ask_price(http, api, WISH)
+
+    asyncio.run(run())
+    return seen[0]
+
+
+def test_the_users_key_goes_to_across_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert authorization("https://app.across.to/api") is None
+    monkeypatch.setenv("ACROSS_API_KEY", "k3y")
+    assert authorization("https://app.across.to/api") == "Bearer k3y"
+    assert authorization("https://across.to/api") == "Bearer k3y"
+    for api in (
+        "http://app.across.to/api",
+        "https://across.to.evil.test/api",
+        "https://notacross.to/api",
+        "http://[::1]/",
+    ):
+        assert authorization(api) is None, api
+
+
+@pytest.mark.parametrize("key", ["two words", "line\nbreak", "\u212aey"])
+def test_a_key_that_is_none_is_refused_without_showing_it(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACROSS_API_KEY", key)
+    with pytest.raises(ConfigError) as error:
+        authorization("https://app.across.to/api")
+    assert key not in f"{error.value.message} {error.value.hint}"
+    assert key not in repr(Bearer(key))
 
 
 def state(origin: int = 0, target: int = 0) -> ContractState:
