@@ -325,14 +325,19 @@ def test_messages_that_agree_with_each_other_and_not_with_the_payment_are_refuse
         order.fill_deadline,
         order.sender,
     )
-    token, euro = here.token("USDC"), here.token("EURC")
+    token, euro, wrapped = here.token("USDC"), here.token("EURC"), (here.token("WETH"), there.token("WETH"))
 
     def opening(settler: Address = settler, nonce: int = opens.nonce, by: int = 0, **changes: Any) -> TypedData:
         return order_message(replace(deposit, **changes), settler, nonce, UnixTime(opens.open_deadline + by))
 
     def permit(
-        spender: Address = PERMIT2, owner: Address = order.sender, more: int = 0, nonce: int = 0, by: int = 0, of: Token = token
-    ) -> TypedData:  # fmt: skip
+        spender: Address = PERMIT2,
+        owner: Address = order.sender,
+        more: int = 0,
+        nonce: int = 0,
+        by: int = 0,
+        of: Token = token,
+    ) -> TypedData:
         units, deadline = order.pays.units + more, UnixTime(opens.open_deadline + by)
         return Permittable(of, of.name, "2", nonce).permit(owner, spender, units, deadline)
 
@@ -354,7 +359,7 @@ def test_messages_that_agree_with_each_other_and_not_with_the_payment_are_refuse
         "another token delivered": (permit(), opening(output_token=there.token("EURC").address)),
         "wrapped coin": (
             permit(),
-            opening(input_token=here.token("WETH").address, output_token=there.token("WETH").address),
+            opening(input_token=wrapped[0].address, output_token=wrapped[1].address),
         ),
         "a token of nobody's": (permit(), opening(output_token=stranger)),
         "another destination": (permit(), opening(destination=registry.named("dev3").chain_id)),
@@ -389,11 +394,8 @@ def test_messages_that_agree_with_each_other_and_not_with_the_payment_are_refuse
     tell(capsys, "signed messages, in agreement with each other", len(refused) - len(passed), len(refused))
     assert not passed
     # What only this plan knows: the guard compares it with what was approved.
-    for others in (
-        (permit(nonce=1), opening()),
-        (permit(), opening(nonce=1)),
-        (permit(), opening(fill_deadline=order.fill_deadline + 1)),
-    ):
+    later = opening(fill_deadline=order.fill_deadline + 1)
+    for others in ((permit(nonce=1), opening()), (permit(), opening(nonce=1)), (permit(), later)):
         assert judged(plan, registry, *others) != review.effects
 
 
