@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 INSTALL_PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lint format bench lock clean
+.PHONY: help demo test lab lint format bench man lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ format: .venv/.dev ## rewrite what ruff can put right
 
 bench: .venv/.dev ## measure how fast balances are read
 	$(BIN)/python -m bench.balances $(ARGS)
+
+man: .venv/.dev ## write the manual page anew, from the commands
+	$(BIN)/python tools/man_page.py
 
 # Versions in the lock files stay as they are while pyproject.toml allows them: ARGS=--upgrade renews them.
 COMPILE = "$$tmp/bin/uv" pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

@@ -89,7 +89,10 @@ def test_the_wheel_holds_the_data(wheel: Path) -> None:
 def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
     """A top-level `cli` or `core` would overwrite another package's files."""
     tops = {name.split("/")[0] for name in _names(wheel)}
-    assert tops == {"l2send", next(top for top in tops if top.endswith(".dist-info"))}
+    info = next(top for top in tops if top.endswith(".dist-info"))
+    data = info.replace(".dist-info", ".data")
+    assert tops == {"l2send", info, data}
+    assert {name for name in _names(wheel) if name.startswith(data)} == {f"{data}/data/share/man/man1/l2send.1"}
 
 
 def test_the_wheel_brings_the_command_and_the_licence(wheel: Path) -> None:
