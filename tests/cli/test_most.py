@@ -212,6 +212,7 @@ def test_max_can_be_typed_where_the_amount_is_asked_for(home: Home, terminal: Te
     terminal.type("max")
     terminal.press("Enter")
     terminal.wait_for("Pay 7 USDC?")
-    terminal.press("y")
+    terminal.type("yes")
+    terminal.press("Enter")
     assert terminal.end()[0] == 0
     assert home.holds(to, "dev1") == 7_000_000

@@ -171,6 +171,7 @@ def test_a_link_in_the_conversation_answers_token_and_amount(home: Home, termina
     terminal.press("Enter")
     shown = terminal.wait_for("Pay 3 USDC?")
     assert "Amount of" not in shown
-    terminal.press("y")
+    terminal.type("yes")
+    terminal.press("Enter")
     assert terminal.end()[0] == 0
     assert home.holds(to, "dev1") == 3_000_000
