@@ -12,10 +12,7 @@ import csv
 import sys
 from pathlib import Path
 
-from l2send.client import Client, open_client
-from l2send.core.errors import ExitStatus, L2sendError
-from l2send.wallet.keystore import open_keystore
-from l2send.wallet.signer import Signer
+from l2send import Client, ExitStatus, L2sendError, Signer, open_client, open_keystore
 
 
 async def pay(client: Client, signer: Signer, invoice: str, amount: str, token: str, to: str) -> bool:
@@ -25,7 +22,7 @@ async def pay(client: Client, signer: Signer, invoice: str, amount: str, token: 
         record = client.known(payment, invoice)
         if record is None:
             record = client.begin(await client.plan(payment), key=invoice)
-        record = await client.resume(record.id, signer, progress=lambda _: None)
+        record = await client.resume(record.id, signer)
     except L2sendError as error:
         print(f"{invoice}: {error.message} (sent: {error.sent})")
         return False

@@ -12,6 +12,7 @@ import pytest
 from typer.main import get_command
 
 from l2send.cli.main import app
+from l2send.core.errors import ExitStatus
 from l2send.wallet.states import BY_LEGS, MEANINGS, SponsoredState, TxState
 from tests.conftest import Home, make_home
 
@@ -59,6 +60,33 @@ def test_the_commands_for_scripts_run(home: Home) -> None:
     home.fund(address, "dev1", USDC="10", ETH="1")
     payer = Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name})
     run_shell(shell_lines(ROOT / "docs/scripts.md"), payer)
+
+
+def test_the_python_in_the_page_for_scripts_runs(home: Home) -> None:
+    """Twice: its idempotency key pays once."""
+    name, address = home.new_account()
+    home.fund(address, "dev1", USDC="1", ETH="1")
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/scripts.md").read_text(), re.DOTALL)
+    environment = home.environment | {"ETH_KEYSTORE": str(home.paths.keystores / f"{name}.json")}
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.splitlines()[-1] == "delivered The recipient has the money."
+    assert home.holds(address, "dev1") == 0
+
+
+def test_the_exit_statuses_are_those_of_the_code() -> None:
+    page, shown = (ROOT / "docs/scripts.md").read_text(), app.info.epilog or ""
+    for status in ExitStatus:
+        assert f"\n| {status:d} | " in page
+        assert f" {status:d} " in shown
 
 
 def test_the_commands_about_sending_run(home: Home) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 ROOMS = ("bridges", "cli", "core", "devnet", "resolver", "wallet")
-# A room may always import itself. `client` is src/l2send/client.py, the public API.
+# A room may always import itself. `client` and `api` are files of src/l2send.
 MAY_IMPORT = {
-    "__init__": {"client"},
+    "__init__": {"api"},
     "__main__": {"cli"},
+    "api": {"client", "core", "resolver", "wallet"},
     "bridges": {"core"},
     "cli": {"bridges", "client", "core", "devnet", "resolver", "wallet"},
     "client": {"bridges", "core", "resolver", "wallet"},
@@ -118,10 +119,19 @@ def test_every_way_to_import_is_understood(statement: str) -> None:
     assert name.split(".")[:2] == ["l2send", "wallet"]
 
 
-@pytest.mark.parametrize("module", ["l2send.cli", "l2send.cli.main"])
+@pytest.mark.parametrize("module", ["l2send", "l2send.api", "l2send.cli", "l2send.cli.main"])
 def test_starting_loads_nothing_slow(module: str, tmp_path: Path) -> None:
     """These take most of a second: `--help`, a typing mistake or a completion must not wait for them."""
     code = f"import sys, {module}; print(*({SLOW} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_the_public_api_is_loaded_when_it_is_used(tmp_path: Path) -> None:
+    code = (
+        "import sys, l2send; print('l2send.client' in sys.modules, hasattr(l2send, 'nothing'));"
+        "l2send.open_client; print('l2send.client' in sys.modules, all(hasattr(l2send, n) for n in dir(l2send)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False", "True", "True"]

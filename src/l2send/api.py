@@ -1,0 +1,44 @@
+"""Everything `import l2send` offers, in one list. docs/scripts.md shows how it is used."""
+
+from __future__ import annotations
+
+from l2send.client import Client, Progress, Review, Turn, open_client
+from l2send.core.address import Address
+from l2send.core.errors import CannotPay, ExitStatus, L2sendError, NetworkError, NotFinal, Refused, Sent
+from l2send.core.paths import Paths
+from l2send.core.plan import Payment, Plan
+from l2send.core.units import Amount
+from l2send.resolver.balances import Snapshot
+from l2send.resolver.destination import Destination
+from l2send.resolver.limits import Limits
+from l2send.wallet.keystore import open_keystore
+from l2send.wallet.records import Record
+from l2send.wallet.signer import Signer
+from l2send.wallet.states import PaymentState
+
+__all__ = [
+    "Address",
+    "Amount",
+    "CannotPay",
+    "Client",
+    "Destination",
+    "ExitStatus",
+    "L2sendError",
+    "Limits",
+    "NetworkError",
+    "NotFinal",
+    "Paths",
+    "Payment",
+    "PaymentState",
+    "Plan",
+    "Progress",
+    "Record",
+    "Refused",
+    "Review",
+    "Sent",
+    "Signer",
+    "Snapshot",
+    "Turn",
+    "open_client",
+    "open_keystore",
+]
