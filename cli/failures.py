@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
+from l2send.cli.cast import answer
 from l2send.cli.screen import aloud, as_json
 from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
 from l2send.core.text import clean
@@ -30,7 +31,8 @@ def failure_of(error: BaseException) -> L2sendError:
         case L2sendError():
             return error
         case TyperException():
-            return UsageError(error.format_message(), hint="`l2send --help` shows how it is used.")
+            known_to_cast = answer(getattr(error, "option_name", ""))
+            return UsageError(error.format_message(), hint=known_to_cast or "`l2send --help` shows how it is used.")
         case KeyboardInterrupt() | typer.Abort():
             return Interrupted("interrupted.")
         case _:
