@@ -5,6 +5,7 @@ The Portal and the SpokePools are the real contracts, deployed once more; this t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,6 +78,20 @@ def test_one_name_is_of_one_type_on_every_chain() -> None:
     right = with_settlers(two.TARGET, acme={"type": "across"})
     with pytest.raises(ConfigError, match="acme"):
         bridges_of(with_chains(two.REGISTRY, left, right))
+
+
+def test_every_example_of_the_docs_is_a_registry(empty_home: Home) -> None:
+    text = (Path(__file__).parents[2] / "docs/bridges.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert examples
+    file = empty_home.paths.user_chains
+    file.parent.mkdir(parents=True)
+    for example in examples:
+        file.write_text(example)
+        bridges = bridges_of(load_registry(empty_home.paths))
+    assert {"direct", "acme"} <= set(bridges)
+    (base,) = (c for c in empty_home.must("chains", "--json").json["chains"] if c["short_name"] == "base")
+    assert "acme" in base["bridges"]
 
 
 # From here on: two chains of a devnet.
