@@ -24,6 +24,7 @@ from l2send.core.errors import (
 )
 from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
+from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.execute import Executor
 from l2send.wallet.records import PaymentRecord
@@ -575,6 +576,9 @@ def test_a_signer_that_signs_something_else_is_caught(bench: Bench, field: str) 
                 Gas(gas + (field == "gas")),
                 GasPrice(price.base_fee, tip, price.max_fee),
             )
+
+        def sign_typed(self, data: TypedData) -> bytes:
+            raise AssertionError("a payment of transactions signs no message")
 
     async def rob(executor: Executor) -> PaymentRecord:
         executor.signer = Thief()
