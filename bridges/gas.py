@@ -72,15 +72,16 @@ async def most_for_opening(rpc: Rpc) -> Wei:
 
 
 async def approval(rpc: Rpc, sender: Address, spender: Address, amount: Amount) -> list[tuple[StepKind, UnsignedTx]]:
-    """The exact approval that `spender` still lacks, if any. Native coin needs none.
+    """What makes the allowance of `spender` exactly `amount`, if it is not yet. Native coin needs none.
 
-    Some tokens (Tether's) refuse to change an allowance that is not zero: it is taken back first there.
+    A larger one, of a payment that was not made, is made smaller: when the order is open, nothing is left. Some tokens
+    (Tether's) refuse to change an allowance that is not zero: it is taken back first there.
     """
     token: Token = amount.token
     if token.address is None:
         return []
     (allowed,) = await rpc.eth_call(Call(token.address, ALLOWANCE, (sender, spender)))
-    if allowed >= amount.units:
+    if allowed == amount.units:
         return []
     approve = UnsignedTx(token.chain_id, token.address, Wei(0), APPROVE.encode(spender, amount.units))
     if allowed == 0 or await _succeeds(rpc, sender, approve):

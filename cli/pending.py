@@ -12,6 +12,7 @@ import typer
 from l2send.cli.options import Account, Devnet, Json, Keystore, PasswordFd, PasswordFile, PrivateKey, Yes
 from l2send.cli.payments import payer_of
 from l2send.cli.progress import Live
+from l2send.cli.revoke import take_back
 from l2send.cli.screen import err, print_pairs, styled
 from l2send.cli.send import Timeout, finish, interruptible, must_be_answerable, report
 from l2send.cli.session import Unlocking, paths_for, run_to_end
@@ -22,7 +23,7 @@ from l2send.core.fees import has_l1_fee
 from l2send.core.plan import StepKind
 from l2send.core.units import Amount
 from l2send.wallet.outbid import Bid
-from l2send.wallet.records import Record
+from l2send.wallet.records import PaymentRecord, Record
 
 SPEEDUP_HELP = """Have a waiting payment mined sooner: sign it again with the same nonce and higher fees.
 
@@ -33,6 +34,7 @@ Example: l2send speedup p-7k3f9q2m"""
 CANCEL_HELP = """Cancel a payment that waits to be mined: sign a transfer of nothing with its nonce and higher fees.
 
 The chain takes one of the two. Exit status 7: it is cancelled. 0: it was mined all the same, and is delivered.
+Of a payment that ended after its approval, what its bridge may still take is taken back.
 
 Example: l2send cancel p-7k3f9q2m"""
 
@@ -89,24 +91,29 @@ def _outbid(
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
-            record: Record = client.journal.get(payment_id)
+            record: PaymentRecord = client.journal.get(payment_id)
             must_be_answerable(yes=yes)
             with Live("looking at the chains"):
-                bids = await (client.cancellation(record.id) if cancelling else client.faster(record.id))
+                ended = cancelling and not record.meaning.open and record.left_allowed
+                look = client.cancellation if cancelling else client.faster
+                bids = [] if ended else await look(record.id)
             _show(bids, client.registry)
+            if cancelling and record.left_allowed:
+                err().print("You sign: what its bridge may still take of your tokens is taken back.")
             amount = record.payment.amount
             await _confirm(
                 f"Cancel the payment of {amount}?" if cancelling else "Sign it again at the higher fee?", yes=yes
             )
             who = payer_of(client, record.id, payer.account, payer.keystore, payer.unlocking)
-            if bids:
+            if bids or (cancelling and record.left_allowed):
                 who.unlock()
             with Live("signing for its nonce again") as live, interruptible(client, record.id):
                 replace = client.cancel if cancelling else client.replace
                 record = await replace(record.id, bids, who, progress=live.update)
-            if bids:
-                record = await finish(client, record.id, who, timeout)
-            return report(record, client.registry, as_json=as_json)
+            after: Record = await finish(client, record.id, who, timeout) if bids else record
+            if cancelling:
+                after = await take_back(client, record.id, who, timeout)
+            return report(after, client.registry, as_json=as_json)
 
     return run_to_end(run())
 

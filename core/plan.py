@@ -73,6 +73,8 @@ class StepKind(StrEnum):
     APPROVE = "approve"
     OPEN = "open"
     REFUND = "refund"
+    REVOKE = "revoke"
+    """Takes back an allowance that a payment gave and that nothing needs any more."""
     CANCEL = "cancel"
     """Takes the nonce of another transaction, and does nothing."""
 

@@ -19,21 +19,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from l2send.core.bridge import OrderState
-from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent, WrongChain
+from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent, WrongChain
 from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
-from l2send.core.units import Nonce, Wei
+from l2send.core.units import ChainId, Nonce, Wei
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal import ChangedMeanwhile, Journal
 from l2send.wallet.lock import account_lock
 from l2send.wallet.nonces import choose, refuse_unless_prepared_so
 from l2send.wallet.outbid import Bid, refuse_unless_it_outbids
-from l2send.wallet.prepare import Price, affordable, pin_chain, why_not_now, why_order_is_late, why_unlike_pinned
+from l2send.wallet.prepare import (
+    Price,
+    affordable,
+    pin_chain,
+    why_not_now,
+    why_order_is_late,
+    why_too_late,
+    why_unlike_pinned,
+)
 from l2send.wallet.receipts import confirmations, observe
 from l2send.wallet.records import PaymentRecord, TxRecord
 from l2send.wallet.signed import SignedTx, decode_signed
@@ -42,6 +51,8 @@ from l2send.wallet.states import ENDED, ENDED_IN_BLOCK, IN_BLOCK, SUCCEEDED, TRA
 
 Guard = Callable[[UnsignedTx], None]
 """Raises Refused for a transaction that does something else than was approved."""
+Renewal = Callable[[PaymentRecord], Awaitable[tuple[PaymentRecord, Guard]]]
+"""The payment on the terms of a new quote that costs no more, and its guard. Raises Refused where there is none."""
 Progress = Callable[[str], None]
 """Told one sentence at each turn of a payment."""
 
@@ -49,6 +60,8 @@ _AGAIN_AFTER_ACCEPTED = 30.0
 _LONGEST_PAUSE = 15.0
 _REFUSAL_PATIENCE = 30.0
 _UNSEEN = frozenset({TxState.SIGNED, TxState.BROADCAST})
+_PLANNED = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
+"""Kinds of steps that make a payment; others end it otherwise."""
 _SENT_ORDER = (Sent.NO, Sent.MAYBE, Sent.YES)
 
 
@@ -75,6 +88,8 @@ class Executor:
     progress: Progress
     max_fee: Wei | None = None
     """The most one transaction may cost in network fees; None for no such cap."""
+    renew: Renewal | None = None
+    """Asked where a quote runs out while an approval is mined; without it the payment is cancelled then."""
     poll: float = 1.0
     """Seconds between two looks at a chain, and before bytes are first handed to the next endpoint."""
     _offers: dict[str, _Offers] = field(default_factory=dict[str, _Offers], init=False)
@@ -91,6 +106,23 @@ class Executor:
         failpoint(Failpoint.PLANNED)
         return await self._drive(record, [tx.step_index for tx in record.steps], patience)
 
+    async def approve(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
+        """Carry a payment on to where what pays is the next to be signed, by a quote that holds.
+
+        Raises as `resume` does.
+        """
+        record, until = self.journal.get(payment_id), time.monotonic() + patience
+        before = _before_paying(record)
+        failpoint(Failpoint.PLANNED)
+        with self._saying_what_moved(record.id):
+            async with self._lock(record, record.terms.source, until):
+                failpoint(Failpoint.LOCKED)
+                while before and record.steps[-1].state is TxState.PLANNED:
+                    await self._step_by_step(record, before, until)
+                    renewed = await self._renewed(record, self.journal.get(record.id).steps[-1])
+                    record, before = renewed or record, _before_paying(renewed) if renewed else []
+        return self.journal.get(record.id)
+
     async def send_refund(self, payment_id: str, step: Step, *, patience: float = 600.0) -> PaymentRecord:
         """Send the transaction that brings an expired order's money back, or carry on the one under way."""
         record = self.journal.get(payment_id)
@@ -102,6 +134,13 @@ class Executor:
         refund = under_way or self.journal.add_refund(record.id, step)
         return await self._drive(record, [refund.step_index], patience)
 
+    async def send_revocation(self, payment_id: str, step: Step, *, patience: float = 600.0) -> PaymentRecord:
+        """Send the transaction that takes an allowance back, or carry on the one under way."""
+        record = self.journal.get(payment_id)
+        under_way = next((tx for tx in record.revocations if TRANSITIONS[tx.outcome]), None)
+        revocation = under_way or self.journal.add_revocation(record.id, step)
+        return await self._drive(record, [revocation.step_index], patience)
+
     async def replace(self, payment_id: str, bids: Sequence[Bid]) -> PaymentRecord:
         """Sign each of `bids` with the nonce of what it competes with, and hand it out; `resume` follows them all.
 
@@ -110,25 +149,28 @@ class Executor:
         Raises Refused, CannotPay, NetworkError or ConfigError where nothing more was signed.
         """
         record = self.journal.get(payment_id)
-        try:
+        with self._saying_what_moved(record.id):
             for bid in bids:
                 await self._sign_again(record, bid)
-        except L2sendError as error:
-            error.sent = max(error.sent, self._moved(record.id), key=_SENT_ORDER.index)
-            raise
         return self.journal.get(record.id)
 
     async def _drive(self, record: PaymentRecord, indexes: Sequence[int], patience: float) -> PaymentRecord:
         until = time.monotonic() + patience
-        try:
+        with self._saying_what_moved(record.id):
             if self._needs_lock(self._read(record.id, indexes)):
-                await self._until_mined(record, indexes, until)
+                indexes = await self._until_mined(record, indexes, until)
             await self._wait(record.id, indexes, _all_ended, until)
-        except L2sendError as error:
-            error.sent = max(error.sent, self._moved(record.id), key=_SENT_ORDER.index)
-            raise
         failpoint(Failpoint.FINAL)
         return self.journal.get(record.id)
+
+    @contextmanager
+    def _saying_what_moved(self, payment_id: str) -> Iterator[None]:
+        """Every error that leaves says whether money may have moved."""
+        try:
+            yield
+        except L2sendError as error:
+            error.sent = max(error.sent, self._moved(payment_id), key=_SENT_ORDER.index)
+            raise
 
     def _moved(self, payment_id: str) -> Sent:
         """Whether money may have moved; a journal that cannot be read does not vouch that none did."""
@@ -145,29 +187,64 @@ class Executor:
                 return False
         return any(tx.state not in IN_BLOCK for tx in txs)
 
-    async def _until_mined(self, record: PaymentRecord, indexes: Sequence[int], until: float) -> None:
-        """Sign what is planned, broadcast what is signed, step after step, until the last one is mined."""
-        chain_id = self._read(record.id, indexes)[0].chain_id
-        async with account_lock(
+    async def _until_mined(self, record: PaymentRecord, indexes: Sequence[int], until: float) -> Sequence[int]:
+        """Sign what is planned, broadcast what is signed, step after step, until the last one is mined.
+
+        Returns the steps, to which a new quote may have added.
+        """
+        async with self._lock(record, self._read(record.id, indexes)[0].chain_id, until):
+            failpoint(Failpoint.LOCKED)
+            return await self._step_by_step(record, indexes, until)
+
+    def _lock(self, record: PaymentRecord, chain_id: ChainId, until: float) -> AbstractAsyncContextManager[None]:
+        return account_lock(
             self.locks,
             chain_id,
             record.payment.sender,
             record.id,
             lambda other: self._say(f"waiting for {other}, which uses the same account"),
             until - time.monotonic(),
-        ):
-            failpoint(Failpoint.LOCKED)
-            for index in indexes:
-                (tx,) = self._read(record.id, [index])
-                if tx.state is TxState.PLANNED:
-                    await self._sign(record, tx)
-                elif all(one.state is TxState.SIGNED for one in self.journal.get(record.id).attempts(index)):
-                    await self._refuse_if_stale(tx)
-                await self._wait(record.id, [i for i in indexes if i <= index], _last_settled, until)
-                (tx,) = self._read(record.id, [index])
-                if tx.outcome not in SUCCEEDED:
-                    return
-                failpoint(Failpoint.MINED)
+        )
+
+    async def _step_by_step(self, record: PaymentRecord, indexes: Sequence[int], until: float) -> Sequence[int]:
+        for index in indexes:
+            (tx,) = self._read(record.id, [index])
+            if tx.state is TxState.PLANNED:
+                renewed = await self._renewed(record, tx)
+                if renewed:
+                    paying = record.steps[-1].step_index in indexes
+                    again = _before_paying(renewed) + ([renewed.steps[-1].step_index] if paying else [])
+                    return await self._step_by_step(renewed, again, until)
+                await self._sign(record, tx)
+            elif all(one.state is TxState.SIGNED for one in self.journal.get(record.id).attempts(index)):
+                await self._refuse_if_stale(tx)
+            await self._wait(record.id, [i for i in indexes if i <= index], _last_settled, until)
+            (tx,) = self._read(record.id, [index])
+            if tx.outcome not in SUCCEEDED:
+                return indexes
+            failpoint(Failpoint.MINED)
+        return indexes
+
+    async def _renewed(self, record: PaymentRecord, tx: TxRecord) -> PaymentRecord | None:
+        """The payment with a new quote, where the old one ran out after its approval; None while that holds.
+
+        It is not asked for bytes that were fixed beforehand, nor where nothing was approved yet: that is planned anew.
+        """
+        record = self.journal.get(record.id)
+        before = [step for step in record.steps if step.step_index < tx.step_index]
+        approved = before and all(step.outcome in SUCCEEDED for step in before)
+        if self.renew is None or record.order is None or not approved or tx.step.price or tx.step.kind not in _PLANNED:
+            return None
+        late = await why_too_late(record, self.rpcs)
+        if not late:
+            return None
+        self._say(f"{late}: asking for a new one")
+        try:
+            renewed, self.guard = await self.renew(record)
+        except (CannotPay, Refused) as error:
+            raise self._cancelled(record, f"{late}, and no other is as good: {error.message}") from error
+        self._say(f"the new quote takes {renewed.terms.pays}, no more than was approved")
+        return renewed
 
     async def _sign(self, record: PaymentRecord, tx: TxRecord) -> None:
         """From planned to committed bytes. Whatever is raised here, this transaction was not sent."""
@@ -229,18 +306,18 @@ class Executor:
     async def _refuse_if_overtaken(self, record: PaymentRecord, tx: TxRecord) -> None:
         """A payment that is late, or would call other code, is cancelled: nobody resumes it. Its approval may be left.
 
-        A refund is asked for in any case: it can only bring back what another code might keep.
+        A refund, or taking an allowance back, is sent in any case: it keeps money from the code that is there.
         """
-        if tx.step.kind is StepKind.REFUND:
-            return
-        reason = await why_not_now(record, tx, self.rpcs)
-        if not reason:
-            return
-        self.journal.cancel(record.id, reason)
-        left = " An allowance it gave is left." if tx.index else ""
-        raise Refused(
-            f"{record.id} was cancelled: {reason}. Nothing was paid.{left}",
-            hint="Pay anew to get a new quote.",
+        if tx.step.kind in _PLANNED and (reason := await why_not_now(record, self.rpcs)):
+            raise self._cancelled(record, reason)
+
+    def _cancelled(self, record: PaymentRecord, reason: str) -> Refused:
+        record = self.journal.cancel(record.id, reason)
+        left = "An allowance it gave is left. " if record.left_allowed else ""
+        take_back = f"Take the allowance back: l2send cancel {record.id}. " if left else ""
+        return Refused(
+            f"{record.id} was cancelled: {reason}. Nothing was paid. {left}".rstrip(),
+            hint=f"{take_back}Pay anew to get a new quote.",
         )
 
     async def _is_stale(self, tx: TxRecord) -> bool:
@@ -366,6 +443,10 @@ class Executor:
         if sentence != self._said.get(about):
             self._said[about] = sentence
             self.progress(sentence)
+
+
+def _before_paying(record: PaymentRecord) -> list[int]:
+    return [tx.step_index for tx in record.steps[:-1]]
 
 
 def _all_ended(txs: Sequence[TxRecord]) -> bool:

@@ -108,7 +108,7 @@ class Journal(Protocol):
     def record_signed(self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes) -> TxRecord:
         """Commit signed bytes to a planned transaction. Only then may they be broadcast.
 
-        Raises ChangedMeanwhile if it is not planned any more.
+        Raises ChangedMeanwhile if it is not planned any more, or planned otherwise than in `tx`.
         """
         ...
 
@@ -179,12 +179,24 @@ class Journal(Protocol):
     def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:
         """Mark every planned transaction of every leg as never to be signed.
 
-        Raises ChangedMeanwhile, and does nothing, if what pays of any leg is not planned any more.
+        Raises ChangedMeanwhile, and does nothing, if what pays of any leg was signed.
+        """
+        ...
+
+    def requote(self, payment: PaymentRecord, quote: Quote) -> PaymentRecord:
+        """Put the steps, the order and the terms of `quote` in the place of what is not signed yet.
+
+        For a payment whose quote ran out between its approval and what pays: bytes that were signed stay, what is
+        planned was never signed and never will be. Raises ChangedMeanwhile if what pays is not planned any more.
         """
         ...
 
     def add_refund(self, payment_id: str, step: Step) -> TxRecord:
         """Append a planned refund. Raises Refused while an earlier refund is not at its end."""
+        ...
+
+    def add_revocation(self, payment_id: str, step: Step) -> TxRecord:
+        """Append what takes an allowance back. Raises Refused while an earlier one is not at its end."""
         ...
 
     def highest_nonce(self, chain_id: ChainId, sender: Address) -> Nonce | None:
@@ -403,6 +415,8 @@ class SqliteJournal:
         if tx_hash != "0x" + keccak(raw).hex():
             raise IllegalMove("the hash is not that of the signed bytes.")
         with self._writing() as db:
+            if self._transaction(tx.payment_id, tx.index).step != tx.step:
+                raise ChangedMeanwhile(f"{tx.payment_id} got a new quote meanwhile.")
             changed = db.execute(
                 "UPDATE transactions SET state = ?, nonce = ?, hash = ?, raw = ?, signed_at = ?"
                 " WHERE payment_id = ? AND step = ? AND state = ?",
@@ -616,24 +630,57 @@ class SqliteJournal:
         """See Journal."""
         with self._writing():
             legs = [self.get(leg.id) for leg in group.legs]
-            if any(leg.steps[-1].state is not TxState.PLANNED for leg in legs):
+            if any(leg.steps[-1].state not in {TxState.PLANNED, TxState.CANCELLED} for leg in legs):
                 raise ChangedMeanwhile(f"another l2send is working on {group.id}.")
             for leg in legs:
                 self._cancel(leg.id, clean(detail, _MAX_DETAIL))
         return GroupRecord(group.id, tuple(self.get(leg.id) for leg in group.legs))
 
+    def requote(self, payment: PaymentRecord, quote: Quote) -> PaymentRecord:
+        """See Journal."""
+        if payment.order is None or quote.order is None or quote.delivers != payment.payment.amount:
+            raise IllegalMove("only an order is quoted anew, for the same delivery.")
+        with self._writing() as db:
+            record = self.get(payment.id)
+            planned = [tx for tx in record.approved if tx.state is TxState.PLANNED]
+            if record != payment or not planned or planned[-1] != record.approved[-1]:
+                raise ChangedMeanwhile(f"another l2send is working on {payment.id}.")
+            if len(quote.steps) < len(planned):
+                raise IllegalMove("a new quote needs every step that is left.")
+            for tx, step in zip(planned, quote.steps, strict=False):
+                db.execute(
+                    "UPDATE transactions SET kind = ?, body = ? WHERE payment_id = ? AND step = ? AND state = ?",
+                    (step.kind, _body(step), record.id, tx.index, TxState.PLANNED),
+                )
+            for index, step in enumerate(quote.steps[len(planned) :], len(record.transactions)):
+                self._insert_step(record.id, index, record.payment.sender, step)
+            terms = codec.dump(codec.terms_json(codec.Terms.of(quote)))
+            db.execute("UPDATE payments SET terms = ? WHERE id = ?", (terms, record.id))
+            body = codec.dump(codec.order_json(quote.order))
+            db.execute("UPDATE orders SET body = ? WHERE payment_id = ?", (body, record.id))
+            detail = f"pays {quote.pays} instead of {record.terms.pays}"
+            self._event(record.id, "payment", "planned", "requoted", detail)
+        return self.get(payment.id)
+
     def add_refund(self, payment_id: str, step: Step) -> TxRecord:
         """See Journal."""
-        if step.kind is not StepKind.REFUND:
-            raise IllegalMove("only a refund may be added to a payment.")
+        return self._add_afterwards(payment_id, step, StepKind.REFUND)
+
+    def add_revocation(self, payment_id: str, step: Step) -> TxRecord:
+        """See Journal."""
+        return self._add_afterwards(payment_id, step, StepKind.REVOKE)
+
+    def _add_afterwards(self, payment_id: str, step: Step, kind: StepKind) -> TxRecord:
+        if step.kind is not kind:
+            raise IllegalMove(f"a {step.kind} is no {kind}.")
         with self._writing():
             record = self.get(payment_id)
-            for earlier in record.refunds:
+            for earlier in record.refunds if kind is StepKind.REFUND else record.revocations:
                 if TRANSITIONS[earlier.outcome]:
-                    raise Refused(f"a refund of {record.id} is under way already ({earlier.state}).")
+                    raise Refused(f"a {kind} of {record.id} is under way already ({earlier.state}).")
             index = len(record.transactions)
             self._insert_step(record.id, index, record.payment.sender, step)
-            self._event(record.id, f"step {index}", "", TxState.PLANNED, "refund")
+            self._event(record.id, f"step {index}", "", TxState.PLANNED, kind)
         return self._transaction(record.id, index)
 
     def highest_nonce(self, chain_id: ChainId, sender: Address) -> Nonce | None:

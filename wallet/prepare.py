@@ -15,7 +15,6 @@ from l2send.wallet.records import PaymentRecord, TxRecord
 
 TIME_TO_FILL = Seconds(20)
 """An order is not opened when solvers would have less time than this. Bridges ask for more when they quote."""
-_TIME_BETWEEN_STEPS = Seconds(120)
 _MARGIN_PERCENT = 20
 _L1_FEE_MARGIN_PERCENT = 5
 """Of a step with a price of its own: what was reserved for the L1 fee at planning holds more than this."""
@@ -41,9 +40,9 @@ async def pin_chain(rpc: Rpc) -> None:
         )
 
 
-async def why_not_now(record: PaymentRecord, tx: TxRecord, rpcs: Rpcs) -> str:
-    """Why `tx` must not be signed any more, or an empty string: it is too late, or another code would be called."""
-    late, other = await asyncio.gather(why_too_late(record, tx, rpcs), why_unlike_pinned(record, rpcs))
+async def why_not_now(record: PaymentRecord, rpcs: Rpcs) -> str:
+    """Why a payment must not be signed any more, or an empty string: it is too late, or other code would be called."""
+    late, other = await asyncio.gather(why_too_late(record, rpcs), why_unlike_pinned(record, rpcs))
     return other or late
 
 
@@ -56,15 +55,12 @@ async def why_unlike_pinned(record: PaymentRecord, rpcs: Rpcs) -> str:
     return await why_other_code(order.bridge, chains, rpcs)
 
 
-async def why_too_late(record: PaymentRecord, tx: TxRecord, rpcs: Rpcs) -> str:
-    """Why `tx` must not be signed any more, by the chains' own clocks, or an empty string.
-
-    A step after the first gets some time beyond the quote: the step before it had to be mined.
-    """
+async def why_too_late(record: PaymentRecord, rpcs: Rpcs) -> str:
+    """Why a payment must not be signed any more, by the chains' own clocks, or an empty string."""
     if record.terms.expires is not None:
         now = await rpcs.on(record.terms.source).time()
         late = now - record.terms.expires
-        if late >= (_TIME_BETWEEN_STEPS if tx.index else 0):
+        if late >= 0:
             return f"its quote expired {late} seconds ago"
     return await why_order_is_late(record, rpcs)
 
@@ -158,7 +154,7 @@ async def _estimate(tx: TxRecord, rpc: Rpc) -> Gas:
     while True:
         looks -= 1
         try:
-            return await rpc.estimate_gas(_message(tx.step.tx, tx.sender))
+            return await rpc.estimate_gas(message_of(tx.step.tx, tx.sender))
         except NodeError as error:
             if error.is_revert and looks > 0:
                 await asyncio.sleep(_LAGGING_PAUSE)
@@ -171,5 +167,6 @@ async def _estimate(tx: TxRecord, rpc: Rpc) -> Gas:
             ) from error
 
 
-def _message(tx: UnsignedTx, sender: str) -> dict[str, str]:
+def message_of(tx: UnsignedTx, sender: str) -> dict[str, str]:
+    """What a node is asked to simulate."""
     return {"from": sender, "to": tx.to, "value": hex(tx.value), "data": "0x" + tx.data.hex()}

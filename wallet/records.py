@@ -13,6 +13,7 @@ from l2send.wallet.codec import Terms
 from l2send.wallet.states import (
     MEANINGS,
     OF_A_CANCEL,
+    SUCCEEDED,
     Meaning,
     PaymentState,
     SponsoredState,
@@ -24,6 +25,11 @@ from l2send.wallet.states import (
     sponsored_payment_state,
     state_of_legs,
 )
+
+_AFTERWARDS = frozenset({StepKind.REFUND, StepKind.REVOKE})
+"""Kinds of steps that are no part of a plan: they are added once it ended otherwise."""
+_NEVER_PAID = frozenset({TxState.PLANNED, TxState.CANCELLED, TxState.REVERTED, TxState.REPLACED})
+"""Of the step that pays: it used no allowance up, and as things are it will not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,7 @@ class PaymentRecord:
     def approved(self) -> tuple[TxRecord, ...]:
         """The transactions of the plan as they were approved, in order; the last one pays."""
         firsts = (tx for tx in self.transactions if tx.replaces is None)
-        return tuple(tx for tx in firsts if tx.step.kind is not StepKind.REFUND)
+        return tuple(tx for tx in firsts if tx.step.kind not in _AFTERWARDS)
 
     @property
     def steps(self) -> tuple[TxRecord, ...]:
@@ -148,8 +154,26 @@ class PaymentRecord:
     @property
     def refunds(self) -> tuple[TxRecord, ...]:
         """Transactions sent to have the money back, of each the one that decides."""
+        return self._afterwards(StepKind.REFUND)
+
+    @property
+    def revocations(self) -> tuple[TxRecord, ...]:
+        """Transactions sent to take an allowance back, of each the one that decides."""
+        return self._afterwards(StepKind.REVOKE)
+
+    def _afterwards(self, kind: StepKind) -> tuple[TxRecord, ...]:
         firsts = (tx for tx in self.transactions if tx.replaces is None)
-        return tuple(self.at(tx.index) for tx in firsts if tx.step.kind is StepKind.REFUND)
+        return tuple(self.at(tx.index) for tx in firsts if tx.step.kind is kind)
+
+    @property
+    def left_allowed(self) -> bool:
+        """Whether it approved, and neither what would use the allowance up nor what takes it back was signed.
+
+        By the journal: what is allowed, the chain alone knows.
+        """
+        approved = any(tx.step.kind is StepKind.APPROVE and tx.outcome in SUCCEEDED for tx in self.steps[:-1])
+        taken_back = any(tx.outcome in SUCCEEDED for tx in self.revocations)
+        return approved and not taken_back and self.steps[-1].outcome in _NEVER_PAID
 
     def attempts(self, step_index: int) -> tuple[TxRecord, ...]:
         """Every transaction of that step, in the order they were signed: the chain takes one of them at most."""

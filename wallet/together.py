@@ -7,7 +7,7 @@ together: nothing is opened unless everything can be, and a leg that fails does 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from l2send.core.errors import CannotPay, L2sendError, NodeError, NotFinal, Refused, Sent
@@ -17,7 +17,7 @@ from l2send.core.units import Amount
 from l2send.wallet.journal import ChangedMeanwhile, Journal
 from l2send.wallet.prepare import affordable, why_not_now
 from l2send.wallet.records import GroupRecord, PaymentRecord, Record
-from l2send.wallet.states import PaymentState, TxState
+from l2send.wallet.states import IN_FLIGHT, SUCCEEDED, PaymentState, TxState
 
 Progress = Callable[[str], None]
 LegWork = Callable[[PaymentRecord, Progress], Awaitable[object]]
@@ -34,14 +34,51 @@ _ENDED_UNPAID = frozenset(
 )
 
 
-async def refuse_unless_ready(group: GroupRecord, journal: Journal, rpcs: Rpcs) -> None:
-    """Before anything of a payment was opened: every leg is in time, succeeds when simulated, and is paid for.
+async def make_ready(group: GroupRecord, journal: Journal, rpcs: Rpcs, approve: LegWork, progress: Progress) -> None:
+    """Before anything of a payment is opened: every leg can be, what it has to approve is mined, and it still can be.
 
-    One that is not ends the whole payment. Raises Refused then, NetworkError where a chain cannot be asked.
+    "Can be" is: its quote holds, its contracts run the code that was pinned, its transactions succeed when they are
+    simulated, and its fees are there. A leg that cannot ends the whole payment. `approve` carries a leg on to where
+    only what pays is left. Between that and its opening a leg does not hold its account's lock: what another payment
+    takes of its allowance meanwhile shows in the second look. Raises Refused, NetworkError, NotFinal.
     """
-    if any(leg.steps[-1].state is not TxState.PLANNED for leg in group.legs):
+    if _begun(group):
         return
-    reasons = await asyncio.gather(*(_why_not(leg, rpcs) for leg in group.legs))
+    await _end_unless(group, await asyncio.gather(*(_why_not(leg, rpcs) for leg in group.legs)), journal)
+    approving = [leg for leg in group.legs if any(tx.outcome not in SUCCEEDED for tx in leg.steps[:-1])]
+    if not approving:
+        return
+    outcomes = await asyncio.gather(*(approve(leg, _named(leg, progress)) for leg in approving), return_exceptions=True)
+    found = journal.find(group.id)
+    group = GroupRecord(found.id, found.legs)
+    if _begun(group):
+        return
+    reasons = {leg.id: _ending(outcome) for leg, outcome in zip(approving, outcomes, strict=True)}
+    still = await asyncio.gather(*(_why_not(leg, rpcs) for leg in group.legs if not reasons.get(leg.id)))
+    later = iter(still)
+    await _end_unless(group, [reasons.get(leg.id) or next(later) for leg in group.legs], journal)
+
+
+def _ending(outcome: object) -> str:
+    """Why a leg cannot be paid at all, or an empty string. Raises what may be otherwise later, and defects."""
+    if isinstance(outcome, CannotPay | Refused):
+        return outcome.message
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return ""
+
+
+def _begun(group: GroupRecord) -> bool:
+    """Whether what pays was signed for any leg, or all are ended: there is nothing to keep back any more.
+
+    A leg that was cancelled before ends the others with it: the payment was to be made whole.
+    """
+    paying = {leg.steps[-1].state for leg in group.legs}
+    return paying == {TxState.CANCELLED} or bool(paying - {TxState.PLANNED, TxState.CANCELLED})
+
+
+async def _end_unless(group: GroupRecord, reasons: Sequence[str], journal: Journal) -> None:
+    """End the whole payment if there is a reason against any leg. Raises Refused then."""
     problems = [f"{_name(leg)}: {why}" for leg, why in zip(group.legs, reasons, strict=True) if why]
     if not problems:
         return
@@ -49,9 +86,13 @@ async def refuse_unless_ready(group: GroupRecord, journal: Journal, rpcs: Rpcs) 
         group = journal.abandon(group, "; ".join(problems))
     except ChangedMeanwhile:
         return
-    left = "" if group.moved is Sent.NO else " An allowance it gave may be left."
+    allowances = [
+        f"{leg.id} left an allowance of {leg.terms.pays}: take it back with l2send cancel {leg.id}"
+        for leg in group.legs
+        if leg.left_allowed
+    ]
     raise Refused(
-        "\n".join([f"{group.id} was cancelled before anything was opened. Nothing was paid.{left}", *problems]),
+        "\n".join([f"{group.id} was cancelled before anything was opened. Nothing was paid.", *problems, *allowances]),
         hint="Pay anew to get new quotes.",
         sent=group.moved,
     )
@@ -59,9 +100,13 @@ async def refuse_unless_ready(group: GroupRecord, journal: Journal, rpcs: Rpcs) 
 
 async def _why_not(leg: PaymentRecord, rpcs: Rpcs) -> str:
     """Why a leg must not be begun, or an empty string."""
-    first = next((tx for tx in leg.steps if tx.state is TxState.PLANNED), leg.steps[-1])
-    if reason := await why_not_now(leg, first, rpcs):
+    first = next((tx for tx in leg.steps if tx.state is TxState.PLANNED), None)
+    if first is None:
+        return f"it is {leg.state}"
+    if reason := await why_not_now(leg, rpcs):
         return reason
+    if any(tx.outcome in IN_FLIGHT - SUCCEEDED for tx in leg.steps[:-1]):
+        return ""  # What it approves is on its way: what pays can be tried once that is mined.
     rpc = rpcs.on(first.chain_id)
     try:
         await affordable(first, rpc, None)

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field, replace
 from l2send.bridges import bridges_of, decode, decode_message
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
+from l2send.core.calldata import BALANCE_OF
 from l2send.core.chains import Registry, load_registry
 from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
-from l2send.core.effects import Effects, Opens, Pays, TakesBack, check, check_refund
+from l2send.core.effects import Allows, Effects, Opens, Pays, TakesBack, check, check_refund
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.paths import Paths
-from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx, Way
-from l2send.core.rpc import Rpcs, open_rpcs
+from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Plan, Quote, Sponsored, Step, StepKind, UnsignedTx, Way
+from l2send.core.rpc import Call, Rpcs, open_rpcs
 from l2send.core.typed import TypedData
 from l2send.core.units import Amount, Wei, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
@@ -37,6 +38,7 @@ from l2send.resolver.most import make_most_plan
 from l2send.resolver.planner import make_plan
 from l2send.resolver.recipient import Findings
 from l2send.resolver.recipient import look as look_at_recipient
+from l2send.wallet.allowance import revocation
 from l2send.wallet.execute import Executor, Guard
 from l2send.wallet.journal import Journal, SqliteJournal
 from l2send.wallet.lock import account_lock
@@ -45,8 +47,8 @@ from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
 from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import Signer
 from l2send.wallet.sponsored import MessageGuard, SponsoredExecutor, refuse_to_cancel, refuse_to_hurry
-from l2send.wallet.states import PaymentState
-from l2send.wallet.together import refuse_unless_ready, side_by_side
+from l2send.wallet.states import SUCCEEDED, PaymentState
+from l2send.wallet.together import make_ready, side_by_side
 from l2send.wallet.watch import check as look
 from l2send.wallet.watch import follow
 
@@ -197,17 +199,21 @@ class Client:
 
         Signed bytes go out again, unsigned steps are signed if they still make sense, an order is followed
         until it is filled, and the money of one that nobody filled is asked back. Of a payment from several
-        chains no leg is begun before all are ready; then they run side by side.
+        chains none is opened before all can be, approvals mined; then they run side by side.
         """
         record = self.journal.find(payment_id)
         if isinstance(record, PaymentRecord):
             return await self._resume_leg(record.id, signer, patience, self._teller(record.id, progress))
-        await refuse_unless_ready(record, self.journal, self.rpcs)
+        tell = self._teller(record.id, progress)
+
+        async def approve(leg: PaymentRecord, say: Say) -> None:
+            await self._executor(leg, signer, say).approve(leg.id, patience=patience)
 
         async def carry_on(leg: PaymentRecord, say: Say) -> None:
             await self._resume_leg(leg.id, signer, patience, say)
 
-        return await side_by_side(record, self.journal, carry_on, self._teller(record.id, progress))
+        await make_ready(record, self.journal, self.rpcs, approve, tell)
+        return await side_by_side(record, self.journal, carry_on, tell)
 
     async def _resume_leg(self, payment_id: str, signer: Signer | None, patience: float, say: Say) -> PaymentRecord:
         record = self.journal.get(payment_id)
@@ -294,6 +300,28 @@ class Client:
         record = self.journal.cancel(self.journal.get(payment_id).id, "cancelled by its sender")
         return await self.replace(payment_id, bids, signer, progress=progress) if bids else record
 
+    async def revocation(self, payment_id: str) -> Step | None:
+        """What `revoke` would sign: the allowance that a payment gave its bridge and will not use is taken back.
+
+        None where nothing is allowed. Raises Refused while another open payment needs it, NetworkError.
+        """
+        return await revocation(self.journal.get(payment_id), self.journal, self.rpcs)
+
+    async def revoke(
+        self,
+        payment_id: str,
+        step: Step,
+        signer: Signer | None,
+        *,
+        patience: float = 600.0,
+        progress: Progress = silent,
+    ) -> PaymentRecord:
+        """Take an allowance back by `step`, of a payment that is never signed any more. Raises as `resume` does."""
+        record = self.journal.cancel(self.journal.get(payment_id).id, "cancelled by its sender")
+        executor = self._executor(record, signer, self._teller(record.id, progress))
+        executor.max_fee = None  # That of the payment says nothing of what is sent later.
+        return await executor.send_revocation(record.id, step, patience=patience)
+
     def history(self) -> list[Record]:
         """Every payment of the journal, newest first."""
         return list(self.journal.history())
@@ -338,7 +366,34 @@ class Client:
 
     def _executor(self, record: PaymentRecord, signer: Signer | None, say: Say) -> Executor:
         guard, cap = _guard(record, self.registry), _fee_cap(record)
-        return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", guard, say, cap)
+        return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", guard, say, cap, self._renew)
+
+    async def _renew(self, record: PaymentRecord) -> tuple[PaymentRecord, Guard]:
+        """The payment with a new quote of the same bridge from the same chain: see Renewal.
+
+        What the networks may take stays as it was approved; what the bridge takes must not be more.
+        """
+        old, source = record.terms, self.registry.chain(record.terms.source)
+        held, native = await self._funds(record)
+        quote = await self._bridge(old.bridge).quote(record.payment, source, held, native, self.rpcs)
+        if quote is None or quote.order is None or not quote.steps:
+            raise Refused(f"{old.bridge} has no new quote.")
+        if quote.pays.units > old.pays.units:
+            raise Refused(f"the new quote takes {quote.pays}, {old.pays} were approved.")
+        _checked_effects(record.payment, (step.tx for step in quote.steps), quote.pays, self.registry)
+        approved = [fee for fee in old.fees if fee.name != BRIDGE_FEE]
+        fees = (*(fee for fee in quote.fees if fee.name == BRIDGE_FEE), *approved)
+        record = self.journal.requote(record, replace(quote, fees=fees))
+        return record, _guard(record, self.registry)
+
+    async def _funds(self, record: PaymentRecord) -> tuple[Amount, Amount]:
+        """What the sender holds where the payment comes from, of its token and of the coin for gas."""
+        rpc, token = self.rpcs.on(record.terms.source), record.terms.pays.token
+        native = Amount(await rpc.balance(record.payment.sender), rpc.chain.native)
+        if token.address is None:
+            return native, native
+        (units,) = await rpc.eth_call(Call(token.address, BALANCE_OF, (record.payment.sender,)))
+        return Amount(units, token), native
 
     def _sponsored(self, record: PaymentRecord, signer: Signer | None, say: Say) -> SponsoredExecutor:
         bridge = self._bridge(record.terms.bridge)
@@ -415,8 +470,12 @@ def _checked_messages(
 
 def _guard(record: PaymentRecord, registry: Registry) -> Callable[[UnsignedTx], None]:
     """Lets pass what the payment needs, decoded anew from the signed bytes, and nothing else."""
-    txs = [tx.step.tx for tx in record.approved]
-    approved = _checked_effects(record.payment, txs, record.terms.pays, registry)
+    # An approval that is mined may have been for more than a later quote takes; it is not signed again.
+    left = [tx for tx in record.approved if tx.step.kind is not StepKind.APPROVE or tx.state not in SUCCEEDED]
+    approved = _checked_effects(record.payment, (tx.step.tx for tx in left), record.terms.pays, registry)
+    if record.order and record.terms.pays.token.address:
+        spender, token = record.order.order.origin_settler, record.order.order.pays.token
+        approved = (*approved, Allows(Amount(0, token), spender))
 
     def guard(tx: UnsignedTx) -> None:
         effect = decode(tx, registry)
