@@ -129,6 +129,17 @@ def test_every_command_has_help_with_an_example_and_is_documented(command: str) 
     assert re.search(rf"\b{command.rsplit(maxsplit=1)[-1]}\b", everything)
 
 
+def test_what_is_said_of_safety_names_files_that_are_there() -> None:
+    named = re.findall(r"`([a-z_0-9/]+\.py)`", (ROOT / "docs/safety.md").read_text())
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_the_index_of_the_book_has_every_page() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+    assert [page.name for page in DOCS if page.name != "README.md" and f"({page.name})" not in index] == []
+
+
 def test_links_lead_somewhere() -> None:
     for document in [*DOCS, ROOT / "README.md"]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
