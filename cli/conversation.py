@@ -8,14 +8,27 @@ from l2send.cli.ask import Back, agree, ask_text, choose
 from l2send.cli.consent import consent, notes_of
 from l2send.cli.held import LiveBalances, spendable
 from l2send.cli.most import Most, is_most, plan_of
-from l2send.cli.options import Account, Devnet, From, Json, Keystore, PasswordFd, PasswordFile, PrivateKey
+from l2send.cli.options import (
+    Account,
+    Devnet,
+    From,
+    HdIndex,
+    HdPath,
+    Json,
+    Keystore,
+    Ledger,
+    PasswordFd,
+    PasswordFile,
+    PrivateKey,
+    Trezor,
+)
 from l2send.cli.progress import Live
 from l2send.cli.recipient import find_destination, judge
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, stage_in_words, styled
 from l2send.cli.send import Timeout, must_be_answerable, pay
-from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
+from l2send.cli.session import Sender, choose_sender, paths_for, run_to_end, unlocking_from
 from l2send.cli.ways import in_a_line
 from l2send.client import Client, Review, open_client
 from l2send.core.chains import load_registry
@@ -41,6 +54,10 @@ def ask(
     password_file: PasswordFile = None,
     password_fd: PasswordFd = None,
     private_key: PrivateKey = None,
+    ledger: Ledger = False,
+    trezor: Trezor = False,
+    hd_path: HdPath = None,
+    hd_index: HdIndex = None,
     sender: From = None,
     from_chain: FromChains = None,
     via: Via = "",
@@ -55,7 +72,7 @@ def ask(
     must_be_answerable(yes=False)
     registry = load_registry(paths_for(devnet=devnet))
     limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
-    unlocking = Unlocking(password_file, password_fd, private_key)
+    unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet), registry) as client:

@@ -16,12 +16,16 @@ from l2send.cli.options import (
     Account,
     Devnet,
     From,
+    HdIndex,
+    HdPath,
     IdempotencyKey,
     Json,
     Keystore,
+    Ledger,
     PasswordFd,
     PasswordFile,
     PrivateKey,
+    Trezor,
     Yes,
 )
 from l2send.cli.recipient import find_destination, sort_out
@@ -29,7 +33,7 @@ from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, out, print_json, print_pairs, styled
 from l2send.cli.send import Timeout, approved, finish, must_be_answerable, report
-from l2send.cli.session import Unlocking, choose_sender, open_registry, paths_for, run_to_end
+from l2send.cli.session import choose_sender, open_registry, paths_for, run_to_end, unlocking_from
 from l2send.client import open_client, review_of
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, ExitStatus, Interrupted, Refused, UsageError
@@ -112,6 +116,10 @@ def sign(
     password_file: PasswordFile = None,
     password_fd: PasswordFd = None,
     private_key: PrivateKey = None,
+    ledger: Ledger = False,
+    trezor: Trezor = False,
+    hd_path: HdPath = None,
+    hd_index: HdIndex = None,
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> int:
@@ -123,7 +131,7 @@ def sign(
     _refuse_late(bundle)
     must_be_answerable(yes=yes)
     payer = bundle.payment.sender
-    unlocking = Unlocking(password_file, password_fd, private_key)
+    unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
     who = choose_sender(paths, payer, account or (None if keystore else payer), keystore, unlocking)
     show_review(review, registry, notes=[])
     _show_parts(bundle, registry)

@@ -73,6 +73,8 @@ IdempotencyKey = Annotated[
     str | None,
     typer.Option("--idempotency-key", metavar="KEY", help="Pay once for this key, however often this runs."),
 ]
+Ledger = Annotated[bool, typer.Option("--ledger", "-l", help="Sign with a Ledger, its Ethereum app open.")]
+Trezor = Annotated[bool, typer.Option("--trezor", "-t", help="Sign with a Trezor.")]
 HdPath = Annotated[
     str | None,
     typer.Option(

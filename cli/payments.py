@@ -8,11 +8,23 @@ from typing import Annotated
 import typer
 
 from l2send.cli.documents import payment_document
-from l2send.cli.options import Account, Devnet, Json, Keystore, PasswordFd, PasswordFile, PrivateKey
+from l2send.cli.options import (
+    Account,
+    Devnet,
+    HdIndex,
+    HdPath,
+    Json,
+    Keystore,
+    Ledger,
+    PasswordFd,
+    PasswordFile,
+    PrivateKey,
+    Trezor,
+)
 from l2send.cli.progress import Live
 from l2send.cli.screen import print_json
 from l2send.cli.send import Timeout, finish, interruptible, report
-from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end
+from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end, unlocking_from
 from l2send.client import Client, open_client
 from l2send.core.errors import ExitStatus, UsageError
 from l2send.wallet.records import Record
@@ -71,6 +83,10 @@ def resume(
     password_file: PasswordFile = None,
     password_fd: PasswordFd = None,
     private_key: PrivateKey = None,
+    ledger: Ledger = False,
+    trezor: Trezor = False,
+    hd_path: HdPath = None,
+    hd_index: HdIndex = None,
     timeout: Timeout = 600.0,
     as_json: Json = False,
     devnet: Devnet = False,
@@ -78,7 +94,7 @@ def resume(
     """Carry on."""
     if bool(payment_id) == everything:
         raise UsageError("name one payment, or --all.", hint="`l2send history` lists them.")
-    unlocking = Unlocking(password_file, password_fd, private_key)
+    unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:

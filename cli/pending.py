@@ -9,13 +9,26 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli.options import Account, Devnet, Json, Keystore, PasswordFd, PasswordFile, PrivateKey, Yes
+from l2send.cli.options import (
+    Account,
+    Devnet,
+    HdIndex,
+    HdPath,
+    Json,
+    Keystore,
+    Ledger,
+    PasswordFd,
+    PasswordFile,
+    PrivateKey,
+    Trezor,
+    Yes,
+)
 from l2send.cli.payments import payer_of
 from l2send.cli.progress import Live
 from l2send.cli.revoke import take_back
 from l2send.cli.screen import err, print_pairs, styled
 from l2send.cli.send import Timeout, finish, interruptible, must_be_answerable, report
-from l2send.cli.session import Unlocking, paths_for, run_to_end
+from l2send.cli.session import Unlocking, paths_for, run_to_end, unlocking_from
 from l2send.client import open_client
 from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted
@@ -49,12 +62,18 @@ def speedup(
     password_file: PasswordFile = None,
     password_fd: PasswordFd = None,
     private_key: PrivateKey = None,
+    ledger: Ledger = False,
+    trezor: Trezor = False,
+    hd_path: HdPath = None,
+    hd_index: HdIndex = None,
     timeout: Timeout = 600.0,
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> int:
     """Sign it again at a higher price."""
-    who = _Payer(account, keystore, Unlocking(password_file, password_fd, private_key))
+    who = _Payer(
+        account, keystore, unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
+    )
     return _outbid(payment_id, who, cancelling=False, yes=yes, timeout=timeout, as_json=as_json, devnet=devnet)
 
 
@@ -66,12 +85,18 @@ def cancel(
     password_file: PasswordFile = None,
     password_fd: PasswordFd = None,
     private_key: PrivateKey = None,
+    ledger: Ledger = False,
+    trezor: Trezor = False,
+    hd_path: HdPath = None,
+    hd_index: HdIndex = None,
     timeout: Timeout = 600.0,
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> int:
     """Sign nothing instead."""
-    who = _Payer(account, keystore, Unlocking(password_file, password_fd, private_key))
+    who = _Payer(
+        account, keystore, unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
+    )
     return _outbid(payment_id, who, cancelling=True, yes=yes, timeout=timeout, as_json=as_json, devnet=devnet)
 
 

@@ -16,12 +16,16 @@ from l2send.cli.options import (
     Account,
     Devnet,
     From,
+    HdIndex,
+    HdPath,
     IdempotencyKey,
     Json,
     Keystore,
+    Ledger,
     PasswordFd,
     PasswordFile,
     PrivateKey,
+    Trezor,
     Yes,
 )
 from l2send.cli.outcome import show_outcome
@@ -30,7 +34,7 @@ from l2send.cli.recipient import find_destination, sort_out
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, print_json, styled, tell
-from l2send.cli.session import Sender, Unlocking, can_ask, choose_sender, paths_for, run_to_end
+from l2send.cli.session import Sender, can_ask, choose_sender, paths_for, run_to_end, unlocking_from
 from l2send.cli.stdin import filled_in
 from l2send.cli.ways import show_ways
 from l2send.client import Client, Review, open_client
@@ -69,6 +73,10 @@ def send(
     password_file: PasswordFile = None,
     password_fd: PasswordFd = None,
     private_key: PrivateKey = None,
+    ledger: Ledger = False,
+    trezor: Trezor = False,
+    hd_path: HdPath = None,
+    hd_index: HdIndex = None,
     sender: From = None,
     from_chain: FromChains = None,
     via: Via = "",
@@ -85,7 +93,7 @@ def send(
     words = sort_out(*filled_in(amount, token, destination))
     registry = load_registry(paths_for(devnet=devnet))
     limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
-    unlocking = Unlocking(password_file, password_fd, private_key)
+    unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet), registry) as client:

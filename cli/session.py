@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from l2send.cli.screen import err
+from l2send.cli.screen import err, styled
 from l2send.cli.settings import load_settings
 from l2send.core.address import Address, parse_address
 from l2send.core.chains import Registry, load_registry
@@ -19,9 +19,13 @@ from l2send.core.paths import Paths
 from l2send.core.plan import UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
+from l2send.wallet.derivation import DerivationPath, parse_path, path_on_device
+from l2send.wallet.hardware import HardwareSigner
 from l2send.wallet.keystore import Keystore, find, named, open_keystore, password_from
+from l2send.wallet.ledger import open_ledger
 from l2send.wallet.signed import SignedTx
 from l2send.wallet.signer import LocalSigner, SecretKey, Signer
+from l2send.wallet.trezor import open_trezor
 
 
 def paths_for(*, devnet: bool) -> Paths:
@@ -39,11 +43,49 @@ def open_registry(*, devnet: bool) -> Registry:
 
 @dataclass(frozen=True, slots=True)
 class Unlocking:
-    """How a signer is had without asking: a password from a file or a descriptor, or a bare key."""
+    """How a signer is had without asking: a password from a file or a descriptor, a bare key, or a device."""
 
     password_file: Path | None = None
     password_fd: int | None = None
     private_key: str | None = field(default=None, repr=False)
+    hardware: Hardware | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """Which device, and which of its accounts."""
+
+    is_ledger: bool
+    path: DerivationPath
+
+    def open(self) -> HardwareSigner:
+        """The signer. Raises ConfigError, Interrupted."""
+        device = open_ledger(self.path) if self.is_ledger else open_trezor(self.path, _ask_unseen)
+        return HardwareSigner(device, lambda text: err().print(styled(text, "bold")))
+
+
+def unlocking_from(
+    password_file: Path | None,
+    password_fd: int | None,
+    private_key: str | None,
+    ledger: bool,
+    trezor: bool,
+    hd_path: str | None,
+    hd_index: int | None,
+) -> Unlocking:
+    """What was typed about keys, understood. Raises UsageError where it does not go together."""
+    if not (ledger or trezor):
+        if hd_path is not None or hd_index is not None:
+            raise UsageError(
+                "--hd-path and --mnemonic-index choose a key of a device.", hint="Add --ledger or --trezor."
+            )
+        return Unlocking(password_file, password_fd, private_key)
+    if (ledger and trezor) or private_key:
+        raise UsageError("more than one key is named: --ledger, --trezor, --private-key.", hint="Name one.")
+    if hd_path is not None and hd_index is not None:
+        raise UsageError("--hd-path says which key, so --mnemonic-index has nothing to say.")
+    path = path_on_device(hd_index or 0) if hd_path is None else parse_path(hd_path)
+    return Unlocking(hardware=Hardware(ledger, path))
 
 
 @dataclass
@@ -78,6 +120,8 @@ class Sender:
         return self.unlock().sign_typed(data)
 
     def _open(self) -> Signer:
+        if self.unlocking.hardware:
+            return self.unlocking.hardware.open()
         if self.unlocking.private_key:
             err().print("A private key on the command line can be read by other programs.", style="yellow")
             return LocalSigner(SecretKey.from_hex(self.unlocking.private_key))
@@ -102,13 +146,13 @@ def choose_sender(
     keystore: Path | None,
     unlocking: Unlocking | None = None,
 ) -> Sender:
-    """The account named by --private-key, --keystore, --account, --from or config.toml, else the only one.
+    """The account of a device or a bare key, or that of --keystore, --account, --from, config.toml; else the only one.
 
     Raises ConfigError.
     """
     unlocking = unlocking or Unlocking()
     stated = parse_address(sender)[0] if sender else None
-    if unlocking.private_key:
+    if unlocking.private_key or unlocking.hardware:
         return Sender(None, stated, unlocking)
     wanted = str(keystore) if keystore else account or stated or load_settings(paths.settings).text("account")
     found = _find(wanted, paths, must_exist=wanted != stated) if wanted else _only_one(paths)
@@ -146,6 +190,15 @@ def run_to_end(command: Coroutine[Any, Any, int]) -> int:
 def can_ask() -> bool:
     """Whether a person sits at this process."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _ask_unseen(question: str) -> str:
+    """Raises ConfigError where nobody can be asked."""
+    from getpass import getpass
+
+    if not can_ask():
+        raise ConfigError("the device asks for something to be typed here, and nobody can be asked.")
+    return getpass(question)
 
 
 def ask_password(name: str) -> str:

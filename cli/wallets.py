@@ -126,6 +126,7 @@ def show(
 
 
 def _derivation(path: str | None, index: int | None) -> DerivationPath:
+    """Which key of a phrase. Raises UsageError."""
     if path is not None and index is not None:
         raise UsageError("--hd-path says which key, so --mnemonic-index has nothing to say.")
     return path_of_phrase(index or 0) if path is None else parse_path(path)

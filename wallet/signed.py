@@ -20,7 +20,7 @@ from l2send.core.units import ChainId, Gas, Nonce, Wei
 
 _TYPE_2 = 2
 _FIRST_LIST_BYTE = 0xC0
-_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 """Half of secp256k1's group order."""
 
 
@@ -86,7 +86,7 @@ def signer_of_typed(data: TypedData, signature: bytes) -> Address:
     from eth_account.messages import SignableMessage
 
     s, v = int.from_bytes(signature[32:64], "big"), signature[64:]
-    if v not in {b"\x1b", b"\x1c"} or s > _HALF_ORDER:
+    if v not in {b"\x1b", b"\x1c"} or s > HALF_ORDER:
         raise Refused("the signature is not 65 bytes with a low s and v of 27 or 28.")
     message = SignableMessage(b"\x01", data.domain_hash, data.message_hash)
     try:

@@ -85,7 +85,7 @@ class LocalSigner:
 
     def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
         """See Signer."""
-        _refuse_unbound(chain_id, tx)
+        refuse_unbound(chain_id, tx)
         signed = SignedTx.of(self._signed_bytes(_fields(nonce, tx, gas, price)))
         said = decode_signed(signed.raw)
         if said.sender != self.address or not said.matches(nonce, tx, gas, price):
@@ -130,7 +130,7 @@ def address_of(key: SecretKey) -> Address:
     raise ConfigError("that is not a private key of an Ethereum account.")
 
 
-def _refuse_unbound(chain_id: ChainId, tx: UnsignedTx) -> None:
+def refuse_unbound(chain_id: ChainId, tx: UnsignedTx) -> None:
     """A transaction without chain could be replayed, one without recipient would create a contract."""
     if chain_id < 1 or tx.chain_id != chain_id:
         raise Refused(f"the transaction is for chain {tx.chain_id}, not {chain_id}.")
