@@ -507,6 +507,21 @@ def test_a_plan_whose_permit_was_overtaken_is_cancelled_unsigned(broke: Broke) -
     assert broke.deposits() == 1
 
 
+def test_a_signer_that_signs_something_else_is_found_out(broke: Broke) -> None:
+    """A device shows and signs what it likes: only a signature over the approved message is kept."""
+    record, honest = broke.begin(broke.plan()), broke.signer
+
+    class Thief(LocalSigner):
+        def sign_typed(self, data: TypedData) -> bytes:
+            return honest.sign_typed(replace(data, domain={**data.domain, "chainId": "1"}))
+
+    broke.signer = Thief(SecretKey(secrets.token_bytes(32)))
+    broke.signer._address = honest.address
+    with pytest.raises(Refused, match="not the sender's over what was approved"):
+        broke.resume(record)
+    assert (broke.record(record).state, signatures(broke.record(record))) == (PaymentState.PLANNED, ())
+
+
 def test_what_is_not_signed_can_be_cancelled(broke: Broke) -> None:
     record = broke.begin(broke.plan())
     assert broke.do(lambda client: client.cancellation(record.id)) == []
