@@ -1,4 +1,4 @@
-"""The only code that signs and broadcasts.
+"""The only code that signs transactions and broadcasts them. Messages for a sponsor: see sponsored.py.
 
 What a payment passes through, for each step, and why in this order:
 
