@@ -77,7 +77,7 @@ async def _ask(http: Http, api: str, wish: Wish, units: int) -> tuple[int, Price
         "amount": str(units),
         "recipient": wish.recipient,
     }
-    answer = await get_json(http, f"{api}/suggested-fees", parameters, _WHO, _key_for(api))
+    answer = await get_json(http, f"{api}/suggested-fees", parameters, _WHO, bearer=_key_for(api))
     if answer.status >= 400:
         raise Refused(f"Across does not quote this: {reason(answer.body)}")
     try:

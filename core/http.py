@@ -77,7 +77,7 @@ async def post_json(http: Http, url: str, request: Any, who: str, limit: int = _
 
 
 async def get_json(
-    http: Http, url: str, parameters: Mapping[str, str], who: str, bearer: Bearer | None = None, limit: int = _MAX_BODY
+    http: Http, url: str, parameters: Mapping[str, str], who: str, limit: int = _MAX_BODY, bearer: Bearer | None = None
 ) -> Answer:
     """GET `url` with a query and read a JSON answer. Bounds and errors are those of `post_json`."""
 

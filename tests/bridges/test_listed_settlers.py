@@ -88,8 +88,7 @@ def test_every_example_of_the_docs_is_a_registry(empty_home: Home) -> None:
     file.parent.mkdir(parents=True)
     for example in examples:
         file.write_text(example)
-        bridges = bridges_of(load_registry(empty_home.paths))
-    assert {"direct", "acme"} <= set(bridges)
+        assert "direct" in bridges_of(load_registry(empty_home.paths))
     (base,) = (c for c in empty_home.must("chains", "--json").json["chains"] if c["short_name"] == "base")
     assert "acme" in base["bridges"]
 

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,8 @@ def tally(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Which cells were played to their end, printed when all are over."""
     played = list[str]()
     yield played
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
         print(f"\n[bridges] {len(played)} of {len(CELLS)} payments delivered or refunded, by the chains' own count")
 
 
@@ -165,12 +167,13 @@ def refunded(player: Player, bridge: str, record: Record) -> Record:
 
 def wait_for(look: Callable[[], Record], world: StandIns) -> Record:
     """The devnet's HubPool settles when it next looks at the chains."""
+    record = look()
     for _ in range(_TRIES):
-        record = look()
         if record.state is PaymentState.REFUNDED:
             return record
         for side in world.sides.values():
             Node(side.chain.rpcs[0]).call("evm_mine")
+        record = look()
     raise AssertionError(record)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from l2send.client import Client
+from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import Function, abi_encode
 from l2send.core.errors import Refused, Sent
@@ -22,7 +23,7 @@ MINT = Function("mint(address,uint256)")
 VIA = "hyperlane7683"
 
 
-def with_token(side: Side, address: str) -> Side:
+def with_token(side: Side, address: Address) -> Side:
     token = Token(side.chain.chain_id, address, "ODD", 6, peg="USD")
     return replace(side, chain=replace(side.chain, tokens=(*side.chain.tokens, token)))
 
