@@ -77,8 +77,8 @@ def test_no_password_is_asked_for_either(payer: Home) -> None:
 
 
 def test_a_reader_that_leaves_early_ends_nothing(payer: Home) -> None:
-    done = shell(payer, '"$@" | head -c 20; exit ${PIPESTATUS[0]}', "chains", "--json")
-    assert (done.returncode, len(done.stdout), done.stderr) == (0, 20, "")
+    done = shell(payer, '"$@" | true; exit ${PIPESTATUS[0]}', "chains", "--json")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize(
