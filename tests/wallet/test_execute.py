@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from l2send.core.chains import Registry
 from l2send.core.errors import Sent
+from l2send.core.rpc import open_rpcs
+from l2send.wallet.receipts import confirmations
 from l2send.wallet.states import PaymentState, TxState
-from tests.wallet.bench import Bench, to_self
+from tests.wallet.bench import CHAIN_ID, Bench, to_self
 
 
 def test_a_payment_arrives_once(bench: Bench) -> None:
@@ -23,3 +28,24 @@ def test_steps_go_out_in_order_with_rising_nonces(bench: Bench) -> None:
     assert [tx.nonce for tx in record.transactions] == [0, 1, 2]
     assert {tx.state for tx in record.transactions} == {TxState.FINAL}
     assert bench.node.balance(payment.to.address) == payment.amount.units
+
+
+def test_each_turn_of_a_payment_is_told(own_bench: Bench) -> None:
+    bench = own_bench
+    bench.confirmations = 3
+    bench.node.call("evm_setIntervalMining", 1)
+    (tx,) = bench.pay(bench.payment()).transactions
+    turns = ["signing transfer on Bench", f"transfer sent, waiting for Bench: {tx.hash}"]
+    turns += [f"transfer mined on Bench, {depth} of 3 confirmations" for depth in (1, 2)]
+    turns += [f"transfer final on Bench: {tx.hash}"]
+    assert [sentence for sentence in bench.said if sentence in turns] == turns
+
+
+def test_what_is_in_no_block_has_no_confirmations(bench: Bench) -> None:
+    (tx,) = bench.begin(bench.payment()).transactions
+
+    async def ask() -> int:
+        async with open_rpcs(Registry({"bench": bench.chain})) as rpcs:
+            return await confirmations(tx, rpcs.on(CHAIN_ID))
+
+    assert asyncio.run(ask()) == 0

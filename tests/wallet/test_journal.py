@@ -390,6 +390,14 @@ def test_foreign_words_are_cleaned(journal: SqliteJournal) -> None:
     assert journal.note_tx(tx, "\x1b[31mred\u202e" + "x" * 1000).detail == "red" + "x" * 296 + "…"
 
 
+def test_words_about_a_transaction_are_in_its_history_once(journal: SqliteJournal) -> None:
+    tx = sign(journal, begin(journal).transactions[0])
+    for _ in range(2):
+        tx = journal.note_tx(tx, "refused as underpriced")
+    said = [event for event in journal.events(tx.payment_id) if event.detail == "refused as underpriced"]
+    assert [(event.subject, event.before, event.after) for event in said] == [("step 0", "signed", "signed")]
+
+
 def test_the_highest_nonce_is_of_one_account_on_one_chain(journal: SqliteJournal) -> None:
     for nonce in (3, 9, 4):
         sign(journal, begin(journal).transactions[0], nonce)
