@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from l2send.core.bridge import Opening, OpeningState, OrderState, SponsoredBridge
-from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused
+from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.plan import Order
 from l2send.core.rpc import Rpcs
 from l2send.core.typed import TypedData
@@ -149,8 +149,15 @@ class SponsoredExecutor:
                     record = await self._sign(record)
                 return await self._until_decided(record, until)
         except L2sendError as error:
-            error.sent = self.journal.get(record.id).moved
+            error.sent = self._moved(record.id)
             raise
+
+    def _moved(self, payment_id: str) -> Sent:
+        """Whether money may have moved; a journal that cannot be read does not vouch that none did."""
+        try:
+            return self.journal.get(payment_id).moved
+        except ConfigError:
+            return Sent.MAYBE
 
     async def _sign(self, record: PaymentRecord) -> PaymentRecord:
         """From planned to committed signatures. Whatever is raised here, nothing left this machine."""
