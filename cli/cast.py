@@ -6,9 +6,7 @@ What both have under the same name means the same in both; tests/cli/test_cast.p
 from __future__ import annotations
 
 _NODES = "Many chains are asked: name the node of one by L2SEND_RPC_<CHAINID>=URL, or in chains.toml."
-_FEES = (
-    "Fees are what the chain asks for, and shown first. --max-fee 2usd caps them; `l2send speedup` raises them."
-)
+_FEES = "Fees are what the chain asks for, and shown first. --max-fee 2usd caps them; `l2send speedup` raises them."
 _ONLY_PAYS = "l2send signs what it can decode as a payment, and nothing else."
 _CLOSED = "Keys are kept in encrypted keystores or on a device: `l2send wallet import`, --ledger, --trezor."
 _NO_WAIT = "--timeout 0 does not wait; `l2send resume ID` stays with the payment later."

@@ -9,16 +9,18 @@ import typer
 from l2send.bridges.erc7683_draft import RESOLVE, decode_resolved
 from l2send.bridges.erc7683_words import describe
 from l2send.cli.options import Devnet, Json
-from l2send.cli.screen import out, print_json, styled
+from l2send.cli.screen import err, out, print_json, styled
 from l2send.cli.session import paths_for, run_to_end
-from l2send.core.address import parse_address
+from l2send.core.address import ZERO_ADDRESS, parse_address
 from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import ExitStatus, UsageError
+from l2send.core.code import HOW_TO_PIN, contracts_of, read_code
+from l2send.core.errors import ExitStatus, Refused, UsageError
 from l2send.core.rpc import data_bytes, open_rpcs
 
 HELP = """Show what a resolver of the current ERC-7683 draft says of an order: its steps, payments, assumptions.
 
-Steps are what a solver does, payments what it gets. The resolver is believed in nothing else.
+Steps are what a solver does, payments what it gets. The resolver is believed in nothing else; where its code is
+pinned in chains.toml, other code is refused, and where it is not, that is said.
 
 Example: l2send inspect base:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed 0x00…"""
 
@@ -33,10 +35,12 @@ def inspect(
     registry = load_registry(paths_for(devnet=devnet))
 
     async def run() -> int:
-        answer = await _resolved(resolver, _bytes(payload), registry)
+        answer, pinned = await _resolved(resolver, _bytes(payload), registry)
         lines = describe(decode_resolved(answer), registry)
+        if not pinned:
+            err().print("NOT PINNED: nobody vouches for the code of this resolver.", style="bold red")
         if as_json:
-            print_json({"schema": "l2send.order/1", "resolver": resolver, "says": lines})
+            print_json({"schema": "l2send.order/1", "resolver": resolver, "pinned": pinned, "says": lines})
         else:
             for line in lines:
                 out().print(styled(line, limit=1000))
@@ -54,10 +58,19 @@ def _bytes(payload: str) -> bytes:
         ) from None
 
 
-async def _resolved(resolver: str, payload: bytes, registry: Registry) -> bytes:
-    """What the resolver answers, undecoded. Source: IResolver.resolve of the ERC-7683 draft."""
+async def _resolved(resolver: str, payload: bytes, registry: Registry) -> tuple[bytes, bool]:
+    """What the resolver answers, undecoded, and whether its code is pinned. Raises Refused for other code than that.
+
+    Source: IResolver.resolve of the ERC-7683 draft.
+    """
     name, _, address = resolver.partition(":")
     chain, (to, _) = registry.named(name), parse_address(address)
     async with open_rpcs(registry) as rpcs:
-        call = {"to": to, "data": "0x" + RESOLVE.encode(payload).hex()}
-        return data_bytes(await rpcs.on(chain.chain_id).call("eth_call", call, "latest"), "eth_call")
+        rpc = rpcs.on(chain.chain_id)
+        listed = (one for bridge in chain.settlers for one in contracts_of(chain, bridge) if one.address == to)
+        pinned = next((one.pinned for one in listed if one.pinned), None)
+        if pinned and (code := await read_code(rpc, to)) != pinned:
+            raise Refused(f"{to} runs the code {code or 'of nothing'}, pinned is {pinned}.", hint=HOW_TO_PIN)
+        # Said, since nodes differ in whom they take for the caller, and a resolver may answer each caller differently.
+        call = {"from": ZERO_ADDRESS, "to": to, "data": "0x" + RESOLVE.encode(payload).hex()}
+        return data_bytes(await rpc.call("eth_call", call, "latest"), "eth_call"), pinned is not None

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from l2send.core.bridge import Bridge, OrderStatus
-from l2send.core.chains import Chain, Registry
+from l2send.core.chains import Chain, Registry, Stage
 from l2send.core.effects import Effects
 from l2send.core.errors import CannotPay, NetworkError, Refused, UsageError
 from l2send.core.http import open_http
-from l2send.core.plan import ChainAddress, Fee, Order, Payment, Plan, Quote, Step, UnsignedTx
+from l2send.core.plan import ChainAddress, Fee, Order, Payment, Plan, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpcs
-from l2send.core.units import Amount, ChainId, Seconds, UnixTime
+from l2send.core.units import Amount, ChainId, Gas, Seconds, UnixTime, Wei
 from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.limits import Limits, Speed, parse_max_fee
 from l2send.resolver.planner import make_plan
@@ -242,3 +242,48 @@ def test_what_is_no_cap_is_refused(text: str) -> None:
 def test_a_bridge_that_does_not_exist_is_named() -> None:
     with pytest.raises(UsageError, match="'teleport'"):
         plan([BRIDGE], holding(ORIGIN, RICH), limits=Limits(via="teleport"))
+
+
+def signing(steps: int) -> tuple[Step, ...]:
+    tx = UnsignedTx(ORIGIN.chain_id, SENDER, Wei(0), b"")
+    return (Step(StepKind.OPEN, tx, Gas(1)),) * steps
+
+
+@dataclass
+class Signing(Priced):
+    """A bridge whose payments from these sources need so many signatures."""
+
+    signatures: dict[str, int] = field(default_factory=dict[str, int])
+
+    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
+        made = await super().quote(payment, source, held, native, rpcs)
+        return made and replace(made, steps=signing(self.signatures[source.short_name]))
+
+
+def tied(signatures: dict[str, int], *sources: Chain) -> str:
+    """The source that wins where every cost is the same; whichever is asked first."""
+    bridge = Signing("b", {c.short_name: (50_000, 10**12) for c in sources}, signatures=signatures)
+    winners = set[str]()
+    for order in (sources, sources[::-1]):
+        made = plan([bridge], *(holding(c, RICH) for c in order), holding(TARGET, 0))
+        winners.add(made.quote.source.short_name)
+    (winner,) = winners
+    return winner
+
+
+def test_of_equal_costs_fewer_signatures_win() -> None:
+    assert tied({"left": 2, "third": 1}, ORIGIN, THIRD) == "third"
+    assert tied({"left": 1, "third": 2}, ORIGIN, THIRD) == "left"
+
+
+@pytest.mark.parametrize("stages", [("2", "1"), ("1", "0"), ("0", "none"), ("2", "none")])
+def test_of_equal_costs_and_signatures_the_higher_stage_wins(stages: tuple[str, str]) -> None:
+    higher, lower = (Stage(value, "2026-01-01") for value in stages)
+    same = {"left": 1, "third": 1}
+    assert tied(same, replace(ORIGIN, stage=higher), replace(THIRD, stage=lower)) == "left"
+    assert tied(same, replace(ORIGIN, stage=lower), replace(THIRD, stage=higher)) == "third"
+
+
+def test_signatures_count_before_stages() -> None:
+    first, second = replace(ORIGIN, stage=Stage("0", "2026-01-01")), replace(THIRD, stage=Stage("2", "2026-01-01"))
+    assert tied({"left": 1, "third": 2}, first, second) == "left"
