@@ -61,6 +61,9 @@ def _movements(record: PaymentRecord, registry: Registry) -> Rows:
             rows.append(("filled", _place(registry.chain(record.payment.to.chain_id), record.order.fill_tx)))
         elif record.order.detail and record.meaning.open:
             rows.append(("", styled(record.order.detail)))
+    if record.left_allowed and not record.meaning.open:
+        rows.append(("allowed", styled(f"{record.terms.pays} may be left to its bridge; take it back with")))
+        rows.append(("", styled(f"l2send cancel {record.id}")))
     return rows
 
 

@@ -1,0 +1,51 @@
+"""What a payment allowed its bridge and did not use: `l2send cancel` takes it back, read from the chain."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from l2send.core.address import Address
+from l2send.core.calldata import ALLOWANCE
+from l2send.core.rpc import Call, open_rpcs
+from tests.conftest import Home, somebody
+
+
+def allowance(home: Home, owner: Address, spender: str) -> int:
+    """Base units of USDC on dev1."""
+
+    async def look() -> int:
+        async with open_rpcs(home.registry) as rpcs:
+            usdc = home.chain("dev1").token("USDC").address
+            assert usdc
+            call = Call(usdc, ALLOWANCE, (owner, spender))
+            return int((await rpcs.on(home.chain("dev1").chain_id).eth_call(call))[0])
+
+    return asyncio.run(look())
+
+
+@pytest.mark.parametrize(("bridge", "names"), [("eco", ["portal"]), ("across", ["spoke_pool", "origin_settler"])])
+def test_cancelled_after_the_approval(home: Home, bridge: str, names: list[str]) -> None:
+    account, sender = home.new_account()
+    home.fund(sender, "dev1", USDC="100", ETH="1")
+    words = ("25", "USDC", f"dev4:{somebody()}", "--via", bridge, "--yes", "--account", account)
+    assert home.run(*words, L2SEND_FAILPOINT="mined:1").status == -9
+    payment = home.must("history", "--json").json["payments"][0]
+    spenders = [home.chain("dev1").settlers[bridge][name] for name in names]
+    assert any(allowance(home, sender, spender) for spender in spenders)
+    done = home.run("cancel", payment["id"], "--yes", "--json", "--account", account)
+    assert (done.status, done.json["state"]) == (7, "cancelled"), done
+    kinds = [(tx["kind"], tx["state"]) for tx in done.json["transactions"]]
+    assert kinds[-1] == ("revoke", "final")
+    assert [allowance(home, sender, spender) for spender in spenders] == [0] * len(spenders)
+    assert home.holds(sender, "dev1") == 100_000_000
+    assert "may be left" not in home.run("status", payment["id"]).stdout
+
+
+def test_after_a_delivery_by_across_nothing_is_allowed(home: Home) -> None:
+    account, sender = home.new_account()
+    home.fund(sender, "dev1", USDC="100", ETH="1")
+    home.must("25", "USDC", f"dev4:{somebody()}", "--via", "across", "--yes", "--account", account)
+    settlers = home.chain("dev1").settlers["across"]
+    assert [allowance(home, sender, settlers[name]) for name in ("spoke_pool", "origin_settler")] == [0, 0]
