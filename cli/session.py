@@ -23,6 +23,7 @@ from l2send.wallet.derivation import DerivationPath, parse_path, path_on_device
 from l2send.wallet.hardware import HardwareSigner
 from l2send.wallet.keystore import Keystore, find, named, open_keystore, password_from
 from l2send.wallet.ledger import open_ledger
+from l2send.wallet.remembered import remembered
 from l2send.wallet.signed import SignedTx
 from l2send.wallet.signer import LocalSigner, SecretKey, Signer
 from l2send.wallet.trezor import open_trezor
@@ -134,6 +135,7 @@ class Sender:
         password = password_from(
             file=self.unlocking.password_file,
             descriptor=self.unlocking.password_fd,
+            kept=lambda: remembered(keystore.path),
             prompt=(lambda: ask_password(keystore.name)) if can_ask() else None,
         )
         return open_keystore(keystore.path, password)

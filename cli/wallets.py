@@ -13,8 +13,19 @@ from l2send.cli.screen import err, out, print_json, styled, table
 from l2send.cli.session import ask_password, can_ask, paths_for
 from l2send.core.errors import UsageError
 from l2send.wallet.derivation import DerivationPath, parse_path, path_of_phrase
-from l2send.wallet.keystore import Keystore, find, import_key, named, new, password_from, refuse_name, secret_from
+from l2send.wallet.keystore import (
+    Keystore,
+    find,
+    import_key,
+    named,
+    new,
+    open_keystore,
+    password_from,
+    refuse_name,
+    secret_from,
+)
 from l2send.wallet.mnemonic import Phrase
+from l2send.wallet.remembered import forget, remember
 from l2send.wallet.signer import SecretKey
 
 app = typer.Typer(help="Make, import and list accounts: encrypted keystore files.", no_args_is_help=True)
@@ -123,6 +134,43 @@ def show(
     Example: l2send wallet show alice
     """
     _show(named(name, paths_for(devnet=devnet).keystores), as_json=as_json)
+
+
+@app.command("remember")
+def remember_(
+    name: Annotated[str, typer.Argument(help="the account's name or address, or a keystore file")],
+    password_file: PasswordFile = None,
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> None:
+    """Keep the password of a keystore in the operating system's keyring, so that it is not asked for.
+
+    Example: l2send wallet remember alice
+    """
+    keystore = named(name, paths_for(devnet=devnet).keystores)
+    password = password_from(file=password_file, prompt=(lambda: ask_password(keystore.name)) if can_ask() else None)
+    open_keystore(keystore.path, password)
+    place = remember(keystore.path, password)
+    err().print(styled(f"The password of {keystore.name} is kept by: {place}"), soft_wrap=True)
+    if as_json:
+        print_json({"schema": "l2send.account/1", **_document(keystore)})
+
+
+@app.command("forget")
+def forget_(
+    name: Annotated[str, typer.Argument(help="the account's name or address, or a keystore file")],
+    as_json: Json = False,
+    devnet: Devnet = False,
+) -> None:
+    """Take the password of a keystore out of the operating system's keyring.
+
+    Example: l2send wallet forget alice
+    """
+    keystore = named(name, paths_for(devnet=devnet).keystores)
+    forget(keystore.path)
+    err().print(styled(f"The password of {keystore.name} is forgotten."))
+    if as_json:
+        print_json({"schema": "l2send.account/1", **_document(keystore)})
 
 
 def _derivation(path: str | None, index: int | None) -> DerivationPath:

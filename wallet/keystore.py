@@ -184,9 +184,10 @@ def password_from(
     *,
     file: Path | None = None,
     descriptor: int | None = None,
+    kept: Callable[[], str | None] = lambda: None,
     prompt: Callable[[], str] | None = None,
 ) -> str:
-    """The password from a file, an open file descriptor, the file `ETH_PASSWORD` names, or a person.
+    """The password from a file, an open file descriptor, the file `ETH_PASSWORD` names, a keyring, or a person.
 
     The first of these that is given counts. One line end is taken off. Raises ConfigError.
     Never from argv or a variable's own value: other processes can read both.
@@ -195,6 +196,9 @@ def password_from(
         file = Path(os.environ["ETH_PASSWORD"])
     if file is not None or descriptor is not None:
         return secret_from(file, descriptor, "password")
+    password = kept()
+    if password is not None:
+        return password
     if prompt is None:
         raise ConfigError(
             "a password is needed, and nobody can be asked.",

@@ -103,6 +103,15 @@ def test_the_commands_about_bridges_run(home: Home) -> None:
     run_shell(shell_lines(ROOT / "docs/bridges.md"), Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name}))
 
 
+def test_the_commands_about_accounts_run(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, address = home.new_account()
+    home.fund(address, "dev1", USDC="1", ETH="1")
+    monkeypatch.chdir(tmp_path)
+    payer = Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name, "ETH_FROM": address})
+    run_shell(shell_lines(ROOT / "docs/accounts.md"), payer)
+    assert home.holds(address, "dev1") == 0
+
+
 def test_the_commands_about_being_paid_run(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name, _ = home.new_account()
     monkeypatch.chdir(tmp_path)
