@@ -30,6 +30,8 @@ ELSEWHERE = {
     "demo": "tests/cli/test_demo.py",
     "devnet up": "the fixture `home`",
     "wallet new": "tests/cli/test_keys.py",
+    "wallet remember": "tests/cli/test_remembered.py",
+    "wallet forget": "tests/cli/test_remembered.py",
     "speedup": "tests/cli/test_waiting.py",
     "cancel": "tests/cli/test_waiting.py",
     "chains pin": "tests/cli/test_chains_pin.py",
