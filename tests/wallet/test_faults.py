@@ -327,6 +327,7 @@ def test_a_receipt_nobody_shows_yet_is_not_replaced(bench: Bench, proxy: FaultPr
         bench.node.mine(5)
         refused(through, payment_id, NotFinal, patience=0.3)
     assert bench.record(payment_id).state is PaymentState.INDETERMINATE
+    assert len(proxy.sent(SEND)) == 1, "its nonce is used up: no node needs its bytes"
     proxy.stop_lying("eth_getTransactionReceipt")
     assert through.resume(payment_id).state is PaymentState.DELIVERED
 
