@@ -61,6 +61,7 @@ def test_exactly_what_is_lacking_is_approved(home: Home) -> None:
     approve(home, usdc, sender, spender, 25)
     assert wanted(home, sender, spender, Amount(25, usdc)) == []
     assert wanted(home, sender, spender, Amount(26, usdc)) == [26]
+    assert wanted(home, sender, spender, Amount(24, usdc)) == [24], "a larger allowance would be left over"
 
 
 def test_tethers_allowance_is_taken_back_first(home: Home, tether_like: Token) -> None:
