@@ -210,6 +210,15 @@ def test_a_count_that_is_too_high_is_not_taken_for_the_nonce(bench: Bench, proxy
     assert (record.state, record.transactions[0].nonce) == (PaymentState.DELIVERED, 0)
 
 
+def test_a_count_one_above_what_the_journal_explains_is_looked_at_again(bench: Bench, proxy: FaultProxy) -> None:
+    bench.pay(bench.payment())
+    payment_id = bench.begin(bench.payment()).id
+    proxy.lie(COUNT, "0x2", times=2)
+    record = bench.through(proxy.url).resume(payment_id)
+    assert len(proxy.sent(COUNT)) > 2
+    assert (record.state, record.transactions[0].nonce) == (PaymentState.DELIVERED, 1)
+
+
 def test_an_endpoint_that_counts_too_high_is_asked_against_another(bench: Bench, proxy: FaultProxy) -> None:
     """Each may be the right one: nothing is signed, however often the first says it."""
     proxy.lie(COUNT, "0x7")
