@@ -184,8 +184,9 @@ class Stage:
         for _ in range(_MOST_RUNS):
             result.runs += 1
             run = errand if result.killed else replace(errand, environment=deadly)
-            died = payer.run(run, partial(self._meanwhile, wire, errand) if scenario.alone else None) == -9
-            assert died == (proof.exists() and not result.killed), (scenario, payer.last_word(errand))
+            status = payer.run(run, partial(self._meanwhile, wire, errand) if scenario.alone else None)
+            died = proof.exists() and not result.killed
+            assert (status == -9) == died, f"{scenario}: exit status {status}, {payer.last_word(errand)}"
             if died:
                 result.killed += 1
                 wire.arm()
