@@ -122,7 +122,7 @@ async def _emptying(payment: Payment, source: Chain, native: Amount, rpcs: Rpcs)
     message = {"from": payment.sender, "to": tx.to, "value": hex(tx.value), "data": "0x"}
     try:
         estimate, price, data_fee = await asyncio.gather(
-            rpc.estimate_gas(message), gas_price(rpc), l1_fee(rpc, replace(tx, value=Wei(native.units)))
+            rpc.estimate_gas(message), gas_price(rpc), l1_fee(rpc, tx, _PLAIN_TRANSFER)
         )
     except NodeError as error:
         if not error.is_revert:
@@ -130,6 +130,7 @@ async def _emptying(payment: Payment, source: Chain, native: Amount, rpcs: Rpcs)
         raise Refused(f"on {source.name} the transfer would revert: {error.message}") from error
     if estimate != _PLAIN_TRANSFER or source.kind in _NO_TIPS:
         gas = Gas(estimate + estimate * _MARGIN_PERCENT // 100)
+        data_fee = await l1_fee(rpc, tx, gas)
         left = Amount(price.most(gas) + data_fee, source.native)
         return _Emptying(gas, price, data_fee, f"less than {left} stays on {source.name}: fees that may not be used up")
     fixed = price if price.legacy else _whole(price)

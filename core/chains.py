@@ -25,6 +25,8 @@ from l2send.core.units import ChainId, Token
 _KECCAK = re.compile("0x[0-9a-f]{64}", re.ASCII)
 KINDS = frozenset({"l1", "op-stack", "arbitrum", "zk-stack", "zk-rollup", "optimium", "sidechain", "other"})
 _SCHEMA = 1
+_OP_GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
+"""Where every OP-stack chain has it. Source: ethereum-optimism/specs, specs/protocol/predeploys.md."""
 _LONGEST_NAME = 80
 
 
@@ -84,6 +86,8 @@ class Chain:
     ens: Ens | None = None
     pinned: Mapping[str, Mapping[str, Code]] = field(default_factory=dict[str, Mapping[str, Code]])
     """Per bridge, by the names of `settlers`: the code that was there when somebody looked at it."""
+    l1_fee_oracle: Address | None = None
+    """The contract whose `getL1Fee(bytes)` says what the chain charges beside the gas; None where that is nothing."""
 
     @property
     def assets(self) -> tuple[Token, ...]:
@@ -122,11 +126,11 @@ class Chain:
         return next((t for t in self.assets if t.same_asset(token)), None)
 
     def contracts(self) -> frozenset[Address]:
-        """Every contract of this chain that is nobody's wallet: tokens, settlers, Multicall3."""
+        """Every contract of this chain that is nobody's wallet: tokens, settlers, Multicall3, the fee oracle."""
         settlers = (Address(v) for entry in self.settlers.values() for v in entry.values() if v.startswith("0x"))
         tokens = (t.address for t in self.tokens if t.address)
         ens = (self.ens.registry, self.ens.universal_resolver) if self.ens else ()
-        return frozenset({self.multicall3, *settlers, *tokens, *(a for a in ens if a)})
+        return frozenset({self.multicall3, *settlers, *tokens, *(a for a in (*ens, self.l1_fee_oracle) if a)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +275,15 @@ def _chain(short_name: str, entry: Mapping[str, Any]) -> Chain:
         settlers={name: _settler(fields) for name, fields in entry.get("settlers", {}).items()},
         ens=_ens(ens) if ens else None,
         pinned={name: _pinned(fields) for name, fields in entry.get("settlers", {}).items()},
+        l1_fee_oracle=_l1_fee_oracle(entry),
     )
+
+
+def _l1_fee_oracle(entry: Mapping[str, Any]) -> Address | None:
+    """The entry's own, or that of its kind: an OP-stack chain that a user adds charges the fee without saying so."""
+    if "l1_fee_oracle" in entry:
+        return checksum(entry["l1_fee_oracle"]["address"])
+    return _OP_GAS_PRICE_ORACLE if entry["kind"] == "op-stack" else None
 
 
 def _ens(entry: Mapping[str, str]) -> Ens:

@@ -1,29 +1,29 @@
-"""What a transaction costs: EIP-1559 prices from the fee history, and the L1 data fee of OP-stack chains.
+"""What a transaction costs: EIP-1559 prices from the fee history, and the L1 data fee of the chains that have one.
 
-Arbitrum and ZK stack chains put their data fee into `eth_estimateGas`; OP-stack chains charge it beside
-the gas, so that a balance must hold both.
+Arbitrum and ZK stack chains put their data fee into `eth_estimateGas`; OP-stack chains, Scroll and Morph charge
+it beside the gas, so that a balance must hold both.
 """
 
 from __future__ import annotations
 
-from l2send.core.address import Address
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain
 from l2send.core.errors import BadAnswer, NodeError
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.rpc import Call, Rpc, quantity, record
-from l2send.core.units import Wei
+from l2send.core.units import Gas, Wei
 
 __all__ = ["MIN_TIP", "GasPrice", "gas_price", "has_l1_fee", "l1_fee"]
 
-OP_GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
 _GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
+_GET_OPERATOR_FEE = Function("getOperatorFee(uint256)", "uint256")
 _HISTORY_BLOCKS = 10
 _REWARD_PERCENTILE = 50
 MIN_TIP = Wei(1_000_000)
 """The least tip that is offered: what rollups and geth take."""
-# A signature, nonce and fees that the unsigned bytes lack; zeros would be priced too low.
-_SIGNED_EXTRA = bytes([0xFF]) * 110
+# All that a signed transaction holds beside its calldata, as long as it can be. Zeros, and bytes that repeat, would
+# be priced too low: the OP stack charges for what is left after compression (FastLZ).
+_SIGNED_EXTRA = bytes(range(1, 133))
 _L1_FEE_MARGIN_PERCENT = 25
 _NO_SUCH_METHOD = -32601
 
@@ -59,16 +59,22 @@ async def _legacy_price(rpc: Rpc) -> GasPrice:
 
 def has_l1_fee(chain: Chain) -> bool:
     """Whether the chain charges an L1 data fee beside the gas."""
-    return chain.kind == "op-stack"
+    return chain.l1_fee_oracle is not None
 
 
-async def l1_fee(rpc: Rpc, tx: UnsignedTx, margin_percent: int = _L1_FEE_MARGIN_PERCENT) -> Wei:
-    """The most that the L1 data fee of `tx` can be, zero on chains that have none. Raises NetworkError.
+async def l1_fee(rpc: Rpc, tx: UnsignedTx, gas: Gas, margin_percent: int = _L1_FEE_MARGIN_PERCENT) -> Wei:
+    """The most that `tx` of gas limit `gas` can cost beside the gas, zero on chains that charge nothing there.
 
-    Source: GasPriceOracle.getL1Fee of the OP stack, over the transaction's bytes, with a margin since
-    the fee moves with every L1 block.
+    That is the L1 data fee, with a margin since it moves with every L1 block, and the OP stack's operator fee, which
+    moves when the operator says so. An oracle that does not know the second is of a chain without it.
+    Raises NetworkError. Source: getL1Fee of the chain's oracle; getOperatorFee of the OP stack (Isthmus, Jovian).
     """
-    if not has_l1_fee(rpc.chain):
+    oracle = rpc.chain.l1_fee_oracle
+    if oracle is None:
         return Wei(0)
-    (fee,) = await rpc.eth_call(Call(OP_GAS_PRICE_ORACLE, _GET_L1_FEE, (tx.data + _SIGNED_EXTRA,)))
-    return Wei(fee + fee * margin_percent // 100)
+    wanted = [Call(oracle, _GET_L1_FEE, (tx.data + _SIGNED_EXTRA,)), Call(oracle, _GET_OPERATOR_FEE, (gas,))]
+    data_fee, operator_fee = (await rpc.aggregate(wanted)).values
+    if data_fee is None:
+        raise BadAnswer(f"{rpc.chain.name} has no L1 fee oracle at {oracle}.")
+    fee = data_fee[0] + data_fee[0] * margin_percent // 100
+    return Wei(fee + (operator_fee[0] if operator_fee else 0))

@@ -68,7 +68,7 @@ class Fact:
     """One contract of the registry, and whether it is what the registry says."""
 
     kind: str
-    """`multicall3`, `token`, `settler`, `ens` or `price_feed`."""
+    """`multicall3`, `token`, `settler`, `ens`, `l1_fee_oracle` or `price_feed`."""
     name: str
     address: Address
     verdict: Verdict
@@ -160,6 +160,8 @@ def _judge_heads(reports: Sequence[EndpointReport], now: float) -> Iterator[Endp
 def _contracts(chain: Chain) -> Iterator[tuple[str, str, Address]]:
     """Kind, name and address of what must have code and says nothing about itself."""
     yield "multicall3", "Multicall3", chain.multicall3
+    if chain.l1_fee_oracle:
+        yield "l1_fee_oracle", "L1 fee oracle", chain.l1_fee_oracle
     if chain.ens:
         yield "ens", "ENS registry", chain.ens.registry
         if chain.ens.universal_resolver:

@@ -259,6 +259,7 @@ def chain_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[s
         "multicall3": checksum(viem["multicall3"]),
         "price_feed": price_feed(entry, native["symbol"], facts),
         "ens": name_service(chain_id, facts),
+        "l1_fee_oracle": l1_fee_oracle(entry),
         "source": {**SOURCE, "confirmations": who},
     }
     tokens = [line for token in entry["tokens"] for line in token_table(short, chain_id, token, overlay, facts)]
@@ -273,6 +274,14 @@ def price_feed(entry: Json, symbol: str, facts: Facts) -> Json | None:
     if coin != symbol:
         raise Refused(f"the feed {coin}/USD is not that of {symbol}")
     return {"address": checksum(facts.feeds[network][coin]), "pair": f"{coin}/USD", "source": "aave"}
+
+
+def l1_fee_oracle(entry: Json) -> Json | None:
+    """Who says what a chain charges beside the gas, where its kind alone does not."""
+    if "l1_fee_oracle" not in entry:
+        return None
+    source, address = entry["l1_fee_oracle"]
+    return {"address": checksum(address), "source": source}
 
 
 def name_service(chain_id: int, facts: Facts) -> Json | None:

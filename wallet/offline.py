@@ -92,7 +92,7 @@ async def _fixed(quote: Quote, sender: Address, journal: Journal, rpc: Rpc) -> Q
     if not price.legacy:
         price = GasPrice(price.base_fee, price.tip, Wei(_BASE_FEE_TIMES * price.base_fee + price.tip))
     steps = tuple(_fixed_step(step, Nonce(first + i), price) for i, step in enumerate(quote.steps))
-    balance, *data_fees = await asyncio.gather(rpc.balance(sender), *(l1_fee(rpc, step.tx) for step in steps))
+    balance, *data_fees = await asyncio.gather(rpc.balance(sender), *(l1_fee(rpc, step.tx, step.gas) for step in steps))
     most = sum(data_fees) + sum(step.tx.value + most_of(step) for step in steps)
     if most > balance:
         native = rpc.chain.native

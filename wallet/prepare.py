@@ -88,11 +88,15 @@ async def affordable(tx: TxRecord, rpc: Rpc, max_fee: Wei | None) -> Price:
     if tx.step.price is not None:
         return await _as_planned(tx, tx.step.price, rpc, max_fee)
     message = tx.step.tx
-    today, data_fee, balance = await asyncio.gather(gas_price(rpc), l1_fee(rpc, message), rpc.balance(tx.sender))
+    today, data_fee, balance = await asyncio.gather(
+        gas_price(rpc), l1_fee(rpc, message, tx.step.gas), rpc.balance(tx.sender)
+    )
     price = _tipping_less(today, tx.step.gas, data_fee, max_fee)
     _afford(message.value, Wei(price.most(tx.step.gas) + data_fee), balance, rpc, max_fee)
     estimate = await _estimate(tx, rpc)
     gas = Gas(max(tx.step.gas, estimate + estimate * _MARGIN_PERCENT // 100))
+    if gas > tx.step.gas:
+        data_fee = await l1_fee(rpc, message, gas)
     price = _tipping_less(today, gas, data_fee, max_fee)
     _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, max_fee)
     return Price(gas, price)
@@ -102,7 +106,7 @@ async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, max_fee: Wei | No
     """The step's own limit and price, as long as they will do."""
     message, gas = tx.step.tx, tx.step.gas
     now, data_fee, balance = await asyncio.gather(
-        gas_price(rpc), l1_fee(rpc, message, _L1_FEE_MARGIN_PERCENT), rpc.balance(tx.sender)
+        gas_price(rpc), l1_fee(rpc, message, gas, _L1_FEE_MARGIN_PERCENT), rpc.balance(tx.sender)
     )
     if now.base_fee > price.max_fee:
         raise Refused(

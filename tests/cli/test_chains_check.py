@@ -72,6 +72,7 @@ def test_a_registry_that_is_right(home: Home) -> None:
     assert kinds == {"multicall3", "settler", "token", "price_feed"}
     checked = {c["address"] for c in chain["contracts"]}
     assert home.chain("dev1").contracts() <= checked
+    assert "l1_fee_oracle" in {c["kind"] for c in done.json["chains"][2]["contracts"]}
 
 
 def test_only_the_chains_that_are_named(home: Home) -> None:
@@ -105,6 +106,14 @@ def test_an_address_where_nothing_is(registry: OwnRegistry, home: Home) -> None:
         ("EURC", f"wrong: no token answers at {nowhere}"),
         ("price feed", f"wrong: no price feed answers at {nowhere}"),
     ]
+
+
+def test_an_oracle_of_l1_fees_that_is_not_there(registry: OwnRegistry) -> None:
+    nowhere = somebody()
+    registry.replace('kind = "l1"', f'kind = "l1"\nl1_fee_oracle = {{ address = "{nowhere}", source = "devnet" }}')
+    done = registry.check("--json")
+    assert done.status == 3
+    assert not_ok(done) == [("L1 fee oracle", f"wrong: no code at {nowhere}")]
 
 
 def test_the_address_of_another_token(registry: OwnRegistry, home: Home) -> None:

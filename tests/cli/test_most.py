@@ -10,8 +10,8 @@ import pytest
 
 from l2send.core.address import Address
 from l2send.core.calldata import Function
-from l2send.core.fees import OP_GAS_PRICE_ORACLE
 from l2send.devnet.node import Node
+from l2send.devnet.opstack import GAS_PRICE_ORACLE
 from l2send.wallet.journal import SqliteJournal
 from tests.conftest import Home, somebody
 from tests.terminal import Terminal
@@ -34,7 +34,7 @@ def account(home: Home, **amounts: dict[str, str]) -> tuple[str, Address]:
 def l1_fee(home: Home, length: int = 110) -> int:
     """What dev3 charges for that many bytes that do not compress."""
     answer: int = GET_L1_FEE.decode_result(
-        node(home, "dev3").eth_call(OP_GAS_PRICE_ORACLE, GET_L1_FEE.encode(b"\xff" * length))
+        node(home, "dev3").eth_call(GAS_PRICE_ORACLE, GET_L1_FEE.encode(b"\xff" * length))
     )[0]
     return answer
 

@@ -262,6 +262,6 @@ def fees(home: Home, payment: PaymentRecord) -> tuple[int, int]:
     async def ask() -> tuple[int, int]:
         async with open_rpcs(home.registry) as rpcs:
             rpc = rpcs.on(step.tx.chain_id)
-            return (await gas_price(rpc)).most(step.gas), await l1_fee(rpc, step.tx)
+            return (await gas_price(rpc)).most(step.gas), await l1_fee(rpc, step.tx, step.gas)
 
     return asyncio.run(ask())

@@ -1,18 +1,39 @@
-"""dev3 takes the OP stack's L1 data fee from the sender; no other chain does."""
+"""dev3 takes the OP stack's L1 data fee from the sender; no other chain does. `l1_fee` knows how much it is."""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pytest
 from eth_account import Account
 
+from l2send.core.address import Address
 from l2send.core.calldata import Function
+from l2send.core.chains import Chain, load_registry
+from l2send.core.errors import BadAnswer
+from l2send.core.fees import l1_fee
+from l2send.core.http import open_http
+from l2send.core.paths import Paths
+from l2send.core.plan import UnsignedTx
+from l2send.core.rpc import Rpc
+from l2send.core.units import Gas, Wei
 from l2send.devnet.node import Node
 from l2send.devnet.opstack import GAS_PRICE_ORACLE
 from l2send.devnet.state import DevChain, Devnet
 from tests.devnet.user import fresh_address
 
 GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
+NOISE = b"".join(i.to_bytes(4) for i in range(0, 2**32, 2**24 + 7919))
+GET_OPERATOR_FEE = Function("getOperatorFee(uint256)", "uint256").selector.hex()
+ISTHMUS_ORACLE = (
+    f"0x60003560e01c63{GET_OPERATOR_FEE}14601b57"  # which function
+    "620f424060005260206000f3"  # any other: 1000000
+    "5b6004356007026113880160005260206000f3"  # 7 for each unit of gas, and 5000
+)
+"""A stand-in for a GasPriceOracle of the Isthmus fork, which no package has: an operator fee of a scalar and a sum."""
 
 
 def transfer(chain: DevChain, data: bytes = b"") -> tuple[dict[str, Any], bytes, int]:
@@ -53,8 +74,7 @@ def test_l1_fee_is_deducted_as_the_oracle_says(devnet: Devnet) -> None:
 
 def test_longer_calldata_costs_more(devnet: Devnet) -> None:
     chain = devnet.chain("dev3")
-    noise = b"".join(i.to_bytes(4) for i in range(0, 2**32, 2**24 + 7919))
-    _, unsigned, extra = transfer(chain, noise)
+    _, unsigned, extra = transfer(chain, NOISE)
     _, _, small = transfer(chain)
     assert extra > 3 * small
     assert abs(extra - quoted(chain, unsigned)) < extra // 20
@@ -69,3 +89,52 @@ def test_receipts_lack_the_fee(devnet: Devnet) -> None:
 def test_other_chains_charge_nothing_more(devnet: Devnet) -> None:
     for name in ("dev1", "dev2", "dev4"):
         assert transfer(devnet.chain(name))[2] == 0
+
+
+def asked(chain: Chain, data: bytes = b"", gas: int = 21_000) -> int:
+    """What `l1_fee` says, without its margin."""
+
+    async def ask() -> int:
+        async with open_http(10) as http:
+            tx = UnsignedTx(chain.chain_id, fresh_address(), Wei(0), data)
+            return await l1_fee(Rpc(chain, http), tx, Gas(gas), margin_percent=0)
+
+    return asyncio.run(ask())
+
+
+def registered(home: Path, short_name: str) -> Chain:
+    return load_registry(Paths(home / "config", home, home / "cache")).named(short_name)
+
+
+def oracle_elsewhere(chain: DevChain) -> Address:
+    """A copy of dev3's GasPriceOracle, its storage too, where only the registry can know of it."""
+    node, elsewhere = Node(chain.rpc_url), fresh_address()
+    node.call("anvil_setCode", elsewhere, node.call("eth_getCode", GAS_PRICE_ORACLE, "latest"))
+    forks = node.call("eth_getStorageAt", GAS_PRICE_ORACLE, "0x0", "latest")
+    node.call("anvil_setStorageAt", elsewhere, "0x0", forks)
+    return elsewhere
+
+
+@pytest.mark.parametrize("data", [b"", NOISE, bytes(1000)], ids=["transfer", "noise", "zeros"])
+def test_what_is_asked_covers_what_is_charged(home: Path, devnet: Devnet, data: bytes) -> None:
+    """Nothing is signed yet when the oracle is asked: what a signature adds is in it, and not much more."""
+    _, _, charged = transfer(devnet.chain("dev3"), data)
+    assert charged <= asked(registered(home, "dev3"), data) <= charged * 3 // 2
+
+
+def test_the_oracle_stands_where_the_registry_says(home: Path, devnet: Devnet) -> None:
+    """A chain that is no OP stack, such as Scroll, has it at an address of its own."""
+    dev3 = registered(home, "dev3")
+    assert asked(replace(dev3, kind="other", l1_fee_oracle=oracle_elsewhere(devnet.chain("dev3")))) == asked(dev3) > 0
+    assert asked(replace(dev3, l1_fee_oracle=None)) == 0
+    nowhere = fresh_address()
+    with pytest.raises(BadAnswer, match=f"no L1 fee oracle at {nowhere}"):
+        asked(replace(dev3, l1_fee_oracle=nowhere))
+
+
+def test_an_operator_fee_is_part_of_it(home: Path, devnet: Devnet) -> None:
+    oracle = fresh_address()
+    Node(devnet.chain("dev3").rpc_url).call("anvil_setCode", oracle, ISTHMUS_ORACLE)
+    chain = replace(registered(home, "dev3"), l1_fee_oracle=oracle)
+    assert asked(chain, gas=21_000) == 1_000_000 + 7 * 21_000 + 5000
+    assert asked(chain, gas=100_000) == 1_000_000 + 7 * 100_000 + 5000

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 from eth_hash.auto import keccak
 
+from l2send.core.chains import load_registry
+from l2send.core.paths import Paths
+
 CHAINS_TOML = Path(__file__).resolve().parents[2] / "chains.toml"
 REGISTRY: dict[str, Any] = tomllib.loads(CHAINS_TOML.read_text(encoding="utf-8"))
 CHAINS: dict[str, dict[str, Any]] = REGISTRY["chains"]
@@ -31,7 +34,7 @@ REQUIRED = {
     "multicall3",
     "source",
 }
-OPTIONAL = {"price_feed", "tokens", "settlers", "ens"}
+OPTIONAL = {"price_feed", "tokens", "settlers", "ens", "l1_fee_oracle"}
 TOKEN_FIELDS = {"symbol", "name", "address", "decimals", "origin", "asset", "peg", "source"}
 SETTLER_FIELDS = {
     "eco": {"portal", "prover", "quote_api", "source"},
@@ -185,6 +188,21 @@ def test_price_feed_is_that_of_the_native_coin(short: str) -> None:
     if feed:
         assert feed.keys() == {"address", "pair", "source"}
         assert feed["pair"] == f"{CHAINS[short]['native']['symbol']}/USD"
+
+
+def test_chains_that_charge_for_their_data_beside_the_gas() -> None:
+    oracles = {short: c["l1_fee_oracle"]["address"] for short, c in CHAINS.items() if "l1_fee_oracle" in c}
+    assert oracles == {
+        "scr": "0x5300000000000000000000000000000000000002",
+        "morph": "0x530000000000000000000000000000000000000f",
+        "okb": "0x420000000000000000000000000000000000000F",
+    }
+    assert all(oracle == checksummed(oracle) for oracle in oracles.values())
+    for chain in load_registry(Paths.under(Path("/nowhere"))):
+        charges = chain.kind == "op-stack" or chain.short_name in oracles
+        where = oracles.get(chain.short_name, "0x420000000000000000000000000000000000000F")
+        assert chain.l1_fee_oracle == (where if charges else None)
+        assert not charges or where in chain.contracts()
 
 
 def test_retired_names_lead_to_a_chain_and_are_nobodys_name() -> None:

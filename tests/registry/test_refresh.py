@@ -128,6 +128,13 @@ def test_it_refuses(entry: dict[str, Any], played: dict[str, Any], words: str) -
         tool.render({}, overlay(**entry), facts(**played))
 
 
+def test_an_oracle_of_l1_fees_is_written_with_its_source() -> None:
+    entry = {"l1_fee_oracle": ["someone", USDC.lower()]}
+    chain = tomllib.loads(tool.render({}, overlay(**entry), facts()))["chains"]["base"]
+    assert chain["l1_fee_oracle"] == {"address": USDC, "source": "someone"}
+    assert "l1_fee_oracle" not in tomllib.loads(tool.render({}, overlay(), facts()))["chains"]["base"]
+
+
 def test_one_operator_is_not_two_endpoints() -> None:
     viem = {8453: {"rpcs": ["https://a.drpc.org"], "explorer": "", "multicall3": MULTICALL3}}
     chains = {8453: facts().chains[8453] | {"rpc": ["https://b.drpc.org", "https://x.refused.example"]}}
