@@ -187,7 +187,7 @@ def test_a_stale_count_does_not_replace_a_payment(bench: Bench, proxy: FaultProx
         first_id, second_id = bench.begin(first).id, bench.begin(second).id
         await executor.resume(first_id)
         proxy.lie("eth_getTransactionCount", "0x0")
-        with pytest.raises(NetworkError, match="the journal saw"):
+        with pytest.raises(NetworkError, match="the journal saw the one with nonce 0"):
             await executor.resume(second_id)
         proxy.stop_lying("eth_getTransactionCount")
         assert (await executor.resume(second_id)).transactions[0].nonce == 1

@@ -121,6 +121,22 @@ def test_the_first_is_mined_and_the_faster_one_is_void(slow: Bench, slow_proxy: 
     once(slow, record)
 
 
+def test_a_reorganisation_that_mines_the_faster_one_instead_is_followed(slow: Bench, slow_proxy: FaultProxy) -> None:
+    slow.confirmations = 3
+    first = waiting(slow)
+    slow_proxy.break_next(SEND, REFUSED_BEFORE, 1000)
+    second = outbid(slow.through(slow_proxy.url), first.id).transactions[1]
+    slow.node.mine()
+    until(slow, first.id, TxState.MINED, TxState.INDETERMINATE)
+    slow.node.call("anvil_reorg", 1, [["0x" + second.raw.hex(), 0]])
+    assert slow.node.call("eth_getTransactionReceipt", second.hash)["status"] == "0x1"
+    until(slow, first.id, TxState.BROADCAST, TxState.MINED)
+    slow.node.mine(2)
+    record = slow.resume(first.id)
+    assert [tx.state for tx in record.transactions] == [TxState.VOID, TxState.FINAL]
+    once(slow, record)
+
+
 def test_every_price_is_an_eighth_above_the_former(slow: Bench) -> None:
     """And never below what the chain asks today."""
     record = first = waiting(slow)
