@@ -45,7 +45,7 @@ async def choose(rpc: Rpc, sender: Address, journal: Journal, stale: Stale) -> C
     """
     chain_id = rpc.chain.chain_id
     highest = journal.highest_nonce(chain_id, sender)
-    free = 0 if highest is None else highest + 1
+    count = free = Nonce(0 if highest is None else highest + 1)
     former: _Counts | None = None
     for turn in range(_LOOKS):
         counts = await _look(rpc, sender, turn)
