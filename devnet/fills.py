@@ -45,7 +45,7 @@ class Solver:
         self.orders: dict[bytes, Order] = {}
         self.relays = Relays(self.address, self.chains, self.nodes)
         self.sponsor = Sponsor(self.address, self.chains, self.nodes)
-        self._heads: dict[int, tuple[int, str]] = {chain_id: (0, "") for chain_id in self.chains}
+        self._heads: dict[int, tuple[int, str]] = dict.fromkeys(self.chains, (0, ""))
         self._lock = threading.Lock()
 
     def report(self) -> dict[str, Any]:
