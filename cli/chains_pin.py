@@ -9,7 +9,7 @@ from typing import Any
 from l2send.cli.chains_check import Wanted, chosen
 from l2send.cli.edited_toml import change_toml
 from l2send.cli.progress import Live
-from l2send.cli.screen import err, out, print_json, styled
+from l2send.cli.screen import err, out, print_json, print_words, styled
 from l2send.cli.session import can_ask, paths_for, run_to_end
 from l2send.core.chains import Registry, check_user_chains, load_registry
 from l2send.core.code import contracts_of
@@ -69,7 +69,7 @@ async def _confirm(changed: Sequence[Sighting]) -> None:
 
     for one in changed:
         words = f"{one.contract}: {one.agreed}, pinned is {one.contract.pinned}"
-        err().print(styled(words, "yellow", limit=500), soft_wrap=True)
+        print_words(err(), styled(words, "yellow", limit=500))
     if not can_ask():
         raise NeedsConfirmation(
             f"the code of {', '.join(str(one.contract) for one in changed)} is not what was pinned.",
@@ -105,7 +105,7 @@ def _report(sightings: Sequence[Sighting], *, as_json: bool) -> None:
         return
     for one in sightings:
         words = f"pinned {one.agreed}" if one.agreed else f"not pinned: {one.problem}"
-        out().print(styled(f"{one.contract}: {words}", "" if one.agreed else "yellow", limit=500), soft_wrap=True)
+        print_words(out(), styled(f"{one.contract}: {words}", "" if one.agreed else "yellow", limit=500))
     if not sightings:
         out().print("No bridge has a contract there.")
 

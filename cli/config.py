@@ -15,7 +15,7 @@ import typer
 from l2send.bridges import bridges_of
 from l2send.cli.edited_toml import change_toml
 from l2send.cli.options import Devnet, Json
-from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.cli.screen import err, out, print_json, print_words, styled, table
 from l2send.cli.session import can_ask, paths_for
 from l2send.cli.settings import KEYS, Settings, key_called, load_settings, parse_settings, read
 from l2send.core.chains import load_registry
@@ -99,7 +99,7 @@ def set_(
         print_json(_document(settings))
     now, origin = settings.origin(name)
     if origin != str(paths.settings):
-        err().print(styled(f"{origin} is set and counts before it: {now}", "yellow"), soft_wrap=True)
+        print_words(err(), styled(f"{origin} is set and counts before it: {now}", "yellow"))
 
 
 @app.command("unset")

@@ -12,7 +12,7 @@ import typer
 
 from l2send.cli.edited_toml import change_toml
 from l2send.cli.options import Devnet, Json
-from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.cli.screen import err, out, print_json, print_words, styled, table
 from l2send.cli.session import can_ask, paths_for, run_to_end
 from l2send.cli.spreadsheet import csv_text
 from l2send.core.address import alike, parse_address
@@ -84,10 +84,8 @@ def add(
             print_json(_alone(contact))
         err().print(styled(f"{name} is {contact}", limit=600), soft_wrap=True)
         if contact.ens:
-            err().print(
-                styled(f"That is where {contact.ens} leads now. It is stored, and not looked up again.", limit=400),
-                soft_wrap=True,
-            )
+            words = f"That is where {contact.ens} leads now. It is stored, and not looked up again."
+            print_words(err(), styled(words, limit=400))
         return ExitStatus.DELIVERED
 
     return run_to_end(run())

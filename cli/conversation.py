@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from rich.text import Text
+
 from l2send.cli.ask import Back, agree, ask_text, choose
 from l2send.cli.consent import consent, notes_of
 from l2send.cli.held import LiveBalances, spendable
@@ -26,7 +28,7 @@ from l2send.cli.progress import Live
 from l2send.cli.recipient import find_destination, judge
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
-from l2send.cli.screen import err, stage_in_words, styled
+from l2send.cli.screen import err, print_beside, stage_in_words, styled
 from l2send.cli.send import Timeout, must_be_answerable, pay
 from l2send.cli.session import Sender, choose_sender, paths_for, run_to_end, unlocking_from
 from l2send.cli.ways import in_a_line
@@ -108,7 +110,7 @@ async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limi
         except Interrupted:
             raise
         except L2sendError as error:
-            err().print(styled(f"  {error.message} {error.hint}", "yellow", limit=900), soft_wrap=True)
+            print_beside(err(), Text("  "), styled(f"{error.message} {error.hint}", "yellow", limit=900))
             at = asked.pop() if asked else 0
     return talk.review
 
@@ -128,7 +130,7 @@ class _Conversation:
         offered = self._recipients()
         known = list(offered)
         for number, line in enumerate(offered.values(), 1):
-            err().print(styled(f"  {number}. {line}"), soft_wrap=True)
+            print_beside(err(), Text(f"  {number}. "), styled(line))
 
         def meant(typed: str) -> str:
             number = int(typed) if typed.isascii() and typed.isdecimal() else 0
@@ -142,7 +144,7 @@ class _Conversation:
         )
         self.destination = await find_destination(meant(text), self._client.rpcs, self._client.book)
         chain = self.destination.chain
-        err().print(styled(f"  {chain.name}: {stage_in_words(chain)}", "dim"), soft_wrap=True)
+        print_beside(err(), Text("  "), styled(f"{chain.name}: {stage_in_words(chain)}", "dim"))
         return True
 
     def _recipients(self) -> dict[str, str]:

@@ -7,10 +7,11 @@ import traceback
 from pathlib import Path
 
 import typer
+from rich.text import Text
 from typer.exceptions import TyperException
 
 from l2send.cli.cast import answer
-from l2send.cli.screen import aloud, as_json
+from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
 from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
 from l2send.core.text import clean
 
@@ -65,9 +66,9 @@ def report(error: L2sendError, *, as_envelope: bool) -> None:
         aloud().out(as_json({"schema": "l2send.error/1", "error": fields}, aloud()), highlight=False)
         return
     lines = error.message.splitlines() or [""]
-    aloud().print(f"l2send: {clean(lines[0], 500)}", style="bold red", soft_wrap=True)
+    print_words(aloud(), f"l2send: {clean(lines[0], 500)}", "bold red")
     for line in lines[1:]:
-        aloud().print(f"  {clean(line, 500)}", soft_wrap=True)
-    aloud().print(_SENT_IN_WORDS[error.sent], soft_wrap=True)
+        print_beside(aloud(), Text("  "), styled(line, limit=500))
+    print_words(aloud(), _SENT_IN_WORDS[error.sent])
     if error.hint:
-        aloud().print(clean(error.hint, 500), soft_wrap=True)
+        print_words(aloud(), clean(error.hint, 500))

@@ -31,7 +31,7 @@ from l2send.cli.options import (
 from l2send.cli.recipient import find_destination, sort_out
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
-from l2send.cli.screen import err, out, print_json, print_pairs, styled
+from l2send.cli.screen import err, out, print_json, print_pairs, print_words, styled
 from l2send.cli.send import Timeout, approved, finish, must_be_answerable, report
 from l2send.cli.session import choose_sender, open_registry, paths_for, run_to_end, unlocking_from
 from l2send.client import open_client, review_of
@@ -101,7 +101,7 @@ def prepare(
             bundle = bundle_of(record)
             _write(output, bundle, as_json=as_json)
             _show_parts(bundle, registry)
-            err().print(f"Prepared {record.id}. Where the key is: l2send sign {output} -o SIGNED", soft_wrap=True)
+            print_words(err(), f"Prepared {record.id}. Where the key is: l2send sign {output} -o SIGNED")
             return ExitStatus.DELIVERED
 
     return run_to_end(run())
@@ -140,7 +140,7 @@ def sign(
         if not yes and not await yes_or_no(f"Sign the payment of {bundle.payment.amount}?"):
             raise Interrupted("not confirmed.")
         _write(output, sign_bundle(bundle, who), as_json=as_json)
-        err().print(f"Signed. Where it was prepared: l2send broadcast {output}", soft_wrap=True)
+        print_words(err(), f"Signed. Where it was prepared: l2send broadcast {output}")
         return ExitStatus.DELIVERED
 
     return run_to_end(run())

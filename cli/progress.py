@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import time
 from types import TracebackType
 from typing import Self
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.status import Status
 from rich.text import Text
 
 from l2send.cli.review import duration
-from l2send.cli.screen import Telling, aloud, as_json, err, styled, telling
+from l2send.cli.screen import Telling, aloud, as_json, err, print_beside, styled, telling
 from l2send.client import Turn
 from l2send.wallet.records import Record
 
 _ASKING, _STARTING = "asking", "starting"
 """The phases before there is a payment, and before anything happened to it. Others are states of payments."""
+
+_HASH = re.compile(r":? 0x[0-9a-f]{64}\b")
 
 
 class Live:
@@ -50,20 +54,21 @@ class Live:
         if telling() is Telling.JSON:
             self._emit(turn.id, turn.state.value, turn.text)
         else:
-            elapsed = Text(f"{self._elapsed:6.1f} s  ", "dim")
-            err().print(elapsed + styled(turn.text, limit=400), soft_wrap=True)
+            print_beside(err(), Text(f"{self._elapsed:6.1f} s  ", "dim"), styled(turn.text, limit=400))
 
     def ended(self, record: Record) -> None:
         """Nothing more happens to the payment for now. People are shown its outcome instead."""
         if telling() is Telling.JSON:
             self._emit(record.id, record.state.value, record.meaning.money)
 
-    def __rich__(self) -> Text:
-        """The line beside the spinner, drawn anew several times a second."""
-        if not self._estimate:
-            return styled(f"{self._now} …", limit=400)
-        clock = f"  {self._elapsed:.0f} s of about {duration(self._estimate)}"
-        return styled(f"{self._now} …", limit=400) + Text(clock, "dim")
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The line beside the spinner, drawn anew several times a second: one line, else halves of it would stay."""
+        clock = f"  {self._elapsed:.0f} s of about {duration(self._estimate)}" if self._estimate else ""
+        words = styled(f"{_HASH.sub('', self._now).rstrip('.')} …", limit=400)
+        words.truncate(max(0, options.max_width - len(clock)), overflow="ellipsis")
+        line = words + Text(clock, "dim")
+        line.no_wrap, line.overflow = True, "crop"
+        yield line
 
     @property
     def _elapsed(self) -> float:

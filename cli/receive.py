@@ -15,7 +15,7 @@ from l2send.cli.documents import amount_document
 from l2send.cli.options import Devnet, Json, PasswordFile
 from l2send.cli.public_files import check_targets, write_public
 from l2send.cli.recipient import choose_chain, real_first
-from l2send.cli.screen import err, out, print_json, print_pairs, stage_in_words, styled
+from l2send.cli.screen import err, out, print_json, print_pairs, print_words, stage_in_words, styled
 from l2send.cli.session import Sender, Unlocking, can_ask, choose_sender, open_registry, paths_for
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
@@ -150,7 +150,7 @@ def _warn(who: Sender, chain: Chain) -> None:
     """An address alone may be that of a contract, which is somebody's on the chain where it was made only."""
     if who.keystore is None:
         words = f"l2send has no key of {who.address}: make sure that it is yours on {chain.name} too."
-        err().print(styled(words, "yellow"), soft_wrap=True)
+        print_words(err(), words, "yellow")
 
 
 def _write(files: _Files, found: Destination) -> None:
@@ -174,7 +174,7 @@ def _print(found: Destination, *, draw_qr: bool) -> None:
     if drawn:
         out().print(drawn)
     else:
-        err().print("This terminal cannot show the QR code: --png FILE writes it.", soft_wrap=True)
+        print_words(err(), "This terminal cannot show the QR code: --png FILE writes it.")
 
 
 def _rows(found: Destination) -> list[tuple[str, Text]]:

@@ -128,6 +128,23 @@ def print_pairs(console: Console, rows: list[tuple[str, Text]]) -> None:
     console.print(grid)
 
 
+def print_words(console: Console, text: Text | str, style: str = "") -> None:
+    """Sentences: a terminal gets them wrapped between words, a pipe on the line they are."""
+    console.print(text, style=style, soft_wrap=not console.is_terminal)
+
+
+def print_beside(console: Console, mark: Text, text: Text) -> None:
+    """Sentences that on a terminal stand to the right of `mark`, all of their lines; a pipe gets one line."""
+    if not console.is_terminal:
+        console.print(mark + text, soft_wrap=True)
+        return
+    grid = Table.grid()
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(mark, text)
+    console.print(grid)
+
+
 def styled(text: object, style: str = "", limit: int = 200) -> Text:
     """Any text as one clean line, never as markup."""
     return Text(clean(text, limit), style=style)

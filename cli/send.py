@@ -33,7 +33,7 @@ from l2send.cli.progress import Live
 from l2send.cli.recipient import find_destination, sort_out
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
-from l2send.cli.screen import err, print_json, styled, tell
+from l2send.cli.screen import err, print_json, print_words, styled, tell
 from l2send.cli.session import Sender, can_ask, choose_sender, paths_for, run_to_end, unlocking_from
 from l2send.cli.stdin import filled_in
 from l2send.cli.ways import show_ways
@@ -43,7 +43,7 @@ from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFi
 from l2send.core.plan import Payment
 from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
-from l2send.wallet.records import Record
+from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import Signer
 
 HELP = """Pay: l2send AMOUNT TOKEN CHAIN:ADDRESS, or a payment link alone. The word `send` may be left out.
@@ -180,9 +180,11 @@ async def finish(
             live.ended(record)
             return record
     except NotFinal as unfinished:
-        for line in [*unfinished.message.splitlines(), unfinished.hint]:
-            err().print(styled(line, limit=600), soft_wrap=True)
-        return client.journal.find(payment_id)
+        record = client.journal.find(payment_id)
+        if not (isinstance(record, PaymentRecord) and record.order):  # Of an open order the outcome says all of it.
+            for line in [*unfinished.message.splitlines(), unfinished.hint]:
+                print_words(err(), styled(line, limit=600))
+        return record
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import typer
 
 from l2send.cli.options import Devnet, HdIndex, HdPath, Json, PasswordFile
 from l2send.cli.phrases import ask_phrase, show_once
-from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.cli.screen import err, out, print_json, print_words, styled, table
 from l2send.cli.session import ask_password, can_ask, paths_for
 from l2send.core.errors import UsageError
 from l2send.wallet.derivation import DerivationPath, parse_path, path_of_phrase
@@ -151,7 +151,7 @@ def remember_(
     password = password_from(file=password_file, prompt=(lambda: ask_password(keystore.name)) if can_ask() else None)
     open_keystore(keystore.path, password)
     place = remember(keystore.path, password)
-    err().print(styled(f"The password of {keystore.name} is kept by: {place}"), soft_wrap=True)
+    print_words(err(), styled(f"The password of {keystore.name} is kept by: {place}"))
     if as_json:
         print_json({"schema": "l2send.account/1", **_document(keystore)})
 
