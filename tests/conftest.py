@@ -150,12 +150,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 LONG = (
-    "lab",
-    "examples",
     "bench",
+    "bridges/test_across_pay",
+    "bridges/test_approvals",
     "bridges/test_matrix",
-    "wallet/test_crash",
+    "bridges/test_odd_tokens",
+    "bridges/test_requote",
+    "cli/test_allowance",
+    "cli/test_barrier",
+    "cli/test_chains_pin",
+    "cli/test_phrases",
+    "cli/test_remembered",
+    "cli/test_several",
+    "cli/test_unattended",
+    "examples",
+    "lab",
+    "registry/test_again",
+    "resolver/test_names_paid",
     "wallet/test_chaos",
+    "wallet/test_crash",
     "wallet/test_replace",
 )
 

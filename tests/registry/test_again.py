@@ -12,7 +12,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.lab  # unpacks a dozen packages
 @pytest.mark.registry
 @pytest.mark.skipif(not (shutil.which("npm") and shutil.which("node")), reason="npm and node are not installed")
 def test_the_refresh_gives_the_same_bytes_again() -> None:
