@@ -138,11 +138,13 @@ class Client:
     async def plan(self, payment: Payment, limits: Limits | None = None) -> Review:
         """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
         snapshot = await self.balances(payment.sender)
-        plan, findings = await asyncio.gather(
-            make_plan(payment, snapshot, self.bridges, self.rpcs, limits or Limits()),
-            look_at_recipient(payment, self.rpcs, self._known_accounts()),
-        )
-        return await self._review(plan, findings)
+        looking = asyncio.create_task(look_at_recipient(payment, self.rpcs, self._known_accounts()))
+        try:
+            plan = await make_plan(payment, snapshot, self.bridges, self.rpcs, limits or Limits())
+            return await self._review(plan, await looking)
+        finally:  # Nothing asks on once the plan has failed: the connections are closed then.
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
 
     async def choose(self, review: Review, way: Way) -> Review:
         """`review` with another of its plan's ways, decoded and checked as by `plan`. Raises NetworkError, Refused."""

@@ -95,6 +95,15 @@ def test_more_than_there_is_cannot_be_paid(home: Home, payer: tuple[str, Address
     assert "100 USDC on dev1" in message
 
 
+def test_an_unknown_bridge_is_refused_in_words_alone(home: Home, payer: tuple[str, Address]) -> None:
+    """The recipient is looked at meanwhile; what that says once the connections are closed, nobody wants."""
+    for _ in range(3):
+        done = home.run("1", "USDC", f"dev1:{GOOD}", "--dry-run", "--via", "foo", "--account", payer[0])
+        assert done.status == 2
+        assert done.stderr.splitlines()[0] == "l2send: no bridge is called 'foo'."
+        assert "Traceback" not in done.stderr
+
+
 def test_a_silent_rpc_is_an_unknown_balance_and_never_zero(home: Home, payer: tuple[str, Address]) -> None:
     silent = {f"L2SEND_RPC_{home.chain('dev1').chain_id}": "http://127.0.0.1:9"}
     done = home.run("1", "USDC", f"dev1:{GOOD}", "--yes", "--json", "--account", payer[0], **silent)
