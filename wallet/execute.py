@@ -43,7 +43,7 @@ from l2send.wallet.prepare import (
     why_too_late,
     why_unlike_pinned,
 )
-from l2send.wallet.receipts import confirmations, observe
+from l2send.wallet.receipts import confirmations, is_known, observe
 from l2send.wallet.records import PaymentRecord, TxRecord
 from l2send.wallet.signed import SignedTx, decode_signed
 from l2send.wallet.signer import Signer
@@ -105,6 +105,24 @@ class Executor:
         record = self.journal.get(payment_id)
         failpoint(Failpoint.PLANNED)
         return await self._drive(record, [tx.step_index for tx in record.steps], patience)
+
+    async def find_sent(self, payment_id: str) -> None:
+        """Journal as signed what was prepared and a node knows already: signed bytes can be sent past l2send.
+
+        Before anybody says of such a payment that it is too late, or that another one took its nonce. Sends nothing.
+        """
+        for tx in self.journal.get(payment_id).steps:
+            nonce, price = tx.step.nonce, tx.step.price
+            if tx.state is not TxState.PLANNED or nonce is None or price is None:
+                continue
+            rpc = self.rpcs.on(tx.chain_id)
+            if max(await asyncio.gather(rpc.nonce(tx.sender, "pending"), rpc.nonce(tx.sender, "latest"))) <= nonce:
+                return
+            signed = self._signed(self._signer_of(tx), tx, nonce, Price(tx.step.gas, price))
+            if not await is_known(signed.hash, rpc):
+                return
+            self._say(f"{tx.step.kind} was sent to {rpc.chain.name} already: {signed.hash}")
+            self.journal.record_signed(tx, nonce, signed.hash, signed.raw)
 
     async def approve(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
         """Carry a payment on to where what pays is the next to be signed, by a quote that holds.

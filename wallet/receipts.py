@@ -54,6 +54,19 @@ async def observe(tx: TxRecord, journal: Journal, rpc: Rpc) -> TxRecord:
         return journal.get(tx.payment_id).transactions[tx.index]
 
 
+async def is_known(tx_hash: str, rpc: Rpc) -> bool:
+    """Whether any endpoint has the transaction, in a block or waiting. Raises NetworkError where none answers."""
+    if await rpc.call("eth_getTransactionByHash", tx_hash) is not None:
+        return True
+    for endpoint in rpc.each():
+        try:
+            if await endpoint.call("eth_getTransactionByHash", tx_hash) is not None:
+                return True
+        except NetworkError:
+            continue
+    return False
+
+
 async def confirmations(tx: TxRecord, rpc: Rpc) -> int:
     """Blocks that hold or follow the one `tx` is in; 0 while it is in none."""
     if tx.block is None:

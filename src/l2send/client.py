@@ -47,7 +47,7 @@ from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
 from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import Signer
 from l2send.wallet.sponsored import MessageGuard, SponsoredExecutor, refuse_to_cancel, refuse_to_hurry
-from l2send.wallet.states import SUCCEEDED, PaymentState
+from l2send.wallet.states import SUCCEEDED, PaymentState, TxState
 from l2send.wallet.together import make_ready, side_by_side
 from l2send.wallet.watch import check as look
 from l2send.wallet.watch import follow
@@ -204,9 +204,13 @@ class Client:
         chains none is opened before all can be, approvals mined; then they run side by side.
         """
         record = self.journal.find(payment_id)
-        if isinstance(record, PaymentRecord):
-            return await self._resume_leg(record.id, signer, patience, self._teller(record.id, progress))
         tell = self._teller(record.id, progress)
+        for leg in record.legs:
+            if signer and any(tx.state is TxState.PLANNED and tx.step.nonce is not None for tx in leg.steps):
+                await self._executor(leg, signer, tell).find_sent(leg.id)
+        record = self.journal.find(record.id)
+        if isinstance(record, PaymentRecord):
+            return await self._resume_leg(record.id, signer, patience, tell)
 
         async def approve(leg: PaymentRecord, say: Say) -> None:
             await self._executor(leg, signer, say).approve(leg.id, patience=patience)

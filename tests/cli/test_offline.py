@@ -11,6 +11,8 @@ import pytest
 from l2send.client import review_of
 from l2send.core.address import Address
 from l2send.core.errors import ConfigError, Refused, UsageError
+from l2send.devnet.node import Node
+from l2send.devnet.state import require
 from l2send.wallet.offline import read, sign
 from l2send.wallet.signer import LocalSigner, SecretKey
 from tests.conftest import Home, somebody
@@ -47,6 +49,23 @@ def test_a_payment_is_signed_without_a_network_and_made_once(
         assert again["transactions"] == sent["transactions"]
     assert home.holds(to, chain) == 25_000_000
     assert {oct(file.stat().st_mode & 0o777) for file in (unsigned, path)} == {"0o600"}
+
+
+@pytest.mark.parametrize("chain", ["dev1", "dev4"], ids=["direct", "approve and open"])
+def test_what_was_sent_past_l2send_is_found_and_never_called_impossible(
+    home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare, chain: str
+) -> None:
+    """The signed bytes may reach a node by other hands: a block explorer's form, another machine, another tool."""
+    to = somebody()
+    path = signed(vault, payer, prepare("25", "USDC", f"{chain}:{to}"))
+    (part,) = json.loads(path.read_text())["parts"]
+    node = Node(require(home.paths.state).chain("dev1").rpc_url)
+    for raw in part["signed"]:
+        assert node.call("eth_sendRawTransactionSync", raw)["status"] == "0x1"
+    sent = home.must("broadcast", str(path), "--json", ETH_PASSWORD="").json
+    assert sent["state"] == "delivered"
+    assert [tx["hash"] for tx in sent["transactions"]] == [hash_of(raw) for raw in part["signed"]]
+    assert home.holds(to, chain) == 25_000_000
 
 
 def _pay_somebody_else(content: Any) -> None:
