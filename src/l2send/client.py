@@ -47,7 +47,7 @@ from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
 from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import Signer
 from l2send.wallet.sponsored import MessageGuard, SponsoredExecutor, refuse_to_cancel, refuse_to_hurry
-from l2send.wallet.states import SUCCEEDED, PaymentState, TxState
+from l2send.wallet.states import PaymentState, TxState
 from l2send.wallet.together import make_ready, side_by_side
 from l2send.wallet.watch import check as look
 from l2send.wallet.watch import follow
@@ -476,12 +476,16 @@ def _checked_messages(
 
 def _guard(record: PaymentRecord, registry: Registry) -> Callable[[UnsignedTx], None]:
     """Lets pass what the payment needs, decoded anew from the signed bytes, and nothing else."""
-    # An approval that is mined may have been for more than a later quote takes; it is not signed again.
-    left = [tx for tx in record.approved if tx.step.kind is not StepKind.APPROVE or tx.state not in SUCCEEDED]
+    # An approval that is signed was compared then, and may be for more than a later quote takes; whatever became of it
+    # since, it is signed again as it is or not at all.
+    signed = [tx for tx in record.approved if tx.step.kind is StepKind.APPROVE and tx.raw]
+    left = [tx for tx in record.approved if tx not in signed]
     approved = _checked_effects(record.payment, (tx.step.tx for tx in left), record.terms.pays, registry)
     if record.order and record.terms.pays.token.address:
         spender, token = record.order.order.origin_settler, record.order.order.pays.token
-        approved = (*approved, Allows(Amount(0, token), spender))
+        again = (decode(tx.step.tx, registry) for tx in signed)
+        same = (e for e in again if isinstance(e, Allows) and (e.spender, e.amount.token) == (spender, token))
+        approved = (*approved, *same, Allows(Amount(0, token), spender))
 
     def guard(tx: UnsignedTx) -> None:
         effect = decode(tx, registry)

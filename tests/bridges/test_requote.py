@@ -5,6 +5,8 @@ The price is the registry's here, so that a test can make the second quote deare
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +55,15 @@ class Late:
             return client.journal.get(self.id)
 
         return self.payer.with_client(use)
+
+    def reorganise(self) -> None:
+        """Take back every block since the first transaction, as on a chain that asks for more confirmations."""
+        node, mined = self.world.origin.node, [tx.block for tx in self.record().transactions if tx.block]
+        node.call("anvil_reorg", int(node.call("eth_blockNumber"), 16) - min(mined) + 1, [])
+        with closing(sqlite3.connect(self.payer.paths.journal)) as journal, journal:
+            journal.execute("UPDATE transactions SET state = 'mined' WHERE state = 'final'")
+        self.payer.with_client(lambda client: client.status(self.id))
+        assert all(tx.state is not TxState.MINED for tx in self.record().transactions)
 
     def cancel(self) -> Record:
         async def use(client: Client) -> Record:
@@ -169,3 +180,31 @@ def test_bytes_of_the_former_quote_are_not_taken_any_more(late: Late) -> None:
             await client._renew(record)
 
     late.payer.with_client(use)
+
+
+def test_a_reorganisation_that_takes_a_larger_approval_back_does_not_stop_what_was_requoted(late: Late) -> None:
+    """The first approval is signed already, and is for more than the later quote takes: it goes out again as it is."""
+    opened = late.resume(5)
+    assert order_state(opened).value == "open"
+    late.reorganise()
+    assert late.payer.holds() == 100_000_000, "the reorganisation took nothing back, so this test shows nothing"
+    again = late.resume(5)
+    assert order_state(again).value == "open"
+    assert [tx.hash for tx in again.transactions] == [tx.hash for tx in opened.transactions]
+    assert (late.allowed(), late.payer.holds()) == (0, 100_000_000 - 10_005_000)
+
+
+def test_a_cheaper_quote_is_taken_though_the_approval_was_signed_twice(late: Late) -> None:
+    """The chain took the second signature of the approval, and the first is void."""
+    late.reorganise()
+
+    async def hurry(client: Client) -> None:
+        await client.replace(late.id, await client.faster(late.id), late.payer.signer)
+        await client.status(late.id)
+
+    late.payer.with_client(hurry)
+    late.world.advance(LATE)
+    assert [tx.state.value for tx in late.record().attempts(0)] == ["void", "final"]
+    after = late.resume(5)
+    assert order_state(after).value == "open"
+    assert (late.allowed(), late.payer.holds()) == (0, 100_000_000 - 10_005_000)
