@@ -103,7 +103,7 @@ def _clock(reports: Sequence[ChainReport], now: float, *, devnet: bool) -> Itera
     if not heads:
         return
     late = round(now - max(heads))
-    says = f"the newest block of these chains is {late} s old"
+    says = f"the newest block of these chains is {abs(late)} s {'old' if late >= 0 else 'ahead of this clock'}"
     if devnet:
         yield Finding("clock", Health.OK, f"{says}; a devnet's time can be advanced")
     elif late < -_BEHIND:

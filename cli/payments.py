@@ -22,7 +22,7 @@ from l2send.cli.options import (
     Trezor,
 )
 from l2send.cli.progress import Live
-from l2send.cli.screen import print_json
+from l2send.cli.screen import err, print_json
 from l2send.cli.send import Timeout, finish, interruptible, report
 from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end, unlocking_from
 from l2send.client import Client, open_client
@@ -99,6 +99,8 @@ def resume(
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
             ids = [r.id for r in client.journal.open_payments()] if everything else [client.journal.find(payment_id).id]
+            if not ids:
+                err().print("No payment is open.")
             records = list[Record]()
             for one in ids:
                 who = payer_of(client, one, account, keystore, unlocking)
