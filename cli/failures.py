@@ -33,11 +33,19 @@ def failure_of(error: BaseException) -> L2sendError:
             return error
         case TyperException():
             known_to_cast = answer(getattr(error, "option_name", ""))
-            return UsageError(error.format_message(), hint=known_to_cast or "`l2send --help` shows how it is used.")
+            return UsageError(
+                error.format_message(), hint=known_to_cast or f"`{_command(error)} --help` shows how it is used."
+            )
         case KeyboardInterrupt() | typer.Abort():
             return Interrupted("interrupted.")
         case _:
             return _unexpected(error)
+
+
+def _command(error: TyperException) -> str:
+    """The words of the command that was being read, as far as they were understood."""
+    context = getattr(error, "ctx", None)
+    return str(context.command_path) if context else "l2send"
 
 
 def _unexpected(error: BaseException) -> Unexpected:

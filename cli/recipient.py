@@ -75,7 +75,7 @@ async def choose_chain(question: str, chains: Iterable[Chain]) -> Chain:
 
     choices = [questionary.Choice(clean(f"{c.short_name}: {c.name}"), c) for c in real_first(chains)]
     chosen: Chain = await questionary.select(
-        f"{question} (type to search)", choices=choices, use_search_filter=True, use_jk_keys=False
+        question, choices=choices, use_search_filter=True, use_jk_keys=False
     ).unsafe_ask_async()
     return chosen
 
