@@ -77,7 +77,9 @@ _THEN: Mapping[str, str] = {
 
 
 def completion(
-    shell: Annotated[str | None, typer.Argument(metavar="[bash|zsh|fish]", help="yours, if none is named")] = None,
+    shell: Annotated[
+        str | None, typer.Argument(metavar="SHELL", help="bash, zsh or fish; yours, if none is named")
+    ] = None,
     install: Annotated[bool, typer.Option("--install", help="Write it where the shell looks for it.")] = False,
 ) -> None:
     """Print or install completion."""

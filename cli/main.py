@@ -59,30 +59,52 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command("send", help=send.HELP)(send.send)
-app.command("plan", help=plan.HELP)(plan.plan)
-app.command("ask", help=conversation.HELP)(conversation.ask)
-app.command("balances", help=balances.HELP)(balances.balances)
-app.command("receive", help=receive.HELP)(receive.receive)
-app.command("resolve", help=resolve.HELP)(resolve.resolve)
-app.command("prepare", help=offline.PREPARE_HELP)(offline.prepare)
-app.command("sign", help=offline.SIGN_HELP)(offline.sign)
-app.command("broadcast", help=offline.BROADCAST_HELP)(offline.broadcast)
-app.command("status", help=payments.STATUS_HELP)(payments.status)
-app.command("watch", help=payments.WATCH_HELP)(payments.watch)
-app.command("resume", help=payments.RESUME_HELP)(payments.resume)
-app.command("speedup", help=pending.SPEEDUP_HELP)(pending.speedup)
-app.command("cancel", help=pending.CANCEL_HELP)(pending.cancel)
-app.command("inspect", help=inspect.HELP)(inspect.inspect)
-app.command("history", help=history.HELP)(history.history)
-app.command("doctor", help=doctor.HELP)(doctor.doctor)
-app.command("completion", help=completion.HELP)(completion.completion)
-app.command("demo", help=demo.HELP)(demo.demo)
+app.command("send", help=send.HELP, short_help="Pay. The word `send` may be left out.")(send.send)
+app.command("plan", help=plan.HELP, short_help="Show every way to pay, what each costs, and why one wins.")(plan.plan)
+app.command("ask", help=conversation.HELP, short_help="Ask for everything, then pay. Also `l2send` alone.")(
+    conversation.ask
+)
+app.command("balances", help=balances.HELP, short_help="Show what an account holds on every chain.")(balances.balances)
+app.command("receive", help=receive.HELP, short_help="Show where to pay an account, with a QR code.")(receive.receive)
+app.command("resolve", help=resolve.HELP, short_help="Explain a destination, and write it in every form.")(
+    resolve.resolve
+)
+app.command("prepare", help=offline.PREPARE_HELP, short_help="Plan a payment for `l2send sign` without a network.")(
+    offline.prepare
+)
+app.command("sign", help=offline.SIGN_HELP, short_help="Show and sign a prepared payment. Asks no network.")(
+    offline.sign
+)
+app.command("broadcast", help=offline.BROADCAST_HELP, short_help="Send a payment that `l2send sign` has signed.")(
+    offline.broadcast
+)
+app.command("status", help=payments.STATUS_HELP, short_help="Look once at a payment: where the money is.")(
+    payments.status
+)
+app.command("watch", help=payments.WATCH_HELP, short_help="Stay with a payment to its end. Signs nothing.")(
+    payments.watch
+)
+app.command("resume", help=payments.RESUME_HELP, short_help="Carry a payment on from wherever it stopped.")(
+    payments.resume
+)
+app.command("speedup", help=pending.SPEEDUP_HELP, short_help="Have a waiting payment mined sooner, with higher fees.")(
+    pending.speedup
+)
+app.command("cancel", help=pending.CANCEL_HELP, short_help="Cancel a payment that waits to be mined.")(pending.cancel)
+app.command("inspect", help=inspect.HELP, short_help="Show what an order of the ERC-7683 draft would do.")(
+    inspect.inspect
+)
+app.command("history", help=history.HELP, short_help="List the payments made from this machine.")(history.history)
+app.command("doctor", help=doctor.HELP, short_help="Look whether everything is in order here.")(doctor.doctor)
+app.command("completion", help=completion.HELP, short_help="Print or install what makes Tab complete words.")(
+    completion.completion
+)
+app.command("demo", help=demo.HELP, short_help="Tell the whole story on local chains with play money.")(demo.demo)
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(config.app, name="config")
-app.add_typer(chains.app, name="chains")
+app.add_typer(chains.app, name="chains", short_help="List the chains l2send knows; check them, pin their code.")
 app.add_typer(wallets.app, name="wallet")
-app.add_typer(devnet.app, name="devnet")
+app.add_typer(devnet.app, name="devnet", short_help="Real chains on this machine, with play money.")
 
 
 @app.callback(invoke_without_command=True)

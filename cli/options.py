@@ -67,7 +67,7 @@ def _permitted(context: typer.Context, yes: bool) -> bool:
 
 
 Yes = Annotated[
-    bool, typer.Option("--yes", "-y", callback=_permitted, help="Do not ask; send after all checks have passed.")
+    bool, typer.Option("--yes", "-y", callback=_permitted, help="Do not ask; go on after all checks have passed.")
 ]
 IdempotencyKey = Annotated[
     str | None,

@@ -18,7 +18,7 @@ Example: l2send plan 100 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --
 
 
 def plan(
-    amount: Annotated[str, typer.Argument(help="decimal number, for example 25 or 0.5; or a payment link (EIP-681)")],
+    amount: Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")],
     token: Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")] = None,
     destination: Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")] = None,
     account: Account = None,

@@ -31,8 +31,8 @@ MaxFee = Annotated[
         help="3%: most that bridges may take of the amount. 2usd: most that all fees, gas too, may cost.",
     ),
 ]
-Fast = Annotated[bool, typer.Option("--fast", help="A minute saved is worth a dollar.")]
-Cheap = Annotated[bool, typer.Option("--cheap", help="Only the fees count, however long it takes.")]
+Fast = Annotated[bool, typer.Option("--fast", help="Prefer the quick way: a minute saved counts as a dollar of fees.")]
+Cheap = Annotated[bool, typer.Option("--cheap", help="Prefer the lowest fees, however long it takes.")]
 
 DEFAULT_MAX_FEE = f"{DEFAULT_MAX_FEE_PERCENT:g}%"
 
