@@ -47,7 +47,7 @@ class Bid:
 
 async def faster(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
     """Every waiting transaction of the payment again, at a higher price. Raises Refused if none waits."""
-    waiting = await _waiting(record, (*record.steps, *record.refunds), journal, rpcs)
+    waiting = await _waiting(record, (*record.steps, *record.refunds, *record.revocations), journal, rpcs)
     if not waiting:
         raise _nothing_waits(journal.get(record.id))
     return [await _bid(tx, tx.step, rpcs.on(tx.chain_id)) for tx in waiting]

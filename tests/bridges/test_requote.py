@@ -208,3 +208,16 @@ def test_a_cheaper_quote_is_taken_though_the_approval_was_signed_twice(late: Lat
     after = late.resume(5)
     assert order_state(after).value == "open"
     assert (late.allowed(), late.payer.holds()) == (0, 100_000_000 - 10_005_000)
+
+
+def test_taking_an_allowance_back_can_be_made_faster(late: Late) -> None:
+    with pytest.raises(Refused):
+        late.resume(11)
+    late.cancel()
+    late.reorganise()
+    bids = late.payer.with_client(lambda client: client.faster(late.id))
+    assert [bid.step.kind.value for bid in bids] == ["approve", "revoke"]
+    late.payer.with_client(lambda client: client.replace(late.id, bids, late.payer.signer))
+    late.payer.with_client(lambda client: client.status(late.id))
+    assert [tx.state.value for tx in late.record().revocations] == ["final"]
+    assert late.allowed() == 0
