@@ -120,7 +120,7 @@ def _worst(findings: Sequence[Finding]) -> Health:
 
 
 def _print(findings: Sequence[Finding]) -> None:
-    rows = table("", "what", "")
+    rows = table("", "what", "found")
     for finding in findings:
         words = styled(finding.says, limit=600)
         if finding.do:
