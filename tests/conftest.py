@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,29 +141,50 @@ def empty_home(tmp_path: Path) -> Home:
     return make_home(tmp_path / "home")
 
 
+@contextmanager
+def home_with_devnet(path: Path, chains: int = 4) -> Iterator[Home]:
+    """A home in which a devnet runs, with a solver that fills at once."""
+    made = make_home(path)
+    made.must("devnet", "up", "--chains", str(chains))
+    try:
+        yield made
+    finally:
+        made.run("devnet", "down")
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home in which a devnet of four chains runs, with a solver that fills at once."""
-    made = make_home(tmp_path_factory.mktemp("l2send"))
-    assert made.must("devnet", "up", "--chains", "4", "--json").json["healthy"]
-    yield made
-    made.run("devnet", "down")
+    """The home that most tests share. What lists or resumes everything in a home needs one of its own."""
+    with home_with_devnet(tmp_path_factory.mktemp("l2send")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home that one module has for itself."""
+    with home_with_devnet(tmp_path_factory.mktemp("own")) as made:
+        yield made
 
 
 LONG = (
     "bench",
     "bridges/test_across_pay",
     "bridges/test_approvals",
+    "bridges/test_listed_settlers",
     "bridges/test_matrix",
     "bridges/test_odd_tokens",
     "bridges/test_requote",
     "cli/test_allowance",
     "cli/test_barrier",
     "cli/test_chains_pin",
+    "cli/test_offline",
     "cli/test_phrases",
+    "cli/test_pins",
     "cli/test_remembered",
     "cli/test_several",
     "cli/test_unattended",
+    "cli/test_waiting",
+    "docs",
     "examples",
     "lab",
     "registry/test_again",

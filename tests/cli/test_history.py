@@ -39,6 +39,11 @@ class Story:
 
 
 @pytest.fixture(scope="module")
+def home(own_home: Home) -> Home:
+    return own_home
+
+
+@pytest.fixture(scope="module")
 def story(home: Home) -> Story:
     return Story(home)
 

@@ -12,6 +12,11 @@ from tests.conftest import PASSWORD, Home, somebody
 
 
 @pytest.fixture(scope="module")
+def home(own_home: Home) -> Home:
+    return own_home
+
+
+@pytest.fixture(scope="module")
 def payer(home: Home) -> tuple[str, Address]:
     name, address = home.new_account()
     home.fund(address, "dev1", USDC="100", ETH="1")
@@ -50,6 +55,7 @@ def test_resume_all_finishes_what_is_open(home: Home, payer: tuple[str, Address]
     payments = {open_order(home, payer, somebody()), open_order(home, payer, somebody())}
     home.must("devnet", "solver", "--mode", "fill")
     done = home.run("resume", "--all", "--json")
+    assert done.stdout, done
     states = {p["id"]: p["state"] for p in done.json["payments"]}
     assert {states[payment] for payment in payments} == {"delivered"}
     assert not [p for p in home.must("history", "--json").json["payments"] if p["open"]]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Home, make_home
+from tests.conftest import Home, home_with_devnet
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
@@ -29,12 +29,10 @@ NARROW, WIDE = (40, 60), (80, 24)
 @pytest.fixture(scope="module")
 def payer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """Two chains of its own, and an account with money on the first alone."""
-    home = make_home(tmp_path_factory.mktemp("sessions"))
-    home.must("devnet", "up", "--chains", "2")
-    name, address = home.new_account()
-    home.fund(address, "dev1", USDC="100", ETH="1")
-    yield Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name, "TERM": "xterm-256color"})
-    home.run("devnet", "down")
+    with home_with_devnet(tmp_path_factory.mktemp("sessions"), chains=2) as home:
+        name, address = home.new_account()
+        home.fund(address, "dev1", USDC="100", ETH="1")
+        yield Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name, "TERM": "xterm-256color"})
 
 
 def masked(screen: str) -> str:
