@@ -39,7 +39,7 @@ from l2send.core.bridge import Opening, OpeningState
 from l2send.core.calldata import ALLOWANCE, BALANCE_OF, Function, abi_encode, address_word
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import PERMIT2, AllowsBySignature, Effects, OpensBySignature
-from l2send.core.errors import BadAnswer, CannotPay, ConfigError, Refused
+from l2send.core.errors import BadAnswer, CannotPay, ConfigError, NetworkError, Refused
 from l2send.core.http import Http, get_json, post_json
 from l2send.core.permit import NONCES, decode_permit, is_used, nonce_call, permittable
 from l2send.core.plan import (
@@ -81,6 +81,18 @@ class _SponsorFee:
     opening: int
     permit: int
     """More, where it has to bring a permit first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NonceSight:
+    """What Permit2's nonce tells of an order at one look."""
+
+    used: bool
+    """At the head."""
+    used_for_good: bool
+    """Under as many blocks as the chain needs."""
+    too_late: bool
+    """It is unused, and the deadline has passed under as many blocks."""
 
 
 class AcrossGasless(Across):
@@ -206,23 +218,23 @@ class AcrossGasless(Across):
         return reason(answer.body)
 
     async def opening(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Opening:
-        """By Permit2's nonce, which an opening uses up, and the SpokePool's own event of this relay hash."""
+        """By Permit2's nonce, which an opening uses up, and the SpokePool's own event of this relay hash.
+
+        Too late is final: it needs every endpoint that answers, for one may lag, lie or follow another fork.
+        """
         opens, rpc = self._opens(sponsored, rpcs.registry), rpcs.on(order.origin)
-        asked = [nonce_call(order.sender, opens.nonce)]
-        deep = max(await rpc.block_number() - max(rpc.chain.confirmations - 1, 0), 0)
-        now, then = await asyncio.gather(rpc.aggregate(asked), rpc.aggregate(asked, hex(deep)))
-        if now.values[0] is None or then.values[0] is None:
-            raise BadAnswer(f"Permit2 does not answer on {rpc.chain.name}.")
-        if is_used(now.values[0][0], opens.nonce):
-            found = await _find_deposit(order, sponsored.since, rpc)
-            if found:
-                return found
-            gone = is_used(then.values[0][0], opens.nonce)
-            return Opening(OpeningState.USED_UP if gone else OpeningState.WAITING)
-        if then.timestamp <= opens.open_deadline or is_used(then.values[0][0], opens.nonce):
+        seen = await _look_at_nonce(rpc, opens)
+        if seen.too_late:
+            doubt = await _doubt(rpc, opens)
+            if doubt is None:
+                asked = Call(Address(order.details["input_token"]), ALLOWANCE, (order.sender, PERMIT2))
+                (left,) = await rpc.eth_call(asked)
+                return Opening(OpeningState.TOO_LATE, detail=_what_is_left(Amount(left, order.pays.token)))
+            rpc, seen = doubt
+        if not seen.used:
             return Opening(OpeningState.WAITING)
-        (left,) = await rpc.eth_call(Call(Address(order.details["input_token"]), ALLOWANCE, (order.sender, PERMIT2)))
-        return Opening(OpeningState.TOO_LATE, detail=_what_is_left(Amount(left, order.pays.token)))
+        found = await _find_deposit(order, sponsored.since, rpc)
+        return found or Opening(OpeningState.USED_UP if seen.used_for_good else OpeningState.WAITING)
 
     def _effects_of(self, sponsored: Sponsored, registry: Registry) -> list[AllowsBySignature | OpensBySignature]:
         return [self.message_effects(message.data, registry) for message in sponsored.messages]
@@ -289,6 +301,30 @@ async def _agree_on_opening(order: Order, sponsored: Sponsored, state: ContractS
     quoted = sponsored.open_deadline - before[0]
     oldest = sponsored.open_deadline - state.quote_buffer
     refuse_if(not oldest <= quoted <= state.origin_now, "the SpokePool would not take an order with this deadline.")
+
+
+async def _look_at_nonce(rpc: Rpc, opens: OpensBySignature) -> _NonceSight:
+    """What the endpoints of `rpc` say of the nonce at Permit2, taken at their word. Raises NetworkError."""
+    asked = [nonce_call(opens.order.sender, opens.nonce)]
+    deep = max(await rpc.block_number() - max(rpc.chain.confirmations - 1, 0), 0)
+    now, then = await asyncio.gather(rpc.aggregate(asked), rpc.aggregate(asked, hex(deep)))
+    if now.values[0] is None or then.values[0] is None:
+        raise BadAnswer(f"Permit2 does not answer on {rpc.chain.name}.")
+    used, used_for_good = is_used(now.values[0][0], opens.nonce), is_used(then.values[0][0], opens.nonce)
+    too_late = then.timestamp > opens.open_deadline and not used and not used_for_good
+    return _NonceSight(used, used_for_good, too_late)
+
+
+async def _doubt(rpc: Rpc, opens: OpensBySignature) -> tuple[Rpc, _NonceSight] | None:
+    """The first endpoint that answers otherwise than «too late», and what it saw."""
+    for endpoint in rpc.each():
+        try:
+            seen = await _look_at_nonce(endpoint, opens)
+        except NetworkError:
+            continue
+        if not seen.too_late:
+            return endpoint, seen
+    return None
 
 
 async def _find_deposit(order: Order, since: BlockNumber, rpc: Rpc) -> Opening | None:

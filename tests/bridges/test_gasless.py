@@ -45,6 +45,7 @@ from l2send.wallet.states import PaymentState, SponsoredState
 from tests.bridges.mutations import answers, tell
 from tests.bridges.standins import order_state, with_chains, with_settlers
 from tests.conftest import PASSWORD, Home, somebody
+from tests.wallet.bench import running_anvil
 
 T = TypeVar("T")
 
@@ -494,6 +495,29 @@ def test_a_reorganisation_takes_the_order_back_and_the_same_messages_open_it_aga
     assert (gone.state, gone.moved, signatures(gone)) == (PaymentState.SENDING, Sent.MAYBE, signatures(record))
     assert broke.resume(record).state is PaymentState.DELIVERED
     assert (broke.deposits(), broke.allowed()) == (1, 0)
+
+
+def test_expired_needs_every_endpoint_that_answers(broke: Broke) -> None:
+    """One that follows another fork, a real node of its own, sees the deadline pass and nothing opened."""
+    with mode(broke.home, Mode.IGNORE):
+        record = broke.stuck(broke.begin(broke.plan()))
+        with running_anvil("--fork-url", broke.node.url, chain_id=broke.chain.chain_id) as fork:
+            fork.call("evm_increaseTime", LATER)
+            fork.call("anvil_mine", hex(20))
+            dead = "http://127.0.0.1:1"
+            broke.registry = with_rpcs(broke, fork.url, broke.node.url, dead)
+            assert broke.look(record).state is PaymentState.SENDING, "the other has a deadline to come"
+            bring(broke, record)
+            opened = broke.look(record)
+            assert opened.sponsored
+            assert (opened.sponsored.state, opened.moved) == (SponsoredState.OPENED, Sent.YES)
+            broke.registry = with_rpcs(broke, fork.url, dead)
+            gone = broke.look(broke.look(record))
+            assert gone.state is PaymentState.EXPIRED, "the fork never said so, so this test showed nothing"
+
+
+def with_rpcs(broke: Broke, *urls: str) -> Registry:
+    return with_chains(broke.home.registry, replace(broke.home.chain("dev1"), rpcs=urls))
 
 
 def test_a_plan_whose_permit_was_overtaken_is_cancelled_unsigned(broke: Broke) -> None:

@@ -77,10 +77,10 @@ def find_anvil() -> str:
 
 
 @contextmanager
-def running_anvil(*arguments: str) -> Iterator[Node]:
+def running_anvil(*arguments: str, chain_id: int = CHAIN_ID) -> Iterator[Node]:
     """An anvil with instant mining, unless `arguments` say otherwise."""
     (port,) = anvil.free_ports(1)
-    command = [find_anvil(), "--quiet", "--port", str(port), "--chain-id", str(CHAIN_ID), "--accounts", "0", *arguments]
+    command = [find_anvil(), "--quiet", "--port", str(port), "--chain-id", str(chain_id), "--accounts", "0", *arguments]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     node = Node(f"http://127.0.0.1:{port}")
     try:
