@@ -69,6 +69,8 @@ _TIME_TO_OPEN = Seconds(600)
 _LEAST_TIME_TO_OPEN = Seconds(60)
 _LEAST_TIME_TO_FILL = Seconds(60)
 _LATEST_FILL = Seconds(6 * 3600)
+_REORGANISED = 64
+"""Blocks by which an opening may lie below the head of its quote: two epochs, after which Ethereum itself is final."""
 _LOG_CHUNK = 9_000
 _LOG_CHUNKS = 100
 _WHO = "the sponsor"
@@ -332,8 +334,8 @@ async def _find_deposit(order: Order, since: BlockNumber, rpc: Rpc) -> Opening |
     ids = [order.destination.to_bytes(32, "big"), int(order.details["deposit_id"]).to_bytes(32, "big")]
     topics = [DEPOSITED_TOPIC, *("0x" + word.hex() for word in (*ids, address_word(order.sender)))]
     query = {"address": order.details["spoke_pool"], "topics": topics}
-    head = await rpc.block_number()
-    for first in range(since, min(head + 1, since + _LOG_CHUNK * _LOG_CHUNKS), _LOG_CHUNK):
+    head, lowest = await rpc.block_number(), max(0, since - _REORGANISED)
+    for first in range(lowest, min(head + 1, lowest + _LOG_CHUNK * _LOG_CHUNKS), _LOG_CHUNK):
         last = min(first + _LOG_CHUNK - 1, head)
         for log in await rpc.logs(query | {"fromBlock": hex(first), "toBlock": hex(last)}):
             if deposited(order.origin, log).relay_hash == order.order_id:

@@ -120,7 +120,7 @@ class Sponsored:
     open_deadline: UnixTime
     """By the origin's clock; after it no message does anything any more."""
     since: BlockNumber
-    """The origin's head when they were written: the order is opened after it."""
+    """The origin's head when they were written: the order is opened after it, but for a reorganisation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -497,6 +497,22 @@ def test_a_reorganisation_takes_the_order_back_and_the_same_messages_open_it_aga
     assert (broke.deposits(), broke.allowed()) == (1, 0)
 
 
+def test_an_opening_below_the_head_of_its_quote_is_found(broke: Broke) -> None:
+    """A reorganisation took the blocks back that the quote was made on."""
+    with mode(broke.home, Mode.IGNORE):
+        before = broke.node.call("evm_snapshot")
+        broke.node.call("anvil_mine", hex(50))
+        record = broke.stuck(broke.begin(broke.plan()))
+        broke.node.call("evm_revert", before)
+        bring(broke, record)
+        opened = broke.look(record)
+    assert opened.sponsored
+    assert record.sponsored
+    assert opened.sponsored.state is SponsoredState.OPENED
+    assert opened.sponsored.block is not None
+    assert opened.sponsored.block < record.sponsored.sponsored.since
+
+
 def test_expired_needs_every_endpoint_that_answers(broke: Broke) -> None:
     """One that follows another fork, a real node of its own, sees the deadline pass and nothing opened."""
     with mode(broke.home, Mode.IGNORE):
