@@ -64,7 +64,18 @@ def _movements(record: PaymentRecord, registry: Registry) -> Rows:
     if record.left_allowed and not record.meaning.open:
         rows.append(("allowed", styled(f"{record.terms.pays} may be left to its bridge; take it back with")))
         rows.append(("", styled(f"l2send cancel {record.id}")))
+    if record.nonces_elsewhere and not record.meaning.open:
+        rows.append(("but", styled(what_stays_valid(record, registry), limit=300)))
     return rows
+
+
+def what_stays_valid(record: PaymentRecord, registry: Registry) -> str:
+    """What was prepared to be signed elsewhere, and how it ends: no journal takes a signature back."""
+    nonces, source = ", ".join(map(str, record.nonces_elsewhere)), registry.chain(record.terms.source)
+    return (
+        f"A signed file of it stays valid until its nonces on {source.name} ({nonces}) are used. "
+        "Send another transaction with each: the account's next payment there takes the first."
+    )
 
 
 def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:

@@ -23,6 +23,7 @@ from l2send.cli.options import (
     Trezor,
     Yes,
 )
+from l2send.cli.outcome import what_stays_valid
 from l2send.cli.payments import payer_of
 from l2send.cli.progress import Live
 from l2send.cli.revoke import take_back
@@ -122,6 +123,11 @@ def _outbid(
                 ended = cancelling and not record.meaning.open and record.left_allowed
                 look = client.cancellation if cancelling else client.faster
                 bids = [] if ended else await look(record.id)
+            if cancelling and record.nonces_elsewhere:
+                err().print("What is not signed here will not be.")
+                err().print(styled(what_stays_valid(record, client.registry), limit=300))
+            elif not bids:
+                err().print("Its payment is not signed yet, and will not be. Nothing needs to be sent for that.")
             _show(bids, client.registry)
             if cancelling and record.left_allowed:
                 err().print("You sign: what its bridge may still take of your tokens is taken back.")
@@ -146,7 +152,6 @@ def _outbid(
 def _show(bids: Sequence[Bid], registry: Registry) -> None:
     """Print on stderr what would be signed, instead of what, and what it costs."""
     if not bids:
-        err().print("Its payment is not signed yet, and will not be. Nothing needs to be sent for that.")
         return
     rows = list[tuple[str, str]]()
     for bid in bids:

@@ -175,6 +175,11 @@ class PaymentRecord:
         taken_back = any(tx.outcome in SUCCEEDED for tx in self.revocations)
         return approved and not taken_back and self.steps[-1].outcome in _NEVER_PAID
 
+    @property
+    def nonces_elsewhere(self) -> tuple[Nonce, ...]:
+        """Of the steps that were prepared to be signed elsewhere, and are not signed here: a file may have them."""
+        return tuple(tx.step.nonce for tx in self.approved if tx.nonce is None and tx.step.nonce is not None)
+
     def attempts(self, step_index: int) -> tuple[TxRecord, ...]:
         """Every transaction of that step, in the order they were signed: the chain takes one of them at most."""
         return tuple(tx for tx in self.transactions if tx.step_index == step_index)

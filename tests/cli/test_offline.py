@@ -10,13 +10,13 @@ import pytest
 
 from l2send.client import review_of
 from l2send.core.address import Address
-from l2send.core.errors import ConfigError, Refused, UsageError
+from l2send.core.errors import ConfigError, NodeError, Refused, UsageError
 from l2send.devnet.node import Node
 from l2send.devnet.state import require
 from l2send.wallet.offline import read, sign
 from l2send.wallet.signer import LocalSigner, SecretKey
 from tests.conftest import Home, somebody
-from tests.vault import Prepare, Vault, changed, hash_of, payer, prepare, signed, vault
+from tests.vault import Prepare, Vault, bring_key, changed, hash_of, payer, prepare, signed, vault
 
 __all__ = ["payer", "prepare", "vault"]
 
@@ -66,6 +66,28 @@ def test_what_was_sent_past_l2send_is_found_and_never_called_impossible(
     assert sent["state"] == "delivered"
     assert [tx["hash"] for tx in sent["transactions"]] == [hash_of(raw) for raw in part["signed"]]
     assert home.holds(to, chain) == 25_000_000
+
+
+def test_cancel_says_that_a_signed_file_stays_valid_and_what_ends_it(
+    home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare
+) -> None:
+    to = somebody()
+    path = signed(vault, payer, prepare("25", "USDC", f"dev1:{to}"))
+    bundle = read(path)
+    done = home.run("cancel", bundle.id, "--yes", ETH_PASSWORD="")
+    assert done.status == 7
+    name = home.chain("dev1").name
+    for said in (done.stderr, done.stdout, home.run("status", bundle.id).stdout):
+        assert f"A signed file of it stays valid until its nonces on {name} (0) are used." in " ".join(said.split())
+        assert "the account's next payment there takes the first" in " ".join(said.split())
+    assert "Nothing needs to be sent" not in done.stderr
+
+    bring_key(vault, payer, home)
+    home.must("5", "USDC", f"dev1:{somebody()}", "--yes", "--account", payer[0])
+    node = Node(require(home.paths.state).chain("dev1").rpc_url)
+    with pytest.raises(NodeError, match="nonce"):
+        node.call("eth_sendRawTransactionSync", "0x" + bundle.parts[0].signed[0].hex())
+    assert home.holds(to, "dev1") == 0
 
 
 def _pay_somebody_else(content: Any) -> None:
