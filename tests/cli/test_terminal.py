@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -126,8 +127,10 @@ def test_who_was_paid_is_offered_by_number(home: Home, terminal: Terminal, payer
     to = somebody()
     home.must("1", "USDC", f"dev1:{to}", "--account", payer[0], "--yes")
     terminal.start(*L2SEND)
-    terminal.wait_for(f"1. dev1:{to}")
-    terminal.type("1")
+    terminal.wait_for("Pay to")
+    numbered = re.search(rf"^\s*(\d)\. dev1:{to}$", shown := terminal.screen(), re.MULTILINE)
+    assert numbered, shown
+    terminal.type(numbered[1])
     terminal.press("Enter")
     terminal.wait_for("? Token")
     terminal.press("Down", "Enter")
