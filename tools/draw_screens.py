@@ -58,6 +58,7 @@ class Screen:
 
     def __enter__(self) -> Self:
         self._tmux("new-session", "-d", "-x", str(COLUMNS), "-y", str(self._rows), "env", "PS1=$ ", "sh")
+        self.wait_for("$")
         return self
 
     def __exit__(
@@ -126,10 +127,6 @@ def devnet(folder: Path) -> Iterator[dict[str, str]]:
 
 def draw_all(environment: dict[str, str]) -> None:
     """Every picture, in the order of the story."""
-    with Screen(environment, 12) as screen:
-        screen.type("l2send balances", "Enter")
-        screen.wait_for("35")
-        screen.draw("balances")
     with Screen(environment, 60) as screen:
         screen.type(f"l2send 25 USDC dev4:{PAYEE}", "Enter")
         screen.wait_for("Pay 25 USDC?")
@@ -152,11 +149,6 @@ def draw_all(environment: dict[str, str]) -> None:
         screen.wait_for("? Way")
         screen.draw("conversation")
         screen.press("C-c")
-    with Screen(environment, 60) as screen:
-        screen.type("l2send receive --chain dev4 --token USDC --amount 25", "Enter")
-        screen.wait_for("█")
-        time.sleep(1)
-        screen.draw("receive")
 
 
 def main() -> None:
