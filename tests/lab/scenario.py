@@ -33,6 +33,7 @@ _NOTHING_SENT_AFTER = {
     True: {"after_broadcast:2", "broadcast:2", "mined:2", "final:1", "order_opened:1", "order_filled:1"},
 }
 _MOST_RUNS = 12
+_STATUS_LOST = 255  # what multiprocessing says when its fork server does not
 CONFIRMATIONS = 2
 
 
@@ -90,6 +91,8 @@ class Result:
 
     scenario: Scenario
     killed: int = 0
+    status_lost: bool = False
+    """The process is dead, and what came back does not say that it was SIGKILL: judged, and not counted as proven."""
     runs: int = 0
     verdict: Verdict | None = None
     last_word: str = ""
@@ -101,12 +104,15 @@ class Result:
     @property
     def reached(self) -> bool:
         """Whether all that the scenario is about did happen."""
-        return (not self.scenario.kill or self.killed == 1) and (self.scenario.fault is None or self.wire.fired > 0)
+        killed = self.killed == 1 and not self.status_lost
+        return (not self.scenario.kill or killed) and (self.scenario.fault is None or self.wire.fired > 0)
 
     @property
     def why_not_reached(self) -> str:
         if self.scenario.kill and not self.killed:
             return "the process did not pass the step"
+        if self.status_lost:
+            return "the exit status of the killed process was lost"
         return "nothing that the fault breaks was asked after the step"
 
 
@@ -186,7 +192,10 @@ class Stage:
             run = errand if result.killed else replace(errand, environment=deadly)
             status = payer.run(run, partial(self._meanwhile, wire, errand) if scenario.alone else None)
             died = proof.exists() and not result.killed
-            assert (status == -9) == died, f"{scenario}: exit status {status}, {payer.last_word(errand)}"
+            lost = died and status == _STATUS_LOST
+            result.status_lost |= lost
+            word = f"{scenario}: exit status {status}, {payer.last_word(errand)}"
+            assert (status == -9) == (died and not lost), word
             if died:
                 result.killed += 1
                 wire.arm()
