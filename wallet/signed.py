@@ -12,7 +12,7 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from l2send.core.address import Address, checksum
-from l2send.core.errors import L2sendError, Refused
+from l2send.core.errors import Refused
 from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
 from l2send.core.typed import TypedData
@@ -71,7 +71,7 @@ def decode_signed(raw: bytes) -> SignedFields:
         else:
             raise Refused(f"signed bytes of transaction type {raw[0]} are not l2send's.")
         return SignedFields(*fields, sender=checksum(Account.recover_transaction(raw)))
-    except L2sendError:
+    except Refused:
         raise
     except Exception as error:  # noqa: BLE001 - the libraries raise many kinds, and all mean the same
         raise Refused(f"the signed bytes do not decode ({type(error).__name__}).") from None

@@ -9,6 +9,7 @@ import traceback
 from dataclasses import replace
 
 import pytest
+import rlp  # type: ignore[import-untyped]
 from eth_hash.auto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,6 +75,15 @@ def test_no_byte_can_be_changed_without_notice(price: GasPrice) -> None:
             except Refused:
                 continue
             assert said.sender != SIGNER.address or not said.matches(Nonce(1), TX, Gas(21000), price)
+
+
+@pytest.mark.parametrize("length", [0, 15, 21])
+def test_a_recipient_of_another_length_than_an_address_is_refused(length: int) -> None:
+    legacy = rlp.encode([1, 1, 21000, b"\x11" * length, 1, b"", 37, 1, 1])
+    type_2 = b"\x02" + rlp.encode([1, 1, 1, 1, 21000, b"\x11" * length, 1, b"", [], 0, 1, 1])
+    for raw in (legacy, type_2):
+        with pytest.raises(Refused):
+            decode_signed(raw)
 
 
 def test_bytes_after_the_transaction_are_refused() -> None:
