@@ -80,7 +80,7 @@ def test_no_byte_can_be_changed_without_notice(price: GasPrice) -> None:
 @pytest.mark.parametrize("length", [0, 15, 21])
 def test_a_recipient_of_another_length_than_an_address_is_refused(length: int) -> None:
     legacy = rlp.encode([1, 1, 21000, b"\x11" * length, 1, b"", 37, 1, 1])
-    type_2 = b"\x02" + rlp.encode([1, 1, 1, 1, 21000, b"\x11" * length, 1, b"", [], 0, 1, 1])
+    type_2 = b"\x02" + bytes(rlp.encode([1, 1, 1, 1, 21000, b"\x11" * length, 1, b"", [], 0, 1, 1]))
     for raw in (legacy, type_2):
         with pytest.raises(Refused):
             decode_signed(raw)
