@@ -183,6 +183,7 @@ LONG = (
     "cli/test_allowance",
     "cli/test_barrier",
     "cli/test_chains_pin",
+    "cli/test_keyring",
     "cli/test_most",
     "cli/test_offline",
     "cli/test_phrases",

@@ -196,7 +196,12 @@ def password_from(
         file = Path(os.environ["ETH_PASSWORD"])
     if file is not None or descriptor is not None:
         return secret_from(file, descriptor, "password")
-    password = kept()
+    try:
+        password = kept()
+    except ConfigError:
+        if prompt is None:
+            raise
+        password = None
     if password is not None:
         return password
     if prompt is None:

@@ -1,4 +1,8 @@
-"""Passwords of keystores in the operating system's keyring (the extra `l2send[keyring]`). Never keys."""
+"""Passwords of keystores in the operating system's keyring (the extra `l2send[keyring]`). Never keys.
+
+That is Keychain, the Secret Service (GNOME Keyring, KeePassXC), KWallet or the Credential Locker: what `keyring` itself
+recommends. A file in which anybody can read passwords counts only for who chose it (PYTHON_KEYRING_BACKEND).
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,21 @@ def remember(keystore: Path, password: str) -> str:
         keyring.set_password(_SERVICE, _name(keystore), password)
         return clean(keyring.get_keyring().name, 60)
     except Exception as error:  # noqa: BLE001 - each keyring raises its own
-        failure = type(error).__name__
-    raise ConfigError(f"the keyring does not take the password ({failure}).", hint="Is there one, and is it unlocked?")
+        refusal = _in_words("the password was not kept", error)
+    # Outside the handler: no traceback then leads to a frame of the library that holds the password.
+    raise refusal
 
 
 def remembered(keystore: Path) -> str | None:
-    """The password that was kept; None without one, without a keyring, or without the extra."""
+    """The password that was kept; None without one, without a keyring, or without the extra.
+
+    Raises ConfigError for a keyring that stays locked: it may hold the password.
+    """
     try:
         found: str | None = _keyring().get_password(_SERVICE, _name(keystore))
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, a person can still be asked
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, a person can still be asked
+        if type(error).__name__ == _LOCKED:
+            raise _in_words("the password cannot be read", error) from None
         return None
     return found
 
@@ -37,14 +47,34 @@ def forget(keystore: Path) -> None:
     try:
         keyring.delete_password(_SERVICE, _name(keystore))
     except Exception as error:  # noqa: BLE001 - as above
-        raise ConfigError(f"the keyring forgot nothing ({type(error).__name__}).") from None
+        raise _in_words("nothing was forgotten", error) from None
+
+
+_LOCKED = "KeyringLocked"
+_OTHERWISE = "Without it, name the file that holds the password: --password-file FILE."
+_SAID = {
+    _LOCKED: ("the keyring is locked.", f"Unlock it and try again. {_OTHERWISE}"),
+    "InitError": ("there is no keyring yet, and none was made.", _OTHERWISE),
+    "NoKeyringError": ("there is no keyring here.", _OTHERWISE),
+    "PasswordDeleteError": ("the keyring holds no password of this account.", ""),
+}
+
+
+def _in_words(what: str, error: Exception) -> ConfigError:
+    """By the name of what was raised alone: its text may repeat what was asked."""
+    name = type(error).__name__
+    why, hint = _SAID.get(name, (f"the keyring raised {name}.", "Is it running, and unlocked?"))
+    return ConfigError(f"{what}: {why}", hint=hint)
 
 
 def _keyring() -> Any:
     try:
         import keyring
+        import keyring.core
     except ImportError:
         raise ConfigError("that needs more than is installed.", hint="Run: pip install 'l2send[keyring]'") from None
+    # A keyring that its variable or its file names counts before this limit.
+    keyring.core.init_backend(limit=keyring.core.recommended)
     return keyring
 
 

@@ -105,7 +105,7 @@ def bugged(world: World, proxy: Proxy, tmp_path: Path) -> Bugged:
 def test_no_secret_in_any_trace(bugged: Bugged, world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.solver(Mode.FILL)
     lines = [*_commands(world, 0, steps_of(bridged=False)), *_commands(world, 1, ORDER_STEPS)]
-    with _watched(bugged.secret, bugged.home) as seen:
+    with watched(bugged.secret, bugged.home) as seen:
         cried = _cry(bugged, lines)
         failed = [_failing(bugged, world, fault) for fault in FAULTS if fault.name in FAILING]
         killed = [_killed(bugged, world, place) for place in ("journaled", "broadcast")]
@@ -135,7 +135,7 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
     secret = Secrets(secrets.token_bytes(32))
     for name, spelling in secret.spellings().items():
         assert name in secret.found_in(b"x" + spelling + b"y")
-    with _watched(secret) as seen:
+    with watched(secret) as seen:
         subprocess.run([sys.executable, "-c", "import time; time.sleep(0.3)", secret.api_key], check=True)
         subprocess.run(["sleep", "0.3"], env={"PATH": os.environ["PATH"], "K": secret.key.hex()}, check=True)
     assert {name for hit in seen.hits for name in hit[1]} == {"API key of the RPC", "key in hex"}
@@ -194,7 +194,7 @@ class Seen:
 
 
 @contextmanager
-def _watched(secret: Secrets, home: Home | None = None) -> Iterator[Seen]:
+def watched(secret: Secrets, home: Home | None = None) -> Iterator[Seen]:
     """Read argv and environment of every process, over and over, until the context ends."""
     seen, over = Seen(), threading.Event()
     # Whoever puts the URL of an RPC into a variable has it in the environment of what they start.
