@@ -159,7 +159,10 @@ class AcrossGasless(Across):
             steps=(),
             order=order,
             expires=UnixTime(state.origin_now + _PRICE_HOLDS),
-            notes=(f"you have no gas on {source.name}: a sponsor sends the transactions, for the {SPONSOR_FEE}",),
+            notes=(
+                f"you have no gas on {source.name}: a sponsor sends the transactions, for the {SPONSOR_FEE}",
+                f"a refund on {source.name} would come by itself, and needs no gas of yours",
+            ),
             needs=Wei(0),
             sponsored=sponsored,
         )

@@ -24,7 +24,7 @@ from eth_hash.auto import keccak
 from l2send.bridges.answers import positive, reason
 from l2send.bridges.erc7683 import OPEN, OUTPUT, emitted_open
 from l2send.bridges.fills import confirmed, look
-from l2send.bridges.gas import approval, cost
+from l2send.bridges.gas import approval, cost, refund_cost
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.calldata import TRANSFER, Function, abi_decode_exact, abi_encode, address_word, event_topic
@@ -89,14 +89,14 @@ class Eco:
         deadline = _deadline(price.deadline, now, target_now)
         tx = _open_tx(self.name, payment, source, target, pays, deadline)
         wanted = [*await approval(rpc, payment.sender, tx.to, pays), (StepKind.OPEN, tx)]
-        costed = await cost(rpc, payment.sender, wanted)
+        opens = self.effects(tx, rpcs.registry)
+        if not isinstance(opens, Opens):
+            raise Refused("the order built for Eco does not decode.")
+        costed, refund = await asyncio.gather(cost(rpc, payment.sender, wanted), refund_cost(self, opens.order, rpcs))
         if costed.needs > native.units:
             raise CannotPay(
                 f"{source.name} needs up to {Amount(costed.needs, source.native)} for fees, you hold {native}."
             )
-        opens = self.effects(tx, rpcs.registry)
-        if not isinstance(opens, Opens):
-            raise Refused("the order built for Eco does not decode.")
         bridge_fee = Fee(BRIDGE_FEE, Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))
         return Quote(
             bridge=self.name,
@@ -110,6 +110,7 @@ class Eco:
             expires=UnixTime(now + _PRICE_HOLDS),
             notes=() if costed.simulated else ("not simulated: the node does not offer it",),
             needs=costed.needs,
+            refund=refund,
         )
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from l2send.core.address import Address
+from l2send.core.bridge import Bridge
 from l2send.core.calldata import ALLOWANCE, APPROVE
 from l2send.core.errors import NodeError, Refused
 from l2send.core.fees import gas_price, l1_fee
-from l2send.core.plan import Fee, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Call, Rpc
+from l2send.core.plan import Fee, Order, RefundCost, Step, StepKind, UnsignedTx
+from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.units import Amount, Gas, Token, Wei
 
 _MARGIN_PERCENT = 20
@@ -69,6 +71,19 @@ async def most_for_opening(rpc: Rpc) -> Wei:
     """
     price = await gas_price(rpc)
     return Wei(2 * price.most(Gas(_UNSIMULATED[StepKind.APPROVE] + _UNSIMULATED[StepKind.OPEN])))
+
+
+async def refund_cost(bridge: Bridge, order: Order, rpcs: Rpcs) -> RefundCost | None:
+    """What asking for the money of `order` back would need, if that were today; None where nobody has to ask.
+
+    It would revert now, so its gas is not simulated: the limit is what it will be signed with. Raises NetworkError.
+    """
+    step = await bridge.refund(order, rpcs)
+    if step is None:
+        return None
+    rpc = rpcs.on(step.tx.chain_id)
+    price, data_fee = await asyncio.gather(gas_price(rpc), l1_fee(rpc, step.tx, step.gas))
+    return RefundCost(rpc.chain, Wei(price.most(step.gas) + data_fee + step.tx.value))
 
 
 async def approval(rpc: Rpc, sender: Address, spender: Address, amount: Amount) -> list[tuple[StepKind, UnsignedTx]]:

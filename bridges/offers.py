@@ -10,13 +10,14 @@ docs.li.fi/lifi-intents/intents-api/request-quote.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from l2send.bridges import erc7930
 from l2send.bridges.answers import positive, reason
-from l2send.bridges.gas import approval, cost
+from l2send.bridges.gas import approval, cost, refund_cost
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Chain
@@ -83,7 +84,7 @@ async def make_quote(
     if not isinstance(opens, Opens):
         raise Refused(f"the order built for {bridge.name} does not decode.")
     wanted = [*await approval(rpc, payment.sender, tx.to, price.pays), (StepKind.OPEN, tx)]
-    costed = await cost(rpc, payment.sender, wanted)
+    costed, refund = await asyncio.gather(cost(rpc, payment.sender, wanted), refund_cost(bridge, opens.order, rpcs))
     if costed.needs > native.units:
         raise CannotPay(f"{source.name} needs up to {Amount(costed.needs, source.native)} for fees, you hold {native}.")
     pays = price.pays
@@ -100,6 +101,7 @@ async def make_quote(
         expires=min(holds_until, price.valid_until) if price.valid_until else holds_until,
         notes=() if costed.simulated else ("not simulated: the node does not offer it",),
         needs=costed.needs,
+        refund=refund,
     )
 
 

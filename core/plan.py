@@ -164,6 +164,16 @@ class Fee:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundCost:
+    """What a sender must hold to have the money of an order back, where no one else sends what asks for it."""
+
+    chain: Chain
+    """Where that transaction is sent: the origin or the destination."""
+    most: Wei
+    """Of the native coin of `chain`, at today's prices."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """One way to make the payment. `pays` leaves the sender; gas fees are in `fees` too."""
 
@@ -183,6 +193,14 @@ class Quote:
     """Native coin that can leave the source at most, value and fees together; None where the bridge does not say."""
     sponsored: Sponsored | None = None
     """What is signed instead of steps, where a sponsor sends the transactions."""
+    refund: RefundCost | None = None
+    """None where nobody has to send a transaction for it."""
+
+    @property
+    def refund_gas(self) -> Wei:
+        """What a refund would need of the source's own coin."""
+        here = self.refund is not None and self.refund.chain.chain_id == self.source.chain_id
+        return self.refund.most if self.refund and here else Wei(0)
 
     @property
     def settlers(self) -> str:

@@ -101,12 +101,12 @@ async def _through(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -
 
 
 def _usable(quote: Quote, source: Source) -> int:
-    """What of the held units can go to the bridge: of native coin, what its own gas does not need."""
+    """What of the held units can go to the bridge: of native coin, what neither gas nor a refund would need."""
     if not source.held.token.is_native:
         return source.held.units
     if quote.needs is None:
         return quote.pays.units
-    gas = quote.needs - quote.pays.units
+    gas = quote.needs - quote.pays.units + quote.refund_gas
     return source.held.units - gas * _GAS_RESERVE_PERCENT // 100
 
 
@@ -128,6 +128,7 @@ def _with_note(quote: Quote, source: Source) -> Quote:
     note = f"{left} stays on {quote.source.name}"
     if left.token.is_native:
         note += ", of which the network fee is paid"
+        note += ", and a refund if nobody fills it" if quote.refund_gas else ""
     return replace(quote, notes=(*quote.notes, note)) if left.units else quote
 
 

@@ -19,6 +19,7 @@ from l2send.core.units import Amount
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.limits import Limits
 from l2send.resolver.quotes import USD, Source, allowed, ask, rank, sources_of, total
+from l2send.resolver.refunds import with_warnings
 from l2send.resolver.several import Several, find_several
 
 _WORTH_PARTS = USD // 100
@@ -46,7 +47,8 @@ async def make_plan(
         raise _too_dear(dear, limits, rejected)
     if not fair:
         raise _cannot_pay(payment, snapshot, several, rejected)
-    best, *others = sorted(fair, key=lambda way: _preference(way, limits))
+    warned = (with_warnings(way, snapshot) for way in sorted(fair, key=lambda way: _preference(way, limits)))
+    best, *others = warned
     return Plan(payment, best, _why(best, others), tuple(others), tuple(rejected))
 
 

@@ -54,6 +54,7 @@ class _Offer:
     least: int = 1
     ceiling: int = 2**256
     dropped: bool = False
+    keeps_refund_gas: bool = True
 
     def option(self, amount: int) -> Option | None:
         """Its cost and its bounds, or None while nothing is known."""
@@ -79,7 +80,7 @@ class _Offer:
         flat, rate = _line(low, self.quotes[low].pays.units, high, self.quotes[high].pays.units)
         spare = self.source.held.units
         if self.source.held.token.is_native:
-            spare -= _reserve(self.quotes[high])
+            spare -= _reserve(self.quotes[high], refund=self.keeps_refund_gas)
         if not rate:
             return high  # One price for every amount: nothing is to be made of that.
         exact = rate == _same(self.source.held.token, self.quotes[high].delivers.token) and not flat
@@ -103,14 +104,15 @@ class _Offer:
             self.dropped = True
 
 
-def _reserve(quote: Quote) -> int:
+def _reserve(quote: Quote, *, refund: bool) -> int:
     """The native coin to keep back for gas where the quote pays in the same coin: for its steps, and for a refund."""
+    kept = quote.refund_gas if refund else 0
     if quote.needs is None:
         bridge_fee = quote.pays.units - quote.delivers.in_units_of(quote.pays.token)
-        return _UNKNOWN_GAS * (sum(fee.amount.units for fee in quote.fees if fee.amount.token.is_native) - bridge_fee)
-    gas = quote.needs - quote.pays.units
-    refund = gas if quote.order else 0
-    return gas + refund + gas * _GAS_MARGIN_PERCENT // 100
+        gas = sum(fee.amount.units for fee in quote.fees if fee.amount.token.is_native) - bridge_fee
+        return _UNKNOWN_GAS * gas + kept
+    gas = quote.needs - quote.pays.units + kept
+    return gas + gas * _GAS_MARGIN_PERCENT // 100
 
 
 def _same(source: Token, target: Token) -> Fraction:
@@ -145,6 +147,11 @@ async def find_several(
     await asyncio.gather(*(_probe(offer, payment, rpcs) for offer in offers))
     search = _Search(payment, offers, rpcs, limits)
     way = await search.best_way()
+    if way is None and payment.amount.token.is_native:
+        # Rather a payment that cannot pay for its refund, and says so, than none.
+        for offer in offers:
+            offer.keeps_refund_gas = False
+        way = await search.best_way()
     rejected = [o.problem for o in offers if o.problem and not o.quotes]
     if search.stopped:
         rejected.append(f"other combinations: more than {MOST_SETS} of them, not all were compared")

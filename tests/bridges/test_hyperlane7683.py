@@ -305,10 +305,22 @@ def test_a_silent_chain_is_unknown_not_unfilled(stand_ins: StandIns, payer: Paye
         assert payer.with_client(ask, with_chains(stand_ins.registry, deaf)) is OrderState.UNKNOWN
 
 
+def test_what_a_refund_needs_on_the_destination_is_said_and_named_where_it_is_missing(
+    stand_ins: StandIns, payer: Payer
+) -> None:
+    def said() -> list[bool]:
+        notes = payer.quote(VIA).notes
+        return [any(words in note for note in notes) for words in ("starts on Devnet 4", "no gas for a refund on")]
+
+    assert any("no gas for a refund on Devnet 4; it would need about 0.0" in note for note in payer.quote(VIA).notes)
+    assert said() == [True, True], "1 ETH on the origin does not help"
+    stand_ins.home.fund(payer.address, TARGET, ETH="0.1")
+    assert said() == [True, False]
+
+
 def test_no_price_no_offer_and_routers_that_do_not_know_each_other_are_refused(
     stand_ins: StandIns, payer: Payer
 ) -> None:
-    assert "starts on Devnet 4" in payer.quote(VIA).notes[-1]
     with pytest.raises(L2sendError):
         payer.quote(VIA, registry=_priced(stand_ins, None))
     with pytest.raises(CannotPay, match="hyperlane7683: solver_fee_bps is"):
