@@ -35,7 +35,7 @@ def chains(context: typer.Context, testnets: Testnets = False, as_json: Json = F
         _print(shown)
 
 
-@app.command("check", help=chains_check.HELP)
+@app.command("check", help=chains_check.HELP, short_help="Check the registry against the chains.")
 def check(
     context: typer.Context,
     names: Annotated[
@@ -52,7 +52,7 @@ def check(
     return chains_check.check(names or [], wanted)
 
 
-@app.command("pin", help=chains_pin.HELP)
+@app.command("pin", help=chains_pin.HELP, short_help="Pin the code of the bridges' contracts.")
 def pin(
     context: typer.Context,
     names: Annotated[

@@ -17,8 +17,9 @@ from typing import Annotated, Any
 import typer
 
 from l2send.bridges import bridges_of
+from l2send.cli.options import Json
 from l2send.cli.public_files import write_public
-from l2send.cli.screen import err, out, styled
+from l2send.cli.screen import err, out, print_json, styled
 from l2send.cli.settings import KEYS
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import L2sendError, UsageError
@@ -81,19 +82,23 @@ def completion(
         str | None, typer.Argument(metavar="SHELL", help="bash, zsh or fish; yours, if none is named")
     ] = None,
     install: Annotated[bool, typer.Option("--install", help="Write it where the shell looks for it.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Print or install completion."""
     shell = shell or Path(os.environ.get("SHELL", "")).name
     if shell not in SCRIPTS:
         raise UsageError(f"no completion for {clean(shell, 40)!r}.", hint=f"Name one of: {', '.join(SCRIPTS)}")
-    if not install:
-        out().out(SCRIPTS[shell], end="", highlight=False)
-        return
     path = Path.home() / PLACES[shell]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_public(path, SCRIPTS[shell].encode(), force=True)
-    err().print(styled(f"wrote {path}", limit=400), soft_wrap=True)
-    err().print(styled(_THEN[shell].format(path=path), limit=600), soft_wrap=True)
+    if install:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_public(path, SCRIPTS[shell].encode(), force=True)
+        err().print(styled(f"wrote {path}", limit=400), soft_wrap=True)
+        err().print(styled(_THEN[shell].format(path=path), limit=600), soft_wrap=True)
+    if as_json:
+        said = {"shell": shell, "script": SCRIPTS[shell], "path": str(path), "installed": install}
+        print_json({"schema": "l2send.completion/1", **said})
+    elif not install:
+        out().out(SCRIPTS[shell], end="", highlight=False)
 
 
 def answer(line: str, app: Any, shape: Callable[[list[str]], list[str]]) -> Iterator[str]:

@@ -60,13 +60,17 @@ def show(as_json: Json = False, devnet: Devnet = False) -> None:
 
 
 @app.command("get")
-def get(name: Name, devnet: Devnet = False) -> None:
+def get(name: Name, as_json: Json = False, devnet: Devnet = False) -> None:
     """Print the value of one setting.
 
     Example: l2send config get max_fee
     """
     key_called(name)
-    out().print(load_settings(paths_for(devnet=devnet).settings).origin(name)[0])
+    settings = load_settings(paths_for(devnet=devnet).settings)
+    if as_json:
+        print_json({"schema": "l2send.setting/1", **_entry(settings, name)})
+        return
+    out().print(settings.origin(name)[0])
 
 
 @app.command("set")
@@ -104,32 +108,42 @@ def set_(
 
 @app.command("unset")
 def unset(name: Name, as_json: Json = False, devnet: Devnet = False) -> None:
-    """Take a setting out of config.toml, so that the default counts again.
+    """Take a setting out of config.toml: the default counts again.
 
     Example: l2send config unset max_fee
     """
     key_called(name)
     paths = paths_for(devnet=devnet)
-    if name in load_settings(paths.settings).values:
+    before = load_settings(paths.settings)
+    was = before.text(name) if name in before.values else None
+    if was is not None:
         _write(paths, lambda document: document.remove(name))
-    else:
-        err().print(f"{name} is not set.")
+    settings = load_settings(paths.settings)
+    now, origin = settings.origin(name)
+    gone = f"{name} was {was}, and is taken out of {paths.settings}" if was is not None else f"{name} is not set"
+    print_words(err(), styled(f"{gone}. What counts now: {now or 'nothing'} ({origin})", limit=600))
     if as_json:
-        print_json(_document(load_settings(paths.settings)))
+        print_json(_document(settings) | {"unset": None if was is None else {"key": name, "value": was}})
 
 
 @app.command("path")
-def path(devnet: Devnet = False) -> None:
+def path(as_json: Json = False, devnet: Devnet = False) -> None:
     """Print where config.toml is.
 
     Example: l2send config path
     """
-    out().print(str(paths_for(devnet=devnet).settings))
+    file = paths_for(devnet=devnet).settings
+    if as_json:
+        print_json({"schema": "l2send.config_path/1", "path": str(file), "exists": file.exists()})
+        return
+    out().print(str(file))
 
 
 @app.command("edit")
-def edit(devnet: Devnet = False) -> None:
-    """Open config.toml in your editor ($VISUAL, $EDITOR). What cannot be read back is not kept.
+def edit(as_json: Json = False, devnet: Devnet = False) -> None:
+    """Open config.toml in your editor ($VISUAL, $EDITOR).
+
+    What cannot be read back is not kept.
 
     Example: l2send config edit
     """
@@ -150,9 +164,11 @@ def edit(devnet: Devnet = False) -> None:
             ) from error
     if after == before:
         err().print("Nothing was changed.")
-        return
-    parse_settings(after.decode(errors="replace"), "the new text (config.toml is as it was)")
-    replace_private(paths.settings, after)
+    else:
+        parse_settings(after.decode(errors="replace"), "the new text (config.toml is as it was)")
+        replace_private(paths.settings, after)
+    if as_json:
+        print_json(_document(load_settings(paths.settings)))
 
 
 def _check_exists(name: str, value: list[str], paths: Paths) -> None:
@@ -174,8 +190,10 @@ def _write(paths: Paths, change: Any) -> None:
 
 
 def _document(settings: Settings) -> dict[str, object]:
-    entries: list[dict[str, object]] = []
-    for name in KEYS:
-        value, origin = settings.origin(name)
-        entries.append({"key": name, "value": value or None, "origin": origin})
+    entries = [_entry(settings, name) for name in KEYS]
     return {"schema": "l2send.config/1", "path": str(settings.path), "settings": entries}
+
+
+def _entry(settings: Settings, name: str) -> dict[str, object]:
+    value, origin = settings.origin(name)
+    return {"key": name, "value": value or None, "origin": origin}

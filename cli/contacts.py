@@ -193,15 +193,22 @@ def remove(contact: Known, as_json: Json = False, devnet: Devnet = False) -> Non
 @app.command("export")
 def export(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV for spreadsheets, instead of TOML.")] = False,
+    as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
     """Print all contacts on stdout, as `import` reads them.
 
+    --json prints what `list --json` does; `import` reads TOML and CSV.
+
     Example: l2send contacts export --csv > contacts.csv
     """
+    if as_csv and as_json:
+        raise UsageError("--csv and --json are two answers.", hint="Use one of them.")
     paths = paths_for(devnet=devnet)
     book = load_book(paths.contacts)
-    if as_csv:
+    if as_json:
+        print_json(_all(book))
+    elif as_csv:
         rows = [(c.name, c.address, " ".join(c.chains), c.ens) for c in book]
         out().out(csv_text(_COLUMNS, rows), end="", highlight=False)
     elif book:
@@ -214,7 +221,9 @@ def import_(
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
-    """Add the contacts of a file: all of them, or none if one cannot be added. Those that are there are skipped.
+    """Add the contacts of a file: all, or none if one cannot be.
+
+    Those that are there are skipped.
 
     Example: l2send contacts import contacts.csv
     """

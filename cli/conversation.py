@@ -80,14 +80,14 @@ def ask(
         async with open_client(paths_for(devnet=devnet), registry) as client:
             who = choose_sender(client.paths, sender, account, keystore, unlocking)
             async with LiveBalances(client, who.address) as held:
-                review = await converse(client, held, who, limits)
-            return await pay(client, review, who, key=None, again=False, timeout=timeout, as_json=as_json)
+                review, target = await converse(client, held, who, limits)
+            return await pay(client, review, target, who, key=None, again=False, timeout=timeout, as_json=as_json)
 
     return run_to_end(run())
 
 
-async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limits) -> Review:
-    """Ask until there is a review that the person agreed to; `who` is unlocked then.
+async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limits) -> tuple[Review, Destination]:
+    """Ask until there is a review that the person agreed to, of a payment to whom they named; `who` is unlocked then.
 
     Raises Interrupted where they say no, KeyboardInterrupt on Ctrl-C.
     """
@@ -112,7 +112,7 @@ async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limi
         except L2sendError as error:
             print_beside(err(), Text("  "), styled(f"{error.message} {error.hint}", "yellow", limit=900))
             at = asked.pop() if asked else 0
-    return talk.review
+    return talk.review, talk.destination
 
 
 class _Conversation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from l2send.cli.outcome import explorer_link
+from l2send.cli.outcome import explorer_link, warnings_of
 from l2send.cli.review import describe
 from l2send.client import Review
 from l2send.core.chains import Chain, Registry
@@ -102,6 +102,7 @@ def payment_document(record: Record, registry: Registry) -> Document:
         "money": record.meaning.money,
         "exit": int(record.meaning.exit_status),
         "destination": f"{target.short_name}:{payment.to.address}",
+        "typed_name": record.typed_name or None,
         "sender": payment.sender,
         "token": payment.amount.token.symbol,
         "amount": amount_document(payment.amount),
@@ -109,6 +110,7 @@ def payment_document(record: Record, registry: Registry) -> Document:
         "legs": [_leg(leg, registry) for leg in record.legs],
         "transactions": [_transaction(tx, leg, registry) for leg in record.legs for tx in leg.transactions if tx.hash],
         "destination_stage": _stage(target),
+        "warnings": warnings_of(record, registry),
     }
 
 

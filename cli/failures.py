@@ -22,6 +22,10 @@ _SENT_IN_WORDS = {
 }
 
 
+_PYDANTIC = "Value error, "
+"""Stands before what a value must be, where pydantic read it for Typer: it is of no use to a person."""
+
+
 class Unexpected(L2sendError):
     """An error in l2send itself: nothing is known of what it interrupted."""
 
@@ -34,7 +38,8 @@ def failure_of(error: BaseException) -> L2sendError:
         case TyperException():
             known_to_cast = answer(getattr(error, "option_name", ""))
             return UsageError(
-                error.format_message(), hint=known_to_cast or f"`{_command(error)} --help` shows how it is used."
+                error.format_message().replace(_PYDANTIC, ""),
+                hint=known_to_cast or f"`{_command(error)} --help` shows how it is used.",
             )
         case KeyboardInterrupt() | typer.Abort():
             return Interrupted("interrupted.")

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from l2send.cli.documents import payment_document
 from l2send.cli.options import Devnet, Json
@@ -45,6 +46,7 @@ _COLUMNS = (
     "bridges",
     "idempotency_key",
     "transactions",
+    "typed_name",
 )
 
 
@@ -172,12 +174,19 @@ def _print(records: list[Record], client: Client) -> None:
             r.id,
             f"{datetime.fromtimestamp(r.created_at, UTC):%Y-%m-%d %H:%M}",
             styled(r.payment.amount),
-            f"{client.registry.chain(r.payment.to.chain_id).short_name}:{r.payment.to.address}",
+            _destination(r, client.registry),
             _sources(r, client.registry),
             ", ".join(_bridges(r)),
             styled(r.state.value, "bold" if r.meaning.open else ""),
         )
     out().print(rows)
+
+
+def _destination(record: Record, registry: Registry) -> Text:
+    """The account, and what it was called when it was paid: names may lead elsewhere today."""
+    to = record.payment.to
+    account = f"{registry.chain(to.chain_id).short_name}:{to.address}"
+    return styled(f"{account} (typed: {record.typed_name})" if record.typed_name else account)
 
 
 def _sources(record: Record, registry: Registry) -> str:
@@ -210,4 +219,5 @@ def _csv_rows(records: Iterable[Record], registry: Registry, book: Book) -> Iter
             " ".join(_bridges(record)),
             record.key or "",
             " ".join(tx.hash for tx in record.transactions if tx.hash),
+            record.typed_name,
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from l2send.bridges.erc7683_draft import RESOLVE, decode_resolved
+from l2send.bridges.erc7683_draft import RESOLVE, ResolvedOrder, decode_resolved
 from l2send.bridges.erc7683_words import describe
 from l2send.cli.options import Devnet, Json
 from l2send.cli.screen import err, out, print_json, styled
@@ -36,7 +36,7 @@ def inspect(
 
     async def run() -> int:
         answer, pinned = await _resolved(resolver, _bytes(payload), registry)
-        lines = describe(decode_resolved(answer), registry)
+        lines = describe(_order(answer), registry)
         if not pinned:
             err().print("NOT PINNED: nobody vouches for the code of this resolver.", style="bold red")
         if as_json:
@@ -47,6 +47,18 @@ def inspect(
         return ExitStatus.DELIVERED
 
     return run_to_end(run())
+
+
+def _order(answer: bytes) -> ResolvedOrder:
+    """What the resolver answered. Raises Refused, with what to do about it."""
+    try:
+        return decode_resolved(answer)
+    except Refused as error:
+        raise Refused(
+            error.message,
+            hint="Do not act on this order: only part of it can be shown. Compare resolver and payload with what its "
+            "maker says; `l2send inspect` reads the current ERC-7683 draft alone.",
+        ) from error
 
 
 def _bytes(payload: str) -> bytes:

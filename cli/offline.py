@@ -97,7 +97,13 @@ def prepare(
                 record = client.journal.find(known)
             else:
                 review = await approved(client, request, limits, target, None, yes=yes)
-                record = await client.prepare(review, key=key, again=again, say=lambda text: err().print(text))
+                record = await client.prepare(
+                    review,
+                    key=key,
+                    again=again,
+                    typed_name=target.typed_name,
+                    say=lambda text: err().print(text),
+                )
             bundle = bundle_of(record)
             _write(output, bundle, as_json=as_json)
             _show_parts(bundle, registry)

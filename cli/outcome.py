@@ -23,6 +23,7 @@ def show_outcome(record: Record, registry: Registry) -> None:
         (record.id, _state(record, f"{record.state}. {record.meaning.money}")),
         ("amount", styled(record.payment.amount)),
         ("to", styled(destination)),
+        *([("", styled(f"typed as {record.typed_name}"))] if record.typed_name else []),
     ]
     if isinstance(record, PaymentRecord):
         rows += _movements(record, registry)
@@ -61,12 +62,19 @@ def _movements(record: PaymentRecord, registry: Registry) -> Rows:
             rows.append(("filled", _place(registry.chain(record.payment.to.chain_id), record.order.fill_tx)))
         elif record.order.detail and record.meaning.open:
             rows.append(("", styled(record.order.detail)))
-    if record.left_allowed and not record.meaning.open:
-        rows.append(("allowed", styled(f"{record.terms.pays} may be left to its bridge; take it back with")))
-        rows.append(("", styled(f"l2send cancel {record.id}")))
-    if record.nonces_elsewhere and not record.meaning.open:
-        rows.append(("but", styled(what_stays_valid(record, registry), limit=300)))
-    return rows
+    return [*rows, *(("but", styled(words, limit=300)) for words in warnings_of(record, registry))]
+
+
+def warnings_of(record: Record, registry: Registry) -> list[str]:
+    """What an ended payment left behind that somebody should act on, a sentence each."""
+    if record.meaning.open:
+        return []
+    allowed = (
+        f"{leg.terms.pays} may be left to its bridge; take it back with: l2send cancel {leg.id}"
+        for leg in record.legs
+        if leg.left_allowed
+    )
+    return [*allowed, *(what_stays_valid(leg, registry) for leg in record.legs if leg.nonces_elsewhere)]
 
 
 def what_stays_valid(record: PaymentRecord, registry: Registry) -> str:

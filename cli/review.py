@@ -16,16 +16,17 @@ from l2send.core.plan import Fee, Plan, Quote
 from l2send.core.units import UnixTime
 
 
-def show_review(review: Review, registry: Registry, *, notes: list[str]) -> None:
-    """Print the plan and its effects on stderr. Addresses are shown whole."""
+def show_review(review: Review, registry: Registry, *, notes: list[str], reasoned: bool = True) -> None:
+    """Print the plan and its effects on stderr, `reasoned`: with why it won. Addresses are shown whole."""
     plan = review.plan
+    why = f": {plan.why}" if reasoned else ""
     target = registry.chain(plan.payment.to.chain_id)
     rows = [
         ("pay", styled(plan.payment.amount, "bold")),
         ("to", styled(f"{target.short_name}:{plan.payment.to.address}")),
         ("", styled(f"{target.name}, {stage_in_words(target)}")),
         *(("", styled(note, "yellow", limit=400)) for note in notes),
-        *(_one_source(plan, target) if len(plan.legs) == 1 else _several_sources(plan, target)),
+        *(_one_source(plan, target, why) if len(plan.legs) == 1 else _several_sources(plan, target, why)),
         ("time", styled(f"about {duration(plan.way.duration)}")),
         *([("if not", _otherwise(plan.legs))] if any(leg.order for leg in plan.legs) else []),
         *_labelled("you sign", _signatures(review)),
@@ -36,20 +37,20 @@ def show_review(review: Review, registry: Registry, *, notes: list[str]) -> None
     err().print()
 
 
-def _one_source(plan: Plan, target: Chain) -> list[tuple[str, Text]]:
+def _one_source(plan: Plan, target: Chain, why: str) -> list[tuple[str, Text]]:
     quote = plan.quote
     return [
         ("from", styled(f"{quote.source.short_name}:{plan.payment.sender}")),
-        ("way", styled(f"{_how(quote)}: {plan.why}", limit=400)),
+        ("way", styled(f"{_how(quote)}{why}", limit=400)),
         ("leaves", styled(f"{quote.pays} on {quote.source.name}")),
         ("arrives", styled(f"{quote.delivers} on {target.name}")),
         *_labelled("fees", [styled(_fee(fee)) for fee in quote.fees]),
     ]
 
 
-def _several_sources(plan: Plan, target: Chain) -> list[tuple[str, Text]]:
+def _several_sources(plan: Plan, target: Chain, why: str) -> list[tuple[str, Text]]:
     """Each leg with what leaves, what arrives and what it costs, then the sums."""
-    rows = [("from", styled(plan.payment.sender)), ("", styled(f"{len(plan.legs)} chains: {plan.why}", limit=400))]
+    rows = [("from", styled(plan.payment.sender)), ("", styled(f"{len(plan.legs)} chains{why}", limit=400))]
     for number, leg in enumerate(plan.legs, 1):
         rows.append((f"leg {number}", styled(f"{leg.pays} leaves {leg.source.name}, {_how(leg)}", "bold")))
         rows.append(("", styled(f"{leg.delivers} arrives on {target.name}")))

@@ -110,7 +110,7 @@ def send(
                 _show_plan(review, registry, target, as_json=as_json)
                 return ExitStatus.DELIVERED
             review = await approved(client, request, limits, target, who, yes=yes)
-            return await pay(client, review, who, key=key, again=again, timeout=timeout, as_json=as_json)
+            return await pay(client, review, target, who, key=key, again=again, timeout=timeout, as_json=as_json)
 
     return run_to_end(run())
 
@@ -154,17 +154,25 @@ def _show_plan(review: Review, registry: Registry, target: Destination, *, as_js
     if as_json:
         print_json(plan_document(review, registry))
         return
-    show_review(review, registry, notes=notes_of(target, review))
-    show_ways(review.plan)
+    show_review(review, registry, notes=notes_of(target, review), reasoned=False)
+    show_ways(review.plan)  # says it on stdout, where it stands alone with --quiet
     err().print("\nDry run: nothing was signed and nothing was sent.")
 
 
 async def pay(
-    client: Client, review: Review, who: Sender, *, key: str | None, again: bool, timeout: float, as_json: bool
+    client: Client,
+    review: Review,
+    target: Destination,
+    who: Sender,
+    *,
+    key: str | None,
+    again: bool,
+    timeout: float,
+    as_json: bool,
 ) -> int:
     """Make a payment that was agreed to, and say how it ended: its exit status. Raises as `finish` does."""
     signer = who.unlock()
-    record = client.begin(review, key=key, again=again)
+    record = client.begin(review, key=key, again=again, typed_name=target.typed_name)
     err().print(styled(f"payment {record.id}", "bold"))
     record = await finish(client, record.id, signer, timeout, estimate=review.plan.way.duration)
     return report(record, client.registry, as_json=as_json)

@@ -82,9 +82,10 @@ def import_(
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
-    """Put an existing private key or a key of a recovery phrase, typed unseen or piped in, into an encrypted keystore.
+    """Put a key you have into an encrypted keystore.
 
-    The first key of a phrase is that of m/44'/60'/0'/0/0. The phrase itself is not kept.
+    A private key, or a key of a recovery phrase: typed unseen, or piped in. The first key of a phrase is that of
+    m/44'/60'/0'/0/0. The phrase itself is not kept.
 
     Example: l2send wallet import alice < key.txt
 
@@ -106,7 +107,9 @@ def import_(
 
 @app.command("list")
 def list_(as_json: Json = False, devnet: Devnet = False) -> None:
-    """List the accounts l2send can open, Foundry's and geth's among them.
+    """List the accounts l2send can open.
+
+    Foundry's and geth's are among them.
 
     Example: l2send wallet list
     """
@@ -143,7 +146,9 @@ def remember_(
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
-    """Keep the password of a keystore in the operating system's keyring, so that it is not asked for.
+    """Keep a keystore's password in the system's keyring.
+
+    It is not asked for then.
 
     Example: l2send wallet remember alice
     """
@@ -162,7 +167,7 @@ def forget_(
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
-    """Take the password of a keystore out of the operating system's keyring.
+    """Take a keystore's password out of the system's keyring.
 
     Example: l2send wallet forget alice
     """

@@ -92,7 +92,9 @@ def solver(
     delay: Annotated[float | None, typer.Option(help="Seconds it waits in mode delay.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the solver fill, ignore, delay, or underfill (a look-alike event clients must not believe).
+    """Set what the solver does with orders.
+
+    It fills, ignores, delays, or underfills them, with a look-alike event that clients must not believe.
 
     Example: l2send devnet solver --mode delay --delay 5
     """

@@ -53,6 +53,11 @@ class Destination:
         return self.vouched_by in {Voucher.ERC55, Voucher.ERC7828}
 
     @property
+    def typed_name(self) -> str:
+        """The ENS name or the contact that was typed; empty where an address was, whoever it is known as."""
+        return self.name or (self.contact if self.vouched_by is Voucher.CONTACT else "")
+
+    @property
     def account(self) -> ChainAddress:
         """The account on its chain."""
         return ChainAddress(self.chain.chain_id, self.address)

@@ -72,12 +72,20 @@ class ChangedMeanwhile(L2sendError):
 class Journal(Protocol):
     """A store of payments. Every method that writes is one committed, durable transaction."""
 
-    def begin(self, payment: Payment, legs: Sequence[Quote], key: str | None = None, *, again: bool = False) -> Record:
+    def begin(
+        self,
+        payment: Payment,
+        legs: Sequence[Quote],
+        key: str | None = None,
+        *,
+        again: bool = False,
+        typed_name: str = "",
+    ) -> Record:
         """Write a payment down as approved, all steps of all its legs planned: all of it, or none.
 
         The same key with the same payment gives the record that exists. Raises UsageError for the same
         key with another payment; Refused, naming it, if the same payment is open already, unless
-        `again` is set or both carry keys of their own.
+        `again` is set or both carry keys of their own. `typed_name` is kept, and decides nothing.
         """
         ...
 
@@ -251,7 +259,15 @@ class SqliteJournal:
         except sqlite3.Error as error:
             raise _failure(self.path, error) from error
 
-    def begin(self, payment: Payment, legs: Sequence[Quote], key: str | None = None, *, again: bool = False) -> Record:
+    def begin(
+        self,
+        payment: Payment,
+        legs: Sequence[Quote],
+        key: str | None = None,
+        *,
+        again: bool = False,
+        typed_name: str = "",
+    ) -> Record:
         """See Journal."""
         fingerprint = codec.fingerprint(payment)
         with self._writing():
@@ -260,7 +276,7 @@ class SqliteJournal:
                 return known
             if not again:
                 self._refuse_if_open(fingerprint, key)
-            payment_id = self._insert_all(payment, legs, key, fingerprint)
+            payment_id = self._insert_all(payment, legs, key, fingerprint, clean(typed_name, 100))
         return self.find(payment_id)
 
     def known(self, payment: Payment, key: str) -> Record | None:
@@ -288,26 +304,35 @@ class SqliteJournal:
                 hint=f"Continue it with `l2send resume {record.id}`, or pay a second time with --again.",
             )
 
-    def _insert_all(self, payment: Payment, legs: Sequence[Quote], key: str | None, fingerprint: str) -> str:
+    def _insert_all(
+        self, payment: Payment, legs: Sequence[Quote], key: str | None, fingerprint: str, typed_name: str
+    ) -> str:
         whole_id = self._free_id()
         if len(legs) == 1:
-            self._insert(whole_id, payment, legs[0], key, fingerprint)
+            self._insert(whole_id, payment, legs[0], key, fingerprint, typed_name)
             return whole_id
         if sum(quote.delivers.units for quote in legs) != payment.amount.units:
             raise ValueError("the legs do not sum to the payment")
         for leg, quote in enumerate(legs, 1):
             part, leg_id = replace(payment, amount=quote.delivers), f"{whole_id}{_LEG_MARK}{leg}"
-            self._insert(leg_id, part, quote, key if leg == 1 else None, fingerprint, leg)
+            self._insert(leg_id, part, quote, key if leg == 1 else None, fingerprint, typed_name, leg)
         return whole_id
 
     def _insert(
-        self, payment_id: str, payment: Payment, quote: Quote, key: str | None, fingerprint: str, leg: int | None = None
+        self,
+        payment_id: str,
+        payment: Payment,
+        quote: Quote,
+        key: str | None,
+        fingerprint: str,
+        typed_name: str,
+        leg: int | None = None,
     ) -> None:
         now = int(time.time())
         terms = codec.dump(codec.terms_json(codec.Terms.of(quote)))
         self._db.execute(
-            "INSERT INTO payments (id, idempotency_key, fingerprint, created_at, sender, payment, terms, group_id, leg)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO payments (id, idempotency_key, fingerprint, created_at, sender, payment, terms, group_id, leg,"
+            " typed_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 payment_id,
                 key,
@@ -318,6 +343,7 @@ class SqliteJournal:
                 terms,
                 None if leg is None else _whole_id(payment_id),
                 leg,
+                typed_name,
             ),
         )
         if not quote.steps and not quote.sponsored:
@@ -718,6 +744,7 @@ class SqliteJournal:
             order=_order_record(orders),
             group_id=row["group_id"],
             sponsored=_sponsored_record(sponsored),
+            typed_name=row["typed_name"],
         )
 
 

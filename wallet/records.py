@@ -129,6 +129,8 @@ class PaymentRecord:
     """The id of the whole payment, where this is one of its legs."""
     sponsored: SponsoredRecord | None = None
     """What is signed where a sponsor opens the order; there are no steps then."""
+    typed_name: str = ""
+    """The contact or ENS name that was typed for the recipient; empty for an address, which decides in any case."""
 
     @property
     def legs(self) -> tuple[PaymentRecord, ...]:
@@ -226,6 +228,11 @@ class GroupRecord:
     def created_at(self) -> UnixTime:
         """By this machine's clock."""
         return self.legs[0].created_at
+
+    @property
+    def typed_name(self) -> str:
+        """The contact or ENS name that was typed for the recipient; empty for an address."""
+        return self.legs[0].typed_name
 
     @property
     def payment(self) -> Payment:

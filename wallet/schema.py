@@ -140,4 +140,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'signed messages are never deleted'); END
         """,
     ),
+    (
+        # What the person called the recipient, where that was a name. Contacts and ENS may change; the address stays.
+        "ALTER TABLE payments ADD COLUMN typed_name TEXT NOT NULL DEFAULT ''",
+    ),
 )

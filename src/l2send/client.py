@@ -161,17 +161,23 @@ class Client:
         findings = await look_at_recipient(plan.payment, self.rpcs, self._known_accounts())
         return await self._review(plan, findings)
 
-    def begin(self, review: Review, *, key: str | None = None, again: bool = False) -> Record:
+    def begin(self, review: Review, *, key: str | None = None, again: bool = False, typed_name: str = "") -> Record:
         """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
 
         With an idempotency `key` that the journal knows for this very payment, that payment is returned.
         Raises UsageError for a key that belongs to another payment, Refused while the same payment is open
-        (unless `again`).
+        (unless `again`). `typed_name` is what the person called the recipient, kept for their history.
         """
-        return self.journal.begin(review.plan.payment, review.plan.legs, key, again=again)
+        return self.journal.begin(review.plan.payment, review.plan.legs, key, again=again, typed_name=typed_name)
 
     async def prepare(
-        self, review: Review, *, key: str | None = None, again: bool = False, say: Say = lambda _: None
+        self,
+        review: Review,
+        *,
+        key: str | None = None,
+        again: bool = False,
+        typed_name: str = "",
+        say: Say = lambda _: None,
     ) -> Record:
         """Write an approved payment into the journal as `begin` does, with its nonces and prices fixed: to be signed
         where no network is (wallet/offline.py). Raises as `begin` does, Refused, CannotPay, NetworkError.
@@ -182,7 +188,7 @@ class Client:
                 lock = account_lock(self.paths.state / "locks", chain_id, payment.sender, "l2send prepare", say, 60.0)
                 await locks.enter_async_context(lock)
             legs = await fixed(legs, payment.sender, self.journal, self.rpcs)
-            return self.journal.begin(payment, legs, key, again=again)
+            return self.journal.begin(payment, legs, key, again=again, typed_name=typed_name)
 
     async def has_expired(self, review: Review) -> bool:
         """Whether the price of any leg has run out, by the clock of its chain: plan again then."""

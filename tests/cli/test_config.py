@@ -46,8 +46,20 @@ def test_a_variable_counts_before_the_file_and_the_file_before_the_default(insid
     assert "counts before it" in inside.must("config", "set", "max_fee", "3%").stderr
     inside.environment.delenv("L2SEND_MAX_FEE")
     assert inside.must("config", "get", "max_fee").stdout == "3%\n"
-    inside.must("config", "unset", "max_fee")
+    assert inside.must("config", "get", "max_fee", "--json").json["value"] == "3%"
+    gone = inside.must("config", "unset", "max_fee").stderr
+    assert gone == f"max_fee was 3%, and is taken out of {inside.paths.settings}. What counts now: 5% (default)\n"
     assert settings(inside)["max_fee"] == ("5%", "default")
+
+
+def test_what_was_unset_is_said_to_scripts_too(inside: Inside) -> None:
+    inside.must("config", "set", "from_chains", "base", "oeth")
+    gone = inside.must("config", "unset", "from_chains", "--json").json
+    assert gone["unset"] == {"key": "from_chains", "value": "base oeth"}
+    assert {"key": "from_chains", "value": None, "origin": "default"} in gone["settings"]
+    again = inside.must("config", "unset", "from_chains", "--json")
+    assert again.json["unset"] is None
+    assert again.stderr.startswith("from_chains is not set. What counts now: nothing (default)")
 
 
 def test_the_file_is_private_and_keeps_what_a_person_wrote(inside: Inside) -> None:

@@ -26,7 +26,7 @@ class Story:
         home.fund(self.sender, "dev2", ETH="1")
         self.friend, self.contact = somebody(), f"c{secrets.token_hex(4)}"
         home.must("contacts", "add", self.contact, f"dev1:{self.friend}")
-        self.direct = self.pay(home, "2", "USDC", f"dev1:{self.friend}", "--idempotency-key", '=cmd|" /c calc"!A1')
+        self.direct = self.pay(home, "2", "USDC", self.contact, "--idempotency-key", '=cmd|" /c calc"!A1')
         self.native = self.pay(home, "0.123456789012345678", "ETH", f"dev2:{self.friend}")
         home.must("devnet", "solver", "--mode", "ignore")
         self.open = self.pay(home, "10", "USDC", f"dev4:{somebody()}", "--timeout", "0", status=8)
@@ -102,9 +102,28 @@ def test_csv_has_every_figure_and_runs_no_formula(listed: Inside, story: Story) 
     native, direct = rows[story.native], rows[story.direct]
     assert (native["amount"], native["delivered"], native["token"]) == ("0.123456789012345678",) * 2 + ("ETH",)
     assert (direct["contact"], direct["destination"]) == (story.contact, f"dev1:{story.friend}")
+    assert (direct["typed_name"], native["typed_name"]) == (story.contact, "")
     assert direct["idempotency_key"] == "'" + '=cmd|" /c calc"!A1'
     assert (rows[story.open]["delivered"], rows[story.open]["bridges"]) == ("0", "eco")
     assert abs(datetime.fromisoformat(direct["created_at"]).timestamp() - time.time()) < 600
+
+
+def test_a_payment_tells_what_its_recipient_was_called_even_when_nobody_is_called_so_any_more(
+    home: Home, listed: Inside, story: Story
+) -> None:
+    book = home.must("contacts", "export").stdout
+    listed.must("contacts", "remove", story.contact)
+    try:
+        documents = {p["id"]: p for p in listed.must("history", "--json").json["payments"]}
+        shown = listed.must("history").stdout
+        status = listed.must("status", story.direct).stdout
+    finally:
+        home.paths.contacts.write_text(book)
+    direct = documents[story.direct]
+    assert (direct["typed_name"], direct["destination"]) == (story.contact, f"dev1:{story.friend}")
+    assert documents[story.native]["typed_name"] is None  # To the same account, whose address was typed.
+    assert shown.count(f"dev1:{story.friend} (typed: {story.contact})") == shown.count("typed: ") == 1
+    assert f"typed as {story.contact}" in status
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
@@ -117,7 +136,7 @@ def test_no_cell_begins_a_formula(cell: str) -> None:
     ("options", "said"),
     [
         (("--since", "yesterday"), "not a date"),
-        (("--state", "lost"), "lost"),
+        (("--state", "lost"), "'--state': 'lost' is not one of 'planned', 'sending', 'bridging', 'delivered',"),
         (("--chain", "bsae"), "no chain is called"),
         (("--to", "alice.eth"), "may lead elsewhere"),
         (("--to", "eth:alice.eth"), "may lead elsewhere"),

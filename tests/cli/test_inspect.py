@@ -30,6 +30,7 @@ def test_an_answer_that_is_no_order_is_refused(home: Home) -> None:
     done = home.run("inspect", resolver_that_says(home, full()[:-32]), "0x1234", "--json")
     assert done.status == 7
     assert done.error["sent"] == "no"
+    assert "Do not act on this order" in done.error["hint"]
 
 
 def test_what_is_no_payload_is_refused(home: Home) -> None:

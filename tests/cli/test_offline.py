@@ -74,10 +74,11 @@ def test_cancel_says_that_a_signed_file_stays_valid_and_what_ends_it(
     to = somebody()
     path = signed(vault, payer, prepare("25", "USDC", f"dev1:{to}"))
     bundle = read(path)
-    done = home.run("cancel", bundle.id, "--yes", ETH_PASSWORD="")
+    done = home.run("cancel", bundle.id, "--yes", "--json", ETH_PASSWORD="")
     assert done.status == 7
+    (warning,) = done.json["warnings"]
     name = home.chain("dev1").name
-    for said in (done.stderr, done.stdout, home.run("status", bundle.id).stdout):
+    for said in (done.stderr, warning, home.run("status", bundle.id).stdout):
         assert f"A signed file of it stays valid until its nonces on {name} (0) are used." in " ".join(said.split())
         assert "the account's next payment there takes the first" in " ".join(said.split())
     assert "Nothing needs to be sent" not in done.stderr

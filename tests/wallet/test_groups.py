@@ -161,7 +161,7 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     db = sqlite3.connect(path)
     db.execute("DROP TRIGGER legs_stay")
     db.execute("DROP INDEX payments_group")
-    for column in ("group_id", "leg"):
+    for column in ("group_id", "leg", "typed_name"):
         db.execute(f"ALTER TABLE payments DROP COLUMN {column}")
     db.execute("DROP TABLE sponsored")
     db.execute("PRAGMA user_version = 2")

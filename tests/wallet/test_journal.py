@@ -17,6 +17,7 @@ from eth_hash.auto import keccak
 from l2send.core.bridge import OrderState
 from l2send.core.errors import ConfigError, Refused, UsageError
 from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.text import clean
 from l2send.core.units import Amount, BlockNumber, Gas, Nonce, UnixTime, Wei
 from l2send.wallet import codec
 from l2send.wallet.journal import ChangedMeanwhile, IllegalMove, SqliteJournal
@@ -441,6 +442,18 @@ def test_one_refund_at_a_time(journal: SqliteJournal) -> None:
         journal.add_refund(record.id, replace(step, kind=StepKind.TRANSFER))
 
 
+def test_what_the_recipient_was_called_is_kept_clean_and_tells_no_payments_apart(journal: SqliteJournal) -> None:
+    payment = a_payment()
+    quote = paying_quote(payment, CHAIN)
+    record = journal.begin(payment, [quote], "k", typed_name="alice\x1b[2J.eth\u202e")
+    assert record.typed_name == clean("alice\x1b[2J.eth\u202e")
+    assert "\x1b" not in record.typed_name
+    assert journal.begin(payment, [quote], "k", typed_name="bob") == record
+    with pytest.raises(Refused, match="open already"):
+        journal.begin(payment, [quote], typed_name="bob")
+    assert begin(journal).typed_name == ""
+
+
 def test_a_newer_journal_is_left_alone(path: Path) -> None:
     SqliteJournal(path).close()
     db = sqlite3.connect(path)
@@ -485,6 +498,7 @@ def test_a_journal_of_the_first_version_is_read_and_signed_in(path: Path, monkey
     db.commit()
     db.close()
     journal = SqliteJournal(path)
+    assert journal.get("p-2222").typed_name == ""
     tx = journal.get("p-2222").transactions[0]
     assert (tx.step, tx.replaces) == (paying_quote(payment, CHAIN).steps[0], None)
     assert sign_again(journal, sign(journal, tx)).replaces == 0
