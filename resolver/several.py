@@ -85,7 +85,9 @@ class _Offer:
             return high  # One price for every amount: nothing is to be made of that.
         exact = rate == _same(self.source.held.token, self.quotes[high].delivers.token) and not flat
         reach = int((spare - flat) / rate) - (0 if exact else _SLACK)
-        return max(reach, high)
+        # What was quoted can be paid, but not always with a refund's gas kept back.
+        quoted = not self.keeps_refund_gas or self.quotes[high].pays.units <= spare
+        return max(reach, high if quoted else 0)
 
     def learn(self, units: int, answer: Quote | str | None) -> None:
         """Take in what was answered for exactly `units`."""

@@ -82,12 +82,12 @@ def holding(chain: Chain, usdc: int, *, usd: float | None = 3000.0, error: str =
     return Holdings(chain, units, usd, UnixTime(1), error)
 
 
-def plan(bridges: list[Bridge], *holdings: Holdings, limits: Limits | None = None) -> Plan:
+def plan(bridges: list[Bridge], *holdings: Holdings, limits: Limits | None = None, payment: Payment = PAYMENT) -> Plan:
     async def run() -> Plan:
         async with open_http() as http:
             snapshot = Snapshot(SENDER, holdings)
             named = {bridge.name: bridge for bridge in bridges}
-            return await make_plan(PAYMENT, snapshot, named, Rpcs(REGISTRY, http), limits or Limits())
+            return await make_plan(payment, snapshot, named, Rpcs(REGISTRY, http), limits or Limits())
 
     return asyncio.run(run())
 

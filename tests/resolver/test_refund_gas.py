@@ -19,7 +19,7 @@ from l2send.resolver.refunds import with_warnings
 from l2send.resolver.several import _Offer
 from tests.bridges.registry import ORIGIN, SENDER, TARGET
 from tests.conftest import Home, somebody
-from tests.resolver.test_planner import AMOUNT, NEAR, RICH, Priced, holding, plan
+from tests.resolver.test_planner import AMOUNT, NEAR, PAYMENT, RICH, THIRD, Priced, holding, plan
 
 REFUND = 1_230_000
 GAS = 500_000
@@ -118,6 +118,31 @@ def test_an_exact_amount_is_planned_and_every_way_that_leaves_too_little_says_so
     assert len(parts.legs) == 2
     assert sum(each.delivers.units for each in parts.legs) == AMOUNT.units
     assert said(parts) == [False, True]
+
+
+@dataclass
+class OfCoin(Priced):
+    """A bridge of native coin: a flat fee, and a refund on the origin that needs a tenth of a coin."""
+
+    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
+        made = await super().quote(payment, source, held, native, rpcs)
+        refund = RefundCost(source, Wei(10**17))
+        return made and replace(made, needs=Wei(made.pays.units + 10**12), refund=refund)
+
+
+@pytest.mark.parametrize(("tenths", "short"), [(17, False), (19, True)])
+def test_several_sources_keep_it_unless_the_amount_needs_it(tenths: int, short: bool) -> None:
+    """Of two coins, each on a chain of its own."""
+    payment = replace(PAYMENT, amount=Amount(tenths * 10**17, TARGET.native))
+    bridge = OfCoin("b", {"left": (10**10, 0), "third": (10**10, 0)})
+    made = plan([bridge], holding(ORIGIN, 0), empty(TARGET), holding(THIRD, 0), payment=payment)
+    assert sum(each.delivers.units for each in made.legs) == payment.amount.units
+    warned = [any("no gas for a refund" in note for note in each.notes) for each in made.legs]
+    assert (len(made.legs), any(warned)) == (2, short)
+
+
+def empty(chain: Chain) -> Holdings:
+    return Holdings(chain, {chain.native: 0}, 3000.0, UnixTime(1))
 
 
 @pytest.fixture
