@@ -7,12 +7,13 @@ the very call that pays the recipient. So `claimants(id)` on the destination's P
 a fill, it is the fill: no event has to be believed.
 
 Source: eco/eco-routes contracts/{types/Intent,types/ERC7683,IntentSource,Inbox}.sol;
-docs.eco.com/api-reference/quotes-v3 for the quote API.
+docs.eco.com/api-reference/quotes-v3 for the quote API, whose OpenAPI description docs/bridges.md names.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from l2send.bridges.answers import positive, reason
+from l2send.bridges.answers import natural, positive, reason
 from l2send.bridges.erc7683 import OPEN, OUTPUT, emitted_open
 from l2send.bridges.fills import confirmed, look
 from l2send.bridges.gas import approval, cost, refund_cost
@@ -50,6 +51,7 @@ _STATUS_FUNDED, _STATUS_REFUNDED = 1, 3
 
 _NATIVE = "0x" + "0" * 40
 _DAPP_ID = "l2send"
+_SELF_PUBLISH = "SELF_PUBLISH"
 _PRICE_HOLDS = Seconds(60)
 _MIN_FILL_TIME = Seconds(30)
 _MAX_FILL_TIME = Seconds(2 * 3600)
@@ -164,15 +166,34 @@ async def _ask_price(bridge: str, rpcs: Rpcs, payment: Payment, source: Token) -
         "refundRecipient": payment.sender,
     }
     contracts = {"sourcePortal": here["portal"], "destinationPortal": there["portal"], "prover": here["prover"]}
-    wanted = asked | {"destinationAmount": str(payment.amount.units)}
-    request = {"dAppID": _DAPP_ID, "quoteRequest": wanted, "contracts": contracts}
+    # The schema has one amount, `sourceAmount`: of `exactOut`, which fixes the output, it is the output.
+    wanted = asked | {"sourceAmount": str(payment.amount.units)}
+    request = {
+        "dAppID": _DAPP_ID,
+        "intentExecutionTypes": [_SELF_PUBLISH],
+        "quoteRequest": wanted,
+        "contracts": contracts,
+    }
     answer = await post_json(rpcs.http, f"{here['quote_api']}/api/v3/quotes/exactOut", request, "the quote API of Eco")
     if answer.status >= 400:
         raise Refused(f"Eco does not quote this: {reason(answer.body)}")
     offers = answer.body.get("data") if isinstance(answer.body, dict) else None
-    if not isinstance(offers, list) or not offers:
+    if not isinstance(offers, list):
         raise BadAnswer("the quote API of Eco answered outside its schema.")
-    prices = [_read_offer(offer, asked, contracts, payment.amount.units) for offer in offers]
+    return _cheapest(offers, asked | {"intentExecutionType": _SELF_PUBLISH}, contracts, payment.amount.units)
+
+
+def _cheapest(offers: list[Any], asked: Mapping[str, Any], contracts: Mapping[str, Any], wanted_units: int) -> _Price:
+    """The lowest price that solvers offer. What does not fit is passed over, and raised where nothing fits."""
+    prices: list[_Price] = []
+    fault: BadAnswer | Refused = Refused("Eco does not quote this: no solver offers it.")
+    for offer in offers:
+        try:
+            prices.append(_read_offer(offer, asked, contracts, wanted_units))
+        except (BadAnswer, Refused) as error:
+            fault = error
+    if not prices:
+        raise fault
     return min(prices, key=lambda price: price.source_units)
 
 
@@ -186,7 +207,7 @@ def _read_offer(offer: Any, asked: Mapping[str, Any], contracts: Mapping[str, An
         price = _Price(
             positive(quote["sourceAmount"]),
             UnixTime(positive(quote["deadline"])),
-            Seconds(positive(quote["estimatedFulfillTimeSec"])),
+            _duration(quote["estimatedFulfillTimeSec"]),
         )
     except (KeyError, TypeError, ValueError):
         raise BadAnswer("the quote API of Eco answered outside its schema.") from None
@@ -197,6 +218,12 @@ def _read_offer(offer: Any, asked: Mapping[str, Any], contracts: Mapping[str, An
     if delivered < wanted_units:
         raise Refused("Eco quotes a delivery of less than the payment.")
     return price
+
+
+def _duration(value: Any) -> Seconds:
+    """An estimate, which the schema lets have a fraction. Raises TypeError, ValueError."""
+    fraction = isinstance(value, float) and math.isfinite(value)
+    return Seconds(natural(math.ceil(value) if fraction else value))
 
 
 def _is(found: Any, expected: object) -> bool:

@@ -1,10 +1,10 @@
 """The solver's HTTP side: quotes, health, control. A stand-in of Eco's published quote API, version 3.
 
 `POST /api/v3/quotes/single`, `/exactIn`, `/exactOut` take and give the shapes of Eco's OpenAPI description
-(docs.eco.com, "Quotes V3"): `single` answers `{"data": {contracts, quoteResponse}}`, the other two a list of
-solvers' offers, `{"data": [{quoteID, solverID, quoteData: {contracts, quoteResponse}}]}`. `exactOut` takes
-the wanted output as `destinationAmount`; the description's own example has it in `sourceAmount`, which is
-therefore read as the output when it stands alone.
+("Quotes V3"; docs/bridges.md names the copy it was compared with), and refuse fields that are not in it. `single`
+answers `{"data": {contracts, quoteResponse}}`, the other two a list of solvers' offers,
+`{"data": [{quoteID, solverID, receiveSignedIntentUrl, quoteData: {contracts, quoteResponse}}]}`. The description has
+one amount in a request, `sourceAmount`; of `exactOut`, which fixes the output, it is read as the output.
 
 `GET /across/api/suggested-fees` stands in for Across's, see `across_quotes`; `GET /sponsor/v1/fee` and
 `POST /sponsor/v1/orders` for a sponsor's, see `sponsor`. Beyond these: `GET /health`, `GET /control`,
@@ -34,6 +34,22 @@ QUOTE_SECONDS = 600
 """How long a quoted route stays valid, by the destination's clock."""
 _MAX_BODY = 100_000
 _MAX_AMOUNT_DIGITS = 78
+_SELF_PUBLISH = "SELF_PUBLISH"
+_EXECUTION_TYPES = frozenset({_SELF_PUBLISH, "GASLESS"})
+_REQUEST = frozenset({"dAppID", "quoteRequest", "contracts"})
+_QUOTE_REQUEST = frozenset(
+    {
+        "sourceChainID",
+        "destinationChainID",
+        "sourceToken",
+        "destinationToken",
+        "sourceAmount",
+        "funder",
+        "recipient",
+        "refundRecipient",
+    }
+)
+_CONTRACTS = frozenset({"sourcePortal", "destinationPortal", "prover"})
 
 
 class BadRequest(Exception):
@@ -147,23 +163,33 @@ def _set_control(solver: Solver, request: Any) -> dict[str, Any]:
 
 
 def _single(solver: Solver, request: Any) -> dict[str, Any]:
-    return {"data": _exact_in_quote(solver, request)}
+    return {"data": _exact_in_quote(solver, _object(request, "the request"))}
 
 
 def _exact_in(solver: Solver, request: Any) -> dict[str, Any]:
-    return {"data": [_offer(_exact_in_quote(solver, request))]}
+    rest, self_publish = _execution(request)
+    quote = _exact_in_quote(solver, rest)
+    return {"data": [_offer(quote)] if self_publish else []}
 
 
 def _exact_out(solver: Solver, request: Any) -> dict[str, Any]:
-    wish, fields = _wish(solver, request)
-    wanted = _amount(fields, "destinationAmount" if "destinationAmount" in fields else "sourceAmount")
-    given = pricing.exact_out(wish.source.chain_id, wish.give, wanted)
-    return {"data": [_offer(_quote(solver, wish, given, wanted))]}
+    rest, self_publish = _execution(request)
+    wish, wanted = _wish(solver, rest)
+    quote = _quote(solver, wish, pricing.exact_out(wish.source.chain_id, wish.give, wanted), wanted)
+    return {"data": [_offer(quote)] if self_publish else []}
 
 
-def _exact_in_quote(solver: Solver, request: Any) -> dict[str, Any]:
-    wish, fields = _wish(solver, request)
-    given = _amount(fields, "sourceAmount")
+def _execution(request: Any) -> tuple[dict[str, Any], bool]:
+    """A request for offers without its execution types, and whether orders may be published by the payer."""
+    rest = dict(_object(request, "the request"))
+    types = rest.pop("intentExecutionTypes", None)
+    if not isinstance(types, list) or not types or not all(entry in _EXECUTION_TYPES for entry in map(str, types)):
+        raise BadRequest(f"intentExecutionTypes must be a list of {', '.join(sorted(_EXECUTION_TYPES))}")
+    return rest, _SELF_PUBLISH in types
+
+
+def _exact_in_quote(solver: Solver, request: dict[str, Any]) -> dict[str, Any]:
+    wish, given = _wish(solver, request)
     return _quote(solver, wish, given, pricing.exact_in(wish.source.chain_id, wish.give, given))
 
 
@@ -176,22 +202,28 @@ def _offer(quote: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _wish(solver: Solver, request: Any) -> tuple[Wish, dict[str, Any]]:
-    fields = _object(_object(request, "the request").get("quoteRequest"), "quoteRequest")
+def _wish(solver: Solver, request: dict[str, Any]) -> tuple[Wish, int]:
+    """What is asked for, and the one amount of the request in base units."""
+    _text(_known(request, "the request", _REQUEST), "dAppID")
+    contracts = _known(request.get("contracts", {}), "contracts", _CONTRACTS)
+    for name in contracts:
+        checksum(_text(contracts, name))
+    fields = _known(request.get("quoteRequest"), "quoteRequest", _QUOTE_REQUEST)
     source, destination = (
         _chain(solver, fields, "sourceChainID"),
         _chain(solver, fields, "destinationChainID"),
     )
     give, get = pricing.pair(source, _text(fields, "sourceToken"), destination, _text(fields, "destinationToken"))
     funder, recipient = checksum(_text(fields, "funder")), checksum(_text(fields, "recipient"))
-    refund_recipient = checksum(str(fields.get("refundRecipient") or funder))
-    return Wish(source, destination, give, get, funder, recipient, refund_recipient), fields
+    refund_recipient = checksum(_text({"refundRecipient": funder} | fields, "refundRecipient"))
+    wish = Wish(source, destination, give, get, funder, recipient, refund_recipient)
+    return wish, _amount(fields, "sourceAmount")
 
 
 def _quote(solver: Solver, wish: Wish, given: int, delivered: int) -> dict[str, Any]:
     deadline = solver.nodes[wish.destination.chain_id].now() + QUOTE_SECONDS
     response = {
-        "intentExecutionType": "SELF_PUBLISH",
+        "intentExecutionType": _SELF_PUBLISH,
         "sourceChainID": wish.source.chain_id,
         "destinationChainID": wish.destination.chain_id,
         "sourceToken": wish.give.address,
@@ -237,6 +269,14 @@ def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequest(f"{what} must be an object")
     return value
+
+
+def _known(value: Any, what: str, names: frozenset[str]) -> dict[str, Any]:
+    """An object of the schema. What it does not name is refused, so that a client that asks otherwise is seen."""
+    fields = _object(value, what)
+    if unknown := fields.keys() - names:
+        raise BadRequest(f"{what} has no property {min(unknown)[:40]}")
+    return fields
 
 
 def _chain(solver: Solver, fields: dict[str, Any], name: str) -> DevChain:

@@ -140,7 +140,14 @@ def quotes(request: dict[str, Any]) -> Any:
             "limits": {"maxDeposit": far},
         }
     wanted = request["quoteRequest"]
-    price = {"sourceAmount": str(int(wanted["destinationAmount"]) + FEE), "deadline": far, "estimatedFulfillTimeSec": 2}
+    output = wanted["sourceAmount"]
+    price = {
+        "intentExecutionType": "SELF_PUBLISH",
+        "sourceAmount": str(int(output) + FEE),
+        "destinationAmount": output,
+        "deadline": 2**40,
+        "estimatedFulfillTimeSec": 2,
+    }
     return {"data": [{"quoteData": {"contracts": request["contracts"], "quoteResponse": wanted | price}}]}
 
 

@@ -6,6 +6,7 @@ What the order pays, to whom, on which chain, through which contracts and who is
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from typing import Any
 
 import httpx
 import pytest
+from jsonschema import validate
 
 from l2send.bridges import across, across_api, across_crossing, decode, eco, erc7930, hyperlane7683, offers, oif
 from l2send.core.effects import Opens, check
-from l2send.core.errors import CannotPay, L2sendError
+from l2send.core.errors import BadAnswer, CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Seconds, UnixTime
+from tests import eco_api
 from tests.bridges import across_registry
 from tests.bridges.mutations import Capsys, answers, tell
 from tests.bridges.registry import RECIPIENT, SENDER, address
@@ -83,9 +86,10 @@ async def by_oif(rpcs: Rpcs) -> UnsignedTx:
 
 
 def eco_answer() -> Any:
-    """As docs.eco.com/api-reference/quotes-v3 has it."""
-    quote = {
-        "intentExecutionType": "SELF_PUBLISH",
+    """As docs.eco.com/api-reference/quotes-v3 has it: its example, for this payment."""
+    answer = copy.deepcopy(eco_api.EXAMPLE)
+    offer = answer["data"][0]["quoteData"]
+    offer["quoteResponse"] |= {
         "sourceChainID": SOURCE.chain_id,
         "destinationChainID": TARGET.chain_id,
         "sourceToken": USDC_IN.address,
@@ -95,17 +99,14 @@ def eco_answer() -> Any:
         "funder": SENDER,
         "refundRecipient": SENDER,
         "recipient": RECIPIENT,
-        "fees": [{"name": "fee", "description": "", "token": {"address": USDC_IN.address}, "amount": "100000"}],
         "deadline": NOW + 3600,
-        "estimatedFulfillTimeSec": 2,
-        "encodedRoute": "0x00",
     }
-    contracts = {
+    offer["contracts"] = {
         "sourcePortal": SOURCE.settlers["eco"]["portal"],
         "destinationPortal": TARGET.settlers["eco"]["portal"],
         "prover": SOURCE.settlers["eco"]["prover"],
     }
-    return {"data": [{"quoteID": "1", "solverID": "1", "quoteData": {"contracts": contracts, "quoteResponse": quote}}]}
+    return answer
 
 
 def across_answer() -> Any:
@@ -197,3 +198,75 @@ def test_no_changed_answer_leads_to_another_payment(name: str, build: Build, goo
     tell(capsys, f"{name} quote answers, field by field", total, total, more)
     assert count.refused > total // 4
     assert count.shown < total // 6
+
+
+def eco_price(answer: Any, payment: Payment = PAYMENT, asked: list[Any] | None = None) -> Any:
+    """The price read from this answer; what was asked is appended to `asked`. Raises L2sendError."""
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        if asked is not None:
+            asked.append((request.method, request.url.path, json.loads(request.content)))
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(answer).encode()))
+
+    async def run() -> Any:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(reply)) as http:
+            return await eco._ask_price("eco", Rpcs(REGISTRY, http), payment, USDC_IN)
+
+    return asyncio.run(run())
+
+
+def eco_offers(*changes: dict[str, Any]) -> Any:
+    """An answer with one offer for each of `changes` to its quote."""
+    offers = []
+    for change in changes:
+        (offer,) = eco_answer()["data"]
+        offer["quoteData"]["quoteResponse"] |= change
+        offers.append(offer)
+    return {"data": offers}
+
+
+def test_eco_is_asked_as_its_description_says() -> None:
+    asked: list[Any] = []
+    eco_price(eco_answer(), asked=asked)
+    ((method, path, request),) = asked
+    assert (method, path) == ("POST", "/api/v3/quotes/exactOut")
+    validate(request, eco_api.REQUEST)
+    assert request["quoteRequest"]["sourceAmount"] == str(PAYMENT.amount.units)
+    assert request["intentExecutionTypes"] == ["SELF_PUBLISH"]
+
+
+def test_ecos_published_example_is_understood() -> None:
+    """With the chains, tokens, accounts and contracts of this payment, and the example's own amounts and times."""
+    example = eco_api.EXAMPLE["data"][0]["quoteData"]["quoteResponse"]
+    kept = {name: example[name] for name in ("sourceAmount", "destinationAmount", "deadline")}
+    answer = eco_offers(kept)
+    validate(answer, eco_api.ANSWER)
+    payment = Payment(SENDER, PAYMENT.to, Amount(995_000, USDC_OUT))
+    assert eco_price(answer, payment) == eco._Price(1_000_000, UnixTime(1_672_531_200), Seconds(300))
+
+
+def test_eco_estimates_may_have_a_fraction() -> None:
+    assert eco_price(eco_offers({"estimatedFulfillTimeSec": 1.5})).duration == 2
+    for nonsense in (float("nan"), float("inf"), -1.5, None):
+        with pytest.raises(BadAnswer):
+            eco_price(eco_offers({"estimatedFulfillTimeSec": nonsense}))
+
+
+def test_the_cheapest_fitting_offer_of_eco_is_taken() -> None:
+    """A solver that quotes nothing, another payment or for a sponsor takes nothing from the others."""
+    cheap = {"sourceAmount": "25000001"}
+    answer = eco_offers(
+        {}, {"sourceAmount": "25000500"}, cheap | {"intentExecutionType": "GASLESS"}, cheap | {"recipient": FOREIGN}
+    )
+    silent = eco_answer()["data"][0]
+    del silent["quoteData"]["quoteResponse"]
+    answer["data"].append(silent)
+    validate(answer, eco_api.ANSWER)
+    assert eco_price(answer).source_units == 25_000_500
+
+
+def test_no_offer_of_eco_is_said() -> None:
+    with pytest.raises(Refused, match="no solver offers it"):
+        eco_price({"data": []})
+    with pytest.raises(Refused, match="less than the payment"):
+        eco_price(eco_offers({"destinationAmount": "24999999"}))
