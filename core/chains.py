@@ -77,7 +77,8 @@ class Chain:
     explorer: str
     confirmations: int
     stage: Stage
-    multicall3: Address
+    multicall3: Address | None
+    """Where many reads go in one request; None where nobody says where it is, so that each goes alone."""
     price_feed: Address | None
     """Chainlink AggregatorV3 of the native coin in USD, on this chain."""
     tokens: tuple[Token, ...]
@@ -130,7 +131,8 @@ class Chain:
         settlers = (Address(v) for entry in self.settlers.values() for v in entry.values() if v.startswith("0x"))
         tokens = (t.address for t in self.tokens if t.address)
         ens = (self.ens.registry, self.ens.universal_resolver) if self.ens else ()
-        return frozenset({self.multicall3, *settlers, *tokens, *(a for a in (*ens, self.l1_fee_oracle) if a)})
+        others = (a for a in (self.multicall3, self.l1_fee_oracle, *ens) if a)
+        return frozenset({*settlers, *tokens, *others})
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +271,7 @@ def _chain(short_name: str, entry: Mapping[str, Any]) -> Chain:
         explorer=entry.get("explorer", ""),
         confirmations=int(entry["confirmations"]),
         stage=Stage(str(entry["stage"]["value"]), str(entry["stage"]["date"])),
-        multicall3=checksum(entry["multicall3"]),
+        multicall3=checksum(entry["multicall3"]) if "multicall3" in entry else None,
         price_feed=checksum(feed["address"]) if feed else None,
         tokens=_tokens(chain_id, entry),
         settlers={name: _settler(fields) for name, fields in entry.get("settlers", {}).items()},

@@ -44,7 +44,8 @@ ETH_BALANCE = Function("getEthBalance(address)", "uint256")
 class Call:
     """A read of one contract."""
 
-    to: Address
+    to: Address | None
+    """None for ETH_BALANCE, which no contract of its own answers: Multicall3 does, or else the node."""
     function: Function
     arguments: tuple[Any, ...] = ()
 
@@ -205,13 +206,15 @@ class Rpc:
         return answer["result"]
 
     async def aggregate(self, calls: Sequence[Call], block: str = "latest") -> Aggregate:
-        """Many reads at one block in one round trip, which also proves the chain id.
+        """Many reads at one block in one round trip, which also proves the chain id; without Multicall3, in several.
 
         Source: Multicall3 aggregate3, getChainId, getCurrentBlockTimestamp. Raises NetworkError.
         """
         m3 = self.chain.multicall3
+        if m3 is None:
+            return await self._read(lambda endpoint: self._one_by_one(endpoint, calls, block))
         everything = [Call(m3, _CHAIN_ID), Call(m3, _TIMESTAMP), *calls]
-        data = AGGREGATE3.encode([(c.to, True, c.data) for c in everything])
+        data = AGGREGATE3.encode([(c.to or m3, True, c.data) for c in everything])
         params = [{"to": m3, "data": "0x" + data.hex()}, block]
 
         async def ask(endpoint: Endpoint) -> Aggregate:
@@ -226,6 +229,27 @@ class Rpc:
             return Aggregate(tuple(values), UnixTime(time[0]))
 
         return await self._read(ask)
+
+    async def _one_by_one(self, endpoint: Endpoint, calls: Sequence[Call], block: str) -> Aggregate:
+        """Each read in a request of its own, all at the block that `block` is now."""
+        await self._verify(endpoint)
+        head = record(await self._post(endpoint, "eth_getBlockByNumber", (block, False)), "eth_getBlockByNumber")
+        at = hex(quantity(head.get("number"), "number"))
+        values = await asyncio.gather(*(self._alone(endpoint, call, at) for call in calls))
+        return Aggregate(tuple(values), UnixTime(quantity(head.get("timestamp"), "timestamp")))
+
+    async def _alone(self, endpoint: Endpoint, call: Call, block: str) -> tuple[Any, ...] | None:
+        """One read, None where it reverts. Source: eth_call, eth_getBalance."""
+        if call.to is None:
+            answer = await self._post(endpoint, "eth_getBalance", (*call.arguments, block))
+            return (quantity(answer, "eth_getBalance"),)
+        try:
+            raw = await self._post(endpoint, "eth_call", ({"to": call.to, "data": "0x" + call.data.hex()}, block))
+        except NodeError as error:
+            if error.is_revert:
+                return None
+            raise
+        return _value(call, True, data_bytes(raw, "eth_call"))
 
     async def eth_call(self, call: Call, *, sender: Address | None = None, block: str = "latest") -> tuple[Any, ...]:
         """One contract read. Raises NodeError if it reverts."""

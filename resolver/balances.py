@@ -1,4 +1,7 @@
-"""What an account holds: every known token on every chain, one request a chain, all at the same time."""
+"""What an account holds: every known token on every chain, one request a chain, all at the same time.
+
+A chain without Multicall3 takes several requests; that is the RPC client's affair.
+"""
 
 from __future__ import annotations
 
@@ -67,12 +70,7 @@ async def confirm(account: Address, needed: Amount, rpc: Rpc) -> None:
     """
     if len(rpc.endpoints) < 2:
         return
-    token = needed.token
-    call = (
-        Call(token.address, BALANCE_OF, (account,))
-        if token.address
-        else Call(rpc.chain.multicall3, ETH_BALANCE, (account,))
-    )
+    token, call = needed.token, _balance(account, needed.token)
     answers = await asyncio.gather(*(one.aggregate([call]) for one in rpc.each()), return_exceptions=True)
     seen = {
         one.endpoints[0].host: answer
@@ -95,10 +93,13 @@ async def confirm(account: Address, needed: Amount, rpc: Rpc) -> None:
         )
 
 
+def _balance(account: Address, token: Token) -> Call:
+    return Call(token.address, BALANCE_OF if token.address else ETH_BALANCE, (account,))
+
+
 async def _holdings(account: Address, rpc: Rpc) -> Holdings:
     chain = rpc.chain
-    calls = [Call(chain.multicall3, ETH_BALANCE, (account,))]
-    calls += [Call(t.address, BALANCE_OF, (account,)) for t in chain.tokens if t.address]
+    calls = [_balance(account, token) for token in chain.assets]
     if chain.price_feed:
         calls += [Call(chain.price_feed, DECIMALS), Call(chain.price_feed, LATEST_ROUND)]
     try:

@@ -159,7 +159,8 @@ def _judge_heads(reports: Sequence[EndpointReport], now: float) -> Iterator[Endp
 
 def _contracts(chain: Chain) -> Iterator[tuple[str, str, Address]]:
     """Kind, name and address of what must have code and says nothing about itself."""
-    yield "multicall3", "Multicall3", chain.multicall3
+    if chain.multicall3:
+        yield "multicall3", "Multicall3", chain.multicall3
     if chain.l1_fee_oracle:
         yield "l1_fee_oracle", "L1 fee oracle", chain.l1_fee_oracle
     if chain.ens:

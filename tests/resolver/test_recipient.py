@@ -62,7 +62,9 @@ def test_the_sender_itself_is_said(home: Home) -> None:
 
 
 def test_a_contract_on_the_destination_is_said(home: Home) -> None:
-    found = findings(home, payment(home, home.chain("dev4").multicall3))
+    multicall3 = home.chain("dev4").multicall3
+    assert multicall3
+    found = findings(home, payment(home, multicall3))
     assert found.said == ("the recipient is a contract on Devnet 4",)
     assert not found.confirm
 
