@@ -11,6 +11,7 @@ from l2send.cli.options import Devnet, Json
 from l2send.cli.screen import out, print_json, stage, styled, table
 from l2send.cli.session import open_registry
 from l2send.core.chains import Chain
+from l2send.core.http import host
 
 HELP = """List the chains l2send knows: short name, security stage, tokens, bridges.
 
@@ -94,6 +95,7 @@ def _document(chain: Chain) -> dict[str, object]:
         "testnet": chain.testnet,
         "stage": {"value": chain.stage.value, "date": chain.stage.date},
         "confirmations": chain.confirmations,
+        "rpcs": [host(url) for url in chain.rpcs],
         "explorer": chain.explorer,
         "tokens": [
             {"symbol": t.symbol, "address": t.address, "decimals": t.decimals, "bridged": t.bridged}

@@ -82,6 +82,9 @@ def _print(reports: Sequence[ChainReport], now: float) -> None:
         for verdict, sentence in _findings(report):
             where, what = styled(report.chain.short_name), styled(sentence, limit=500)
             out().print(Text.assemble(where, ": ", _in_colour(verdict), ": ", what))
+    alone = ", ".join(report.chain.short_name for report in reports if len(report.endpoints) == 1)
+    if alone:
+        out().print(styled(f"One RPC alone, so that no other can contradict it: {alone}", "dim", limit=500))
     unknown = sum(fact.pinned is False for report in reports for fact in report.facts)
     if unknown:
         out().print(styled(f"The code of {unknown} bridge contracts is not pinned: see `l2send chains pin`.", "dim"))

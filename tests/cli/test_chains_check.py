@@ -87,6 +87,11 @@ def test_options_count_before_and_behind_the_word_check(home: Home) -> None:
     assert home.must("chains", "--testnets", "--json").json["schema"] == "l2send.chains/1"
 
 
+def test_the_list_says_who_answers_for_a_chain_and_nothing_of_keys(home: Home) -> None:
+    chains = home.must("chains", "--json", **dev1_at(home, "https://rpc.example/v2/a-secret-key")).json["chains"]
+    assert [c["rpcs"] for c in chains] == [["rpc.example"], *[["127.0.0.1"]] * 3]
+
+
 def test_other_decimals_than_on_chain(registry: OwnRegistry) -> None:
     registry.replace("decimals = 6", "decimals = 18")
     done = registry.check("--json")
@@ -137,7 +142,7 @@ def test_other_code_than_was_pinned(registry: OwnRegistry, home: Home) -> None:
 
 
 def test_multicall3_that_is_not_there(registry: OwnRegistry, home: Home) -> None:
-    registry.replace(home.chain("dev1").multicall3, nowhere := somebody())
+    registry.replace(str(home.chain("dev1").multicall3), nowhere := somebody())
     done = registry.check("--json")
     assert done.status == 3
     found = dict(not_ok(done))
@@ -210,5 +215,8 @@ def test_the_table_fits_80_columns_and_says_what_is_wrong(registry: OwnRegistry)
     assert table.split() == ["chain", "RPCs", "fastest", "head", "contracts", "tokens", "price", "result"]
     assert row.split()[:2] == ["dev1", "1/1"]
     assert row.split()[-3:] == ["3/4", "ok", "wrong"]
-    assert findings == ["dev1: wrong: USDC: 6 decimals on chain, 18 in the registry"]
+    assert findings == [
+        "dev1: wrong: USDC: 6 decimals on chain, 18 in the registry",
+        "One RPC alone, so that no other can contradict it: dev1",
+    ]
     assert max(map(len, (table, row))) <= 80
