@@ -25,7 +25,7 @@ from platformdirs import user_cache_path
 TOOLS = Path(__file__).resolve().parent
 TARGET = TOOLS.parent / "chains.toml"
 CACHE = user_cache_path("l2send-registry")
-SOURCE = {"identity": "ethereum-lists", "rpcs": "public-rpcs", "explorer": "viem", "multicall3": "viem"}
+SOURCE = {"identity": "ethereum-lists", "rpcs": "public-rpcs", "explorer": "viem"}
 STACKS = {"opstack": "op-stack", "arbitrumnitro": "arbitrum", "zksync": "zk-stack"}
 NO_CONTRACT = "0x" + "0" * 40
 WETH_PREDEPLOY = "0x4200000000000000000000000000000000000006"
@@ -244,8 +244,10 @@ def chain_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[s
     value, source = entry["stage"]
     native = known["nativeCurrency"]
     rpcs = public_rpcs(chain_id, entry, overlay["rpcs"], facts)
-    if len(rpcs) < 2:
-        raise Refused(f"{short} has fewer than two public RPCs: {rpcs}")
+    multicall3 = checksum(viem["multicall3"]) if viem["multicall3"] else None
+    if (len(rpcs) != 1) if entry.get("one_operator") else (len(rpcs) < 2):
+        wanted = "just one" if entry.get("one_operator") else "two or more"
+        raise Refused(f"{short} has not {wanted} public RPCs: {rpcs}")
     fields = {
         "chain_id": chain_id,
         "name": entry.get("name", known["name"]),
@@ -256,11 +258,11 @@ def chain_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[s
         "explorer": viem["explorer"].rstrip("/"),
         "confirmations": blocks,
         "stage": {"value": value, "date": overlay["sources"][source]["date"], "source": source},
-        "multicall3": checksum(viem["multicall3"]),
+        "multicall3": multicall3,
         "price_feed": price_feed(entry, native["symbol"], facts),
         "ens": name_service(chain_id, facts),
         "l1_fee_oracle": l1_fee_oracle(entry),
-        "source": {**SOURCE, "confirmations": who},
+        "source": {**SOURCE, **({"multicall3": "viem"} if multicall3 else {}), "confirmations": who},
     }
     tokens = [line for token in entry["tokens"] for line in token_table(short, chain_id, token, overlay, facts)]
     return table(f"chains.{short}", fields) + tokens + settler_tables(short, entry, facts)

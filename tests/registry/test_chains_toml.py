@@ -31,10 +31,11 @@ REQUIRED = {
     "explorer",
     "confirmations",
     "stage",
-    "multicall3",
     "source",
 }
-OPTIONAL = {"price_feed", "tokens", "settlers", "ens", "l1_fee_oracle"}
+OPTIONAL = {"multicall3", "price_feed", "tokens", "settlers", "ens", "l1_fee_oracle"}
+ONE_OPERATOR = {"lens", "adi", "lyra", "gravity", "rise", "codex"}
+WITHOUT_MULTICALL3 = {"lens", "adi", "silicon-zk"}
 TOKEN_FIELDS = {"symbol", "name", "address", "decimals", "origin", "asset", "peg", "source"}
 SETTLER_FIELDS = {
     "eco": {"portal", "prover", "quote_api", "source"},
@@ -83,7 +84,7 @@ def test_checksum_vectors() -> None:
 def test_schema_and_size() -> None:
     assert REGISTRY.keys() == {"schema", "sources", "retired", "chains"}
     assert REGISTRY["schema"] == 1
-    assert sum(not c["testnet"] for c in CHAINS.values()) >= 40
+    assert sum(not c["testnet"] for c in CHAINS.values()) >= 50
     assert sum(c["testnet"] for c in CHAINS.values()) >= 10
 
 
@@ -115,10 +116,11 @@ def test_shape_of_a_chain(short: str) -> None:
     assert chain.keys() <= REQUIRED | OPTIONAL
     assert chain["kind"] in KINDS
     assert chain["chain_id"] > 0
-    assert 1 <= chain["confirmations"] <= 128
+    assert 1 <= chain["confirmations"] <= 300
     assert chain["native"].keys() == {"symbol", "name", "decimals"}
     assert chain["native"]["decimals"] == 18
-    assert chain["source"].keys() == {"identity", "rpcs", "explorer", "confirmations", "multicall3"}
+    assert chain["source"].keys() == {"identity", "rpcs", "explorer", "confirmations"} | chain.keys() & {"multicall3"}
+    assert ("multicall3" in chain) is (short not in WITHOUT_MULTICALL3)
 
 
 @each_chain
@@ -132,10 +134,11 @@ def test_stage(short: str) -> None:
 
 
 @each_chain
-def test_at_least_two_operators_serve_a_chain(short: str) -> None:
+def test_two_operators_serve_a_chain_or_it_is_known_to_have_one(short: str) -> None:
     urls = [urlsplit(url) for url in CHAINS[short]["rpcs"]]
     assert all(u.scheme == "https" and u.hostname and not (u.username or u.query) for u in urls)
-    assert len({".".join(str(u.hostname).split(".")[-2:]) for u in urls}) >= 2
+    operators = len({".".join(str(u.hostname).split(".")[-2:]) for u in urls})
+    assert operators == 1 if short in ONE_OPERATOR else operators >= 2
     assert not any(re.search(r"[0-9a-f]{16}|\$|<|api[-_]?key", u.geturl(), re.IGNORECASE) for u in urls)
     assert urlsplit(CHAINS[short]["explorer"]).scheme == "https"
 
@@ -143,7 +146,7 @@ def test_at_least_two_operators_serve_a_chain(short: str) -> None:
 @each_chain
 def test_every_address_has_its_checksum(short: str) -> None:
     addresses = [s for s in strings(CHAINS[short]) if s.startswith("0x")]
-    assert addresses
+    assert addresses or short in WITHOUT_MULTICALL3
     for address in addresses:
         assert re.fullmatch(r"0x[0-9a-fA-F]{40}", address)
         assert address == checksummed(address)

@@ -138,8 +138,26 @@ def test_an_oracle_of_l1_fees_is_written_with_its_source() -> None:
 def test_one_operator_is_not_two_endpoints() -> None:
     viem = {8453: {"rpcs": ["https://a.drpc.org"], "explorer": "", "multicall3": MULTICALL3}}
     chains = {8453: facts().chains[8453] | {"rpc": ["https://b.drpc.org", "https://x.refused.example"]}}
-    with pytest.raises(tool.Refused, match="fewer than two public RPCs"):
+    with pytest.raises(tool.Refused, match="base has not two or more public RPCs"):
         tool.render({}, overlay(), facts(viem=viem, chains=chains))
+
+
+def test_one_operator_must_be_what_the_overlay_says() -> None:
+    alone = {8453: facts().chains[8453] | {"rpc": []}}
+    chain = tomllib.loads(tool.render({}, overlay(one_operator=True), facts(chains=alone)))["chains"]["base"]
+    assert chain["rpcs"] == ["https://mainnet.base.org"]
+    with pytest.raises(tool.Refused, match="base has not just one public RPCs"):
+        tool.render({}, overlay(one_operator=True), facts())
+    nobody = {8453: {"rpcs": [], "explorer": "", "multicall3": MULTICALL3}}
+    with pytest.raises(tool.Refused, match="base has not just one public RPCs"):
+        tool.render({}, overlay(one_operator=True), facts(chains=alone, viem=nobody))
+
+
+def test_a_chain_on_which_nobody_knows_a_multicall3() -> None:
+    viem = {8453: facts().viem[8453] | {"multicall3": ""}}
+    chain = tomllib.loads(tool.render({}, overlay(), facts(viem=viem)))["chains"]["base"]
+    assert "multicall3" not in chain
+    assert "multicall3" not in chain["source"]
 
 
 def test_a_short_name_never_comes_to_mean_another_chain() -> None:
