@@ -1,15 +1,17 @@
-"""Questions on a terminal. Each can be answered with `back`, and Ctrl-C ends them all.
+"""Questions on a terminal, on stderr: stdout has the result alone, and may lead into a file. Ctrl-C ends them all.
 
-Nothing is told by colour or by position alone: choices are lines of words, a yes is typed.
+Those of the conversation can be answered with `back`. Nothing is told by colour or by position alone: choices are
+lines of words.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from l2send.core.errors import L2sendError, UsageError
+from l2send.core.errors import Interrupted, L2sendError, UsageError
 from l2send.core.text import clean
 
 BACK = "back"
@@ -23,6 +25,45 @@ Judge = Callable[[str], object]
 
 class Back(Exception):
     """The person wants to change an earlier answer."""
+
+
+async def yes_or_no(question: str) -> bool:
+    """One key, where no is the default. Raises KeyboardInterrupt."""
+    import questionary
+
+    agreed: bool = await questionary.confirm(question, default=False, output=_stderr()).unsafe_ask_async()
+    return agreed
+
+
+async def must_agree(question: str, *, yes: bool) -> None:
+    """Unless somebody said `yes` beforehand. Raises Interrupted for a no, KeyboardInterrupt."""
+    if not yes and not await yes_or_no(question):
+        raise Interrupted("not confirmed.")
+
+
+async def ask_plainly(question: str) -> str:
+    """Whatever is typed. Raises KeyboardInterrupt."""
+    import questionary
+
+    typed: str = await questionary.text(question, output=_stderr()).unsafe_ask_async()
+    return typed.strip()
+
+
+async def pick(question: str, choices: Iterable[tuple[str, T]], *, searched: bool = False) -> T:
+    """One of `choices`, each a line of words and what it stands for; `searched` by typing. Raises KeyboardInterrupt."""
+    import questionary
+
+    offered = [questionary.Choice(clean(words, 300), (value,)) for words, value in choices]
+    chosen: tuple[T] = await questionary.select(
+        question, choices=offered, use_search_filter=searched, use_jk_keys=not searched, output=_stderr()
+    ).unsafe_ask_async()
+    return chosen[0]
+
+
+def _stderr() -> Any:
+    from prompt_toolkit.output import create_output
+
+    return create_output(sys.stderr)
 
 
 async def ask_text(
@@ -52,17 +93,14 @@ async def ask_text(
         reserve_space_for_menu=0,
         bottom_toolbar=line if below else None,
         refresh_interval=_REDRAWN_EVERY if below else 0,
+        output=_stderr(),
     ).unsafe_ask_async()
     return _unless_back(text.strip())
 
 
 async def choose(question: str, choices: Sequence[tuple[str, T]]) -> T:
     """One of `choices`, each a line of words and what it stands for. Raises Back, KeyboardInterrupt."""
-    import questionary
-
-    offered = [questionary.Choice(clean(words, 300), (value,)) for words, value in choices]
-    offered.append(questionary.Choice(BACK, ()))
-    chosen: tuple[T] | tuple[()] = await questionary.select(question, choices=offered).unsafe_ask_async()
+    chosen = await pick(question, [*((words, (value,)) for words, value in choices), (BACK, ())])
     if not chosen:
         raise Back
     return chosen[0]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+from l2send.cli.ask import yes_or_no
 from l2send.cli.chains_check import Wanted, chosen
 from l2send.cli.edited_toml import change_toml
 from l2send.cli.progress import Live
@@ -65,8 +66,6 @@ async def _run(paths: Paths, registry: Registry, names: Sequence[str], wanted: W
 
 async def _confirm(changed: Sequence[Sighting]) -> None:
     """Show what changed, and ask. Raises NeedsConfirmation, Interrupted."""
-    import questionary
-
     for one in changed:
         words = f"{one.contract}: {one.agreed}, pinned is {one.contract.pinned}"
         print_words(err(), styled(words, "yellow", limit=500))
@@ -75,7 +74,7 @@ async def _confirm(changed: Sequence[Sighting]) -> None:
             f"the code of {', '.join(str(one.contract) for one in changed)} is not what was pinned.",
             hint="Find out why it changed. If it is right: --yes. Nothing was written.",
         )
-    if not await questionary.confirm("Did you find out why, and is it right?", default=False).unsafe_ask_async():
+    if not await yes_or_no("Did you find out why, and is it right?"):
         raise Interrupted("not confirmed; nothing was written.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from l2send.cli.ask import ask_plainly, yes_or_no
 from l2send.cli.recipient import must_compare, note
 from l2send.client import Review
 from l2send.core.errors import Interrupted, NeedsConfirmation
@@ -27,18 +28,8 @@ def refuse_look_alike(review: Review) -> None:
         )
 
 
-async def yes_or_no(question: str) -> bool:
-    """One key, where no is the default. Raises KeyboardInterrupt."""
-    import questionary
-
-    agreed: bool = await questionary.confirm(question, default=False).unsafe_ask_async()
-    return agreed
-
-
 async def consent(target: Destination, review: Review, agree: Callable[[str], Awaitable[bool]] = yes_or_no) -> None:
     """Ask once, and once more for everything that is unusual about the recipient. Raises Interrupted for a no."""
-    import questionary
-
     payment, findings = review.plan.payment, review.findings
     questions = [f"{why} Pay it all the same?" for why in findings.confirm]
     if must_compare(target):
@@ -48,6 +39,5 @@ async def consent(target: Destination, review: Review, agree: Callable[[str], Aw
             raise Interrupted("not confirmed.")
     if findings.type_out:
         end = payment.to.address[-_TYPED:]
-        typed = await questionary.text(f"{findings.type_out} Type its last {_TYPED} characters").unsafe_ask_async()
-        if typed.strip() != end:
+        if await ask_plainly(f"{findings.type_out} Type its last {_TYPED} characters") != end:
             raise Interrupted("those are not its last characters: not confirmed.")

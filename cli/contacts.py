@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from l2send.cli.ask import yes_or_no
 from l2send.cli.edited_toml import change_toml
 from l2send.cli.options import Devnet, Json
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
@@ -134,10 +135,7 @@ async def _compared(contact: Contact, *, yes: bool) -> None:
             f"{contact.address} was written without a checksum: a wrong character would go unnoticed.",
             hint="Write it in mixed case as its owner has it, or add --yes if every character was compared.",
         )
-    import questionary
-
-    question = f"No checksum. Did you compare every character of {contact.address}?"
-    if not await questionary.confirm(question, default=False).unsafe_ask_async():
+    if not await yes_or_no(f"No checksum. Did you compare every character of {contact.address}?"):
         raise Interrupted("not compared: nothing was added.")
 
 

@@ -1,4 +1,4 @@
-"""The options that every command has, given to all of them in one place: how much is told beside the result."""
+"""What every command has, given to all of them in one place: how much is told beside the result, exit statuses."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ class Root(TyperGroup):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        _lend(self, get_command(_lender).params)
+        _lend(self, get_command(_lender).params, self.epilog)
 
 
-def _lend(group: TyperGroup, options: Sequence[Any]) -> None:
-    """Add `options` to every command of `group`, and to the groups that are commands themselves."""
+def _lend(group: TyperGroup, options: Sequence[Any], epilog: str | None) -> None:
+    """Add `epilog` to every command and group of `group`, `options` to those that do something themselves."""
     for command in group.commands.values():
+        command.epilog = epilog
         if isinstance(command, TyperGroup):
-            _lend(command, options)
+            _lend(command, options, epilog)
         if not isinstance(command, TyperGroup) or command.invoke_without_command:
             command.params += options
 

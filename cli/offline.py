@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from l2send.cli.consent import yes_or_no
+from l2send.cli.ask import must_agree
 from l2send.cli.most import paid_with, request_of
 from l2send.cli.options import (
     Account,
@@ -36,7 +36,7 @@ from l2send.cli.send import Timeout, approved, finish, must_be_answerable, repor
 from l2send.cli.session import choose_sender, open_registry, paths_for, run_to_end, unlocking_from
 from l2send.client import open_client, review_of
 from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import ConfigError, ExitStatus, Interrupted, Refused, UsageError
+from l2send.core.errors import ConfigError, ExitStatus, Refused, UsageError
 from l2send.core.units import Amount
 from l2send.wallet.offline import Bundle, Presigned, bundle_of, document, most_of, read
 from l2send.wallet.offline import sign as sign_bundle
@@ -143,8 +143,7 @@ def sign(
     _show_parts(bundle, registry)
 
     async def run() -> int:
-        if not yes and not await yes_or_no(f"Sign the payment of {bundle.payment.amount}?"):
-            raise Interrupted("not confirmed.")
+        await must_agree(f"Sign the payment of {bundle.payment.amount}?", yes=yes)
         _write(output, sign_bundle(bundle, who), as_json=as_json)
         print_words(err(), f"Signed. Where it was prepared: l2send broadcast {output}")
         return ExitStatus.DELIVERED

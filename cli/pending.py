@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.ask import must_agree
 from l2send.cli.options import (
     Account,
     Devnet,
@@ -32,7 +33,6 @@ from l2send.cli.send import Timeout, finish, interruptible, must_be_answerable, 
 from l2send.cli.session import Unlocking, paths_for, run_to_end, unlocking_from
 from l2send.client import open_client
 from l2send.core.chains import Registry
-from l2send.core.errors import Interrupted
 from l2send.core.fees import has_l1_fee
 from l2send.core.plan import StepKind
 from l2send.core.units import Amount
@@ -132,7 +132,7 @@ def _outbid(
             if cancelling and record.left_allowed:
                 err().print("You sign: what its bridge may still take of your tokens is taken back.")
             amount = record.payment.amount
-            await _confirm(
+            await must_agree(
                 f"Cancel the payment of {amount}?" if cancelling else "Sign it again at the higher fee?", yes=yes
             )
             who = payer_of(client, record.id, payer.account, payer.keystore, payer.unlocking)
@@ -167,11 +167,3 @@ def _show(bids: Sequence[Bid], registry: Registry) -> None:
     err().print()
     print_pairs(err(), [(label, styled(words, limit=300)) for label, words in rows])
     err().print()
-
-
-async def _confirm(question: str, *, yes: bool) -> None:
-    """Raises Interrupted."""
-    import questionary
-
-    if not yes and not await questionary.confirm(question, default=False).unsafe_ask_async():
-        raise Interrupted("not confirmed.")

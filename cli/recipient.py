@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from l2send.cli.ask import pick
 from l2send.cli.progress import Live
 from l2send.cli.session import can_ask
 from l2send.client import Client
@@ -13,7 +14,6 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import UsageError
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
-from l2send.core.text import clean
 from l2send.resolver.contacts import Book
 from l2send.resolver.destination import Destination, look_up, settle, understand
 from l2send.resolver.spelling import Spelling, Voucher
@@ -71,13 +71,7 @@ async def _ask_chain(spelling: Spelling, registry: Registry) -> Chain:
 
 async def choose_chain(question: str, chains: Iterable[Chain]) -> Chain:
     """One of `chains`, chosen on a terminal. Raises KeyboardInterrupt."""
-    import questionary
-
-    choices = [questionary.Choice(clean(f"{c.short_name}: {c.name}"), c) for c in real_first(chains)]
-    chosen: Chain = await questionary.select(
-        question, choices=choices, use_search_filter=True, use_jk_keys=False
-    ).unsafe_ask_async()
-    return chosen
+    return await pick(question, [(f"{c.short_name}: {c.name}", c) for c in real_first(chains)], searched=True)
 
 
 def real_first(chains: Iterable[Chain]) -> list[Chain]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from l2send.core.address import Address
-from tests.conftest import Home, somebody
+from tests.conftest import Done, Home, somebody
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
@@ -194,3 +196,26 @@ def test_progress_is_live_and_the_password_is_not_shown(home: Home, terminal: Te
     assert status == 0
     assert "signing transfer on Devnet 1" in shown
     assert "horse" not in shown
+
+
+def test_with_stdout_in_a_file_it_asks_all_the_same_and_the_file_has_the_document_alone(
+    home: Home, terminal: Terminal, tmp_path: Path
+) -> None:
+    to, document = somebody(), tmp_path / "payment.json"
+    terminal.start("sh", "-c", f'exec {shlex.join(L2SEND)} ask --json > "{document}"')
+    answer_way(terminal, f"dev4:{to}")
+    terminal.type("yes")
+    terminal.press("Enter")
+    status, _ = terminal.end()
+    paid = Done(status, document.read_text(), "").json
+    assert (status, paid["schema"], paid["state"]) == (0, "l2send.payment/1", "delivered")
+    assert home.holds(to, "dev4") == 20_000_000
+
+
+def test_a_yes_is_asked_for_on_stderr_too(home: Home, terminal: Terminal, tmp_path: Path) -> None:
+    to, document = somebody(), tmp_path / "payment.json"
+    terminal.start("sh", "-c", f'exec {shlex.join(L2SEND)} 1 USDC dev1:{to} --json > "{document}"')
+    terminal.wait_for("Pay 1 USDC?")
+    terminal.press("y")
+    status, _ = terminal.end()
+    assert (status, Done(status, document.read_text(), "").json["state"]) == (0, "delivered")
