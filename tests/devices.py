@@ -1,9 +1,10 @@
-"""Stand-ins for a Ledger and a Trezor: servers that speak the devices' published protocols on the sockets of the
-vendors' emulators, so that the vendors' own libraries talk to them.
+"""A stand-in for a Ledger, and what it shares with the one for a Trezor (tests/trezor_device.py): servers that speak
+the devices' published protocols on the sockets of the vendors' emulators, so that the vendors' own libraries talk to
+them.
 
-They are no emulators: there is no screen, and what a person would press is set by a test. They parse every byte by
-themselves (BIP-32 path, chunks, RLP or protobuf), derive the key at the path that was asked, and sign what was sent.
-Sources: LedgerHQ/app-ethereum doc/ethapp.adoc and Speculos' APDU server; trezor-firmware common/protob and protocol v1.
+They are no emulators: there is no screen, and what a person would press is set by a test. All that they answer is made
+from what they are sent: they put it together from its parts, derive the key at the path that was asked, and sign.
+Sources: LedgerHQ/app-ethereum doc/ethapp.adoc and Speculos' APDU server.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from l2send.wallet.mnemonic import Phrase
 WORDS = "test test test test test test test test test test test junk"
 
 
-def key_at(numbers: list[int]) -> bytes:
-    return Phrase(WORDS).key(DerivationPath(tuple(numbers))).reveal()
+def key_at(numbers: list[int], passphrase: str = "") -> bytes:
+    return Phrase(WORDS).key(DerivationPath(tuple(numbers)), passphrase).reveal()
 
 
 @dataclass
@@ -76,14 +77,23 @@ def fields_of(payload: bytes) -> dict[str, Any]:
     }
 
 
-# The Ledger
+@contextmanager
+def serving(work: Callable[[], None]) -> Iterator[None]:
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            work()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield
+    thread.join(timeout=5)
 
 
 @contextmanager
 def ledger() -> Iterator[StandIn]:
     """A Ledger with its Ethereum app open, where LEDGER_PROXY_PORT has to point."""
     device = StandIn()
-    with socket.create_server(("127.0.0.1", 0)) as server, _serving(lambda: _accept(server, device)):
+    with socket.create_server(("127.0.0.1", 0)) as server, serving(lambda: _accept(server, device)):
         device.port = server.getsockname()[1]
         yield device
         server.shutdown(socket.SHUT_RDWR)
@@ -157,132 +167,3 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
             raise EOFError
         data += part
     return data
-
-
-# The Trezor
-
-
-@contextmanager
-def trezor() -> Iterator[StandIn]:
-    """An unlocked Model T without a passphrase, where TREZOR_PATH has to point: `udp:127.0.0.1:PORT`."""
-    device = StandIn()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
-        device.port = server.getsockname()[1]
-        with _serving(lambda: _answer_packets(server, device)):
-            yield device
-            server.sendto(b"", server.getsockname())
-
-
-def _answer_packets(server: socket.socket, device: StandIn) -> None:
-    """Protocol v1: 64-byte packets `?##`, type, length, protobuf; then `?` and more."""
-    from trezorlib.mapping import DEFAULT_MAPPING
-
-    conversation = _Conversation(device)
-    kind, size, data = 0, 0, b""
-    while True:
-        packet, peer = server.recvfrom(64)
-        if not packet:
-            return
-        if packet == b"PINGPING":
-            server.sendto(b"PONGPONG", peer)
-            continue
-        if len(data) >= size:
-            assert packet[:3] == b"?##"
-            kind, size = struct.unpack(">HL", packet[3:9])
-            data = packet[9:]
-        else:
-            assert packet[:1] == b"?"
-            data += packet[1:]
-        if len(data) < size:
-            continue
-        answer = conversation.hear(DEFAULT_MAPPING.decode(kind, data[:size]))
-        wire, body = DEFAULT_MAPPING.encode(answer)
-        message = b"##" + struct.pack(">HL", wire, len(body)) + body
-        for start in range(0, len(message), 63):
-            server.sendto((b"?" + message[start : start + 63]).ljust(64, b"\0"), peer)
-
-
-@contextmanager
-def _serving(work: Callable[[], None]) -> Iterator[None]:
-    def serve() -> None:
-        with contextlib.suppress(OSError):
-            work()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    yield
-    thread.join(timeout=5)
-
-
-class _Conversation:
-    """The messages of one host, answered in turn."""
-
-    def __init__(self, device: StandIn) -> None:
-        self.device = device
-        self.asked: Any = None
-        self.data = b""
-
-    def hear(self, message: Any) -> Any:  # noqa: PLR0911
-        from trezorlib import messages as m
-
-        match message:
-            case m.Initialize() | m.GetFeatures():
-                return m.Features(
-                    vendor="trezor.io", major_version=2, minor_version=8, patch_version=0, model="T",
-                    internal_model="T2T1", initialized=True, session_id=b"s" * 32, passphrase_protection=False,
-                    capabilities=[m.Capability.Ethereum],
-                )  # fmt: skip
-            case m.Cancel():
-                return m.Failure(code=m.FailureType.ActionCancelled, message="Cancelled")
-            case m.ApplyFlags():
-                return m.Success()
-            case m.GetPublicKey():
-                node = m.HDNodeType(depth=1, fingerprint=1, child_num=0, chain_code=b"c" * 32, public_key=b"k" * 33)
-                return m.PublicKey(node=node, xpub="xpub")
-            case m.EthereumGetAddress():
-                self.device.paths.append(list(message.address_n))
-                return m.EthereumAddress(address=Account.from_key(key_at(list(message.address_n))).address)
-            case m.EthereumSignTxEIP1559() | m.EthereumSignTx():
-                self.asked, self.data = message, message.data_initial_chunk or b""
-                return m.ButtonRequest(code=m.ButtonRequestType.SignTx)
-            case m.ButtonAck() | m.EthereumTxAck():
-                return self._more_or_signature(getattr(message, "data_chunk", b""))
-            case _:
-                return m.Failure(code=m.FailureType.UnexpectedMessage, message=type(message).__name__)
-
-    def _more_or_signature(self, chunk: bytes) -> Any:
-        from trezorlib import messages as m
-
-        self.data += chunk
-        self.device.chunks.append(len(self.data))
-        missing = (self.asked.data_length or 0) - len(self.data)
-        if self.device.answer is not None:
-            return m.Failure(code=m.FailureType.ActionCancelled, message="Cancelled")
-        if missing:
-            return m.EthereumTxRequest(data_length=min(missing, 1024))
-        self.device.asked.append("transaction")
-        r, s = self.device.sign(self._fields(), list(self.asked.address_n))
-        return m.EthereumTxRequest(signature_v=1, signature_r=r, signature_s=s)
-
-    def _fields(self) -> dict[str, Any]:
-        from trezorlib import messages as m
-
-        asked = self.asked
-
-        def number(data: bytes | None) -> int:
-            return int.from_bytes(data or b"", "big")
-
-        if isinstance(asked, m.EthereumSignTx):
-            prices = {"gasPrice": number(asked.gas_price)}
-        else:
-            most, tip = number(asked.max_gas_fee), number(asked.max_priority_fee)
-            prices = {"type": 2, "maxFeePerGas": most, "maxPriorityFeePerGas": tip}
-        return prices | {
-            "chainId": asked.chain_id,
-            "nonce": number(asked.nonce),
-            "gas": number(asked.gas_limit),
-            "to": asked.to,
-            "value": number(asked.value),
-            "data": self.data,
-        }

@@ -20,6 +20,8 @@ from l2send.wallet.signer import refuse_unbound
 
 RS = tuple[int, int]
 """The two numbers of an ECDSA signature. The parity that belongs to them is found by trying: there are two."""
+
+REJECTED_HINT = "A payment that was begun waits: `l2send resume ID` asks the device again."
 _TYPE_2 = b"\x02"
 
 

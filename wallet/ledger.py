@@ -19,7 +19,7 @@ from l2send.core.text import clean
 from l2send.core.typed import TypedData
 from l2send.core.units import Gas, Nonce
 from l2send.wallet.derivation import DerivationPath
-from l2send.wallet.hardware import RS, unsigned_bytes
+from l2send.wallet.hardware import REJECTED_HINT, RS, unsigned_bytes
 
 _CLA = 0xE0
 _GET_ADDRESS, _SIGN_TX, _SIGN_TYPED = 0x02, 0x04, 0x0C
@@ -91,7 +91,7 @@ class Ledger:
                 f"the Ledger does not answer ({type(error).__name__}).", hint="Connect it, and unlock it."
             ) from None
         if status == _REJECTED:
-            raise Interrupted("rejected on the Ledger.")
+            raise Interrupted("rejected on the Ledger.", hint=REJECTED_HINT)
         if status != _OK:
             said, hint = _SAID.get(status, (f"it answered {status:04x}.", "Update its Ethereum app, and try again."))
             raise ConfigError(f"the Ledger did not do it: {said}", hint=hint)

@@ -17,7 +17,7 @@ from l2send.core.text import clean
 from l2send.core.typed import TypedData
 from l2send.core.units import Gas, Nonce
 from l2send.wallet.derivation import DerivationPath
-from l2send.wallet.hardware import RS
+from l2send.wallet.hardware import REJECTED_HINT, RS
 
 if TYPE_CHECKING:
     from trezorlib.client import Session
@@ -84,11 +84,20 @@ def open_trezor(path: DerivationPath, ask: Callable[[str], str]) -> Trezor:
     with _in_words():
         connection = client.get_default_client(
             "l2send",
-            pin_callback=lambda _: ask(_KEYPAD),
+            pin_callback=lambda _: _places(ask(_KEYPAD)),
             code_entry_callback=lambda: ask("Code that the Trezor shows: "),
         )
         passphrase = lambda: ask("Passphrase of the Trezor's hidden wallet, or nothing: ")  # noqa: E731
         return Trezor(client.get_default_session(connection, passphrase), path)
+
+
+def _places(typed: str) -> str:
+    """A PIN that the library takes: of another it says nothing that helps. Raises ConfigError."""
+    if not typed or set(typed) - set("123456789"):
+        raise ConfigError(
+            "the PIN is typed as the places of its digits on the keypad, 1 to 9.", hint="Nothing was signed. Try again."
+        )
+    return typed
 
 
 def _ethereum() -> Any:
@@ -107,8 +116,10 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except Cancelled:
-        raise Interrupted("rejected on the Trezor.") from None
+        raise Interrupted("rejected on the Trezor.", hint=REJECTED_HINT) from None
     except TransportException as error:
         raise ConfigError(f"no Trezor answers: {clean(error, 100)}", hint="Connect it, and unlock it.") from None
     except TrezorException as error:
         raise ConfigError(f"the Trezor did not do it: {clean(error, 150)}") from None
+    except ValueError as error:
+        raise ConfigError(f"the Trezor's library cannot take that: {clean(error, 150)}") from None

@@ -1,6 +1,7 @@
-"""Ledger and Trezor behind the same Signer: the vendors' libraries, and stand-ins for the devices (tests/devices.py).
+"""Ledger and Trezor behind the same Signer: the vendors' libraries, and stand-ins for the devices.
 
-The real Ethereum app of a Ledger is tried in tests/lab/test_speculos.py, where there is one.
+The stand-ins are tests/devices.py and tests/trezor_device.py. What is a Trezor's own is in test_trezor.py; the real
+Ethereum app of a Ledger is tried in tests/lab/test_speculos.py, where there is one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from l2send.wallet.signer import LocalSigner, Signer
 from l2send.wallet.trezor import open_trezor
 from tests import devices
 from tests.conftest import somebody
+from tests.trezor_device import trezor
 
 PRICE = GasPrice(Wei(7), Wei(2), Wei(16))
 LEGACY = GasPrice(Wei(0), Wei(0), Wei(9), legacy=True)
@@ -57,7 +59,7 @@ def _bench(kind: str, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Benc
         stack.callback(opened._transport.close)  # type: ignore[attr-defined]
         signer = HardwareSigner(opened, said.append)
     else:
-        device = stack.enter_context(devices.trezor())
+        device = stack.enter_context(trezor())
         monkeypatch.setenv("TREZOR_PATH", f"udp:127.0.0.1:{device.port}")
         signer = HardwareSigner(open_trezor(PATH, unasked), said.append)
     return Bench(device, signer, LocalSigner(Phrase(devices.WORDS).key(PATH)), said)

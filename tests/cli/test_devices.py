@@ -1,0 +1,44 @@
+"""Payments by the real command, signed by stand-ins for a Ledger and a Trezor where the vendors' emulators would be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from l2send.wallet.derivation import path_on_device
+from l2send.wallet.mnemonic import Phrase
+from l2send.wallet.signer import address_of
+from tests.conftest import Home, somebody
+from tests.devices import WORDS, StandIn, ledger
+from tests.trezor_device import trezor
+
+Device = Callable[[], AbstractContextManager[StandIn]]
+DEVICES = [("ledger", ledger, "LEDGER_PROXY_PORT", "{}"), ("trezor", trezor, "TREZOR_PATH", "udp:127.0.0.1:{}")]
+
+
+@pytest.mark.parametrize(("name", "device", "variable", "place"), DEVICES, ids=["ledger", "trezor"])
+def test_a_payment_is_signed_by_a_device(home: Home, name: str, device: Device, variable: str, place: str) -> None:
+    account = address_of(Phrase(WORDS).key(path_on_device(7)))
+    home.fund(account, "dev1", USDC="2", ETH="1")
+    recipient = somebody()
+    words = ("1", "USDC", f"dev1:{recipient}", f"--{name}", "--mnemonic-index", "7", "--yes", "--json")
+    with device() as plugged:
+        where = {variable: place.format(plugged.port), "ETH_PASSWORD": ""}
+        plugged.answer = 0x6985
+        refused = home.run(*words, **where)
+        assert (refused.status, refused.error["sent"]) == (130, "no")
+        assert f"rejected on the {name.capitalize()}" in refused.error["message"]
+        assert "l2send resume" in refused.error["hint"]
+        plugged.answer = None
+        (payment,) = re.findall(r"payment (p-\w+)", refused.stderr)
+        paid = home.must("resume", payment, f"--{name}", "--mnemonic-index", "7", "--json", **where)
+    assert paid.json["state"] == "delivered"
+    assert "compare and confirm on the" in paid.stderr
+    assert home.holds(recipient, "dev1") == 1_000_000
+    assert plugged.asked[-1] == "transaction"
+    unplugged = home.run(*words, "--again", **where)
+    assert (unplugged.status, unplugged.error["sent"]) == (3, "no")
+    assert "Connect it" in unplugged.error["hint"]
