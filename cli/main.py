@@ -118,8 +118,10 @@ def _root(
         raise typer.Exit
 
 
-def _commands() -> set[str]:
-    return {str(command.name) for command in app.registered_commands} | {str(g.name) for g in app.registered_groups}
+def _commands(of: typer.Typer | None = app) -> set[str]:
+    """What may be called right below `l2send`, or below one of its groups; nothing is below a command."""
+    known = [*of.registered_commands, *of.registered_groups] if of else []
+    return {str(one.name or getattr(one.callback, "__name__", "")) for one in known}
 
 
 def shape(argv: list[str]) -> list[str]:
@@ -136,13 +138,18 @@ def shape(argv: list[str]) -> list[str]:
         return argv
     if argv in (["wallet"], ["devnet"]):
         return [*argv, "--help"]
-    commands = _commands()
-    command = next((a for a in argv if a in commands), "") if argv[0].startswith("-") else argv[0]
-    if command in commands:
-        rest = list(argv)
-        rest.remove(command)
-        return [command, *rest]
-    return ["send", *argv]
+    command, *rest = _command_first(argv, _commands())
+    if command not in _commands():
+        return ["send", command, *rest]
+    group = next((group.typer_instance for group in app.registered_groups if group.name == command), None)
+    return [command, *_command_first(rest, _commands(group))]
+
+
+def _command_first(words: list[str], commands: set[str]) -> list[str]:
+    """`words` with the command in front of the options that were written before it."""
+    known = (at for at, word in enumerate(words) if word in commands)
+    at = next(known, 0) if words and words[0].startswith("-") else 0
+    return [*words[at : at + 1], *words[:at], *words[at + 1 :]]
 
 
 def run(argv: list[str]) -> int:

@@ -1,0 +1,76 @@
+"""What `--help` says of every command: an example, `--json`, the exit statuses; and no line of a list is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from l2send.cli.main import app
+from l2send.core.errors import ExitStatus
+from tests.inside import Inside, inside
+
+__all__ = ["inside"]
+
+
+def tree(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command and every group of commands, with the words it is called by."""
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from tree(below, (*path, name))
+
+
+TREE = dict(tree(get_command(app)))
+GROUPS = [path for path, command in TREE.items() if hasattr(command, "commands")]
+COMMANDS = [path for path in TREE if path and (path not in GROUPS or TREE[path].invoke_without_command)]
+"""What does something: the leaves of the tree, and the groups that are commands themselves."""
+
+
+def test_the_tree_is_walked_to_its_leaves() -> None:
+    assert {("send",), ("config",), ("config", "edit"), ("devnet", "up"), ("completion",)} <= set(COMMANDS)
+    assert len(COMMANDS) > 40
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_has_json_an_example_and_exit_statuses(inside: Inside, path: tuple[str, ...]) -> None:
+    """None is left out: a script that reads no JSON would have to read words meant for people."""
+    shown = inside.must(*path, "--help").stdout
+    assert "--json " in shown
+    assert "--quiet" in shown
+    assert "Example: l2send " in shown
+    statuses = " ".join(shown.partition("Exit status: 0 delivered")[2].split())
+    assert statuses
+    assert all(f"· {status:d} " in statuses for status in ExitStatus if status)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("config", "path", "--json"),
+        ("config", "--json", "path"),
+        ("--json", "config", "path"),
+        ("--quiet", "config", "--progress", "plain", "path", "--json"),
+    ],
+)
+def test_an_option_counts_wherever_it_stands(inside: Inside, words: tuple[str, ...]) -> None:
+    """A group of commands takes what stands before its command for its own, and would forget it."""
+    assert inside.must(*words).json["path"] == str(inside.paths.settings)
+
+
+@pytest.mark.parametrize("words", [("--devnet", "contacts", "list"), ("contacts", "--devnet", "list")])
+def test_devnet_is_never_forgotten(inside: Inside, words: tuple[str, ...]) -> None:
+    done = inside.run(*words)
+    assert (done.status, "no devnet is running" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=lambda path: " ".join(path) or "l2send")
+def test_no_line_in_a_list_of_commands_is_cut_at_80_columns(inside: Inside, path: tuple[str, ...]) -> None:
+    inside.environment.setenv("COLUMNS", "80")
+    _, _, shown = inside.must(*path, "--help").stdout.partition("\nCommands:\n")
+    listed = shown.partition("\n\n")[0].splitlines()
+    assert len(listed) == len(TREE[path].commands)
+    for line in listed:
+        assert not line.rstrip().endswith(("...", "…")), line
+        assert len(line) <= 80
