@@ -120,8 +120,10 @@ def _root(
 
 def _commands(of: typer.Typer | None = app) -> set[str]:
     """What may be called right below `l2send`, or below one of its groups; nothing is below a command."""
-    known = [*of.registered_commands, *of.registered_groups] if of else []
-    return {str(one.name or getattr(one.callback, "__name__", "")) for one in known}
+    if of is None:
+        return set()
+    commands = {command.name or getattr(command.callback, "__name__", "") for command in of.registered_commands}
+    return commands | {str(group.name) for group in of.registered_groups}
 
 
 def shape(argv: list[str]) -> list[str]:
