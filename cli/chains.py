@@ -26,7 +26,6 @@ app = typer.Typer()
 def chains(context: typer.Context, testnets: Testnets = False, as_json: Json = False, devnet: Devnet = False) -> None:
     """List the registry, or leave what was asked for to the command that follows."""
     if context.invoked_subcommand:
-        context.obj = chains_check.Wanted(testnets, as_json, devnet)
         return
     registry = open_registry(devnet=devnet)
     shown = [c for c in registry if testnets or registry.is_devnet or not c.testnet]
@@ -38,7 +37,6 @@ def chains(context: typer.Context, testnets: Testnets = False, as_json: Json = F
 
 @app.command("check", help=chains_check.HELP, short_help="Check the registry against the chains.")
 def check(
-    context: typer.Context,
     names: Annotated[
         list[str] | None,
         typer.Argument(metavar="CHAIN", help="short names, for example base; without any: all"),
@@ -48,14 +46,11 @@ def check(
     devnet: Devnet = False,
 ) -> int:
     """Check the registry against the chains."""
-    before: chains_check.Wanted = context.obj  # options that were written in front of `check`
-    wanted = chains_check.Wanted(testnets or before.testnets, as_json or before.as_json, devnet or before.devnet)
-    return chains_check.check(names or [], wanted)
+    return chains_check.check(names or [], chains_check.Wanted(testnets, as_json, devnet))
 
 
 @app.command("pin", help=chains_pin.HELP, short_help="Pin the code of the bridges' contracts.")
 def pin(
-    context: typer.Context,
     names: Annotated[
         list[str] | None,
         typer.Argument(metavar="CHAIN", help="short names, for example base; without any: all"),
@@ -66,9 +61,7 @@ def pin(
     devnet: Devnet = False,
 ) -> int:
     """Pin the code of the bridges' contracts."""
-    before: chains_check.Wanted = context.obj  # options that were written in front of `pin`
-    wanted = chains_check.Wanted(testnets or before.testnets, as_json or before.as_json, devnet or before.devnet)
-    return chains_pin.pin(names or [], wanted, yes=yes)
+    return chains_pin.pin(names or [], chains_check.Wanted(testnets, as_json, devnet), yes=yes)
 
 
 def _print(shown: list[Chain]) -> None:
