@@ -197,6 +197,11 @@ class Quote:
     """None where nobody has to send a transaction for it."""
 
     @property
+    def signatures(self) -> int:
+        """How many transactions and messages are signed for it."""
+        return len(self.steps) + (len(self.sponsored.messages) if self.sponsored else 0)
+
+    @property
     def refund_gas(self) -> Wei:
         """What a refund would need of the source's own coin."""
         here = self.refund is not None and self.refund.chain.chain_id == self.source.chain_id
@@ -234,7 +239,7 @@ class Way:
     @property
     def signatures(self) -> int:
         """How many transactions and messages are signed for it."""
-        return sum(len(leg.steps) + (len(leg.sponsored.messages) if leg.sponsored else 0) for leg in self.legs)
+        return sum(leg.signatures for leg in self.legs)
 
     @property
     def fee_percent(self) -> float:

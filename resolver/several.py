@@ -70,7 +70,7 @@ class _Offer:
             most=min(amount, self.ceiling, self._affordable()),
             least=self.least,
             seconds=sample.duration,
-            signatures=len(sample.steps),
+            signatures=sample.signatures,
             stage=stage_of(sample),
         )
 
@@ -212,9 +212,7 @@ class _Search:
 
 async def _ask_for(offer: _Offer, units: int, payment: Payment, rpcs: Rpcs) -> Quote | str | None:
     part = replace(payment, amount=Amount(units, payment.amount.token))
-    answer = await ask(offer.bridge, part, offer.source, rpcs)
-    # A leg that a sponsor opens cannot be tried out before the others are opened.
-    return None if isinstance(answer, Quote) and answer.sponsored else answer
+    return await ask(offer.bridge, part, offer.source, rpcs)
 
 
 def _together(offers: Sequence[_Offer], amount: int) -> int:

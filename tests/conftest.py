@@ -172,6 +172,7 @@ LONG = (
     "bridges/test_across_pay",
     "bridges/test_approvals",
     "bridges/test_erc7683_draft",
+    "bridges/test_gasless_legs",
     "bridges/test_hyperlane7683",
     "bridges/test_listed_settlers",
     "bridges/test_matrix",

@@ -185,7 +185,7 @@ class Journal(Protocol):
         ...
 
     def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:
-        """Mark every planned transaction of every leg as never to be signed.
+        """Mark every planned transaction and message of every leg as never to be signed.
 
         Raises ChangedMeanwhile, and does nothing, if what pays of any leg was signed.
         """
@@ -369,8 +369,6 @@ class SqliteJournal:
         )
 
     def _insert_sponsored(self, payment_id: str, sponsored: Sponsored) -> None:
-        if _LEG_MARK in payment_id:
-            raise ValueError("a leg of a payment from several chains is not sponsored")
         self._db.execute(
             "INSERT INTO sponsored (payment_id, body, state) VALUES (?, ?, ?)",
             (payment_id, codec.dump(codec.sponsored_json(sponsored)), SponsoredState.PLANNED),
@@ -656,7 +654,7 @@ class SqliteJournal:
         """See Journal."""
         with self._writing():
             legs = [self.get(leg.id) for leg in group.legs]
-            if any(leg.steps[-1].state not in {TxState.PLANNED, TxState.CANCELLED} for leg in legs):
+            if not all(leg.is_unsigned for leg in legs):
                 raise ChangedMeanwhile(f"another l2send is working on {group.id}.")
             for leg in legs:
                 self._cancel(leg.id, clean(detail, _MAX_DETAIL))

@@ -28,6 +28,7 @@ from l2send.wallet.states import (
 
 _AFTERWARDS = frozenset({StepKind.REFUND, StepKind.REVOKE})
 """Kinds of steps that are no part of a plan: they are added once it ended otherwise."""
+_UNSIGNED = frozenset({TxState.PLANNED, TxState.CANCELLED, SponsoredState.PLANNED, SponsoredState.CANCELLED})
 _NEVER_PAID = frozenset({TxState.PLANNED, TxState.CANCELLED, TxState.REVERTED, TxState.REPLACED})
 """Of the step that pays: it used no allowance up, and as things are it will not."""
 
@@ -154,6 +155,16 @@ class PaymentRecord:
         return tuple(self.at(tx.index) for tx in self.approved)
 
     @property
+    def paying(self) -> TxState | SponsoredState:
+        """How what pays stands: the last step, or the messages by which a sponsor opens the order."""
+        return self.sponsored.state if self.sponsored else self.steps[-1].state
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether what pays was not signed, so far or for good."""
+        return self.paying in _UNSIGNED
+
+    @property
     def refunds(self) -> tuple[TxRecord, ...]:
         """Transactions sent to have the money back, of each the one that decides."""
         return self._afterwards(StepKind.REFUND)
@@ -262,7 +273,8 @@ class GroupRecord:
     @property
     def moved(self) -> Sent:
         """Whether money may have moved."""
-        return money_moved([tx.state for tx in self.transactions])
+        moved = {leg.moved for leg in self.legs}
+        return next(sent for sent in (Sent.YES, Sent.MAYBE, Sent.NO) if sent in moved)
 
     def _sum(self, amounts: list[Amount]) -> Amount:
         return replace(amounts[0], units=sum(amount.units for amount in amounts))

@@ -31,7 +31,7 @@ from l2send.core.typed import TypedData
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal import ChangedMeanwhile, Journal
 from l2send.wallet.lock import account_lock
-from l2send.wallet.prepare import pin_chain, why_order_is_late, why_unlike_pinned
+from l2send.wallet.prepare import pin_chain, why_not_now
 from l2send.wallet.records import PaymentRecord, SponsoredRecord
 from l2send.wallet.signed import signer_of_typed
 from l2send.wallet.signer import Signer
@@ -179,14 +179,16 @@ class SponsoredExecutor:
         failpoint(Failpoint.JOURNALED)
         return record
 
+    async def why_void(self, record: PaymentRecord) -> str:
+        """Why its messages must not be signed any more, or an empty string: see SponsoredBridge.why_not."""
+        messages, order = _parts(record)
+        if messages.state is not SponsoredState.PLANNED:
+            return f"it is {record.state}"
+        return await why_not_now(record, self.rpcs) or await self.bridge.why_not(order, messages.sponsored, self.rpcs)
+
     async def _refuse_if_void(self, record: PaymentRecord) -> None:
         """What would not do what was approved any more is cancelled, so that nobody resumes it."""
-        messages, order = _parts(record)
-        expires, now = record.terms.expires, await self.rpcs.on(order.origin).time()
-        reason = f"its quote expired {now - expires} seconds ago" if expires is not None and now >= expires else ""
-        reason = reason or await why_unlike_pinned(record, self.rpcs) or await why_order_is_late(record, self.rpcs)
-        reason = reason or await self.bridge.why_not(order, messages.sponsored, self.rpcs)
-        if reason:
+        if reason := await self.why_void(record):
             self.journal.cancel(record.id, reason)
             raise Refused(
                 f"{record.id} was cancelled: {reason}. Nothing was signed, and nothing was paid.",

@@ -22,6 +22,8 @@ from l2send.wallet.states import IN_FLIGHT, SUCCEEDED, PaymentState, TxState
 Progress = Callable[[str], None]
 LegWork = Callable[[PaymentRecord, Progress], Awaitable[object]]
 """Carries one leg on. Raises L2sendError."""
+LegCheck = Callable[[PaymentRecord], Awaitable[str]]
+"""Why a leg must not be begun, or an empty string. Raises NetworkError."""
 
 _ENDED_UNPAID = frozenset(
     {
@@ -34,17 +36,24 @@ _ENDED_UNPAID = frozenset(
 )
 
 
-async def make_ready(group: GroupRecord, journal: Journal, rpcs: Rpcs, approve: LegWork, progress: Progress) -> None:
+async def make_ready(
+    group: GroupRecord, journal: Journal, rpcs: Rpcs, approve: LegWork, why_void: LegCheck, progress: Progress
+) -> None:
     """Before anything of a payment is opened: every leg can be, what it has to approve is mined, and it still can be.
 
     "Can be" is: its quote holds, its contracts run the code that was pinned, its transactions succeed when they are
-    simulated, and its fees are there. A leg that cannot ends the whole payment. `approve` carries a leg on to where
+    simulated, and its fees are there. Of a leg that a sponsor opens `why_void` says it: its messages would do what was
+    approved. A leg that cannot ends the whole payment. `approve` carries a leg on to where
     only what pays is left. Between that and its opening a leg does not hold its account's lock: what another payment
     takes of its allowance meanwhile shows in the second look. Raises Refused, NetworkError, NotFinal.
     """
     if _begun(group):
         return
-    await _end_unless(group, await asyncio.gather(*(_why_not(leg, rpcs) for leg in group.legs)), journal)
+
+    async def why_not(leg: PaymentRecord) -> str:
+        return await (why_void(leg) if leg.sponsored else _why_not(leg, rpcs))
+
+    await _end_unless(group, await asyncio.gather(*(why_not(leg) for leg in group.legs)), journal)
     approving = [leg for leg in group.legs if any(tx.outcome not in SUCCEEDED for tx in leg.steps[:-1])]
     if not approving:
         return
@@ -54,7 +63,7 @@ async def make_ready(group: GroupRecord, journal: Journal, rpcs: Rpcs, approve: 
     if _begun(group):
         return
     reasons = {leg.id: _ending(outcome) for leg, outcome in zip(approving, outcomes, strict=True)}
-    still = await asyncio.gather(*(_why_not(leg, rpcs) for leg in group.legs if not reasons.get(leg.id)))
+    still = await asyncio.gather(*(why_not(leg) for leg in group.legs if not reasons.get(leg.id)))
     later = iter(still)
     await _end_unless(group, [reasons.get(leg.id) or next(later) for leg in group.legs], journal)
 
@@ -73,8 +82,8 @@ def _begun(group: GroupRecord) -> bool:
 
     A leg that was cancelled before ends the others with it: the payment was to be made whole.
     """
-    paying = {leg.steps[-1].state for leg in group.legs}
-    return paying == {TxState.CANCELLED} or bool(paying - {TxState.PLANNED, TxState.CANCELLED})
+    ended = all(leg.state is PaymentState.CANCELLED for leg in group.legs)
+    return ended or not all(leg.is_unsigned for leg in group.legs)
 
 
 async def _end_unless(group: GroupRecord, reasons: Sequence[str], journal: Journal) -> None:

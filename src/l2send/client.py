@@ -224,7 +224,10 @@ class Client:
         async def carry_on(leg: PaymentRecord, say: Say) -> None:
             await self._resume_leg(leg.id, signer, patience, say)
 
-        await make_ready(record, self.journal, self.rpcs, approve, tell)
+        async def why_void(leg: PaymentRecord) -> str:
+            return await self._sponsored(leg, None, tell).why_void(leg)
+
+        await make_ready(record, self.journal, self.rpcs, approve, why_void, tell)
         return await side_by_side(record, self.journal, carry_on, tell)
 
     async def _resume_leg(self, payment_id: str, signer: Signer | None, patience: float, say: Say) -> PaymentRecord:

@@ -15,7 +15,7 @@ from l2send.core.plan import Message, MessageKind, Quote, Sponsored
 from l2send.core.typed import TypedData
 from l2send.core.units import BlockNumber, UnixTime
 from l2send.wallet.journal import ChangedMeanwhile, IllegalMove, SqliteJournal
-from l2send.wallet.records import PaymentRecord
+from l2send.wallet.records import GroupRecord, PaymentRecord
 from l2send.wallet.states import SPONSORED_TRANSITIONS, PaymentState, SponsoredState
 from tests.wallet.bench import chain_at, order_of, paying_quote
 from tests.wallet.test_journal import a_payment, begin
@@ -148,11 +148,42 @@ def test_no_program_exchanges_or_deletes_what_was_signed(journal: SqliteJournal,
     assert journal.get(record.id) == record
 
 
-def test_a_payment_has_steps_or_messages_and_a_leg_has_steps(journal: SqliteJournal) -> None:
+def test_a_payment_has_steps_or_messages(journal: SqliteJournal) -> None:
     payment = a_payment(2)
     both = replace(paying_quote(payment, CHAIN, order=order_of(payment, 2**33)), sponsored=SPONSORED)
     with pytest.raises(ValueError, match="never both"):
         journal.begin(payment, [both])
-    with pytest.raises(ValueError, match="is not sponsored"):
-        journal.begin(payment, [a_quote(1), a_quote(1)])
     assert journal.history() == []
+
+
+def begin_mixed(journal: SqliteJournal) -> GroupRecord:
+    """Two legs: one of a transaction of the sender's, one that a sponsor opens."""
+    payment = a_payment(2)
+    own = paying_quote(replace(payment, amount=replace(payment.amount, units=1)), CHAIN)
+    group = journal.begin(payment, [own, a_quote(1)])
+    assert isinstance(group, GroupRecord)
+    return group
+
+
+def test_a_leg_can_be_opened_by_a_sponsor(journal: SqliteJournal) -> None:
+    group = begin_mixed(journal)
+    own, sponsored = group.legs
+    assert (own.sponsored, sponsored.transactions) == (None, ())
+    assert (group.state, group.moved) == (PaymentState.PLANNED, Sent.NO)
+    assert journal.open_payments() == [group]
+    signed = sign(journal, sponsored)
+    group = journal.find(group.id)  # type: ignore[assignment]
+    assert (group.legs, group.state, group.moved) == ((own, signed), PaymentState.SENDING, Sent.MAYBE)
+    journal.move_sponsored(signed, SponsoredState.OPENED)
+    assert journal.find(group.id).moved is Sent.YES
+
+
+def test_all_legs_are_given_up_together_unless_a_sponsor_may_have_one(journal: SqliteJournal) -> None:
+    first, second = begin_mixed(journal), begin_mixed(journal)
+    given_up = journal.abandon(first, "too late")
+    assert [leg.state for leg in given_up.legs] == [PaymentState.CANCELLED] * 2
+    assert given_up.moved is Sent.NO
+    sign(journal, second.legs[1])
+    with pytest.raises(ChangedMeanwhile):
+        journal.abandon(second, "too late")
+    assert [leg.state for leg in journal.find(second.id).legs] == [PaymentState.PLANNED, PaymentState.SENDING]
