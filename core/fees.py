@@ -17,6 +17,8 @@ __all__ = ["MIN_TIP", "GasPrice", "gas_price", "has_l1_fee", "l1_fee"]
 
 _GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
 _GET_OPERATOR_FEE = Function("getOperatorFee(uint256)", "uint256")
+_TOKEN_RATIO = Function("tokenRatio()", "uint256")
+"""Mantle: what an ETH is worth in the chain's own coin, by which the data fee is charged."""
 _HISTORY_BLOCKS = 10
 _REWARD_PERCENTILE = 50
 MIN_TIP = Wei(1_000_000)
@@ -66,15 +68,21 @@ async def l1_fee(rpc: Rpc, tx: UnsignedTx, gas: Gas, margin_percent: int = _L1_F
     """The most that `tx` of gas limit `gas` can cost beside the gas, zero on chains that charge nothing there.
 
     That is the L1 data fee, with a margin since it moves with every L1 block, and the OP stack's operator fee, which
-    moves when the operator says so. An oracle that does not know the second is of a chain without it.
-    Raises NetworkError. Source: getL1Fee of the chain's oracle; getOperatorFee of the OP stack (Isthmus, Jovian).
+    moves when the operator says so. An oracle that does not know the second is of a chain without it. Mantle's names the
+    first in ETH, and the ratio at which the chain takes it in MNT; the second is in MNT.
+    Raises NetworkError. Source: getL1Fee of the chain's oracle; getOperatorFee of the OP stack (Isthmus, Jovian);
+    mantlenetworkio/mantle-v2 src/L2/GasPriceOracle.sol, mantlenetworkio/op-geth core/types/rollup_cost.go (Arsia).
     """
     oracle = rpc.chain.l1_fee_oracle
     if oracle is None:
         return Wei(0)
-    wanted = [Call(oracle, _GET_L1_FEE, (tx.data + _SIGNED_EXTRA,)), Call(oracle, _GET_OPERATOR_FEE, (gas,))]
-    data_fee, operator_fee = (await rpc.aggregate(wanted)).values
+    wanted = [
+        Call(oracle, _GET_L1_FEE, (tx.data + _SIGNED_EXTRA,)),
+        Call(oracle, _GET_OPERATOR_FEE, (gas,)),
+        Call(oracle, _TOKEN_RATIO),
+    ]
+    data_fee, operator_fee, token_ratio = (await rpc.aggregate(wanted)).values
     if data_fee is None:
         raise BadAnswer(f"{rpc.chain.name} has no L1 fee oracle at {oracle}.")
-    fee = data_fee[0] + data_fee[0] * margin_percent // 100
-    return Wei(fee + (operator_fee[0] if operator_fee else 0))
+    fee = data_fee[0] * (token_ratio[0] if token_ratio else 1)
+    return Wei(fee + fee * margin_percent // 100 + (operator_fee[0] if operator_fee else 0))

@@ -27,13 +27,23 @@ from tests.devnet.user import fresh_address
 
 GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
 NOISE = b"".join(i.to_bytes(4) for i in range(0, 2**32, 2**24 + 7919))
-GET_OPERATOR_FEE = Function("getOperatorFee(uint256)", "uint256").selector.hex()
-ISTHMUS_ORACLE = (
-    f"0x60003560e01c63{GET_OPERATOR_FEE}14601b57"  # which function
-    "620f424060005260206000f3"  # any other: 1000000
-    "5b6004356007026113880160005260206000f3"  # 7 for each unit of gas, and 5000
-)
-"""A stand-in for a GasPriceOracle of the Isthmus fork, which no package has: an operator fee of a scalar and a sum."""
+
+
+def oracle_code(**answers: str) -> str:
+    """Code of a stand-in for an oracle that no package has: each function with the code that leaves its answer."""
+    signatures = {"l1_fee": "getL1Fee(bytes)", "operator_fee": "getOperatorFee(uint256)", "ratio": "tokenRatio()"}
+    heads, bodies = "5f3560e01c", ""  # the selector, on the stack
+    end = 5 + 11 * len(answers) + 3
+    for name, code in answers.items():
+        selector = Function(signatures[name], "uint256").selector.hex()
+        heads += f"8063{selector}1461{end + len(bodies) // 2:04x}57"
+        bodies += f"5b{code}5f5260205ff3"
+    return f"0x{heads}5f5ffd{bodies}"
+
+
+ONE_MILLION = "620f4240"
+SEVEN_A_GAS_AND_5000 = "60043560070261138801"
+RATIO_OF_3000 = "610bb8"
 
 
 def transfer(chain: DevChain, data: bytes = b"") -> tuple[dict[str, Any], bytes, int]:
@@ -132,9 +142,23 @@ def test_the_oracle_stands_where_the_registry_says(home: Path, devnet: Devnet) -
         asked(replace(dev3, l1_fee_oracle=nowhere))
 
 
-def test_an_operator_fee_is_part_of_it(home: Path, devnet: Devnet) -> None:
+def with_oracle(home: Path, devnet: Devnet, code: str) -> Chain:
+    """dev3 with an oracle of this code."""
     oracle = fresh_address()
-    Node(devnet.chain("dev3").rpc_url).call("anvil_setCode", oracle, ISTHMUS_ORACLE)
-    chain = replace(registered(home, "dev3"), l1_fee_oracle=oracle)
+    Node(devnet.chain("dev3").rpc_url).call("anvil_setCode", oracle, code)
+    return replace(registered(home, "dev3"), l1_fee_oracle=oracle)
+
+
+def test_an_operator_fee_is_part_of_it(home: Path, devnet: Devnet) -> None:
+    """As the Isthmus fork has it: of a scalar and a sum."""
+    chain = with_oracle(home, devnet, oracle_code(l1_fee=ONE_MILLION, operator_fee=SEVEN_A_GAS_AND_5000))
     assert asked(chain, gas=21_000) == 1_000_000 + 7 * 21_000 + 5000
     assert asked(chain, gas=100_000) == 1_000_000 + 7 * 100_000 + 5000
+
+
+def test_a_data_fee_named_in_eth_is_asked_in_the_coin_of_the_chain(home: Path, devnet: Devnet) -> None:
+    """Mantle: the oracle's figure times its ratio; the operator fee is in the chain's coin already."""
+    code = oracle_code(l1_fee=ONE_MILLION, operator_fee=SEVEN_A_GAS_AND_5000, ratio=RATIO_OF_3000)
+    assert asked(with_oracle(home, devnet, code)) == 3000 * 1_000_000 + 7 * 21_000 + 5000
+    assert asked(with_oracle(home, devnet, oracle_code(l1_fee=ONE_MILLION, ratio=RATIO_OF_3000))) == 3 * 10**9
+    assert asked(with_oracle(home, devnet, oracle_code(l1_fee=ONE_MILLION))) == 10**6
