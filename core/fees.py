@@ -68,8 +68,8 @@ async def l1_fee(rpc: Rpc, tx: UnsignedTx, gas: Gas, margin_percent: int = _L1_F
     """The most that `tx` of gas limit `gas` can cost beside the gas, zero on chains that charge nothing there.
 
     That is the L1 data fee, with a margin since it moves with every L1 block, and the OP stack's operator fee, which
-    moves when the operator says so. An oracle that does not know the second is of a chain without it. Mantle's names the
-    first in ETH, and the ratio at which the chain takes it in MNT; the second is in MNT.
+    moves when the operator says so. An oracle that does not know the second is of a chain without it. Mantle's names
+    the first in ETH, and the ratio at which the chain takes it in MNT; the second is in MNT.
     Raises NetworkError. Source: getL1Fee of the chain's oracle; getOperatorFee of the OP stack (Isthmus, Jovian);
     mantlenetworkio/mantle-v2 src/L2/GasPriceOracle.sol, mantlenetworkio/op-geth core/types/rollup_cost.go (Arsia).
     """
