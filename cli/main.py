@@ -87,10 +87,12 @@ app.command("watch", help=payments.WATCH_HELP, short_help="Stay with a payment t
 app.command("resume", help=payments.RESUME_HELP, short_help="Carry a payment on from wherever it stopped.")(
     payments.resume
 )
-app.command("speedup", help=pending.SPEEDUP_HELP, short_help="Have a waiting payment mined sooner, with higher fees.")(
-    pending.speedup
+app.command(
+    pending.SPEEDUP, help=pending.SPEEDUP_HELP, short_help="Have a waiting payment mined sooner, with higher fees."
+)(pending.outbid)
+app.command(pending.CANCEL, help=pending.CANCEL_HELP, short_help="Cancel a payment that waits to be mined.")(
+    pending.outbid
 )
-app.command("cancel", help=pending.CANCEL_HELP, short_help="Cancel a payment that waits to be mined.")(pending.cancel)
 app.command("inspect", help=inspect.HELP, short_help="Show what an order of the ERC-7683 draft would do.")(
     inspect.inspect
 )

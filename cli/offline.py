@@ -14,6 +14,8 @@ from l2send.cli.ask import must_agree
 from l2send.cli.most import paid_with, request_of
 from l2send.cli.options import (
     Account,
+    AmountWord,
+    DestinationWord,
     Devnet,
     From,
     HdIndex,
@@ -25,6 +27,7 @@ from l2send.cli.options import (
     PasswordFd,
     PasswordFile,
     PrivateKey,
+    TokenWord,
     Trezor,
     Yes,
 )
@@ -33,7 +36,7 @@ from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, out, print_json, print_pairs, print_words, styled
 from l2send.cli.send import Timeout, approved, finish, must_be_answerable, report
-from l2send.cli.session import choose_sender, open_registry, paths_for, run_to_end, unlocking_from
+from l2send.cli.session import choose_payer, choose_sender, open_registry, paths_for, run_to_end, unlocking_from
 from l2send.client import open_client, review_of
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, ExitStatus, Refused, UsageError
@@ -63,10 +66,10 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="a file of `l2send pr
 
 
 def prepare(
-    amount: Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")],
+    amount: AmountWord,
     output: Output,
-    token: Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")] = None,
-    destination: Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")] = None,
+    token: TokenWord = None,
+    destination: DestinationWord = None,
     yes: Yes = False,
     account: Account = None,
     keystore: Keystore = None,
@@ -136,9 +139,8 @@ def sign(
     _refuse_existing(output)
     _refuse_late(bundle)
     must_be_answerable(yes=yes)
-    payer = bundle.payment.sender
     unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
-    who = choose_sender(paths, payer, account or (None if keystore else payer), keystore, unlocking)
+    who = choose_payer(paths, bundle.payment.sender, account, keystore, unlocking)
     show_review(review, registry, notes=[])
     _show_parts(bundle, registry)
 

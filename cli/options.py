@@ -10,6 +10,10 @@ import typer
 from l2send.cli.settings import Settings
 from l2send.core.errors import Refused
 
+AmountWord = Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")]
+TokenWord = Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")]
+DestinationWord = Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")]
+PaymentId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, with a versioned schema.")]
 Devnet = Annotated[
     bool,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,13 +17,14 @@ from l2send.cli.options import (
     Ledger,
     PasswordFd,
     PasswordFile,
+    PaymentId,
     PrivateKey,
     Trezor,
 )
 from l2send.cli.progress import Live
 from l2send.cli.screen import err, print_json
 from l2send.cli.send import Timeout, finish, interruptible, report
-from l2send.cli.session import Sender, Unlocking, choose_sender, paths_for, run_to_end, unlocking_from
+from l2send.cli.session import Sender, choose_payer, paths_for, run_to_end, unlocking_from
 from l2send.client import Client, open_client
 from l2send.core.errors import ExitStatus, UsageError
 from l2send.wallet.records import Record
@@ -47,8 +47,6 @@ Asks the money back of an order that nobody filled in time. --all carries on eve
 Example: l2send resume p-7k3f9q2m --account alice"""
 
 _NEEDS_A_SIGNATURE = {PaymentState.PLANNED, PaymentState.REFUND_DUE}
-
-PaymentId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
 
 
 def status(payment_id: PaymentId, as_json: Json = False, devnet: Devnet = False) -> int:
@@ -103,7 +101,8 @@ def resume(
                 err().print("No payment is open.")
             records = list[Record]()
             for one in ids:
-                who = payer_of(client, one, account, keystore, unlocking)
+                payer = client.journal.find(one).payment.sender
+                who = choose_payer(client.paths, payer, account, keystore, unlocking)
                 records.append(await _carry_on(client, one, who, timeout))
                 if not (everything and as_json):
                     report(records[-1], client.registry, as_json=as_json)
@@ -113,14 +112,6 @@ def resume(
             return next((s for r in records if (s := r.meaning.exit_status)), ExitStatus.DELIVERED)
 
     return run_to_end(run())
-
-
-def payer_of(
-    client: Client, payment_id: str, account: str | None, keystore: Path | None, unlocking: Unlocking
-) -> Sender:
-    """The account that made the payment; its key is opened only if something is left to sign."""
-    sender = client.journal.find(payment_id).payment.sender
-    return choose_sender(client.paths, sender, account or (None if keystore else sender), keystore, unlocking)
 
 
 async def _carry_on(client: Client, payment_id: str, who: Sender, timeout: float) -> Record:

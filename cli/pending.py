@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -20,17 +17,17 @@ from l2send.cli.options import (
     Ledger,
     PasswordFd,
     PasswordFile,
+    PaymentId,
     PrivateKey,
     Trezor,
     Yes,
 )
 from l2send.cli.outcome import what_stays_valid
-from l2send.cli.payments import payer_of
 from l2send.cli.progress import Live
 from l2send.cli.revoke import take_back
 from l2send.cli.screen import err, print_pairs, styled
 from l2send.cli.send import Timeout, finish, interruptible, must_be_answerable, report
-from l2send.cli.session import Unlocking, paths_for, run_to_end, unlocking_from
+from l2send.cli.session import choose_payer, paths_for, run_to_end, unlocking_from
 from l2send.client import open_client
 from l2send.core.chains import Registry
 from l2send.core.fees import has_l1_fee
@@ -38,6 +35,9 @@ from l2send.core.plan import StepKind
 from l2send.core.units import Amount
 from l2send.wallet.outbid import Bid
 from l2send.wallet.records import PaymentRecord, Record
+
+SPEEDUP, CANCEL = "speedup", "cancel"
+"""Their names, which say what is signed."""
 
 SPEEDUP_HELP = """Have a waiting payment mined sooner: sign it again with the same nonce and higher fees.
 
@@ -52,10 +52,9 @@ Of a payment that ended after its approval, what its bridge may still take is ta
 
 Example: l2send cancel p-7k3f9q2m"""
 
-PaymentId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
 
-
-def speedup(
+def outbid(
+    context: typer.Context,
     payment_id: PaymentId,
     yes: Yes = False,
     account: Account = None,
@@ -71,49 +70,9 @@ def speedup(
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> int:
-    """Sign it again at a higher price."""
-    who = _Payer(
-        account, keystore, unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
-    )
-    return _outbid(payment_id, who, cancelling=False, yes=yes, timeout=timeout, as_json=as_json, devnet=devnet)
-
-
-def cancel(
-    payment_id: PaymentId,
-    yes: Yes = False,
-    account: Account = None,
-    keystore: Keystore = None,
-    password_file: PasswordFile = None,
-    password_fd: PasswordFd = None,
-    private_key: PrivateKey = None,
-    ledger: Ledger = False,
-    trezor: Trezor = False,
-    hd_path: HdPath = None,
-    hd_index: HdIndex = None,
-    timeout: Timeout = 600.0,
-    as_json: Json = False,
-    devnet: Devnet = False,
-) -> int:
-    """Sign nothing instead."""
-    who = _Payer(
-        account, keystore, unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
-    )
-    return _outbid(payment_id, who, cancelling=True, yes=yes, timeout=timeout, as_json=as_json, devnet=devnet)
-
-
-@dataclass(frozen=True, slots=True)
-class _Payer:
-    """How the account that made the payment is opened."""
-
-    account: str | None
-    keystore: Path | None
-    unlocking: Unlocking
-
-
-def _outbid(
-    payment_id: str, payer: _Payer, *, cancelling: bool, yes: bool, timeout: float, as_json: bool, devnet: bool
-) -> int:
-    """Show what would be signed for the nonce that waits, ask, sign it, and follow what the chain takes."""
+    """Both commands: show what would be signed for the nonce that waits, ask, sign it, and follow what is taken."""
+    cancelling = context.info_name == CANCEL
+    unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
 
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
@@ -135,7 +94,7 @@ def _outbid(
             await must_agree(
                 f"Cancel the payment of {amount}?" if cancelling else "Sign it again at the higher fee?", yes=yes
             )
-            who = payer_of(client, record.id, payer.account, payer.keystore, payer.unlocking)
+            who = choose_payer(client.paths, record.payment.sender, account, keystore, unlocking)
             if bids or (cancelling and record.left_allowed):
                 who.unlock()
             with Live("signing for its nonce again") as live, interruptible(client, record.id):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from l2send.cli.options import Account, Devnet, From, Json, Keystore
+from l2send.cli.options import Account, AmountWord, DestinationWord, Devnet, From, Json, Keystore, TokenWord
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via
 from l2send.cli.send import send
 
@@ -18,9 +14,9 @@ Example: l2send plan 100 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --
 
 
 def plan(
-    amount: Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")],
-    token: Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")] = None,
-    destination: Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")] = None,
+    amount: AmountWord,
+    token: TokenWord = None,
+    destination: DestinationWord = None,
     account: Account = None,
     keystore: Keystore = None,
     sender: From = None,

@@ -14,6 +14,8 @@ from l2send.cli.documents import payment_document, plan_document
 from l2send.cli.most import Most, paid_with, plan_of, request_of
 from l2send.cli.options import (
     Account,
+    AmountWord,
+    DestinationWord,
     Devnet,
     From,
     HdIndex,
@@ -25,6 +27,7 @@ from l2send.cli.options import (
     PasswordFd,
     PasswordFile,
     PrivateKey,
+    TokenWord,
     Trezor,
     Yes,
 )
@@ -63,9 +66,9 @@ Timeout = Annotated[
 
 
 def send(
-    amount: Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")],
-    token: Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")] = None,
-    destination: Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")] = None,
+    amount: AmountWord,
+    token: TokenWord = None,
+    destination: DestinationWord = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     account: Account = None,

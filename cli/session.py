@@ -161,6 +161,13 @@ def choose_sender(
     return Sender(found, stated or (found.address if found else None), unlocking)
 
 
+def choose_payer(
+    paths: Paths, payer: Address, account: str | None, keystore: Path | None, unlocking: Unlocking
+) -> Sender:
+    """The account that made a payment, which alone can sign for it. Raises ConfigError."""
+    return choose_sender(paths, payer, account or (None if keystore else payer), keystore, unlocking)
+
+
 def _find(wanted: str, paths: Paths, *, must_exist: bool) -> Keystore | None:
     try:
         return named(wanted, paths.keystores)

@@ -31,6 +31,7 @@ from l2send.wallet.signer import SecretKey
 app = typer.Typer(help="Make, import and list accounts: encrypted keystore files.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="letters, digits, - and _")]
+Known = Annotated[str, typer.Argument(help="the account's name or address, or a keystore file")]
 
 
 @app.command("new")
@@ -128,7 +129,7 @@ def list_(as_json: Json = False, devnet: Devnet = False) -> None:
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="the account's name or address, or a keystore file")],
+    name: Known,
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
@@ -141,7 +142,7 @@ def show(
 
 @app.command("remember")
 def remember_(
-    name: Annotated[str, typer.Argument(help="the account's name or address, or a keystore file")],
+    name: Known,
     password_file: PasswordFile = None,
     as_json: Json = False,
     devnet: Devnet = False,
@@ -158,12 +159,12 @@ def remember_(
     place = remember(keystore.path, password)
     print_words(err(), styled(f"The password of {keystore.name} is kept by: {place}"))
     if as_json:
-        print_json({"schema": "l2send.account/1", **_document(keystore)})
+        _print_document(keystore)
 
 
 @app.command("forget")
 def forget_(
-    name: Annotated[str, typer.Argument(help="the account's name or address, or a keystore file")],
+    name: Known,
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> None:
@@ -175,7 +176,7 @@ def forget_(
     forget(keystore.path)
     err().print(styled(f"The password of {keystore.name} is forgotten."))
     if as_json:
-        print_json({"schema": "l2send.account/1", **_document(keystore)})
+        _print_document(keystore)
 
 
 def _derivation(path: str | None, index: int | None) -> DerivationPath:
@@ -224,10 +225,14 @@ def _new_password(name: str, file: Path | None) -> str:
 
 def _show(keystore: Keystore, *, as_json: bool) -> None:
     if as_json:
-        print_json({"schema": "l2send.account/1", **_document(keystore)})
+        _print_document(keystore)
         return
     out().print(keystore.address or "known once opened")
     err().print(styled(f"{keystore.name}: {keystore.path}", "dim"), soft_wrap=True)
+
+
+def _print_document(keystore: Keystore) -> None:
+    print_json({"schema": "l2send.account/1", **_document(keystore)})
 
 
 def _document(keystore: Keystore) -> dict[str, object]:
