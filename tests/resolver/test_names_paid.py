@@ -47,7 +47,8 @@ def test_the_review_shows_both(ens_home: Home, payer: tuple[str, Address]) -> No
 
 
 def test_a_name_is_paid(home: Home, ens_home: Home, payer: tuple[str, Address]) -> None:
-    ens_home.must("2", "USDC", "dev2:dave.eth", "--yes", "--account", payer[0])
+    paid = ens_home.must("2", "USDC", "dev2:Dave.ETH", "--yes", "--json", "--account", payer[0]).json
+    assert (paid["typed_name"], paid["destination"]) == ("dave.eth", f"dev2:{DAVE}")
     assert home.holds(DAVE, "dev2") == 2_000_000
 
 
