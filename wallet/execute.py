@@ -472,8 +472,8 @@ def _all_ended(txs: Sequence[TxRecord]) -> bool:
 
 
 def _last_settled(txs: Sequence[TxRecord]) -> bool:
-    """The last one is mined on top of the others, or will never be."""
-    return txs[-1].outcome in SUCCEEDED | ENDED
+    """The last one is mined on top of the others, or will never be; none is signed if all were cancelled meanwhile."""
+    return not txs or txs[-1].outcome in SUCCEEDED | ENDED
 
 
 def _schedule(offers: _Offers, reply: Reply) -> None:

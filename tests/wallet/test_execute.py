@@ -7,7 +7,10 @@ import asyncio
 from l2send.core.chains import Registry
 from l2send.core.errors import Sent
 from l2send.core.rpc import open_rpcs
+from l2send.wallet.execute import Executor
+from l2send.wallet.lock import account_lock
 from l2send.wallet.receipts import confirmations
+from l2send.wallet.records import PaymentRecord
 from l2send.wallet.states import PaymentState, TxState
 from tests.wallet.bench import CHAIN_ID, Bench, to_self
 
@@ -49,3 +52,21 @@ def test_what_is_in_no_block_has_no_confirmations(bench: Bench) -> None:
             return await confirmations(tx, rpcs.on(CHAIN_ID))
 
     assert asyncio.run(ask()) == 0
+
+
+def test_a_payment_cancelled_while_it_waits_for_the_account_ends_as_cancelled(bench: Bench) -> None:
+    """`cancel` takes no lock: what waits for it has to see, once it is its turn, that nothing is left to do."""
+    payment_id = bench.begin(bench.payment()).id
+
+    async def run(executor: Executor) -> PaymentRecord:
+        own = (executor.locks, CHAIN_ID, bench.signer.address, "another payment", bench.said.append, 5.0)
+        async with account_lock(*own):
+            waiting = asyncio.create_task(executor.resume(payment_id, patience=5))
+            while not any("another payment" in sentence for sentence in bench.said):
+                await asyncio.sleep(0.01)
+            executor.journal.cancel(payment_id, "cancelled by its sender")
+        return await waiting
+
+    record = bench.do(run)
+    assert (record.state, record.moved) == (PaymentState.CANCELLED, Sent.NO)
+    assert bench.node.sent_by(bench.signer.address) == 0
