@@ -59,11 +59,12 @@ def test_a_payment_cancelled_while_it_waits_for_the_account_ends_as_cancelled(be
     payment_id = bench.begin(bench.payment()).id
 
     async def run(executor: Executor) -> PaymentRecord:
+        waits = asyncio.Event()
+        executor.progress = lambda sentence: waits.set() if "another payment" in sentence else None
         own = (executor.locks, CHAIN_ID, bench.signer.address, "another payment", bench.said.append, 5.0)
         async with account_lock(*own):
             waiting = asyncio.create_task(executor.resume(payment_id, patience=5))
-            while not any("another payment" in sentence for sentence in bench.said):
-                await asyncio.sleep(0.01)
+            await waits.wait()
             executor.journal.cancel(payment_id, "cancelled by its sender")
         return await waiting
 
