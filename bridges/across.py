@@ -21,6 +21,7 @@ Source: across-protocol/contracts contracts/spoke-pools/SpokePool.sol; of 4.1.12
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,6 +50,7 @@ from l2send.bridges.across_deposit import (
     new_nonce,
     relay_hash,
 )
+from l2send.bridges.across_integrator import split_integrator, with_integrator
 from l2send.bridges.across_refunds import refund_of
 from l2send.bridges.erc7683 import OPEN
 from l2send.bridges.fills import confirmed
@@ -97,7 +99,7 @@ class Across:
         pays = Amount(price.input_units, held.token)
         if pays.units > held.units:
             raise CannotPay(f"{source.name} needs {pays} to deliver {payment.amount}, you hold {held}.")
-        tx = _deposit_tx(payment, way, price, state)
+        tx = with_integrator(_deposit_tx(payment, way, price, state))
         opens = self.effects(tx, rpcs.registry)
         if not isinstance(opens, Opens):
             raise Refused("the order built for Across does not decode.")
@@ -128,13 +130,16 @@ class Across:
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
         """The order that a deposit would lock money in. Raises Refused for any other call of these contracts."""
         settlers = registry.chain(tx.chain_id).settlers.get(self.name, {})
+        data, integrator = split_integrator(tx.data)
         if tx.to == settlers.get("origin_settler"):
-            demand(tx.data[:4] == OPEN.selector, "calls something besides `open` on the origin settler")
-            return Opens(self._order(tx, decode_open(tx.chain_id, tx.data), None, registry))
-        if tx.to == settlers.get("spoke_pool"):
-            demand(tx.data[:4] == UNSAFE_DEPOSIT.selector, "calls something besides `unsafeDeposit` on the SpokePool")
-            return Opens(self._order(tx, *decode_unsafe_deposit(tx.chain_id, tx.data), registry))
-        return None
+            demand(data[:4] == OPEN.selector, "calls something besides `open` on the origin settler")
+            order = self._order(tx, decode_open(tx.chain_id, data), None, registry)
+        elif tx.to == settlers.get("spoke_pool"):
+            demand(data[:4] == UNSAFE_DEPOSIT.selector, "calls something besides `unsafeDeposit` on the SpokePool")
+            order = self._order(tx, *decode_unsafe_deposit(tx.chain_id, data), registry)
+        else:
+            return None
+        return Opens(replace(order, details=order.details | {"integrator": integrator}) if integrator else order)
 
     def _order(self, tx: UnsignedTx, deposit: Deposit, quoted_at: int | None, registry: Registry) -> Order:
         order = order_of(self.name, tx.to, deposit, quoted_at, registry)
@@ -223,11 +228,13 @@ async def agree_on_ids(order: Order, rpcs: Rpcs) -> None:
 
 
 def _notes(order: Order, code: bytes, way: Crossing) -> tuple[str, ...]:
-    """What a person should know of native coin on Across."""
+    """What a person should know of native coin on Across, and whose deposit it is."""
+    counted = order.details.get("integrator")
+    whose = (f"Across counts it for the integrator {counted}",) if counted else ()
     if not order.pays.token.is_native:
-        return ()
+        return whose
     coin, other = way.source.native.symbol, way.target.native.symbol
-    notes = [f"if nobody fills it, Across pays it back as W{coin}"]
+    notes = [f"if nobody fills it, Across pays it back as W{coin}", *whose]
     if code and not code.startswith(_DELEGATED):
         notes.insert(0, f"the recipient is a contract: Across pays it W{other}, not {other}")
     return tuple(notes)

@@ -16,11 +16,12 @@ from l2send.bridges.across import _deposit_tx
 from l2send.bridges.across_api import Price
 from l2send.bridges.across_crossing import ContractState, crossing
 from l2send.bridges.across_deposit import ORDER_DATA, ORDER_DATA_TYPE, UNSAFE_DEPOSIT, new_nonce
+from l2send.bridges.across_integrator import with_integrator
 from l2send.bridges.erc7683 import OPEN
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.calldata import APPROVE, Function, abi_decode, abi_encode, address_word
 from l2send.core.effects import Effects, Opens, check
-from l2send.core.errors import L2sendError, Refused
+from l2send.core.errors import ConfigError, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Payment, UnsignedTx
 from l2send.core.units import Amount, Seconds, UnixTime, Wei
 from tests.bridges.across_registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
@@ -207,3 +208,31 @@ def test_every_changed_byte_of_the_calldata_is_caught(
     """Refused at once, but for what only the guard can know: nonce, deadline, quote timestamp."""
     guarded = every_byte(capsys, f"across {name}", tx, lambda tx: check_all(tx, payment, spent))
     assert len(guarded) <= 12 + 4 + 4
+
+
+@pytest.mark.parametrize(("name", "tx", "payment", "spent"), CASES, ids=NAMES)
+def test_an_integrators_id_is_decoded_too_and_nothing_else_may_be_appended(
+    name: str, tx: UnsignedTx, payment: Payment, spent: Amount, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert with_integrator(tx) == tx
+    monkeypatch.setenv("ACROSS_INTEGRATOR_ID", "0xDEAD")
+    mine = with_integrator(tx)
+    assert mine.data == tx.data + bytes.fromhex("1dc0dedead")
+    (effect,), (without,) = (check_all(each, payment, spent) for each in (mine, tx))
+    assert isinstance(effect, Opens)
+    assert isinstance(without, Opens)
+    assert effect.order.details == without.order.details | {"integrator": "0xdead"}
+    assert effect.order.order_id == without.order.order_id
+    guarded = every_byte(capsys, f"across {name} with an id", mine, lambda tx: check_all(tx, payment, spent))
+    assert set(guarded) >= {len(mine.data) - 2, len(mine.data) - 1}, "the id is the guard's to compare"
+    assert len(guarded) <= 12 + 4 + 4 + 2
+    for other in (mine.data[:-1], mine.data + b"\0", mine.data + mine.data[-5:], tx.data + mine.data[-2:], tx.data * 2):
+        with pytest.raises(L2sendError):
+            check_all(replace(tx, data=other), payment, spent)
+
+
+@pytest.mark.parametrize("given", ["dead", "0xdea", "0xdeadbe", "0xdeag", "0x\uff11234", " 0xdead", "0xdead\n"])
+def test_what_is_no_integrators_id_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACROSS_INTEGRATOR_ID", given)
+    with pytest.raises(ConfigError, match="no integrator id"):
+        with_integrator(BY_POOL)

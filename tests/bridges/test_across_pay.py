@@ -61,6 +61,23 @@ def test_native_coin_is_delivered(home: Home, payer: Payer) -> None:
     assert home.holds(to, "dev4", "ETH") == 10**17
 
 
+@pytest.mark.parametrize(("amount", "token", "units"), [("25", "USDC", 25_000_000), ("0.1", "ETH", 10**17)])
+def test_a_deposit_carries_the_integrators_id(
+    home: Home, payer: Payer, devnet: Devnet, amount: str, token: str, units: int
+) -> None:
+    """Appended to what the real settler, or pool, takes as it always does."""
+    to = somebody()
+    words = (amount, token, f"dev4:{to}", "--via", "across", "--yes", "--json", "--account", payer[0])
+    done = home.run(*words, ACROSS_INTEGRATOR_ID="0xdead")
+    assert (done.status, done.json["state"], home.holds(to, "dev4", token)) == (0, "delivered", units)
+    assert "for the integrator 0xdead" in done.stderr
+    sent = Node(devnet.chain("dev1").rpc_url).call("eth_getTransactionByHash", done.json["transactions"][-1]["hash"])
+    assert sent["input"].endswith("1dc0dedead")
+    refused = home.run(*words, "--again", ACROSS_INTEGRATOR_ID="me")
+    assert (refused.status, refused.error["sent"]) == (6, "no")
+    assert "no integrator id of Across: that has two bytes" in refused.error["message"]
+
+
 def test_a_contract_is_paid_the_wrapped_coin_and_that_is_said(home: Home, payer: Payer, devnet: Devnet) -> None:
     to = somebody()
     Node(devnet.chain("dev4").rpc_url).call("anvil_setCode", to, "0x6001600101")
