@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge
-from l2send.core.calldata import ALLOWANCE, APPROVE
+from l2send.core.calldata import ALLOWANCE, APPROVE, answers_false
 from l2send.core.errors import NodeError, Refused
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import Fee, Order, RefundCost, Step, StepKind, UnsignedTx
@@ -58,9 +58,11 @@ async def _gas_limits(
         results = await rpc.simulate(sender, [tx for _, tx in wanted])
     except NodeError:
         return [(_UNSIMULATED[kind], _UNSIMULATED[kind]) for kind, _ in wanted], False
-    for (kind, _), result in zip(wanted, results, strict=True):
+    for (kind, tx), result in zip(wanted, results, strict=True):
         if not result.succeeded:
             raise Refused(f"on {rpc.chain.name} the {kind} would revert: {result.reason or 'no reason given'}.")
+        if kind is not StepKind.OPEN and tx.data and answers_false(result.output):
+            raise Refused(f"on {rpc.chain.name} the {kind} would do nothing: the token answers false.")
     return [(Gas(r.gas + r.gas * _MARGIN_PERCENT // 100), r.gas) for r in results], True
 
 

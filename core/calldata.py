@@ -100,6 +100,11 @@ def address_word(address: str) -> bytes:
     return bytes(12) + bytes.fromhex(address[2:])
 
 
+def answers_false(returned: bytes) -> bool:
+    """Whether a token said by its answer alone that nothing was done, as EIP-20 lets it; many answer nothing at all."""
+    return len(returned) == 32 and not any(returned)
+
+
 BALANCE_OF = Function("balanceOf(address)", "uint256")
 ALLOWANCE = Function("allowance(address,address)", "uint256")
 DECIMALS = Function("decimals()", "uint8")

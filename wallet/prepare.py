@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
+from l2send.core.calldata import answers_false
 from l2send.core.code import why_other_code
 from l2send.core.errors import CannotPay, NodeError, Refused, WrongChain
 from l2send.core.fees import MIN_TIP, GasPrice, gas_price, l1_fee
 from l2send.core.plan import StepKind, UnsignedTx
-from l2send.core.rpc import Rpc, Rpcs, quantity
+from l2send.core.rpc import Rpc, Rpcs, data_bytes, quantity
 from l2send.core.units import Amount, Gas, Seconds, Wei
 from l2send.wallet.records import PaymentRecord, TxRecord
 
@@ -155,10 +156,14 @@ def _afford(value: Wei, fee: Wei, balance: Wei, rpc: Rpc, max_fee: Wei | None) -
 async def _estimate(tx: TxRecord, rpc: Rpc) -> Gas:
     """The gas `tx` needs. After an approval, a node that has not seen its block yet gets time to catch up."""
     looks = _LAGGING_LOOKS if tx.index and tx.step.kind is StepKind.OPEN else 1
+    message = message_of(tx.step.tx, tx.sender)
     while True:
         looks -= 1
         try:
-            return await rpc.estimate_gas(message_of(tx.step.tx, tx.sender))
+            gas = await rpc.estimate_gas(message)
+            if tx.step.kind is StepKind.TRANSFER and tx.step.tx.data:
+                await _refuse_if_false(message, rpc)
+            return gas
         except NodeError as error:
             if error.is_revert and looks > 0:
                 await asyncio.sleep(_LAGGING_PAUSE)
@@ -169,6 +174,12 @@ async def _estimate(tx: TxRecord, rpc: Rpc) -> Gas:
                 f"the transaction would fail: {error.message}",
                 hint="It was not signed. Check the balance of the token, then pay anew.",
             ) from error
+
+
+async def _refuse_if_false(message: dict[str, str], rpc: Rpc) -> None:
+    """A transfer of a token that fails without reverting would be mined as one that succeeded. Source: eth_call."""
+    if answers_false(data_bytes(await rpc.call("eth_call", message, "latest"), "eth_call")):
+        raise Refused("the transfer would do nothing: the token answers false.", hint="It was not signed.")
 
 
 def message_of(tx: UnsignedTx, sender: str) -> dict[str, str]:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from l2send.client import Client
+from l2send.client import Client, Review
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
-from l2send.core.calldata import Function, abi_encode
-from l2send.core.errors import Refused, Sent
+from l2send.core.calldata import BALANCE_OF, Function, abi_encode
+from l2send.core.errors import CannotPay, Refused, Sent
 from l2send.core.plan import Quote
 from l2send.core.units import Token
 from l2send.resolver.limits import Limits
+from l2send.wallet.records import Record
+from l2send.wallet.states import PaymentState
 from tests.bridges.standins import ORIGIN, Payer, Side, StandIns, order_of, order_state, with_chains
 from tests.conftest import somebody
 
 MINT = Function("mint(address,uint256)")
+FREEZE = Function("freeze(bool)")
 VIA = "hyperlane7683"
 
 
@@ -84,3 +87,68 @@ def test_on_its_own_chain_it_may_be_sent(odd: Callable[[int, bool], Payer]) -> N
         return review.plan.quote
 
     assert payer.with_client(plan).bridge == "direct"
+
+
+# Tokens that answer false instead of failing: what they do not move is not paid.
+
+
+@dataclass
+class Freezable:
+    """Who holds 100 of a token of the old kind on the destination itself."""
+
+    payer: Payer
+    side: Side
+    token: Address
+
+    def freeze(self, frozen: bool) -> None:
+        self.side.must(self.token, FREEZE.encode(frozen))
+
+    def plan(self, to: Address) -> Review:
+        async def work(client: Client) -> Review:
+            return await client.plan(
+                client.payment(self.payer.address, "10", "ODD", client.destination(f"{ORIGIN}:{to}")), Limits()
+            )
+
+        return self.payer.with_client(work)
+
+    def pay(self, review: Review) -> Record:
+        async def work(client: Client) -> Record:
+            return await client.resume(client.begin(review).id, self.payer.signer, patience=20)
+
+        return self.payer.with_client(work)
+
+    def balance(self, account: Address) -> int:
+        data = BALANCE_OF.encode(account).hex()
+        return int(self.side.node.call("eth_call", {"to": self.token, "data": "0x" + data}, "latest"), 16)
+
+
+@pytest.fixture
+def freezable(stand_ins: StandIns, tmp_path: Path) -> Freezable:
+    side = stand_ins.origin
+    token = side.create(stand_ins.code["FalseToken"])
+    registry = with_chains(stand_ins.registry, with_token(side, token).chain)
+    payer = replace(stand_ins, registry=registry).payer(tmp_path)
+    side.must(token, MINT.encode(payer.address, 100_000_000))
+    return Freezable(payer, side, token)
+
+
+def test_a_token_that_answers_true_is_paid(freezable: Freezable) -> None:
+    to = somebody()
+    assert freezable.pay(freezable.plan(to)).state is PaymentState.DELIVERED
+    assert freezable.balance(to) == 10_000_000
+
+
+def test_a_token_that_answers_false_is_refused_when_it_is_planned(freezable: Freezable) -> None:
+    freezable.freeze(True)
+    with pytest.raises(CannotPay, match="answers false"):
+        freezable.plan(somebody())
+
+
+def test_a_token_that_answers_false_later_is_not_signed(freezable: Freezable) -> None:
+    to = somebody()
+    review = freezable.plan(to)
+    freezable.freeze(True)
+    with pytest.raises(Refused, match="answers false") as error:
+        freezable.pay(review)
+    assert error.value.sent is Sent.NO
+    assert freezable.balance(to) == 0
