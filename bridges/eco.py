@@ -24,7 +24,7 @@ from eth_hash.auto import keccak
 
 from l2send.bridges.answers import natural, positive, reason
 from l2send.bridges.erc7683 import OPEN, OUTPUT, emitted_open
-from l2send.bridges.fills import confirmed, look
+from l2send.bridges.fills import confirmed, given_back, look
 from l2send.bridges.gas import approval, cost, refund_cost
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState, OrderStatus
@@ -139,6 +139,8 @@ class Eco:
         if any(seen.target):
             topics = [_FULFILLED_TOPIC, order.order_id]
             return await confirmed(rpcs.on(order.destination), claimed, any, topics, lambda _: True)
+        if seen.origin == _STATUS_REFUNDED:
+            return await given_back(rpcs.on(order.origin), locked, _STATUS_REFUNDED)
         return _unfilled(order, seen.origin, seen.origin_now, seen.target_now)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
@@ -340,8 +342,6 @@ def _reward_from(order: Order) -> tuple[Any, ...]:
 
 
 def _unfilled(order: Order, reward: int, origin_now: UnixTime, target_now: UnixTime) -> OrderStatus:
-    if reward == _STATUS_REFUNDED:
-        return OrderStatus(OrderState.REFUNDED, "the money is back with the sender.", chain_time=origin_now)
     if reward != _STATUS_FUNDED:
         detail = "the Portal holds nothing for this order."
         return OrderStatus(OrderState.NOT_OPEN, detail, chain_time=origin_now)

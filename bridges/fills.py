@@ -1,4 +1,4 @@
-"""Whether an order was filled, by the storage of two chains; an event is never more than a pointer to it."""
+"""Whether an order was filled or given back, by the storage of two chains: an event is a pointer to it, no more."""
 
 from __future__ import annotations
 
@@ -61,15 +61,32 @@ async def confirmed(
     `topics` and `is_ours` find the event of the fill, which only tells its transaction.
     """
     try:
-        depth = rpc.chain.confirmations - 1
-        block = hex(max(await rpc.block_number() - depth, 0)) if depth else "latest"
-        (value,) = (await rpc.aggregate([call], block)).values
+        value = await _deep(rpc, call)
     except NetworkError as error:
         return silent(rpc, error)
     if value is None or not is_filled(value[0]):
         return OrderStatus(OrderState.OPEN, f"the recipient was paid; {rpc.chain.name} is confirming it.")
     query = {"address": call.to, "topics": topics}
     return OrderStatus(OrderState.FILLED, "the recipient was paid.", await _transaction(rpc, query, is_ours))
+
+
+async def given_back(rpc: Rpc, call: Call, refunded: Any) -> OrderStatus:
+    """REFUNDED, once that lies under as many blocks as the origin needs; OPEN until then: nothing is to be sent."""
+    try:
+        value = await _deep(rpc, call)
+    except NetworkError as error:
+        return silent(rpc, error)
+    if value is None or value[0] != refunded:
+        return OrderStatus(OrderState.OPEN, f"the money was sent back; {rpc.chain.name} is confirming it.")
+    return OrderStatus(OrderState.REFUNDED, "the money is back with the sender.")
+
+
+async def _deep(rpc: Rpc, call: Call) -> tuple[Any, ...] | None:
+    """What a read answers under as many blocks as the chain needs."""
+    depth = rpc.chain.confirmations - 1
+    block = hex(max(await rpc.block_number() - depth, 0)) if depth else "latest"
+    (value,) = (await rpc.aggregate([call], block)).values
+    return value
 
 
 async def _transaction(rpc: Rpc, query: dict[str, Any], is_ours: Callable[[Log], bool]) -> str:

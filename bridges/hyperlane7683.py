@@ -109,7 +109,8 @@ class Hyperlane7683:
         """Where the money is, by the routers' own storage on both chains."""
         order_id = bytes.fromhex(order.order_id[2:])
         on_target = Call(order.destination_settler, _ORDER_STATUS, (order_id,))
-        seen = await fills.look(order, Call(order.origin_settler, _ORDER_STATUS, (order_id,)), on_target, rpcs)
+        on_origin = Call(order.origin_settler, _ORDER_STATUS, (order_id,))
+        seen = await fills.look(order, on_origin, on_target, rpcs)
         if isinstance(seen, OrderStatus):
             return seen
         if seen.target == _FILLED:
@@ -121,6 +122,8 @@ class Hyperlane7683:
                 [_FILLED_TOPIC],
                 lambda log: str(log.get("data", ""))[:66] == order.order_id,
             )
+        if seen.origin == _REFUNDED:
+            return await fills.given_back(rpcs.on(order.origin), on_origin, _REFUNDED)
         return _unfilled(order, seen, rpcs.registry)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
@@ -261,9 +264,7 @@ def _refund_step(order: Order, fee: int) -> Step:
 def _unfilled(order: Order, seen: fills.Seen, registry: Registry) -> OrderStatus:
     source, target = registry.chain(order.origin).name, registry.chain(order.destination).name
     state, detail = OrderState.OPEN, ""
-    if seen.origin == _REFUNDED:
-        state, detail = OrderState.REFUNDED, "the money is back with the sender."
-    elif seen.origin == _SETTLED:
+    if seen.origin == _SETTLED:
         state, detail = OrderState.UNKNOWN, f"a solver was paid on {source}, and {target} does not show the fill yet."
     elif seen.origin != _OPENED:
         state, detail = OrderState.NOT_OPEN, "the router holds nothing for this order."

@@ -98,13 +98,16 @@ class Oif:
         """Where the money is, by the settlers' own storage on both chains."""
         order_id = bytes.fromhex(order.order_id[2:])
         on_target = Call(order.destination_settler, _FILL_RECORD, (order_id, _output_hash(_fields_of(order)[7][0])))
-        seen = await fills.look(order, Call(order.origin_settler, _ORDER_STATUS, (order_id,)), on_target, rpcs)
+        on_origin = Call(order.origin_settler, _ORDER_STATUS, (order_id,))
+        seen = await fills.look(order, on_origin, on_target, rpcs)
         if isinstance(seen, OrderStatus):
             return seen
         if any(seen.target):
             topics = [_FILLED_TOPIC, order.order_id]
             rpc = rpcs.on(order.destination)
             return await fills.confirmed(rpc, on_target, any, topics, lambda log: _pays(log, order))
+        if seen.origin == _REFUNDED:
+            return await fills.given_back(rpcs.on(order.origin), on_origin, _REFUNDED)
         return _unfilled(order, seen, rpcs.registry)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
@@ -250,9 +253,7 @@ def _unfilled(order: Order, seen: fills.Seen, registry: Registry) -> OrderStatus
     source = registry.chain(order.origin).name
     back_at = datetime.fromtimestamp(order.refund_after, UTC)
     state, detail = OrderState.OPEN, ""
-    if seen.origin == _REFUNDED:
-        state, detail = OrderState.REFUNDED, "the money is back with the sender."
-    elif seen.origin == _CLAIMED:
+    if seen.origin == _CLAIMED:
         state, detail = OrderState.UNKNOWN, f"a solver was paid on {source}, and the destination shows no fill yet."
     elif seen.origin != _DEPOSITED:
         state, detail = OrderState.NOT_OPEN, "the escrow holds nothing for this order."

@@ -31,6 +31,7 @@ from l2send.core.errors import CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import Amount, UnixTime, Wei
+from l2send.wallet.records import PaymentRecord
 from l2send.wallet.states import PaymentState
 from tests.bridges import registry as two
 from tests.bridges.mutations import Capsys, every_byte, every_field
@@ -242,6 +243,26 @@ def test_a_solver_that_pays_late_has_paid(stand_ins: StandIns, payer: Payer) -> 
     fill_oif(stand_ins, order_of(record))
     assert payer.resume(record).state is PaymentState.DELIVERED
     assert payer.holds() == 89_990_000
+
+
+def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer) -> None:
+    """Somebody else asked for it; a reorganisation could still take it back, and nobody would ask again."""
+    record = payer.open(VIA, somebody())
+    order = order_of(record)
+    stand_ins.advance(_PROOF_TIME + 3700)
+    slow = with_chains(stand_ins.registry, replace(stand_ins.origin.chain, confirmations=1000))
+
+    def look() -> PaymentRecord:
+        (leg,) = payer.with_client(lambda client: client.status(record.id), slow).legs
+        return leg
+
+    stand_ins.origin.must(order.origin_settler, _REFUND.encode(_fields_of(order)))
+    seen = look()
+    assert (seen.state, order_state(seen)) == (PaymentState.BRIDGING, OrderState.OPEN)
+    assert seen.order
+    assert "is confirming it" in seen.order.detail
+    stand_ins.origin.node.call("anvil_mine", hex(1000))
+    assert look().state is PaymentState.REFUNDED
 
 
 def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Payer) -> None:
