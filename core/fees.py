@@ -6,14 +6,17 @@ it beside the gas, so that a balance must hold both.
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain
-from l2send.core.errors import BadAnswer, NodeError
+from l2send.core.errors import BadAnswer, NetworkError, NodeError
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.rpc import Call, Rpc, quantity, record
-from l2send.core.units import Gas, Wei
+from l2send.core.units import Amount, Gas, Wei
 
-__all__ = ["MIN_TIP", "GasPrice", "gas_price", "has_l1_fee", "l1_fee"]
+__all__ = ["MIN_TIP", "GasPrice", "gas_price", "has_l1_fee", "l1_fee", "refuse_dearer_than_others"]
 
 _GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
 _GET_OPERATOR_FEE = Function("getOperatorFee(uint256)", "uint256")
@@ -27,6 +30,10 @@ MIN_TIP = Wei(1_000_000)
 # be priced too low: the OP stack charges for what is left after compression (FastLZ).
 _SIGNED_EXTRA = bytes(range(1, 133))
 _L1_FEE_MARGIN_PERCENT = 25
+_FEE_THAT_MATTERS = Wei(10**15)
+_FEES_MAY_DIFFER = 10
+"""Times what another endpoint says: their heads are not the same, and tips jump."""
+_PATIENCE = 4.0  # seconds
 _NO_SUCH_METHOD = -32601
 
 
@@ -53,6 +60,26 @@ async def gas_price(rpc: Rpc) -> GasPrice:
     rewards = sorted(quantity(r[0], "reward") for r in history.get("reward") or [] if r)
     tip = Wei(max(rewards[len(rewards) // 2] if rewards else 0, MIN_TIP))
     return GasPrice(Wei(base_fee), tip, Wei(2 * base_fee + tip))
+
+
+async def refuse_dearer_than_others(rpc: Rpc, price: GasPrice, gas: Gas) -> None:
+    """Raises NetworkError if by another endpoint of the chain a tenth of what `gas` would cost is enough.
+
+    One endpoint alone names the tip, which is paid whole, whatever it is: an account could be emptied by it. Fees that
+    nobody misses are not looked into; an endpoint that is silent has no say. Source: as of `gas_price`.
+    """
+    if len(rpc.endpoints) < 2 or price.expected(gas) < _FEE_THAT_MATTERS:
+        return
+    asked = (asyncio.wait_for(gas_price(one), _PATIENCE) for one in rpc.each())
+    for other in await asyncio.gather(*asked, return_exceptions=True):
+        if isinstance(other, GasPrice):
+            paid = replace(price, base_fee=other.base_fee).expected(gas)
+            if paid > max(_FEES_MAY_DIFFER * other.expected(gas), _FEE_THAT_MATTERS):
+                raise NetworkError(
+                    f"the RPCs of {rpc.chain.name} do not agree on what gas costs: {Amount(paid, rpc.chain.native)} "
+                    f"would be paid where another one says {Amount(other.expected(gas), rpc.chain.native)}.",
+                    hint="Nothing was signed. Try again later; if it stays so, correct the chain's rpcs.",
+                )
 
 
 async def _legacy_price(rpc: Rpc) -> GasPrice:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from l2send.core.calldata import answers_false
 from l2send.core.code import why_other_code
 from l2send.core.errors import CannotPay, NodeError, Refused, WrongChain
-from l2send.core.fees import MIN_TIP, GasPrice, gas_price, l1_fee
+from l2send.core.fees import MIN_TIP, GasPrice, gas_price, l1_fee, refuse_dearer_than_others
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, data_bytes, quantity
 from l2send.core.units import Amount, Gas, Seconds, Wei
@@ -84,7 +84,7 @@ async def affordable(tx: TxRecord, rpc: Rpc, max_fee: Wei | None) -> Price:
     the plan was made, and a limit that is too low burns the fee. A step with a price of its own is
     signed with that and its own limit, since its value was chosen to fit them. Raises Refused if the
     transaction would revert or its fee could exceed `max_fee` wei, CannotPay if the balance does not
-    hold it all. Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
+    hold it all, NetworkError if by another endpoint a tenth of the fee is enough. Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
     """
     if tx.step.price is not None:
         return await _as_planned(tx, tx.step.price, rpc, max_fee)
@@ -100,6 +100,7 @@ async def affordable(tx: TxRecord, rpc: Rpc, max_fee: Wei | None) -> Price:
         data_fee = await l1_fee(rpc, message, gas)
     price = _tipping_less(today, gas, data_fee, max_fee)
     _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, max_fee)
+    await refuse_dearer_than_others(rpc, price, gas)
     return Price(gas, price)
 
 
@@ -120,6 +121,7 @@ async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, max_fee: Wei | No
             f"the {tx.step.kind} on {rpc.chain.name} needs more gas than the {gas} that were fixed.",
             hint="Nothing was signed. Run the command again.",
         )
+    await refuse_dearer_than_others(rpc, price, gas)
     return Price(gas, price)
 
 

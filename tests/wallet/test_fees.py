@@ -212,6 +212,20 @@ def pay_at_most(bench: Bench, cap: int, reward: list[str]) -> PaymentRecord:
         return bench.through(proxy.url).do(pay)
 
 
+# What the chain's other endpoints say
+
+
+def test_a_tip_that_one_endpoint_alone_names_is_not_signed(bench: Bench) -> None:
+    payment_id = bench.begin(bench.payment()).id
+    with FaultProxy(bench.node.url) as proxy:
+        proxy.lie("eth_feeHistory", history([hex(GWEI)] * 2, [[hex(10_000 * GWEI)]]))
+        with pytest.raises(NetworkError, match=r"do not agree on what gas costs: 0\.\d+ ETH would be paid"):
+            bench.through(proxy.url, bench.node.url).resume(payment_id)
+        assert proxy.sent("eth_feeHistory")
+    assert bench.node.sent_by(bench.signer.address) == 0
+    assert bench.through(bench.node.url, "http://127.0.0.1:1").resume(payment_id).state is PaymentState.DELIVERED
+
+
 # A step with a price of its own
 
 
