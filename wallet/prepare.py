@@ -84,7 +84,8 @@ async def affordable(tx: TxRecord, rpc: Rpc, max_fee: Wei | None) -> Price:
     the plan was made, and a limit that is too low burns the fee. A step with a price of its own is
     signed with that and its own limit, since its value was chosen to fit them. Raises Refused if the
     transaction would revert or its fee could exceed `max_fee` wei, CannotPay if the balance does not
-    hold it all, NetworkError if by another endpoint a tenth of the fee is enough. Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
+    hold it all, NetworkError if by another endpoint a tenth of the fee is enough.
+    Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
     """
     if tx.step.price is not None:
         return await _as_planned(tx, tx.step.price, rpc, max_fee)
