@@ -218,7 +218,7 @@ async def agree_on_ids(order: Order, rpcs: Rpcs) -> None:
     origin, target = await asyncio.gather(
         rpcs.on(order.origin).aggregate([asked]),
         rpcs.on(order.destination).aggregate([
-            Call(order.destination_settler, _RELAY_HASH, (_relay(order),)), _fill_status(order)
+            Call(order.destination_settler, _RELAY_HASH, (relay_of(order),)), _fill_status(order)
         ]),
     )  # fmt: skip
     same_id = origin.values[0] == (int(order.details["deposit_id"]),)
@@ -275,7 +275,7 @@ def order_of(bridge: str, settler: Address, deposit: Deposit, quoted_at: int | N
     )
 
 
-def _relay(order: Order) -> tuple[Any, ...]:
+def relay_of(order: Order) -> tuple[Any, ...]:
     """The V3RelayData of an order, whose hash is its id."""
     deposit = Deposit(
         order.origin,

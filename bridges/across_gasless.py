@@ -20,10 +20,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from l2send.bridges.across import Across, agree_on_ids
+from l2send.bridges.across import Across, agree_on_ids, relay_of
 from l2send.bridges.across_api import Price, Wish, ask_price
 from l2send.bridges.across_crossing import ContractState, Crossing, ask_contracts, crossing, fill_deadline, refuse_if
-from l2send.bridges.across_deposit import DEPOSITED_TOPIC, Deposit, deposited, new_nonce
+from l2send.bridges.across_deposit import DEPOSITED_TOPIC, RELAY, Deposit, deposited, new_nonce
 from l2send.bridges.across_messages import (
     GASLESS_ORDER,
     decode_order_message,
@@ -32,7 +32,7 @@ from l2send.bridges.across_messages import (
     order_message,
 )
 from l2send.bridges.answers import natural, reason
-from l2send.bridges.erc7683 import RESOLVED_ORDER
+from l2send.bridges.erc7683 import RESOLVED_ORDER, Resolution, understood_otherwise
 from l2send.bridges.gas import most_for_opening
 from l2send.core.address import Address
 from l2send.core.bridge import Opening, OpeningState
@@ -300,8 +300,14 @@ async def _agree_on_opening(order: Order, sponsored: Sponsored, state: ContractS
     ).values  # fmt: skip
     if permit2 is None or before is None or permit2[0].lower() != PERMIT2.lower():
         raise Refused("the origin settler does not take money by Permit2, or by another one.")
-    same = resolved is not None and resolved[0][4] == bytes.fromhex(order.order_id[2:])
-    refuse_if(not same, "the origin settler would open another order than the one that is signed.")
+    said = Resolution(
+        spent_to=address_word(order.recipient),
+        origin_data=abi_encode([RELAY], [relay_of(order)]),
+        open_deadline=sponsored.open_deadline,
+        received_by=address_word(order.details["named_relayer"]),
+    )
+    field = "resolveFor" if resolved is None else understood_otherwise(resolved[0], order, said)
+    refuse_if(bool(field), f"the origin settler would open another order than the one that is signed, by its {field}.")
     # It makes the time of the quote out of the deadline; the pool takes none of its future, and none too old.
     quoted = sponsored.open_deadline - before[0]
     oldest = sponsored.open_deadline - state.quote_buffer

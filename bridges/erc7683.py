@@ -5,10 +5,13 @@ Source: ethereum/ERCs commit 563555549, ERCS/erc-7683.md.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from l2send.core.address import Address
-from l2send.core.calldata import Function, event_topic
+from l2send.core.calldata import Function, address_word, event_topic
+from l2send.core.plan import Order
+from l2send.core.units import Amount
 
 OUTPUT = "(bytes32,uint256,bytes32,uint256)"
 FILL_INSTRUCTION = "(uint256,bytes32,bytes)"
@@ -17,6 +20,47 @@ ONCHAIN_ORDER = "(uint32,bytes32,bytes)"
 
 OPEN = Function(f"open({ONCHAIN_ORDER})")
 OPEN_TOPIC = event_topic(f"Open(bytes32,{RESOLVED_ORDER})")
+WHENEVER = 2**32 - 1
+"""The `openDeadline` of an order that its sender opens, which has none."""
+NATIVE = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a kind of settler says of an order where ERC-7683 leaves that to it."""
+
+    spent_to: bytes
+    """To whom it says that the solver pays."""
+    origin_data: bytes
+    """What the solver is to hand to the destination's settler."""
+    open_deadline: int = WHENEVER
+    received_by: bytes = bytes(32)
+    """By whom it says that the solver is paid."""
+
+
+def understood_otherwise(resolved: tuple[Any, ...], order: Order, said: Resolution) -> str:
+    """The first field of a ResolvedCrossChainOrder in which a settler takes `order` for another, or an empty string.
+
+    A solver reads them: an order that is announced otherwise than it is may never be filled, or not so.
+    """
+    expected: dict[str, Any] = {
+        "user": order.sender.lower(),
+        "originChainId": order.origin,
+        "openDeadline": said.open_deadline,
+        "fillDeadline": order.fill_deadline,
+        "orderId": bytes.fromhex(order.order_id[2:]),
+        "maxSpent": ((token_word(order.delivers), order.delivers.units, said.spent_to, order.destination),),
+        "minReceived": ((token_word(order.pays), order.pays.units, said.received_by, order.origin),),
+        "fillInstructions": ((order.destination, address_word(order.destination_settler), said.origin_data),),
+    }
+    user, *others = resolved
+    found = (str(user).lower(), *others)
+    return next((name for value, (name, wanted) in zip(found, expected.items(), strict=True) if value != wanted), "")
+
+
+def token_word(amount: Amount) -> bytes:
+    """A token as settlers write it; zeros for native coin."""
+    return address_word(amount.token.address) if amount.token.address else NATIVE
 
 
 def emitted_open(receipt: dict[str, Any], settler: Address, order_id: str, topic: str = OPEN_TOPIC) -> bool:

@@ -24,7 +24,16 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from l2send.bridges import fills, offers
-from l2send.bridges.erc7683 import ONCHAIN_ORDER, OPEN, RESOLVED_ORDER, emitted_open
+from l2send.bridges.erc7683 import (
+    NATIVE,
+    ONCHAIN_ORDER,
+    OPEN,
+    RESOLVED_ORDER,
+    Resolution,
+    emitted_open,
+    token_word,
+    understood_otherwise,
+)
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.calldata import Function, abi_decode_exact, abi_encode, address_word, event_topic
@@ -39,7 +48,6 @@ from l2send.core.units import Amount, ChainId, Gas, UnixTime, Wei
 # destination settler, fill deadline, data
 _ORDER_DATA = "(bytes32,bytes32,bytes32,bytes32,uint256,uint256,uint256,uint32,uint32,bytes32,uint32,bytes)"
 _ORDER_DATA_TYPE = bytes.fromhex("08d75650babf4de09c9273d48ef647876057ed91d4323f8a2e3ebc2cd8a63b5e")
-_NATIVE = bytes(32)
 
 _RESOLVE = Function(f"resolve({ONCHAIN_ORDER})", RESOLVED_ORDER)
 _REFUND = Function(f"refund({ONCHAIN_ORDER}[])")
@@ -83,7 +91,7 @@ class Hyperlane7683:
         tx = _open_tx(self.name, payment, source, target, price.pays, deadline)
         quote = await offers.make_quote(self, rpcs, payment, source, native, price, tx)
         assert quote.order is not None
-        await _check_id(tx, payment.sender, quote.order, rpcs)
+        await _check_resolved(tx, payment.sender, quote.order, rpcs)
         note = await _refund_note(payment, target, message_fee, rpcs)
         return offers.with_notes(quote, note)
 
@@ -145,8 +153,8 @@ def _open_tx(
     order = (
         address_word(payment.sender),
         address_word(payment.to.address),
-        _token_word(pays),
-        _token_word(delivered),
+        token_word(pays),
+        token_word(delivered),
         pays.units,
         delivered.units,
         secrets.randbits(256),
@@ -190,12 +198,8 @@ def _decode(bridge: str, onchain_order: tuple[Any, ...], registry: Registry) -> 
     )
 
 
-def _token_word(amount: Amount) -> bytes:
-    return address_word(amount.token.address) if amount.token.address else _NATIVE
-
-
 def _amount(chain: Chain, token: bytes, units: int) -> Amount:
-    return Amount(units, chain.native if token == _NATIVE else chain.token(_account(token, "token")))
+    return Amount(units, chain.native if token == NATIVE else chain.token(_account(token, "token")))
 
 
 def _account(word: bytes, what: str) -> Address:
@@ -234,12 +238,14 @@ async def _check_route(bridge: str, source: Chain, target: Chain, rpcs: Rpcs) ->
     return Wei(fee[0]), on_origin.timestamp, on_target.timestamp
 
 
-async def _check_id(tx: UnsignedTx, sender: Address, order: Order, rpcs: Rpcs) -> None:
-    """The router, which can be upgraded, must compute the id that is tracked. Raises Refused, NetworkError."""
+async def _check_resolved(tx: UnsignedTx, sender: Address, order: Order, rpcs: Rpcs) -> None:
+    """The router, which can be upgraded, must take it for this very order. Raises Refused, NetworkError."""
     call = Call(tx.to, _RESOLVE, OPEN.decode_call(tx.data))
     (resolved,) = await rpcs.on(tx.chain_id).eth_call(call, sender=sender)
-    if "0x" + bytes(resolved[4]).hex() != order.order_id:
-        raise Refused("the Hyperlane7683 router understands the order in another way.")
+    order_data = bytes.fromhex(order.details["order_data"][2:])
+    said = Resolution(spent_to=address_word(order.destination_settler), origin_data=order_data)
+    if field := understood_otherwise(resolved, order, said):
+        raise Refused(f"the Hyperlane7683 router understands the order in another way: {field} is not the order's.")
 
 
 async def _refund_note(payment: Payment, target: Chain, fee: Wei, rpcs: Rpcs) -> str:

@@ -180,6 +180,7 @@ LONG = (
     "bridges/test_oif",
     "bridges/test_quote_answers",
     "bridges/test_requote",
+    "bridges/test_resolved_orders",
     "bridges/test_spoofed_events",
     "cli/test_allowance",
     "cli/test_barrier",
