@@ -123,11 +123,17 @@ def settle(spelling: Spelling, registry: Registry) -> Destination:
         raise _without_chain(spelling, registry)
     if address is None:
         raise BadAddress(f"{spelling.name} is a name, and has not been looked up in ENS.")
-    reason = forbidden_recipient(chain, address)
+    reason = forbidden_recipient(chain, address) or _contract_elsewhere(chain, address, registry)
     if reason:
         raise BadRecipient(f"{chain.short_name}:{address} is {reason}.", hint="Ask the recipient for their address.")
     asked = _asked(spelling.wish, chain) if spelling.wish else None
     return Destination(chain, address, spelling.vouched_by, spelling.form, spelling.name, asked, spelling.contact)
+
+
+def _contract_elsewhere(chain: Chain, address: Address, registry: Registry) -> str:
+    """Why nobody can have this account: its address was copied from a contract of another chain. Or an empty string."""
+    owner = next((other for other in registry if other is not chain and address in other.contracts()), None)
+    return f"a contract on {owner.name}: nobody has its key on {chain.name}, money sent there is lost" if owner else ""
 
 
 def _asked(wish: Wish, chain: Chain) -> Asked:

@@ -5,7 +5,7 @@ import pytest
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.errors import BadAddress, BadRecipient, ChecksumMismatch, L2sendError, UnknownChain
 from l2send.resolver.destination import parse_destination
-from tests.bridges.registry import ORIGIN, REGISTRY
+from tests.bridges.registry import ORIGIN, REGISTRY, TARGET
 
 GOOD = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
@@ -55,7 +55,15 @@ def test_a_bare_address_lacks_its_chain() -> None:
 
 
 @pytest.mark.parametrize(
-    "contract", [ZERO_ADDRESS, "0x" + "0" * 38 + "09", ORIGIN.tokens[0].address, ORIGIN.settlers["eco"]["portal"]]
+    "contract",
+    [
+        ZERO_ADDRESS,
+        "0x" + "0" * 38 + "09",
+        ORIGIN.tokens[0].address,
+        ORIGIN.settlers["eco"]["portal"],
+        TARGET.tokens[0].address,
+        TARGET.settlers["eco"]["portal"],
+    ],
 )
 def test_contracts_that_would_swallow_money_are_refused(contract: str) -> None:
     error = refusal(f"left:{contract}")
