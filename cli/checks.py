@@ -20,10 +20,10 @@ from l2send.core.errors import L2sendError
 from l2send.core.paths import Paths
 from l2send.core.text import clean
 from l2send.resolver.contacts import load_book
-from l2send.wallet.journal import SqliteJournal
 from l2send.wallet.keystore import find
 from l2send.wallet.private import check_private
 from l2send.wallet.schema import MIGRATIONS
+from l2send.wallet.sqlite_journal import SqliteJournal
 
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
 _RPC = "L2SEND_RPC_"

@@ -26,8 +26,8 @@ from l2send.core.errors import L2sendError, UsageError
 from l2send.core.paths import Paths
 from l2send.core.text import clean
 from l2send.resolver.contacts import load_book
-from l2send.wallet.journal import SqliteJournal
 from l2send.wallet.keystore import find
+from l2send.wallet.sqlite_journal import SqliteJournal
 from l2send.wallet.states import PaymentState
 
 HELP = """Print what makes Tab complete commands, chains, tokens, contacts, payment ids, accounts and bridges.

@@ -24,7 +24,7 @@ from l2send.core.rpc import open_rpcs
 from l2send.resolver.contacts import Book, Contact, check_name, load_book, parse_book
 from l2send.resolver.destination import look_up, understand
 from l2send.resolver.spelling import Voucher
-from l2send.wallet.journal import SqliteJournal
+from l2send.wallet.sqlite_journal import SqliteJournal
 
 _COLUMNS = ("name", "address", "chains", "ens")
 

@@ -40,13 +40,14 @@ from l2send.resolver.recipient import Findings
 from l2send.resolver.recipient import look as look_at_recipient
 from l2send.wallet.allowance import revocation
 from l2send.wallet.execute import Executor, Guard
-from l2send.wallet.journal import Journal, SqliteJournal
+from l2send.wallet.journal import Journal
 from l2send.wallet.lock import account_lock
 from l2send.wallet.offline import Bundle, Part, fixed, most_of
 from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
 from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import Signer
 from l2send.wallet.sponsored import MessageGuard, SponsoredExecutor, refuse_to_cancel, refuse_to_hurry
+from l2send.wallet.sqlite_journal import SqliteJournal
 from l2send.wallet.states import PaymentState, TxState
 from l2send.wallet.together import make_ready, side_by_side
 from l2send.wallet.watch import check as look

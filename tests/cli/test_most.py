@@ -12,7 +12,7 @@ from l2send.core.address import Address
 from l2send.core.calldata import Function
 from l2send.devnet.node import Node
 from l2send.devnet.opstack import GAS_PRICE_ORACLE
-from l2send.wallet.journal import SqliteJournal
+from l2send.wallet.sqlite_journal import SqliteJournal
 from tests.conftest import Home, somebody
 from tests.terminal import Terminal
 

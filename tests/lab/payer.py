@@ -37,9 +37,9 @@ from l2send.wallet import execute, nonces, prepare, watch
 from l2send.wallet.execute import Executor
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.failpoints import failpoint as real_failpoint
-from l2send.wallet.journal import SqliteJournal
 from l2send.wallet.records import PaymentRecord, Record
 from l2send.wallet.signer import LocalSigner, SecretKey
+from l2send.wallet.sqlite_journal import SqliteJournal
 from l2send.wallet.watch import follow
 from tests.lab.faults import TIMEOUT
 from tests.lab.world import TOKEN, Account

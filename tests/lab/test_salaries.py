@@ -14,7 +14,7 @@ from queue import Empty, Queue
 
 import pytest
 
-from l2send.wallet.journal import SqliteJournal
+from l2send.wallet.sqlite_journal import SqliteJournal
 from l2send.wallet.states import PaymentState
 from tests.lab import payer
 from tests.lab.faults import late

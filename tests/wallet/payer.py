@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from l2send.core.errors import L2sendError
-from l2send.wallet.journal import SqliteJournal
+from l2send.wallet.sqlite_journal import SqliteJournal
 from tests.wallet.bench import Bench, Node
 
 _context = multiprocessing.get_context("forkserver")

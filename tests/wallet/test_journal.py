@@ -20,9 +20,10 @@ from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind, Unsig
 from l2send.core.text import clean
 from l2send.core.units import Amount, BlockNumber, Gas, Nonce, UnixTime, Wei
 from l2send.wallet import codec
-from l2send.wallet.journal import ChangedMeanwhile, IllegalMove, SqliteJournal
+from l2send.wallet.journal import ChangedMeanwhile, IllegalMove
 from l2send.wallet.records import PaymentRecord, TxRecord
 from l2send.wallet.schema import MIGRATIONS
+from l2send.wallet.sqlite_journal import SqliteJournal
 from l2send.wallet.states import ORDER_TRANSITIONS, REPLACEABLE, TRANSITIONS, PaymentState, TxState
 from tests.wallet import payer
 from tests.wallet.bench import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote, somebody
@@ -468,7 +469,7 @@ def test_an_older_journal_is_brought_up_to_date(path: Path, monkeypatch: pytest.
     record = begin(journal)
     journal.close()
     monkeypatch.setattr(
-        "l2send.wallet.journal.MIGRATIONS", (*MIGRATIONS, ("ALTER TABLE payments ADD COLUMN note TEXT",))
+        "l2send.wallet.database.MIGRATIONS", (*MIGRATIONS, ("ALTER TABLE payments ADD COLUMN note TEXT",))
     )
     journal = SqliteJournal(path)
     assert journal.get(record.id) == record
@@ -479,7 +480,7 @@ def test_an_older_journal_is_brought_up_to_date(path: Path, monkeypatch: pytest.
 def test_a_journal_of_the_first_version_is_read_and_signed_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its steps carry no price, and its transactions replace nothing."""
     with monkeypatch.context() as patch:
-        patch.setattr("l2send.wallet.journal.MIGRATIONS", MIGRATIONS[:1])
+        patch.setattr("l2send.wallet.database.MIGRATIONS", MIGRATIONS[:1])
         SqliteJournal(path).close()
     payment = a_payment()
     body = codec.step_json(paying_quote(payment, CHAIN).steps[0])
@@ -511,7 +512,7 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(path: Path, monkeyp
     journal.close()
     broken = (*MIGRATIONS, ("CREATE TABLE half (x)", "ALTER TABLE nothing ADD COLUMN x"))
     with monkeypatch.context() as patch:
-        patch.setattr("l2send.wallet.journal.MIGRATIONS", broken)
+        patch.setattr("l2send.wallet.database.MIGRATIONS", broken)
         with pytest.raises(ConfigError):
             SqliteJournal(path)
     journal = SqliteJournal(path)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from l2send.core.errors import ConfigError
-from l2send.wallet.journal import SqliteJournal
 from l2send.wallet.records import Record
+from l2send.wallet.sqlite_journal import SqliteJournal
 from l2send.wallet.states import TxState
 from tests.wallet.test_journal import begin, bring_to
 

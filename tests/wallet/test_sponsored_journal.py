@@ -14,8 +14,9 @@ from l2send.core.errors import Sent
 from l2send.core.plan import Message, MessageKind, Quote, Sponsored
 from l2send.core.typed import TypedData
 from l2send.core.units import BlockNumber, UnixTime
-from l2send.wallet.journal import ChangedMeanwhile, IllegalMove, SqliteJournal
+from l2send.wallet.journal import ChangedMeanwhile, IllegalMove
 from l2send.wallet.records import GroupRecord, PaymentRecord
+from l2send.wallet.sqlite_journal import SqliteJournal
 from l2send.wallet.states import SPONSORED_TRANSITIONS, PaymentState, SponsoredState
 from tests.wallet.bench import chain_at, order_of, paying_quote
 from tests.wallet.test_journal import a_payment, begin

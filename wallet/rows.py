@@ -1,0 +1,61 @@
+"""What the rows of the journal's tables say, as records. schema.py makes the tables."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from l2send.core.address import Address
+from l2send.core.bridge import OrderState
+from l2send.core.units import BlockNumber, Nonce, UnixTime
+from l2send.wallet import codec
+from l2send.wallet.records import OrderRecord, SponsoredRecord, TxRecord
+from l2send.wallet.states import SponsoredState, TxState
+
+SIGNATURE_LENGTH = 65
+"""Signatures of several messages stand in one field, one after the other."""
+
+
+def tx_record(row: sqlite3.Row) -> TxRecord:
+    """Of a row of `transactions`."""
+    return TxRecord(
+        payment_id=row["payment_id"],
+        index=row["step"],
+        step=codec.step_from(codec.load(row["body"])),
+        sender=Address(row["sender"]),
+        state=TxState(row["state"]),
+        nonce=None if row["nonce"] is None else Nonce(row["nonce"]),
+        hash=row["hash"] or "",
+        raw=row["raw"] or b"",
+        block=None if row["block"] is None else BlockNumber(row["block"]),
+        block_hash=row["block_hash"],
+        signed_at=None if row["signed_at"] is None else UnixTime(row["signed_at"]),
+        detail=row["detail"],
+        replaces=row["replaces"],
+    )
+
+
+def order_record(rows: Sequence[sqlite3.Row]) -> OrderRecord | None:
+    """Of a payment's row of `orders`, where it has one."""
+    if not rows:
+        return None
+    row = rows[0]
+    order = codec.order_from(codec.load(row["body"]))
+    return OrderRecord(order, OrderState(row["state"]), row["fill_tx"], row["detail"])
+
+
+def sponsored_record(rows: Sequence[sqlite3.Row]) -> SponsoredRecord | None:
+    """Of a payment's row of `sponsored`, where it has one."""
+    if not rows:
+        return None
+    row = rows[0]
+    signed: bytes = row["signatures"] or b""
+    return SponsoredRecord(
+        sponsored=codec.sponsored_from(codec.load(row["body"])),
+        state=SponsoredState(row["state"]),
+        signatures=tuple(signed[i : i + SIGNATURE_LENGTH] for i in range(0, len(signed), SIGNATURE_LENGTH)),
+        signed_at=None if row["signed_at"] is None else UnixTime(row["signed_at"]),
+        opening_tx=row["opening_tx"],
+        block=None if row["block"] is None else BlockNumber(row["block"]),
+        detail=row["detail"],
+    )
