@@ -6,7 +6,8 @@ An order's id commits to everything: keccak(destination, keccak(route), keccak(r
 the very call that pays the recipient. So `claimants(id)` on the destination's Portal is not a claim about
 a fill, it is the fill: no event has to be believed.
 
-Source: eco/eco-routes contracts/{types/Intent,types/ERC7683,IntentSource,Inbox}.sol;
+Source: eco/eco-routes contracts/{types/Intent,types/ERC7683,IntentSource,Inbox}.sol, and for the Portal of 2.12 its
+proven-cancellation-design.md, revised 2026-09-28;
 docs.eco.com/api-reference/quotes-v3 for the quote API, whose OpenAPI description docs/bridges.md names.
 """
 
@@ -48,6 +49,9 @@ _REWARD_STATUS = Function("getRewardStatus(bytes32)", "uint8")
 _FULFILLED_TOPIC = event_topic("IntentFulfilled(bytes32,bytes32)")
 
 _STATUS_FUNDED, _STATUS_REFUNDED = 1, 3
+_CANCELLED = keccak(b"eco.portal.intent.cancelled")
+"""Whose low 20 bytes a Portal of 2.12 writes in the place of a solver, once anybody cancels an order that was not
+filled in time. Its design had all 32 until 2026-09-28. No key has either, and a fill there may not name it."""
 
 _NATIVE = "0x" + "0" * 40
 _DAPP_ID = "l2send"
@@ -117,15 +121,14 @@ class Eco:
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
         """The order that `open` would lock money in, or the refund it asks for. Raises Refused."""
-        portal = registry.chain(tx.chain_id).settlers.get(self.name, {}).get("portal")
-        if tx.to != portal:
+        chain = registry.chain(tx.chain_id)
+        if tx.data[:4] == _REFUND.selector and not tx.value:
+            order_id = _order_id(*_REFUND.decode_call(tx.data))
+            return TakesBack(order_id, Amount(0, chain.native), tx.to)
+        if tx.to != chain.settlers.get(self.name, {}).get("portal"):
             return None
         if tx.data[:4] == OPEN.selector:
             return Opens(_decode_open(self.name, tx, registry))
-        if tx.data[:4] == _REFUND.selector and not tx.value:
-            destination, route_hash, reward = _REFUND.decode_call(tx.data)
-            nothing = Amount(0, registry.chain(tx.chain_id).native)
-            return TakesBack(_order_id(destination, route_hash, reward), nothing)
         raise Refused("the call of Eco's Portal is neither `open` nor `refund`.")
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
@@ -136,9 +139,9 @@ class Eco:
         seen = await look(order, locked, claimed, rpcs)
         if isinstance(seen, OrderStatus):
             return seen
-        if any(seen.target):
+        if _is_solver(seen.target):
             topics = [_FULFILLED_TOPIC, order.order_id]
-            return await confirmed(rpcs.on(order.destination), claimed, any, topics, lambda _: True)
+            return await confirmed(rpcs.on(order.destination), claimed, _is_solver, topics, lambda _: True)
         if seen.origin == _STATUS_REFUNDED:
             return await given_back(rpcs.on(order.origin), locked, _STATUS_REFUNDED)
         return _unfilled(order, seen.origin, seen.origin_now, seen.target_now)
@@ -339,6 +342,11 @@ def _reward_from(order: Order) -> tuple[Any, ...]:
     native = order.pays.units if order.pays.token.address is None else 0
     locks = [] if native else [(order.pays.token.address, order.pays.units)]
     return (order.refund_after, order.sender, order.details["prover"], native, locks)
+
+
+def _is_solver(claimant: bytes) -> bool:
+    """Whether a solver stands for the order, so that the recipient was paid, and not nobody or its cancellation."""
+    return any(claimant) and claimant[12:] != _CANCELLED[12:]
 
 
 def _unfilled(order: Order, reward: int, origin_now: UnixTime, target_now: UnixTime) -> OrderStatus:

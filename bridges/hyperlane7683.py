@@ -97,7 +97,14 @@ class Hyperlane7683:
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
         """The order that `open` would lock money in, or the one whose `refund` is asked for. Raises Refused."""
-        if tx.to != registry.chain(tx.chain_id).settlers.get(self.name, {}).get("router"):
+        chain = registry.chain(tx.chain_id)
+        if tx.data[:4] == _REFUND.selector:
+            (orders,) = _REFUND.decode_call(tx.data)
+            _demand(len(orders) == 1, "is not alone in its refund")
+            destination = _fields(orders[0])[8]
+            _demand(destination == tx.chain_id, "is to be refunded from another chain than its destination")
+            return TakesBack(_order_id(orders[0][2]), Amount(tx.value, chain.native), tx.to)
+        if tx.to != chain.settlers.get(self.name, {}).get("router"):
             return None
         if tx.data[:4] == OPEN.selector:
             order = _decode(self.name, OPEN.decode_call(tx.data)[0], registry)
@@ -105,12 +112,6 @@ class Hyperlane7683:
             locked = order.pays.units if order.pays.token.is_native else 0
             _demand(tx.value == locked, "carries another value than it locks")
             return Opens(order)
-        if tx.data[:4] == _REFUND.selector:
-            (orders,) = _REFUND.decode_call(tx.data)
-            _demand(len(orders) == 1, "is not alone in its refund")
-            order = _decode(self.name, orders[0], registry)
-            _demand(order.destination == tx.chain_id, "is to be refunded from another chain than its destination")
-            return TakesBack(order.order_id, Amount(tx.value, registry.chain(tx.chain_id).native))
         raise Refused("the call of the Hyperlane7683 router is neither `open` nor `refund`.")
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
@@ -170,20 +171,17 @@ def _open_tx(
 
 
 def _decode(bridge: str, onchain_order: tuple[Any, ...], registry: Registry) -> Order:
-    """The order in the argument of `open` or `refund`. Whatever is not a plain payment is refused."""
-    fill_deadline, data_type, order_data = onchain_order
-    _demand(data_type == _ORDER_DATA_TYPE, "is of a type l2send does not know")
-    (fields,) = abi_decode_exact([_ORDER_DATA], order_data, "the order for Hyperlane7683")
+    """The order in the argument of `open`. Whatever is not a plain payment is refused."""
+    order_data, fields = onchain_order[2], _fields(onchain_order)
     sender, recipient, token_in, token_out, units_in, units_out = fields[:6]
     origin, destination, settler, deadline, data = fields[7:]
     source, target = registry.chain(ChainId(origin)), registry.chain(ChainId(destination))
-    _demand(fill_deadline == deadline, "carries two deadlines, so that it could not be refunded")
     _demand(data == b"", "carries a message besides the payment")
     router = source.settlers.get(bridge, {}).get("router", "")
     _demand(bool(router), f"comes from {source.name}, which has no router in the registry")
     return Order(
         bridge=bridge,
-        order_id="0x" + keccak(order_data).hex(),
+        order_id=_order_id(order_data),
         origin=source.chain_id,
         origin_settler=Address(router),
         destination=target.chain_id,
@@ -196,6 +194,19 @@ def _decode(bridge: str, onchain_order: tuple[Any, ...], registry: Registry) -> 
         refund_after=UnixTime(deadline),
         details={"order_data": "0x" + order_data.hex()},
     )
+
+
+def _fields(onchain_order: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What is in the argument of `open` or `refund`. Raises Refused for an order of another kind."""
+    fill_deadline, data_type, order_data = onchain_order
+    _demand(data_type == _ORDER_DATA_TYPE, "is of a type l2send does not know")
+    (fields,) = abi_decode_exact([_ORDER_DATA], order_data, "the order for Hyperlane7683")
+    _demand(fill_deadline == fields[10], "carries two deadlines, so that it could not be refunded")
+    return fields
+
+
+def _order_id(order_data: bytes) -> str:
+    return "0x" + keccak(order_data).hex()
 
 
 def _amount(chain: Chain, token: bytes, units: int) -> Amount:
@@ -260,7 +271,7 @@ def _refund_step(order: Order, fee: int) -> Step:
     if fee > MOST_REFUND_FEE:
         raise Refused(f"the refund would pay {fee} wei to Hyperlane, which is absurd.")
     order_data = bytes.fromhex(order.details["order_data"][2:])
-    if "0x" + keccak(order_data).hex() != order.order_id:
+    if _order_id(order_data) != order.order_id:
         raise Refused("what is kept of the order does not match its id.")
     data = _REFUND.encode([(order.fill_deadline, _ORDER_DATA_TYPE, order_data)])
     tx = UnsignedTx(order.destination, order.destination_settler, Wei(fee), data)

@@ -83,15 +83,15 @@ class Oif:
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
         """The order that `open` would lock money in, or the one whose `refund` is asked for. Raises Refused."""
-        if tx.to != registry.chain(tx.chain_id).settlers.get(self.name, {}).get("input_settler"):
+        chain = registry.chain(tx.chain_id)
+        if tx.data[:4] == _REFUND.selector and not tx.value:
+            (fields,) = _REFUND.decode_call(tx.data)
+            return TakesBack(_order_id(tx.to, fields), Amount(0, chain.native), tx.to)
+        if tx.to != chain.settlers.get(self.name, {}).get("input_settler"):
             return None
-        for function in (_OPEN, _REFUND):
-            if tx.data[:4] == function.selector:
-                _demand(not tx.value, "carries native coin, which the escrow does not take")
-                (fields,) = function.decode_call(tx.data)
-                order = _decode(self.name, fields, tx, registry)
-                nothing = Amount(0, registry.chain(tx.chain_id).native)
-                return Opens(order) if function is _OPEN else TakesBack(order.order_id, nothing)
+        if tx.data[:4] == _OPEN.selector:
+            _demand(not tx.value, "carries native coin, which the escrow does not take")
+            return Opens(_decode(self.name, *_OPEN.decode_call(tx.data), tx, registry))
         raise Refused("the call of the OIF escrow is neither `open` nor `refund`.")
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
@@ -151,7 +151,7 @@ def _open_tx(
 
 
 def _decode(bridge: str, fields: tuple[Any, ...], tx: UnsignedTx, registry: Registry) -> Order:
-    """The order in the argument of `open` or `refund`. Whatever is not a plain payment is refused."""
+    """The order in the argument of `open`. Whatever is not a plain payment is refused."""
     user, _nonce, origin, expires, deadline, input_oracle, inputs, outputs = fields
     source = registry.chain(tx.chain_id)
     _demand(origin == tx.chain_id, "is for another origin than the chain it is opened on")

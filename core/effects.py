@@ -50,6 +50,8 @@ class TakesBack:
     order_id: str
     fee: Amount
     """In the coin of the chain where it is asked for; mostly nothing."""
+    settler: Address
+    """Of whom it is asked. The order says whether that is right: the registry may name another by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,11 @@ def check(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registr
 
 
 def check_refund(effect: TakesBack, order: Order) -> None:
-    """Refuse a refund of another order, or at an absurd fee. Raises Refused."""
+    """Refuse a refund of another order, of a contract that is not the order's, or at an absurd fee. Raises Refused."""
     _same("the order to be refunded", effect.order_id, order.order_id)
+    asked = (effect.fee.token.chain_id, effect.settler)
+    if asked not in {(order.origin, order.origin_settler), (order.destination, order.destination_settler)}:
+        raise Refused(f"{effect.settler} is not a settler of the order to be refunded.")
     if effect.fee.units > MOST_REFUND_FEE:
         raise Refused(f"the refund would cost {effect.fee}, which is absurd.")
 

@@ -485,35 +485,50 @@ def _checked_messages(
 
 
 def _guard(record: PaymentRecord, registry: Registry) -> Callable[[UnsignedTx], None]:
-    """Lets pass what the payment needs, decoded anew from the signed bytes, and nothing else."""
-    # An approval that is signed was compared then, and may be for more than a later quote takes; whatever became of it
-    # since, it is signed again as it is or not at all.
-    signed = [tx for tx in record.approved if tx.step.kind is StepKind.APPROVE and tx.raw]
-    left = [tx for tx in record.approved if tx not in signed]
-    approved = _checked_effects(record.payment, (tx.step.tx for tx in left), record.terms.pays, registry)
-    if record.order and record.terms.pays.token.address:
-        spender, token = record.order.order.origin_settler, record.order.order.pays.token
-        again = (decode(tx.step.tx, registry) for tx in signed)
-        same = (e for e in again if isinstance(e, Allows) and (e.spender, e.amount.token) == (spender, token))
-        approved = (*approved, *same, Allows(Amount(0, token), spender))
+    """Lets pass what the payment needs, decoded anew from the signed bytes, and nothing else.
+
+    Money or an allowance is taken back from the contracts of its order, even where the registry names others by now.
+    """
 
     def guard(tx: UnsignedTx) -> None:
         effect = decode(tx, registry)
         if isinstance(effect, TakesBack) and record.order:
             check_refund(effect, record.order.order)
-        elif effect not in approved:
+        elif effect != _nothing_allowed(record) and effect not in _approved(record, registry):
             raise Refused("the signed bytes do something else than was approved; they were thrown away.")
 
     return guard
 
 
+def _nothing_allowed(record: PaymentRecord) -> Allows | None:
+    """The allowance that the payment gave its bridge, taken back."""
+    if record.order is None or record.terms.pays.token.address is None:
+        return None
+    return Allows(Amount(0, record.order.order.pays.token), record.order.order.origin_settler)
+
+
+def _approved(record: PaymentRecord, registry: Registry) -> tuple[Effects, ...]:
+    """What the payment's own transactions do, compared with it and with the registry once more. Raises Refused."""
+    # An approval that is signed was compared then, and may be for more than a later quote takes; whatever became of it
+    # since, it is signed again as it is or not at all.
+    signed = [tx for tx in record.approved if tx.step.kind is StepKind.APPROVE and tx.raw]
+    left = [tx for tx in record.approved if tx not in signed]
+    approved = _checked_effects(record.payment, (tx.step.tx for tx in left), record.terms.pays, registry)
+    nothing = _nothing_allowed(record)
+    if nothing is None:
+        return approved
+    again = (decode(tx.step.tx, registry) for tx in signed)
+    theirs = (nothing.spender, nothing.amount.token)
+    return (*approved, *(e for e in again if isinstance(e, Allows) and (e.spender, e.amount.token) == theirs))
+
+
 def _message_guard(record: PaymentRecord, registry: Registry) -> MessageGuard:
     """Lets pass the messages that the payment needs, decoded anew, and nothing else."""
     assert record.sponsored
-    bridge, terms = record.terms.bridge, record.terms
-    approved = _checked_messages(record.payment, bridge, record.sponsored.sponsored, terms.pays, registry)
+    bridge, sponsored, pays = record.terms.bridge, record.sponsored.sponsored, record.terms.pays
 
     def guard(data: TypedData) -> None:
+        approved = _checked_messages(record.payment, bridge, sponsored, pays, registry)
         if decode_message(bridge, data, registry) not in approved:
             raise Refused("the message does something else than was approved; it was not signed.")
 

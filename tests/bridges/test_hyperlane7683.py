@@ -161,7 +161,7 @@ def test_a_refund_is_of_this_order_on_its_destination_and_at_a_sane_fee() -> Non
     order = opened_by(open_tx())
     refund = _refund_step(order, 2000).tx
     assert (refund.chain_id, refund.to, refund.value) == (DESTINATION.chain_id, two.address(250), 2000)
-    effect = TakesBack(order.order_id, Amount(2000, DESTINATION.native))
+    effect = TakesBack(order.order_id, Amount(2000, DESTINATION.native), refund.to)
     assert decode(refund, REGISTRY) == effect
     check_refund(effect, order)
     dear = decode(replace(refund, value=Wei(MOST_REFUND_FEE + 1)), REGISTRY)

@@ -178,7 +178,7 @@ def test_a_refund_is_of_this_order_alone() -> None:
     order = effect.order
     refund = refund_tx(order)
     assert (refund.chain_id, refund.to, refund.value) == (SOURCE.chain_id, two.address(160), 0)
-    assert decode(refund, REGISTRY) == TakesBack(order.order_id, Amount(0, SOURCE.native))
+    assert decode(refund, REGISTRY) == TakesBack(order.order_id, Amount(0, SOURCE.native), refund.to)
     other = list(_REFUND.decode_call(refund.data)[0])
     other[1] += 1
     of_another = decode(replace(refund, data=_REFUND.encode(other)), REGISTRY)
