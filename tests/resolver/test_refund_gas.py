@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -173,12 +174,16 @@ def test_an_exact_amount_that_leaves_too_little_is_named_and_paid_all_the_same(h
     home.fund(sender, "dev1", ETH="1")
     to, by = f"dev2:{somebody()}", ("--via", "eco", "--json", "--account", name)
     most = home.must("max", "ETH", to, "--dry-run", *by).json
-    (roomy,) = most["legs"]
-    reserve = 10**18 - int(roomy["pays"]["base_units"])
-    amount = f"0.{int(most['amount']['base_units']) + reserve * 4 // 10:018}"
-    (tight,) = home.must("plan", amount, "ETH", to, *by).json["legs"]
-    said = "leaves no gas for a refund on Devnet 1; it would need about 0.0"
-    assert [any(note.startswith(said) for note in leg["notes"]) for leg in (roomy, tight)] == [False, True]
+
+    def warned(plan: dict[str, Any]) -> bool:
+        said = "leaves no gas for a refund on Devnet 1; it would need about 0.0"
+        return any(note.startswith(said) for note in plan["legs"][0]["notes"])
+
+    assert not warned(most)
+    reserve = 10**18 - int(most["legs"][0]["pays"]["base_units"])
+    # Prices move meanwhile: whatever they are, something is left for the order and not for its refund.
+    asked = (f"0.{int(most['amount']['base_units']) + reserve * part // 100:018}" for part in (40, 70, 85, 93, 97, 99))
+    amount = next(amount for amount in asked if warned(home.must("plan", amount, "ETH", to, *by).json))
     waiting = home.run(amount, "ETH", to, *by, "--yes", "--timeout", "2").json
     assert waiting["state"] == "bridging"
     home.must("devnet", "advance", "7300")
