@@ -152,8 +152,8 @@ class _Conversation:
         registry, book = self._client.registry, self._client.book
         offered = {contact.name: f"{contact.name}, {contact}" for contact in book}
         for record in self._client.history():
-            chain, address = registry.chain(record.payment.to.chain_id), record.payment.to.address
-            if not book.at(address, chain):
+            chain, address = registry.shown(record.payment.to.chain_id), record.payment.to.address
+            if chain in registry and not book.at(address, chain):
                 offered.setdefault(f"{chain.short_name}:{address}", f"{chain.short_name}:{address}")
         return dict(list(offered.items())[: max(_RECENT, len(book))])
 

@@ -56,7 +56,7 @@ def _leg(record: PaymentRecord, registry: Registry) -> Document:
         "id": record.id,
         "state": record.state.value,
         "bridge": terms.bridge,
-        "source": registry.chain(terms.source).short_name,
+        "source": registry.shown(terms.source).short_name,
         "pays": amount_document(terms.pays),
         "delivers": amount_document(terms.delivers),
         "fees": [_fee(fee) for fee in terms.fees],
@@ -91,7 +91,7 @@ def _sponsored(record: SponsoredRecord) -> Document:
 def payment_document(record: Record, registry: Registry) -> Document:
     """A payment of the journal, from however many chains it is paid."""
     payment = record.payment
-    target = registry.chain(payment.to.chain_id)
+    target = registry.shown(payment.to.chain_id)
     return {
         "schema": "l2send.payment/1",
         "id": record.id,
@@ -145,7 +145,7 @@ def _fee(fee: Fee) -> Document:
 
 
 def _transaction(tx: TxRecord, leg: PaymentRecord, registry: Registry) -> Document:
-    chain = registry.chain(tx.chain_id)
+    chain = registry.shown(tx.chain_id)
     replaced = None if tx.replaces is None else leg.transactions[tx.replaces].hash
     return {
         "hash": tx.hash,

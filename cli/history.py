@@ -185,13 +185,13 @@ def _print(records: list[Record], client: Client) -> None:
 def _destination(record: Record, registry: Registry) -> Text:
     """The account, and what it was called when it was paid: names may lead elsewhere today."""
     to = record.payment.to
-    account = f"{registry.chain(to.chain_id).short_name}:{to.address}"
+    account = f"{registry.shown(to.chain_id).short_name}:{to.address}"
     return styled(f"{account} (typed: {record.typed_name})" if record.typed_name else account)
 
 
 def _sources(record: Record, registry: Registry) -> str:
     if isinstance(record, PaymentRecord):
-        return registry.chain(record.terms.source).short_name
+        return registry.shown(record.terms.source).short_name
     return f"{len(record.legs)} chains"
 
 
@@ -203,7 +203,7 @@ def _csv_rows(records: Iterable[Record], registry: Registry, book: Book) -> Iter
     """One line a payment; amounts are exact decimals, several values stand in one cell with spaces between."""
     for record in records:
         payment = record.payment
-        target = registry.chain(payment.to.chain_id)
+        target = registry.shown(payment.to.chain_id)
         contact = book.at(payment.to.address, target)
         yield (
             record.id,
@@ -215,7 +215,7 @@ def _csv_rows(records: Iterable[Record], registry: Registry, book: Book) -> Iter
             f"{target.short_name}:{payment.to.address}",
             contact.name if contact else "",
             payment.sender,
-            " ".join(registry.chain(leg.terms.source).short_name for leg in record.legs),
+            " ".join(registry.shown(leg.terms.source).short_name for leg in record.legs),
             " ".join(_bridges(record)),
             record.key or "",
             " ".join(tx.hash for tx in record.transactions if tx.hash),

@@ -17,7 +17,7 @@ _GOOD = frozenset({PaymentState.DELIVERED, PaymentState.REFUNDED})
 
 def show_outcome(record: Record, registry: Registry) -> None:
     """Print how a payment stands, on stdout."""
-    target = registry.chain(record.payment.to.chain_id)
+    target = registry.shown(record.payment.to.chain_id)
     destination = f"{target.short_name}:{record.payment.to.address}"
     rows = [
         (record.id, _state(record, f"{record.state}. {record.meaning.money}")),
@@ -46,7 +46,7 @@ def _state(record: Record, words: str) -> Text:
 
 def _leg(number: int, leg: PaymentRecord, registry: Registry) -> Rows:
     """One source of several: what it was to bring, how that stands, and its transactions."""
-    source = registry.chain(leg.terms.source)
+    source = registry.shown(leg.terms.source)
     words = f"{leg.payment.amount} from {source.name} by {leg.terms.bridge}: {leg.state}"
     return [(f"leg {number}", _state(leg, words)), *_movements(leg, registry)]
 
@@ -55,11 +55,11 @@ def _movements(record: PaymentRecord, registry: Registry) -> Rows:
     """Transactions, order and fill of a payment from one chain, or of a leg."""
     rows = [(tx.step.kind.value, _transaction(tx, registry)) for tx in record.transactions]
     if record.sponsored:
-        rows += _sponsored(record.sponsored, registry.chain(record.terms.source))
+        rows += _sponsored(record.sponsored, registry.shown(record.terms.source))
     if record.order:
         rows.append(("order", styled(f"{record.order.order.order_id}, {record.order.state}")))
         if record.order.fill_tx:
-            rows.append(("filled", _place(registry.chain(record.payment.to.chain_id), record.order.fill_tx)))
+            rows.append(("filled", _place(registry.shown(record.payment.to.chain_id), record.order.fill_tx)))
         elif record.order.detail and record.meaning.open:
             rows.append(("", styled(record.order.detail)))
     return [*rows, *(("but", styled(words, limit=300)) for words in warnings_of(record, registry))]
@@ -79,7 +79,7 @@ def warnings_of(record: Record, registry: Registry) -> list[str]:
 
 def what_stays_valid(record: PaymentRecord, registry: Registry) -> str:
     """What was prepared to be signed elsewhere, and how it ends: no journal takes a signature back."""
-    nonces, source = ", ".join(map(str, record.nonces_elsewhere)), registry.chain(record.terms.source)
+    nonces, source = ", ".join(map(str, record.nonces_elsewhere)), registry.shown(record.terms.source)
     return (
         f"A signed file of it stays valid until its nonces on {source.name} ({nonces}) are used. "
         "Send another transaction with each: the account's next payment there takes the first."
@@ -98,7 +98,7 @@ def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
 
 
 def _transaction(tx: TxRecord, registry: Registry) -> Text:
-    place = _place(registry.chain(tx.chain_id), tx.hash) if tx.hash else styled("not signed")
+    place = _place(registry.shown(tx.chain_id), tx.hash) if tx.hash else styled("not signed")
     return place + Text(f" ({tx.state})")
 
 

@@ -157,6 +157,14 @@ class Registry:
                 return chain
         raise UnknownChain(f"no chain with id {chain_id} in the registry.")
 
+    def shown(self, chain_id: ChainId) -> Chain:
+        """The chain with that id, to tell what was paid there; nothing but its id where it is not listed any more."""
+        try:
+            return self.chain(chain_id)
+        except UnknownChain:
+            name, coin = f"unlisted-{chain_id}", Token(chain_id, None, "", 18)
+            return Chain(name, chain_id, name, "", False, coin, (), "", 1, Stage("none", ""), None, None, ())
+
     def named(self, short_name: str) -> Chain:
         """The chain of that ERC-3770 short name. Raises UnknownChain, naming what was probably meant."""
         chain = self.by_name.get(short_name)

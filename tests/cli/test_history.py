@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import secrets
+import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from l2send.cli.spreadsheet import csv_text
+from l2send.core.paths import Paths
+from l2send.wallet.sqlite_journal import SqliteJournal
 from tests.conftest import Home, somebody
 from tests.inside import Inside, inside
 
@@ -22,6 +26,7 @@ class Story:
 
     def __init__(self, home: Home) -> None:
         self.name, self.sender = home.new_account()
+        self.journal = home.paths.journal
         home.fund(self.sender, "dev1", USDC="100", ETH="1")
         home.fund(self.sender, "dev2", ETH="1")
         self.friend, self.contact = somebody(), f"c{secrets.token_hex(4)}"
@@ -124,6 +129,26 @@ def test_a_payment_tells_what_its_recipient_was_called_even_when_nobody_is_calle
     assert documents[story.native]["typed_name"] is None  # To the same account, whose address was typed.
     assert shown.count(f"dev1:{story.friend} (typed: {story.contact})") == shown.count("typed: ") == 1
     assert f"typed as {story.contact}" in status
+
+
+def test_payments_on_chains_that_are_not_listed_any_more_are_told_all_the_same(story: Story, inside: Inside) -> None:
+    """As of a chain that was taken out of one's chains.toml: its payments must not hide all others."""
+    with sqlite3.connect(story.journal) as there, sqlite3.connect(_empty_journal(inside.paths)) as here:
+        there.backup(here)
+    everything = [story.open, story.native, story.direct]
+    assert ids(inside) == everything
+    shown, rows = inside.must("history").stdout, csv.DictReader(io.StringIO(inside.must("history", "--csv").stdout))
+    assert all(one in shown for one in everything)
+    assert [row["id"] for row in rows] == everything
+    told = inside.must("status", story.direct, "--json").json
+    assert (told["state"], told["destination"].startswith("unlisted-")) == ("delivered", True)
+    assert f"unlisted-{told['transactions'][0]['chain_id']}" in inside.must("status", story.direct).stdout
+
+
+def _empty_journal(paths: Paths) -> Path:
+    paths.state.mkdir(mode=0o700, parents=True)
+    SqliteJournal(paths.journal).close()
+    return paths.journal
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
