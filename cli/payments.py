@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
@@ -22,11 +23,13 @@ from l2send.cli.options import (
     Trezor,
 )
 from l2send.cli.progress import Live
-from l2send.cli.screen import err, print_json
+from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.send import Timeout, finish, interruptible, report
 from l2send.cli.session import Sender, choose_payer, paths_for, run_to_end, unlocking_from
 from l2send.client import Client, open_client
-from l2send.core.errors import ExitStatus, UsageError
+from l2send.core.address import Address
+from l2send.core.errors import ExitStatus, Interrupted, L2sendError, UsageError
+from l2send.core.paths import Paths
 from l2send.wallet.records import Record
 from l2send.wallet.states import PaymentState
 
@@ -46,6 +49,8 @@ Asks the money back of an order that nobody filled in time. --all carries on eve
 
 Example: l2send resume p-7k3f9q2m --account alice"""
 
+Choosing = Callable[[Paths, Address], Sender]
+"""Opens the account that pays, as the command line says."""
 _NEEDS_A_SIGNATURE = {PaymentState.PLANNED, PaymentState.REFUND_DUE}
 
 
@@ -94,27 +99,44 @@ def resume(
         raise UsageError("name one payment, or --all.", hint="`l2send history` lists them.")
     unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
 
+    def choosing(paths: Paths, payer: Address) -> Sender:
+        return choose_payer(paths, payer, account, keystore, unlocking)
+
     async def run() -> int:
         async with open_client(paths_for(devnet=devnet)) as client:
             ids = [r.id for r in client.journal.open_payments()] if everything else [client.journal.find(payment_id).id]
             if not ids:
                 err().print("No payment is open.")
-            records = list[Record]()
+            records, errors = list[Record](), list[L2sendError]()
             for one in ids:
-                payer = client.journal.find(one).payment.sender
-                who = choose_payer(client.paths, payer, account, keystore, unlocking)
-                records.append(await _carry_on(client, one, who, timeout))
+                work = _carry_on(client, one, choosing, timeout)
+                records.append(await (_or_tell(work, client, one, errors) if everything else work))
                 if not (everything and as_json):
                     report(records[-1], client.registry, as_json=as_json)
             if everything and as_json:
                 documents = [payment_document(r, client.registry) for r in records]
                 print_json({"schema": "l2send.payments/1", "payments": documents})
+            if errors:
+                raise errors[0]
             return next((s for r in records if (s := r.meaning.exit_status)), ExitStatus.DELIVERED)
 
     return run_to_end(run())
 
 
-async def _carry_on(client: Client, payment_id: str, who: Sender, timeout: float) -> Record:
+async def _or_tell(work: Awaitable[Record], client: Client, payment_id: str, errors: list[L2sendError]) -> Record:
+    """What keeps one payment back, a refund without gas, must not keep back the others: it is told, and kept."""
+    try:
+        return await work
+    except Interrupted:
+        raise
+    except L2sendError as error:
+        print_words(err(), styled(f"{payment_id} was not carried on: {error.message}", limit=600))
+        errors.append(error)
+        return client.journal.find(payment_id)
+
+
+async def _carry_on(client: Client, payment_id: str, choosing: Choosing, timeout: float) -> Record:
+    who = choosing(client.paths, client.journal.find(payment_id).payment.sender)
     with Live("looking at the chains"), interruptible(client, payment_id):
         record = await client.status(payment_id)
     if not record.meaning.open:

@@ -61,6 +61,25 @@ def test_resume_all_finishes_what_is_open(home: Home, payer: tuple[str, Address]
     assert not [p for p in home.must("history", "--json").json["payments"] if p["open"]]
 
 
+def test_resume_all_carries_on_what_it_can_where_one_payment_cannot_be(
+    home: Home, payer: tuple[str, Address], ignoring: None
+) -> None:
+    waiting = open_order(home, payer, somebody())
+    name, address = home.new_account()
+    home.fund(address, "dev1", USDC="5", ETH="1")
+    words = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--account", name)
+    assert home.run(*words, L2SEND_FAILPOINT="planned").status == -9
+    (home.paths.keystores / f"{name}.json").unlink()
+    home.must("devnet", "solver", "--mode", "fill")
+    done = home.run("resume", "--all", "--json")
+    states = {p["id"]: p["state"] for p in done.json["payments"]}
+    (planned,) = (payment for payment, state in states.items() if state == "planned")
+    assert states[waiting] == "delivered"
+    assert (done.status, done.error["sent"]) == (3, "no")
+    assert planned in done.stderr
+    assert home.run("cancel", planned, "--yes").status == 7
+
+
 def test_resume_wants_one_payment_or_all(home: Home) -> None:
     assert home.run("resume").status == home.run("resume", "p-x", "--all").status == 2
 
