@@ -26,7 +26,7 @@ from l2send.core.effects import MOST_REFUND_FEE, Effects, Opens, TakesBack, chec
 from l2send.core.errors import CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.units import Amount, UnixTime, Wei
-from l2send.wallet.states import PaymentState
+from l2send.wallet.states import PaymentState, TxState
 from tests.bridges import registry as two
 from tests.bridges.mutations import Capsys, every_byte, every_field
 from tests.bridges.standins import (
@@ -233,6 +233,21 @@ def test_ignored_then_refunded_from_the_destination(stand_ins: StandIns, payer: 
     deliver_refund(stand_ins, order_of(record))
     assert payer.status(record).state is PaymentState.REFUNDED
     assert payer.holds() == 100_000_000
+
+
+def test_a_refund_that_could_not_be_paid_for_is_asked_at_the_fee_of_later(stand_ins: StandIns, payer: Payer) -> None:
+    record = payer.open(VIA, somebody())
+    stand_ins.advance(2 * 3600)
+    with pytest.raises(CannotPay):
+        payer.resume(record)
+    stand_ins.home.fund(payer.address, TARGET, ETH="0.1")
+    router = order_of(record).destination_settler
+    stand_ins.target.must(router, SET_MESSAGE_FEE.encode(10**15))
+    try:
+        _, refund = payer.resume(record).refunds
+    finally:
+        stand_ins.target.must(router, SET_MESSAGE_FEE.encode(10**14))
+    assert (refund.state, refund.step.tx.value) == (TxState.FINAL, 10**15)
 
 
 def test_a_refund_pays_the_fee_that_hyperlane_asks_for_now(stand_ins: StandIns, payer: Payer) -> None:
