@@ -200,6 +200,7 @@ def _fields(onchain_order: tuple[Any, ...]) -> tuple[Any, ...]:
     """What is in the argument of `open` or `refund`. Raises Refused for an order of another kind."""
     fill_deadline, data_type, order_data = onchain_order
     _demand(data_type == _ORDER_DATA_TYPE, "is of a type l2send does not know")
+    fields: tuple[Any, ...]
     (fields,) = abi_decode_exact([_ORDER_DATA], order_data, "the order for Hyperlane7683")
     _demand(fill_deadline == fields[10], "carries two deadlines, so that it could not be refunded")
     return fields

@@ -91,7 +91,8 @@ class Oif:
             return None
         if tx.data[:4] == _OPEN.selector:
             _demand(not tx.value, "carries native coin, which the escrow does not take")
-            return Opens(_decode(self.name, *_OPEN.decode_call(tx.data), tx, registry))
+            (fields,) = _OPEN.decode_call(tx.data)
+            return Opens(_decode(self.name, fields, tx, registry))
         raise Refused("the call of the OIF escrow is neither `open` nor `refund`.")
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:

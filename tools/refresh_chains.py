@@ -27,7 +27,6 @@ TARGET = TOOLS.parent / "chains.toml"
 CACHE = user_cache_path("l2send-registry")
 SOURCE = {"identity": "ethereum-lists", "rpcs": "public-rpcs", "explorer": "viem"}
 STACKS = {"opstack": "op-stack", "arbitrumnitro": "arbitrum", "zksync": "zk-stack"}
-NO_CONTRACT = "0x" + "0" * 40
 WETH_PREDEPLOY = "0x4200000000000000000000000000000000000006"
 FORMER = ("chains-2", "chains-54", "chains-69")
 LEAST_CONFIRMATIONS = 3
@@ -52,7 +51,7 @@ class Facts:
     tokens: dict[str, Tokens]
     feeds: dict[str, dict[str, str]]
     across: dict[int, str]
-    eco: dict[int, dict[str, str]]
+    eco: dict[int, str]
     former: list[dict[int, Json]]
     """shortName and name by chain id, as older versions of ethereum-lists had them, the newest last."""
 
@@ -143,12 +142,11 @@ def read_across(path: Path) -> dict[int, str]:
     return {k: v for k, v in pools.items() if v.startswith("0x")}
 
 
-def read_eco(csv: str) -> dict[int, dict[str, str]]:
-    """Portal and HyperProver by chain id; rows of staging deployments have no plain number: left out."""
+def read_eco(csv: str) -> dict[int, str]:
+    """Portals by chain id; rows of staging deployments have no plain number: left out."""
     lines = [line.split(",") for line in csv.splitlines()]
     rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
-    numbered = (r for r in rows if r["ChainID"].isdigit())
-    return {int(r["ChainID"]): {"portal": r["Portal"], "prover": r["HyperProver"]} for r in numbered}
+    return {int(r["ChainID"]): r["Portal"] for r in rows if r["ChainID"].isdigit()}
 
 
 def checksum(address: str) -> str:
@@ -265,7 +263,7 @@ def chain_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[s
         "source": {**SOURCE, **({"multicall3": "viem"} if multicall3 else {}), "confirmations": who},
     }
     tokens = [line for token in entry["tokens"] for line in token_table(short, chain_id, token, overlay, facts)]
-    return table(f"chains.{short}", fields) + tokens + settler_tables(short, entry, facts)
+    return table(f"chains.{short}", fields) + tokens + settler_tables(short, entry, overlay, facts)
 
 
 def price_feed(entry: Json, symbol: str, facts: Facts) -> Json | None:
@@ -330,14 +328,16 @@ def token_table(short: str, chain_id: int, token: list[str], overlay: Json, fact
     return table(f"chains.{short}.tokens", fields, "[[]]")
 
 
-def settler_tables(short: str, entry: Json, facts: Facts) -> list[str]:
+def settler_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[str]:
     """The intent contracts on this chain."""
     lines: list[str] = []
-    eco, across = facts.eco.get(entry["chain_id"]), facts.across.get(entry["chain_id"])
-    if eco:
-        prover = checksum(eco["prover"]) if eco["prover"] not in {"", NO_CONTRACT} else None
-        api = None if entry.get("testnet") else "https://quotes.eco.com"
-        fields = {"portal": checksum(eco["portal"]), "prover": prover, "quote_api": api, "source": "eco"}
+    eco, across = overlay["eco"], facts.across.get(entry["chain_id"])
+    if short in eco["chains"]:
+        named = facts.eco.get(entry["chain_id"])
+        if named != eco["retired"]:
+            raise Refused(f"{short}: the package's Eco Portal is {named}, no more the retired one: review [eco]")
+        portal, prover, api = checksum(eco["portal"]), checksum(eco["prover"]), "https://quotes.eco.com"
+        fields = {"portal": portal, "prover": prover, "quote_api": api, "source": "eco-portal"}
         lines += table(f"chains.{short}.settlers.eco", fields)
     if across:
         api = None if entry.get("testnet") else "https://app.across.to/api"

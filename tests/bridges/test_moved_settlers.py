@@ -40,7 +40,8 @@ Change = Callable[[Chain, str], Chain]
 
 
 def moved(chain: Chain, via: str) -> Chain:
-    return with_settlers(chain, **{via: {field: somebody() for field in CONTRACTS[via]}})
+    others: dict[str, str] = {field: somebody() for field in CONTRACTS[via]}
+    return with_settlers(chain, **{via: others})
 
 
 def gone(chain: Chain, via: str) -> Chain:

@@ -185,6 +185,14 @@ def test_settlers(short: str) -> None:
         assert urlsplit(fields.get("quote_api", "https://x")).scheme == "https"
 
 
+def test_eco_is_where_its_solvers_fill_and_nowhere_else() -> None:
+    eco = {short: chain["settlers"]["eco"] for short, chain in CHAINS.items() if "eco" in chain.get("settlers", {})}
+    assert eco.keys() == {"eth", "oeth", "base", "arb1", "pol"}
+    assert {fields["portal"] for fields in eco.values()} == {"0xEC000769A73b70e16f361a442292500b3BCf4A85"}
+    assert {fields["prover"] for fields in eco.values()} == {"0xEC08fb4647f3f50d1162a578d481266687C60fc5"}
+    assert all(fields.keys() == SETTLER_FIELDS["eco"] for fields in eco.values())
+
+
 @each_chain
 def test_price_feed_is_that_of_the_native_coin(short: str) -> None:
     feed = CHAINS[short].get("price_feed")

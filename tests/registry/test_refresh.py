@@ -14,6 +14,7 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "refresh_chains.py"
 USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
+PORTAL = "0xEC000769A73b70e16f361a442292500b3BCf4A85"
 
 OVERLAY = f"""
 [sources]
@@ -25,6 +26,8 @@ USD = ["USDC"]
 [rpcs]
 refuse = []
 prefer = []
+[eco]
+chains = []
 [chains.base]
 chain_id = 8453
 kind = "op-stack"
@@ -80,6 +83,7 @@ def overlay(**changed: Any) -> dict[str, Any]:
         "names": {"USDC": "USD Coin", "WETH": "Wrapped Ether"},
         "pegs": {"USD": ["USDC"]},
         "rpcs": {"refuse": ["refused"], "prefer": ["drpc.org"]},
+        "eco": {"portal": PORTAL, "prover": MULTICALL3, "chains": [], "retired": USDC},
         "chains": {"base": base | changed},
     }
 
@@ -126,6 +130,18 @@ def test_the_same_input_gives_the_same_bytes_and_they_are_toml() -> None:
 def test_it_refuses(entry: dict[str, Any], played: dict[str, Any], words: str) -> None:
     with pytest.raises(tool.Refused, match=words):
         tool.render({}, overlay(**entry), facts(**played))
+
+
+def test_the_eco_portal_is_the_overlay_s_as_long_as_the_package_names_the_retired_one() -> None:
+    reviewed = overlay()
+    reviewed["eco"]["chains"] = ["base"]
+    chain = tomllib.loads(tool.render({}, reviewed, facts(eco={8453: USDC})))["chains"]["base"]
+    written = {"portal": PORTAL, "prover": MULTICALL3, "quote_api": "https://quotes.eco.com", "source": "eco-portal"}
+    assert chain["settlers"]["eco"] == written
+    for named in ({8453: PORTAL}, {}):
+        with pytest.raises(tool.Refused, match=r"review \[eco\]"):
+            tool.render({}, reviewed, facts(eco=named))
+    assert "eco" not in tomllib.loads(tool.render({}, overlay(), facts(eco={8453: USDC})))["chains"]["base"]["settlers"]
 
 
 def test_an_oracle_of_l1_fees_is_written_with_its_source() -> None:
