@@ -173,9 +173,10 @@ async def _estimate(tx: TxRecord, rpc: Rpc) -> Gas:
                 continue
             if not error.is_revert:
                 raise
+            afterwards = tx.step.kind in {StepKind.REFUND, StepKind.REVOKE}
+            then = f"Look again: l2send status {tx.payment_id}" if afterwards else "Check the balance, then pay anew."
             raise Refused(
-                f"the transaction would fail: {error.message}",
-                hint="It was not signed. Check the balance of the token, then pay anew.",
+                f"the {tx.step.kind} would fail: {error.message}", hint=f"It was not signed. {then}"
             ) from error
 
 

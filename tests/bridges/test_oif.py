@@ -265,6 +265,26 @@ def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer)
     assert look().state is PaymentState.REFUNDED
 
 
+def test_a_refund_that_somebody_else_was_quicker_with_is_not_called_for_paying_anew(
+    stand_ins: StandIns, payer: Payer
+) -> None:
+    record = payer.open(VIA, somebody())
+    order = order_of(record)
+    stand_ins.advance(_PROOF_TIME + 3700)
+    assert payer.status(record).state is PaymentState.REFUND_DUE
+
+    async def be_late(client: Client) -> None:
+        step = await client.bridges[VIA].refund(order, client.rpcs)
+        assert step
+        stand_ins.origin.must(step.tx.to, step.tx.data)
+        await client._executor(record, payer.signer, lambda _: None).send_refund(record.id, step)
+
+    with pytest.raises(Refused, match="the refund would fail") as late:
+        payer.with_client(be_late)
+    assert "pay anew" not in late.value.hint
+    assert payer.resume(record).state is PaymentState.REFUNDED
+
+
 def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Payer) -> None:
     """Somebody else's OutputFilled with our id and output, and a true fill of another output under our id."""
     to = somebody()
