@@ -20,7 +20,7 @@ demo: .venv/.runtime ## send real payments between real chains, all on this mach
 test: .venv/.dev ## run the tests (ARGS="-k name")
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not lab" $(ARGS)
 
-lab: .venv/.dev ## run the tests that take minutes: every fault at every step, 500 random histories
+lab: .venv/.dev ## run the tests that take minutes: faults at every step, 500 random histories
 	L2SEND_SEEDS=$${L2SEND_SEEDS:-500} $(BIN)/python -m pytest -n 2 --dist loadfile -m lab $(ARGS)
 
 lint: .venv/.dev ## check style, format and types
