@@ -1,4 +1,4 @@
-"""The lab's two chains, and the proxy in front of them."""
+"""The lab's chains, and the proxy in front of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.lab.proxy import Proxy
 from tests.lab.scenario import Stage
-from tests.lab.world import World, running_world
+from tests.lab.world import SOURCES, World, running_world
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +26,14 @@ def proxy(world: World) -> Iterator[Proxy]:
 @pytest.fixture(scope="session")
 def stage(world: World, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     return Stage(world, proxy, tmp_path_factory.mktemp("scenarios"))
+
+
+@pytest.fixture(scope="module")
+def scattered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Four chains: payments from three of them to the last."""
+    folder = tmp_path_factory.mktemp("several")
+    with (
+        running_world(folder / "world", chains=len(SOURCES) + 1) as world,
+        Proxy([node.url for node in world.nodes], world.devnet.solver_url) as proxy,
+    ):
+        yield Stage(world, proxy, folder)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 from eth_hash.auto import keccak
 
-from tests.lab.wire import RECEIPT, SEND, Act, Fault, Outcome, Question
+from tests.lab.wire import POST, RECEIPT, SEND, Act, Fault, Outcome, Question
 
 TIMEOUT = 0.6
 """Seconds a payer of the lab waits for a reply."""
@@ -152,8 +153,8 @@ async def _as_of(question: Question, height: str) -> Outcome | None:
 
 
 async def _other_chain(question: Question) -> Outcome:
-    """The endpoint is switched over: every request reaches the other chain."""
-    return Outcome(await question.forward(to=1 - question.index))
+    """The endpoint is switched over: every request reaches another chain."""
+    return Outcome(await question.forward(to=(question.index + 1) % len(question.nodes)))
 
 
 async def _block_of(question: Question, nth: int) -> tuple[bytes, int] | None:
@@ -270,6 +271,37 @@ FAULTS = (
     Fault("node: another chain from now on", EVERYTHING, _other_chain, 8, in_all=True, chain=0),
 )
 """Faults of one payer's nodes: others on the same chains notice nothing."""
+
+
+def _posting(name: str, act: Act, times: int = 2) -> Fault:
+    return Fault(f"sponsor: {name}", frozenset({POST}), act, times)
+
+
+_TAKEN, _REJECTED = (json.dumps({"status": word, "message": ""}).encode() for word in ("received", "rejected"))
+
+SPONSOR_FAULTS = (
+    _posting("reply lost after taking", broken(status=None, forward=True)),
+    _posting("connection reset before", broken(status=None, forward=False)),
+    _posting("taken, reply after the time-out", late(TIMEOUT * 2), 1),
+    _posting("slow", late(_SLOW)),
+    _posting("delivered twice", _twice),
+    _posting("502 after taking", broken(b"bad gateway", 502, forward=True)),
+    _posting("503 before", broken(b"unavailable", 503, forward=False)),
+    _posting("429 with Retry-After before", broken(b"slow down", 429, forward=False, retry_after=1)),
+    _posting("HTML page after taking", broken(_HTML, forward=True)),
+    _posting("malformed JSON after taking", _malformed),
+    _posting("cut off after taking", _cut_off),
+    _posting("empty body after taking", broken(forward=True)),
+    _posting("says rejected after taking", broken(_REJECTED, forward=True)),
+    _posting("says rejected, forgets it", broken(_REJECTED, forward=False)),
+    _posting("says received, forgets it", broken(_TAKEN, forward=False)),
+)
+REFUSING_SPONSOR = _posting("refuses for good", broken(_REJECTED, forward=False), 10**6)
+
+
+def on_chain(fault: Fault, index: int) -> Fault:
+    """The same of that chain's endpoint alone: the others are well."""
+    return replace(fault, name=f"{fault.name}, on chain {index + 1}", chain=index)
 
 
 def _chain(name: str, act: Act, methods: frozenset[str] = frozenset({RECEIPT})) -> Fault:

@@ -33,12 +33,13 @@ from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, L2sendError
 from l2send.core.paths import Paths
 from l2send.resolver.limits import Limits
-from l2send.wallet import execute, nonces, prepare, watch
+from l2send.wallet import execute, nonces, prepare, sponsored, watch
 from l2send.wallet.execute import Executor
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.failpoints import failpoint as real_failpoint
-from l2send.wallet.records import PaymentRecord, Record
+from l2send.wallet.records import Record
 from l2send.wallet.signer import LocalSigner, SecretKey
+from l2send.wallet.sponsored import SponsoredExecutor
 from l2send.wallet.sqlite_journal import SqliteJournal
 from l2send.wallet.watch import follow
 from tests.lab.faults import TIMEOUT
@@ -46,6 +47,8 @@ from tests.lab.world import TOKEN, Account
 
 AMOUNT = "25"
 UNITS = 25_000_000
+OF_SEVERAL = "100"
+UNITS_OF_SEVERAL = 100_000_000
 
 _context = multiprocessing.get_context("forkserver")
 _SLOW_IMPORTS = ("eth_account", "rlp", "eth_abi", "httpx", "httpcore", "h11", "certifi", "anyio._backends._asyncio")
@@ -96,37 +99,30 @@ async def _silent() -> None:
     pass
 
 
-async def pay(errand: Errand, begun: Callable[[], Awaitable[None]] = _silent) -> PaymentRecord:
+async def pay(errand: Errand, begun: Callable[[], Awaitable[None]] = _silent) -> Record:
     """Send, or resume what the journal knows. Raises what the Client raises."""
     async with open_client(errand.paths, errand.registry) as client:
         record = _known(client, errand)
         if record is None:
             to = client.destination(errand.destination)
             payment = client.payment(errand.account.address, errand.amount, TOKEN, to)
-            record = _from_one_source(client.begin(await client.plan(payment, Limits(via=errand.via)), key=errand.key))
+            record = client.begin(await client.plan(payment, Limits(via=errand.via)), key=errand.key)
         await begun()
         if not record.meaning.open:
-            return _from_one_source(await client.status(record.id))
+            return await client.status(record.id)
         signer = LocalSigner(SecretKey(errand.account.key))
-        done = await client.resume(record.id, signer, patience=errand.patience, progress=lambda _: None)
-        return _from_one_source(done)
+        return await client.resume(record.id, signer, patience=errand.patience, progress=lambda _: None)
 
 
-def _known(client: Client, errand: Errand) -> PaymentRecord | None:
+def _known(client: Client, errand: Errand) -> Record | None:
     return _with_key(client.history(), errand.key)
 
 
-def _with_key(records: Iterable[Record], key: str | None) -> PaymentRecord | None:
-    return next((record for record in map(_from_one_source, records) if record.key == key), None)
+def _with_key(records: Iterable[Record], key: str | None) -> Record | None:
+    return next((record for record in records if record.key == key), None)
 
 
-def _from_one_source(record: Record) -> PaymentRecord:
-    """All money of the lab's payers is on one chain."""
-    assert isinstance(record, PaymentRecord)
-    return record
-
-
-def journaled(errand: Errand) -> PaymentRecord | None:
+def journaled(errand: Errand) -> Record | None:
     """The payment as the journal has it."""
     if not errand.paths.journal.exists():
         return None
@@ -146,10 +142,16 @@ def quickened(poll: float, transport: httpx.AsyncBaseTransport | None = None) ->
         made.poll = poll
         return made
 
-    original = Client._executor
+    def sponsored_executor(self: Client, *arguments: object) -> SponsoredExecutor:
+        made: SponsoredExecutor = original_sponsored(self, *arguments)  # type: ignore[arg-type]
+        made.poll = poll
+        return made
+
+    original, original_sponsored = Client._executor, Client._sponsored
     http = partial(httpx.AsyncClient, transport=transport) if transport else partial(httpx.AsyncClient, verify=_TLS)
     with (
         patch.object(Client, "_executor", executor),
+        patch.object(Client, "_sponsored", sponsored_executor),
         patch.object(l2send.client, "open_rpcs", partial(rpc.open_rpcs, timeout=TIMEOUT)),
         patch.object(l2send.client, "follow", partial(follow, poll=poll)),
         patch.object(httpx, "AsyncClient", http),
@@ -158,6 +160,7 @@ def quickened(poll: float, transport: httpx.AsyncBaseTransport | None = None) ->
         patch.object(nonces, "_PAUSE", 0.02),
         patch.object(prepare, "_LAGGING_PAUSE", 0.05),
         patch.object(execute, "failpoint", _failpoint),
+        patch.object(sponsored, "failpoint", _failpoint),
         patch.object(watch, "failpoint", _failpoint),
     ):
         yield

@@ -1,4 +1,7 @@
-"""Wires behind a socket: `http://127.0.0.1:PORT/WIRE/CHAIN`, one server for any number of payers."""
+"""Wires behind a socket: `http://127.0.0.1:PORT/WIRE/CHAIN`, one server for any number of payers.
+
+`/WIRE/sponsor` leads to the sponsor, where there is one.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ from tests.lab.wire import Outcome, Upstream, Wire
 class Proxy:
     """`with Proxy(node_urls) as proxy:` serves every wire that was plugged in."""
 
-    def __init__(self, upstream: Sequence[str]) -> None:
+    def __init__(self, upstream: Sequence[str], sponsor: str = "") -> None:
         self._nodes = [Upstream(url) for url in upstream]
+        self._sponsor = Upstream(sponsor)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
@@ -52,7 +56,7 @@ class Proxy:
     async def _close(self) -> None:
         assert self._server
         self._server.close()
-        for node in self._nodes:
+        for node in (*self._nodes, self._sponsor):
             await node.close()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
@@ -69,16 +73,26 @@ class Proxy:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request; False when the connection ends with it."""
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        _, name, where = head.split(" ", 2)[1].split("/", 2)
-        wire, where = self._wires[name], where.split("/")[0].split("?")[0]
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        method, target, _ = head.split(" ", 2)
+        _, name, where = target.split("/", 2)
+        wire, path = self._wires[name], where.partition("/")[2]
+        where = where.split("/")[0].split("?")[0]
         if where == "begun":
             await wire.begun(self._nodes)
             return _reply(writer, Outcome(b"{}"))
-        body = await reader.readexactly(int(head.split("content-length:")[1].split("\r\n")[0]))
-        outcome = await wire.exchange(int(where), body, self._nodes)
+        body = await reader.readexactly(_length(head))
+        if where == "sponsor":
+            outcome = await wire.petition(method, f"/{path}", body, self._sponsor)
+        else:
+            outcome = await wire.exchange(int(where), body, self._nodes)
         await pause(outcome.wait)
         return _reply(writer, outcome)
+
+
+def _length(head: str) -> int:
+    """Of the body of a request; a GET announces none."""
+    return int(head.lower().partition("content-length:")[2].split("\r\n")[0] or 0)
 
 
 def _reply(writer: asyncio.StreamWriter, outcome: Outcome) -> bool:

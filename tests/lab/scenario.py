@@ -14,16 +14,18 @@ from pathlib import Path
 from l2send.core.errors import L2sendError
 from l2send.devnet.modes import Mode
 from l2send.wallet.failpoints import Failpoint
-from l2send.wallet.states import ENDED, TxState
+from l2send.wallet.states import ENDED, PaymentState, TxState
 from tests.lab import payer
-from tests.lab.faults import FAULTS, REORGANISATIONS
+from tests.lab.faults import FAULTS, REORGANISATIONS, SPONSOR_FAULTS, on_chain
 from tests.lab.payer import Errand, journaled
 from tests.lab.proxy import Proxy
-from tests.lab.transport import URLS, current_wire
-from tests.lab.verdict import Verdict, judge
-from tests.lab.wire import Fault, Rule, Upstream, Wire
-from tests.lab.world import Account, World, somebody
+from tests.lab.transport import SPONSOR_URL, current_wire, urls_of
+from tests.lab.verdict import Verdict, judge, judge_legs
+from tests.lab.wire import POST, Fault, Rule, Upstream, Wire
+from tests.lab.world import SOURCES, Account, World, somebody
 
+_LATE_OF_SEVERAL = ("mined:3", "mined:4", "mined:5", "final", "order_")
+"""A leg may be at its end then. Before, only approvals are mined."""
 _ONCE_A_PAYMENT = {Failpoint.PLANNED, Failpoint.LOCKED, Failpoint.FINAL}
 _OF_ORDERS = {Failpoint.ORDER_OPENED, Failpoint.ORDER_FILLED}
 # By whether the payment is bridged.
@@ -32,9 +34,19 @@ _NOTHING_SENT_AFTER = {
     False: {"after_broadcast:1", "broadcast:1", "mined:1", "final:1"},
     True: {"after_broadcast:2", "broadcast:2", "mined:2", "final:1", "order_opened:1", "order_filled:1"},
 }
-_MOST_RUNS = 12
+_PASSES_OF_SEVERAL = {
+    Failpoint.NONCE_CHOSEN: 4,
+    Failpoint.FINAL: 2,
+    Failpoint.ORDER_OPENED: 2,
+    Failpoint.ORDER_FILLED: 3,
+}
+_ALL_FAULTS = (*FAULTS, *SPONSOR_FAULTS)
+_MOST_PASSES = 5
+"""Two approvals, two orders and the messages of a payment from several chains: more than the above pass by."""
+MOST_RUNS = 12
 _STATUS_LOST = 255  # what multiprocessing says when its fork server does not
 CONFIRMATIONS = 2
+SEVERAL = "several"
 
 
 def steps_of(*, bridged: bool) -> list[str]:
@@ -44,6 +56,12 @@ def steps_of(*, bridged: bool) -> list[str]:
         steps += [f"{place.value}:2" for place in Failpoint if place not in _ONCE_A_PAYMENT | _OF_ORDERS]
         steps += [f"{place.value}:1" for place in Failpoint if place in _OF_ORDERS]
     return steps
+
+
+def steps_of_several() -> list[str]:
+    """Each step of a payment from several chains as often as it is passed, by whichever leg comes to it then."""
+    passes = [(place, _PASSES_OF_SEVERAL.get(place, _MOST_PASSES)) for place in Failpoint]
+    return [f"{place.value}:{number}" for place, most in passes for number in range(1, most + 1)]
 
 
 @dataclass(frozen=True)
@@ -57,10 +75,18 @@ class Scenario:
     """kill -9 at the step, then a fresh process; else the fault begins at the step, in one process."""
     via: str = "eco"
     """The bridge, where one is needed."""
+    later: str = ""
+    """A step at which a later process is killed too, if one is."""
 
     def __str__(self) -> str:
         how = "killed at" if self.kill else "fault from"
-        return f"{self.via if self.bridged else 'direct'}, {how} {self.step}, {self.fault or 'no fault'}"
+        steps = f"{self.step} and {self.later}" if self.later else self.step
+        return f"{self.via if self.bridged else 'direct'}, {how} {steps}, {self.fault or 'no fault'}"
+
+    @property
+    def several(self) -> bool:
+        """From three chains, by a bridge each."""
+        return self.via == SEVERAL
 
     @property
     def alone(self) -> bool:
@@ -72,6 +98,8 @@ class Scenario:
         """Not where the fault would begin when nothing that it breaks is left to be asked."""
         if self.kill or self.fault is None:
             return True
+        if self.several:
+            return not self.step.startswith(_LATE_OF_SEVERAL)
         over = _NOTHING_SENT_AFTER if self.fault.breaks_sending else _NOTHING_READ_AFTER
         return self.step not in over[self.bridged]
 
@@ -82,7 +110,8 @@ class Scenario:
         if not self.kill:
             return "step"
         early = self.fault is None or self.fault.breaks_sending or self.fault.alone
-        return "begun" if early or self.step.startswith(("final", "order_filled")) else "killed"
+        over = _LATE_OF_SEVERAL if self.several else ("final", "order_filled")
+        return "begun" if early or self.step.startswith(over) else "killed"
 
 
 @dataclass
@@ -96,6 +125,8 @@ class Result:
     runs: int = 0
     verdict: Verdict | None = None
     last_word: str = ""
+    lies: list[str] = field(default_factory=list[str])
+    """What its processes said and the journal does not."""
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,12 +135,12 @@ class Result:
     @property
     def reached(self) -> bool:
         """Whether all that the scenario is about did happen."""
-        killed = self.killed == 1 and not self.status_lost
+        killed = self.killed == (2 if self.scenario.later else 1) and not self.status_lost
         return (not self.scenario.kill or killed) and (self.scenario.fault is None or self.wire.fired > 0)
 
     @property
     def why_not_reached(self) -> str:
-        if self.scenario.kill and not self.killed:
+        if self.scenario.kill and self.killed < (2 if self.scenario.later else 1):
             return "the process did not pass the step"
         if self.status_lost:
             return "the exit status of the killed process was lost"
@@ -159,6 +190,25 @@ def through_across() -> list[Scenario]:
     return [Scenario(True, step, fault, kill=True, via="across") for step, fault in cells]
 
 
+def of_several(*, kill: bool, each: int) -> list[Scenario]:
+    """Every step of a payment from several chains with `each` faults: of one chain's endpoint, or of the sponsor."""
+    cells, line = list[Scenario](), count(0 if kill else len(FAULTS) // 2)
+    for step in steps_of_several():
+        here = [Scenario(True, step, _somewhere(next(line)), kill, SEVERAL) for _ in range(each)]
+        cells += [cell for cell in here if cell.possible]
+    return cells
+
+
+def _somewhere(number: int) -> Fault:
+    """One after the other, and at its next turn on another chain: on one that it can be met on."""
+    turn, place = divmod(number, len(_ALL_FAULTS))
+    fault = _ALL_FAULTS[place]
+    if POST in fault.methods:
+        return fault
+    chains = SOURCES[1:] if fault.breaks_sending else (*SOURCES, len(SOURCES))
+    return on_chain(fault, chains[(turn + place // 2) % len(chains)])
+
+
 @dataclass
 class Stage:
     """Where scenarios are played."""
@@ -168,30 +218,43 @@ class Stage:
     folder: Path
     _count: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def _errand(self, scenario: Scenario, account: Account, urls: Sequence[str]) -> Errand:
+    def _errand(self, scenario: Scenario, account: Account, urls: Sequence[str], sponsor: str) -> Errand:
         home = self.folder / f"s{next(self._count)}"
         home.mkdir(mode=0o700)
         confirmations = 3 if scenario.fault and scenario.fault.alone else CONFIRMATIONS
         registry = self.world.seen_through(urls, confirmations)
         patience = 1.2 if scenario.alone else 3.0
+        if scenario.several:
+            registry = self.world.with_a_bridge_each(registry, sponsor)
+            return Errand(home, registry, account, len(urls) - 1, somebody(), payer.OF_SEVERAL, patience=patience)
         via = scenario.via if scenario.bridged else ""
         return Errand(home, registry, account, int(scenario.bridged), somebody(), via=via, patience=patience)
 
     def play_processes(self, scenario: Scenario, account: Account) -> Result:
         """With a real kill, and a fresh process for every run."""
+        result, errand = self.begin(scenario, account)
+        self.carry_on(result, errand, scenario.step)
+        return self.judged(result, errand)
+
+    def begin(self, scenario: Scenario, account: Account) -> tuple[Result, Errand]:
+        """A wire of its own, and what is to be done."""
         result = Result(scenario)
-        wire = result.wire
-        urls = self.proxy.plug(wire)
-        errand = self._errand(scenario, account, urls)
-        errand = replace(errand, begun=f"{urls[0].rpartition('/')[0]}/begun")
-        wire.arms_when_begun = scenario.armed_at == "begun"
-        proof = errand.home / "proof"
-        deadly = {"L2SEND_FAILPOINT": scenario.step, "L2SEND_FAILPOINT_PROOF": str(proof)}
-        for _ in range(_MOST_RUNS):
+        urls = self.proxy.plug(result.wire)
+        root = urls[0].rpartition("/")[0]
+        errand = self._errand(scenario, account, urls, f"{root}/sponsor")
+        result.wire.arms_when_begun = scenario.armed_at == "begun"
+        return result, replace(errand, begun=f"{root}/begun")
+
+    def carry_on(self, result: Result, errand: Errand, step: str, most: int = MOST_RUNS) -> None:
+        """Processes one after the other, the first that comes to `step` killed there, until the payment is closed."""
+        scenario, wire, before = result.scenario, result.wire, result.killed
+        proof = errand.home / f"proof{before}"
+        deadly = {"L2SEND_FAILPOINT": step, "L2SEND_FAILPOINT_PROOF": str(proof)}
+        for _ in range(most):
             result.runs += 1
-            run = errand if result.killed else replace(errand, environment=deadly)
+            run = errand if result.killed > before else replace(errand, environment=deadly)
             status = payer.run(run, partial(self._meanwhile, wire, errand) if scenario.alone else None)
-            died = proof.exists() and not result.killed
+            died = proof.exists() and result.killed == before
             lost = died and status == _STATUS_LOST
             result.status_lost |= lost
             word = f"{scenario}: exit status {status}, {payer.last_word(errand)}"
@@ -199,19 +262,21 @@ class Stage:
             if died:
                 result.killed += 1
                 wire.arm()
-            elif is_closed(errand):
+                continue
+            if status == 0 and not is_delivered(errand):
+                result.lies.append("a process ended as delivered, and the journal does not say so")
+            if is_closed(errand):
                 break
-        return self._judged(result, errand)
 
     async def play_here(self, scenario: Scenario, account: Account, nodes: Sequence[Upstream]) -> Result:
         """In this process: the fault begins when the step is passed for the first time."""
         result = Result(scenario)
         wire = result.wire
-        errand = self._errand(scenario, account, URLS)
+        errand = self._errand(scenario, account, urls_of(len(nodes)), SPONSOR_URL)
         current_wire.set(wire)
         payer.hooked(lambda place: wire.arm() if place == scenario.step else None)
         helper = asyncio.create_task(self._help(wire, errand)) if scenario.alone else None
-        for _ in range(_MOST_RUNS):
+        for _ in range(MOST_RUNS):
             result.runs += 1
             try:
                 await payer.pay(errand, partial(wire.begun, nodes))
@@ -221,7 +286,7 @@ class Stage:
                 break
         if helper:
             helper.cancel()
-        return await asyncio.to_thread(self._judged, result, errand)
+        return await asyncio.to_thread(self.judged, result, errand)
 
     async def _help(self, wire: Wire, errand: Errand) -> None:
         while True:
@@ -234,14 +299,25 @@ class Stage:
             return
         self.world.mine()
         record = journaled(errand)
-        if record and record.steps[-1].state is TxState.FINAL:
+        if record and record.legs[0].steps[-1].state is TxState.FINAL:
             self.world.solver(Mode.FILL)
 
-    def _judged(self, result: Result, errand: Errand) -> Result:
+    def judged(self, result: Result, errand: Errand) -> Result:
+        """With the verdict of the chains."""
         result.last_word = result.last_word or payer.last_word(errand)
-        record = journaled(errand)
-        result.verdict = judge(self.world, errand.account, errand.recipient, errand.index, record, result.wire.sent)
+        record, account, wire = journaled(errand), errand.account, result.wire
+        if result.scenario.several:
+            verdict = judge_legs(self.world, account, errand.recipient, record, wire)
+        else:
+            verdict = judge(self.world, account, errand.recipient, errand.index, record, wire.sent)
+        result.verdict = replace(verdict, wrong=(*verdict.wrong, *result.lies))
         return result
+
+
+def is_delivered(errand: Errand) -> bool:
+    """Whether the journal says that the recipient has all of it."""
+    record = journaled(errand)
+    return record is not None and record.state is PaymentState.DELIVERED
 
 
 def is_closed(errand: Errand) -> bool:

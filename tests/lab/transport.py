@@ -13,22 +13,35 @@ from tests.lab.wire import Outcome, Upstream, Wire
 
 current_wire: ContextVar[Wire] = ContextVar("current_wire")
 """The wire of the payer that this task is."""
-URLS = ("http://wire/0", "http://wire/1")
+
+
+def urls_of(chains: int) -> tuple[str, ...]:
+    """Where a payer in this process finds that many chains."""
+    return tuple(f"http://wire/{index}" for index in range(chains))
+
+
+URLS = urls_of(2)
+SPONSOR_URL = "http://wire/sponsor"
 
 
 class WireTransport(httpx.AsyncBaseTransport):
-    """Requests to `http://wire/CHAIN` go through the current wire; any other goes where it says."""
+    """Requests to `http://wire/CHAIN` and to `http://wire/sponsor` go through the current wire; any other goes
+    where it says."""
 
-    def __init__(self, nodes: Sequence[Upstream]) -> None:
+    def __init__(self, nodes: Sequence[Upstream], sponsor: Upstream | None = None) -> None:
         self._nodes = nodes
+        self._sponsor = sponsor
         self._others: dict[str, Upstream] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
         if request.url.host != "wire":
             return await self._pass(request, body)
-        wire = current_wire.get()
-        outcome = await wire.exchange(int(request.url.path.strip("/")), body, self._nodes)
+        wire, (_, where, path) = current_wire.get(), f"{request.url.raw_path.decode()}/".split("/", 2)
+        if where == "sponsor" and self._sponsor:
+            outcome = await wire.petition(request.method, f"/{path.rstrip('/')}", body, self._sponsor)
+        else:
+            outcome = await wire.exchange(int(where), body, self._nodes)
         return await _deliver(outcome, request)
 
     async def _pass(self, request: httpx.Request, body: bytes) -> httpx.Response:
@@ -40,7 +53,7 @@ class WireTransport(httpx.AsyncBaseTransport):
 
     async def hang_up(self) -> None:
         """Close every connection. (`aclose` ends the clients that share it, one by one.)"""
-        for node in (*self._nodes, *self._others.values()):
+        for node in (*self._nodes, *self._others.values(), *([self._sponsor] if self._sponsor else [])):
             await node.close()
 
 

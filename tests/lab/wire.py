@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SEND = "eth_sendRawTransaction"
+POST = "POST /v1/orders"
+"""How messages are handed to a sponsor, who speaks no JSON-RPC."""
 RECEIPT = "eth_getTransactionReceipt"
 
 
@@ -97,6 +99,19 @@ class Question:
         return json.dumps({"jsonrpc": "2.0", "id": self.id, "error": {"code": code, "message": message}}).encode()
 
 
+@dataclass
+class Petition(Question):
+    """One request to the sponsor."""
+
+    sponsor: Upstream
+    path: str
+    body: bytes
+
+    async def forward(self, params: list[Any] | None = None, to: int | None = None) -> bytes:
+        """The sponsor's own answer."""
+        return (await self.sponsor.exchange(self.path, self.body))[1]
+
+
 Act = Callable[[Question], Awaitable[Outcome | None]]
 """What a fault does with a request; None where it does not concern it, which then passes whole."""
 
@@ -121,7 +136,7 @@ class Fault:
 
     @property
     def breaks_sending(self) -> bool:
-        return self.methods == {SEND}
+        return self.methods <= {SEND, POST}
 
 
 @dataclass
@@ -154,6 +169,8 @@ class Wire:
     requests: Counter[str] = field(default_factory=Counter[str])
     sent: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
     """Chain and bytes of every transaction that the payer handed over, arrived or not."""
+    posted: list[bytes] = field(default_factory=list[bytes])
+    """All that the payer handed to the sponsor, arrived or not."""
     heights: dict[int, str] = field(default_factory=dict[int, str])
     """The head of each chain when the payment was begun: where a node that stands still has stopped."""
     notes: list[str] = field(default_factory=list[str])
@@ -187,6 +204,23 @@ class Wire:
         self.requests[question.method] += 1
         if question.method == SEND:
             self.sent.append((index, bytes.fromhex(question.params[0][2:])))
+        return await self._broken(question) or Outcome(await nodes[index].post(body))
+
+    async def petition(self, method: str, path: str, body: bytes, sponsor: Upstream) -> Outcome:
+        """One request of the payer to the sponsor; `path` begins below its URL, and may hold a query."""
+        where = f"/sponsor{path}"
+        question = Petition(self, (), -1, None, f"{method} {path}", [], sponsor, where, body)
+        self.requests[question.method] += 1
+        if question.method == POST:
+            self.posted.append(body)
+        broken = await self._broken(question)
+        if broken:
+            return broken
+        status, answer = await sponsor.exchange(where, body, method)
+        return Outcome(answer, status)
+
+    async def _broken(self, question: Question) -> Outcome | None:
+        """What a fault makes of it; None where it passes whole."""
         for rule in self.rules:
             if rule.concerns(question):
                 rule.fired[question.method] += 1
@@ -194,4 +228,4 @@ class Wire:
                 if outcome is not None:
                     return outcome
                 rule.fired[question.method] -= 1
-        return Outcome(await nodes[index].post(body))
+        return None

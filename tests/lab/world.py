@@ -1,4 +1,4 @@
-"""The world of the lab: two real chains with a solver, accounts with money, and what the chains say of them."""
+"""The world of the lab: real chains with a solver, accounts with money, and what the chains say of them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ BLOCK_TIME = 0.25
 TOKEN = "USDC"
 MONEY = 1_000_000_000
 """Base units of USDC that an account starts with, on the first chain."""
+PART = 40_000_000
+"""Base units of USDC that a scattered account starts with, on each chain it can pay from."""
+SOURCES = (0, 1, 2)
+"""Those chains. On the first it has no coin for gas; each knows one bridge alone, so that three are used."""
+_FORGOTTEN = {1: "across", 2: "eco"}
 _GAS_MONEY = 10**18
 _TRANSFER_TOPIC = event_topic("Transfer(address,address,uint256)")
 
@@ -38,13 +43,18 @@ class Account:
         return f"Account({self.address})"
 
 
+def _fresh(count: int) -> list[Account]:
+    keys = [secrets.token_bytes(32) for _ in range(count)]
+    return [Account(key, address_of(SecretKey(key))) for key in keys]
+
+
 def somebody() -> Address:
     """An address nobody has used."""
     return checksum(secrets.token_bytes(20))
 
 
 class World:
-    """A running devnet. Money starts on chain 0; chain 1 is reached by the bridge."""
+    """A running devnet. Money starts on chain 0, or is scattered; the last chain is reached by the bridge."""
 
     def __init__(self, home: Path, devnet: Devnet) -> None:
         self.paths = Paths.under(home)
@@ -63,17 +73,43 @@ class World:
             is_devnet=True,
         )
 
+    def with_a_bridge_each(self, registry: Registry, sponsor: str) -> Registry:
+        """The same, where each source is left with a bridge of its own, and the sponsor is reached at that URL."""
+        chains = list(registry)
+        for index, bridge in _FORGOTTEN.items():
+            left = {name: fields for name, fields in chains[index].settlers.items() if name != bridge}
+            chains[index] = replace(chains[index], settlers=left)
+        across = {**chains[0].settlers["across"], "sponsor_api": sponsor}
+        chains[0] = replace(chains[0], settlers={**chains[0].settlers, "across": across})
+        return Registry({chain.short_name: chain for chain in chains}, is_devnet=True)
+
     def accounts(self, count: int) -> list[Account]:
         """Fresh accounts, each with 1000 USDC and gas money on the first chain."""
-        keys = [secrets.token_bytes(32) for _ in range(count)]
-        made = [Account(key, address_of(SecretKey(key))) for key in keys]
-        chain = self.devnet.chains[0]
-        self.nodes[0].batch([("anvil_setBalance", [account.address, hex(_GAS_MONEY)]) for account in made])
-        for account in made:
-            data = "0x" + MINT.encode(account.address, MONEY).hex()
-            mint = {"from": chain.issuer, "to": chain.token(TOKEN).address, "data": data, "gas": hex(200_000)}
-            self.nodes[0].call("eth_sendTransactionSync", mint)
+        made = _fresh(count)
+        self._give_gas(made, 0)
+        self._mint(made, 0, MONEY)
         return made
+
+    def scattered(self, count: int) -> list[Account]:
+        """Fresh accounts, each with 40 USDC on every chain but the last, and gas on all of these but the first."""
+        made = _fresh(count)
+        for index in SOURCES:
+            self._mint(made, index, PART)
+        for index in SOURCES[1:]:
+            self._give_gas(made, index)
+        return made
+
+    def _give_gas(self, accounts: Sequence[Account], index: int) -> None:
+        self.nodes[index].batch([("anvil_setBalance", [account.address, hex(_GAS_MONEY)]) for account in accounts])
+
+    def _mint(self, accounts: Sequence[Account], index: int, units: int) -> None:
+        chain = self.devnet.chains[index]
+        for account in accounts:
+            data = "0x" + MINT.encode(account.address, units).hex()
+            mint = {"from": chain.issuer, "to": chain.token(TOKEN).address, "data": data, "gas": hex(200_000)}
+            self.nodes[index].call("eth_sendTransaction", mint)
+        while accounts and not self.holds(accounts[-1].address, index):
+            self.nodes[index].call("anvil_mine", "0x1")
 
     def holds(self, account: Address, index: int) -> int:
         """Base units of USDC on one chain, read from the chain itself."""
@@ -95,11 +131,11 @@ class World:
         return self.nodes[0].quantity("eth_getTransactionCount", account, "latest")
 
     def advance(self, seconds: int) -> None:
-        """Move the clocks of both chains forward."""
+        """Move the clocks of all chains forward."""
         faucet.advance(self.paths.state, seconds)
 
     def mine(self, blocks: int = 1) -> None:
-        """Mine on both chains, for confirmations."""
+        """Mine on all chains, for confirmations."""
         for node in self.nodes:
             node.call("anvil_mine", hex(blocks))
 
@@ -109,11 +145,11 @@ class World:
 
 
 @contextmanager
-def running_world(home: Path, block_time: float = BLOCK_TIME) -> Iterator[World]:
+def running_world(home: Path, block_time: float = BLOCK_TIME, chains: int = 2) -> Iterator[World]:
     """A devnet of its own, for as long as the block lasts."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     state = Paths.under(home).state
-    devnet = control.up(state, Paths.from_environment().cache, chains=2, block_time=block_time)
+    devnet = control.up(state, Paths.from_environment().cache, chains=chains, block_time=block_time)
     try:
         yield World(home, devnet)
     finally:
