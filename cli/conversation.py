@@ -71,7 +71,7 @@ def ask(
     devnet: Devnet = False,
 ) -> int:
     """Ask for everything."""
-    must_be_answerable(yes=False)
+    must_be_answerable(yes=False, otherwise="Say all of it: l2send AMOUNT TOKEN CHAIN:ADDRESS --yes")
     registry = load_registry(paths_for(devnet=devnet))
     limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
     unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)

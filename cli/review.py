@@ -76,7 +76,7 @@ def _notes(review: Review) -> list[str]:
     legs = review.plan.legs
     said = list(dict.fromkeys(note for leg in legs for note in leg.notes))
     if len(legs) > 1:
-        said.append("the parts arrive one by one; a part that does not arrive goes back on its own chain")
+        said.append("the parts arrive one by one; a part that does not arrive is due back on its own chain")
     if review.not_pinned:
         said.append(f"code not pinned: {', '.join(review.not_pinned)}")
     return said
@@ -88,9 +88,9 @@ def _labelled(label: str, values: list[Text]) -> list[tuple[str, Text]]:
 
 
 def _otherwise(legs: Sequence[Quote]) -> Text:
-    """From when on the money of an order that nobody filled goes back, and where."""
+    """From when on the money of an order that nobody filled is due back, and where."""
     ends = [(datetime.fromtimestamp(leg.order.refund_after, UTC), leg.source.name) for leg in legs if leg.order]
-    words = (f"{until:%H:%M} UTC, the money goes back to you on {chain}" for until, chain in ends)
+    words = (f"{until:%H:%M} UTC, the money is due back to you on {chain}" for until, chain in ends)
     return styled("filled by " + "; by ".join(words), limit=500)
 
 

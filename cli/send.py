@@ -104,7 +104,9 @@ def send(
             who = choose_sender(client.paths, sender, account, keystore, unlocking)
             request = request_of(client, who.address, words, target)
             if not dry_run:
-                must_be_answerable(yes=yes)
+                must_be_answerable(
+                    yes=yes, otherwise="Add --yes to pay without a question, or --dry-run to see the plan."
+                )
                 if known := paid_with(client, key, request):
                     return report(await finish(client, known, who, timeout), registry, as_json=as_json)
             if dry_run:
@@ -141,15 +143,12 @@ async def approved(
     raise Refused("the prices run out before they can be used.", hint="Try again, or another bridge with --via.")
 
 
-def must_be_answerable(*, yes: bool) -> None:
+def must_be_answerable(*, yes: bool, otherwise: str = "Add --yes to go on without a question.") -> None:
     """On anything but a terminal there is nobody to ask. Raises NeedsConfirmation."""
     if yes:
         return
     if not can_ask():
-        raise NeedsConfirmation(
-            "nobody can be asked here: this is not a terminal.",
-            hint="Add --yes to pay without a question, or --dry-run to see the plan.",
-        )
+        raise NeedsConfirmation("nobody can be asked here: this is not a terminal.", hint=otherwise)
     tell(None)  # Whoever is asked is told everything, whatever --quiet says.
 
 
