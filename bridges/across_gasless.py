@@ -34,7 +34,7 @@ from l2send.bridges.across_messages import (
 from l2send.bridges.answers import natural, reason
 from l2send.bridges.erc7683 import RESOLVED_ORDER, Resolution, understood_otherwise
 from l2send.bridges.gas import most_for_opening
-from l2send.core.address import Address
+from l2send.core.address import Address, checksum
 from l2send.core.bridge import Opening, OpeningState
 from l2send.core.calldata import ALLOWANCE, BALANCE_OF, Function, abi_encode, address_word
 from l2send.core.chains import Chain, Registry
@@ -227,7 +227,7 @@ class AcrossGasless(Across):
 
         Too late is final: it needs every endpoint that answers, for one may lag, lie or follow another fork.
         """
-        opens, rpc = self._opens(sponsored, rpcs.registry), rpcs.on(order.origin)
+        opens, rpc = _as_signed(order, sponsored), rpcs.on(order.origin)
         seen = await _look_at_nonce(rpc, opens)
         if seen.too_late:
             doubt = await _doubt(rpc, opens)
@@ -312,6 +312,13 @@ async def _agree_on_opening(order: Order, sponsored: Sponsored, state: ContractS
     quoted = sponsored.open_deadline - before[0]
     oldest = sponsored.open_deadline - state.quote_buffer
     refuse_if(not oldest <= quoted <= state.origin_now, "the SpokePool would not take an order with this deadline.")
+
+
+def _as_signed(order: Order, sponsored: Sponsored) -> OpensBySignature:
+    """What the last message did when it was signed and compared: the registry may name other settlers by now."""
+    data = sponsored.messages[-1].data
+    nonce, deadline = (int(data.message["witness"][name]) for name in ("nonce", "openDeadline"))
+    return OpensBySignature(order, checksum(data.domain["verifyingContract"]), nonce, UnixTime(deadline))
 
 
 async def _look_at_nonce(rpc: Rpc, opens: OpensBySignature) -> _NonceSight:

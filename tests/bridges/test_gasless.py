@@ -481,6 +481,19 @@ def test_whoever_brings_the_messages_it_is_the_same_order(broke: Broke) -> None:
     assert (broke.deposits(), broke.allowed()) == (1, 0)
 
 
+def test_an_order_that_was_signed_is_followed_where_the_registry_names_its_settlers_no_more(broke: Broke) -> None:
+    with mode(broke.home, Mode.IGNORE):
+        record = broke.stuck(broke.begin(broke.plan()))
+        known = {chain.short_name: chain for chain in broke.home.registry}
+        moved = {name: replace(chain, settlers={"eco": chain.settlers["eco"]}) for name, chain in known.items()}
+        broke.registry = replace(broke.home.registry, by_name=moved)
+        assert broke.look(record).state is PaymentState.SENDING
+        bring(broke, record)
+        assert broke.look(record).state is PaymentState.BRIDGING
+    assert broke.resume(record).state is PaymentState.DELIVERED
+    assert (broke.deposits(), broke.allowed()) == (1, 0)
+
+
 def test_a_reorganisation_takes_the_order_back_and_the_same_messages_open_it_again(broke: Broke) -> None:
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan()))

@@ -11,7 +11,7 @@ from eth_hash.auto import keccak
 
 from l2send.bridges import decode
 from l2send.client import Client
-from l2send.core.calldata import ALLOWANCE, APPROVE, Function
+from l2send.core.calldata import ALLOWANCE, Function
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Opens, TakesBack, check_refund
 from l2send.core.errors import Refused
@@ -26,7 +26,6 @@ from l2send.wallet.states import PaymentState
 from tests.bridges import registry as two
 from tests.bridges.standins import ORIGIN, TARGET, Payer, StandIns, deliver_refund, order_of, with_chains, with_settlers
 from tests.bridges.test_effects import open_tx
-from tests.bridges.test_listed_settlers import fulfilment
 from tests.conftest import somebody
 
 CLAIMANTS = Function("claimants(bytes32)", "bytes32")
@@ -90,16 +89,15 @@ def test_what_nobody_filled_is_asked_back_from_where_it_is(
     assert payer.holds() == 100_000_000
 
 
-def test_a_fill_is_seen_where_it_happened(stand_ins: StandIns, payer: Payer) -> None:
+@pytest.mark.parametrize("via", ["eco", "across"])
+def test_a_fill_is_seen_where_it_happened(stand_ins: StandIns, payer: Payer, via: str) -> None:
     to = somebody()
-    record = payer.open("eco", to)
-    now = changed(stand_ins.registry, "eco", gone)
-    order = order_of(record)
-    usdc, unlimited = stand_ins.target.chain.token("USDC").address, 2**256 - 1
-    stand_ins.target.must(usdc, APPROVE.encode(order.destination_settler, unlimited))
-    stand_ins.target.must(order.destination_settler, fulfilment(order))
+    record = payer.open(via, to, "50")
+    now = changed(stand_ins.registry, via, gone)
+    assert look(payer, record, now).state is PaymentState.BRIDGING
+    solver_client.set_mode(state.require(stand_ins.home.paths.state), Mode.FILL)
     assert resume(payer, record, now).state is PaymentState.DELIVERED
-    assert stand_ins.home.holds(to, TARGET) == 10_000_000
+    assert stand_ins.home.holds(to, TARGET) == 50_000_000
 
 
 def test_nothing_is_opened_there_any_more_and_the_allowance_can_be_taken_back(
