@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from l2send.core.agreement import doubter
 from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.errors import NetworkError
 from l2send.core.plan import Order
@@ -61,11 +62,10 @@ async def confirmed(
     `topics` and `is_ours` find the event of the fill, which only tells its transaction.
     """
     try:
-        value = await _deep(rpc, call)
+        if (who := await _unsure(rpc, call, is_filled)) is not None:
+            return OrderStatus(OrderState.OPEN, f"the recipient was paid; {who} is confirming it.")
     except NetworkError as error:
         return silent(rpc, error)
-    if value is None or not is_filled(value[0]):
-        return OrderStatus(OrderState.OPEN, f"the recipient was paid; {rpc.chain.name} is confirming it.")
     query = {"address": call.to, "topics": topics}
     return OrderStatus(OrderState.FILLED, "the recipient was paid.", await _transaction(rpc, query, is_ours))
 
@@ -73,20 +73,25 @@ async def confirmed(
 async def given_back(rpc: Rpc, call: Call, refunded: Any) -> OrderStatus:
     """REFUNDED, once that lies under as many blocks as the origin needs; OPEN until then: nothing is to be sent."""
     try:
-        value = await _deep(rpc, call)
+        if (who := await _unsure(rpc, call, lambda status: status == refunded)) is not None:
+            return OrderStatus(OrderState.OPEN, f"the money was sent back; {who} is confirming it.")
     except NetworkError as error:
         return silent(rpc, error)
-    if value is None or value[0] != refunded:
-        return OrderStatus(OrderState.OPEN, f"the money was sent back; {rpc.chain.name} is confirming it.")
     return OrderStatus(OrderState.REFUNDED, "the money is back with the sender.")
 
 
-async def _deep(rpc: Rpc, call: Call) -> tuple[Any, ...] | None:
-    """What a read answers under as many blocks as the chain needs."""
-    depth = rpc.chain.confirmations - 1
-    block = hex(max(await rpc.block_number() - depth, 0)) if depth else "latest"
-    (value,) = (await rpc.aggregate([call], block)).values
-    return value
+async def _unsure(rpc: Rpc, call: Call, holds: Callable[[Any], bool]) -> str | None:
+    """The chain, or the host of another endpoint, of which it does not hold yet under as many blocks as it needs."""
+
+    async def deep(one: Rpc) -> bool:
+        depth = rpc.chain.confirmations - 1
+        block = hex(max(await one.block_number() - depth, 0)) if depth else "latest"
+        (value,) = (await one.aggregate([call], block)).values
+        return value is not None and holds(value[0])
+
+    if not await deep(rpc):
+        return rpc.chain.name
+    return await doubter(rpc, deep) or None
 
 
 async def _transaction(rpc: Rpc, query: dict[str, Any], is_ours: Callable[[Log], bool]) -> str:

@@ -483,12 +483,12 @@ def _last_settled(txs: Sequence[TxRecord]) -> bool:
 
 
 def _schedule(offers: _Offers, reply: Reply) -> None:
-    """An accepted transaction is offered again rarely; any other answer moves on to the next endpoint."""
+    """An accepted transaction is offered again rarely; each time to the next endpoint: one may take it and drop it."""
     now = time.monotonic()
+    offers.endpoint += 1
     if reply is Reply.ACCEPTED:
         offers.next_at, offers.refused_since = now + _AGAIN_AFTER_ACCEPTED, None
         return
-    offers.endpoint += 1
     offers.next_at = now + offers.pause
     offers.pause = min(2 * offers.pause, _LONGEST_PAUSE)
     if reply is Reply.REFUSED:

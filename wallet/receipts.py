@@ -3,7 +3,8 @@
 A look believes little. A receipt counts when it names this very hash. No receipt proves nothing by
 itself: a nonce that is still free means «wait», a used one means «ask every endpoint», and only when
 none knows the hash for as many blocks as the chain needs is the transaction `replaced`. A receipt that
-vanishes takes the state back, and ends (`final`, `reverted`) come with the block still in its chain.
+vanishes takes the state back, and ends (`final`, `reverted`) come with the block still in its chain, and
+with no other endpoint that is up to date and does not show them: of «reverted» people pay again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from l2send.core.agreement import doubter
 from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.rpc import Rpc, quantity
 from l2send.core.units import BlockNumber, Nonce
@@ -103,8 +105,24 @@ async def _in_block(tx: TxRecord, sight: Sight, journal: Journal, rpc: Rpc) -> T
     depth = await confirmations(tx, rpc)
     if depth < max(1, rpc.chain.confirmations) or not await _is_canonical(sight, rpc):
         return tx
+    if host := await doubter(rpc, lambda one: _shows(one, sight, tx)):
+        return journal.note_tx(tx, f"{host} does not show it yet")
     end = TxState.FINAL if sight.succeeded else TxState.REVERTED
     return journal.move_tx(tx, end, block=sight.block, block_hash=sight.block_hash, detail=tx.detail)
+
+
+async def _shows(one: Rpc, sight: Sight, tx: TxRecord) -> bool:
+    """Whether this endpoint shows the transaction in the same block, with the same end, or may have forgotten it."""
+    found = await _seen(one, tx)
+    if found is None:  # Receipts may lag behind their block, and are forgotten some day.
+        known = await one.call("eth_getTransactionByHash", tx.hash)
+        there = str(known.get("blockHash", "")).lower() if isinstance(known, dict) else ""
+        return there == sight.block_hash or _is_old(tx)
+    return (found.block_hash, found.succeeded) == (sight.block_hash, sight.succeeded)
+
+
+def _is_old(tx: TxRecord) -> bool:
+    return tx.signed_at is None or time.time() - tx.signed_at > _RECEIPTS_LAST_SECONDS
 
 
 async def _is_canonical(sight: Sight, rpc: Rpc) -> bool:
@@ -141,7 +159,7 @@ def _rival_in_block(tx: TxRecord, journal: Journal) -> bool:
 
 async def _is_gone(tx: TxRecord, rpc: Rpc) -> bool:
     """Whether every endpoint that answers has long counted the nonce as used and knows nothing of the hash."""
-    if tx.signed_at is None or time.time() - tx.signed_at > _RECEIPTS_LAST_SECONDS:
+    if _is_old(tx):
         return False
     answers = list[bool]()
     for endpoint in rpc.each():

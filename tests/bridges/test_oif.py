@@ -49,6 +49,7 @@ from tests.bridges.standins import (
     with_settlers,
 )
 from tests.conftest import somebody
+from tests.faultproxy import FaultProxy
 
 VIA = "oif"
 
@@ -243,6 +244,28 @@ def test_a_solver_that_pays_late_has_paid(stand_ins: StandIns, payer: Payer) -> 
     fill_oif(stand_ins, order_of(record))
     assert payer.resume(record).state is PaymentState.DELIVERED
     assert payer.holds() == 89_990_000
+
+
+def test_a_fill_that_one_endpoint_alone_shows_is_not_delivered(stand_ins: StandIns, payer: Payer) -> None:
+    """Which of two lies is unknown: the one that shows a fill, or the other, here with an answer of before it."""
+    record, target = payer.open(VIA, somebody()), stand_ins.target
+    with FaultProxy(target.chain.rpcs[0]) as other:
+
+        def look(*urls: str) -> PaymentRecord:
+            two = with_chains(stand_ins.registry, replace(target.chain, rpcs=urls))
+            (leg,) = payer.with_client(lambda client: client.status(record.id), two).legs
+            return leg
+
+        look(other.url)
+        asked = other.sent("eth_call")[-1]
+        other.lie("eth_call", target.node.call("eth_call", *asked))
+        fill_oif(stand_ins, order_of(record))
+        seen = look(target.chain.rpcs[0], other.url)
+        assert seen.state is PaymentState.BRIDGING
+        assert seen.order
+        assert seen.order.detail == "the recipient was paid; 127.0.0.1 is confirming it."
+        other.stop_lying("eth_call")
+        assert look(target.chain.rpcs[0], other.url).state is PaymentState.DELIVERED
 
 
 def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer) -> None:

@@ -835,3 +835,23 @@ def test_no_rpc_url_and_no_key_reach_the_journal(bench: Bench, proxy: FaultProxy
     assert bench.key not in content
     assert bench.key.hex().encode() not in content
     assert b"http" not in content
+
+
+@pytest.mark.parametrize(("status", "lie"), [("0x1", "delivered"), ("0x0", "reverted")])
+def test_one_endpoint_alone_makes_no_end(bench: Bench, proxy: FaultProxy, status: str, lie: str) -> None:
+    """It takes the bytes, drops them, and shows a receipt: who believed `reverted` would pay again."""
+    proxy.lie("eth_sendRawTransaction", "0x" + "00" * 32)
+    payment_id = bench.begin(bench.payment()).id
+    both = bench.through(proxy.url, bench.node.url)
+    with pytest.raises(NotFinal):
+        both.resume(payment_id, 0.3)
+    head = bench.node.call("eth_getBlockByNumber", "latest", False)
+    place = {"blockNumber": head["number"], "blockHash": head["hash"], "status": status}
+    proxy.lie("eth_getTransactionReceipt", place | {"transactionHash": bench.record(payment_id).transactions[0].hash})
+    alone = bench.through(proxy.url)
+    bench.node.mine()
+    with pytest.raises(NotFinal):
+        both.resume(payment_id, 0.3)
+    record = bench.record(payment_id)
+    assert (record.state, record.transactions[0].detail) == (PaymentState.SENDING, "127.0.0.1 does not show it yet")
+    assert alone.resume(payment_id, 0.3).state == lie, "the lie was none, so this test showed nothing"
