@@ -99,6 +99,9 @@ def judge_legs(world: World, account: Account, recipient: Address, record: Recor
         wrong.append(
             f"received {received}, and the journal calls delivered {[leg.payment.amount for leg in delivered]}"
         )
+    whole = sum(received) == UNITS_OF_SEVERAL
+    if record and (whole != (record.state is PaymentState.DELIVERED) or record.delivered.units != sum(received)):
+        wrong.append(f"received {received}, and the journal says {record.delivered} and {record.state}")
     held = [world.holds(account.address, index) for index in SOURCES]
     for leg in legs:
         wrong += _wrong_states(world, leg)
