@@ -113,7 +113,8 @@ def _lagging(rpc: Rpc, sender: Address, count: Nonce, free: int) -> NetworkError
     return NetworkError(
         f"an RPC of {rpc.chain.name} counts {count} transactions of {sender}; "
         f"the journal saw the one with nonce {free - 1} at its end.",
-        hint="The node lags behind, or the chain was reset. Nothing was signed; try again later.",
+        hint="Nothing was signed. The node lags behind: try again later. Or the chain was reset, as a devnet is: "
+        "pay from another account there.",
     )
 
 
