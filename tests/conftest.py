@@ -176,6 +176,7 @@ LONG = (
     "bridges/test_hyperlane7683",
     "bridges/test_listed_settlers",
     "bridges/test_matrix",
+    "bridges/test_moved_settlers",
     "bridges/test_odd_tokens",
     "bridges/test_oif",
     "bridges/test_quote_answers",
