@@ -28,8 +28,9 @@ from l2send.cli.revoke import take_back
 from l2send.cli.screen import err, print_pairs, styled
 from l2send.cli.send import Timeout, finish, interruptible, must_be_answerable, report
 from l2send.cli.session import choose_payer, paths_for, run_to_end, unlocking_from
-from l2send.client import open_client
+from l2send.client import Client, open_client
 from l2send.core.chains import Registry
+from l2send.core.errors import NeedsConfirmation, Sent
 from l2send.core.fees import has_l1_fee
 from l2send.core.plan import StepKind
 from l2send.core.units import Amount
@@ -83,8 +84,7 @@ def outbid(
                 look = client.cancellation if cancelling else client.faster
                 bids = [] if ended else await look(record.id)
             if cancelling and record.nonces_elsewhere:
-                err().print("What is not signed here will not be.")
-                err().print(styled(what_stays_valid(record, client.registry), limit=300))
+                await _tell_of_its_file(client, record, yes=yes)
             elif not bids:
                 err().print("Its payment is not signed yet, and will not be. Nothing needs to be sent for that.")
             _show(bids, client.registry)
@@ -106,6 +106,19 @@ def outbid(
             return report(after, client.registry, as_json=as_json)
 
     return run_to_end(run())
+
+
+async def _tell_of_its_file(client: Client, record: PaymentRecord, *, yes: bool) -> None:
+    """Of what was prepared to be signed elsewhere. Raises NeedsConfirmation where it may have been sent already."""
+    err().print("What is not signed here will not be.")
+    err().print(styled(what_stays_valid(record, client.registry), limit=300))
+    if not (taken := await client.nonces_taken(record.id)):
+        return
+    words = f"Nonce {taken[0]} is used already: a signed file of it may have been sent, and the payment made."
+    if yes:
+        hint = "`l2send broadcast FILE` tells. Without it, look at the recipient's account, and cancel without --yes."
+        raise NeedsConfirmation(words, hint=hint, sent=Sent.MAYBE)
+    err().print(styled(words, "bold", limit=300))
 
 
 def _show(bids: Sequence[Bid], registry: Registry) -> None:

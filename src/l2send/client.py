@@ -27,7 +27,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Plan, Quote, Sponsored, Step, StepKind, UnsignedTx, Way
 from l2send.core.rpc import Call, Rpcs, open_rpcs
 from l2send.core.typed import TypedData
-from l2send.core.units import Amount, Wei, parse_amount
+from l2send.core.units import Amount, Nonce, Wei, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.delivery import refuse_undeliverable
@@ -296,6 +296,15 @@ class Client:
             refuse_to_cancel(record)
             return []
         return await nothing_instead(record, self.journal, self.rpcs)
+
+    async def nonces_taken(self, payment_id: str) -> list[Nonce]:
+        """Of what was prepared to be signed elsewhere the nonces that the chain has used, by whatever it was."""
+        taken = list[Nonce]()
+        for tx in self.journal.get(payment_id).approved:
+            if tx.nonce is None and tx.step.nonce is not None:
+                count = await self.rpcs.on(tx.chain_id).nonce(tx.sender, "latest")
+                taken += [tx.step.nonce] if tx.step.nonce < count else []
+        return taken
 
     async def replace(
         self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent

@@ -91,6 +91,21 @@ def test_cancel_says_that_a_signed_file_stays_valid_and_what_ends_it(
     assert home.holds(to, "dev1") == 0
 
 
+def test_cancel_does_not_call_a_payment_not_made_whose_file_may_have_been_sent(
+    home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare
+) -> None:
+    to = somebody()
+    path = signed(vault, payer, prepare("25", "USDC", f"dev1:{to}"))
+    bundle = read(path)
+    node = Node(require(home.paths.state).chain("dev1").rpc_url)
+    node.call("eth_sendRawTransactionSync", "0x" + bundle.parts[0].signed[0].hex())
+    assert home.holds(to, "dev1") == 25_000_000
+    done = home.run("cancel", bundle.id, "--yes", "--json", ETH_PASSWORD="")
+    assert (done.status, done.error["sent"]) == (2, "maybe")
+    assert "Nonce 0 is used already" in done.error["message"]
+    assert home.must("broadcast", str(path), "--json", ETH_PASSWORD="").json["state"] == "delivered"
+
+
 def _pay_somebody_else(content: Any) -> None:
     data = content["parts"][0]["steps"][0]["data"]
     content["parts"][0]["steps"][0]["data"] = data[:34] + somebody()[2:].lower() + data[74:]
