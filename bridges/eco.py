@@ -24,7 +24,7 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from l2send.bridges.answers import natural, positive, reason
-from l2send.bridges.erc7683 import OPEN, OUTPUT, emitted_open
+from l2send.bridges.erc7683 import OPEN, OUTPUT, RESOLVE, emitted_open
 from l2send.bridges.fills import confirmed, given_back, look
 from l2send.bridges.gas import approval, cost, refund_cost
 from l2send.core.address import Address, checksum
@@ -35,7 +35,7 @@ from l2send.core.effects import Effects, Opens, TakesBack
 from l2send.core.errors import BadAnswer, CannotPay, Refused
 from l2send.core.http import post_json
 from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Call, Rpcs
+from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 
 _ASSET = "(address,uint256)"
@@ -98,7 +98,9 @@ class Eco:
         opens = self.effects(tx, rpcs.registry)
         if not isinstance(opens, Opens):
             raise Refused("the order built for Eco does not decode.")
-        costed, refund = await asyncio.gather(cost(rpc, payment.sender, wanted), refund_cost(self, opens.order, rpcs))
+        costed, refund, _ = await asyncio.gather(
+            cost(rpc, payment.sender, wanted), refund_cost(self, opens.order, rpcs), _agree_on_id(tx, opens.order, rpc)
+        )
         if costed.needs > native.units:
             raise CannotPay(
                 f"{source.name} needs up to {Amount(costed.needs, source.native)} for fees, you hold {native}."
@@ -156,6 +158,16 @@ class Eco:
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
         """Whether the origin's Portal emitted `Open` with this order's id."""
         return emitted_open(receipt, order.origin_settler, order.order_id)
+
+
+async def _agree_on_id(tx: UnsignedTx, order: Order, rpc: Rpc) -> None:
+    """The Portal must give the order the id by which it is followed; that commits to all that the order is.
+
+    Raises Refused, NetworkError. Source: IOriginSettler.resolve.
+    """
+    (resolved,) = await rpc.eth_call(Call(tx.to, RESOLVE, OPEN.decode_call(tx.data)), sender=order.sender)
+    order_id = resolved[4]
+    _demand("0x" + order_id.hex() == order.order_id, "would be opened under another id than l2send would follow")
 
 
 async def _ask_price(bridge: str, rpcs: Rpcs, payment: Payment, source: Token) -> _Price:

@@ -19,6 +19,7 @@ RESOLVED_ORDER = f"(address,uint256,uint32,uint32,bytes32,{OUTPUT}[],{OUTPUT}[],
 ONCHAIN_ORDER = "(uint32,bytes32,bytes)"
 
 OPEN = Function(f"open({ONCHAIN_ORDER})")
+RESOLVE = Function(f"resolve({ONCHAIN_ORDER})", RESOLVED_ORDER)
 OPEN_TOPIC = event_topic(f"Open(bytes32,{RESOLVED_ORDER})")
 WHENEVER = 2**32 - 1
 """The `openDeadline` of an order that its sender opens, which has none."""

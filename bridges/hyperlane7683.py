@@ -28,7 +28,7 @@ from l2send.bridges.erc7683 import (
     NATIVE,
     ONCHAIN_ORDER,
     OPEN,
-    RESOLVED_ORDER,
+    RESOLVE,
     Resolution,
     emitted_open,
     token_word,
@@ -49,7 +49,6 @@ from l2send.core.units import Amount, ChainId, Gas, UnixTime, Wei
 _ORDER_DATA = "(bytes32,bytes32,bytes32,bytes32,uint256,uint256,uint256,uint32,uint32,bytes32,uint32,bytes)"
 _ORDER_DATA_TYPE = bytes.fromhex("08d75650babf4de09c9273d48ef647876057ed91d4323f8a2e3ebc2cd8a63b5e")
 
-_RESOLVE = Function(f"resolve({ONCHAIN_ORDER})", RESOLVED_ORDER)
 _REFUND = Function(f"refund({ONCHAIN_ORDER}[])")
 _ORDER_STATUS = Function("orderStatus(bytes32)", "bytes32")
 _LOCAL_DOMAIN = Function("localDomain()", "uint32")
@@ -252,7 +251,7 @@ async def _check_route(bridge: str, source: Chain, target: Chain, rpcs: Rpcs) ->
 
 async def _check_resolved(tx: UnsignedTx, sender: Address, order: Order, rpcs: Rpcs) -> None:
     """The router, which can be upgraded, must take it for this very order. Raises Refused, NetworkError."""
-    call = Call(tx.to, _RESOLVE, OPEN.decode_call(tx.data))
+    call = Call(tx.to, RESOLVE, OPEN.decode_call(tx.data))
     (resolved,) = await rpcs.on(tx.chain_id).eth_call(call, sender=sender)
     order_data = bytes.fromhex(order.details["order_data"][2:])
     said = Resolution(spent_to=address_word(order.destination_settler), origin_data=order_data)

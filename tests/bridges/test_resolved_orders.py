@@ -15,8 +15,9 @@ from typing import Any
 from l2send.bridges.across_crossing import ContractState
 from l2send.bridges.across_gasless import _QUOTED_BEFORE, _RESOLVE_FOR, _SETTLER_PERMIT2, _agree_on_opening
 from l2send.bridges.across_messages import gasless_order
-from l2send.bridges.erc7683 import OPEN, RESOLVED_ORDER
-from l2send.bridges.hyperlane7683 import _RESOLVE, _check_resolved
+from l2send.bridges.eco import _agree_on_id
+from l2send.bridges.erc7683 import OPEN, RESOLVE, RESOLVED_ORDER
+from l2send.bridges.hyperlane7683 import _check_resolved
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.calldata import Function, abi_decode, abi_encode, address_word
@@ -140,8 +141,8 @@ def test_a_router_that_takes_an_order_for_another_is_refused(
     quote = payer.quote("hyperlane7683")
     tx, order, node = quote.steps[-1].tx, quote.order, stand_ins.origin.node
     assert order
-    call = {"from": payer.address, "to": tx.to, "data": "0x" + _RESOLVE.encode(*OPEN.decode_call(tx.data)).hex()}
-    (honest,) = _RESOLVE.decode_result(bytes.fromhex(node.call("eth_call", call, "latest")[2:]))
+    call = {"from": payer.address, "to": tx.to, "data": "0x" + RESOLVE.encode(*OPEN.decode_call(tx.data)).hex()}
+    (honest,) = RESOLVE.decode_result(bytes.fromhex(node.call("eth_call", call, "latest")[2:]))
 
     async def lie(client: Client) -> None:
         liar = Liar(node, tx.to, lambda: _check_resolved(tx, payer.address, order, client.rpcs))
@@ -170,5 +171,28 @@ def test_a_settler_that_would_open_another_order_is_refused(home: Home, tmp_path
         state = ContractState(now, now, Seconds(3600), Seconds(21_600), settler_works=True)
         liar = Liar(broke.node, settler, lambda: _agree_on_opening(order, messages, state, rpc), known)
         await liar.judge(honest, capsys, "resolveFor() of Across")
+
+    broke.do(lie)
+
+
+def test_a_portal_that_gives_the_order_another_id_is_refused(home: Home, tmp_path: Path, capsys: Capsys) -> None:
+    broke = Broke(home, require(home.paths.state), Paths.under(tmp_path / "mine"))
+    home.fund(broke.address, ORIGIN, USDC="100", ETH="1")
+    quote = broke.plan(via="eco").plan.quote
+    tx, order, node = quote.steps[-1].tx, quote.order, broke.node
+    assert order
+    (honest,) = RESOLVE.decode_result(node.eth_call(tx.to, RESOLVE.encode(*OPEN.decode_call(tx.data))))
+
+    async def lie(client: Client) -> None:
+        liar = Liar(node, tx.to, lambda: _agree_on_id(tx, order, client.rpcs.on(order.origin)))
+        code = node.call("eth_getCode", tx.to, "latest")
+        try:
+            assert not await liar.says(encoded(honest)), "the honest answer is taken"
+            ids = [bytes(byte ^ (index == at) for index, byte in enumerate(honest[4])) for at in range(32)]
+            told = [await liar.says(encoded((*honest[:4], other, *honest[5:]))) for other in ids]
+        finally:
+            node.call("anvil_setCode", tx.to, code)
+        tell(capsys, "resolve() of Eco, its id byte by byte", sum("another id" in why for why in told), 32)
+        assert all("another id" in why for why in told)
 
     broke.do(lie)
