@@ -8,13 +8,14 @@ and compared before anything that depends on it is signed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from eth_hash.auto import keccak
 
 from l2send.core.address import Address, checksum
 from l2send.core.chains import Chain, Code
+from l2send.core.errors import BadAnswer
 from l2send.core.rpc import Rpc, Rpcs
 
 IMPLEMENTATION_SLOT = 0x360894A13BA1A3210667C828492DB98DCA3E2076CC3735A920A3CA505D382BBC
@@ -64,15 +65,24 @@ async def read_code(rpc: Rpc, address: Address) -> Code | None:
 async def why_other_code(bridge: str, chains: Iterable[Chain], rpcs: Rpcs) -> str:
     """Which contract of `bridge` runs other code than was pinned, with both hashes, or an empty string.
 
-    What is not pinned is not asked. Raises NetworkError.
+    What is not pinned is not asked. Other code counts once a second look finds the same: a payment is cancelled for
+    it, which one wrong answer must not bring about. Raises NetworkError, BadAnswer where the two looks differ.
     """
     pinned = [contract for chain in chains for contract in contracts_of(chain, bridge) if contract.pinned]
-    found = await asyncio.gather(*(read_code(rpcs.on(c.chain.chain_id), c.address) for c in pinned))
+    first = await _codes(pinned, rpcs)
+    other = [(contract, code) for contract, code in zip(pinned, first, strict=True) if code != contract.pinned]
+    second = await _codes([contract for contract, _ in other], rpcs)
+    for (contract, code), again in zip(other, second, strict=True):
+        if code != again:
+            raise BadAnswer(f"nodes answer differently which code {contract} at {contract.address} runs.")
     return "; ".join(
         f"{contract} at {contract.address} runs the code {code or 'of nothing'}, pinned is {contract.pinned}"
-        for contract, code in zip(pinned, found, strict=True)
-        if code != contract.pinned
+        for contract, code in other
     )
+
+
+async def _codes(contracts: Sequence[Contract], rpcs: Rpcs) -> list[Code | None]:
+    return await asyncio.gather(*(read_code(rpcs.on(c.chain.chain_id), c.address) for c in contracts))
 
 
 def not_pinned(bridge: str, chains: Iterable[Chain]) -> list[str]:

@@ -19,12 +19,13 @@ import pytest
 from l2send.devnet.modes import Mode
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.states import PaymentState
-from tests.lab.faults import FAULTS, REFUSING_SPONSOR, SPONSOR_FAULTS
+from tests.lab.faults import FAULTS, REFUSING_SPONSOR, SPONSOR_FAULTS, answered, on_chain
 from tests.lab.payer import Errand, quickened
 from tests.lab.scenario import SEVERAL, Result, Scenario, Stage, of_several, steps_of_several
 from tests.lab.test_matrix import FULL, PROCESSES, TASKS, assert_all_well, report
 from tests.lab.transport import WireTransport
 from tests.lab.wire import Fault, Upstream
+from tests.lab.world import SOURCES
 
 EACH_KILLED, EACH_HERE = (6, 4) if FULL else (1, 1)
 KILLED_EVERY, HERE_EVERY, FATED_EVERY = (1, 1, 1) if FULL else (2, 3, 13)
@@ -89,6 +90,16 @@ def test_a_fault_of_one_chain_from_every_step_on(scattered: Stage, capsys: pytes
     with capsys.disabled():
         report("from three chains, fault from the step on", results, time.monotonic() - before)
     assert_all_well(results)
+
+
+def test_one_wrong_answer_about_code_ends_no_leg(scattered: Stage) -> None:
+    """Told once, while approvals are mined, that nothing runs at a settler: one leg was cancelled, the others paid."""
+    lie = Fault("no code", frozenset({"eth_getCode"}), answered("0x", forward=False), 1)
+    steps = ("mined:1", "planned:4")
+    cells = [Scenario(True, step, on_chain(lie, n), kill=False, via=SEVERAL) for n in SOURCES for step in steps]
+    results = asyncio.run(_here(scattered, cells))
+    assert [result for result in results if result.reached], "nobody asked for code, so this test showed nothing"
+    assert [result.verdict for result in results if not (result.verdict and result.verdict.once)] == []
 
 
 @pytest.mark.parametrize("fate", FATES, ids=lambda fate: fate.name)
