@@ -37,7 +37,7 @@ def payer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 def masked(screen: str) -> str:
     """The screen without what differs between two runs, character by character."""
-    text = "\n".join(line for line in screen.splitlines() if not re.match(r" *\d+\.\d s ", line))
+    text = re.sub(r"(?m)^ *\d+\.\d s .*\n( {10}.*\n)*", "", screen)  # progress: which steps are seen is chance
     for what in (r"p-[0-9a-z]{8}", r"\d\d:\d\d UTC", r"\d+\.\d{2,}", r"(0x)?[0-9a-fA-F]{6,}"):
         text = re.sub(what, lambda found: "~" * len(found[0]), text)
     # The last digits of a fee can be noughts, which are not shown.
@@ -52,18 +52,34 @@ def compare(name: str, screen: str) -> None:
     assert masked(screen) + "\n" == recorded.read_text()
 
 
+QUESTIONS = (
+    ("destination", "Pay to", (f"dev2:{PAYEE}", "Enter")),
+    ("token", "Token", ("Down", "Enter")),
+    ("amount", "Amount of USDC", ("20", "Enter")),
+    ("way", "? Way", ("Enter",)),
+    ("consent", "Pay 20 USDC?", ("yes", "Enter")),
+)
+"""What the conversation asks in turn, the words it is known by, and what is pressed."""
+LAST = len(QUESTIONS) - 1
+
+
+def talk_until(terminal: Terminal, last: int) -> None:
+    """Answer the questions before that one, which stands on the screen then."""
+    for number, (_, words, answer) in enumerate(QUESTIONS[: last + 1]):
+        terminal.wait_for(words)
+        if number < last:
+            press(terminal, answer)
+
+
+def press(terminal: Terminal, keys: tuple[str, ...]) -> None:
+    *typed, last = keys
+    for text in typed:
+        terminal.press(text) if text in {"Up", "Down"} else terminal.type(text)
+    terminal.press(last)
+
+
 def talk_until_consent(terminal: Terminal) -> None:
-    terminal.wait_for("Pay to")
-    terminal.type(f"dev2:{PAYEE}")
-    terminal.press("Enter")
-    terminal.wait_for("Token")
-    terminal.press("Down", "Enter")
-    terminal.wait_for("Amount of USDC")
-    terminal.type("20")
-    terminal.press("Enter")
-    terminal.wait_for("? Way")
-    terminal.press("Enter")
-    terminal.wait_for("Pay 20 USDC?")
+    talk_until(terminal, LAST)
 
 
 @pytest.mark.parametrize(("name", "size"), [("conversation_80", WIDE), ("conversation_40", NARROW)])
@@ -74,6 +90,34 @@ def test_a_conversation_that_ends_with_no(payer: Home, name: str, size: tuple[in
         terminal.type("no")
         terminal.press("Enter")
         compare(name, terminal.end()[1])
+
+
+def test_back_from_the_last_question_to_the_first(payer: Home) -> None:
+    with Terminal(payer.environment, 80, 60) as terminal:
+        terminal.start(str(L2SEND))
+        talk_until_consent(terminal)
+        for number, (_, words, _) in reversed([*enumerate(QUESTIONS[:LAST])]):
+            is_list = QUESTIONS[number + 1][0] in {"token", "way"}
+            press(terminal, ("Up", "Enter") if is_list else ("back", "Enter"))  # in a list it is the last choice
+            terminal.wait_for_times(words, 2)
+        terminal.press("C-c")
+        compare("conversation_back", terminal.end()[1])
+
+
+@pytest.mark.parametrize("number", range(len(QUESTIONS)), ids=[question for question, _, _ in QUESTIONS])
+def test_ctrl_c_at_any_question_sends_nothing(payer: Home, number: int) -> None:
+    before = payer.must("history", "--json").json
+    with Terminal(payer.environment, *NARROW) as terminal:
+        terminal.start(str(L2SEND))
+        talk_until(terminal, number)
+        if QUESTIONS[number][0] == "amount":
+            terminal.type("20")
+            terminal.wait_for("would stay")
+        terminal.press("C-c")
+        status, screen = terminal.end()
+        compare(f"ctrl_c_{QUESTIONS[number][0]}", screen)
+    assert status == 130
+    assert payer.must("history", "--json").json == before
 
 
 def test_without_colour_it_says_the_same(payer: Home) -> None:
@@ -100,9 +144,15 @@ def test_a_plan(payer: Home, name: str, size: tuple[int, int]) -> None:
         compare(name, terminal.end()[1])
 
 
-def test_a_payment_to_its_end(payer: Home) -> None:
+def test_payments_to_their_end(payer: Home) -> None:
+    """The last in this file: who was paid is offered from then on."""
     with Terminal(payer.environment, *WIDE) as terminal:
         terminal.start(str(L2SEND), "1", "USDC", f"dev1:{PAYEE}")
         terminal.wait_for("Pay 1 USDC?")
         terminal.press("y")
         compare("payment_80", terminal.end()[1])
+    with Terminal(payer.environment, 80, 60) as terminal:
+        terminal.start(str(L2SEND))
+        talk_until_consent(terminal)
+        press(terminal, QUESTIONS[LAST][2])
+        compare("conversation_paid", terminal.end()[1])

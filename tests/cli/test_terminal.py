@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,10 +60,6 @@ def answer_way(terminal: Terminal, destination: str) -> None:
     terminal.wait_for("Pay 20 USDC?")
 
 
-def nothing(terminal: Terminal, destination: str) -> None:
-    terminal.wait_for("Pay to")
-
-
 def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
     to = somebody()
     terminal.start(*L2SEND)
@@ -78,21 +74,6 @@ def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
     assert status == 0
     assert "delivered. The recipient has the money." in shown
     assert home.holds(to, "dev4") == 20_000_000
-
-
-@pytest.mark.parametrize("question", [nothing, answer_destination, answer_token, answer_amount, answer_way])
-def test_ctrl_c_at_any_question_sends_nothing(
-    home: Home, terminal: Terminal, question: Callable[[Terminal, str], None]
-) -> None:
-    to = somebody()
-    before = len(home.must("history", "--json").json["payments"])
-    terminal.start(*L2SEND)
-    question(terminal, f"dev4:{to}")
-    terminal.press("C-c")
-    status, shown = terminal.end()
-    assert status == 130
-    assert "Nothing was sent." in shown
-    assert len(home.must("history", "--json").json["payments"]) == before
 
 
 def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Terminal) -> None:
