@@ -44,11 +44,11 @@ from l2send.wallet.journal import Journal
 from l2send.wallet.lock import account_lock
 from l2send.wallet.offline import Bundle, Part, fixed, most_of
 from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
-from l2send.wallet.records import PaymentRecord, Record
+from l2send.wallet.records import PaymentRecord, Record, TxRecord
 from l2send.wallet.signer import Signer
 from l2send.wallet.sponsored import MessageGuard, SponsoredExecutor, refuse_to_cancel, refuse_to_hurry
 from l2send.wallet.sqlite_journal import SqliteJournal
-from l2send.wallet.states import PaymentState, TxState
+from l2send.wallet.states import ENDED_IN_BLOCK, PaymentState, TxState
 from l2send.wallet.together import make_ready, side_by_side
 from l2send.wallet.watch import check as look
 from l2send.wallet.watch import follow
@@ -298,13 +298,19 @@ class Client:
         return await nothing_instead(record, self.journal, self.rpcs)
 
     async def nonces_taken(self, payment_id: str) -> list[Nonce]:
-        """Of what was prepared to be signed elsewhere the nonces that the chain has used, by whatever it was."""
+        """Of what was prepared to be signed elsewhere the nonces that the chain has used, nobody here knows by what."""
         taken = list[Nonce]()
         for tx in self.journal.get(payment_id).approved:
-            if tx.nonce is None and tx.step.nonce is not None:
+            if tx.nonce is None and tx.step.nonce is not None and not self._took(tx):
                 count = await self.rpcs.on(tx.chain_id).nonce(tx.sender, "latest")
                 taken += [tx.step.nonce] if tx.step.nonce < count else []
         return taken
+
+    def _took(self, prepared: TxRecord) -> bool:
+        """Whether another transaction of the journal has its nonce for good, so that it cannot happen any more."""
+        assert prepared.step.nonce is not None
+        signed = self.journal.signed_from(prepared.chain_id, prepared.sender, prepared.step.nonce)
+        return any(tx.nonce == prepared.step.nonce and tx.state in ENDED_IN_BLOCK for tx in signed)
 
     async def replace(
         self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent

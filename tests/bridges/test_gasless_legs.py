@@ -17,6 +17,7 @@ from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.errors import NotFinal, Refused, Sent
 from l2send.core.paths import Paths
+from l2send.core.units import Wei
 from l2send.devnet import faucet
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
@@ -141,10 +142,22 @@ def test_three_chains_pay_and_one_of_them_has_no_gas(home: Home, payer: Payer) -
 
 
 def test_a_source_with_gas_is_taken_before_one_that_costs_a_sponsor(payer: Payer) -> None:
-    """Of three that hold enough for two: the sponsor's fee counts as every other does."""
+    """Of three that hold enough for two: the sponsor's fee counts as every other does, and gas is cheap or dear."""
     payer.broke.home.fund(payer.broke.address, "dev2", USDC="25")
-    sources = {leg.source.short_name for leg in payer.plan().plan.legs}
-    assert sources == {"dev2", "dev3"}
+    gas_costs(payer.broke.home, Wei(10**6))
+    assert {leg.source.short_name for leg in payer.plan().plan.legs} == {"dev2", "dev3"}
+    gas_costs(payer.broke.home, Wei(2 * 10**9))
+    assert {leg.source.short_name for leg in payer.plan().plan.legs} == {"dev2", POOR}
+    gas_costs(payer.broke.home, Wei(10**6))
+
+
+def gas_costs(home: Home, base_fee: Wei) -> None:
+    """On the chains where the sender has gas, after so many empty blocks that nobody's tip counts."""
+    for chain in set(CHAINS) - {POOR}:
+        node = Node(require(home.paths.state).chain(chain).rpc_url)
+        node.call("anvil_mine", "0x20")
+        node.call("anvil_setNextBlockBaseFeePerGas", hex(base_fee))
+        node.call("anvil_mine", "0x1")
 
 
 def test_where_nobody_fills_every_leg_comes_back(payer: Payer) -> None:
