@@ -21,9 +21,10 @@ from l2send.devnet.node import Node
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="reads Linux's /proc")
 
 UP = """
-import sys
+import signal, sys
 from pathlib import Path
 from l2send.devnet import control
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has background jobs ignore it
 control.up(Path(sys.argv[1]), Path(sys.argv[2]), chains=int(sys.argv[3]))
 """
 
