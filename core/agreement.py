@@ -1,10 +1,11 @@
-"""Whether a chain's other endpoints show what one of them said, before that is taken for the end of something."""
+"""Whether a chain's other endpoints say what one of them said, before anything depends on it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from l2send.core.errors import NetworkError
 from l2send.core.rpc import Rpc
@@ -16,6 +17,22 @@ Shows = Callable[[Rpc], Awaitable[bool]]
 """Whether an endpoint alone shows it. Raises NetworkError."""
 
 
+T = TypeVar("T")
+
+
+async def answers(rpc: Rpc, ask: Callable[[Rpc], Awaitable[T]]) -> list[tuple[str, T]]:
+    """What each endpoint alone answers, with its host; one that fails or is silent has no say."""
+    each = rpc.each()
+    found = await asyncio.gather(*(asyncio.wait_for(ask(one), _PATIENCE) for one in each), return_exceptions=True)
+    told = list[tuple[str, T]]()
+    for one, answer in zip(each, found, strict=True):
+        if not isinstance(answer, BaseException):
+            told.append((one.endpoints[0].host, answer))
+        elif not isinstance(answer, NetworkError | TimeoutError):
+            raise answer
+    return told
+
+
 async def doubter(rpc: Rpc, shows: Shows) -> str:
     """The host of an endpoint that is up to date and does not show it; empty if there is none.
 
@@ -24,14 +41,8 @@ async def doubter(rpc: Rpc, shows: Shows) -> str:
     """
     if len(rpc.endpoints) < 2:
         return ""
-    each = rpc.each()
-    asked = (asyncio.wait_for(_doubts(one, shows), _PATIENCE) for one in each)
-    for one, doubts in zip(each, await asyncio.gather(*asked, return_exceptions=True), strict=True):
-        if isinstance(doubts, BaseException) and not isinstance(doubts, NetworkError | TimeoutError):
-            raise doubts
-        if doubts is True:
-            return one.endpoints[0].host
-    return ""
+    doubts = await answers(rpc, lambda one: _doubts(one, shows))
+    return next((host for host, in_doubt in doubts if in_doubt), "")
 
 
 async def _doubts(one: Rpc, shows: Shows) -> bool:

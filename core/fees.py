@@ -6,9 +6,9 @@ it beside the gas, so that a balance must hold both.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
+from l2send.core.agreement import answers
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain
 from l2send.core.errors import BadAnswer, NetworkError, NodeError
@@ -33,7 +33,6 @@ _L1_FEE_MARGIN_PERCENT = 25
 _FEE_THAT_MATTERS = Wei(10**15)
 _FEES_MAY_DIFFER = 10
 """Times what another endpoint says: their heads are not the same, and tips jump."""
-_PATIENCE = 4.0  # seconds
 _NO_SUCH_METHOD = -32601
 
 
@@ -70,16 +69,14 @@ async def refuse_dearer_than_others(rpc: Rpc, price: GasPrice, gas: Gas) -> None
     """
     if len(rpc.endpoints) < 2 or price.expected(gas) < _FEE_THAT_MATTERS:
         return
-    asked = (asyncio.wait_for(gas_price(one), _PATIENCE) for one in rpc.each())
-    for other in await asyncio.gather(*asked, return_exceptions=True):
-        if isinstance(other, GasPrice):
-            paid = replace(price, base_fee=other.base_fee).expected(gas)
-            if paid > max(_FEES_MAY_DIFFER * other.expected(gas), _FEE_THAT_MATTERS):
-                raise NetworkError(
-                    f"the RPCs of {rpc.chain.name} do not agree on what gas costs: {Amount(paid, rpc.chain.native)} "
-                    f"would be paid where another one says {Amount(other.expected(gas), rpc.chain.native)}.",
-                    hint="Nothing was signed. Try again later; if it stays so, correct the chain's rpcs.",
-                )
+    for _, other in await answers(rpc, gas_price):
+        paid = replace(price, base_fee=other.base_fee).expected(gas)
+        if paid > max(_FEES_MAY_DIFFER * other.expected(gas), _FEE_THAT_MATTERS):
+            raise NetworkError(
+                f"the RPCs of {rpc.chain.name} do not agree on what gas costs: {Amount(paid, rpc.chain.native)} "
+                f"would be paid where another one says {Amount(other.expected(gas), rpc.chain.native)}.",
+                hint="Nothing was signed. Try again later; if it stays so, correct the chain's rpcs.",
+            )
 
 
 async def _legacy_price(rpc: Rpc) -> GasPrice:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from eth_hash.auto import keccak
@@ -49,15 +48,6 @@ def gone(chain: Chain, via: str) -> Chain:
 
 def changed(registry: Registry, via: str, change: Change) -> Registry:
     return with_chains(registry, *(change(chain, via) for chain in registry))
-
-
-@pytest.fixture
-def payer(stand_ins: StandIns, tmp_path: Path) -> Iterator[Payer]:
-    """Somebody whose orders nobody fills."""
-    devnet = state.require(stand_ins.home.paths.state)
-    solver_client.set_mode(devnet, Mode.IGNORE)
-    yield stand_ins.payer(tmp_path)
-    solver_client.set_mode(devnet, Mode.FILL)
 
 
 def look(payer: Payer, record: PaymentRecord, registry: Registry) -> PaymentRecord:

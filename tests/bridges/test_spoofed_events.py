@@ -6,8 +6,6 @@ the real contracts under our ids, of look-alikes that pay less, are played in ea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +15,6 @@ from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import abi_decode, abi_encode, address_word
 from l2send.core.plan import Order
-from l2send.devnet import solver_client, state
-from l2send.devnet.modes import Mode
 from l2send.wallet.states import PaymentState
 from tests.bridges.mutations import Capsys, tell
 from tests.bridges.standins import TARGET, Payer, StandIns, order_of, order_state
@@ -66,14 +62,6 @@ def by_oif(order: Order, recipient: Address, units: int) -> Event:
 
 
 SPOOFS: dict[str, Any] = {"eco": by_eco, "across": by_across, "hyperlane7683": by_hyperlane7683, "oif": by_oif}
-
-
-@pytest.fixture
-def payer(stand_ins: StandIns, tmp_path: Path) -> Iterator[Payer]:
-    devnet = state.require(stand_ins.home.paths.state)
-    solver_client.set_mode(devnet, Mode.IGNORE)
-    yield stand_ins.payer(tmp_path)
-    solver_client.set_mode(devnet, Mode.FILL)
 
 
 @pytest.mark.parametrize("bridge", SPOOFS)
