@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from l2send.bridges.across import Across
-from l2send.bridges.across_gasless import AcrossGasless
+from l2send.bridges.across.bridge import Across
+from l2send.bridges.across.gasless import AcrossGasless
 from l2send.bridges.direct import Direct
 from l2send.bridges.eco import Eco
 from l2send.bridges.hyperlane7683 import Hyperlane7683

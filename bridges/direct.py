@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from l2send.bridges.gas import cost
+from l2send.bridges.gas_costs import cost
 from l2send.core.bridge import OrderStatus
 from l2send.core.calldata import TRANSFER
 from l2send.core.chains import Chain, Registry

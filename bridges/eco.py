@@ -23,10 +23,10 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from l2send.bridges.answers import natural, positive, reason
 from l2send.bridges.erc7683 import OPEN, OUTPUT, RESOLVE, emitted_open
-from l2send.bridges.fills import confirmed, given_back, look
-from l2send.bridges.gas import approval, cost, refund_cost
+from l2send.bridges.gas_costs import approval, cost, refund_cost
+from l2send.bridges.json_answers import natural, positive, reason
+from l2send.bridges.settler_status import confirmed, given_back, look
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.calldata import TRANSFER, Function, abi_decode_exact, abi_encode, address_word, event_topic

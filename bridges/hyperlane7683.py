@@ -23,7 +23,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from l2send.bridges import fills, offers
+from l2send.bridges import oif_quotes, settler_status
 from l2send.bridges.erc7683 import (
     NATIVE,
     ONCHAIN_ORDER,
@@ -79,20 +79,20 @@ class Hyperlane7683:
         """An order that delivers the payment exactly; None unless the registry says what a solver takes."""
         target = rpcs.registry.chain(payment.to.chain_id)
         origin, there = source.settlers.get(self.name, {}), target.settlers.get(self.name, {})
-        if source is target or "router" not in origin or "router" not in there or not offers.is_offered(origin):
+        if source is target or "router" not in origin or "router" not in there or not oif_quotes.is_offered(origin):
             return None
         if max(source.chain_id, target.chain_id) > _MAX_DOMAIN:
             return None
         router = Address(origin["router"])
-        price = await offers.price_of(rpcs, origin, router, payment, held)
+        price = await oif_quotes.price_of(rpcs, origin, router, payment, held)
         message_fee, now, target_now = await _check_route(self.name, source, target, rpcs)
-        deadline = offers.fill_deadline(price, now, target_now)
+        deadline = oif_quotes.fill_deadline(price, now, target_now)
         tx = _open_tx(self.name, payment, source, target, price.pays, deadline)
-        quote = await offers.make_quote(self, rpcs, payment, source, native, price, tx)
+        quote = await oif_quotes.make_quote(self, rpcs, payment, source, native, price, tx)
         assert quote.order is not None
         await _check_resolved(tx, payment.sender, quote.order, rpcs)
         note = await _refund_note(payment, target, message_fee, rpcs)
-        return offers.with_notes(quote, note)
+        return oif_quotes.with_notes(quote, note)
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
         """The order that `open` would lock money in, or the one whose `refund` is asked for. Raises Refused."""
@@ -118,12 +118,12 @@ class Hyperlane7683:
         order_id = bytes.fromhex(order.order_id[2:])
         on_target = Call(order.destination_settler, _ORDER_STATUS, (order_id,))
         on_origin = Call(order.origin_settler, _ORDER_STATUS, (order_id,))
-        seen = await fills.look(order, on_origin, on_target, rpcs)
+        seen = await settler_status.look(order, on_origin, on_target, rpcs)
         if isinstance(seen, OrderStatus):
             return seen
         if seen.target == _FILLED:
             # The event's id is no topic: it is the first word of the data.
-            return await fills.confirmed(
+            return await settler_status.confirmed(
                 rpcs.on(order.destination),
                 on_target,
                 lambda status: status == _FILLED,
@@ -131,7 +131,7 @@ class Hyperlane7683:
                 lambda log: str(log.get("data", ""))[:66] == order.order_id,
             )
         if seen.origin == _REFUNDED:
-            return await fills.given_back(rpcs.on(order.origin), on_origin, _REFUNDED)
+            return await settler_status.given_back(rpcs.on(order.origin), on_origin, _REFUNDED)
         return _unfilled(order, seen, rpcs.registry)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
@@ -278,7 +278,7 @@ def _refund_step(order: Order, fee: int) -> Step:
     return Step(StepKind.REFUND, tx, _REFUND_GAS)
 
 
-def _unfilled(order: Order, seen: fills.Seen, registry: Registry) -> OrderStatus:
+def _unfilled(order: Order, seen: settler_status.Seen, registry: Registry) -> OrderStatus:
     source, target = registry.chain(order.origin).name, registry.chain(order.destination).name
     state, detail = OrderState.OPEN, ""
     if seen.origin == _SETTLED:

@@ -23,7 +23,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from l2send.bridges import fills, offers
+from l2send.bridges import oif_quotes, settler_status
 from l2send.bridges.erc7683 import emitted_open
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState, OrderStatus
@@ -66,17 +66,17 @@ class Oif:
         """An order that delivers the payment exactly; None unless the registry names settlers, oracles and a price."""
         target = rpcs.registry.chain(payment.to.chain_id)
         origin, there = source.settlers.get(self.name, {}), target.settlers.get(self.name, {})
-        if source is target or not offers.is_offered(origin):
+        if source is target or not oif_quotes.is_offered(origin):
             return None
         if not {"input_settler", "oracle"} <= origin.keys() or not {"output_settler", "oracle"} <= there.keys():
             return None
         if held.token.is_native:
             raise CannotPay("the escrow of OIF takes tokens, and no native coin.")
-        price = await offers.price_of(rpcs, origin, Address(origin["input_settler"]), payment, held)
+        price = await oif_quotes.price_of(rpcs, origin, Address(origin["input_settler"]), payment, held)
         now, target_now = await asyncio.gather(rpcs.on(source.chain_id).time(), rpcs.on(target.chain_id).time())
-        deadline = offers.fill_deadline(price, now, target_now)
+        deadline = oif_quotes.fill_deadline(price, now, target_now)
         tx = _open_tx(self.name, payment, source, target, price.pays, deadline)
-        quote = await offers.make_quote(self, rpcs, payment, source, native, price, tx)
+        quote = await oif_quotes.make_quote(self, rpcs, payment, source, native, price, tx)
         assert quote.order is not None
         await _check_settlers(tx, quote.order, rpcs)
         return quote
@@ -100,15 +100,15 @@ class Oif:
         order_id = bytes.fromhex(order.order_id[2:])
         on_target = Call(order.destination_settler, _FILL_RECORD, (order_id, _output_hash(_fields_of(order)[7][0])))
         on_origin = Call(order.origin_settler, _ORDER_STATUS, (order_id,))
-        seen = await fills.look(order, on_origin, on_target, rpcs)
+        seen = await settler_status.look(order, on_origin, on_target, rpcs)
         if isinstance(seen, OrderStatus):
             return seen
         if any(seen.target):
             topics = [_FILLED_TOPIC, order.order_id]
             rpc = rpcs.on(order.destination)
-            return await fills.confirmed(rpc, on_target, any, topics, lambda log: _pays(log, order))
+            return await settler_status.confirmed(rpc, on_target, any, topics, lambda log: _pays(log, order))
         if seen.origin == _REFUNDED:
-            return await fills.given_back(rpcs.on(order.origin), on_origin, _REFUNDED)
+            return await settler_status.given_back(rpcs.on(order.origin), on_origin, _REFUNDED)
         return _unfilled(order, seen, rpcs.registry)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
@@ -244,13 +244,13 @@ async def _check_settlers(tx: UnsignedTx, order: Order, rpcs: Rpcs) -> None:
         raise Refused("the OIF output settler does not answer as one that has not filled this order.")
 
 
-def _pays(log: fills.Log, order: Order) -> bool:
+def _pays(log: settler_status.Log, order: Order) -> bool:
     """Whether this OutputFilled is of our output, among others that anybody may fill under our id."""
     output = abi_encode([_OUTPUT], [_fields_of(order)[7][0]])[32:].hex()
     return output in str(log.get("data", ""))
 
 
-def _unfilled(order: Order, seen: fills.Seen, registry: Registry) -> OrderStatus:
+def _unfilled(order: Order, seen: settler_status.Seen, registry: Registry) -> OrderStatus:
     source = registry.chain(order.origin).name
     back_at = datetime.fromtimestamp(order.refund_after, UTC)
     state, detail = OrderState.OPEN, ""

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from l2send.bridges import erc7930
-from l2send.bridges.answers import positive, reason
-from l2send.bridges.gas import approval, cost, refund_cost
+from l2send.bridges.gas_costs import approval, cost, refund_cost
+from l2send.bridges.json_answers import positive, reason
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Chain

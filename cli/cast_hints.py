@@ -1,6 +1,6 @@
 """What `cast send` calls by another name, or what l2send does otherwise: said in one sentence.
 
-What both have under the same name means the same in both; tests/cli/test_cast.py reads cast's own help.
+What both have under the same name means the same in both; tests/cli/test_cast_hints.py reads cast's own help.
 """
 
 from __future__ import annotations

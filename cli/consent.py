@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from l2send.cli.ask import ask_plainly, yes_or_no
+from l2send.cli.prompts import ask_plainly, yes_or_no
 from l2send.cli.recipient import must_compare, note
 from l2send.client import Review
 from l2send.core.errors import Interrupted, NeedsConfirmation

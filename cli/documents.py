@@ -10,7 +10,7 @@ from l2send.client import Review
 from l2send.core.chains import Chain, Registry
 from l2send.core.plan import Fee, Quote, Way
 from l2send.core.units import Amount
-from l2send.wallet.records import PaymentRecord, Record, SponsoredRecord, TxRecord
+from l2send.wallet.journal.records import PaymentRecord, Record, SponsoredRecord, TxRecord
 
 Document = dict[str, Any]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from l2send.core.errors import ConfigError
-from l2send.wallet.private import replace_private
+from l2send.core.private_files import replace_private
 
 
 def change_toml(path: Path, change: Callable[[Any], None], check: Callable[[str], object]) -> None:

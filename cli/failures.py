@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 from typer.exceptions import TyperException
 
-from l2send.cli.cast import answer
+from l2send.cli.cast_hints import answer
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
 from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
 from l2send.core.text import clean

@@ -11,13 +11,13 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from l2send.cli import (
+from l2send.cli.commands import (
+    ask,
     balances,
     chains,
     completion,
     config,
     contacts,
-    conversation,
     demo,
     devnet,
     doctor,
@@ -30,10 +30,10 @@ from l2send.cli import (
     receive,
     resolve,
     send,
-    wallets,
+    wallet,
 )
-from l2send.cli.everywhere import Root
 from l2send.cli.failures import failure_of, report
+from l2send.cli.global_options import Root
 from l2send.cli.screen import tell
 from l2send.cli.settings import load_settings
 from l2send.cli.streams import open_streams
@@ -61,9 +61,7 @@ app = typer.Typer(
 )
 app.command("send", help=send.HELP, short_help="Pay. The word `send` may be left out.")(send.send)
 app.command("plan", help=plan.HELP, short_help="Show every way to pay, what each costs, and why one wins.")(plan.plan)
-app.command("ask", help=conversation.HELP, short_help="Ask for everything, then pay. Also `l2send` alone.")(
-    conversation.ask
-)
+app.command("ask", help=ask.HELP, short_help="Ask for everything, then pay. Also `l2send` alone.")(ask.ask)
 app.command("balances", help=balances.HELP, short_help="Show what an account holds on every chain.")(balances.balances)
 app.command("receive", help=receive.HELP, short_help="Show where to pay an account, with a QR code.")(receive.receive)
 app.command("resolve", help=resolve.HELP, short_help="Explain a destination, and write it in every form.")(
@@ -105,7 +103,7 @@ app.command("demo", help=demo.HELP, short_help="Tell the whole story on local ch
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(config.app, name="config")
 app.add_typer(chains.app, name="chains", short_help="List the chains l2send knows; check them, pin their code.")
-app.add_typer(wallets.app, name="wallet")
+app.add_typer(wallet.app, name="wallet")
 app.add_typer(devnet.app, name="devnet", short_help="Real chains on this machine, with play money.")
 
 
@@ -188,7 +186,7 @@ def _from_settings(words: list[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point of the installed command."""
-    from l2send.wallet.harden import harden
+    from l2send.wallet.keys.harden import harden
 
     harden()
     open_streams()

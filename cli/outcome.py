@@ -6,9 +6,9 @@ from rich.text import Text
 
 from l2send.cli.screen import out, print_pairs, styled
 from l2send.core.chains import Chain, Registry
-from l2send.wallet.records import PaymentRecord, Record, SponsoredRecord, TxRecord
-from l2send.wallet.states import PaymentState
-from l2send.wallet.together import missing
+from l2send.wallet.journal.records import PaymentRecord, Record, SponsoredRecord, TxRecord
+from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.legs import missing
 
 Rows = list[tuple[str, Text]]
 

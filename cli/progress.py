@@ -14,7 +14,7 @@ from rich.text import Text
 from l2send.cli.review import duration
 from l2send.cli.screen import Telling, aloud, as_json, err, print_beside, styled, telling
 from l2send.client import Turn
-from l2send.wallet.records import Record
+from l2send.wallet.journal.records import Record
 
 _ASKING, _STARTING = "asking", "starting"
 """The phases before there is a payment, and before anything happened to it. Others are states of payments."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from l2send.cli.ask import pick
 from l2send.cli.progress import Live
-from l2send.cli.session import can_ask
+from l2send.cli.prompts import pick
+from l2send.cli.sender import can_ask
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry

@@ -10,10 +10,10 @@ from rich.columns import Columns
 from rich.text import Text
 
 from l2send.cli.screen import aloud
-from l2send.cli.session import can_ask
+from l2send.cli.sender import can_ask
 from l2send.core.errors import Interrupted, NeedsConfirmation
-from l2send.wallet.keystore import secret_from
-from l2send.wallet.mnemonic import Phrase
+from l2send.wallet.keys.keystore import secret_from
+from l2send.wallet.keys.mnemonic import Phrase
 
 _LONGEST = 1000
 

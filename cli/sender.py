@@ -19,14 +19,14 @@ from l2send.core.paths import Paths
 from l2send.core.plan import UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
-from l2send.wallet.derivation import DerivationPath, parse_path, path_on_device
-from l2send.wallet.hardware import HardwareSigner
-from l2send.wallet.keystore import Keystore, find, named, open_keystore, password_from
-from l2send.wallet.ledger import open_ledger
-from l2send.wallet.remembered import remembered
-from l2send.wallet.signed import SignedTx
-from l2send.wallet.signer import LocalSigner, SecretKey, Signer
-from l2send.wallet.trezor import open_trezor
+from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_on_device
+from l2send.wallet.keys.hardware import HardwareSigner
+from l2send.wallet.keys.keyring import remembered
+from l2send.wallet.keys.keystore import Keystore, find, named, open_keystore, password_from
+from l2send.wallet.keys.ledger import open_ledger
+from l2send.wallet.keys.signed import SignedTx
+from l2send.wallet.keys.signer import LocalSigner, SecretKey, Signer
+from l2send.wallet.keys.trezor import open_trezor
 
 
 def paths_for(*, devnet: bool) -> Paths:

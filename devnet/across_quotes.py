@@ -9,9 +9,9 @@ from typing import Any
 
 from l2send.core.address import ZERO_ADDRESS
 from l2send.devnet import pricing
-from l2send.devnet.fills import Solver
 from l2send.devnet.modes import Mode
 from l2send.devnet.relays import asset_address
+from l2send.devnet.solver import Solver
 from l2send.devnet.state import NATIVE, DevChain
 
 FILL_SECONDS = 3600

@@ -26,8 +26,8 @@ from l2send.core.address import ZERO_ADDRESS, checksum
 from l2send.core.errors import BadAddress, L2sendError
 from l2send.devnet import eco, pricing
 from l2send.devnet.across_quotes import suggested_fees
-from l2send.devnet.fills import Solver
 from l2send.devnet.modes import Mode
+from l2send.devnet.solver import Solver
 from l2send.devnet.state import DevChain
 
 QUOTE_SECONDS = 600

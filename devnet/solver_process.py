@@ -1,6 +1,6 @@
 """The solver's process: an HTTP server for quotes and control, and a loop that fills orders.
 
-Run by the supervisor as `python -m l2send.devnet.solver`. It prints its URL, reads the devnet as one line
+Run by the supervisor as `python -m l2send.devnet.solver_process`. It prints its URL, reads the devnet as one line
 of JSON on standard input once the chains are deployed, prints `ready`, and works until it is killed.
 """
 
@@ -11,8 +11,8 @@ import sys
 import threading
 import time
 
-from l2send.devnet import quotes, state
-from l2send.devnet.fills import Solver
+from l2send.devnet import solver_api, state
+from l2send.devnet.solver import Solver
 
 _SECONDS_PER_CHAIN = 0.005
 _MIN_PAUSE = 0.1
@@ -22,7 +22,7 @@ def main() -> None:
     """Serve and fill until killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     solvers: list[Solver] = []
-    server = quotes.serve(solvers)
+    server = solver_api.serve(solvers)
     print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     devnet = state.decode(sys.stdin.readline())

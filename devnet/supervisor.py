@@ -229,7 +229,7 @@ def _deploy(nodes: list[tuple[Node, int]], contracts: artifacts.Artifacts) -> tu
 def _start_solver(folder: Path) -> subprocess.Popen[bytes]:
     with state.open_log(folder / "solver.log") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "l2send.devnet.solver"],
+            [sys.executable, "-P", "-m", "l2send.devnet.solver_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

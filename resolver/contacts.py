@@ -23,7 +23,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.effects import forbidden_recipient
 from l2send.core.errors import BadAddress, BadRecipient, ConfigError, L2sendError, UsageError
 from l2send.core.text import clean
-from l2send.resolver.elsewhere import foreign
+from l2send.resolver.foreign import foreign
 from l2send.resolver.spelling import Spelling, Voucher
 
 SCHEMA = 1

@@ -17,10 +17,10 @@ from l2send.core.errors import BadAddress, BadRecipient
 from l2send.core.plan import ChainAddress
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
-from l2send.resolver import caip, ens, erc3770, interop, payment_uri
+from l2send.resolver import caip, ens, erc3770, erc7828, payment_uri
 from l2send.resolver.contacts import NO_CONTACTS, Book
-from l2send.resolver.elsewhere import foreign
 from l2send.resolver.ens_name import is_name
+from l2send.resolver.foreign import foreign
 from l2send.resolver.spelling import Spelling, Voucher, Wish, read_account
 
 
@@ -79,10 +79,10 @@ def _in_a_form(text: str, registry: Registry, book: Book) -> Spelling:
     """By the forms that are standards, told apart by what stands in them. Raises as `understand`."""
     if payment_uri.is_link(text):
         return payment_uri.read(text, registry)
-    if interop.is_binary(text):
-        return interop.read_binary(text, registry)
+    if erc7828.is_binary(text):
+        return erc7828.read_binary(text, registry)
     if "@" in text:
-        return interop.read_name(text, registry)
+        return erc7828.read_name(text, registry)
     if text.count(":") > 1:
         return caip.read(text, registry)
     if ":" in text:
@@ -107,7 +107,7 @@ async def look_up(spelling: Spelling, rpcs: Rpcs) -> Destination:
         return settle(spelling, rpcs.registry)
     address = await ens.resolve(spelling.name, spelling.chain, rpcs)
     if spelling.checksum:
-        interop.require(spelling.checksum, spelling.chain, address)
+        erc7828.require(spelling.checksum, spelling.chain, address)
     return settle(replace(spelling, address=address, vouched_by=Voucher.ENS), rpcs.registry)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l2send.resolver import caip, interop, payment_uri
+from l2send.resolver import caip, erc7828, payment_uri
 from l2send.resolver.destination import Destination
 
 
@@ -12,8 +12,8 @@ def forms(found: Destination) -> dict[str, str]:
     link = payment_uri.write(found.account, asked.amount, asked.token) if asked else payment_uri.write(found.account)
     return {
         "ERC-3770": str(found),
-        "ERC-7828": interop.write_name(found.account, found.chain),
-        "ERC-7930": interop.write_binary(found.account),
+        "ERC-7828": erc7828.write_name(found.account, found.chain),
+        "ERC-7930": erc7828.write_binary(found.account),
         "CAIP-10": caip.write(found.account),
         "EIP-681": link,
     }

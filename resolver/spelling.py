@@ -11,8 +11,8 @@ from enum import StrEnum, unique
 from l2send.core.address import Address, parse_address
 from l2send.core.chains import Chain
 from l2send.core.errors import BadAddress
-from l2send.resolver.elsewhere import foreign
 from l2send.resolver.ens_name import is_name, normalised
+from l2send.resolver.foreign import foreign
 
 
 @unique

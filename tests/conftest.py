@@ -20,11 +20,11 @@ from eth_account import Account
 from l2send.core.address import Address, checksum
 from l2send.core.chains import Chain, Registry, load_registry
 from l2send.core.paths import Paths
+from l2send.core.private_files import write_private
 from l2send.core.rpc import open_rpcs
 from l2send.devnet import faucet
 from l2send.resolver.balances import take_snapshot
-from l2send.wallet.private import write_private
-from tests import schemas
+from tests.support import schemas
 
 PASSWORD = "correct horse battery staple"
 
@@ -164,51 +164,3 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home that one module has for itself."""
     with home_with_devnet(tmp_path_factory.mktemp("own")) as made:
         yield made
-
-
-LONG = (
-    "bench",
-    "bridges/test_across_effects",
-    "bridges/test_across_pay",
-    "bridges/test_approvals",
-    "bridges/test_erc7683_draft",
-    "bridges/test_gasless_legs",
-    "bridges/test_hyperlane7683",
-    "bridges/test_listed_settlers",
-    "bridges/test_matrix",
-    "bridges/test_moved_settlers",
-    "bridges/test_odd_tokens",
-    "bridges/test_oif",
-    "bridges/test_quote_answers",
-    "bridges/test_requote",
-    "bridges/test_resolved_orders",
-    "bridges/test_spoofed_events",
-    "cli/test_allowance",
-    "cli/test_barrier",
-    "cli/test_chains_pin",
-    "cli/test_keyring",
-    "cli/test_most",
-    "cli/test_offline",
-    "cli/test_phrases",
-    "cli/test_pins",
-    "cli/test_remembered",
-    "cli/test_several",
-    "cli/test_unattended",
-    "cli/test_waiting",
-    "docs",
-    "examples",
-    "lab",
-    "registry/test_again",
-    "resolver/test_names_paid",
-    "wallet/test_chaos",
-    "wallet/test_crash",
-    "wallet/test_replace",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes is marked as such, by where it stands."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).as_posix().startswith(LONG):
-            item.add_marker(pytest.mark.lab)

@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from l2send.cli.everywhere import Root
+from l2send.cli.global_options import Root
 from l2send.cli.main import app
 from l2send.cli.settings import KEYS
 

@@ -1,6 +1,6 @@
 """How many small faults in the code would the tests notice? Plants them one at a time, in copies, and counts.
 
-    python tools/mutate.py wallet/nonces.py wallet/sqlite_journal.py --tests tests/wallet --sample 200 --seed 1
+    python tools/mutate.py wallet/nonces.py wallet/journal/sqlite.py --tests tests/wallet --sample 200 --seed 1
 
 Each mutant differs from the code in one place: a comparison or a condition turned, a number one higher, a sum
 a difference, a statement left out, nothing returned. It meets the tests that run its line, the quickest first, until

@@ -7,9 +7,9 @@ from l2send.core.errors import Refused
 from l2send.core.plan import Order, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpcs
 from l2send.core.units import Wei
-from l2send.wallet.journal import Journal
-from l2send.wallet.prepare import message_of
-from l2send.wallet.records import PaymentRecord
+from l2send.wallet.before_signing import message_of
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord
 
 
 async def revocation(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> Step | None:

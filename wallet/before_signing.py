@@ -12,7 +12,7 @@ from l2send.core.fees import MIN_TIP, GasPrice, gas_price, l1_fee, refuse_dearer
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, data_bytes, quantity
 from l2send.core.units import Amount, Gas, Seconds, Wei
-from l2send.wallet.records import PaymentRecord, TxRecord
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
 TIME_TO_FILL = Seconds(20)
 """An order is not opened when solvers would have less time than this. Bridges ask for more when they quote."""

@@ -29,12 +29,7 @@ from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError
 from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
 from l2send.core.units import ChainId, Nonce, Wei
-from l2send.wallet.failpoints import Failpoint, failpoint
-from l2send.wallet.journal import ChangedMeanwhile, Journal
-from l2send.wallet.lock import account_lock
-from l2send.wallet.nonces import choose, refuse_unless_prepared_so
-from l2send.wallet.outbid import Bid, refuse_unless_it_outbids
-from l2send.wallet.prepare import (
+from l2send.wallet.before_signing import (
     Price,
     affordable,
     pin_chain,
@@ -43,11 +38,16 @@ from l2send.wallet.prepare import (
     why_too_late,
     why_unlike_pinned,
 )
+from l2send.wallet.failpoints import Failpoint, failpoint
+from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
+from l2send.wallet.journal.states import ENDED, ENDED_IN_BLOCK, IN_BLOCK, SUCCEEDED, TRANSITIONS, TxState
+from l2send.wallet.keys.signed import SignedTx, decode_signed
+from l2send.wallet.keys.signer import Signer
+from l2send.wallet.lock import account_lock
+from l2send.wallet.nonces import choose, refuse_unless_prepared_so
 from l2send.wallet.receipts import confirmations, is_known, observe
-from l2send.wallet.records import PaymentRecord, TxRecord
-from l2send.wallet.signed import SignedTx, decode_signed
-from l2send.wallet.signer import Signer
-from l2send.wallet.states import ENDED, ENDED_IN_BLOCK, IN_BLOCK, SUCCEEDED, TRANSITIONS, TxState
+from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
 
 Guard = Callable[[UnsignedTx], None]
 """Raises Refused for a transaction that does something else than was approved."""

@@ -14,10 +14,10 @@ from l2send.core.errors import CannotPay, L2sendError, NodeError, NotFinal, Refu
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount
-from l2send.wallet.journal import ChangedMeanwhile, Journal
-from l2send.wallet.prepare import affordable, why_not_now
-from l2send.wallet.records import GroupRecord, PaymentRecord, Record
-from l2send.wallet.states import IN_FLIGHT, SUCCEEDED, PaymentState, TxState
+from l2send.wallet.before_signing import affordable, why_not_now
+from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
+from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
+from l2send.wallet.journal.states import IN_FLIGHT, SUCCEEDED, PaymentState, TxState
 
 Progress = Callable[[str], None]
 LegWork = Callable[[PaymentRecord, Progress], Awaitable[object]]

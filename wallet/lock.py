@@ -17,9 +17,9 @@ from pathlib import Path
 from l2send.core.address import Address
 from l2send.core.errors import ConfigError, NotFinal
 from l2send.core.paths import private_dir
+from l2send.core.private_files import PRIVATE_FILE
 from l2send.core.text import clean
 from l2send.core.units import ChainId
-from l2send.wallet.private import PRIVATE_FILE
 
 _LOOK_EVERY = 0.1
 

@@ -15,9 +15,9 @@ from l2send.core.address import Address
 from l2send.core.errors import NetworkError, Refused
 from l2send.core.rpc import Rpc
 from l2send.core.units import Nonce
-from l2send.wallet.journal import Journal
-from l2send.wallet.records import TxRecord
-from l2send.wallet.states import ENDED, TxState
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import TxRecord
+from l2send.wallet.journal.states import ENDED, TxState
 
 _LOOKS = 4
 _PAUSE = 1.0

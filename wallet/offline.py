@@ -25,14 +25,14 @@ from l2send.core.plan import GasPrice, Payment, Quote, Step, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.typed import TypedData
 from l2send.core.units import Amount, ChainId, Gas, Nonce, Seconds, UnixTime, Wei
-from l2send.wallet import codec
-from l2send.wallet.journal import Journal
+from l2send.wallet.before_signing import TIME_TO_FILL
+from l2send.wallet.journal import codec
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord
+from l2send.wallet.journal.states import TxState
+from l2send.wallet.keys.signed import SignedTx, decode_signed
+from l2send.wallet.keys.signer import Signer
 from l2send.wallet.nonces import choose
-from l2send.wallet.prepare import TIME_TO_FILL
-from l2send.wallet.records import PaymentRecord, Record, TxRecord
-from l2send.wallet.signed import SignedTx, decode_signed
-from l2send.wallet.signer import Signer
-from l2send.wallet.states import TxState
 
 UNSIGNED = "l2send.unsigned/1"
 SIGNED = "l2send.signed/1"

@@ -17,9 +17,9 @@ from l2send.core.agreement import doubter
 from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.rpc import Rpc, quantity
 from l2send.core.units import BlockNumber, Nonce
-from l2send.wallet.journal import ChangedMeanwhile, Journal
-from l2send.wallet.records import TxRecord
-from l2send.wallet.states import IN_BLOCK, IN_FLIGHT, TxState
+from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
+from l2send.wallet.journal.records import TxRecord
+from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, TxState
 
 # Nodes forget old receipts: of a transaction this old, a missing one is no proof that it never was.
 _RECEIPTS_LAST_SECONDS = 7 * 24 * 3600

@@ -15,12 +15,12 @@ from l2send.core.fees import GasPrice, gas_price
 from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Gas, Wei
-from l2send.wallet.journal import Journal
-from l2send.wallet.prepare import Price
+from l2send.wallet.before_signing import Price
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
+from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, REPLACEABLE, TxState
+from l2send.wallet.keys.signed import SignedFields, decode_signed
 from l2send.wallet.receipts import observe
-from l2send.wallet.records import PaymentRecord, TxRecord
-from l2send.wallet.signed import SignedFields, decode_signed
-from l2send.wallet.states import IN_BLOCK, IN_FLIGHT, REPLACEABLE, TxState
 
 _MARGIN_PERCENT = 20
 

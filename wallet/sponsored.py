@@ -28,14 +28,14 @@ from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal,
 from l2send.core.plan import Order
 from l2send.core.rpc import Rpcs
 from l2send.core.typed import TypedData
+from l2send.wallet.before_signing import pin_chain, why_not_now
 from l2send.wallet.failpoints import Failpoint, failpoint
-from l2send.wallet.journal import ChangedMeanwhile, Journal
+from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
+from l2send.wallet.journal.records import PaymentRecord, SponsoredRecord
+from l2send.wallet.journal.states import SponsoredState
+from l2send.wallet.keys.signed import signer_of_typed
+from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
-from l2send.wallet.prepare import pin_chain, why_not_now
-from l2send.wallet.records import PaymentRecord, SponsoredRecord
-from l2send.wallet.signed import signer_of_typed
-from l2send.wallet.signer import Signer
-from l2send.wallet.states import SponsoredState
 
 MessageGuard = Callable[[TypedData], None]
 """Raises Refused for a message that does something else than was approved."""

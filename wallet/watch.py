@@ -16,11 +16,11 @@ from l2send.core.errors import NetworkError, NotFinal, UnknownChain
 from l2send.core.plan import Order, StepKind
 from l2send.core.rpc import Rpcs, quantity
 from l2send.wallet.failpoints import Failpoint, failpoint
-from l2send.wallet.journal import ChangedMeanwhile, Journal
+from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
+from l2send.wallet.journal.records import OrderRecord, PaymentRecord, TxRecord
+from l2send.wallet.journal.states import ORDER_TRANSITIONS, SUCCEEDED, PaymentState
 from l2send.wallet.receipts import observe
-from l2send.wallet.records import OrderRecord, PaymentRecord, TxRecord
 from l2send.wallet.sponsored import observe_messages
-from l2send.wallet.states import ORDER_TRANSITIONS, SUCCEEDED, PaymentState
 
 Progress = Callable[[str], None]
 

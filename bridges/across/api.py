@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from l2send.bridges.answers import natural, reason
+from l2send.bridges.json_answers import natural, reason
 from l2send.core.address import Address
 from l2send.core.errors import BadAnswer, ConfigError, Refused
 from l2send.core.http import Bearer, Http, get_json

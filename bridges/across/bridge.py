@@ -25,8 +25,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from l2send.bridges.across_api import Price, Wish, ask_price
-from l2send.bridges.across_crossing import (
+from l2send.bridges.across.api import Price, Wish, ask_price
+from l2send.bridges.across.contracts import (
     ContractState,
     Crossing,
     ask_contracts,
@@ -36,7 +36,7 @@ from l2send.bridges.across_crossing import (
     refuse_if,
     wrapped_coin,
 )
-from l2send.bridges.across_deposit import (
+from l2send.bridges.across.deposit import (
     DEPOSITED_TOPIC,
     FILLED_TOPIC,
     RELAY,
@@ -50,11 +50,11 @@ from l2send.bridges.across_deposit import (
     new_nonce,
     relay_hash,
 )
-from l2send.bridges.across_integrator import split_integrator, with_integrator
-from l2send.bridges.across_refunds import refund_of
+from l2send.bridges.across.integrator import split_integrator, with_integrator
+from l2send.bridges.across.refunds import refund_of
 from l2send.bridges.erc7683 import OPEN
-from l2send.bridges.fills import confirmed
-from l2send.bridges.gas import approval, cost
+from l2send.bridges.gas_costs import approval, cost
+from l2send.bridges.settler_status import confirmed
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.calldata import Function, address_word

@@ -20,20 +20,20 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from l2send.bridges.across import Across, agree_on_ids, relay_of
-from l2send.bridges.across_api import Price, Wish, ask_price
-from l2send.bridges.across_crossing import ContractState, Crossing, ask_contracts, crossing, fill_deadline, refuse_if
-from l2send.bridges.across_deposit import DEPOSITED_TOPIC, RELAY, Deposit, deposited, new_nonce
-from l2send.bridges.across_messages import (
+from l2send.bridges.across.api import Price, Wish, ask_price
+from l2send.bridges.across.bridge import Across, agree_on_ids, relay_of
+from l2send.bridges.across.contracts import ContractState, Crossing, ask_contracts, crossing, fill_deadline, refuse_if
+from l2send.bridges.across.deposit import DEPOSITED_TOPIC, RELAY, Deposit, deposited, new_nonce
+from l2send.bridges.across.messages import (
     GASLESS_ORDER,
     decode_order_message,
     gasless_order,
     new_permit_nonce,
     order_message,
 )
-from l2send.bridges.answers import natural, reason
 from l2send.bridges.erc7683 import RESOLVED_ORDER, Resolution, understood_otherwise
-from l2send.bridges.gas import most_for_opening
+from l2send.bridges.gas_costs import most_for_opening
+from l2send.bridges.json_answers import natural, reason
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import Opening, OpeningState
 from l2send.core.calldata import ALLOWANCE, BALANCE_OF, Function, abi_encode, address_word

@@ -17,8 +17,8 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from l2send.bridges.across import order_of
-from l2send.bridges.across_deposit import ORDER_DATA, ORDER_DATA_TYPE, Deposit, demand, owner_of
+from l2send.bridges.across.bridge import order_of
+from l2send.bridges.across.deposit import ORDER_DATA, ORDER_DATA_TYPE, Deposit, demand, owner_of
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import abi_encode, address_word
 from l2send.core.chains import Registry

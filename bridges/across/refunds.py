@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from l2send.bridges.across_deposit import DEPOSITED_TOPIC, Deposited, deposited
+from l2send.bridges.across.deposit import DEPOSITED_TOPIC, Deposited, deposited
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import Function, abi_decode, address_word, event_topic
 from l2send.core.errors import UnknownChain

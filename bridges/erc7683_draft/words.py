@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from l2send.bridges import erc7683_draft as draft
+from l2send.bridges.erc7683_draft import order as draft
 from l2send.core.chains import Registry
 from l2send.core.errors import L2sendError
 from l2send.core.plan import ChainAddress

@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from rich.text import Text
 
-from l2send.cli.ask import Back, agree, ask_text, choose
+from l2send.cli.commands.send import Timeout, must_be_answerable, pay
 from l2send.cli.consent import consent, notes_of
-from l2send.cli.held import LiveBalances, spendable
-from l2send.cli.most import Most, is_most, plan_of
+from l2send.cli.live_balances import LiveBalances, spendable
 from l2send.cli.options import (
     Account,
     Devnet,
@@ -25,13 +24,14 @@ from l2send.cli.options import (
     Trezor,
 )
 from l2send.cli.progress import Live
+from l2send.cli.prompts import Back, agree, ask_text, choose
 from l2send.cli.recipient import find_destination, judge
+from l2send.cli.request import Most, is_most, plan_of
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, print_beside, stage_in_words, styled
-from l2send.cli.send import Timeout, must_be_answerable, pay
-from l2send.cli.session import Sender, choose_sender, paths_for, run_to_end, unlocking_from
-from l2send.cli.ways import in_a_line
+from l2send.cli.sender import Sender, choose_sender, paths_for, run_to_end, unlocking_from
+from l2send.cli.ways_table import in_a_line
 from l2send.client import Client, Review, open_client
 from l2send.core.chains import load_registry
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError

@@ -6,7 +6,7 @@ import asyncio
 
 from l2send.cli.options import Account, Devnet, From, Json, Keystore
 from l2send.cli.screen import err, out, print_json, styled, table
-from l2send.cli.session import choose_sender, open_registry, paths_for
+from l2send.cli.sender import choose_sender, open_registry, paths_for
 from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus

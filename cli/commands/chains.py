@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli import chains_check, chains_pin
+from l2send.cli.commands import chains_check, chains_pin
 from l2send.cli.options import Devnet, Json
 from l2send.cli.screen import out, print_json, stage, styled, table
-from l2send.cli.session import open_registry
+from l2send.cli.sender import open_registry
 from l2send.core.chains import Chain
 from l2send.core.http import host
 

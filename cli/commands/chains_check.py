@@ -10,7 +10,7 @@ from rich.text import Text
 
 from l2send.cli.progress import Live
 from l2send.cli.screen import out, print_json, styled, table
-from l2send.cli.session import open_registry, run_to_end
+from l2send.cli.sender import open_registry, run_to_end
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus
 from l2send.core.rpc import open_rpcs

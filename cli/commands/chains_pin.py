@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from l2send.cli.ask import yes_or_no
-from l2send.cli.chains_check import Wanted, chosen
+from l2send.cli.commands.chains_check import Wanted, chosen
 from l2send.cli.edited_toml import change_toml
 from l2send.cli.progress import Live
+from l2send.cli.prompts import yes_or_no
 from l2send.cli.screen import err, out, print_json, print_words, styled
-from l2send.cli.session import can_ask, paths_for, run_to_end
+from l2send.cli.sender import can_ask, paths_for, run_to_end
 from l2send.core.chains import Registry, check_user_chains, load_registry
 from l2send.core.code import contracts_of
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, UsageError
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
-from l2send.resolver.sightings import Sighting, look_at
+from l2send.resolver.code_votes import Sighting, look_at
 
 HELP = """Pin the code of the bridges' contracts: read it from every RPC of the chain, and keep its hashes.
 

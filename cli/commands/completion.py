@@ -26,9 +26,9 @@ from l2send.core.errors import L2sendError, UsageError
 from l2send.core.paths import Paths
 from l2send.core.text import clean
 from l2send.resolver.contacts import load_book
-from l2send.wallet.keystore import find
-from l2send.wallet.sqlite_journal import SqliteJournal
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.keys.keystore import find
 
 HELP = """Print what makes Tab complete commands, chains, tokens, contacts, payment ids, accounts and bridges.
 

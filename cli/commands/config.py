@@ -16,14 +16,14 @@ from l2send.bridges import bridges_of
 from l2send.cli.edited_toml import change_toml
 from l2send.cli.options import Devnet, Json
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
-from l2send.cli.session import can_ask, paths_for
+from l2send.cli.sender import can_ask, paths_for
 from l2send.cli.settings import KEYS, Settings, key_called, load_settings, parse_settings, read
 from l2send.core.chains import load_registry
 from l2send.core.errors import ConfigError, NeedsConfirmation, UsageError
 from l2send.core.paths import Paths
+from l2send.core.private_files import replace_private
 from l2send.core.text import clean
-from l2send.wallet.keystore import named
-from l2send.wallet.private import replace_private
+from l2send.wallet.keys.keystore import named
 
 _A_KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
 

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from l2send.cli.ask import yes_or_no
 from l2send.cli.edited_toml import change_toml
 from l2send.cli.options import Devnet, Json
+from l2send.cli.prompts import yes_or_no
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
-from l2send.cli.session import can_ask, paths_for, run_to_end
+from l2send.cli.sender import can_ask, paths_for, run_to_end
 from l2send.cli.spreadsheet import csv_text
 from l2send.core.address import alike, parse_address
 from l2send.core.chains import Registry, load_registry
@@ -24,7 +24,7 @@ from l2send.core.rpc import open_rpcs
 from l2send.resolver.contacts import Book, Contact, check_name, load_book, parse_book
 from l2send.resolver.destination import look_up, understand
 from l2send.resolver.spelling import Voucher
-from l2send.wallet.sqlite_journal import SqliteJournal
+from l2send.wallet.journal.sqlite import SqliteJournal
 
 _COLUMNS = ("name", "address", "chains", "ens")
 

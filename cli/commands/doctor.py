@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from l2send.cli.checks import Finding, Health, look
+from l2send.cli.commands.doctor_checks import Finding, Health, look
 from l2send.cli.options import Devnet, Json
 from l2send.cli.progress import Live
 from l2send.cli.screen import out, print_json, styled, table
-from l2send.cli.session import paths_for, run_to_end
+from l2send.cli.sender import paths_for, run_to_end
 from l2send.cli.settings import load_settings
 from l2send.core.chains import Chain, load_registry
 from l2send.core.errors import ExitStatus, L2sendError

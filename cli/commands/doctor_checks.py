@@ -12,18 +12,18 @@ from enum import StrEnum, unique
 from importlib.metadata import version
 from pathlib import Path
 
-from l2send.cli.completion import PLACES
+from l2send.cli.commands.completion import PLACES
 from l2send.cli.screen import aloud
 from l2send.cli.settings import KEYS, load_settings
 from l2send.core.chains import load_registry
 from l2send.core.errors import L2sendError
 from l2send.core.paths import Paths
+from l2send.core.private_files import check_private
 from l2send.core.text import clean
 from l2send.resolver.contacts import load_book
-from l2send.wallet.keystore import find
-from l2send.wallet.private import check_private
-from l2send.wallet.schema import MIGRATIONS
-from l2send.wallet.sqlite_journal import SqliteJournal
+from l2send.wallet.journal.schema import MIGRATIONS
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.keys.keystore import find
 
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
 _RPC = "L2SEND_RPC_"

@@ -14,7 +14,7 @@ from rich.text import Text
 from l2send.cli.documents import payment_document
 from l2send.cli.options import Devnet, Json
 from l2send.cli.screen import err, out, print_json, styled, table
-from l2send.cli.session import paths_for, run_to_end
+from l2send.cli.sender import paths_for, run_to_end
 from l2send.cli.spreadsheet import csv_text
 from l2send.client import Client, open_client
 from l2send.core.chains import Chain, Registry
@@ -23,8 +23,8 @@ from l2send.core.text import clean
 from l2send.resolver.contacts import Book
 from l2send.resolver.destination import understand
 from l2send.resolver.spelling import Spelling
-from l2send.wallet.records import PaymentRecord, Record
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.states import PaymentState
 
 HELP = """List the payments made from this machine, newest first. Times are UTC.
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from l2send.bridges.erc7683_draft import RESOLVE, ResolvedOrder, decode_resolved
-from l2send.bridges.erc7683_words import describe
+from l2send.bridges.erc7683_draft.order import RESOLVE, ResolvedOrder, decode_resolved
+from l2send.bridges.erc7683_draft.words import describe
 from l2send.cli.options import Devnet, Json
 from l2send.cli.screen import err, out, print_json, styled
-from l2send.cli.session import paths_for, run_to_end
+from l2send.cli.sender import paths_for, run_to_end
 from l2send.core.address import ZERO_ADDRESS, parse_address
 from l2send.core.chains import Registry, load_registry
 from l2send.core.code import HOW_TO_PIN, contracts_of, read_code

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from l2send.cli.ask import must_agree
-from l2send.cli.most import paid_with, request_of
+from l2send.cli.commands.send import Timeout, approved, finish, must_be_answerable, report
 from l2send.cli.options import (
     Account,
     AmountWord,
@@ -31,19 +30,20 @@ from l2send.cli.options import (
     Trezor,
     Yes,
 )
+from l2send.cli.prompts import must_agree
 from l2send.cli.recipient import find_destination, sort_out
+from l2send.cli.request import paid_with, request_of
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, out, print_json, print_pairs, print_words, styled
-from l2send.cli.send import Timeout, approved, finish, must_be_answerable, report
-from l2send.cli.session import choose_payer, choose_sender, open_registry, paths_for, run_to_end, unlocking_from
+from l2send.cli.sender import choose_payer, choose_sender, open_registry, paths_for, run_to_end, unlocking_from
 from l2send.client import open_client, review_of
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, ExitStatus, Refused, UsageError
+from l2send.core.private_files import write_own
 from l2send.core.units import Amount
 from l2send.wallet.offline import Bundle, Presigned, bundle_of, document, most_of, read
 from l2send.wallet.offline import sign as sign_bundle
-from l2send.wallet.private import write_own
 
 PREPARE_HELP = """Plan a payment, and write it to a file for `l2send sign` on a machine without a network.
 

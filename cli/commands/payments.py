@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.commands.send import Timeout, finish, interruptible, report
 from l2send.cli.documents import payment_document
 from l2send.cli.options import (
     Account,
@@ -24,14 +25,13 @@ from l2send.cli.options import (
 )
 from l2send.cli.progress import Live
 from l2send.cli.screen import err, print_json, print_words, styled
-from l2send.cli.send import Timeout, finish, interruptible, report
-from l2send.cli.session import Sender, choose_payer, paths_for, run_to_end, unlocking_from
+from l2send.cli.sender import Sender, choose_payer, paths_for, run_to_end, unlocking_from
 from l2send.client import Client, open_client
 from l2send.core.address import Address
 from l2send.core.errors import ExitStatus, Interrupted, L2sendError, UsageError
 from l2send.core.paths import Paths
-from l2send.wallet.records import Record
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.states import PaymentState
 
 STATUS_HELP = """Look once at a payment: where the money is, who acts next. Sends nothing.
 

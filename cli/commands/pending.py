@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import typer
 
-from l2send.cli.ask import must_agree
+from l2send.cli.commands.revoke import take_back
+from l2send.cli.commands.send import Timeout, finish, interruptible, must_be_answerable, report
 from l2send.cli.options import (
     Account,
     Devnet,
@@ -24,18 +25,17 @@ from l2send.cli.options import (
 )
 from l2send.cli.outcome import what_stays_valid
 from l2send.cli.progress import Live
-from l2send.cli.revoke import take_back
+from l2send.cli.prompts import must_agree
 from l2send.cli.screen import err, print_pairs, styled
-from l2send.cli.send import Timeout, finish, interruptible, must_be_answerable, report
-from l2send.cli.session import choose_payer, paths_for, run_to_end, unlocking_from
+from l2send.cli.sender import choose_payer, paths_for, run_to_end, unlocking_from
 from l2send.client import Client, open_client
 from l2send.core.chains import Registry
 from l2send.core.errors import NeedsConfirmation, Sent
 from l2send.core.fees import has_l1_fee
 from l2send.core.plan import StepKind
 from l2send.core.units import Amount
-from l2send.wallet.outbid import Bid
-from l2send.wallet.records import PaymentRecord, Record
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.replacement import Bid
 
 SPEEDUP, CANCEL = "speedup", "cancel"
 """Their names, which say what is signed."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from l2send.cli.commands.send import send
 from l2send.cli.options import Account, AmountWord, DestinationWord, Devnet, From, Json, Keystore, TokenWord
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via
-from l2send.cli.send import send
 
 HELP = """Show every way to make a payment, what each costs, and why one wins. Signs and sends nothing.
 

@@ -16,7 +16,7 @@ from l2send.cli.options import Devnet, Json, PasswordFile
 from l2send.cli.public_files import check_targets, write_public
 from l2send.cli.recipient import choose_chain, real_first
 from l2send.cli.screen import err, out, print_json, print_pairs, print_words, stage_in_words, styled
-from l2send.cli.session import Sender, Unlocking, can_ask, choose_sender, open_registry, paths_for
+from l2send.cli.sender import Sender, Unlocking, can_ask, choose_sender, open_registry, paths_for
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import Interrupted, UnknownToken, UsageError

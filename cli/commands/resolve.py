@@ -11,7 +11,7 @@ from rich.text import Text
 from l2send.cli.options import Devnet, Json
 from l2send.cli.recipient import UNCHECKED, find_destination
 from l2send.cli.screen import out, print_json, print_pairs, stage_in_words, styled
-from l2send.cli.session import paths_for
+from l2send.cli.sender import paths_for
 from l2send.cli.stdin import FROM_STDIN, lines_of_stdin
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import Interrupted, L2sendError

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from l2send.cli.commands.send import interruptible
 from l2send.cli.progress import Live
-from l2send.cli.send import interruptible
 from l2send.client import Client
-from l2send.wallet.records import Record
-from l2send.wallet.signer import Signer
+from l2send.wallet.journal.records import Record
+from l2send.wallet.keys.signer import Signer
 
 
 async def take_back(client: Client, payment_id: str, who: Signer, timeout: float) -> Record:

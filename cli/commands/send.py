@@ -11,7 +11,6 @@ import typer
 
 from l2send.cli.consent import consent, notes_of, refuse_look_alike
 from l2send.cli.documents import payment_document, plan_document
-from l2send.cli.most import Most, paid_with, plan_of, request_of
 from l2send.cli.options import (
     Account,
     AmountWord,
@@ -34,20 +33,21 @@ from l2send.cli.options import (
 from l2send.cli.outcome import show_outcome
 from l2send.cli.progress import Live
 from l2send.cli.recipient import find_destination, sort_out
+from l2send.cli.request import Most, paid_with, plan_of, request_of
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, print_json, print_words, styled, tell
-from l2send.cli.session import Sender, can_ask, choose_sender, paths_for, run_to_end, unlocking_from
+from l2send.cli.sender import Sender, can_ask, choose_sender, paths_for, run_to_end, unlocking_from
 from l2send.cli.stdin import filled_in
-from l2send.cli.ways import show_ways
+from l2send.cli.ways_table import show_ways
 from l2send.client import Client, Review, open_client
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFinal, Refused
 from l2send.core.plan import Payment
 from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
-from l2send.wallet.records import PaymentRecord, Record
-from l2send.wallet.signer import Signer
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.keys.signer import Signer
 
 HELP = """Pay: l2send AMOUNT TOKEN CHAIN:ADDRESS, or a payment link alone. The word `send` may be left out.
 

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from l2send.cli.options import Devnet, HdIndex, HdPath, Json, PasswordFile
-from l2send.cli.phrases import ask_phrase, show_once
+from l2send.cli.recovery_phrases import ask_phrase, show_once
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
-from l2send.cli.session import ask_password, can_ask, paths_for
+from l2send.cli.sender import ask_password, can_ask, paths_for
 from l2send.core.errors import UsageError
-from l2send.wallet.derivation import DerivationPath, parse_path, path_of_phrase
-from l2send.wallet.keystore import (
+from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_of_phrase
+from l2send.wallet.keys.keyring import forget, remember
+from l2send.wallet.keys.keystore import (
     Keystore,
     find,
     import_key,
@@ -24,9 +25,8 @@ from l2send.wallet.keystore import (
     refuse_name,
     secret_from,
 )
-from l2send.wallet.mnemonic import Phrase
-from l2send.wallet.remembered import forget, remember
-from l2send.wallet.signer import SecretKey
+from l2send.wallet.keys.mnemonic import Phrase
+from l2send.wallet.keys.signer import SecretKey
 
 app = typer.Typer(help="Make, import and list accounts: encrypted keystore files.", no_args_is_help=True)
 

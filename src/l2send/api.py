@@ -11,10 +11,10 @@ from l2send.core.units import Amount
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
-from l2send.wallet.keystore import open_keystore
-from l2send.wallet.records import Record
-from l2send.wallet.signer import Signer
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.keys.keystore import open_keystore
+from l2send.wallet.keys.signer import Signer
 
 __all__ = [
     "Address",

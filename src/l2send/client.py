@@ -30,26 +30,26 @@ from l2send.core.typed import TypedData
 from l2send.core.units import Amount, Nonce, Wei, parse_amount
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.contacts import Book, load_book
-from l2send.resolver.delivery import refuse_undeliverable
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
-from l2send.resolver.exact import refuse_inexact
+from l2send.resolver.fill_rehearsal import refuse_undeliverable
 from l2send.resolver.limits import Limits
 from l2send.resolver.most import make_most_plan
 from l2send.resolver.planner import make_plan
 from l2send.resolver.recipient import Findings
 from l2send.resolver.recipient import look as look_at_recipient
+from l2send.resolver.token_exactness import refuse_inexact
 from l2send.wallet.allowance import revocation
 from l2send.wallet.execute import Executor, Guard
-from l2send.wallet.journal import Journal
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.states import ENDED_IN_BLOCK, PaymentState, TxState
+from l2send.wallet.keys.signer import Signer
+from l2send.wallet.legs import make_ready, side_by_side
 from l2send.wallet.lock import account_lock
 from l2send.wallet.offline import Bundle, Part, fixed, most_of
-from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
-from l2send.wallet.records import PaymentRecord, Record, TxRecord
-from l2send.wallet.signer import Signer
+from l2send.wallet.replacement import Bid, annulment, faster, nothing_instead
 from l2send.wallet.sponsored import MessageGuard, SponsoredExecutor, refuse_to_cancel, refuse_to_hurry
-from l2send.wallet.sqlite_journal import SqliteJournal
-from l2send.wallet.states import ENDED_IN_BLOCK, PaymentState, TxState
-from l2send.wallet.together import make_ready, side_by_side
 from l2send.wallet.watch import check as look
 from l2send.wallet.watch import follow
 

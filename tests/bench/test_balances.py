@@ -13,6 +13,8 @@ from bench.latency_client import Traffic
 from bench.measure import Sample, WrongAnswer, compare
 from bench.report import table
 
+pytestmark = pytest.mark.lab
+
 ROOT = Path(__file__).resolve().parents[2]
 TRUE = {(1, "ETH"): 5, (1, "USDC"): 7}
 

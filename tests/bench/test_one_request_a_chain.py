@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from bench.latency_client import delayed
 from l2send.core.chains import Chain
 from l2send.core.errors import NetworkError
@@ -14,6 +16,8 @@ from l2send.core.paths import Paths
 from l2send.devnet import anvil
 from l2send.devnet.node import Node
 from tests.conftest import Home, somebody
+
+pytestmark = pytest.mark.lab
 
 DELAY = 0.3
 STARTED_WITHIN = 60  # seconds, all of them on two cores

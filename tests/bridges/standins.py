@@ -31,8 +31,8 @@ from l2send.devnet import compiler, faucet, packages
 from l2send.devnet.deploy import account
 from l2send.devnet.node import Node
 from l2send.resolver.planner import Limits
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.signer import LocalSigner, SecretKey
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.conftest import Home, somebody
 
 T = TypeVar("T")

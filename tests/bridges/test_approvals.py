@@ -8,7 +8,7 @@ import time
 import pytest
 
 from l2send.bridges import decode
-from l2send.bridges.gas import approval
+from l2send.bridges.gas_costs import approval
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import ALLOWANCE, APPROVE
 from l2send.core.effects import Allows, check
@@ -21,6 +21,8 @@ from tests.bridges.registry import ORIGIN, REGISTRY
 from tests.bridges.standins import compiled
 from tests.bridges.test_effects import PAYMENT, PAYS, USDC_IN, open_tx
 from tests.conftest import Home, somebody
+
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")

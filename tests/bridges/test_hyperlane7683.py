@@ -26,7 +26,7 @@ from l2send.core.effects import MOST_REFUND_FEE, Effects, Opens, TakesBack, chec
 from l2send.core.errors import CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.units import Amount, UnixTime, Wei
-from l2send.wallet.states import PaymentState, TxState
+from l2send.wallet.journal.states import PaymentState, TxState
 from tests.bridges import registry as two
 from tests.bridges.mutations import Capsys, every_byte, every_field
 from tests.bridges.standins import (
@@ -42,6 +42,8 @@ from tests.bridges.standins import (
     with_settlers,
 )
 from tests.conftest import somebody
+
+pytestmark = pytest.mark.lab
 
 VIA = "hyperlane7683"
 SET_MESSAGE_FEE = Function("setMessageFee(uint256)")

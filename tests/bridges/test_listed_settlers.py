@@ -25,8 +25,8 @@ from l2send.core.plan import Order
 from l2send.devnet import across, artifacts, compiler, eco, packages
 from l2send.devnet.artifacts import Artifacts
 from l2send.devnet.state import registry_path
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import PaymentState
 from tests.bridges import registry as two
 from tests.bridges.standins import (
     ORIGIN,
@@ -43,6 +43,8 @@ from tests.bridges.standins import (
     with_settlers,
 )
 from tests.conftest import Home, make_home, somebody
+
+pytestmark = pytest.mark.lab
 
 INITIALIZE = Function("initialize(uint32,address)")
 FEE = 50_000

@@ -26,8 +26,8 @@ from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.relays import SETTLEMENT_SECONDS
 from l2send.resolver.limits import Limits
-from l2send.wallet.records import PaymentRecord, Record
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.states import PaymentState
 from tests.bridges.standins import (
     ORIGINS,
     TARGET,
@@ -40,6 +40,8 @@ from tests.bridges.standins import (
     order_state,
 )
 from tests.conftest import somebody
+
+pytestmark = pytest.mark.lab
 
 BRIDGES = ("eco", "across", "hyperlane7683", "oif")
 PAYS = {("USDC", 1): "20", ("USDC", 3): "100", ("ETH", 1): "0.1", ("ETH", 3): "2.5"}

@@ -20,12 +20,14 @@ from l2send.core.units import Amount
 from l2send.devnet import solver_client, state
 from l2send.devnet.modes import Mode
 from l2send.resolver.limits import Limits
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import PaymentState
 from tests.bridges import registry as two
 from tests.bridges.standins import ORIGIN, TARGET, Payer, StandIns, deliver_refund, order_of, with_chains, with_settlers
 from tests.bridges.test_effects import open_tx
 from tests.conftest import somebody
+
+pytestmark = pytest.mark.lab
 
 CLAIMANTS = Function("claimants(bytes32)", "bytes32")
 CONTRACTS = {

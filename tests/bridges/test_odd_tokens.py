@@ -16,10 +16,12 @@ from l2send.core.errors import CannotPay, Refused, Sent
 from l2send.core.plan import Quote
 from l2send.core.units import Token
 from l2send.resolver.limits import Limits
-from l2send.wallet.records import Record
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.states import PaymentState
 from tests.bridges.standins import ORIGIN, Payer, Side, StandIns, order_of, order_state, with_chains
 from tests.conftest import somebody
+
+pytestmark = pytest.mark.lab
 
 MINT = Function("mint(address,uint256)")
 FREEZE = Function("freeze(bool)")

@@ -31,8 +31,8 @@ from l2send.core.errors import CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import Amount, UnixTime, Wei
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import PaymentState
 from tests.bridges import registry as two
 from tests.bridges.mutations import Capsys, every_byte, every_field
 from tests.bridges.standins import (
@@ -49,7 +49,9 @@ from tests.bridges.standins import (
     with_settlers,
 )
 from tests.conftest import somebody
-from tests.faultproxy import FaultProxy
+from tests.support.faultproxy import FaultProxy
+
+pytestmark = pytest.mark.lab
 
 VIA = "oif"
 

@@ -16,17 +16,19 @@ import httpx
 import pytest
 from jsonschema import validate
 
-from l2send.bridges import across, across_api, across_crossing, decode, eco, erc7930, hyperlane7683, offers, oif
+from l2send.bridges import decode, eco, erc7930, hyperlane7683, oif, oif_quotes
+from l2send.bridges.across import api, bridge, contracts
 from l2send.core.effects import Opens, check
 from l2send.core.errors import BadAnswer, CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Seconds, UnixTime
-from tests import eco_api
-from tests.bridges import across_registry
 from tests.bridges.mutations import Capsys, answers, tell
 from tests.bridges.registry import RECIPIENT, SENDER, address
 from tests.bridges.standins import with_chains, with_settlers
+from tests.support import across_registry, eco_api
+
+pytestmark = pytest.mark.lab
 
 API = "http://quotes.test"
 NOW = UnixTime(1_800_000_000)
@@ -63,26 +65,26 @@ async def by_eco(rpcs: Rpcs) -> UnsignedTx:
 
 
 async def by_across(rpcs: Rpcs) -> UnsignedTx:
-    way = across_crossing.crossing("across", SOURCE, TARGET, USDC_IN, USDC_OUT)
+    way = contracts.crossing("across", SOURCE, TARGET, USDC_IN, USDC_OUT)
     assert way
-    wish = across_api.Wish(
+    wish = api.Wish(
         SOURCE.chain_id, TARGET.chain_id, way.input_token, way.output_token, RECIPIENT, PAYMENT.amount.units, way.pool
     )
-    price = await across_api.ask_price(rpcs.http, API, wish)
+    price = await api.ask_price(rpcs.http, API, wish)
     afford(price.input_units)
-    state = across_crossing.ContractState(NOW, NOW, Seconds(3600), Seconds(21_600), settler_works=False)
-    return across._deposit_tx(PAYMENT, way, price, state)
+    state = contracts.ContractState(NOW, NOW, Seconds(3600), Seconds(21_600), settler_works=False)
+    return bridge._deposit_tx(PAYMENT, way, price, state)
 
 
 async def by_hyperlane7683(rpcs: Rpcs) -> UnsignedTx:
-    price = await offers.price_of(rpcs, SOURCE.settlers["hyperlane7683"], address(150), PAYMENT, HELD)
-    deadline = offers.fill_deadline(price, NOW, NOW)
+    price = await oif_quotes.price_of(rpcs, SOURCE.settlers["hyperlane7683"], address(150), PAYMENT, HELD)
+    deadline = oif_quotes.fill_deadline(price, NOW, NOW)
     return hyperlane7683._open_tx("hyperlane7683", PAYMENT, SOURCE, TARGET, price.pays, deadline)
 
 
 async def by_oif(rpcs: Rpcs) -> UnsignedTx:
-    price = await offers.price_of(rpcs, SOURCE.settlers["oif"], address(160), PAYMENT, HELD)
-    return oif._open_tx("oif", PAYMENT, SOURCE, TARGET, price.pays, offers.fill_deadline(price, NOW, NOW))
+    price = await oif_quotes.price_of(rpcs, SOURCE.settlers["oif"], address(160), PAYMENT, HELD)
+    return oif._open_tx("oif", PAYMENT, SOURCE, TARGET, price.pays, oif_quotes.fill_deadline(price, NOW, NOW))
 
 
 def eco_answer() -> Any:

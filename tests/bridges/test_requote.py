@@ -19,11 +19,13 @@ from l2send.core.fees import gas_price
 from l2send.core.rpc import Call
 from l2send.core.units import Nonce
 from l2send.resolver.limits import Limits
-from l2send.wallet.journal import ChangedMeanwhile
-from l2send.wallet.records import PaymentRecord, Record
-from l2send.wallet.states import PaymentState, TxState
+from l2send.wallet.journal.protocol import ChangedMeanwhile
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.states import PaymentState, TxState
 from tests.bridges.standins import ORIGIN, TARGET, Payer, StandIns, order_state, with_chains, with_settlers
 from tests.conftest import somebody
+
+pytestmark = pytest.mark.lab
 
 BRIDGE = "hyperlane7683"
 LATE = 61

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from l2send.bridges.across_crossing import ContractState
-from l2send.bridges.across_gasless import _QUOTED_BEFORE, _RESOLVE_FOR, _SETTLER_PERMIT2, _agree_on_opening
-from l2send.bridges.across_messages import gasless_order
+import pytest
+
+from l2send.bridges.across.contracts import ContractState
+from l2send.bridges.across.gasless import _QUOTED_BEFORE, _RESOLVE_FOR, _SETTLER_PERMIT2, _agree_on_opening
+from l2send.bridges.across.messages import gasless_order
 from l2send.bridges.eco import _agree_on_id
 from l2send.bridges.erc7683 import OPEN, RESOLVE, RESOLVED_ORDER
 from l2send.bridges.hyperlane7683 import _check_resolved
@@ -26,10 +28,12 @@ from l2send.core.paths import Paths
 from l2send.core.units import Seconds
 from l2send.devnet.node import Node
 from l2send.devnet.state import require
+from tests.bridges.across.test_gasless import GASLESS, Broke, sponsored
 from tests.bridges.mutations import Capsys, tell
 from tests.bridges.standins import ORIGIN, StandIns
-from tests.bridges.test_gasless import GASLESS, Broke, sponsored
 from tests.conftest import Home, somebody
+
+pytestmark = pytest.mark.lab
 
 FIELDS = (
     "user", "originChainId", "openDeadline", "fillDeadline", "orderId", "maxSpent", "minReceived", "fillInstructions",

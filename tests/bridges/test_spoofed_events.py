@@ -10,15 +10,18 @@ from typing import Any
 
 import pytest
 
-from l2send.bridges import across_deposit, eco, hyperlane7683, oif
+from l2send.bridges import eco, hyperlane7683, oif
+from l2send.bridges.across import deposit
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import abi_decode, abi_encode, address_word
 from l2send.core.plan import Order
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.states import PaymentState
 from tests.bridges.mutations import Capsys, tell
 from tests.bridges.standins import TARGET, Payer, StandIns, order_of, order_state
 from tests.conftest import somebody
+
+pytestmark = pytest.mark.lab
 
 Event = tuple[list[str], bytes]
 """Topics, and the data."""
@@ -39,9 +42,9 @@ def by_across(order: Order, recipient: Address, units: int) -> Event:
     tokens = [address_word(details["input_token"]), address_word(details["output_token"])]
     amounts = [order.pays.units, units, order.origin, order.fill_deadline, 0]
     parties = [nobody, address_word(order.sender), to, nobody]
-    data = abi_encode(across_deposit._FILLED_DATA, [*tokens, *amounts, *parties, (to, nobody, units, 0)])
+    data = abi_encode(deposit._FILLED_DATA, [*tokens, *amounts, *parties, (to, nobody, units, 0)])
     topics = [word(order.origin), word(int(details["deposit_id"])), "0x" + address_word(somebody()).hex()]
-    return [across_deposit.FILLED_TOPIC, *topics], data
+    return [deposit.FILLED_TOPIC, *topics], data
 
 
 def by_hyperlane7683(order: Order, recipient: Address, units: int) -> Event:

@@ -11,6 +11,8 @@ from l2send.core.calldata import ALLOWANCE
 from l2send.core.rpc import Call, open_rpcs
 from tests.conftest import Home, somebody
 
+pytestmark = pytest.mark.lab
+
 
 def allowance(home: Home, owner: Address, spender: str) -> int:
     """Base units of USDC on dev1."""

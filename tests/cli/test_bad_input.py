@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from l2send.core.address import ZERO_ADDRESS, Address
-from l2send.wallet.records import Record
-from l2send.wallet.sqlite_journal import SqliteJournal
+from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.sqlite import SqliteJournal
 from tests.conftest import Home, somebody
 
 GOOD = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import cast as pinned
-from l2send.cli.cast import ANSWERS
+from l2send.cli.cast_hints import ANSWERS
 from l2send.core.errors import ConfigError
 from l2send.core.paths import Paths
 from tests.cli.test_schemas import TO, here

@@ -9,7 +9,7 @@ import pytest
 
 from l2send.devnet.node import Node
 from tests.conftest import Done, Home, make_home, somebody
-from tests.faultproxy import FaultProxy
+from tests.support.faultproxy import FaultProxy
 
 SILENT = "http://127.0.0.1:9"
 OLD_FEED = "0x" + "6064602052" + "6001606052" + "60a06000f3"

@@ -14,7 +14,9 @@ from l2send.core.chains import load_registry
 from l2send.core.paths import Paths
 from tests.cli.test_chains_check import OwnRegistry
 from tests.conftest import Home
-from tests.faultproxy import FaultProxy
+from tests.support.faultproxy import FaultProxy
+
+pytestmark = pytest.mark.lab
 
 COMMENT = "# my own node is faster"
 MINE = f"""

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from l2send.cli.completion import ASKED, PLACES, SCRIPTS, answer
+from l2send.cli.commands.completion import ASKED, PLACES, SCRIPTS, answer
 from l2send.cli.main import app, shape
 from l2send.cli.settings import KEYS
 from tests.conftest import Home, somebody
-from tests.inside import Inside, inside
 from tests.packaging.test_imports import SLOW
-from tests.terminal import Terminal
+from tests.support.inside import Inside, inside
+from tests.support.terminal import Terminal
 
 __all__ = ["inside"]
 

@@ -10,9 +10,9 @@ import pytest
 from eth_account import Account
 
 from l2send.cli.settings import KEYS, load_settings
-from l2send.wallet.private import write_private
+from l2send.core.private_files import write_private
 from tests.conftest import Home, somebody
-from tests.inside import Inside, inside
+from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]
 

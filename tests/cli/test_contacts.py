@@ -10,8 +10,8 @@ import pytest
 
 from l2send.core.address import Address, checksum
 from tests.conftest import Home, somebody
-from tests.inside import Inside, inside
-from tests.terminal import Terminal
+from tests.support.inside import Inside, inside
+from tests.support.terminal import Terminal
 
 __all__ = ["inside"]
 

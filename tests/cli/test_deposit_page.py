@@ -11,9 +11,9 @@ from threading import Thread
 
 import pytest
 
-from tests.browser import CHROMIUM, Browser
 from tests.conftest import Home, make_home
-from tests.qrcodes import read_picture
+from tests.support.browser import CHROMIUM, Browser
+from tests.support.qrcodes import read_picture
 
 VITALIK = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from l2send.wallet.derivation import path_on_device
-from l2send.wallet.mnemonic import Phrase
-from l2send.wallet.signer import address_of
+from l2send.wallet.keys.derivation import path_on_device
+from l2send.wallet.keys.mnemonic import Phrase
+from l2send.wallet.keys.signer import address_of
 from tests.conftest import Home, somebody
-from tests.devices import WORDS, StandIn, ledger
-from tests.trezor_device import trezor
+from tests.support.devices import WORDS, StandIn, ledger
+from tests.support.trezor_device import trezor
 
 Device = Callable[[], AbstractContextManager[StandIn]]
 DEVICES = [("ledger", ledger, "LEDGER_PROXY_PORT", "{}"), ("trezor", trezor, "TREZOR_PATH", "udp:127.0.0.1:{}")]

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from l2send.cli import doctor
+from l2send.cli.commands import doctor
 from l2send.core.units import UnixTime
 from l2send.resolver.checkup import ChainReport, EndpointReport, Verdict
 from tests.conftest import Home, somebody
-from tests.inside import Inside, inside
+from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]
 

@@ -13,7 +13,7 @@ import pytest
 
 from l2send.core.address import Address
 from tests.conftest import Done, Home, somebody
-from tests.faultproxy import Fault, FaultProxy
+from tests.support.faultproxy import Fault, FaultProxy
 
 EVIL = (
     "\x1b[31mred\x1b[0m \x1b]8;;http://evil\x07link\x1b]8;;\x07 \x1b]52;c;aGk=\x07 \x07bell \rover \u202egnp.exe "

@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from l2send.cli.main import app
 from l2send.core.errors import ExitStatus
-from tests.inside import Inside, inside
+from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]
 

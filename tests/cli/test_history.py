@@ -14,9 +14,9 @@ import pytest
 
 from l2send.cli.spreadsheet import csv_text
 from l2send.core.paths import Paths
-from l2send.wallet.sqlite_journal import SqliteJournal
+from l2send.wallet.journal.sqlite import SqliteJournal
 from tests.conftest import Home, somebody
-from tests.inside import Inside, inside
+from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from l2send.devnet.node import Node
-from tests.bridges.test_erc7683_draft import full
+from tests.bridges.erc7683_draft.test_order import full
 from tests.conftest import Home, somebody
 
 

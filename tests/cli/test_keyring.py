@@ -19,7 +19,7 @@ import pytest
 from eth_account import Account
 
 from l2send.core.address import Address, checksum
-from l2send.wallet.private import write_private
+from l2send.core.private_files import write_private
 from tests.conftest import Done, Home, somebody
 from tests.lab.test_secrets import Secrets, watched
 
@@ -29,9 +29,12 @@ SECRETS, SECRETS_API = "org.freedesktop.secrets", "org.freedesktop.Secret"
 LOGIN = "/org/freedesktop/secrets/collection/login"
 """The keyring that is unlocked with the login, which is the default one."""
 
-pytestmark = pytest.mark.skipif(
-    not all(shutil.which(name) for name in NEEDED), reason=f"no {', '.join(NEEDED)} to keep a keyring with"
-)
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(
+        not all(shutil.which(name) for name in NEEDED), reason=f"no {', '.join(NEEDED)} to keep a keyring with"
+    ),
+]
 
 
 @dataclass(kw_only=True)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import PASSWORD, Home, somebody
 
+pytestmark = pytest.mark.lab
+
 
 @pytest.fixture
 def desk(home: Home, tmp_path: Path) -> Home:

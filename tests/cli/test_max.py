@@ -12,9 +12,11 @@ from l2send.core.address import Address
 from l2send.core.calldata import Function
 from l2send.devnet.node import Node
 from l2send.devnet.opstack import GAS_PRICE_ORACLE
-from l2send.wallet.sqlite_journal import SqliteJournal
+from l2send.wallet.journal.sqlite import SqliteJournal
 from tests.conftest import Home, somebody
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
+
+pytestmark = pytest.mark.lab
 
 GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
 

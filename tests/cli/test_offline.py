@@ -13,10 +13,12 @@ from l2send.core.address import Address
 from l2send.core.errors import ConfigError, NodeError, Refused, UsageError
 from l2send.devnet.node import Node
 from l2send.devnet.state import require
+from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from l2send.wallet.offline import read, sign
-from l2send.wallet.signer import LocalSigner, SecretKey
 from tests.conftest import Home, somebody
-from tests.vault import Prepare, Vault, bring_key, changed, hash_of, payer, prepare, signed, vault
+from tests.support.vault import Prepare, Vault, bring_key, changed, hash_of, payer, prepare, signed, vault
+
+pytestmark = pytest.mark.lab
 
 __all__ = ["payer", "prepare", "vault"]
 

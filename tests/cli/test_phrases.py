@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from l2send.wallet.derivation import path_of_phrase
-from l2send.wallet.mnemonic import Phrase
-from l2send.wallet.signer import address_of
+from l2send.wallet.keys.derivation import path_of_phrase
+from l2send.wallet.keys.mnemonic import Phrase
+from l2send.wallet.keys.signer import address_of
 from tests.conftest import Home
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
+
+pytestmark = pytest.mark.lab
 
 WORDS = "test test test test test test test test test test test junk"
 FIRST = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"

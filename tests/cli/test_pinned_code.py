@@ -12,9 +12,11 @@ from l2send.core.chains import Registry
 from l2send.core.code import IMPLEMENTATION_SLOT
 from l2send.core.errors import Refused, Sent
 from l2send.devnet.node import Node
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.states import PaymentState
 from tests.conftest import Home, somebody
-from tests.paying import Payer
+from tests.support.paying import Payer
+
+pytestmark = pytest.mark.lab
 
 Other = Callable[[], None]
 

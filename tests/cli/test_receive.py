@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Home
-from tests.qrcodes import read_picture, read_screen
-from tests.terminal import Terminal
+from tests.support.qrcodes import read_picture, read_screen
+from tests.support.terminal import Terminal
 
 VITALIK = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"

@@ -11,7 +11,7 @@ import pytest
 from l2send.core.address import Address
 from tests.conftest import Home, somebody
 from tests.docs.test_docs import ROOT, run_shell, shell_lines
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
 
 VITALIK = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"

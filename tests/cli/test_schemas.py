@@ -18,11 +18,11 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from l2send.cli.main import run
 from l2send.devnet.node import Node
-from tests.bridges.test_erc7683_draft import full
+from tests.bridges.erc7683_draft.test_order import full
 from tests.cli.test_inspect import resolver_that_says
 from tests.conftest import Done, Home, make_home, somebody
 from tests.docs.test_docs import LEAVES, ROOT
-from tests.schemas import SCHEMAS, check, file_of
+from tests.support.schemas import SCHEMAS, check, file_of
 
 ROOMS = ("bridges", "cli", "core", "devnet", "resolver", "src/l2send", "wallet")
 TO = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -263,7 +263,7 @@ def test_an_error_of_l2send_itself_shows_no_secret(story: Story, monkeypatch: py
     def broken(*_: object, **__: object) -> None:
         raise ValueError(f"not a private key: {secret}")
 
-    monkeypatch.setattr("l2send.cli.chains.open_registry", broken)
+    monkeypatch.setattr("l2send.cli.commands.chains.open_registry", broken)
     monkeypatch.setenv("L2SEND_DEBUG", "1")
     done = here("chains", "--json")
     assert (done.status, done.error["code"], done.error["sent"]) == (1, "unexpected", "maybe")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Home, home_with_devnet
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 

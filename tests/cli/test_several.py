@@ -12,7 +12,9 @@ import pytest
 
 from l2send.core.address import Address
 from tests.conftest import Home, somebody
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
+
+pytestmark = pytest.mark.lab
 
 Payer = tuple[str, Address]
 

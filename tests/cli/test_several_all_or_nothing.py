@@ -9,10 +9,12 @@ import pytest
 from l2send.core.calldata import APPROVE
 from l2send.core.errors import Refused, Sent
 from l2send.devnet.node import Node
-from l2send.wallet.records import GroupRecord
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.records import GroupRecord
+from l2send.wallet.journal.states import PaymentState
 from tests.conftest import Home
-from tests.paying import Payer
+from tests.support.paying import Payer
+
+pytestmark = pytest.mark.lab
 
 CHAINS = ("dev1", "dev2")
 """Each funds 100 USDC of a payment of 150 to dev4."""

@@ -18,11 +18,13 @@ from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import ChainId, Gas, Wei
 from l2send.devnet.node import Node
-from l2send.wallet.outbid import Bid, annulment
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.sqlite_journal import SqliteJournal
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.replacement import Bid, annulment
 from tests.conftest import Done, Home, make_home, somebody
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
+
+pytestmark = pytest.mark.lab
 
 Payer = tuple[str, Address]
 FUNDS, AMOUNT = 10**18, 10**17

@@ -13,7 +13,7 @@ import pytest
 
 from l2send.core.address import Address
 from tests.conftest import Done, Home, somebody
-from tests.terminal import Terminal
+from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import Done, Home, somebody
 
+pytestmark = pytest.mark.lab
+
 L2SEND = (sys.executable, "-m", "l2send")
 
 

@@ -18,7 +18,7 @@ from l2send.core.units import Amount
 from l2send.devnet import faucet
 from l2send.resolver.balances import confirm
 from tests.conftest import Home, somebody
-from tests.faultproxy import HTML, LIMITED, REFUSED_BEFORE, TOO_MANY, WRONG_ID, Fault, FaultProxy
+from tests.support.faultproxy import HTML, LIMITED, REFUSED_BEFORE, TOO_MANY, WRONG_ID, Fault, FaultProxy
 
 GARBAGE = Fault("not JSON", forward=True, status=200, body=b'{"jsonrpc":')
 ARRAY = Fault("an array", forward=True, status=200, body=b"[]")

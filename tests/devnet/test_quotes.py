@@ -14,8 +14,8 @@ from l2send.core.calldata import TRANSFER
 from l2send.devnet import eco, pricing
 from l2send.devnet.node import Node
 from l2send.devnet.state import DevChain, Devnet
-from tests import eco_api
 from tests.devnet.user import User, fresh_address
+from tests.support import eco_api
 
 ZERO = "0x" + "0" * 40
 RECIPIENT = fresh_address()

@@ -13,8 +13,10 @@ from typer.main import get_command
 
 from l2send.cli.main import app
 from l2send.core.errors import ExitStatus
-from l2send.wallet.states import BY_LEGS, MEANINGS, SponsoredState, TxState
+from l2send.wallet.journal.states import BY_LEGS, MEANINGS, SponsoredState, TxState
 from tests.conftest import Home, make_home
+
+pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))

@@ -16,6 +16,8 @@ import pytest
 
 from tests.conftest import Home, somebody
 
+pytestmark = pytest.mark.lab
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KILLS = 3
 FULL = os.environ.get("L2SEND_LAB") == "full"

@@ -33,14 +33,14 @@ from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, L2sendError
 from l2send.core.paths import Paths
 from l2send.resolver.limits import Limits
-from l2send.wallet import execute, nonces, prepare, sponsored, watch
+from l2send.wallet import before_signing, execute, nonces, sponsored, watch
 from l2send.wallet.execute import Executor
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.failpoints import failpoint as real_failpoint
-from l2send.wallet.records import Record
-from l2send.wallet.signer import LocalSigner, SecretKey
+from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from l2send.wallet.sponsored import SponsoredExecutor
-from l2send.wallet.sqlite_journal import SqliteJournal
 from l2send.wallet.watch import follow
 from tests.lab.faults import TIMEOUT
 from tests.lab.world import TOKEN, Account
@@ -158,7 +158,7 @@ def quickened(poll: float, transport: httpx.AsyncBaseTransport | None = None) ->
         patch.object(rpc, "_FIRST_PAUSE", 0.01),
         patch.object(rpc, "_MAX_PAUSE", 0.05),
         patch.object(nonces, "_PAUSE", 0.02),
-        patch.object(prepare, "_LAGGING_PAUSE", 0.05),
+        patch.object(before_signing, "_LAGGING_PAUSE", 0.05),
         patch.object(execute, "failpoint", _failpoint),
         patch.object(sponsored, "failpoint", _failpoint),
         patch.object(watch, "failpoint", _failpoint),

@@ -14,7 +14,7 @@ from pathlib import Path
 from l2send.core.errors import L2sendError
 from l2send.devnet.modes import Mode
 from l2send.wallet.failpoints import Failpoint
-from l2send.wallet.states import ENDED, PaymentState, TxState
+from l2send.wallet.journal.states import ENDED, PaymentState, TxState
 from tests.lab import payer
 from tests.lab.faults import FAULTS, REORGANISATIONS, SPONSOR_FAULTS, on_chain
 from tests.lab.payer import Errand, journaled

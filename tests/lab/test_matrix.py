@@ -28,6 +28,8 @@ from tests.lab.transport import WireTransport
 from tests.lab.wire import Upstream
 from tests.lab.world import running_world
 
+pytestmark = pytest.mark.lab
+
 FULL = os.environ.get("L2SEND_LAB") == "full"
 PROCESSES = 6
 TASKS = 8

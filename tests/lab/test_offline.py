@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
+
 from l2send.core.address import Address
 from l2send.wallet.offline import Presigned, read
 from tests.conftest import Home, somebody
-from tests.vault import Prepare, Vault, bring_key, changed, hash_of, payer, prepare, signed, vault
+from tests.support.vault import Prepare, Vault, bring_key, changed, hash_of, payer, prepare, signed, vault
+
+pytestmark = pytest.mark.lab
 
 __all__ = ["payer", "prepare", "vault"]
 

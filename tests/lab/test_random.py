@@ -18,6 +18,8 @@ import pytest
 
 from tests.lab.chance import REAL_KILL_EVERY, TOGETHER
 
+pytestmark = pytest.mark.lab
+
 SEEDS = int(os.environ.get("L2SEND_SEEDS", "240"))
 FIRST = int(os.environ.get("L2SEND_SEED", "0"))
 WORKERS = 2

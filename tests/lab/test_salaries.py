@@ -14,8 +14,8 @@ from queue import Empty, Queue
 
 import pytest
 
-from l2send.wallet.sqlite_journal import SqliteJournal
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.states import PaymentState
 from tests.lab import payer
 from tests.lab.faults import late
 from tests.lab.payer import Errand
@@ -23,6 +23,8 @@ from tests.lab.proxy import Proxy
 from tests.lab.verdict import two_signatures
 from tests.lab.wire import Fault, Rule, Wire
 from tests.lab.world import MONEY, World, somebody
+
+pytestmark = pytest.mark.lab
 
 PEOPLE = 50
 PROCESSES = 8

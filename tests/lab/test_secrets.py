@@ -23,15 +23,17 @@ import pytest
 from eth_account import Account as EthAccount
 
 from l2send.core.address import Address
+from l2send.core.private_files import write_private
 from l2send.devnet.modes import Mode
 from l2send.wallet.failpoints import Failpoint
-from l2send.wallet.private import write_private
 from tests.conftest import Home, make_home
 from tests.lab.faults import FAULTS
 from tests.lab.proxy import Proxy
 from tests.lab.scenario import steps_of
 from tests.lab.wire import Fault, Rule, Wire
 from tests.lab.world import World, somebody
+
+pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).parents[2]
 ORDER_STEPS = ("mined:1", "order_opened:1", "order_filled:1")

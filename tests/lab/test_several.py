@@ -18,7 +18,7 @@ import pytest
 
 from l2send.devnet.modes import Mode
 from l2send.wallet.failpoints import Failpoint
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.states import PaymentState
 from tests.lab.faults import FAULTS, REFUSING_SPONSOR, SPONSOR_FAULTS, answered, on_chain
 from tests.lab.payer import Errand, quickened
 from tests.lab.scenario import SEVERAL, Result, Scenario, Stage, of_several, steps_of_several
@@ -26,6 +26,8 @@ from tests.lab.test_matrix import FULL, PROCESSES, TASKS, assert_all_well, repor
 from tests.lab.transport import WireTransport
 from tests.lab.wire import Fault, Upstream
 from tests.lab.world import SOURCES
+
+pytestmark = pytest.mark.lab
 
 EACH_KILLED, EACH_HERE = (6, 4) if FULL else (1, 1)
 KILLED_EVERY, HERE_EVERY, FATED_EVERY = (1, 1, 1) if FULL else (2, 3, 13)

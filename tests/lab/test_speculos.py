@@ -21,20 +21,23 @@ from l2send.core.errors import ConfigError, Interrupted
 from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import ChainId, Gas, Nonce, Wei
-from l2send.wallet.derivation import path_on_device
-from l2send.wallet.hardware import HardwareSigner
-from l2send.wallet.ledger import open_ledger
-from l2send.wallet.mnemonic import Phrase
-from l2send.wallet.signer import LocalSigner
+from l2send.wallet.keys.derivation import path_on_device
+from l2send.wallet.keys.hardware import HardwareSigner
+from l2send.wallet.keys.ledger import open_ledger
+from l2send.wallet.keys.mnemonic import Phrase
+from l2send.wallet.keys.signer import LocalSigner
 from tests.conftest import somebody
-from tests.devices import WORDS
+from tests.support.devices import WORDS
 
 APP = os.environ.get("L2SEND_SPECULOS_APP", "")
 PRICE = GasPrice(Wei(7), Wei(2), Wei(16 * 10**9))
 LEGACY = GasPrice(Wei(0), Wei(0), Wei(9 * 10**9), legacy=True)
 PATH = path_on_device(1)
 
-pytestmark = pytest.mark.skipif(not (APP and shutil.which("speculos")), reason="no Speculos with an app here")
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(not (APP and shutil.which("speculos")), reason="no Speculos with an app here"),
+]
 
 
 def free_port() -> int:

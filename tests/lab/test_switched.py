@@ -22,6 +22,8 @@ from tests.lab.verdict import Verdict, judge
 from tests.lab.wire import Fault, Rule, Upstream, Wire
 from tests.lab.world import Account, somebody
 
+pytestmark = pytest.mark.lab
+
 SWITCHED = next(fault for fault in FAULTS if fault.name == "node: another chain from now on")
 FOR_GOOD = 1000
 REQUESTS = 14

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from l2send.core.address import Address
-from l2send.wallet.records import GroupRecord, PaymentRecord, Record
-from l2send.wallet.signed import decode_signed
-from l2send.wallet.states import PaymentState, TxState
+from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
+from l2send.wallet.journal.states import PaymentState, TxState
+from l2send.wallet.keys.signed import decode_signed
 from tests.lab.payer import UNITS, UNITS_OF_SEVERAL
 from tests.lab.wire import RECEIPT, Wire
 from tests.lab.world import MONEY, PART, SOURCES, Account, World

@@ -17,7 +17,7 @@ from l2send.devnet.deploy import MINT
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.state import Devnet
-from l2send.wallet.signer import SecretKey, address_of
+from l2send.wallet.keys.signer import SecretKey, address_of
 
 BLOCK_TIME = 0.25
 TOKEN = "USDC"

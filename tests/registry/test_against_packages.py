@@ -19,6 +19,7 @@ PIN: dict[str, str] = tomllib.loads((ROOT / "tools/registry-pins.toml").read_tex
 PRINT = "process.stdout.write(JSON.stringify(require(process.argv[1]).chains))"
 
 pytestmark = [
+    pytest.mark.lab,
     pytest.mark.registry,
     pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed"),
 ]

@@ -8,8 +8,8 @@ from l2send.core.address import Address
 from l2send.core.errors import Refused
 from l2send.devnet.node import Node
 from tests.conftest import Home, somebody
-from tests.paying import Payer
 from tests.resolver.test_recipient import as_role
+from tests.support.paying import Payer
 
 
 def test_a_settler_that_the_token_blocks_cannot_pay(home: Home) -> None:

@@ -13,6 +13,8 @@ from l2send.resolver.spelling import Voucher
 from tests.conftest import Home, somebody
 from tests.resolver.name_service import NameService, coin_of
 
+pytestmark = pytest.mark.lab
+
 DEV2 = ChainId(768_300_002)
 DAVE = somebody()
 

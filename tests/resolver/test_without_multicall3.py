@@ -14,9 +14,9 @@ from l2send.core.chains import Registry
 from l2send.core.rpc import Aggregate, Call, open_rpcs
 from l2send.devnet.node import Node
 from l2send.resolver.balances import Snapshot, take_snapshot
-from l2send.wallet.states import PaymentState
+from l2send.wallet.journal.states import PaymentState
 from tests.conftest import Home, somebody
-from tests.paying import Payer
+from tests.support.paying import Payer
 
 
 @pytest.fixture

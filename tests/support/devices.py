@@ -1,5 +1,7 @@
-"""A stand-in for a Ledger, and what it shares with the one for a Trezor (tests/trezor_device.py): servers that speak
-the devices' published protocols on the sockets of the vendors' emulators, so that the vendors' own libraries talk to
+"""A stand-in for a Ledger, and what it shares with the one for a Trezor (tests/support/trezor_device.py).
+
+Servers that speak the devices' published protocols on the sockets of the vendors' emulators, so that the vendors' own
+libraries talk to
 them.
 
 They are no emulators: there is no screen, and what a person would press is set by a test. All that they answer is made
@@ -22,8 +24,8 @@ import rlp  # type: ignore[import-untyped]
 from eth_account import Account
 from eth_hash.auto import keccak
 
-from l2send.wallet.derivation import DerivationPath
-from l2send.wallet.mnemonic import Phrase
+from l2send.wallet.keys.derivation import DerivationPath
+from l2send.wallet.keys.mnemonic import Phrase
 
 WORDS = "test test test test test test test test test test test junk"
 

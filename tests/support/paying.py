@@ -14,8 +14,8 @@ from l2send.core.chains import Registry
 from l2send.core.rpc import Call, open_rpcs
 from l2send.devnet.node import Node
 from l2send.resolver.limits import Limits
-from l2send.wallet.records import Record
-from l2send.wallet.signer import LocalSigner, SecretKey
+from l2send.wallet.journal.records import Record
+from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.conftest import Home, somebody
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from trezorlib import messages as m
 from trezorlib.mapping import DEFAULT_MAPPING
 
 from l2send.core.address import checksum
-from tests.devices import StandIn, key_at, serving
+from tests.support.devices import StandIn, key_at, serving
 
 Workflow = Generator[Any, Any, Any]
 """What the firmware calls a workflow: it yields what the device answers, is sent what the host says next, and returns

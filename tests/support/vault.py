@@ -14,7 +14,7 @@ import pytest
 from eth_hash.auto import keccak
 
 from l2send.core.address import Address
-from l2send.wallet.private import write_private
+from l2send.core.private_files import write_private
 from tests.conftest import Done, Home, make_home
 
 Prepare = Callable[..., Path]

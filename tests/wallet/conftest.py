@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faultproxy import FaultProxy
-from tests.wallet.bench import Bench, Node, running_anvil
+from tests.support.faultproxy import FaultProxy
+from tests.wallet.rig import Bench, Node, running_anvil
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from l2send.core.errors import L2sendError
-from l2send.wallet.sqlite_journal import SqliteJournal
-from tests.wallet.bench import Bench, Node
+from l2send.wallet.journal.sqlite import SqliteJournal
+from tests.wallet.rig import Bench, Node
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.wallet.bench", "eth_account", "rlp", "httpx", "eth_abi"])
+_context.set_forkserver_preload(["tests.wallet.rig", "eth_account", "rlp", "httpx", "eth_abi"])
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 from l2send.devnet import anvil
 from l2send.wallet.execute import Executor
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.signer import LocalSigner, SecretKey
-from l2send.wallet.sqlite_journal import SqliteJournal
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.keys.signer import LocalSigner, SecretKey
 
 T = TypeVar("T")
 

@@ -15,9 +15,11 @@ import pytest
 
 from l2send.core.errors import ExitStatus, NotFinal
 from l2send.wallet.failpoints import Failpoint
-from tests.faultproxy import AFTER_ACCEPTING, LOST_REQUEST, REFUSED_BEFORE, FaultProxy
+from tests.support.faultproxy import AFTER_ACCEPTING, LOST_REQUEST, REFUSED_BEFORE, FaultProxy
 from tests.wallet import payer
-from tests.wallet.bench import Bench, to_self
+from tests.wallet.rig import Bench, to_self
+
+pytestmark = pytest.mark.lab
 
 FIRST_SEED = int(os.environ.get("L2SEND_TEST_SEED", "7683"))
 SEEDS = range(FIRST_SEED, FIRST_SEED + int(os.environ.get("L2SEND_TEST_SEEDS", "2")))

@@ -14,9 +14,11 @@ import pytest
 
 from l2send.core.errors import ExitStatus
 from l2send.wallet.failpoints import Failpoint
-from tests.faultproxy import AFTER_ACCEPTING, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
+from tests.support.faultproxy import AFTER_ACCEPTING, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
 from tests.wallet import payer
-from tests.wallet.bench import Bench, to_self
+from tests.wallet.rig import Bench, to_self
+
+pytestmark = pytest.mark.lab
 
 PLACES = [
     "planned",

@@ -8,11 +8,11 @@ from l2send.core.chains import Registry
 from l2send.core.errors import Sent
 from l2send.core.rpc import open_rpcs
 from l2send.wallet.execute import Executor
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.lock import account_lock
 from l2send.wallet.receipts import confirmations
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.states import PaymentState, TxState
-from tests.wallet.bench import CHAIN_ID, Bench, to_self
+from tests.wallet.rig import CHAIN_ID, Bench, to_self
 
 
 def test_a_payment_arrives_once(bench: Bench) -> None:

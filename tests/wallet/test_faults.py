@@ -27,11 +27,11 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.execute import Executor
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.signed import SignedTx
-from l2send.wallet.states import PaymentState, TxState
-from tests.faultproxy import AFTER_ACCEPTING, LOST_REPLY, REFUSED_BEFORE, TOO_MANY, Fault, FaultProxy
-from tests.wallet.bench import CHAIN_ID, ETHER, REVERTS_IF_SLOT_0, Bench, order_of, somebody, to_self
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import PaymentState, TxState
+from l2send.wallet.keys.signed import SignedTx
+from tests.support.faultproxy import AFTER_ACCEPTING, LOST_REPLY, REFUSED_BEFORE, TOO_MANY, Fault, FaultProxy
+from tests.wallet.rig import CHAIN_ID, ETHER, REVERTS_IF_SLOT_0, Bench, order_of, somebody, to_self
 
 SEND = "eth_sendRawTransaction"
 

@@ -15,14 +15,14 @@ from l2send.core.errors import BadAnswer, NetworkError, NotFinal, Refused
 from l2send.core.fees import GasPrice, gas_price
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import Gas, Wei
+from l2send.wallet.before_signing import Price, affordable
 from l2send.wallet.execute import Executor
-from l2send.wallet.outbid import faster, nothing_instead
-from l2send.wallet.prepare import Price, affordable
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.signed import decode_signed
-from l2send.wallet.states import PaymentState, TxState
-from tests.faultproxy import Fault, FaultProxy
-from tests.wallet.bench import ETHER, Bench, Node, running_anvil, to_self
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import PaymentState, TxState
+from l2send.wallet.keys.signed import decode_signed
+from l2send.wallet.replacement import faster, nothing_instead
+from tests.support.faultproxy import Fault, FaultProxy
+from tests.wallet.rig import ETHER, Bench, Node, running_anvil, to_self
 
 GWEI = 10**9
 

@@ -15,7 +15,7 @@ from l2send.core.address import Address
 from l2send.core.errors import ConfigError, NotFinal
 from l2send.core.units import ChainId
 from l2send.wallet.lock import account_lock
-from tests.wallet.bench import CHAIN_ID
+from tests.wallet.rig import CHAIN_ID
 
 SENDER = Address("0x" + "11" * 20)
 

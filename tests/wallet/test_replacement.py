@@ -17,15 +17,17 @@ from l2send.core.errors import CannotPay, ExitStatus, L2sendError, NotFinal, Ref
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.units import Wei
 from l2send.wallet.execute import Executor
-from l2send.wallet.journal import ChangedMeanwhile
-from l2send.wallet.outbid import Bid, annulment, faster, nothing_instead
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.signed import decode_signed
-from l2send.wallet.states import PaymentState, TxState
-from tests.faultproxy import LOST_REPLY, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
+from l2send.wallet.journal.protocol import ChangedMeanwhile
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import PaymentState, TxState
+from l2send.wallet.keys.signed import decode_signed
+from l2send.wallet.replacement import Bid, annulment, faster, nothing_instead
+from tests.support.faultproxy import LOST_REPLY, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
 from tests.wallet import payer
-from tests.wallet.bench import CHAIN_ID, ETHER, REVERTS_IF_SLOT_0, Bench, Node, order_of, to_self
+from tests.wallet.rig import CHAIN_ID, ETHER, REVERTS_IF_SLOT_0, Bench, Node, order_of, to_self
 from tests.wallet.test_faults import send_elsewhere
+
+pytestmark = pytest.mark.lab
 
 SEND = "eth_sendRawTransaction"
 PLACES = ["signed", "journaled", "before_broadcast", "after_broadcast", "broadcast"]

@@ -24,11 +24,11 @@ from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Gas, Wei
 from l2send.wallet.execute import Executor
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.states import PaymentState, TxState
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.watch import check, follow
-from tests.faultproxy import REFUSED_BEFORE, FaultProxy
-from tests.wallet.bench import CHAIN_ID, ETHER, Bench, Node, order_of, somebody, to_self
+from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
+from tests.wallet.rig import CHAIN_ID, ETHER, Bench, Node, order_of, somebody, to_self
 
 T = TypeVar("T")
 

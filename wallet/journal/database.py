@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.parse import quote as percent_encode
 
 from l2send.core.errors import ConfigError
+from l2send.core.private_files import check_private, touch_private
 from l2send.core.text import clean
-from l2send.wallet.private import check_private, touch_private
-from l2send.wallet.schema import APPLICATION_ID, MIGRATIONS
+from l2send.wallet.journal.schema import APPLICATION_ID, MIGRATIONS
 
 _BUSY_SECONDS = 10.0
 _SQLITE_HEADER = 100

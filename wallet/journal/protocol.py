@@ -17,8 +17,8 @@ from l2send.core.bridge import OrderState
 from l2send.core.errors import L2sendError
 from l2send.core.plan import Payment, Quote, Step
 from l2send.core.units import BlockNumber, ChainId, Nonce
-from l2send.wallet.records import EventRecord, GroupRecord, PaymentRecord, Record, TxRecord
-from l2send.wallet.states import SponsoredState, TxState
+from l2send.wallet.journal.records import EventRecord, GroupRecord, PaymentRecord, Record, TxRecord
+from l2send.wallet.journal.states import SponsoredState, TxState
 
 
 class IllegalMove(L2sendError):

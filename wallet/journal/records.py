@@ -9,8 +9,8 @@ from l2send.core.bridge import OrderState
 from l2send.core.errors import Sent
 from l2send.core.plan import Order, Payment, Sponsored, Step, StepKind
 from l2send.core.units import Amount, BlockNumber, ChainId, Nonce, UnixTime
-from l2send.wallet.codec import Terms
-from l2send.wallet.states import (
+from l2send.wallet.journal.codec import Terms
+from l2send.wallet.journal.states import (
     MEANINGS,
     OF_A_CANCEL,
     SUCCEEDED,

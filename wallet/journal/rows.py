@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.units import BlockNumber, Nonce, UnixTime
-from l2send.wallet import codec
-from l2send.wallet.records import OrderRecord, SponsoredRecord, TxRecord
-from l2send.wallet.states import SponsoredState, TxState
+from l2send.wallet.journal import codec
+from l2send.wallet.journal.records import OrderRecord, SponsoredRecord, TxRecord
+from l2send.wallet.journal.states import SponsoredState, TxState
 
 SIGNATURE_LENGTH = 65
 """Signatures of several messages stand in one field, one after the other."""

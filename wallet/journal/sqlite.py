@@ -23,10 +23,10 @@ from l2send.core.errors import Refused, UsageError
 from l2send.core.plan import Payment, Quote, Sponsored, Step, StepKind
 from l2send.core.text import clean
 from l2send.core.units import BlockNumber, ChainId, Nonce, UnixTime
-from l2send.wallet import codec
-from l2send.wallet.database import failure, open_database
-from l2send.wallet.journal import ChangedMeanwhile, IllegalMove
-from l2send.wallet.records import (
+from l2send.wallet.journal import codec
+from l2send.wallet.journal.database import failure, open_database
+from l2send.wallet.journal.protocol import ChangedMeanwhile, IllegalMove
+from l2send.wallet.journal.records import (
     EventRecord,
     GroupRecord,
     OrderRecord,
@@ -35,8 +35,8 @@ from l2send.wallet.records import (
     SponsoredRecord,
     TxRecord,
 )
-from l2send.wallet.rows import SIGNATURE_LENGTH, order_record, sponsored_record, tx_record
-from l2send.wallet.states import (
+from l2send.wallet.journal.rows import SIGNATURE_LENGTH, order_record, sponsored_record, tx_record
+from l2send.wallet.journal.states import (
     ENDED,
     ENDED_IN_BLOCK,
     ORDER_TRANSITIONS,

@@ -15,8 +15,8 @@ from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
-from l2send.wallet.signed import HALF_ORDER, SignedTx, decode_signed, signer_of_typed
-from l2send.wallet.signer import refuse_unbound
+from l2send.wallet.keys.signed import HALF_ORDER, SignedTx, decode_signed, signer_of_typed
+from l2send.wallet.keys.signer import refuse_unbound
 
 RS = tuple[int, int]
 """The two numbers of an ECDSA signature. The parity that belongs to them is found by trying: there are two."""

@@ -17,9 +17,9 @@ from typing import Any
 
 from l2send.core.address import Address, checksum
 from l2send.core.errors import BadAddress, ConfigError, UsageError
+from l2send.core.private_files import check_private, write_private
 from l2send.core.text import clean
-from l2send.wallet.private import check_private, write_private
-from l2send.wallet.signer import LocalSigner, SecretKey, address_of
+from l2send.wallet.keys.signer import LocalSigner, SecretKey, address_of
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _MAX_SIZE = 64 * 1024

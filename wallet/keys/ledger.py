@@ -18,8 +18,8 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.text import clean
 from l2send.core.typed import TypedData
 from l2send.core.units import Gas, Nonce
-from l2send.wallet.derivation import DerivationPath
-from l2send.wallet.hardware import REJECTED_HINT, RS, unsigned_bytes
+from l2send.wallet.keys.derivation import DerivationPath
+from l2send.wallet.keys.hardware import REJECTED_HINT, RS, unsigned_bytes
 
 _CLA = 0xE0
 _GET_ADDRESS, _SIGN_TX, _SIGN_TYPED = 0x02, 0x04, 0x0C

@@ -9,8 +9,8 @@ import unicodedata
 from typing import NoReturn
 
 from l2send.core.errors import ConfigError
-from l2send.wallet.derivation import DerivationPath
-from l2send.wallet.signer import SecretKey
+from l2send.wallet.keys.derivation import DerivationPath
+from l2send.wallet.keys.signer import SecretKey
 
 _LENGTHS = (12, 15, 18, 21, 24)
 

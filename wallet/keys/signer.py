@@ -13,7 +13,7 @@ from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
-from l2send.wallet.signed import SignedTx, decode_signed, signer_of_typed
+from l2send.wallet.keys.signed import SignedTx, decode_signed, signer_of_typed
 
 
 class Signer(Protocol):

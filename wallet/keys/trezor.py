@@ -16,8 +16,8 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.text import clean
 from l2send.core.typed import TypedData
 from l2send.core.units import Gas, Nonce
-from l2send.wallet.derivation import DerivationPath
-from l2send.wallet.hardware import REJECTED_HINT, RS
+from l2send.wallet.keys.derivation import DerivationPath
+from l2send.wallet.keys.hardware import REJECTED_HINT, RS
 
 if TYPE_CHECKING:
     from trezorlib.client import Session

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from l2send.bridges import decode
-from l2send.bridges.across import _deposit_tx
-from l2send.bridges.across_api import Price
-from l2send.bridges.across_crossing import ContractState, crossing
-from l2send.bridges.across_deposit import ORDER_DATA, ORDER_DATA_TYPE, UNSAFE_DEPOSIT, new_nonce
-from l2send.bridges.across_integrator import with_integrator
+from l2send.bridges.across.api import Price
+from l2send.bridges.across.bridge import _deposit_tx
+from l2send.bridges.across.contracts import ContractState, crossing
+from l2send.bridges.across.deposit import ORDER_DATA, ORDER_DATA_TYPE, UNSAFE_DEPOSIT, new_nonce
+from l2send.bridges.across.integrator import with_integrator
 from l2send.bridges.erc7683 import OPEN
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.calldata import APPROVE, Function, abi_decode, abi_encode, address_word
@@ -24,8 +24,10 @@ from l2send.core.effects import Effects, Opens, check
 from l2send.core.errors import ConfigError, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Payment, UnsignedTx
 from l2send.core.units import Amount, Seconds, UnixTime, Wei
-from tests.bridges.across_registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
 from tests.bridges.mutations import Capsys, every_byte, every_field
+from tests.support.across_registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
+
+pytestmark = pytest.mark.lab
 
 USDC_IN, USDC_OUT = ORIGIN.tokens[0], TARGET.tokens[0]
 BRIDGED_IN, BRIDGED_OUT = ORIGIN.tokens[1], TARGET.tokens[1]

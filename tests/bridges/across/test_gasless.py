@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from l2send.bridges import decode_message
-from l2send.bridges.across_deposit import DEPOSITED_TOPIC, Deposit, new_nonce
-from l2send.bridges.across_gasless import _RESOLVE_FOR, _permits
-from l2send.bridges.across_messages import gasless_order, order_message
+from l2send.bridges.across.deposit import DEPOSITED_TOPIC, Deposit, new_nonce
+from l2send.bridges.across.gasless import _RESOLVE_FOR, _permits
+from l2send.bridges.across.messages import gasless_order, order_message
 from l2send.client import Client, Review, open_client
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.bridge import OrderState
@@ -39,13 +39,13 @@ from l2send.devnet.node import Node
 from l2send.devnet.sponsor import Petition, Sponsor
 from l2send.devnet.state import DevChain, Devnet, require
 from l2send.resolver.limits import Limits
-from l2send.wallet.records import PaymentRecord
-from l2send.wallet.signer import LocalSigner, SecretKey
-from l2send.wallet.states import PaymentState, SponsoredState
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import PaymentState, SponsoredState
+from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.bridges.mutations import answers, tell
 from tests.bridges.standins import order_state, with_chains, with_settlers
 from tests.conftest import PASSWORD, Home, somebody
-from tests.wallet.bench import running_anvil
+from tests.wallet.rig import running_anvil
 
 T = TypeVar("T")
 

@@ -24,12 +24,14 @@ from l2send.devnet.node import Node
 from l2send.devnet.relays import SETTLEMENT_SECONDS
 from l2send.devnet.state import require
 from l2send.wallet.failpoints import Failpoint
-from l2send.wallet.records import GroupRecord, PaymentRecord, Record
-from l2send.wallet.states import PaymentState, SponsoredState
-from l2send.wallet.together import missing
+from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
+from l2send.wallet.journal.states import PaymentState, SponsoredState
+from l2send.wallet.legs import missing
+from tests.bridges.across.test_gasless import GASLESS, LATER, USDC, Broke, bring, forwarding, mode, signatures
 from tests.bridges.standins import order_state
-from tests.bridges.test_gasless import GASLESS, LATER, USDC, Broke, bring, forwarding, mode, signatures
 from tests.conftest import Home, somebody
+
+pytestmark = pytest.mark.lab
 
 POOR, TARGET = "dev1", "dev4"
 CHAINS = (POOR, "dev2", "dev3")

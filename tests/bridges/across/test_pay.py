@@ -14,6 +14,8 @@ from l2send.devnet.sending import send
 from l2send.devnet.state import Devnet
 from tests.conftest import Done, Home, somebody
 
+pytestmark = pytest.mark.lab
+
 Payer = tuple[str, Address]
 
 

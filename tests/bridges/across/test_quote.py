@@ -11,9 +11,8 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
-from l2send.bridges import across as across_bridge
-from l2send.bridges.across import Across
-from l2send.bridges.across_speedup import SPEED_UP, check_speed_up, speed_up_call, speed_up_message
+from l2send.bridges.across import bridge as across_bridge
+from l2send.bridges.across.bridge import Across
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import Function
@@ -27,6 +26,7 @@ from l2send.devnet.node import Node
 from l2send.devnet.sending import send
 from l2send.devnet.state import DevChain
 from tests.conftest import Home, somebody
+from tests.support.across_speedup import SPEED_UP, check_speed_up, speed_up_call, speed_up_message
 
 PAUSE_DEPOSITS, PAUSE_FILLS = Function("pauseDeposits(bool)"), Function("pauseFills(bool)")
 CODE = "0x6001600101"

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from l2send.bridges import decode
-from l2send.bridges.across_deposit import DEPOSITED_TOPIC, Deposit, deposited, new_nonce
-from l2send.bridges.across_refunds import EXECUTED_TOPIC, _can_only_hold, refund_of
+from l2send.bridges.across.deposit import DEPOSITED_TOPIC, Deposit, deposited, new_nonce
+from l2send.bridges.across.refunds import EXECUTED_TOPIC, _can_only_hold, refund_of
 from l2send.core.address import Address
 from l2send.core.calldata import abi_encode, address_word
 from l2send.core.effects import Opens
@@ -18,8 +18,8 @@ from l2send.core.errors import NetworkError
 from l2send.core.plan import Order
 from l2send.core.rpc import Aggregate, Call, Rpcs
 from l2send.core.units import UnixTime
-from tests.bridges.across_registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
-from tests.bridges.test_across_effects import BY_POOL, DEADLINE, PAYS
+from tests.bridges.across.test_effects import BY_POOL, DEADLINE, PAYS
+from tests.support.across_registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
 
 OPENED, PAID = 10, 100
 """Blocks. A block is a minute; the order expires between them."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from l2send.bridges import erc7683_draft as draft
-from l2send.bridges.erc7683_words import describe
+from l2send.bridges.erc7683_draft import order as draft
+from l2send.bridges.erc7683_draft.words import describe
 from l2send.core import erc7930
 from l2send.core.address import Address
 from l2send.core.calldata import Function, abi_encode
@@ -17,6 +17,8 @@ from l2send.core.plan import ChainAddress
 from l2send.core.units import Amount
 from tests.bridges.mutations import Capsys, tell
 from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
+
+pytestmark = pytest.mark.lab
 
 FILL = Function("fill(bytes32,bytes,bytes)").selector
 TARGET_TOKEN, ORIGIN_TOKEN = TARGET.tokens[0], ORIGIN.tokens[0]

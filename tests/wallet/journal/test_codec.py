@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from l2send.core.address import checksum
 from l2send.core.plan import ChainAddress, Fee, GasPrice, Order, Payment, Step, StepKind, UnsignedTx
 from l2send.core.units import Amount, ChainId, Gas, Nonce, Seconds, Token, UnixTime, Wei
-from l2send.wallet import codec
+from l2send.wallet.journal import codec
 
 _uint256 = st.integers(0, 2**256 - 1)
 _time = st.integers(0, 2**40).map(UnixTime)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from l2send.core.errors import ConfigError
-from l2send.wallet.records import Record
-from l2send.wallet.sqlite_journal import SqliteJournal
-from l2send.wallet.states import TxState
-from tests.wallet.test_journal import begin, bring_to
+from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.states import TxState
+from tests.wallet.journal.test_sqlite import begin, bring_to
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 _EVERY = 1601

@@ -13,13 +13,13 @@ import pytest
 from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused, Sent, UsageError
 from l2send.core.plan import Payment, Quote
 from l2send.core.units import Amount
-from l2send.wallet.journal import ChangedMeanwhile
-from l2send.wallet.records import GroupRecord, PaymentRecord, Record
-from l2send.wallet.sqlite_journal import SqliteJournal
-from l2send.wallet.states import PaymentState, TxState
-from l2send.wallet.together import missing, side_by_side
-from tests.wallet.bench import CHAIN_ID, NATIVE, chain_at, paying_quote, somebody
-from tests.wallet.test_journal import a_payment, begin, bring_to
+from l2send.wallet.journal.protocol import ChangedMeanwhile
+from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.states import PaymentState, TxState
+from l2send.wallet.legs import missing, side_by_side
+from tests.wallet.journal.test_sqlite import a_payment, begin, bring_to
+from tests.wallet.rig import CHAIN_ID, NATIVE, chain_at, paying_quote, somebody
 
 CHAIN = chain_at("http://127.0.0.1:1")
 

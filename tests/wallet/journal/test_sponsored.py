@@ -14,12 +14,12 @@ from l2send.core.errors import Sent
 from l2send.core.plan import Message, MessageKind, Quote, Sponsored
 from l2send.core.typed import TypedData
 from l2send.core.units import BlockNumber, UnixTime
-from l2send.wallet.journal import ChangedMeanwhile, IllegalMove
-from l2send.wallet.records import GroupRecord, PaymentRecord
-from l2send.wallet.sqlite_journal import SqliteJournal
-from l2send.wallet.states import SPONSORED_TRANSITIONS, PaymentState, SponsoredState
-from tests.wallet.bench import chain_at, order_of, paying_quote
-from tests.wallet.test_journal import a_payment, begin
+from l2send.wallet.journal.protocol import ChangedMeanwhile, IllegalMove
+from l2send.wallet.journal.records import GroupRecord, PaymentRecord
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.states import SPONSORED_TRANSITIONS, PaymentState, SponsoredState
+from tests.wallet.journal.test_sqlite import a_payment, begin
+from tests.wallet.rig import chain_at, order_of, paying_quote
 
 CHAIN = chain_at("http://127.0.0.1:1")
 DATA = TypedData(

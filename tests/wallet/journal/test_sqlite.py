@@ -19,14 +19,14 @@ from l2send.core.errors import ConfigError, Refused, UsageError
 from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.text import clean
 from l2send.core.units import Amount, BlockNumber, Gas, Nonce, UnixTime, Wei
-from l2send.wallet import codec
-from l2send.wallet.journal import ChangedMeanwhile, IllegalMove
-from l2send.wallet.records import PaymentRecord, TxRecord
-from l2send.wallet.schema import MIGRATIONS
-from l2send.wallet.sqlite_journal import SqliteJournal
-from l2send.wallet.states import ORDER_TRANSITIONS, REPLACEABLE, TRANSITIONS, PaymentState, TxState
+from l2send.wallet.journal import codec
+from l2send.wallet.journal.protocol import ChangedMeanwhile, IllegalMove
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
+from l2send.wallet.journal.schema import MIGRATIONS
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.states import ORDER_TRANSITIONS, REPLACEABLE, TRANSITIONS, PaymentState, TxState
 from tests.wallet import payer
-from tests.wallet.bench import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote, somebody
+from tests.wallet.rig import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote, somebody
 
 SENDER = somebody()
 CHAIN = chain_at("http://127.0.0.1:1")
@@ -469,7 +469,7 @@ def test_an_older_journal_is_brought_up_to_date(path: Path, monkeypatch: pytest.
     record = begin(journal)
     journal.close()
     monkeypatch.setattr(
-        "l2send.wallet.database.MIGRATIONS", (*MIGRATIONS, ("ALTER TABLE payments ADD COLUMN note TEXT",))
+        "l2send.wallet.journal.database.MIGRATIONS", (*MIGRATIONS, ("ALTER TABLE payments ADD COLUMN note TEXT",))
     )
     journal = SqliteJournal(path)
     assert journal.get(record.id) == record
@@ -480,7 +480,7 @@ def test_an_older_journal_is_brought_up_to_date(path: Path, monkeypatch: pytest.
 def test_a_journal_of_the_first_version_is_read_and_signed_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its steps carry no price, and its transactions replace nothing."""
     with monkeypatch.context() as patch:
-        patch.setattr("l2send.wallet.database.MIGRATIONS", MIGRATIONS[:1])
+        patch.setattr("l2send.wallet.journal.database.MIGRATIONS", MIGRATIONS[:1])
         SqliteJournal(path).close()
     payment = a_payment()
     body = codec.step_json(paying_quote(payment, CHAIN).steps[0])
@@ -512,7 +512,7 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(path: Path, monkeyp
     journal.close()
     broken = (*MIGRATIONS, ("CREATE TABLE half (x)", "ALTER TABLE nothing ADD COLUMN x"))
     with monkeypatch.context() as patch:
-        patch.setattr("l2send.wallet.database.MIGRATIONS", broken)
+        patch.setattr("l2send.wallet.journal.database.MIGRATIONS", broken)
         with pytest.raises(ConfigError):
             SqliteJournal(path)
     journal = SqliteJournal(path)

@@ -8,7 +8,7 @@ import pytest
 
 from l2send.core.bridge import OrderState
 from l2send.core.errors import ExitStatus, Sent
-from l2send.wallet.states import (
+from l2send.wallet.journal.states import (
     BY_ATTEMPT,
     BY_EARLIER_STEPS,
     BY_LEGS,

@@ -1,6 +1,7 @@
 """Ledger and Trezor behind the same Signer: the vendors' libraries, and stand-ins for the devices.
 
-The stand-ins are tests/devices.py and tests/trezor_device.py. What is a Trezor's own is in test_trezor.py; the real
+The stand-ins are tests/support/devices.py and tests/support/trezor_device.py.
+What is a Trezor's own is in test_trezor.py; the real
 Ethereum app of a Ledger is tried in tests/lab/test_speculos.py, where there is one.
 """
 
@@ -19,16 +20,16 @@ from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
-from l2send.wallet.derivation import parse_path, path_on_device
-from l2send.wallet.hardware import HardwareSigner, unsigned_bytes
-from l2send.wallet.ledger import open_ledger
-from l2send.wallet.mnemonic import Phrase
-from l2send.wallet.signed import decode_signed
-from l2send.wallet.signer import LocalSigner, Signer
-from l2send.wallet.trezor import open_trezor
-from tests import devices
+from l2send.wallet.keys.derivation import parse_path, path_on_device
+from l2send.wallet.keys.hardware import HardwareSigner, unsigned_bytes
+from l2send.wallet.keys.ledger import open_ledger
+from l2send.wallet.keys.mnemonic import Phrase
+from l2send.wallet.keys.signed import decode_signed
+from l2send.wallet.keys.signer import LocalSigner, Signer
+from l2send.wallet.keys.trezor import open_trezor
 from tests.conftest import somebody
-from tests.trezor_device import trezor
+from tests.support import devices
+from tests.support.trezor_device import trezor
 
 PRICE = GasPrice(Wei(7), Wei(2), Wei(16))
 LEGACY = GasPrice(Wei(0), Wei(0), Wei(9), legacy=True)

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from l2send.core.errors import ConfigError, UsageError
-from l2send.wallet.keystore import find, import_key, named, new, open_keystore, password_from
-from l2send.wallet.private import write_private
-from l2send.wallet.signer import LocalSigner, SecretKey
+from l2send.core.private_files import write_private
+from l2send.wallet.keys.keystore import find, import_key, named, new, open_keystore, password_from
+from l2send.wallet.keys.signer import LocalSigner, SecretKey
 
 PASSWORD = "correct horse battery staple"
 
@@ -209,7 +209,7 @@ def test_nobody_to_ask_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_hardened_process_cannot_be_dumped() -> None:
     script = (
         "import ctypes, resource\n"
-        "from l2send.wallet.harden import harden\n"
+        "from l2send.wallet.keys.harden import harden\n"
         "before = ctypes.CDLL(None).prctl(3)\n"
         "harden()\n"
         "print(before, ctypes.CDLL(None).prctl(3), resource.getrlimit(resource.RLIMIT_CORE)[0])\n"

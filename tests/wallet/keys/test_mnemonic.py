@@ -9,9 +9,9 @@ import traceback
 import pytest
 
 from l2send.core.errors import ConfigError, UsageError
-from l2send.wallet.derivation import DerivationPath, parse_path, path_of_phrase, path_on_device
-from l2send.wallet.mnemonic import Phrase
-from l2send.wallet.signer import address_of
+from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_of_phrase, path_on_device
+from l2send.wallet.keys.mnemonic import Phrase
+from l2send.wallet.keys.signer import address_of
 
 JUNK = "test test test test test test test test test test test junk"
 """The phrase of Foundry's and Hardhat's local chains; the addresses are those `anvil` prints."""

@@ -20,9 +20,9 @@ from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
-from l2send.wallet.signed import SignedTx, decode_signed, signer_of_typed
-from l2send.wallet.signer import LocalSigner, SecretKey
-from tests.wallet.bench import somebody
+from l2send.wallet.keys.signed import SignedTx, decode_signed, signer_of_typed
+from l2send.wallet.keys.signer import LocalSigner, SecretKey
+from tests.wallet.rig import somebody
 
 KEY = bytes.fromhex("4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318")
 SIGNER = LocalSigner(SecretKey(KEY))

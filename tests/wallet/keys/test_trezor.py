@@ -1,6 +1,7 @@
 """What a Trezor is sent, shows and signs, by the vendor's library over the vendor's packets, to a stand-in.
 
-The device's side is tests/trezor_device.py: it answers as the firmware does, and has no screen. No Trezor was there to
+The device's side is tests/support/trezor_device.py: it answers as the firmware does, and has no screen.
+No Trezor was there to
 try, and not the vendor's emulator, which is neither on PyPI nor on npm nor in Debian.
 """
 
@@ -18,14 +19,14 @@ from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
-from l2send.wallet.derivation import path_on_device
-from l2send.wallet.hardware import HardwareSigner
-from l2send.wallet.mnemonic import Phrase
-from l2send.wallet.signer import LocalSigner
-from l2send.wallet.trezor import open_trezor
+from l2send.wallet.keys.derivation import path_on_device
+from l2send.wallet.keys.hardware import HardwareSigner
+from l2send.wallet.keys.mnemonic import Phrase
+from l2send.wallet.keys.signer import LocalSigner
+from l2send.wallet.keys.trezor import open_trezor
 from tests.conftest import somebody
-from tests.devices import WORDS
-from tests.trezor_device import TrezorStandIn, trezor
+from tests.support.devices import WORDS
+from tests.support.trezor_device import TrezorStandIn, trezor
 
 PRICE = GasPrice(Wei(7), Wei(2), Wei(16))
 LEGACY = GasPrice(Wei(0), Wei(0), Wei(9), legacy=True)

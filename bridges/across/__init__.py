@@ -1,0 +1,1 @@
+"""Across: deposits, gasless orders, prices, refunds."""

@@ -1,0 +1,1 @@
+"""What happened: the payments, and every byte that was signed for them."""

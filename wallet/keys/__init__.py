@@ -1,0 +1,1 @@
+"""Who signs: keystores, recovery phrases, devices."""
