@@ -39,7 +39,7 @@ class Resolution:
     """By whom it says that the solver is paid."""
 
 
-def understood_otherwise(resolved: tuple[Any, ...], order: Order, said: Resolution) -> str:
+def first_mismatch(resolved: tuple[Any, ...], order: Order, said: Resolution) -> str:
     """The first field of a ResolvedCrossChainOrder in which a settler takes `order` for another, or an empty string.
 
     A solver reads them: an order that is announced otherwise than it is may never be filled, or not so.

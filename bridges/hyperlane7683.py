@@ -31,8 +31,8 @@ from l2send.bridges.erc7683 import (
     RESOLVE,
     Resolution,
     emitted_open,
+    first_mismatch,
     token_word,
-    understood_otherwise,
 )
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState, OrderStatus
@@ -255,7 +255,7 @@ async def _check_resolved(tx: UnsignedTx, sender: Address, order: Order, rpcs: R
     (resolved,) = await rpcs.on(tx.chain_id).eth_call(call, sender=sender)
     order_data = bytes.fromhex(order.details["order_data"][2:])
     said = Resolution(spent_to=address_word(order.destination_settler), origin_data=order_data)
-    if field := understood_otherwise(resolved, order, said):
+    if field := first_mismatch(resolved, order, said):
         raise Refused(f"the Hyperlane7683 router understands the order in another way: {field} is not the order's.")
 
 

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from l2send.cli.prompts import ask_plainly, yes_or_no
 from l2send.cli.recipient import must_compare, note
-from l2send.client import Review
 from l2send.core.errors import Interrupted, NeedsConfirmation
 from l2send.resolver.destination import Destination
+from l2send.review import Review
 
 _TYPED = 10  # more characters than an imitation can match
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from l2send.cli.outcome import explorer_link, warnings_of
 from l2send.cli.review import describe
-from l2send.client import Review
 from l2send.core.chains import Chain, Registry
 from l2send.core.plan import Fee, Quote, Way
 from l2send.core.units import Amount
+from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord, Record, SponsoredRecord, TxRecord
 
 Document = dict[str, Any]

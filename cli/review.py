@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from l2send.cli.screen import err, print_pairs, stage_in_words, styled
-from l2send.client import Review
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import PERMIT2, Allows, AllowsBySignature, Effects, Opens, OpensBySignature, Pays, TakesBack
 from l2send.core.plan import Fee, Plan, Quote
 from l2send.core.units import UnixTime
+from l2send.review import Review
 
 
 def show_review(review: Review, registry: Registry, *, notes: list[str], reasoned: bool = True) -> None:

@@ -114,7 +114,7 @@ def _token_called(chain: Chain, to: Address) -> Token | None:
         return None
 
 
-def check(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> None:
+def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> None:
     """Compare the effects of a whole plan with the payment, of which `spent` leaves the sender.
 
     Raises Refused, naming the first difference. Nothing that this lets pass may surprise the sender.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from l2send.core.calldata import answers_false
 from l2send.core.code import why_other_code
@@ -29,6 +30,18 @@ class Price:
 
     gas: Gas
     price: GasPrice
+
+
+class TxGuard(Protocol):
+    """Asked before every signature of a transaction; `l2send.guard` is it."""
+
+    def check(self, record: PaymentRecord, tx: TxRecord, said: UnsignedTx) -> None:
+        """Raises Refused where `said`, decoded from the bytes signed for `tx`, is not what was approved."""
+        ...
+
+    def fee_cap(self, record: PaymentRecord, tx: TxRecord) -> Wei | None:
+        """The most that `tx` may cost in network fees; None for no cap."""
+        ...
 
 
 async def pin_chain(rpc: Rpc) -> None:

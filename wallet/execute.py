@@ -26,11 +26,12 @@ from pathlib import Path
 
 from l2send.core.bridge import OrderState
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent, WrongChain
-from l2send.core.plan import Step, StepKind, UnsignedTx
+from l2send.core.plan import Step, StepKind
 from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
-from l2send.core.units import ChainId, Nonce, Wei
+from l2send.core.units import ChainId, Nonce
 from l2send.wallet.before_signing import (
     Price,
+    TxGuard,
     affordable,
     pin_chain,
     why_not_now,
@@ -49,10 +50,8 @@ from l2send.wallet.nonces import choose, refuse_unless_prepared_so
 from l2send.wallet.receipts import confirmations, is_known, observe
 from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
 
-Guard = Callable[[UnsignedTx], None]
-"""Raises Refused for a transaction that does something else than was approved."""
-Renewal = Callable[[PaymentRecord], Awaitable[tuple[PaymentRecord, Guard]]]
-"""The payment on the terms of a new quote that costs no more, and its guard. Raises Refused where there is none."""
+Renewal = Callable[[PaymentRecord], Awaitable[PaymentRecord]]
+"""The payment on the terms of a new quote that costs no more. Raises Refused where there is none."""
 Progress = Callable[[str], None]
 """Told one sentence at each turn of a payment."""
 
@@ -84,10 +83,8 @@ class Executor:
     signer: Signer | None
     """None for work that signs nothing: waiting, and broadcasting bytes that exist."""
     locks: Path
-    guard: Guard
+    guard: TxGuard
     progress: Progress
-    max_fee: Wei | None = None
-    """The most one transaction may cost in network fees; None for no such cap."""
     renew: Renewal | None = None
     """Asked where a quote runs out while an approval is mined; without it the payment is cancelled then."""
     poll: float = 1.0
@@ -264,7 +261,7 @@ class Executor:
             return None
         self._say(f"{late}: asking for a new one")
         try:
-            renewed, self.guard = await self.renew(record)
+            renewed = await self.renew(record)
         except (CannotPay, Refused) as error:
             raise self._cancelled(record, f"{late}, and no other is as good: {error.message}") from error
         self._say(f"the new quote takes {renewed.terms.pays}, no more than was approved")
@@ -282,7 +279,7 @@ class Executor:
             self._say(f"handing {earlier.payment_id}, nonce {earlier.nonce}, to {rpc.chain.name} first")
             await self._offer(earlier, rpc)
         failpoint(Failpoint.NONCE_CHOSEN)
-        cost = await affordable(tx, rpc, self.max_fee)
+        cost = await affordable(tx, rpc, self.guard.fee_cap(record, tx))
         self._say(f"signing {tx.step.kind} on {rpc.chain.name}")
         signed = self._signed(signer, tx, choice.nonce, cost)
         tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw)
@@ -299,7 +296,7 @@ class Executor:
             reason = await why_order_is_late(record, self.rpcs) or await why_unlike_pinned(record, self.rpcs)
             if reason:
                 raise Refused(f"{record.id} is not made faster: {reason}.", hint=f"Use `l2send cancel {record.id}`.")
-        cost = await affordable(replace(former, step=bid.step), rpc, self.max_fee)
+        cost = await affordable(replace(former, step=bid.step), rpc, None)
         refuse_unless_it_outbids(former, cost)
         self._say(f"signing {bid.step.kind} on {rpc.chain.name} with the nonce {former.nonce} once more")
         signed = self._signed(signer, replace(former, step=bid.step), former.nonce, cost)
@@ -313,7 +310,7 @@ class Executor:
         said = decode_signed(signed.raw)
         if said.sender != tx.sender or not said.matches(nonce, tx.step.tx, cost.gas, cost.price):
             raise Refused("the signed bytes do not say what was approved; they were thrown away.")
-        self.guard(said.tx)
+        self.guard.check(self.journal.get(tx.payment_id), tx, said.tx)
         failpoint(Failpoint.SIGNED)
         return signed
 

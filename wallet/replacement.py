@@ -45,7 +45,7 @@ class Bid:
         return Wei(said.gas * said.max_fee)
 
 
-async def faster(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
+async def speedup_bids(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
     """Every waiting transaction of the payment again, at a higher price. Raises Refused if none waits."""
     waiting = await _waiting(record, (*record.steps, *record.refunds, *record.revocations), journal, rpcs)
     if not waiting:
@@ -53,7 +53,7 @@ async def faster(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bi
     return [await _bid(tx, tx.step, rpcs.on(tx.chain_id)) for tx in waiting]
 
 
-async def nothing_instead(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
+async def cancel_bids(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
     """For every waiting step of the payment, a transfer of nothing to oneself.
 
     None where the step that pays is not signed yet: not signing it is enough. Raises Refused if it is too late.
@@ -62,10 +62,10 @@ async def nothing_instead(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -
     record = journal.get(record.id)
     if not waiting and not (record.meaning.open and record.steps[-1].state is TxState.PLANNED):
         raise _nothing_waits(record)
-    return [await _bid(tx, Step(StepKind.CANCEL, annulment(tx), Gas(0)), rpcs.on(tx.chain_id)) for tx in waiting]
+    return [await _bid(tx, Step(StepKind.CANCEL, cancel_tx(tx), Gas(0)), rpcs.on(tx.chain_id)) for tx in waiting]
 
 
-def annulment(tx: TxRecord) -> UnsignedTx:
+def cancel_tx(tx: TxRecord) -> UnsignedTx:
     """The transaction that uses a nonce and does nothing else."""
     return UnsignedTx(tx.chain_id, tx.sender, Wei(0), b"")
 

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from l2send.core.bridge import Opening, OpeningState, OrderState, SponsoredBridge
 from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent
@@ -37,14 +38,20 @@ from l2send.wallet.keys.signed import signer_of_typed
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
 
-MessageGuard = Callable[[TypedData], None]
-"""Raises Refused for a message that does something else than was approved."""
 Say = Callable[[str], None]
 
 _AGAIN_AFTER_TAKEN = 30.0
 _LONGEST_PAUSE = 15.0
 _UNDECIDED = frozenset({SponsoredState.SIGNED, SponsoredState.INDETERMINATE})
 _LOOKED_FOR = _UNDECIDED | {SponsoredState.OPENED}
+
+
+class MessageGuard(Protocol):
+    """Asked before every signature of a message; `l2send.guard` is it."""
+
+    def check_message(self, record: PaymentRecord, data: TypedData) -> None:
+        """Raises Refused for a message that does something else than was approved."""
+        ...
 
 
 async def observe_messages(
@@ -87,7 +94,7 @@ def _not_opened(record: PaymentRecord, messages: SponsoredRecord, seen: Opening,
     return record
 
 
-def refuse_to_cancel(record: PaymentRecord) -> None:
+def refuse_cancel(record: PaymentRecord) -> None:
     """Signed messages cannot be taken back without gas; they end by themselves. Raises Refused."""
     messages, _ = _parts(record)
     if messages.state is SponsoredState.PLANNED:
@@ -100,7 +107,7 @@ def refuse_to_cancel(record: PaymentRecord) -> None:
     )
 
 
-def refuse_to_hurry(record: PaymentRecord) -> None:
+def refuse_speedup(record: PaymentRecord) -> None:
     """There is no transaction of the sender's whose fee could be raised. Raises Refused."""
     raise Refused(f"{record.id} is {record.state}: its transactions are the sponsor's.", sent=record.moved)
 
@@ -168,7 +175,7 @@ class SponsoredExecutor:
         await self._refuse_if_void(record)
         signatures = list[bytes]()
         for message in messages.sponsored.messages:
-            self.guard(message.data)
+            self.guard.check_message(record, message.data)
             self._tell(f"signing {message.kind} for {rpc.chain.name}: a message, no transaction")
             signature = signer.sign_typed(message.data)
             if signer_of_typed(message.data, signature) != order.sender:

@@ -31,7 +31,7 @@ from l2send.bridges.across.messages import (
     new_permit_nonce,
     order_message,
 )
-from l2send.bridges.erc7683 import RESOLVED_ORDER, Resolution, understood_otherwise
+from l2send.bridges.erc7683 import RESOLVED_ORDER, Resolution, first_mismatch
 from l2send.bridges.gas_costs import most_for_opening
 from l2send.bridges.json_answers import natural, reason
 from l2send.core.address import Address, checksum
@@ -306,7 +306,7 @@ async def _agree_on_opening(order: Order, sponsored: Sponsored, state: ContractS
         open_deadline=sponsored.open_deadline,
         received_by=address_word(order.details["named_relayer"]),
     )
-    field = "resolveFor" if resolved is None else understood_otherwise(resolved[0], order, said)
+    field = "resolveFor" if resolved is None else first_mismatch(resolved[0], order, said)
     refuse_if(bool(field), f"the origin settler would open another order than the one that is signed, by its {field}.")
     # It makes the time of the quote out of the deadline; the pool takes none of its future, and none too old.
     quoted = sponsored.open_deadline - before[0]

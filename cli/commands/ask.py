@@ -32,13 +32,14 @@ from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee,
 from l2send.cli.screen import err, print_beside, stage_in_words, styled
 from l2send.cli.sender import Sender, choose_sender, paths_for, run_to_end, unlocking_from
 from l2send.cli.ways_table import in_a_line
-from l2send.client import Client, Review, open_client
+from l2send.client import Client, open_client
 from l2send.core.chains import load_registry
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError
 from l2send.core.plan import Payment
 from l2send.core.units import Amount, Token, parse_amount
 from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
+from l2send.review import Review
 
 HELP = """Ask for everything: destination, token and amount, show the plan, confirm. Also `l2send` alone.
 

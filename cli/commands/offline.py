@@ -37,11 +37,12 @@ from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, out, print_json, print_pairs, print_words, styled
 from l2send.cli.sender import choose_payer, choose_sender, open_registry, paths_for, run_to_end, unlocking_from
-from l2send.client import open_client, review_of
+from l2send.client import open_client
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, ExitStatus, Refused, UsageError
 from l2send.core.private_files import write_own
 from l2send.core.units import Amount
+from l2send.review import review_of
 from l2send.wallet.offline import Bundle, Presigned, bundle_of, document, most_of, read
 from l2send.wallet.offline import sign as sign_bundle
 

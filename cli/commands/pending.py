@@ -81,7 +81,7 @@ def outbid(
             must_be_answerable(yes=yes)
             with Live("looking at the chains"):
                 ended = cancelling and not record.meaning.open and record.left_allowed
-                look = client.cancellation if cancelling else client.faster
+                look = client.cancel_bids if cancelling else client.speedup_bids
                 bids = [] if ended else await look(record.id)
             if cancelling and record.nonces_elsewhere:
                 await _tell_of_its_file(client, record, yes=yes)

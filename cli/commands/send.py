@@ -40,12 +40,13 @@ from l2send.cli.screen import err, print_json, print_words, styled, tell
 from l2send.cli.sender import Sender, can_ask, choose_sender, paths_for, run_to_end, unlocking_from
 from l2send.cli.stdin import filled_in
 from l2send.cli.ways_table import show_ways
-from l2send.client import Client, Review, open_client
+from l2send.client import Client, open_client
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFinal, Refused
 from l2send.core.plan import Payment
 from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
+from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.keys.signer import Signer
 

@@ -11,7 +11,7 @@ from l2send.bridges import decode
 from l2send.bridges.gas_costs import approval
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import ALLOWANCE, APPROVE
-from l2send.core.effects import Allows, check
+from l2send.core.effects import Allows, compare_with_payment
 from l2send.core.errors import Refused
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.rpc import Call, open_rpcs
@@ -85,10 +85,10 @@ def test_taking_back_is_an_effect_that_may_pass_for_the_settler_alone() -> None:
         effects = (decode(reset, REGISTRY), decode(order, REGISTRY))
         assert isinstance(effects[0], Allows)
         if fine:
-            check(effects, PAYMENT, PAYS, REGISTRY)
+            compare_with_payment(effects, PAYMENT, PAYS, REGISTRY)
         else:
             with pytest.raises(Refused):
-                check(effects, PAYMENT, PAYS, REGISTRY)
+                compare_with_payment(effects, PAYMENT, PAYS, REGISTRY)
 
 
 def test_no_allowance_is_left_after_a_bridged_payment(home: Home) -> None:

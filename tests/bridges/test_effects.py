@@ -11,7 +11,7 @@ from l2send.bridges.eco import _ORDER_DATA, _ORDER_DATA_TYPE, _ROUTE, _open_tx
 from l2send.bridges.erc7683 import OPEN
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.calldata import APPROVE, TRANSFER, abi_decode, abi_encode, address_word
-from l2send.core.effects import Allows, Effects, Opens, Pays, check
+from l2send.core.effects import Allows, Effects, Opens, Pays, compare_with_payment
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import ChainAddress, Payment, UnsignedTx
 from l2send.core.units import Amount, UnixTime, Wei
@@ -32,7 +32,7 @@ def open_tx() -> UnsignedTx:
 
 def check_all(*txs: UnsignedTx, payment: Payment = PAYMENT, spent: Amount = PAYS) -> tuple[Effects, ...]:
     effects = tuple(decode(tx, REGISTRY) for tx in txs)
-    check(effects, payment, spent, REGISTRY)
+    compare_with_payment(effects, payment, spent, REGISTRY)
     return effects
 
 

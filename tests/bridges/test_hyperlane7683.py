@@ -22,7 +22,7 @@ from l2send.bridges.hyperlane7683 import (
 from l2send.client import Client
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import Function, abi_decode, abi_encode, address_word
-from l2send.core.effects import MOST_REFUND_FEE, Effects, Opens, TakesBack, check, check_refund
+from l2send.core.effects import MOST_REFUND_FEE, Effects, Opens, TakesBack, check_refund, compare_with_payment
 from l2send.core.errors import CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.units import Amount, UnixTime, Wei
@@ -67,7 +67,7 @@ def open_tx() -> UnsignedTx:
 
 def check_all(tx: UnsignedTx, payment: Payment = PAYMENT, spent: Amount = PAYS) -> Effects:
     effect = decode(tx, REGISTRY)
-    check((effect,), payment, spent, REGISTRY)
+    compare_with_payment((effect,), payment, spent, REGISTRY)
     return effect
 
 

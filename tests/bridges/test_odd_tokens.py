@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from l2send.client import Client, Review
+from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import BALANCE_OF, Function, abi_encode
@@ -16,6 +16,7 @@ from l2send.core.errors import CannotPay, Refused, Sent
 from l2send.core.plan import Quote
 from l2send.core.units import Token
 from l2send.resolver.limits import Limits
+from l2send.review import Review
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges.standins import ORIGIN, Payer, Side, StandIns, order_of, order_state, with_chains

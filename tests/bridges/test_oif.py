@@ -26,7 +26,7 @@ from l2send.client import Client
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import abi_encode, address_word
 from l2send.core.chains import Registry
-from l2send.core.effects import Effects, Opens, TakesBack, check, check_refund
+from l2send.core.effects import Effects, Opens, TakesBack, check_refund, compare_with_payment
 from l2send.core.errors import CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import open_rpcs
@@ -71,7 +71,7 @@ def open_tx() -> UnsignedTx:
 
 def check_all(tx: UnsignedTx) -> Effects:
     effect = decode(tx, REGISTRY)
-    check((effect,), PAYMENT, PAYS, REGISTRY)
+    compare_with_payment((effect,), PAYMENT, PAYS, REGISTRY)
     return effect
 
 
@@ -302,7 +302,7 @@ def test_a_refund_that_somebody_else_was_quicker_with_is_not_called_for_paying_a
         step = await client.bridges[VIA].refund(order, client.rpcs)
         assert step
         stand_ins.origin.must(step.tx.to, step.tx.data)
-        await client._executor(record, payer.signer, lambda _: None).send_refund(record.id, step)
+        await client._executor(payer.signer, lambda _: None).send_refund(record.id, step)
 
     with pytest.raises(Refused, match="the refund would fail") as late:
         payer.with_client(be_late)

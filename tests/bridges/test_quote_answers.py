@@ -18,7 +18,7 @@ from jsonschema import validate
 
 from l2send.bridges import decode, eco, erc7930, hyperlane7683, oif, oif_quotes
 from l2send.bridges.across import api, bridge, contracts
-from l2send.core.effects import Opens, check
+from l2send.core.effects import Opens, compare_with_payment
 from l2send.core.errors import BadAnswer, CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import Rpcs
@@ -177,7 +177,7 @@ def order_for(build: Build, answer: Any) -> Order:
 
     effect = decode(asyncio.run(run()), REGISTRY)
     assert isinstance(effect, Opens)
-    check((effect,), PAYMENT, effect.order.pays, REGISTRY)
+    compare_with_payment((effect,), PAYMENT, effect.order.pays, REGISTRY)
     return effect.order
 
 

@@ -45,9 +45,7 @@ class Late:
         origin = with_settlers(self.world.origin.chain, **{BRIDGE: {"solver_fee_bps": str(fee_bps)}})
 
         async def use(client: Client) -> PaymentRecord:
-            await client._executor(client.journal.get(self.id), self.payer.signer, lambda _: None).resume(
-                self.id, patience=20
-            )
+            await client._executor(self.payer.signer, lambda _: None).resume(self.id, patience=20)
             return client.journal.get((await client.status(self.id)).id)
 
         return self.payer.with_client(use, with_chains(self.world.registry, origin))
@@ -101,9 +99,7 @@ def late(stand_ins: StandIns, tmp_path: Path) -> Late:
         payment = client.payment(payer.address, "10", "USDC", client.destination(f"{TARGET}:{somebody()}"))
         review = await client.plan(payment, Limits(from_chains=(ORIGIN,), via=BRIDGE))
         record = client.begin(review)
-        await client._executor(client.journal.get(record.id), payer.signer, lambda _: None).approve(
-            record.id, patience=20
-        )
+        await client._executor(payer.signer, lambda _: None).approve(record.id, patience=20)
         return record.id
 
     made = Late(stand_ins, payer, payer.with_client(approve))
@@ -172,7 +168,7 @@ def test_bytes_of_the_former_quote_are_not_taken_any_more(late: Late) -> None:
 
     async def use(client: Client) -> None:
         record = client.journal.get(late.id)
-        renewed, _ = await client._renew(record)
+        renewed = await client._renew(record)
         assert renewed.steps[-1].step != stale.step
         price = await gas_price(client.rpcs.on(stale.chain_id))
         signed = late.payer.signer.sign(stale.chain_id, Nonce(1), stale.step.tx, stale.step.gas, price)
@@ -201,7 +197,7 @@ def test_a_cheaper_quote_is_taken_though_the_approval_was_signed_twice(late: Lat
     late.reorganise()
 
     async def hurry(client: Client) -> None:
-        await client.replace(late.id, await client.faster(late.id), late.payer.signer)
+        await client.replace(late.id, await client.speedup_bids(late.id), late.payer.signer)
         await client.status(late.id)
 
     late.payer.with_client(hurry)
@@ -217,7 +213,7 @@ def test_taking_an_allowance_back_can_be_made_faster(late: Late) -> None:
         late.resume(11)
     late.cancel()
     late.reorganise()
-    bids = late.payer.with_client(lambda client: client.faster(late.id))
+    bids = late.payer.with_client(lambda client: client.speedup_bids(late.id))
     assert [bid.step.kind.value for bid in bids] == ["approve", "revoke"]
     late.payer.with_client(lambda client: client.replace(late.id, bids, late.payer.signer))
     late.payer.with_client(lambda client: client.status(late.id))

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from l2send.client import review_of
 from l2send.core.address import Address
 from l2send.core.errors import ConfigError, NodeError, Refused, UsageError
 from l2send.devnet.node import Node
 from l2send.devnet.state import require
+from l2send.review import review_of
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from l2send.wallet.offline import read, sign
 from tests.conftest import Home, somebody

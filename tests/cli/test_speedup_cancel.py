@@ -6,11 +6,12 @@ import asyncio
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from l2send.client import _guard, _guard_of_bids
 from l2send.core.address import Address
 from l2send.core.errors import Refused
 from l2send.core.fees import gas_price, l1_fee
@@ -18,9 +19,10 @@ from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import ChainId, Gas, Wei
 from l2send.devnet.node import Node
+from l2send.guard import Guard
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
-from l2send.wallet.replacement import Bid, annulment
+from l2send.wallet.replacement import cancel_tx
 from tests.conftest import Done, Home, make_home, somebody
 from tests.support.terminal import Terminal
 
@@ -214,10 +216,9 @@ def test_a_whole_balance_cannot_be_made_faster_and_can_be_cancelled(still: Home,
 def test_the_guard_of_a_cancellation_lets_exactly_that_pass(still: Home, payer: Payer) -> None:
     payment = record(still, waiting(still, payer, somebody()))
     tx = payment.transactions[0]
-    guard = _guard(payment, still.registry)
-    bid = Bid(tx, Step(StepKind.CANCEL, annulment(tx), Gas(21_000)))
-    of_cancel, of_speedup = _guard_of_bids(guard, [bid]), _guard_of_bids(guard, [Bid(tx, tx.step)])
-    nothing, sender = annulment(tx), tx.sender
+    guard, nothing, sender = Guard(still.registry), cancel_tx(tx), tx.sender
+    of_cancel = partial(guard.check, payment, replace(tx, step=Step(StepKind.CANCEL, nothing, Gas(21_000))))
+    of_speedup = partial(guard.check, payment, tx)
     of_cancel(nothing)
     of_speedup(tx.step.tx)
     others = [

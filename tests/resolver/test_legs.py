@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from l2send import client
 from l2send.bridges.direct import Direct
 from l2send.core.calldata import TRANSFER
 from l2send.core.effects import Pays
 from l2send.core.errors import Refused
 from l2send.core.plan import ChainAddress, Payment, Plan, Quote, Step, StepKind, UnsignedTx, Way
 from l2send.core.units import Amount, Gas, Seconds, Wei
+from l2send.guard import checked_legs
 from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET
 
 USDC = TARGET.tokens[0]
@@ -29,7 +29,7 @@ def direct(units: int, signed: int | None = None) -> Quote:
 
 
 def check(*legs: Quote) -> tuple[tuple[object, ...], ...]:
-    return client._checked_legs(Plan(PAYMENT, Way(legs), "because"), REGISTRY)
+    return checked_legs(Plan(PAYMENT, Way(legs), "because"), REGISTRY)
 
 
 def test_the_effects_of_each_leg_are_its_own() -> None:

@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from l2send.client import Client, Review, open_client
+from l2send.client import Client, open_client
 from l2send.core.address import Address
 from l2send.core.calldata import ALLOWANCE
 from l2send.core.chains import Registry
 from l2send.core.rpc import Call, open_rpcs
 from l2send.devnet.node import Node
 from l2send.resolver.limits import Limits
+from l2send.review import Review
 from l2send.wallet.journal.records import Record
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.conftest import Home, somebody

@@ -22,7 +22,7 @@ from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 from l2send.devnet import anvil
 from l2send.wallet.execute import Executor
-from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
 
@@ -33,6 +33,22 @@ ETHER = 10**18
 NATIVE = Token(CHAIN_ID, None, "ETH", 18, "Ether")
 REVERTS_IF_SLOT_0 = "0x5f54600657005b5f5ffd"
 """Code that reverts while its storage slot 0 is not zero."""
+
+
+@dataclass
+class GuardStandIn:
+    """Stands in for l2send.guard, which needs a registry with bridges: calls `on_check` with what was signed."""
+
+    on_check: Callable[[UnsignedTx], object]
+    cap: Wei | None = None
+
+    def check(self, record: PaymentRecord, tx: TxRecord, said: UnsignedTx) -> None:
+        assert record.id == tx.payment_id
+        self.on_check(said)
+
+    def fee_cap(self, record: PaymentRecord, tx: TxRecord) -> Wei | None:
+        assert record.id == tx.payment_id
+        return self.cap
 
 
 @dataclass
@@ -227,7 +243,7 @@ class Bench:
             rpcs,
             self.signer if signer else None,
             self.home / "state" / "locks",
-            self.guarded.append,
+            GuardStandIn(self.guarded.append),
             self.said.append,
             poll=0.02,
         )

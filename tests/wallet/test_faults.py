@@ -31,7 +31,7 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.keys.signed import SignedTx
 from tests.support.faultproxy import AFTER_ACCEPTING, LOST_REPLY, REFUSED_BEFORE, TOO_MANY, Fault, FaultProxy
-from tests.wallet.rig import CHAIN_ID, ETHER, REVERTS_IF_SLOT_0, Bench, order_of, somebody, to_self
+from tests.wallet.rig import CHAIN_ID, ETHER, REVERTS_IF_SLOT_0, Bench, GuardStandIn, order_of, somebody, to_self
 
 SEND = "eth_sendRawTransaction"
 
@@ -163,7 +163,7 @@ def test_a_node_that_changes_its_chain_before_the_broadcast_gets_nothing(bench: 
     through = bench.through(proxy.url)
 
     async def turncoat(executor: Executor) -> PaymentRecord:
-        executor.guard = lambda _: proxy.lie("eth_chainId", "0x5")  # after signing, before the journal
+        executor.guard = GuardStandIn(lambda _: proxy.lie("eth_chainId", "0x5"))  # after signing, before the journal
         return await executor.resume(payment_id, patience=0.5)
 
     with pytest.raises(NotFinal):
@@ -530,7 +530,7 @@ def test_a_fee_above_the_cap_is_refused(bench: Bench) -> None:
     payment_id = bench.begin(bench.payment()).id
 
     async def capped(executor: Executor) -> PaymentRecord:
-        executor.max_fee = Wei(1000)
+        executor.guard = GuardStandIn(lambda _: None, Wei(1000))
         return await executor.resume(payment_id)
 
     with pytest.raises(Refused, match="network fee"):
@@ -556,7 +556,7 @@ def test_what_the_guard_refuses_is_not_journaled_and_not_sent(bench: Bench) -> N
         def guard(tx: UnsignedTx) -> None:
             raise Refused(f"not approved: {tx.value}")
 
-        executor.guard = guard
+        executor.guard = GuardStandIn(guard)
         return await executor.resume(payment_id)
 
     with pytest.raises(Refused, match="not approved"):
@@ -653,7 +653,7 @@ def test_an_order_that_became_late_after_its_approval_is_not_opened(own_bench: B
             if tx.value:
                 raise asyncio.CancelledError
 
-        executor.guard = guard
+        executor.guard = GuardStandIn(guard)
         return await executor.resume(payment_id)
 
     with pytest.raises(asyncio.CancelledError):
@@ -677,7 +677,7 @@ def test_signed_bytes_of_a_late_order_are_not_sent_and_their_nonce_is_taken(own_
         through = bench.through(proxy.url)
 
         async def die_before_broadcast(executor: Executor) -> PaymentRecord:
-            executor.guard = lambda _: proxy.lie("eth_chainId", "0x5")
+            executor.guard = GuardStandIn(lambda _: proxy.lie("eth_chainId", "0x5"))
             return await executor.resume(late, patience=0.2)
 
         with pytest.raises(NotFinal):

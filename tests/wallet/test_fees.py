@@ -20,9 +20,9 @@ from l2send.wallet.execute import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.keys.signed import decode_signed
-from l2send.wallet.replacement import faster, nothing_instead
+from l2send.wallet.replacement import cancel_bids, speedup_bids
 from tests.support.faultproxy import Fault, FaultProxy
-from tests.wallet.rig import ETHER, Bench, Node, running_anvil, to_self
+from tests.wallet.rig import ETHER, Bench, GuardStandIn, Node, running_anvil, to_self
 
 GWEI = 10**9
 
@@ -93,7 +93,7 @@ def test_a_waiting_legacy_transaction_is_replaced_by_a_legacy_one(tmp_path: Path
             bench.resume(payment_id, patience=0.3)
 
         async def run(executor: Executor) -> PaymentRecord:
-            make = nothing_instead if cancel else faster
+            make = cancel_bids if cancel else speedup_bids
             bids = await make(executor.journal.get(payment_id), executor.journal, executor.rpcs)
             return await executor.replace(payment_id, bids)
 
@@ -203,7 +203,7 @@ def pay_at_most(bench: Bench, cap: int, reward: list[str]) -> PaymentRecord:
     payment_id = bench.begin(bench.payment()).id
 
     async def pay(executor: Executor) -> PaymentRecord:
-        executor.max_fee = Wei(cap)
+        executor.guard = GuardStandIn(lambda _: None, Wei(cap))
         return await executor.resume(payment_id, patience=10)
 
     with FaultProxy(bench.node.url) as proxy:

@@ -21,10 +21,10 @@ from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.keys.signed import decode_signed
-from l2send.wallet.replacement import Bid, annulment, faster, nothing_instead
+from l2send.wallet.replacement import Bid, cancel_bids, cancel_tx, speedup_bids
 from tests.support.faultproxy import LOST_REPLY, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
 from tests.wallet import payer
-from tests.wallet.rig import CHAIN_ID, ETHER, REVERTS_IF_SLOT_0, Bench, Node, order_of, to_self
+from tests.wallet.rig import CHAIN_ID, ETHER, REVERTS_IF_SLOT_0, Bench, GuardStandIn, Node, order_of, to_self
 from tests.wallet.test_faults import send_elsewhere
 
 pytestmark = pytest.mark.lab
@@ -64,7 +64,7 @@ def until(bench: Bench, payment_id: str, *states: TxState) -> PaymentRecord:
 
 
 async def bids(executor: Executor, payment_id: str, cancel: bool) -> list[Bid]:
-    make = nothing_instead if cancel else faster
+    make = cancel_bids if cancel else speedup_bids
     return await make(executor.journal.get(payment_id), executor.journal, executor.rpcs)
 
 
@@ -292,7 +292,7 @@ def test_a_cancelled_payment_never_happens(slow: Bench) -> None:
         (StepKind.CANCEL, TxState.FINAL),
     ]
     assert (record.state, record.meaning.exit_status) == (PaymentState.CANCELLED, ExitStatus.REFUSED)
-    assert slow.guarded[-1] == UnsignedTx(CHAIN_ID, record.payment.sender, Wei(0), b"") == annulment(record.steps[0])
+    assert slow.guarded[-1] == UnsignedTx(CHAIN_ID, record.payment.sender, Wei(0), b"") == cancel_tx(record.steps[0])
     once(slow, record, times=0)
     assert slow.resume(first.id) == record
 
@@ -401,7 +401,7 @@ def test_a_guard_that_refuses_the_cancel_stops_it(slow: Bench) -> None:
             raise Refused(f"not approved: {tx.value}")
 
         offers = await bids(executor, first.id, cancel=True)
-        executor.guard = guard
+        executor.guard = GuardStandIn(guard)
         return await executor.replace(first.id, offers)
 
     with pytest.raises(Refused, match="not approved"):

@@ -20,7 +20,7 @@ from l2send.bridges.across.integrator import with_integrator
 from l2send.bridges.erc7683 import OPEN
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.calldata import APPROVE, Function, abi_decode, abi_encode, address_word
-from l2send.core.effects import Effects, Opens, check
+from l2send.core.effects import Effects, Opens, compare_with_payment
 from l2send.core.errors import ConfigError, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Payment, UnsignedTx
 from l2send.core.units import Amount, Seconds, UnixTime, Wei
@@ -58,7 +58,7 @@ NAMES = [case[0] for case in CASES]
 
 def check_all(tx: UnsignedTx, payment: Payment = PAYMENT, spent: Amount = PAYS) -> tuple[Effects, ...]:
     effects = (decode(tx, REGISTRY),)
-    check(effects, payment, spent, REGISTRY)
+    compare_with_payment(effects, payment, spent, REGISTRY)
     return effects
 
 

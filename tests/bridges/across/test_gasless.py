@@ -21,12 +21,12 @@ from l2send.bridges import decode_message
 from l2send.bridges.across.deposit import DEPOSITED_TOPIC, Deposit, new_nonce
 from l2send.bridges.across.gasless import _RESOLVE_FOR, _permits
 from l2send.bridges.across.messages import gasless_order, order_message
-from l2send.client import Client, Review, open_client
+from l2send.client import Client, open_client
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import ALLOWANCE, abi_encode, address_word
 from l2send.core.chains import Registry
-from l2send.core.effects import PERMIT2, AllowsBySignature, Effects, OpensBySignature, check
+from l2send.core.effects import PERMIT2, AllowsBySignature, Effects, OpensBySignature, compare_with_payment
 from l2send.core.errors import CannotPay, L2sendError, NodeError, NotFinal, Refused, Sent
 from l2send.core.paths import Paths
 from l2send.core.permit import Permittable, permittable
@@ -39,6 +39,7 @@ from l2send.devnet.node import Node
 from l2send.devnet.sponsor import Petition, Sponsor
 from l2send.devnet.state import DevChain, Devnet, require
 from l2send.resolver.limits import Limits
+from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, SponsoredState
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
@@ -266,7 +267,7 @@ def test_whoever_opens_it_cannot_choose_its_id(broke: Broke) -> None:
 def judged(plan: Plan, registry: Registry, *data: TypedData) -> tuple[Effects, ...]:
     """What the messages do, compared with the payment as is done before signing. Raises L2sendError."""
     effects = tuple(decode_message(GASLESS, one, registry) for one in data)
-    check(effects, plan.payment, plan.quote.pays, registry)
+    compare_with_payment(effects, plan.payment, plan.quote.pays, registry)
     return effects
 
 
@@ -434,9 +435,9 @@ def test_a_sponsor_that_never_opens_it_costs_nothing(broke: Broke) -> None:
         record = broke.stuck(broke.begin(broke.plan(to)))
         first = signatures(record)
         with pytest.raises(Refused, match="not taken back without gas"):
-            broke.do(lambda client: client.cancellation(record.id))
+            broke.do(lambda client: client.cancel_bids(record.id))
         with pytest.raises(Refused, match="are the sponsor's"):
-            broke.do(lambda client: client.faster(record.id))
+            broke.do(lambda client: client.speedup_bids(record.id))
         faucet.advance(broke.home.paths.state, LATER)
         record = broke.resume(record)
     assert (record.state, record.moved, record.meaning.exit_status) == (PaymentState.EXPIRED, Sent.NO, 7)
@@ -577,7 +578,7 @@ def test_a_signer_that_signs_something_else_is_found_out(broke: Broke) -> None:
 
 def test_what_is_not_signed_can_be_cancelled(broke: Broke) -> None:
     record = broke.begin(broke.plan())
-    assert broke.do(lambda client: client.cancellation(record.id)) == []
+    assert broke.do(lambda client: client.cancel_bids(record.id)) == []
     broke.do(lambda client: client.cancel(record.id, [], None))
     assert broke.resume(record).state is PaymentState.CANCELLED
     assert broke.deposits() == 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from l2send.client import Client, Review
+from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.errors import NotFinal, Refused, Sent
@@ -23,6 +23,7 @@ from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.relays import SETTLEMENT_SECONDS
 from l2send.devnet.state import require
+from l2send.review import Review
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState, SponsoredState

@@ -1,0 +1,120 @@
+"""What may be signed: decoded again from the bytes, compared with what was approved, within the fee cap.
+
+The review (review.py) shows the effects that are computed here, and the executors ask the same code about the bytes
+that were signed, before these reach the journal: what is shown is what is signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from l2send.bridges import decode, decode_message
+from l2send.core.chains import Registry
+from l2send.core.effects import Allows, Effects, TakesBack, check_refund, compare_with_payment
+from l2send.core.errors import Refused
+from l2send.core.plan import BRIDGE_FEE, Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx
+from l2send.core.typed import TypedData
+from l2send.core.units import Amount, Wei
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
+from l2send.wallet.replacement import cancel_tx
+
+_FEES_MAY_GROW = 10
+"""Times the network fees that were shown: beyond, nothing is signed."""
+_UNCAPPED = frozenset({StepKind.REFUND, StepKind.REVOKE, StepKind.CANCEL})
+"""Sent later, and maybe elsewhere: the fees shown for the payment say nothing about theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Allows only what a payment of the journal needs. Handed to the executors, which ask it before every signature."""
+
+    registry: Registry
+
+    def check(self, record: PaymentRecord, tx: TxRecord, said: UnsignedTx) -> None:
+        """Allow `said`, decoded from the bytes signed for `tx`. Raises Refused.
+
+        Money or an allowance is taken back from the contracts of the payment's order, even where the registry names
+        others by now.
+        """
+        if tx.step.kind is StepKind.CANCEL:
+            if said != cancel_tx(tx):
+                raise Refused("the signed bytes do something where nothing was to be done; they were thrown away.")
+            return
+        effect = decode(said, self.registry)
+        if isinstance(effect, TakesBack) and record.order:
+            check_refund(effect, record.order.order)
+        elif effect != _nothing_allowed(record) and effect not in _approved(record, self.registry):
+            raise Refused("the signed bytes do something else than was approved; they were thrown away.")
+
+    def check_message(self, record: PaymentRecord, data: TypedData) -> None:
+        """Allow the messages that the payment needs. Raises Refused."""
+        assert record.sponsored
+        bridge, sponsored = record.terms.bridge, record.sponsored.sponsored
+        approved = checked_messages(record.payment, bridge, sponsored, record.terms.pays, self.registry)
+        if decode_message(bridge, data, self.registry) not in approved:
+            raise Refused("the message does something else than was approved; it was not signed.")
+
+    def fee_cap(self, record: PaymentRecord, tx: TxRecord) -> Wei | None:
+        """The most that `tx` may cost in network fees; None where none were shown."""
+        if tx.step.kind in _UNCAPPED:
+            return None
+        shown = sum(f.amount.units for f in record.terms.fees if f.amount.token.is_native and f.name != BRIDGE_FEE)
+        return Wei(_FEES_MAY_GROW * shown) if shown else None
+
+
+def checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], ...]:
+    """The effects of every leg, each a payment of its own part; the parts sum to the payment. Raises Refused."""
+    payment = plan.payment
+    together = sum(leg.delivers.units for leg in plan.legs)
+    if together != payment.amount.units or any(leg.delivers.token != payment.amount.token for leg in plan.legs):
+        raise Refused(f"the plan delivers {Amount(together, payment.amount.token)}, not {payment.amount}.")
+    if len({leg.source.chain_id for leg in plan.legs}) != len(plan.legs):
+        raise Refused("the plan takes money from one chain twice.")
+    return tuple(_checked_leg(replace(payment, amount=leg.delivers), leg, registry) for leg in plan.legs)
+
+
+def _checked_leg(payment: Payment, leg: Quote, registry: Registry) -> tuple[Effects, ...]:
+    if leg.sponsored:
+        return checked_messages(payment, leg.bridge, leg.sponsored, leg.pays, registry)
+    return checked_effects(payment, (step.tx for step in leg.steps), leg.pays, registry)
+
+
+def checked_effects(
+    payment: Payment, txs: Iterable[UnsignedTx], spent: Amount, registry: Registry
+) -> tuple[Effects, ...]:
+    """Decode every transaction and compare the whole with the payment. Raises Refused."""
+    effects = tuple(decode(tx, registry) for tx in txs)
+    compare_with_payment(effects, payment, spent, registry)
+    return effects
+
+
+def checked_messages(
+    payment: Payment, bridge: str, sponsored: Sponsored, spent: Amount, registry: Registry
+) -> tuple[Effects, ...]:
+    """Decode every message and compare the whole with the payment. Raises Refused."""
+    effects = tuple(decode_message(bridge, message.data, registry) for message in sponsored.messages)
+    compare_with_payment(effects, payment, spent, registry)
+    return effects
+
+
+def _nothing_allowed(record: PaymentRecord) -> Allows | None:
+    """The allowance that the payment gave its bridge, taken back."""
+    if record.order is None or record.terms.pays.token.address is None:
+        return None
+    return Allows(Amount(0, record.order.order.pays.token), record.order.order.origin_settler)
+
+
+def _approved(record: PaymentRecord, registry: Registry) -> tuple[Effects, ...]:
+    """What the payment's own transactions do, compared with it and with the registry once more. Raises Refused."""
+    # An approval that is signed was compared then, and may be for more than a later quote takes. It is signed again
+    # as it is or not at all.
+    signed = [tx for tx in record.approved if tx.step.kind is StepKind.APPROVE and tx.raw]
+    left = [tx for tx in record.approved if tx not in signed]
+    approved = checked_effects(record.payment, (tx.step.tx for tx in left), record.terms.pays, registry)
+    nothing = _nothing_allowed(record)
+    if nothing is None:
+        return approved
+    again = (decode(tx.step.tx, registry) for tx in signed)
+    theirs = (nothing.spender, nothing.amount.token)
+    return (*approved, *(e for e in again if isinstance(e, Allows) and (e.spender, e.amount.token) == theirs))

@@ -1,0 +1,94 @@
+"""A plan that is ready to be shown and approved: decoded from its own bytes, and compared with the payment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from l2send.bridges import decode
+from l2send.core.chains import Registry
+from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
+from l2send.core.effects import Effects, Opens, Pays
+from l2send.core.errors import Refused
+from l2send.core.plan import Fee, Order, Payment, Plan, Quote, Way
+from l2send.core.rpc import Rpcs
+from l2send.core.units import Amount
+from l2send.guard import checked_legs
+from l2send.resolver.balances import confirm
+from l2send.resolver.fill_rehearsal import refuse_undeliverable
+from l2send.resolver.recipient import Findings
+from l2send.resolver.token_exactness import refuse_inexact
+from l2send.wallet.offline import Bundle, Part, most_of
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A plan, and what its own bytes do: checked against the payment, ready to be shown and approved."""
+
+    plan: Plan
+    by_leg: tuple[tuple[Effects, ...], ...]
+    """For each leg of the plan what its transactions do, in order."""
+    findings: Findings
+    """What the chains say of the recipient, to be told and confirmed."""
+    not_pinned: tuple[str, ...] = ()
+    """The contracts of its bridges that are known by address alone: their code is not pinned."""
+
+    @property
+    def effects(self) -> tuple[Effects, ...]:
+        """Everything that will be signed."""
+        return tuple(effect for leg in self.by_leg for effect in leg)
+
+
+async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs) -> Review:
+    """The plan, decoded and checked against the payment and against what the chains say.
+
+    Raises Refused, NetworkError.
+    """
+    by_leg = checked_legs(plan, rpcs.registry)
+    target = rpcs.registry.chain(plan.payment.to.chain_id)
+    await asyncio.gather(*(_confirm_leg(plan.payment, leg, rpcs) for leg in plan.legs))
+    unknown = [name for leg in plan.legs for name in not_pinned(leg.settlers, (leg.source, target))]
+    return Review(plan, by_leg, findings, tuple(dict.fromkeys(unknown)))
+
+
+async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs) -> None:
+    """The money is there, the contracts are those that were pinned, and the recipient can be paid."""
+    target = rpcs.on(payment.to.chain_id)
+    other_code, *_ = await asyncio.gather(
+        why_other_code(leg.settlers, (leg.source, target.chain), rpcs),
+        confirm(payment.sender, leg.pays, rpcs.on(leg.source.chain_id)),
+        *(_order_checks(leg.order, rpcs) if leg.order else []),
+    )
+    if other_code:
+        raise Refused(f"{other_code}.", hint=HOW_TO_PIN)
+
+
+def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[None], ...]:
+    """That what is locked is what was agreed, and that the recipient can be paid. Each raises Refused."""
+    origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
+    return refuse_inexact(order.pays, order.sender, origin), refuse_undeliverable(order, target)
+
+
+def review_of(bundle: Bundle, registry: Registry) -> Review:
+    """A prepared payment, decoded and checked as a plan is, with nothing but its bytes and the registry.
+
+    Every fee is the most it can be, computed from what is signed. Raises Refused.
+    """
+    plan = Plan(bundle.payment, Way(tuple(_quote_of(part, registry) for part in bundle.parts)), "prepared before")
+    return Review(plan, checked_legs(plan, registry), Findings())
+
+
+def _quote_of(part: Part, registry: Registry) -> Quote:
+    """What leaves and what arrives is read from the transaction that pays, not from the file."""
+    source = registry.chain(part.chain_id)
+    fees = (Fee("network fee at most", Amount(sum(most_of(step) for step in part.steps), source.native)),)
+    match decode(part.steps[-1].tx, registry):
+        case Opens(order):
+            return Quote(
+                order.bridge, source, order.pays, order.delivers, fees, part.duration, part.steps, order, part.until
+            )
+        case Pays(amount):
+            return Quote("direct", source, amount, amount, fees, part.duration, part.steps, None, part.until)
+        case _:
+            raise Refused("the last transaction of the file does not pay.")
