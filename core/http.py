@@ -6,9 +6,7 @@ URLs may hold API keys: errors name an endpoint by its host alone, and httpx's o
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,13 +15,13 @@ from typing import Any
 import httpx
 
 from l2send.core.errors import BadAnswer, NetworkError
+from l2send.core.json_text import parse_json
 
 # httpx logs whole URLs at INFO, API keys included.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 _MAX_BODY = 16 * 1024 * 1024
-_PLAIN_RECURSION_LIMIT = 1000  # Python's own
 _LONGEST = 30.0  # seconds for one request in all, however slowly it drips
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
@@ -97,21 +95,9 @@ async def _exchange(http: Http, build: Callable[[], httpx.Request], who: str, li
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         raise Transient(f"{who} did not answer ({type(error).__name__}).") from None
     try:
-        return Answer(response.status_code, _parse(body))
-    except (ValueError, RecursionError):
+        return Answer(response.status_code, parse_json(body))
+    except ValueError:
         raise BadAnswer(f"{who} answered HTTP {response.status_code} with something that is not JSON.") from None
-
-
-def _parse(body: bytes) -> Any:
-    """JSON of a nesting that fits the stack. py_ecc, below eth_account, raises Python's recursion limit so
-    far that a deeply nested answer would end the process instead of raising RecursionError.
-    """
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(min(limit, _PLAIN_RECURSION_LIMIT))
-    try:
-        return json.loads(body)
-    finally:
-        sys.setrecursionlimit(limit)
 
 
 @asynccontextmanager

@@ -12,7 +12,6 @@ what was prepared is signed with its nonce or never. The file holds no secret; i
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 from l2send.core.address import Address
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, Refused, UsageError
 from l2send.core.fees import gas_price, l1_fee
+from l2send.core.json_text import parse_json
 from l2send.core.plan import GasPrice, Payment, Quote, Step, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.typed import TypedData
@@ -233,11 +233,11 @@ def read(path: Path) -> Bundle:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
     try:
-        written = json.loads(data, parse_float=_no_number, parse_constant=_no_number)
+        written = parse_json(data, parse_float=_no_number, parse_constant=_no_number)
         bundle = _read(written)
         if document(bundle) == written:
             return bundle
-    except (L2sendError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (L2sendError, ValueError, LookupError, TypeError, AttributeError):
         pass  # What is wrong with it helps nobody: it is made by a program.
     raise UsageError(f"{path} is not a payment that l2send prepared.", hint="Make one: l2send prepare … -o FILE")
 

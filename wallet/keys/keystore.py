@@ -17,6 +17,7 @@ from typing import Any
 
 from l2send.core.address import Address, checksum
 from l2send.core.errors import BadAddress, ConfigError, UsageError
+from l2send.core.json_text import parse_json
 from l2send.core.private_files import check_private, write_private
 from l2send.core.text import clean
 from l2send.wallet.keys.signer import LocalSigner, SecretKey, address_of
@@ -135,10 +136,10 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             data = file.read(_MAX_SIZE + 1)
-        content = json.loads(data) if len(data) <= _MAX_SIZE else None
+        content = parse_json(data) if len(data) <= _MAX_SIZE else None
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
-    except (ValueError, RecursionError):
+    except ValueError:
         content = None
     if not isinstance(content, dict) or not ({"crypto", "Crypto"} & content.keys()):
         raise ConfigError(f"{path} is not an encrypted keystore.")

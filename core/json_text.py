@@ -1,0 +1,26 @@
+"""Reads JSON that comes from outside: answers of nodes and quote APIs, files. Refuses what is nested too deeply.
+
+py_ecc, which eth_account imports, raises Python's recursion limit to 100,000 for the whole process. On Python 3.11
+that is more than the C stack holds: 100 kB of `[` from a node would end the process in the middle of a payment.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+_DEEPEST = 2_000
+"""Frames of the interpreter, those of the caller included; real documents need about ten."""
+
+
+def parse_json(text: str | bytes, **hooks: Any) -> Any:
+    """The value of a JSON text; `hooks` as json.loads takes them. Raises ValueError, for deep nesting too."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(min(limit, _DEEPEST))
+    try:
+        return json.loads(text, **hooks)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+    finally:
+        sys.setrecursionlimit(limit)

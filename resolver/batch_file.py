@@ -1,0 +1,222 @@
+"""Reads a file of payments, as people have them: CSV with any separator, JSON, NDJSON. Judges nothing but its form.
+
+    ref,amount,token,to,memo
+    inv-17,25,USDC,base:0x…,November
+
+CSV may have a BOM, CRLF, empty lines, `;` or TAB as its separator, no newline at the end, and the columns in any
+order and case. JSON is a list of objects with these names; NDJSON is one object a line. Other columns are kept.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+from typing import Any
+
+from l2send.core.errors import UsageError
+from l2send.core.json_text import parse_json
+
+REQUIRED = ("ref", "amount", "token", "to")
+COLUMNS = (*REQUIRED, "memo")
+_OTHER_NAMES = {
+    "reference": "ref",
+    "invoice": "ref",
+    "destination": "to",
+    "recipient": "to",
+    "address": "to",
+    "note": "memo",
+    "description": "memo",
+}
+"""Names that people give these columns."""
+_SEPARATORS = (",", ";", "\t", "|")
+MAX_BYTES = 64 * 1024 * 1024
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@unique
+class BatchFormat(StrEnum):
+    """How a file of payments is written."""
+
+    CSV = "csv"
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
+_SUFFIXES = {
+    ".csv": BatchFormat.CSV,
+    ".tsv": BatchFormat.CSV,
+    ".json": BatchFormat.JSON,
+    ".ndjson": BatchFormat.NDJSON,
+    ".jsonl": BatchFormat.NDJSON,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """One payment as the file has it. Texts are trimmed, and nothing more."""
+
+    line: int
+    """Where it starts in the file, from 1; of a JSON list the place in the list."""
+    ref: str
+    amount: str
+    token: str
+    to: str
+    memo: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    """The other columns, by the names they have in the file."""
+
+
+def read_batch(data: bytes, name: str = "") -> list[BatchRow]:
+    """Every payment of a file, in order. `name` may tell the format by its suffix; else the first character does.
+
+    Raises UsageError, naming the line, for a file that cannot be read as a list of payments, or has none.
+    """
+    text = _decode(data)
+    match format_of(text, name):
+        case BatchFormat.CSV:
+            rows = list(_from_csv(text))
+        case BatchFormat.JSON:
+            rows = list(_from_json(text))
+        case BatchFormat.NDJSON:
+            rows = list(_from_ndjson(text))
+    if not rows:
+        raise UsageError("the file has no payments.", hint=f"It needs a line for each: {','.join(COLUMNS)}")
+    return rows
+
+
+def format_of(text: str, name: str = "") -> BatchFormat:
+    """The format that the suffix of `name` says; without a known one, what the text starts as."""
+    for suffix, known in _SUFFIXES.items():
+        if name.lower().endswith(suffix):
+            return known
+    start = text.lstrip()[:1]
+    if start == "{":
+        return BatchFormat.NDJSON
+    return BatchFormat.JSON if start == "[" else BatchFormat.CSV
+
+
+def _decode(data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"the file is larger than {MAX_BYTES // 2**20} MiB.", hint="Split it.")
+    encoding = "utf-16" if data.startswith(_UTF16) else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UsageError(f"line {line}: this is not UTF-8 text.", hint="Save the file as UTF-8.") from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UsageError(f"line {line}: the file holds a NUL byte: it is not text.")
+    return text
+
+
+def _from_csv(text: str) -> Iterator[BatchRow]:
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    names: list[str] | None = None
+    before = 0
+    try:
+        for cells in lines:
+            line, before = before + 1, lines.line_num
+            if not any(cell.strip() for cell in cells):
+                continue
+            if names is None:
+                names = _header(cells, line)
+                continue
+            if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
+                raise UsageError(
+                    f"line {line} has {len(cells)} cells, the header has {len(names)}.",
+                    hint='Put a cell that holds the separator into quotes: "1,304.53"',
+                )
+            yield _row(line, dict(zip(names, cells, strict=False)))
+    except csv.Error as error:
+        raise UsageError(f"line {lines.line_num}: {error}.") from None
+
+
+def _separator(text: str) -> str:
+    """The one that splits the header into most columns that are known."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    return max(_SEPARATORS, key=lambda separator: len(_known(header.split(separator))))
+
+
+def _known(cells: list[str]) -> set[str]:
+    names = {_column(cell) for cell in cells}
+    return names & set(COLUMNS)
+
+
+def _column(cell: str) -> str:
+    """The column that a header's cell names: in lower case, without quotes and spaces."""
+    name = cell.strip().strip('"').strip().lower()
+    return _OTHER_NAMES.get(name, name)
+
+
+def _header(cells: list[str], line: int) -> list[str]:
+    """The columns in the order of the file; those that are not known keep their own name."""
+    names = [_column(cell) if _column(cell) in COLUMNS else cell.strip() for cell in cells]
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise UsageError(
+            f"line {line}: the header lacks {', '.join(missing)}.",
+            hint=f"The first line names the columns, in any order: {','.join(COLUMNS)}",
+        )
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice:
+        raise UsageError(f"line {line}: the header names {twice[:40]!r} twice.")
+    return names
+
+
+def _from_json(text: str) -> Iterator[BatchRow]:
+    document = _parse(text, "the file")
+    if isinstance(document, dict):
+        document = document.get("payments")
+    if not isinstance(document, list):
+        raise UsageError(
+            "the file is no list of payments.", hint='Write [{"ref": …, "amount": …, "token": …, "to": …}]'
+        )
+    for place, item in enumerate(document, 1):
+        yield _from_object(item, place, f"payment {place}")
+
+
+def _from_ndjson(text: str) -> Iterator[BatchRow]:
+    for line, part in enumerate(text.splitlines(), 1):
+        if part.strip():
+            yield _from_object(_parse(part, f"line {line}"), line, f"line {line}")
+
+
+def _parse(text: str, where: str) -> Any:
+    """JSON whose numbers stay as they are written: a float would lose what was typed."""
+    try:
+        return parse_json(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_each_once)
+    except ValueError as error:
+        at = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) and error.lineno > 1 else ""
+        raise UsageError(f"{where} is not JSON{at}.") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise UsageError("an object names a field twice.")
+    return fields
+
+
+def _from_object(item: Any, line: int, where: str) -> BatchRow:
+    if not isinstance(item, dict):
+        raise UsageError(f"{where} is no object with {', '.join(REQUIRED)}.")
+    cells = dict[str, str]()
+    for name, value in item.items():
+        if not isinstance(value, str):
+            raise UsageError(f"{where}: {name[:40]!r} is neither a text nor a number.")
+        cells[_column(name) if _column(name) in COLUMNS else name] = value
+    missing = [name for name in REQUIRED if name not in cells]
+    if missing:
+        raise UsageError(f"{where} lacks {', '.join(missing)}.")
+    return _row(line, cells)
+
+
+def _row(line: int, cells: Mapping[str, str]) -> BatchRow:
+    trimmed = {name: cells.get(name, "").strip() for name in COLUMNS}
+    extra = {name: text for name, text in cells.items() if name and name not in COLUMNS}
+    return BatchRow(line, **trimmed, extra=extra)
