@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from l2send.cli.cast_hints import answer
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
 from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
+from l2send.core.redaction import without_typed_secrets
 from l2send.core.text import clean
 
 _SENT_IN_WORDS = {
@@ -67,21 +68,22 @@ def _unexpected(error: BaseException) -> Unexpected:
 
 def report(error: L2sendError, *, as_envelope: bool) -> None:
     """Print an error on stderr: for people, or as the one line of JSON that docs/scripts.md describes."""
+    message, hint = without_typed_secrets(error.message), without_typed_secrets(error.hint)
     if as_envelope:
         fields = {
             "code": error.code,
-            "message": clean(error.message, 2000),
-            "hint": clean(error.hint, 500),
+            "message": clean(message, 2000),
+            "hint": clean(hint, 500),
             "sent": error.sent.value,
             "retryable": error.retryable,
             "exit": int(error.exit_status),
         }
         aloud().out(as_json({"schema": "l2send.error/1", "error": fields}, aloud()), highlight=False)
         return
-    lines = error.message.splitlines() or [""]
+    lines = message.splitlines() or [""]
     print_words(aloud(), f"l2send: {clean(lines[0], 500)}", "bold red")
     for line in lines[1:]:
         print_beside(aloud(), Text("  "), styled(line, limit=500))
     print_words(aloud(), _SENT_IN_WORDS[error.sent])
-    if error.hint:
-        print_words(aloud(), clean(error.hint, 500))
+    if hint:
+        print_words(aloud(), clean(hint, 500))

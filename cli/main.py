@@ -39,6 +39,7 @@ from l2send.cli.settings import load_settings
 from l2send.cli.streams import open_streams
 from l2send.core.errors import BadAmount, ExitStatus
 from l2send.core.paths import Paths
+from l2send.core.redaction import remember_typed
 
 _EPILOG = (
     "Exit status: 0 delivered · 1 unexpected · 2 usage or bad address · 3 configuration · "
@@ -157,6 +158,7 @@ def _command_first(words: list[str], commands: set[str]) -> list[str]:
 def run(argv: list[str]) -> int:
     """Run one command line and return its exit status."""
     tell(None)
+    remember_typed(argv)
     try:
         words = shape(argv)
         result = app(args=words, prog_name="l2send", standalone_mode=False, **_from_settings(words))

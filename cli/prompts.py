@@ -12,6 +12,7 @@ from textwrap import wrap
 from typing import Any, TypeVar
 
 from l2send.core.errors import Interrupted, L2sendError, UsageError
+from l2send.core.redaction import remember_typed, without_typed_secrets
 from l2send.core.text import clean
 
 BACK = "back"
@@ -130,7 +131,9 @@ def _in_words(judge: Judge) -> Callable[[str], bool | str]:
             if typed.strip().lower() != BACK:
                 judge(typed)
         except L2sendError as error:
-            return " ".join(part for part in (error.message, error.hint) if part)
+            remember_typed([typed])
+            words = " ".join(part for part in (error.message, error.hint) if part)
+            return clean(without_typed_secrets(words), 500)
         return True
 
     return validate

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from l2send.core.chains import Chain
-from l2send.core.text import clean
+from l2send.core.text import clean, json_escaped
 
 _NARROW = 60  # columns, as is:
 _PIPE = 1000
@@ -71,8 +71,11 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def as_json(document: dict[str, Any], console: Console, indent: int | None = None) -> str:
-    """JSON text that `console` can show: escaped where it cannot take every character, on one line if not indented."""
-    return json.dumps(document, ensure_ascii=not console.encoding.startswith("utf"), indent=indent)
+    """JSON text that `console` can show, on one line if not indented.
+
+    Characters are escaped where the console cannot take them, and where they show nothing or steer a terminal.
+    """
+    return json_escaped(json.dumps(document, ensure_ascii=not console.encoding.startswith("utf"), indent=indent))
 
 
 class Rows:

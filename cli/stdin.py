@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from l2send.core.errors import UsageError
+from l2send.core.redaction import remember_typed
 
 FROM_STDIN = "-"
 _MOST = 1024 * 1024  # bytes
@@ -39,9 +40,10 @@ def lines_of_stdin() -> list[str]:
     """Every line that is not empty, and there is one. Raises UsageError."""
     data = sys.stdin.buffer.read(_MOST + 1)
     try:
-        lines = [line for part in data.decode().splitlines() if (line := part.strip())]
+        lines = [line for part in data.decode("utf-8-sig").splitlines() if (line := part.strip())]
     except UnicodeDecodeError:
         raise UsageError("stdin is not UTF-8 text.") from None
     if not lines or len(data) > _MOST:
         raise UsageError(f"stdin is {f'longer than {_MOST} bytes' if data else 'empty'}, and `-` reads it.")
+    remember_typed(lines)
     return lines

@@ -19,6 +19,7 @@ from typing import Any
 from l2send.core.address import Address, checksum
 from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownToken
 from l2send.core.paths import Paths
+from l2send.core.redaction import remember_url
 from l2send.core.text import clean
 from l2send.core.units import ChainId, Token
 
@@ -215,8 +216,11 @@ def check_user_chains(text: str, path: Path) -> None:
 def _registry(user: Mapping[str, Any], path: Path) -> Registry:
     """The registry that ships with l2send, with the user's tables laid over it."""
     data = tomllib.loads((files("l2send") / "chains.toml").read_text(encoding="utf-8"))
+    shipped = {url for entry in data["chains"].values() for url in entry["rpcs"]}
     _merge(data, user)
     chains = _with_env_rpcs(_chains(data, path))
+    for url in {url for chain in chains.values() for url in chain.rpcs} - shipped:
+        remember_url(url)
     retired = {old: now for old, now in data.get("retired", {}).items() if now in chains and old not in chains}
     return Registry(chains, retired=retired)
 
@@ -348,6 +352,9 @@ def _code(address: str, entry: Mapping[str, Any]) -> Code:
 def _with_env_rpcs(chains: dict[str, Chain]) -> dict[str, Chain]:
     def override(chain: Chain) -> Chain:
         url = os.environ.get(f"L2SEND_RPC_{chain.chain_id}")
-        return replace(chain, rpcs=(url,)) if url else chain
+        if not url:
+            return chain
+        remember_url(url)
+        return replace(chain, rpcs=(url,))
 
     return {name: override(chain) for name, chain in chains.items()}
