@@ -7,7 +7,9 @@ one more bridge, which speaks to those contracts alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from l2send.bridges.across.bridge import Across
 from l2send.bridges.across.gasless import AcrossGasless
@@ -18,34 +20,26 @@ from l2send.bridges.oif import Oif
 from l2send.core.bridge import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
 from l2send.core.effects import Effects
-from l2send.core.errors import ConfigError, Refused
+from l2send.core.errors import Refused
 from l2send.core.plan import UnsignedTx
+from l2send.core.settlers import types_of
 from l2send.core.typed import TypedData
 
 _TYPES: dict[str, Callable[[str], Bridge]] = {"eco": Eco, "across": Across, "hyperlane7683": Hyperlane7683, "oif": Oif}
 
 
-def bridges_of(registry: Registry) -> dict[str, Bridge]:
-    """Every way to move money in `registry`, by name. Raises ConfigError for a settler of no known type."""
+def bridges_of(registry: Registry) -> Mapping[str, Bridge]:
+    """Every way to move money in `registry`, by name. Raises ConfigError where one name has several types."""
+    return _made(tuple(types_of(chain.settlers for chain in registry).items()))
+
+
+@lru_cache(maxsize=16)
+def _made(listed: tuple[tuple[str, str], ...]) -> Mapping[str, Bridge]:
+    """The bridges for these names and types. They keep no state, so that every caller may have the same."""
     bridges: dict[str, Bridge] = {Direct.name: Direct()} | {name: make(name) for name, make in _TYPES.items()}
-    for name, kind in _listed(registry).items():
-        if kind not in _TYPES or name == Direct.name or (name in _TYPES and name != kind):
-            raise ConfigError(
-                f"the settlers called {name[:40]!r} in chains.toml are of no type that l2send knows.",
-                hint=f"Give every entry of that name one type: {', '.join(_TYPES)}.",
-            )
-        bridges[name] = _TYPES[kind](name)
+    bridges |= {name: _TYPES[kind](name) for name, kind in listed}
     gasless = [AcrossGasless(name) for name, bridge in bridges.items() if isinstance(bridge, Across)]
-    return bridges | {bridge.name: bridge for bridge in gasless}
-
-
-def _listed(registry: Registry) -> dict[str, str]:
-    """The type of the settlers that go under each name; none where it is missing, or not the same everywhere."""
-    kinds = dict[str, set[str]]()
-    for chain in registry:
-        for name, fields in chain.settlers.items():
-            kinds.setdefault(name, set()).add(fields.get("type", name))
-    return {name: found.pop() if len(found) == 1 else "" for name, found in kinds.items()}
+    return MappingProxyType(bridges | {bridge.name: bridge for bridge in gasless})
 
 
 def decode(tx: UnsignedTx, registry: Registry) -> Effects:

@@ -36,6 +36,7 @@ from l2send.core.errors import BadAnswer, CannotPay, Refused
 from l2send.core.http import post_json
 from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.settlers import EcoSettlers
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 
 _ASSET = "(address,uint256)"
@@ -81,19 +82,17 @@ class Eco:
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """An order from `source` that delivers the payment exactly, built here at the API's price."""
         target = rpcs.registry.chain(payment.to.chain_id)
-        origin = source.settlers.get(self.name, {})
-        if source is target or not {"portal", "prover", "quote_api"} <= origin.keys():
+        here, there = (chain.settlers_of(self.name, EcoSettlers) for chain in (source, target))
+        if source is target or here is None or there is None or not (here.prover and here.quote_api):
             return None
-        if "portal" not in target.settlers.get(self.name, {}):
-            return None
-        price = await _ask_price(self.name, rpcs, payment, held.token)
+        price = await _ask_price(here, there, rpcs, payment, held.token)
         pays = Amount(price.source_units, held.token)
         if pays.units > held.units:
             raise CannotPay(f"{source.name} needs {pays} to deliver {payment.amount}, you hold {held}.")
         rpc = rpcs.on(source.chain_id)
         now, target_now = await asyncio.gather(rpc.time(), rpcs.on(target.chain_id).time())
         deadline = _deadline(price.deadline, now, target_now)
-        tx = _open_tx(self.name, payment, source, target, pays, deadline)
+        tx = _open_tx(here, there, payment, pays, deadline)
         wanted = [*await approval(rpc, payment.sender, tx.to, pays), (StepKind.OPEN, tx)]
         opens = self.effects(tx, rpcs.registry)
         if not isinstance(opens, Opens):
@@ -127,7 +126,8 @@ class Eco:
         if tx.data[:4] == _REFUND.selector and not tx.value:
             order_id = _order_id(*_REFUND.decode_call(tx.data))
             return TakesBack(order_id, Amount(0, chain.native), tx.to)
-        if tx.to != chain.settlers.get(self.name, {}).get("portal"):
+        listed = chain.settlers_of(self.name, EcoSettlers)
+        if listed is None or tx.to != listed.portal:
             return None
         if tx.data[:4] == OPEN.selector:
             return Opens(_decode_open(self.name, tx, registry))
@@ -170,9 +170,8 @@ async def _agree_on_id(tx: UnsignedTx, order: Order, rpc: Rpc) -> None:
     _demand("0x" + order_id.hex() == order.order_id, "would be opened under another id than l2send would follow")
 
 
-async def _ask_price(bridge: str, rpcs: Rpcs, payment: Payment, source: Token) -> _Price:
+async def _ask_price(here: EcoSettlers, there: EcoSettlers, rpcs: Rpcs, payment: Payment, source: Token) -> _Price:
     """What delivering the payment exactly costs from `source`. Raises NetworkError, Refused."""
-    here, there = (rpcs.registry.chain(token.chain_id).settlers[bridge] for token in (source, payment.amount.token))
     asked = {
         "sourceChainID": source.chain_id,
         "destinationChainID": payment.to.chain_id,
@@ -182,7 +181,7 @@ async def _ask_price(bridge: str, rpcs: Rpcs, payment: Payment, source: Token) -
         "recipient": payment.to.address,
         "refundRecipient": payment.sender,
     }
-    contracts = {"sourcePortal": here["portal"], "destinationPortal": there["portal"], "prover": here["prover"]}
+    contracts = {"sourcePortal": here.portal, "destinationPortal": there.portal, "prover": here.prover}
     # The schema has one amount, `sourceAmount`: of `exactOut`, which fixes the output, it is the output.
     wanted = asked | {"sourceAmount": str(payment.amount.units)}
     request = {
@@ -191,7 +190,7 @@ async def _ask_price(bridge: str, rpcs: Rpcs, payment: Payment, source: Token) -
         "quoteRequest": wanted,
         "contracts": contracts,
     }
-    answer = await post_json(rpcs.http, f"{here['quote_api']}/api/v3/quotes/exactOut", request, "the quote API of Eco")
+    answer = await post_json(rpcs.http, f"{here.quote_api}/api/v3/quotes/exactOut", request, "the quote API of Eco")
     if answer.status >= 400:
         raise Refused(f"Eco does not quote this: {reason(answer.body)}")
     offers = answer.body.get("data") if isinstance(answer.body, dict) else None
@@ -257,12 +256,9 @@ def _deadline(quoted: UnixTime, origin_now: UnixTime, target_now: UnixTime) -> U
     return UnixTime(deadline)
 
 
-def _open_tx(
-    bridge: str, payment: Payment, source: Chain, target: Chain, pays: Amount, deadline: UnixTime
-) -> UnsignedTx:
-    """The `open` that locks `pays` on `source` and delivers the payment on `target`."""
-    delivered, recipient = payment.amount, payment.to.address
-    here, portal = source.settlers[bridge], target.settlers[bridge]["portal"]
+def _open_tx(here: EcoSettlers, there: EcoSettlers, payment: Payment, pays: Amount, deadline: UnixTime) -> UnsignedTx:
+    """The `open` that locks `pays` and delivers the payment, through the settlers of both chains."""
+    delivered, recipient, destination = payment.amount, payment.to.address, payment.to.chain_id
     token = delivered.token.address
     if token is None:
         gives, calls = [], [(recipient, b"", delivered.units)]
@@ -270,14 +266,14 @@ def _open_tx(
         gives = [(token, delivered.units)]
         calls = [(token, TRANSFER.encode(recipient, delivered.units), 0)]
     native_out = delivered.units if token is None else 0
-    route = abi_encode([_ROUTE], [(secrets.token_bytes(32), deadline, portal, native_out, gives, calls)])
+    route = abi_encode([_ROUTE], [(secrets.token_bytes(32), deadline, there.portal, native_out, gives, calls)])
     native_in = pays.units if pays.token.address is None else 0
     locks = [] if pays.token.address is None else [(pays.token.address, pays.units)]
-    reward = (deadline, payment.sender, here["prover"], native_in, locks)
-    spends = (address_word(token or _NATIVE), delivered.units, bytes(32), target.chain_id)
-    order = (target.chain_id, route, reward, address_word(portal), deadline, [spends])
+    reward = (deadline, payment.sender, here.prover, native_in, locks)
+    spends = (address_word(token or _NATIVE), delivered.units, bytes(32), destination)
+    order = (destination, route, reward, address_word(there.portal), deadline, [spends])
     data = OPEN.encode((deadline, _ORDER_DATA_TYPE, abi_encode([_ORDER_DATA], [order])))
-    return UnsignedTx(source.chain_id, Address(here["portal"]), Wei(native_in), data)
+    return UnsignedTx(pays.token.chain_id, here.portal, Wei(native_in), data)
 
 
 def _order_id(destination: int, route_hash: bytes, reward: tuple[Any, ...]) -> str:
@@ -298,7 +294,8 @@ def _decode_open(bridge: str, tx: UnsignedTx, registry: Registry) -> Order:
     source, target = registry.chain(tx.chain_id), registry.chain(ChainId(destination))
     _demand(len({fill_deadline, route_deadline, deadline, refund_after}) == 1, "carries several deadlines")
     _demand(route_portal == address_word(portal), "names two Portals")
-    _demand(checksum(prover) == source.settlers[bridge].get("prover"), "names a prover not in the registry")
+    listed = source.settlers_of(bridge, EcoSettlers)
+    _demand(listed is not None and checksum(prover) == listed.prover, "names a prover not in the registry")
     pays = _single(source, native_in, locks)
     _demand(tx.value == native_in, "carries another value than it locks")
     delivers = _single(target, native_out, gives)

@@ -42,6 +42,7 @@ from l2send.core.effects import MOST_REFUND_FEE, Effects, Opens, TakesBack
 from l2send.core.errors import Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpcs
+from l2send.core.settlers import HyperlaneSettlers
 from l2send.core.units import Amount, ChainId, Gas, UnixTime, Wei
 
 # sender, recipient, input token, output token, amount in, amount out, nonce, origin, destination,
@@ -78,16 +79,15 @@ class Hyperlane7683:
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """An order that delivers the payment exactly; None unless the registry says what a solver takes."""
         target = rpcs.registry.chain(payment.to.chain_id)
-        origin, there = source.settlers.get(self.name, {}), target.settlers.get(self.name, {})
-        if source is target or "router" not in origin or "router" not in there or not oif_quotes.is_offered(origin):
+        here, there = (chain.settlers_of(self.name, HyperlaneSettlers) for chain in (source, target))
+        if source is target or here is None or there is None or not oif_quotes.is_offered(here):
             return None
         if max(source.chain_id, target.chain_id) > _MAX_DOMAIN:
             return None
-        router = Address(origin["router"])
-        price = await oif_quotes.price_of(rpcs, origin, router, payment, held)
-        message_fee, now, target_now = await _check_route(self.name, source, target, rpcs)
+        price = await oif_quotes.price_of(rpcs, here, here.router, payment, held)
+        message_fee, now, target_now = await _check_route(here, there, source, target, rpcs)
         deadline = oif_quotes.fill_deadline(price, now, target_now)
-        tx = _open_tx(self.name, payment, source, target, price.pays, deadline)
+        tx = _open_tx(here, there, payment, price.pays, deadline)
         quote = await oif_quotes.make_quote(self, rpcs, payment, source, native, price, tx)
         assert quote.order is not None
         await _check_resolved(tx, payment.sender, quote.order, rpcs)
@@ -103,7 +103,8 @@ class Hyperlane7683:
             destination = _fields(orders[0])[8]
             _demand(destination == tx.chain_id, "is to be refunded from another chain than its destination")
             return TakesBack(_order_id(orders[0][2]), Amount(tx.value, chain.native), tx.to)
-        if tx.to != chain.settlers.get(self.name, {}).get("router"):
+        listed = chain.settlers_of(self.name, HyperlaneSettlers)
+        if listed is None or tx.to != listed.router:
             return None
         if tx.data[:4] == OPEN.selector:
             order = _decode(self.name, OPEN.decode_call(tx.data)[0], registry)
@@ -146,9 +147,9 @@ class Hyperlane7683:
 
 
 def _open_tx(
-    bridge: str, payment: Payment, source: Chain, target: Chain, pays: Amount, deadline: UnixTime
+    here: HyperlaneSettlers, there: HyperlaneSettlers, payment: Payment, pays: Amount, deadline: UnixTime
 ) -> UnsignedTx:
-    """The `open` that locks `pays` on `source` and delivers the payment on `target`."""
+    """The `open` that locks `pays` and delivers the payment, through the routers of both chains."""
     delivered = payment.amount
     order = (
         address_word(payment.sender),
@@ -158,15 +159,15 @@ def _open_tx(
         pays.units,
         delivered.units,
         secrets.randbits(256),
-        source.chain_id,
-        target.chain_id,
-        address_word(target.settlers[bridge]["router"]),
+        pays.token.chain_id,
+        payment.to.chain_id,
+        address_word(there.router),
         deadline,
         b"",
     )
     data = OPEN.encode((deadline, _ORDER_DATA_TYPE, abi_encode([_ORDER_DATA], [order])))
     value = Wei(pays.units if pays.token.is_native else 0)
-    return UnsignedTx(source.chain_id, Address(source.settlers[bridge]["router"]), value, data)
+    return UnsignedTx(pays.token.chain_id, here.router, value, data)
 
 
 def _decode(bridge: str, onchain_order: tuple[Any, ...], registry: Registry) -> Order:
@@ -176,13 +177,14 @@ def _decode(bridge: str, onchain_order: tuple[Any, ...], registry: Registry) -> 
     origin, destination, settler, deadline, data = fields[7:]
     source, target = registry.chain(ChainId(origin)), registry.chain(ChainId(destination))
     _demand(data == b"", "carries a message besides the payment")
-    router = source.settlers.get(bridge, {}).get("router", "")
-    _demand(bool(router), f"comes from {source.name}, which has no router in the registry")
+    listed = source.settlers_of(bridge, HyperlaneSettlers)
+    if listed is None:
+        raise Refused(f"the order for Hyperlane7683 comes from {source.name}, which has no router in the registry.")
     return Order(
         bridge=bridge,
         order_id=_order_id(order_data),
         origin=source.chain_id,
-        origin_settler=Address(router),
+        origin_settler=listed.router,
         destination=target.chain_id,
         destination_settler=_account(settler, "settler"),
         sender=_account(sender, "sender"),
@@ -224,12 +226,14 @@ def _demand(condition: bool, otherwise: str) -> None:
         raise Refused(f"the order for Hyperlane7683 {otherwise}.")
 
 
-async def _check_route(bridge: str, source: Chain, target: Chain, rpcs: Rpcs) -> tuple[Wei, UnixTime, UnixTime]:
+async def _check_route(
+    origin: HyperlaneSettlers, destination: HyperlaneSettlers, source: Chain, target: Chain, rpcs: Rpcs
+) -> tuple[Wei, UnixTime, UnixTime]:
     """The fee of a message back, and both clocks, once the routers are known to trust each other.
 
     Between routers that do not, neither a solver's claim nor a refund arrives. Raises Refused, NetworkError.
     """
-    here, there = (Address(chain.settlers[bridge]["router"]) for chain in (source, target))
+    here, there = origin.router, destination.router
     on_origin, on_target = await asyncio.gather(
         rpcs.on(source.chain_id).aggregate([Call(here, _LOCAL_DOMAIN), Call(here, _ROUTERS, (target.chain_id,))]),
         rpcs.on(target.chain_id).aggregate(

@@ -33,6 +33,7 @@ from l2send.core.effects import Effects, Opens, TakesBack
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpcs
+from l2send.core.settlers import OifSettlers
 from l2send.core.units import Amount, ChainId, Gas, Seconds, UnixTime, Wei
 
 # oracle, settler, chain id, token, amount, recipient, callback data, context
@@ -65,17 +66,17 @@ class Oif:
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """An order that delivers the payment exactly; None unless the registry names settlers, oracles and a price."""
         target = rpcs.registry.chain(payment.to.chain_id)
-        origin, there = source.settlers.get(self.name, {}), target.settlers.get(self.name, {})
-        if source is target or not oif_quotes.is_offered(origin):
+        here, there = (chain.settlers_of(self.name, OifSettlers) for chain in (source, target))
+        if source is target or here is None or there is None or not oif_quotes.is_offered(here):
             return None
-        if not {"input_settler", "oracle"} <= origin.keys() or not {"output_settler", "oracle"} <= there.keys():
+        if here.input_settler is None or there.output_settler is None:
             return None
         if held.token.is_native:
             raise CannotPay("the escrow of OIF takes tokens, and no native coin.")
-        price = await oif_quotes.price_of(rpcs, origin, Address(origin["input_settler"]), payment, held)
+        price = await oif_quotes.price_of(rpcs, here, here.input_settler, payment, held)
         now, target_now = await asyncio.gather(rpcs.on(source.chain_id).time(), rpcs.on(target.chain_id).time())
         deadline = oif_quotes.fill_deadline(price, now, target_now)
-        tx = _open_tx(self.name, payment, source, target, price.pays, deadline)
+        tx = _open_tx(here, there, payment, price.pays, deadline)
         quote = await oif_quotes.make_quote(self, rpcs, payment, source, native, price, tx)
         assert quote.order is not None
         await _check_settlers(tx, quote.order, rpcs)
@@ -87,7 +88,8 @@ class Oif:
         if tx.data[:4] == _REFUND.selector and not tx.value:
             (fields,) = _REFUND.decode_call(tx.data)
             return TakesBack(_order_id(tx.to, fields), Amount(0, chain.native), tx.to)
-        if tx.to != chain.settlers.get(self.name, {}).get("input_settler"):
+        listed = chain.settlers_of(self.name, OifSettlers)
+        if listed is None or tx.to != listed.input_settler:
             return None
         if tx.data[:4] == _OPEN.selector:
             _demand(not tx.value, "carries native coin, which the escrow does not take")
@@ -121,17 +123,16 @@ class Oif:
         return emitted_open(receipt, order.origin_settler, order.order_id, _OPEN_TOPIC)
 
 
-def _open_tx(
-    bridge: str, payment: Payment, source: Chain, target: Chain, pays: Amount, deadline: UnixTime
-) -> UnsignedTx:
-    """The `open` that locks `pays` on `source` and delivers the payment on `target`."""
-    here, there = source.settlers[bridge], target.settlers[bridge]
+def _open_tx(here: OifSettlers, there: OifSettlers, payment: Payment, pays: Amount, deadline: UnixTime) -> UnsignedTx:
+    """The `open` that locks `pays` and delivers the payment, through the settlers of both chains."""
     assert pays.token.address
     assert payment.amount.token.address
+    assert here.input_settler
+    assert there.output_settler
     output = (
-        address_word(there["oracle"]),
-        address_word(there["output_settler"]),
-        target.chain_id,
+        address_word(there.oracle),
+        address_word(there.output_settler),
+        payment.to.chain_id,
         address_word(payment.amount.token.address),
         payment.amount.units,
         address_word(payment.to.address),
@@ -141,14 +142,14 @@ def _open_tx(
     order = (
         payment.sender,
         secrets.randbits(256),
-        source.chain_id,
+        pays.token.chain_id,
         deadline + _PROOF_TIME,
         deadline,
-        here["oracle"],
+        here.oracle,
         [(int(pays.token.address, 16), pays.units)],
         [output],
     )
-    return UnsignedTx(source.chain_id, Address(here["input_settler"]), Wei(0), _OPEN.encode(order))
+    return UnsignedTx(pays.token.chain_id, here.input_settler, Wei(0), _OPEN.encode(order))
 
 
 def _decode(bridge: str, fields: tuple[Any, ...], tx: UnsignedTx, registry: Registry) -> Order:
@@ -159,10 +160,11 @@ def _decode(bridge: str, fields: tuple[Any, ...], tx: UnsignedTx, registry: Regi
     _demand(len(inputs) == 1 and len(outputs) == 1, "moves not exactly one asset")
     output_oracle, settler, destination, token_out, units_out, recipient, callback, context = outputs[0]
     target = registry.chain(ChainId(destination))
-    there = target.settlers.get(bridge, {})
-    _demand(checksum(input_oracle) == source.settlers[bridge].get("oracle"), "names an oracle not in the registry")
-    _demand(_account(output_oracle, "oracle") == there.get("oracle"), "names an oracle not in the registry")
-    _demand(_account(settler, "settler") == there.get("output_settler"), "names a settler not in the registry")
+    here, there = (chain.settlers_of(bridge, OifSettlers) for chain in (source, target))
+    oracles = (checksum(input_oracle), _account(output_oracle, "oracle"))
+    if here is None or there is None or oracles != (here.oracle, there.oracle):
+        raise Refused("the order for OIF names an oracle not in the registry.")
+    _demand(_account(settler, "settler") == there.output_settler, "names a settler not in the registry")
     _demand(expires == deadline + _PROOF_TIME, "can be refunded at another time than l2send's orders")
     _demand(callback == b"", "calls its recipient")
     _demand(context == b"", "is an auction, or kept for one solver")

@@ -1,7 +1,7 @@
 """What an order costs, and the quote made of it: shared by the bridges whose settlers have no API of their own.
 
-A price comes from the endpoint that the registry names as `quote_api` (the OIF quote schema), or else from
-`solver_fee_bps`, the fee in 1/100 % at which the user knows a solver to fill. Without either there is no offer.
+A price is the user's own `solver_fee_bps`, the fee in 1/100 % at which they know a solver to fill, or else comes from
+the endpoint that the registry names as `quote_api` (the OIF quote schema). Without either there is no offer.
 The endpoint's calldata is never used: an order is built here, and its answer is a price.
 
 Source: openintentsframework/oif-specs specs/openapi.yaml (GetQuoteRequest, OifUserOpenIntentOrder);
@@ -11,7 +11,6 @@ docs.li.fi/lifi-intents/intents-api/request-quote.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,17 +21,18 @@ from l2send.core.address import Address
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Chain
 from l2send.core.effects import Opens
-from l2send.core.errors import BadAnswer, CannotPay, ConfigError, L2sendError, Refused
+from l2send.core.errors import BadAnswer, CannotPay, L2sendError, Refused
 from l2send.core.http import post_json
 from l2send.core.plan import BRIDGE_FEE, ChainAddress, Fee, Payment, Quote, StepKind, UnsignedTx
 from l2send.core.rpc import Rpcs
+from l2send.core.settlers import BPS, HyperlaneSettlers, OifSettlers
 from l2send.core.units import Amount, Seconds, Token, UnixTime
 
 _USER_OPEN = "oif-user-open-v0"
 _PRICE_HOLDS = Seconds(60)
 _USUAL_TIME = Seconds(60)
 _FILL_TIME = Seconds(3600)
-_BPS = 10_000
+Priced = HyperlaneSettlers | OifSettlers
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +44,24 @@ class Price:
     valid_until: UnixTime | None = None
 
 
-async def price_of(rpcs: Rpcs, fields: Mapping[str, str], settler: Address, payment: Payment, held: Amount) -> Price:
-    """The price of delivering `payment` exactly, from the token held, by the `fields` of the origin's settler.
+async def price_of(rpcs: Rpcs, listed: Priced, settler: Address, payment: Payment, held: Amount) -> Price:
+    """The price of delivering `payment` exactly, from the token held, by what the registry lists on the origin.
 
     Ask `is_offered` first. Raises CannotPay where more is needed than is held, NetworkError, Refused.
     """
-    if "quote_api" in fields:
-        price = await _ask(rpcs, fields["quote_api"], settler, payment, held.token)
+    if listed.solver_fee_bps is not None:
+        price = _local(listed.solver_fee_bps, payment, held.token)
     else:
-        price = _local(fields["solver_fee_bps"], payment, held.token)
+        price = await _ask(rpcs, listed.quote_api, settler, payment, held.token)
     if price.pays.units > held.units:
         source = rpcs.registry.chain(held.token.chain_id)
         raise CannotPay(f"{source.name} needs {price.pays} to deliver {payment.amount}, you hold {held}.")
     return price
 
 
-def is_offered(fields: Mapping[str, str]) -> bool:
-    """Whether anybody says what a fill costs."""
-    return "quote_api" in fields or "solver_fee_bps" in fields
+def is_offered(listed: Priced) -> bool:
+    """Whether the registry says where a price comes from."""
+    return bool(listed.quote_api) or listed.solver_fee_bps is not None
 
 
 def fill_deadline(price: Price, origin_now: UnixTime, target_now: UnixTime) -> UnixTime:
@@ -114,15 +114,10 @@ def _bridge_fee(payment: Payment, pays: Amount) -> Fee:
     return Fee(BRIDGE_FEE, Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))
 
 
-def _local(bps: str, payment: Payment, source: Token) -> Price:
-    """The user's own price. Raises ConfigError for one that is no number of basis points."""
-    if not (bps.isascii() and bps.isdecimal() and len(bps) <= 5 and int(bps) <= _BPS):
-        raise ConfigError(
-            f"solver_fee_bps is {bps[:20]!r}, not a number from 0 to {_BPS}.",
-            hint='Write it in quotes, in 1/100 %: solver_fee_bps = "10" is 0.1 %.',
-        )
+def _local(bps: int, payment: Payment, source: Token) -> Price:
+    """The user's own price."""
     arrives = payment.amount.in_units_of(source)
-    return Price(Amount(arrives - (-arrives * int(bps) // _BPS), source), _USUAL_TIME)
+    return Price(Amount(arrives - (-arrives * bps // BPS), source), _USUAL_TIME)
 
 
 async def _ask(rpcs: Rpcs, url: str, settler: Address, payment: Payment, source: Token) -> Price:

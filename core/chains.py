@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from l2send.core.address import Address, checksum
 from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownToken
 from l2send.core.paths import Paths
 from l2send.core.redaction import remember_url
+from l2send.core.settlers import Settlers, settlers_of, types_of
 from l2send.core.text import clean
 from l2send.core.units import ChainId, Token
 
@@ -29,6 +30,7 @@ _SCHEMA = 1
 _OP_GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
 """Where every OP-stack chain has it. Source: ethereum-optimism/specs, specs/protocol/predeploys.md."""
 _LONGEST_NAME = 80
+S = TypeVar("S", bound=Settlers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,8 @@ class Chain:
     price_feed: Address | None
     """Chainlink AggregatorV3 of the native coin in USD, on this chain."""
     tokens: tuple[Token, ...]
-    settlers: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
-    """Per bridge: its contracts (ERC-55) and quote API on this chain."""
+    settlers: Mapping[str, Settlers] = field(default_factory=dict[str, Settlers])
+    """Per bridge: its contracts and quote API on this chain."""
     ens: Ens | None = None
     pinned: Mapping[str, Mapping[str, Code]] = field(default_factory=dict[str, Mapping[str, Code]])
     """Per bridge, by the names of `settlers`: the code that was there when somebody looked at it."""
@@ -123,13 +125,18 @@ class Chain:
             hint="Add it to your own chains.toml after checking the address with its issuer.",
         )
 
+    def settlers_of(self, bridge: str, kind: type[S]) -> S | None:
+        """What is listed for `bridge`, if it is of that type."""
+        found = self.settlers.get(bridge)
+        return found if isinstance(found, kind) else None
+
     def asset_like(self, token: Token) -> Token | None:
         """The same asset on this chain, if it has it."""
         return next((t for t in self.assets if t.same_asset(token)), None)
 
     def contracts(self) -> frozenset[Address]:
         """Every contract of this chain that is nobody's wallet: tokens, settlers, Multicall3, the fee oracle."""
-        settlers = (Address(v) for entry in self.settlers.values() for v in entry.values() if v.startswith("0x"))
+        settlers = (address for entry in self.settlers.values() for address in entry.contracts.values())
         tokens = (t.address for t in self.tokens if t.address)
         ens = (self.ens.registry, self.ens.universal_resolver) if self.ens else ()
         others = (a for a in (self.multicall3, self.l1_fee_oracle, *ens) if a)
@@ -258,11 +265,14 @@ def _chains(data: Mapping[str, Any], path: Path) -> dict[str, Chain]:
     for short_name, entry in data.get("chains", {}).items():
         try:
             chains[short_name] = _chain(short_name, entry)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {short_name}: {error.message}", hint=error.hint) from error
         except (KeyError, TypeError, ValueError, AttributeError, L2sendError) as error:
             raise ConfigError(f"{path}: the chain {short_name} is not usable: {error!r}") from error
     ids = [c.chain_id for c in chains.values()]
     if len(ids) != len(set(ids)):
         raise ConfigError(f"{path}: two chains have the same chain id.")
+    types_of(chain.settlers for chain in chains.values())
     return chains
 
 
@@ -286,7 +296,7 @@ def _chain(short_name: str, entry: Mapping[str, Any]) -> Chain:
         multicall3=checksum(entry["multicall3"]) if "multicall3" in entry else None,
         price_feed=checksum(feed["address"]) if feed else None,
         tokens=_tokens(chain_id, entry),
-        settlers={name: _settler(fields) for name, fields in entry.get("settlers", {}).items()},
+        settlers=settlers_of(entry.get("settlers", {})),
         ens=_ens(ens) if ens else None,
         pinned={name: _pinned(fields) for name, fields in entry.get("settlers", {}).items()},
         l1_fee_oracle=_l1_fee_oracle(entry),
@@ -330,11 +340,6 @@ def _plain(text: str) -> str:
     if not text or clean(text, _LONGEST_NAME) != text:
         raise ValueError("a name or symbol is empty, too long, or holds characters that are not printable")
     return text
-
-
-def _settler(fields: Mapping[str, Any]) -> dict[str, str]:
-    texts = {key: str(value) for key, value in fields.items() if key not in {"source", "code"}}
-    return {key: checksum(text) if text.startswith("0x") else text for key, text in texts.items()}
 
 
 def _pinned(fields: Mapping[str, Any]) -> dict[str, Code]:

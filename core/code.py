@@ -44,9 +44,9 @@ class Contract:
 
 def contracts_of(chain: Chain, bridge: str) -> Iterator[Contract]:
     """Every contract that the registry names for `bridge` on `chain`."""
-    for name, value in chain.settlers.get(bridge, {}).items():
-        if value.startswith("0x"):
-            yield Contract(chain, bridge, name, Address(value), chain.pinned.get(bridge, {}).get(name))
+    listed = chain.settlers.get(bridge)
+    for name, address in listed.contracts.items() if listed else ():
+        yield Contract(chain, bridge, name, address, chain.pinned.get(bridge, {}).get(name))
 
 
 async def read_code(rpc: Rpc, address: Address) -> Code | None:

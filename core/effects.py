@@ -165,11 +165,10 @@ def _check_order(order: Order, payment: Payment, spent: Amount, registry: Regist
     _same("the amount spent", order.pays.units, spent.units)
     if not order.pays.token.same_asset(order.delivers.token):
         raise Refused("the order exchanges one asset for another.")
-    pinned = registry.chain(order.origin).settlers.get(order.bridge, {}).values()
-    if order.origin_settler not in pinned:
+    here, there = (registry.chain(one).settlers.get(order.bridge) for one in (order.origin, order.destination))
+    if here is None or order.origin_settler not in here.contracts.values():
         raise Refused(f"{order.origin_settler} is not the {order.bridge} settler of the registry.")
-    pinned = registry.chain(order.destination).settlers.get(order.bridge, {}).values()
-    if order.destination_settler not in pinned:
+    if there is None or order.destination_settler not in there.contracts.values():
         raise Refused(f"{order.destination_settler} is not the destination settler of the registry.")
 
 

@@ -63,6 +63,7 @@ from l2send.core.effects import Effects, Opens
 from l2send.core.errors import BadAnswer, CannotPay, NetworkError, Refused
 from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.settlers import AcrossSettlers
 from l2send.core.units import Amount, ChainId, Seconds, UnixTime, Wei
 
 _DEPOSIT_ID = Function("getUnsafeDepositId(address,bytes32,uint256)", "uint256")
@@ -85,14 +86,14 @@ class Across:
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """A deposit on `source` that delivers the payment exactly, built here at the API's price."""
         way = crossing(self.name, source, rpcs.registry.chain(payment.to.chain_id), held.token, payment.amount.token)
-        api = source.settlers.get(self.name, {}).get("quote_api")
-        if way is None or api is None:
+        listed = source.settlers_of(self.name, AcrossSettlers)
+        if way is None or listed is None or not listed.quote_api:
             return None
         wanted = payment.amount.in_units_of(held.token)
         wish = Wish(source.chain_id, way.target.chain_id, way.input_token, way.output_token,
                     payment.to.address, wanted, way.pool)  # fmt: skip
         price, state, code = await asyncio.gather(
-            ask_price(rpcs.http, api, wish),
+            ask_price(rpcs.http, listed.quote_api, wish),
             ask_contracts(way, rpcs, payment.amount.token),
             rpcs.on(way.target.chain_id).code(payment.to.address),
         )
@@ -129,12 +130,14 @@ class Across:
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
         """The order that a deposit would lock money in. Raises Refused for any other call of these contracts."""
-        settlers = registry.chain(tx.chain_id).settlers.get(self.name, {})
+        listed = registry.chain(tx.chain_id).settlers_of(self.name, AcrossSettlers)
+        if listed is None:
+            return None
         data, integrator = split_integrator(tx.data)
-        if tx.to == settlers.get("origin_settler"):
+        if tx.to == listed.origin_settler:
             demand(data[:4] == OPEN.selector, "calls something besides `open` on the origin settler")
             order = self._order(tx, decode_open(tx.chain_id, data), None, registry)
-        elif tx.to == settlers.get("spoke_pool"):
+        elif tx.to == listed.spoke_pool:
             demand(data[:4] == UNSAFE_DEPOSIT.selector, "calls something besides `unsafeDeposit` on the SpokePool")
             order = self._order(tx, *decode_unsafe_deposit(tx.chain_id, data), registry)
         else:
@@ -243,20 +246,20 @@ def _notes(order: Order, code: bytes, way: Crossing) -> tuple[str, ...]:
 def order_of(bridge: str, settler: Address, deposit: Deposit, quoted_at: int | None, registry: Registry) -> Order:
     """The order that a decoded deposit makes through `settler`. Whatever is not a plain payment is refused."""
     source, target = registry.chain(ChainId(deposit.origin)), registry.chain(ChainId(deposit.destination))
-    pool, target_pool = (chain.settlers.get(bridge, {}).get("spoke_pool") for chain in (source, target))
-    if pool is None or target_pool is None:
+    here, there = (chain.settlers_of(bridge, AcrossSettlers) for chain in (source, target))
+    if here is None or there is None:
         raise Refused(f"the order for Across goes to {target.name}, where the registry has no SpokePool.")
     demand(source is not target, "stays on its chain")
     native = deposit.input_token == wrapped_coin(source)
     demand(native == (deposit.output_token == wrapped_coin(target)), "exchanges one asset for another")
-    relay = deposit.relay(settler if settler != pool else deposit.depositor)
+    relay = deposit.relay(settler if settler != here.spoke_pool else deposit.depositor)
     return Order(
         bridge=bridge,
         order_id=relay_hash(relay, deposit.destination),
         origin=source.chain_id,
         origin_settler=settler,
         destination=target.chain_id,
-        destination_settler=Address(target_pool),
+        destination_settler=there.spoke_pool,
         sender=deposit.depositor,
         recipient=deposit.recipient,
         pays=Amount(deposit.input_units, source.native if native else source.token(deposit.input_token)),
@@ -264,7 +267,7 @@ def order_of(bridge: str, settler: Address, deposit: Deposit, quoted_at: int | N
         fill_deadline=UnixTime(deposit.fill_deadline),
         refund_after=UnixTime(deposit.fill_deadline),
         details={
-            "spoke_pool": pool,
+            "spoke_pool": here.spoke_pool,
             "input_token": deposit.input_token,
             "output_token": deposit.output_token,
             "nonce": str(deposit.nonce),

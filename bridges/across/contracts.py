@@ -14,6 +14,7 @@ from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain
 from l2send.core.errors import Refused
 from l2send.core.rpc import Aggregate, Call, Rpcs
+from l2send.core.settlers import AcrossSettlers
 from l2send.core.units import Seconds, Token, UnixTime
 
 _QUOTE_BUFFER = Function("depositQuoteTimeBuffer()", "uint32")
@@ -35,19 +36,14 @@ _SIGNING_TIME = Seconds(600)
 class Crossing:
     """Between which contracts, and in which tokens, a payment goes. Native coin goes as its wrapped token."""
 
-    bridge: str
     source: Chain
     target: Chain
     pool: Address
     target_pool: Address
+    settler: Address | None
+    """The origin settler of the registry."""
     input_token: Address
     output_token: Address
-
-    @property
-    def settler(self) -> Address | None:
-        """The origin settler of the registry."""
-        settler = self.source.settlers[self.bridge].get("origin_settler")
-        return Address(settler) if settler else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +59,12 @@ class ContractState:
 
 def crossing(bridge: str, source: Chain, target: Chain, give: Token, get: Token) -> Crossing | None:
     """None where Across is not, or where it would deliver something else than the payment's token."""
-    pools = [chain.settlers.get(bridge, {}).get("spoke_pool") for chain in (source, target)]
-    tokens = [_travels_as(chain, token) for chain, token in ((source, give), (target, get))]
-    pool, target_pool = pools
-    input_token, output_token = tokens
-    if source is target or not (pool and target_pool and input_token and output_token):
+    here, there = (chain.settlers_of(bridge, AcrossSettlers) for chain in (source, target))
+    input_token, output_token = _travels_as(source, give), _travels_as(target, get)
+    if source is target or here is None or there is None or not (input_token and output_token):
         return None
-    return Crossing(bridge, source, target, Address(pool), Address(target_pool), input_token, output_token)
+    pools = here.spoke_pool, there.spoke_pool
+    return Crossing(source, target, *pools, here.origin_settler, input_token, output_token)
 
 
 def wrapped_coin(chain: Chain) -> Address | None:

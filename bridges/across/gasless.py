@@ -55,6 +55,7 @@ from l2send.core.plan import (
     UnsignedTx,
 )
 from l2send.core.rpc import Call, Rpc, Rpcs, quantity
+from l2send.core.settlers import AcrossSettlers
 from l2send.core.text import clean
 from l2send.core.typed import TypedData
 from l2send.core.units import Amount, BlockNumber, Seconds, Token, UnixTime, Wei
@@ -110,10 +111,11 @@ class AcrossGasless(Across):
 
         None where the registry names none, and where the sender holds the gas to open an order alone.
         """
-        target, fields = rpcs.registry.chain(payment.to.chain_id), source.settlers.get(self._entry, {})
+        target, listed = rpcs.registry.chain(payment.to.chain_id), source.settlers_of(self._entry, AcrossSettlers)
         way = crossing(self._entry, source, target, held.token, payment.amount.token)
-        api, sponsor = fields.get("quote_api"), fields.get("sponsor_api")
-        if way is None or way.settler is None or not api or not sponsor or held.token.is_native:
+        if way is None or way.settler is None or listed is None or held.token.is_native:
+            return None
+        if not listed.quote_api or not listed.sponsor_api:
             return None
         rpc = rpcs.on(source.chain_id)
         if native.units >= await most_for_opening(rpc):
@@ -122,8 +124,8 @@ class AcrossGasless(Across):
         wish = Wish(source.chain_id, target.chain_id, way.input_token, way.output_token,
                     payment.to.address, wanted, way.pool)  # fmt: skip
         price, fee, state, (allowed,), code = await asyncio.gather(
-            ask_price(rpcs.http, api, wish),
-            _ask_fee(rpcs.http, sponsor, held.token),
+            ask_price(rpcs.http, listed.quote_api, wish),
+            _ask_fee(rpcs.http, listed.sponsor_api, held.token),
             ask_contracts(way, rpcs, payment.amount.token),
             rpc.eth_call(Call(way.input_token, ALLOWANCE, (payment.sender, PERMIT2))),
             rpc.code(payment.sender),
@@ -205,8 +207,8 @@ class AcrossGasless(Across):
 
     async def post(self, order: Order, sponsored: Sponsored, signatures: tuple[bytes, ...], rpcs: Rpcs) -> str:
         """See SponsoredBridge. The sponsor knows an order by its digest: it may be handed the same again."""
-        url = rpcs.registry.chain(order.origin).settlers.get(self._entry, {}).get("sponsor_api")
-        if not url:
+        listed = rpcs.registry.chain(order.origin).settlers_of(self._entry, AcrossSettlers)
+        if listed is None or not listed.sponsor_api:
             raise ConfigError(f"chains.toml names no sponsor_api for {self._entry} any more.")
         *permit, opening = zip(sponsored.messages, signatures, strict=True)
         schemes = ["permit2", *(["erc20-permit"] if permit else [])]
@@ -217,7 +219,7 @@ class AcrossGasless(Across):
         }
         if permit:
             request["permit"] = {"payload": _payload(permit[0][0]), "signature": [list(permit[0][1])]}
-        answer = await post_json(rpcs.http, f"{url}/v1/orders", request, _WHO)
+        answer = await post_json(rpcs.http, f"{listed.sponsor_api}/v1/orders", request, _WHO)
         if answer.status < 300 and isinstance(answer.body, dict) and answer.body.get("status") == "received":
             return ""
         return reason(answer.body)

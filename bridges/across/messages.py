@@ -24,6 +24,7 @@ from l2send.core.calldata import abi_encode, address_word
 from l2send.core.chains import Registry
 from l2send.core.effects import PERMIT2, OpensBySignature
 from l2send.core.errors import L2sendError, Refused
+from l2send.core.settlers import AcrossSettlers
 from l2send.core.typed import Fields, TypedData
 from l2send.core.units import ChainId, UnixTime
 
@@ -126,8 +127,8 @@ def decode_order_message(bridge: str, data: TypedData, registry: Registry) -> Op
         raise Refused("the message to be signed says something else than the order in it.")
     demand(deposit.named_relayer == deposit.depositor, "leaves its id to whoever opens it")
     demand(owner_of(deposit.nonce) == deposit.depositor, "has a nonce that does not belong to who is refunded")
-    pinned = registry.chain(ChainId(deposit.origin)).settlers.get(bridge, {}).get("origin_settler")
-    demand(settler == pinned, "is for another settler than the registry's")
+    listed = registry.chain(ChainId(deposit.origin)).settlers_of(bridge, AcrossSettlers)
+    demand(listed is not None and settler == listed.origin_settler, "is for another settler than the registry's")
     order = order_of(bridge, settler, deposit, None, registry)
     demand(not order.pays.token.is_native, "takes the wrapped coin, which Across would pay out as coin")
     return OpensBySignature(order, checksum(data.domain["verifyingContract"]), nonce, open_deadline)

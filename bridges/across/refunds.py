@@ -28,6 +28,7 @@ from l2send.core.calldata import Function, abi_decode, address_word, event_topic
 from l2send.core.errors import UnknownChain
 from l2send.core.plan import Order
 from l2send.core.rpc import Call, Rpc, Rpcs, data_bytes, quantity
+from l2send.core.settlers import AcrossSettlers
 from l2send.core.text import clean
 from l2send.core.units import ChainId, Seconds
 
@@ -118,8 +119,8 @@ async def _is_filled(bridge: str, deposit: Deposited, rpcs: Rpcs) -> bool:
         rpc = rpcs.on(ChainId(deposit.destination))
     except UnknownChain:
         return False
-    pool = rpc.chain.settlers.get(bridge, {}).get("spoke_pool")
-    if pool is None:
+    listed = rpc.chain.settlers_of(bridge, AcrossSettlers)
+    if listed is None:
         return False
-    asked = Call(Address(pool), _FILL_STATUS, (bytes.fromhex(deposit.relay_hash[2:]),))
+    asked = Call(listed.spoke_pool, _FILL_STATUS, (bytes.fromhex(deposit.relay_hash[2:]),))
     return (await rpc.aggregate([asked])).values[0] == (_FILLED,)

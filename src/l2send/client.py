@@ -11,7 +11,7 @@ async with open_client() as client:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -85,7 +85,7 @@ class Client:
     registry: Registry
     rpcs: Rpcs
     journal: Journal
-    bridges: dict[str, Bridge] = field(init=False)
+    bridges: Mapping[str, Bridge] = field(init=False)
     """Every way to move money that the registry knows, by name."""
     guard: Guard = field(init=False)
     """What is asked before every signature."""

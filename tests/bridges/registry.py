@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from l2send.core.address import Address, checksum
 from l2send.core.chains import Chain, Registry, Stage
+from l2send.core.settlers import EcoSettlers
 from l2send.core.units import ChainId, Token
 
 
@@ -30,7 +31,7 @@ def _chain(short_name: str, chain_id: ChainId, n: int) -> Chain:
             Token(chain_id, address(n + 1), "USDC", 6, peg="USD"),
             Token(chain_id, address(n + 2), "USDC.e", 6, bridged=True, peg="USD"),
         ),
-        settlers={"eco": {"portal": address(n + 3), "prover": address(n + 4), "quote_api": "http://127.0.0.1:9"}},
+        settlers={"eco": EcoSettlers(portal=address(n + 3), prover=address(n + 4), quote_api="http://127.0.0.1:9")},
     )
 
 

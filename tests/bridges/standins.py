@@ -11,7 +11,7 @@ import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +34,7 @@ from l2send.resolver.planner import Limits
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.conftest import Home, somebody
+from tests.support.settlers import with_chains, with_settlers
 
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ class Side:
         return checksum(self.must(None, code)["contractAddress"])
 
     def settler(self, bridge: str, field: str) -> Address:
-        return Address(self.chain.settlers[bridge][field])
+        return self.chain.settlers[bridge].contracts[field]
 
 
 @dataclass
@@ -199,16 +200,6 @@ def order_of(record: PaymentRecord) -> Order:
 def order_state(record: PaymentRecord) -> OrderState:
     assert record.order
     return record.order.state
-
-
-def with_settlers(chain: Chain, **settlers: dict[str, str]) -> Chain:
-    """The chain with these entries in its registry, over those it has."""
-    merged = {**chain.settlers, **{name: {**chain.settlers.get(name, {}), **new} for name, new in settlers.items()}}
-    return replace(chain, settlers=merged)
-
-
-def with_chains(registry: Registry, *chains: Chain) -> Registry:
-    return replace(registry, by_name={**registry.by_name, **{c.short_name: c for c in chains}})
 
 
 def deploy(home: Home) -> StandIns:

@@ -95,7 +95,7 @@ def test_no_allowance_is_left_after_a_bridged_payment(home: Home) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="100", ETH="1")
     home.must("25", "USDC", f"dev4:{somebody()}", "--yes", "--account", name, "--via", "eco")
-    usdc, portal = home.chain("dev1").token("USDC").address, home.chain("dev1").settlers["eco"]["portal"]
+    usdc, portal = home.chain("dev1").token("USDC").address, home.chain("dev1").settlers["eco"].contracts["portal"]
     assert usdc
 
     async def left() -> int:

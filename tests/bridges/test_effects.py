@@ -14,10 +14,12 @@ from l2send.core.calldata import APPROVE, TRANSFER, abi_decode, abi_encode, addr
 from l2send.core.effects import Allows, Effects, Opens, Pays, compare_with_payment
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import ChainAddress, Payment, UnsignedTx
+from l2send.core.settlers import EcoSettlers
 from l2send.core.units import Amount, UnixTime, Wei
 from tests.bridges.mutations import Capsys, every_byte, every_field
 from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
 
+HERE, THERE = (one for chain in (ORIGIN, TARGET) if (one := chain.settlers_of("eco", EcoSettlers)))
 USDC_IN, USDC_OUT = ORIGIN.tokens[0], TARGET.tokens[0]
 PAYS = Amount(25_100_000, USDC_IN)
 PAYMENT = Payment(SENDER, ChainAddress(TARGET.chain_id, RECIPIENT), Amount(25_000_000, USDC_OUT))
@@ -27,7 +29,7 @@ DEADLINE = UnixTime(1_800_000_000)
 
 
 def open_tx() -> UnsignedTx:
-    return _open_tx("eco", PAYMENT, ORIGIN, TARGET, PAYS, DEADLINE)
+    return _open_tx(HERE, THERE, PAYMENT, PAYS, DEADLINE)
 
 
 def check_all(*txs: UnsignedTx, payment: Payment = PAYMENT, spent: Amount = PAYS) -> tuple[Effects, ...]:
@@ -56,7 +58,7 @@ def test_an_order_is_decoded_from_its_bytes() -> None:
 
 
 def test_an_order_of_native_coin_is_decoded_too() -> None:
-    tx = _open_tx("eco", ETH_PAYMENT, ORIGIN, TARGET, ETH_PAYS, DEADLINE)
+    tx = _open_tx(HERE, THERE, ETH_PAYMENT, ETH_PAYS, DEADLINE)
     (effect,) = check_all(tx, payment=ETH_PAYMENT, spent=ETH_PAYS)
     assert isinstance(effect, Opens)
     assert tx.value == effect.order.pays.units == ETH_PAYS.units

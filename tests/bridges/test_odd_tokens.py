@@ -19,8 +19,9 @@ from l2send.resolver.limits import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
-from tests.bridges.standins import ORIGIN, Payer, Side, StandIns, order_of, order_state, with_chains
+from tests.bridges.standins import ORIGIN, Payer, Side, StandIns, order_of, order_state
 from tests.conftest import somebody
+from tests.support.settlers import with_chains
 
 pytestmark = pytest.mark.lab
 

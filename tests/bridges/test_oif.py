@@ -30,33 +30,29 @@ from l2send.core.effects import Effects, Opens, TakesBack, check_refund, compare
 from l2send.core.errors import CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import open_rpcs
+from l2send.core.settlers import OifSettlers
 from l2send.core.units import Amount, UnixTime, Wei
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges import registry as two
 from tests.bridges.mutations import Capsys, every_byte, every_field
-from tests.bridges.standins import (
-    ORIGIN,
-    TARGET,
-    Answer,
-    Payer,
-    StandIns,
-    endpoint,
-    fill_oif,
-    order_of,
-    order_state,
-    with_chains,
-    with_settlers,
-)
+from tests.bridges.standins import ORIGIN, TARGET, Answer, Payer, StandIns, endpoint, fill_oif, order_of, order_state
 from tests.conftest import somebody
 from tests.support.faultproxy import FaultProxy
+from tests.support.settlers import with_chains, with_settlers
 
 pytestmark = pytest.mark.lab
 
 VIA = "oif"
 
-SOURCE = with_settlers(two.ORIGIN, oif={"input_settler": two.address(160), "oracle": two.address(161)})
-DESTINATION = with_settlers(two.TARGET, oif={"output_settler": two.address(260), "oracle": two.address(261)})
+LISTED = (
+    OifSettlers(input_settler=two.address(160), oracle=two.address(161)),
+    OifSettlers(output_settler=two.address(260), oracle=two.address(261)),
+)
+SOURCE, DESTINATION = (
+    replace(chain, settlers={**chain.settlers, VIA: listed})
+    for chain, listed in zip((two.ORIGIN, two.TARGET), LISTED, strict=True)
+)
 REGISTRY = with_chains(two.REGISTRY, SOURCE, DESTINATION)
 PAYS = Amount(25_100_000, SOURCE.tokens[0])
 PAYMENT = Payment(
@@ -66,7 +62,7 @@ DEADLINE = UnixTime(1_800_000_000)
 
 
 def open_tx() -> UnsignedTx:
-    return _open_tx(VIA, PAYMENT, SOURCE, DESTINATION, PAYS, DEADLINE)
+    return _open_tx(*LISTED, PAYMENT, PAYS, DEADLINE)
 
 
 def check_all(tx: UnsignedTx) -> Effects:

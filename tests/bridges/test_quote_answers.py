@@ -10,7 +10,7 @@ import copy
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -18,15 +18,17 @@ from jsonschema import validate
 
 from l2send.bridges import decode, eco, erc7930, hyperlane7683, oif, oif_quotes
 from l2send.bridges.across import api, bridge, contracts
+from l2send.core.chains import Chain
 from l2send.core.effects import Opens, compare_with_payment
 from l2send.core.errors import BadAnswer, CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import Rpcs
+from l2send.core.settlers import EcoSettlers, HyperlaneSettlers, OifSettlers, Settlers
 from l2send.core.units import Amount, Seconds, UnixTime
 from tests.bridges.mutations import Capsys, answers, tell
 from tests.bridges.registry import RECIPIENT, SENDER, address
-from tests.bridges.standins import with_chains, with_settlers
 from tests.support import across_registry, eco_api
+from tests.support.settlers import with_chains, with_settlers
 
 pytestmark = pytest.mark.lab
 
@@ -49,6 +51,16 @@ USDC_IN, USDC_OUT = SOURCE.tokens[0], TARGET.tokens[0]
 PAYMENT = Payment(SENDER, ChainAddress(TARGET.chain_id, RECIPIENT), Amount(25_000_000, USDC_OUT))
 HELD = Amount(10**12, USDC_IN)
 PRICE = 25_100_000
+S = TypeVar("S", bound=Settlers)
+
+
+def listed(kind: type[S], chain: Chain = SOURCE) -> S:
+    (found,) = (one for one in chain.settlers.values() if isinstance(one, kind))
+    return found
+
+
+def eco_listed() -> tuple[EcoSettlers, EcoSettlers]:
+    return listed(EcoSettlers), listed(EcoSettlers, TARGET)
 
 
 def afford(units: int) -> None:
@@ -58,10 +70,11 @@ def afford(units: int) -> None:
 
 
 async def by_eco(rpcs: Rpcs) -> UnsignedTx:
-    price = await eco._ask_price("eco", rpcs, PAYMENT, USDC_IN)
+    here, there = eco_listed()
+    price = await eco._ask_price(here, there, rpcs, PAYMENT, USDC_IN)
     afford(price.source_units)
     deadline = eco._deadline(price.deadline, NOW, NOW)
-    return eco._open_tx("eco", PAYMENT, SOURCE, TARGET, Amount(price.source_units, USDC_IN), deadline)
+    return eco._open_tx(here, there, PAYMENT, Amount(price.source_units, USDC_IN), deadline)
 
 
 async def by_across(rpcs: Rpcs) -> UnsignedTx:
@@ -77,14 +90,16 @@ async def by_across(rpcs: Rpcs) -> UnsignedTx:
 
 
 async def by_hyperlane7683(rpcs: Rpcs) -> UnsignedTx:
-    price = await oif_quotes.price_of(rpcs, SOURCE.settlers["hyperlane7683"], address(150), PAYMENT, HELD)
+    price = await oif_quotes.price_of(rpcs, listed(HyperlaneSettlers), address(150), PAYMENT, HELD)
     deadline = oif_quotes.fill_deadline(price, NOW, NOW)
-    return hyperlane7683._open_tx("hyperlane7683", PAYMENT, SOURCE, TARGET, price.pays, deadline)
+    here, there = listed(HyperlaneSettlers), listed(HyperlaneSettlers, TARGET)
+    return hyperlane7683._open_tx(here, there, PAYMENT, price.pays, deadline)
 
 
 async def by_oif(rpcs: Rpcs) -> UnsignedTx:
-    price = await oif_quotes.price_of(rpcs, SOURCE.settlers["oif"], address(160), PAYMENT, HELD)
-    return oif._open_tx("oif", PAYMENT, SOURCE, TARGET, price.pays, oif_quotes.fill_deadline(price, NOW, NOW))
+    price = await oif_quotes.price_of(rpcs, listed(OifSettlers), address(160), PAYMENT, HELD)
+    here, there = listed(OifSettlers), listed(OifSettlers, TARGET)
+    return oif._open_tx(here, there, PAYMENT, price.pays, oif_quotes.fill_deadline(price, NOW, NOW))
 
 
 def eco_answer() -> Any:
@@ -104,9 +119,9 @@ def eco_answer() -> Any:
         "deadline": NOW + 3600,
     }
     offer["contracts"] = {
-        "sourcePortal": SOURCE.settlers["eco"]["portal"],
-        "destinationPortal": TARGET.settlers["eco"]["portal"],
-        "prover": SOURCE.settlers["eco"]["prover"],
+        "sourcePortal": SOURCE.settlers["eco"].contracts["portal"],
+        "destinationPortal": TARGET.settlers["eco"].contracts["portal"],
+        "prover": SOURCE.settlers["eco"].contracts["prover"],
     }
     return answer
 
@@ -118,8 +133,8 @@ def across_answer() -> Any:
         "relayerCapitalFee": {"pct": "100000000000000", "total": "1"},
         "timestamp": str(NOW),
         "isAmountTooLow": False,
-        "spokePoolAddress": SOURCE.settlers["across"]["spoke_pool"],
-        "destinationSpokePoolAddress": TARGET.settlers["across"]["spoke_pool"],
+        "spokePoolAddress": SOURCE.settlers["across"].contracts["spoke_pool"],
+        "destinationSpokePoolAddress": TARGET.settlers["across"].contracts["spoke_pool"],
         "exclusiveRelayer": address(66),
         "exclusivityDeadline": 30,
         "estimatedFillTimeSec": 4,
@@ -212,7 +227,7 @@ def eco_price(answer: Any, payment: Payment = PAYMENT, asked: list[Any] | None =
 
     async def run() -> Any:
         async with httpx.AsyncClient(transport=httpx.MockTransport(reply)) as http:
-            return await eco._ask_price("eco", Rpcs(REGISTRY, http), payment, USDC_IN)
+            return await eco._ask_price(*eco_listed(), Rpcs(REGISTRY, http), payment, USDC_IN)
 
     return asyncio.run(run())
 

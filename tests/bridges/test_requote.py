@@ -22,8 +22,9 @@ from l2send.resolver.limits import Limits
 from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState, TxState
-from tests.bridges.standins import ORIGIN, TARGET, Payer, StandIns, order_state, with_chains, with_settlers
+from tests.bridges.standins import ORIGIN, TARGET, Payer, StandIns, order_state
 from tests.conftest import somebody
+from tests.support.settlers import with_chains, with_settlers
 
 pytestmark = pytest.mark.lab
 

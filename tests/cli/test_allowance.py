@@ -34,7 +34,7 @@ def test_cancelled_after_the_approval(home: Home, bridge: str, names: list[str])
     words = ("25", "USDC", f"dev4:{somebody()}", "--via", bridge, "--yes", "--account", account)
     assert home.run(*words, L2SEND_FAILPOINT="mined:1").status == -9
     payment = home.must("history", "--json").json["payments"][0]
-    spenders = [home.chain("dev1").settlers[bridge][name] for name in names]
+    spenders = [home.chain("dev1").settlers[bridge].contracts[name] for name in names]
     assert any(allowance(home, sender, spender) for spender in spenders)
     done = home.run("cancel", payment["id"], "--yes", "--json", "--account", account)
     assert (done.status, done.json["state"]) == (7, "cancelled"), done
@@ -49,5 +49,5 @@ def test_after_a_delivery_by_across_nothing_is_allowed(home: Home) -> None:
     account, sender = home.new_account()
     home.fund(sender, "dev1", USDC="100", ETH="1")
     home.must("25", "USDC", f"dev4:{somebody()}", "--via", "across", "--yes", "--account", account)
-    settlers = home.chain("dev1").settlers["across"]
+    settlers = home.chain("dev1").settlers["across"].contracts
     assert [allowance(home, sender, settlers[name]) for name in ("spoke_pool", "origin_settler")] == [0, 0]

@@ -102,7 +102,7 @@ def test_other_decimals_than_on_chain(registry: OwnRegistry) -> None:
 def test_an_address_where_nothing_is(registry: OwnRegistry, home: Home) -> None:
     nowhere, chain = somebody(), home.chain("dev1")
     registry.replace(str(chain.token("EURC").address), nowhere)
-    registry.replace(chain.settlers["eco"]["portal"], nowhere)
+    registry.replace(chain.settlers["eco"].contracts["portal"], nowhere)
     registry.replace(str(chain.price_feed), nowhere)
     done = registry.check("--json")
     assert done.status == 3

@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 
 from l2send.core.address import Address
+from l2send.core.settlers import EcoSettlers
 from tests.conftest import Done, Home, somebody
 from tests.support.faultproxy import Fault, FaultProxy
 
@@ -69,8 +70,9 @@ def evil_quotes() -> Iterator[str]:
 
 
 def test_a_quote_apis_error(home: Home, payer: tuple[str, Address], evil_quotes: str) -> None:
-    api = home.chain("dev1").settlers["eco"]["quote_api"]
-    with changed_registry(home, f'"{api}"', f'"{evil_quotes}"'):
+    eco = home.chain("dev1").settlers_of("eco", EcoSettlers)
+    assert eco
+    with changed_registry(home, f'"{eco.quote_api}"', f'"{evil_quotes}"'):
         done = home.run("1", "USDC", f"dev4:{somebody()}", "--yes", "--account", payer[0], "--via", "eco")
     assert done.status == 6
     assert "Eco does not quote this" in done.stderr

@@ -24,7 +24,7 @@ Other = Callable[[], None]
 @contextmanager
 def other_code(home: Home, chain: str, bridge: str, name: str) -> Iterator[Other]:
     """What gives that contract one more byte of code, which no call ever reaches: only its hash tells."""
-    node, address = Node(home.chain(chain).rpcs[0]), home.chain(chain).settlers[bridge][name]
+    node, address = Node(home.chain(chain).rpcs[0]), home.chain(chain).settlers[bridge].contracts[name]
     code = node.call("eth_getCode", address, "latest")
     yield lambda: node.call("anvil_setCode", address, code + "00")
     node.call("anvil_setCode", address, code)
@@ -33,7 +33,7 @@ def other_code(home: Home, chain: str, bridge: str, name: str) -> Iterator[Other
 @contextmanager
 def other_implementation(home: Home, chain: str) -> Iterator[Other]:
     """What has the SpokePool's proxy run a copy of its implementation that is one byte longer."""
-    node, address = Node(home.chain(chain).rpcs[0]), home.chain(chain).settlers["across"]["spoke_pool"]
+    node, address = Node(home.chain(chain).rpcs[0]), home.chain(chain).settlers["across"].contracts["spoke_pool"]
     slot, elsewhere = hex(IMPLEMENTATION_SLOT), somebody()
     before = node.call("eth_getStorageAt", address, slot, "latest")
     code = node.call("eth_getCode", "0x" + before[-40:], "latest")

@@ -36,7 +36,7 @@ def begun(payer: Payer) -> GroupRecord:
 
 
 def portal(payer: Payer, chain: str) -> str:
-    return payer.home.chain(chain).settlers["eco"]["portal"]
+    return payer.home.chain(chain).settlers["eco"].contracts["portal"]
 
 
 def mined(node: Node, account: str) -> int:

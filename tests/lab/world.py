@@ -18,6 +18,7 @@ from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.state import Devnet
 from l2send.wallet.keys.signer import SecretKey, address_of
+from tests.support.settlers import with_settlers
 
 BLOCK_TIME = 0.25
 TOKEN = "USDC"
@@ -79,8 +80,7 @@ class World:
         for index, bridge in _FORGOTTEN.items():
             left = {name: fields for name, fields in chains[index].settlers.items() if name != bridge}
             chains[index] = replace(chains[index], settlers=left)
-        across = {**chains[0].settlers["across"], "sponsor_api": sponsor}
-        chains[0] = replace(chains[0], settlers={**chains[0].settlers, "across": across})
+        chains[0] = with_settlers(chains[0], across={"sponsor_api": sponsor})
         return Registry({chain.short_name: chain for chain in chains}, is_devnet=True)
 
     def accounts(self, count: int) -> list[Account]:

@@ -60,9 +60,9 @@ def test_a_bare_address_lacks_its_chain() -> None:
         ZERO_ADDRESS,
         "0x" + "0" * 38 + "09",
         ORIGIN.tokens[0].address,
-        ORIGIN.settlers["eco"]["portal"],
+        ORIGIN.settlers["eco"].contracts["portal"],
         TARGET.tokens[0].address,
-        TARGET.settlers["eco"]["portal"],
+        TARGET.settlers["eco"].contracts["portal"],
     ],
 )
 def test_contracts_that_would_swallow_money_are_refused(contract: str) -> None:

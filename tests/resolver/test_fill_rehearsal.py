@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from l2send.core.address import Address
 from l2send.core.errors import Refused
 from l2send.devnet.node import Node
 from tests.conftest import Home, somebody
@@ -13,7 +12,7 @@ from tests.support.paying import Payer
 
 
 def test_a_settler_that_the_token_blocks_cannot_pay(home: Home) -> None:
-    payer, portal = Payer(home, "dev1"), Address(home.chain("dev4").settlers["eco"]["portal"])
+    payer, portal = Payer(home, "dev1"), home.chain("dev4").settlers["eco"].contracts["portal"]
     as_role(home, "blacklister", "blacklist(address)", portal)
     try:
         with pytest.raises(Refused, match="could not be paid USDC on Devnet 4") as refused:

@@ -12,13 +12,12 @@ import pytest
 
 from l2send.bridges.across.api import Price, Wish, ask_price
 from l2send.bridges.across.contracts import ContractState, fill_deadline, quoted_at
-from l2send.core.address import Address
 from l2send.core.errors import BadAnswer, ConfigError, NetworkError, Refused
 from l2send.core.http import Bearer
 from l2send.core.units import Seconds, UnixTime
 from tests.support.across_registry import ORIGIN, RECIPIENT, TARGET, address
 
-POOL = Address(ORIGIN.settlers["across"]["spoke_pool"])
+POOL = ORIGIN.settlers["across"].contracts["spoke_pool"]
 WISH = Wish(ORIGIN.chain_id, TARGET.chain_id, address(101), address(201), RECIPIENT, 25_000_000, POOL)
 NOW = UnixTime(1_800_000_000)
 

@@ -71,9 +71,8 @@ def test_a_deposit_is_decoded_from_its_bytes(name: str, tx: UnsignedTx, payment:
     assert (order.pays, order.delivers) == (spent, payment.amount)
     assert (order.fill_deadline, order.refund_after) == (DEADLINE, DEADLINE)
     assert tx.value == (spent.units if name == "ETH" else 0)
-    assert (
-        order.origin_settler == tx.to == ORIGIN.settlers["across"]["origin_settler" if name == "open" else "spoke_pool"]
-    )
+    settler = ORIGIN.settlers["across"].contracts["origin_settler" if name == "open" else "spoke_pool"]
+    assert order.origin_settler == tx.to == settler
 
 
 def test_two_orders_of_the_same_payment_have_different_ids() -> None:

@@ -44,8 +44,9 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, SponsoredState
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.bridges.mutations import answers, tell
-from tests.bridges.standins import order_state, with_chains, with_settlers
+from tests.bridges.standins import order_state
 from tests.conftest import PASSWORD, Home, somebody
+from tests.support.settlers import across_of, with_chains, with_settlers
 from tests.wallet.rig import running_anvil
 
 T = TypeVar("T")
@@ -229,8 +230,7 @@ def test_it_is_offered_only_where_there_is_no_gas(home: Home, broke: Broke) -> N
 
 def test_it_is_offered_only_where_the_registry_names_a_sponsor(broke: Broke) -> None:
     chain = broke.home.chain("dev1")
-    entry = {key: value for key, value in chain.settlers["across"].items() if key != "sponsor_api"}
-    broke.registry = with_chains(broke.home.registry, replace(chain, settlers={**chain.settlers, "across": entry}))
+    broke.registry = with_chains(broke.home.registry, with_settlers(chain, across={"sponsor_api": None}))
     with pytest.raises(CannotPay, match="you hold 0 ETH"):
         broke.plan()
 
@@ -599,7 +599,7 @@ def test_a_sponsor_that_refuses_is_told_and_the_payment_ends_by_its_deadline(bro
 def forwarding(broke: Broke, answer: Callable[[bytes], Any]) -> Iterator[list[bytes]]:
     """A stand-in between l2send and the sponsor: what is posted. It loses the reply where `answer` is False."""
     posted = list[bytes]()
-    target = urlsplit(broke.home.chain("dev1").settlers["across"]["sponsor_api"])
+    target = urlsplit(across_of(broke.home.chain("dev1")).sponsor_api)
 
     class Between(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -635,8 +635,8 @@ def forwarding(broke: Broke, answer: Callable[[bytes], Any]) -> Iterator[list[by
     server = ThreadingHTTPServer(("127.0.0.1", 0), Between)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
-    across = {**broke.home.chain("dev1").settlers["across"], "sponsor_api": url}
-    broke.registry = with_chains(broke.home.registry, with_settlers(broke.home.chain("dev1"), across=across))
+    chain = with_settlers(broke.home.chain("dev1"), across={"sponsor_api": url})
+    broke.registry = with_chains(broke.home.registry, chain)
     try:
         yield posted
     finally:

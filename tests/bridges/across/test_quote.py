@@ -27,6 +27,7 @@ from l2send.devnet.sending import send
 from l2send.devnet.state import DevChain
 from tests.conftest import Home, somebody
 from tests.support.across_speedup import SPEED_UP, check_speed_up, speed_up_call, speed_up_message
+from tests.support.settlers import with_settlers
 
 PAUSE_DEPOSITS, PAUSE_FILLS = Function("pauseDeposits(bool)"), Function("pauseFills(bool)")
 CODE = "0x6001600101"
@@ -42,8 +43,7 @@ def settlers(**across: str | None) -> Change:
     """The chain with other contracts of Across; None takes one away."""
 
     def change(chain: Chain) -> Chain:
-        entry = {k: v for k, v in {**chain.settlers["across"], **across}.items() if v is not None}
-        return replace(chain, settlers={**chain.settlers, "across": entry})
+        return with_settlers(chain, across=across)
 
     return change
 
@@ -92,6 +92,10 @@ def devchain(home: Home, name: str) -> DevChain:
     return state.require(home.paths.state).chain(name)
 
 
+def without_across(chain: Chain) -> Chain:
+    return replace(chain, settlers={name: entry for name, entry in chain.settlers.items() if name != "across"})
+
+
 @contextmanager
 def paused(chain: DevChain, function: Function) -> Iterator[None]:
     node = Node(chain.rpc_url)
@@ -103,7 +107,7 @@ def paused(chain: DevChain, function: Function) -> Iterator[None]:
 
 
 def test_tokens_go_by_the_settlers_open_and_coins_by_the_pool(home: Home, payer: Address) -> None:
-    across = home.chain("dev3").settlers["across"]
+    across = home.chain("dev3").settlers["across"].contracts
     tokens, coins = offer(home, payer), offer(home, payer, "ETH")
     assert [(s.kind, s.tx.value) for s in tokens.steps] == [(StepKind.APPROVE, 0), (StepKind.OPEN, 0)]
     assert tokens.steps[-1].tx.to == across["origin_settler"]
@@ -121,8 +125,8 @@ def test_tokens_go_by_the_settlers_open_and_coins_by_the_pool(home: Home, payer:
 @pytest.mark.parametrize("settler", [None, "EOA", "pool"])
 def test_without_a_working_settler_tokens_go_by_the_pool(home: Home, payer: Address, settler: str | None) -> None:
     """None in the registry, an account without code, a contract that is no settler."""
-    pool = home.chain("dev3").settlers["across"]["spoke_pool"]
-    address = {None: None, "EOA": somebody(), "pool": home.chain("dev4").settlers["across"]["spoke_pool"]}[settler]
+    pool, other = (home.chain(name).settlers["across"].contracts["spoke_pool"] for name in ("dev3", "dev4"))
+    address = {None: None, "EOA": somebody(), "pool": other}[settler]
     found = offer(home, payer, changes={"dev3": settlers(origin_settler=address)})
     assert [step.tx.to for step in found.steps] == [home.chain("dev3").token("USDC").address, pool]
     assert found.order
@@ -137,8 +141,8 @@ def test_a_settler_that_fills_elsewhere_is_not_used(home: Home, payer: Address) 
 
 def test_where_across_is_not_there_is_no_offer(home: Home, payer: Address) -> None:
     for changes in (
-        {"dev3": settlers(spoke_pool=None)},
-        {"dev4": settlers(spoke_pool=None)},
+        {"dev3": without_across},
+        {"dev4": without_across},
         {"dev3": settlers(quote_api=None)},
     ):
         assert quote(home, payer, changes=changes) is None

@@ -165,7 +165,7 @@ def test_logs_are_asked_in_pieces_back_to_before_the_order_could_be_opened() -> 
     chain = Chain([MINE], head=PAID + 30_000)
     assert asyncio.run(refund_of(ORDER, cast("Rpcs", Chains(chain)))) == HASH
     assert min(int(q["fromBlock"], 16) for q in chain.asked) == 0
-    assert {q["address"] for q in chain.asked} == {ORIGIN.settlers["across"]["spoke_pool"]}
+    assert {q["address"] for q in chain.asked} == {ORIGIN.settlers["across"].contracts["spoke_pool"]}
     depositors = {q["topics"][3] for q in chain.asked if q["topics"][0] == DEPOSITED_TOPIC}
     assert depositors == {"0x" + address_word(SENDER).hex()}
 

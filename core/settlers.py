@@ -1,0 +1,175 @@
+"""What the registry names for one bridge on one chain: its contracts, who gives quotes, and what a solver takes.
+
+`[chains.base.settlers.eco]` is of the type that it is called by. Under a name of its own an entry says its `type`:
+`[chains.base.settlers.acme]` with `type = "eco"`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
+
+from l2send.core.address import Address, checksum
+from l2send.core.errors import BadAddress, ConfigError
+from l2send.core.text import clean
+
+BPS = 10_000
+"""Basis points in a whole: 1 of them is 1/100 %."""
+_DIRECT = "direct"
+_ABOUT = frozenset({"type", "source", "code"})
+"""Fields of the table that say something of the entry, and are read elsewhere."""
+_LONGEST = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlers:
+    """What all types have in common."""
+
+    @property
+    def contracts(self) -> dict[str, Address]:
+        """Every contract that is named, by the name of its field."""
+        named = ((one.name, getattr(self, one.name)) for one in fields(self) if "Address" in str(one.type))
+        return {name: value for name, value in named if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcoSettlers(Settlers):
+    """Eco: where orders are opened and filled, and by which prover a solver shows its fill."""
+
+    portal: Address
+    prover: Address | None = None
+    """Needed where orders are opened."""
+    quote_api: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossSettlers(Settlers):
+    """Across: the SpokePool of the chain, and the ERC-7683 settler before it where there is one."""
+
+    spoke_pool: Address
+    origin_settler: Address | None = None
+    quote_api: str = ""
+    sponsor_api: str = ""
+    """Of who opens orders for senders without gas."""
+    solver_fee_bps: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HyperlaneSettlers(Settlers):
+    """Hyperlane7683: one router, for both sides of an order."""
+
+    router: Address
+    quote_api: str = ""
+    solver_fee_bps: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OifSettlers(Settlers):
+    """OIF: the escrow of the origin, the settler of the destination, and the oracle that both believe."""
+
+    input_settler: Address | None = None
+    output_settler: Address | None = None
+    oracle: Address
+    quote_api: str = ""
+    solver_fee_bps: int | None = None
+
+
+TYPES: dict[str, type[Settlers]] = {
+    "eco": EcoSettlers,
+    "across": AcrossSettlers,
+    "hyperlane7683": HyperlaneSettlers,
+    "oif": OifSettlers,
+}
+
+
+def settlers_of(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Settlers]:
+    """The `settlers` tables of one chain of chains.toml, by bridge. Raises ConfigError, naming table and field."""
+    return {name: parse_settlers(name, table) for name, table in tables.items()}
+
+
+def parse_settlers(bridge: str, table: Mapping[str, Any]) -> Settlers:
+    """One table, of the type it says. Raises ConfigError, naming the field that is missing, unknown or wrong."""
+    kind = str(table.get("type", bridge))
+    if kind not in TYPES or bridge == _DIRECT or (bridge in TYPES and bridge != kind):
+        raise _no_known_type(bridge)
+    known = {one.name: one for one in fields(TYPES[kind])}
+    given = {name: value for name, value in table.items() if name not in _ABOUT}
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f"Did you mean {near[0]}?" if near else f"Its fields: {', '.join(known)}."
+            raise ConfigError(
+                f"{_where(bridge)} has a field {clean(name, _LONGEST)!r}, which {kind} does not know.", hint=meant
+            )
+    for name, one in known.items():
+        if one.default is MISSING and name not in given:
+            raise ConfigError(f"{_where(bridge)} has no {name}.", hint=f"Add it: {kind} cannot do without.")
+    return TYPES[kind](**{name: _value(bridge, name, str(known[name].type), value) for name, value in given.items()})
+
+
+def type_of(settlers: Settlers) -> str:
+    """The name of its type in chains.toml."""
+    return next(name for name, kind in TYPES.items() if isinstance(settlers, kind))
+
+
+def types_of(chains: Iterable[Mapping[str, Settlers]]) -> dict[str, str]:
+    """The type of the settlers under each name, of all chains. Raises ConfigError where a name has several."""
+    found = dict[str, str]()
+    for settlers in chains:
+        for name, entry in settlers.items():
+            kind = type_of(entry)
+            if found.setdefault(name, kind) != kind:
+                raise _no_known_type(name)
+    return found
+
+
+def _value(bridge: str, name: str, type_: str, value: Any) -> Any:
+    try:
+        if "Address" in type_:
+            return checksum(value)
+        if "int" in type_:
+            return _basis_points(value)
+        return _url(value)
+    except (BadAddress, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"{_where(bridge)}: {name} is {clean(str(value), _LONGEST)!r}, {_MEANT[type_.split(' ', maxsplit=1)[0]]}.",
+            hint=str(error) if isinstance(error, BadAddress) else _HINTS[type_.split(" ", maxsplit=1)[0]],
+        ) from None
+
+
+_MEANT = {
+    "Address": "not the address of a contract",
+    "int": f"not a number from 0 to {BPS}",
+    "str": "not the URL of a server",
+}
+_HINTS = {
+    "Address": "Write 0x and 40 hexadecimal digits, in quotes.",
+    "int": 'Write it in quotes, in 1/100 %: solver_fee_bps = "10" is 0.1 %.',
+    "str": "Write it in quotes, with https:// in front.",
+}
+
+
+def _basis_points(value: Any) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= BPS):
+        raise ValueError
+    return int(text)
+
+
+def _url(value: Any) -> str:
+    if not isinstance(value, str) or (value and not value.startswith(("https://", "http://"))):
+        raise ValueError
+    return value
+
+
+def _where(bridge: str) -> str:
+    return f"the entry settlers.{clean(bridge, _LONGEST)}"
+
+
+def _no_known_type(bridge: str) -> ConfigError:
+    return ConfigError(
+        f"the settlers called {clean(bridge, _LONGEST)!r} in chains.toml are of no type that l2send knows.",
+        hint=f"Give every entry of that name one type: {', '.join(TYPES)}.",
+    )
