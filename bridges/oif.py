@@ -32,7 +32,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens, TakesBack
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Call, Rpcs
+from l2send.core.rpc import Call, Log, Rpcs
 from l2send.core.settlers import OifSettlers
 from l2send.core.units import Amount, ChainId, Gas, Seconds, UnixTime, Wei
 
@@ -246,7 +246,7 @@ async def _check_settlers(tx: UnsignedTx, order: Order, rpcs: Rpcs) -> None:
         raise Refused("the OIF output settler does not answer as one that has not filled this order.")
 
 
-def _pays(log: settler_status.Log, order: Order) -> bool:
+def _pays(log: Log, order: Order) -> bool:
     """Whether this OutputFilled is of our output, among others that anybody may fill under our id."""
     output = abi_encode([_OUTPUT], [_fields_of(order)[7][0]])[32:].hex()
     return output in str(log.get("data", ""))

@@ -11,14 +11,14 @@ from l2send.core.agreement import doubter
 from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.errors import NetworkError
 from l2send.core.plan import Order
-from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.rpc import Call, Log, Rpc, Rpcs
 from l2send.core.text import clean
 from l2send.core.units import UnixTime
 
-_LOG_CHUNK = 9_000
-_LOG_CHUNKS = 20
-
-Log = dict[str, Any]
+_MOST_BLOCKS = 180_000
+"""Searched for the event of a fill, back from the head."""
+_MOST_STRETCHES = 40
+"""Of blocks that the node takes at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +97,14 @@ async def _unsure(rpc: Rpc, call: Call, holds: Callable[[Any], bool]) -> str | N
 async def _transaction(rpc: Rpc, query: dict[str, Any], is_ours: Callable[[Log], bool]) -> str:
     """The hash of the fill, for people; empty where the node refuses logs. Storage proved the fill."""
     try:
-        head = await rpc.block_number()
-        for chunk in range(_LOG_CHUNKS):
-            last = head - chunk * _LOG_CHUNK
-            if last < 0:
-                break
-            first = max(last - _LOG_CHUNK + 1, 0)
-            logs = await rpc.logs(query | {"fromBlock": hex(first), "toBlock": hex(last)})
+        head, stretches = await rpc.block_number(), 0
+        async for first, logs in rpc.logs_before(query, head):
             found = next((log for log in logs if is_ours(log)), None)
             if found:
                 return clean(found.get("transactionHash", ""), 66)
+            stretches += 1
+            if first < head - _MOST_BLOCKS or stretches == _MOST_STRETCHES:
+                break
     except NetworkError:
         return ""
     return ""

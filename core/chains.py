@@ -7,7 +7,6 @@ While a devnet runs in this home, its chains are the whole registry: play money 
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from l2send.core.address import Address, checksum
+from l2send.core.environment import rpc_of_environment
 from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownToken
 from l2send.core.paths import Paths
 from l2send.core.redaction import remember_url
@@ -356,7 +356,7 @@ def _code(address: str, entry: Mapping[str, Any]) -> Code:
 
 def _with_env_rpcs(chains: dict[str, Chain]) -> dict[str, Chain]:
     def override(chain: Chain) -> Chain:
-        url = os.environ.get(f"L2SEND_RPC_{chain.chain_id}")
+        url = rpc_of_environment(chain.chain_id)
         if not url:
             return chain
         remember_url(url)

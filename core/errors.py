@@ -12,6 +12,9 @@
     │   └── NeedsConfirmation     a person must say yes first (terminal or --yes)
     ├── ConfigError           3   registry, keystore, files, missing programs
     ├── NetworkError          4   retryable: an RPC or quote API did not answer usefully
+    │   ├── Transient             no answer, or one that says: later
+    │   │   ├── RateLimited           too many requests
+    │   │   └── NodeFailed            "internal error", which may also mean that the node cannot do this
     │   ├── WrongChain            an RPC that serves another chain than it should
     │   ├── BadAnswer             an answer that is no answer: malformed, null, wrong id
     │   └── NodeError             the node understood and said no: a revert, an unsupported method
@@ -127,6 +130,23 @@ class NetworkError(L2sendError):
     retryable = True
 
 
+class Transient(NetworkError):
+    """Worth asking again, here or elsewhere. `pause` is what the server asked for, in seconds."""
+
+    def __init__(self, message: str, *, pause: float = 0.0) -> None:
+        wait = f"The server asks to wait {pause:.0f} s." if pause >= 1 else "Try again later."
+        super().__init__(message, hint=f"Nothing is wrong with the command. {wait}")
+        self.pause = pause
+
+
+class RateLimited(Transient):
+    """The endpoint takes no more requests for now."""
+
+
+class NodeFailed(Transient):
+    """The node said "internal error" and no more. An optional ability that stays so counts as missing."""
+
+
 class WrongChain(NetworkError):
     """An RPC endpoint serves another chain than the registry says."""
 
@@ -137,20 +157,42 @@ class BadAnswer(NetworkError):
     """An answer that is no answer: malformed, null where a value must be, another request's id."""
 
 
+@unique
+class ErrorClass(StrEnum):
+    """What follows from a node's error. core/rpc/node_errors.toml says which words and codes are which."""
+
+    TRANSIENT = "transient"
+    RATE_LIMITED = "rate_limited"
+    FAILED = "failed"
+    """ "Internal error": transient, or an ability that is missing."""
+    TOO_MUCH = "too_much"
+    """A smaller range may be answered."""
+    REFUSED = "refused"
+    NOT_OFFERED = "not_offered"
+    UNFUNDED = "unfunded"
+    """The sender does not hold what the call costs."""
+    REVERT = "revert"
+    """Contract code failed: every node would say so."""
+
+
 class NodeError(NetworkError):
-    """The node understood the request and answered with a JSON-RPC error."""
+    """The node understood the request and said no."""
 
     retryable = False
 
-    def __init__(self, message: str, *, rpc_code: int = 0, data: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self, message: str, *, rpc_code: int = 0, data: str = "", kind: ErrorClass = ErrorClass.REFUSED
+    ) -> None:
+        super().__init__(message)
         self.rpc_code = rpc_code
         self.data = data
+        """What a contract reverted with, as 0x text."""
+        self.kind = kind
 
     @property
     def is_revert(self) -> bool:
         """Whether contract code reverted; another node would say the same."""
-        return self.rpc_code == 3 or "revert" in self.message.lower()
+        return self.kind is ErrorClass.REVERT
 
 
 class Reverted(L2sendError):

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
-from l2send.core.errors import BadAnswer, NetworkError
+from l2send.core.environment import network_variables, only, refuse_missing_folder, unusable
+from l2send.core.errors import BadAnswer, ConfigError, Transient
 from l2send.core.json_text import parse_json
 
 # httpx logs whole URLs at INFO, API keys included.
@@ -28,20 +31,22 @@ _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522,
 Http = httpx.AsyncClient
 
 
-class Transient(NetworkError):
-    """Worth asking again, here or elsewhere. `pause` is what the server asked for, in seconds."""
-
-    def __init__(self, message: str, *, pause: float = 0.0) -> None:
-        super().__init__(message, hint="Nothing is wrong with the command; try again later.")
-        self.pause = pause
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A JSON answer with its HTTP status."""
 
     status: int
     body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer as it came, whatever its status."""
+
+    status: int
+    body: bytes
+    pause: float
+    """Seconds that the server asks to wait, or 0. Source: RFC 9110 Retry-After."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +58,58 @@ class Bearer:
 
 def host(url: str) -> str:
     """All of a URL that may be shown."""
-    return httpx.URL(url).host
+    try:
+        return httpx.URL(url).host
+    except (httpx.InvalidURL, ValueError):
+        return "an unreadable URL"
 
 
 @asynccontextmanager
 async def open_http(timeout: float = 10.0) -> AsyncIterator[Http]:
-    """A connection pool for as long as the context lasts. `timeout` is in seconds, per request."""
+    """A connection pool for as long as the context lasts. `timeout` is in seconds, per request.
+
+    Raises ConfigError where the environment names a proxy or certificates that cannot be used.
+    """
+    async with _client(timeout) as http:
+        yield http
+
+
+def _client(timeout: float) -> Http:
+    refuse_missing_folder()
+    try:
+        return _plain_client(timeout)
+    except _UNUSABLE as error:
+        raise _unusable_environment(timeout) from error
+
+
+_UNUSABLE = (ImportError, OSError, ValueError, httpx.InvalidURL)
+"""What httpx raises for proxies and certificates that it cannot use: without its extra for SOCKS an ImportError."""
+
+
+def _plain_client(timeout: float) -> Http:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
     headers = {"Accept-Encoding": "identity", "User-Agent": "l2send"}
-    async with httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers) as http:
-        yield http
+    return httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers)
+
+
+def _unusable_environment(timeout: float) -> ConfigError:
+    """Names the first variable with which alone no client can be made."""
+    for name in network_variables():
+        try:
+            with only(name):
+                _plain_client(timeout)
+        except _UNUSABLE as error:
+            return unusable(name, no_socks=isinstance(error, ImportError))
+    names = ", ".join(network_variables()) or "proxies and certificates"
+    return ConfigError(f"no connection can be made with what the environment says of {names}.")
+
+
+async def post(http: Http, url: str, request: Any, who: str, limit: int = _MAX_BODY) -> Response:
+    """POST `request` as JSON and read an answer of at most `limit` bytes, whatever its status.
+
+    `who` names the server in errors. Raises Transient where there is no answer, BadAnswer for a body that is too large.
+    """
+    return await _exchange(http, lambda: http.build_request("POST", url, json=request), who, limit)
 
 
 async def post_json(http: Http, url: str, request: Any, who: str, limit: int = _MAX_BODY) -> Answer:
@@ -71,7 +118,7 @@ async def post_json(http: Http, url: str, request: Any, who: str, limit: int = _
     Raises Transient for what may pass (no connection, time-outs, HTTP 429 and 5xx), BadAnswer for a body
     that is too large or not JSON.
     """
-    return await _exchange(http, lambda: http.build_request("POST", url, json=request), who, limit)
+    return _answer(await post(http, url, request, who, limit), who)
 
 
 async def get_json(
@@ -83,21 +130,25 @@ async def get_json(
         headers = {"Authorization": f"Bearer {bearer.key}"} if bearer else None
         return http.build_request("GET", url, params=dict(parameters) or None, headers=headers)
 
-    return await _exchange(http, build, who, limit)
+    return _answer(await _exchange(http, build, who, limit), who)
 
 
-async def _exchange(http: Http, build: Callable[[], httpx.Request], who: str, limit: int) -> Answer:
+def _answer(response: Response, who: str) -> Answer:
+    if response.status in _TRANSIENT_STATUS:
+        raise Transient(f"{who} answered HTTP {response.status}.", pause=response.pause)
+    try:
+        return Answer(response.status, parse_json(response.body))
+    except ValueError:
+        raise BadAnswer(f"{who} answered HTTP {response.status} with something that is not JSON.") from None
+
+
+async def _exchange(http: Http, build: Callable[[], httpx.Request], who: str, limit: int) -> Response:
     try:
         async with asyncio.timeout(_LONGEST), _streamed(http, build()) as response:
-            if response.status_code in _TRANSIENT_STATUS:
-                raise Transient(f"{who} answered HTTP {response.status_code}.", pause=_retry_after(response))
             body = await _bounded_body(response, who, limit)
-    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError) as error:
         raise Transient(f"{who} did not answer ({type(error).__name__}).") from None
-    try:
-        return Answer(response.status_code, parse_json(body))
-    except ValueError:
-        raise BadAnswer(f"{who} answered HTTP {response.status_code} with something that is not JSON.") from None
+    return Response(response.status_code, body, _retry_after(response))
 
 
 @asynccontextmanager
@@ -123,5 +174,12 @@ async def _bounded_body(response: httpx.Response, who: str, limit: int) -> bytes
 
 
 def _retry_after(response: httpx.Response) -> float:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isdecimal() else 0.0
+    """Seconds, or a date. Source: RFC 9110, section 10.2.3."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value[:6])
+    try:
+        at = parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+    return max(0.0, min(at - time.time(), 86_400.0))

@@ -72,8 +72,8 @@ _LEAST_TIME_TO_FILL = Seconds(60)
 _LATEST_FILL = Seconds(6 * 3600)
 _REORGANISED = 64
 """Blocks by which an opening may lie below the head of its quote: two epochs, after which Ethereum itself is final."""
-_LOG_CHUNK = 9_000
-_LOG_CHUNKS = 100
+_MOST_BLOCKS = 900_000
+"""Searched for an opening, from where it can first lie."""
 _WHO = "the sponsor"
 
 
@@ -353,9 +353,8 @@ async def _find_deposit(order: Order, since: BlockNumber, rpc: Rpc) -> Opening |
     topics = [DEPOSITED_TOPIC, *("0x" + word.hex() for word in (*ids, address_word(order.sender)))]
     query = {"address": order.details["spoke_pool"], "topics": topics}
     head, lowest = await rpc.block_number(), max(0, since - _REORGANISED)
-    for first in range(lowest, min(head + 1, lowest + _LOG_CHUNK * _LOG_CHUNKS), _LOG_CHUNK):
-        last = min(first + _LOG_CHUNK - 1, head)
-        for log in await rpc.logs(query | {"fromBlock": hex(first), "toBlock": hex(last)}):
+    async for logs in rpc.logs_between(query, lowest, min(head, lowest + _MOST_BLOCKS)):
+        for log in logs:
             if deposited(order.origin, log).relay_hash == order.order_id:
                 block = BlockNumber(quantity(log.get("blockNumber"), "blockNumber"))
                 return Opening(OpeningState.OPENED, clean(log.get("transactionHash", ""), 66), block)

@@ -27,10 +27,10 @@ from l2send.core.address import Address, checksum
 from l2send.core.calldata import Function, abi_decode, address_word, event_topic
 from l2send.core.errors import UnknownChain
 from l2send.core.plan import Order
-from l2send.core.rpc import Call, Rpc, Rpcs, data_bytes, quantity
+from l2send.core.rpc import Call, Log, Rpc, Rpcs, data_bytes, quantity
 from l2send.core.settlers import AcrossSettlers
 from l2send.core.text import clean
-from l2send.core.units import ChainId, Seconds
+from l2send.core.units import ChainId, Seconds, UnixTime
 
 EXECUTED_TOPIC = event_topic(
     "ExecutedRelayerRefundRoot(uint256,uint256,uint256[],uint32,uint32,address,address[],bool,address)"
@@ -41,8 +41,7 @@ _FILLED = 2
 
 _LOOK_BACK = Seconds(30 * 3600)
 """Before the deadline: six hours, the longest a deposit lives, and a day for what else may be refunded."""
-_CHUNK = 9_000
-_CHUNKS = 120
+_MOST_BLOCKS = 1_000_000
 _MOST_OTHERS = 10
 
 
@@ -80,28 +79,33 @@ def _can_only_hold(ours: int, others: Sequence[int], paid: int) -> bool:
 
 
 async def _history(order: Order, rpc: Rpc) -> tuple[list[_Payment], list[Deposited]]:
-    """What settlements paid the sender, and what it deposited, in this token; nothing if too much to read.
-
-    Read backwards from the newest confirmed block, below the 10,000 blocks that nodes allow a request.
-    """
+    """What settlements paid the sender, and what it deposited, in this token; nothing if there is too much to read."""
     pool, token = order.details["spoke_pool"], Address(order.details["input_token"])
     sender = "0x" + address_word(order.sender).hex()
-    payments, deposits = list[_Payment](), list[Deposited]()
     last = await rpc.block_number() - max(rpc.chain.confirmations - 1, 0)
-    for _ in range(_CHUNKS):
-        first = max(last - _CHUNK + 1, 0)
-        query = {"address": pool, "fromBlock": hex(first), "toBlock": hex(last)}
-        executed, opened, block = await asyncio.gather(
-            rpc.logs(query | {"topics": [EXECUTED_TOPIC]}),
-            rpc.logs(query | {"topics": [DEPOSITED_TOPIC, None, None, sender]}),
-            rpc.block(hex(first)),
-        )
-        payments += [p for log in executed if (p := _payment(log, token, order.sender))]
-        deposits += [d for log in opened if (d := deposited(order.origin, log)).input_token == token]
-        if first == 0 or quantity(block.get("timestamp"), "timestamp") < order.fill_deadline - _LOOK_BACK:
-            return payments, deposits
-        last = first - 1
-    return [], []
+    earliest = UnixTime(order.fill_deadline - _LOOK_BACK)
+    executed, opened = await asyncio.gather(
+        _logs_since(rpc, {"address": pool, "topics": [EXECUTED_TOPIC]}, last, earliest),
+        _logs_since(rpc, {"address": pool, "topics": [DEPOSITED_TOPIC, None, None, sender]}, last, earliest),
+    )
+    if executed is None or opened is None:
+        return [], []
+    payments = [p for log in executed if (p := _payment(log, token, order.sender))]
+    deposits = [d for log in opened if (d := deposited(order.origin, log)).input_token == token]
+    return payments, deposits
+
+
+async def _logs_since(rpc: Rpc, query: dict[str, Any], last: int, earliest: UnixTime) -> list[Log] | None:
+    """The logs down from block `last` to one before `earliest`; None if that is too far away to read them all."""
+    found = list[Log]()
+    async for first, logs in rpc.logs_before(query, last):
+        found += logs
+        block = await rpc.block(hex(first))
+        if first == 0 or quantity(block.get("timestamp"), "timestamp") < earliest:
+            return found
+        if last - first > _MOST_BLOCKS:
+            return None
+    return found
 
 
 def _payment(log: dict[str, Any], token: Address, sender: Address) -> _Payment | None:

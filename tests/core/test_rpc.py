@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from l2send.core.chains import Chain
-from l2send.core.errors import BadAnswer, NetworkError, NodeError, WrongChain
-from l2send.core.http import Transient, open_http
+from l2send.core.errors import BadAnswer, NetworkError, NodeError, Transient, WrongChain
+from l2send.core.http import open_http
 from l2send.core.rpc import Reply, Rpc
 from l2send.core.units import Amount
 from l2send.devnet import faucet

@@ -27,11 +27,12 @@ import httpx
 
 import l2send.client
 from l2send.client import Client, open_client
-from l2send.core import rpc
 from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, L2sendError
 from l2send.core.paths import Paths
+from l2send.core.rpc import client as rpc_client
+from l2send.core.rpc import failover
 from l2send.resolver.limits import Limits
 from l2send.wallet import before_signing, execute, nonces, sponsored, watch
 from l2send.wallet.execute import Executor
@@ -152,11 +153,11 @@ def quickened(poll: float, transport: httpx.AsyncBaseTransport | None = None) ->
     with (
         patch.object(Client, "_executor", executor),
         patch.object(Client, "_sponsored", sponsored_executor),
-        patch.object(l2send.client, "open_rpcs", partial(rpc.open_rpcs, timeout=TIMEOUT)),
+        patch.object(l2send.client, "open_rpcs", partial(rpc_client.open_rpcs, timeout=TIMEOUT)),
         patch.object(l2send.client, "follow", partial(follow, poll=poll)),
         patch.object(httpx, "AsyncClient", http),
-        patch.object(rpc, "_FIRST_PAUSE", 0.01),
-        patch.object(rpc, "_MAX_PAUSE", 0.05),
+        patch.object(failover, "_FIRST_PAUSE", 0.01),
+        patch.object(failover, "_MAX_PAUSE", 0.05),
         patch.object(nonces, "_PAUSE", 0.02),
         patch.object(before_signing, "_LAGGING_PAUSE", 0.05),
         patch.object(execute, "failpoint", _failpoint),

@@ -1,0 +1,38 @@
+"""JSON-RPC to many chains at once: this door, and behind it a file for each job.
+
+- exchange.py   one request, one answer; node_errors.py what an error means, by the table node_errors.toml
+- failover.py   one question to a chain's endpoints in turn
+- values.py     JSON values, read strictly; calls.py, simulation.py, logs.py, broadcasts.py what is asked
+- client.py     `Rpc`, one chain; `Rpcs`, all of them
+"""
+
+from l2send.core.rpc.broadcasts import BroadcastReply, Reply
+from l2send.core.rpc.calls import ETH_BALANCE, Aggregate, Call
+from l2send.core.rpc.client import Rpc, Rpcs, open_rpcs
+from l2send.core.rpc.failover import Endpoint, if_offered
+from l2send.core.rpc.logs import Log
+from l2send.core.rpc.simulation import Simulated
+from l2send.core.rpc.values import block_number, count, data_bytes, gas_amount, quantity, record, unix_time, wei_per_gas
+
+__all__ = [
+    "ETH_BALANCE",
+    "Aggregate",
+    "BroadcastReply",
+    "Call",
+    "Endpoint",
+    "Log",
+    "Reply",
+    "Rpc",
+    "Rpcs",
+    "Simulated",
+    "block_number",
+    "count",
+    "data_bytes",
+    "gas_amount",
+    "if_offered",
+    "open_rpcs",
+    "quantity",
+    "record",
+    "unix_time",
+    "wei_per_gas",
+]

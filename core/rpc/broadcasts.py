@@ -1,0 +1,80 @@
+"""What a node's answer to signed bytes means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Any
+
+from l2send.core.errors import BadAnswer, NetworkError, NodeError, NodeFailed
+from l2send.core.rpc.logs import read_logs
+from l2send.core.rpc.node_errors import least_price, meaning_to_broadcast
+from l2send.core.rpc.values import block_number, hash_or_null, quantity, record
+from l2send.core.units import Wei
+
+
+@unique
+class Reply(StrEnum):
+    """What a node said to a broadcast."""
+
+    ACCEPTED = "accepted"
+    """It took the transaction, or knew it already."""
+    NONCE_TOO_LOW = "nonce_too_low"
+    """The nonce is used up: by these very bytes or by others; only the chain can tell."""
+    REFUSED = "refused"
+    """It understood and will not take it (underpriced, insufficient funds, nonce gap)."""
+    UNKNOWN = "unknown"
+    """No usable reply. The transaction may or may not be on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastReply:
+    """The class of a node's answer, and its own words, cleaned."""
+
+    reply: Reply
+    detail: str = ""
+    underpriced: bool = False
+    """Whether it was refused for its price alone: a speedup is what helps."""
+    least_price: Wei | None = None
+    """Wei per gas of tip or price that the node says it takes at least, where it says so."""
+    receipt: dict[str, Any] | None = None
+    """Of eth_sendRawTransactionSync: the receipt that came with the answer."""
+
+
+def reply_of(error: NetworkError) -> BroadcastReply:
+    """What a failed broadcast says of the bytes. Only a node's own words say that they are refused."""
+    meaning = meaning_to_broadcast(error.message) if isinstance(error, NodeError | NodeFailed) else ""
+    if meaning in {Reply.ACCEPTED, Reply.NONCE_TOO_LOW}:
+        return BroadcastReply(Reply(meaning), error.message)
+    if meaning == "underpriced":
+        least = least_price(error.message)
+        return BroadcastReply(Reply.REFUSED, error.message, True, None if least is None else Wei(least))
+    return BroadcastReply(Reply.REFUSED if isinstance(error, NodeError) else Reply.UNKNOWN, error.message)
+
+
+def read_receipt(answer: Any, tx_hash: str) -> dict[str, Any] | None:
+    """The receipt of `tx_hash`, or None for null. Fields that are there have the right shapes. Raises BadAnswer."""
+    if answer is None:
+        return None
+    receipt = record(answer, "eth_getTransactionReceipt")
+    if str(receipt.get("transactionHash", "")).lower() != tx_hash.lower():
+        raise BadAnswer("a node answered with the receipt of another transaction.")
+    hash_or_null(receipt.get("blockHash"), "a receipt's block")
+    read_logs(receipt.get("logs", []))
+    if receipt.get("blockNumber") is not None:
+        block_number(receipt["blockNumber"], "a receipt's block")
+        quantity(receipt.get("status"), "a receipt's status")
+    return receipt
+
+
+def read_transaction(answer: Any, tx_hash: str) -> dict[str, Any] | None:
+    """The transaction `tx_hash`, or None for null. Fields that are there have the right shapes. Raises BadAnswer."""
+    if answer is None:
+        return None
+    found = record(answer, "eth_getTransactionByHash")
+    if str(found.get("hash", "")).lower() != tx_hash.lower():
+        raise BadAnswer("a node answered with another transaction.")
+    hash_or_null(found.get("blockHash"), "a transaction's block")
+    if found.get("blockNumber") is not None:
+        block_number(found["blockNumber"], "a transaction's block")
+    return found

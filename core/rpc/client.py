@@ -1,0 +1,289 @@
+"""One chain's nodes as typed questions. Every answer is read before it counts: see failover.py.
+
+A broadcast goes out once per call, to one endpoint, and reports what is known, which may be nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from eth_hash.auto import keccak
+
+from l2send.core.address import Address
+from l2send.core.chains import Chain, Registry
+from l2send.core.environment import rpc_variable
+from l2send.core.errors import BadAnswer, ErrorClass, NetworkError, NodeError, WrongChain
+from l2send.core.http import Http, open_http
+from l2send.core.plan import UnsignedTx
+from l2send.core.rpc.broadcasts import BroadcastReply, Reply, read_receipt, read_transaction, reply_of
+from l2send.core.rpc.calls import Aggregate, Batch, Call, value_of
+from l2send.core.rpc.exchange import request
+from l2send.core.rpc.failover import Endpoint, first_answer
+from l2send.core.rpc.logs import Log, logs_before, logs_between
+from l2send.core.rpc.simulation import Simulated, read_simulation, simulation
+from l2send.core.rpc.values import (
+    block_number,
+    count,
+    data_bytes,
+    gas_amount,
+    hash_or_null,
+    quantity,
+    record,
+    unix_time,
+)
+from l2send.core.units import BlockNumber, ChainId, Gas, Nonce, UnixTime, Wei
+
+T = TypeVar("T")
+
+_TAKEN_NOT_MINED = 4
+"""Code of eth_sendRawTransactionSync: the transaction is in the pool, and no block has it yet. Source: EIP-7966."""
+
+
+@dataclass
+class Rpc:
+    """One chain's endpoints."""
+
+    chain: Chain
+    http: Http
+    endpoints: list[Endpoint] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.endpoints = [Endpoint(url) for url in self.chain.rpcs]
+
+    def each(self) -> list[Rpc]:
+        """A client for every endpoint alone, so that none answers for another."""
+        return [Rpc(replace(self.chain, rpcs=(url,)), self.http) for url in self.chain.rpcs]
+
+    async def ask(self, read: Callable[[Any], T], method: str, *params: Any) -> T:
+        """What `read` makes of the result; where it raises BadAnswer, the next endpoint is asked.
+
+        Raises NetworkError and its children.
+        """
+
+        async def ask(endpoint: Endpoint) -> T:
+            await self._verify(endpoint)
+            return read(await self._post(endpoint, method, params))
+
+        return await first_answer(self.chain.name, self.endpoints, ask)
+
+    async def call(self, method: str, *params: Any) -> Any:
+        """The result of a read as it came, which may be null. Raises NetworkError and its children."""
+        return await self.ask(lambda result: result, method, *params)
+
+    async def _verify(self, endpoint: Endpoint) -> None:
+        """Pin the endpoint to its chain. Raises WrongChain. Source: EIP-695 eth_chainId."""
+        if not endpoint.verified:
+            self._match(endpoint, quantity(await self._post(endpoint, "eth_chainId", ()), "eth_chainId"))
+
+    def _match(self, endpoint: Endpoint, found: int) -> None:
+        if found != self.chain.chain_id:
+            raise WrongChain(
+                f"the RPC {endpoint.host} listed for {self.chain.name} serves chain {found}, "
+                f"not {self.chain.chain_id}.",
+                hint=f"Correct rpcs of {self.chain.short_name}, or {rpc_variable(self.chain.chain_id)}.",
+            )
+        endpoint.verified = True
+
+    async def _post(self, endpoint: Endpoint, method: str, params: Sequence[Any]) -> Any:
+        """One request, one answer. Raises Transient, BadAnswer, NodeError."""
+        return await request(self.http, endpoint.url, method, params, f"{self.chain.name} ({endpoint.host})")
+
+    async def aggregate(self, calls: Sequence[Call], block: str = "latest") -> Aggregate:
+        """Many reads at one block in one round trip, which also proves the chain id; without Multicall3, in several.
+
+        Raises NetworkError.
+        """
+        multicall3 = self.chain.multicall3
+        if multicall3 is None:
+            return await first_answer(
+                self.chain.name, self.endpoints, lambda endpoint: self._one_by_one(endpoint, calls, block)
+            )
+        batch = Batch(multicall3, calls)
+        params = [{"to": multicall3, "data": "0x" + batch.data.hex()}, block]
+
+        async def ask(endpoint: Endpoint) -> Aggregate:
+            chain_id, found = batch.read(await self._post(endpoint, "eth_call", params), self.chain.name)
+            self._match(endpoint, chain_id)
+            return found
+
+        return await first_answer(self.chain.name, self.endpoints, ask)
+
+    async def _one_by_one(self, endpoint: Endpoint, calls: Sequence[Call], block: str) -> Aggregate:
+        """Each read in a request of its own, all at the block that `block` is now."""
+        await self._verify(endpoint)
+        head = _read_block(await self._post(endpoint, "eth_getBlockByNumber", (block, False)))
+        at = hex(block_number(head.get("number")))
+        values = await asyncio.gather(*(self._alone(endpoint, call, at) for call in calls))
+        return Aggregate(tuple(values), unix_time(head.get("timestamp")))
+
+    async def _alone(self, endpoint: Endpoint, call: Call, block: str) -> tuple[Any, ...] | None:
+        """One read, None where it reverts. Source: eth_call, eth_getBalance."""
+        if call.to is None:
+            answer = await self._post(endpoint, "eth_getBalance", (*call.arguments, block))
+            return (quantity(answer, "eth_getBalance"),)
+        try:
+            raw = await self._post(endpoint, "eth_call", ({"to": call.to, "data": "0x" + call.data.hex()}, block))
+        except NodeError as error:
+            if error.is_revert:
+                return None
+            raise
+        return value_of(call, data_bytes(raw, "eth_call"))
+
+    async def eth_call(self, call: Call, *, sender: Address | None = None, block: str = "latest") -> tuple[Any, ...]:
+        """One contract read. Raises NodeError if it reverts."""
+        message = {"to": call.to, "data": "0x" + call.data.hex()} | ({"from": sender} if sender else {})
+        return await self.ask(
+            lambda raw: call.function.decode_result(data_bytes(raw, "eth_call")), "eth_call", message, block
+        )
+
+    async def returned(self, message: dict[str, str], block: str = "latest", *overrides: Any) -> bytes:
+        """What a message would return, and with `overrides` of the state. Raises NodeError if it would revert."""
+        return await self.ask(lambda raw: data_bytes(raw, "eth_call"), "eth_call", message, block, *overrides)
+
+    async def balance(self, account: Address, block: str = "latest") -> Wei:
+        """Native balance. Source: eth_getBalance."""
+        return Wei(await self.ask(lambda raw: quantity(raw, "eth_getBalance"), "eth_getBalance", account, block))
+
+    async def nonce(self, account: Address, block: str = "pending") -> Nonce:
+        """Count of transactions sent. Source: eth_getTransactionCount."""
+        method = "eth_getTransactionCount"
+        return Nonce(await self.ask(lambda raw: count(raw, method), method, account, block))
+
+    async def code(self, account: Address) -> bytes:
+        """Code of an account, empty for one without. Source: eth_getCode."""
+        return await self.ask(lambda raw: data_bytes(raw, "eth_getCode"), "eth_getCode", account, "latest")
+
+    async def storage(self, account: Address, slot: int) -> bytes:
+        """One word of an account's storage. Source: eth_getStorageAt."""
+        method = "eth_getStorageAt"
+        found = await self.ask(lambda raw: data_bytes(raw, method), method, account, hex(slot), "latest")
+        return found.rjust(32, b"\0")[-32:]
+
+    async def estimate_gas(self, message: dict[str, Any]) -> Gas:
+        """Gas the message would use. Raises NodeError if it would revert. Source: eth_estimateGas."""
+        return await self.ask(lambda raw: gas_amount(raw, "eth_estimateGas"), "eth_estimateGas", message)
+
+    async def chain_id(self) -> int:
+        """The chain id, asked now. Source: EIP-695 eth_chainId."""
+        return await self.ask(lambda raw: quantity(raw, "eth_chainId"), "eth_chainId")
+
+    async def block(self, tag: str = "latest") -> dict[str, Any]:
+        """A block's header. Raises BadAnswer for null. Source: eth_getBlockByNumber."""
+        return await self.ask(_read_block, "eth_getBlockByNumber", tag, False)
+
+    async def block_number(self) -> BlockNumber:
+        """Height of the head. Source: eth_blockNumber."""
+        return await self.ask(block_number, "eth_blockNumber")
+
+    async def time(self) -> UnixTime:
+        """The chain's clock: the head's timestamp."""
+        return await self.ask(lambda raw: unix_time(_read_block(raw).get("timestamp")),
+                              "eth_getBlockByNumber", "latest", False)  # fmt: skip
+
+    async def receipt(self, tx_hash: str) -> dict[str, Any] | None:
+        """The receipt, or None while there is none. Source: eth_getTransactionReceipt."""
+        return await self.ask(lambda raw: read_receipt(raw, tx_hash), "eth_getTransactionReceipt", tx_hash)
+
+    async def transaction(self, tx_hash: str) -> dict[str, Any] | None:
+        """The transaction, in a block or waiting, or None. Source: eth_getTransactionByHash."""
+        return await self.ask(lambda raw: read_transaction(raw, tx_hash), "eth_getTransactionByHash", tx_hash)
+
+    def logs_between(self, query: dict[str, Any], first: int, last: int) -> AsyncIterator[list[Log]]:
+        """Event logs, oldest first, in stretches that the node takes: see logs.py. Raises NetworkError."""
+        return logs_between(self, query, first, last)
+
+    def logs_before(self, query: dict[str, Any], last: int) -> AsyncIterator[tuple[BlockNumber, list[Log]]]:
+        """Event logs, newest first, in stretches with their first block: see logs.py. Raises NetworkError."""
+        return logs_before(self, query, last)
+
+    async def simulate(self, sender: Address, txs: Sequence[UnsignedTx]) -> list[Simulated]:
+        """Run transactions one after another on top of the head, without signing anything.
+
+        Raises NodeError where the node does not offer it. Source: eth_simulateV1.
+        """
+        return await self.ask(
+            lambda raw: read_simulation(raw, len(txs)), "eth_simulateV1", simulation(sender, txs), "latest"
+        )
+
+    async def broadcast(self, raw: bytes, endpoint: int = 0) -> BroadcastReply:
+        """Hand signed bytes to one endpoint, once. Never raises for what the network does.
+
+        Raises WrongChain before anything is sent. Source: eth_sendRawTransaction.
+        """
+        target = self.endpoints[endpoint % len(self.endpoints)]
+        try:
+            await self._verify_again(target)
+            await self._post(target, "eth_sendRawTransaction", ["0x" + raw.hex()])
+        except WrongChain:
+            raise
+        except NetworkError as error:
+            return reply_of(error)
+        return BroadcastReply(Reply.ACCEPTED)
+
+    async def broadcast_sync(self, raw: bytes, patience_ms: int, endpoint: int = 0) -> BroadcastReply:
+        """As `broadcast`, and wait up to `patience_ms` for the receipt, where the node offers that.
+
+        Where it does not, the same bytes go out by `broadcast`. Source: EIP-7966 eth_sendRawTransactionSync.
+        """
+        target = self.endpoints[endpoint % len(self.endpoints)]
+        if target.sends_sync is False:
+            return await self.broadcast(raw, endpoint)
+        tx_hash = "0x" + keccak(raw).hex()
+        try:
+            await self._verify_again(target)
+            answer = await self._post(target, "eth_sendRawTransactionSync", ["0x" + raw.hex(), hex(patience_ms)])
+        except WrongChain:
+            raise
+        except NetworkError as error:
+            if isinstance(error, NodeError) and error.rpc_code == _TAKEN_NOT_MINED:
+                return BroadcastReply(Reply.ACCEPTED, error.message)
+            if isinstance(error, NodeError) and error.kind in {ErrorClass.NOT_OFFERED, ErrorClass.REFUSED}:
+                target.sends_sync = False if error.kind is ErrorClass.NOT_OFFERED else target.sends_sync
+                return await self.broadcast(raw, endpoint)
+            return reply_of(error)
+        target.sends_sync = True
+        try:
+            return BroadcastReply(Reply.ACCEPTED, receipt=read_receipt(answer, tx_hash))
+        except BadAnswer as error:  # It took the bytes. What became of them is looked up.
+            return BroadcastReply(Reply.ACCEPTED, error.message)
+
+    async def _verify_again(self, endpoint: Endpoint) -> None:
+        """Before signed bytes: an endpoint may have been switched since it was verified."""
+        endpoint.verified = False
+        await self._verify(endpoint)
+
+
+def _read_block(answer: Any) -> dict[str, Any]:
+    """A header whose number, time and hash have the right shapes where they are there. Raises BadAnswer."""
+    head = record(answer, "eth_getBlockByNumber")
+    hash_or_null(head.get("hash"), "a block's hash")
+    unix_time(head.get("timestamp"))
+    if head.get("number") is not None:
+        block_number(head["number"])
+    return head
+
+
+@dataclass
+class Rpcs:
+    """The RPC clients of every chain, over one connection pool."""
+
+    registry: Registry
+    http: Http
+    _rpcs: dict[ChainId, Rpc] = field(default_factory=dict[ChainId, Rpc])
+
+    def on(self, chain_id: ChainId) -> Rpc:
+        """The client of that chain. Raises UnknownChain."""
+        if chain_id not in self._rpcs:
+            self._rpcs[chain_id] = Rpc(self.registry.chain(chain_id), self.http)
+        return self._rpcs[chain_id]
+
+
+@asynccontextmanager
+async def open_rpcs(registry: Registry, timeout: float = 10.0) -> AsyncIterator[Rpcs]:
+    """RPC clients for as long as the context lasts. `timeout` is in seconds, per request. Raises ConfigError."""
+    async with open_http(timeout) as http:
+        yield Rpcs(registry, http)

@@ -1,0 +1,52 @@
+"""Transactions tried one after another on top of the head, without a signature. Source: eth_simulateV1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from l2send.core.address import Address
+from l2send.core.errors import BadAnswer
+from l2send.core.plan import UnsignedTx
+from l2send.core.rpc.values import data_bytes, gas_amount, quantity, record, records
+from l2send.core.text import clean
+from l2send.core.units import Gas
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """How one transaction of a simulation ended."""
+
+    succeeded: bool
+    gas: Gas
+    """What it used."""
+    reason: str
+    output: bytes
+    """What it returned."""
+
+
+def simulation(sender: Address, txs: Sequence[UnsignedTx]) -> dict[str, Any]:
+    """The first parameter of eth_simulateV1."""
+    calls = [{"from": sender, "to": tx.to, "value": hex(tx.value), "input": "0x" + tx.data.hex()} for tx in txs]
+    return {"blockStateCalls": [{"calls": calls}], "validation": False, "traceTransfers": False}
+
+
+def read_simulation(answer: Any, count: int) -> list[Simulated]:
+    """How each of `count` transactions ended. Raises BadAnswer."""
+    blocks = records(answer, "eth_simulateV1")
+    results = records(blocks[0].get("calls"), "eth_simulateV1") if len(blocks) == 1 else []
+    if len(results) != count:
+        raise BadAnswer(f"eth_simulateV1 answered for {len(results)} of {count} transactions.")
+    return [_simulated(result) for result in results]
+
+
+def _simulated(result: dict[str, Any]) -> Simulated:
+    error = result.get("error")
+    reason = clean(record(error, "error").get("message", "")) if error is not None else ""
+    return Simulated(
+        quantity(result.get("status"), "status") == 1,
+        gas_amount(result.get("gasUsed"), "gasUsed"),
+        reason,
+        data_bytes(result.get("returnData", "0x"), "returnData"),
+    )
