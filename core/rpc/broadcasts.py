@@ -48,7 +48,8 @@ def reply_of(error: NetworkError) -> BroadcastReply:
         return BroadcastReply(Reply(meaning), error.message)
     if meaning == "underpriced":
         least = least_price(error.message)
-        return BroadcastReply(Reply.REFUSED, error.message, True, None if least is None else Wei(least))
+        words = f"{error.message} (`l2send speedup` offers a higher price)"
+        return BroadcastReply(Reply.REFUSED, words, True, None if least is None else Wei(least))
     return BroadcastReply(Reply.REFUSED if isinstance(error, NodeError) else Reply.UNKNOWN, error.message)
 
 

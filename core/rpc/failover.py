@@ -46,8 +46,10 @@ async def first_answer(chain: str, endpoints: Sequence[Endpoint], ask: Callable[
     as a server asks for, up to 10 s.
     """
     pause = _FIRST_PAUSE
+    none_listed = NetworkError(f"{chain}: no RPC endpoint is configured.")
+    best = none_listed
     for round_ in range(_ROUNDS):
-        best = NetworkError(f"{chain}: no RPC endpoint is configured.")
+        best = none_listed
         for endpoint in endpoints:
             try:
                 return await ask(endpoint)

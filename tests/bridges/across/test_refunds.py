@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -16,8 +17,9 @@ from l2send.core.calldata import abi_encode, address_word
 from l2send.core.effects import Opens
 from l2send.core.errors import NetworkError
 from l2send.core.plan import Order
-from l2send.core.rpc import Aggregate, Call, Rpcs
-from l2send.core.units import UnixTime
+from l2send.core.rpc import Aggregate, Call, Endpoint, Log, Rpc, Rpcs
+from l2send.core.rpc.logs import logs_before
+from l2send.core.units import BlockNumber, UnixTime
 from tests.bridges.across.test_effects import BY_POOL, DEADLINE, PAYS
 from tests.support.across_registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET, address
 
@@ -70,12 +72,19 @@ class Chain:
     head: int = 50_000
     asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     chain: Any = ORIGIN
+    endpoints: list[Endpoint] = field(default_factory=lambda: [Endpoint("http://stand-in")])
 
     async def block_number(self) -> int:
         return self.head
 
     async def block(self, tag: str) -> dict[str, Any]:
         return {"timestamp": hex(DEADLINE - 50 * MINUTE + int(tag, 16) * MINUTE)}
+
+    def logs_before(self, query: dict[str, Any], last: int) -> AsyncIterator[tuple[BlockNumber, list[Log]]]:
+        return logs_before(cast("Rpc", self), query, last)
+
+    async def ask(self, read: Callable[[Any], Any], method: str, query: dict[str, Any]) -> Any:
+        return read(await self.logs(query))
 
     async def logs(self, query: dict[str, Any]) -> list[dict[str, Any]]:
         self.asked.append(query)
