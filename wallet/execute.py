@@ -121,6 +121,28 @@ class Executor:
             self._say(f"{tx.step.kind} was sent to {rpc.chain.name} already: {signed.hash}")
             self.journal.record_signed(tx, nonce, signed.hash, signed.raw)
 
+    async def hand_out(self, payment_id: str) -> None:
+        """Sign the only step of a payment, commit it, and hand it to a node, without waiting for a block.
+
+        The caller holds the account's lock: see window.py. Raises Refused, CannotPay, NetworkError or ConfigError
+        where nothing was signed; NotFinal where nodes keep refusing the signed bytes.
+        """
+        record = self.journal.get(payment_id)
+        (tx,) = record.steps
+        failpoint(Failpoint.PLANNED)
+        with self._saying_what_moved(record.id):
+            await self._sign(record, tx)
+
+    async def look(self, payment_id: str) -> PaymentRecord:
+        """One look at every signed transaction of a payment; bytes that are in no block go out again in their time.
+
+        Raises NotFinal where nodes keep refusing them.
+        """
+        with self._saying_what_moved(payment_id):
+            for tx in self.journal.get(payment_id).steps:
+                await self._look_at(payment_id, tx.step_index)
+        return self.journal.get(payment_id)
+
     async def approve(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
         """Carry a payment on to where what pays is the next to be signed, by a quote that holds.
 

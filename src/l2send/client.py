@@ -19,12 +19,13 @@ from l2send.bridges import bridges_of
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import ConfigError
+from l2send.core.errors import ConfigError, L2sendError
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Nonce, parse_amount
 from l2send.guard import Guard
+from l2send.many import resume_all
 from l2send.renewal import renewed_quote
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.contacts import Book, load_book
@@ -49,6 +50,7 @@ from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
 from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup
 from l2send.wallet.watch import check as look
 from l2send.wallet.watch import follow
+from l2send.wallet.window import SIZE as WINDOW
 
 Say = Callable[[str], None]
 """Told a sentence at each step of a payment."""
@@ -209,6 +211,31 @@ class Client:
 
         await make_ready(record, self.journal, self.rpcs, approve, why_void, tell)
         return await side_by_side(record, self.journal, carry_on, tell)
+
+    async def resume_many(
+        self,
+        payment_ids: Sequence[str],
+        signer: Signer | None,
+        *,
+        window: int = WINDOW,
+        patience: float = 600.0,
+        progress: Progress = silent,
+    ) -> Mapping[str, L2sendError]:
+        """Carry many payments on at once; what stopped one, by its id. `status` and `history` say how each stands.
+
+        Direct transfers of one account on one chain are signed with following nonces and handed out without waiting
+        for each to be mined, `window` of them at most; everything else is resumed as by `resume`, several at a time.
+        One that fails stops no other.
+        """
+
+        def report(record: PaymentRecord) -> None:
+            progress(Turn(record.id, record.state, record.meaning.money))
+
+        async def one(payment_id: str) -> Record:
+            return await self.resume(payment_id, signer, patience=patience, progress=progress)
+
+        executor = self._executor(signer, lambda _: None)
+        return await resume_all(payment_ids, self.journal, executor, one, report, size=window, patience=patience)
 
     async def _resume_leg(self, payment_id: str, signer: Signer | None, patience: float, say: Say) -> PaymentRecord:
         record = self.journal.get(payment_id)

@@ -1,0 +1,71 @@
+"""Many payments carried on together: those of one account on one chain in a window, chains side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from l2send.core.address import Address
+from l2send.core.errors import L2sendError
+from l2send.core.units import ChainId
+from l2send.wallet.execute import Executor
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.window import Report, Window, fits
+
+_AT_ONCE = 8
+"""Payments that do not fit a window and are carried on side by side; those of one account wait for each other."""
+
+One = Callable[[str], Awaitable[Record]]
+"""Carries one payment on. Raises L2sendError."""
+
+
+async def resume_all(
+    payment_ids: Sequence[str],
+    journal: Journal,
+    executor: Executor,
+    one: One,
+    report: Report,
+    *,
+    size: int,
+    patience: float,
+) -> Mapping[str, L2sendError]:
+    """Every payment carried on; what stopped one, by its id. The journal says how each of them stands."""
+    windows, others = _sorted(payment_ids, journal)
+    failed = dict[str, L2sendError]()
+
+    async def in_window(chain_id: ChainId, sender: Address, records: Sequence[PaymentRecord]) -> None:
+        window = Window(executor, chain_id, sender, report, size, failed=failed)
+        try:
+            await window.run([record.id for record in records], patience=patience)
+        except L2sendError as error:  # Of the lock: nothing of this chain was touched.
+            failed.update({record.id: error for record in records})
+
+    await asyncio.gather(*(in_window(*account, records) for account, records in windows.items()))
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def alone(payment_id: str) -> None:
+        async with turn:
+            try:
+                await one(payment_id)
+            except L2sendError as error:
+                failed[payment_id] = error
+
+    await asyncio.gather(*map(alone, others))
+    return failed
+
+
+def _sorted(
+    payment_ids: Sequence[str], journal: Journal
+) -> tuple[dict[tuple[ChainId, Address], list[PaymentRecord]], list[str]]:
+    """The payments that fit a window, by account, and those that are carried on one by one. Ended ones are neither."""
+    windows, others = dict[tuple[ChainId, Address], list[PaymentRecord]](), list[str]()
+    for payment_id in payment_ids:
+        record = journal.find(payment_id)
+        if not record.meaning.open:
+            continue
+        if isinstance(record, PaymentRecord) and fits(record):
+            windows.setdefault((record.terms.source, record.payment.sender), []).append(record)
+        else:
+            others.append(payment_id)
+    return windows, others

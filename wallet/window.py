@@ -1,0 +1,261 @@
+"""Many payments of one account on one chain: signed with following nonces, several under way at once.
+
+A payment by itself keeps its account's lock until it is mined. Here the lock is kept for all of them, and each is
+signed and handed out as soon as fewer than `size` wait for a block. The rules of the journal hold for each: bytes are
+committed before a node sees them, and no others are ever handed out for that nonce.
+
+A transaction that is not mined stops those behind it, since the chain takes nonces in order: then nothing more is
+signed, and it is said which one the others wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from l2send.core.address import Address
+from l2send.core.calldata import BALANCE_OF
+from l2send.core.errors import CannotPay, L2sendError, NetworkError, NotFinal, Refused
+from l2send.core.plan import StepKind
+from l2send.core.rpc import Call, Rpc
+from l2send.core.units import ChainId, Nonce, Token
+from l2send.wallet.execute import Executor
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
+from l2send.wallet.journal.states import ENDED, IN_BLOCK, IN_FLIGHT, TxState
+from l2send.wallet.lock import account_lock
+
+SIZE = 16
+"""Transactions that wait for a block at most: nodes keep about as many of an account that they do not know."""
+_STUCK_AFTER = 30.0
+"""Seconds without a block for the oldest, after which the others are said to wait for it."""
+
+Report = Callable[[PaymentRecord], None]
+"""Told each payment whose state changed."""
+
+
+def fits(record: PaymentRecord) -> bool:
+    """Whether a payment can be one of many in a window: a direct transfer whose nonce nothing has fixed."""
+    if len(record.approved) != 1 or record.order is not None or record.sponsored is not None:
+        return False
+    step = record.approved[0].step
+    return step.kind is StepKind.TRANSFER and step.nonce is None
+
+
+@dataclass
+class Window:
+    """The payments of one account on one chain. `run` it once."""
+
+    executor: Executor
+    chain_id: ChainId
+    sender: Address
+    report: Report
+    size: int = SIZE
+    poll: float = 0.5
+    """Seconds between two looks while nothing is mined."""
+    failed: dict[str, L2sendError] = field(default_factory=dict[str, L2sendError])
+    """Why a payment was not signed, or is not followed to its end here."""
+    _waiting: list[str] = field(default_factory=list[str], init=False)
+    """Handed out and in no block, by nonce."""
+    _mined: list[str] = field(default_factory=list[str], init=False)
+    """In a block that may still be taken back."""
+    _states: dict[str, TxState] = field(default_factory=dict[str, TxState], init=False)
+    _said_stuck: str = field(default="", init=False)
+    _moved_at: float = field(default=0.0, init=False)
+
+    async def run(self, payment_ids: Sequence[str], *, patience: float = 600.0) -> None:
+        """Sign, hand out and follow every payment, in order. What went wrong is in `failed`; one stops no other.
+
+        Only what concerns the account as a whole ends the signing: no money left, a nonce gap, a silent chain, a
+        transaction that nodes refuse or no block takes for `patience` seconds. Raises ConfigError, NotFinal (the lock).
+        """
+        journal = self.executor.journal
+        records = [journal.get(payment_id) for payment_id in payment_ids]
+        begun = [record for record in records if record.steps[0].state in IN_FLIGHT]
+        self._waiting = [r.id for r in sorted(begun, key=lambda r: r.steps[0].nonce or 0)]
+        unsigned = [record.id for record in records if record.steps[0].state is TxState.PLANNED]
+        waiting = f"a batch of {len(payment_ids)} payments"
+        async with account_lock(self.executor.locks, self.chain_id, self.sender, waiting, self._say_other, patience):
+            self._moved_at = time.monotonic()
+            await self._sign_all(unsigned, patience)
+            await self._until_mined(len(self._waiting), patience)
+        await self._until_final(patience)
+
+    async def _sign_all(self, unsigned: Iterable[str], patience: float) -> None:
+        funds = _Funds(self._rpc, self.sender)
+        for payment_id in unsigned:
+            await self._until_mined(len(self._waiting) - self.size + 1, patience)
+            if len(self._waiting) >= self.size or self._is_refused():
+                return self._fail_all(unsigned, payment_id, self._stuck())
+            try:
+                await self._sign(payment_id, funds, patience)
+            except Refused as error:
+                self.failed[payment_id] = error
+            except L2sendError as error:
+                if self._record(payment_id).steps[0].raw:
+                    self._waiting.append(payment_id)
+                return self._fail_all(unsigned, payment_id, error)
+            else:
+                self._waiting.append(payment_id)
+                self._tell(self._record(payment_id))
+        return None
+
+    async def _sign(self, payment_id: str, funds: _Funds, patience: float) -> None:
+        """Raises as Executor.hand_out; asks again while the chain is silent."""
+        until = time.monotonic() + patience
+        tx = self._record(payment_id).steps[0]
+        if not await funds.cover(tx, self._record(payment_id), first=not self._waiting):
+            await self._until_mined(len(self._waiting), patience)
+            if self._waiting:
+                raise self._stuck()
+            await funds.cover(tx, self._record(payment_id), first=True)
+        while True:
+            try:
+                await self.executor.hand_out(payment_id)
+            except NetworkError:
+                if self._record(payment_id).steps[0].raw or time.monotonic() >= until:
+                    raise
+                await asyncio.sleep(self.poll)
+            else:
+                return
+
+    async def _until_mined(self, count: int, patience: float) -> None:
+        """Until `count` of those that wait are in a block, or none was for `patience` seconds."""
+        goal = len(self._waiting) - count
+        while len(self._waiting) > max(0, goal):
+            before = len(self._waiting)
+            await self._look()
+            if len(self._waiting) < before:
+                self._moved_at = time.monotonic()
+                continue
+            idle = time.monotonic() - self._moved_at
+            if idle >= patience or self._is_refused():
+                return
+            if idle >= _STUCK_AFTER:
+                self._say_stuck()
+            await asyncio.sleep(self.poll)
+
+    async def _look(self) -> None:
+        """At those whose nonce is used, and at the oldest: its bytes go out again in their time."""
+        try:
+            used = await self._rpc.nonce(self.sender, "latest")
+        except NetworkError:
+            return
+        due = [i for i in self._waiting if self._nonce(i) < used] or self._waiting[:1]
+        for record in await asyncio.gather(*map(self._look_at, due)):
+            state = record.steps[0].outcome
+            if state in IN_BLOCK | ENDED:
+                self._waiting.remove(record.id)
+                if state not in ENDED:
+                    self._mined.append(record.id)
+
+    async def _look_at(self, payment_id: str) -> PaymentRecord:
+        try:
+            record = await self.executor.look(payment_id)
+        except NotFinal as error:
+            self.failed[payment_id] = error
+            record = self._record(payment_id)
+        self._tell(record)
+        return record
+
+    async def _until_final(self, patience: float) -> None:
+        """As many confirmations as the chain needs, for all; a block that is taken back leaves it to `resume`."""
+        until = time.monotonic() + patience
+        while self._mined:
+            deep = await self._deep_enough()
+            for at in range(0, len(deep), self.size):
+                await asyncio.gather(*map(self._look_at, deep[at : at + self.size]))
+            self._mined = [i for i in self._mined if self._record(i).steps[0].outcome not in ENDED]
+            if self._mined and time.monotonic() >= until:
+                return
+            if self._mined:
+                await asyncio.sleep(self.poll)
+
+    async def _deep_enough(self) -> list[str]:
+        """Those whose block the chain has built upon as often as it takes; none while the chain is silent."""
+        try:
+            head = await self._rpc.block_number()
+        except NetworkError:
+            return []
+        deepest = head + 1 - max(1, self._rpc.chain.confirmations)
+        return [i for i in self._mined if (self._record(i).steps[0].block or 0) <= deepest]
+
+    def _fail_all(self, unsigned: Iterable[str], first: str, error: L2sendError) -> None:
+        """`error` for every payment from `first` on that is not signed."""
+        ids = list(unsigned)
+        for payment_id in ids[ids.index(first) :]:
+            self.failed[payment_id] = error
+
+    def _is_refused(self) -> bool:
+        """Whether nodes keep refusing the oldest: what has a later nonce waits for it in vain."""
+        return bool(self._waiting) and self._waiting[0] in self.failed
+
+    def _stuck(self) -> NotFinal:
+        oldest = self._record(self._waiting[0])
+        return NotFinal(
+            f"{oldest.id} waits for a block with nonce {oldest.steps[0].nonce}, and {len(self._waiting) - 1} payments "
+            "wait behind it.",
+            hint=f"Run `l2send speedup {oldest.id}`, then run this command again.",
+        )
+
+    def _say_stuck(self) -> None:
+        if self._said_stuck != self._waiting[0]:
+            self._said_stuck = self._waiting[0]
+            self.executor.progress(self._stuck().message)
+
+    def _say_other(self, other: str) -> None:
+        self.executor.progress(f"waiting for {other}, which uses the same account")
+
+    def _tell(self, record: PaymentRecord) -> None:
+        """Each state of each payment once."""
+        state = record.steps[0].outcome
+        if self._states.get(record.id) is not state:
+            self._states[record.id] = state
+            self.report(record)
+
+    def _record(self, payment_id: str) -> PaymentRecord:
+        return self.executor.journal.get(payment_id)
+
+    def _nonce(self, payment_id: str) -> Nonce:
+        nonce = self._record(payment_id).steps[0].nonce
+        assert nonce is not None, "only signed payments wait"
+        return nonce
+
+    @property
+    def _rpc(self) -> Rpc:
+        return self.executor.rpcs.on(self.chain_id)
+
+
+@dataclass
+class _Funds:
+    """What the account holds, less what is under way: a node's balance does not count what waits for a block."""
+
+    rpc: Rpc
+    sender: Address
+    left: dict[Token, int] = field(default_factory=dict[Token, int])
+
+    async def cover(self, tx: TxRecord, record: PaymentRecord, *, first: bool) -> bool:
+        """Whether one more payment is covered; it is counted as under way then.
+
+        `first`: nothing is under way, so that the chain is asked again. Raises CannotPay where that is not enough.
+        """
+        token, units = record.terms.pays.token, record.terms.pays.units
+        if token not in self.left or (first and self.left[token] < units):
+            self.left[token] = await self._held(token)
+        if self.left[token] >= units:
+            self.left[token] -= units
+            return True
+        if first:
+            raise CannotPay(
+                f"{record.id} pays {record.terms.pays}, and the account holds no more than that on "
+                f"{self.rpc.chain.name}.",
+                hint="Nothing was signed for it. Bring money to the account, then run this command again.",
+            )
+        return False
+
+    async def _held(self, token: Token) -> int:
+        if token.address is None:
+            return await self.rpc.balance(self.sender)
+        (units,) = await self.rpc.eth_call(Call(token.address, BALANCE_OF, (self.sender,)))
+        return int(units)
