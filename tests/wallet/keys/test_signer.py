@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import secrets
+import sys
 import traceback
 from dataclasses import replace
 
@@ -246,3 +247,11 @@ def test_a_signature_that_a_contract_would_not_take_is_refused() -> None:
 def test_a_message_whose_values_are_not_of_their_types_has_no_digest() -> None:
     with pytest.raises(Refused):
         _ = replace(MAIL, domain={**MAIL.domain, "chainId": "-1"}).digest
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="coincurve has no wheel for this Python")
+def test_signatures_are_made_by_libsecp256k1() -> None:
+    """eth-account takes coincurve where it is installed: six times as fast, and in constant time."""
+    from eth_keys.backends import CoinCurveECCBackend, get_backend
+
+    assert isinstance(get_backend(), CoinCurveECCBackend)
