@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from l2send.core.address import ZERO_ADDRESS, Address, checksum
+from l2send.core.address import Address, checksum
 from l2send.core.calldata import APPROVE, TRANSFER
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import Refused, UnknownToken
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
+from l2send.core.recipients import why_unpayable
 from l2send.core.units import Amount, Token, UnixTime, Wei
 
 PERMIT2 = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")
@@ -119,6 +120,9 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
 
     Raises Refused, naming the first difference. Nothing that this lets pass may surprise the sender.
     """
+    target = registry.chain(payment.to.chain_id)
+    if reason := why_unpayable(payment.to.address, target, registry):
+        raise Refused(f"{target.short_name}:{payment.to.address} is {reason}.")
     paying = [e for e in effects if isinstance(e, Pays | Opens | OpensBySignature)]
     if len(paying) != 1:
         raise Refused(f"the plan pays {len(paying)} times, not once.")
@@ -201,17 +205,3 @@ def _check_permit(effect: AllowsBySignature, paying: Effects) -> None:
 def _same(what: str, found: object, meant: object) -> None:
     if found != meant:
         raise Refused(f"{what} in the bytes to be signed is {found}, not {meant}.")
-
-
-def forbidden_recipient(chain: Chain, recipient: Address) -> str:
-    """Why `recipient` must never be paid on `chain`, or an empty string."""
-    if recipient == ZERO_ADDRESS:
-        return "the zero address: money sent there is lost"
-    if int(recipient, 16) < 0x10000:
-        return "a precompiled contract: money sent there is lost"
-    for token in chain.tokens:
-        if token.address == recipient:
-            return f"the contract of {token.symbol} itself, not somebody's account: money sent there is lost"
-    if recipient in chain.contracts():
-        return "a contract of the bridge or of the chain, not somebody's account: money sent there is lost"
-    return ""

@@ -20,7 +20,7 @@ from typing import Any
 
 from l2send.core.address import Address, alike, parse_address
 from l2send.core.chains import Chain, Registry
-from l2send.core.effects import forbidden_recipient
+from l2send.core.recipients import why_unpayable
 from l2send.core.errors import BadAddress, BadRecipient, ConfigError, L2sendError, UsageError
 from l2send.core.text import clean
 from l2send.resolver.foreign import foreign
@@ -149,7 +149,7 @@ def _check_address(contact: Contact, registry: Registry) -> None:
     """A token, a bridge or nobody's address must not be given a name that hides it. Raises BadRecipient."""
     chains: Iterable[Chain] = [registry.named(name) for name in contact.chains] or registry
     for chain in chains:
-        reason = forbidden_recipient(chain, contact.address)
+        reason = why_unpayable(contact.address, chain, registry)
         if reason:
             raise BadRecipient(f"{chain.short_name}:{contact.address} is {reason}.", hint="Nothing was added.")
 

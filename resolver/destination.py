@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
-from l2send.core.effects import forbidden_recipient
 from l2send.core.errors import BadAddress, BadRecipient
 from l2send.core.plan import ChainAddress
+from l2send.core.recipients import why_unpayable
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver import caip, ens, erc3770, erc7828, payment_uri
@@ -123,17 +123,11 @@ def settle(spelling: Spelling, registry: Registry) -> Destination:
         raise _without_chain(spelling, registry)
     if address is None:
         raise BadAddress(f"{spelling.name} is a name, and has not been looked up in ENS.")
-    reason = forbidden_recipient(chain, address) or _contract_elsewhere(chain, address, registry)
+    reason = why_unpayable(address, chain, registry)
     if reason:
         raise BadRecipient(f"{chain.short_name}:{address} is {reason}.", hint="Ask the recipient for their address.")
     asked = _asked(spelling.wish, chain) if spelling.wish else None
     return Destination(chain, address, spelling.vouched_by, spelling.form, spelling.name, asked, spelling.contact)
-
-
-def _contract_elsewhere(chain: Chain, address: Address, registry: Registry) -> str:
-    """Why nobody can have this account: its address was copied from a contract of another chain. Or an empty string."""
-    owner = next((other for other in registry if other is not chain and address in other.contracts()), None)
-    return f"a contract on {owner.name}: nobody has its key on {chain.name}, money sent there is lost" if owner else ""
 
 
 def _asked(wish: Wish, chain: Chain) -> Asked:

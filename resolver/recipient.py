@@ -10,7 +10,7 @@
 | an account that delegates to code (EIP-7702)                 | say                 |
 | the sender itself                                            | say                 |
 
-Zero, precompiles, token contracts and settlers are refused earlier: see `core.effects.forbidden_recipient`.
+Zero, precompiles, burn addresses, tokens, settlers and system contracts are refused earlier: see `core.recipients`.
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ from l2send.resolver.spelling import Voucher
 
 REGISTRY = load_registry(Paths.under(Path("/nowhere")))
 ALICE = checksum("0xd8da6bf26964af9d7eed9e03e53415d37aa96045")
-CARL = checksum("0x00000000219ab540356cbb839cbe05303d7705fa")
+CARL = checksum("0x90f79bf6eb2c4f870365e785982e1f101e93b906")
 BOOK = Book(
     {
         "alice": Contact("alice", ALICE, ("base",)),
         "carl": Contact("carl", CARL),
-        "both": Contact("both", checksum("0x" + "ab" * 20), ("base", "oeth")),
+        "both": Contact("both", checksum("0x15d34aaf54267db7d7c367839aaf71a00a2c6a65"), ("base", "oeth")),
     }
 )
 
