@@ -120,33 +120,40 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
 
     Raises Refused, naming the first difference. Nothing that this lets pass may surprise the sender.
     """
-    target = registry.chain(payment.to.chain_id)
-    if reason := why_unpayable(payment.to.address, target, registry):
-        raise Refused(f"{target.short_name}:{payment.to.address} is {reason}.")
+    _check_recipient(payment, registry)
     paying = [e for e in effects if isinstance(e, Pays | Opens | OpensBySignature)]
     if len(paying) != 1:
         raise Refused(f"the plan pays {len(paying)} times, not once.")
-    last = effects[-1]
-    if last is not paying[0]:
+    if effects[-1] is not paying[0]:
         raise Refused("the plan does something after it has paid.")
     orders = [e.order for e in effects if isinstance(e, Opens)]
     for effect in effects:
         match effect:
             case Pays():
-                _same("the recipient", effect.to, payment.to)
-                _same("the token", effect.amount.token, payment.amount.token)
-                _same("the amount", effect.amount.units, payment.amount.units)
-            case Opens():
-                _check_order(effect.order, payment, spent, registry)
+                _check_transfer(effect, payment)
+            case Opens(order):
+                _check_order(order, payment, spent, registry)
             case Allows():
                 _check_allowance(effect, orders)
             case OpensBySignature():
                 _check_order(effect.order, payment, spent, registry)
                 _check_opening(effect)
             case AllowsBySignature():
-                _check_permit(effect, last)
+                _check_permit(effect, effects[-1])
             case TakesBack():
                 raise Refused("the plan of a payment contains a refund.")
+
+
+def _check_recipient(payment: Payment, registry: Registry) -> None:
+    target = registry.chain(payment.to.chain_id)
+    if reason := why_unpayable(payment.to.address, target, registry):
+        raise Refused(f"{target.short_name}:{payment.to.address} is {reason}.", hint="Ask the recipient for theirs.")
+
+
+def _check_transfer(effect: Pays, payment: Payment) -> None:
+    _same("the recipient", effect.to, payment.to)
+    _same("the token", effect.amount.token, payment.amount.token)
+    _same("the amount", effect.amount.units, payment.amount.units)
 
 
 def check_refund(effect: TakesBack, order: Order) -> None:

@@ -25,7 +25,7 @@ _SMALL = 1 << 32
 the ZK stack at 0x8001 to 0x1000f (era-contracts, system-contracts/contracts/Constants.sol), BNB's at 0x1000-0x3000,
 Polygon's at 0x1001 and 0x1010, Celo's token at 0xce10. A key with such an address takes 2^128 tries."""
 _REPEATED = 24
-"""Hexadecimal digits that equal those before them: 2^96 tries for a key, and more than any CREATE2 address was mined for.
+"""Digits that equal those before them: 2^96 tries for a key, and more than any CREATE2 address was mined for.
 OP predeploys (0x4200…), Blast's (0x4300…), Scroll's (0x5300…), Taiko's (0x1670…), 0xEeee…EEeE, 0xdEaD…0000, 0x6969…."""
 _LONGEST_PERIOD = 16
 _WORDS = re.compile("0*(?:(?:dead|beef|cafe|babe|face|feed|f00d|c0de|d00d)0*)+[0-9a-f]{0,4}")
@@ -69,7 +69,9 @@ CONTRACTS: Mapping[Address, Contract] = {
     Address("0x40A2aCCbd92BCA938b02010E17A5b8929b49130D"): Contract("Safe 1.3.0 MultiSendCallOnly", _SAFE),
     Address("0x38869bf66a61cF6bDB996A6aE40D5853Fd43B526"): Contract("Safe 1.4.1 MultiSend", _SAFE),
     Address("0x9641d764fc13c8B624c04430C7356C1C7C8102e2"): Contract("Safe 1.4.1 MultiSendCallOnly", _SAFE),
-    Address("0x00000000219ab540356cBB839Cbe05303d7705Fa"): Contract("beacon deposit contract", "ethereum/consensus-specs"),
+    Address("0x00000000219ab540356cBB839Cbe05303d7705Fa"): Contract(
+        "beacon deposit contract", "ethereum/consensus-specs"
+    ),
     Address("0x000F3df6D732807Ef1319fB7B8bB8522d0Beac02"): Contract("system contract of beacon roots", "EIP-4788"),
     Address("0x0000F90827F1C53a10cb7A02335B175320002935"): Contract("system contract of block hashes", "EIP-2935"),
     Address("0x00000961Ef480Eb55e80D19ad83579A64c007002"): Contract("system contract of withdrawals", "EIP-7002"),

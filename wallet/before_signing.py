@@ -8,15 +8,14 @@ from typing import Protocol
 
 from l2send.core.calldata import answers_false
 from l2send.core.code import why_other_code
+from l2send.core.deadlines import why_late
 from l2send.core.errors import CannotPay, NodeError, Refused, WrongChain
 from l2send.core.fees import MIN_TIP, GasPrice, gas_price, l1_fee, refuse_dearer_than_others
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, data_bytes, quantity
-from l2send.core.units import Amount, Gas, Seconds, Wei
+from l2send.core.units import Amount, Gas, Wei
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
-TIME_TO_FILL = Seconds(20)
-"""An order is not opened when solvers would have less time than this. Bridges ask for more when they quote."""
 _MARGIN_PERCENT = 20
 _L1_FEE_MARGIN_PERCENT = 5
 """Of a step with a price of its own: what was reserved for the L1 fee at planning holds more than this."""
@@ -80,14 +79,12 @@ async def why_too_late(record: PaymentRecord, rpcs: Rpcs) -> str:
 
 
 async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
-    """Why the payment's order must not be opened any more, by the destination's clock, or an empty string."""
+    """Why its order must not be opened any more, by the destination's or this machine's clock, or an empty string."""
     if record.order is None:
         return ""
     order = record.order.order
-    left = order.fill_deadline - await rpcs.on(order.destination).time()
-    if left <= 0:
-        return f"the time to fill its order ended {-left} seconds ago"
-    return f"its order would have {left} seconds to be filled" if left < TIME_TO_FILL else ""
+    target = rpcs.on(order.destination)
+    return why_late(order, {target.chain.name: await target.time()})
 
 
 async def affordable(tx: TxRecord, rpc: Rpc, max_fee: Wei | None) -> Price:

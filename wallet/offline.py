@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from l2send.core.address import Address
+from l2send.core.deadlines import TIME_TO_FILL
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, Refused, UsageError
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.json_text import parse_json
@@ -25,7 +26,6 @@ from l2send.core.plan import GasPrice, Payment, Quote, Step, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.typed import TypedData
 from l2send.core.units import Amount, ChainId, Gas, Nonce, Seconds, UnixTime, Wei
-from l2send.wallet.before_signing import TIME_TO_FILL
 from l2send.wallet.journal import codec
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from l2send.bridges import decode, decode_message
 from l2send.core.chains import Registry
-from l2send.core.effects import Allows, Effects, TakesBack, check_refund, compare_with_payment
+from l2send.core.deadlines import machine_time, refuse_long_lock
+from l2send.core.effects import Allows, Effects, Opens, OpensBySignature, TakesBack, check_refund, compare_with_payment
 from l2send.core.errors import Refused
 from l2send.core.plan import BRIDGE_FEE, Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx
 from l2send.core.typed import TypedData
@@ -84,9 +85,7 @@ def checked_effects(
     payment: Payment, txs: Iterable[UnsignedTx], spent: Amount, registry: Registry
 ) -> tuple[Effects, ...]:
     """Decode every transaction and compare the whole with the payment. Raises Refused."""
-    effects = tuple(decode(tx, registry) for tx in txs)
-    compare_with_payment(effects, payment, spent, registry)
-    return effects
+    return _compared(tuple(decode(tx, registry) for tx in txs), payment, spent, registry)
 
 
 def checked_messages(
@@ -94,7 +93,20 @@ def checked_messages(
 ) -> tuple[Effects, ...]:
     """Decode every message and compare the whole with the payment. Raises Refused."""
     effects = tuple(decode_message(bridge, message.data, registry) for message in sponsored.messages)
+    return _compared(effects, payment, spent, registry)
+
+
+def _compared(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> tuple[Effects, ...]:
+    """`effects`, which are the payment, lock money for days at most, and pay an account that can have it."""
     compare_with_payment(effects, payment, spent, registry)
+    for effect in effects:
+        match effect:
+            case Opens(order):
+                refuse_long_lock(order, machine_time())
+            case OpensBySignature(order=order, open_deadline=deadline):
+                refuse_long_lock(order, machine_time(), {"be opened until": deadline})
+            case _:
+                pass
     return effects
 
 

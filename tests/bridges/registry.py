@@ -10,7 +10,7 @@ from l2send.core.units import ChainId, Token
 
 def address(n: int) -> Address:
     """A made-up account or contract."""
-    return checksum((0xA000_0000 + n).to_bytes(20, "big"))
+    return checksum(b"a made-up accoun" + n.to_bytes(4, "big"))
 
 
 def _chain(short_name: str, chain_id: ChainId, n: int) -> Chain:

@@ -1,0 +1,83 @@
+"""Accounts that no person has: classes by pattern, by list, and by registry; in whichever spelling."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from l2send.core.address import Address, checksum
+from l2send.core.chains import load_registry
+from l2send.core.effects import Pays, compare_with_payment
+from l2send.core.errors import BadRecipient, Refused
+from l2send.core.paths import Paths
+from l2send.core.plan import ChainAddress, Payment
+from l2send.core.recipients import CONTRACTS, why_unpayable
+from l2send.core.units import Amount
+from l2send.resolver.destination import parse_destination
+
+REGISTRY = load_registry(Paths.under(Path("/nowhere")))
+SENDER = checksum("0xd8da6bf26964af9d7eed9e03e53415d37aa96045")
+KEYLESS = {
+    "zero": "0" * 40,
+    "a precompile of Ethereum": "0" * 39 + "1",
+    "P256VERIFY": "0" * 37 + "100",
+    "a precompile of Arbitrum": "0" * 38 + "64",
+    "a system contract of the ZK stack": "0" * 36 + "800a",
+    "a built-in contract of the ZK stack": "0" * 35 + "10003",
+    "the native coin of Polygon": "0" * 36 + "1010",
+    "the marker for native coin": "e" * 40,
+    "the common burn address": "0" * 36 + "dead",
+    "a burn address": "dead" + "0" * 36,
+    "another burn address": "dead000000000000000042069420694206942069",
+    "a word, again and again": "deadbeef" * 5,
+    "counted": "1234567890" * 4,
+    "all ones": "f" * 40,
+    "the system address": "f" * 39 + "e",
+    "WETH of the OP stack": "42" + "0" * 37 + "6",
+    "an implementation of the OP stack": "c0d3" * 9 + "0006",
+    "legacy ETH of the OP stack": "deaddeaddeaddeaddeaddeaddeaddeaddead0000",
+    "a predeploy of Scroll": "53" + "0" * 37 + "4",
+    "a contract of Taiko": "167001" + "0" * 29 + "10001",
+}
+
+
+@pytest.mark.parametrize("digits", KEYLESS.values(), ids=KEYLESS)
+def test_what_no_key_has_is_refused_on_every_chain_and_in_every_spelling(digits: str) -> None:
+    for chain in REGISTRY:
+        assert "lost" in why_unpayable(checksum(f"0x{digits}"), chain, REGISTRY)
+    for text in (f"base:0x{digits}", f"base:{checksum('0x' + digits)}", f"eip155:8453:0x{digits}"):
+        with pytest.raises(BadRecipient, match="lost"):
+            parse_destination(text, REGISTRY)
+
+
+@pytest.mark.parametrize("address", CONTRACTS)
+def test_contracts_of_every_chain_are_written_with_their_checksum_and_refused(address: Address) -> None:
+    assert checksum(address.lower()) == address
+    assert why_unpayable(address, REGISTRY.named("base"), REGISTRY)
+
+
+def test_contracts_of_another_chain_are_refused() -> None:
+    base, arbitrum = REGISTRY.named("base"), REGISTRY.named("arb1")
+    for token in arbitrum.tokens:
+        assert token.address
+        assert why_unpayable(token.address, base, REGISTRY)
+
+
+def test_accounts_are_not_refused() -> None:
+    chain = REGISTRY.named("base")
+    for _ in range(2000):
+        assert not why_unpayable(checksum("0x" + secrets.token_hex(20)), chain, REGISTRY)
+    # Found by long search, as people do for show: such an account may be somebody's.
+    for vanity in ("0x" + "0" * 18 + secrets.token_hex(11), "0xdeadbeef" + secrets.token_hex(16)):
+        assert not why_unpayable(checksum(vanity), chain, REGISTRY)
+
+
+@pytest.mark.parametrize("digits", ["e" * 40, "0" * 36 + "dead", "42" + "0" * 37 + "6"])
+def test_the_comparison_before_each_signature_refuses_them_too(digits: str) -> None:
+    base = REGISTRY.named("base")
+    to = ChainAddress(base.chain_id, checksum(f"0x{digits}"))
+    payment = Payment(SENDER, to, Amount(1, base.native))
+    with pytest.raises(Refused, match="lost"):
+        compare_with_payment((Pays(payment.amount, to),), payment, payment.amount, REGISTRY)
