@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from l2send.bridges.gas_costs import cost
+from l2send.bridges.gas_costs import cost, refuse_without_gas
 from l2send.core.bridge import OrderStatus
 from l2send.core.calldata import TRANSFER
 from l2send.core.chains import Chain, Registry
@@ -35,11 +35,7 @@ class Direct:
         if source.chain_id != payment.to.chain_id:
             return None
         costed = await cost(rpcs.on(source.chain_id), payment.sender, [(StepKind.TRANSFER, _transfer(payment))])
-        if costed.needs > native.units:
-            raise CannotPay(
-                f"{source.name} needs up to {Amount(costed.needs, source.native)} for the amount and its fees, "
-                f"you hold {native}."
-            )
+        refuse_without_gas(costed, payment.amount, source, native)
         return Quote(
             bridge=self.name,
             source=source,

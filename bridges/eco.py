@@ -24,7 +24,7 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from l2send.bridges.erc7683 import OPEN, OUTPUT, RESOLVE, emitted_open
-from l2send.bridges.gas_costs import approval, cost, refund_cost
+from l2send.bridges.gas_costs import approval, cost, refund_cost, refuse_without_gas
 from l2send.bridges.json_answers import natural, positive, reason
 from l2send.bridges.settler_status import confirmed, given_back, look
 from l2send.core.address import Address, checksum
@@ -100,10 +100,7 @@ class Eco:
         costed, refund, _ = await asyncio.gather(
             cost(rpc, payment.sender, wanted), refund_cost(self, opens.order, rpcs), _agree_on_id(tx, opens.order, rpc)
         )
-        if costed.needs > native.units:
-            raise CannotPay(
-                f"{source.name} needs up to {Amount(costed.needs, source.native)} for fees, you hold {native}."
-            )
+        refuse_without_gas(costed, pays, source, native)
         bridge_fee = Fee(BRIDGE_FEE, Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))
         return Quote(
             bridge=self.name,

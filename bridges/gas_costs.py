@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge
 from l2send.core.calldata import ALLOWANCE, APPROVE, answers_false
-from l2send.core.errors import NodeError, Refused
+from l2send.core.chains import Chain
+from l2send.core.errors import CannotPay, NodeError, NoGas, Refused
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import Fee, Order, RefundCost, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs
@@ -48,6 +49,17 @@ async def cost(rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedT
         fees.append(Fee("L1 data fee", Amount(sum(data_fees), native)))
     most = sum(price.most(limit) for limit, _ in gas) + sum(data_fees) + sum(tx.value for _, tx in wanted)
     return Costed(steps, tuple(fees), Wei(most), simulated)
+
+
+def refuse_without_gas(costed: Costed, pays: Amount, chain: Chain, native: Amount) -> None:
+    """Raises CannotPay where `native` does not hold what can leave `chain` at most, NoGas where only gas is missing."""
+    if costed.needs <= native.units:
+        return
+    most = Amount(costed.needs, chain.native)
+    if pays.token.is_native:
+        raise CannotPay(f"{chain.name} needs up to {most} for the amount and its fees, you hold {native}.")
+    expected = sum(fee.amount.units for fee in costed.fees)
+    raise NoGas(f"{chain.name} needs up to {most} for fees, you hold {native}.", needed=expected)
 
 
 async def _gas_limits(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from l2send.bridges import erc7930
-from l2send.bridges.gas_costs import approval, cost, refund_cost
+from l2send.bridges.gas_costs import approval, cost, refund_cost, refuse_without_gas
 from l2send.bridges.json_answers import positive, reason
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge
@@ -85,9 +85,8 @@ async def make_quote(
         raise Refused(f"the order built for {bridge.name} does not decode.")
     wanted = [*await approval(rpc, payment.sender, tx.to, price.pays), (StepKind.OPEN, tx)]
     costed, refund = await asyncio.gather(cost(rpc, payment.sender, wanted), refund_cost(bridge, opens.order, rpcs))
-    if costed.needs > native.units:
-        raise CannotPay(f"{source.name} needs up to {Amount(costed.needs, source.native)} for fees, you hold {native}.")
     pays = price.pays
+    refuse_without_gas(costed, pays, source, native)
     holds_until = UnixTime(await rpc.time() + _PRICE_HOLDS)
     return Quote(
         bridge=bridge.name,

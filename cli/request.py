@@ -1,4 +1,4 @@
-"""`max` and `all` where an amount belongs: as much of a token as one chain can deliver."""
+"""`max` and `all` where an amount belongs: as much of a token as all chains can deliver."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@
     │   └── NodeError             the node understood and said no: a revert, an unsupported method
     ├── Reverted              5   a transaction reverted on chain
     ├── CannotPay             6   insufficient funds, or no route
+    │   └── NoGas                 the tokens are there, the coin for the network fee is not
     ├── Refused               7   a policy, a cap, or effects that differ from the payment
     ├── NotFinal              8   submitted, and not final
     ├── MoneyBack             9   refunded, or a refund is due
@@ -205,6 +206,20 @@ class CannotPay(L2sendError):
     """The sender's balances cannot fund the payment, or no route exists."""
 
     exit_status = ExitStatus.CANNOT_PAY
+
+
+class NoGas(CannotPay):
+    """The tokens are there, and the chain's own coin for the network fee is not."""
+
+    def __init__(self, message: str, *, needed: int) -> None:
+        super().__init__(message)
+        self.needed = needed
+        """What the network is expected to take, in base units of the coin."""
+
+    @property
+    def code(self) -> str:
+        """That of every payment that cannot be funded."""
+        return "cannot_pay"
 
 
 class Refused(L2sendError):

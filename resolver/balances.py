@@ -1,13 +1,15 @@
 """What an account holds: every known token on every chain, one request a chain, all at the same time.
 
-A chain without Multicall3 takes several requests; that is the RPC client's affair.
+A chain without Multicall3 takes several requests; the RPC client makes them. A chain that has not answered after a few
+seconds is unknown. Only a payment that cannot be made without it waits longer.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from l2send.core.address import Address
 from l2send.core.calldata import BALANCE_OF, DECIMALS, Function
@@ -19,6 +21,19 @@ from l2send.core.units import Amount, Token, UnixTime
 LATEST_ROUND = Function("latestRoundData()", "uint80,int256,uint256,uint256,uint80")
 HEADS_APART = 120  # seconds
 PRICE_AGE = 26 * 3600  # Chainlink's slowest feeds beat once a day.
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds chains are waited for."""
+
+    soon: float = 4.0
+    """Every chain."""
+    late: float = 20.0
+    """A chain without which the payment cannot be made."""
+
+
+_PATIENCE = Patience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +70,76 @@ class Snapshot:
         """The chains that did not answer."""
         return tuple(h for h in self.chains if h.error)
 
+    def refuse_if_offline(self) -> None:
+        """Raises NetworkError, in one line, where no chain at all answered."""
+        if self.chains and len(self.unknown) == len(self.chains):
+            several = f"none of the {len(self.chains)} chains answered. This machine seems to be offline."
+            raise NetworkError(
+                several if len(self.chains) > 1 else self.unknown[0].error,
+                hint="Check the connection, then try again. `l2send doctor` says what fails.",
+            )
 
-async def take_snapshot(account: Address, rpcs: Rpcs) -> Snapshot:
-    """Ask all chains of the registry at once. A chain that fails is part of the answer, as unknown."""
-    holdings = await asyncio.gather(*(_holdings(account, rpcs.on(c.chain_id)) for c in rpcs.registry))
-    return Snapshot(account, tuple(holdings))
+
+async def take_snapshot(
+    account: Address,
+    rpcs: Rpcs,
+    *,
+    chains: Iterable[Chain] | None = None,
+    enough: Callable[[Snapshot], bool] = lambda _: True,
+    patience: Patience = _PATIENCE,
+) -> Snapshot:
+    """Ask `chains` (by default all of the registry) at once. A chain that fails is part of the answer, as unknown.
+
+    After `patience.soon` the chains that are late are unknown if `enough` is content with the others, or else after
+    `patience.late`.
+    """
+    asked = list(rpcs.registry if chains is None else chains)
+    tasks = [asyncio.create_task(_holdings(account, rpcs.on(chain.chain_id))) for chain in asked]
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=patience.soon)
+        while waiting := [task for task in tasks if not task.done()]:
+            left = patience.late - (clock() - started)
+            if left <= 0 or enough(_so_far(account, asked, tasks, clock() - started)):
+                break
+            await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        return _so_far(account, asked, tasks, clock() - started)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _so_far(account: Address, asked: list[Chain], tasks: list[asyncio.Task[Holdings]], seconds: float) -> Snapshot:
+    """What has been answered by now."""
+    holdings = [
+        task.result() if task.done() else Holdings(chain, error=f"{chain.name} did not answer within {seconds:.0f} s.")
+        for chain, task in zip(asked, tasks, strict=True)
+    ]
+    return Snapshot(account, _with_prices_of_others(holdings))
+
+
+def _with_prices_of_others(holdings: list[Holdings]) -> tuple[Holdings, ...]:
+    """The same coin costs the same on every chain: without this, a way over a chain whose own feed is missing, stale
+    or wrong could not be compared. The higher of a chain's own price and the median of all counts: costs are not
+    understated.
+    """
+    prices = dict[tuple[str, bool], list[float]]()
+    for each in holdings:
+        if each.native_usd is not None:
+            prices.setdefault(_coin(each.chain), []).append(each.native_usd)
+    return tuple(
+        replace(each, native_usd=max(each.native_usd or 0.0, statistics.median(known)))
+        if not each.error and (known := prices.get(_coin(each.chain)))
+        else each
+        for each in holdings
+    )
+
+
+def _coin(chain: Chain) -> tuple[str, bool]:
+    return chain.native.symbol, chain.testnet
 
 
 async def confirm(account: Address, needed: Amount, rpc: Rpc) -> None:

@@ -1,35 +1,68 @@
-"""The most that one source can deliver: all that it holds of a token, less what sending it costs.
+"""The most that can be delivered: all that every chain holds of a token, less what sending it costs.
 
 Directly, a token is sent whole, and native coin less exactly its gas (see `Direct.everything`). Through a bridge the
 amount that arrives has to be named, and its price asked: the fee of a smaller amount bounds that of a greater one from
 above, since fees are a flat sum and a share. Each answer so leads to a greater amount whose price must fit, and a
-handful of them to within a few millionths of the best.
+handful of them to the last unit. Of each chain the bridge that delivers most is taken, within the limits on fees.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from l2send.bridges.direct import Direct
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge
-from l2send.core.chains import Chain
-from l2send.core.errors import CannotPay, L2sendError, NetworkError, Refused
-from l2send.core.plan import ChainAddress, Payment, Plan, Quote
+from l2send.core.errors import CannotPay, L2sendError, NetworkError
+from l2send.core.plan import ChainAddress, Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Snapshot
+from l2send.resolver.caps import is_dear, too_dear
+from l2send.resolver.gas import no_gas
 from l2send.resolver.limits import Limits
-from l2send.resolver.planner import make_plan
-from l2send.resolver.quotes import Source, allowed, ask, sources_of
+from l2send.resolver.quotes import (
+    NoQuote,
+    Source,
+    allowed,
+    ask,
+    priced,
+    sources_of,
+    unknown_sources,
+    without_network_errors,
+)
+from l2send.resolver.refunds import with_warnings
+from l2send.resolver.unknown_ways import not_known, of_destination, refusal
 
-_QUESTIONS = 5
-_GOOD_ENOUGH = 100_000
-"""A step that gains less than this part of the amount is not taken."""
+_QUESTIONS = 8
+_NOTHING = 10**13
+"""A rest that is a smaller part of the amount is not asked about: one wei of an ether is not worth a question."""
 _GAS_RESERVE_PERCENT = 125
 """Of native coin that pays its own gas: prices may rise until it is signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greatest:
+    """The greatest quote of every chain that has one within the limits."""
+
+    legs: tuple[Quote, ...]
+    dear: tuple[Quote, ...]
+    """Of the chains that have none within the limits."""
+    others: tuple[str, ...]
+    """What else could be, and what could not, in words."""
+    problems: tuple[NoQuote, ...]
+
+    @property
+    def units(self) -> int:
+        """What arrives in all."""
+        return sum(leg.delivers.units for leg in self.legs)
+
+    @property
+    def failed(self) -> list[NoQuote]:
+        """What could not be asked."""
+        return [problem for problem in self.problems if problem.unknown]
 
 
 async def make_most_plan(
@@ -41,32 +74,64 @@ async def make_most_plan(
     rpcs: Rpcs,
     limits: Limits,
 ) -> Plan:
-    """The greatest payment of `token`, from the chain that can make it. Raises CannotPay, NetworkError, Refused."""
+    """The greatest payment of `token` that all chains can make. Raises CannotPay, NetworkError, Refused."""
+    snapshot.refuse_if_offline()
     asked = Payment(sender, to, Amount(1, token))
-    ways = [
-        _most_by(bridge, asked, source, rpcs)
-        for source in sources_of(asked, snapshot, rpcs, limits)
-        for bridge in allowed(bridges, limits)
-    ]
-    answers = await asyncio.gather(*ways)
-    problems = [answer for answer in answers if isinstance(answer, str)]
+    sources = sources_of(asked, snapshot, rpcs, limits)
+    unknown = unknown_sources(asked, snapshot, rpcs, limits)
+    found = await find_greatest(asked, sources, bridges, rpcs, limits)
+    failed = [*found.failed, *of_destination(asked, unknown, snapshot, [b.name for b in allowed(bridges, limits)])]
+    if not found.legs:
+        raise _nothing(asked, snapshot, found, failed, not_known(unknown), limits)
+    way = Way(tuple(sorted(found.legs, key=lambda leg: (leg.order is not None, leg.source.short_name))))
+    if failed:
+        raise refusal(way, failed, limits)
+    payment = replace(asked, amount=Amount(found.units, token))
+    return Plan(payment, with_warnings(way, snapshot), f"{_why(way)}{not_known(unknown)}", rejected=found.others)
+
+
+async def find_greatest(
+    asked: Payment, sources: Sequence[Source], bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
+) -> Greatest:
+    """The greatest quote of each of `sources`, whatever the amount of `asked`."""
+    asks = [_most_by(bridge, asked, source, rpcs) for source in sources for bridge in allowed(bridges, limits)]
+    answers = await asyncio.gather(*asks)
     quotes = [answer for answer in answers if isinstance(answer, Quote)]
-    too_dear: Refused | None = None
-    for best in sorted(quotes, key=lambda quote: (-quote.delivers.units, quote.order is not None)):
-        others = [f"{_name(q)}: could deliver {q.delivers}" for q in quotes if q is not best]
-        payment = replace(asked, amount=best.delivers)
-        only = replace(limits, from_chains=(best.source.short_name,), via=best.bridge)
-        try:
-            plan = await make_plan(payment, snapshot, {best.bridge: _Answered(best)}, rpcs, only)
-        except Refused as refused:
-            too_dear = too_dear or refused
-            continue
-        return replace(plan, why=_why(best, snapshot), rejected=(*others, *problems))
-    raise too_dear or _nothing(asked, snapshot, problems)
+    problems = tuple(answer for answer in answers if isinstance(answer, NoQuote))
+    quotes.sort(key=lambda quote: (-quote.delivers.units, quote.order is not None))
+    best, dear = dict[str, Quote](), dict[str, Quote]()
+    for quote in quotes:
+        chosen = dear if is_dear(Way((quote,)), replace(limits, max_fee_usd=None)) else best
+        chosen.setdefault(quote.source.short_name, quote)
+    legs, left_out = _worth_sending(list(best.values()), limits)
+    others = [f"{_name(q)}: could deliver {q.delivers}" for q in quotes if best.get(q.source.short_name) is not q]
+    above = [*left_out, *(quote for name, quote in dear.items() if name not in best)]
+    words = (*others, *(_left_out(quote) for quote in left_out), *(str(problem) for problem in problems))
+    return Greatest(tuple(legs), tuple(above), words, problems)
 
 
-async def _most_by(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -> Quote | str | None:
-    """A bridge's greatest quote from one source; a reason if it fails; None where it does not serve that pair."""
+def _worth_sending(legs: list[Quote], limits: Limits) -> tuple[list[Quote], list[Quote]]:
+    """The legs that stay within the limit in dollars together, and cost less than they bring; and the others."""
+    by_cost = sorted(legs, key=lambda leg: float("inf") if leg.cost_usd is None else leg.cost_usd / leg.delivers.units)
+    kept, left_out = list[Quote](), list[Quote]()
+    for leg in by_cost:
+        is_waste = len(legs) > 1 and not limits.from_chains and _costs_more_than_it_brings(leg)
+        if is_waste or is_dear(Way((*kept, leg)), replace(limits, max_fee_percent=float("inf"))):
+            left_out.append(leg)
+        else:
+            kept.append(leg)
+    return kept, left_out
+
+
+def _costs_more_than_it_brings(leg: Quote) -> bool:
+    token = leg.delivers.token
+    if token.peg != "USD" or leg.cost_usd is None:
+        return False
+    return leg.cost_usd >= float(leg.delivers.units) / 10.0**token.decimals
+
+
+async def _most_by(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -> Quote | NoQuote | None:
+    """A bridge's greatest quote from one source; why there is none; None where it does not serve that pair."""
     chain = source.holdings.chain
     if not isinstance(bridge, Direct):
         return await _through(bridge, asked, source, rpcs)
@@ -74,30 +139,54 @@ async def _most_by(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -
         return None
     if not source.held.token.is_native:
         return await ask(bridge, replace(asked, amount=source.held), source, rpcs)
-    try:
-        return await bridge.everything(asked, chain, source.native, rpcs)
-    except L2sendError as error:
-        return f"{chain.short_name} by {bridge.name}: {error.message}"
+    quote = await without_network_errors(
+        chain, bridge.name, lambda: bridge.everything(asked, chain, source.native, rpcs)
+    )
+    return priced(quote, source.holdings) if isinstance(quote, Quote) else quote
 
 
-async def _through(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -> Quote | str | None:
-    """Ask for half of what is held, then for as much as the last answer proves to be affordable."""
+async def _through(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -> Quote | NoQuote | None:
+    """Ask for half of what is held, then for as much as the answers so far say is affordable."""
     best: Quote | None = None
+    before: Quote | None = None
+    too_much: int | None = None
     units = _in_units_of(source.held.units // 2, source.held.token, asked.amount.token)
     for _ in range(_QUESTIONS):
         if units <= 0:
             break
         answer = await ask(bridge, replace(asked, amount=Amount(units, asked.amount.token)), source, rpcs)
-        if not isinstance(answer, Quote):
-            return answer if best is None else _with_note(best, source)
-        if answer.pays.units > source.held.units:
-            break
-        best = answer
-        more = _affordable(answer, _usable(answer, source))
-        if more - units <= units // _GOOD_ENOUGH:
+        if isinstance(answer, NoQuote) and answer.unknown:
+            return answer
+        if isinstance(answer, Quote) and answer.pays.units <= source.held.units:
+            best, before = answer, best
+        elif best is None:
+            return None if isinstance(answer, Quote) else answer
+        else:
+            too_much = units
+        more = _next(best, before, _usable(best, source), too_much)
+        if more <= best.delivers.units:
             break
         units = more
     return None if best is None else _with_note(best, source)
+
+
+def _next(best: Quote, before: Quote | None, usable: int, too_much: int | None) -> int:
+    """The amount to ask for after `best`: by the line through it and the quote before, below what was too much."""
+    left = _in_units_of(usable - best.pays.units, best.pays.token, best.delivers.token)
+    if left <= best.delivers.units // _NOTHING:
+        return 0
+    units = _affordable(best, usable)
+    if before:
+        units = max(units, _on_the_line(before, best, usable))
+    if units <= best.delivers.units:
+        units = best.delivers.units + left  # Of so little the bridge keeps less than a unit.
+    return units if too_much is None or units < too_much else (best.delivers.units + too_much) // 2
+
+
+def _on_the_line(one: Quote, other: Quote, usable: int) -> int:
+    """Units that arrive for `usable` units if what is paid grows evenly with what arrives."""
+    paid, arrives = other.pays.units - one.pays.units, other.delivers.units - one.delivers.units
+    return 0 if paid <= 0 or arrives <= 0 else other.delivers.units + (usable - other.pays.units) * arrives // paid
 
 
 def _usable(quote: Quote, source: Source) -> int:
@@ -112,9 +201,7 @@ def _usable(quote: Quote, source: Source) -> int:
 
 def _affordable(quote: Quote, usable: int) -> int:
     """Units that arrive for at most `usable` units, by a fee that grows no faster than the amount."""
-    arrives = quote.delivers.in_units_of(quote.pays.token)
-    fee = quote.pays.units - arrives
-    return _in_units_of(usable - -(-fee * usable // arrives), quote.pays.token, quote.delivers.token)
+    return quote.delivers.units * usable // quote.pays.units
 
 
 def _in_units_of(units: int, token: Token, other: Token) -> int:
@@ -128,7 +215,7 @@ def _with_note(quote: Quote, source: Source) -> Quote:
     note = f"{left} stays on {quote.source.name}"
     if left.token.is_native:
         note += ", of which the network fee is paid"
-        note += ", and a refund if nobody fills it" if quote.refund_gas else ""
+        note += ", and a refund if no solver fills it" if quote.refund_gas else ""
     return replace(quote, notes=(*quote.notes, note)) if left.units else quote
 
 
@@ -136,28 +223,28 @@ def _name(quote: Quote) -> str:
     return f"{quote.source.short_name} by {quote.bridge}"
 
 
-def _why(quote: Quote, snapshot: Snapshot) -> str:
-    unknown = [holdings.chain.short_name for holdings in snapshot.unknown]
-    silent = f"; not known, since they did not answer: {', '.join(unknown)}" if unknown else ""
-    return f"the most that one chain can deliver, {quote.source.name}{silent}"
+def _left_out(quote: Quote) -> str:
+    cost = "at a cost without a price" if quote.cost_usd is None else f"for ${quote.cost_usd:.4f}"
+    return f"{_name(quote)}: left out, it would deliver {quote.delivers} {cost}"
 
 
-def _nothing(asked: Payment, snapshot: Snapshot, problems: list[str]) -> L2sendError:
-    unknown = [holdings.chain.short_name for holdings in snapshot.unknown]
-    lines = [f"no chain that answered can deliver any {asked.amount.token.symbol}.", *problems]
-    if unknown:
-        lines.append(f"Not known, since they did not answer: {', '.join(unknown)}.")
+def _why(way: Way) -> str:
+    if len(way.legs) == 1:
+        return f"the most that can be delivered, from {way.legs[0].source.name}"
+    return f"the most that can be delivered, from {len(way.legs)} chains together"
+
+
+def _nothing(
+    asked: Payment, snapshot: Snapshot, found: Greatest, failed: Sequence[NoQuote], silent: str, limits: Limits
+) -> L2sendError:
+    symbol = asked.amount.token.symbol
+    if failed or silent:
+        lines = [f"no chain that answered can deliver any {symbol}{silent}.", *(str(each) for each in failed)]
         return NetworkError("\n".join(lines), hint="Try again when all chains answer.")
+    if found.dear:
+        return too_dear([Way((quote,)) for quote in found.dear], limits, found.others)
+    missing = no_gas(found.problems, snapshot, asked)
+    if missing:
+        return missing
+    lines = [f"no chain can deliver any {symbol}.", *found.others]
     return CannotPay("\n".join(lines), hint="`l2send balances` shows what is held where.")
-
-
-class _Answered(Direct):
-    """A bridge whose quote is known."""
-
-    def __init__(self, quote: Quote) -> None:
-        self.name = quote.bridge
-        self._quote = quote
-
-    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote:
-        """The one it has."""
-        return self._quote

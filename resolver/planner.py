@@ -8,19 +8,36 @@ at least a cent: a payment in parts can arrive in parts.
 from __future__ import annotations
 
 import asyncio
-import math
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from l2send.core.bridge import Bridge
-from l2send.core.errors import CannotPay, L2sendError, NetworkError, Refused, UsageError
+from l2send.core.chains import Chain
+from l2send.core.errors import CannotPay, L2sendError, NetworkError, UsageError
 from l2send.core.plan import Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount
 from l2send.resolver.balances import Snapshot
+from l2send.resolver.caps import is_dear, too_dear, why_dear
+from l2send.resolver.gas import no_gas
+from l2send.resolver.halted import with_halts
 from l2send.resolver.limits import Limits
-from l2send.resolver.quotes import USD, Source, allowed, ask, rank, sources_of, total
+from l2send.resolver.most import find_greatest
+from l2send.resolver.quotes import (
+    USD,
+    NoQuote,
+    Source,
+    allowed,
+    ask,
+    rank,
+    sources_of,
+    total,
+    unknown_sources,
+)
 from l2send.resolver.refunds import with_warnings
 from l2send.resolver.several import Several, find_several
+from l2send.resolver.unknown_ways import may_be_cheaper, not_known, of_destination, refusal
 
 _WORTH_PARTS = USD // 100
 
@@ -31,6 +48,7 @@ async def make_plan(
     """The best way to make `payment`. Raises UsageError, CannotPay, NetworkError, Refused; nothing is signed here."""
     if limits.via not in {"", *bridges}:
         raise UsageError(f"no bridge is called {limits.via[:40]!r}.", hint=f"Known: {', '.join(bridges)}")
+    snapshot.refuse_if_offline()
     sources = sources_of(payment, snapshot, rpcs, limits)
     (singles, problems), several = await asyncio.gather(
         _by_one(payment, sources, bridges, rpcs, limits),
@@ -38,35 +56,71 @@ async def make_plan(
     )
     if several is None and not singles and len(sources) > 1:
         several = await find_several(payment, sources, bridges, rpcs, limits)
-    rejected = list(dict.fromkeys([*problems, *(several.rejected if several else ())]))
-    parts = [several.way] if several and several.way and len(several.way.legs) > 1 else []
-    dear = [way for way in [*singles, *parts] if _is_dear(way, limits)]
-    rejected += [f"{way.name}: {_why_dear(way)}" for way in dear]
-    fair = [way for way in [*singles, *parts] if way not in dear]
-    if dear and not fair:
-        raise _too_dear(dear, limits, rejected)
+    unknown = unknown_sources(payment, snapshot, rpcs, limits)
+    here = of_destination(payment, unknown, snapshot, [bridge.name for bridge in allowed(bridges, limits)])
+    found = _Found(payment, tuple(singles), (*problems, *here), several, tuple(sources), tuple(unknown))
+    fair = sorted((w for w in found.ways if not is_dear(w, limits)), key=lambda way: _preference(way, limits))
     if not fair:
-        raise _cannot_pay(payment, snapshot, several, rejected)
-    warned = (with_warnings(way, snapshot) for way in sorted(fair, key=lambda way: _preference(way, limits)))
-    best, *others = warned
-    return Plan(payment, best, _why(best, others), tuple(others), tuple(rejected))
+        raise await _no_way(found, snapshot, bridges, rpcs, limits)
+    best, *others = (with_halts(with_warnings(way, snapshot), snapshot, time.time()) for way in fair)
+    if found.failed and may_be_cheaper(best):
+        raise refusal(best, found.failed, limits)
+    dear = (f"{way.name}: {why_dear(way)}" for way in found.ways if is_dear(way, limits))
+    silent = "" if is_direct(best) else not_known(unknown)
+    return Plan(payment, best, f"{_why(best, others)}{silent}", tuple(others), (*found.rejected, *dear))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """All that was learned of the ways to make a payment."""
+
+    payment: Payment
+    singles: tuple[Way, ...]
+    problems: tuple[NoQuote, ...]
+    """Of single sources."""
+    several: Several | None
+    sources: tuple[Source, ...]
+    unknown: tuple[Chain, ...]
+    """Chains that may hold some of the money: they did not answer."""
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """Every way, whatever it costs."""
+        parts = self.several.way if self.several else None
+        return (*self.singles, *([parts] if parts and len(parts.legs) > 1 else []))
+
+    @property
+    def failed(self) -> list[NoQuote]:
+        """What could not be asked."""
+        return [problem for problem in (*self.problems, *self.problems_of_several) if problem.unknown]
+
+    @property
+    def problems_of_several(self) -> tuple[NoQuote, ...]:
+        """Those of the search for several sources."""
+        return self.several.problems if self.several else ()
+
+    @property
+    def rejected(self) -> tuple[str, ...]:
+        """Why what is no way is none, in words."""
+        words = [str(problem) for problem in self.problems]
+        return tuple(dict.fromkeys([*words, *(self.several.rejected if self.several else ())]))
 
 
 async def _by_one(
     payment: Payment, sources: Sequence[Source], bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
-) -> tuple[list[Way], list[str]]:
+) -> tuple[list[Way], list[NoQuote]]:
     """Every way by a single source, and why others are none."""
     able = [s for s in sources if s.held.units >= payment.amount.in_units_of(s.held.token)]
     asked = [ask(bridge, payment, source, rpcs) for source in able for bridge in allowed(bridges, limits)]
     answers = await asyncio.gather(*asked)
     ways = [Way((answer,)) for answer in answers if isinstance(answer, Quote)]
-    return ways, [answer for answer in answers if isinstance(answer, str)]
+    return ways, [answer for answer in answers if isinstance(answer, NoQuote)]
 
 
 async def _by_several(
     payment: Payment, sources: Sequence[Source], bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
 ) -> Several | None:
-    """The best way by several sources; None where nobody needs to look, since the money is there already."""
+    """The best way by several sources; None where the money is on the destination already."""
     there = [s for s in sources if s.holdings.chain.chain_id == payment.to.chain_id]
     enough = any(s.held.units >= payment.amount.units for s in there) and limits.via in {"", "direct"}
     if len(sources) < 2 or enough:
@@ -74,29 +128,57 @@ async def _by_several(
     return await find_several(payment, sources, bridges, rpcs, limits)
 
 
+async def _no_way(
+    found: _Found, snapshot: Snapshot, bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
+) -> L2sendError:
+    """Why nothing can make the payment within the limits."""
+    payment = found.payment
+    if found.failed:
+        lines = ["it is not known how this payment can be made: a question failed twice.", *found.rejected]
+        return NetworkError("\n".join(lines), hint="Nothing is wrong with the command; try again later.")
+    if found.ways:
+        return too_dear(found.ways, limits, [f"{way.name}: {why_dear(way)}" for way in found.ways])
+    if found.unknown:
+        names = ", ".join(chain.short_name for chain in found.unknown)
+        lines = [_short_of(found, snapshot), *found.rejected, f"Not known, since they did not answer: {names}."]
+        return NetworkError(
+            "\n".join(lines), hint="Try again when all chains answer; `l2send balances` shows which do."
+        )
+    gas = no_gas((*found.problems, *found.problems_of_several), snapshot, payment)
+    served = found.problems or (found.several and found.several.was_served)
+    if gas is None and limits.via and found.sources and not served:
+        return _not_served(found, rpcs, limits)
+    return gas or await _too_little(found, snapshot, bridges, rpcs, limits)
+
+
+async def _too_little(
+    found: _Found, snapshot: Snapshot, bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
+) -> CannotPay:
+    """Says what is held, and the most that can be paid with it."""
+    payment, lines = found.payment, [_short_of(found, snapshot), *found.rejected]
+    everything = await find_greatest(payment, found.sources, bridges, rpcs, limits)
+    if not 0 < everything.units < payment.amount.units:
+        return CannotPay("\n".join(lines), hint="Fund the account, or send less.")
+    most = Amount(everything.units, payment.amount.token)
+    to = f"{rpcs.registry.chain(payment.to.chain_id).short_name}:{payment.to.address}"
+    return CannotPay(
+        "\n".join([*lines, f"The most that can be paid now is {most}."]),
+        hint=f"Fund the account, or send less: l2send max {most.token.symbol} {to}",
+    )
+
+
 def _preference(way: Way, limits: Limits) -> tuple[bool, int, tuple[int, int, int, str]]:
     """Smaller is better: direct before all, parts only if they save what a person would notice."""
-    return (not _is_direct(way), total(way, limits) + (_WORTH_PARTS if len(way.legs) > 1 else 0), rank(way, limits))
+    return (not is_direct(way), total(way, limits) + (_WORTH_PARTS if len(way.legs) > 1 else 0), rank(way, limits))
 
 
-def _is_direct(way: Way) -> bool:
+def is_direct(way: Way) -> bool:
+    """Whether all of it is a transfer on the destination."""
     return all(leg.order is None for leg in way.legs)
 
 
-def _is_dear(way: Way, limits: Limits) -> bool:
-    """Whether it exceeds what the sender allows. Fees that nobody can price exceed every sum of dollars."""
-    if way.fee_percent > limits.max_fee_percent:
-        return True
-    return limits.max_fee_usd is not None and (way.cost_usd is None or way.cost_usd > limits.max_fee_usd)
-
-
-def _why_dear(way: Way) -> str:
-    costs = "a fee without a price" if way.cost_usd is None else f"${way.cost_usd:.4f}"
-    return f"its fee is {way.fee_percent:.1f} % of the amount, all fees together {costs}"
-
-
 def _why(best: Way, others: list[Way]) -> str:
-    if _is_direct(best):
+    if is_direct(best):
         return f"the money is already on {best.legs[0].source.name}"
     if not others:
         return _why_only(best)
@@ -125,32 +207,17 @@ def _why_rather(best: Way, cost: float, runner: Way, its_cost: float) -> str:
     return f"one chain does it for ${cost:.4f}; {runner.name} would save less than a cent"
 
 
-def _too_dear(dear: list[Way], limits: Limits, rejected: list[str]) -> Refused:
-    if limits.max_fee_usd is not None:
-        costs = [way.cost_usd for way in dear if way.cost_usd is not None]
-        allow = f"--max-fee {math.ceil(min(costs) * 100) / 100:g}usd" if costs else "--max-fee 5%, which needs no price"
-        first = f"every way costs more than ${limits.max_fee_usd:g}, or what nobody can price."
-    else:
-        allow = f"--max-fee {math.ceil(min(way.fee_percent for way in dear))}%"
-        first = f"every way costs more than {limits.max_fee_percent:g} % of the amount."
-    return Refused("\n".join([first, *rejected]), hint=f"Send more at once, or allow it: {allow}")
-
-
-def _cannot_pay(payment: Payment, snapshot: Snapshot, several: Several | None, rejected: list[str]) -> L2sendError:
-    """Why nothing can fund the payment: what is held where, what is missing, what could not be asked."""
+def _short_of(found: _Found, snapshot: Snapshot) -> str:
+    """What is held where, and what is missing."""
+    payment, several = found.payment, found.several
     held = list[str]()
     for holdings in snapshot.chains:
         token = holdings.chain.asset_like(payment.amount.token)
         amount = holdings.held(token) if token else None
         if amount and amount.units:
             held.append(f"{amount} on {holdings.chain.short_name}")
-    unknown = [h.chain.short_name for h in snapshot.unknown]
     have = ", ".join(held) or f"no {payment.amount.token.symbol} on any chain that answered"
-    lines = [f"no chain can fund {payment.amount} alone{_together(payment, several)}. You hold {have}.", *rejected]
-    if unknown:
-        message = "\n".join([*lines, f"Not known, since they did not answer: {', '.join(unknown)}."])
-        return NetworkError(message, hint="Try again when all chains answer; `l2send balances` shows which do.")
-    return CannotPay("\n".join(lines), hint="Fund the account, or send less.")
+    return f"no chain can fund {payment.amount} alone{_together(payment, several)}. You hold {have}."
 
 
 def _together(payment: Payment, several: Several | None) -> str:
@@ -162,3 +229,21 @@ def _together(payment: Payment, several: Several | None) -> str:
     if missing.units <= 0:
         return ", and no combination of chains was found that can"
     return f", and all together, fees paid, can deliver {most}: {missing} is missing"
+
+
+def _not_served(found: _Found, rpcs: Rpcs, limits: Limits) -> CannotPay:
+    """The only bridge that is allowed does not move this asset between these chains."""
+    target = rpcs.registry.chain(found.payment.to.chain_id)
+    chains = [source.holdings.chain for source in found.sources]
+    names = " or ".join(chain.name for chain in chains if chain is not target) or target.name
+    symbol = found.payment.amount.token.symbol
+    if limits.via == "direct":
+        return CannotPay(
+            f"you hold no {symbol} on {target.name}, so it cannot be sent there directly.",
+            hint="Leave --via out: a bridge brings it from where you hold it.",
+        )
+    there = ", ".join(chain.short_name for chain in rpcs.registry if limits.via in chain.settlers)
+    return CannotPay(
+        f"{limits.via} does not bring {symbol} from {names} to {target.name}.",
+        hint=f"Leave --via out to use any bridge. {f'{limits.via} is on: {there}' if there else ''}".strip(),
+    )

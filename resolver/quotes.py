@@ -8,11 +8,13 @@ by its peg, gas by the chain's own price feed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from l2send.core.bridge import Bridge
-from l2send.core.errors import L2sendError
+from l2send.core.chains import Chain
+from l2send.core.errors import L2sendError, NetworkError, NodeError
 from l2send.core.plan import Fee, Payment, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
@@ -25,6 +27,11 @@ _KIND = 10**45
 """One base unit of an asset without a price: more than any sum in dollars."""
 _UNPRICED = 10**95
 """A fee without any price: more than any amount of any asset."""
+
+_PATIENCE = 12.0
+"""Seconds that one quote may take."""
+_PAUSE = 0.5
+"""Seconds before a question that failed by the network is asked again."""
 
 STAGES: Mapping[str, int] = {"2": 0, "1": 1, "0": 2}
 NO_STAGE = 3
@@ -39,20 +46,64 @@ class Source:
     native: Amount
 
 
+@dataclass(frozen=True, slots=True)
+class NoQuote:
+    """Why a bridge makes no offer from a chain."""
+
+    chain: Chain
+    bridge: str
+    why: str
+    unknown: bool = False
+    """The network failed: there may be an offer, and its price is not known."""
+    error: L2sendError | None = None
+    """What the bridge raised."""
+
+    def __str__(self) -> str:
+        return f"{self.chain.short_name} by {self.bridge}: {self.why}"
+
+
 def sources_of(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> list[Source]:
     """Every chain that is allowed and known to hold some of the asset."""
-    target = rpcs.registry.chain(payment.to.chain_id)
     found = list[Source]()
-    for holdings in snapshot.chains:
-        chain = holdings.chain
-        if chain.testnet != target.testnet or (limits.from_chains and chain.short_name not in limits.from_chains):
-            continue
-        token = chain.asset_like(payment.amount.token)
-        held = holdings.held(token) if token else None
-        native = holdings.held(chain.native)
+    for holdings, token in _candidates(payment, snapshot, rpcs, limits):
+        held, native = holdings.held(token), holdings.held(holdings.chain.native)
         if held and held.units and native:
             found.append(Source(holdings, held, native))
     return found
+
+
+def unknown_sources(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> list[Chain]:
+    """Every chain that is allowed and may hold some of the asset, for all that was answered."""
+    return [
+        holdings.chain
+        for holdings, token in _candidates(payment, snapshot, rpcs, limits)
+        if holdings.held(token) is None or holdings.held(holdings.chain.native) is None
+    ]
+
+
+def can_do_without(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> bool:
+    """Whether the chains that did not answer are not needed: the destination and the chains that the sender named are
+    known, and what the others hold is enough for the payment.
+    """
+    target = rpcs.registry.chain(payment.to.chain_id)
+    needed = {target.short_name, *limits.from_chains}
+    if any(holdings.chain.short_name in needed for holdings in snapshot.unknown):
+        return False
+    sources = sources_of(payment, snapshot, rpcs, limits)
+    return sum(source.held.in_units_of(payment.amount.token) for source in sources) >= payment.amount.units
+
+
+def _candidates(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> list[tuple[Holdings, Token]]:
+    """The chains that are allowed and have the asset, each with its own token of it."""
+    target = rpcs.registry.chain(payment.to.chain_id)
+    return [
+        (holdings, token)
+        for holdings in snapshot.chains
+        if holdings.chain.testnet == target.testnet
+        and (not limits.from_chains or holdings.chain.short_name in limits.from_chains)
+        for token in [holdings.chain.asset_like(payment.amount.token)]
+        if token
+    ]
 
 
 def allowed(bridges: Mapping[str, Bridge], limits: Limits) -> list[Bridge]:
@@ -60,14 +111,34 @@ def allowed(bridges: Mapping[str, Bridge], limits: Limits) -> list[Bridge]:
     return [bridge for bridge in bridges.values() if limits.via in {"", bridge.name}]
 
 
-async def ask(bridge: Bridge, payment: Payment, source: Source, rpcs: Rpcs) -> Quote | str | None:
-    """A bridge's quote from one source; a reason if it fails; None where it does not serve that pair."""
+async def ask(bridge: Bridge, payment: Payment, source: Source, rpcs: Rpcs) -> Quote | NoQuote | None:
+    """A bridge's quote from one source; why there is none; None where it does not serve that pair.
+
+    A question that fails by the network is asked a second time.
+    """
     chain = source.holdings.chain
-    try:
-        quote = await bridge.quote(payment, chain, source.held, source.native, rpcs)
-    except L2sendError as error:
-        return f"{chain.short_name} by {bridge.name}: {error.message}"
-    return priced(quote, source.holdings) if quote else None
+    quote = await without_network_errors(
+        chain, bridge.name, lambda: bridge.quote(payment, chain, source.held, source.native, rpcs)
+    )
+    return priced(quote, source.holdings) if isinstance(quote, Quote) else quote
+
+
+async def without_network_errors(
+    chain: Chain, bridge: str, question: Callable[[], Awaitable[Quote | None]]
+) -> Quote | NoQuote | None:
+    """The answer to `question`, asked twice at most, or why there is none."""
+    for is_last in (False, True):
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await question()
+        except TimeoutError:
+            return NoQuote(chain, bridge, f"no answer within {_PATIENCE:.0f} s.", unknown=True)
+        except L2sendError as error:
+            by_network = isinstance(error, NetworkError) and not (isinstance(error, NodeError) and error.is_revert)
+            if not by_network or is_last:
+                return NoQuote(chain, bridge, error.message, by_network, error)
+        await asyncio.sleep(_PAUSE)
+    raise AssertionError("the last question returns")
 
 
 def priced(quote: Quote, holdings: Holdings) -> Quote:

@@ -18,7 +18,7 @@ from l2send.core.plan import Payment, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.limits import Limits
-from l2send.resolver.quotes import Source, allowed, ask, cost, per_second, stage_of
+from l2send.resolver.quotes import NoQuote, Source, allowed, ask, cost, per_second, stage_of
 from l2send.resolver.subsets import MOST_SETS, Option, choose
 
 _MOST_SOURCES = 12
@@ -40,6 +40,10 @@ class Several:
     most: int
     """What all sources together could deliver, in base units of the destination."""
     rejected: tuple[str, ...]
+    problems: tuple[NoQuote, ...] = ()
+    """The last one of every bridge and source."""
+    was_served: bool = True
+    """Whether any bridge said anything of any source."""
 
 
 @dataclass
@@ -50,7 +54,7 @@ class _Offer:
     bridge: Bridge
     place: int
     quotes: dict[int, Quote] = field(default_factory=dict[int, Quote])
-    problem: str = ""
+    problem: NoQuote | None = None
     least: int = 1
     ceiling: int = 2**256
     dropped: bool = False
@@ -89,12 +93,12 @@ class _Offer:
         quoted = not self.keeps_refund_gas or self.quotes[high].pays.units <= spare
         return max(reach, high if quoted else 0)
 
-    def learn(self, units: int, answer: Quote | str | None) -> None:
+    def learn(self, units: int, answer: Quote | NoQuote | None) -> None:
         """Take in what was answered for exactly `units`."""
         if isinstance(answer, Quote):
             self.quotes[units] = answer
             return
-        self.problem = answer or ""
+        self.problem = answer
         if not self.quotes:
             return
         if units > max(self.quotes):
@@ -154,14 +158,16 @@ async def find_several(
         for offer in offers:
             offer.keeps_refund_gas = False
         way = await search.best_way()
-    rejected = [o.problem for o in offers if o.problem and not o.quotes]
+    problems = tuple(o.problem for o in offers if o.problem)
+    rejected = [str(o.problem) for o in offers if o.problem and not o.quotes]
     if search.stopped:
         rejected.append(f"other combinations: more than {MOST_SETS} of them, not all were compared")
     rejected += [
         f"{s.holdings.chain.short_name}: its {s.held} are left out, the {_MOST_SOURCES} largest balances are combined"
         for s in ranked[_MOST_SOURCES:]
     ]
-    return Several(way, _together(offers, payment.amount.units), tuple(rejected))
+    was_served = any(o.quotes or o.problem for o in offers)
+    return Several(way, _together(offers, payment.amount.units), tuple(rejected), problems, was_served)
 
 
 async def _probe(offer: _Offer, payment: Payment, rpcs: Rpcs) -> None:
@@ -174,7 +180,7 @@ async def _probe(offer: _Offer, payment: Payment, rpcs: Rpcs) -> None:
         if isinstance(answer, Quote):
             offer.quotes[units] = answer
         else:
-            offer.problem = answer or ""
+            offer.problem = answer
 
 
 @dataclass
@@ -210,7 +216,7 @@ class _Search:
         return [(options[index][0], units) for index, units in choice.parts]
 
 
-async def _ask_for(offer: _Offer, units: int, payment: Payment, rpcs: Rpcs) -> Quote | str | None:
+async def _ask_for(offer: _Offer, units: int, payment: Payment, rpcs: Rpcs) -> Quote | NoQuote | None:
     part = replace(payment, amount=Amount(units, payment.amount.token))
     return await ask(offer.bridge, part, offer.source, rpcs)
 

@@ -53,7 +53,7 @@ from l2send.bridges.across.deposit import (
 from l2send.bridges.across.integrator import split_integrator, with_integrator
 from l2send.bridges.across.refunds import refund_of
 from l2send.bridges.erc7683 import OPEN
-from l2send.bridges.gas_costs import approval, cost
+from l2send.bridges.gas_costs import approval, cost, refuse_without_gas
 from l2send.bridges.settler_status import confirmed
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.bridge import OrderState, OrderStatus
@@ -108,11 +108,7 @@ class Across:
         rpc = rpcs.on(source.chain_id)
         costed = await cost(rpc, payment.sender, [*await approval(rpc, payment.sender, tx.to, pays),
                                                   (StepKind.OPEN, tx)])  # fmt: skip
-        if costed.needs > native.units:
-            raise CannotPay(
-                f"{source.name} needs up to {Amount(costed.needs, source.native)} for the amount and its fees, "
-                f"you hold {native}."
-            )
+        refuse_without_gas(costed, pays, source, native)
         notes = _notes(opens.order, code, way)
         return Quote(
             bridge=self.name,

@@ -33,6 +33,7 @@ from l2send.resolver.destination import Destination, look_up, parse_destination,
 from l2send.resolver.limits import Limits
 from l2send.resolver.most import make_most_plan
 from l2send.resolver.planner import make_plan
+from l2send.resolver.quotes import can_do_without
 from l2send.resolver.recipient import look as look_at_recipient
 from l2send.review import Review, review_plan
 from l2send.wallet.allowance import revocation
@@ -117,12 +118,23 @@ class Client:
         """What `account` holds on every chain."""
         return await take_snapshot(account, self.rpcs)
 
+    async def _funding(self, payment: Payment, limits: Limits) -> Snapshot:
+        """What the sender holds on the chains that may fund `payment`: test money never pays for real money."""
+        target = self.registry.chain(payment.to.chain_id)
+        return await take_snapshot(
+            payment.sender,
+            self.rpcs,
+            chains=[chain for chain in self.registry if chain.testnet == target.testnet],
+            enough=lambda snapshot: can_do_without(payment, snapshot, self.rpcs, limits),
+        )
+
     async def plan(self, payment: Payment, limits: Limits | None = None) -> Review:
         """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
-        snapshot = await self.balances(payment.sender)
+        limits = limits or Limits()
+        snapshot = await self._funding(payment, limits)
         looking = asyncio.create_task(look_at_recipient(payment, self.rpcs, self._known_accounts()))
         try:
-            plan = await make_plan(payment, snapshot, self.bridges, self.rpcs, limits or Limits())
+            plan = await make_plan(payment, snapshot, self.bridges, self.rpcs, limits)
             return await review_plan(plan, await looking, self.rpcs)
         finally:  # Nothing asks on once the plan has failed: the connections are closed then.
             looking.cancel()
@@ -136,10 +148,10 @@ class Client:
         return await review_plan(plan, review.findings, self.rpcs)
 
     async def most(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
-        """The greatest payment of `token` that one chain can make, decoded and checked as by `plan`."""
-        snapshot = await self.balances(sender)
-        wanted = to.chain.token(token)
-        plan = await make_most_plan(sender, to.account, wanted, snapshot, self.bridges, self.rpcs, limits or Limits())
+        """The greatest payment of `token` that all chains can make together, decoded and checked as by `plan`."""
+        limits, wanted = limits or Limits(), to.chain.token(token)
+        snapshot = await self._funding(Payment(sender, to.account, Amount(1, wanted)), limits)
+        plan = await make_most_plan(sender, to.account, wanted, snapshot, self.bridges, self.rpcs, limits)
         findings = await look_at_recipient(plan.payment, self.rpcs, self._known_accounts())
         return await review_plan(plan, findings, self.rpcs)
 

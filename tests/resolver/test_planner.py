@@ -77,6 +77,19 @@ class Priced:
         raise NotImplementedError
 
 
+@dataclass
+class Shaky(Priced):
+    """A bridge whose first questions fail by the network."""
+
+    failures: int = 0
+
+    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
+        if self.failures:
+            self.failures -= 1
+            raise NetworkError("asleep")
+        return await super().quote(payment, source, held, native, rpcs)
+
+
 def holding(chain: Chain, usdc: int, *, usd: float | None = 3000.0, error: str = "") -> Holdings:
     units = {} if error else {chain.native: 10**18, chain.tokens[0]: usdc, chain.tokens[1]: 10**12}
     return Holdings(chain, units, usd, UnixTime(1), error)
@@ -126,11 +139,88 @@ def test_a_source_that_holds_too_little_is_not_asked() -> None:
     assert not made.alternatives
 
 
-def test_a_bridge_that_fails_is_named_and_does_not_stop_the_others() -> None:
-    failing = Priced("f", {}, fails={"left": NetworkError("asleep")})
+def test_a_bridge_that_refuses_is_named_and_does_not_stop_the_others() -> None:
+    failing = Priced("f", {}, fails={"left": Refused("too small")})
     made = plan([failing, BRIDGE], holding(ORIGIN, RICH), holding(TARGET, 0), holding(THIRD, 0))
     assert made.quote.bridge == "b"
-    assert made.rejected == ("left by f: asleep",)
+    assert made.rejected == ("left by f: too small",)
+
+
+ASLEEP = NetworkError("asleep")
+
+
+def test_a_way_that_fails_by_the_network_never_loses_to_a_dearer_one_by_itself() -> None:
+    """Its price is not known: the payment is refused, with the option that takes the way that is known."""
+    failing = Priced("f", {}, fails={"left": ASLEEP})
+    holdings = holding(ORIGIN, RICH), holding(TARGET, 0), holding(THIRD, 0)
+    with pytest.raises(NetworkError, match="left by f: asleep") as refused:
+        plan([failing, BRIDGE], *holdings)
+    assert "pay by left by b for about $0.0530 with --via b" in refused.value.hint
+    assert plan([failing, BRIDGE], *holdings, limits=Limits(via="b")).quote.bridge == "b"
+
+
+def test_a_chain_whose_quote_fails_never_loses_to_a_dearer_chain_by_itself() -> None:
+    failing = Priced("b", {"left": (50_000, 10**12)}, fails={"third": ASLEEP})
+    holdings = holding(ORIGIN, RICH), holding(TARGET, 0), holding(THIRD, RICH)
+    with pytest.raises(NetworkError, match="third by b: asleep") as refused:
+        plan([failing], *holdings)
+    assert "--from-chain left" in refused.value.hint
+    assert plan([failing], *holdings, limits=Limits(from_chains=("left",))).quote.source is ORIGIN
+
+
+def test_money_on_a_destination_that_fails_once_is_sent_directly() -> None:
+    """One wrong answer to one question used to cost 8 USDC of bridge fees."""
+    shaky = Shaky("direct", {"right": (0, 10**12)}, failures=1)
+    made = plan([BRIDGE, shaky], holding(ORIGIN, RICH), holding(TARGET, RICH))
+    assert (made.quote.bridge, shaky.failures) == ("direct", 0)
+
+
+def test_money_on_a_destination_that_fails_twice_is_not_brought_from_elsewhere() -> None:
+    shaky = Shaky("direct", {"right": (0, 10**12)}, failures=4)  # of both chains, twice
+    with pytest.raises(NetworkError, match="right by direct: asleep"):
+        plan([BRIDGE, shaky], holding(ORIGIN, RICH), holding(TARGET, RICH))
+
+
+def test_a_destination_whose_balance_is_unknown_may_hold_the_money() -> None:
+    holdings = holding(ORIGIN, RICH), holding(TARGET, 0, error="right did not answer.")
+    with pytest.raises(NetworkError, match="right by direct: right did not answer") as refused:
+        plan([BRIDGE, DIRECT], *holdings)
+    assert refused.value.retryable
+    assert "--from-chain left" in refused.value.hint or "--via b" in refused.value.hint
+    assert plan([BRIDGE, DIRECT], *holdings, limits=Limits(via="b")).quote.bridge == "b"
+
+
+def test_several_sources_of_which_one_fails_are_not_replaced_by_dearer_ones() -> None:
+    failing = Priced("b", {"left": (50_000, 10**12)}, fails={"third": ASLEEP})
+    with pytest.raises(NetworkError, match="third by b: asleep"):
+        plan([failing, NEAR], holding(ORIGIN, 20_000_000), holding(TARGET, 7_000_000), holding(THIRD, 19_000_000))
+
+
+def test_a_network_error_alone_is_no_lack_of_money() -> None:
+    failing = Priced("b", {}, fails={"left": NetworkError("HTTP 503")})
+    with pytest.raises(NetworkError, match="HTTP 503") as refused:
+        plan([failing], holding(ORIGIN, RICH), holding(TARGET, 0))
+    assert refused.value.retryable
+    assert "Fund the account" not in refused.value.hint
+
+
+def test_an_unrelated_chain_that_does_not_answer_is_named_and_stops_nothing() -> None:
+    made = plan([BRIDGE], holding(ORIGIN, RICH), holding(TARGET, 0), holding(THIRD, 0, error="asleep"))
+    assert made.quote.source is ORIGIN
+    assert "not known is what you hold on third" in made.why
+
+
+def test_a_chain_that_cannot_hold_the_money_is_not_waited_for() -> None:
+    """Without the asset it could not have paid, whatever it would have answered."""
+    coinless = replace(THIRD, tokens=())
+    with pytest.raises(CannotPay):
+        plan([BRIDGE], holding(ORIGIN, 0), holding(TARGET, 0), Holdings(coinless, error="asleep"))
+
+
+def test_offline_is_one_line() -> None:
+    with pytest.raises(NetworkError) as refused:
+        plan([BRIDGE], *(holding(chain, 0, error="asleep") for chain in (ORIGIN, TARGET, THIRD)))
+    assert refused.value.message == "none of the 3 chains answered. This machine seems to be offline."
 
 
 def test_an_absurd_fee_is_refused() -> None:
@@ -215,7 +305,7 @@ def test_a_cap_in_dollars_counts_every_fee() -> None:
     with pytest.raises(Refused, match=r"more than \$0\.05") as refused:
         plan([BRIDGE], *holdings, limits=Limits(math.inf, 0.05))
     assert "--max-fee 0.06usd" in refused.value.hint
-    with pytest.raises(Refused, match="what nobody can price"):
+    with pytest.raises(Refused, match="a fee without a price"):
         plan([BRIDGE], holding(ORIGIN, RICH, usd=None), holding(TARGET, 0), limits=Limits(math.inf, 100.0))
 
 

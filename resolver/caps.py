@@ -1,0 +1,59 @@
+"""Ways whose fees exceed what the sender allows: which they are, and what would be within the limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from l2send.core.errors import Refused
+from l2send.core.plan import Way
+from l2send.core.units import Amount
+from l2send.resolver.limits import Limits
+
+_ROOM_PERCENT = 110
+"""Of the smallest amount that is named: fees move."""
+
+
+def is_dear(way: Way, limits: Limits) -> bool:
+    """Whether it exceeds what the sender allows. A fee without a price exceeds every sum of dollars."""
+    if way.fee_percent > limits.max_fee_percent:
+        return True
+    return limits.max_fee_usd is not None and (way.cost_usd is None or way.cost_usd > limits.max_fee_usd)
+
+
+def why_dear(way: Way) -> str:
+    """What it costs, in words."""
+    costs = "a fee without a price" if way.cost_usd is None else f"${way.cost_usd:.4f}"
+    return f"its fee is {way.fee_percent:.1f} % of the amount, all fees together {costs}"
+
+
+def too_dear(dear: Sequence[Way], limits: Limits, rejected: Sequence[str]) -> Refused:
+    """Says how much would have to be sent at least, and which limit would allow it."""
+    if limits.max_fee_usd is not None:
+        costs = [way.cost_usd for way in dear if way.cost_usd is not None]
+        allow = f"--max-fee {math.ceil(min(costs) * 100) / 100:g}usd" if costs else "--max-fee 5%, which needs no price"
+        first = f"every way costs more than ${limits.max_fee_usd:g}, or has a fee without a price."
+        return Refused("\n".join([first, *rejected]), hint=f"Send more at once, or allow it: {allow}")
+    allow = f"--max-fee {math.ceil(min(way.fee_percent for way in dear))}%"
+    least = min((_least(way, limits) for way in dear if limits.max_fee_percent > 0), default=None, key=_units)
+    first = f"every way costs more than {limits.max_fee_percent:g} % of the amount."
+    if least is None:
+        return Refused("\n".join([first, *rejected]), hint=f"Send more at once, or allow it: {allow}")
+    smallest = f"The smallest amount that makes sense here is about {least}."
+    return Refused("\n".join([first, smallest, *rejected]), hint=f"Send {least} or more, or allow it: {allow}")
+
+
+def _units(amount: Amount) -> int:
+    return amount.units
+
+
+def _least(way: Way, limits: Limits) -> Amount:
+    """From which amount on a fee of this size is within the limit, rounded up to two digits.
+
+    Most of what a bridge takes of a small amount is a flat sum, which does not grow with it.
+    """
+    token = way.legs[0].delivers.token
+    taken = max(sum(leg.pays.in_units_of(token) - leg.delivers.units for leg in way.legs), 1)
+    units = math.ceil(taken * 100 / limits.max_fee_percent) * _ROOM_PERCENT // 100
+    step = int(10 ** max(len(str(units)) - 2, 0))
+    return Amount(-(-units // step) * step, token)

@@ -1,0 +1,68 @@
+"""What is done where the network failed for a way that may be cheaper than the best one known.
+
+A node or an API that fails says nothing of the price. So the best way that did answer is not taken by itself: the
+payment is refused with what failed, and with the option that takes that way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from l2send.core.chains import Chain
+from l2send.core.errors import NetworkError
+from l2send.core.plan import Payment, Way
+from l2send.resolver.balances import Snapshot
+from l2send.resolver.limits import Limits
+from l2send.resolver.quotes import NoQuote
+
+WORTH_A_LOOK_USD = 0.01
+"""A way that costs less than this in all is taken: no other one could save more than that."""
+_NAMES = 4
+
+
+def of_destination(
+    payment: Payment, unknown: Sequence[Chain], snapshot: Snapshot, bridges: Sequence[str]
+) -> list[NoQuote]:
+    """The direct way, where it is not known what is held on the destination: money that is there is sent directly."""
+    target = next((chain for chain in unknown if chain.chain_id == payment.to.chain_id), None)
+    if target is None or "direct" not in bridges:
+        return []
+    why = snapshot.on(target).error or "the balance there could not be read."
+    return [NoQuote(target, "direct", why, unknown=True)]
+
+
+def may_be_cheaper(best: Way) -> bool:
+    """Whether another way could save what a person would notice. Money on the destination is always sent directly."""
+    is_direct = all(leg.order is None for leg in best.legs)
+    return not is_direct and (best.cost_usd is None or best.cost_usd > WORTH_A_LOOK_USD)
+
+
+def refusal(best: Way, failed: Sequence[NoQuote], limits: Limits) -> NetworkError:
+    """Says what failed, and how to take `best`."""
+    cost = "at a cost without a price" if best.cost_usd is None else f"for about ${best.cost_usd:.4f}"
+    lines = ["a way that may be cheaper could not be asked, twice:", *dict.fromkeys(str(each) for each in failed)]
+    flag = _flag(best, failed, limits)
+    take = f", or pay by {best.name} {cost} with {flag}" if flag else ""
+    return NetworkError("\n".join([*lines, f"Known is {best.name}, {cost}."]), hint=f"Try again{take}.")
+
+
+def _flag(best: Way, failed: Sequence[NoQuote], limits: Limits) -> str:
+    """Options under which what failed is not asked; empty where there are none."""
+    chains = list(dict.fromkeys(leg.source.short_name for leg in best.legs))
+    via = {leg.bridge for leg in best.legs}
+    if len(via) == 1 and not via & {each.bridge for each in failed} and not limits.via:
+        return f"--via {best.legs[0].bridge}"
+    if not set(chains) & {each.chain.short_name for each in failed}:
+        return " ".join(f"--from-chain {chain}" for chain in chains)
+    if len(via) == 1 and not any(each.chain.short_name in chains and each.bridge in via for each in failed):
+        return f"--via {best.legs[0].bridge} " + " ".join(f"--from-chain {chain}" for chain in chains)
+    return ""
+
+
+def not_known(chains: Sequence[Chain]) -> str:
+    """For the end of a reason: the chains whose balances were not taken into account; empty where there are none."""
+    if not chains:
+        return ""
+    names = ", ".join(chain.short_name for chain in chains[:_NAMES])
+    more = f" and {len(chains) - _NAMES} more" if len(chains) > _NAMES else ""
+    return f"; not known is what you hold on {names}{more}: no answer"
