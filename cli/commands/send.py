@@ -53,7 +53,8 @@ from l2send.wallet.keys.signer import Signer
 HELP = """Pay: l2send AMOUNT TOKEN CHAIN:ADDRESS, or a payment link alone. The word `send` may be left out.
 
 Sends directly if the money is on that chain, bridges it there if it is on another one.
-`max` as the AMOUNT is the most that all your chains can deliver together. `-` as the destination, or alone, is read from stdin.
+`max` as the AMOUNT is the most that all your chains can deliver together.
+`-` as the destination, or alone, is read from stdin.
 
 Example: l2send 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --account alice"""
 
