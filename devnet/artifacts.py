@@ -1,4 +1,7 @@
-"""The bytecode a devnet deploys, read out of the unpacked packages, each in its package's own format."""
+"""The contracts of a devnet as web3.py knows them, read out of the unpacked packages, each in its package's own format.
+
+Importing web3 takes a second, so only the supervisor and the solver load these.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +9,46 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from web3.contract import Contract
 
 
 @dataclass(frozen=True, slots=True)
+class Unlinked:
+    """A contract whose code lacks the address of its only library."""
+
+    abi: list[Any]
+    init_code: str
+
+    def linked(self, library: str) -> type[Contract]:
+        """The contract with the library at that address."""
+        return _contract(self.abi, re.sub(r"__\$[0-9a-f]{34}\$__", library[2:].lower(), self.init_code))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Artifacts:
-    """Init code of every contract (constructor arguments are appended), runtime code where it says so."""
+    """Every contract that a devnet deploys: its ABI and its code, bound to no chain."""
 
-    portal: bytes
-    prover: bytes
-    price_feed: bytes
-    spoke_pool: bytes
-    erc1967_proxy: bytes
-    origin_settler: bytes
-    weth: bytes
-    permit2: bytes
-    signature_checker: bytes
-    fiat_token: bytes
-    """FiatTokenV2_2; holds the placeholder of its library, see `linked`."""
-    fiat_token_library_offsets: tuple[int, ...]
-    fiat_token_proxy: bytes
-    bridged_token: bytes
+    portal: type[Contract]
+    prover: type[Contract]
+    price_feed: type[Contract]
+    spoke_pool: type[Contract]
+    erc1967_proxy: type[Contract]
+    origin_settler: type[Contract]
+    weth: type[Contract]
+    permit2: type[Contract]
+    """Its code alone."""
+    signature_checker: type[Contract]
+    fiat_token: Unlinked
+    """FiatTokenV2_2; its library is SignatureChecker."""
+    fiat_token_proxy: type[Contract]
+    bridged_token: type[Contract]
     """OptimismMintableERC20."""
-    multicall3: bytes
-    gas_price_oracle: bytes
-    """Runtime code."""
-    l1_block: bytes
-    """Runtime code."""
-
-    def linked(self, library: str) -> bytes:
-        """FiatTokenV2_2's init code with the address of its SignatureChecker in place."""
-        code = bytearray(self.fiat_token)
-        for offset in self.fiat_token_library_offsets:
-            code[offset : offset + 20] = bytes.fromhex(library[2:])
-        return bytes(code)
+    multicall3: type[Contract]
+    gas_price_oracle: type[Contract]
+    l1_block: type[Contract]
 
 
 def load(packages: dict[str, Path], compiled: Path) -> Artifacts:
@@ -47,31 +56,55 @@ def load(packages: dict[str, Path], compiled: Path) -> Artifacts:
     across = packages["across"] / "dist/evm/artifacts"
     fiat = packages["stablecoin"] / "artifacts/hardhat/contracts"
     optimism = packages["optimism"] / "forge-artifacts"
+    settler = "artifacts/contracts/erc7683/AcrossOriginSettler.sol/AcrossOriginSettler.json"
+    permit2 = packages["uniswapx"] / "dist/cjs/src/contracts/factories/Permit2__factory.js"
     own = _json(compiled)
-    token = _json(fiat / "v2/FiatTokenV2_2.sol/FiatTokenV2_2.json")
-    places = token["linkReferences"]["contracts/util/SignatureChecker.sol"]["SignatureChecker"]
+    fiat_token = _json(fiat / "v2/FiatTokenV2_2.sol/FiatTokenV2_2.json")
     return Artifacts(
-        portal=_script_constant(packages["eco"] / "dist/abi/contracts/Portal.js", "PortalBytecode"),
-        prover=bytes.fromhex(own["DevnetProver"]),
-        price_feed=bytes.fromhex(own["DevnetPriceFeed"]),
-        spoke_pool=_init_code(across / "Ethereum_SpokePool.sol/Ethereum_SpokePool.json"),
-        erc1967_proxy=_init_code(across / "ERC1967Proxy.sol/ERC1967Proxy.json"),
-        origin_settler=_init_code(
-            packages["across-settler"] / "artifacts/contracts/erc7683/AcrossOriginSettler.sol/AcrossOriginSettler.json"
-        ),
-        weth=_init_code(across / "WETH9.sol/WETH9.json"),
-        permit2=_script_constant(
-            packages["uniswapx"] / "dist/cjs/src/contracts/factories/Permit2__factory.js", "_bytecode"
-        ),
-        signature_checker=_init_code(fiat / "util/SignatureChecker.sol/SignatureChecker.json"),
-        fiat_token=_unlinked(token["bytecode"]),
-        fiat_token_library_offsets=tuple(place["start"] for place in places),
-        fiat_token_proxy=_init_code(fiat / "v1/FiatTokenProxy.sol/FiatTokenProxy.json"),
-        bridged_token=_init_code(optimism / "OptimismMintableERC20.sol/OptimismMintableERC20.json"),
-        multicall3=_init_code(across / "Multicall3.sol/Multicall3.json"),
-        gas_price_oracle=_runtime_code(optimism / "GasPriceOracle.sol/GasPriceOracle.json"),
-        l1_block=_runtime_code(optimism / "L1Block.sol/L1Block.json"),
+        portal=_eco_portal(packages["eco"] / "dist/abi/contracts/Portal.js"),
+        prover=_contract(**own["DevnetProver"]),
+        price_feed=_contract(**own["DevnetPriceFeed"]),
+        spoke_pool=_read(across / "Ethereum_SpokePool.sol/Ethereum_SpokePool.json"),
+        erc1967_proxy=_read(across / "ERC1967Proxy.sol/ERC1967Proxy.json"),
+        origin_settler=_read(packages["across-settler"] / settler),
+        weth=_read(across / "WETH9.sol/WETH9.json"),
+        permit2=_contract([], _script_constant(permit2, "_bytecode")),
+        signature_checker=_read(fiat / "util/SignatureChecker.sol/SignatureChecker.json"),
+        fiat_token=Unlinked(fiat_token["abi"], fiat_token["bytecode"]),
+        fiat_token_proxy=_read(fiat / "v1/FiatTokenProxy.sol/FiatTokenProxy.json"),
+        bridged_token=_read(optimism / "OptimismMintableERC20.sol/OptimismMintableERC20.json"),
+        multicall3=_read(across / "Multicall3.sol/Multicall3.json"),
+        gas_price_oracle=_read(optimism / "GasPriceOracle.sol/GasPriceOracle.json"),
+        l1_block=_read(optimism / "L1Block.sol/L1Block.json"),
     )
+
+
+def init_code(contract: type[Contract], *values: Any) -> str:
+    """What deploys the contract with these constructor arguments, in hexadecimal."""
+    return str(contract.constructor(*values).data_in_transaction)
+
+
+def runtime_code(contract: type[Contract]) -> str:
+    """The code that stands on a chain once the contract is deployed, in hexadecimal, if its package has it."""
+    code: Any = contract.bytecode_runtime
+    return str(code.to_0x_hex())
+
+
+def _contract(abi: list[Any], bytecode: str, runtime: str = "") -> type[Contract]:
+    from web3 import Web3
+
+    return Web3().eth.contract(abi=abi, bytecode=bytecode, bytecode_runtime=runtime or "0x")
+
+
+def _read(path: Path) -> type[Contract]:
+    artifact = _json(path)
+    return _contract(artifact["abi"], _code(artifact["bytecode"]), _code(artifact.get("deployedBytecode", "")))
+
+
+def _eco_portal(path: Path) -> type[Contract]:
+    text, start = path.read_text(encoding="utf-8"), "exports.PortalAbi = "
+    abi, _ = json.JSONDecoder().raw_decode(text, text.index(start + "[") + len(start))
+    return _contract(abi, _script_constant(path, "PortalBytecode"))
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -79,27 +112,13 @@ def _json(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def _init_code(path: Path) -> bytes:
-    return _bytes(_json(path)["bytecode"])
-
-
-def _runtime_code(path: Path) -> bytes:
-    return _bytes(_json(path)["deployedBytecode"])
-
-
-def _bytes(field: Any) -> bytes:
+def _code(field: Any) -> str:
     """Hardhat writes bytecode as a string, Foundry as an object with the string inside."""
-    text: str = field["object"] if isinstance(field, dict) else field
-    return bytes.fromhex(text.removeprefix("0x"))
+    return str(field["object"] if isinstance(field, dict) else field)
 
 
-def _unlinked(text: str) -> bytes:
-    """Bytecode with library placeholders (`__$…$__`, 20 bytes each), which become zeros."""
-    return bytes.fromhex(re.sub(r"__\$[0-9a-f]{34}\$__", "0" * 40, text).removeprefix("0x"))
-
-
-def _script_constant(path: Path, name: str) -> bytes:
-    match = re.search(rf"\b{name}\s*=\s*[\"']0x([0-9a-f]+)[\"']", path.read_text(encoding="utf-8"))
+def _script_constant(path: Path, name: str) -> str:
+    match = re.search(rf"\b{name}\s*=\s*[\"'](0x[0-9a-f]+)[\"']", path.read_text(encoding="utf-8"))
     if not match:
         raise ValueError(f"{path.name} has no {name}")
-    return bytes.fromhex(match[1])
+    return match[1]

@@ -24,7 +24,7 @@ process.stdout.write(compile(require('fs').readFileSync(0, 'utf8'), 0, 0));
 
 
 def compiled(solc: Path, cache: Path) -> Path:
-    """A JSON file of contract name -> init code (hex), compiled now or on an earlier start.
+    """A JSON file of contract name -> {abi, bytecode (hex)}, compiled now or on an earlier start.
 
     `solc` is the folder of the unpacked package. Raises ConfigError: node is missing, a contract is wrong.
     """
@@ -42,12 +42,12 @@ def _request() -> dict[str, Any]:
     settings = {
         "optimizer": {"enabled": True, "runs": 200},
         "evmVersion": "cancun",
-        "outputSelection": {"*": {"*": ["evm.bytecode.object"]}},
+        "outputSelection": {"*": {"*": ["abi", "evm.bytecode.object"]}},
     }
     return {"language": "Solidity", "sources": sources, "settings": settings}
 
 
-def _compile(soljson: Path, request: str) -> dict[str, str]:
+def _compile(soljson: Path, request: str) -> dict[str, Any]:
     node = shutil.which("node")
     if not node:
         raise ConfigError("the devnet needs `node`, and it is not on PATH.", hint="Install Node.js 20 or newer.")
@@ -58,7 +58,8 @@ def _compile(soljson: Path, request: str) -> dict[str, str]:
     errors = [e["formattedMessage"] for e in answer.get("errors", []) if e["severity"] == "error"]
     if errors:
         raise ConfigError(f"solc refused the devnet's contracts: {errors[0]}")
-    return {name: answer["contracts"][f"{name}.sol"][name]["evm"]["bytecode"]["object"] for name in _CONTRACTS}
+    made = {name: answer["contracts"][f"{name}.sol"][name] for name in _CONTRACTS}
+    return {name: {"abi": c["abi"], "bytecode": "0x" + c["evm"]["bytecode"]["object"]} for name, c in made.items()}
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,42 +11,33 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from eth_hash.auto import keccak
 
-from l2send.core.address import Address, checksum
-from l2send.core.calldata import APPROVE, Function, abi_encode
+from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.errors import ConfigError
-from l2send.devnet.artifacts import Artifacts
+from l2send.devnet.artifacts import Artifacts, init_code
 from l2send.devnet.node import Node, Request
 from l2send.devnet.opstack import l1_fee_setup
 from l2send.devnet.state import FIRST_CHAIN_ID, DevChain, DevToken
 
+if TYPE_CHECKING:
+    from web3.contract import Contract
+
 MULTICALL3 = Address("0xcA11bde05977b3631167028862bE2a173976CA11")
 PERMIT2 = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")
 _CREATE2_FACTORY = Address("0x4e59b44847b379578588920cA78FbF26c0B4956C")
-_PERMIT2_SALT = bytes.fromhex("0000000000000000000000000000000000000000d3af2663da51c10215000000")
+_PERMIT2_SALT = "0x0000000000000000000000000000000000000000d3af2663da51c10215000000"
 
 ETH_USD = 3000 * 10**8
 """The price feed's first answer: US dollars per ether, in units of 10^-8 dollar."""
 _INVENTORY = 100_000_000
 """Whole tokens of each kind that the solver has on each chain."""
+_FIAT_DECIMALS = 6
 _MAX = 2**256 - 1
 _GAS_PRICE = 5 * 10**9
-
-_INITIALIZE = Function("initialize(string,string,string,uint8,address,address,address,address)")
-_INITIALIZE_V2 = Function("initializeV2(string)")
-_INITIALIZE_V2_1 = Function("initializeV2_1(address)")
-_INITIALIZE_V2_2 = Function("initializeV2_2(address[],string)")
-_CONFIGURE_MINTER = Function("configureMinter(address,uint256)")
-_CHANGE_ADMIN = Function("changeAdmin(address)")
-MINT = Function("mint(address,uint256)")
-DEPOSIT = Function("deposit()")
-_TRANSFER = Function("transfer(address,uint256)")
-_SPOKE_INITIALIZE = Function("initialize(uint32,address)")
-_SET_DESTINATION_SETTLER = Function("setDestinationSettler(uint256,address)")
-_MULTICALL = Function("multicall(bytes[])")
 
 
 def account(name: str) -> Address:
@@ -73,22 +64,28 @@ class _Sender:
     address: Address
     requests: list[Request] = field(default_factory=list[Request])
 
-    def create(self, init_code: bytes, types: Sequence[str] = (), values: Sequence[Any] = ()) -> Address:
+    def create(self, contract: type[Contract], *values: Any) -> Address:
         """Deploy a contract with these constructor arguments."""
         address = created(self.address, len(self.requests))
-        data = init_code + abi_encode(list(types), list(values))
-        self._add(None, data, 0, gas=400_000 + 250 * len(data))
+        data = init_code(contract, *values)
+        self._add(None, data, 0, gas=400_000 + 125 * len(data))
         return address
 
-    def call(self, to: str, data: bytes, value: int = 0, gas: int = 500_000) -> None:
-        """Call a contract."""
-        self._add(to, data, value, gas)
+    def call(
+        self, to: str, contract: type[Contract], function: str, *values: Any, value: int = 0, gas: int = 500_000
+    ) -> None:
+        """Call a function of a contract's ABI at `to`."""
+        self._add(to, contract.encode_abi(function, list(values)), value, gas)
 
-    def _add(self, to: str | None, data: bytes, value: int, gas: int) -> None:
+    def send(self, to: str, data: str, gas: int) -> None:
+        """Send calldata (hex)."""
+        self._add(to, data, 0, gas)
+
+    def _add(self, to: str | None, data: str, value: int, gas: int) -> None:
         transaction = {
             "from": self.address,
             "nonce": hex(len(self.requests)),
-            "data": "0x" + data.hex(),
+            "data": data,
             "value": hex(value),
             "gas": hex(gas),
             "gasPrice": hex(_GAS_PRICE),
@@ -124,15 +121,14 @@ def deploy(node: Node, artifacts: Artifacts, index: int, count: int, *, kind: st
     _prepare(node, artifacts, [site.issuer, _PROTOCOL, SOLVER])
     protocol, issuer, solver = _Sender(_PROTOCOL), _Sender(site.issuer), _Sender(SOLVER)
     portal = protocol.create(artifacts.portal)
-    prover = protocol.create(artifacts.prover, ["address"], [SOLVER])
-    protocol.call(_CREATE2_FACTORY, _PERMIT2_SALT + artifacts.permit2, gas=4_000_000)
+    prover = protocol.create(artifacts.prover, SOLVER)
+    protocol.send(_CREATE2_FACTORY, _PERMIT2_SALT + init_code(artifacts.permit2)[2:], gas=4_000_000)
     settler = _across(issuer, artifacts, site, count)
     tokens = _tokens(issuer, artifacts, index)
-    feed = issuer.create(artifacts.price_feed, ["int256"], [ETH_USD])
+    feed = issuer.create(artifacts.price_feed, ETH_USD)
     usdc, wrapped = (next(t.address for t in tokens if t.symbol == symbol) for symbol in ("USDC", "WETH"))
-    solver.call(usdc, APPROVE.encode(portal, _MAX))
-    for token in (usdc, wrapped):
-        solver.call(token, APPROVE.encode(site.spoke_pool, _MAX))
+    for token, spender in ((usdc, portal), (usdc, site.spoke_pool), (wrapped, site.spoke_pool)):
+        solver.call(token, artifacts.weth, "approve", spender, _MAX)
     _mine(node, protocol.requests + issuer.requests)
     _mine(node, solver.requests)
     if kind == "op-stack":
@@ -159,7 +155,7 @@ def deploy(node: Node, artifacts: Artifacts, index: int, count: int, *, kind: st
 def _prepare(node: Node, artifacts: Artifacts, accounts: Sequence[str]) -> None:
     """Unlock and fund the devnet's own accounts; put Multicall3 where every chain has it."""
     ether = hex(2 * _INVENTORY * 10**18)
-    multicall3 = node.call("eth_call", {"data": "0x" + artifacts.multicall3.hex()}, "latest")
+    multicall3 = node.call("eth_call", {"data": init_code(artifacts.multicall3)}, "latest")
     requests: list[Request] = [("anvil_setCode", [MULTICALL3, multicall3])]
     for address in accounts:
         requests += [("anvil_impersonateAccount", [address]), ("anvil_setBalance", [address, ether])]
@@ -169,71 +165,63 @@ def _prepare(node: Node, artifacts: Artifacts, accounts: Sequence[str]) -> None:
 def _across(issuer: _Sender, artifacts: Artifacts, site: Site, count: int) -> Address:
     """WETH, the SpokePool behind its proxy, and the origin settler that knows every chain's SpokePool."""
     weth = issuer.create(artifacts.weth)
-    implementation = issuer.create(
-        artifacts.spoke_pool,
-        ["address", "uint32", "uint32", "address"],
-        [weth, 3600, 21600, "0x" + "00" * 20],
-    )
-    proxy = issuer.create(
-        artifacts.erc1967_proxy,
-        ["address", "bytes"],
-        [implementation, _SPOKE_INITIALIZE.encode(0, site.issuer)],
-    )
+    implementation = issuer.create(artifacts.spoke_pool, weth, 3600, 21600, ZERO_ADDRESS)
+    initialize = artifacts.spoke_pool.encode_abi("initialize", [0, site.issuer])
+    proxy = issuer.create(artifacts.erc1967_proxy, implementation, initialize)
     assert proxy == site.spoke_pool
-    settler = issuer.create(artifacts.origin_settler, ["address", "address", "uint256"], [proxy, PERMIT2, 1800])
-    others = [Site.of(FIRST_CHAIN_ID + i) for i in range(count) if FIRST_CHAIN_ID + i != site.chain_id]
-    routes = [_SET_DESTINATION_SETTLER.encode(o.chain_id, o.spoke_pool) for o in others]
-    if routes:
-        issuer.call(settler, _MULTICALL.encode(routes), gas=300_000 + 60_000 * len(routes))
+    settler = issuer.create(artifacts.origin_settler, proxy, PERMIT2, 1800)
+    others = (FIRST_CHAIN_ID + i for i in range(count) if FIRST_CHAIN_ID + i != site.chain_id)
+    if routes := [_route(artifacts, chain_id) for chain_id in others]:
+        gas = 300_000 + 60_000 * len(routes)
+        issuer.call(settler, artifacts.origin_settler, "multicall", routes, gas=gas)
     return settler
+
+
+@cache
+def _route(artifacts: Artifacts, chain_id: int) -> str:
+    """Calldata by which an origin settler learns of the SpokePool of that chain."""
+    return str(artifacts.origin_settler.encode_abi("setDestinationSettler", [chain_id, Site.of(chain_id).spoke_pool]))
 
 
 def _tokens(issuer: _Sender, artifacts: Artifacts, index: int) -> list[DevToken]:
     """Deploy the tokens and give the solver its inventory."""
     weth = created(issuer.address, _WETH_NONCE)
-    issuer.call(weth, DEPOSIT.encode(), value=_INVENTORY * 10**18)
-    issuer.call(weth, _TRANSFER.encode(SOLVER, _INVENTORY * 10**18))
-    library = issuer.create(artifacts.signature_checker)
-    fiat = issuer.create(artifacts.linked(library))
+    issuer.call(weth, artifacts.weth, "deposit", value=_INVENTORY * 10**18)
+    issuer.call(weth, artifacts.weth, "transfer", SOLVER, _INVENTORY * 10**18)
+    fiat = artifacts.fiat_token.linked(issuer.create(artifacts.signature_checker))
+    implementation = issuer.create(fiat)
+
+    def circle(symbol: str, name: str, peg: str, *, bridged: bool = False) -> DevToken:
+        address = issuer.create(artifacts.fiat_token_proxy, implementation)
+        issuer.call(address, artifacts.fiat_token_proxy, "changeAdmin", _PROXY_ADMIN)
+        _initialize(issuer, fiat, address, name, symbol, peg)
+        return DevToken(symbol, name, address, _FIAT_DECIMALS, bridged, peg)
+
     tokens = [
-        _fiat_token(issuer, artifacts, fiat, DevToken("USDC", "USD Coin", "", 6, bridged=False, peg="USD")),
-        _fiat_token(issuer, artifacts, fiat, DevToken("EURC", "Euro Coin", "", 6, bridged=False, peg="EUR")),
+        circle("USDC", "USD Coin", "USD"),
+        circle("EURC", "Euro Coin", "EUR"),
         _bridged_dai(issuer, artifacts),
         DevToken("WETH", "Wrapped Ether", weth, 18, bridged=False, peg=""),
     ]
-    if index == 1:
-        bridged = DevToken("USDC.e", "Bridged USDC", "", 6, bridged=True, peg="USD")
-        tokens.append(_fiat_token(issuer, artifacts, fiat, bridged))
-    return tokens
+    return [*tokens, circle("USDC.e", "Bridged USDC", "USD", bridged=True)] if index == 1 else tokens
 
 
-def _fiat_token(issuer: _Sender, artifacts: Artifacts, implementation: str, token: DevToken) -> DevToken:
-    """One Circle FiatToken: the proxy is handed to an admin first, since an admin cannot call the token."""
+def _initialize(issuer: _Sender, fiat: type[Contract], address: str, name: str, symbol: str, peg: str) -> None:
+    """Set up one of Circle's tokens. Its proxy has another admin by now: an admin cannot call the token."""
     me = issuer.address
-    currency = token.peg
-    address = issuer.create(artifacts.fiat_token_proxy, ["address"], [implementation])
-    calls = [
-        _CHANGE_ADMIN.encode(_PROXY_ADMIN),
-        _INITIALIZE.encode(token.name, token.symbol, currency, token.decimals, me, me, me, me),
-        _INITIALIZE_V2.encode(token.name),
-        _INITIALIZE_V2_1.encode(_LOST_AND_FOUND),
-        _INITIALIZE_V2_2.encode([], token.symbol),
-        _CONFIGURE_MINTER.encode(me, _MAX),
-        MINT.encode(SOLVER, _INVENTORY * 10**token.decimals),
-    ]
-    for data in calls:
-        issuer.call(address, data)
-    return DevToken(token.symbol, token.name, address, token.decimals, token.bridged, token.peg)
+    issuer.call(address, fiat, "initialize", name, symbol, peg, _FIAT_DECIMALS, me, me, me, me)
+    issuer.call(address, fiat, "initializeV2", name)
+    issuer.call(address, fiat, "initializeV2_1", _LOST_AND_FOUND)
+    issuer.call(address, fiat, "initializeV2_2", [], symbol)
+    issuer.call(address, fiat, "configureMinter", me, _MAX)
+    issuer.call(address, fiat, "mint", SOLVER, _INVENTORY * 10**_FIAT_DECIMALS)
 
 
 def _bridged_dai(issuer: _Sender, artifacts: Artifacts) -> DevToken:
     """DAI as it exists on Base: the OP stack's mintable ERC-20, here with the issuer as its bridge."""
-    address = issuer.create(
-        artifacts.bridged_token,
-        ["address", "address", "string", "string", "uint8"],
-        [issuer.address, account("DAI on L1"), "Dai Stablecoin", "DAI", 18],
-    )
-    issuer.call(address, MINT.encode(SOLVER, _INVENTORY * 10**18))
+    token = artifacts.bridged_token
+    address = issuer.create(token, issuer.address, account("DAI on L1"), "Dai Stablecoin", "DAI", 18)
+    issuer.call(address, token, "mint", SOLVER, _INVENTORY * 10**18)
     return DevToken("DAI", "Dai Stablecoin", address, 18, bridged=True, peg="USD")
 
 

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_hash.auto import keccak
 
 from l2send.core.address import checksum
-from l2send.core.calldata import TRANSFER, Function, abi_decode, abi_encode, event_topic
+from l2send.core.calldata import TRANSFER, abi_decode, abi_encode
 
+# The structs as the Portal hashes them: no function of its ABI takes or gives these bytes.
 ROUTE = "(bytes32,uint64,address,uint256,(address,uint256)[],(address,bytes,uint256)[])"
 REWARD = "(uint64,address,address,uint256,(address,uint256)[])"
-_OUTPUT = "(bytes32,uint256,bytes32,uint256)"
-_FILL_INSTRUCTION = "(uint256,bytes32,bytes)"
-_RESOLVED_ORDER = f"(address,uint256,uint32,uint32,bytes32,{_OUTPUT}[],{_OUTPUT}[],{_FILL_INSTRUCTION}[])"
-
-OPEN_TOPIC = event_topic(f"Open(bytes32,{_RESOLVED_ORDER})")
-PUBLISHED_TOPIC = event_topic(
-    "IntentPublished(bytes32,uint64,bytes,address,address,uint64,uint256,(address,uint256)[])"
-)
-FULFILL = Function(f"fulfill(bytes32,{ROUTE},bytes32,bytes32)")
-WITHDRAW = Function(f"withdraw(uint64,bytes32,{REWARD})")
-REWARD_STATUS = Function("getRewardStatus(bytes32)", "uint8")
-PROVE = Function("prove(address,uint64,bytes,bytes)")
 
 FUNDED = 1
 """The value of IIntentSource.Status for a reward that is wholly in escrow."""
@@ -128,12 +118,11 @@ class Intent:
         return bytes(keccak(self.destination.to_bytes(8) + self.route_hash + self.reward.hash()))
 
 
-def published(origin: int, log: dict[str, Any]) -> Intent:
-    """The intent in an IntentPublished event of chain `origin`. Raises BadAnswer."""
-    types = ["uint64", "bytes", "uint64", "uint256", "(address,uint256)[]"]
-    destination, route, deadline, native, tokens = abi_decode(types, bytes.fromhex(log["data"][2:]))
-    creator, prover = (checksum("0x" + topic[-40:]) for topic in log["topics"][2:4])
-    return Intent(origin, destination, Route.decode(route), Reward(deadline, creator, prover, native, _tokens(tokens)))
+def published(origin: int, event: Mapping[str, Any]) -> Intent:
+    """The intent in the arguments of an IntentPublished event of chain `origin`. Raises BadAnswer."""
+    tokens = tuple(TokenAmount(token["token"], token["amount"]) for token in event["rewardTokens"])
+    reward = Reward(event["rewardDeadline"], event["creator"], event["prover"], event["rewardNativeAmount"], tokens)
+    return Intent(origin, event["destination"], Route.decode(event["route"]), reward)
 
 
 def proof(intent: Intent, claimant: str) -> bytes:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from l2send.core.address import Address, checksum
-from l2send.core.calldata import TRANSFER
+from l2send.core.calldata import TRANSFER, Function
 from l2send.core.errors import NodeError, UsageError
 from l2send.core.units import Amount, ChainId, Token, parse_amount
 from l2send.devnet import state
-from l2send.devnet.deploy import DEPOSIT, MINT
 from l2send.devnet.node import Node
 from l2send.devnet.state import NATIVE, DevChain
 
+MINT = Function("mint(address,uint256)")
+_DEPOSIT = Function("deposit()")
+"""Encoded without web3, whose import would take longer than everything else the faucet does."""
 _MAX_ADVANCE = 10 * 365 * 86_400
 
 
@@ -57,7 +59,7 @@ def _mint(node: Node, chain: DevChain, token: str, to: Address, units: int, *, w
         return
     balance = node.quantity("eth_getBalance", chain.issuer, "latest")
     node.call("anvil_setBalance", chain.issuer, hex(balance + units))
-    _send(node, chain.issuer, token, DEPOSIT.encode(), units)
+    _send(node, chain.issuer, token, _DEPOSIT.encode(), units)
     _send(node, chain.issuer, token, TRANSFER.encode(to, units))
 
 

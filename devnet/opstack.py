@@ -11,9 +11,8 @@ from __future__ import annotations
 import time
 
 from l2send.core.address import Address
-from l2send.core.calldata import Function
 from l2send.core.errors import ConfigError
-from l2send.devnet.artifacts import Artifacts
+from l2send.devnet.artifacts import Artifacts, runtime_code
 from l2send.devnet.node import Node
 
 L1_BLOCK = Address("0x4200000000000000000000000000000000000015")
@@ -21,7 +20,6 @@ GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
 _DEPOSITOR = Address("0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001")
 """The account that L1Block and GasPriceOracle take orders from (`DEPOSITOR_ACCOUNT()`)."""
 
-_SET_L1_BLOCK_VALUES = Function("setL1BlockValuesEcotone()")
 _BASE_FEE_SCALAR, _BLOB_BASE_FEE_SCALAR = 5_227, 1_014_213
 _L1_BASE_FEE, _L1_BLOB_BASE_FEE = 30 * 10**9, 30 * 10**9
 
@@ -30,19 +28,21 @@ def l1_fee_setup(node: Node, artifacts: Artifacts) -> None:
     """Install the two contracts and switch the fee on, at L1 prices that make it visible beside gas."""
     node.batch(
         [
-            ("anvil_setCode", [L1_BLOCK, "0x" + artifacts.l1_block.hex()]),
-            ("anvil_setCode", [GAS_PRICE_ORACLE, "0x" + artifacts.gas_price_oracle.hex()]),
+            ("anvil_setCode", [L1_BLOCK, runtime_code(artifacts.l1_block)]),
+            ("anvil_setCode", [GAS_PRICE_ORACLE, runtime_code(artifacts.gas_price_oracle)]),
             ("anvil_impersonateAccount", [_DEPOSITOR]),
             ("anvil_setBalance", [_DEPOSITOR, hex(10**18)]),
         ]
     )
+    oracle = artifacts.gas_price_oracle
+    values = artifacts.l1_block.encode_abi("setL1BlockValuesEcotone") + _l1_block_values().hex()
     calls = [
-        (GAS_PRICE_ORACLE, Function("setEcotone()").selector),
-        (GAS_PRICE_ORACLE, Function("setFjord()").selector),
-        (L1_BLOCK, _SET_L1_BLOCK_VALUES.selector + _l1_block_values()),
+        (GAS_PRICE_ORACLE, oracle.encode_abi("setEcotone")),
+        (GAS_PRICE_ORACLE, oracle.encode_abi("setFjord")),
+        (L1_BLOCK, values),
     ]
     for to, data in calls:
-        message = {"from": _DEPOSITOR, "to": to, "data": "0x" + data.hex(), "gas": hex(500_000)}
+        message = {"from": _DEPOSITOR, "to": to, "data": data, "gas": hex(500_000)}
         node.call("eth_sendTransactionSync", message)
     node.call("anvil_stopImpersonatingAccount", _DEPOSITOR)
     if int(node.call("eth_getStorageAt", L1_BLOCK, "0x1", "latest"), 16) != _L1_BASE_FEE:

@@ -8,15 +8,17 @@ some chain time after its deadline, whatever the relayer was told to do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+from web3.types import EventData
 
 from l2send.core.address import ZERO_ADDRESS
+from l2send.core.calldata import address_word
 from l2send.core.errors import L2sendError
 from l2send.devnet import across, pricing
-from l2send.devnet.jobs import Job, note, say
+from l2send.devnet.jobs import Job, note
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
-from l2send.devnet.sending import Refusal, send
+from l2send.devnet.sending import Deployed, Refusal, transact
 from l2send.devnet.state import DevChain
 
 SETTLEMENT_SECONDS = 3600
@@ -31,23 +33,20 @@ Relay = Job[across.Deposit]
 class Relays:
     """Every deposit of every SpokePool. `note` and `step` are called by the solver's loop."""
 
-    def __init__(self, address: str, chains: Mapping[int, DevChain], nodes: Mapping[int, Node]) -> None:
+    def __init__(
+        self, address: str, chains: Mapping[int, DevChain], nodes: Mapping[int, Node], deployed: Mapping[int, Deployed]
+    ) -> None:
         self.address = address
         self.chains = chains
         self.nodes = nodes
+        self.deployed = deployed
         self.relays: dict[bytes, Relay] = {}
 
-    def note(self, chain_id: int, logs: Sequence[dict[str, Any]]) -> None:
+    def note(self, chain_id: int, logs: Sequence[EventData]) -> None:
         """Remember the deposits among these events."""
         for log in logs:
-            if log["topics"][0] != across.DEPOSITED_TOPIC:
-                continue
-            try:
-                deposit = across.deposited(chain_id, log)
-            except L2sendError as error:
-                say(f"a deposit on chain {chain_id} cannot be read: {error}")
-                continue
-            note(self.relays, deposit, log["blockHash"])
+            if log["event"] == "FundsDeposited":
+                note(self.relays, across.deposited(chain_id, log["args"]), log["blockHash"].hex())
 
     def step(self, mode: Mode, delay_seconds: float) -> None:
         """Act on every deposit that is due."""
@@ -105,17 +104,18 @@ class Relays:
         relay.state = "refunded"
 
     def _pay(self, deposit: across.Deposit) -> str:
-        pool = self.chains[deposit.destination].spoke_pool
-        receipt = send(self.nodes[deposit.destination], self.address, pool, deposit.fill(self.address))
-        return str(receipt["transactionHash"])
+        pool = self.deployed[deposit.destination].contract("spoke_pool")
+        fill = pool.functions.fillRelay(deposit.values(), deposit.origin, address_word(self.address))
+        return transact(fill, self.address)["transactionHash"].to_0x_hex()
 
     def _settle(self, deposit: across.Deposit, account: str) -> str:
         """The HubPool's part: a bundle whose only leaf pays `account` the whole deposit, and its execution."""
-        chain, node = self.chains[deposit.origin], self.nodes[deposit.origin]
+        chain, pool = self.chains[deposit.origin], self.deployed[deposit.origin].contract("spoke_pool")
         leaf = across.Leaf(chain.chain_id, deposit.input_token, account, deposit.input_amount)
-        relayed = send(node, chain.issuer, chain.spoke_pool, leaf.bundle())
-        executed = send(node, self.address, chain.spoke_pool, leaf.execution(across.bundle_id(relayed)))
-        return str(executed["transactionHash"])
+        relayed = transact(pool.functions.relayRootBundle(leaf.root, bytes(32)), chain.issuer)
+        (bundle,) = pool.events.RelayedRootBundle().process_receipt(relayed)
+        execution = pool.functions.executeRelayerRefundLeaf(bundle["args"]["rootBundleId"], leaf.values(), [])
+        return transact(execution, self.address)["transactionHash"].to_0x_hex()
 
 
 def asset_address(chain: DevChain, token: str) -> str:

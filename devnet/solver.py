@@ -12,14 +12,18 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from web3.contract.contract import ContractFunction
+from web3.types import EventData
+
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.errors import L2sendError, NetworkError
-from l2send.devnet import across, eco, pricing
+from l2send.devnet import eco, pricing
+from l2send.devnet.artifacts import Artifacts
 from l2send.devnet.jobs import Job, note, say
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.relays import Relays
-from l2send.devnet.sending import Refusal, send
+from l2send.devnet.sending import Deployed, Refusal, refusing, transact
 from l2send.devnet.sponsor import Sponsor
 from l2send.devnet.state import DevChain, Devnet
 
@@ -36,15 +40,16 @@ Order = Job[eco.Intent]
 class Solver:
     """Watches every chain's Portal and fills what pays. `step` is called over and over by one thread."""
 
-    def __init__(self, devnet: Devnet) -> None:
+    def __init__(self, devnet: Devnet, artifacts: Artifacts) -> None:
         self.address = devnet.solver_address
         self.chains: Mapping[int, DevChain] = {c.chain_id: c for c in devnet.chains}
         self.nodes = {c.chain_id: Node(c.rpc_url) for c in devnet.chains}
+        self.deployed = {c.chain_id: Deployed(c, artifacts) for c in devnet.chains}
         self.mode = Mode.FILL
         self.delay_seconds = 0.0
         self.orders: dict[bytes, Order] = {}
-        self.relays = Relays(self.address, self.chains, self.nodes)
-        self.sponsor = Sponsor(self.address, self.chains, self.nodes)
+        self.relays = Relays(self.address, self.chains, self.nodes, self.deployed)
+        self.sponsor = Sponsor(self.address, self.chains, self.deployed)
         self._heads: dict[int, tuple[int, str]] = dict.fromkeys(self.chains, (0, ""))
         self._lock = threading.Lock()
 
@@ -65,7 +70,7 @@ class Solver:
         for chain_id in self.chains:
             try:
                 self._watch(chain_id)
-            except NetworkError as error:
+            except (Refusal, NetworkError) as error:
                 say(f"chain {chain_id}: {error}")
         for order in list(self.orders.values()):
             with self._lock:
@@ -81,31 +86,25 @@ class Solver:
         head = node.call("eth_getBlockByNumber", "latest", False)
         if head["hash"] == head_hash:
             return
-        latest = int(head["number"], 16)
-        chain = self.chains[chain_id]
-        query = {
-            "address": [chain.portal, chain.spoke_pool],
-            "fromBlock": hex(max(0, min(height, latest) - _UNSETTLED)),
-            "toBlock": hex(latest),
-            "topics": [[eco.OPEN_TOPIC, eco.PUBLISHED_TOPIC, across.DEPOSITED_TOPIC]],
-        }
-        logs = node.call("eth_getLogs", query)
+        latest, start = int(head["number"], 16), max(0, min(height, int(head["number"], 16)) - _UNSETTLED)
+        with refusing():
+            logs = self.deployed[chain_id].events(start, latest)
         self._note(chain_id, logs)
         self.relays.note(chain_id, logs)
         self._heads[chain_id] = latest, head["hash"]
 
-    def _note(self, chain_id: int, logs: Sequence[dict[str, Any]]) -> None:
-        opened = {bytes.fromhex(log["topics"][1][2:]) for log in logs if log["topics"][0] == eco.OPEN_TOPIC}
+    def _note(self, chain_id: int, logs: Sequence[EventData]) -> None:
+        opened = {log["args"]["orderId"] for log in logs if log["event"] == "Open"}
         for log in logs:
-            if log["topics"][0] != eco.PUBLISHED_TOPIC:
+            if log["event"] != "IntentPublished":
                 continue
             try:
-                intent = eco.published(chain_id, log)
+                intent = eco.published(chain_id, log["args"])
             except L2sendError as error:
                 say(f"an order on chain {chain_id} cannot be read: {error}")
                 continue
             if intent.hash in opened:
-                note(self.orders, intent, log["blockHash"])
+                note(self.orders, intent, log["blockHash"].hex())
 
     def _act(self, order: Order) -> None:
         try:
@@ -126,7 +125,8 @@ class Solver:
             raise Refusal("the route names another Portal")
         if intent.reward.prover != source.prover:
             raise Refusal("the reward names another prover")
-        status = self._call(source, source.portal, eco.REWARD_STATUS, intent.hash)
+        with refusing():
+            status = self.deployed[intent.origin].contract("portal").functions.getRewardStatus(intent.hash).call()
         if status != eco.FUNDED:
             raise Refusal("the reward is not in escrow")
         if self.nodes[destination.chain_id].now() + _MARGIN > intent.route.deadline:
@@ -141,13 +141,15 @@ class Solver:
     def _fill(self, order: Order) -> None:
         """Fulfil on the destination, attest it on the origin, withdraw the reward there."""
         intent = order.task
-        source = self.chains[intent.origin]
+        source = self.deployed[intent.origin]
         order.transactions["fulfill"] = self._fulfill(intent)
         order.state = "filled"
-        proven = eco.PROVE.encode(self.address, 0, eco.proof(intent, self.address), b"")
-        order.transactions["prove"] = self._send(source, source.prover, proven)
-        withdrawn = eco.WITHDRAW.encode(intent.destination, intent.route_hash, intent.reward.values())
-        order.transactions["withdraw"] = self._send(source, source.portal, withdrawn)
+        proven = source.contract("prover").functions.prove(self.address, 0, eco.proof(intent, self.address), b"")
+        order.transactions["prove"] = self._transact(proven)
+        withdrawn = source.contract("portal").functions.withdraw(
+            intent.destination, intent.route_hash, intent.reward.values()
+        )
+        order.transactions["withdraw"] = self._transact(withdrawn)
 
     def _underfill(self, order: Order) -> None:
         intent = order.task
@@ -156,19 +158,13 @@ class Solver:
         order.underfilled = True
 
     def _fulfill(self, intent: eco.Intent) -> str:
-        destination = self.chains[intent.destination]
-        data = eco.FULFILL.encode(
-            intent.hash, intent.route.values(), intent.reward.hash(), eco.claimant_word(self.address)
-        )
-        return self._send(destination, destination.portal, data, intent.route.native_amount)
+        portal, claimant = self.deployed[intent.destination].contract("portal"), eco.claimant_word(self.address)
+        call = portal.functions.fulfill(intent.hash, intent.route.values(), intent.reward.hash(), claimant)
+        return self._transact(call, intent.route.native_amount)
 
-    def _send(self, chain: DevChain, to: str, data: bytes, value: int = 0) -> str:
+    def _transact(self, call: ContractFunction, value: int = 0) -> str:
         """Send from the solver's unlocked account; the transaction hash, once it has succeeded."""
-        return str(send(self.nodes[chain.chain_id], self.address, to, data, value)["transactionHash"])
-
-    def _call(self, chain: DevChain, to: str, function: Any, *values: Any) -> Any:
-        answer = self.nodes[chain.chain_id].eth_call(to, function.encode(*values))
-        return function.decode_result(answer)[0]
+        return transact(call, self.address, value)["transactionHash"].to_0x_hex()
 
 
 def _by_token(native: int, tokens: Sequence[eco.TokenAmount]) -> dict[str, int]:

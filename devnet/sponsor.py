@@ -15,22 +15,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from l2send.core.calldata import ALLOWANCE, Function, abi_encode
+from l2send.core.calldata import abi_encode
 from l2send.core.errors import L2sendError
 from l2send.core.typed import TypedData
 from l2send.devnet.modes import Mode
-from l2send.devnet.node import Node
 from l2send.devnet.pricing import asset_at
-from l2send.devnet.sending import Refusal, send
+from l2send.devnet.sending import Deployed, Refusal, transact
 from l2send.devnet.state import DevChain
 
 OPENING_FEE = 50_000
 """0.05 USDC."""
 PERMIT_FEE = 20_000
-_ORDER = "(address,address,uint256,uint256,uint32,uint32,bytes32,bytes)"
+_PERMIT = "permit(address,address,uint256,uint256,bytes)"
+"""One of two functions of that name."""
 _ORDER_DATA = "(address,uint256,address,uint256,uint256,bytes32,address,uint256,uint32,bytes)"
-_OPEN_FOR = Function(f"openFor({_ORDER},bytes,bytes)")
-_PERMIT = Function("permit(address,address,uint256,uint256,uint8,bytes32,bytes32)")
 
 
 @dataclass
@@ -52,10 +50,10 @@ class Petition:
 class Sponsor:
     """Everything that was posted, by digest. `post` is called by the HTTP server, `step` by the solver's loop."""
 
-    def __init__(self, address: str, chains: Mapping[int, DevChain], nodes: Mapping[int, Node]) -> None:
+    def __init__(self, address: str, chains: Mapping[int, DevChain], deployed: Mapping[int, Deployed]) -> None:
         self.address = address
         self.chains = chains
-        self.nodes = nodes
+        self.deployed = deployed
         self.petitions: dict[bytes, Petition] = {}
 
     def fee(self, query: Mapping[str, str]) -> dict[str, str]:
@@ -102,12 +100,11 @@ class Sponsor:
 
     def _bring_permit(self, petition: Petition, permit: Mapping[str, Any]) -> None:
         """Unless somebody did already: then the allowance is there, and the permit used up."""
-        node, token = self.nodes[petition.chain.chain_id], petition.message["permitted"]["token"]
+        token = self.deployed[petition.chain.chain_id].usdc(petition.message["permitted"]["token"])
         owner, spender, units = permit["owner"], permit["spender"], int(permit["value"])
-        (allowed,) = ALLOWANCE.decode_result(node.eth_call(token, ALLOWANCE.encode(owner, spender)))
-        if allowed < units:
-            r, s, v = petition.permit_signature[:32], petition.permit_signature[32:64], petition.permit_signature[64]
-            send(node, self.address, token, _PERMIT.encode(owner, spender, units, int(permit["deadline"]), v, r, s))
+        if token.functions.allowance(owner, spender).call() < units:
+            values = (owner, spender, units, int(permit["deadline"]), petition.permit_signature)
+            transact(token.get_function_by_signature(_PERMIT)(*values), self.address)
 
     def _open(self, petition: Petition) -> None:
         order = petition.message["witness"]
@@ -127,10 +124,9 @@ class Sponsor:
         numbers = [int(order[name]) for name in ("nonce", "originChainId", "openDeadline", "fillDeadline")]
         kind, encoded = bytes.fromhex(order["orderDataType"][2:]), abi_encode([_ORDER_DATA], [order_data])
         filler_data = abi_encode(["address"], [values["exclusiveRelayer"]])
-        call = _OPEN_FOR.encode(
-            (order["originSettler"], order["user"], *numbers, kind, encoded), petition.signature, filler_data
-        )
-        send(self.nodes[petition.chain.chain_id], self.address, petition.chain.origin_settler, call)
+        settler = self.deployed[petition.chain.chain_id].contract("origin_settler")
+        signed = (order["originSettler"], order["user"], *numbers, kind, encoded)
+        transact(settler.functions.openFor(signed, petition.signature, filler_data), self.address)
 
     def _chain(self, chain_id: str) -> DevChain:
         chain = self.chains.get(int(chain_id)) if chain_id.isascii() and chain_id.isdecimal() else None

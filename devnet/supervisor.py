@@ -156,7 +156,7 @@ def _supervise(config: Config) -> None:
 def _start(config: Config, processes: _Processes, termination: _Termination) -> state.Devnet:
     """Start the solver first (its imports take as long as the chains), and tell it of the chains last."""
     folder = state.folder(Path(config.home))
-    solver = processes.add(_start_solver(folder))
+    solver = processes.add(_start_solver(folder, config))
     nodes = _start_chains(config, processes, termination)
     packages = {key: Path(path) for key, path in config.packages.items()}
     with termination.may_interrupt():
@@ -226,10 +226,11 @@ def _deploy(nodes: list[tuple[Node, int]], contracts: artifacts.Artifacts) -> tu
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _start_solver(folder: Path) -> subprocess.Popen[bytes]:
+def _start_solver(folder: Path, config: Config) -> subprocess.Popen[bytes]:
+    packages = json.dumps([config.packages, config.compiled])
     with state.open_log(folder / "solver.log") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "l2send.devnet.solver_process"],
+            [sys.executable, "-P", "-m", "l2send.devnet.solver_process", packages],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -13,17 +13,21 @@ from typing import Any
 
 import pytest
 from eth_hash.auto import keccak
+from eth_typing import HexStr
+from eth_utils.address import to_checksum_address
+from web3 import HTTPProvider, Web3
+from web3.logs import DISCARD
 
 from l2send.bridges import bridges_of
 from l2send.bridges.eco import _REWARD, _reward_from
-from l2send.core.address import Address
+from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.bridge import OrderState
-from l2send.core.calldata import APPROVE, Function, abi_encode
+from l2send.core.calldata import APPROVE, abi_encode, address_word
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import CannotPay, ConfigError, UsageError
 from l2send.core.plan import Order
-from l2send.devnet import across, artifacts, compiler, eco, packages
-from l2send.devnet.artifacts import Artifacts
+from l2send.devnet import across, eco
+from l2send.devnet.artifacts import Artifacts, init_code
 from l2send.devnet.state import registry_path
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
@@ -41,11 +45,11 @@ from tests.bridges.standins import (
     order_state,
 )
 from tests.conftest import Home, make_home, somebody
+from tests.support.contracts import devnet_artifacts
 from tests.support.settlers import with_chains, with_settlers
 
 pytestmark = pytest.mark.lab
 
-INITIALIZE = Function("initialize(uint32,address)")
 ECO = {"type": "eco", "portal": two.address(9)}
 FEE = 50_000
 """Base units that this test's solver takes."""
@@ -93,6 +97,7 @@ class Second:
 
     world: StandIns
     home: Home
+    code: Artifacts
 
     def fill(self, kind: str, record: PaymentRecord) -> None:
         order = order_of(record)
@@ -100,21 +105,26 @@ class Second:
             case "hyperlane7683":
                 fill_hyperlane7683(self.world, order)
             case "eco":
-                self.world.target.must(order.destination_settler, fulfilment(order))
+                self.world.target.must(order.destination_settler, fulfilment(order, self.code))
             case "across":
                 opening = record.steps[-1].hash
-                receipt = self.world.origin.node.call("eth_getTransactionReceipt", opening)
-                log = next(entry for entry in receipt["logs"] if entry["topics"][0] == across.DEPOSITED_TOPIC)
-                deposit = across.deposited(order.origin, log)
-                self.world.target.must(order.destination_settler, deposit.fill(somebody()))
+                chain = Web3(HTTPProvider(self.world.origin.node.url))
+                receipt = chain.eth.get_transaction_receipt(HexStr(opening))
+                pool = chain.eth.contract(to_checksum_address(order.origin_settler), abi=self.code.spoke_pool.abi)
+                (event,) = pool.events.FundsDeposited().process_receipt(receipt, errors=DISCARD)
+                deposit = across.deposited(order.origin, event["args"])
+                values = [deposit.values(), deposit.origin, address_word(somebody())]
+                fill = self.code.spoke_pool.encode_abi("fillRelay", values)
+                self.world.target.must(order.destination_settler, bytes.fromhex(fill[2:]))
 
 
-def fulfilment(order: Order) -> bytes:
+def fulfilment(order: Order, code: Artifacts) -> bytes:
     """Calldata by which a solver pays an order of Eco's."""
     route = eco.Route.decode(bytes.fromhex(order.details["route"][2:]))
     reward_hash = keccak(abi_encode([_REWARD], [_reward_from(order)]))
     order_id = bytes.fromhex(order.order_id[2:])
-    return eco.FULFILL.encode(order_id, route.values(), reward_hash, eco.claimant_word(somebody()))
+    values = [order_id, route.values(), reward_hash, eco.claimant_word(somebody())]
+    return bytes.fromhex(code.portal.encode_abi("fulfill", values)[2:])
 
 
 def quotes(request: dict[str, Any]) -> Any:
@@ -146,16 +156,17 @@ POOLS: dict[int, Address] = {}
 
 
 def deploy_eco(side: Side, code: Artifacts, url: str) -> dict[str, str]:
-    portal, prover = side.create(code.portal), side.settler("eco", "prover")
+    portal, prover = side.create(bytes.fromhex(init_code(code.portal)[2:])), side.settler("eco", "prover")
     side.must(side.chain.token("USDC").address, APPROVE.encode(portal, 2**256 - 1))
     return {"type": "eco", "portal": portal, "prover": prover, "quote_api": url}
 
 
 def deploy_across(side: Side, code: Artifacts, url: str) -> dict[str, str]:
-    types, weth = ["address", "uint32", "uint32", "address"], side.chain.token("WETH").address
-    logic = side.create(code.spoke_pool + abi_encode(types, [weth, 3600, 21600, "0x" + "00" * 20]))
-    start = abi_encode(["address", "bytes"], [logic, INITIALIZE.encode(0, somebody())])
-    pool = POOLS[side.chain.chain_id] = side.create(code.erc1967_proxy + start)
+    weth = side.chain.token("WETH").address
+    logic = side.create(bytes.fromhex(init_code(code.spoke_pool, weth, 3600, 21600, ZERO_ADDRESS)[2:]))
+    initialize = code.spoke_pool.encode_abi("initialize", [0, somebody()])
+    pool = side.create(bytes.fromhex(init_code(code.erc1967_proxy, logic, initialize)[2:]))
+    POOLS[side.chain.chain_id] = pool
     side.must(side.chain.token("USDC").address, APPROVE.encode(pool, 2**256 - 1))
     return {"type": "across", "spoke_pool": pool, "quote_api": url}
 
@@ -174,10 +185,7 @@ def table(chain: str, name: str, fields: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def second(stand_ins: StandIns, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Second]:
-    cache = Path(stand_ins.home.environment["L2SEND_CACHE"])
-    pins = packages.contract_pins()
-    folders = dict(zip(pins, packages.fetch(list(pins.values()), cache, lambda _: None), strict=True))
-    code = artifacts.load(folders, compiler.compiled(folders["solc"], cache))
+    code = devnet_artifacts(stand_ins.home)
     home = make_home(tmp_path_factory.mktemp("listed") / "home")
     file = registry_path(home.paths.state)
     file.parent.mkdir(parents=True)
@@ -193,7 +201,7 @@ def second(stand_ins: StandIns, tmp_path_factory: pytest.TempPathFactory) -> Ite
             text += "".join(table(side.chain.short_name, name, fields) for name, fields in entries.items())
         enroll(stand_ins.origin, stand_ins.target, routers[0], routers[1])
         file.write_text(text)
-        yield Second(replace(stand_ins, registry=load_registry(home.paths)), home)
+        yield Second(replace(stand_ins, registry=load_registry(home.paths)), home, code)
 
 
 @pytest.fixture

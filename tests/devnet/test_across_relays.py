@@ -24,6 +24,8 @@ from l2send.devnet.state import DevChain, Devnet
 from tests.devnet.user import User, fresh_address
 
 USDC = 10**6
+FILL_STATUS = Function("fillStatuses(bytes32)", "uint256")
+FILLED = 2
 UNSAFE_DEPOSIT = Function(
     "unsafeDeposit(bytes32,bytes32,bytes32,bytes32,uint256,uint256,uint256,bytes32,uint256,uint32,uint32,uint32,bytes)"
 )
@@ -68,8 +70,8 @@ def becomes(devnet: Devnet, relay_hash: str, states: set[str], seconds: float = 
 
 
 def is_filled(user: User, chain: DevChain, relay_hash: str) -> bool:
-    answer = user.node(chain).eth_call(chain.spoke_pool, across.FILL_STATUS.encode(bytes.fromhex(relay_hash[2:])))
-    return int.from_bytes(answer, "big") == across.FILLED
+    answer = user.node(chain).eth_call(chain.spoke_pool, FILL_STATUS.encode(bytes.fromhex(relay_hash[2:])))
+    return int.from_bytes(answer, "big") == FILLED
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 5) -> bool:

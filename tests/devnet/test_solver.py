@@ -18,6 +18,7 @@ from l2send.devnet.state import DevChain, Devnet
 from tests.devnet.user import User, fresh_address
 
 CLAIMANTS = Function("claimants(bytes32)", "bytes32")
+REWARD_STATUS = Function("getRewardStatus(bytes32)", "uint8")
 REFUND = Function(f"refund(uint64,bytes32,{eco.REWARD})")
 FULFILLED = event_topic("IntentFulfilled(bytes32,bytes32)")
 WITHDRAWN = 2
@@ -72,9 +73,7 @@ def test_fills_and_withdraws_its_reward(solver: Devnet, user: User) -> None:
     assert user.balance(destination, "USDC", recipient) == 25 * USDC
     assert claimed(user, destination, intent_hash)
     assert wait_until(lambda: user.balance(source, "USDC", solver.solver_address) == before + 26 * USDC)
-    status = eco.REWARD_STATUS.decode_result(
-        user.node(source).eth_call(source.portal, eco.REWARD_STATUS.encode(intent.hash))
-    )
+    status = REWARD_STATUS.decode_result(user.node(source).eth_call(source.portal, REWARD_STATUS.encode(intent.hash)))
     assert status == (WITHDRAWN,)
     assert wait_until(lambda: len(order(solver, intent_hash)["transactions"]) == 3)
     assert set(order(solver, intent_hash)["transactions"]) == {"fulfill", "prove", "withdraw"}

@@ -13,7 +13,7 @@ from l2send.core.calldata import BALANCE_OF, address_word, event_topic
 from l2send.core.chains import Chain, Registry, load_registry
 from l2send.core.paths import Paths
 from l2send.devnet import control, faucet, solver_client
-from l2send.devnet.deploy import MINT
+from l2send.devnet.faucet import MINT
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.state import Devnet

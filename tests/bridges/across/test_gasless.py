@@ -36,6 +36,7 @@ from l2send.core.units import Amount, Token, UnixTime
 from l2send.devnet import faucet
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
+from l2send.devnet.sending import Deployed, Refusal
 from l2send.devnet.sponsor import Petition, Sponsor
 from l2send.devnet.state import DevChain, Devnet, require
 from l2send.resolver.limits import Limits
@@ -46,6 +47,7 @@ from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.bridges.mutations import answers, tell
 from tests.bridges.standins import order_state
 from tests.conftest import PASSWORD, Home, somebody
+from tests.support.contracts import devnet_artifacts
 from tests.support.settlers import across_of, with_chains, with_settlers
 from tests.wallet.rig import running_anvil
 
@@ -186,7 +188,8 @@ def kinds(review: Review) -> list[str]:
 
 def bring(broke: Broke, record: PaymentRecord, *, permit: bool = True, order: bool = True) -> Petition:
     """What was signed, brought to the chain by somebody who is not the sponsor."""
-    stranger = Sponsor(broke.chain.issuer, {broke.chain.chain_id: broke.chain}, {broke.chain.chain_id: broke.node})
+    chain, deployed = broke.chain, Deployed(broke.chain, devnet_artifacts(broke.home))
+    stranger = Sponsor(chain.issuer, {chain.chain_id: chain}, {chain.chain_id: deployed})
     (allows, opens), (allows_signed, opens_signed) = messages(record), signatures(record)
     petition = Petition(broke.chain, opens.data.message, opens_signed, allows.data.message, allows_signed, 0.0)
     if permit:
@@ -444,7 +447,7 @@ def test_a_sponsor_that_never_opens_it_costs_nothing(broke: Broke) -> None:
     assert signatures(record) == first
     assert (broke.holds(), broke.allowed(), broke.deposits()) == (100 * USDC, 0, 0)
     for permit, order in ((True, False), (False, True)):
-        with pytest.raises(NodeError):  # What was signed is void, for the token and for Permit2.
+        with pytest.raises(Refusal):  # What was signed is void, for the token and for Permit2.
             bring(broke, record, permit=permit, order=order)
     assert (broke.holds(), broke.home.holds(to, "dev2")) == (100 * USDC, 0)
     assert broke.resume(record) == record
@@ -471,7 +474,7 @@ def test_whoever_brings_the_messages_it_is_the_same_order(broke: Broke) -> None:
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan()))
         bring(broke, record)
-        with pytest.raises(NodeError):  # A second time Permit2 takes nothing.
+        with pytest.raises(Refusal):  # A second time Permit2 takes nothing.
             bring(broke, record, permit=False)
         with pytest.raises(NotFinal, match="bridging"):
             broke.resume(record, patience=1.5)

@@ -10,9 +10,9 @@ from l2send.core.address import Address
 from l2send.devnet import solver_client, state
 from l2send.devnet.node import Node
 from l2send.devnet.relays import SETTLEMENT_SECONDS
-from l2send.devnet.sending import send
 from l2send.devnet.state import Devnet
 from tests.conftest import Done, Home, somebody
+from tests.support.contracts import send_unlocked
 
 pytestmark = pytest.mark.lab
 
@@ -156,7 +156,7 @@ def emit(node: Node, sender: str, topics: list[str], data: bytes) -> dict[str, A
     contract = somebody()
     node.call("anvil_setCode", contract, _EMITTER)
     words = b"".join(bytes.fromhex(topic[2:]) for topic in topics)
-    (log,) = send(node, sender, contract, words + data)["logs"]
+    (log,) = send_unlocked(node, sender, contract, words + data)["logs"]
     assert bytes.fromhex(log["data"][2:]) == data
     return dict(log)
 

@@ -23,10 +23,10 @@ from l2send.core.rpc import open_rpcs
 from l2send.core.units import Amount
 from l2send.devnet import state
 from l2send.devnet.node import Node
-from l2send.devnet.sending import send
 from l2send.devnet.state import DevChain
 from tests.conftest import Home, somebody
 from tests.support.across_speedup import SPEED_UP, check_speed_up, speed_up_call, speed_up_message
+from tests.support.contracts import send_unlocked
 from tests.support.settlers import with_settlers
 
 PAUSE_DEPOSITS, PAUSE_FILLS = Function("pauseDeposits(bool)"), Function("pauseFills(bool)")
@@ -99,11 +99,11 @@ def without_across(chain: Chain) -> Chain:
 @contextmanager
 def paused(chain: DevChain, function: Function) -> Iterator[None]:
     node = Node(chain.rpc_url)
-    send(node, chain.issuer, chain.spoke_pool, function.encode(True))
+    send_unlocked(node, chain.issuer, chain.spoke_pool, function.encode(True))
     try:
         yield
     finally:
-        send(node, chain.issuer, chain.spoke_pool, function.encode(False))
+        send_unlocked(node, chain.issuer, chain.spoke_pool, function.encode(False))
 
 
 def test_tokens_go_by_the_settlers_open_and_coins_by_the_pool(home: Home, payer: Address) -> None:

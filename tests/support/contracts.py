@@ -1,0 +1,32 @@
+"""The devnet's contracts, for tests that deploy or call them themselves."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from l2send.devnet import artifacts, compiler, packages
+from l2send.devnet.artifacts import Artifacts
+from l2send.devnet.node import Node
+from tests.conftest import Home
+
+
+def devnet_artifacts(home: Home) -> Artifacts:
+    """What the devnet of that home deploys."""
+    return _load(Path(home.environment["L2SEND_CACHE"]))
+
+
+@cache
+def _load(cache_folder: Path) -> Artifacts:
+    pins = packages.contract_pins()
+    folders = dict(zip(pins, packages.fetch(list(pins.values()), cache_folder, lambda _: None), strict=True))
+    return artifacts.load(folders, compiler.compiled(folders["solc"], cache_folder))
+
+
+def send_unlocked(node: Node, sender: str, to: str, data: bytes, value: int = 0) -> dict[str, Any]:
+    """The receipt of a transaction from an unlocked account, which has succeeded."""
+    message = {"from": sender, "to": to, "data": "0x" + data.hex(), "value": hex(value), "gas": hex(2_000_000)}
+    receipt: dict[str, Any] = node.call("eth_sendTransactionSync", message)
+    assert receipt["status"] == "0x1", receipt
+    return receipt
