@@ -12,7 +12,7 @@ from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay, NodeError, NoGas, Refused
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import Fee, Order, RefundCost, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.rpc import Call, Rpc, Rpcs, if_offered
 from l2send.core.units import Amount, Gas, Token, Wei
 
 _MARGIN_PERCENT = 20
@@ -67,8 +67,10 @@ async def _gas_limits(
 ) -> tuple[list[tuple[Gas, Gas]], bool]:
     """Per transaction the limit to sign with and the gas it should use; and whether that was simulated."""
     try:
-        results = await rpc.simulate(sender, [tx for _, tx in wanted])
-    except NodeError:
+        results = await if_offered(rpc.simulate(sender, [tx for _, tx in wanted]))
+    except NodeError as error:
+        raise Refused(f"on {rpc.chain.name} it would revert: {error.message}") from error
+    if results is None:
         return [(_UNSIMULATED[kind], _UNSIMULATED[kind]) for kind, _ in wanted], False
     for (kind, tx), result in zip(wanted, results, strict=True):
         if not result.succeeded:
@@ -122,7 +124,7 @@ async def approval(rpc: Rpc, sender: Address, spender: Address, amount: Amount) 
 async def _succeeds(rpc: Rpc, sender: Address, tx: UnsignedTx) -> bool:
     """Whether the call would not revert now. Source: eth_call."""
     try:
-        await rpc.call("eth_call", {"from": sender, "to": tx.to, "data": "0x" + tx.data.hex()}, "latest")
+        await rpc.returned({"from": sender, "to": tx.to, "data": "0x" + tx.data.hex()})
     except NodeError as error:
         if error.is_revert:
             return False

@@ -14,9 +14,8 @@ from l2send.cli.settings import load_settings
 from l2send.core.address import Address, parse_address
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, Interrupted, UsageError
-from l2send.core.fees import GasPrice
 from l2send.core.paths import Paths
-from l2send.core.plan import UnsignedTx
+from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_on_device

@@ -13,6 +13,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
+from l2send.core.abi_layout import refuse_odd_layout
 from l2send.core.errors import BadAnswer, Refused
 
 
@@ -24,10 +25,11 @@ def abi_encode(types: list[str], values: list[Any]) -> bytes:
 
 
 def abi_decode(types: list[str], data: bytes) -> tuple[Any, ...]:
-    """ABI-decode an answer from a contract. Raises BadAnswer."""
+    """ABI-decode an answer from a contract. Raises BadAnswer, also for parts that overlap: see abi_layout.py."""
     from eth_abi.abi import decode
     from eth_abi.exceptions import DecodingError
 
+    refuse_odd_layout(types, data)
     try:
         return decode(types, data)
     except (DecodingError, OverflowError, ValueError) as error:

@@ -6,17 +6,17 @@ it beside the gas, so that a balance must hold both.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
 
 from l2send.core.agreement import answers
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain
-from l2send.core.errors import BadAnswer, NetworkError, NodeError
+from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.rpc import Call, Rpc, quantity, record
+from l2send.core.rpc import Call, Rpc, if_offered, record, wei_per_gas
 from l2send.core.units import Amount, Gas, Wei
-
-__all__ = ["MIN_TIP", "GasPrice", "gas_price", "has_l1_fee", "l1_fee", "refuse_dearer_than_others"]
 
 _GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
 _GET_OPERATOR_FEE = Function("getOperatorFee(uint256)", "uint256")
@@ -26,46 +26,86 @@ _HISTORY_BLOCKS = 10
 _REWARD_PERCENTILE = 50
 MIN_TIP = Wei(1_000_000)
 """The least tip that is offered: what rollups and geth take."""
-# All that a signed transaction holds beside its calldata, as long as it can be. Zeros, and bytes that repeat, would
+# All that a signed transaction can hold beside its calldata. Zeros, and bytes that repeat, would
 # be priced too low: the OP stack charges for what is left after compression (FastLZ).
 _SIGNED_EXTRA = bytes(range(1, 133))
 _L1_FEE_MARGIN_PERCENT = 25
 _FEE_THAT_MATTERS = Wei(10**15)
 _FEES_MAY_DIFFER = 10
 """Times what another endpoint says: their heads are not the same, and tips jump."""
-_NO_SUCH_METHOD = -32601
+
+
+@dataclass(frozen=True, slots=True)
+class _Market:
+    """What the last blocks say of the next one."""
+
+    base_fee: Wei | None
+    """None where blocks carry none."""
+    tip: Wei
+    """What half of those that paid gave, 0 where the node does not say."""
 
 
 async def gas_price(rpc: Rpc) -> GasPrice:
     """A price that is mined in the next blocks, with room for six full blocks. Raises NetworkError.
 
-    Source: EIP-1559 (`eth_feeHistory`), `eth_gasPrice` where blocks carry no base fee.
+    The tip is the higher of what others gave and what the node itself suggests: nodes have a least tip, which blocks
+    of a quiet chain do not show. Where a node has no fee history, the head's base fee and the suggestion do.
+    Source: EIP-1559 (`eth_feeHistory`, `eth_maxPriorityFeePerGas`), `eth_gasPrice` where blocks carry no base fee.
     """
-    try:
-        history = record(
-            await rpc.call("eth_feeHistory", hex(_HISTORY_BLOCKS), "latest", [_REWARD_PERCENTILE]),
-            "eth_feeHistory",
-        )
-    except NodeError as error:
-        if error.rpc_code != _NO_SUCH_METHOD:
-            raise
-        return await _legacy_price(rpc)
-    base_fees = history.get("baseFeePerGas")
-    if not isinstance(base_fees, list) or not base_fees:
-        raise BadAnswer(f"{rpc.chain.name} answered eth_feeHistory without baseFeePerGas.")
-    base_fee = quantity(base_fees[-1], "baseFeePerGas")
-    if base_fee == 0 and all(quantity(fee, "baseFeePerGas") == 0 for fee in base_fees):
-        return await _legacy_price(rpc)
-    rewards = sorted(quantity(r[0], "reward") for r in history.get("reward") or [] if r)
-    tip = Wei(max(rewards[len(rewards) // 2] if rewards else 0, MIN_TIP))
-    return GasPrice(Wei(base_fee), tip, Wei(2 * base_fee + tip))
+    market, suggested = await asyncio.gather(
+        if_offered(rpc.ask(_read_history, "eth_feeHistory", hex(_HISTORY_BLOCKS), "latest", [_REWARD_PERCENTILE])),
+        if_offered(rpc.ask(_read_suggestion, "eth_maxPriorityFeePerGas")),
+    )
+    if market is None:
+        market = _of_head(await rpc.block())
+    if market.base_fee is None:
+        return GasPrice(Wei(0), Wei(0), await _whole_price(rpc), legacy=True)
+    if suggested is None:
+        whole = await if_offered(_whole_price(rpc))
+        suggested = Wei(max(0, (whole or 0) - market.base_fee))
+    tip = Wei(max(market.tip, suggested, MIN_TIP))
+    return GasPrice(market.base_fee, tip, Wei(2 * market.base_fee + tip))
+
+
+def _read_history(answer: Any) -> _Market:
+    """The next block's base fee and the usual tip. Raises BadAnswer."""
+    history = record(answer, "eth_feeHistory")
+    base_fees, rewards = history.get("baseFeePerGas"), history.get("reward") or []
+    if not isinstance(base_fees, list) or not base_fees or not isinstance(rewards, list):
+        raise BadAnswer("eth_feeHistory has no baseFeePerGas.")
+    fees = [wei_per_gas(fee, "baseFeePerGas") for fee in base_fees]
+    tips = sorted(_read_reward(reward) for reward in rewards if reward != [])
+    return _Market(fees[-1] if any(fees) else None, tips[len(tips) // 2] if tips else Wei(0))
+
+
+def _read_reward(reward: Any) -> Wei:
+    if not isinstance(reward, list):
+        raise BadAnswer("eth_feeHistory has rewards that are no lists.")
+    return wei_per_gas(reward[0], "reward")
+
+
+def _read_suggestion(answer: Any) -> Wei:
+    return wei_per_gas(answer, "eth_maxPriorityFeePerGas")
+
+
+def _of_head(head: dict[str, Any]) -> _Market:
+    """As far as the newest block says it: the next base fee is at most an eighth higher."""
+    base_fee = head.get("baseFeePerGas")
+    if base_fee is None or not (fee := wei_per_gas(base_fee, "baseFeePerGas")):
+        return _Market(None, Wei(0))
+    return _Market(Wei(fee + fee // 8), Wei(0))
+
+
+async def _whole_price(rpc: Rpc) -> Wei:
+    """Base fee and tip in one. Source: eth_gasPrice."""
+    return await rpc.ask(lambda answer: wei_per_gas(answer, "eth_gasPrice"), "eth_gasPrice")
 
 
 async def refuse_dearer_than_others(rpc: Rpc, price: GasPrice, gas: Gas) -> None:
     """Raises NetworkError if by another endpoint of the chain a tenth of what `gas` would cost is enough.
 
-    One endpoint alone names the tip, which is paid whole, whatever it is: an account could be emptied by it. Fees that
-    nobody misses are not looked into; an endpoint that is silent has no say. Source: as of `gas_price`.
+    One endpoint alone names the tip, which is paid whole, whatever it is: an account could be emptied by it.
+    Small fees are not compared; an endpoint that is silent has no say. Source: as of `gas_price`.
     """
     if len(rpc.endpoints) < 2 or price.expected(gas) < _FEE_THAT_MATTERS:
         return
@@ -77,10 +117,6 @@ async def refuse_dearer_than_others(rpc: Rpc, price: GasPrice, gas: Gas) -> None
                 f"would be paid where another one says {Amount(other.expected(gas), rpc.chain.native)}.",
                 hint="Nothing was signed. Try again later; if it stays so, correct the chain's rpcs.",
             )
-
-
-async def _legacy_price(rpc: Rpc) -> GasPrice:
-    return GasPrice(Wei(0), Wei(0), Wei(quantity(await rpc.call("eth_gasPrice"), "eth_gasPrice")), legacy=True)
 
 
 def has_l1_fee(chain: Chain) -> bool:

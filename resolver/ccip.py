@@ -7,8 +7,6 @@ public hosts only, no redirects, few hops, few gateways, small answers, little t
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -16,7 +14,9 @@ from l2send.core.address import Address, checksum
 from l2send.core.calldata import Function, abi_decode, abi_encode, split_types
 from l2send.core.errors import BadAnswer, NetworkError, NodeError
 from l2send.core.http import Http, get_json, host, post_json
+from l2send.core.public_hosts import addresses_of, is_private_name, is_public
 from l2send.core.rpc import Rpc, data_bytes, record
+from l2send.core.text import clean
 
 _LOOKUP = Function("OffchainLookup(address,string[],bytes,bytes4,bytes)")
 _BATCH = Function("query((address,string[],bytes)[])", "bool[],bytes[]")
@@ -26,6 +26,7 @@ _MOST_HOPS = 4
 _MOST_GATEWAYS = 4
 _MOST_IN_A_BATCH = 4
 _MOST_BYTES = 1024 * 1024
+_LONGEST_URL = 60_000
 _SECONDS = 20.0
 
 
@@ -40,7 +41,7 @@ class _Lookup:
     extra: bytes
 
 
-async def read(rpc: Rpc, to: Address, data: bytes, *, local: bool = False) -> bytes:
+async def call_contract(rpc: Rpc, to: Address, data: bytes, *, local: bool = False) -> bytes:
     """What the contract `to` answers to `data`, by way of its gateways if it says so.
 
     `local` allows gateways on this machine, and none elsewhere: for a devnet. Raises NetworkError; NodeError
@@ -48,7 +49,7 @@ async def read(rpc: Rpc, to: Address, data: bytes, *, local: bool = False) -> by
     """
     for _ in range(_MOST_HOPS):
         try:
-            return data_bytes(await rpc.call("eth_call", {"to": to, "data": "0x" + data.hex()}, "latest"), "eth_call")
+            return await rpc.returned({"to": to, "data": "0x" + data.hex()})
         except NodeError as error:
             lookup = _lookup(error)
             if lookup is None:
@@ -71,26 +72,31 @@ def _lookup(error: NodeError) -> _Lookup | None:
 async def _ask(http: Http, lookup: _Lookup, *, local: bool) -> bytes:
     """The first usable answer of its gateways. Raises NetworkError."""
     failures = ["it names no gateway that may be asked"]
-    async with asyncio.timeout(_SECONDS):
-        for url in lookup.urls[:_MOST_GATEWAYS]:
-            try:
-                if url == _BATCH_HERE:
-                    return await _batch(http, lookup.data, local=local)
-                return await _fetch(http, url, lookup, local=local)
-            except NetworkError as error:
-                failures.append(error.message)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            for url in lookup.urls[:_MOST_GATEWAYS]:
+                try:
+                    if url == _BATCH_HERE:
+                        return await _batch(http, lookup.data, local=local)
+                    return await _fetch(http, url, lookup, local=local)
+                except NetworkError as error:
+                    failures.append(error.message)
+    except TimeoutError:
+        failures.append(f"its gateways did not answer within {_SECONDS:.0f} s")
     raise NetworkError(f"no gateway of {lookup.sender} answered: {failures[-1]}")
 
 
 async def _fetch(http: Http, url: str, lookup: _Lookup, *, local: bool) -> bytes:
-    await _permit(url, local=local)
+    """What one gateway answers. Source: ERC-3668, "Client Lookup Protocol"."""
     sender, data = lookup.sender.lower(), "0x" + lookup.data.hex()
-    who = f"the gateway {host(url)}"
-    if "{data}" in url:
-        answer = await get_json(http, url.replace("{sender}", sender).replace("{data}", data), {}, who, _MOST_BYTES)
+    by_get = "{data}" in url
+    url = url.replace("{sender}", sender).replace("{data}", data)
+    await _permit(url, local=local)
+    who = f"the gateway {clean(host(url), 60)}"
+    if by_get:
+        answer = await get_json(http, url, {}, who, _MOST_BYTES)
     else:
-        request = {"data": data, "sender": sender}
-        answer = await post_json(http, url.replace("{sender}", sender), request, who, _MOST_BYTES)
+        answer = await post_json(http, url, {"data": data, "sender": sender}, who, _MOST_BYTES)
     if answer.status != 200:
         raise BadAnswer(f"{who} answered HTTP {answer.status}.")
     return data_bytes(record(answer.body, who).get("data"), who)
@@ -103,33 +109,19 @@ async def _permit(url: str, *, local: bool) -> None:
         name, _ = parts.hostname or "", parts.port
     except ValueError:
         raise BadAnswer("a gateway's URL cannot be read.") from None
+    if len(url) > _LONGEST_URL or not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
+        raise BadAnswer("a gateway's URL is too long, or holds characters that no URL has.")
     if parts.scheme != ("http" if local else "https") or not name or parts.username is not None:
-        raise BadAnswer(f"a gateway must be an {'http' if local else 'https'} server, and {url[:60]!r} is none.")
-    if any(_is_private(address) != local for address in await _addresses(name)):
-        raise BadAnswer(f"the gateway {name[:60]} is in a private network.")
+        raise BadAnswer(f"a gateway must be an {'http' if local else 'https'} server, and {clean(url, 60)!r} is none.")
+    if not local and is_private_name(name):
+        raise BadAnswer(f"the gateway {clean(name, 60)} is in a private network.")
+    if any(_is_local(address) is not local for address in await addresses_of(name)):
+        raise BadAnswer(f"the gateway {clean(name, 60)} is in a private network.")
 
 
-async def _addresses(name: str) -> list[str]:
-    """What this machine takes `name` for; nothing where only a proxy can tell."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return [str(entry[4][0]) for entry in found]
-
-
-_PRIVATE = [
-    ipaddress.ip_network(block)
-    for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "0.0.0.0/8", "fc00::/7")
-]
-
-
-def _is_private(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    found = mapped or found
-    inside = any(found.version == block.version and found in block for block in _PRIVATE)
-    return inside or found.is_loopback or found.is_link_local or found.is_multicast or found.is_unspecified
+def _is_local(address: str) -> bool:
+    """For a devnet's gateways this machine alone; any other address that is not public counts as local too."""
+    return not is_public(address)
 
 
 async def _batch(http: Http, data: bytes, *, local: bool) -> bytes:

@@ -141,7 +141,7 @@ async def _by_universal_resolver(question: _Question, rpc: Rpc, universal: Addre
     """ENS's own entry point finds the resolver and asks it. Source: ENSIP-23."""
     data = _RESOLVE_ALL.encode(wire(question.name), question.data)
     try:
-        raw = await ccip.read(rpc, universal, data, local=question.local)
+        raw = await ccip.call_contract(rpc, universal, data, local=question.local)
     except NodeError as error:
         if error.data[2:10] in _NO_RECORD:
             return None
@@ -161,7 +161,7 @@ async def _by_registry(question: _Question, rpc: Rpc) -> Address | None:
     (extended,) = (await rpc.aggregate([Call(checksum(resolver), _SUPPORTS, (_EXTENDED,))])).values
     if extended and extended[0]:
         data = _RESOLVE.encode(wire(question.name), question.data)
-        raw = await ccip.read(rpc, checksum(resolver), data, local=question.local)
+        raw = await ccip.call_contract(rpc, checksum(resolver), data, local=question.local)
         return _address(_RESOLVE.decode_result(raw)[0], question)
     if depth:
         return None
@@ -171,7 +171,7 @@ async def _by_registry(question: _Question, rpc: Rpc) -> Address | None:
 async def _plain(rpc: Rpc, resolver: Address, question: _Question) -> bytes:
     """A resolver from before ENSIP-9 knows no record but Ethereum's, and says so by a revert."""
     try:
-        return await ccip.read(rpc, resolver, question.data, local=question.local)
+        return await ccip.call_contract(rpc, resolver, question.data, local=question.local)
     except NodeError as error:
         if error.is_revert and question.coin != ETH_COIN_TYPE:
             return b""

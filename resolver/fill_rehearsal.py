@@ -1,8 +1,8 @@
-"""Whether the destination would let the order's recipient have the money: the fill, tried as far as anybody can.
+"""Whether the destination would let the order's recipient have the money: the fill, tried as far as that goes.
 
-The solver's own transaction cannot be simulated, since nobody knows who it will be. Its last step can: the settler
+The solver's own transaction cannot be simulated, since who sends it is not known yet. Its last step can: the settler
 hands the token to the recipient. A transfer of nothing is asked for, which ERC-20 wants treated like any other, so
-it needs nobody's balance: a token that is paused, or that blocks the settler or the recipient, refuses it.
+it needs no balance: a token that is paused, or that blocks the settler or the recipient, refuses it.
 """
 
 from __future__ import annotations
@@ -10,29 +10,36 @@ from __future__ import annotations
 from l2send.core.calldata import TRANSFER
 from l2send.core.errors import NodeError, Refused
 from l2send.core.plan import Order
-from l2send.core.rpc import Rpc
+from l2send.core.rpc import Rpc, if_offered
 
 _FOR_FEES = 10**18  # wei
 
 
-async def refuse_undeliverable(order: Order, rpc: Rpc) -> None:
-    """Raises Refused if the destination would not let the settler pay the recipient, NetworkError. Source: eth_call."""
+_UNTRIED = "the last step, where the recipient is paid, was not tried: the node does not offer what that needs"
+
+
+async def refuse_undeliverable(order: Order, rpc: Rpc) -> str:
+    """Raises Refused if the destination would not let the settler pay the recipient, NetworkError.
+
+    Returns a note for the person who pays where that cannot be tried, else an empty string. Source: eth_call, with a
+    state override where the node takes one.
+    """
     token, settler, recipient = order.delivers.token, order.destination_settler, order.recipient
+    message: dict[str, str] = {"from": settler, "to": token.address or recipient}
+    if token.address:
+        message["data"] = "0x" + TRANSFER.encode(recipient, 0).hex()
+    else:
+        message["value"] = hex(order.delivers.units)
     # The settler holds the coin only while it fills, and pays no L1 fee, which some nodes want of any caller that
     # has none: coin is lent to it for this call, where the node can do that.
     lent = {settler: {"balance": hex(order.delivers.units + _FOR_FEES)}}
-    if token.address:
-        data = "0x" + TRANSFER.encode(recipient, 0).hex()
-        call = [{"from": settler, "to": token.address, "data": data}, "latest", lent]
-    else:
-        call = [{"from": settler, "to": recipient, "value": hex(order.delivers.units)}, "latest", lent]
     try:
-        await rpc.call("eth_call", *call)
+        tried = await if_offered(rpc.returned(message, "latest", lent))
+        if tried is None and token.address:
+            tried = await if_offered(rpc.returned(message))
     except NodeError as error:
-        if error.is_revert:
-            raise Refused(
-                f"{recipient} could not be paid {token.symbol} on {rpc.chain.name} by anybody: {error.message}",
-                hint="Ask the recipient for another address, or pay another token.",
-            ) from error
-        if token.address:
-            raise
+        raise Refused(
+            f"{recipient} could not be paid {token.symbol} on {rpc.chain.name}: {error.message}",
+            hint="Ask the recipient for another address, or pay another token.",
+        ) from error
+    return _UNTRIED if tried is None else ""

@@ -13,7 +13,7 @@ from l2send.core.address import Address, checksum
 from l2send.core.calldata import BALANCE_OF, TRANSFER, Function
 from l2send.core.errors import NodeError, Refused
 from l2send.core.plan import UnsignedTx
-from l2send.core.rpc import Call, Rpc
+from l2send.core.rpc import Call, Rpc, if_offered
 from l2send.core.units import Amount, Wei
 
 _NOBODY: Address = checksum(keccak(b"l2send: nobody holds anything here")[12:])
@@ -25,23 +25,30 @@ _SHARES = (
 )
 
 
-async def refuse_inexact(pays: Amount, sender: Address, rpc: Rpc) -> None:
-    """Raises Refused for a token that cannot be locked as it is, NetworkError. Source: eth_simulateV1."""
+async def refuse_inexact(pays: Amount, sender: Address, rpc: Rpc) -> str:
+    """Raises Refused for a token that cannot be locked as it is, NetworkError. Source: eth_simulateV1.
+
+    Returns a note for the person who pays where that cannot be tried, else an empty string.
+    """
     token = pays.token
     if token.address is None:
-        return
+        return ""
     views = [Call(token.address, view, (sender,) if "address" in view.signature else ()) for view in _SHARES]
     if any(value is not None for value in (await rpc.aggregate(views)).values):
         raise Refused(f"balances of {token.symbol} change by themselves: no bridge can hold an exact amount of it.")
     transfer = UnsignedTx(token.chain_id, token.address, Wei(0), TRANSFER.encode(_NOBODY, pays.units))
     count = UnsignedTx(token.chain_id, token.address, Wei(0), BALANCE_OF.encode(_NOBODY))
     try:
-        before, moved, after = await rpc.simulate(sender, [count, transfer, count])
-    except NodeError:
-        return  # The node does not simulate: the order's own simulation says so on the screen.
+        results = await if_offered(rpc.simulate(sender, [count, transfer, count]))
+    except NodeError as error:
+        raise Refused(f"{token.symbol} on {rpc.chain.name} refuses to be sent: {error.message}") from error
+    if results is None:
+        return f"whether {token.symbol} arrives whole was not tried: the node of {rpc.chain.name} does not simulate"
+    before, moved, after = results
     if not moved.succeeded:
         raise Refused(f"{token.symbol} on {rpc.chain.name} refuses to be sent: {moved.reason or 'no reason given'}.")
     (had,), (has,) = BALANCE_OF.decode_result(before.output), BALANCE_OF.decode_result(after.output)
     if has - had != pays.units:
         arrives = Amount(max(has - had, 0), token)
         raise Refused(f"of {pays}, {arrives} would arrive: {token.symbol} keeps a part of every transfer.")
+    return ""

@@ -10,9 +10,9 @@ from l2send.core.calldata import answers_false
 from l2send.core.code import why_other_code
 from l2send.core.deadlines import why_late
 from l2send.core.errors import CannotPay, NodeError, Refused, WrongChain
-from l2send.core.fees import MIN_TIP, GasPrice, gas_price, l1_fee, refuse_dearer_than_others
-from l2send.core.plan import StepKind, UnsignedTx
-from l2send.core.rpc import Rpc, Rpcs, data_bytes, quantity
+from l2send.core.fees import MIN_TIP, gas_price, l1_fee, refuse_dearer_than_others
+from l2send.core.plan import GasPrice, StepKind, UnsignedTx
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Gas, Wei
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
@@ -45,7 +45,7 @@ class TxGuard(Protocol):
 
 async def pin_chain(rpc: Rpc) -> None:
     """The chain id, asked anew: an endpoint may have been switched since it was verified. Raises WrongChain."""
-    found = quantity(await rpc.call("eth_chainId"), "eth_chainId")
+    found = await rpc.chain_id()
     if found != rpc.chain.chain_id:
         raise WrongChain(
             f"an RPC of {rpc.chain.name} now serves chain {found}, not {rpc.chain.chain_id}.",
@@ -192,7 +192,7 @@ async def _estimate(tx: TxRecord, rpc: Rpc) -> Gas:
 
 async def _refuse_if_false(message: dict[str, str], rpc: Rpc) -> None:
     """A transfer of a token that fails without reverting would be mined as one that succeeded. Source: eth_call."""
-    if answers_false(data_bytes(await rpc.call("eth_call", message, "latest"), "eth_call")):
+    if answers_false(await rpc.returned(message)):
         raise Refused("the transfer would do nothing: the token answers false.", hint="It was not signed.")
 
 

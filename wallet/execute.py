@@ -113,7 +113,7 @@ class Executor:
             if tx.state is not TxState.PLANNED or nonce is None or price is None:
                 continue
             rpc = self.rpcs.on(tx.chain_id)
-            if max(await asyncio.gather(rpc.nonce(tx.sender, "pending"), rpc.nonce(tx.sender, "latest"))) <= nonce:
+            if max(await rpc.nonces(tx.sender)) <= nonce:
                 return
             signed = self._signed(self._signer_of(tx), tx, nonce, Price(tx.step.gas, price))
             if not await is_known(signed.hash, rpc):

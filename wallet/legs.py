@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from l2send.core.errors import CannotPay, L2sendError, NodeError, NotFinal, Refused, Sent
 from l2send.core.plan import Payment
-from l2send.core.rpc import Rpcs
+from l2send.core.rpc import Rpcs, if_offered
 from l2send.core.units import Amount
 from l2send.wallet.before_signing import affordable, why_not_now
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
@@ -119,12 +119,14 @@ async def _why_not(leg: PaymentRecord, rpcs: Rpcs) -> str:
     rpc = rpcs.on(first.chain_id)
     try:
         await affordable(first, rpc, None)
-        results = await rpc.simulate(first.sender, [tx.step.tx for tx in leg.steps if tx.state is TxState.PLANNED])
+        planned = [tx.step.tx for tx in leg.steps if tx.state is TxState.PLANNED]
+        results = await if_offered(rpc.simulate(first.sender, planned))
     except (CannotPay, Refused) as error:
         return error.message
-    except NodeError:
-        return ""  # It does not simulate; each step is estimated right before it is signed.
-    failed = next((result for result in results if not result.succeeded), None)
+    except NodeError as error:
+        return f"it would revert: {error.message}" if error.is_revert else ""
+    # Where the node does not simulate, each step is estimated right before it is signed.
+    failed = next((result for result in results or () if not result.succeeded), None)
     return f"it would revert: {failed.reason or 'no reason given'}" if failed else ""
 
 

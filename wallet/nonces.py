@@ -41,7 +41,7 @@ async def choose(rpc: Rpc, sender: Address, journal: Journal, stale: Stale) -> C
     nonce free: taking it is what makes sure that the late one can never happen.
     A count above what the journal explains is another wallet's doing, or wrong, and what is signed with too
     high a nonce is never mined: from then on a count is believed once two looks in a row agree.
-    Source: eth_getTransactionCount at `pending` and at `latest`.
+    Source: eth_getTransactionCount at `pending`, where the node has it, and at `latest`.
     """
     chain_id = rpc.chain.chain_id
     highest = journal.highest_nonce(chain_id, sender)
@@ -71,7 +71,7 @@ async def _look(rpc: Rpc, sender: Address, turn: int) -> _Counts:
         urls = rpc.chain.rpcs
         first = turn % len(urls)
         rpc = Rpc(replace(rpc.chain, rpcs=(*urls[first:], *urls[:first])), rpc.http)
-    return await asyncio.gather(rpc.nonce(sender, "pending"), rpc.nonce(sender, "latest"))
+    return await rpc.nonces(sender)
 
 
 def refuse_unless_prepared_so(tx: TxRecord, free: Nonce) -> None:

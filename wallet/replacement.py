@@ -11,8 +11,8 @@ import asyncio
 from dataclasses import dataclass
 
 from l2send.core.errors import Refused
-from l2send.core.fees import GasPrice, gas_price
-from l2send.core.plan import Step, StepKind, UnsignedTx
+from l2send.core.fees import gas_price
+from l2send.core.plan import GasPrice, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Gas, Wei
 from l2send.wallet.before_signing import Price

@@ -22,7 +22,7 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.rpc.broadcasts import BroadcastReply, Reply, read_receipt, read_transaction, reply_of
 from l2send.core.rpc.calls import Aggregate, Batch, Call, value_of
 from l2send.core.rpc.exchange import request
-from l2send.core.rpc.failover import Endpoint, first_answer
+from l2send.core.rpc.failover import Endpoint, first_answer, if_offered
 from l2send.core.rpc.logs import Log, logs_before, logs_between
 from l2send.core.rpc.simulation import Simulated, read_simulation, simulation
 from l2send.core.rpc.values import (
@@ -152,6 +152,16 @@ class Rpc:
         """Count of transactions sent. Source: eth_getTransactionCount."""
         method = "eth_getTransactionCount"
         return Nonce(await self.ask(lambda raw: count(raw, method), method, account, block))
+
+    async def nonces(self, account: Address) -> tuple[Nonce, Nonce]:
+        """Counts of transactions sent: those that wait included, and those in blocks alone.
+
+        Both are the latter where the node has no `pending` tag: what waits is then known from the journal alone.
+        """
+        waiting, in_blocks = await asyncio.gather(
+            if_offered(self.nonce(account, "pending")), self.nonce(account, "latest")
+        )
+        return in_blocks if waiting is None else waiting, in_blocks
 
     async def code(self, account: Address) -> bytes:
         """Code of an account, empty for one without. Source: eth_getCode."""

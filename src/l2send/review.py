@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from l2send.bridges import decode
 from l2send.core.chains import Registry
@@ -47,24 +47,30 @@ async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs) -> Review:
     """
     by_leg = checked_legs(plan, rpcs.registry)
     target = rpcs.registry.chain(plan.payment.to.chain_id)
-    await asyncio.gather(*(_confirm_leg(plan.payment, leg, rpcs) for leg in plan.legs))
+    notes = await asyncio.gather(*(_confirm_leg(plan.payment, leg, rpcs) for leg in plan.legs))
+    legs = tuple(replace(leg, notes=(*leg.notes, *said)) for leg, said in zip(plan.legs, notes, strict=True))
+    plan = replace(plan, way=replace(plan.way, legs=legs))
     unknown = [name for leg in plan.legs for name in not_pinned(leg.settlers, (leg.source, target))]
     return Review(plan, by_leg, findings, tuple(dict.fromkeys(unknown)))
 
 
-async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs) -> None:
-    """The money is there, the contracts are those that were pinned, and the recipient can be paid."""
+async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs) -> list[str]:
+    """The money is there, the contracts are those that were pinned, and the recipient can be paid.
+
+    Returns what could not be tried, to be told. Raises Refused, NetworkError.
+    """
     target = rpcs.on(payment.to.chain_id)
-    other_code, *_ = await asyncio.gather(
+    other_code, _, *notes = await asyncio.gather(
         why_other_code(leg.settlers, (leg.source, target.chain), rpcs),
         confirm(payment.sender, leg.pays, rpcs.on(leg.source.chain_id)),
         *(_order_checks(leg.order, rpcs) if leg.order else []),
     )
     if other_code:
         raise Refused(f"{other_code}.", hint=HOW_TO_PIN)
+    return [note for note in notes if note]
 
 
-def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[None], ...]:
+def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[str], ...]:
     """That what is locked is what was agreed, and that the recipient can be paid. Each raises Refused."""
     origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
     return refuse_inexact(order.pays, order.sender, origin), refuse_undeliverable(order, target)

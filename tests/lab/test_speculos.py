@@ -18,8 +18,7 @@ import httpx
 import pytest
 
 from l2send.core.errors import ConfigError, Interrupted
-from l2send.core.fees import GasPrice
-from l2send.core.plan import UnsignedTx
+from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.keys.derivation import path_on_device
 from l2send.wallet.keys.hardware import HardwareSigner

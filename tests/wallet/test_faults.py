@@ -22,8 +22,7 @@ from l2send.core.errors import (
     Sent,
     WrongChain,
 )
-from l2send.core.fees import GasPrice
-from l2send.core.plan import UnsignedTx
+from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.execute import Executor

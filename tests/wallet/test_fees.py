@@ -12,7 +12,8 @@ import pytest
 
 from l2send.core.chains import Registry
 from l2send.core.errors import BadAnswer, NetworkError, NotFinal, Refused
-from l2send.core.fees import GasPrice, gas_price
+from l2send.core.fees import gas_price
+from l2send.core.plan import GasPrice
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import Gas, Wei
 from l2send.wallet.before_signing import Price, affordable

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 from l2send.core.address import Address
 from l2send.core.errors import Refused
-from l2send.core.fees import GasPrice
-from l2send.core.plan import UnsignedTx
+from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keys.signed import HALF_ORDER, SignedTx, decode_signed, signer_of_typed

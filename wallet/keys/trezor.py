@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2send.core.address import Address, checksum
 from l2send.core.errors import ConfigError, Interrupted
-from l2send.core.fees import GasPrice
-from l2send.core.plan import UnsignedTx
+from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.text import clean
 from l2send.core.typed import TypedData
 from l2send.core.units import Gas, Nonce

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from l2send.core.errors import ConfigError, Interrupted, Refused
-from l2send.core.fees import GasPrice
-from l2send.core.plan import UnsignedTx
+from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.keys.derivation import path_on_device
