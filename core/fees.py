@@ -70,7 +70,8 @@ async def gas_price(rpc: Rpc) -> GasPrice:
 def _read_history(answer: Any) -> _Market:
     """The next block's base fee and the usual tip. Raises BadAnswer."""
     history = record(answer, "eth_feeHistory")
-    base_fees, rewards = history.get("baseFeePerGas"), history.get("reward") or []
+    base_fees, rewards = history.get("baseFeePerGas"), history.get("reward")
+    rewards = [] if rewards is None else rewards
     if not isinstance(base_fees, list) or not base_fees or not isinstance(rewards, list):
         raise BadAnswer("eth_feeHistory has no baseFeePerGas.")
     fees = [wei_per_gas(fee, "baseFeePerGas") for fee in base_fees]

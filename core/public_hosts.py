@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator
 
 _NAMES_OF_PRIVATE_NETWORKS = frozenset(
-    {"localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "arpa", "onion", "test", "invalid"}
+    {"localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "arpa", "onion"}
 )
 """Last labels of names that are local, or that the public DNS does not have. Source: RFC 6761, 6762, 8375; ICANN."""
 _NOT_PUBLIC = [

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from l2send.core.chains import Registry
-from l2send.core.errors import BadAnswer, NetworkError, NotFinal, Refused
+from l2send.core.errors import NetworkError, NotFinal, Refused, Transient
 from l2send.core.fees import gas_price
 from l2send.core.plan import GasPrice
 from l2send.core.rpc import open_rpcs
@@ -22,7 +22,7 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.keys.signed import decode_signed
 from l2send.wallet.replacement import cancel_bids, speedup_bids
-from tests.support.faultproxy import Fault, FaultProxy
+from tests.support.faultproxy import REFUSED_BEFORE, Fault, FaultProxy
 from tests.wallet.rig import ETHER, Bench, GuardStandIn, Node, running_anvil, to_self
 
 GWEI = 10**9
@@ -144,6 +144,7 @@ def history(base_fees: list[Any], rewards: Any) -> dict[str, Any]:
 def test_without_rewards_a_small_tip_is_given(rewards: Any, node: Node) -> None:
     with FaultProxy(node.url) as proxy:
         proxy.lie("eth_feeHistory", history([hex(GWEI), hex(GWEI)], rewards))
+        proxy.lie("eth_maxPriorityFeePerGas", "0x0")
         price = price_at(proxy.url)
     assert (price.base_fee, price.legacy) == (GWEI, False)
     assert 0 < price.tip < GWEI // 100
@@ -164,21 +165,89 @@ def test_a_base_fee_that_just_fell_to_zero_is_no_legacy_chain(node: Node) -> Non
     assert price.max_fee == price.tip > 0
 
 
-@pytest.mark.parametrize("base_fees", [[], None, ["0x"], [None], ["1"]], ids=str)
-def test_an_answer_without_base_fees_is_no_price(base_fees: Any, node: Node) -> None:
+@pytest.mark.parametrize("base_fees", [[], None, ["0x"], [None], ["1"], [hex(2**81)], "0x1", [["0x1"]]], ids=str)
+def test_a_history_of_a_wrong_shape_is_done_without(base_fees: Any, node: Node) -> None:
     with FaultProxy(node.url) as proxy:
-        proxy.lie("eth_feeHistory", history(base_fees or [], None) | {"baseFeePerGas": base_fees})
-        with pytest.raises(BadAnswer):
-            price_at(proxy.url)
+        proxy.lie("eth_feeHistory", history([], None) | {"baseFeePerGas": base_fees})
+        price = price_at(proxy.url)
+    assert (price.legacy, price.base_fee) == (False, base_fee_of_head(node) * 9 // 8)
 
 
-def test_a_node_that_fails_is_not_taken_for_a_legacy_chain(node: Node) -> None:
-    broken = replace(METHOD_MISSING, body=METHOD_MISSING.body.replace(b"-32601", b"-32000"))
+@pytest.mark.parametrize("rewards", [{}, "0x1", [{}], ["0x1"], [[None]], [[hex(2**200)]]], ids=str)
+def test_rewards_of_a_wrong_shape_are_asked_of_the_next_endpoint(rewards: Any, node: Node) -> None:
+    with FaultProxy(node.url) as odd, FaultProxy(node.url) as honest:
+        odd.lie("eth_feeHistory", history([hex(9 * GWEI)] * 2, rewards))
+        assert price_at(odd.url, honest.url).base_fee < 9 * GWEI
+        assert len(honest.sent("eth_feeHistory")) == 1
+
+
+def base_fee_of_head(node: Node) -> int:
+    return int(node.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
+
+
+NOT_HERE = b"the method eth_feeHistory does not exist/is not available"
+MISSING_IN_OTHER_WORDS = [
+    replace(METHOD_MISSING, name="-32000", body=b'{"id":1,"error":{"code":-32000,"message":"%b"}}' % NOT_HERE),
+    replace(METHOD_MISSING, name="-32603", body=b'{"id":1,"error":{"code":-32603,"message":"Internal error"}}'),
+    replace(METHOD_MISSING, name="HTML", status=403, body=b"<html>forbidden</html>"),
+    replace(METHOD_MISSING, name="404", status=404, body=b""),
+    replace(METHOD_MISSING, name="text", status=401, body=b'{"error": "not in your plan"}'),
+]
+
+
+@pytest.mark.parametrize("missing", MISSING_IN_OTHER_WORDS, ids=str)
+def test_without_a_history_the_head_says_the_base_fee(missing: Fault, node: Node) -> None:
     with FaultProxy(node.url) as proxy:
-        proxy.break_next("eth_feeHistory", broken, 100)
-        with pytest.raises(NetworkError):
+        proxy.break_next("eth_feeHistory", missing, 100)
+        price = price_at(proxy.url)
+        assert proxy.fired
+    assert (price.legacy, price.base_fee) == (False, base_fee_of_head(node) * 9 // 8)
+
+
+def test_a_node_that_has_no_time_is_not_taken_for_one_without_history(node: Node) -> None:
+    with FaultProxy(node.url) as proxy:
+        proxy.break_next("eth_feeHistory", REFUSED_BEFORE, 100)
+        with pytest.raises(Transient):
             price_at(proxy.url)
         assert not proxy.sent("eth_gasPrice")
+
+
+# A least tip
+
+
+@pytest.mark.parametrize("reward", ["0x0", "0x1", hex(GWEI)])
+def test_the_tip_is_not_below_what_the_node_suggests(reward: str, node: Node) -> None:
+    with FaultProxy(node.url) as proxy:
+        proxy.lie("eth_feeHistory", history([hex(GWEI)] * 2, [[reward]] * 10))
+        proxy.lie("eth_maxPriorityFeePerGas", hex(30 * GWEI))
+        price = price_at(proxy.url)
+    assert (price.tip, price.max_fee) == (30 * GWEI, 32 * GWEI)
+
+
+def test_without_a_suggestion_the_gas_price_holds_the_tip(node: Node) -> None:
+    with FaultProxy(node.url) as proxy:
+        proxy.lie("eth_feeHistory", history([hex(GWEI)] * 2, [["0x0"]]))
+        proxy.break_next("eth_maxPriorityFeePerGas", METHOD_MISSING, 100)
+        proxy.lie("eth_gasPrice", hex(31 * GWEI))
+        assert price_at(proxy.url).tip == 30 * GWEI
+
+
+BELOW_MINIMUM = Fault(
+    "below the least tip",
+    forward=False,
+    status=200,
+    body=b'{"id":1,"error":{"code":-32000,"message":"transaction underpriced: gas tip cap 1, minimum needed 7"}}',
+)
+
+
+def test_a_refusal_for_the_price_names_speedup(bench: Bench) -> None:
+    with FaultProxy(bench.node.url) as proxy:
+        proxy.break_next("eth_sendRawTransaction", BELOW_MINIMUM, 100)
+        record = bench.through(proxy.url).begin(bench.payment())
+        with pytest.raises(NotFinal):
+            bench.through(proxy.url).resume(record.id, patience=0.5)
+        assert proxy.fired
+    assert "l2send speedup" in bench.record(record.id).transactions[0].detail
 
 
 # The most that was approved

@@ -254,7 +254,7 @@ def test_what_is_in_a_block_is_neither_made_faster_nor_cancelled(slow: Bench, ca
 
 
 def test_a_balance_that_does_not_hold_the_higher_fee_is_refused(slow: Bench) -> None:
-    first = waiting(slow, units=10 * ETHER - 25_200 * 21 * 10**8)
+    first = waiting(slow, units=10 * ETHER - 25_200 * 31 * 10**8)
     with pytest.raises(CannotPay, match="holds 10 ETH") as caught:
         outbid(slow, first.id)
     assert caught.value.sent is Sent.MAYBE, "the first is still on its way"
