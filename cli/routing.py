@@ -8,6 +8,7 @@ import typer
 
 from l2send.core.chains import Registry
 from l2send.core.errors import UsageError
+from l2send.fee_caps import FeeLimit
 from l2send.resolver.limits import DEFAULT_MAX_FEE_PERCENT, Limits, Speed, parse_max_fee
 
 FromChains = Annotated[
@@ -31,10 +32,23 @@ MaxFee = Annotated[
         help="3%: most that bridges may take of the amount. 2usd: most that all fees, gas too, may cost.",
     ),
 ]
+FeeLimitText = Annotated[
+    str,
+    typer.Option(
+        "--max-fee",
+        metavar="LIMIT",
+        help="Most that what is signed now may cost in network fees: 2usd, or 20% of what it is about.",
+    ),
+]
 Fast = Annotated[bool, typer.Option("--fast", help="Prefer the quick way: a minute saved counts as a dollar of fees.")]
 Cheap = Annotated[bool, typer.Option("--cheap", help="Prefer the lowest fees, however long it takes.")]
 
 DEFAULT_MAX_FEE = f"{DEFAULT_MAX_FEE_PERCENT:g}%"
+
+
+def fee_limit_from(text: str) -> FeeLimit | None:
+    """What was typed for a payment that exists; None where nothing was. Raises UsageError."""
+    return FeeLimit(*parse_max_fee(text)) if text else None
 
 
 def limits_from(

@@ -195,6 +195,8 @@ class Quote:
     """What is signed instead of steps, where a sponsor sends the transactions."""
     refund: RefundCost | None = None
     """None where nobody has to send a transaction for it."""
+    fee_cap: Wei | None = None
+    """The most that its transactions may cost in network fees together, where the sender set a limit in money."""
 
     @property
     def signatures(self) -> int:

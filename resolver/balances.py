@@ -191,6 +191,20 @@ async def _holdings(account: Address, rpc: Rpc) -> Holdings:
     return Holdings(chain, units, _price(chain, answer), answer.timestamp)
 
 
+async def highest_native_usd(rpc: Rpc) -> float | None:
+    """The price of the chain's coin that counts against the payer: the highest that an endpoint reads from its feed.
+
+    None where no feed is known, or none of them answers with a fresh price. Source: Chainlink AggregatorV3.
+    """
+    feed = rpc.chain.price_feed
+    if not feed:
+        return None
+    calls = [Call(feed, DECIMALS), Call(feed, LATEST_ROUND)]
+    answers = await asyncio.gather(*(one.aggregate(calls) for one in rpc.each()), return_exceptions=True)
+    prices = [_price(rpc.chain, answer) for answer in answers if isinstance(answer, Aggregate)]
+    return max((price for price in prices if price is not None), default=None)
+
+
 def _price(chain: Chain, answer: Aggregate) -> float | None:
     """USD per native coin from a Chainlink AggregatorV3 answer, if it is positive and fresh."""
     if not chain.price_feed:

@@ -31,6 +31,16 @@ class Price:
     price: GasPrice
 
 
+@dataclass(frozen=True, slots=True)
+class FeeCap:
+    """The most that one transaction may cost in network fees."""
+
+    most: Wei
+    why: str
+    """Words that follow the amount: `were approved`."""
+    hint: str = ""
+
+
 class TxGuard(Protocol):
     """Asked before every signature of a transaction; `l2send.guard` is it."""
 
@@ -38,8 +48,8 @@ class TxGuard(Protocol):
         """Raises Refused where `said`, decoded from the bytes signed for `tx`, is not what was approved."""
         ...
 
-    def fee_cap(self, record: PaymentRecord, tx: TxRecord) -> Wei | None:
-        """The most that `tx` may cost in network fees; None for no cap."""
+    async def fee_cap(self, record: PaymentRecord, tx: TxRecord, rpc: Rpc) -> FeeCap:
+        """The most that `tx` may cost in network fees. Raises Refused, NetworkError."""
         ...
 
 
@@ -87,35 +97,35 @@ async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
     return why_late(order, {target.chain.name: await target.time()})
 
 
-async def affordable(tx: TxRecord, rpc: Rpc, max_fee: Wei | None) -> Price:
+async def affordable(tx: TxRecord, rpc: Rpc, cap: FeeCap | None) -> Price:
     """The gas limit and price for `tx` now, once it is known to succeed and to be paid for.
 
     The limit is the planned one, or the new estimate and a fifth if that is more: blocks passed since
     the plan was made, and a limit that is too low burns the fee. A step with a price of its own is
     signed with that and its own limit, since its value was chosen to fit them. Raises Refused if the
-    transaction would revert or its fee could exceed `max_fee` wei, CannotPay if the balance does not
+    transaction would revert or its fee could exceed `cap`, CannotPay if the balance does not
     hold it all, NetworkError if by another endpoint a tenth of the fee is enough.
     Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
     """
     if tx.step.price is not None:
-        return await _as_planned(tx, tx.step.price, rpc, max_fee)
+        return await _as_planned(tx, tx.step.price, rpc, cap)
     message = tx.step.tx
     today, data_fee, balance = await asyncio.gather(
         gas_price(rpc), l1_fee(rpc, message, tx.step.gas), rpc.balance(tx.sender)
     )
-    price = _tipping_less(today, tx.step.gas, data_fee, max_fee)
-    _afford(message.value, Wei(price.most(tx.step.gas) + data_fee), balance, rpc, max_fee)
+    price = _within(today, tx.step.gas, data_fee, cap)
+    _afford(message.value, Wei(price.most(tx.step.gas) + data_fee), balance, rpc, cap)
     estimate = await _estimate(tx, rpc)
     gas = Gas(max(tx.step.gas, estimate + estimate * _MARGIN_PERCENT // 100))
     if gas > tx.step.gas:
         data_fee = await l1_fee(rpc, message, gas)
-    price = _tipping_less(today, gas, data_fee, max_fee)
-    _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, max_fee)
+    price = _within(today, gas, data_fee, cap)
+    _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, cap)
     await refuse_dearer_than_others(rpc, price, gas)
     return Price(gas, price)
 
 
-async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, max_fee: Wei | None) -> Price:
+async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | None) -> Price:
     """The step's own limit and price, as long as they will do."""
     message, gas = tx.step.tx, tx.step.gas
     now, data_fee, balance = await asyncio.gather(
@@ -126,7 +136,7 @@ async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, max_fee: Wei | No
             f"the base fee on {rpc.chain.name} rose to {now.base_fee} wei, above the {price.max_fee} that were fixed.",
             hint="Nothing was signed. Run the command again: it takes today's fee.",
         )
-    _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, max_fee)
+    _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, cap)
     if await _estimate(tx, rpc) > gas:
         raise Refused(
             f"the {tx.step.kind} on {rpc.chain.name} needs more gas than the {gas} that were fixed.",
@@ -136,27 +146,31 @@ async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, max_fee: Wei | No
     return Price(gas, price)
 
 
-def _tipping_less(price: GasPrice, gas: Gas, data_fee: Wei, max_fee: Wei | None) -> GasPrice:
-    """`price` with a tip that keeps the whole fee within `max_fee`, where a tip is left then.
+def _within(price: GasPrice, gas: Gas, data_fee: Wei, cap: FeeCap | None) -> GasPrice:
+    """`price`, lowered as far as it can be mined, where the whole fee would exceed `cap`.
 
-    On a quiet chain few generous payers raise the usual tip a thousandfold within seconds. The base fee decides
-    whether blocks have room, and what was approved holds several times the tip that was enough when it was shown.
+    On a quiet chain few generous payers raise the usual tip a thousandfold within seconds: the tip gives way first.
+    The base fee decides whether blocks have room, and may rise by an eighth in the next one.
     """
-    if max_fee is None:
+    if cap is None or price.legacy:
         return price
-    excess = -(-(price.most(gas) + data_fee - max_fee) // gas)
-    if excess <= 0 or price.tip - excess < MIN_TIP:
+    excess = -(-(price.most(gas) + data_fee - cap.most) // gas)
+    if excess <= 0:
         return price
-    return replace(price, tip=Wei(price.tip - excess), max_fee=Wei(price.max_fee - excess))
+    tip = Wei(max(MIN_TIP, price.tip - excess))
+    most = price.max_fee - excess
+    if most < price.base_fee + price.base_fee // 8 + tip:
+        return price
+    return replace(price, tip=tip, max_fee=Wei(most))
 
 
-def _afford(value: Wei, fee: Wei, balance: Wei, rpc: Rpc, max_fee: Wei | None) -> None:
+def _afford(value: Wei, fee: Wei, balance: Wei, rpc: Rpc, cap: FeeCap | None) -> None:
     native = rpc.chain.native
-    if max_fee is not None and fee > max_fee:
+    if cap is not None and fee > cap.most:
         raise Refused(
             f"the network fee on {rpc.chain.name} can reach {Amount(fee, native)}, "
-            f"more than the {Amount(max_fee, native)} that were approved.",
-            hint="Nothing was signed. Try again when fees are lower, or pay anew to see today's fee.",
+            f"more than the {Amount(cap.most, native)} that {cap.why}.",
+            hint=cap.hint,
         )
     if value + fee > balance:
         raise CannotPay(

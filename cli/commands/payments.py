@@ -24,6 +24,7 @@ from l2send.cli.options import (
     Trezor,
 )
 from l2send.cli.progress import Live
+from l2send.cli.routing import FeeLimitText, fee_limit_from
 from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.sender import Sender, choose_payer, paths_for, run_to_end, unlocking_from
 from l2send.client import Client, open_client
@@ -90,6 +91,7 @@ def resume(
     trezor: Trezor = False,
     hd_path: HdPath = None,
     hd_index: HdIndex = None,
+    fee_limit: FeeLimitText = "",
     timeout: Timeout = 600.0,
     as_json: Json = False,
     devnet: Devnet = False,
@@ -97,13 +99,14 @@ def resume(
     """Carry on."""
     if bool(payment_id) == everything:
         raise UsageError("name one payment, or --all.", hint="`l2send history` lists them.")
+    limit = fee_limit_from(fee_limit)
     unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
 
     def choosing(paths: Paths, payer: Address) -> Sender:
         return choose_payer(paths, payer, account, keystore, unlocking)
 
     async def run() -> int:
-        async with open_client(paths_for(devnet=devnet)) as client:
+        async with open_client(paths_for(devnet=devnet), fee_limit=limit) as client:
             ids = [r.id for r in client.journal.open_payments()] if everything else [client.journal.find(payment_id).id]
             if not ids:
                 err().print("No payment is open.")

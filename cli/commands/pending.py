@@ -26,6 +26,7 @@ from l2send.cli.options import (
 from l2send.cli.outcome import what_stays_valid
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
+from l2send.cli.routing import FeeLimitText, fee_limit_from
 from l2send.cli.screen import err, print_pairs, styled
 from l2send.cli.sender import choose_payer, paths_for, run_to_end, unlocking_from
 from l2send.client import Client, open_client
@@ -67,16 +68,18 @@ def outbid(
     trezor: Trezor = False,
     hd_path: HdPath = None,
     hd_index: HdIndex = None,
+    fee_limit: FeeLimitText = "",
     timeout: Timeout = 600.0,
     as_json: Json = False,
     devnet: Devnet = False,
 ) -> int:
     """Both commands: show what would be signed for the nonce that waits, ask, sign it, and follow what is taken."""
     cancelling = context.info_name == CANCEL
+    limit = fee_limit_from(fee_limit)
     unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
 
     async def run() -> int:
-        async with open_client(paths_for(devnet=devnet)) as client:
+        async with open_client(paths_for(devnet=devnet), fee_limit=limit) as client:
             record: PaymentRecord = client.journal.get(payment_id)
             must_be_answerable(yes=yes)
             with Live("looking at the chains"):

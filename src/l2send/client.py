@@ -24,6 +24,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Nonce, parse_amount
+from l2send.fee_caps import within_limit
 from l2send.guard import Guard
 from l2send.many import resume_all
 from l2send.renewal import renewed_quote
@@ -94,7 +95,7 @@ class Client:
     """What is asked before every signature."""
 
     def __post_init__(self) -> None:
-        self.guard = Guard(self.registry)
+        self.guard = Guard(self.registry, self.fee_limit)
         self.bridges = bridges_of(self.registry)
 
     @property
@@ -135,6 +136,7 @@ class Client:
         looking = asyncio.create_task(look_at_recipient(payment, self.rpcs, self._known_accounts()))
         try:
             plan = await make_plan(payment, snapshot, self.bridges, self.rpcs, limits)
+            plan = await within_limit(plan, snapshot, limits, self.rpcs)
             return await review_plan(plan, await looking, self.rpcs)
         finally:  # Nothing asks on once the plan has failed: the connections are closed then.
             looking.cancel()
@@ -152,6 +154,7 @@ class Client:
         limits, wanted = limits or Limits(), to.chain.token(token)
         snapshot = await self._funding(Payment(sender, to.account, Amount(1, wanted)), limits)
         plan = await make_most_plan(sender, to.account, wanted, snapshot, self.bridges, self.rpcs, limits)
+        plan = await within_limit(plan, snapshot, limits, self.rpcs)
         findings = await look_at_recipient(plan.payment, self.rpcs, self._known_accounts())
         return await review_plan(plan, findings, self.rpcs)
 
@@ -197,7 +200,7 @@ class Client:
     async def resume(
         self, payment_id: str, signer: Signer | None, *, patience: float = 600.0, progress: Progress = silent
     ) -> Record:
-        """Carry a payment on from wherever it stopped, to its end or for `patience` seconds.
+        """Resume a payment where it stopped, to its end or for `patience` seconds.
 
         Signed bytes go out again, unsigned steps are signed if they still make sense, an order is followed
         until it is filled, and the money of one that nobody filled is asked back. Of a payment from several
@@ -389,13 +392,15 @@ class Client:
 
 
 @asynccontextmanager
-async def open_client(paths: Paths | None = None, registry: Registry | None = None) -> AsyncIterator[Client]:
-    """A client over the registry and the journal of `paths` (by default the user's)."""
+async def open_client(
+    paths: Paths | None = None, registry: Registry | None = None, *, fee_limit: FeeLimit | None = None
+) -> AsyncIterator[Client]:
+    """A client over the registry and the journal of `paths` (by default the user's); `fee_limit` as `Client` has it."""
     paths = paths or Paths.from_environment()
     registry = registry or load_registry(paths)
     async with open_rpcs(registry) as rpcs:
         journal = SqliteJournal(paths.journal)
         try:
-            yield Client(paths, registry, rpcs, journal)
+            yield Client(paths, registry, rpcs, journal, fee_limit)
         finally:
             journal.close()

@@ -14,16 +14,14 @@ from l2send.core.chains import Registry
 from l2send.core.deadlines import machine_time, refuse_long_lock
 from l2send.core.effects import Allows, Effects, Opens, OpensBySignature, TakesBack, check_refund, compare_with_payment
 from l2send.core.errors import Refused
-from l2send.core.plan import BRIDGE_FEE, Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx
+from l2send.core.plan import Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx
+from l2send.core.rpc import Rpc
 from l2send.core.typed import TypedData
-from l2send.core.units import Amount, Wei
+from l2send.core.units import Amount
+from l2send.fee_caps import FeeLimit, fee_cap
+from l2send.wallet.before_signing import FeeCap
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.replacement import cancel_tx
-
-_FEES_MAY_GROW = 10
-"""Times the network fees that were shown: beyond, nothing is signed."""
-_UNCAPPED = frozenset({StepKind.REFUND, StepKind.REVOKE, StepKind.CANCEL})
-"""Sent later, and maybe elsewhere: the fees shown for the payment say nothing about theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,8 @@ class Guard:
     """Allows only what a payment of the journal needs. Handed to the executors, which ask it before every signature."""
 
     registry: Registry
+    limit: FeeLimit | None = None
+    """What the sender allows for what is signed now, in the place of the caps by rule."""
 
     def check(self, record: PaymentRecord, tx: TxRecord, said: UnsignedTx) -> None:
         """Allow `said`, decoded from the bytes signed for `tx`. Raises Refused.
@@ -56,12 +56,9 @@ class Guard:
         if decode_message(bridge, data, self.registry) not in approved:
             raise Refused("the message does something else than was approved; it was not signed.")
 
-    def fee_cap(self, record: PaymentRecord, tx: TxRecord) -> Wei | None:
-        """The most that `tx` may cost in network fees; None where none were shown."""
-        if tx.step.kind in _UNCAPPED:
-            return None
-        shown = sum(f.amount.units for f in record.terms.fees if f.amount.token.is_native and f.name != BRIDGE_FEE)
-        return Wei(_FEES_MAY_GROW * shown) if shown else None
+    async def fee_cap(self, record: PaymentRecord, tx: TxRecord, rpc: Rpc) -> FeeCap:
+        """The most that `tx` may cost in network fees: see fee_caps.py. Raises Refused, NetworkError."""
+        return await fee_cap(record, tx, rpc, self.limit)
 
 
 def checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], ...]:

@@ -28,7 +28,8 @@ async def renewed_quote(record: PaymentRecord, bridge: Bridge, rpcs: Rpcs) -> Qu
         raise Refused(f"the new quote takes {quote.pays}, {old.pays} were approved.")
     checked_effects(record.payment, (step.tx for step in quote.steps), quote.pays, rpcs.registry)
     approved = [fee for fee in old.fees if fee.name != BRIDGE_FEE]
-    return replace(quote, fees=(*(fee for fee in quote.fees if fee.name == BRIDGE_FEE), *approved))
+    bridge_fees = [fee for fee in quote.fees if fee.name == BRIDGE_FEE]
+    return replace(quote, fees=(*bridge_fees, *approved), fee_cap=old.fee_cap)
 
 
 async def _funds(record: PaymentRecord, rpcs: Rpcs) -> tuple[Amount, Amount]:

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 from l2send.core.address import Address, checksum
 from l2send.core.chains import Chain, Registry, Stage
 from l2send.core.plan import ChainAddress, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Rpcs, open_rpcs
+from l2send.core.rpc import Rpc, Rpcs, open_rpcs
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 from l2send.devnet import anvil
+from l2send.wallet.before_signing import FeeCap
 from l2send.wallet.execute import Executor
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
@@ -40,15 +41,15 @@ class GuardStandIn:
     """Stands in for l2send.guard, which needs a registry with bridges: calls `on_check` with what was signed."""
 
     on_check: Callable[[UnsignedTx], object]
-    cap: Wei | None = None
+    cap: int = 100 * ETHER
 
     def check(self, record: PaymentRecord, tx: TxRecord, said: UnsignedTx) -> None:
         assert record.id == tx.payment_id
         self.on_check(said)
 
-    def fee_cap(self, record: PaymentRecord, tx: TxRecord) -> Wei | None:
-        assert record.id == tx.payment_id
-        return self.cap
+    async def fee_cap(self, record: PaymentRecord, tx: TxRecord, rpc: Rpc) -> FeeCap:
+        assert (record.id, rpc.chain.chain_id) == (tx.payment_id, tx.chain_id)
+        return FeeCap(Wei(self.cap), "were approved")
 
 
 @dataclass

@@ -43,6 +43,8 @@ class Terms:
     duration: Seconds
     expires: UnixTime | None
     notes: tuple[str, ...]
+    fee_cap: Wei | None = None
+    """The most that its transactions may cost in network fees together, where the sender set a limit in money."""
 
     @classmethod
     def of(cls, quote: Quote) -> Terms:
@@ -56,6 +58,7 @@ class Terms:
             quote.duration,
             quote.expires,
             quote.notes,
+            quote.fee_cap,
         )
 
 
@@ -260,12 +263,13 @@ def terms_json(terms: Terms) -> Json:
         "duration": terms.duration,
         "expires": terms.expires,
         "notes": list(terms.notes),
+        "fee_cap": None if terms.fee_cap is None else str(terms.fee_cap),
     }
 
 
 def terms_from(data: Json) -> Terms:
-    """The terms that `terms_json` wrote."""
-    expires = data["expires"]
+    """The terms that `terms_json` wrote; the first versions wrote no cap on fees."""
+    expires, fee_cap = data["expires"], data.get("fee_cap")
     return Terms(
         bridge=data["bridge"],
         source=ChainId(data["source"]),
@@ -275,4 +279,5 @@ def terms_from(data: Json) -> Terms:
         duration=Seconds(data["duration"]),
         expires=None if expires is None else UnixTime(expires),
         notes=tuple(data["notes"]),
+        fee_cap=None if fee_cap is None else Wei(int(fee_cap)),
     )

@@ -1,0 +1,195 @@
+"""The most that a payment may cost in network fees, and the most that having its money back may cost.
+
+| what is signed | its cap |
+|---|---|
+| the payment's own transactions, together | ten times the fees shown, or 0.001 coin where none were shown |
+| | and no more than `--max-fee` in dollars leaves for them |
+| the same again, nothing instead, an allowance taken back | what the payment's cap leaves |
+| a refund, with the fee that its bridge takes | a tenth of what it brings back, or 0.001 coin if that is more |
+
+`--max-fee` of `resume`, `speedup` and `cancel` takes the place of the last two. Where prices disagree, the coin's
+highest one counts: it is the payer who would lose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from l2send.core.chains import Chain
+from l2send.core.errors import Refused
+from l2send.core.plan import BRIDGE_FEE, Fee, Plan, Quote, StepKind, Way
+from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.units import Amount, ChainId, Wei
+from l2send.resolver.balances import Snapshot, highest_native_usd
+from l2send.resolver.limits import Limits
+from l2send.wallet.before_signing import FeeCap
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
+from l2send.wallet.journal.states import TxState
+from l2send.wallet.keys.signed import decode_signed
+
+FEES_MAY_GROW = 10
+"""Times the network fees that were shown."""
+SMALL_FEE = Wei(10**15)
+"""The cap where no fee was shown, and what a refund may cost however little it brings back."""
+REFUND_PERCENT = 10.0
+"""Of what a refund brings back."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeeLimit:
+    """`--max-fee` of a command that signs for a payment that exists."""
+
+    percent: float = math.inf
+    """Of what the payment moves."""
+    usd: float | None = None
+
+
+async def fee_cap(record: PaymentRecord, tx: TxRecord, rpc: Rpc, limit: FeeLimit | None) -> FeeCap:
+    """The most that `tx` may cost in network fees, and how to go beyond. Raises Refused, NetworkError."""
+    at_stake = record.order.order.pays if record.order else record.payment.amount
+    flag = f"Nothing was signed. To go beyond: --max-fee, for example {_command(record, tx)} --max-fee 5usd"
+    if limit is not None:
+        most = await _in_coin(limit, at_stake, rpc)
+        return FeeCap(Wei(max(0, most - _value(tx))), "--max-fee allows", flag)
+    if tx.step.kind is StepKind.REFUND:
+        most = await _refund_cap(at_stake, rpc)
+        why = f"are a tenth of the {at_stake} that it brings back"
+        return FeeCap(Wei(max(0, most - _value(tx))), why, flag)
+    left = Wei(max(0, payment_cap(record) - _committed(record, tx)))
+    if tx.raw or tx.step.kind in {StepKind.REVOKE, StepKind.CANCEL}:
+        return FeeCap(left, "are left of what was approved for the whole payment", flag)
+    hint = "Nothing was signed. Try again when fees are lower, or start a new payment to see today's fee."
+    return FeeCap(_share(record, tx, left), "were approved", hint)
+
+
+def payment_cap(record: PaymentRecord) -> Wei:
+    """The most that all transactions of the payment may cost together."""
+    shown = network_fees(record.terms.fees)
+    grown = FEES_MAY_GROW * shown if shown else SMALL_FEE
+    return Wei(grown if record.terms.fee_cap is None else min(grown, record.terms.fee_cap))
+
+
+def network_fees(fees: Sequence[Fee]) -> Wei:
+    """What of `fees` goes to the network, in its coin."""
+    return Wei(sum(fee.amount.units for fee in fees if fee.amount.token.is_native and fee.name != BRIDGE_FEE))
+
+
+def _committed(record: PaymentRecord, tx: TxRecord) -> Wei:
+    """The most that the payment's other transactions can cost: of those with one nonce the chain takes one."""
+    most: dict[int, int] = {}
+    for other in record.transactions:
+        if other.raw and other.chain_id == tx.chain_id and other.step_index != tx.step_index:
+            if other.step.kind is StepKind.REFUND:
+                continue  # It has a cap of its own.
+            said = decode_signed(other.raw)
+            most[other.step_index] = max(most.get(other.step_index, 0), said.gas * said.max_fee)
+    return Wei(sum(most.values()))
+
+
+def _share(record: PaymentRecord, tx: TxRecord, left: Wei) -> Wei:
+    """What of `left` is for `tx`: steps that come after it need their part of the gas."""
+    later = sum(t.step.gas for t in record.steps if t.step_index > tx.step_index and t.state is TxState.PLANNED)
+    return Wei(left * tx.step.gas // (tx.step.gas + later)) if tx.step.gas else left
+
+
+def _value(tx: TxRecord) -> Wei:
+    """What `tx` hands over besides gas, where that is a fee as well: that of a refund."""
+    return tx.step.tx.value if tx.step.kind is StepKind.REFUND else Wei(0)
+
+
+async def _refund_cap(at_stake: Amount, rpc: Rpc) -> Wei:
+    worth = await _worth_in_coin(at_stake, rpc)
+    return SMALL_FEE if worth is None else Wei(max(SMALL_FEE, int(worth * REFUND_PERCENT / 100)))
+
+
+async def _in_coin(limit: FeeLimit, at_stake: Amount, rpc: Rpc) -> Wei:
+    """`limit` in wei of the chain's coin. Raises Refused where no price is known."""
+    if limit.usd is not None:
+        price = await highest_native_usd(rpc)
+        if price is None:
+            raise Refused(
+                f"no price of {rpc.chain.native.symbol} is known on {rpc.chain.name}: a limit in dollars says nothing.",
+                hint="Nothing was signed. Use percent: --max-fee 10%",
+            )
+        return Wei(int(limit.usd / price * 10**rpc.chain.native.decimals))
+    worth = await _worth_in_coin(at_stake, rpc)
+    if worth is None:
+        raise Refused(
+            f"no price is known by which {at_stake} and {rpc.chain.native.symbol} can be compared.",
+            hint="Nothing was signed. Use dollars: --max-fee 5usd",
+        )
+    return Wei(int(worth * limit.percent / 100))
+
+
+async def _worth_in_coin(amount: Amount, rpc: Rpc) -> int | None:
+    """`amount` in units of the chain's coin, by the price that counts against the payer; None without a price."""
+    coin, token = rpc.chain.native, amount.token
+    if token.symbol in {coin.symbol, f"W{coin.symbol}"}:
+        return amount.in_units_of(coin)
+    price = await highest_native_usd(rpc) if token.peg == "USD" else None
+    return None if price is None else int(amount.units / 10**token.decimals / price * 10**coin.decimals)
+
+
+def _command(record: PaymentRecord, tx: TxRecord) -> str:
+    if tx.step.kind is StepKind.REFUND:
+        return f"l2send resume {record.id}"
+    return f"l2send {'cancel' if tx.step.kind in {StepKind.CANCEL, StepKind.REVOKE} else 'speedup'} {record.id}"
+
+
+async def within_limit(plan: Plan, snapshot: Snapshot, limits: Limits, rpcs: Rpcs) -> Plan:
+    """`plan` with its best way that keeps within `--max-fee` in dollars by every price that is known for a coin.
+
+    Each leg gets its cap on network fees. Raises Refused, naming what the cheapest way costs then.
+    """
+    if limits.max_fee_usd is None:
+        return plan
+    ways = (plan.way, *plan.alternatives)
+    chains = {leg.source.chain_id: leg.source for way in ways for leg in way.legs}
+    prices = dict(zip(chains, await asyncio.gather(*(_price(c, snapshot, rpcs) for c in chains.values())), strict=True))
+    costs = [(way, _cost(way, prices)) for way in ways]
+    kept = [_capped(way, cost, limits.max_fee_usd, prices) for way, cost in costs if cost <= limits.max_fee_usd]
+    if not kept:
+        least = min(cost for _, cost in costs)
+        raise Refused(
+            f"every way costs more than ${limits.max_fee_usd:g} by the highest price that is known: ${least:.4f}.",
+            hint="Nothing was signed. RPCs or price feeds disagree: raise --max-fee, or try again later.",
+        )
+    return replace(plan, way=kept[0], alternatives=tuple(kept[1:]))
+
+
+async def _price(chain: Chain, snapshot: Snapshot, rpcs: Rpcs) -> float:
+    """The highest price of the chain's coin, by any of its endpoints or by the feed of another chain with it."""
+    elsewhere = [
+        held.native_usd
+        for held in snapshot.chains
+        if held.native_usd is not None
+        and (held.chain.native.symbol, held.chain.testnet) == (chain.native.symbol, chain.testnet)
+    ]
+    here = await highest_native_usd(rpcs.on(chain.chain_id)) if chain.price_feed else None
+    return max([*elsewhere, *([here] if here is not None else [])], default=math.inf)
+
+
+def _cost(way: Way, prices: Mapping[ChainId, float]) -> float:
+    return sum(_fee_usd(fee, prices[leg.source.chain_id]) for leg in way.legs for fee in leg.fees)
+
+
+def _fee_usd(fee: Fee, native_usd: float) -> float:
+    token = fee.amount.token
+    rate = 1.0 if token.peg == "USD" else native_usd if token.is_native else math.inf
+    return rate * (fee.amount.units / 10**token.decimals) if fee.amount.units else 0.0
+
+
+def _capped(way: Way, cost: float, limit: float, prices: Mapping[ChainId, float]) -> Way:
+    """Every leg may cost what was shown, and its part of what the limit leaves beyond."""
+    more = (limit - cost) / len(way.legs)
+    return replace(way, legs=tuple(_capped_leg(leg, more, prices[leg.source.chain_id]) for leg in way.legs))
+
+
+def _capped_leg(leg: Quote, more: float, native_usd: float) -> Quote:
+    if math.isinf(native_usd):
+        return leg
+    native = leg.source.native
+    return replace(leg, fee_cap=Wei(network_fees(leg.fees) + int(more / native_usd * 10**native.decimals)))
