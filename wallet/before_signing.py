@@ -39,6 +39,8 @@ class FeeCap:
     why: str
     """Words that follow the amount: `were approved`."""
     hint: str = ""
+    lowers_price: bool = False
+    """Whether the price per gas gives way to it, down to what the next block takes; else the tip alone does."""
 
 
 class TxGuard(Protocol):
@@ -157,11 +159,13 @@ def _within(price: GasPrice, gas: Gas, data_fee: Wei, cap: FeeCap | None) -> Gas
     excess = -(-(price.most(gas) + data_fee - cap.most) // gas)
     if excess <= 0:
         return price
-    tip = Wei(max(MIN_TIP, price.tip - excess))
     most = price.max_fee - excess
-    if most < price.base_fee + price.base_fee // 8 + tip:
-        return price
-    return replace(price, tip=tip, max_fee=Wei(most))
+    if not cap.lowers_price:
+        lower = price.tip - excess >= MIN_TIP
+        return replace(price, tip=Wei(price.tip - excess), max_fee=Wei(most)) if lower else price
+    tip = Wei(max(MIN_TIP, price.tip - excess))
+    lower = most >= price.base_fee + price.base_fee // 8 + tip
+    return replace(price, tip=tip, max_fee=Wei(most)) if lower else price
 
 
 def _afford(value: Wei, fee: Wei, balance: Wei, rpc: Rpc, cap: FeeCap | None) -> None:

@@ -24,7 +24,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Nonce, parse_amount
-from l2send.fee_caps import within_limit
+from l2send.fee_caps import FeeLimit, within_limit
 from l2send.guard import Guard
 from l2send.many import resume_all
 from l2send.renewal import renewed_quote
@@ -89,6 +89,8 @@ class Client:
     registry: Registry
     rpcs: Rpcs
     journal: Journal
+    fee_limit: FeeLimit | None = None
+    """What refunds, speedups and cancellations may cost, in the place of the caps by rule: see fee_caps.py."""
     bridges: Mapping[str, Bridge] = field(init=False)
     """Every way to move money that the registry knows, by name."""
     guard: Guard = field(init=False)

@@ -62,7 +62,7 @@ async def fee_cap(record: PaymentRecord, tx: TxRecord, rpc: Rpc, limit: FeeLimit
     if tx.raw or tx.step.kind in {StepKind.REVOKE, StepKind.CANCEL}:
         return FeeCap(left, "are left of what was approved for the whole payment", flag)
     hint = "Nothing was signed. Try again when fees are lower, or start a new payment to see today's fee."
-    return FeeCap(_share(record, tx, left), "were approved", hint)
+    return FeeCap(_share(record, tx, left), "were approved", hint, record.terms.fee_cap is not None)
 
 
 def payment_cap(record: PaymentRecord) -> Wei:
