@@ -13,7 +13,7 @@ from rich.text import Text
 
 from l2send.cli.review import duration
 from l2send.cli.screen import Telling, aloud, as_json, err, print_beside, styled, telling
-from l2send.client import Turn
+from l2send.turns import Turn
 from l2send.wallet.journal.records import Record
 
 _ASKING, _STARTING = "asking", "starting"

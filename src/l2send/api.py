@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l2send.client import Client, Progress, Turn, open_client
+from l2send.client import Client, open_client
 from l2send.core.address import Address
 from l2send.core.errors import CannotPay, ExitStatus, L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.paths import Paths
@@ -12,6 +12,7 @@ from l2send.resolver.balances import Snapshot
 from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
 from l2send.review import Review
+from l2send.turns import Progress, Turn
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.keystore import open_keystore

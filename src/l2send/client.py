@@ -11,7 +11,7 @@ async with open_client() as client:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -37,12 +37,13 @@ from l2send.resolver.planner import make_plan
 from l2send.resolver.quotes import can_do_without
 from l2send.resolver.recipient import look as look_at_recipient
 from l2send.review import Review, review_plan
+from l2send.turns import Progress, Say, Turn, reporter, silent
 from l2send.wallet.allowance import revocation
 from l2send.wallet.execute import Executor
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.sqlite import SqliteJournal
-from l2send.wallet.journal.states import PaymentState, TxState
+from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.legs import make_ready, side_by_side
 from l2send.wallet.lock import account_lock
@@ -53,32 +54,6 @@ from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_spe
 from l2send.wallet.watch import check as look
 from l2send.wallet.watch import follow
 from l2send.wallet.window import SIZE as WINDOW
-
-Say = Callable[[str], None]
-"""Told a sentence at each step of a payment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Something happened to a payment."""
-
-    id: str
-    """The payment's."""
-    state: PaymentState
-    """How the journal has it now: see docs/states.md."""
-    text: str
-    """What happened, in one sentence; of a payment from several chains with the leg it happened to."""
-
-    def __str__(self) -> str:
-        return self.text
-
-
-Progress = Callable[[Turn], None]
-"""Told everything that happens to a payment while one stays with it."""
-
-
-def silent(_: Turn) -> None:
-    """Progress that nobody wants to hear of."""
 
 
 @dataclass
@@ -209,7 +184,7 @@ class Client:
         chains none is opened before all can be, approvals mined; then they run side by side.
         """
         record = self.journal.find(payment_id)
-        tell = self._reporter(record.id, progress)
+        tell = reporter(record.id, self.journal, progress)
         for leg in record.legs:
             if signer and any(tx.state is TxState.PLANNED and tx.step.nonce is not None for tx in leg.steps):
                 await self._executor(signer, tell).find_sent(leg.id)
@@ -291,7 +266,7 @@ class Client:
     async def watch(self, payment_id: str, *, patience: float = 600.0, progress: Progress = silent) -> Record:
         """Stay with a payment without signing or sending. Raises NotFinal after `patience` seconds."""
         record = self.journal.find(payment_id)
-        tell = self._reporter(record.id, progress)
+        tell = reporter(record.id, self.journal, progress)
         if isinstance(record, PaymentRecord):
             return await follow(record.id, self.journal, self.rpcs, self.bridges, tell, patience=patience)
 
@@ -329,7 +304,7 @@ class Client:
 
         Raises Refused, CannotPay, NetworkError, ConfigError where nothing more was signed.
         """
-        executor = self._executor(signer, self._reporter(payment_id, progress))
+        executor = self._executor(signer, reporter(payment_id, self.journal, progress))
         return await executor.replace(payment_id, bids)
 
     async def cancel(
@@ -357,7 +332,7 @@ class Client:
     ) -> PaymentRecord:
         """Take an allowance back by `step`, of a payment that is never signed any more. Raises as `resume` does."""
         record = self.journal.cancel(self.journal.get(payment_id).id, "cancelled by its sender")
-        executor = self._executor(signer, self._reporter(record.id, progress))
+        executor = self._executor(signer, reporter(record.id, self.journal, progress))
         return await executor.send_revocation(record.id, step, patience=patience)
 
     def history(self) -> list[Record]:
@@ -368,15 +343,6 @@ class Client:
         """Those that were paid before, and the contacts."""
         paid = (record.payment.to.address for record in self.journal.history())
         return [*paid, *(contact.address for contact in self.book)]
-
-    def _reporter(self, payment_id: str, progress: Progress) -> Say:
-        """What is said of a payment, told together with its state."""
-
-        def say(text: str) -> None:
-            record = self.journal.find(payment_id)
-            progress(Turn(record.id, record.state, text))
-
-        return say
 
     def _executor(self, signer: Signer | None, say: Say) -> Executor:
         return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", self.guard, say, self._renew)

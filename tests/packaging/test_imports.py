@@ -16,10 +16,10 @@ ROOMS = ("bridges", "cli", "core", "devnet", "resolver", "wallet")
 MAY_IMPORT = {
     "__init__": {"api"},
     "__main__": {"cli"},
-    "api": {"client", "core", "resolver", "review", "wallet"},
+    "api": {"client", "core", "resolver", "review", "turns", "wallet"},
     "bridges": {"core"},
-    "cli": {"bridges", "client", "core", "devnet", "fee_caps", "resolver", "review", "wallet"},
-    "client": {"bridges", "core", "fee_caps", "guard", "many", "renewal", "resolver", "review", "wallet"},
+    "cli": {"bridges", "client", "core", "devnet", "fee_caps", "resolver", "review", "turns", "wallet"},
+    "client": {"bridges", "core", "fee_caps", "guard", "many", "renewal", "resolver", "review", "turns", "wallet"},
     "core": set[str](),
     "devnet": {"core"},
     "fee_caps": {"core", "resolver", "wallet"},
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "renewal": {"core", "guard", "wallet"},
     "resolver": {"bridges", "core"},
     "review": {"bridges", "core", "guard", "resolver", "wallet"},
+    "turns": {"wallet"},
     "wallet": {"core"},
 }
 DEVNET_COMMANDS = {"devnet", "demo"}
