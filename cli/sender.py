@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from l2send.cli.screen import err, styled
+from l2send.cli.screen import err, print_words, styled
 from l2send.cli.settings import load_settings
 from l2send.core.address import Address, parse_address
 from l2send.core.chains import Registry, load_registry
@@ -37,8 +37,17 @@ def paths_for(*, devnet: bool) -> Paths:
 
 
 def open_registry(*, devnet: bool) -> Registry:
-    """The chains of this run. Raises ConfigError."""
-    return load_registry(paths_for(devnet=devnet))
+    """The chains of this run; says which entries of the user's own file are wrong. Raises ConfigError."""
+    return registry_of(paths_for(devnet=devnet))
+
+
+def registry_of(paths: Paths) -> Registry:
+    """The same, of these folders."""
+    registry = load_registry(paths)
+    for problem in registry.problems:
+        left_out = f"; {problem.chain} is left out" if problem.chain else ""
+        print_words(err(), styled(f"{problem}{left_out}", "yellow", limit=600))
+    return registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,11 @@ from l2send.core.paths import Paths
 from l2send.core.redaction import remember_url
 from l2send.core.settlers import Settlers, settlers_of, types_of
 from l2send.core.text import clean
+from l2send.core.toml_lines import line_of
 from l2send.core.units import ChainId, Token
+from l2send.core.user_chains import KINDS, Problem, judge, lay_over, parse, read_text
 
 _KECCAK = re.compile("0x[0-9a-f]{64}", re.ASCII)
-KINDS = frozenset({"l1", "op-stack", "arbitrum", "zk-stack", "zk-rollup", "optimium", "sidechain", "other"})
 _SCHEMA = 1
 _OP_GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
 """Where every OP-stack chain has it. Source: ethereum-optimism/specs, specs/protocol/predeploys.md."""
@@ -151,6 +152,8 @@ class Registry:
     is_devnet: bool = False
     retired: Mapping[str, str] = field(default_factory=dict[str, str])
     """Short names that were taken back, each with the one that took its place."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong in the user's own file. The chains of these entries are left out."""
 
     def __iter__(self) -> Iterator[Chain]:
         return iter(self.by_name.values())
@@ -163,7 +166,11 @@ class Registry:
         for chain in self:
             if chain.chain_id == chain_id:
                 return chain
-        raise UnknownChain(f"no chain with id {chain_id} in the registry.")
+        left_out = "; ".join(str(problem) for problem in self.problems if problem.chain)
+        raise UnknownChain(
+            f"no chain with id {chain_id} in the registry.",
+            hint=f"These entries are wrong, and their chains are left out: {left_out}" if left_out else "",
+        )
 
     def shown(self, chain_id: ChainId) -> Chain:
         """The chain with that id, to tell what was paid there; nothing but its id where it is not listed any more."""
@@ -178,6 +185,7 @@ class Registry:
         chain = self.by_name.get(short_name)
         if chain:
             return chain
+        self.refuse_left_out(short_name)
         now = self.retired.get(short_name)
         if now:
             raise UnknownChain(
@@ -185,6 +193,15 @@ class Registry:
                 hint=f"Write {now} if {self.by_name[now].name} is what you mean.",
             )
         raise UnknownChain(f"no chain is called {short_name[:40]!r}.", hint=self._meant(short_name))
+
+    def refuse_left_out(self, short_name: str) -> None:
+        """Raises ConfigError for a chain whose entry in the user's file is wrong."""
+        wrong = [problem for problem in self.problems if problem.chain == short_name]
+        if wrong:
+            raise ConfigError(
+                "\n".join([f"the chain {short_name} cannot be used: its entry is wrong.", *map(str, wrong)]),
+                hint="Correct the file. docs/chains.md says which fields there are.",
+            )
 
     @property
     def ens_chain(self) -> Chain | None:
@@ -207,71 +224,77 @@ class Registry:
 
 
 def load_registry(paths: Paths) -> Registry:
-    """The registry with every override applied. Raises ConfigError on a file that cannot be trusted."""
+    """The registry with every override applied. Raises ConfigError on a file that cannot be read.
+
+    A wrong entry of the user's own file leaves its chain out: see `Registry.problems`.
+    """
     devnet = paths.devnet / "chains.toml"
     if devnet.exists():
-        return Registry(_with_env_rpcs(_chains(_read_toml(devnet), devnet)), is_devnet=True)
-    user = _read_toml(paths.user_chains) if paths.user_chains.exists() else {}
-    return _registry(user, paths.user_chains)
+        data = parse(read_text(devnet), devnet)
+        return Registry(_with_env_rpcs(_devnet_chains(data, devnet)), is_devnet=True)
+    if not paths.user_chains.exists():
+        return _registry("", paths.user_chains)
+    return _registry(read_text(paths.user_chains), paths.user_chains)
 
 
 def check_user_chains(text: str, path: Path) -> None:
-    """Raises ConfigError if `text`, as the user's chains.toml at `path`, would make a registry that cannot be used."""
-    _registry(_parsed(text, path), path)
+    """Raises ConfigError if `text`, as the user's chains.toml at `path`, has an entry that cannot be used."""
+    problems = _registry(text, path).problems
+    if problems:
+        raise ConfigError("\n".join(str(problem) for problem in problems))
 
 
-def _registry(user: Mapping[str, Any], path: Path) -> Registry:
-    """The registry that ships with l2send, with the user's tables laid over it."""
+def _registry(text: str, path: Path) -> Registry:
+    """The registry that ships with l2send, with the tables of the user's text laid over it."""
+    user = parse(text, path) if text else {}
     data = tomllib.loads((files("l2send") / "chains.toml").read_text(encoding="utf-8"))
     shipped = {url for entry in data["chains"].values() for url in entry["rpcs"]}
-    _merge(data, user)
-    chains = _with_env_rpcs(_chains(data, path))
+    if user.get("schema", _SCHEMA) != _SCHEMA:
+        raise ConfigError(f"{path}: schema {user.get('schema')!r} is not {_SCHEMA}.")
+    problems = list(judge(user, text, path, data["chains"]))
+    if isinstance(user.get("chains", {}), Mapping):
+        lay_over(data, {key: user[key] for key in ("chains", "retired") if key in user})
+    left_out = {problem.chain for problem in problems}
+    own = user.get("chains", {}).keys() if isinstance(user.get("chains"), Mapping) else ()
+    chains, first_of = dict[str, Chain](), dict[str, Settlers]()
+    # Those that ship come first: an entry of the user's cannot take the chain id of one of them away.
+    for name, entry in sorted(data["chains"].items(), key=lambda item: item[0] in own):
+        if name in left_out:
+            continue
+        try:
+            chain = _chain(name, entry)
+            _refuse_second(chain, chains)
+            for bridge, entry_of_bridge in chain.settlers.items():
+                types_of([{bridge: first_of.setdefault(bridge, entry_of_bridge)}, {bridge: entry_of_bridge}])
+        except (KeyError, TypeError, ValueError, AttributeError, L2sendError) as error:
+            said = error.message if isinstance(error, L2sendError) else str(error)
+            what = f"{name}: {clean(said, 200)}"
+            problems.append(Problem(path, line_of(text, ("chains", name)), name, what))
+        else:
+            chains[name] = chain
+    chains = {name: chains[name] for name in data["chains"] if name in chains}
+    chains = _with_env_rpcs(chains)
     for url in {url for chain in chains.values() for url in chain.rpcs} - shipped:
         remember_url(url)
     retired = {old: now for old, now in data.get("retired", {}).items() if now in chains and old not in chains}
-    return Registry(chains, retired=retired)
+    return Registry(chains, retired=retired, problems=tuple(problems))
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return _parsed(path.read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}", hint="Correct the file, or move it away.") from error
+def _refuse_second(chain: Chain, chains: Mapping[str, Chain]) -> None:
+    """Raises ValueError for a chain id that another chain has."""
+    other = next((each for each in chains.values() if each.chain_id == chain.chain_id), None)
+    if other:
+        raise ValueError(f"chain_id: {chain.chain_id} is the chain {other.short_name}. Change the entry of that name")
 
 
-def _parsed(text: str, path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"cannot read {path}: {error}", hint="Correct the file, or move it away.") from error
-
-
-def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
-    """Lay `extra` over `base`: tables merge key by key, tokens by symbol, everything else is replaced."""
-    for key, value in extra.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        elif key == "tokens" and isinstance(base.get(key), list):
-            symbols = {t.get("symbol") for t in value}
-            base[key] = [t for t in base[key] if t["symbol"] not in symbols] + list(value)
-        else:
-            base[key] = value
-
-
-def _chains(data: Mapping[str, Any], path: Path) -> dict[str, Chain]:
-    if data.get("schema") != _SCHEMA:
-        raise ConfigError(f"{path}: schema {data.get('schema')!r} is not {_SCHEMA}.")
-    chains: dict[str, Chain] = {}
-    for short_name, entry in data.get("chains", {}).items():
+def _devnet_chains(data: Mapping[str, Any], path: Path) -> dict[str, Chain]:
+    """Those of the file that the devnet wrote itself. Raises ConfigError."""
+    chains = dict[str, Chain]()
+    for name, entry in data.get("chains", {}).items():
         try:
-            chains[short_name] = _chain(short_name, entry)
-        except ConfigError as error:
-            raise ConfigError(f"{path}: {short_name}: {error.message}", hint=error.hint) from error
+            chains[name] = _chain(name, entry)
         except (KeyError, TypeError, ValueError, AttributeError, L2sendError) as error:
-            raise ConfigError(f"{path}: the chain {short_name} is not usable: {error!r}") from error
-    ids = [c.chain_id for c in chains.values()]
-    if len(ids) != len(set(ids)):
-        raise ConfigError(f"{path}: two chains have the same chain id.")
+            raise ConfigError(f"{path}: the chain {name} is not usable: {error!r}") from error
     types_of(chain.settlers for chain in chains.values())
     return chains
 

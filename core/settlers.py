@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from l2send.core.address import Address, checksum
+from l2send.core.address import Address, parse_address
 from l2send.core.errors import BadAddress, ConfigError
 from l2send.core.text import clean
 
@@ -128,7 +128,7 @@ def types_of(chains: Iterable[Mapping[str, Settlers]]) -> dict[str, str]:
 def _value(bridge: str, name: str, type_: str, value: Any) -> Any:
     try:
         if "Address" in type_:
-            return checksum(value)
+            return parse_address(value)[0]
         if "int" in type_:
             return _basis_points(value)
         return _url(value)

@@ -30,10 +30,9 @@ from l2send.cli.request import Most, is_most, plan_of
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, print_beside, stage_in_words, styled
-from l2send.cli.sender import Sender, choose_sender, paths_for, run_to_end, unlocking_from
+from l2send.cli.sender import Sender, choose_sender, open_registry, paths_for, run_to_end, unlocking_from
 from l2send.cli.ways_table import in_a_line
 from l2send.client import Client, open_client
-from l2send.core.chains import load_registry
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError
 from l2send.core.plan import Payment
 from l2send.core.units import Amount, Token, parse_amount
@@ -73,7 +72,7 @@ def ask(
 ) -> int:
     """Ask for everything."""
     must_be_answerable(yes=False, otherwise="Say all of it: l2send AMOUNT TOKEN CHAIN:ADDRESS --yes")
-    registry = load_registry(paths_for(devnet=devnet))
+    registry = open_registry(devnet=devnet)
     limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
     unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
 

@@ -11,8 +11,8 @@ from l2send.cli.edited_toml import change_toml
 from l2send.cli.progress import Live
 from l2send.cli.prompts import yes_or_no
 from l2send.cli.screen import err, out, print_json, print_words, styled
-from l2send.cli.sender import can_ask, paths_for, run_to_end
-from l2send.core.chains import Registry, check_user_chains, load_registry
+from l2send.cli.sender import can_ask, paths_for, registry_of, run_to_end
+from l2send.core.chains import Registry, check_user_chains
 from l2send.core.code import contracts_of
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, UsageError
 from l2send.core.paths import Paths
@@ -35,7 +35,7 @@ _SOURCE = "l2send chains pin"
 def pin(names: Sequence[str], wanted: Wanted, *, yes: bool) -> int:
     """Pin the code on the chains of these short names, or on all. Raises UnknownChain, UsageError, ConfigError."""
     paths = paths_for(devnet=wanted.devnet)
-    registry = load_registry(paths)
+    registry = registry_of(paths)
     if registry.is_devnet:
         raise UsageError("a devnet pins its own contracts.", hint="`l2send chains check` compares them.")
     return run_to_end(_run(paths, registry, names, wanted, yes=yes))

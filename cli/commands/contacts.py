@@ -14,10 +14,10 @@ from l2send.cli.edited_toml import change_toml
 from l2send.cli.options import Devnet, Json
 from l2send.cli.prompts import yes_or_no
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
-from l2send.cli.sender import can_ask, paths_for, run_to_end
+from l2send.cli.sender import can_ask, paths_for, registry_of, run_to_end
 from l2send.cli.spreadsheet import csv_text
 from l2send.core.address import alike, parse_address
-from l2send.core.chains import Registry, load_registry
+from l2send.core.chains import Registry
 from l2send.core.errors import ConfigError, ExitStatus, Interrupted, NeedsConfirmation, UsageError
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
@@ -64,7 +64,7 @@ def add(
     Example: l2send contacts add alice base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045
     """
     paths = paths_for(devnet=devnet)
-    registry, book = load_registry(paths), load_book(paths.contacts)
+    registry, book = registry_of(paths), load_book(paths.contacts)
     name = name.lower()
     check_name(name, registry)
 
@@ -226,7 +226,7 @@ def import_(
     Example: l2send contacts import contacts.csv
     """
     paths = paths_for(devnet=devnet)
-    registry, book = load_registry(paths), load_book(paths.contacts)
+    registry, book = registry_of(paths), load_book(paths.contacts)
     new = [contact for contact in _contacts_in(file) if contact != book.contacts.get(contact.name)]
     for contact in new:
         book.check_new(contact, registry)

@@ -156,6 +156,10 @@ def _chains(paths: Paths) -> Iterator[Finding]:
     own = f", with {paths.user_chains}" if paths.user_chains.exists() and not registry.is_devnet else ""
     where = "the local devnet's" if registry.is_devnet else "the registry's"
     yield Finding("chains", Health.OK, f"{where} {len(registry)} chains{own}")
+    for problem in registry.problems:
+        do = "Correct that line; docs/chains.md says which fields there are."
+        left_out = f" ({problem.chain} is left out)" if problem.chain else ""
+        yield Finding("chains", Health.WRONG, clean(f"{problem}{left_out}", 400), do)
     ids = {str(chain.chain_id) for chain in registry}
     for variable in sorted(v for v in os.environ if v.startswith(_RPC) and v.removeprefix(_RPC) not in ids):
         says = f"{clean(variable, 60)} is for no chain that l2send knows"

@@ -10,9 +10,9 @@ from l2send.bridges.erc7683_draft.order import RESOLVE, ResolvedOrder, decode_re
 from l2send.bridges.erc7683_draft.words import describe
 from l2send.cli.options import Devnet, Json
 from l2send.cli.screen import err, out, print_json, styled
-from l2send.cli.sender import paths_for, run_to_end
+from l2send.cli.sender import open_registry, run_to_end
 from l2send.core.address import ZERO_ADDRESS, parse_address
-from l2send.core.chains import Registry, load_registry
+from l2send.core.chains import Registry
 from l2send.core.code import HOW_TO_PIN, contracts_of, read_code
 from l2send.core.errors import ExitStatus, Refused, UsageError
 from l2send.core.rpc import data_bytes, open_rpcs
@@ -32,7 +32,7 @@ def inspect(
     devnet: Devnet = False,
 ) -> int:
     """Show an order."""
-    registry = load_registry(paths_for(devnet=devnet))
+    registry = open_registry(devnet=devnet)
 
     async def run() -> int:
         answer, pinned = await _resolved(resolver, _bytes(payload), registry)

@@ -38,7 +38,7 @@ from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee,
 from l2send.cli.screen import err, out, print_json, print_pairs, print_words, styled
 from l2send.cli.sender import choose_payer, choose_sender, open_registry, paths_for, run_to_end, unlocking_from
 from l2send.client import open_client
-from l2send.core.chains import Registry, load_registry
+from l2send.core.chains import Registry
 from l2send.core.errors import ConfigError, ExitStatus, Refused, UsageError
 from l2send.core.private_files import write_own
 from l2send.core.units import Amount
@@ -87,7 +87,7 @@ def prepare(
 ) -> int:
     """Plan, and write down."""
     words = sort_out(amount, token, destination)
-    registry = load_registry(paths_for(devnet=devnet))
+    registry = open_registry(devnet=devnet)
     limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
     _refuse_existing(output)
 

@@ -11,9 +11,9 @@ from rich.text import Text
 from l2send.cli.options import Devnet, Json
 from l2send.cli.recipient import UNCHECKED, find_destination
 from l2send.cli.screen import out, print_json, print_pairs, stage_in_words, styled
-from l2send.cli.sender import paths_for
+from l2send.cli.sender import paths_for, registry_of
 from l2send.cli.stdin import FROM_STDIN, lines_of_stdin
-from l2send.core.chains import Registry, load_registry
+from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted, L2sendError
 from l2send.core.rpc import open_rpcs
 from l2send.resolver.contacts import Book, load_book
@@ -40,7 +40,7 @@ def resolve(
     paths = paths_for(devnet=devnet)
     several = destination == FROM_STDIN
     texts = lines_of_stdin() if several else [destination]
-    found = _find(texts, load_registry(paths), load_book(paths.contacts))
+    found = _find(texts, registry_of(paths), load_book(paths.contacts))
     if not as_json:
         for one in found:
             print_pairs(out(), _rows(one))

@@ -37,11 +37,11 @@ from l2send.cli.request import Most, paid_with, plan_of, request_of
 from l2send.cli.review import show_review
 from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, print_json, print_words, styled, tell
-from l2send.cli.sender import Sender, can_ask, choose_sender, paths_for, run_to_end, unlocking_from
+from l2send.cli.sender import Sender, can_ask, choose_sender, open_registry, paths_for, run_to_end, unlocking_from
 from l2send.cli.stdin import filled_in
 from l2send.cli.ways_table import show_ways
 from l2send.client import Client, open_client
-from l2send.core.chains import Registry, load_registry
+from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, NotFinal, Refused
 from l2send.core.plan import Payment
 from l2send.resolver.destination import Destination
@@ -96,7 +96,7 @@ def send(
 ) -> int:
     """Pay."""
     words = sort_out(*filled_in(amount, token, destination))
-    registry = load_registry(paths_for(devnet=devnet))
+    registry = open_registry(devnet=devnet)
     limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
     unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
 
