@@ -6,6 +6,7 @@ Secrets have no key here, and RPC URLs stand in chains.toml.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 from l2send.cli.routing import DEFAULT_MAX_FEE
 from l2send.core.errors import ConfigError, UsageError
 from l2send.core.text import clean
+from l2send.core.toml_lines import line_of
 from l2send.resolver.limits import Speed, parse_max_fee
 
 SCHEMA = 1
@@ -25,7 +27,7 @@ Value = str | tuple[str, ...]
 
 def _words(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise UsageError("not a word.")
+        raise UsageError("not a word.", hint='Write it in quotes: "…".')
     return value.strip()
 
 
@@ -45,7 +47,7 @@ def _fee_limit(value: object) -> str:
 
 def _several(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value:
-        raise UsageError("not a list of words.")
+        raise UsageError("not a list of words.", hint='Write a list: ["base", "oeth"].')
     return tuple(_words(word) for word in value)
 
 
@@ -137,10 +139,23 @@ def parse_settings(text: str, where: str) -> Mapping[str, Value]:
         if schema != SCHEMA:
             newer = " It was written for a newer l2send." if isinstance(schema, int) and schema > SCHEMA else ""
             raise UsageError(f"its schema is {schema!r}, not {SCHEMA}.{newer}")
-        return {name: read(name, value) for name, value in data.items()}
     except (UsageError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(
             f"{where} is not usable: {clean(error, 300)}", hint="Correct it: l2send config edit"
+        ) from error
+    return {name: _read_in_file(name, value, text, where) for name, value in data.items()}
+
+
+def _read_in_file(name: str, value: object, text: str, where: str) -> Value:
+    """The value of one key. Raises ConfigError with its line and with what to write."""
+    try:
+        return read(name, value)
+    except UsageError as error:
+        near = difflib.get_close_matches(name, KEYS, 1)
+        meant = f" Did you mean {near[0]}?" if name not in KEYS and near else ""
+        raise ConfigError(
+            f"{where}, line {line_of(text, (name,))}: {clean(error.message, 300)}{meant}",
+            hint=f"{error.hint} Correct it: l2send config edit".strip(),
         ) from error
 
 

@@ -10,6 +10,7 @@ import pytest
 from eth_account import Account
 
 from l2send.cli.settings import KEYS, load_settings
+from l2send.core.errors import ConfigError
 from l2send.core.private_files import write_private
 from tests.conftest import Home, somebody
 from tests.support.inside import Inside, inside
@@ -70,6 +71,26 @@ def test_the_file_is_private_and_keeps_what_a_person_wrote(inside: Inside) -> No
     inside.must("config", "set", "from_chains", "base", "oeth")
     assert "# slow is fine" in path.read_text()
     assert load_settings(path).values == {"speed": "cheap", "from_chains": ("base", "oeth")}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('max_fees = "2%"', "there is no setting 'max_fees'. Did you mean max_fee?"),
+        ("max_fee = 2", "max_fee: not a word."),
+        ('from_chains = "base"', "from_chains: not a list of words."),
+        ("from_chains = [1]", "from_chains: not a word."),
+        ('speed = "quick"', "speed: not one of cheap, balanced, fast."),
+        ("[table]\nkey = 1", "there is no setting 'table'."),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named_with_its_line(line: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"schema = 1\n# a comment\n{line}\n")
+    with pytest.raises(ConfigError) as refused:
+        load_settings(file)
+    assert refused.value.message == f"{file}, line 3: {said}"
+    assert refused.value.hint.endswith("l2send config edit")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,18 +168,31 @@ def _encrypt(key: SecretKey, password: str) -> dict[str, Any]:
 
 
 def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
-    """Raised outside the handlers: no traceback then leads to a frame that holds the password or the key."""
+    """The key, by the password as it is or in another Unicode form of the same characters.
+
+    A keyboard of macOS writes an accented letter as two characters, one of Linux as one: the keystore knows only bytes.
+    Raised outside the handlers: no traceback then leads to a frame that holds the password or the key.
+    """
     from eth_account import Account
 
-    try:
-        return LocalSigner(SecretKey(bytes(Account.decrypt(content, password))))
-    except ValueError as error:
-        wrong_password = "MAC mismatch" in str(error)
-    except Exception:  # noqa: BLE001
-        wrong_password = False
-    if wrong_password:
-        raise ConfigError(f"the password does not open {path}.", hint="Nothing was signed. Try again.")
-    raise ConfigError(f"{path} is damaged, or of a kind l2send cannot open.")
+    standard = {**content, "version": _version(content)}
+    forms = dict.fromkeys([password, *(unicodedata.normalize(form, password) for form in ("NFC", "NFD"))])
+    for form in forms:
+        try:
+            return LocalSigner(SecretKey(bytes(Account.decrypt(standard, form))))
+        except ValueError as error:
+            wrong_password = "MAC mismatch" in str(error)
+        except Exception:  # noqa: BLE001
+            wrong_password = False
+        if not wrong_password:
+            raise ConfigError(f"{path} is damaged, or of a kind l2send cannot open.") from None
+    raise ConfigError(f"the password does not open {path}.", hint="Nothing was signed. Try again.")
+
+
+def _version(content: dict[str, Any]) -> Any:
+    """Of the format, as a number. Some programs write it as a text."""
+    version = content.get("version")
+    return int(version) if isinstance(version, str) and version.isdecimal() else version
 
 
 def password_from(

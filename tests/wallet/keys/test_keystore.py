@@ -9,8 +9,9 @@ import stat
 import subprocess
 import sys
 import traceback
+import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -20,6 +21,7 @@ from l2send.wallet.keys.keystore import find, import_key, named, new, open_keyst
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
 
 PASSWORD = "correct horse battery staple"
+Form = Literal["NFC", "NFD"]
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +77,32 @@ def test_it_does_not_open_with_another(made: tuple[Path, SecretKey]) -> None:
     assert error.__context__ is None
     assert wrong not in text
     assert key.reveal().hex() not in text
+
+
+@pytest.mark.parametrize("password", ["pässwört sécret", "한글 비밀번호 열쇠", "Ångström ﬁsh"])
+@pytest.mark.parametrize("made_as", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed_as", ["NFC", "NFD"])
+def test_a_password_opens_in_either_unicode_form(password: str, made_as: Form, typed_as: Form, tmp_path: Path) -> None:
+    key = secrets.token_bytes(32)
+    path = put(tmp_path / "keys" / "k.json", cheap(key, unicodedata.normalize(made_as, password)))
+    opened = open_keystore(path, unicodedata.normalize(typed_as, password))
+    assert opened.address == LocalSigner(SecretKey(key)).address
+    with pytest.raises(ConfigError, match="password does not open"):
+        open_keystore(path, password + "é")
+
+
+@pytest.mark.parametrize("version", [3, "3"])
+def test_a_version_written_as_text_opens(version: object, tmp_path: Path) -> None:
+    key = secrets.token_bytes(32)
+    path = put(tmp_path / "keys" / "k.json", cheap(key, PASSWORD, version=version))
+    assert open_keystore(path, PASSWORD).address == LocalSigner(SecretKey(key)).address
+
+
+@pytest.mark.parametrize("version", [1, "1", "three", None])
+def test_another_version_does_not_open(version: object, tmp_path: Path) -> None:
+    path = put(tmp_path / "keys" / "k.json", cheap(secrets.token_bytes(32), PASSWORD, version=version))
+    with pytest.raises(ConfigError, match="of a kind l2send cannot open"):
+        open_keystore(path, PASSWORD)
 
 
 def test_an_opened_up_keystore_is_refused(tmp_path: Path) -> None:
