@@ -13,7 +13,7 @@ from l2send.core.effects import Effects, token_effects
 from l2send.core.errors import CannotPay, NodeError, Refused
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import Fee, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Rpcs
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
 
 _BLOCK_SECONDS = {"l1": 12}
@@ -88,6 +88,10 @@ class Direct:
         raise Refused("a direct transfer cannot be refunded.")
 
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
+        """A transfer opens no order."""
+        return False
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
         """A transfer opens no order."""
         return False
 

@@ -26,7 +26,7 @@ from eth_hash.auto import keccak
 from l2send.bridges.erc7683 import OPEN, OUTPUT, RESOLVE, emitted_open
 from l2send.bridges.gas_costs import approval, cost, refund_cost, refuse_without_gas
 from l2send.bridges.json_answers import natural, positive, reason
-from l2send.bridges.settler_status import confirmed, given_back, look
+from l2send.bridges.settler_status import filled, look, refunded, stored
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState, OrderStatus
 from l2send.core.calldata import TRANSFER, Function, abi_decode_exact, abi_encode, address_word, event_topic
@@ -49,7 +49,7 @@ _CLAIMANTS = Function("claimants(bytes32)", "bytes32")
 _REWARD_STATUS = Function("getRewardStatus(bytes32)", "uint8")
 _FULFILLED_TOPIC = event_topic("IntentFulfilled(bytes32,bytes32)")
 
-_STATUS_FUNDED, _STATUS_REFUNDED = 1, 3
+_STATUS_INITIAL, _STATUS_FUNDED, _STATUS_REFUNDED = 0, 1, 3
 _CANCELLED = keccak(b"eco.portal.intent.cancelled")
 """Whose low 20 bytes a Portal of 2.12 writes in the place of a solver, once anybody cancels an order that was not
 filled in time. Its design had all 32 until 2026-09-28. No key has either, and a fill there may not name it."""
@@ -140,9 +140,9 @@ class Eco:
             return seen
         if _is_solver(seen.target):
             topics = [_FULFILLED_TOPIC, order.order_id]
-            return await confirmed(rpcs.on(order.destination), claimed, _is_solver, topics, lambda _: True)
+            return filled(rpcs.on(order.destination), claimed, _is_solver, topics, lambda _: True)
         if seen.origin == _STATUS_REFUNDED:
-            return await given_back(rpcs.on(order.origin), locked, _STATUS_REFUNDED)
+            return refunded(rpcs.on(order.origin), locked, _STATUS_REFUNDED)
         return _unfilled(order, seen.origin, seen.origin_now, seen.target_now)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
@@ -155,6 +155,11 @@ class Eco:
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
         """Whether the origin's Portal emitted `Open` with this order's id."""
         return emitted_open(receipt, order.origin_settler, order.order_id)
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        """Whether the Portal has a reward under this id: funded, withdrawn or refunded."""
+        locked = Call(order.origin_settler, _REWARD_STATUS, (bytes.fromhex(order.order_id[2:]),))
+        return await stored(locked, lambda status: status != _STATUS_INITIAL)(origin, block)
 
 
 async def _agree_on_id(tx: UnsignedTx, order: Order, rpc: Rpc) -> None:

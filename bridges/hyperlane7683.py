@@ -41,7 +41,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.effects import MOST_REFUND_FEE, Effects, Opens, TakesBack
 from l2send.core.errors import Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Call, Rpcs
+from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.settlers import HyperlaneSettlers
 from l2send.core.units import Amount, ChainId, Gas, UnixTime, Wei
 
@@ -124,7 +124,7 @@ class Hyperlane7683:
             return seen
         if seen.target == _FILLED:
             # The event's id is no topic: it is the first word of the data.
-            return await settler_status.confirmed(
+            return settler_status.filled(
                 rpcs.on(order.destination),
                 on_target,
                 lambda status: status == _FILLED,
@@ -132,7 +132,7 @@ class Hyperlane7683:
                 lambda log: str(log.get("data", ""))[:66] == order.order_id,
             )
         if seen.origin == _REFUNDED:
-            return await settler_status.given_back(rpcs.on(order.origin), on_origin, _REFUNDED)
+            return settler_status.refunded(rpcs.on(order.origin), on_origin, _REFUNDED)
         return _unfilled(order, seen, rpcs.registry)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
@@ -144,6 +144,11 @@ class Hyperlane7683:
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
         """Whether the origin's router emitted `Open` with this order's id."""
         return emitted_open(receipt, order.origin_settler, order.order_id)
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        """Whether the router has a status for this id."""
+        asked = Call(order.origin_settler, _ORDER_STATUS, (bytes.fromhex(order.order_id[2:]),))
+        return await settler_status.stored(asked, any)(origin, block)
 
 
 def _open_tx(

@@ -32,7 +32,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens, TakesBack
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Call, Log, Rpcs
+from l2send.core.rpc import Call, Log, Rpc, Rpcs
 from l2send.core.settlers import OifSettlers
 from l2send.core.units import Amount, ChainId, Gas, Seconds, UnixTime, Wei
 
@@ -108,9 +108,9 @@ class Oif:
         if any(seen.target):
             topics = [_FILLED_TOPIC, order.order_id]
             rpc = rpcs.on(order.destination)
-            return await settler_status.confirmed(rpc, on_target, any, topics, lambda log: _pays(log, order))
+            return settler_status.filled(rpc, on_target, any, topics, lambda log: _pays(log, order))
         if seen.origin == _REFUNDED:
-            return await settler_status.given_back(rpcs.on(order.origin), on_origin, _REFUNDED)
+            return settler_status.refunded(rpcs.on(order.origin), on_origin, _REFUNDED)
         return _unfilled(order, seen, rpcs.registry)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
@@ -121,6 +121,11 @@ class Oif:
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
         """Whether the escrow emitted its `Open`, which is not ERC-7683's, with this order's id."""
         return emitted_open(receipt, order.origin_settler, order.order_id, _OPEN_TOPIC)
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        """Whether the escrow has a status for this id."""
+        asked = Call(order.origin_settler, _ORDER_STATUS, (bytes.fromhex(order.order_id[2:]),))
+        return await settler_status.stored(asked, bool)(origin, block)
 
 
 def _open_tx(here: OifSettlers, there: OifSettlers, payment: Payment, pays: Amount, deadline: UnixTime) -> UnsignedTx:

@@ -1,15 +1,14 @@
-"""Whether an order was filled or given back, by the storage of two chains: an event is a pointer to it, no more."""
+"""Whether an order was filled or refunded, by the storage of two chains. Events are only hints; storage decides."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from l2send.core.agreement import doubter
-from l2send.core.bridge import OrderState, OrderStatus
-from l2send.core.errors import NetworkError
+from l2send.core.bridge import OrderState, OrderStatus, Proof
+from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.plan import Order
 from l2send.core.rpc import Call, Log, Rpc, Rpcs
 from l2send.core.text import clean
@@ -54,44 +53,38 @@ def silent(rpc: Rpc, error: NetworkError) -> OrderStatus:
     return OrderStatus(OrderState.UNKNOWN, f"{rpc.chain.name} could not be asked: {error.message}")
 
 
-async def confirmed(
+def filled(
     rpc: Rpc, call: Call, is_filled: Callable[[Any], bool], topics: list[str], is_ours: Callable[[Log], bool]
 ) -> OrderStatus:
-    """FILLED, once the fill lies under as many blocks as the destination needs; OPEN until then.
+    """FILLED as one look showed it, and the read of the destination's storage that proves it.
 
     `topics` and `is_ours` find the event of the fill, which only tells its transaction.
     """
-    try:
-        if (who := await _unsure(rpc, call, is_filled)) is not None:
-            return OrderStatus(OrderState.OPEN, f"the recipient was paid; {who} is confirming it.")
-    except NetworkError as error:
-        return silent(rpc, error)
     query = {"address": call.to, "topics": topics}
-    return OrderStatus(OrderState.FILLED, "the recipient was paid.", await _transaction(rpc, query, is_ours))
+    return OrderStatus(
+        OrderState.FILLED,
+        "the recipient was paid.",
+        find_fill=lambda: _transaction(rpc, query, is_ours),
+        proofs=(Proof(rpc.chain.chain_id, stored(call, is_filled)),),
+    )
 
 
-async def given_back(rpc: Rpc, call: Call, refunded: Any) -> OrderStatus:
-    """REFUNDED, once that lies under as many blocks as the origin needs; OPEN until then: nothing is to be sent."""
-    try:
-        if (who := await _unsure(rpc, call, lambda status: status == refunded)) is not None:
-            return OrderStatus(OrderState.OPEN, f"the money was sent back; {who} is confirming it.")
-    except NetworkError as error:
-        return silent(rpc, error)
-    return OrderStatus(OrderState.REFUNDED, "the money is back with the sender.")
+def refunded(rpc: Rpc, call: Call, status: Any) -> OrderStatus:
+    """REFUNDED as one look showed it, and the read of the origin's storage that proves it."""
+    proof = Proof(rpc.chain.chain_id, stored(call, lambda found: bool(found == status)))
+    return OrderStatus(OrderState.REFUNDED, "the money is back with the sender.", proofs=(proof,))
 
 
-async def _unsure(rpc: Rpc, call: Call, holds: Callable[[Any], bool]) -> str | None:
-    """The chain, or the host of another endpoint, of which it does not hold yet under as many blocks as it needs."""
+def stored(call: Call, holds: Callable[[Any], bool]) -> Callable[[Rpc, str], Awaitable[bool]]:
+    """Whether one endpoint alone shows a value in storage as of a block. A read that fails says nothing: BadAnswer."""
 
-    async def deep(one: Rpc) -> bool:
-        depth = rpc.chain.confirmations - 1
-        block = hex(max(await one.block_number() - depth, 0)) if depth else "latest"
+    async def shows(one: Rpc, block: str) -> bool:
         (value,) = (await one.aggregate([call], block)).values
-        return value is not None and holds(value[0])
+        if value is None:
+            raise BadAnswer(f"a settler on {one.chain.name} did not answer for this order.")
+        return holds(value[0])
 
-    if not await deep(rpc):
-        return rpc.chain.name
-    return await doubter(rpc, deep) or None
+    return shows
 
 
 async def _transaction(rpc: Rpc, query: dict[str, Any], is_ours: Callable[[Log], bool]) -> str:

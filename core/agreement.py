@@ -1,49 +1,89 @@
-"""Whether a chain's other endpoints say what one of them said, before anything depends on it."""
+"""Whether a chain's endpoints agree on something of which an end depends: the one place that counts witnesses.
+
+A witness is an endpoint that shows it by its own blocks and storage. Two are needed where two endpoints are configured,
+and none that has come as far may deny it. Heads are compared with each other, never with this machine's clock: a clock
+that is wrong must not silence an endpoint. One that is silent, or behind, does not count, and is named.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from l2send.core.errors import NetworkError
 from l2send.core.rpc import Rpc
+from l2send.core.units import BlockNumber
 
-_STANDS_STILL = 120  # seconds
+WITNESSES = 2
+"""Endpoints that must show an end, where so many are configured."""
 _PATIENCE = 4.0  # seconds
 
-Shows = Callable[[Rpc], Awaitable[bool]]
-"""Whether an endpoint alone shows it. Raises NetworkError."""
-
+Shows = Callable[[Rpc, BlockNumber], Awaitable[bool]]
+"""Whether an endpoint alone, whose head is that block, shows it. Raises NetworkError."""
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one endpoint says."""
+
+    host: str
+    head: BlockNumber
+    shows: bool
+
+
 async def answers(rpc: Rpc, ask: Callable[[Rpc], Awaitable[T]]) -> list[tuple[str, T]]:
     """What each endpoint alone answers, with its host; one that fails or is silent has no say."""
-    each = rpc.each()
+    return [(one.endpoints[0].host, heard) for one, heard in await _ask_each(rpc, ask) if heard is not None]
+
+
+async def why_unproven(rpc: Rpc, shows: Shows) -> str:
+    """Why the endpoints do not prove it yet, in words; empty where they do. Source: eth_blockNumber, and what is shown.
+
+    An endpoint that denies it counts from the head on at which another one shows it; below that it is behind.
+    """
+
+    async def ask(one: Rpc) -> _Answer:
+        head = await one.block_number()
+        return _Answer(one.endpoints[0].host, head, await shows(one, head))
+
+    heard = await _ask_each(rpc, ask)
+    showing = [answer for _, answer in heard if answer and answer.shows]
+    denying = [answer for _, answer in heard if answer and not answer.shows]
+    if not showing:
+        return f"{denying[0].host} does not show it" if denying else f"no endpoint of {rpc.chain.name} answers"
+    since = min(answer.head for answer in showing)
+    for answer in denying:
+        if answer.head >= since:
+            return f"{answer.host} does not show it"
+    needed = min(WITNESSES, len(heard))
+    if len(showing) >= needed:
+        return ""
+    absent = [f"{one.endpoints[0].host} does not answer" for one, answer in heard if answer is None]
+    absent += [f"{answer.host} is {since - answer.head} blocks behind" for answer in denying]
+    return _too_few(rpc, showing[0].host, absent)
+
+
+def _too_few(rpc: Rpc, host: str, absent: Sequence[str]) -> str:
+    return (
+        f"{host} shows it, and a second endpoint has to: {', '.join(absent)}. "
+        f"If that stays so, correct rpcs of {rpc.chain.short_name}"
+    )
+
+
+async def _ask_each(rpc: Rpc, ask: Callable[[Rpc], Awaitable[T]]) -> list[tuple[Rpc, T | None]]:
+    """Every endpoint once, however often it is listed, at the same time; None for one that does not answer in time."""
+    each = list({one.endpoints[0].url: one for one in rpc.each()}.values())
     found = await asyncio.gather(*(asyncio.wait_for(ask(one), _PATIENCE) for one in each), return_exceptions=True)
-    told = list[tuple[str, T]]()
+    heard = list[tuple[Rpc, T | None]]()
     for one, answer in zip(each, found, strict=True):
         if not isinstance(answer, BaseException):
-            told.append((one.endpoints[0].host, answer))
-        elif not isinstance(answer, NetworkError | TimeoutError):
+            heard.append((one, answer))
+        elif isinstance(answer, NetworkError | TimeoutError):
+            heard.append((one, None))
+        else:
             raise answer
-    return told
-
-
-async def doubter(rpc: Rpc, shows: Shows) -> str:
-    """The host of an endpoint that is up to date and does not show it; empty if there is none.
-
-    A silent one has no say, nor one whose newest block is minutes old by this machine's clock: no other endpoint can
-    make it look so. Source: eth_getBlockByNumber.
-    """
-    if len(rpc.endpoints) < 2:
-        return ""
-    doubts = await answers(rpc, lambda one: _doubts(one, shows))
-    return next((host for host, in_doubt in doubts if in_doubt), "")
-
-
-async def _doubts(one: Rpc, shows: Shows) -> bool:
-    return time.time() - await one.time() <= _STANDS_STILL and not await shows(one)
+    return heard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Protocol, runtime_checkable
@@ -9,9 +10,9 @@ from typing import Protocol, runtime_checkable
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects
 from l2send.core.plan import Order, Payment, Quote, Sponsored, Step, UnsignedTx
-from l2send.core.rpc import Rpcs
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.typed import TypedData
-from l2send.core.units import Amount, BlockNumber, UnixTime
+from l2send.core.units import Amount, BlockNumber, ChainId, UnixTime
 
 
 @unique
@@ -33,14 +34,33 @@ class OrderState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What an end of an order rests on: something that each endpoint of a chain shows by itself, or does not."""
+
+    chain_id: ChainId
+    shows: Callable[[Rpc, str], Awaitable[bool]]
+    """Whether one endpoint alone shows it, as of a block: a number in hex, or `latest`. Raises NetworkError."""
+
+
+async def _no_transaction() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
 class OrderStatus:
-    """An order's state, and what a person should know of it."""
+    """An order's state, and what a person should know of it.
+
+    Of FILLED and REFUNDED this is what one look showed. They become the order's end once every proof holds, by as many
+    blocks and as many endpoints as the end needs: see wallet/ends.py.
+    """
 
     state: OrderState
     detail: str = ""
     """Who acts next, and when, in words."""
-    fill_tx: str = ""
-    """Hash of the transaction that paid the recipient, where it could be found."""
+    find_fill: Callable[[], Awaitable[str]] = _no_transaction
+    """Looks for the hash of the transaction that paid the recipient, for people: empty where it is not found."""
+    proofs: tuple[Proof, ...] = ()
+    """What FILLED and REFUNDED rest on; without a proof they are never believed."""
     chain_time: UnixTime | None = None
     """The origin's clock when this was read."""
 
@@ -56,7 +76,7 @@ class OpeningState(StrEnum):
     USED_UP = "used_up"
     """The messages can do nothing any more, and no order of them is found."""
     TOO_LATE = "too_late"
-    """It was not opened, and never can be: no reorganisation is expected to change that."""
+    """It was not opened, and never can be, as far as one look showed: see Opening.proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +88,8 @@ class Opening:
     """Of the transaction that opened it, whoever sent that."""
     block: BlockNumber | None = None
     detail: str = ""
+    proof: Proof | None = None
+    """What TOO_LATE rests on: an end once it holds by as many blocks and endpoints as that needs."""
 
 
 class Bridge(Protocol):
@@ -101,6 +123,15 @@ class Bridge(Protocol):
 
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
         """Whether this receipt of the `open` transaction emitted the order's own event."""
+        ...
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        """Whether the origin's settler has the order in its storage as of `block`, whoever opened it, open or ended.
+
+        False where a settler keeps no record: there only the sender's own nonce can tell.
+
+        Raises NetworkError.
+        """
         ...
 
 

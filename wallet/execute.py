@@ -19,12 +19,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from l2send.core.bridge import OrderState
+from l2send.core.address import Address
+from l2send.core.agreement import answers
+from l2send.core.bridge import Bridge, OrderState
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent, WrongChain
 from l2send.core.plan import Step, StepKind
 from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
@@ -39,6 +41,7 @@ from l2send.wallet.before_signing import (
     why_too_late,
     why_unlike_pinned,
 )
+from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
@@ -87,10 +90,16 @@ class Executor:
     progress: Progress
     renew: Renewal | None = None
     """Asked where a quote runs out while an approval is mined; without it the payment is cancelled then."""
+    bridges: Mapping[str, Bridge] = field(default_factory=dict[str, Bridge])
+    """By name: whether an order is open is asked of its settler."""
     poll: float = 1.0
     """Seconds between two looks at a chain, and before bytes are first handed to the next endpoint."""
     _offers: dict[str, _Offers] = field(default_factory=dict[str, _Offers], init=False)
     _said: dict[str, str] = field(default_factory=dict[str, str], init=False)
+
+    @property
+    def _ends(self) -> Ends:
+        return Ends(self.journal, self.rpcs, self.bridges)
 
     async def resume(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
         """Carry a payment on from wherever the journal says it stopped, which may be its very beginning.
@@ -106,14 +115,16 @@ class Executor:
     async def find_sent(self, payment_id: str) -> None:
         """Journal as signed what was prepared and a node knows already: signed bytes can be sent past l2send.
 
-        Before anybody says of such a payment that it is too late, or that another one took its nonce. Sends nothing.
+        Before such a payment is called too late, or its nonce taken by another one. Sends nothing. Raises NetworkError,
+        NotFinal where its nonce is used and it is not known yet by what.
         """
+        await self._ends.find_prepared(self.journal.get(payment_id))
         for tx in self.journal.get(payment_id).steps:
             nonce, price = tx.step.nonce, tx.step.price
             if tx.state is not TxState.PLANNED or nonce is None or price is None:
                 continue
             rpc = self.rpcs.on(tx.chain_id)
-            if max(await rpc.nonces(tx.sender)) <= nonce:
+            if not await _counts_as_used(rpc, tx.sender, nonce):
                 return
             signed = self._signed(self._signer_of(tx), tx, nonce, Price(tx.step.gas, price))
             if not await is_known(signed.hash, rpc):
@@ -172,7 +183,7 @@ class Executor:
             return record
         under_way = next((tx for tx in record.refunds if TRANSITIONS[tx.outcome]), None)
         if under_way and under_way.state is TxState.PLANNED and under_way.step != step:
-            self.journal.cancel(record.id, "asked for anew, at the cost of today")
+            await self._ends.never_signed(record, "asked for again, at today's cost", by_sender=True)
             under_way = None
         refund = under_way or self.journal.add_refund(record.id, step)
         return await self._drive(record, [refund.step_index], patience)
@@ -285,7 +296,7 @@ class Executor:
         try:
             renewed = await self.renew(record)
         except (CannotPay, Refused) as error:
-            raise self._cancelled(record, f"{late}, and no other is as good: {error.message}") from error
+            raise await self._cancelled(record, f"{late}, and no other is as good: {error.message}") from error
         self._say(f"the new quote takes {renewed.terms.pays}, no more than was approved")
         return renewed
 
@@ -353,10 +364,10 @@ class Executor:
         A refund, or taking an allowance back, is sent in any case: it keeps money from the code that is there.
         """
         if tx.step.kind in _PLANNED and (reason := await why_not_now(record, self.rpcs)):
-            raise self._cancelled(record, reason)
+            raise await self._cancelled(record, reason)
 
-    def _cancelled(self, record: PaymentRecord, reason: str) -> Refused:
-        record = self.journal.cancel(record.id, reason)
+    async def _cancelled(self, record: PaymentRecord, reason: str) -> Refused:
+        record = await self._ends.never_signed(record, reason)
         left = "An allowance it gave is left. " if record.left_allowed else ""
         take_back = f"Take the allowance back: l2send cancel {record.id}. " if left else ""
         return Refused(
@@ -372,7 +383,7 @@ class Executor:
         return bool(late) and await self.rpcs.on(tx.chain_id).call("eth_getTransactionByHash", tx.hash) is None
 
     async def _refuse_if_stale(self, tx: TxRecord) -> None:
-        tx = await observe(tx, self.journal, self.rpcs.on(tx.chain_id))
+        tx = await observe(tx, self._ends)
         if tx.state is not TxState.SIGNED or not await self._is_stale(tx):
             return
         raise NotFinal(
@@ -393,7 +404,7 @@ class Executor:
             for index in indexes:
                 await self._look_at(payment_id, index)
             txs = [tx for tx in self._read(payment_id, indexes) if tx.raw]
-            if done(txs):
+            if done(txs) or all(self.journal.get(payment_id).needs_no_waiting(tx.step_index) for tx in txs):
                 return
             if time.monotonic() >= until:
                 raise self._not_final(txs)
@@ -410,7 +421,7 @@ class Executor:
             return
         rpc = self.rpcs.on(attempts[0].chain_id)
         try:
-            looked = [await observe(tx, self.journal, rpc) for tx in reversed(attempts)]
+            looked = [await observe(tx, self._ends) for tx in reversed(attempts)]
             newest, taken = looked[0], any(tx.state in IN_BLOCK for tx in looked)
             if newest.state in _UNSEEN and not taken:
                 if any(tx.state in IN_BLOCK for tx in attempts):
@@ -462,6 +473,8 @@ class Executor:
             case TxState.MINED:
                 count, needed = await confirmations(tx, rpc), max(1, rpc.chain.confirmations)
                 sentence = f"{kind} mined on {name}, {min(count, needed)} of {needed} confirmations"
+                if count >= needed:
+                    sentence = f"{sentence}; {tx.detail}"
             case TxState.REVERTING | TxState.INDETERMINATE:
                 sentence = f"{kind} on {name}: {tx.detail}"
             case TxState.FINAL:
@@ -487,6 +500,12 @@ class Executor:
         if sentence != self._said.get(about):
             self._said[about] = sentence
             self.progress(sentence)
+
+
+async def _counts_as_used(rpc: Rpc, sender: Address, nonce: Nonce) -> bool:
+    """Whether any endpoint counts the nonce as used, by a transaction in a block or one that waits."""
+    counts = await answers(rpc, lambda one: one.nonces(sender))
+    return any(max(both) > nonce for _, both in counts)
 
 
 def _before_paying(record: PaymentRecord) -> list[int]:

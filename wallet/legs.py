@@ -15,6 +15,7 @@ from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs, if_offered
 from l2send.core.units import Amount
 from l2send.wallet.before_signing import affordable, why_not_now
+from l2send.wallet.ends import Ends
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.states import IN_FLIGHT, SUCCEEDED, PaymentState, TxState
@@ -36,9 +37,7 @@ _ENDED_UNPAID = frozenset(
 )
 
 
-async def make_ready(
-    group: GroupRecord, journal: Journal, rpcs: Rpcs, approve: LegWork, why_void: LegCheck, progress: Progress
-) -> None:
+async def make_ready(group: GroupRecord, ends: Ends, approve: LegWork, why_void: LegCheck, progress: Progress) -> None:
     """Before anything of a payment is opened: every leg can be, what it has to approve is mined, and it still can be.
 
     "Can be" is: its quote holds, its contracts run the code that was pinned, its transactions succeed when they are
@@ -51,21 +50,21 @@ async def make_ready(
         return
 
     async def why_not(leg: PaymentRecord) -> str:
-        return await (why_void(leg) if leg.sponsored else _why_not(leg, rpcs))
+        return await (why_void(leg) if leg.sponsored else _why_not(leg, ends.rpcs))
 
-    await _end_unless(group, await asyncio.gather(*(why_not(leg) for leg in group.legs)), journal)
+    await _end_unless(group, await asyncio.gather(*(why_not(leg) for leg in group.legs)), ends)
     approving = [leg for leg in group.legs if any(tx.outcome not in SUCCEEDED for tx in leg.steps[:-1])]
     if not approving:
         return
     outcomes = await asyncio.gather(*(approve(leg, _named(leg, progress)) for leg in approving), return_exceptions=True)
-    found = journal.find(group.id)
+    found = ends.journal.find(group.id)
     group = GroupRecord(found.id, found.legs)
     if _begun(group):
         return
     reasons = {leg.id: _ending(outcome) for leg, outcome in zip(approving, outcomes, strict=True)}
     still = await asyncio.gather(*(why_not(leg) for leg in group.legs if not reasons.get(leg.id)))
     later = iter(still)
-    await _end_unless(group, [reasons.get(leg.id) or next(later) for leg in group.legs], journal)
+    await _end_unless(group, [reasons.get(leg.id) or next(later) for leg in group.legs], ends)
 
 
 def _ending(outcome: object) -> str:
@@ -86,13 +85,13 @@ def _begun(group: GroupRecord) -> bool:
     return ended or not all(leg.is_unsigned for leg in group.legs)
 
 
-async def _end_unless(group: GroupRecord, reasons: Sequence[str], journal: Journal) -> None:
+async def _end_unless(group: GroupRecord, reasons: Sequence[str], ends: Ends) -> None:
     """End the whole payment if there is a reason against any leg. Raises Refused then."""
     problems = [f"{_name(leg)}: {why}" for leg, why in zip(group.legs, reasons, strict=True) if why]
     if not problems:
         return
     try:
-        group = journal.abandon(group, "; ".join(problems))
+        group = await ends.abandoned(group, "; ".join(problems))
     except ChangedMeanwhile:
         return
     allowances = [

@@ -13,11 +13,11 @@ from itertools import groupby
 
 from l2send.core.address import Address
 from l2send.core.errors import NetworkError, Refused
-from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.rpc import Rpc
 from l2send.core.units import Nonce
 from l2send.wallet.journal.protocol import Journal
-from l2send.wallet.journal.records import PaymentRecord, TxRecord
-from l2send.wallet.journal.states import ENDED, ENDED_IN_BLOCK, TxState
+from l2send.wallet.journal.records import TxRecord
+from l2send.wallet.journal.states import ENDED, TxState
 
 _LOOKS = 4
 _PAUSE = 1.0
@@ -131,23 +131,3 @@ def _gap(nonce: Nonce, after: TxRecord) -> Refused:
         "a transaction of another wallet is missing in between.",
         hint="Nothing was signed. Send it again from that wallet, or wait until it is mined.",
     )
-
-
-async def nonces_used_elsewhere(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Nonce]:
-    """Of what was prepared to be signed elsewhere: the nonces that the chain has used for something unknown here.
-
-    Source: eth_getTransactionCount at `latest`. Raises NetworkError.
-    """
-    used = list[Nonce]()
-    for tx in record.approved:
-        if tx.nonce is None and tx.step.nonce is not None and not _nonce_used_by_journal(tx, journal):
-            count = await rpcs.on(tx.chain_id).nonce(tx.sender, "latest")
-            used += [tx.step.nonce] if tx.step.nonce < count else []
-    return used
-
-
-def _nonce_used_by_journal(prepared: TxRecord, journal: Journal) -> bool:
-    """Whether another transaction of the journal has its nonce for good, so that it cannot happen any more."""
-    assert prepared.step.nonce is not None
-    signed = journal.signed_from(prepared.chain_id, prepared.sender, prepared.step.nonce)
-    return any(tx.nonce == prepared.step.nonce and tx.state in ENDED_IN_BLOCK for tx in signed)

@@ -1,59 +1,46 @@
 """One look at a transaction on its chain, and what the journal makes of it. Nothing is sent from here.
 
-A look believes little. A receipt counts when it names this very hash. No receipt proves nothing by
-itself: a nonce that is still free means «wait», a used one means «ask every endpoint», and only when
-none knows the hash for as many blocks as the chain needs is the transaction `replaced`. A receipt that
-vanishes takes the state back, and ends (`final`, `reverted`) come with the block still in its chain, and
-with no other endpoint that is up to date and does not show them: of «reverted» people pay again.
+A look believes little. A receipt counts when it names this very hash. No receipt proves nothing by itself: a nonce
+that is still free means «wait»; a used one means that the transaction that used it is searched for. Where that does
+the same, sent by another wallet or another machine, it is followed as if it had been signed here. Where it does
+something else the transaction can be `replaced`. A receipt that vanishes takes the state back. Ends are entered by
+ends.py alone.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from typing import Any
-
-from l2send.core.agreement import doubter
-from l2send.core.errors import BadAnswer, NetworkError
-from l2send.core.rpc import Rpc, quantity
-from l2send.core.units import BlockNumber, Nonce
-from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
+from l2send.core.errors import NetworkError, NotFinal
+from l2send.core.plan import StepKind
+from l2send.core.rpc import Rpc
+from l2send.core.units import Nonce
+from l2send.wallet.ends import Ends, words_of
+from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, TxState
-
-# Nodes forget old receipts: of a transaction this old, a missing one is no proof that it never was.
-_RECEIPTS_LAST_SECONDS = 7 * 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """Where a transaction was seen in a block."""
-
-    block: BlockNumber
-    block_hash: str
-    succeeded: bool
-    confirmations: int = 0
+from l2send.wallet.nonce_search import NonceUse, find_use
+from l2send.wallet.sight import Sight, is_canonical, is_deep, seen
 
 
-async def observe(tx: TxRecord, journal: Journal, rpc: Rpc) -> TxRecord:
+async def observe(tx: TxRecord, ends: Ends) -> TxRecord:
     """Look once, move the record accordingly, and return it. Raises NetworkError, changing nothing.
 
     Source: eth_getTransactionReceipt, eth_getTransactionCount, eth_blockNumber, eth_getBlockByNumber.
     """
     if tx.state not in IN_FLIGHT:
         return tx
+    rpc = ends.rpcs.on(tx.chain_id)
     try:
-        sight = await _seen(rpc, tx)
+        sight = await seen(rpc, tx)
         if sight is None:
             used = await rpc.nonce(tx.sender, "latest") > _nonce(tx)
             if not used and tx.state in (TxState.SIGNED, TxState.BROADCAST):
                 return tx
             sight = await _seen_anywhere(rpc, tx)
             if sight is None:
-                return await _nowhere(tx, journal, rpc, used=used)
-        return await _in_block(tx, sight, journal, rpc)
+                return await _nowhere(tx, ends, rpc, used=used)
+        return await _in_block(tx, sight, ends, rpc)
     except ChangedMeanwhile:
-        return journal.get(tx.payment_id).transactions[tx.index]
+        return _again(tx, ends)
 
 
 async def is_known(tx_hash: str, rpc: Rpc) -> bool:
@@ -81,102 +68,72 @@ def _nonce(tx: TxRecord) -> Nonce:
     return tx.nonce
 
 
-async def _seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
-    receipt = await rpc.receipt(tx.hash)
-    return None if receipt is None else _sight(receipt, tx)
+def _again(tx: TxRecord, ends: Ends) -> TxRecord:
+    return ends.journal.get(tx.payment_id).transactions[tx.index]
 
 
-def _sight(receipt: dict[str, Any], tx: TxRecord) -> Sight | None:
-    """What a receipt says. Raises BadAnswer for one of another transaction."""
-    if str(receipt.get("transactionHash", "")).lower() != tx.hash:
-        raise BadAnswer("a node answered with the receipt of another transaction.")
-    if receipt.get("blockNumber") is None:
-        return None  # Some nodes hand out receipts of pending transactions.
-    status = quantity(receipt.get("status"), "receipt status")
-    block = BlockNumber(quantity(receipt["blockNumber"], "receipt block"))
-    return Sight(block, str(receipt.get("blockHash", "")).lower(), status == 1)
-
-
-async def _in_block(tx: TxRecord, sight: Sight, journal: Journal, rpc: Rpc) -> TxRecord:
+async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, rpc: Rpc) -> TxRecord:
     there = TxState.MINED if sight.succeeded else TxState.REVERTING
     if (tx.state, tx.block_hash) != (there, sight.block_hash):
-        words = f"in block {sight.block}" if sight.succeeded else f"reverted in block {sight.block}"
-        tx = journal.move_tx(tx, there, block=sight.block, block_hash=sight.block_hash, detail=words)
-    depth = await confirmations(tx, rpc)
-    if depth < max(1, rpc.chain.confirmations) or not await _is_canonical(sight, rpc):
+        tx = ends.journal.move_tx(
+            tx,
+            TxState.MINED if sight.succeeded else TxState.REVERTING,
+            block=sight.block,
+            block_hash=sight.block_hash,
+            detail=sight.words,
+        )
+    if not is_deep(rpc, await rpc.block_number(), sight) or not await is_canonical(rpc, sight):
         return tx
-    if host := await doubter(rpc, lambda one: _shows(one, sight, tx)):
-        return journal.note_tx(tx, f"{host} does not show it yet")
-    end = TxState.FINAL if sight.succeeded else TxState.REVERTED
-    return journal.move_tx(tx, end, block=sight.block, block_hash=sight.block_hash, detail=tx.detail)
+    return await ends.in_block(tx, sight)
 
 
-async def _shows(one: Rpc, sight: Sight, tx: TxRecord) -> bool:
-    """Whether this endpoint shows the transaction in the same block, with the same end, or may have forgotten it."""
-    found = await _seen(one, tx)
-    if found is None:  # Receipts may lag behind their block, and are forgotten some day.
-        known = await one.call("eth_getTransactionByHash", tx.hash)
-        there = str(known.get("blockHash", "")).lower() if isinstance(known, dict) else ""
-        return there == sight.block_hash or _is_old(tx)
-    return (found.block_hash, found.succeeded) == (sight.block_hash, sight.succeeded)
-
-
-def _is_old(tx: TxRecord) -> bool:
-    return tx.signed_at is None or time.time() - tx.signed_at > _RECEIPTS_LAST_SECONDS
-
-
-async def _is_canonical(sight: Sight, rpc: Rpc) -> bool:
-    """Whether the chain holds this very block at its height: a stale node may still serve its receipts."""
-    block = await rpc.block(hex(sight.block))
-    return str(block.get("hash", "")).lower() == sight.block_hash
-
-
-async def _nowhere(tx: TxRecord, journal: Journal, rpc: Rpc, *, used: bool) -> TxRecord:
+async def _nowhere(tx: TxRecord, ends: Ends, rpc: Rpc, *, used: bool) -> TxRecord:
     """No endpoint shows a receipt, and the nonce is used up, or a receipt was seen before."""
     if not used:
-        return journal.move_tx(tx, TxState.BROADCAST, detail="the block it was in is gone")
-    if _rival_in_block(tx, journal):
+        return ends.journal.move_tx(tx, TxState.BROADCAST, detail="the block it was in is gone")
+    if _rival_in_block(tx, ends):
         # It used the nonce up. Which of both stays is known at its end, which makes this one void.
         if tx.state not in IN_BLOCK:
             return tx
-        return journal.move_tx(tx, TxState.BROADCAST, detail="another transaction of this step took its place")
-    if tx.state is not TxState.INDETERMINATE:
-        head = await rpc.block_number()
-        return journal.move_tx(
-            tx, TxState.INDETERMINATE, block=head, detail=f"nonce {tx.nonce} is used up, and no receipt is found"
-        )
-    if await _is_gone(tx, rpc):
-        words = f"another transaction of {tx.sender} took nonce {tx.nonce}"
-        return journal.move_tx(tx, TxState.REPLACED, detail=words)
+        words = "another transaction of this step took its place"
+        return ends.journal.move_tx(tx, TxState.BROADCAST, detail=words)
+    hint = tx.block if tx.state is TxState.INDETERMINATE else None
+    use = await find_use(rpc, tx.sender, _nonce(tx), hint)
+    if isinstance(use, str):
+        return await _unexplained(tx, ends, rpc, f"nonce {tx.nonce} is used, and by what is not known: {use}")
+    if use.hash == tx.hash:
+        return await _unexplained(tx, ends, rpc, f"it is in block {use.block}, and no receipt of it is shown yet")
+    return await _taken(tx, ends, rpc, use)
+
+
+async def _taken(tx: TxRecord, ends: Ends, rpc: Rpc, use: NonceUse) -> TxRecord:
+    """Another transaction than this one has its nonce."""
+    try:
+        if await ends.adopted(tx, use):
+            return _again(tx, ends)
+    except NotFinal as error:
+        return await _unexplained(tx, ends, rpc, error.message)
+    if tx.state is TxState.INDETERMINATE:
+        return await ends.replaced(tx, use)
+    return ends.journal.move_tx(tx, TxState.INDETERMINATE, block=use.block, detail=words_of(use, _nonce(tx)))
+
+
+async def _unexplained(tx: TxRecord, ends: Ends, rpc: Rpc, words: str) -> TxRecord:
+    """Open, with words. Of an order, what the settler has counts whatever is known of the transaction."""
+    if tx.state is TxState.INDETERMINATE:
+        tx = ends.journal.note_tx(tx, words)
+    else:
+        tx = ends.journal.move_tx(tx, TxState.INDETERMINATE, block=await rpc.block_number(), detail=words)
+    record = ends.journal.get(tx.payment_id)
+    if tx.step.kind is StepKind.OPEN and record.order and not record.is_order_followed:
+        await ends.see_opened(record)
     return tx
 
 
-def _rival_in_block(tx: TxRecord, journal: Journal) -> bool:
+def _rival_in_block(tx: TxRecord, ends: Ends) -> bool:
     """Whether another transaction of the same step was seen in a block."""
-    attempts = journal.get(tx.payment_id).attempts(tx.step_index)
+    attempts = ends.journal.get(tx.payment_id).attempts(tx.step_index)
     return any(other.state in IN_BLOCK for other in attempts if other.index != tx.index)
-
-
-async def _is_gone(tx: TxRecord, rpc: Rpc) -> bool:
-    """Whether every endpoint that answers has long counted the nonce as used and knows nothing of the hash."""
-    if _is_old(tx):
-        return False
-    answers = list[bool]()
-    for endpoint in rpc.each():
-        try:
-            answers.append(await _is_gone_for(tx, endpoint))
-        except NetworkError:
-            continue
-    return bool(answers) and all(answers)
-
-
-async def _is_gone_for(tx: TxRecord, rpc: Rpc) -> bool:
-    assert tx.block is not None
-    deep = await rpc.block_number() - tx.block >= max(1, rpc.chain.confirmations)
-    used = await rpc.nonce(tx.sender, "latest") > _nonce(tx)
-    known = await rpc.call("eth_getTransactionByHash", tx.hash)
-    in_block = isinstance(known, dict) and known.get("blockNumber") is not None
-    return deep and used and not in_block and await _seen(rpc, tx) is None
 
 
 async def _seen_anywhere(rpc: Rpc, tx: TxRecord) -> Sight | None:
@@ -185,7 +142,7 @@ async def _seen_anywhere(rpc: Rpc, tx: TxRecord) -> Sight | None:
         return None
     for endpoint in rpc.each():
         try:
-            sight = await _seen(endpoint, tx)
+            sight = await seen(endpoint, tx)
         except NetworkError:
             continue
         if sight:

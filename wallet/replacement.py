@@ -16,6 +16,7 @@ from l2send.core.plan import GasPrice, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Gas, Wei
 from l2send.wallet.before_signing import Price
+from l2send.wallet.ends import Ends
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, REPLACEABLE, TxState
@@ -87,7 +88,7 @@ async def _waiting(
         if tx.state not in IN_FLIGHT:
             continue
         for attempt in record.attempts(tx.step_index):
-            await observe(attempt, journal, rpcs.on(tx.chain_id))
+            await observe(attempt, Ends(journal, rpcs))
         attempts = journal.get(record.id).attempts(tx.step_index)
         if all(attempt.state in REPLACEABLE for attempt in attempts):
             found.append(attempts[-1])

@@ -30,6 +30,7 @@ from l2send.core.plan import Order
 from l2send.core.rpc import Rpcs
 from l2send.core.typed import TypedData
 from l2send.wallet.before_signing import pin_chain, why_not_now
+from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
 from l2send.wallet.journal.records import PaymentRecord, SponsoredRecord
@@ -54,9 +55,7 @@ class MessageGuard(Protocol):
         ...
 
 
-async def observe_messages(
-    record: PaymentRecord, journal: Journal, bridge: SponsoredBridge, rpcs: Rpcs
-) -> PaymentRecord:
+async def observe_messages(record: PaymentRecord, bridge: SponsoredBridge, ends: Ends) -> PaymentRecord:
     """Look once at the origin, move messages and order accordingly, and return the record.
 
     Raises NetworkError, changing nothing.
@@ -65,31 +64,32 @@ async def observe_messages(
     beyond = record.order and record.order.state not in {OrderState.NOT_OPEN, OrderState.OPEN}
     if messages.state not in _LOOKED_FOR or beyond:
         return record
-    seen = await bridge.opening(order, messages.sponsored, rpcs)
+    seen = await bridge.opening(order, messages.sponsored, ends.rpcs)
     try:
         if seen.state is OpeningState.OPENED:
-            return _opened(record, messages, seen, journal)
-        return _not_opened(record, messages, seen, journal)
+            return _opened(record, messages, seen, ends.journal)
+        return await _not_opened(record, messages, seen, ends)
     except ChangedMeanwhile:
-        return journal.get(record.id)
+        return ends.journal.get(record.id)
 
 
 def _opened(record: PaymentRecord, messages: SponsoredRecord, seen: Opening, journal: Journal) -> PaymentRecord:
     if (messages.state, messages.opening_tx) != (SponsoredState.OPENED, seen.tx_hash):
         record = journal.move_sponsored(record, SponsoredState.OPENED, opening_tx=seen.tx_hash, block=seen.block)
         failpoint(Failpoint.MINED)
-    return _with_order(record, OrderState.OPEN, journal)
+    return _order_opened(record, journal)
 
 
-def _not_opened(record: PaymentRecord, messages: SponsoredRecord, seen: Opening, journal: Journal) -> PaymentRecord:
+async def _not_opened(record: PaymentRecord, messages: SponsoredRecord, seen: Opening, ends: Ends) -> PaymentRecord:
+    journal = ends.journal
     if messages.state is SponsoredState.SIGNED:
         if seen.state is OpeningState.USED_UP:
             words = "its nonce at Permit2 is used up, and no order of it is found"
             return journal.move_sponsored(record, SponsoredState.INDETERMINATE, detail=words)
         if seen.state is OpeningState.TOO_LATE:
-            return journal.move_sponsored(record, SponsoredState.EXPIRED, detail=seen.detail)
+            return await ends.messages(record, seen)
     elif seen.state is not OpeningState.USED_UP:
-        record = _with_order(record, OrderState.NOT_OPEN, journal)
+        record = _order_not_opened(record, journal)
         return journal.move_sponsored(record, SponsoredState.SIGNED, detail="the block it was in is gone")
     return record
 
@@ -129,6 +129,10 @@ class SponsoredExecutor:
     _next_post: float = field(default=0.0, init=False)
     _pause: float = field(default=0.0, init=False)
     _last_said: str = field(default="", init=False)
+
+    @property
+    def _ends(self) -> Ends:
+        return Ends(self.journal, self.rpcs, {self.bridge.name: self.bridge})
 
     async def resume(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
         """Carry the payment on until its order is open, or never can be: see `record.state` for which.
@@ -196,7 +200,7 @@ class SponsoredExecutor:
     async def _refuse_if_void(self, record: PaymentRecord) -> None:
         """What would not do what was approved any more is cancelled, so that nobody resumes it."""
         if reason := await self.why_void(record):
-            self.journal.cancel(record.id, reason)
+            await self._ends.never_signed(record, reason)
             raise Refused(
                 f"{record.id} was cancelled: {reason}. Nothing was signed, and nothing was paid.",
                 hint="Pay anew to get a new quote.",
@@ -217,7 +221,7 @@ class SponsoredExecutor:
         """Post, and look at the chain, until the order is open or never can be. Raises NotFinal when time is up."""
         while True:
             try:
-                record = await observe_messages(record, self.journal, self.bridge, self.rpcs)
+                record = await observe_messages(record, self.bridge, self._ends)
                 if _parts(record)[0].state not in _UNDECIDED:
                     return record
                 record = await self._post(record)
@@ -273,10 +277,15 @@ def _not_open(record: PaymentRecord) -> NotFinal:
     )
 
 
-def _with_order(record: PaymentRecord, to: OrderState, journal: Journal) -> PaymentRecord:
-    """The order open exactly if the messages are opened."""
+def _order_opened(record: PaymentRecord, journal: Journal) -> PaymentRecord:
+    """The order is open exactly if the messages are opened."""
     assert record.order is not None
-    return record if record.order.state is to else journal.move_order(record, to)
+    return record if record.order.state is OrderState.OPEN else journal.move_order(record, OrderState.OPEN)
+
+
+def _order_not_opened(record: PaymentRecord, journal: Journal) -> PaymentRecord:
+    assert record.order is not None
+    return record if record.order.state is OrderState.NOT_OPEN else journal.move_order(record, OrderState.NOT_OPEN)
 
 
 def _clock(messages: SponsoredRecord) -> str:

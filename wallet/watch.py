@@ -1,7 +1,6 @@
 """Where the money is after it left: receipts, the order's own event, its fill, its refund. Nothing is sent.
 
-A chain that cannot be asked changes nothing, and is said. `filled` is believed once the transaction that
-paid the recipient is as deep in the destination as that chain needs.
+A chain that cannot be asked changes nothing, and is said. What ends anything is decided in ends.py.
 """
 
 from __future__ import annotations
@@ -11,18 +10,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from l2send.core.bridge import Bridge, OrderState, OrderStatus, SponsoredBridge
+from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.errors import NetworkError, NotFinal, UnknownChain
 from l2send.core.plan import Order, StepKind
-from l2send.core.rpc import Rpcs, quantity
+from l2send.core.rpc import Rpcs
+from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
 from l2send.wallet.journal.records import OrderRecord, PaymentRecord, TxRecord
-from l2send.wallet.journal.states import ORDER_TRANSITIONS, SUCCEEDED, PaymentState
+from l2send.wallet.journal.states import IN_FLIGHT, ORDER_TRANSITIONS, SUCCEEDED, PaymentState, TxState
 from l2send.wallet.receipts import observe
 from l2send.wallet.sponsored import observe_messages
 
-Progress = Callable[[str], None]
+Say = Callable[[str], None]
 
 _POLL = 1.0
 _SETTLED = frozenset(
@@ -36,7 +36,9 @@ _SETTLED = frozenset(
         PaymentState.EXPIRED,
     }
 )
-"""States in which there is nothing to wait for: the end, or somebody must act."""
+"""States in which there is nothing to wait for: the end, or you must act."""
+_NOT_YET = frozenset({TxState.PLANNED, TxState.SIGNED, TxState.BROADCAST, TxState.REVERTING})
+"""States of the transaction that opens an order in which its nonce, as far as known, opened none yet."""
 
 
 def _silent(_: str) -> None:
@@ -48,87 +50,121 @@ async def follow(
     journal: Journal,
     rpcs: Rpcs,
     bridges: Mapping[str, Bridge],
-    progress: Progress = _silent,
+    say: Say = _silent,
     *,
     patience: float = 600.0,
     poll: float = _POLL,
 ) -> PaymentRecord:
-    """Stay with a payment until the recipient has the money, or it is back, or somebody must act.
+    """Follow a payment until the recipient has the money, or it is back, or you must act.
 
     Returns the record; its `state` says which. Raises NotFinal after `patience` seconds.
     """
     until = time.monotonic() + patience
-    once = _Once(progress)
+    once = _Once(say)
     while True:
-        record = await check(payment_id, journal, rpcs, bridges, once)
+        record = await look_once(payment_id, journal, rpcs, bridges, once)
         if record.state in _SETTLED:
             return record
         if time.monotonic() >= until:
             raise NotFinal(
                 f"{record.id} is {record.state}. {record.meaning.money}{_words(record.order)}",
-                hint=f"Run `l2send status {record.id}` for a look, or `l2send resume {record.id}` to stay with it.",
+                hint=f"Run `l2send status {record.id}` for a look, or `l2send resume {record.id}` to follow it.",
                 sent=record.moved,
             )
         await asyncio.sleep(poll)
 
 
-async def check(
+async def look_once(
     payment_id: str,
     journal: Journal,
     rpcs: Rpcs,
     bridges: Mapping[str, Bridge],
-    progress: Progress = _silent,
+    say: Say = _silent,
 ) -> PaymentRecord:
     """Look once at every chain that matters, write down what is new, and return the record."""
+    eyes = _Eyes(Ends(journal, rpcs, bridges), say)
     record = journal.get(payment_id)
     for tx in record.transactions:
-        await _look(tx, journal, rpcs, progress)
-    record = journal.get(record.id)
+        await _look(tx, eyes)
+    record = await _look_for_prepared(journal.get(record.id), eyes)
     if record.sponsored:
-        record = await _look_at_messages(record, _Eyes(journal, rpcs, bridges, progress))
+        record = await _look_at_messages(record, eyes)
     if record.order is None or not ORDER_TRANSITIONS[record.order.state]:
         return record
     try:
-        return await _look_at_order(record, record.order, _Eyes(journal, rpcs, bridges, progress))
+        return await _look_at_order(record, record.order, eyes)
     except ChangedMeanwhile:
+        return journal.get(record.id)
+    except (NetworkError, UnknownChain) as error:
+        say(f"unknown for now: {error.message}")
         return journal.get(record.id)
 
 
 @dataclass(frozen=True, slots=True)
 class _Eyes:
-    journal: Journal
-    rpcs: Rpcs
-    bridges: Mapping[str, Bridge]
-    say: Progress
+    ends: Ends
+    say: Say
+
+    @property
+    def journal(self) -> Journal:
+        return self.ends.journal
+
+    @property
+    def rpcs(self) -> Rpcs:
+        return self.ends.rpcs
+
+    def bridge(self, name: str) -> Bridge | None:
+        """The bridge of that name; None, and said, where it is not known."""
+        bridge = self.ends.bridges.get(name)
+        if bridge is None:
+            self.say(f"this l2send does not know the bridge {name}.")
+        return bridge
 
 
 class _Once:
     """Passes a sentence on when it differs from the last one."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, say: Say) -> None:
+        self._say = say
         self._last = ""
 
     def __call__(self, sentence: str) -> None:
         if sentence != self._last:
             self._last = sentence
-            self._progress(sentence)
+            self._say(sentence)
 
 
-async def _look(tx: TxRecord, journal: Journal, rpcs: Rpcs, say: Progress) -> None:
+async def _look(tx: TxRecord, eyes: _Eyes) -> None:
     try:
-        await observe(tx, journal, rpcs.on(tx.chain_id))
+        looked = await observe(tx, eyes.ends)
+        if looked.state in IN_FLIGHT and looked.detail:
+            eyes.say(f"{looked.step.kind}: {looked.detail}")
     except (NetworkError, UnknownChain) as error:
-        say(f"unknown for now: {error.message}")
+        eyes.say(f"unknown for now: {error.message}")
+
+
+async def _look_for_prepared(record: PaymentRecord, eyes: _Eyes) -> PaymentRecord:
+    """What was prepared here may have been signed elsewhere, and sent by other means."""
+    if not record.nonces_elsewhere or not record.meaning.open:
+        return record
+    try:
+        found = await eyes.ends.find_prepared(record)
+    except (NetworkError, NotFinal, UnknownChain) as error:
+        eyes.say(f"unknown for now: {error.message}")
+        return record
+    for tx in found.transactions:
+        if tx.state is TxState.SIGNED and tx not in record.transactions:
+            eyes.say(f"{tx.step.kind} was sent by other means: {tx.hash}")
+            await _look(tx, eyes)
+    return eyes.journal.get(record.id)
 
 
 async def _look_at_messages(record: PaymentRecord, eyes: _Eyes) -> PaymentRecord:
-    bridge = eyes.bridges.get(record.terms.bridge)
+    bridge = eyes.bridge(record.terms.bridge)
     if not isinstance(bridge, SponsoredBridge):
-        eyes.say(f"this l2send does not know the bridge {record.terms.bridge}.")
         return record
     try:
-        return await observe_messages(record, eyes.journal, bridge, eyes.rpcs)
+        return await observe_messages(record, bridge, eyes.ends)
     except (NetworkError, UnknownChain) as error:
         eyes.say(f"unknown for now: {error.message}")
         return record
@@ -137,18 +173,35 @@ async def _look_at_messages(record: PaymentRecord, eyes: _Eyes) -> PaymentRecord
 async def _look_at_order(record: PaymentRecord, order: OrderRecord, eyes: _Eyes) -> PaymentRecord:
     opening = next((tx for tx in record.steps if tx.step.kind is StepKind.OPEN), None)  # None: cancelled, or sponsored
     if not record.sponsored and (opening is None or opening.state not in SUCCEEDED):
-        if order.state is OrderState.OPEN:
-            return eyes.journal.move_order(record, OrderState.NOT_OPEN, detail="its block is gone")
-        return record
-    bridge = eyes.bridges.get(order.order.bridge)
+        return await _without_its_opening(record, order, opening, eyes)
+    bridge = eyes.bridge(order.order.bridge)
     if bridge is None:
-        eyes.say(f"this l2send does not know the bridge {order.order.bridge}.")
         return record
     if opening and order.state is OrderState.NOT_OPEN:
         record = await _see_opened(record, order.order, opening, bridge, eyes)
-    if record.order is None or record.order.state is OrderState.NOT_OPEN:
+    return await _follow_order(record, bridge, eyes)
+
+
+async def _without_its_opening(
+    record: PaymentRecord, order: OrderRecord, opening: TxRecord | None, eyes: _Eyes
+) -> PaymentRecord:
+    """The transaction that was to open it did not succeed, or is not found: the settler's storage decides by its id."""
+    waits = opening is not None and opening.state in _NOT_YET
+    if order.state is OrderState.NOT_OPEN and (waits or record.is_unsigned):
         return record
-    return await _believe(record, record.order, await bridge.status(order.order, eyes.rpcs), eyes)
+    bridge = eyes.bridge(order.order.bridge)
+    if bridge is None:
+        return record
+    if await bridge.was_opened(order.order, eyes.rpcs.on(order.order.origin), "latest"):
+        if order.state is OrderState.NOT_OPEN:
+            await eyes.ends.see_opened(record)
+        return await _follow_order(eyes.journal.get(record.id), bridge, eyes)
+    if order.state is not OrderState.NOT_OPEN:
+        if waits and order.state is OrderState.OPEN:
+            return eyes.journal.move_order(record, OrderState.NOT_OPEN, detail="its block is gone")
+        return await _follow_order(record, bridge, eyes)
+    status = await bridge.status(order.order, eyes.rpcs)
+    return await eyes.ends.order(record, status) if status.state is OrderState.FILLED else record
 
 
 async def _see_opened(
@@ -172,40 +225,38 @@ async def _see_opened(
     return record
 
 
-async def _believe(record: PaymentRecord, order: OrderRecord, status: OrderStatus, eyes: _Eyes) -> PaymentRecord:
-    if status.detail:
-        eyes.say(status.detail)
+async def _follow_order(record: PaymentRecord, bridge: Bridge, eyes: _Eyes) -> PaymentRecord:
+    """What the settlers say of an order that was seen open."""
+    order = record.order
+    if order is None or order.state is OrderState.NOT_OPEN:
+        return record
+    status = await bridge.status(order.order, eyes.rpcs)
     match status.state:
         case OrderState.UNKNOWN | OrderState.NOT_OPEN:
-            # The receipt said that it is open: a node that knows of no order lags, and changes nothing.
+            # It was seen open: a node that knows of no order lags, and changes nothing.
+            _say_words(status.detail, eyes)
             return record
-        case OrderState.FILLED if not await _is_deep(order, status, eyes):
-            return eyes.journal.note_order(record, "paid out, waiting for confirmations", status.fill_tx)
-        case state if state is order.state:
-            return eyes.journal.note_order(record, status.detail, status.fill_tx)
-        case state:
-            record = eyes.journal.move_order(record, state, fill_tx=status.fill_tx, detail=status.detail)
-            if state is OrderState.FILLED:
-                failpoint(Failpoint.ORDER_FILLED)
-            return record
+        case OrderState.OPEN:
+            record = eyes.ends.opened(record, status.detail)
+        case OrderState.REFUND_DUE:
+            record = _refund_due(record, order, status.detail, eyes.journal)
+        case OrderState.FILLED | OrderState.REFUNDED:
+            record = await eyes.ends.order(record, status)
+    _say_words(record.order.detail if record.order else "", eyes)
+    if record.order and record.order.state is OrderState.FILLED:
+        failpoint(Failpoint.ORDER_FILLED)
+    return record
 
 
-async def _is_deep(order: OrderRecord, status: OrderStatus, eyes: _Eyes) -> bool:
-    """Whether the fill is confirmed. Where the bridge cannot name its transaction, its word is taken."""
-    if not status.fill_tx:
-        return True
-    rpc = eyes.rpcs.on(order.order.destination)
-    try:
-        receipt = await rpc.receipt(status.fill_tx)
-        if receipt is None or receipt.get("blockNumber") is None:
-            return False
-        if quantity(receipt.get("status"), "receipt status") != 1:
-            return False
-        block = quantity(receipt["blockNumber"], "receipt block")
-        return await rpc.block_number() - block + 1 >= max(1, rpc.chain.confirmations)
-    except NetworkError as error:
-        eyes.say(f"unknown for now: {error.message}")
-        return False
+def _refund_due(record: PaymentRecord, order: OrderRecord, words: str, journal: Journal) -> PaymentRecord:
+    if order.state is OrderState.REFUND_DUE:
+        return journal.note_order(record, words)
+    return journal.move_order(record, OrderState.REFUND_DUE, detail=words)
+
+
+def _say_words(words: str, eyes: _Eyes) -> None:
+    if words:
+        eyes.say(words)
 
 
 def _words(order: OrderRecord | None) -> str:

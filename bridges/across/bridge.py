@@ -51,12 +51,12 @@ from l2send.bridges.across.deposit import (
     relay_hash,
 )
 from l2send.bridges.across.integrator import split_integrator, with_integrator
-from l2send.bridges.across.refunds import refund_of
+from l2send.bridges.across.refunds import Settlement, is_settled, refund_of
 from l2send.bridges.erc7683 import OPEN
 from l2send.bridges.gas_costs import approval, cost, refuse_without_gas
-from l2send.bridges.settler_status import confirmed
+from l2send.bridges.settler_status import filled
 from l2send.core.address import ZERO_ADDRESS, Address
-from l2send.core.bridge import OrderState, OrderStatus
+from l2send.core.bridge import OrderState, OrderStatus, Proof
 from l2send.core.calldata import Function, address_word
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens
@@ -156,7 +156,7 @@ class Across:
         if fill.values[0] is None:
             return OrderStatus(OrderState.UNKNOWN, f"the SpokePool of {target.chain.name} did not answer.")
         if fill.values[0][0] == _FILLED:
-            return await _confirmed_fill(order, target)
+            return _filled(order, target)
         if clock.timestamp < order.refund_after or fill.timestamp <= order.fill_deadline:
             until = datetime.fromtimestamp(order.fill_deadline, UTC)
             detail = f"a relayer may fill it until {until:%Y-%m-%d %H:%M:%S} UTC; after that Across pays it back."
@@ -178,6 +178,10 @@ class Across:
         pool = order.details["spoke_pool"].lower()
         mine = (log for log in receipt.get("logs", []) if str(log.get("address", "")).lower() == pool)
         return any(_is(DEPOSITED_TOPIC, log) and _hash_of(log, order) == order.order_id for log in mine)
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        """False: a SpokePool keeps no record of deposits. Its caller is in the id, so only the sender can open it."""
+        return False
 
 
 _WHO_REFUNDS = (
@@ -301,29 +305,46 @@ def _fill_status(order: Order) -> Call:
     return Call(order.destination_settler, _FILL_STATUS, (bytes.fromhex(order.order_id[2:]),))
 
 
-async def _confirmed_fill(order: Order, rpc: Rpc) -> OrderStatus:
-    """Filled, once the fill is deep enough; its transaction by the event that has the whole relay hash."""
+def _filled(order: Order, rpc: Rpc) -> OrderStatus:
+    """Filled, by the destination's storage; its transaction by the event that has the whole relay hash."""
     ids = (order.origin, int(order.details["deposit_id"]))
     topics = [FILLED_TOPIC, *("0x" + number.to_bytes(32, "big").hex() for number in ids)]
 
     def is_ours(log: dict[str, Any]) -> bool:
         return filled_hash(order.destination, log) == order.order_id
 
-    return await confirmed(rpc, _fill_status(order), _FILLED.__eq__, topics, is_ours)
+    return filled(rpc, _fill_status(order), _FILLED.__eq__, topics, is_ours)
 
 
 async def _expired(order: Order, now: UnixTime, rpcs: Rpcs) -> OrderStatus:
-    """Too late for a fill: refunded only where a settlement on the origin proves it."""
+    """Too late for a fill: refunded only where a settlement on the origin proves it, and the destination no fill."""
     coin = f" as W{order.pays.token.symbol}" if order.pays.token.is_native else ""
     try:
         settlement = await refund_of(order, rpcs)
     except NetworkError as error:
         unseen = f" {rpcs.on(order.origin).chain.name} could not be searched for it: {error.message}"
-        return OrderStatus(OrderState.REFUND_DUE, f"no relayer filled it in time; {_WHO_REFUNDS}{unseen}", "", now)
+        return OrderStatus(
+            OrderState.REFUND_DUE, f"no relayer filled it in time; {_WHO_REFUNDS}{unseen}", chain_time=now
+        )
     if not settlement:
         return OrderStatus(OrderState.REFUND_DUE, f"no relayer filled it in time; {_WHO_REFUNDS}", chain_time=now)
-    detail = f"the money is back with the sender{coin}: Across paid it in {settlement}."
-    return OrderStatus(OrderState.REFUNDED, detail, chain_time=now)
+    detail = f"the money is back with the sender{coin}: Across paid it in {settlement.tx_hash}."
+    return OrderStatus(OrderState.REFUNDED, detail, proofs=_refund_proofs(order, settlement), chain_time=now)
+
+
+def _refund_proofs(order: Order, settlement: Settlement) -> tuple[Proof, ...]:
+    """The destination has no fill and takes none any more, and the origin has the settlement that paid."""
+
+    async def never_filled(one: Rpc, block: str) -> bool:
+        seen = await one.aggregate([_fill_status(order)], block)
+        if seen.values[0] is None:
+            raise BadAnswer(f"the SpokePool of {one.chain.name} did not answer.")
+        return bool(seen.values[0][0] != _FILLED and seen.timestamp > order.fill_deadline)
+
+    async def settled(one: Rpc, block: str) -> bool:
+        return await is_settled(order, settlement, one, block)
+
+    return Proof(order.destination, never_filled), Proof(order.origin, settled)
 
 
 def _is(topic: str, log: dict[str, Any]) -> bool:

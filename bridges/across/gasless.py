@@ -35,7 +35,7 @@ from l2send.bridges.erc7683 import RESOLVED_ORDER, Resolution, first_mismatch
 from l2send.bridges.gas_costs import most_for_opening
 from l2send.bridges.json_answers import natural, reason
 from l2send.core.address import Address, checksum
-from l2send.core.bridge import Opening, OpeningState
+from l2send.core.bridge import Opening, OpeningState, Proof
 from l2send.core.calldata import ALLOWANCE, BALANCE_OF, Function, abi_encode, address_word
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import PERMIT2, AllowsBySignature, Effects, OpensBySignature
@@ -225,23 +225,25 @@ class AcrossGasless(Across):
         return reason(answer.body)
 
     async def opening(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Opening:
-        """By Permit2's nonce, which an opening uses up, and the SpokePool's own event of this relay hash.
-
-        Too late is final: it needs every endpoint that answers, for one may lag, lie or follow another fork.
-        """
+        """By Permit2's nonce, which an opening uses up, and the SpokePool's own event of this relay hash."""
         opens, rpc = _as_signed(order, sponsored), rpcs.on(order.origin)
         seen = await _look_at_nonce(rpc, opens)
         if seen.too_late:
-            doubt = await _doubt(rpc, opens)
-            if doubt is None:
+            used_elsewhere = await _sees_it_used(rpc, opens)
+            if used_elsewhere is None:
                 asked = Call(Address(order.details["input_token"]), ALLOWANCE, (order.sender, PERMIT2))
                 (left,) = await rpc.eth_call(asked)
-                return Opening(OpeningState.TOO_LATE, detail=_what_is_left(Amount(left, order.pays.token)))
-            rpc, seen = doubt
+                words = _what_is_left(Amount(left, order.pays.token))
+                return Opening(OpeningState.TOO_LATE, detail=words, proof=_too_late_proof(opens))
+            rpc, seen = used_elsewhere
         if not seen.used:
             return Opening(OpeningState.WAITING)
         found = await _find_deposit(order, sponsored.since, rpc)
         return found or Opening(OpeningState.USED_UP if seen.used_for_good else OpeningState.WAITING)
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        """False: Permit2's nonce tells it, see `opening`."""
+        return False
 
     def _effects_of(self, sponsored: Sponsored, registry: Registry) -> list[AllowsBySignature | OpensBySignature]:
         return [self.message_effects(message.data, registry) for message in sponsored.messages]
@@ -335,16 +337,30 @@ async def _look_at_nonce(rpc: Rpc, opens: OpensBySignature) -> _NonceSight:
     return _NonceSight(used, used_for_good, too_late)
 
 
-async def _doubt(rpc: Rpc, opens: OpensBySignature) -> tuple[Rpc, _NonceSight] | None:
-    """The first endpoint that answers otherwise than «too late», and what it saw."""
+async def _sees_it_used(rpc: Rpc, opens: OpensBySignature) -> tuple[Rpc, _NonceSight] | None:
+    """The first endpoint that has the nonce as used, and what it saw."""
     for endpoint in rpc.each():
         try:
             seen = await _look_at_nonce(endpoint, opens)
         except NetworkError:
             continue
-        if not seen.too_late:
+        if seen.used:
             return endpoint, seen
     return None
+
+
+def _too_late_proof(opens: OpensBySignature) -> Proof:
+    """The deadline is past and the nonce unused as of a block; and at the head it is still unused."""
+
+    async def shows(one: Rpc, block: str) -> bool:
+        asked = [nonce_call(opens.order.sender, opens.nonce)]
+        then, now = await asyncio.gather(one.aggregate(asked, block), one.aggregate(asked))
+        if then.values[0] is None or now.values[0] is None:
+            raise BadAnswer(f"Permit2 does not answer on {one.chain.name}.")
+        used = is_used(then.values[0][0], opens.nonce) or is_used(now.values[0][0], opens.nonce)
+        return then.timestamp > opens.open_deadline and not used
+
+    return Proof(opens.order.origin, shows)
 
 
 async def _find_deposit(order: Order, since: BlockNumber, rpc: Rpc) -> Opening | None:

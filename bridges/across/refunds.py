@@ -46,7 +46,7 @@ _MOST_OTHERS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Payment:
+class Settlement:
     """What one executed leaf paid the sender in the order's token."""
 
     units: int
@@ -54,20 +54,38 @@ class _Payment:
     tx_hash: str
 
 
-async def refund_of(order: Order, rpcs: Rpcs) -> str:
-    """The transaction that paid this order's money back, or nothing while none proves it. Raises NetworkError."""
+async def refund_of(order: Order, rpcs: Rpcs) -> Settlement | None:
+    """What paid this order's money back, or None while nothing proves it. Raises NetworkError."""
     rpc = rpcs.on(order.origin)
     payments, deposits = await _history(order, rpc)
     others = [d for d in deposits if d.relay_hash != order.order_id]
     if not payments or len(others) > _MOST_OTHERS:
-        return ""
+        return None
     unfilled = [d for d in others if not await _is_filled(order.bridge, d, rpcs)]
     for payment in payments:
         paid_at = quantity((await rpc.block(hex(payment.block))).get("timestamp"), "timestamp")
         expired = [d.input_units for d in unfilled if d.fill_deadline < paid_at]
         if paid_at > order.refund_after and _can_only_hold(order.pays.units, expired, payment.units):
-            return payment.tx_hash
-    return ""
+            return payment
+    return None
+
+
+async def is_settled(order: Order, settlement: Settlement, one: Rpc, block: str) -> bool:
+    """Whether one endpoint alone shows that settlement as of `block`: its receipt, with the very payment.
+
+    Source: eth_getTransactionReceipt, eth_getBlockByNumber.
+    """
+    receipt = await one.receipt(settlement.tx_hash)
+    if receipt is None or receipt.get("status") != "0x1":
+        return False
+    pool, token = order.details["spoke_pool"].lower(), Address(order.details["input_token"])
+    logs = [log for log in receipt.get("logs", []) if str(log.get("address", "")).lower() == pool]
+    paid = [_payment(log, token, order.sender) for log in logs if log.get("topics", [])[:1] == [EXECUTED_TOPIC]]
+    at, upto = await asyncio.gather(one.block(hex(settlement.block)), one.block(block))
+    in_chain = str(at.get("hash", "")).lower() == str(receipt.get("blockHash", "")).lower()
+    deep = settlement.block <= quantity(upto.get("number"), "number")
+    late = quantity(at.get("timestamp"), "timestamp") > order.refund_after
+    return in_chain and deep and late and settlement in paid
 
 
 def _can_only_hold(ours: int, others: Sequence[int], paid: int) -> bool:
@@ -78,7 +96,7 @@ def _can_only_hold(ours: int, others: Sequence[int], paid: int) -> bool:
     return paid not in sums and paid - ours in sums
 
 
-async def _history(order: Order, rpc: Rpc) -> tuple[list[_Payment], list[Deposited]]:
+async def _history(order: Order, rpc: Rpc) -> tuple[list[Settlement], list[Deposited]]:
     """What settlements paid the sender, and what it deposited, in this token; nothing if there is too much to read."""
     pool, token = order.details["spoke_pool"], Address(order.details["input_token"])
     sender = "0x" + address_word(order.sender).hex()
@@ -108,13 +126,13 @@ async def _logs_since(rpc: Rpc, query: dict[str, Any], last: int, earliest: Unix
     return found
 
 
-def _payment(log: dict[str, Any], token: Address, sender: Address) -> _Payment | None:
+def _payment(log: dict[str, Any], token: Address, sender: Address) -> Settlement | None:
     """What this leaf paid `sender` in `token`, None if nothing or if a transfer in it failed."""
     _, amounts, paid_token, accounts, deferred, _ = abi_decode(_EXECUTED_DATA, data_bytes(log.get("data"), "data"))
     units = sum(a for a, account in zip(amounts, accounts, strict=False) if checksum(account) == sender)
     if deferred or checksum(paid_token) != token or not units:
         return None
-    return _Payment(units, quantity(log.get("blockNumber"), "blockNumber"), clean(log.get("transactionHash", ""), 66))
+    return Settlement(units, quantity(log.get("blockNumber"), "blockNumber"), clean(log.get("transactionHash", ""), 66))
 
 
 async def _is_filled(bridge: str, deposit: Deposited, rpcs: Rpcs) -> bool:

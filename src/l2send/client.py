@@ -39,6 +39,7 @@ from l2send.resolver.recipient import look as look_at_recipient
 from l2send.review import Review, review_plan
 from l2send.turns import Progress, Say, Turn, reporter, silent
 from l2send.wallet.allowance import revocation
+from l2send.wallet.ends import Ends
 from l2send.wallet.execute import Executor
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
@@ -47,12 +48,10 @@ from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.legs import make_ready, side_by_side
 from l2send.wallet.lock import account_lock
-from l2send.wallet.nonces import nonces_used_elsewhere
 from l2send.wallet.offline import fixed
 from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
 from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup
-from l2send.wallet.watch import check as look
-from l2send.wallet.watch import follow
+from l2send.wallet.watch import follow, look_once
 from l2send.wallet.window import SIZE as WINDOW
 
 
@@ -74,6 +73,11 @@ class Client:
     def __post_init__(self) -> None:
         self.guard = Guard(self.registry, self.fee_limit)
         self.bridges = bridges_of(self.registry)
+
+    @property
+    def ends(self) -> Ends:
+        """How anything of a payment comes to its end."""
+        return Ends(self.journal, self.rpcs, self.bridges)
 
     @property
     def book(self) -> Book:
@@ -201,7 +205,7 @@ class Client:
         async def why_void(leg: PaymentRecord) -> str:
             return await self._sponsored(leg, None, tell).why_void(leg)
 
-        await make_ready(record, self.journal, self.rpcs, approve, why_void, tell)
+        await make_ready(record, self.ends, approve, why_void, tell)
         return await side_by_side(record, self.journal, carry_on, tell)
 
     async def resume_many(
@@ -260,7 +264,7 @@ class Client:
     async def status(self, payment_id: str) -> Record:
         """One look at the chains, without waiting and without sending anything."""
         record = self.journal.find(payment_id)
-        await asyncio.gather(*(look(leg.id, self.journal, self.rpcs, self.bridges) for leg in record.legs))
+        await asyncio.gather(*(look_once(leg.id, self.journal, self.rpcs, self.bridges) for leg in record.legs))
         return self.journal.find(record.id)
 
     async def watch(self, payment_id: str, *, patience: float = 600.0, progress: Progress = silent) -> Record:
@@ -294,8 +298,8 @@ class Client:
         return await cancel_bids(record, self.journal, self.rpcs)
 
     async def nonces_taken(self, payment_id: str) -> list[Nonce]:
-        """The nonces of a prepared payment that the chain has used, for something that this journal does not know."""
-        return await nonces_used_elsewhere(self.journal.get(payment_id), self.journal, self.rpcs)
+        """The nonces of a prepared payment that are used, where it is not proven that something else used them."""
+        return await self.ends.nonces_maybe_sent(self.journal.get(payment_id))
 
     async def replace(
         self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent
@@ -311,7 +315,7 @@ class Client:
         self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent
     ) -> PaymentRecord:
         """Never sign what of a payment is not signed yet, and `replace` what waits by `bids`."""
-        record = self.journal.cancel(self.journal.get(payment_id).id, "cancelled by its sender")
+        record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
         return await self.replace(payment_id, bids, signer, progress=progress) if bids else record
 
     async def revocation(self, payment_id: str) -> Step | None:
@@ -331,7 +335,7 @@ class Client:
         progress: Progress = silent,
     ) -> PaymentRecord:
         """Take an allowance back by `step`, of a payment that is never signed any more. Raises as `resume` does."""
-        record = self.journal.cancel(self.journal.get(payment_id).id, "cancelled by its sender")
+        record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
         executor = self._executor(signer, reporter(record.id, self.journal, progress))
         return await executor.send_revocation(record.id, step, patience=patience)
 
@@ -345,7 +349,8 @@ class Client:
         return [*paid, *(contact.address for contact in self.book)]
 
     def _executor(self, signer: Signer | None, say: Say) -> Executor:
-        return Executor(self.journal, self.rpcs, signer, self.paths.state / "locks", self.guard, say, self._renew)
+        locks = self.paths.state / "locks"
+        return Executor(self.journal, self.rpcs, signer, locks, self.guard, say, self._renew, self.bridges)
 
     async def _renew(self, record: PaymentRecord) -> PaymentRecord:
         """The payment on the terms of a new quote: see Renewal."""

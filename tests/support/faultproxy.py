@@ -11,6 +11,7 @@ import http.client
 import json
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -52,6 +53,10 @@ AFTER_ACCEPTING = (LOST_REPLY, BAD_GATEWAY, TOO_MANY, HTML, EMPTY, WRONG_ID, LIM
 """Faults of a node that did take the request."""
 
 
+Twist = Callable[[list[Any], dict[str, Any]], dict[str, Any]]
+"""From a request's parameters and the node's answer, as JSON-RPC has it, the answer that is given."""
+
+
 class FaultProxy:
     """`with FaultProxy(node_url) as proxy:` listens on `proxy.url` until the block ends."""
 
@@ -61,6 +66,7 @@ class FaultProxy:
         self._faults: dict[str, list[Fault]] = defaultdict(list)
         self._lies: dict[str, Any] = {}
         self._lies_left: dict[str, int] = {}
+        self._twists: dict[str, Twist] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
@@ -80,6 +86,14 @@ class FaultProxy:
     def stop_lying(self, method: str) -> None:
         """Ask the node again."""
         del self._lies_left[method]
+
+    def twist(self, method: str, change: Twist) -> None:
+        """Let `change` have a say in every answer of the node to `method`."""
+        self._twists[method] = change
+
+    def straighten(self) -> None:
+        """Pass the node's answers on as they are again."""
+        self._twists.clear()
 
     def sent(self, method: str) -> list[list[Any]]:
         """The parameters of every request of `method`, in order."""
@@ -135,6 +149,8 @@ class FaultProxy:
             answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": self._lies[method]}).encode()
         elif fault is None or fault.forward:
             answer = await asyncio.to_thread(self._forward, body)
+            if twist := self._twists.get(method):
+                answer = json.dumps(twist(request["params"], json.loads(answer))).encode()
         if fault:
             self.fired.append((method, fault))
             if fault.status is None:

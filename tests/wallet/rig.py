@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from l2send.core.address import Address, checksum
+from l2send.core.bridge import Bridge
 from l2send.core.chains import Chain, Registry, Stage
 from l2send.core.plan import ChainAddress, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, open_rpcs
@@ -177,6 +178,19 @@ def order_of(payment: Payment, fill_deadline: int) -> Order:
     )
 
 
+class Unopened:
+    """A stand-in for a bridge whose settler has no order: all that the end of its `open` asks of it."""
+
+    name = "toy"
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        await origin.block(block)
+        return False
+
+    def opened(self, order: Order, receipt: dict[str, object]) -> bool:
+        return False
+
+
 @dataclass
 class Bench:
     """One account with a journal of its own on a node."""
@@ -246,6 +260,7 @@ class Bench:
             self.home / "state" / "locks",
             GuardStandIn(self.guarded.append),
             self.said.append,
+            bridges={"toy": cast("Bridge", Unopened())},
             poll=0.02,
         )
 

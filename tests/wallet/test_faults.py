@@ -289,6 +289,7 @@ def test_a_foreign_transaction_at_our_nonce_is_replaced(bench: Bench, proxy: Fau
     bench.node.mine(1)
     assert bench.node.sent_by(payment.sender) == 1
 
+    bench.confirmations = 3
     reach(bench, payment_id, is_in(TxState.INDETERMINATE))
     bench.node.mine(2)
     record = bench.resume(payment_id)
@@ -299,29 +300,33 @@ def test_a_foreign_transaction_at_our_nonce_is_replaced(bench: Bench, proxy: Fau
 
 
 def test_replaced_needs_every_endpoint_that_answers(bench: Bench, proxy: FaultProxy) -> None:
-    """One that still counts the nonce as free may know the transaction in a block to come."""
+    """One that is behind may know the transaction in a block to come: it is named, and waited for."""
     proxy.break_next(SEND, REFUSED_BEFORE, 1000)
     payment_id = bench.begin(bench.payment()).id
     refused(bench.through(proxy.url), payment_id, NotFinal, patience=0.2)
     send_elsewhere(bench, nonce=0)
     bench.node.mine(1)
-    proxy.lie("eth_getTransactionCount", "0x0")
+    proxy.lie("eth_blockNumber", hex(bench.node.height() - 2))
     both = bench.through(bench.node.url, proxy.url)
     for _ in range(2):
         reach(both, payment_id, is_in(TxState.INDETERMINATE))
         bench.node.mine(3)
     refused(both, payment_id, NotFinal, patience=0.3)
-    proxy.stop_lying("eth_getTransactionCount")
+    assert "blocks behind" in bench.record(payment_id).transactions[0].detail
+    proxy.stop_lying("eth_blockNumber")
     assert both.resume(payment_id).state is PaymentState.REPLACED
 
 
 def test_a_receipt_that_one_endpoint_lacks_is_looked_for_at_the_others(bench: Bench, proxy: FaultProxy) -> None:
-    """Null from one node is not «dropped», although the nonce is used up."""
+    """Null from one node is not «dropped», although the nonce is used up; and it is not an end without that node."""
     proxy.lie("eth_getTransactionReceipt", None)
-    payment = bench.payment()
-    record = bench.through(proxy.url, bench.node.url).pay(payment)
+    both, payment_id = bench.through(proxy.url, bench.node.url), bench.begin(bench.payment()).id
+    refused(both, payment_id, NotFinal, patience=0.5)
     assert proxy.sent("eth_getTransactionReceipt")
-    assert record.state is PaymentState.DELIVERED
+    tx = bench.record(payment_id).transactions[0]
+    assert (tx.state, tx.detail) == (TxState.MINED, "not final yet: 127.0.0.1 does not show it")
+    proxy.stop_lying("eth_getTransactionReceipt")
+    assert both.resume(payment_id).state is PaymentState.DELIVERED
 
 
 def test_a_receipt_nobody_shows_yet_is_not_replaced(bench: Bench, proxy: FaultProxy) -> None:
@@ -338,22 +343,6 @@ def test_a_receipt_nobody_shows_yet_is_not_replaced(bench: Bench, proxy: FaultPr
     assert len(proxy.sent(SEND)) == 1, "its nonce is used up: no node needs its bytes"
     proxy.stop_lying("eth_getTransactionReceipt")
     assert through.resume(payment_id).state is PaymentState.DELIVERED
-
-
-def test_an_old_transaction_without_receipt_is_never_called_replaced(bench: Bench, proxy: FaultProxy) -> None:
-    """Nodes forget receipts: «replaced» would invite a second payment."""
-    proxy.break_next(SEND, REFUSED_BEFORE, 1000)
-    payment_id = bench.begin(bench.payment()).id
-    refused(bench.through(proxy.url), payment_id, NotFinal, patience=0.2)
-    send_elsewhere(bench, nonce=0)
-    bench.node.mine(1)
-    journal = bench.journal()
-    journal._db.execute("UPDATE transactions SET signed_at = signed_at - 8 * 86400")
-    journal.close()
-    for _ in range(2):
-        reach(bench, payment_id, is_in(TxState.INDETERMINATE))
-        bench.node.mine(3)
-    refused(bench, payment_id, NotFinal, patience=0.3)
 
 
 @pytest.mark.parametrize("lie", ["of another transaction", "in a block that does not exist", "without status"])
@@ -691,7 +680,6 @@ def test_signed_bytes_of_a_late_order_are_not_sent_and_their_nonce_is_taken(own_
     other = bench.payment()
     record = bench.pay(other)
     assert (record.state, record.transactions[0].nonce) == (PaymentState.DELIVERED, 0)
-    reach(bench, late, is_in(TxState.INDETERMINATE))
     node.mine(2)
     assert bench.resume(late).state is PaymentState.REPLACED
     assert node.balance(payment.to.address) == 0
@@ -715,7 +703,6 @@ def test_a_late_order_below_another_payment_does_not_block_it(own_bench: Bench) 
     filler = bench.pay(bench.payment())
     assert (filler.state, filler.transactions[0].nonce) == (PaymentState.DELIVERED, 0)
     assert bench.resume(above).state is PaymentState.DELIVERED
-    reach(bench, late, is_in(TxState.INDETERMINATE))
     node.mine(2)
     assert bench.resume(late).state is PaymentState.REPLACED
     assert node.balance(payment.to.address) == 0
@@ -847,10 +834,13 @@ def test_one_endpoint_alone_makes_no_end(bench: Bench, proxy: FaultProxy, status
     head = bench.node.call("eth_getBlockByNumber", "latest", False)
     place = {"blockNumber": head["number"], "blockHash": head["hash"], "status": status}
     proxy.lie("eth_getTransactionReceipt", place | {"transactionHash": bench.record(payment_id).transactions[0].hash})
-    alone = bench.through(proxy.url)
+    alone, end = bench.through(proxy.url), TxState.FINAL if status == "0x1" else TxState.REVERTED
     bench.node.mine()
     with pytest.raises(NotFinal):
         both.resume(payment_id, 0.3)
     record = bench.record(payment_id)
-    assert (record.state, record.transactions[0].detail) == (PaymentState.SENDING, "127.0.0.1 does not show it yet")
+    assert (record.state, record.transactions[0].detail) == (
+        PaymentState.SENDING,
+        f"not {end} yet: 127.0.0.1 does not show it",
+    )
     assert alone.resume(payment_id, 0.3).state == lie, "the lie was none, so this test showed nothing"

@@ -16,17 +16,17 @@ from typing import Any, TypeVar
 
 import pytest
 
-from l2send.core.bridge import Bridge, OrderState, OrderStatus
+from l2send.core.bridge import Bridge, OrderState, OrderStatus, Proof
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects
 from l2send.core.errors import ExitStatus, NetworkError, NotFinal, Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Rpcs, open_rpcs
+from l2send.core.rpc import Rpc, Rpcs, open_rpcs
 from l2send.core.units import Amount, Gas, Wei
 from l2send.wallet.execute import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
-from l2send.wallet.watch import check, follow
+from l2send.wallet.watch import follow, look_once
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
 from tests.wallet.rig import CHAIN_ID, ETHER, Bench, Node, order_of, somebody, to_self
 
@@ -55,12 +55,31 @@ class Toy:
         except NetworkError as error:
             return OrderStatus(OrderState.UNKNOWN, f"could not be asked: {error.message}")
         if self.fill_tx:
-            return OrderStatus(OrderState.FILLED, "the recipient was paid", self.fill_tx)
+            proof = Proof(order.destination, self._shows_fill)
+            return OrderStatus(OrderState.FILLED, "the recipient was paid", self._find_fill, (proof,))
         if self.refunded:
-            return OrderStatus(OrderState.REFUNDED, "the money is back")
+            return OrderStatus(
+                OrderState.REFUNDED, "the money is back", proofs=(Proof(order.origin, self._shows_refund),)
+            )
         if now > order.fill_deadline:
             return OrderStatus(OrderState.REFUND_DUE, "you can ask it back")
         return OrderStatus(OrderState.OPEN, f"{order.fill_deadline - now} seconds left")
+
+    async def _find_fill(self) -> str:
+        return self.fill_tx
+
+    async def _shows_fill(self, one: Rpc, block: str) -> bool:
+        receipt = await one.receipt(self.fill_tx)
+        if receipt is None or receipt["status"] != "0x1":
+            return False
+        return int(receipt["blockNumber"], 16) <= int((await one.block(block))["number"], 16)
+
+    async def _shows_refund(self, one: Rpc, block: str) -> bool:
+        await one.block(block)
+        return self.refunded
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        return self.opens and await origin.balance(order.origin_settler, block) > 0
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
         return Step(StepKind.REFUND, UnsignedTx(CHAIN_ID, order.sender, Wei(0), b""), Gas(21000))
@@ -119,9 +138,9 @@ def test_a_fill_counts_once_it_is_confirmed(own_bench: Bench, toy: Toy) -> None:
     record = opened(bench)
     toy.fill_tx = fill(bench)
     bench.confirmations = 3
-    assert watching(bench, toy, check).state is PaymentState.BRIDGING
+    assert watching(bench, toy, look_once).state is PaymentState.BRIDGING
     bench.node.mine(2)
-    assert watching(bench, toy, check).state is PaymentState.DELIVERED
+    assert watching(bench, toy, look_once).state is PaymentState.DELIVERED
     assert record.id
 
 
@@ -133,7 +152,7 @@ def test_a_fill_that_is_not_there_is_not_believed(own_bench: Bench, toy: Toy, ki
     if kind == "reverted":
         toy.fill_tx = reverted_transaction(bench)
     bench.node.mine(3)
-    assert watching(bench, toy, check).state is PaymentState.BRIDGING
+    assert watching(bench, toy, look_once).state is PaymentState.BRIDGING
 
 
 def reverted_transaction(bench: Bench) -> str:
@@ -160,7 +179,7 @@ def test_the_approval_of_a_cancelled_payment_comes_to_its_end(own_bench: Bench, 
     journal.close()
     assert states == [TxState.MINED, TxState.CANCELLED]
     bench.node.mine(2)
-    record = watching(bench, toy, check) if how == "status" else bench.resume(payment_id, signer=False)
+    record = watching(bench, toy, look_once) if how == "status" else bench.resume(payment_id, signer=False)
     assert [tx.state for tx in record.transactions] == [TxState.FINAL, TxState.CANCELLED]
     assert record.state is PaymentState.CANCELLED
 
@@ -169,7 +188,7 @@ def test_an_open_without_its_event_is_not_believed(bench: Bench, toy: Toy) -> No
     opened(bench)
     toy.opens = False
     toy.fill_tx = fill(bench)
-    record = watching(bench, toy, check)
+    record = watching(bench, toy, look_once)
     assert record.state is PaymentState.INDETERMINATE
     assert record.order
     assert "did not open the order" in record.order.detail
@@ -177,8 +196,8 @@ def test_an_open_without_its_event_is_not_believed(bench: Bench, toy: Toy) -> No
 
 def test_a_chain_that_cannot_be_asked_changes_nothing_and_is_said(bench: Bench, toy: Toy) -> None:
     opened(bench)
-    record = watching(bench, toy, check)
-    assert watching(bench.through("http://127.0.0.1:1"), toy, check) == record
+    record = watching(bench, toy, look_once)
+    assert watching(bench.through("http://127.0.0.1:1"), toy, look_once) == record
     assert any("could not be asked" in sentence for sentence in bench.said)
 
 
@@ -188,18 +207,18 @@ def test_a_look_refreshes_transactions_and_sends_nothing(bench: Bench, toy: Toy,
     with pytest.raises(NotFinal):
         bench.through(proxy.url).resume(payment_id, 0.2)
     sent = len(proxy.sent("eth_sendRawTransaction"))
-    watching(bench.through(proxy.url), toy, check)
+    watching(bench.through(proxy.url), toy, look_once)
     assert len(proxy.sent("eth_sendRawTransaction")) == sent
     raw = bench.record(payment_id).transactions[0].raw
     bench.node.call("eth_sendRawTransaction", "0x" + raw.hex())
     bench.node.mine(1)
-    assert watching(bench, toy, check).state is PaymentState.DELIVERED
+    assert watching(bench, toy, look_once).state is PaymentState.DELIVERED
 
 
 def test_an_order_nobody_fills_becomes_refundable_and_comes_back(own_bench: Bench, toy: Toy) -> None:
     bench = own_bench
     record = opened(bench, seconds=100)
-    watching(bench, toy, check)
+    watching(bench, toy, look_once)
     bench.node.call("evm_increaseTime", 200)
     bench.node.mine()
     record = watching(bench, toy, follow, patience=5, poll=0.02)
@@ -242,12 +261,12 @@ def test_a_refund_that_is_not_due_is_refused(bench: Bench, toy: Toy) -> None:
 def test_a_refund_thought_due_too_early_can_still_be_a_fill(own_bench: Bench, toy: Toy) -> None:
     bench = own_bench
     opened(bench, seconds=100)
-    watching(bench, toy, check)
+    watching(bench, toy, look_once)
     bench.node.call("evm_increaseTime", 200)
     bench.node.mine()
-    assert watching(bench, toy, check).state is PaymentState.REFUND_DUE
+    assert watching(bench, toy, look_once).state is PaymentState.REFUND_DUE
     toy.fill_tx = fill(bench)
-    assert watching(bench, toy, check).state is PaymentState.DELIVERED
+    assert watching(bench, toy, look_once).state is PaymentState.DELIVERED
 
 
 def test_a_reorganised_open_closes_the_order_again(own_bench: Bench, toy: Toy) -> None:
@@ -258,9 +277,9 @@ def test_a_reorganised_open_closes_the_order_again(own_bench: Bench, toy: Toy) -
     before = node.call("evm_snapshot")
     with pytest.raises(NotFinal):
         bench.resume(payment_id, 2)
-    assert watching(bench, toy, check).state is PaymentState.BRIDGING
+    assert watching(bench, toy, look_once).state is PaymentState.BRIDGING
     assert node.call("evm_revert", before)
-    record = watching(bench, toy, check)
+    record = watching(bench, toy, look_once)
     assert record.order
     assert record.order.state is OrderState.NOT_OPEN
     assert record.state is PaymentState.SENDING
@@ -268,7 +287,7 @@ def test_a_reorganised_open_closes_the_order_again(own_bench: Bench, toy: Toy) -
 
 def test_a_look_at_a_planned_payment_asks_nobody(bench: Bench, toy: Toy) -> None:
     bench.begin(bench.payment())
-    record = watching(bench.through("http://127.0.0.1:1"), toy, check)
+    record = watching(bench.through("http://127.0.0.1:1"), toy, look_once)
     assert record.state is PaymentState.PLANNED
     assert not bench.said
 
@@ -295,7 +314,7 @@ def _watch_and_die(home: Path, urls: tuple[str, ...], key: bytes, toy: Toy, plac
 def test_many_looks_do_not_grow_the_history(bench: Bench, toy: Toy) -> None:
     record = opened(bench)
     for _ in range(5):
-        watching(bench, toy, check)
+        watching(bench, toy, look_once)
     journal = bench.journal()
     assert len([e for e in journal.events(record.id) if e.subject == "order"]) == 1
     journal.close()
@@ -308,7 +327,7 @@ def test_a_bridge_this_version_does_not_know_is_said(bench: Bench) -> None:
         journal = bench.journal()
         async with open_rpcs(Registry({"bench": bench.chain})) as rpcs:
             try:
-                return await check(record.id, journal, rpcs, {}, bench.said.append)
+                return await look_once(record.id, journal, rpcs, {}, bench.said.append)
             finally:
                 journal.close()
 

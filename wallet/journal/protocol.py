@@ -88,6 +88,13 @@ class Journal(Protocol):
         """
         ...
 
+    def adopt(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
+        """Commit the bytes of a transaction that another wallet sent with the nonce of `former`, which does `step` too.
+
+        It is followed as one signed here is. Raises ChangedMeanwhile if it is there already, or the step ended.
+        """
+        ...
+
     def move_tx(
         self,
         tx: TxRecord,

@@ -11,8 +11,9 @@ from l2send.core.plan import Order, Payment, Sponsored, Step, StepKind
 from l2send.core.units import Amount, BlockNumber, ChainId, Nonce, UnixTime
 from l2send.wallet.journal.codec import Terms
 from l2send.wallet.journal.states import (
+    CANCEL_OUTCOME,
+    ENDED,
     MEANINGS,
-    OF_A_CANCEL,
     SUCCEEDED,
     Meaning,
     PaymentState,
@@ -65,7 +66,7 @@ class TxRecord:
     @property
     def outcome(self) -> TxState:
         """What it makes of its step: one that cancels it ends it, and never makes it happen."""
-        return OF_A_CANCEL.get(self.state, self.state) if self.step.kind is StepKind.CANCEL else self.state
+        return CANCEL_OUTCOME.get(self.state, self.state) if self.step.kind is StepKind.CANCEL else self.state
 
     @property
     def chain_id(self) -> ChainId:
@@ -163,6 +164,17 @@ class PaymentRecord:
     def is_unsigned(self) -> bool:
         """Whether what pays was not signed, so far or for good."""
         return self.paying in _UNSIGNED
+
+    @property
+    def is_order_followed(self) -> bool:
+        """Whether its order was seen open: from then on the order decides, whatever is known of its transactions."""
+        return self.order is not None and self.order.state is not OrderState.NOT_OPEN
+
+    def needs_no_waiting(self, step_index: int) -> bool:
+        """Whether a step is at its end, or its order is followed instead."""
+        tx = self.at(step_index)
+        followed = self.is_order_followed and tx.state is TxState.INDETERMINATE
+        return tx.outcome in ENDED or (followed and step_index == self.approved[-1].index)
 
     @property
     def refunds(self) -> tuple[TxRecord, ...]:

@@ -39,6 +39,7 @@ from l2send.wallet.journal.rows import SIGNATURE_LENGTH, order_record, sponsored
 from l2send.wallet.journal.states import (
     ENDED,
     ENDED_IN_BLOCK,
+    IN_FLIGHT,
     ORDER_TRANSITIONS,
     REPLACEABLE,
     SPONSORED_TRANSITIONS,
@@ -306,33 +307,53 @@ class SqliteJournal:
         """See Journal."""
         if tx_hash != "0x" + keccak(raw).hex():
             raise IllegalMove("the hash is not that of the signed bytes.")
-        with self._writing() as db:
+        with self._writing():
             record = self.get(former.payment_id)
             attempts = record.attempts(former.step_index)
             if attempts[-1].index != former.index or any(tx.state not in REPLACEABLE for tx in attempts):
                 raise ChangedMeanwhile(f"another l2send is working on {record.id}.")
-            index = len(record.transactions)
-            db.execute(
-                "INSERT INTO transactions (payment_id, step, replaces, kind, chain_id, sender, body, state,"
-                " nonce, hash, raw, signed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    record.id,
-                    index,
-                    former.step_index,
-                    step.kind,
-                    step.tx.chain_id,
-                    former.sender,
-                    _body(step),
-                    TxState.SIGNED,
-                    former.nonce,
-                    tx_hash,
-                    raw,
-                    int(time.time()),
-                ),
-            )
+            index = self._insert_attempt(record, former, step, tx_hash, raw, TxState.SIGNED)
             detail = f"{tx_hash}, instead of {former.hash}"
             self._event(record.id, f"step {index}", "", TxState.SIGNED, detail)
         return self._transaction(record.id, index)
+
+    def adopt(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
+        """See Journal."""
+        if tx_hash != "0x" + keccak(raw).hex():
+            raise IllegalMove("the hash is not that of the signed bytes.")
+        with self._writing():
+            record = self.get(former.payment_id)
+            attempts = record.attempts(former.step_index)
+            if any(tx.state not in IN_FLIGHT or tx.hash == tx_hash for tx in attempts):
+                raise ChangedMeanwhile(f"another l2send is working on {record.id}.")
+            index = self._insert_attempt(record, former, step, tx_hash, raw, TxState.BROADCAST)
+            detail = f"{tx_hash}, sent by another wallet with the nonce of {former.hash}"
+            self._event(record.id, f"step {index}", "", TxState.BROADCAST, detail)
+        return self._transaction(record.id, index)
+
+    def _insert_attempt(
+        self, record: PaymentRecord, former: TxRecord, step: Step, tx_hash: str, raw: bytes, state: TxState
+    ) -> int:
+        index = len(record.transactions)
+        self._db.execute(
+            "INSERT INTO transactions (payment_id, step, replaces, kind, chain_id, sender, body, state,"
+            " nonce, hash, raw, signed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.id,
+                index,
+                former.step_index,
+                step.kind,
+                step.tx.chain_id,
+                former.sender,
+                _body(step),
+                state,
+                former.nonce,
+                tx_hash,
+                raw,
+                int(time.time()),
+            ),
+        )
+        return index
 
     def move_tx(
         self,

@@ -138,7 +138,7 @@ BY_ATTEMPT: Sequence[frozenset[TxState]] = (
 
 # What a cancelling transaction makes of its step: once it is at its end in a block, whether it succeeded
 # there or not, the step can never happen. Until then nothing is known of the step.
-OF_A_CANCEL: Mapping[TxState, TxState] = {
+CANCEL_OUTCOME: Mapping[TxState, TxState] = {
     _T.MINED: _T.BROADCAST,
     _T.REVERTING: _T.BROADCAST,
     _T.FINAL: _T.CANCELLED,
@@ -176,6 +176,7 @@ _P = PaymentState
 
 # 1. An order that got this far says where the money is, whatever else is known.
 BY_ORDER: Mapping[OrderState, PaymentState] = {
+    _O.OPEN: _P.BRIDGING,
     _O.FILLED: _P.DELIVERED,
     _O.REFUND_DUE: _P.REFUND_DUE,
     _O.REFUNDED: _P.REFUNDED,
@@ -196,8 +197,6 @@ BY_PAYING_STEP: Mapping[TxState, PaymentState] = {
 }
 BY_STEP_AND_ORDER: Mapping[tuple[TxState, OrderState], PaymentState] = {
     (_T.MINED, _O.NOT_OPEN): _P.BRIDGING,
-    (_T.MINED, _O.OPEN): _P.BRIDGING,
-    (_T.FINAL, _O.OPEN): _P.BRIDGING,
     # The money left, and the settler's event has not been seen: nobody has looked yet, or it is missing.
     (_T.FINAL, _O.NOT_OPEN): _P.INDETERMINATE,
 }
@@ -304,7 +303,9 @@ MEANINGS: Mapping[PaymentState, Meaning] = {
         "Another transaction of the account took the nonce: this payment did not happen and never will.",
     ),
     _P.INDETERMINATE: Meaning(
-        ExitStatus.NOT_FINAL, True, "The chain used the nonce, or took the money, and shows no trace of why."
+        ExitStatus.NOT_FINAL,
+        True,
+        "The nonce is used, or the money left, and it is not known yet for what: do not pay again.",
     ),
     _P.CANCELLED: Meaning(ExitStatus.REFUSED, False, "Nothing was paid, and nothing will be."),
     _P.EXPIRED: Meaning(

@@ -15,12 +15,12 @@ from l2send.wallet.journal.states import (
     BY_MESSAGES,
     BY_ORDER,
     BY_PAYING_STEP,
+    CANCEL_OUTCOME,
     ENDED,
     ENDED_IN_BLOCK,
     IN_BLOCK,
     IN_FLIGHT,
     MEANINGS,
-    OF_A_CANCEL,
     ORDER_TRANSITIONS,
     REPLACEABLE,
     SPONSORED_TRANSITIONS,
@@ -150,7 +150,9 @@ def test_nothing_signed_is_nothing_sent() -> None:
         ("final mined", "open", "bridging"),
         ("final final", "open", "bridging"),
         ("final final", "not_open", "indeterminate"),
-        ("final broadcast", "open", "sending"),
+        ("final broadcast", "open", "bridging"),
+        ("final indeterminate", "open", "bridging"),
+        ("final replaced", "open", "bridging"),
         ("final final", "filled", "delivered"),
         ("final final", "refund_due", "refund_due"),
         ("final final", "refunded", "refunded"),
@@ -178,7 +180,7 @@ def test_the_table(steps: str, order: str | None, expected: str) -> None:
 def test_the_parts_of_the_table_cover_all_states() -> None:
     assert set(BY_PAYING_STEP) == set(TxState) - {TxState.PLANNED}
     assert {state for state, _ in BY_EARLIER_STEPS} == set(TxState) - {TxState.PLANNED}
-    assert set(BY_ORDER) == {OrderState.FILLED, OrderState.REFUND_DUE, OrderState.REFUNDED}
+    assert set(BY_ORDER) == {OrderState.OPEN, OrderState.FILLED, OrderState.REFUND_DUE, OrderState.REFUNDED}
     assert {TxState.MINED, TxState.FINAL} == SUCCEEDED
 
 
@@ -208,7 +210,7 @@ def test_a_step_has_ended_only_when_no_attempt_can_be_mined_any_more() -> None:
 
 def test_a_cancel_pays_nothing_and_ends_its_step_once_it_has_ended_in_a_block() -> None:
     for state in TxState:
-        outcome = OF_A_CANCEL.get(state, state)
+        outcome = CANCEL_OUTCOME.get(state, state)
         assert outcome not in SUCCEEDED
         assert (outcome is TxState.CANCELLED) == (state in ENDED_IN_BLOCK or state is TxState.CANCELLED)
         assert (outcome in ENDED) == (state in ENDED)

@@ -1,0 +1,333 @@
+"""How anything of a payment comes to its end. Every end goes through this file; docs/states.md shows the same table.
+
+People pay again after `reverted`, `replaced`, `cancelled`, `expired` and `refunded`, and they stop looking after
+`delivered`. So an end rests on the chain's own storage and on the block that used the nonce, as deep as the chain
+needs, by as many witnesses as core/agreement.py counts. What is missing postpones it, in words: the state stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from l2send.core.agreement import answers, why_unproven
+from l2send.core.bridge import Bridge, Opening, OrderState, OrderStatus, Proof
+from l2send.core.calldata import TRANSFER, address_word, event_topic
+from l2send.core.chains import Chain
+from l2send.core.effects import token_effects
+from l2send.core.errors import L2sendError, NotFinal, Refused, Sent
+from l2send.core.plan import StepKind, UnsignedTx
+from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.units import BlockNumber, Nonce
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
+from l2send.wallet.journal.states import SponsoredState, TxState
+from l2send.wallet.nonce_search import NonceUse, find_use, is_used
+from l2send.wallet.sight import Sight, shows
+
+_TRANSFERRED = event_topic("Transfer(address,address,uint256)")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an end needs."""
+
+    end: str
+    seen: str
+    where: str
+    witnesses: str
+
+
+_TWO = "every endpoint that answers, two where two are configured"
+_NO_NETWORK = "none: nothing was signed"
+
+RULES = (
+    Rule("transaction final", "its receipt says success, its block is in the chain and deep enough", "its chain", _TWO),
+    Rule(
+        "transaction reverted",
+        "its receipt says failure, likewise; the settler has no order of its id",
+        "its chain; the origin settler's storage",
+        _TWO,
+    ),
+    Rule(
+        "transaction replaced",
+        "the transaction that used its nonce, found in its block and deep enough, does something else; "
+        "the settler has no order of its id",
+        "its chain; the origin settler's storage",
+        _TWO,
+    ),
+    Rule(
+        "transaction void",
+        "another transaction of its step, with its nonce, is final or reverted",
+        "as for that one",
+        "as for that one",
+    ),
+    Rule(
+        "transaction cancelled",
+        "it was never signed here; of one prepared to be signed elsewhere, its nonce is free and its sender ends it, "
+        "or another transaction used it as for replaced",
+        "the journal; its chain",
+        f"{_NO_NETWORK}; else {_TWO}",
+    ),
+    Rule("messages cancelled", "they were never signed", "the journal", _NO_NETWORK),
+    Rule(
+        "messages expired",
+        "their deadline is past by the chain's clock, deep enough, and their nonce is unused",
+        "Permit2's storage on the origin",
+        _TWO,
+    ),
+    Rule("order filled", "the fill of its id, deep enough", "the destination settler's storage", _TWO),
+    Rule(
+        "order refunded",
+        "its id as refunded, deep enough; of Across the settlement that paid it, and no fill after the deadline",
+        "the origin settler's storage; of Across both chains",
+        _TWO,
+    ),
+)
+"""Every end of a transaction, of messages and of an order. A payment's end follows from these: journal/states.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Enters ends on evidence, and says what is missing where there is too little."""
+
+    journal: Journal
+    rpcs: Rpcs
+    bridges: Mapping[str, Bridge] = field(default_factory=dict[str, Bridge])
+
+    async def in_block(self, tx: TxRecord, sight: Sight) -> TxRecord:
+        """`final` or `reverted`, for a transaction that was seen deep enough in a block. Raises NetworkError."""
+        rpc = self.rpcs.on(tx.chain_id)
+        why = await why_unproven(rpc, lambda one, head: shows(one, head, tx, sight))
+        end = TxState.FINAL if sight.succeeded else TxState.REVERTED
+        if not why and (end is TxState.REVERTED or tx.step.kind is StepKind.CANCEL):
+            why = await self._why_it_may_be_open(tx)
+        if why:
+            return self.journal.note_tx(tx, f"not {end} yet: {why}")
+        return self.journal.move_tx(tx, end, block=sight.block, block_hash=sight.block_hash, detail=sight.words)
+
+    async def replaced(self, tx: TxRecord, use: NonceUse) -> TxRecord:
+        """`replaced`, for an indeterminate one whose nonce `use` took for something else. Raises NetworkError."""
+        rpc, nonce = self.rpcs.on(tx.chain_id), _nonce(tx)
+        why = await why_unproven(rpc, lambda one, head: is_used(one, use, tx.sender, nonce, head))
+        why = why or await self._why_it_may_be_open(tx)
+        if why:
+            return self.journal.note_tx(tx, f"{words_of(use, nonce)}. Not replaced yet: {why}")
+        return self.journal.move_tx(tx, TxState.REPLACED, detail=words_of(use, nonce))
+
+    async def adopted(self, tx: TxRecord, use: NonceUse) -> bool:
+        """Whether what used the nonce of `tx` does the same, or is of the journal already: then that is followed.
+
+        Raises NotFinal, in words, where that cannot be told yet; NetworkError.
+        """
+        mine = [one for one in self.journal.signed_from(tx.chain_id, tx.sender, _nonce(tx)) if one.hash == use.hash]
+        if mine:
+            return mine[0].payment_id == tx.payment_id
+        former = await self._same_effect(self.journal.get(tx.payment_id), tx, use)
+        if former is None:
+            return False
+        if not use.raw or use.tx is None:
+            raise NotFinal(f"{use.hash} does the same, and is of a kind that l2send does not read")
+        self.journal.adopt(former, replace(former.step, tx=use.tx), use.hash, use.raw)
+        return True
+
+    async def find_prepared(self, record: PaymentRecord) -> PaymentRecord:
+        """The record, with what was prepared here, signed elsewhere and sent by other means. Raises NetworkError."""
+        for tx in record.approved:
+            if tx.state is TxState.PLANNED and tx.step.nonce is not None:
+                use = await self._use_of(tx)
+                if isinstance(use, NonceUse) and use.raw and await self._same_effect(record, tx, use):
+                    self.journal.record_signed(tx, tx.step.nonce, use.hash, use.raw)
+        return self.journal.get(record.id)
+
+    async def order(self, record: PaymentRecord, status: OrderStatus) -> PaymentRecord:
+        """`filled` or `refunded`, as `status` shows it, once its proofs hold; till then the order is open."""
+        assert record.order
+        why = await self._why_unproven(status.proofs)
+        if why:
+            words = f"{status.detail} Not {status.state} yet: {why}."
+            return self.opened(record, words)
+        if record.order.state is OrderState.NOT_OPEN:
+            record = self.journal.move_order(record, OrderState.OPEN)
+        return self.journal.move_order(record, status.state, fill_tx=await status.find_fill(), detail=status.detail)
+
+    def opened(self, record: PaymentRecord, words: str) -> PaymentRecord:
+        """The order open, which is no end, with these words."""
+        assert record.order
+        if record.order.state is OrderState.OPEN:
+            return self.journal.note_order(record, words)
+        return self.journal.move_order(record, OrderState.OPEN, detail=words)
+
+    async def messages(self, record: PaymentRecord, seen: Opening) -> PaymentRecord:
+        """`expired`, for messages that are too late by one look, once that is proven."""
+        why = await self._why_unproven((seen.proof,) if seen.proof else ())
+        if why:
+            return self.journal.note_sponsored(record, f"too late to be opened. Not expired yet: {why}")
+        return self.journal.move_sponsored(record, SponsoredState.EXPIRED, detail=seen.detail)
+
+    async def never_signed(self, record: PaymentRecord, reason: str, *, by_sender: bool = False) -> PaymentRecord:
+        """`cancelled`, for all that is not signed here. What was prepared to be signed elsewhere may have been sent.
+
+        Raises NotFinal where that is so or not known; Refused where its nonce is free: until that is used a signed file
+        can still be sent, and only its sender decides that it will not be.
+        """
+        await self._refuse_if_sent(record, reason, by_sender=by_sender)
+        return self.journal.cancel(record.id, reason)
+
+    async def abandoned(self, group: GroupRecord, reason: str) -> GroupRecord:
+        """`cancelled`, for every leg of a payment of which nothing that pays was signed. Raises as `never_signed`."""
+        for leg in group.legs:
+            await self._refuse_if_sent(leg, reason, by_sender=False)
+        return self.journal.abandon(group, reason)
+
+    async def nonces_maybe_sent(self, record: PaymentRecord) -> list[Nonce]:
+        """Of what was prepared to be signed elsewhere the nonces that are used, and not provably by something else."""
+        found = list[Nonce]()
+        for tx in record.approved:
+            if tx.state is TxState.PLANNED and tx.step.nonce is not None:
+                use = await self._use_of(tx)
+                if use is not None and not await self._is_something_else(record, tx, use):
+                    found.append(tx.step.nonce)
+        return found
+
+    async def _refuse_if_sent(self, record: PaymentRecord, reason: str, *, by_sender: bool) -> None:
+        for tx in record.approved:
+            if tx.state is not TxState.PLANNED or tx.step.nonce is None:
+                continue
+            use, nonce = await self._use_of(tx), tx.step.nonce
+            if use is None and not by_sender:
+                raise Refused(
+                    f"{record.id} is not signed: {reason}. Its nonce {nonce} is free: a signed file can still be sent.",
+                    hint=f"End it with `l2send cancel {record.id}`, or with another transaction that has this nonce.",
+                )
+            if use is not None and not await self._is_something_else(record, tx, use):
+                words = use if isinstance(use, str) else words_of(use, nonce)
+                raise NotFinal(
+                    f"{record.id} may have been sent by other means: its nonce {nonce} is used. {words}.",
+                    hint=f"Look again later: l2send status {record.id}. Do not pay again before.",
+                    sent=Sent.MAYBE,
+                )
+
+    async def _use_of(self, tx: TxRecord) -> NonceUse | str | None:
+        """What used the nonce a step was prepared with, or why that is not known; None while it is free."""
+        assert tx.step.nonce is not None
+        rpc, nonce = self.rpcs.on(tx.chain_id), tx.step.nonce
+        counts = [count for _, count in await answers(rpc, lambda one: one.nonce(tx.sender, "latest"))]
+        if any(count > nonce for count in counts):
+            return await find_use(rpc, tx.sender, nonce)
+
+        async def is_free(one: Rpc, _: BlockNumber) -> bool:
+            return await one.nonce(tx.sender, "latest") <= nonce
+
+        return await why_unproven(rpc, is_free) or None
+
+    async def _is_something_else(self, record: PaymentRecord, tx: TxRecord, use: NonceUse | str) -> bool:
+        if isinstance(use, str) or tx.step.nonce is None or await self._same_effect(record, tx, use):
+            return False
+        rpc, nonce = self.rpcs.on(tx.chain_id), tx.step.nonce
+        return not await why_unproven(rpc, lambda one, head: is_used(one, use, tx.sender, nonce, head))
+
+    async def _same_effect(self, record: PaymentRecord, tx: TxRecord, use: NonceUse) -> TxRecord | None:
+        """Of the transactions of the step the one that does what `use` does. Raises NotFinal where it is not known."""
+        if use.tx is None:
+            return None
+        for one in record.attempts(tx.step_index):
+            if self._same_call(one.step.tx, use.tx):
+                return one
+        if tx.step.kind not in {StepKind.TRANSFER, StepKind.OPEN}:
+            return None
+        receipt = await self.rpcs.on(tx.chain_id).receipt(use.hash)
+        if receipt is None:
+            raise NotFinal(f"{use.hash} is in block {use.block}, and no receipt of it is shown yet")
+        paid = self._opened(record, receipt) if record.order else _paid(tx, receipt)
+        return record.attempts(tx.step_index)[0] if paid else None
+
+    def _same_call(self, one: UnsignedTx, other: UnsignedTx) -> bool:
+        """Whether both say the same, or do the same to a known token or with native coin."""
+        if one == other:
+            return True
+        try:
+            effect = token_effects(one, self.rpcs.registry)
+            return effect is not None and effect == token_effects(other, self.rpcs.registry)
+        except L2sendError:
+            return False
+
+    def _opened(self, record: PaymentRecord, receipt: dict[str, object]) -> bool:
+        assert record.order
+        bridge = self.bridges.get(record.order.order.bridge)
+        return bridge is not None and bridge.opened(record.order.order, receipt)
+
+    async def _why_unproven(self, proofs: tuple[Proof, ...]) -> str:
+        if not proofs:
+            return "its bridge names no proof"
+        for proof in proofs:
+            rpc, as_of = self.rpcs.on(proof.chain_id), proof.shows
+            why = await why_unproven(rpc, lambda one, head, as_of=as_of: as_of(one, _deep(one.chain, head)))  # type: ignore[misc]
+            if why:
+                return why
+        return ""
+
+    async def _why_it_may_be_open(self, tx: TxRecord) -> str:
+        """Why the order of a payment whose opening fails may be open all the same, in words; empty where it is not.
+
+        Where the settler has it, the order is open from then on, and decides instead of its transaction.
+        """
+        record = self.journal.get(tx.payment_id)
+        if record.order is None or record.is_order_followed or tx.step_index != record.approved[-1].index:
+            return ""
+        order = record.order.order
+        if await self.see_opened(record):
+            return ""
+        bridge, rpc = self.bridges.get(order.bridge), self.rpcs.on(order.origin)
+        if bridge is None:
+            return f"whether its order is open is not known: this l2send does not know the bridge {order.bridge}"
+
+        async def not_opened(one: Rpc, head: BlockNumber) -> bool:
+            return not await bridge.was_opened(order, one, _deep(one.chain, head))
+
+        why = await why_unproven(rpc, not_opened)
+        return f"whether its order is open is not known: {why}" if why else ""
+
+    async def see_opened(self, record: PaymentRecord) -> bool:
+        """Whether the settler has the order, whoever opened it: it is open then. Raises NetworkError."""
+        assert record.order
+        order = record.order.order
+        bridge = self.bridges.get(order.bridge)
+        if bridge is None or not await bridge.was_opened(order, self.rpcs.on(order.origin), "latest"):
+            return False
+        self.opened(record, "opened by another transaction than the one that was signed here")
+        return True
+
+
+def words_of(use: NonceUse, nonce: Nonce) -> str:
+    """What used a nonce, in words."""
+    if use.hash:
+        return f"{use.hash} in block {use.block} took nonce {nonce}"
+    return f"nonce {nonce} was used in block {use.block} without a transaction of the account, as a delegation does"
+
+
+def _deep(chain: Chain, head: BlockNumber) -> str:
+    """The newest block that lies under as many as the chain needs."""
+    depth = chain.confirmations - 1
+    return hex(max(head - depth, 0)) if depth > 0 else "latest"
+
+
+def _nonce(tx: TxRecord) -> Nonce:
+    assert tx.nonce is not None, "only signed transactions use a nonce"
+    return tx.nonce
+
+
+def _paid(tx: TxRecord, receipt: dict[str, object]) -> bool:
+    """Whether a transaction of another shape made the transfer of `tx`: the token's own event says so."""
+    if tx.step.tx.data[:4] != TRANSFER.selector or receipt.get("status") != "0x1":
+        return False
+    to, units = TRANSFER.decode_call(tx.step.tx.data)
+    topics = [_TRANSFERRED, *("0x" + address_word(who).hex() for who in (tx.sender, to))]
+    logs = receipt.get("logs")
+    return any(
+        str(log.get("address", "")).lower() == tx.step.tx.to.lower()
+        and [str(topic).lower() for topic in log.get("topics", ())] == topics
+        and str(log.get("data", "")).lower() == "0x" + units.to_bytes(32, "big").hex()
+        for log in (logs if isinstance(logs, list) else [])
+        if isinstance(log, dict)
+    )

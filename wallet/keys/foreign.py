@@ -1,0 +1,91 @@
+"""Transactions of the same key that another wallet signed, rebuilt from what a node says of them.
+
+A rebuilt transaction proves itself: its bytes hash to its hash, and the signature on them is the account's. No node can
+make one up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from l2send.core.address import Address
+from l2send.core.errors import BadAnswer
+from l2send.core.rpc import data_bytes, quantity
+from l2send.wallet.keys.signed import SignedTx
+
+Described = Mapping[str, Any]
+"""A transaction as eth_getTransactionByHash or eth_getBlockByNumber describes it."""
+
+
+def rebuilt(described: Described, sender: Address) -> SignedTx | None:
+    """The signed bytes; None for a kind that is not known here, or for a description that no key of `sender` signed.
+
+    Source: EIP-155, EIP-2930, EIP-1559, EIP-7702; ethereum/execution-apis schemas/transaction.yaml.
+    """
+    import rlp  # type: ignore[import-untyped]
+    from eth_account import Account
+
+    try:
+        kind = quantity(described.get("type", "0x0"), "type")
+        if kind not in _FIELDS:
+            return None
+        body = rlp.encode([*_FIELDS[kind](described), *_signature(described, kind)])
+        signed = SignedTx.of((bytes([kind]) if kind else b"") + body)
+        if signed.hash != str(described.get("hash", "")).lower():
+            return None
+        return signed if str(Account.recover_transaction(signed.raw)) == sender else None
+    except (BadAnswer, ValueError, TypeError, KeyError, AttributeError):
+        return None  # A node that describes it otherwise than the standard does.
+
+
+def _legacy(tx: Described) -> list[Any]:
+    return [_number(tx, "nonce"), _number(tx, "gasPrice"), *_call(tx)]
+
+
+def _with_access_list(tx: Described) -> list[Any]:
+    return [_number(tx, "chainId"), _number(tx, "nonce"), _number(tx, "gasPrice"), *_call(tx), _access_list(tx)]
+
+
+def _with_tip(tx: Described) -> list[Any]:
+    fees = [_number(tx, "maxPriorityFeePerGas"), _number(tx, "maxFeePerGas")]
+    return [_number(tx, "chainId"), _number(tx, "nonce"), *fees, *_call(tx), _access_list(tx)]
+
+
+def _with_delegations(tx: Described) -> list[Any]:
+    delegations = [
+        [_number(one, "chainId"), _bytes(one, "address"), _number(one, "nonce"), *_signature(one, 4)]
+        for one in tx["authorizationList"]
+    ]
+    return [*_with_tip(tx), delegations]
+
+
+_FIELDS: Mapping[int, Callable[[Described], list[Any]]] = {
+    0: _legacy,
+    1: _with_access_list,
+    2: _with_tip,
+    4: _with_delegations,
+}
+
+
+def _call(tx: Described) -> list[Any]:
+    to = b"" if tx.get("to") is None else _bytes(tx, "to")
+    return [_number(tx, "gas"), to, _number(tx, "value"), _bytes(tx, "input")]
+
+
+def _access_list(tx: Described) -> list[Any]:
+    return [[_bytes(entry, "address"), [data_bytes(key, "key") for key in entry["storageKeys"]]]
+            for entry in tx.get("accessList") or ()]  # fmt: skip
+
+
+def _signature(tx: Described, kind: int) -> list[Any]:
+    parity = "yParity" if kind and tx.get("yParity") is not None else "v"
+    return [_number(tx, parity), _number(tx, "r"), _number(tx, "s")]
+
+
+def _number(tx: Described, name: str) -> int:
+    return quantity(tx[name], name)
+
+
+def _bytes(tx: Described, name: str) -> bytes:
+    return data_bytes(tx[name], name)

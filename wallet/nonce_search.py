@@ -1,0 +1,129 @@
+"""Which transaction used a nonce: searched for in the blocks, whatever its hash is.
+
+The block is found by the account's count as of older blocks (eth_getTransactionCount): backwards from the head in steps
+that double, then by halving. A node without old state answers the first part alone; what lies deeper is not known then,
+and is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from l2send.core.address import Address, checksum
+from l2send.core.errors import BadAnswer, L2sendError, NetworkError
+from l2send.core.plan import UnsignedTx
+from l2send.core.rpc import Rpc, data_bytes, quantity, record
+from l2send.core.units import BlockNumber, Nonce, Wei
+from l2send.wallet.keys.foreign import rebuilt
+
+
+@dataclass(frozen=True, slots=True)
+class NonceUse:
+    """What used a nonce."""
+
+    block: BlockNumber
+    block_hash: str
+    hash: str = ""
+    """Of the transaction; empty where the block has none of the account with that nonce, as after a delegation."""
+    tx: UnsignedTx | None = None
+    """What it says; None for a contract's creation, and where there is none."""
+    raw: bytes = b""
+    """Its signed bytes, which prove themselves; empty where they cannot be rebuilt."""
+
+
+async def find_use(rpc: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | None = None) -> NonceUse | str:
+    """What used `nonce`, from the first endpoint whose answer proves itself, or that can tell; else why none can.
+
+    `hint` is the block it was found in before. Source: eth_getTransactionCount, eth_getBlockByNumber.
+    """
+    found: NonceUse | str = f"no endpoint of {rpc.chain.name} answers"
+    for one in rpc.each():
+        try:
+            seen = await _find_on(one, sender, nonce, hint)
+        except NetworkError as error:
+            seen = error.message.rstrip(".")
+        if isinstance(seen, NonceUse) and seen.raw:
+            return seen
+        if not isinstance(found, NonceUse):
+            found = seen
+    return found
+
+
+async def is_used(rpc: Rpc, use: NonceUse, sender: Address, nonce: Nonce, head: BlockNumber) -> bool:
+    """Whether one endpoint alone shows that use, under as many blocks as its chain needs."""
+    if head - use.block + 1 < max(1, rpc.chain.confirmations):
+        return False
+    block = await rpc.block(hex(use.block))
+    if str(block.get("hash", "")).lower() != use.block_hash:
+        return False
+    if use.hash:
+        return use.hash in [str(tx_hash).lower() for tx_hash in block.get("transactions", ())]
+    counts = await _count(rpc, sender, use.block - 1), await _count(rpc, sender, use.block)
+    return counts[0] <= nonce < counts[1] and not (await _in_block(rpc, sender, nonce, use.block)).hash
+
+
+async def _find_on(one: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | None) -> NonceUse | str:
+    if hint is not None and (found := await _in_block(one, sender, nonce, hint)).hash:
+        return found
+    host, head = one.endpoints[0].host, await one.block_number()
+    if await _count(one, sender, head) <= nonce:
+        return f"{host} does not count it as used"
+    block = await _first_block_after(one, sender, nonce, head)
+    if block is None:
+        return f"{host} keeps no state of blocks that old"
+    return await _in_block(one, sender, nonce, block)
+
+
+async def _first_block_after(one: Rpc, sender: Address, nonce: Nonce, head: BlockNumber) -> BlockNumber | None:
+    """The block as of which the account's count is first above `nonce`; None where its state is not kept any more."""
+    after, back = int(head), 1
+    try:
+        while True:
+            before = max(head - back, 0)
+            if before == 0 or await _count(one, sender, before) <= nonce:
+                break
+            after, back = before, back * 2
+        while after - before > 1:
+            middle = (before + after) // 2
+            if await _count(one, sender, middle) <= nonce:
+                before = middle
+            else:
+                after = middle
+    except NetworkError:
+        return None
+    return BlockNumber(after)
+
+
+async def _count(one: Rpc, sender: Address, block: int) -> int:
+    return await one.nonce(sender, hex(block))
+
+
+async def _in_block(one: Rpc, sender: Address, nonce: Nonce, number: BlockNumber) -> NonceUse:
+    """The account's transaction with that nonce in a block. Raises BadAnswer for a block without transactions."""
+    block = record(await one.call("eth_getBlockByNumber", hex(number), True), "eth_getBlockByNumber")
+    block_hash, transactions = str(block.get("hash", "")).lower(), block.get("transactions")
+    if not isinstance(transactions, list):
+        raise BadAnswer(f"{one.chain.name} answered a block without its transactions.")
+    for entry in transactions:
+        described = record(entry, "transaction")
+        theirs = str(described.get("from", "")).lower() == sender.lower()
+        if theirs and quantity(described.get("nonce"), "nonce") == nonce:
+            return _use(described, sender, number, block_hash, one)
+    return NonceUse(number, block_hash)
+
+
+def _use(described: dict[str, Any], sender: Address, number: BlockNumber, block_hash: str, one: Rpc) -> NonceUse:
+    signed = rebuilt(described, sender)
+    tx_hash = str(described.get("hash", "")).lower()
+    return NonceUse(number, block_hash, tx_hash, _said(described, one), signed.raw if signed else b"")
+
+
+def _said(described: dict[str, Any], one: Rpc) -> UnsignedTx | None:
+    if described.get("to") is None:
+        return None
+    try:
+        to, data = checksum(str(described["to"])), data_bytes(described.get("input"), "input")
+    except L2sendError as error:
+        raise BadAnswer(f"{one.chain.name} answered a transaction that does not read: {error.message}") from error
+    return UnsignedTx(one.chain.chain_id, to, Wei(quantity(described.get("value"), "value")), data)
