@@ -11,7 +11,7 @@ import pytest
 
 from l2send.bridges import decode
 from l2send.bridges.across.deposit import DEPOSITED_TOPIC, Deposit, deposited, new_nonce
-from l2send.bridges.across.refunds import EXECUTED_TOPIC, _can_only_hold, refund_of
+from l2send.bridges.across.refunds import EXECUTED_TOPIC, Settlement, _can_only_hold, is_settled, refund_of
 from l2send.core.address import Address
 from l2send.core.calldata import abi_encode, address_word
 from l2send.core.effects import Opens
@@ -112,7 +112,8 @@ class Chains:
 
 def search(*logs: dict[str, Any], filled: tuple[Deposit, ...] = (), **fields: Any) -> str:
     hashes = frozenset(deposited(ORIGIN.chain_id, event(d)).relay_hash for d in filled)
-    return asyncio.run(refund_of(ORDER, cast("Rpcs", Chains(Chain(list(logs), hashes, **fields)))))
+    found = asyncio.run(refund_of(ORDER, cast("Rpcs", Chains(Chain(list(logs), hashes, **fields)))))
+    return found.tx_hash if found else ""
 
 
 MINE = leaf(PAYS.units)
@@ -172,7 +173,9 @@ def test_a_settlement_that_is_not_deep_enough_is_not_seen_yet() -> None:
 
 def test_logs_are_asked_in_pieces_back_to_before_the_order_could_be_opened() -> None:
     chain = Chain([MINE], head=PAID + 30_000)
-    assert asyncio.run(refund_of(ORDER, cast("Rpcs", Chains(chain)))) == HASH
+    found = asyncio.run(refund_of(ORDER, cast("Rpcs", Chains(chain))))
+    assert found
+    assert found.tx_hash == HASH
     assert min(int(q["fromBlock"], 16) for q in chain.asked) == 0
     assert {q["address"] for q in chain.asked} == {ORIGIN.settlers["across"].contracts["spoke_pool"]}
     depositors = {q["topics"][3] for q in chain.asked if q["topics"][0] == DEPOSITED_TOPIC}
@@ -194,3 +197,41 @@ def test_a_node_that_refuses_logs_proves_nothing() -> None:
 )
 def test_what_a_payment_can_hold(others: list[int], paid: int, holds: bool) -> None:
     assert _can_only_hold(5, others, paid) is holds
+
+
+@dataclass
+class Witness(Chain):
+    """One endpoint, asked for the receipt of a settlement that another one named."""
+
+    receipt_: dict[str, Any] | None = None
+
+    async def receipt(self, tx_hash: str) -> dict[str, Any] | None:
+        return self.receipt_
+
+    async def block(self, tag: str) -> dict[str, Any]:
+        return await super().block(tag) | {"number": tag, "hash": f"0xb{tag[2:]}"}
+
+
+def receipt_of(log: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    log = log | {"address": ORDER.details["spoke_pool"]}
+    return {"status": "0x1", "blockHash": f"0xb{log['blockNumber'][2:]}", "logs": [log]} | fields
+
+
+@pytest.mark.parametrize(
+    ("receipt", "shown"),
+    [
+        (receipt_of(MINE), True),
+        (None, False),
+        (receipt_of(MINE, status="0x0"), False),
+        (receipt_of(MINE, blockHash="0xother"), False),
+        (receipt_of(MINE, logs=[]), False),
+        (receipt_of(leaf(PAYS.units + 1)), False),
+        (receipt_of(MINE, logs=[MINE | {"address": address(900)}]), False),
+    ],
+    ids=["the same", "no receipt", "failed", "another fork", "no leaf", "another sum", "another contract"],
+)
+def test_each_endpoint_shows_the_settlement_itself(receipt: dict[str, Any] | None, shown: bool) -> None:
+    settlement = Settlement(PAYS.units, PAID, HASH)
+    one = cast("Rpc", Witness([], receipt_=receipt))
+    assert asyncio.run(is_settled(ORDER, settlement, one, hex(PAID))) is shown
+    assert asyncio.run(is_settled(ORDER, settlement, one, hex(PAID - 1))) is False, "not deep enough"
