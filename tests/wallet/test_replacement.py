@@ -129,7 +129,7 @@ def test_a_reorganisation_that_mines_the_faster_one_instead_is_followed(slow: Be
     slow_proxy.break_next(SEND, REFUSED_BEFORE, 1000)
     second = outbid(slow.through(slow_proxy.url), first.id).transactions[1]
     slow.node.mine()
-    until(slow, first.id, TxState.MINED, TxState.INDETERMINATE)
+    until(slow, first.id, TxState.MINED, TxState.BROADCAST)
     slow.node.call("anvil_reorg", 1, [["0x" + second.raw.hex(), 0]])
     assert slow.node.call("eth_getTransactionReceipt", second.hash)["status"] == "0x1"
     until(slow, first.id, TxState.BROADCAST, TxState.MINED)
@@ -339,7 +339,7 @@ def test_a_cancel_that_is_only_mined_is_not_yet_cancelled(slow: Bench) -> None:
     node.call("anvil_dropAllTransactions")
     node.call(SEND, "0x" + first.transactions[0].raw.hex())
     node.mine()
-    assert until(slow, first.id, TxState.MINED, TxState.INDETERMINATE).state is PaymentState.SENDING
+    assert until(slow, first.id, TxState.MINED, TxState.BROADCAST).state is PaymentState.SENDING
     node.mine(2)
     record = slow.resume(first.id)
     assert [tx.state for tx in record.transactions] == [TxState.FINAL, TxState.VOID]
@@ -418,6 +418,7 @@ def test_a_foreign_transaction_takes_the_nonce_from_both(slow: Bench) -> None:
     slow.node.call("anvil_dropAllTransactions")
     send_elsewhere(slow, nonce=0)
     slow.node.mine()
+    slow.confirmations = 3
     until(slow, first.id, TxState.INDETERMINATE, TxState.INDETERMINATE)
     slow.node.mine(2)
     record = slow.resume(first.id)

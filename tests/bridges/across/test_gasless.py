@@ -545,7 +545,12 @@ def test_expired_needs_every_endpoint_that_answers(broke: Broke) -> None:
             assert opened.sponsored
             assert (opened.sponsored.state, opened.moved) == (SponsoredState.OPENED, Sent.YES)
             broke.registry = with_rpcs(broke, fork.url, dead)
-            gone = broke.look(broke.look(record))
+            waits = broke.look(broke.look(record))
+            assert waits.state is PaymentState.SENDING, "a silent second endpoint postpones it"
+            assert waits.sponsored
+            assert "does not answer" in waits.sponsored.detail
+            broke.registry = with_rpcs(broke, fork.url)
+            gone = broke.look(waits)
             assert gone.state is PaymentState.EXPIRED, "the fork never said so, so this test showed nothing"
 
 
