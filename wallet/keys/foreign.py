@@ -30,7 +30,7 @@ def rebuilt(described: Described, sender: Address) -> SignedTx | None:
         kind = quantity(described.get("type", "0x0"), "type")
         if kind not in _FIELDS:
             return None
-        body = rlp.encode([*_FIELDS[kind](described), *_signature(described, kind)])
+        body: bytes = rlp.encode([*_FIELDS[kind](described), *_signature(described, kind)])
         signed = SignedTx.of((bytes([kind]) if kind else b"") + body)
         if signed.hash != str(described.get("hash", "")).lower():
             return None
