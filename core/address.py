@@ -62,8 +62,12 @@ _ENDS = 4
 
 def alike(one: Address, other: Address) -> bool:
     """Whether two addresses look the same to somebody who compares their ends, and are not."""
-    a, b = one.lower(), other.lower()
-    return a != b and (a[2 : 2 + _ENDS], a[-_ENDS:]) == (b[2 : 2 + _ENDS], b[-_ENDS:])
+    return one.lower() != other.lower() and ends(one) == ends(other)
+
+
+def ends(address: Address) -> str:
+    """The characters at both ends that people compare, in lower case: imitations have the same."""
+    return address[2 : 2 + _ENDS].lower() + address[-_ENDS:].lower()
 
 
 def short(address: Address) -> str:

@@ -49,6 +49,7 @@ class ExitStatus(IntEnum):
     REFUSED = 7
     NOT_FINAL = 8
     MONEY_BACK = 9
+    CHANGED = 10
     INTERRUPTED = 130
 
 

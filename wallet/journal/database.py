@@ -13,10 +13,13 @@ from urllib.parse import quote as percent_encode
 from l2send.core.errors import ConfigError
 from l2send.core.private_files import check_private, touch_private
 from l2send.core.text import clean
+from l2send.wallet.journal.errors import JournalBusy
 from l2send.wallet.journal.schema import APPLICATION_ID, MIGRATIONS
 
 _BUSY_SECONDS = 10.0
 _SQLITE_HEADER = 100
+_PAGES_CHECKED_AT_ONCE = 2000
+"""A few milliseconds."""
 _RESTORE_HINT = "Restore journal.db from a backup. Send nothing before: open payments may be unknown here."
 
 
@@ -26,7 +29,12 @@ def open_database(path: Path) -> sqlite3.Connection:
     _check_companions(path)
     try:
         db = _connect(path)
-        _migrate(db, path)
+        try:
+            _migrate(db, path)
+            check_pages(db, _PAGES_CHECKED_AT_ONCE)
+        except BaseException:
+            db.close()
+            raise
     except sqlite3.Error as error:
         raise failure(path, error) from error
     return db
@@ -50,11 +58,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     )
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA cell_size_check = ON")
     for pragma in ("fullfsync", "checkpoint_fullfsync"):  # macOS: fsync alone leaves data in the drive
         db.execute(f"PRAGMA {pragma} = ON")
     _use_write_ahead_log(db)
     db.execute("PRAGMA synchronous = FULL")
     return db
+
+
+def look_into(path: Path) -> sqlite3.Connection:
+    """Another connection to a journal that is open here, which reads and writes nothing. Raises sqlite3.Error."""
+    return sqlite3.connect(f"file:{percent_encode(str(path))}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
 
 
 def _use_write_ahead_log(db: sqlite3.Connection) -> None:
@@ -75,10 +89,11 @@ def _use_write_ahead_log(db: sqlite3.Connection) -> None:
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the tables up to date. Raises ConfigError for what is not, or not yet, a journal of this l2send."""
+    if _version(db) == (APPLICATION_ID, len(MIGRATIONS)):
+        return
     db.execute("BEGIN IMMEDIATE")
     try:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        application = db.execute("PRAGMA application_id").fetchone()[0]
+        application, version = _version(db)
         empty = not db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
         if application != APPLICATION_ID and not (empty and version == 0 and application == 0):
             raise ConfigError(f"{path} is not an l2send journal.", hint="Move it away.")
@@ -92,18 +107,37 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
         if version < len(MIGRATIONS):
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise sqlite3.DatabaseError("its pages are damaged")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
-        db.close()
         raise
+
+
+def _version(db: sqlite3.Connection) -> tuple[int, int]:
+    """Whose file it is, and how many of its migrations it has."""
+    application, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    return application, version
+
+
+def check_pages(db: sqlite3.Connection, at_most: int | None = None) -> None:
+    """Raises sqlite3.DatabaseError for damaged pages; of files with more than `at_most` pages nothing is looked at.
+
+    Of a large journal each page is checked when it is read (cell_size_check), and all of them by `l2send doctor`.
+    """
+    if at_most is not None and db.execute("PRAGMA page_count").fetchone()[0] > at_most:
+        return
+    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise sqlite3.DatabaseError("its pages are damaged")
 
 
 def failure(path: Path, error: sqlite3.Error) -> ConfigError:
     """What SQLite's error means for the person, who is told what to do."""
+    if getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return JournalBusy(
+            f"another program holds the journal {path}, and did not let go of it in {_BUSY_SECONDS:.0f} seconds.",
+            hint="Find it (`fuser` and `lsof` name it), wait for it or end it, then run the command again.",
+        )
     hint = "Check the disk's free space and the rights on the folder, then run the command again."
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
         hint = _RESTORE_HINT

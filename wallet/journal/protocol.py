@@ -4,29 +4,23 @@ Two rules make a payment happen once. Bytes are in the journal, committed, befor
 A state changes only along the tables in `states`, and only from the state the caller believed it was in.
 
 The journal knows addresses, names that were typed for them, amounts and signed bytes. It never holds a key or an RPC
-URL. What is here is what every journal promises; sqlite_journal.py is the one there is.
+URL. What is here is what every journal promises; sqlite.py is the one there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
-from l2send.core.errors import L2sendError
 from l2send.core.plan import Payment, Quote, Step
-from l2send.core.units import BlockNumber, ChainId, Nonce
-from l2send.wallet.journal.records import EventRecord, GroupRecord, PaymentRecord, Record, TxRecord
+from l2send.core.units import BlockNumber, ChainId, Nonce, Seconds
+from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
+from l2send.wallet.journal.records import EventRecord, GroupRecord, PaidBefore, PaymentRecord, Record, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 
-
-class IllegalMove(L2sendError):
-    """A state was to become what the tables do not allow: a defect of the caller."""
-
-
-class ChangedMeanwhile(L2sendError):
-    """Another process moved this record first; read it again."""
+__all__ = ["ChangedMeanwhile", "IllegalMove", "Journal"]
 
 
 class Journal(Protocol):
@@ -50,7 +44,15 @@ class Journal(Protocol):
         ...
 
     def known(self, payment: Payment, key: str) -> Record | None:
-        """The payment that `key` stands for. Raises UsageError if that is another one than `payment`."""
+        """The payment that `key` stands for. Raises UsageError if that is another one than `payment`.
+
+        A key is text, compared as it is seen: `visible_text` says what is none. Keys of older journals that hold more
+        than is seen are found by what is seen of them.
+        """
+        ...
+
+    def keyed(self, key: str) -> Record | None:
+        """The payment that `key` stands for, whatever it pays. Raises UsageError for what is no key."""
         ...
 
     def find(self, payment_id: str) -> Record:
@@ -61,12 +63,34 @@ class Journal(Protocol):
         """The leg of that id, or the payment from one chain, as `find` finds it. Raises UsageError."""
         ...
 
-    def history(self, limit: int | None = None) -> list[Record]:
-        """Payments, the newest first."""
+    def history(self, limit: int | None = None, before: str | None = None) -> list[Record]:
+        """At most `limit` payments, the newest first; of those that are older than the payment `before`."""
+        ...
+
+    def stream(self, limit: int | None = None, before: str | None = None) -> Iterator[Record]:
+        """What `history` lists, read as it is asked for: a journal may hold a million payments."""
+        ...
+
+    def count(self) -> int:
+        """How many payments there are."""
         ...
 
     def open_payments(self) -> list[Record]:
         """Payments that may still change, the newest first."""
+        ...
+
+    def paid_recently(self, payment: Payment, within: Seconds) -> Record | None:
+        """The newest payment of the same sender, recipient, token and amount that was begun in the last `within`
+        seconds, unless it is known that its recipient got nothing and will not.
+        """
+        ...
+
+    def paid_before(self, account: Address) -> PaidBefore | None:
+        """How often and when `account` was paid, on any chain; None if no payment to it was delivered."""
+        ...
+
+    def recipients_like(self, account: Address) -> list[Address]:
+        """Accounts that payments were begun to, and that have the ends of `account`; itself, if it is one of them."""
         ...
 
     def events(self, payment_id: str) -> list[EventRecord]:
@@ -180,6 +204,10 @@ class Journal(Protocol):
 
     def signed_from(self, chain_id: ChainId, sender: Address, nonce: Nonce) -> list[TxRecord]:
         """Signed transactions of that account with that nonce or a higher one, by nonce."""
+        ...
+
+    def signed_with(self, chain_id: ChainId, sender: Address, nonce: Nonce) -> list[TxRecord]:
+        """Signed transactions of that account with exactly that nonce: the chain takes one of them at most."""
         ...
 
     def close(self) -> None:

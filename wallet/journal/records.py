@@ -115,6 +115,17 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidBefore:
+    """Payments to one account that were delivered."""
+
+    times: int
+    last_at: UnixTime
+    """When the newest of them was begun, by this machine's clock."""
+    more: bool = False
+    """Whether there are more than `times`: counting stops there."""
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentRecord:
     """A payment, as far as it got."""
 

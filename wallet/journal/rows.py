@@ -9,11 +9,32 @@ from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.units import BlockNumber, Nonce, UnixTime
 from l2send.wallet.journal import codec
-from l2send.wallet.journal.records import OrderRecord, SponsoredRecord, TxRecord
+from l2send.wallet.journal.records import OrderRecord, PaymentRecord, SponsoredRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 
 SIGNATURE_LENGTH = 65
 """Signatures of several messages stand in one field, one after the other."""
+
+
+def payment_record(
+    row: sqlite3.Row,
+    steps: Sequence[sqlite3.Row],
+    orders: Sequence[sqlite3.Row],
+    sponsored: Sequence[sqlite3.Row],
+) -> PaymentRecord:
+    """Of a row of `payments`, and what the other tables have of it."""
+    return PaymentRecord(
+        id=row["id"],
+        key=row["idempotency_key"],
+        created_at=UnixTime(row["created_at"]),
+        payment=codec.payment_from(codec.load(row["payment"])),
+        terms=codec.terms_from(codec.load(row["terms"])),
+        transactions=tuple(tx_record(step) for step in steps),
+        order=order_record(orders),
+        group_id=row["group_id"],
+        sponsored=sponsored_record(sponsored),
+        typed_name=row["typed_name"],
+    )
 
 
 def tx_record(row: sqlite3.Row) -> TxRecord:

@@ -144,4 +144,29 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # What the person called the recipient, where that was a name. Contacts and ENS may change; the address stays.
         "ALTER TABLE payments ADD COLUMN typed_name TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        # Which journal this is, and how far the columns below are filled in: derived.py. Until then a payment is open.
+        """
+        CREATE TABLE identity (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            id TEXT NOT NULL,
+            rules INTEGER NOT NULL,
+            filled INTEGER NOT NULL,
+            target INTEGER NOT NULL
+        ) STRICT
+        """,
+        "INSERT INTO identity VALUES (1, lower(hex(randomblob(16))), 0, 0, 0)",
+        "ALTER TABLE payments ADD COLUMN state TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE payments ADD COLUMN is_open INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE payments ADD COLUMN recipient TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE payments ADD COLUMN key_seen TEXT",
+        "CREATE INDEX payments_open ON payments (seq) WHERE is_open = 1",
+        "CREATE INDEX payments_open_same ON payments (fingerprint) WHERE is_open = 1",
+        "CREATE INDEX payments_same ON payments (fingerprint, created_at)",
+        "DROP INDEX payments_fingerprint",
+        "CREATE INDEX payments_key_seen ON payments (key_seen) WHERE key_seen IS NOT NULL",
+        "CREATE INDEX payments_recipient ON payments (recipient, state)",
+        "CREATE TABLE recipients (address TEXT PRIMARY KEY, ends TEXT NOT NULL) STRICT, WITHOUT ROWID",
+        "CREATE INDEX recipients_ends ON recipients (ends)",
+    ),
 )

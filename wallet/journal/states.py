@@ -329,6 +329,10 @@ MEANINGS: Mapping[PaymentState, Meaning] = {
 }
 
 
+NOTHING_ARRIVED = frozenset({_P.REFUNDED, _P.REVERTED, _P.REPLACED, _P.CANCELLED, _P.EXPIRED})
+"""States of a payment that never reaches its recipient: paying again pays once."""
+
+
 def money_moved(steps: Sequence[TxState]) -> Sent:
     """Whether money may have moved, from the states of a payment's steps."""
     if any(step in IN_BLOCK for step in steps):

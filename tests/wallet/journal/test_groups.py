@@ -13,6 +13,7 @@ import pytest
 from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused, Sent, UsageError
 from l2send.core.plan import Payment, Quote
 from l2send.core.units import Amount
+from l2send.wallet.journal.presence import witness_path
 from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.sqlite import SqliteJournal
@@ -161,8 +162,13 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     new.close()
     db = sqlite3.connect(path)
     db.execute("DROP TRIGGER legs_stay")
-    db.execute("DROP INDEX payments_group")
-    for column in ("group_id", "leg", "typed_name"):
+    for index in ("group", "open", "open_same", "same", "key_seen", "recipient"):
+        db.execute(f"DROP INDEX payments_{index}")
+    db.execute("CREATE INDEX payments_fingerprint ON payments (fingerprint)")
+    db.execute("DROP TABLE recipients")
+    db.execute("DROP TABLE identity")
+    witness_path(path).unlink()
+    for column in ("group_id", "leg", "typed_name", "state", "is_open", "recipient", "key_seen"):
         db.execute(f"ALTER TABLE payments DROP COLUMN {column}")
     db.execute("DROP TABLE sponsored")
     db.execute("PRAGMA user_version = 2")

@@ -20,6 +20,7 @@ from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind, Unsig
 from l2send.core.text import clean
 from l2send.core.units import Amount, BlockNumber, Gas, Nonce, UnixTime, Wei
 from l2send.wallet.journal import codec
+from l2send.wallet.journal.database import open_database
 from l2send.wallet.journal.protocol import ChangedMeanwhile, IllegalMove
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.schema import MIGRATIONS
@@ -100,7 +101,7 @@ def bring_to(journal: SqliteJournal, tx: TxRecord, state: TxState, nonce: int = 
 def test_its_files_are_its_owners_alone(path: Path, journal: SqliteJournal) -> None:
     begin(journal)
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
-    assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
+    assert modes == dict.fromkeys(("journal.db", "journal.db-wal", "journal.db-shm", "journal.db.mark"), 384)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
@@ -481,7 +482,7 @@ def test_a_journal_of_the_first_version_is_read_and_signed_in(path: Path, monkey
     """Its steps carry no price, and its transactions replace nothing."""
     with monkeypatch.context() as patch:
         patch.setattr("l2send.wallet.journal.database.MIGRATIONS", MIGRATIONS[:1])
-        SqliteJournal(path).close()
+        open_database(path).close()
     payment = a_payment()
     body = codec.step_json(paying_quote(payment, CHAIN).steps[0])
     del body["price"]

@@ -1,0 +1,136 @@
+"""Payments written into the journal as they were approved, all steps planned: all of it, or none."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from l2send.core.address import Address
+from l2send.core.bridge import OrderState
+from l2send.core.errors import Refused
+from l2send.core.plan import Payment, Quote, Sponsored, Step
+from l2send.core.text import clean, visible_text
+from l2send.wallet.journal import codec
+from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY, JournalLookups, whole_id
+from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.states import SponsoredState, TxState
+
+
+class JournalBeginnings(JournalLookups):
+    """What adds payments."""
+
+    def begin(
+        self,
+        payment: Payment,
+        legs: Sequence[Quote],
+        key: str | None = None,
+        *,
+        again: bool = False,
+        typed_name: str = "",
+    ) -> Record:
+        """See Journal."""
+        fingerprint = codec.fingerprint(payment)
+        with self._writing(witnessed=True):
+            if key is not None:
+                known = self.known(payment, key)
+                if known:
+                    return known
+                key = visible_text(key, THE_KEY)
+            if not again:
+                self._refuse_if_open(fingerprint, key)
+            payment_id = self._insert_all(payment, legs, key, fingerprint, clean(typed_name, 100))
+        return self.find(payment_id)
+
+    def _refuse_if_open(self, fingerprint: str, key: str | None) -> None:
+        for row in self._rows("SELECT id FROM payments WHERE fingerprint = ? AND is_open = 1", fingerprint):
+            record = self.find(row["id"])
+            if not record.meaning.open or (key is not None and record.key is not None):
+                continue
+            raise Refused(
+                f"the same payment is open already: {record.id} ({record.state}). {record.meaning.money}",
+                hint=f"Continue it with `l2send resume {record.id}`, or pay a second time with --again.",
+            )
+
+    def _insert_all(
+        self, payment: Payment, legs: Sequence[Quote], key: str | None, fingerprint: str, typed_name: str
+    ) -> str:
+        whole_id = self._free_id()
+        if len(legs) == 1:
+            self._insert(whole_id, payment, legs[0], key, fingerprint, typed_name)
+            return whole_id
+        if sum(quote.delivers.units for quote in legs) != payment.amount.units:
+            raise ValueError("the legs do not sum to the payment")
+        for leg, quote in enumerate(legs, 1):
+            part, leg_id = replace(payment, amount=quote.delivers), f"{whole_id}{LEG_MARK}{leg}"
+            self._insert(leg_id, part, quote, key if leg == 1 else None, fingerprint, typed_name, leg)
+        return whole_id
+
+    def _insert(
+        self,
+        payment_id: str,
+        payment: Payment,
+        quote: Quote,
+        key: str | None,
+        fingerprint: str,
+        typed_name: str,
+        leg: int | None = None,
+    ) -> None:
+        now = int(time.time())
+        terms = codec.dump(codec.terms_json(codec.Terms.of(quote)))
+        self._db.execute(
+            "INSERT INTO payments (id, idempotency_key, fingerprint, created_at, sender, payment, terms, group_id, leg,"
+            " typed_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                payment_id,
+                key,
+                fingerprint,
+                now,
+                payment.sender,
+                codec.dump(codec.payment_json(payment)),
+                terms,
+                None if leg is None else whole_id(payment_id),
+                leg,
+                typed_name,
+            ),
+        )
+        if not quote.steps and not quote.sponsored:
+            raise ValueError("a payment without steps pays nothing")
+        if quote.steps and quote.sponsored:
+            raise ValueError("a payment has steps, or messages for a sponsor, and never both")
+        if quote.sponsored:
+            self._insert_sponsored(payment_id, quote.sponsored)
+        for index, step in enumerate(quote.steps):
+            self._insert_step(payment_id, index, payment.sender, step)
+        if quote.order:
+            self._db.execute(
+                "INSERT INTO orders (payment_id, body, state) VALUES (?, ?, ?)",
+                (payment_id, codec.dump(codec.order_json(quote.order)), OrderState.NOT_OPEN),
+            )
+        self._event(payment_id, "payment", "", "planned", quote.bridge)
+
+    def _insert_step(self, payment_id: str, index: int, sender: Address, step: Step) -> None:
+        self._db.execute(
+            "INSERT INTO transactions (payment_id, step, kind, chain_id, sender, body, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (payment_id, index, step.kind, step.tx.chain_id, sender, step_body(step), TxState.PLANNED),
+        )
+
+    def _insert_sponsored(self, payment_id: str, sponsored: Sponsored) -> None:
+        self._db.execute(
+            "INSERT INTO sponsored (payment_id, body, state) VALUES (?, ?, ?)",
+            (payment_id, codec.dump(codec.sponsored_json(sponsored)), SponsoredState.PLANNED),
+        )
+
+    def _free_id(self) -> str:
+        while True:
+            payment_id = "p-" + "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
+            taken = self._rows("SELECT 1 FROM payments WHERE id = ?", payment_id)
+            if not taken and not self._rows("SELECT 1 FROM payments WHERE group_id = ?", payment_id):
+                return payment_id
+
+
+def step_body(step: Step) -> str:
+    """A step as its row holds it."""
+    return codec.dump(codec.step_json(step))

@@ -1,0 +1,72 @@
+"""Columns that are derived from other rows, so that lookups go by an index: computed in one place, and again whenever
+the rules they follow change.
+
+    payments.state, is_open    how the leg stands, by the tables in states.py
+    payments.recipient         out of the payment's JSON
+    payments.key_seen          what is seen of the idempotency key: old journals hold keys with line ends and the like
+    recipients                 every account that a payment was begun to, by the ends that people compare
+
+Rows of older journals are filled in when one is opened, in batches that are committed one by one: where that is
+interrupted, the next opening goes on from there.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from l2send.core.address import Address, ends
+from l2send.core.text import visible_part
+from l2send.wallet.journal.records import PaymentRecord
+
+RULES = 1
+"""Counts the changes of what the columns are derived by: tests/wallet/journal/test_derived.py says when to add one."""
+_BATCH = 500
+_ALL = 2**62
+
+ReadPayment = Callable[[sqlite3.Row], PaymentRecord]
+
+
+def derive(db: sqlite3.Connection, payment_id: str, read: ReadPayment) -> None:
+    """Compute the columns of one payment from its other rows, within the caller's transaction."""
+    row = db.execute("SELECT * FROM payments WHERE id = ?", (payment_id,)).fetchone()
+    record = read(row)
+    key = None if record.key is None else visible_part(record.key)
+    found = (record.state.value, int(record.meaning.open), record.payment.to.address, key)
+    if found != (row["state"], row["is_open"], row["recipient"], row["key_seen"]):
+        db.execute(
+            "UPDATE payments SET state = ?, is_open = ?, recipient = ?, key_seen = ? WHERE id = ?", (*found, payment_id)
+        )
+    remember_recipient(db, record.payment.to.address)
+
+
+def remember_recipient(db: sqlite3.Connection, account: Address) -> None:
+    """Have `account` found by its ends from now on."""
+    db.execute("INSERT OR IGNORE INTO recipients (address, ends) VALUES (?, ?)", (account, ends(account)))
+
+
+def fill_in(db: sqlite3.Connection, read: ReadPayment) -> None:
+    """Compute the columns of all payments that do not have them by today's rules, batch after batch."""
+    while True:
+        rules, filled, target = db.execute("SELECT rules, filled, target FROM identity").fetchone()
+        if rules == RULES and filled >= target:
+            return
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            if rules == RULES:
+                _fill_batch(db, filled, read)
+            else:  # What is added from now on has its columns at once.
+                newest = db.execute("SELECT max(seq) FROM payments").fetchone()[0] or 0
+                db.execute("UPDATE identity SET rules = ?, filled = 0, target = ?", (RULES, newest))
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+def _fill_batch(db: sqlite3.Connection, after: int, read: ReadPayment) -> None:
+    rows = db.execute("SELECT seq, id FROM payments WHERE seq > ? ORDER BY seq LIMIT ?", (after, _BATCH)).fetchall()
+    for row in rows:
+        derive(db, row["id"], read)
+    db.execute("UPDATE identity SET filled = ?", (rows[-1]["seq"] if len(rows) == _BATCH else _ALL,))

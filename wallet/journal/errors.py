@@ -1,0 +1,32 @@
+"""How a journal says no: what the caller did wrong, and what others did to its file."""
+
+from __future__ import annotations
+
+from l2send.core.errors import ConfigError, ExitStatus, L2sendError
+
+
+class IllegalMove(L2sendError):
+    """A state was to become what the tables do not allow: a defect of the caller."""
+
+
+class ChangedMeanwhile(L2sendError):
+    """Another process moved this record first; read it again."""
+
+    exit_status = ExitStatus.CHANGED
+    retryable = True
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="See how far it got with `l2send status`, then decide again.")
+
+
+class JournalBusy(ConfigError):
+    """Another program holds the journal's file for too long."""
+
+    exit_status = ExitStatus.CHANGED
+    retryable = True
+
+
+class JournalReplaced(ConfigError):
+    """The file is not the one that was opened, or not the one that was used here last."""
+
+    exit_status = ExitStatus.CHANGED

@@ -1,0 +1,344 @@
+"""The moves of transactions, messages and orders from one state to the next, each with its event.
+
+A state changes only along the tables in states.py, and only from the state that the caller believed it was in.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+
+from eth_hash.auto import keccak
+
+from l2send.core.bridge import OrderState
+from l2send.core.errors import Refused
+from l2send.core.plan import Quote, Step, StepKind
+from l2send.core.text import clean
+from l2send.core.units import BlockNumber, Nonce
+from l2send.wallet.journal import codec
+from l2send.wallet.journal.beginnings import JournalBeginnings, step_body
+from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
+from l2send.wallet.journal.records import GroupRecord, OrderRecord, PaymentRecord, SponsoredRecord, TxRecord
+from l2send.wallet.journal.rows import SIGNATURE_LENGTH
+from l2send.wallet.journal.states import (
+    ENDED,
+    ENDED_IN_BLOCK,
+    IN_FLIGHT,
+    ORDER_TRANSITIONS,
+    REPLACEABLE,
+    SPONSORED_TRANSITIONS,
+    TRANSITIONS,
+    SponsoredState,
+    TxState,
+)
+
+_MAX_DETAIL = 300
+
+
+class JournalMoves(JournalBeginnings):
+    """What changes payments that are there."""
+
+    def record_signed(self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes) -> TxRecord:
+        """See Journal."""
+        if tx_hash != "0x" + keccak(raw).hex():
+            raise IllegalMove("the hash is not that of the signed bytes.")
+        with self._writing(witnessed=True) as db:
+            if self._transaction(tx.payment_id, tx.index).step != tx.step:
+                raise ChangedMeanwhile(f"{tx.payment_id} got a new quote meanwhile.")
+            changed = db.execute(
+                "UPDATE transactions SET state = ?, nonce = ?, hash = ?, raw = ?, signed_at = ?"
+                " WHERE payment_id = ? AND step = ? AND state = ?",
+                (
+                    TxState.SIGNED,
+                    nonce,
+                    tx_hash,
+                    raw,
+                    int(time.time()),
+                    tx.payment_id,
+                    tx.index,
+                    TxState.PLANNED,
+                ),
+            )
+            _expect_one(changed, tx.payment_id)
+            self._event(tx.payment_id, f"step {tx.index}", TxState.PLANNED, TxState.SIGNED, tx_hash)
+        return self._transaction(tx.payment_id, tx.index)
+
+    def replace(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
+        """See Journal."""
+        if tx_hash != "0x" + keccak(raw).hex():
+            raise IllegalMove("the hash is not that of the signed bytes.")
+        with self._writing(witnessed=True):
+            record = self.get(former.payment_id)
+            attempts = record.attempts(former.step_index)
+            if attempts[-1].index != former.index or any(tx.state not in REPLACEABLE for tx in attempts):
+                raise ChangedMeanwhile(f"another l2send is working on {record.id}.")
+            index = self._insert_attempt(record, former, step, tx_hash, raw, TxState.SIGNED)
+            detail = f"{tx_hash}, instead of {former.hash}"
+            self._event(record.id, f"step {index}", "", TxState.SIGNED, detail)
+        return self._transaction(record.id, index)
+
+    def adopt(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
+        """See Journal."""
+        if tx_hash != "0x" + keccak(raw).hex():
+            raise IllegalMove("the hash is not that of the signed bytes.")
+        with self._writing(witnessed=True):
+            record = self.get(former.payment_id)
+            attempts = record.attempts(former.step_index)
+            if any(tx.state not in IN_FLIGHT or tx.hash == tx_hash for tx in attempts):
+                raise ChangedMeanwhile(f"another l2send is working on {record.id}.")
+            index = self._insert_attempt(record, former, step, tx_hash, raw, TxState.BROADCAST)
+            detail = f"{tx_hash}, sent by another wallet with the nonce of {former.hash}"
+            self._event(record.id, f"step {index}", "", TxState.BROADCAST, detail)
+        return self._transaction(record.id, index)
+
+    def _insert_attempt(
+        self, record: PaymentRecord, former: TxRecord, step: Step, tx_hash: str, raw: bytes, state: TxState
+    ) -> int:
+        index = len(record.transactions)
+        self._db.execute(
+            "INSERT INTO transactions (payment_id, step, replaces, kind, chain_id, sender, body, state,"
+            " nonce, hash, raw, signed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.id,
+                index,
+                former.step_index,
+                step.kind,
+                step.tx.chain_id,
+                former.sender,
+                step_body(step),
+                state,
+                former.nonce,
+                tx_hash,
+                raw,
+                int(time.time()),
+            ),
+        )
+        return index
+
+    def move_tx(
+        self,
+        tx: TxRecord,
+        to: TxState,
+        *,
+        block: BlockNumber | None = None,
+        block_hash: str = "",
+        detail: str = "",
+    ) -> TxRecord:
+        """See Journal."""
+        if to is TxState.SIGNED:
+            raise IllegalMove("only record_signed makes a transaction signed.")
+        if to is TxState.VOID:
+            raise IllegalMove("a transaction becomes void with the end of another.")
+        if to not in TRANSITIONS[tx.state]:
+            raise IllegalMove(f"a transaction that is {tx.state} cannot become {to}.")
+        detail = clean(detail, _MAX_DETAIL)
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE transactions SET state = ?, block = ?, block_hash = ?, detail = ?"
+                " WHERE payment_id = ? AND step = ? AND state = ?",
+                (to, block, block_hash, detail, tx.payment_id, tx.index, tx.state),
+            )
+            _expect_one(changed, tx.payment_id)
+            self._event(tx.payment_id, f"step {tx.index}", tx.state, to, detail)
+            if to in ENDED_IN_BLOCK:
+                self._void_rivals(tx)
+        return self._transaction(tx.payment_id, tx.index)
+
+    def _void_rivals(self, tx: TxRecord) -> None:
+        """What else was signed for the step of `tx` can never be mined: its nonce is used up for good."""
+        for rival in self.get(tx.payment_id).attempts(tx.step_index):
+            if rival.index == tx.index or rival.state in ENDED:
+                continue
+            self._db.execute(
+                "UPDATE transactions SET state = ?, detail = ? WHERE payment_id = ? AND step = ?",
+                (TxState.VOID, f"{tx.hash} has its nonce", tx.payment_id, rival.index),
+            )
+            self._event(tx.payment_id, f"step {rival.index}", rival.state, TxState.VOID, tx.hash)
+
+    def note_tx(self, tx: TxRecord, detail: str) -> TxRecord:
+        """See Journal."""
+        detail = clean(detail, _MAX_DETAIL)
+        if detail == tx.detail:
+            return tx
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE transactions SET detail = ? WHERE payment_id = ? AND step = ? AND state = ?",
+                (detail, tx.payment_id, tx.index, tx.state),
+            )
+            _expect_one(changed, tx.payment_id)
+            self._event(tx.payment_id, f"step {tx.index}", tx.state, tx.state, detail)
+        return self._transaction(tx.payment_id, tx.index)
+
+    def record_messages_signed(self, payment: PaymentRecord, signatures: Sequence[bytes]) -> PaymentRecord:
+        """See Journal."""
+        record = _sponsored_of(payment)
+        if [len(one) for one in signatures] != [SIGNATURE_LENGTH] * len(record.sponsored.messages):
+            raise IllegalMove("every message has one signature of 65 bytes.")
+        with self._writing(witnessed=True) as db:
+            changed = db.execute(
+                "UPDATE sponsored SET state = ?, signatures = ?, signed_at = ? WHERE payment_id = ? AND state = ?",
+                (SponsoredState.SIGNED, b"".join(signatures), int(time.time()), payment.id, SponsoredState.PLANNED),
+            )
+            _expect_one(changed, payment.id)
+            self._event(payment.id, "messages", SponsoredState.PLANNED, SponsoredState.SIGNED, "")
+        return self.get(payment.id)
+
+    def move_sponsored(
+        self,
+        payment: PaymentRecord,
+        to: SponsoredState,
+        *,
+        opening_tx: str = "",
+        block: BlockNumber | None = None,
+        detail: str = "",
+    ) -> PaymentRecord:
+        """See Journal."""
+        before = _sponsored_of(payment).state
+        if before is SponsoredState.PLANNED or to not in SPONSORED_TRANSITIONS[before]:
+            raise IllegalMove(f"messages that are {before} cannot become {to} so.")
+        detail = clean(detail, _MAX_DETAIL)
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE sponsored SET state = ?, opening_tx = ?, block = ?, detail = ?"
+                " WHERE payment_id = ? AND state = ?",
+                (to, opening_tx, block, detail, payment.id, before),
+            )
+            _expect_one(changed, payment.id)
+            self._event(payment.id, "messages", before, to, detail or opening_tx)
+        return self.get(payment.id)
+
+    def note_sponsored(self, payment: PaymentRecord, detail: str) -> PaymentRecord:
+        """See Journal."""
+        record, detail = _sponsored_of(payment), clean(detail, _MAX_DETAIL)
+        if detail == record.detail:
+            return payment
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE sponsored SET detail = ? WHERE payment_id = ? AND state = ?",
+                (detail, payment.id, record.state),
+            )
+            _expect_one(changed, payment.id)
+            self._event(payment.id, "messages", record.state, record.state, detail)
+        return self.get(payment.id)
+
+    def move_order(
+        self, payment: PaymentRecord, to: OrderState, *, fill_tx: str = "", detail: str = ""
+    ) -> PaymentRecord:
+        """See Journal."""
+        if payment.order is None:
+            raise IllegalMove(f"{payment.id} opens no order.")
+        before = payment.order.state
+        if to not in ORDER_TRANSITIONS[before]:
+            raise IllegalMove(f"an order that is {before} cannot become {to}.")
+        return self._set_order(payment, payment.order, to, fill_tx, detail)
+
+    def note_order(self, payment: PaymentRecord, detail: str, fill_tx: str = "") -> PaymentRecord:
+        """See Journal."""
+        if payment.order is None:
+            raise IllegalMove(f"{payment.id} opens no order.")
+        if (detail, fill_tx) == (payment.order.detail, payment.order.fill_tx):
+            return payment
+        return self._set_order(payment, payment.order, payment.order.state, fill_tx, detail)
+
+    def _set_order(
+        self, payment: PaymentRecord, order: OrderRecord, to: OrderState, fill_tx: str, detail: str
+    ) -> PaymentRecord:
+        detail = clean(detail, _MAX_DETAIL)
+        with self._writing() as db:
+            changed = db.execute(
+                "UPDATE orders SET state = ?, fill_tx = ?, detail = ? WHERE payment_id = ? AND state = ?",
+                (to, fill_tx, detail, payment.id, order.state),
+            )
+            _expect_one(changed, payment.id)
+            if to is not order.state:
+                self._event(payment.id, "order", order.state, to, detail)
+        return self.get(payment.id)
+
+    def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
+        """See Journal."""
+        with self._writing(witnessed=True):
+            self._cancel(payment_id, clean(detail, _MAX_DETAIL))
+        return self.get(payment_id)
+
+    def _cancel(self, payment_id: str, detail: str) -> None:
+        rows = self._db.execute(
+            "UPDATE transactions SET state = ?, detail = ? WHERE payment_id = ? AND state = ? RETURNING step",
+            (TxState.CANCELLED, detail, payment_id, TxState.PLANNED),
+        ).fetchall()
+        for row in rows:
+            self._event(payment_id, f"step {row['step']}", TxState.PLANNED, TxState.CANCELLED, detail)
+        messages = self._db.execute(
+            "UPDATE sponsored SET state = ?, detail = ? WHERE payment_id = ? AND state = ?",
+            (SponsoredState.CANCELLED, detail, payment_id, SponsoredState.PLANNED),
+        )
+        if messages.rowcount:
+            self._event(payment_id, "messages", SponsoredState.PLANNED, SponsoredState.CANCELLED, detail)
+
+    def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:
+        """See Journal."""
+        with self._writing(witnessed=True):
+            legs = [self.get(leg.id) for leg in group.legs]
+            if not all(leg.is_unsigned for leg in legs):
+                raise ChangedMeanwhile(f"another l2send is working on {group.id}.")
+            for leg in legs:
+                self._cancel(leg.id, clean(detail, _MAX_DETAIL))
+        return GroupRecord(group.id, tuple(self.get(leg.id) for leg in group.legs))
+
+    def requote(self, payment: PaymentRecord, quote: Quote) -> PaymentRecord:
+        """See Journal."""
+        if payment.order is None or quote.order is None or quote.delivers != payment.payment.amount:
+            raise IllegalMove("only an order is quoted anew, for the same delivery.")
+        with self._writing() as db:
+            record = self.get(payment.id)
+            planned = [tx for tx in record.approved if tx.state is TxState.PLANNED]
+            if record != payment or not planned or planned[-1] != record.approved[-1]:
+                raise ChangedMeanwhile(f"another l2send is working on {payment.id}.")
+            if len(quote.steps) < len(planned):
+                raise IllegalMove("a new quote needs every step that is left.")
+            for tx, step in zip(planned, quote.steps, strict=False):
+                db.execute(
+                    "UPDATE transactions SET kind = ?, body = ? WHERE payment_id = ? AND step = ? AND state = ?",
+                    (step.kind, step_body(step), record.id, tx.index, TxState.PLANNED),
+                )
+            for index, step in enumerate(quote.steps[len(planned) :], len(record.transactions)):
+                self._insert_step(record.id, index, record.payment.sender, step)
+            terms = codec.dump(codec.terms_json(codec.Terms.of(quote)))
+            db.execute("UPDATE payments SET terms = ? WHERE id = ?", (terms, record.id))
+            body = codec.dump(codec.order_json(quote.order))
+            db.execute("UPDATE orders SET body = ? WHERE payment_id = ?", (body, record.id))
+            detail = f"pays {quote.pays} instead of {record.terms.pays}"
+            self._event(record.id, "payment", "planned", "requoted", detail)
+        return self.get(payment.id)
+
+    def add_refund(self, payment_id: str, step: Step) -> TxRecord:
+        """See Journal."""
+        return self._add_afterwards(payment_id, step, StepKind.REFUND)
+
+    def add_revocation(self, payment_id: str, step: Step) -> TxRecord:
+        """See Journal."""
+        return self._add_afterwards(payment_id, step, StepKind.REVOKE)
+
+    def _add_afterwards(self, payment_id: str, step: Step, kind: StepKind) -> TxRecord:
+        if step.kind is not kind:
+            raise IllegalMove(f"a {step.kind} is no {kind}.")
+        with self._writing():
+            record = self.get(payment_id)
+            for earlier in record.refunds if kind is StepKind.REFUND else record.revocations:
+                if TRANSITIONS[earlier.outcome]:
+                    raise Refused(f"a {kind} of {record.id} is under way already ({earlier.state}).")
+            index = len(record.transactions)
+            self._insert_step(record.id, index, record.payment.sender, step)
+            self._event(record.id, f"step {index}", "", TxState.PLANNED, kind)
+        return self._transaction(record.id, index)
+
+
+def _sponsored_of(payment: PaymentRecord) -> SponsoredRecord:
+    if payment.sponsored is None:
+        raise IllegalMove(f"{payment.id} is opened by no sponsor.")
+    return payment.sponsored
+
+
+def _expect_one(changed: sqlite3.Cursor, payment_id: str) -> None:
+    if changed.rowcount != 1:
+        raise ChangedMeanwhile(f"another l2send is working on {payment_id}.")

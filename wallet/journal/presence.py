@@ -1,0 +1,133 @@
+"""Whether the journal is the file it was: it may be renamed over, deleted, or put back from an older copy.
+
+While it is open, device and inode of its files are compared with what its path leads to: the open files keep their
+inodes, so no other file can have them. Between two runs a small file beside it, the witness, says how far it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2send.core.errors import ConfigError
+from l2send.core.private_files import check_private, replace_private
+from l2send.wallet.journal.errors import JournalReplaced
+
+_COMPANIONS = ("", "-wal", "-shm")
+_LOOK_FIRST = (
+    "Find out what replaced it: a sync or backup program, a restore, another user. Put the newest copy back, and look "
+    "with `l2send history` before you pay again."
+)
+
+FileId = tuple[int, int]
+"""Device and inode."""
+
+
+def file_id(path: Path) -> FileId | None:
+    """What `path` leads to now, through symlinks; None where nothing is there."""
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+class OpenFiles:
+    """The files of a journal that is open: the database, its log, and the index of that."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember what is at `path` now; the database is open and was read."""
+        self._path = path
+        self._ids = {name: file_id(self._named(name)) for name in _COMPANIONS}
+
+    def _named(self, suffix: str) -> Path:
+        return self._path.with_name(self._path.name + suffix)
+
+    def check(self) -> None:
+        """Raises JournalReplaced unless the paths still lead to the files that are open."""
+        for suffix, was in self._ids.items():
+            now = file_id(self._named(suffix))
+            if now != was:
+                what = "deleted" if now is None else "replaced by another file"
+                raise JournalReplaced(
+                    f"{self._named(suffix)} was {what} while l2send was using it. What this run writes would be lost, "
+                    "so nothing more is signed or sent.",
+                    hint=_LOOK_FIRST,
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a journal is: which one it is, the number of its newest event, and the payment that is about."""
+
+    journal: str
+    event: int
+    payment: str
+
+
+def mark_of(db: sqlite3.Connection) -> Mark:
+    """How far the open journal is."""
+    (journal,) = db.execute("SELECT id FROM identity").fetchone()
+    newest = db.execute("SELECT seq, payment_id FROM events WHERE seq = (SELECT max(seq) FROM events)").fetchone()
+    return Mark(journal, *(newest or (0, "")))
+
+
+def witness_path(path: Path) -> Path:
+    """The small file beside the journal at `path`."""
+    return path.with_name(path.name + ".mark")
+
+
+def read_witness(path: Path) -> Mark | None:
+    """What the small file says; None where there is none, or a power cut left it empty. Raises ConfigError."""
+    witness = witness_path(path)
+    try:
+        check_private(witness)
+        text = witness.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"cannot read {witness}: {error.strerror}.") from error
+    try:
+        found = json.loads(text or "null")
+        return None if found is None else Mark(str(found["journal"]), int(found["event"]), str(found["payment"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"{witness} is not readable.", hint=_way_out(witness)) from error
+
+
+def write_witness(path: Path, mark: Mark) -> None:
+    """Say in the small file how far the journal is, unless it says more. Raises ConfigError."""
+    known = read_witness(path)
+    if known is None or (known.journal, known.event) != (mark.journal, mark.event):
+        if known and known.journal == mark.journal and known.event > mark.event:
+            return
+        fields = {"journal": mark.journal, "event": mark.event, "payment": mark.payment}
+        replace_private(witness_path(path), json.dumps(fields).encode())
+
+
+def check_witness(db: sqlite3.Connection, path: Path, known: Mark | None) -> None:
+    """Raises JournalReplaced for a journal that knows less than `known`, which was read before the journal was."""
+    if known is None:
+        return
+    now = mark_of(db)
+    if now.journal != known.journal:
+        why = "is another journal than the one that was used here last"
+        why = why if now.event else "is new and empty, and a journal was used here before"
+        raise JournalReplaced(f"{path} {why}.", hint=_way_out(witness_path(path)))
+    row = db.execute("SELECT payment_id FROM events WHERE seq = ?", (known.event,)).fetchone()
+    if known.event and (row is None or row[0] != known.payment):
+        missing = max(known.event - now.event, 1)
+        raise JournalReplaced(
+            f"{path} is an older copy of the journal: at least {missing} event{'' if missing == 1 else 's'} that were "
+            "written are missing. Payments that were made since are unknown to it, and would be paid again.",
+            hint=_way_out(witness_path(path)),
+        )
+
+
+def _way_out(witness: Path) -> str:
+    return (
+        f"Put the newest copy back. If it is lost, look on the chains for what was paid and what is open, then delete "
+        f"{witness} to go on with this journal."
+    )
