@@ -9,6 +9,7 @@ from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.errors import UsageError
 from l2send.core.plan import Payment
+from l2send.core.text import clean
 from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
 from l2send.review import Review
@@ -64,12 +65,12 @@ def paid_with(client: Client, key: str | None, request: Payment | Most) -> str |
     if isinstance(request, Payment):
         known = client.known(request, key)
         return known.id if known else None
-    known = next((record for record in client.history() if record.key == key), None)
+    known = client.journal.keyed(key)
     if known is None:
         return None
     if not request.is_like(known.payment):
         raise UsageError(
-            f"the idempotency key {key[:60]!r} belongs to another payment, {known.id}.",
+            f"the idempotency key {clean(key, 60)!r} belongs to another payment, {known.id}.",
             hint="A key stands for one payment. Use a new key for this one.",
         )
     return known.id

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
-_RUNS = ("=", "+", "-", "@", "\t", "\r")
+from l2send.core.text import clean
+
+_LONGEST_CELL = 30_000
+"""Characters; a cell of a spreadsheet holds 32,767."""
+# What a spreadsheet may take for the start of a formula: at the start of the cell, and behind what another locale
+# takes for the end of one. The wide forms of = + - @ count, too.
+_FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def csv_text(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A line for the headings and one for each row. Source of the rule: OWASP, CSV injection."""
+    """A line for the headings and one for each row."""
+    return "".join(csv_lines(headings, rows))
+
+
+def csv_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The same, line by line."""
+    yield _line(headings)
+    for row in rows:
+        yield _line([_inert(cell) for cell in row])
+
+
+def _line(cells: Sequence[str]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(headings)
-    writer.writerows([_inert(cell) for cell in row] for row in rows)
+    csv.writer(text).writerow(cells)
     return text.getvalue()
 
 
 def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_RUNS) else cell
+    """The cell as one printable line that starts no formula. Source of the rule: OWASP, CSV injection."""
+    return _FORMULA.sub(r"\1'", clean(cell, _LONGEST_CELL))

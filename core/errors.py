@@ -24,6 +24,7 @@
     ├── Refused               7   a policy, a cap, or effects that differ from the payment
     ├── NotFinal              8   submitted, and not final
     ├── MoneyBack             9   refunded, or a refund is due
+    ├── (of the journal)     10   another l2send or program changed, holds or replaced it: wallet/journal/errors.py
     └── Interrupted         130   stopped by the user
 
 Each says whether money may have moved: `Sent.NO` (nothing left this machine), `Sent.MAYBE`

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from l2send import Client, ExitStatus, L2sendError, Signer, open_client, open_keystore
 
+_COLUMNS = 4
+
 
 async def pay(client: Client, signer: Signer, invoice: str, amount: str, token: str, to: str) -> bool:
     """Pay one invoice, or carry on what an earlier run began. True once the recipient has the money."""
@@ -39,8 +41,12 @@ async def pay_all(invoices: list[list[str]], signer: Signer) -> int:
 
 def main(file: str, keystore: str, password_file: str) -> int:
     """Read what is to be paid, open the key, and pay."""
-    with open(file, newline="") as lines:
-        invoices = [line for line in csv.reader(lines) if line]
+    with open(file, newline="", encoding="utf-8-sig") as lines:  # With or without a byte order mark.
+        rows = [[cell.strip() for cell in row] for row in csv.reader(lines)]
+    invoices = [row for row in rows if any(row)]
+    if wrong := [row for row in invoices if len(row) != _COLUMNS or not all(row)]:
+        print(f"nothing was paid: {len(wrong)} lines are not invoice,amount,token,destination; the first is {wrong[0]}")
+        return 2
     signer = open_keystore(Path(keystore), Path(password_file).read_text().rstrip("\n"))
     return asyncio.run(pay_all(invoices, signer))
 

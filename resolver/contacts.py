@@ -31,6 +31,7 @@ FORM = "contact"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
 _KEYS = frozenset({"address", "chains", "ens"})
 _OTHERS_MAY_WRITE = 0o022
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,5 +196,5 @@ def _contact(name: str, entry: Mapping[str, Any]) -> Contact:
     address, _ = parse_address(str(entry["address"]))
     if entry["address"] != address:
         raise ValueError(f"the address of {name} lacks its ERC-55 checksum; write {address}")
-    chains = tuple(str(chain) for chain in entry.get("chains", ()))
-    return Contact(name, address, chains, str(entry.get("ens", "")))
+    chains = tuple(clean(chain, 60) for chain in entry.get("chains", ()))
+    return Contact(name, address, chains, clean(entry.get("ens", ""), _LONGEST_NAME))

@@ -120,7 +120,7 @@ class Ends:
 
         Raises NotFinal, in words, where that cannot be told yet; NetworkError.
         """
-        mine = [one for one in self.journal.signed_from(tx.chain_id, tx.sender, _nonce(tx)) if one.hash == use.hash]
+        mine = [one for one in self.journal.signed_with(tx.chain_id, tx.sender, _nonce(tx)) if one.hash == use.hash]
         if mine:
             return mine[0].payment_id == tx.payment_id
         former = await self._same_effect(self.journal.get(tx.payment_id), tx, use)

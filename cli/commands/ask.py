@@ -47,6 +47,8 @@ HELP = """Ask for everything: destination, token and amount, show the plan, conf
 Example: l2send ask --account alice"""
 
 _RECENT = 9
+_LOOKED_BACK = 200
+"""Payments among which the accounts that were paid last are looked for."""
 """Recipients offered by number."""
 
 
@@ -151,7 +153,7 @@ class _Conversation:
         """What may be typed, each with the line that shows it: the contacts, then whom this journal paid last."""
         registry, book = self._client.registry, self._client.book
         offered = {contact.name: f"{contact.name}, {contact}" for contact in book}
-        for record in self._client.history():
+        for record in self._client.history(_LOOKED_BACK):
             chain, address = registry.shown(record.payment.to.chain_id), record.payment.to.address
             if chain in registry and not book.at(address, chain):
                 offered.setdefault(f"{chain.short_name}:{address}", f"{chain.short_name}:{address}")

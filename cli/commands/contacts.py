@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from l2send.core.chains import Registry
 from l2send.core.errors import ConfigError, ExitStatus, Interrupted, NeedsConfirmation, UsageError
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
+from l2send.core.text import clean, json_escaped
 from l2send.resolver.contacts import Book, Contact, check_name, load_book, parse_book
 from l2send.resolver.destination import look_up, understand
 from l2send.resolver.spelling import Voucher
@@ -115,7 +117,7 @@ def _refuse_imitation(contact: Contact, paths: Paths) -> None:
         return
     journal = SqliteJournal(paths.journal)
     try:
-        paid = {record.payment.to.address for record in journal.history()}
+        paid = journal.recipients_like(contact.address)
     finally:
         journal.close()
     imitated = next((address for address in paid if alike(address, contact.address)), None)
@@ -154,7 +156,9 @@ def list_(as_json: Json = False, devnet: Devnet = False) -> None:
         return
     rows = table("name", "address", "chains", "from")
     for contact in book:
-        rows.add_row(styled(contact.name, "bold"), contact.address, " ".join(contact.chains) or "any", contact.ens)
+        rows.add_row(
+            styled(contact.name, "bold"), contact.address, " ".join(contact.chains) or "any", styled(contact.ens)
+        )
     out().print(rows)
 
 
@@ -210,7 +214,7 @@ def export(
         rows = [(c.name, c.address, " ".join(c.chains), c.ens) for c in book]
         out().out(csv_text(_COLUMNS, rows), end="", highlight=False)
     elif book:
-        out().out(paths.contacts.read_text(encoding="utf-8"), end="", highlight=False)
+        out().out(json_escaped(paths.contacts.read_text(encoding="utf-8")), end="", highlight=False)
 
 
 @app.command("import")
@@ -247,21 +251,33 @@ def _contacts_in(file: Path) -> list[Contact]:
         raise ConfigError(f"cannot read {file}: {error}", hint="Nothing was added.") from error
     if file.suffix.lower() != ".csv":
         return list(parse_book(text, str(file)))
-    rows = csv.DictReader(text.splitlines())
-    if not {"name", "address"} <= set(rows.fieldnames or ()):
+    try:
+        rows = [{(name or "").strip().lower(): value for name, value in row.items()} for row in _rows(text)]
+    except csv.Error as error:
+        raise ConfigError(f"{file} is not CSV: {error}.", hint="Nothing was added.") from error
+    if rows and not {"name", "address"} <= rows[0].keys():
         raise ConfigError(f"{file} lacks the columns name and address.", hint=f"Columns: {', '.join(_COLUMNS)}")
-    return [_contact_in(row) for row in rows]
+    return [_contact_in(row) for row in rows if any(row.values())]
 
 
-def _contact_in(row: dict[str, str]) -> Contact:
+def _rows(text: str) -> Iterable[dict[str | None, str | None]]:
+    """The rows of CSV, its line ends as they may be, with , or ; or TAB between the cells."""
+    heading = text.partition("\n")[0]
+    separator = next((mark for mark in ";\t" if mark in heading and "," not in heading), ",")
+    return csv.DictReader(io.StringIO(text, newline=None), delimiter=separator)
+
+
+def _contact_in(row: Mapping[str, str | None]) -> Contact:
     """One line of CSV. Raises UsageError."""
-    address, checksummed = parse_address((row["address"] or "").strip())
+    name, address = ((row.get(column) or "").strip() for column in ("name", "address"))
+    address, checksummed = parse_address(address)
     if not checksummed:
         raise NeedsConfirmation(
-            f"the address of {row['name']} has no checksum: {address}.",
+            f"the address of {clean(name, 40)} has no checksum: {address}.",
             hint="Write it in mixed case as its owner has it. Nothing was added.",
         )
-    return Contact(row["name"].strip().lower(), address, tuple((row.get("chains") or "").split()), row.get("ens") or "")
+    chains, ens = (row.get("chains") or "").split(), clean(row.get("ens") or "", 255)
+    return Contact(name.lower(), address, tuple(chains), ens)
 
 
 def _write(paths: Paths, new: Sequence[Contact]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
+from textwrap import indent
 from typing import Annotated
 
 import typer
@@ -13,9 +14,10 @@ from rich.text import Text
 
 from l2send.cli.documents import payment_document
 from l2send.cli.options import Devnet, Json
-from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.cli.screen import Rows, err, out, print_words, styled, table
+from l2send.cli.screen import as_json as json_of
 from l2send.cli.sender import paths_for, run_to_end
-from l2send.cli.spreadsheet import csv_text
+from l2send.cli.spreadsheet import csv_lines
 from l2send.client import Client, open_client
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus, UsageError
@@ -29,9 +31,11 @@ from l2send.wallet.journal.states import PaymentState
 HELP = """List the payments made from this machine, newest first. Times are UTC.
 
 A DATE is 2026-11-22 or 2026-11-22T09:30; a day stands for all of it. --json and --csv have every figure, exact.
+The next page: --limit 20 --before ID, where ID is the last payment of this one.
 
 Example: l2send history --since 2026-11-01 --token USDC --csv"""
 
+_ROWS_OF_A_TABLE = 500
 _COLUMNS = (
     "id",
     "created_at",
@@ -102,6 +106,9 @@ def history(
     token: Annotated[str, typer.Option("--token", metavar="SYMBOL", help="Only payments of this token.")] = "",
     to: Annotated[str | None, typer.Option("--to", metavar="DEST", help="Only to this account, or contact.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", metavar="N", min=1, help="The newest of them.")] = None,
+    before: Annotated[
+        str | None, typer.Option("--before", metavar="ID", help="Only those older than this one.")
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV for spreadsheets, on stdout.")] = False,
     as_json: Json = False,
     devnet: Devnet = False,
@@ -121,17 +128,39 @@ def history(
                 token.lower(),
                 _recipient(to, client.registry, client.book) if to else None,
             )
-            records = list(islice(filter(wanted.takes, client.history()), limit))
+            records = islice(filter(wanted.takes, _payments(client, before, only_open=only_open)), limit)
             if as_json:
-                payments = [payment_document(r, client.registry) for r in records]
-                print_json({"schema": "l2send.history/1", "payments": payments})
+                _print_json(records, client.registry)
             elif as_csv:
-                out().out(csv_text(_COLUMNS, _csv_rows(records, client.registry, client.book)), end="", highlight=False)
+                for line in csv_lines(_COLUMNS, _csv_rows(records, client.registry, client.book)):
+                    out().out(line, end="", highlight=False)
             else:
-                _print(records, client)
+                _print(records, client, limit)
             return ExitStatus.DELIVERED
 
     return run_to_end(run())
+
+
+def _payments(client: Client, before: str | None, *, only_open: bool) -> Iterable[Record]:
+    """Those that may be listed, newest first, read as they are asked for. Raises UsageError."""
+    if not only_open:
+        return client.stream_history(before)
+    records = client.journal.open_payments()
+    if before is None:
+        return records
+    older_than = client.journal.find(before)
+    return (r for r in records if (r.created_at, r.id) < (older_than.created_at, older_than.id))
+
+
+def _print_json(records: Iterable[Record], registry: Registry) -> None:
+    """One document, written payment by payment: there may be a million."""
+    console, first = out(), True
+    console.out('{\n  "schema": "l2send.history/1",\n  "payments": [', end="", highlight=False)
+    for record in records:
+        text = json_of(payment_document(record, registry), console, indent=2)
+        console.out(f"{'' if first else ','}\n{indent(text, '    ')}", end="", highlight=False)
+        first = False
+    console.out(f"{'' if first else chr(10) + '  '}]\n}}", highlight=False)
 
 
 def _moment(text: str) -> datetime:
@@ -164,22 +193,31 @@ def _recipient(text: str, registry: Registry, book: Book) -> Spelling:
     return spelling
 
 
-def _print(records: list[Record], client: Client) -> None:
-    if not records:
-        err().print("No payments yet." if not client.history() else "No such payments.")
-        return
+def _print(records: Iterable[Record], client: Client, limit: int | None) -> None:
+    """Tables of so many rows at most: those of a long history fit no memory."""
+    pages, listed = iter(records), 0
+    while page := list(islice(pages, _ROWS_OF_A_TABLE)):
+        out().print(_table_of(page, client.registry))
+        listed, last = listed + len(page), page[-1]
+    if not listed:
+        err().print("No such payments." if client.history(1) else "No payments yet.")
+    elif listed == limit and client.history(1, last.id):
+        print_words(err(), styled(f"Older ones: add --before {last.id}", "dim"))
+
+
+def _table_of(records: Sequence[Record], registry: Registry) -> Rows:
     rows = table("id", "when (UTC)", "amount", "to", "from", "by", "state", right=("amount",))
     for r in records:
         rows.add_row(
             r.id,
             f"{datetime.fromtimestamp(r.created_at, UTC):%Y-%m-%d %H:%M}",
             styled(r.payment.amount),
-            _destination(r, client.registry),
-            _sources(r, client.registry),
+            _destination(r, registry),
+            _sources(r, registry),
             ", ".join(_bridges(r)),
             styled(r.state.value, "bold" if r.meaning.open else ""),
         )
-    out().print(rows)
+    return rows
 
 
 def _destination(record: Record, registry: Registry) -> Text:

@@ -11,7 +11,7 @@ async with open_client() as client:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -23,7 +23,7 @@ from l2send.core.errors import ConfigError, L2sendError
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
-from l2send.core.units import Amount, Nonce, parse_amount
+from l2send.core.units import Amount, Nonce, Seconds, parse_amount
 from l2send.fee_caps import FeeLimit, within_limit
 from l2send.guard import Guard
 from l2send.many import resume_all
@@ -53,6 +53,9 @@ from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
 from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup
 from l2send.wallet.watch import follow, look_once
 from l2send.wallet.window import SIZE as WINDOW
+
+PAID_JUST_NOW = Seconds(600)
+"""How long ago the same payment counts as one that may have been made by mistake a second time."""
 
 
 @dataclass
@@ -114,7 +117,7 @@ class Client:
         """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
         limits = limits or Limits()
         snapshot = await self._funding(payment, limits)
-        looking = asyncio.create_task(look_at_recipient(payment, self.rpcs, self._known_accounts()))
+        looking = asyncio.create_task(look_at_recipient(payment, self.rpcs, self._accounts_like(payment.to.address)))
         try:
             plan = await make_plan(payment, snapshot, self.bridges, self.rpcs, limits)
             plan = await within_limit(plan, snapshot, limits, self.rpcs)
@@ -136,7 +139,7 @@ class Client:
         snapshot = await self._funding(Payment(sender, to.account, Amount(1, wanted)), limits)
         plan = await make_most_plan(sender, to.account, wanted, snapshot, self.bridges, self.rpcs, limits)
         plan = await within_limit(plan, snapshot, limits, self.rpcs)
-        findings = await look_at_recipient(plan.payment, self.rpcs, self._known_accounts())
+        findings = await look_at_recipient(plan.payment, self.rpcs, self._accounts_like(plan.payment.to.address))
         return await review_plan(plan, findings, self.rpcs)
 
     def begin(self, review: Review, *, key: str | None = None, again: bool = False, typed_name: str = "") -> Record:
@@ -339,14 +342,24 @@ class Client:
         executor = self._executor(signer, reporter(record.id, self.journal, progress))
         return await executor.send_revocation(record.id, step, patience=patience)
 
-    def history(self) -> list[Record]:
-        """Every payment of the journal, newest first."""
-        return list(self.journal.history())
+    def history(self, limit: int | None = None, before: str | None = None) -> list[Record]:
+        """At most `limit` payments of the journal, newest first, of those that are older than the payment `before`."""
+        return self.journal.history(limit, before)
 
-    def _known_accounts(self) -> list[Address]:
-        """Those that were paid before, and the contacts."""
-        paid = (record.payment.to.address for record in self.journal.history())
-        return [*paid, *(contact.address for contact in self.book)]
+    def stream_history(self, before: str | None = None) -> Iterator[Record]:
+        """What `history` lists, read as it is asked for."""
+        return self.journal.stream(before=before)
+
+    def paid_recently(self, payment: Payment, within: Seconds = PAID_JUST_NOW) -> Record | None:
+        """The newest payment of exactly the same that was begun within so many seconds, unless nothing of it arrives.
+
+        To be asked about before `plan`: `begin` refuses only while the same payment is open.
+        """
+        return self.journal.paid_recently(payment, within)
+
+    def _accounts_like(self, account: Address) -> list[Address]:
+        """Accounts that were paid before and have the ends of `account`, and the contacts."""
+        return [*self.journal.recipients_like(account), *(contact.address for contact in self.book)]
 
     def _executor(self, signer: Signer | None, say: Say) -> Executor:
         locks = self.paths.state / "locks"

@@ -109,7 +109,7 @@ def write_witness(path: Path, mark: Mark) -> None:
 
 def check_witness(db: sqlite3.Connection, path: Path, known: Mark | None) -> None:
     """Raises JournalReplaced for a journal that knows less than `known`, which was read before the journal was."""
-    if known is None:
+    if known is None or not known.event:  # Nothing is lost with an empty one.
         return
     now = mark_of(db)
     if now.journal != known.journal:
@@ -117,7 +117,7 @@ def check_witness(db: sqlite3.Connection, path: Path, known: Mark | None) -> Non
         why = why if now.event else "is new and empty, and a journal was used here before"
         raise JournalReplaced(f"{path} {why}.", hint=_way_out(witness_path(path)))
     row = db.execute("SELECT payment_id FROM events WHERE seq = ?", (known.event,)).fetchone()
-    if known.event and (row is None or row[0] != known.payment):
+    if row is None or row[0] != known.payment:
         missing = max(known.event - now.event, 1)
         raise JournalReplaced(
             f"{path} is an older copy of the journal: at least {missing} event{'' if missing == 1 else 's'} that were "

@@ -167,6 +167,19 @@ def test_another_journal_is_refused(path: Path, tmp_path: Path) -> None:
         SqliteJournal(path)
 
 
+def test_a_journal_takes_the_place_of_an_empty_one(path: Path, tmp_path: Path) -> None:
+    """As on a new machine, where l2send was tried before the old journal was copied there."""
+    SqliteJournal(path).close()
+    other = SqliteJournal(tmp_path / "old" / "journal.db")
+    begin(other)
+    other.close()
+    (tmp_path / "old" / "journal.db").rename(path)
+    for _ in range(2):
+        moved = SqliteJournal(path)
+        assert len(moved.history()) == 1
+        moved.close()
+
+
 def test_a_newer_journal_than_the_witness_is_the_same_journal(path: Path) -> None:
     """A crash between the commit and the witness."""
     journal = SqliteJournal(path)
