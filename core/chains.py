@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
+from l2send.core.accounts import Delegate, SafeVersion, delegates_of, safes_of
 from l2send.core.address import Address, checksum
 from l2send.core.environment import rpc_of_environment
 from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownToken
@@ -91,6 +92,10 @@ class Chain:
     ens: Ens | None = None
     pinned: Mapping[str, Mapping[str, Code]] = field(default_factory=dict[str, Mapping[str, Code]])
     """Per bridge, by the names of `settlers`: the code that was there when somebody looked at it."""
+    safes: tuple[SafeVersion, ...] = ()
+    """The versions of Safe that stand here, the oldest first."""
+    delegates: tuple[Delegate, ...] = ()
+    """What an account may delegate to here by EIP-7702."""
     l1_fee_oracle: Address | None = None
     """The contract whose `getL1Fee(bytes)` says what the chain charges beside the gas; None where that is nothing."""
 
@@ -136,12 +141,14 @@ class Chain:
         return next((t for t in self.assets if t.same_asset(token)), None)
 
     def contracts(self) -> frozenset[Address]:
-        """Every contract of this chain that is nobody's wallet: tokens, settlers, Multicall3, the fee oracle."""
+        """Every contract here that holds no one's money: tokens, settlers, Multicall3, fee oracle, Safe's own."""
         settlers = (address for entry in self.settlers.values() for address in entry.contracts.values())
         tokens = (t.address for t in self.tokens if t.address)
         ens = (self.ens.registry, self.ens.universal_resolver) if self.ens else ()
         others = (a for a in (self.multicall3, self.l1_fee_oracle, *ens) if a)
-        return frozenset({*settlers, *tokens, *others})
+        safes = (contract.address for safe in self.safes for contract in safe.contracts)
+        delegates = (delegate.code.address for delegate in self.delegates)
+        return frozenset({*settlers, *tokens, *others, *safes, *delegates})
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +260,7 @@ def _registry(text: str, path: Path) -> Registry:
         raise ConfigError(f"{path}: schema {user.get('schema')!r} is not {_SCHEMA}.")
     problems = list(judge(user, text, path, data["chains"]))
     if isinstance(user.get("chains", {}), Mapping):
-        lay_over(data, {key: user[key] for key in ("chains", "retired") if key in user})
+        lay_over(data, {key: user[key] for key in ("chains", "retired", "accounts") if key in user})
     left_out = {problem.chain for problem in problems}
     own = user.get("chains", {}).keys() if isinstance(user.get("chains"), Mapping) else ()
     chains, first_of = dict[str, Chain](), dict[str, Settlers]()
@@ -262,7 +269,7 @@ def _registry(text: str, path: Path) -> Registry:
         if name in left_out:
             continue
         try:
-            chain = _chain(name, entry)
+            chain = _chain(name, entry, data["accounts"])
             _refuse_second(chain, chains)
             for bridge, entry_of_bridge in chain.settlers.items():
                 types_of([{bridge: first_of.setdefault(bridge, entry_of_bridge)}, {bridge: entry_of_bridge}])
@@ -292,14 +299,14 @@ def _devnet_chains(data: Mapping[str, Any], path: Path) -> dict[str, Chain]:
     chains = dict[str, Chain]()
     for name, entry in data.get("chains", {}).items():
         try:
-            chains[name] = _chain(name, entry)
+            chains[name] = _chain(name, entry, data.get("accounts", {}))
         except (KeyError, TypeError, ValueError, AttributeError, L2sendError) as error:
             raise ConfigError(f"{path}: the chain {name} is not usable: {error!r}") from error
     types_of(chain.settlers for chain in chains.values())
     return chains
 
 
-def _chain(short_name: str, entry: Mapping[str, Any]) -> Chain:
+def _chain(short_name: str, entry: Mapping[str, Any], accounts: Mapping[str, Any]) -> Chain:
     chain_id = ChainId(int(entry["chain_id"]))
     native = entry["native"]
     feed, ens = entry.get("price_feed"), entry.get("ens")
@@ -323,6 +330,8 @@ def _chain(short_name: str, entry: Mapping[str, Any]) -> Chain:
         ens=_ens(ens) if ens else None,
         pinned={name: _pinned(fields) for name, fields in entry.get("settlers", {}).items()},
         l1_fee_oracle=_l1_fee_oracle(entry),
+        safes=safes_of(accounts, entry),
+        delegates=delegates_of(accounts, entry),
     )
 
 

@@ -190,12 +190,14 @@ CHAIN = Table(
         "aliases": _names,
         "tokens": TOKEN,
         "settlers": _tables,
+        "safes": _names,
+        "delegates": _names,
         "source": _anything,
     },
     ("chain_id", "name", "kind", "native", "rpcs", "confirmations", "stage"),
     example="[chains.{chain}]",
 )
-_TOP = frozenset({"schema", "chains", "retired", "sources"})
+_TOP = frozenset({"schema", "chains", "retired", "sources", "accounts"})
 
 
 def read_text(path: Path) -> str:

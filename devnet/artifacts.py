@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from l2send.devnet import accounts
+from l2send.devnet.accounts import AccountContracts
+
 if TYPE_CHECKING:
     from web3.contract import Contract
 
@@ -49,6 +52,7 @@ class Artifacts:
     multicall3: type[Contract]
     gas_price_oracle: type[Contract]
     l1_block: type[Contract]
+    accounts: AccountContracts
 
 
 def load(packages: dict[str, Path], compiled: Path) -> Artifacts:
@@ -76,6 +80,7 @@ def load(packages: dict[str, Path], compiled: Path) -> Artifacts:
         multicall3=_read(across / "Multicall3.sol/Multicall3.json"),
         gas_price_oracle=_read(optimism / "GasPriceOracle.sol/GasPriceOracle.json"),
         l1_block=_read(optimism / "L1Block.sol/L1Block.json"),
+        accounts=accounts.load(packages),
     )
 
 

@@ -71,6 +71,37 @@ def fund(
 
 
 @app.command()
+def safe(
+    owners: Annotated[list[str], typer.Argument(metavar="OWNER…", help="Addresses of the owners.")],
+    chain: ChainOption,
+    threshold: Annotated[int, typer.Option("--threshold", help="How many owners must sign.")] = 1,
+    version: Annotated[str, typer.Option("--safe-version", help="1.4.1 or 1.5.0.")] = "1.4.1",
+    salt: Annotated[int, typer.Option("--salt", min=0, help="Another number makes another Safe.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a Safe and print its chain:address. It holds nothing yet: fund it.
+
+    The same owners, threshold, version and salt make the same address on every chain.
+
+    Example: l2send devnet safe 0x52908400098527886E0F7030069857D2E4169EE7 --threshold 1 --chain dev1
+    """
+    from l2send.core.chains import load_registry
+    from l2send.core.errors import UsageError
+    from l2send.devnet import accounts, state
+
+    paths = Paths.for_devnet()
+    where = state.require(paths.state).chain(chain)
+    wanted = next((s for s in load_registry(paths).named(chain).safes if s.version == version), None)
+    if wanted is None:
+        raise UsageError(f"there is no Safe {version[:20]} here.", hint="Use --safe-version 1.4.1 or 1.5.0.")
+    made = f"{chain}:{accounts.make_safe(where, wanted, owners, threshold, salt)}"
+    if as_json:
+        _print_json({"schema": "l2send.devnet_safe/1", "safe": made, "owners": owners, "threshold": threshold})
+    else:
+        typer.echo(made)
+
+
+@app.command()
 def advance(
     seconds: Annotated[int, typer.Argument(help="How far the clock moves.")],
     chain: Annotated[str | None, typer.Option("--chain", "-c", help="One chain; all if not given.")] = None,

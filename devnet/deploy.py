@@ -18,6 +18,7 @@ from eth_hash.auto import keccak
 
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.errors import ConfigError
+from l2send.devnet.accounts import CREATE2_FACTORY, SAFE_CREATE2_FACTORY
 from l2send.devnet.artifacts import Artifacts, init_code
 from l2send.devnet.node import Node, Request
 from l2send.devnet.opstack import l1_fee_setup
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 MULTICALL3 = Address("0xcA11bde05977b3631167028862bE2a173976CA11")
 PERMIT2 = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")
-_CREATE2_FACTORY = Address("0x4e59b44847b379578588920cA78FbF26c0B4956C")
 _PERMIT2_SALT = "0x0000000000000000000000000000000000000000d3af2663da51c10215000000"
 
 ETH_USD = 3000 * 10**8
@@ -38,6 +38,8 @@ _INVENTORY = 100_000_000
 _FIAT_DECIMALS = 6
 _MAX = 2**256 - 1
 _GAS_PRICE = 5 * 10**9
+_BLOCK_GAS = 30_000_000
+"""The limit of anvil's blocks."""
 
 
 def account(name: str) -> Address:
@@ -122,7 +124,10 @@ def deploy(node: Node, artifacts: Artifacts, index: int, count: int, *, kind: st
     protocol, issuer, solver = _Sender(_PROTOCOL), _Sender(site.issuer), _Sender(SOLVER)
     portal = protocol.create(artifacts.portal)
     prover = protocol.create(artifacts.prover, SOLVER)
-    protocol.send(_CREATE2_FACTORY, _PERMIT2_SALT + init_code(artifacts.permit2)[2:], gas=4_000_000)
+    protocol.send(CREATE2_FACTORY, _PERMIT2_SALT + init_code(artifacts.permit2)[2:], gas=4_000_000)
+    for account_contract in artifacts.accounts.deployments:
+        gas = 250_000 + 125 * len(account_contract.data)
+        protocol.send(account_contract.factory, account_contract.data, gas)
     settler = _across(issuer, artifacts, site, count)
     tokens = _tokens(issuer, artifacts, index)
     feed = issuer.create(artifacts.price_feed, ETH_USD)
@@ -153,10 +158,14 @@ def deploy(node: Node, artifacts: Artifacts, index: int, count: int, *, kind: st
 
 
 def _prepare(node: Node, artifacts: Artifacts, accounts: Sequence[str]) -> None:
-    """Unlock and fund the devnet's own accounts; put Multicall3 where every chain has it."""
+    """Unlock and fund the devnet's own accounts; put Multicall3 and Safe's factory where every chain has them."""
     ether = hex(2 * _INVENTORY * 10**18)
     multicall3 = node.call("eth_call", {"data": init_code(artifacts.multicall3)}, "latest")
-    requests: list[Request] = [("anvil_setCode", [MULTICALL3, multicall3])]
+    factory = node.call("eth_getCode", CREATE2_FACTORY, "latest")
+    requests: list[Request] = [
+        ("anvil_setCode", [MULTICALL3, multicall3]),
+        ("anvil_setCode", [SAFE_CREATE2_FACTORY, factory]),
+    ]
     for address in accounts:
         requests += [("anvil_impersonateAccount", [address]), ("anvil_setBalance", [address, ether])]
     node.batch(requests)
@@ -226,7 +235,22 @@ def _bridged_dai(issuer: _Sender, artifacts: Artifacts) -> DevToken:
 
 
 def _mine(node: Node, requests: Sequence[Request]) -> None:
-    """Send transactions and wait until all are mined. Raises ConfigError if one reverted."""
+    """Send transactions, as many at once as a block takes, and wait until all are mined.
+
+    anvil forgets those of an account that follow one for which a block has no gas left.
+    Raises ConfigError if one reverted.
+    """
+    rest, gas = list(requests), 0
+    now = list[Request]()
+    while rest and gas + int(rest[0][1][0]["gas"], 16) <= _BLOCK_GAS:
+        now.append(rest.pop(0))
+        gas += int(now[-1][1][0]["gas"], 16)
+    _mine_block(node, now)
+    if rest:
+        _mine(node, rest)
+
+
+def _mine_block(node: Node, requests: Sequence[Request]) -> None:
     hashes = node.batch(requests)
     queries: list[Request] = [("eth_getTransactionReceipt", [h]) for h in hashes]
     give_up = time.monotonic() + 30

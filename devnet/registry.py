@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 from eth_hash.auto import keccak
 
 from l2send.core.code import IMPLEMENTATION_SLOT
+from l2send.devnet.accounts import DELEGATE, SAFES, AccountContracts, registry_tables
 from l2send.devnet.node import Node
 from l2send.devnet.state import NATIVE, DevChain, Devnet, DevToken
 
@@ -22,6 +24,8 @@ explorer = ""
 confirmations = 1
 stage = {{ value = "none", date = {date}, source = "devnet" }}
 multicall3 = "{multicall3}"
+safes = {safes}
+delegates = {delegates}
 price_feed = {{ address = "{price_feed}", pair = "ETH/USD", source = "devnet" }}
 """
 _COIN_TABLE = """
@@ -53,13 +57,14 @@ _CODE_TABLE = """
 """
 
 
-def text(devnet: Devnet) -> str:
+def text(devnet: Devnet, accounts: AccountContracts) -> str:
     """The whole file. Every value is made by the devnet itself, so nothing in it needs escaping.
 
     Raises NetworkError for a chain that does not run: the code of its settlers is read there.
     """
     chains = "".join(_chain(chain, devnet.solver_url) for chain in devnet.chains)
-    return f"# Written by `l2send devnet up`, removed by `l2send devnet down`.\nschema = 1\n{chains}"
+    head = "# Written by `l2send devnet up`, removed by `l2send devnet down`.\nschema = 1\n"
+    return head + registry_tables(accounts, Node(devnet.chains[0].rpc_url)) + chains
 
 
 def _chain(chain: DevChain, quote_api: str) -> str:
@@ -72,6 +77,8 @@ def _chain(chain: DevChain, quote_api: str) -> str:
         rpc_url=chain.rpc_url,
         date=datetime.now(UTC).date().isoformat(),
         multicall3=chain.multicall3,
+        safes=json.dumps(SAFES),
+        delegates=json.dumps([DELEGATE]),
         price_feed=chain.price_feed,
     )
     tokens = "".join(_token(chain.short_name, token) for token in chain.tokens)

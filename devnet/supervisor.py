@@ -140,8 +140,8 @@ def _supervise(config: Config) -> None:
     processes = _Processes()
     try:
         threading.Thread(target=_stop_unless_kept, daemon=True).start()
-        devnet = _start(config, processes, termination)
-        state.write_private(state.registry_path(home), registry.text(devnet))
+        devnet, contracts = _start(config, processes, termination)
+        state.write_private(state.registry_path(home), registry.text(devnet, contracts.accounts))
         state.write_private(state.state_path(home), state.encode(devnet))
         _tell({"ready": True})
         with termination.may_interrupt():
@@ -153,7 +153,9 @@ def _supervise(config: Config) -> None:
         processes.stop()
 
 
-def _start(config: Config, processes: _Processes, termination: _Termination) -> state.Devnet:
+def _start(
+    config: Config, processes: _Processes, termination: _Termination
+) -> tuple[state.Devnet, artifacts.Artifacts]:
     """Start the solver first (its imports take as long as the chains), and tell it of the chains last."""
     folder = state.folder(Path(config.home))
     solver = processes.add(_start_solver(folder, config))
@@ -173,7 +175,7 @@ def _start(config: Config, processes: _Processes, termination: _Termination) -> 
         solver.stdin.write(state.encode(devnet).encode() + b"\n")
         solver.stdin.flush()
         _line_from(solver)
-    return devnet
+    return devnet, contracts
 
 
 def _start_chains(config: Config, processes: _Processes, termination: _Termination) -> list[tuple[Node, int]]:

@@ -29,6 +29,14 @@ SOURCE = {"identity": "ethereum-lists", "rpcs": "public-rpcs", "explorer": "viem
 STACKS = {"opstack": "op-stack", "arbitrumnitro": "arbitrum", "zksync": "zk-stack"}
 WETH_PREDEPLOY = "0x4200000000000000000000000000000000000006"
 FORMER = ("chains-2", "chains-54", "chains-69")
+SAFE_FILES = {
+    "singleton": "safe.json",
+    "singleton_l2": "safe_l2.json",
+    "proxy_factory": "safe_proxy_factory.json",
+    "multi_send_call_only": "multi_send_call_only.json",
+    "fallback_handler": "compatibility_fallback_handler.json",
+}
+SAFE_VERSIONS = ("1.4.1", "1.5.0")
 LEAST_CONFIRMATIONS = 3
 MOST_RPCS = 4
 
@@ -52,6 +60,8 @@ class Facts:
     feeds: dict[str, dict[str, str]]
     across: dict[int, str]
     eco: dict[int, str]
+    safes: dict[str, dict[str, Json]]
+    """What the package says of each contract, by version and by our name of the contract."""
     former: list[dict[int, Json]]
     """shortName and name by chain id, as older versions of ethereum-lists had them, the newest last."""
 
@@ -95,6 +105,7 @@ def read_facts(at: Mapping[str, Path]) -> Facts:
         },
         feeds=read_feeds(at["aave"] / "src"),
         across=read_across(at["across"] / "dist/broadcast/deployed-addresses.json"),
+        safes=read_safes(at["safe"] / "dist/assets"),
         eco=read_eco((at["eco"] / "deployAddresses.csv").read_text()),
         former=[dict(listed) for listed in js["former"]],
     )
@@ -147,6 +158,12 @@ def read_eco(csv: str) -> dict[int, str]:
     lines = [line.split(",") for line in csv.splitlines()]
     rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
     return {int(r["ChainID"]): r["Portal"] for r in rows if r["ChainID"].isdigit()}
+
+
+def read_safes(assets: Path) -> dict[str, dict[str, Json]]:
+    """Safe's contracts as the package describes them."""
+    folders = (assets / f"v{version}" for version in SAFE_VERSIONS)
+    return {f.name[1:]: {n: json.loads((f / p).read_text()) for n, p in SAFE_FILES.items()} for f in folders}
 
 
 def checksum(address: str) -> str:
@@ -260,6 +277,7 @@ def chain_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[s
         "price_feed": price_feed(entry, native["symbol"], facts),
         "ens": name_service(chain_id, facts),
         "l1_fee_oracle": l1_fee_oracle(entry),
+        "safes": safe_versions(chain_id, overlay, facts) or None,
         "source": {**SOURCE, **({"multicall3": "viem"} if multicall3 else {}), "confirmations": who},
     }
     tokens = [line for token in entry["tokens"] for line in token_table(short, chain_id, token, overlay, facts)]
@@ -353,6 +371,29 @@ def settler_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list
     return lines
 
 
+def safe_versions(chain_id: int, overlay: Json, facts: Facts) -> list[str]:
+    """The versions of Safe whose contracts all stand at their canonical addresses on a chain."""
+
+    def is_canonical(version: str) -> bool:
+        where = (entry["networkAddresses"].get(str(chain_id), ()) for entry in facts.safes[version].values())
+        return all("canonical" in ([kind] if isinstance(kind, str) else kind) for kind in where)
+
+    return [version for version in overlay.get("safe_proxies", {}) if is_canonical(version)]
+
+
+def account_tables(overlay: Json, facts: Facts) -> list[str]:
+    """The contracts of every version of Safe, which are the same on all chains that have them."""
+    lines = list[str]()
+    for version, proxy in overlay.get("safe_proxies", {}).items():
+        name = f'accounts.safe."{version}"'
+        lines += table(f"{name}.proxy", {"code_hash": proxy, "source": "safe-proxies"})
+        for part, entry in facts.safes[version].items():
+            canonical = entry["deployments"]["canonical"]
+            fields = {"address": checksum(canonical["address"]), "code_hash": canonical["codeHash"], "source": "safe"}
+            lines += table(f"{name}.{part}", fields)
+    return lines
+
+
 def source_lines(pins: Json, overlay: Json) -> list[str]:
     """The [sources] table: the packages, then everything else."""
     packages = {
@@ -367,7 +408,8 @@ def render(pins: Json, overlay: Json, facts: Facts) -> str:
     head = ["# Written by tools/refresh_chains.py: change tools/registry-overlay.toml instead.", "schema = 1"]
     body = [line for short, entry in overlay["chains"].items() for line in chain_tables(short, entry, overlay, facts)]
     gone = table("retired", retired(overlay, facts))
-    return "\n".join(head + source_lines(pins, overlay) + gone + body) + "\n"
+    accounts = account_tables(overlay, facts)
+    return "\n".join(head + source_lines(pins, overlay) + gone + accounts + body) + "\n"
 
 
 def refuse_repointed(standing: str, new: str) -> None:

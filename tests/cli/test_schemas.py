@@ -162,6 +162,7 @@ def devnet(story: Story, empty: Path) -> None:
     story.run("devnet status")
     story.run("devnet fund", somebody(), "1", "USDC", "--chain", "dev1")
     story.run("devnet advance", "1", "--chain", "dev4")
+    story.run("devnet safe", somebody(), "--chain", "dev4")
     with pytest.MonkeyPatch.context() as patch:
         made = make_home(empty)
         patch.setenv("L2SEND_HOME", str(made.path))

@@ -33,7 +33,7 @@ REQUIRED = {
     "stage",
     "source",
 }
-OPTIONAL = {"multicall3", "price_feed", "tokens", "settlers", "ens", "l1_fee_oracle"}
+OPTIONAL = {"multicall3", "price_feed", "tokens", "settlers", "ens", "l1_fee_oracle", "safes"}
 ONE_OPERATOR = {"lens", "adi", "lyra", "gravity", "rise", "codex"}
 WITHOUT_MULTICALL3 = {"lens", "adi", "silicon-zk"}
 TOKEN_FIELDS = {"symbol", "name", "address", "decimals", "origin", "asset", "peg", "source"}

@@ -65,6 +65,7 @@ def facts(**changed: Any) -> Any:
         "feeds": {"Base": {"ETH": "0x71041dddad3595f9ced3dccfbe3d1f4b0a16bb70"}},
         "across": {8453: "0x09aea4b2242abc8bb4bb78d537a67a245a7bec64"},
         "eco": {},
+        "safes": {},
         "former": [],
     }
     return tool.Facts(**(played | changed))

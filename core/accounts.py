@@ -1,0 +1,93 @@
+"""Contracts that are accounts, as chains.toml pins them: the versions of Safe, and the code that EIP-7702 delegates to.
+
+They stand at one address with one code on every chain that has them, so they are listed once, and each chain names
+what stands there. Source of the canonical Safe deployments: npm @safe-global/safe-deployments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from l2send.core.address import Address, checksum
+
+_KECCAK = re.compile("0x[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A contract, and the keccak of its code as EXTCODEHASH gives it (EIP-1052), 0x-prefixed."""
+
+    address: Address
+    code_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class SafeVersion:
+    """The contracts of one version of Safe."""
+
+    version: str
+    proxy_code_hash: str
+    """Of the code that every Safe made by `proxy_factory` has."""
+    singleton: Deployment
+    singleton_l2: Deployment
+    """The same with events for every execution."""
+    proxy_factory: Deployment
+    multi_send_call_only: Deployment
+    fallback_handler: Deployment
+
+    @property
+    def contracts(self) -> tuple[Deployment, ...]:
+        """Everything of it that is no account."""
+        return (
+            self.singleton,
+            self.singleton_l2,
+            self.proxy_factory,
+            self.multi_send_call_only,
+            self.fallback_handler,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """Code that an account may delegate to by EIP-7702."""
+
+    name: str
+    code: Deployment
+
+
+def safes_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[SafeVersion, ...]:
+    """The versions of Safe on a chain: `entry` names them, `accounts` is the table of all.
+
+    Raises KeyError, TypeError, ValueError, BadAddress.
+    """
+    return tuple(_safe(name, accounts["safe"][name]) for name in entry.get("safes", ()))
+
+
+def delegates_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[Delegate, ...]:
+    """The delegates on a chain. Raises as `safes_of` does."""
+    return tuple(Delegate(name, _deployment(accounts["delegate"][name])) for name in entry.get("delegates", ()))
+
+
+def _safe(version: str, table: Mapping[str, Any]) -> SafeVersion:
+    return SafeVersion(
+        version=version,
+        proxy_code_hash=_hash(table["proxy"]["code_hash"]),
+        singleton=_deployment(table["singleton"]),
+        singleton_l2=_deployment(table["singleton_l2"]),
+        proxy_factory=_deployment(table["proxy_factory"]),
+        multi_send_call_only=_deployment(table["multi_send_call_only"]),
+        fallback_handler=_deployment(table["fallback_handler"]),
+    )
+
+
+def _deployment(table: Mapping[str, Any]) -> Deployment:
+    return Deployment(checksum(table["address"]), _hash(table["code_hash"]))
+
+
+def _hash(text: str) -> str:
+    if not _KECCAK.fullmatch(text):
+        raise ValueError(f"{text[:70]!r} is not the hash of a code")
+    return text
