@@ -82,7 +82,7 @@ def test_checksum_vectors() -> None:
 
 
 def test_schema_and_size() -> None:
-    assert REGISTRY.keys() == {"schema", "sources", "retired", "chains"}
+    assert REGISTRY.keys() == {"schema", "sources", "retired", "chains", "accounts"}
     assert REGISTRY["schema"] == 1
     assert sum(not c["testnet"] for c in CHAINS.values()) >= 50
     assert sum(c["testnet"] for c in CHAINS.values()) >= 10
