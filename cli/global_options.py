@@ -1,15 +1,18 @@
-"""What every command has, given to all of them in one place: how much is told beside the result, exit statuses."""
+"""What every command has, given to all of them in one place, and the group that loads a command when it is called."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from l2send.cli.screen import Telling, tell
+from l2send.cli.command_table import COMMANDS, Need
+from l2send.cli.telling import Telling, tell
 
 
 class Root(TyperGroup):
@@ -17,17 +20,62 @@ class Root(TyperGroup):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        _lend(self, get_command(_lender).params, self.epilog)
+        self.commands = _Commands(self.epilog)  # type: ignore[assignment]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands under headings, from the table alone."""
+        width = max(map(len, COMMANDS))
+        for need in Need:
+            rows = [(f"{name:<{width}}", entry.summary) for name, entry in COMMANDS.items() if entry.need is need]
+            with formatter.section(need.value):
+                formatter.write_dl(rows)
 
 
-def _lend(group: TyperGroup, options: Sequence[Any], epilog: str | None) -> None:
-    """Add `epilog` to every command and group of `group`, `options` to those that do something themselves."""
-    for command in group.commands.values():
-        command.epilog = epilog
-        if isinstance(command, TyperGroup):
-            _lend(command, options, epilog)
-        if not isinstance(command, TyperGroup) or command.invoke_without_command:
-            command.params += options
+class _Commands(Mapping[str, Any]):
+    """The commands of the table, each loaded when it is first asked for."""
+
+    def __init__(self, epilog: str | None) -> None:
+        self._epilog, self._loaded = epilog, dict[str, Any]()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = _load(name, self._epilog)
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+def _load(name: str, epilog: str | None) -> Any:
+    """The command of that name with the options that all have. Raises KeyError."""
+    entry = COMMANDS[name]
+    module, _, attribute = entry.place.partition(":")
+    target = getattr(import_module(f"l2send.cli.commands.{module}"), attribute)
+    holder = typer.Typer(add_completion=False, rich_markup_mode=None)
+    holder.callback()(_nothing)
+    if isinstance(target, typer.Typer):
+        holder.add_typer(target, name=name, short_help=entry.summary)
+    else:
+        holder.command(name, short_help=entry.summary)(target)
+    command = get_command(holder).commands[name]  # type: ignore[attr-defined]
+    _lend(command, _shared_options(), epilog)
+    return command
+
+
+def _nothing() -> None:
+    """Makes a group of a Typer app that has one command alone."""
+
+
+def _lend(command: Any, options: Sequence[Any], epilog: str | None) -> None:
+    """Add `epilog` to a command and all below it, `options` to those that do something themselves."""
+    command.epilog = epilog
+    for below in getattr(command, "commands", {}).values():
+        _lend(below, options, epilog)
+    if not isinstance(command, TyperGroup) or command.invoke_without_command:
+        command.params += options
 
 
 def _tell(how: Telling | None) -> None:
@@ -63,3 +111,8 @@ _lender = typer.Typer(add_completion=False)
 @_lender.command()
 def _options(progress: Progress = None, quiet: Quiet = False) -> None:
     """Is never run: it lends its options to the commands that are."""
+
+
+@cache
+def _shared_options() -> Sequence[Any]:
+    return get_command(_lender).params

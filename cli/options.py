@@ -1,27 +1,27 @@
-"""Options that several commands share, named as `cast` names them where it has them."""
+"""Options that several commands share, named as `cast` names them where it has them; those that belong together as
+dataclasses, which `spread` turns into options.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from l2send.cli.settings import Settings
-from l2send.core.errors import Refused
+from l2send.core.chains import Registry, load_registry
+from l2send.core.errors import ConfigError, Refused, UsageError
+from l2send.core.paths import Paths
+from l2send.fee_caps import FeeLimit
+from l2send.resolver.limits import DEFAULT_MAX_FEE, Limits, Speed, parse_max_fee
 
-AmountWord = Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")]
-TokenWord = Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")]
-DestinationWord = Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")]
 PaymentId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, with a versioned schema.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, with a versioned schema.")]
 Devnet = Annotated[
     bool,
     typer.Option("--devnet", help="Use the running local devnet (`l2send devnet up`), never real chains."),
-]
-From = Annotated[
-    str | None,
-    typer.Option("--from", "-f", envvar="ETH_FROM", metavar="ADDRESS", help="The sending account, by address."),
 ]
 Account = Annotated[
     str | None,
@@ -39,46 +39,9 @@ Keystore = Annotated[
 PasswordFile = Annotated[
     Path | None,
     typer.Option(
-        "--password-file",
-        envvar="ETH_PASSWORD",
-        metavar="FILE",
-        help="File that holds the keystore's password.",
+        "--password-file", envvar="ETH_PASSWORD", metavar="FILE", help="File that holds the keystore's password."
     ),
 ]
-PasswordFd = Annotated[
-    int | None,
-    typer.Option("--password-fd", metavar="N", help="Open file descriptor to read the keystore's password from."),
-]
-PrivateKey = Annotated[
-    str | None,
-    typer.Option(
-        "--private-key",
-        metavar="HEX",
-        help="Sign with this key. Other programs can read it from here: prefer `l2send wallet import`.",
-    ),
-]
-
-
-def _permitted(context: typer.Context, yes: bool) -> bool:
-    """Whoever wants to be asked always is. Raises Refused."""
-    settings = context.find_object(Settings)
-    if yes and settings and settings.always_asks:
-        raise Refused(
-            "config.toml says confirm = always, so --yes is refused.",
-            hint="Leave it out and answer, or: l2send config unset confirm",
-        )
-    return yes
-
-
-Yes = Annotated[
-    bool, typer.Option("--yes", "-y", callback=_permitted, help="Do not ask; go on after all checks have passed.")
-]
-IdempotencyKey = Annotated[
-    str | None,
-    typer.Option("--idempotency-key", metavar="KEY", help="Pay once for this key, however often this runs."),
-]
-Ledger = Annotated[bool, typer.Option("--ledger", "-l", help="Sign with a Ledger, its Ethereum app open.")]
-Trezor = Annotated[bool, typer.Option("--trezor", "-t", help="Sign with a Trezor.")]
 HdPath = Annotated[
     str | None,
     typer.Option(
@@ -92,3 +55,179 @@ HdIndex = Annotated[
     int | None,
     typer.Option("--mnemonic-index", min=0, metavar="N", help="Which key of a seed, counted from 0."),
 ]
+Again = Annotated[bool, typer.Option("--again", help="Pay although the same payment is open or was just made.")]
+IdempotencyKey = Annotated[
+    str | None,
+    typer.Option("--idempotency-key", metavar="KEY", help="Pay once for this key, however often this runs."),
+]
+
+
+def _permitted(context: typer.Context, yes: bool) -> bool:
+    """Who wants to be asked always is. Raises Refused."""
+    settings = context.find_object(Settings)
+    if yes and settings and settings.always_asks:
+        raise Refused(
+            "config.toml says confirm = always, so --yes is refused.",
+            hint="Leave it out and answer, or: l2send config unset confirm",
+        )
+    return yes
+
+
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", callback=_permitted, help="Do not ask; go on after all checks have passed.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What nearly every command takes: which chains it is about, and whom the result is for."""
+
+    as_json: Json = False
+    devnet: Devnet = False
+
+    @property
+    def paths(self) -> Paths:
+        """The folders of this run. `--devnet` means the devnet's own home. Raises ConfigError if none runs there."""
+        paths = Paths.for_devnet() if self.devnet else Paths.from_environment()
+        if self.devnet and not (paths.devnet / "chains.toml").exists():
+            raise ConfigError("no devnet is running.", hint="Start one: l2send devnet up")
+        return paths
+
+    def registry(self) -> Registry:
+        """The chains of this run; says which entries of the user's own file are wrong. Raises ConfigError."""
+        registry = load_registry(self.paths)
+        for problem in registry.problems:
+            from l2send.cli.screen import err, print_words, styled
+
+            left_out = f"; {problem.chain} is left out" if problem.chain else ""
+            print_words(err(), styled(f"{problem}{left_out}", "yellow", limit=600))
+        return registry
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentWords:
+    """What a payment is, as it was typed: `AMOUNT TOKEN DESTINATION`, or a payment link alone."""
+
+    amount: Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")]
+    token: Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")] = None
+    destination: Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOptions:
+    """Which keystore signs."""
+
+    account: Account = None
+    keystore: Keystore = None
+
+
+@dataclass(frozen=True, slots=True)
+class SenderOptions(AccountOptions):
+    """Which account pays: by its keystore, or by its address alone where nothing is signed."""
+
+    sender: Annotated[
+        str | None,
+        typer.Option("--from", "-f", envvar="ETH_FROM", metavar="ADDRESS", help="The sending account, by address."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOptions:
+    """How the key is opened: a password from a file or a descriptor, a key as it is, or a device."""
+
+    password_file: PasswordFile = None
+    password_fd: Annotated[
+        int | None,
+        typer.Option("--password-fd", metavar="N", help="Open file descriptor to read the keystore's password from."),
+    ] = None
+    private_key: Annotated[
+        str | None,
+        typer.Option(
+            "--private-key",
+            metavar="HEX",
+            help="Sign with this key. Other programs can read it from here: prefer `l2send wallet import`.",
+        ),
+    ] = field(default=None, repr=False)
+    ledger: Annotated[bool, typer.Option("--ledger", "-l", help="Sign with a Ledger, its Ethereum app open.")] = False
+    trezor: Annotated[bool, typer.Option("--trezor", "-t", help="Sign with a Trezor.")] = False
+    hd_path: HdPath = None
+    hd_index: HdIndex = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteOptions:
+    """What narrows the choice of a way to pay."""
+
+    from_chain: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from-chain",
+            envvar="L2SEND_FROM_CHAIN",
+            metavar="CHAIN",
+            help="Pay from this chain alone; several times for several.",
+        ),
+    ] = None
+    via: Annotated[
+        str, typer.Option("--via", envvar="L2SEND_VIA", metavar="BRIDGE", help="Use this bridge alone: direct, eco, …")
+    ] = ""
+    max_fee: Annotated[
+        str,
+        typer.Option(
+            "--max-fee",
+            envvar="L2SEND_MAX_FEE",
+            metavar="LIMIT",
+            help="3%: most that bridges may take of the amount. 2usd: most that all fees, gas too, may cost.",
+        ),
+    ] = DEFAULT_MAX_FEE
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Prefer the quick way: a minute saved counts as a dollar of fees.")
+    ] = False
+    cheap: Annotated[bool, typer.Option("--cheap", help="Prefer the lowest fees, however long it takes.")] = False
+
+    def limits(self, registry: Registry) -> Limits:
+        """What was typed, understood. Raises UsageError."""
+        if self.fast and self.cheap:
+            raise UsageError("--fast and --cheap cannot be combined.", hint="Use one of them, or neither.")
+        percent, usd = parse_max_fee(self.max_fee)
+        chains = tuple(registry.named(name).short_name for name in self.from_chain or [])
+        speed = Speed.FAST if self.fast else Speed.CHEAP if self.cheap else Speed.BALANCED
+        return Limits(percent, usd, chains, self.via, speed)
+
+
+@dataclass(frozen=True, slots=True)
+class FollowOptions:
+    """How long a payment is followed."""
+
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout", metavar="SECONDS", help="How long to follow the payment before leaving it to `resume`."
+        ),
+    ] = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOptions(FollowOptions):
+    """How a payment that exists is carried on: what may be paid for it now, and how long it is followed."""
+
+    fee_limit: Annotated[
+        str,
+        typer.Option(
+            "--max-fee",
+            metavar="LIMIT",
+            help="Most that what is signed now may cost in network fees: 2usd, or 20% of what it is about.",
+        ),
+    ] = ""
+
+    @property
+    def limit(self) -> FeeLimit | None:
+        """What was typed; None where nothing was. Raises UsageError."""
+        return FeeLimit(*parse_max_fee(self.fee_limit)) if self.fee_limit else None
+
+
+@dataclass(frozen=True, slots=True)
+class PayOptions(FollowOptions):
+    """How a payment is made: once for a key, and whether the same one may be made again."""
+
+    key: IdempotencyKey = None
+    again: Again = False

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.status import Status
 from rich.text import Text
 
-from l2send.cli.review import duration
-from l2send.cli.screen import Telling, aloud, as_json, err, print_beside, styled, telling
-from l2send.turns import Turn
-from l2send.wallet.journal.records import Record
+from l2send.cli.screen import aloud, as_json, err, print_beside, styled
+from l2send.cli.telling import Telling, telling
+from l2send.cli.times import duration
+
+if TYPE_CHECKING:
+    from l2send.turns import Turn
+    from l2send.wallet.journal.records import Record
 
 _ASKING, _STARTING = "asking", "starting"
 """The phases before there is a payment, and before anything happened to it. Others are states of payments."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from l2send.cli.options import PaymentWords
 from l2send.cli.progress import Live
 from l2send.cli.prompts import pick
-from l2send.cli.sender import can_ask
+from l2send.cli.terminal import can_ask
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
@@ -30,12 +31,12 @@ class Words:
     destination: str
 
 
-def sort_out(first: str, token: str | None, destination: str | None) -> Words:
+def parse_words(typed: PaymentWords) -> Words:
     """Tell the words of a payment from a link. Raises UsageError for anything between."""
-    if destination is not None:
-        return Words(first, token, destination)
-    if token is None:
-        return Words(None, None, first)
+    if typed.destination is not None:
+        return Words(typed.amount, typed.token, typed.destination)
+    if typed.token is None:
+        return Words(None, None, typed.amount)
     raise UsageError("three words make a payment: AMOUNT TOKEN DESTINATION.", hint="For example: 25 USDC base:0x…")
 
 

@@ -10,7 +10,7 @@ from rich.columns import Columns
 from rich.text import Text
 
 from l2send.cli.screen import aloud
-from l2send.cli.sender import can_ask
+from l2send.cli.terminal import can_ask
 from l2send.core.errors import Interrupted, NeedsConfirmation
 from l2send.wallet.keys.keystore import secret_from
 from l2send.wallet.keys.mnemonic import Phrase

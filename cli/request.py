@@ -18,7 +18,7 @@ _WORDS = frozenset({"max", "all"})
 
 
 @dataclass(frozen=True, slots=True)
-class Most:
+class MaxPayment:
     """All of `token` that can be had to `to`."""
 
     sender: Address
@@ -32,30 +32,30 @@ class Most:
         return asked == (payment.sender, payment.to, payment.amount.token)
 
 
-def is_most(text: str) -> bool:
+def is_max(text: str) -> bool:
     """Whether an amount is meant to be all there is."""
     return text.strip().lower() in _WORDS
 
 
-def request_of(client: Client, sender: Address, words: Words, target: Destination) -> Payment | Most:
+def request_of(client: Client, sender: Address, words: Words, target: Destination) -> Payment | MaxPayment:
     """What the words, the link, or both ask for. Raises UsageError where they do not agree."""
-    if words.amount is None or words.token is None or not is_most(words.amount):
+    if words.amount is None or words.token is None or not is_max(words.amount):
         return payment_of(client, sender, words, target)
     token = target.chain.token(words.token)
     if target.asked and (target.asked.amount or target.asked.token != token):
         wanted = target.asked.amount or target.asked.token.symbol
         raise UsageError(f"the payment link asks for {wanted}.", hint="Leave the words out.")
-    return Most(sender, words.token, target)
+    return MaxPayment(sender, words.token, target)
 
 
-async def plan_of(client: Client, request: Payment | Most, limits: Limits | None = None) -> Review:
+async def plan_of(client: Client, request: Payment | MaxPayment, limits: Limits | None = None) -> Review:
     """The best way to do what was asked for. Raises CannotPay, NetworkError, Refused."""
     if isinstance(request, Payment):
         return await client.plan(request, limits)
     return await client.most(request.sender, request.token, request.to, limits)
 
 
-def paid_with(client: Client, key: str | None, request: Payment | Most) -> str | None:
+def paid_with(client: Client, key: str | None, request: Payment | MaxPayment) -> str | None:
     """The id of the payment that `key` stands for: looked for before planning, which needs the money again.
 
     Raises UsageError if it is another one.

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from l2send.cli.screen import err, print_pairs, stage_in_words, styled
+from l2send.cli.times import duration
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import PERMIT2, Allows, AllowsBySignature, Effects, Opens, OpensBySignature, Pays, TakesBack
@@ -142,10 +143,3 @@ def _taker(address: Address) -> str:
 
 def _clock(time: UnixTime) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%H:%M} UTC"
-
-
-def duration(seconds: int) -> str:
-    """Some time, in words."""
-    if seconds < 90:
-        return f"{seconds} s"
-    return f"{round(seconds / 60)} min"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum, unique
 from functools import cache
 from typing import Any
 
@@ -11,6 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from l2send.cli.telling import Telling, telling
 from l2send.core.chains import Chain
 from l2send.core.text import clean, json_escaped
 
@@ -38,31 +38,6 @@ def err() -> Console:
 @cache
 def _nowhere() -> Console:
     return Console(quiet=True)
-
-
-@unique
-class Telling(StrEnum):
-    """What `--progress` asks for: how stderr tells what is going on."""
-
-    LIVE = "live"
-    PLAIN = "plain"
-    JSON = "json"
-    NONE = "none"
-
-
-_telling = list[Telling]()
-
-
-def tell(how: Telling | None) -> None:
-    """Set how stderr tells what is going on; None: as suits what stderr is."""
-    _telling[:] = [how] if how else []
-
-
-def telling() -> Telling:
-    """How stderr tells what is going on: live for a person at a terminal, in plain lines for anything else."""
-    if _telling:
-        return _telling[0]
-    return Telling.LIVE if aloud().is_terminal else Telling.PLAIN
 
 
 def print_json(document: dict[str, Any]) -> None:

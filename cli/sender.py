@@ -1,100 +1,26 @@
-"""Who pays, and where l2send keeps its things: flags and environment turned into an account and paths."""
+"""Who pays: options and environment turned into an account, and its key opened when something must be signed."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from l2send.cli.screen import err, print_words, styled
+from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
 from l2send.cli.settings import load_settings
+from l2send.cli.terminal import ask_password, ask_unseen, can_ask
 from l2send.core.address import Address, parse_address
-from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import ConfigError, Interrupted, UsageError
+from l2send.core.errors import ConfigError, UsageError
 from l2send.core.paths import Paths
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_on_device
-from l2send.wallet.keys.hardware import HardwareSigner
 from l2send.wallet.keys.keyring import remembered
 from l2send.wallet.keys.keystore import Keystore, find, named, open_keystore, password_from
-from l2send.wallet.keys.ledger import open_ledger
-from l2send.wallet.keys.signed import SignedTx
-from l2send.wallet.keys.signer import LocalSigner, SecretKey, Signer
-from l2send.wallet.keys.trezor import open_trezor
 
-
-def paths_for(*, devnet: bool) -> Paths:
-    """The folders of this run. `--devnet` means the devnet's own home. Raises ConfigError if none runs there."""
-    paths = Paths.for_devnet() if devnet else Paths.from_environment()
-    if devnet and not (paths.devnet / "chains.toml").exists():
-        raise ConfigError("no devnet is running.", hint="Start one: l2send devnet up")
-    return paths
-
-
-def open_registry(*, devnet: bool) -> Registry:
-    """The chains of this run; says which entries of the user's own file are wrong. Raises ConfigError."""
-    return registry_of(paths_for(devnet=devnet))
-
-
-def registry_of(paths: Paths) -> Registry:
-    """The same, of these folders."""
-    registry = load_registry(paths)
-    for problem in registry.problems:
-        left_out = f"; {problem.chain} is left out" if problem.chain else ""
-        print_words(err(), styled(f"{problem}{left_out}", "yellow", limit=600))
-    return registry
-
-
-@dataclass(frozen=True, slots=True)
-class Unlocking:
-    """How a signer is had without asking: a password from a file or a descriptor, a bare key, or a device."""
-
-    password_file: Path | None = None
-    password_fd: int | None = None
-    private_key: str | None = field(default=None, repr=False)
-    hardware: Hardware | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """Which device, and which of its accounts."""
-
-    is_ledger: bool
-    path: DerivationPath
-
-    def open(self) -> HardwareSigner:
-        """The signer. Raises ConfigError, Interrupted."""
-        device = open_ledger(self.path) if self.is_ledger else open_trezor(self.path, _ask_unseen)
-        return HardwareSigner(device, lambda text: err().print(styled(text, "bold")))
-
-
-def unlocking_from(
-    password_file: Path | None,
-    password_fd: int | None,
-    private_key: str | None,
-    ledger: bool,
-    trezor: bool,
-    hd_path: str | None,
-    hd_index: int | None,
-) -> Unlocking:
-    """What was typed about keys, understood. Raises UsageError where it does not go together."""
-    if not (ledger or trezor):
-        if hd_path is not None or hd_index is not None:
-            raise UsageError(
-                "--hd-path and --mnemonic-index choose a key of a device.", hint="Add --ledger or --trezor."
-            )
-        return Unlocking(password_file, password_fd, private_key)
-    if (ledger and trezor) or private_key:
-        raise UsageError("more than one key is named: --ledger, --trezor, --private-key.", hint="Name one.")
-    if hd_path is not None and hd_index is not None:
-        raise UsageError("--hd-path says which key, so --mnemonic-index has nothing to say.")
-    path = path_on_device(hd_index or 0) if hd_path is None else parse_path(hd_path)
-    return Unlocking(hardware=Hardware(ledger, path))
+if TYPE_CHECKING:
+    from l2send.wallet.keys.signed import SignedTx
+    from l2send.wallet.keys.signer import Signer
 
 
 @dataclass
@@ -103,7 +29,7 @@ class Sender:
 
     keystore: Keystore | None
     stated: Address | None
-    unlocking: Unlocking
+    keys: KeyOptions
     _signer: Signer | None = field(default=None, repr=False)
 
     @property
@@ -129,11 +55,10 @@ class Sender:
         return self.unlock().sign_typed(data)
 
     def _open(self) -> Signer:
-        if self.unlocking.hardware:
-            return self.unlocking.hardware.open()
-        if self.unlocking.private_key:
-            err().print("A private key on the command line can be read by other programs.", style="yellow")
-            return LocalSigner(SecretKey.from_hex(self.unlocking.private_key))
+        if _names_a_device(self.keys):
+            return _open_device(self.keys)
+        if self.keys.private_key:
+            return _open_bare_key(self.keys.private_key)
         if self.keystore is None:
             raise ConfigError(
                 f"the account {self.stated} has no keystore here, so nothing can be signed.",
@@ -141,39 +66,77 @@ class Sender:
             )
         keystore = self.keystore
         password = password_from(
-            file=self.unlocking.password_file,
-            descriptor=self.unlocking.password_fd,
+            file=self.keys.password_file,
+            descriptor=self.keys.password_fd,
             kept=lambda: remembered(keystore.path),
             prompt=(lambda: ask_password(keystore.name)) if can_ask() else None,
         )
         return open_keystore(keystore.path, password)
 
 
-def choose_sender(
-    paths: Paths,
-    sender: str | None,
-    account: str | None,
-    keystore: Path | None,
-    unlocking: Unlocking | None = None,
-) -> Sender:
+def choose_sender(paths: Paths, options: SenderOptions, keys: KeyOptions | None = None) -> Sender:
     """The account of a device or a bare key, or that of --keystore, --account, --from, config.toml; else the only one.
 
-    Raises ConfigError.
+    Raises UsageError for key options that do not go together, ConfigError.
     """
-    unlocking = unlocking or Unlocking()
-    stated = parse_address(sender)[0] if sender else None
-    if unlocking.private_key or unlocking.hardware:
-        return Sender(None, stated, unlocking)
-    wanted = str(keystore) if keystore else account or stated or load_settings(paths.settings).text("account")
+    keys = keys or KeyOptions()
+    refuse_contradiction(keys)
+    stated = parse_address(options.sender)[0] if options.sender else None
+    if keys.private_key or _names_a_device(keys):
+        return Sender(None, stated, keys)
+    wanted = str(options.keystore) if options.keystore else options.account or stated
+    wanted = wanted or load_settings(paths.settings).text("account")
     found = _find(wanted, paths, must_exist=wanted != stated) if wanted else _only_one(paths)
-    return Sender(found, stated or (found.address if found else None), unlocking)
+    return Sender(found, stated or (found.address if found else None), keys)
 
 
-def choose_payer(
-    paths: Paths, payer: Address, account: str | None, keystore: Path | None, unlocking: Unlocking
-) -> Sender:
-    """The account that made a payment, which alone can sign for it. Raises ConfigError."""
-    return choose_sender(paths, payer, account or (None if keystore else payer), keystore, unlocking)
+def choose_payer(paths: Paths, payer: Address, options: AccountOptions, keys: KeyOptions) -> Sender:
+    """The account that made a payment, which alone can sign for it. Raises UsageError, ConfigError."""
+    account = options.account or (None if options.keystore else payer)
+    return choose_sender(paths, SenderOptions(account, options.keystore), keys)
+
+
+def refuse_contradiction(keys: KeyOptions) -> None:
+    """Raises UsageError for key options that do not go together, before anything else is looked at."""
+    if not _names_a_device(keys):
+        if keys.hd_path is not None or keys.hd_index is not None:
+            raise UsageError(
+                "--hd-path and --mnemonic-index choose a key of a device.", hint="Add --ledger or --trezor."
+            )
+        return
+    if (keys.ledger and keys.trezor) or keys.private_key:
+        raise UsageError("more than one key is named: --ledger, --trezor, --private-key.", hint="Name one.")
+    if keys.hd_path is not None and keys.hd_index is not None:
+        raise UsageError("--hd-path names the key, so --mnemonic-index has no effect here.")
+    _path_on(keys)
+
+
+def _names_a_device(keys: KeyOptions) -> bool:
+    return keys.ledger or keys.trezor
+
+
+def _path_on(keys: KeyOptions) -> DerivationPath:
+    """Which account of the device. Raises UsageError."""
+    return path_on_device(keys.hd_index or 0) if keys.hd_path is None else parse_path(keys.hd_path)
+
+
+def _open_device(keys: KeyOptions) -> Signer:
+    """The device's signer. Raises ConfigError, Interrupted."""
+    from l2send.cli.screen import err, styled
+    from l2send.wallet.keys.hardware import HardwareSigner
+    from l2send.wallet.keys.ledger import open_ledger
+    from l2send.wallet.keys.trezor import open_trezor
+
+    device = open_ledger(_path_on(keys)) if keys.ledger else open_trezor(_path_on(keys), ask_unseen)
+    return HardwareSigner(device, lambda text: err().print(styled(text, "bold")))
+
+
+def _open_bare_key(text: str) -> Signer:
+    from l2send.cli.screen import err
+    from l2send.wallet.keys.signer import LocalSigner, SecretKey
+
+    err().print("A private key on the command line can be read by other programs.", style="yellow")
+    return LocalSigner(SecretKey.from_hex(text))
 
 
 def _find(wanted: str, paths: Paths, *, must_exist: bool) -> Keystore | None:
@@ -194,32 +157,3 @@ def _only_one(paths: Paths) -> Keystore:
         names = ", ".join(k.name for k in own)
         raise ConfigError("which account?", hint=f"Add --account NAME, one of: {names}")
     raise ConfigError("there is no account yet.", hint="Make one: l2send wallet new NAME. Or name one: --account NAME")
-
-
-def run_to_end(command: Coroutine[Any, Any, int]) -> int:
-    """Run a command. Ctrl-C outside a payment's own steps has sent nothing: raises Interrupted."""
-    try:
-        return asyncio.run(command)
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted.") from None
-
-
-def can_ask() -> bool:
-    """Whether a person sits at this process."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _ask_unseen(question: str) -> str:
-    """Raises ConfigError where nobody can be asked."""
-    from getpass import getpass
-
-    if not can_ask():
-        raise ConfigError("the device asks for something to be typed here, and nobody can be asked.")
-    return getpass(question)
-
-
-def ask_password(name: str) -> str:
-    """The password, typed unseen. Raises KeyboardInterrupt."""
-    from getpass import getpass
-
-    return getpass(f"Password of {name}: ")

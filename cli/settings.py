@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from l2send.cli.routing import DEFAULT_MAX_FEE
 from l2send.core.errors import ConfigError, UsageError
 from l2send.core.text import clean
 from l2send.core.toml_lines import line_of
-from l2send.resolver.limits import Speed, parse_max_fee
+from l2send.resolver.limits import DEFAULT_MAX_FEE, Speed, parse_max_fee
 
 SCHEMA = 1
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
+from l2send.cli.options import PaymentWords
 from l2send.core.errors import UsageError
 from l2send.core.redaction import remember_typed
 
@@ -11,20 +13,20 @@ FROM_STDIN = "-"
 _MOST = 1024 * 1024  # bytes
 
 
-def filled_in(amount: str, token: str | None, destination: str | None) -> tuple[str, str | None, str | None]:
+def words_from_stdin(words: PaymentWords) -> PaymentWords:
     """The words of a payment; of those that are `-` what stdin says. Raises UsageError."""
-    if destination == FROM_STDIN:
-        return amount, token, _one_line()
-    if amount != FROM_STDIN or token is not None:
-        return amount, token, destination
+    if words.destination == FROM_STDIN:
+        return replace(words, destination=_one_line())
+    if words.amount != FROM_STDIN or words.token is not None:
+        return words
     match _one_line().split():
         case [link]:
-            return link, None, None
+            return PaymentWords(link)
         case [amount, token, destination]:
-            return amount, token, destination
-        case words:
+            return PaymentWords(amount, token, destination)
+        case read:
             raise UsageError(
-                f"stdin has {len(words)} words, and three make a payment: AMOUNT TOKEN DESTINATION.",
+                f"stdin has {len(read)} words, and three make a payment: AMOUNT TOKEN DESTINATION.",
                 hint="Or one, which is a payment link. Nothing else may be in the line.",
             )
 

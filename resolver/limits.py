@@ -11,6 +11,8 @@ from enum import StrEnum, unique
 from l2send.core.errors import UsageError
 
 DEFAULT_MAX_FEE_PERCENT = 5.0
+DEFAULT_MAX_FEE = f"{DEFAULT_MAX_FEE_PERCENT:g}%"
+"""The same as --max-fee takes it."""
 _CAP = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(%|usd)?", re.ASCII)
 
 

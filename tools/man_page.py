@@ -8,10 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from typer.main import get_command
-
-from l2send.cli.global_options import Root
-from l2send.cli.main import app
+from l2send.cli.main import EXIT_STATUSES, root
 from l2send.cli.settings import KEYS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,8 +63,8 @@ other programs. Files are of mode 0600. docs/safety.md of the source says what l
 
 def page() -> str:
     """The manual page, in roff's man macros."""
-    root = get_command(app)
-    return "\n".join([*_head(), *_commands(root), *_tail(root)]) + "\n"
+    command = root()
+    return "\n".join([*_head(), *_commands(command), *_tail(command)]) + "\n"
 
 
 def _head() -> Iterator[str]:
@@ -102,7 +99,7 @@ def _commands(root: Any) -> Iterator[str]:
         )
 
 
-def _shared(root: Root) -> list[Any]:
+def _shared(root: Any) -> list[Any]:
     """The options that are lent to all commands, as one of them has them."""
     lent = set.intersection(*({p.name for p in command.params} for _, command in _leaves(root, "")))
     return [p for p in root.commands["send"].params if p.name in lent]
@@ -122,7 +119,7 @@ def _leaves(group: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def _tail(root: Any) -> Iterator[str]:
     yield ".SH EXIT STATUS"
-    for line in str(app.info.epilog).removeprefix("Exit status: ").split(" · "):
+    for line in EXIT_STATUSES.removeprefix("Exit status: ").split(" · "):
         status, _, words = line.partition(" ")
         yield from _item(status, f"{words}.")
     yield ".SH ENVIRONMENT"

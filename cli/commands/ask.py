@@ -6,31 +6,19 @@ from collections.abc import Awaitable, Callable
 
 from rich.text import Text
 
-from l2send.cli.commands.send import Timeout, must_be_answerable, pay
 from l2send.cli.consent import consent, notes_of
 from l2send.cli.live_balances import LiveBalances, spendable
-from l2send.cli.options import (
-    Account,
-    Devnet,
-    From,
-    HdIndex,
-    HdPath,
-    Json,
-    Keystore,
-    Ledger,
-    PasswordFd,
-    PasswordFile,
-    PrivateKey,
-    Trezor,
-)
+from l2send.cli.options import FollowOptions, KeyOptions, PayOptions, RouteOptions, RunOptions, SenderOptions
+from l2send.cli.paying import pay
 from l2send.cli.progress import Live
 from l2send.cli.prompts import Back, agree, ask_text, choose
 from l2send.cli.recipient import find_destination, judge
-from l2send.cli.request import Most, is_most, plan_of
+from l2send.cli.request import MaxPayment, is_max, plan_of
 from l2send.cli.review import show_review
-from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, print_beside, stage_in_words, styled
-from l2send.cli.sender import Sender, choose_sender, open_registry, paths_for, run_to_end, unlocking_from
+from l2send.cli.sender import Sender, choose_sender, refuse_contradiction
+from l2send.cli.spread import spread
+from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.cli.ways_table import in_a_line
 from l2send.client import Client, open_client
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError
@@ -40,50 +28,33 @@ from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
 from l2send.review import Review
 
-HELP = """Ask for everything: destination, token and amount, show the plan, confirm. Also `l2send` alone.
-
-`back` at any question leads to the one before; Ctrl-C ends, and nothing was sent.
-
-Example: l2send ask --account alice"""
-
 _RECENT = 9
 _LOOKED_BACK = 200
 """Payments among which the accounts that were paid last are looked for."""
 """Recipients offered by number."""
 
 
+@spread
 def ask(
-    account: Account = None,
-    keystore: Keystore = None,
-    password_file: PasswordFile = None,
-    password_fd: PasswordFd = None,
-    private_key: PrivateKey = None,
-    ledger: Ledger = False,
-    trezor: Trezor = False,
-    hd_path: HdPath = None,
-    hd_index: HdIndex = None,
-    sender: From = None,
-    from_chain: FromChains = None,
-    via: Via = "",
-    max_fee: MaxFee = DEFAULT_MAX_FEE,
-    fast: Fast = False,
-    cheap: Cheap = False,
-    timeout: Timeout = 600.0,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    sender: SenderOptions, keys: KeyOptions, route: RouteOptions, following: FollowOptions, run_options: RunOptions
 ) -> int:
-    """Ask for everything."""
-    must_be_answerable(yes=False, otherwise="Say all of it: l2send AMOUNT TOKEN CHAIN:ADDRESS --yes")
-    registry = open_registry(devnet=devnet)
-    limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
-    unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
+    """Ask for everything: destination, token and amount, show the plan, confirm. Also `l2send` alone.
+
+    `back` at any question leads to the one before; Ctrl-C ends, and nothing was sent.
+
+    Example: l2send ask --account alice
+    """
+    must_be_able_to_ask(yes=False, hint="Say all of it: l2send AMOUNT TOKEN CHAIN:ADDRESS --yes")
+    registry = run_options.registry()
+    limits = route.limits(registry)
+    refuse_contradiction(keys)
 
     async def run() -> int:
-        async with open_client(paths_for(devnet=devnet), registry) as client:
-            who = choose_sender(client.paths, sender, account, keystore, unlocking)
+        async with open_client(run_options.paths, registry) as client:
+            who = choose_sender(client.paths, sender, keys)
             async with LiveBalances(client, who.address) as held:
                 review, target = await converse(client, held, who, limits)
-            return await pay(client, review, target, who, key=None, again=False, timeout=timeout, as_json=as_json)
+            return await pay(client, review, target, who, PayOptions(following.timeout), as_json=run_options.as_json)
 
     return run_to_end(run())
 
@@ -122,7 +93,7 @@ class _Conversation:
 
     destination: Destination
     token: Token
-    request: Payment | Most
+    request: Payment | MaxPayment
     review: Review
 
     def __init__(self, client: Client, held: LiveBalances, who: Sender, limits: Limits) -> None:
@@ -184,8 +155,8 @@ class _Conversation:
             self.request = Payment(sender, self.destination.account, self.destination.asked.amount)
             return False
         typed = await ask_text(f"Amount of {token.symbol} (or max)", self._judge_amount, below=self._what_is_left)
-        if is_most(typed):
-            self.request = Most(sender, token.address or token.symbol, self.destination)
+        if is_max(typed):
+            self.request = MaxPayment(sender, token.address or token.symbol, self.destination)
         else:
             self.request = Payment(sender, self.destination.account, parse_amount(typed, token))
         return True
@@ -197,7 +168,7 @@ class _Conversation:
 
     def _judge_amount(self, typed: str) -> None:
         """Raises BadAmount for more than is held; fees are looked at with the plan."""
-        if not is_most(typed) and parse_amount(typed.strip(), self.token).units > (limit := self._sum()).units:
+        if not is_max(typed) and parse_amount(typed.strip(), self.token).units > (limit := self._sum()).units:
             raise BadAmount(f"you hold at most {limit} on all chains together.")
 
     def _what_is_left(self, typed: str) -> str:
@@ -217,7 +188,7 @@ class _Conversation:
         with Live("asking all chains"):
             self.review = await plan_of(self._client, self.request, self._limits)
         plan = self.review.plan
-        if not plan.alternatives or isinstance(self.request, Most):
+        if not plan.alternatives or isinstance(self.request, MaxPayment):
             return False
         best, *others = (plan.way, *plan.alternatives)
         lines = [(f"{in_a_line(best)} (best)", best), *((in_a_line(way), way) for way in others)]

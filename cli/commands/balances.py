@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import asyncio
 
-from l2send.cli.options import Account, Devnet, From, Json, Keystore
+from l2send.cli.options import RunOptions, SenderOptions
 from l2send.cli.screen import err, out, print_json, styled, table
-from l2send.cli.sender import choose_sender, open_registry, paths_for
+from l2send.cli.sender import choose_sender
+from l2send.cli.spread import spread
 from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus
 from l2send.core.rpc import open_rpcs
 from l2send.resolver.balances import Holdings, Snapshot, take_snapshot
 
-HELP = """Show what an account holds: every known token on every chain, asked all at once.
 
-A chain that does not answer is shown as unknown, never as zero; the exit status is then 4.
+@spread
+def balances(sender: SenderOptions, run_options: RunOptions) -> int:
+    """Show what an account holds: every known token on every chain, asked all at once.
 
-Example: l2send balances --from 0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"""
+    A chain that does not answer is shown as unknown, never as zero; the exit status is then 4.
 
-
-def balances(
-    sender: From = None,
-    account: Account = None,
-    keystore: Keystore = None,
-    as_json: Json = False,
-    devnet: Devnet = False,
-) -> int:
-    """Show balances."""
-    registry = open_registry(devnet=devnet)
-    who = choose_sender(paths_for(devnet=devnet), sender, account, keystore)
+    Example: l2send balances --from 0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045
+    """
+    registry = run_options.registry()
+    who = choose_sender(run_options.paths, sender)
     snapshot = asyncio.run(_ask(who.address, registry))
-    if as_json:
+    if run_options.as_json:
         print_json(_document(snapshot))
     else:
         _print(snapshot)

@@ -7,61 +7,63 @@ from typing import Annotated
 import typer
 
 from l2send.cli.commands import chains_check, chains_pin
-from l2send.cli.options import Devnet, Json
+from l2send.cli.options import RunOptions
 from l2send.cli.screen import out, print_json, stage, styled, table
-from l2send.cli.sender import open_registry
+from l2send.cli.spread import spread
 from l2send.core.chains import Chain
 from l2send.core.http import host
-
-HELP = """List the chains l2send knows: short name, security stage, tokens, bridges.
-
-Example: l2send chains --testnets"""
 
 Testnets = Annotated[bool, typer.Option("--testnets", help="Testnets too.")]
 
 app = typer.Typer()
 
 
-@app.callback(help=HELP, invoke_without_command=True)
-def chains(context: typer.Context, testnets: Testnets = False, as_json: Json = False, devnet: Devnet = False) -> None:
-    """List the registry, or leave what was asked for to the command that follows."""
+@app.callback(invoke_without_command=True)
+@spread
+def chains(context: typer.Context, testnets: Testnets = False, *, run_options: RunOptions) -> None:
+    """List the chains l2send knows: short name, security stage, tokens, bridges.
+
+    Example: l2send chains --testnets
+    """
     if context.invoked_subcommand:
         return
-    registry = open_registry(devnet=devnet)
+    registry = run_options.registry()
     shown = [c for c in registry if testnets or registry.is_devnet or not c.testnet]
-    if as_json:
+    if run_options.as_json:
         print_json({"schema": "l2send.chains/1", "chains": [_document(c) for c in shown]})
     else:
         _print(shown)
 
 
 @app.command("check", help=chains_check.HELP, short_help="Check the registry against the chains.")
+@spread
 def check(
     names: Annotated[
         list[str] | None,
         typer.Argument(metavar="CHAIN", help="short names, for example base; without any: all"),
     ] = None,
+    *,
+    run_options: RunOptions,
     testnets: Testnets = False,
-    as_json: Json = False,
-    devnet: Devnet = False,
 ) -> int:
     """Check the registry against the chains."""
-    return chains_check.check(names or [], chains_check.Wanted(testnets, as_json, devnet))
+    return chains_check.check(names or [], chains_check.Wanted(run_options, testnets))
 
 
 @app.command("pin", help=chains_pin.HELP, short_help="Pin the code of the bridges' contracts.")
+@spread
 def pin(
     names: Annotated[
         list[str] | None,
         typer.Argument(metavar="CHAIN", help="short names, for example base; without any: all"),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Pin code that changed, too, without a question.")] = False,
+    *,
+    run_options: RunOptions,
     testnets: Testnets = False,
-    as_json: Json = False,
-    devnet: Devnet = False,
 ) -> int:
     """Pin the code of the bridges' contracts."""
-    return chains_pin.pin(names or [], chains_check.Wanted(testnets, as_json, devnet), yes=yes)
+    return chains_pin.pin(names or [], chains_check.Wanted(run_options, testnets), yes=yes)
 
 
 def _print(shown: list[Chain]) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from l2send.cli.options import RunOptions
 from l2send.cli.progress import Live
 from l2send.cli.screen import out, print_json, styled, table
-from l2send.cli.sender import open_registry, run_to_end
+from l2send.cli.terminal import run_to_end
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus
 from l2send.core.rpc import open_rpcs
@@ -39,16 +40,15 @@ _EXIT = {
 class Wanted:
     """The options of this run."""
 
+    run: RunOptions
     testnets: bool = False
-    as_json: bool = False
-    devnet: bool = False
 
 
 def check(names: Sequence[str], wanted: Wanted) -> int:
     """Check the chains of these short names, or all of them. Raises UnknownChain, ConfigError."""
-    registry = open_registry(devnet=wanted.devnet)
+    registry = wanted.run.registry()
     chains = chosen(registry, names, testnets=wanted.testnets)
-    return run_to_end(_run(registry, chains, as_json=wanted.as_json))
+    return run_to_end(_run(registry, chains, as_json=wanted.run.as_json))
 
 
 def chosen(registry: Registry, names: Sequence[str], *, testnets: bool) -> list[Chain]:

@@ -11,7 +11,7 @@ from l2send.cli.edited_toml import change_toml
 from l2send.cli.progress import Live
 from l2send.cli.prompts import yes_or_no
 from l2send.cli.screen import err, out, print_json, print_words, styled
-from l2send.cli.sender import can_ask, paths_for, registry_of, run_to_end
+from l2send.cli.terminal import can_ask, run_to_end
 from l2send.core.chains import Registry, check_user_chains
 from l2send.core.code import contracts_of
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, UsageError
@@ -34,8 +34,8 @@ _SOURCE = "l2send chains pin"
 
 def pin(names: Sequence[str], wanted: Wanted, *, yes: bool) -> int:
     """Pin the code on the chains of these short names, or on all. Raises UnknownChain, UsageError, ConfigError."""
-    paths = paths_for(devnet=wanted.devnet)
-    registry = registry_of(paths)
+    paths = wanted.run.paths
+    registry = wanted.run.registry()
     if registry.is_devnet:
         raise UsageError("a devnet pins its own contracts.", hint="`l2send chains check` compares them.")
     return run_to_end(_run(paths, registry, names, wanted, yes=yes))
@@ -58,7 +58,7 @@ async def _run(paths: Paths, registry: Registry, names: Sequence[str], wanted: W
             lambda document: _write(document, agreed, today),
             lambda text: check_user_chains(text, paths.user_chains),
         )
-    _report(sightings, as_json=wanted.as_json)
+    _report(sightings, as_json=wanted.run.as_json)
     if any(one.disputed for one in sightings):
         return ExitStatus.CONFIG
     return ExitStatus.DELIVERED if len(agreed) == len(sightings) else ExitStatus.NETWORK

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from l2send.bridges import bridges_of
+from l2send.cli.command_table import COMPLETION_VARIABLE
 from l2send.cli.options import Json
 from l2send.cli.public_files import write_public
 from l2send.cli.screen import err, out, print_json, styled
@@ -25,18 +26,11 @@ from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import L2sendError, UsageError
 from l2send.core.paths import Paths
 from l2send.core.text import clean
+from l2send.payments import payments
 from l2send.resolver.contacts import load_book
-from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.keystore import find
 
-HELP = """Print what makes Tab complete commands, chains, tokens, contacts, payment ids, accounts and bridges.
-
---install writes it where the shell looks for it; no file of yours is changed.
-
-Example: l2send completion bash --install"""
-
-ASKED = "L2SEND_COMPLETE"
 _RECENT = 50
 _UNFINISHED = frozenset({"resume", "watch", "speedup", "cancel"})
 """Commands for payments that may still change."""
@@ -84,7 +78,12 @@ def completion(
     install: Annotated[bool, typer.Option("--install", help="Write it where the shell looks for it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print or install completion."""
+    """Print what makes Tab complete commands, chains, tokens, contacts, payment ids, accounts and bridges.
+
+    --install writes it where the shell looks for it; no file of yours is changed.
+
+    Example: l2send completion bash --install
+    """
     shell = shell or Path(os.environ.get("SHELL", "")).name
     if shell not in SCRIPTS:
         raise UsageError(f"no completion for {clean(shell, 40)!r}.", hint=f"Name one of: {', '.join(SCRIPTS)}")
@@ -110,7 +109,7 @@ def answer(line: str, app: Any, shape: Callable[[list[str]], list[str]]) -> Iter
         found = sorted({c for c in _candidates(app, before, typed) if c.startswith(typed)})
     except (ValueError, IndexError, L2sendError):
         return
-    if os.environ[ASKED] != "bash":
+    if os.environ[COMPLETION_VARIABLE] != "bash":
         yield from found
         return
     # bash replaces what stands behind the last word break alone, and adds no space by itself.
@@ -199,22 +198,13 @@ class _Place:
         if not colon:
             return [*(contact.name for contact in book), *(f"{name}:" for name in self.chains())]
         there = self.registry.named(chain)
-        paid = [r.payment.to.address for r in self._history(_RECENT) if r.payment.to.chain_id == there.chain_id]
+        paid = [r.payment.to.address for r in payments(self.paths, _RECENT) if r.payment.to.chain_id == there.chain_id]
         friends = [c.name for c in book if not c.chains or chain in c.chains]
         return [f"{chain}:{account}" for account in (*friends, *paid)]
 
     def payments(self) -> list[str]:
-        records = self._history(None if self.command in _UNFINISHED else _RECENT)
+        records = payments(self.paths, None if self.command in _UNFINISHED else _RECENT)
         return [record.id for record in records if self.command not in _UNFINISHED or record.meaning.open]
-
-    def _history(self, limit: int | None) -> list[Any]:
-        if not self.paths.journal.exists():
-            return []
-        journal = SqliteJournal(self.paths.journal)
-        try:
-            return list(journal.history(limit))
-        finally:
-            journal.close()
 
 
 _VALUES: Mapping[str, Callable[[_Place], Iterable[str]]] = {

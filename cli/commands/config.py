@@ -14,10 +14,11 @@ import typer
 
 from l2send.bridges import bridges_of
 from l2send.cli.edited_toml import change_toml
-from l2send.cli.options import Devnet, Json
+from l2send.cli.options import RunOptions
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
-from l2send.cli.sender import can_ask, paths_for
 from l2send.cli.settings import KEYS, Settings, key_called, load_settings, parse_settings, read
+from l2send.cli.spread import spread
+from l2send.cli.terminal import can_ask
 from l2send.core.chains import load_registry
 from l2send.core.errors import ConfigError, NeedsConfirmation, UsageError
 from l2send.core.paths import Paths
@@ -33,23 +34,29 @@ Name = Annotated[str, typer.Argument(metavar="KEY", help=", ".join(KEYS))]
 
 
 @app.callback(invoke_without_command=True)
-def config(context: typer.Context, as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def config(context: typer.Context, run_options: RunOptions) -> None:
     """See and change settings: account, highest fee, bridge, chains. A flag or a variable counts before them.
 
     Example: l2send config
     """
     if not context.invoked_subcommand:
-        show(as_json=as_json, devnet=devnet)
+        _show(run_options)
 
 
 @app.command("show")
-def show(as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def show(run_options: RunOptions) -> None:
     """Show every setting, its value, and where that comes from.
 
     Example: l2send config show
     """
-    settings = load_settings(paths_for(devnet=devnet).settings)
-    if as_json:
+    _show(run_options)
+
+
+def _show(run_options: RunOptions) -> None:
+    settings = load_settings(run_options.paths.settings)
+    if run_options.as_json:
         print_json(_document(settings))
         return
     rows = table("setting", "value", "from", "means")
@@ -60,31 +67,32 @@ def show(as_json: Json = False, devnet: Devnet = False) -> None:
 
 
 @app.command("get")
-def get(name: Name, as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def get(name: Name, run_options: RunOptions) -> None:
     """Print the value of one setting.
 
     Example: l2send config get max_fee
     """
     key_called(name)
-    settings = load_settings(paths_for(devnet=devnet).settings)
-    if as_json:
+    settings = load_settings(run_options.paths.settings)
+    if run_options.as_json:
         print_json({"schema": "l2send.setting/1", **_entry(settings, name)})
         return
     out().print(settings.origin(name)[0])
 
 
 @app.command("set")
+@spread
 def set_(
     name: Name,
     value: Annotated[list[str], typer.Argument(metavar="VALUE", help="several for from_chains")],
-    as_json: Json = False,
-    devnet: Devnet = False,
+    run_options: RunOptions,
 ) -> None:
     """Write a setting into config.toml.
 
     Example: l2send config set max_fee 2%
     """
-    paths = paths_for(devnet=devnet)
+    paths = run_options.paths
     if any(_A_KEY.fullmatch(word) for word in value):
         raise UsageError("that looks like a private key; it was not written.", hint="Keys: l2send wallet import NAME")
     several = isinstance(key_called(name).default, tuple)
@@ -99,7 +107,7 @@ def set_(
     _write(paths, change)
     err().print(styled(f"{name} is {' '.join(value)}, in {paths.settings}", limit=600), soft_wrap=True)
     settings = load_settings(paths.settings)
-    if as_json:
+    if run_options.as_json:
         print_json(_document(settings))
     now, origin = settings.origin(name)
     if origin != str(paths.settings):
@@ -107,13 +115,14 @@ def set_(
 
 
 @app.command("unset")
-def unset(name: Name, as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def unset(name: Name, run_options: RunOptions) -> None:
     """Take a setting out of config.toml: the default counts again.
 
     Example: l2send config unset max_fee
     """
     key_called(name)
-    paths = paths_for(devnet=devnet)
+    paths = run_options.paths
     before = load_settings(paths.settings)
     was = before.text(name) if name in before.values else None
     if was is not None:
@@ -122,32 +131,34 @@ def unset(name: Name, as_json: Json = False, devnet: Devnet = False) -> None:
     now, origin = settings.origin(name)
     gone = f"{name} was {was}, and is taken out of {paths.settings}" if was is not None else f"{name} is not set"
     print_words(err(), styled(f"{gone}. What counts now: {now or 'nothing'} ({origin})", limit=600))
-    if as_json:
+    if run_options.as_json:
         print_json(_document(settings) | {"unset": None if was is None else {"key": name, "value": was}})
 
 
 @app.command("path")
-def path(as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def path(run_options: RunOptions) -> None:
     """Print where config.toml is.
 
     Example: l2send config path
     """
-    file = paths_for(devnet=devnet).settings
-    if as_json:
+    file = run_options.paths.settings
+    if run_options.as_json:
         print_json({"schema": "l2send.config_path/1", "path": str(file), "exists": file.exists()})
         return
     out().print(str(file))
 
 
 @app.command("edit")
-def edit(as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def edit(run_options: RunOptions) -> None:
     """Open config.toml in your editor ($VISUAL, $EDITOR).
 
     What cannot be read back is not kept.
 
     Example: l2send config edit
     """
-    paths = paths_for(devnet=devnet)
+    paths = run_options.paths
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     if not can_ask() and "EDITOR" not in os.environ and "VISUAL" not in os.environ:
         raise NeedsConfirmation("there is no terminal to edit on.", hint="Use: l2send config set KEY VALUE")
@@ -167,12 +178,12 @@ def edit(as_json: Json = False, devnet: Devnet = False) -> None:
     else:
         parse_settings(after.decode(errors="replace"), "the new text (config.toml is as it was)")
         replace_private(paths.settings, after)
-    if as_json:
+    if run_options.as_json:
         print_json(_document(load_settings(paths.settings)))
 
 
 def _check_exists(name: str, value: list[str], paths: Paths) -> None:
-    """A name that leads nowhere is refused now, not when somebody pays. Raises UsageError, ConfigError."""
+    """A name that leads nowhere is refused now, not at the next payment. Raises UsageError, ConfigError."""
     if name == "from_chains":
         registry = load_registry(paths)
         for chain in value:

@@ -12,21 +12,22 @@ from typing import Annotated, Any
 import typer
 
 from l2send.cli.edited_toml import change_toml
-from l2send.cli.options import Devnet, Json
+from l2send.cli.options import RunOptions
 from l2send.cli.prompts import yes_or_no
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
-from l2send.cli.sender import can_ask, paths_for, registry_of, run_to_end
+from l2send.cli.spread import spread
 from l2send.cli.spreadsheet import csv_text
+from l2send.cli.terminal import can_ask, run_to_end
 from l2send.core.address import alike, parse_address
 from l2send.core.chains import Registry
 from l2send.core.errors import ConfigError, ExitStatus, Interrupted, NeedsConfirmation, UsageError
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
 from l2send.core.text import clean, json_escaped
+from l2send.payments import paid_accounts_like
 from l2send.resolver.contacts import Book, Contact, check_name, load_book, parse_book
 from l2send.resolver.destination import look_up, understand
 from l2send.resolver.spelling import Voucher
-from l2send.wallet.journal.sqlite import SqliteJournal
 
 _COLUMNS = ("name", "address", "chains", "ens")
 
@@ -37,16 +38,18 @@ Known = Annotated[str, typer.Argument(metavar="CONTACT", help="a contact's name"
 
 
 @app.callback(invoke_without_command=True)
-def contacts(context: typer.Context, as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def contacts(context: typer.Context, run_options: RunOptions) -> None:
     """Keep the accounts you pay under names. A name is a destination: `l2send 25 USDC alice`.
 
     Example: l2send contacts
     """
     if not context.invoked_subcommand:
-        list_(as_json=as_json, devnet=devnet)
+        _list(run_options)
 
 
 @app.command("add")
+@spread
 def add(
     name: Name,
     destination: Annotated[str, typer.Argument(help="chain:address, chain:name.eth, an address alone, …")],
@@ -56,8 +59,8 @@ def add(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="The address was compared: take it without a checksum.")] = (
         False
     ),
-    as_json: Json = False,
-    devnet: Devnet = False,
+    *,
+    run_options: RunOptions,
 ) -> int:
     """Give an account a name. For a name that is there with this address, add the chain.
 
@@ -65,8 +68,8 @@ def add(
 
     Example: l2send contacts add alice base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045
     """
-    paths = paths_for(devnet=devnet)
-    registry, book = registry_of(paths), load_book(paths.contacts)
+    paths = run_options.paths
+    registry, book = run_options.registry(), load_book(paths.contacts)
     name = name.lower()
     check_name(name, registry)
 
@@ -83,7 +86,7 @@ def add(
         if not checked:
             await _compared(contact, yes=yes)
         _write(paths, [contact])
-        if as_json:
+        if run_options.as_json:
             print_json(_alone(contact))
         err().print(styled(f"{name} is {contact}", limit=600), soft_wrap=True)
         if contact.ens:
@@ -113,13 +116,7 @@ async def _meant(name: str, text: str, chains: Sequence[str], registry: Registry
 
 def _refuse_imitation(contact: Contact, paths: Paths) -> None:
     """Imitations of accounts that were paid are put where people copy addresses from. Raises UsageError."""
-    if not paths.journal.exists():
-        return
-    journal = SqliteJournal(paths.journal)
-    try:
-        paid = journal.recipients_like(contact.address)
-    finally:
-        journal.close()
+    paid = paid_accounts_like(paths, contact.address)
     imitated = next((address for address in paid if alike(address, contact.address)), None)
     if imitated and contact.address not in paid:
         raise UsageError(
@@ -129,7 +126,7 @@ def _refuse_imitation(contact: Contact, paths: Paths) -> None:
 
 
 async def _compared(contact: Contact, *, yes: bool) -> None:
-    """A contact vouches for its address whenever it is paid, so somebody must. Raises NeedsConfirmation."""
+    """A contact vouches for its address whenever it is paid, so a person must compare it. Raises NeedsConfirmation."""
     if yes:
         return
     if not can_ask():
@@ -142,13 +139,18 @@ async def _compared(contact: Contact, *, yes: bool) -> None:
 
 
 @app.command("list")
-def list_(as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def list_(run_options: RunOptions) -> None:
     """List the contacts.
 
     Example: l2send contacts list
     """
-    book = load_book(paths_for(devnet=devnet).contacts)
-    if as_json:
+    _list(run_options)
+
+
+def _list(run_options: RunOptions) -> None:
+    book = load_book(run_options.paths.contacts)
+    if run_options.as_json:
         print_json(_all(book))
         return
     if not book:
@@ -163,13 +165,14 @@ def list_(as_json: Json = False, devnet: Devnet = False) -> None:
 
 
 @app.command("show")
-def show(contact: Known, as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def show(contact: Known, run_options: RunOptions) -> None:
     """Show where a contact is paid: a line for each chain.
 
     Example: l2send contacts show alice
     """
-    found = load_book(paths_for(devnet=devnet).contacts).named(contact)
-    if as_json:
+    found = load_book(run_options.paths.contacts).named(contact)
+    if run_options.as_json:
         print_json(_alone(found))
         return
     for chain in found.chains:
@@ -179,24 +182,26 @@ def show(contact: Known, as_json: Json = False, devnet: Devnet = False) -> None:
 
 
 @app.command("remove")
-def remove(contact: Known, as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def remove(contact: Known, run_options: RunOptions) -> None:
     """Forget a contact. Payments are not touched.
 
     Example: l2send contacts remove alice
     """
-    paths = paths_for(devnet=devnet)
+    paths = run_options.paths
     gone = load_book(paths.contacts).named(contact)
     change_toml(paths.contacts, lambda document: document["contacts"].remove(gone.name), _readable(paths))
-    if as_json:
+    if run_options.as_json:
         print_json(_alone(gone))
     err().print(styled(f"Removed. {gone.name} was {gone}", limit=600), soft_wrap=True)
 
 
 @app.command("export")
+@spread
 def export(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV for spreadsheets, instead of TOML.")] = False,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    *,
+    run_options: RunOptions,
 ) -> None:
     """Print all contacts on stdout, as `import` reads them.
 
@@ -204,11 +209,11 @@ def export(
 
     Example: l2send contacts export --csv > contacts.csv
     """
-    if as_csv and as_json:
-        raise UsageError("--csv and --json are two answers.", hint="Use one of them.")
-    paths = paths_for(devnet=devnet)
+    if as_csv and run_options.as_json:
+        raise UsageError("--csv and --json cannot be combined.", hint="Use one of them.")
+    paths = run_options.paths
     book = load_book(paths.contacts)
-    if as_json:
+    if run_options.as_json:
         print_json(_all(book))
     elif as_csv:
         rows = [(c.name, c.address, " ".join(c.chains), c.ens) for c in book]
@@ -218,10 +223,10 @@ def export(
 
 
 @app.command("import")
+@spread
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="what `export` wrote: .toml or .csv")],
-    as_json: Json = False,
-    devnet: Devnet = False,
+    run_options: RunOptions,
 ) -> None:
     """Add the contacts of a file: all, or none if one cannot be.
 
@@ -229,8 +234,8 @@ def import_(
 
     Example: l2send contacts import contacts.csv
     """
-    paths = paths_for(devnet=devnet)
-    registry, book = registry_of(paths), load_book(paths.contacts)
+    paths = run_options.paths
+    registry, book = run_options.registry(), load_book(paths.contacts)
     new = [contact for contact in _contacts_in(file) if contact != book.contacts.get(contact.name)]
     for contact in new:
         book.check_new(contact, registry)
@@ -238,7 +243,7 @@ def import_(
         book = Book({**book.contacts, contact.name: contact})
     if new:
         _write(paths, new)
-    if as_json:
+    if run_options.as_json:
         print_json(_all(new))
     err().print(f"Added {len(new)} contact{'' if len(new) == 1 else 's'}.")
 

@@ -32,10 +32,6 @@ from l2send.core.rpc import open_rpcs
 from l2send.core.text import clean
 from l2send.resolver.balances import Snapshot, take_snapshot
 
-HELP = """Tell the whole story on local chains with play money. Needs npm, leaves nothing behind.
-
-Example: l2send demo"""
-
 _ACCOUNT = "demo"
 _PAST_EVERY_DEADLINE = 3 * 3600
 
@@ -88,7 +84,10 @@ class _Stage:
 
 
 def demo(as_json: Json = False) -> int:
-    """Run the demo."""
+    """Run the demo: real payments on local chains with play money. Needs npm, leaves nothing behind.
+
+    Example: l2send demo
+    """
     started = time.monotonic()
     with _stage(quiet=as_json) as stage:
         _prologue(stage)

@@ -10,24 +10,18 @@ import typer
 from rich.text import Text
 
 from l2send.cli.commands.doctor_checks import Finding, Health, look
-from l2send.cli.options import Devnet, Json
+from l2send.cli.options import RunOptions
 from l2send.cli.progress import Live
 from l2send.cli.screen import out, print_json, styled, table
-from l2send.cli.sender import paths_for, run_to_end
 from l2send.cli.settings import load_settings
+from l2send.cli.spread import spread
+from l2send.cli.terminal import run_to_end
 from l2send.core.chains import Chain, load_registry
 from l2send.core.errors import ExitStatus, L2sendError
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
 from l2send.core.text import clean
 from l2send.resolver.checkup import ChainReport, Verdict, check_endpoints, worst
-
-HELP = """Look whether everything is in order: files, journal, accounts, settings, RPC endpoints, clock, terminal.
-
-Changes nothing and opens no key. Asks a few chains whether they answer, unless --offline.
-Each line that is not ok says what to do. Exit status: 0 nothing is wrong, 3 something is, 4 a chain did not answer.
-
-Example: l2send doctor --offline"""
 
 _TIMEOUT = 6.0
 _FEW = 5
@@ -43,19 +37,24 @@ _EXIT = {
 }
 
 
+@spread
 def doctor(
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no chain.")] = False,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no chain.")] = False, *, run_options: RunOptions
 ) -> int:
-    """Look whether everything is in order."""
-    paths = paths_for(devnet=devnet)
+    """Check your setup: files, journal, accounts, settings, RPC endpoints, clock, terminal.
+
+    Changes nothing and opens no key. Asks a few chains whether they answer, unless --offline.
+    Each line that is not ok says what to do. Exit status: 0 nothing is wrong, 3 something is, 4 a chain did not answer.
+
+    Example: l2send doctor --offline
+    """
+    paths = run_options.paths
 
     async def run() -> int:
         findings = list(look(paths))
         if not offline:
             findings += await _network(paths)
-        if as_json:
+        if run_options.as_json:
             print_json(_document(findings))
         else:
             _print(findings)

@@ -20,9 +20,9 @@ from l2send.core.errors import L2sendError
 from l2send.core.paths import Paths
 from l2send.core.private_files import check_private
 from l2send.core.text import clean
+from l2send.payments import summary
 from l2send.resolver.contacts import load_book
 from l2send.wallet.journal.schema import MIGRATIONS
-from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.keys.keystore import find
 
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
@@ -86,18 +86,14 @@ def _folders(paths: Paths) -> Iterator[Finding]:
 
 def _journal(paths: Paths) -> Iterator[Finding]:
     """Opening it checks its pages, its mode and its version."""
-    if not paths.journal.exists():
+    found = summary(paths)
+    if found is None:
         yield Finding("journal", Health.OK, "no payment was made yet")
         return
-    journal = SqliteJournal(paths.journal)
-    try:
-        count, unfinished = journal.count(), journal.open_payments()
-    finally:
-        journal.close()
-    yield Finding("journal", Health.OK, f"{count} payments, pages sound, tables of version {len(MIGRATIONS)}")
-    if unfinished:
-        ids = ", ".join(record.id for record in unfinished[:5])
-        yield Finding("payments", Health.NOTE, f"{len(unfinished)} open: {ids}", "Carry them on: l2send resume --all")
+    yield Finding("journal", Health.OK, f"{found.count} payments, pages sound, tables of version {len(MIGRATIONS)}")
+    if found.open:
+        ids = ", ".join(record.id for record in found.open[:5])
+        yield Finding("payments", Health.NOTE, f"{len(found.open)} open: {ids}", "Resume them: l2send resume --all")
 
 
 def _locks(paths: Paths) -> Iterator[Finding]:

@@ -13,11 +13,12 @@ import typer
 from rich.text import Text
 
 from l2send.cli.documents import payment_document
-from l2send.cli.options import Devnet, Json
+from l2send.cli.options import RunOptions
 from l2send.cli.screen import Rows, err, out, print_words, styled, table
 from l2send.cli.screen import as_json as json_of
-from l2send.cli.sender import paths_for, run_to_end
+from l2send.cli.spread import spread
 from l2send.cli.spreadsheet import csv_lines
+from l2send.cli.terminal import run_to_end
 from l2send.client import Client, open_client
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus, UsageError
@@ -27,13 +28,6 @@ from l2send.resolver.destination import understand
 from l2send.resolver.spelling import Spelling
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState
-
-HELP = """List the payments made from this machine, newest first. Times are UTC.
-
-A DATE is 2026-11-22 or 2026-11-22T09:30; a day stands for all of it. --json and --csv have every figure, exact.
-The next page: --limit 20 --before ID, where ID is the last payment of this one.
-
-Example: l2send history --since 2026-11-01 --token USDC --csv"""
 
 _ROWS_OF_A_TABLE = 500
 _COLUMNS = (
@@ -89,47 +83,61 @@ class Wanted:
         return account.address == to.address and (not places or account.chain_id in {c.chain_id for c in places})
 
 
-Since = Annotated[str | None, typer.Option("--since", metavar="DATE", help="Made then or later.")]
-Until = Annotated[str | None, typer.Option("--until", metavar="DATE", help="Made before the end of that.")]
-States = Annotated[
-    list[PaymentState] | None,
-    typer.Option("--state", metavar="STATE", help=f"Only these; repeatable: {', '.join(PaymentState)}."),
-]
+@dataclass(frozen=True, slots=True)
+class FilterOptions:
+    """Which payments are listed, as it was typed."""
+
+    since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Made then or later.")] = None
+    until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Made before the end of that.")] = None
+    states: Annotated[
+        list[PaymentState] | None,
+        typer.Option("--state", metavar="STATE", help=f"Only these; repeatable: {', '.join(PaymentState)}."),
+    ] = None
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that may still change.")] = False
+    chain: Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="Paid on it or from it.")] = None
+    token: Annotated[str, typer.Option("--token", metavar="SYMBOL", help="Only payments of this token.")] = ""
+    to: Annotated[str | None, typer.Option("--to", metavar="DEST", help="Only to this account, or contact.")] = None
+
+    def understood(self, registry: Registry, book: Book) -> Wanted:
+        """Raises UsageError."""
+        return Wanted(
+            _moment(self.since) if self.since else None,
+            _end(self.until) if self.until else None,
+            frozenset(self.states or ()),
+            self.only_open,
+            registry.named(self.chain) if self.chain else None,
+            self.token.lower(),
+            _recipient(self.to, registry, book) if self.to else None,
+        )
 
 
+@spread
 def history(
-    since: Since = None,
-    until: Until = None,
-    states: States = None,
-    only_open: Annotated[bool, typer.Option("--open", help="Only those that may still change.")] = False,
-    chain: Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="Paid on it or from it.")] = None,
-    token: Annotated[str, typer.Option("--token", metavar="SYMBOL", help="Only payments of this token.")] = "",
-    to: Annotated[str | None, typer.Option("--to", metavar="DEST", help="Only to this account, or contact.")] = None,
+    filters: FilterOptions,
     limit: Annotated[int | None, typer.Option("--limit", "-n", metavar="N", min=1, help="The newest of them.")] = None,
     before: Annotated[
         str | None, typer.Option("--before", metavar="ID", help="Only those older than this one.")
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV for spreadsheets, on stdout.")] = False,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    *,
+    run_options: RunOptions,
 ) -> int:
-    """List payments."""
-    if as_csv and as_json:
-        raise UsageError("--csv and --json are two answers.", hint="Use one of them.")
+    """List the payments made from this machine, newest first. Times are UTC.
+
+    A DATE is 2026-11-22 or 2026-11-22T09:30; a day stands for all of it. --json and --csv have every figure, exact.
+    The next page: --limit 20 --before ID, where ID is the last payment of this one.
+
+    Example: l2send history --since 2026-11-01 --token USDC --csv
+    """
+    if as_csv and run_options.as_json:
+        raise UsageError("--csv and --json cannot be combined.", hint="Use one of them.")
 
     async def run() -> int:
-        async with open_client(paths_for(devnet=devnet)) as client:
-            wanted = Wanted(
-                _moment(since) if since else None,
-                _end(until) if until else None,
-                frozenset(states or ()),
-                only_open,
-                client.registry.named(chain) if chain else None,
-                token.lower(),
-                _recipient(to, client.registry, client.book) if to else None,
-            )
-            records = islice(filter(wanted.takes, _payments(client, before, only_open=only_open)), limit)
-            if as_json:
+        async with open_client(run_options.paths) as client:
+            wanted = filters.understood(client.registry, client.book)
+            payments = _payments(client, before, only_open=filters.only_open)
+            records = islice(filter(wanted.takes, payments), limit)
+            if run_options.as_json:
                 _print_json(records, client.registry)
             elif as_csv:
                 for line in csv_lines(_COLUMNS, _csv_rows(records, client.registry, client.book)):
@@ -145,10 +153,10 @@ def _payments(client: Client, before: str | None, *, only_open: bool) -> Iterabl
     """Those that may be listed, newest first, read as they are asked for. Raises UsageError."""
     if not only_open:
         return client.stream_history(before)
-    records = client.journal.open_payments()
+    records = client.open_payments()
     if before is None:
         return records
-    older_than = client.journal.find(before)
+    older_than = client.find(before)
     return (r for r in records if (r.created_at, r.id) < (older_than.created_at, older_than.id))
 
 

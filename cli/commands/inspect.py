@@ -8,38 +8,38 @@ import typer
 
 from l2send.bridges.erc7683_draft.order import RESOLVE, ResolvedOrder, decode_resolved
 from l2send.bridges.erc7683_draft.words import describe
-from l2send.cli.options import Devnet, Json
+from l2send.cli.options import RunOptions
 from l2send.cli.screen import err, out, print_json, styled
-from l2send.cli.sender import open_registry, run_to_end
+from l2send.cli.spread import spread
+from l2send.cli.terminal import run_to_end
 from l2send.core.address import ZERO_ADDRESS, parse_address
 from l2send.core.chains import Registry
 from l2send.core.code import HOW_TO_PIN, contracts_of, read_code
 from l2send.core.errors import ExitStatus, Refused, UsageError
 from l2send.core.rpc import data_bytes, open_rpcs
 
-HELP = """Show what a resolver of the current ERC-7683 draft says of an order: its steps, payments, assumptions.
 
-Steps are what a solver does, payments what it gets. The resolver is believed in nothing else; where its code is
-pinned in chains.toml, other code is refused, and where it is not, that is said.
-
-Example: l2send inspect base:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed 0x00…"""
-
-
+@spread
 def inspect(
     resolver: Annotated[str, typer.Argument(help="chain:address of the resolver contract")],
     payload: Annotated[str, typer.Argument(help="the order's payload, as 0x hex")],
-    as_json: Json = False,
-    devnet: Devnet = False,
+    run_options: RunOptions,
 ) -> int:
-    """Show an order."""
-    registry = open_registry(devnet=devnet)
+    """Show what a resolver of the current ERC-7683 draft says of an order: its steps, payments, assumptions.
+
+    Steps are what a solver does, payments what it gets. The resolver is believed in nothing else; where its code is
+    pinned in chains.toml, other code is refused, and where it is not, that is said.
+
+    Example: l2send inspect base:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed 0x00…
+    """
+    registry = run_options.registry()
 
     async def run() -> int:
         answer, pinned = await _resolved(resolver, _bytes(payload), registry)
         lines = describe(_order(answer), registry)
         if not pinned:
-            err().print("NOT PINNED: nobody vouches for the code of this resolver.", style="bold red")
-        if as_json:
+            err().print("NOT PINNED: nothing vouches for the code of this resolver.", style="bold red")
+        if run_options.as_json:
             print_json({"schema": "l2send.order/1", "resolver": resolver, "pinned": pinned, "says": lines})
         else:
             for line in lines:

@@ -10,33 +10,27 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from l2send.cli.commands.send import Timeout, approved, finish, must_be_answerable, report
 from l2send.cli.options import (
-    Account,
-    AmountWord,
-    DestinationWord,
-    Devnet,
-    From,
-    HdIndex,
-    HdPath,
+    AccountOptions,
+    Again,
+    FollowOptions,
     IdempotencyKey,
-    Json,
-    Keystore,
-    Ledger,
-    PasswordFd,
-    PasswordFile,
-    PrivateKey,
-    TokenWord,
-    Trezor,
+    KeyOptions,
+    PaymentWords,
+    RouteOptions,
+    RunOptions,
+    SenderOptions,
     Yes,
 )
+from l2send.cli.paying import approve, follow, report
 from l2send.cli.prompts import must_agree
-from l2send.cli.recipient import find_destination, sort_out
+from l2send.cli.recipient import find_destination, parse_words
 from l2send.cli.request import paid_with, request_of
 from l2send.cli.review import show_review
-from l2send.cli.routing import DEFAULT_MAX_FEE, Cheap, Fast, FromChains, MaxFee, Via, limits_from
 from l2send.cli.screen import err, out, print_json, print_pairs, print_words, styled
-from l2send.cli.sender import choose_payer, choose_sender, open_registry, paths_for, run_to_end, unlocking_from
+from l2send.cli.sender import choose_payer, choose_sender
+from l2send.cli.spread import spread
+from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import open_client
 from l2send.core.chains import Registry
 from l2send.core.errors import ConfigError, ExitStatus, Refused, UsageError
@@ -46,61 +40,44 @@ from l2send.review import review_of
 from l2send.wallet.offline import Bundle, Presigned, bundle_of, document, most_of, read
 from l2send.wallet.offline import sign as sign_bundle
 
-PREPARE_HELP = """Plan a payment, and write it to a file for `l2send sign` on a machine without a network.
-
-Needs the address of the account that pays, and no key. Nonces and fees are fixed here, and the journal has the payment.
-
-Example: l2send prepare 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --from 0x… -o pay.json"""
-
-SIGN_HELP = """Show what a prepared payment does, decoded from its bytes, and sign it. Asks no network.
-
-Example: l2send sign pay.json --account alice -o signed.json"""
-
-BROADCAST_HELP = """Send a payment that was signed by `l2send sign`, where it was prepared, and follow it to its end.
-
-Running it twice pays once.
-
-Example: l2send broadcast signed.json"""
-
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new file, mode 0600.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="a file of `l2send prepare` or `l2send sign`")]
 
 
+@spread
 def prepare(
-    amount: AmountWord,
+    words: PaymentWords,
     output: Output,
-    token: TokenWord = None,
-    destination: DestinationWord = None,
     yes: Yes = False,
-    account: Account = None,
-    keystore: Keystore = None,
-    sender: From = None,
-    from_chain: FromChains = None,
-    via: Via = "",
-    max_fee: MaxFee = DEFAULT_MAX_FEE,
-    fast: Fast = False,
-    cheap: Cheap = False,
+    *,
+    sender: SenderOptions,
+    route: RouteOptions,
     key: IdempotencyKey = None,
-    again: Annotated[bool, typer.Option("--again", help="Prepare although the same payment is still open.")] = False,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    again: Again = False,
+    run_options: RunOptions,
 ) -> int:
-    """Plan, and write down."""
-    words = sort_out(amount, token, destination)
-    registry = open_registry(devnet=devnet)
-    limits = limits_from(registry, from_chain, via, max_fee, fast=fast, cheap=cheap)
+    """Plan a payment, and write it to a file for `l2send sign` on a machine without a network.
+
+    Needs the address of the account that pays, and no key. Nonces and fees are fixed here, and the journal has the
+    payment.
+
+    Example: l2send prepare 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --from 0x… -o pay.json
+    """
+    meant = parse_words(words)
+    registry = run_options.registry()
+    limits = route.limits(registry)
     _refuse_existing(output)
 
     async def run() -> int:
-        async with open_client(paths_for(devnet=devnet), registry) as client:
-            must_be_answerable(yes=yes)
-            target = await find_destination(words.destination, client.rpcs, client.book)
-            who = choose_sender(client.paths, sender, account, keystore)
-            request = request_of(client, who.address, words, target)
+        async with open_client(run_options.paths, registry) as client:
+            must_be_able_to_ask(yes=yes)
+            target = await find_destination(meant.destination, client.rpcs, client.book)
+            who = choose_sender(client.paths, sender)
+            request = request_of(client, who.address, meant, target)
             if known := paid_with(client, key, request):
-                record = client.journal.find(known)
+                record = client.find(known)
             else:
-                review = await approved(client, request, limits, target, None, yes=yes)
+                review = await approve(client, request, limits, target, None, yes=yes)
                 record = await client.prepare(
                     review,
                     key=key,
@@ -109,7 +86,7 @@ def prepare(
                     say=lambda text: err().print(text),
                 )
             bundle = bundle_of(record)
-            _write(output, bundle, as_json=as_json)
+            _write(output, bundle, as_json=run_options.as_json)
             _show_parts(bundle, registry)
             print_words(err(), f"Prepared {record.id}. Where the key is: l2send sign {output} -o SIGNED")
             return ExitStatus.DELIVERED
@@ -117,65 +94,68 @@ def prepare(
     return run_to_end(run())
 
 
+@spread
 def sign(
     file: File,
     output: Output,
     yes: Yes = False,
-    account: Account = None,
-    keystore: Keystore = None,
-    password_file: PasswordFile = None,
-    password_fd: PasswordFd = None,
-    private_key: PrivateKey = None,
-    ledger: Ledger = False,
-    trezor: Trezor = False,
-    hd_path: HdPath = None,
-    hd_index: HdIndex = None,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    *,
+    account: AccountOptions,
+    keys: KeyOptions,
+    run_options: RunOptions,
 ) -> int:
-    """Show, and sign."""
-    paths, registry = paths_for(devnet=devnet), open_registry(devnet=devnet)
+    """Show what a prepared payment does, decoded from its bytes, and sign it. Asks no network.
+
+    Example: l2send sign pay.json --account alice -o signed.json
+    """
+    registry = run_options.registry()
     bundle = read(file)
     review = review_of(bundle, registry)
     _refuse_existing(output)
     _refuse_late(bundle)
-    must_be_answerable(yes=yes)
-    unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
-    who = choose_payer(paths, bundle.payment.sender, account, keystore, unlocking)
+    must_be_able_to_ask(yes=yes)
+    who = choose_payer(run_options.paths, bundle.payment.sender, account, keys)
     show_review(review, registry, notes=[])
     _show_parts(bundle, registry)
 
     async def run() -> int:
         await must_agree(f"Sign the payment of {bundle.payment.amount}?", yes=yes)
-        _write(output, sign_bundle(bundle, who), as_json=as_json)
+        _write(output, sign_bundle(bundle, who), as_json=run_options.as_json)
         print_words(err(), f"Signed. Where it was prepared: l2send broadcast {output}")
         return ExitStatus.DELIVERED
 
     return run_to_end(run())
 
 
-def broadcast(file: File, timeout: Timeout = 600.0, as_json: Json = False, devnet: Devnet = False) -> int:
-    """Send, and follow."""
+@spread
+def broadcast(file: File, following: FollowOptions, run_options: RunOptions) -> int:
+    """Send a payment that was signed by `l2send sign`, where it was prepared, and follow it until it ends.
+
+    Running it twice pays once.
+
+    Example: l2send broadcast signed.json
+    """
     bundle = read(file)
     signatures = Presigned(bundle)
 
     async def run() -> int:
-        async with open_client(paths_for(devnet=devnet)) as client:
+        async with open_client(run_options.paths) as client:
             try:
-                record = client.journal.find(bundle.id)
+                record = client.find(bundle.id)
             except UsageError as error:
                 raise ConfigError(
                     error.message, hint="A payment is broadcast from where it was prepared: its journal has it."
                 ) from error
             if (record.id, record.payment) != (bundle.id, bundle.payment):
                 raise Refused(f"the file is not of the payment {record.id} of this journal.", sent=record.moved)
-            return report(await finish(client, record.id, signatures, timeout), client.registry, as_json=as_json)
+            record = await follow(client, record.id, signatures, following.timeout)
+            return report(record, client.registry, as_json=run_options.as_json)
 
     return run_to_end(run())
 
 
 def _refuse_existing(path: Path) -> None:
-    """Before anybody has agreed to anything. Raises UsageError."""
+    """Before anything is approved. Raises UsageError."""
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists already; it is left as it is.", hint="Choose another path.")
 
@@ -185,8 +165,8 @@ def _refuse_late(bundle: Bundle) -> None:
     until = min((part.until for part in bundle.parts if part.until is not None), default=None)
     if until is not None and datetime.now(UTC).timestamp() >= until:
         raise Refused(
-            f"it had to be broadcast before {_moment(until)}.",
-            hint="Prepare it anew; or correct the clock of this machine, if it is wrong.",
+            f"too late: the deadline was {_moment(until)}.",
+            hint="Prepare it again; or correct the clock of this machine, if it is wrong.",
         )
 
 

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
-import typer
-
-from l2send.cli.commands.revoke import take_back
-from l2send.cli.commands.send import Timeout, finish, interruptible, must_be_answerable, report
-from l2send.cli.options import (
-    Account,
-    Devnet,
-    HdIndex,
-    HdPath,
-    Json,
-    Keystore,
-    Ledger,
-    PasswordFd,
-    PasswordFile,
-    PaymentId,
-    PrivateKey,
-    Trezor,
-    Yes,
-)
+from l2send.cli.options import AccountOptions, KeyOptions, PaymentId, ResumeOptions, RunOptions, Yes
 from l2send.cli.outcome import what_stays_valid
+from l2send.cli.paying import follow, interruptible, report
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
-from l2send.cli.routing import FeeLimitText, fee_limit_from
 from l2send.cli.screen import err, print_pairs, styled
-from l2send.cli.sender import choose_payer, paths_for, run_to_end, unlocking_from
+from l2send.cli.sender import Sender, choose_payer, refuse_contradiction
+from l2send.cli.spread import spread
+from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.chains import Registry
 from l2send.core.errors import NeedsConfirmation, Sent
@@ -36,79 +21,132 @@ from l2send.core.fees import has_l1_fee
 from l2send.core.plan import StepKind
 from l2send.core.units import Amount
 from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.keys.signer import Signer
 from l2send.wallet.replacement import Bid
 
-SPEEDUP, CANCEL = "speedup", "cancel"
-"""Their names, which say what is signed."""
 
-SPEEDUP_HELP = """Have a waiting payment mined sooner: sign it again with the same nonce and higher fees.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The options of either command."""
 
-The chain takes one of the two, whichever it is: the payment is made once.
-
-Example: l2send speedup p-7k3f9q2m"""
-
-CANCEL_HELP = """Cancel a payment that waits to be mined: sign a transfer of nothing with its nonce and higher fees.
-
-The chain takes one of the two. Exit status 7: it is cancelled. 0: it was mined all the same, and is delivered.
-Of a payment that ended after its approval, what its bridge may still take is taken back.
-
-Example: l2send cancel p-7k3f9q2m"""
+    account: AccountOptions
+    keys: KeyOptions
+    timeout: float
+    yes: bool
+    as_json: bool
 
 
-def outbid(
-    context: typer.Context,
+@spread
+def speedup(
     payment_id: PaymentId,
     yes: Yes = False,
-    account: Account = None,
-    keystore: Keystore = None,
-    password_file: PasswordFile = None,
-    password_fd: PasswordFd = None,
-    private_key: PrivateKey = None,
-    ledger: Ledger = False,
-    trezor: Trezor = False,
-    hd_path: HdPath = None,
-    hd_index: HdIndex = None,
-    fee_limit: FeeLimitText = "",
-    timeout: Timeout = 600.0,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    *,
+    account: AccountOptions,
+    keys: KeyOptions,
+    how: ResumeOptions,
+    run_options: RunOptions,
 ) -> int:
-    """Both commands: show what would be signed for the nonce that waits, ask, sign it, and follow what is taken."""
-    cancelling = context.info_name == CANCEL
-    limit = fee_limit_from(fee_limit)
-    unlocking = unlocking_from(password_file, password_fd, private_key, ledger, trezor, hd_path, hd_index)
+    """Speed up a pending payment: sign it again with the same nonce and higher fees.
+
+    The chain takes one of the two, so the payment is made once.
+
+    Example: l2send speedup p-7k3f9q2m
+    """
+    refuse_contradiction(keys)
+    limit = how.limit
+    asked = _Asked(account, keys, how.timeout, yes, run_options.as_json)
 
     async def run() -> int:
-        async with open_client(paths_for(devnet=devnet), fee_limit=limit) as client:
-            record: PaymentRecord = client.journal.get(payment_id)
-            must_be_answerable(yes=yes)
-            with Live("looking at the chains"):
-                ended = cancelling and not record.meaning.open and record.left_allowed
-                look = client.cancel_bids if cancelling else client.speedup_bids
-                bids = [] if ended else await look(record.id)
-            if cancelling and record.nonces_elsewhere:
-                await _tell_of_its_file(client, record, yes=yes)
-            elif not bids:
-                err().print("Its payment is not signed yet, and will not be. Nothing needs to be sent for that.")
-            _show(bids, client.registry)
-            if cancelling and record.left_allowed:
-                err().print("You sign: what its bridge may still take of your tokens is taken back.")
-            amount = record.payment.amount
-            await must_agree(
-                f"Cancel the payment of {amount}?" if cancelling else "Sign it again at the higher fee?", yes=yes
-            )
-            who = choose_payer(client.paths, record.payment.sender, account, keystore, unlocking)
-            if bids or (cancelling and record.left_allowed):
-                who.unlock()
-            with Live("signing for its nonce again") as live, interruptible(client, record.id):
-                replace = client.cancel if cancelling else client.replace
-                record = await replace(record.id, bids, who, progress=live.update)
-            after: Record = await finish(client, record.id, who, timeout) if bids else record
-            if cancelling:
-                after = await take_back(client, record.id, who, timeout)
-            return report(after, client.registry, as_json=as_json)
+        async with open_client(run_options.paths, fee_limit=limit) as client:
+            return await _speed_up(client, client.get(payment_id), asked)
 
     return run_to_end(run())
+
+
+@spread
+def cancel(
+    payment_id: PaymentId,
+    yes: Yes = False,
+    *,
+    account: AccountOptions,
+    keys: KeyOptions,
+    how: ResumeOptions,
+    run_options: RunOptions,
+) -> int:
+    """Cancel a pending payment: sign a transfer of nothing with its nonce and higher fees.
+
+    The chain takes one of the two. Exit status 7: it is cancelled. 0: it was mined before, and is delivered.
+    Of a payment that ended after its approval, the allowance of its bridge is revoked.
+
+    Example: l2send cancel p-7k3f9q2m
+    """
+    refuse_contradiction(keys)
+    limit = how.limit
+    asked = _Asked(account, keys, how.timeout, yes, run_options.as_json)
+
+    async def run() -> int:
+        async with open_client(run_options.paths, fee_limit=limit) as client:
+            return await _cancel(client, client.get(payment_id), asked)
+
+    return run_to_end(run())
+
+
+async def _speed_up(client: Client, record: PaymentRecord, asked: _Asked) -> int:
+    must_be_able_to_ask(yes=asked.yes)
+    with Live("looking at the chains"):
+        bids = await client.speedup_bids(record.id)
+    _show(bids, client.registry)
+    await must_agree("Sign it again at the higher fee?", yes=asked.yes)
+    who = choose_payer(client.paths, record.payment.sender, asked.account, asked.keys)
+    return await _sign(client, record, bids, who, client.replace, asked)
+
+
+async def _cancel(client: Client, record: PaymentRecord, asked: _Asked) -> int:
+    must_be_able_to_ask(yes=asked.yes)
+    with Live("looking at the chains"):
+        bids = [] if not record.meaning.open and record.left_allowed else await client.cancel_bids(record.id)
+    if record.nonces_elsewhere:
+        await _tell_of_its_file(client, record, yes=asked.yes)
+    elif not bids:
+        err().print("Its payment is not signed yet, and will not be. Nothing needs to be sent for that.")
+    _show(bids, client.registry)
+    if record.left_allowed:
+        err().print("You sign: the allowance of its bridge is revoked.")
+    await must_agree(f"Cancel the payment of {record.payment.amount}?", yes=asked.yes)
+    who = choose_payer(client.paths, record.payment.sender, asked.account, asked.keys)
+    if record.left_allowed:
+        who.unlock()
+    return await _sign(client, record, bids, who, client.cancel, asked, revoking=True)
+
+
+async def _sign(
+    client: Client,
+    record: PaymentRecord,
+    bids: Sequence[Bid],
+    who: Sender,
+    replace: Callable[..., Awaitable[PaymentRecord]],
+    asked: _Asked,
+    *,
+    revoking: bool = False,
+) -> int:
+    """Sign `bids` by `replace`, follow what the chain takes, and report it."""
+    if bids:
+        who.unlock()
+    with Live("signing for its nonce again") as live, interruptible(client, record.id):
+        record = await replace(record.id, bids, who, progress=live.update)
+    after: Record = await follow(client, record.id, who, asked.timeout) if bids else record
+    if revoking:
+        after = await _revoke(client, record.id, who, asked.timeout)
+    return report(after, client.registry, as_json=asked.as_json)
+
+
+async def _revoke(client: Client, payment_id: str, who: Signer, timeout: float) -> Record:
+    """Sign the approval of nothing, if the chain says that something is allowed. Raises as `Client.revoke` does."""
+    step = await client.revocation(payment_id)
+    if step:
+        with Live("revoking the allowance") as live, interruptible(client, payment_id):
+            await client.revoke(payment_id, step, who, patience=timeout, progress=live.update)
+    return client.get(payment_id)
 
 
 async def _tell_of_its_file(client: Client, record: PaymentRecord, *, yes: bool) -> None:

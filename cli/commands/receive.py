@@ -12,11 +12,13 @@ from rich.text import Text
 
 from l2send.cli import deposit_page, qr
 from l2send.cli.documents import amount_document
-from l2send.cli.options import Devnet, Json, PasswordFile
+from l2send.cli.options import KeyOptions, PasswordFile, RunOptions, SenderOptions
 from l2send.cli.public_files import check_targets, write_public
 from l2send.cli.recipient import choose_chain, real_first
 from l2send.cli.screen import err, out, print_json, print_pairs, print_words, stage_in_words, styled
-from l2send.cli.sender import Sender, Unlocking, can_ask, choose_sender, open_registry, paths_for
+from l2send.cli.sender import Sender, choose_sender
+from l2send.cli.spread import spread
+from l2send.cli.terminal import can_ask
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import Interrupted, UnknownToken, UsageError
@@ -24,80 +26,91 @@ from l2send.core.units import parse_amount
 from l2send.resolver.destination import Asked, Destination, parse_destination
 from l2send.resolver.forms import forms, forms_document
 
-HELP = """Show where to pay an account: its address on a chain in every form, with a QR code of the payment link.
 
-An address exists on every chain, so the chain must be named; on a terminal it is asked for.
---html writes a deposit page to hand out: one file, which asks nothing of any network.
+@dataclass(frozen=True, slots=True)
+class ReceiverOptions:
+    """Which account is paid."""
 
-Example: l2send receive --chain base --token USDC --amount 25 --html deposit.html"""
-
-Receiver = Annotated[
-    str | None,
-    typer.Option("--from", "-f", envvar="ETH_FROM", metavar="ADDRESS", help="The receiving account, by address."),
-]
-Account = Annotated[
-    str | None,
-    typer.Option(
-        "--account",
-        envvar="ETH_KEYSTORE_ACCOUNT",
-        metavar="NAME",
-        help="The receiving account, by the name of its keystore (`l2send wallet list`).",
-    ),
-]
-Keystore = Annotated[
-    Path | None,
-    typer.Option("--keystore", envvar="ETH_KEYSTORE", metavar="FILE", help="The receiving account's keystore file."),
-]
+    receiver: Annotated[
+        str | None,
+        typer.Option("--from", "-f", envvar="ETH_FROM", metavar="ADDRESS", help="The receiving account, by address."),
+    ] = None
+    account: Annotated[
+        str | None,
+        typer.Option(
+            "--account",
+            envvar="ETH_KEYSTORE_ACCOUNT",
+            metavar="NAME",
+            help="The receiving account, by the name of its keystore (`l2send wallet list`).",
+        ),
+    ] = None
+    keystore: Annotated[
+        Path | None,
+        typer.Option(
+            "--keystore", envvar="ETH_KEYSTORE", metavar="FILE", help="The receiving account's keystore file."
+        ),
+    ] = None
+    password_file: PasswordFile = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Files:
-    """Where the person wants files, and whether one that is there may be written over."""
+class AskedOptions:
+    """What is asked of the payer."""
 
-    png: Path | None
-    svg: Path | None
-    html: Path | None
-    force: bool
+    chain: Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="The chain to be paid on.")] = None
+    token: Annotated[
+        str | None, typer.Option("--token", metavar="TOKEN", help="The token to be paid in: symbol or address.")
+    ] = None
+    amount: Annotated[str | None, typer.Option("--amount", metavar="AMOUNT", help="How much of it.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """Files to write, and whether one that is there may be written over."""
+
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Write the QR code as a picture.")] = None
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Write the QR code as a drawing.")] = None
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a deposit page.")] = None
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False
 
     @property
     def wanted(self) -> dict[str, Path]:
+        """The files to write, by their kind."""
         every = {"png": self.png, "svg": self.svg, "html": self.html}
         return {kind: path for kind, path in every.items() if path}
 
 
+@spread
 def receive(
-    chain: Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="The chain to be paid on.")] = None,
-    token: Annotated[
-        str | None, typer.Option("--token", metavar="TOKEN", help="The token to be paid in: symbol or address.")
-    ] = None,
-    amount: Annotated[str | None, typer.Option("--amount", metavar="AMOUNT", help="How much of it.")] = None,
-    receiver: Receiver = None,
-    account: Account = None,
-    keystore: Keystore = None,
-    password_file: PasswordFile = None,
-    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Write the QR code as a picture.")] = None,
-    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Write the QR code as a drawing.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a deposit page.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    asked: AskedOptions,
+    receiver: ReceiverOptions,
+    files: FileOptions,
     draw_qr: Annotated[
         bool | None, typer.Option("--qr/--no-qr", help="Draw the QR code, or not.  [default: on a terminal]")
     ] = None,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    *,
+    run_options: RunOptions,
 ) -> None:
-    """Show where to pay an account."""
-    if amount and not token:
-        raise UsageError("how much of what?", hint=f"Add --token, for example: --amount {amount[:40]} --token USDC")
-    files = _Files(png, svg, html, force)
-    check_targets(list(files.wanted.values()), force=force)
-    registry = open_registry(devnet=devnet)
-    who = choose_sender(paths_for(devnet=devnet), receiver, account, keystore, Unlocking(password_file))
+    """Show where to pay an account: its address on a chain in every form, with a QR code of the payment link.
+
+    An address exists on every chain, so the chain must be named; on a terminal it is asked for.
+    --html writes a deposit page to hand out: one file, which asks nothing of any network.
+
+    Example: l2send receive --chain base --token USDC --amount 25 --html deposit.html
+    """
+    if asked.amount and not asked.token:
+        hint = f"Add --token, for example: --amount {asked.amount[:40]} --token USDC"
+        raise UsageError("how much of what?", hint=hint)
+    check_targets(list(files.wanted.values()), force=files.force)
+    registry = run_options.registry()
+    chosen = SenderOptions(receiver.account, receiver.keystore, receiver.receiver)
+    who = choose_sender(run_options.paths, chosen, KeyOptions(receiver.password_file))
     address = _address(who)
-    target = _chosen(registry, chain, token, address, ask=can_ask() and not as_json)
-    found = _asking_for(parse_destination(f"{target.short_name}:{address}", registry), token, amount)
+    target = _chosen(registry, asked.chain, asked.token, address, ask=can_ask() and not run_options.as_json)
+    found = _asking_for(parse_destination(f"{target.short_name}:{address}", registry), asked.token, asked.amount)
     _warn(who, target)
     _write(files, found)
-    if as_json:
+    if run_options.as_json:
         print_json(_document(found, files))
     else:
         _print(found, draw_qr=out().is_terminal if draw_qr is None else draw_qr)
@@ -147,13 +160,13 @@ def _asking_for(found: Destination, token: str | None, amount: str | None) -> De
 
 
 def _warn(who: Sender, chain: Chain) -> None:
-    """An address alone may be that of a contract, which is somebody's on the chain where it was made only."""
+    """An address alone may be that of a contract, which exists on the chain alone where it was made."""
     if who.keystore is None:
         words = f"l2send has no key of {who.address}: make sure that it is yours on {chain.name} too."
         print_words(err(), words, "yellow")
 
 
-def _write(files: _Files, found: Destination) -> None:
+def _write(files: FileOptions, found: Destination) -> None:
     """Write what is wanted; all of it is made before any of it is written."""
     link = forms(found)["EIP-681"]
     makers = {"png": lambda: qr.png(link), "svg": lambda: qr.svg(link), "html": lambda: deposit_page.page(found)}
@@ -190,7 +203,7 @@ def _rows(found: Destination) -> list[tuple[str, Text]]:
     return [(label, styled(value, limit=400)) for label, value in rows if value]
 
 
-def _document(found: Destination, files: _Files) -> dict[str, object]:
+def _document(found: Destination, files: FileOptions) -> dict[str, object]:
     chain, asked = found.chain, found.asked
     return {
         "schema": "l2send.receive/1",

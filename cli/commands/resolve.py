@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from l2send.cli.options import Devnet, Json
+from l2send.cli.options import RunOptions
 from l2send.cli.recipient import UNCHECKED, find_destination
 from l2send.cli.screen import out, print_json, print_pairs, stage_in_words, styled
-from l2send.cli.sender import paths_for, registry_of
+from l2send.cli.spread import spread
 from l2send.cli.stdin import FROM_STDIN, lines_of_stdin
 from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted, L2sendError
@@ -21,27 +21,25 @@ from l2send.resolver.destination import Asked, Destination
 from l2send.resolver.forms import forms, forms_document
 from l2send.resolver.spelling import Voucher
 
-HELP = """Explain a destination without sending anything, and write it in every form.
 
-`-` explains those on stdin, one a line; the first that is wrong ends it.
-
-Example: l2send resolve base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"""
-
-
+@spread
 def resolve(
     destination: Annotated[
         str,
         typer.Argument(help="chain:address, chain:name.eth, a contact, 0x…@chain#checksum, CAIP-10, ERC-7930, a link"),
     ],
-    as_json: Json = False,
-    devnet: Devnet = False,
+    run_options: RunOptions,
 ) -> None:
-    """Explain a destination."""
-    paths = paths_for(devnet=devnet)
+    """Explain a destination without sending anything, and write it in every form.
+
+    `-` explains those on stdin, one a line; the first that is wrong ends it.
+
+    Example: l2send resolve base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045
+    """
     several = destination == FROM_STDIN
     texts = lines_of_stdin() if several else [destination]
-    found = _find(texts, registry_of(paths), load_book(paths.contacts))
-    if not as_json:
+    found = _find(texts, run_options.registry(), load_book(run_options.paths.contacts))
+    if not run_options.as_json:
         for one in found:
             print_pairs(out(), _rows(one))
             if several:

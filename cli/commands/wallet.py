@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from l2send.cli.options import Devnet, HdIndex, HdPath, Json, PasswordFile
+from l2send.cli.options import HdIndex, HdPath, PasswordFile, RunOptions
 from l2send.cli.recovery_phrases import ask_phrase, show_once
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
-from l2send.cli.sender import ask_password, can_ask, paths_for
+from l2send.cli.spread import spread
+from l2send.cli.terminal import ask_password, can_ask
 from l2send.core.errors import UsageError
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_of_phrase
 from l2send.wallet.keys.keyring import forget, remember
@@ -35,53 +37,67 @@ Known = Annotated[str, typer.Argument(help="the account's name or address, or a 
 
 
 @app.command("new")
+@spread
 def make(
     name: Name,
     mnemonic: Annotated[
         bool, typer.Option("--mnemonic", help="Make a recovery phrase, and show it once, on this terminal alone.")
     ] = False,
     password_file: PasswordFile = None,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    *,
+    run_options: RunOptions,
 ) -> None:
     """Make a new account in an encrypted keystore.
 
     Example: l2send wallet new alice
     """
-    folder = paths_for(devnet=devnet).keystores
+    folder = run_options.paths.keystores
     if not mnemonic:
-        _show(new(folder, name, _new_password(name, password_file)), as_json=as_json)
+        _show(new(folder, name, _new_password(name, password_file)), as_json=run_options.as_json)
         return
     refuse_name(folder, name)
     phrase = Phrase.fresh()
     show_once(phrase)
     key = phrase.key(path_of_phrase(0))
-    _show(import_key(folder, name, key, _new_password(name, password_file)), as_json=as_json)
+    _show(import_key(folder, name, key, _new_password(name, password_file)), as_json=run_options.as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseOptions:
+    """A recovery phrase, and which key of it."""
+
+    mnemonic: Annotated[
+        bool, typer.Option("--mnemonic", help="Import from a recovery phrase (BIP-39), typed unseen or piped in.")
+    ] = False
+    mnemonic_file: Annotated[
+        Path | None, typer.Option("--mnemonic-file", metavar="FILE", help="File that holds the recovery phrase.")
+    ] = None
+    mnemonic_fd: Annotated[
+        int | None, typer.Option("--mnemonic-fd", metavar="N", help="Open file descriptor to read the phrase from.")
+    ] = None
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="Ask for the phrase's own passphrase, its «25th word».")
+    ] = False
+    passphrase_file: Annotated[
+        Path | None, typer.Option("--passphrase-file", metavar="FILE", help="File that holds that passphrase.")
+    ] = None
+    path: HdPath = None
+    index: HdIndex = None
+
+    @property
+    def is_phrase(self) -> bool:
+        """Whether a phrase is imported, not a key."""
+        return self.mnemonic or self.mnemonic_file is not None or self.mnemonic_fd is not None
 
 
 @app.command("import")
+@spread
 def import_(
     name: Name,
-    mnemonic: Annotated[
-        bool, typer.Option("--mnemonic", help="Import from a recovery phrase (BIP-39), typed unseen or piped in.")
-    ] = False,
-    mnemonic_file: Annotated[
-        Path | None, typer.Option("--mnemonic-file", metavar="FILE", help="File that holds the recovery phrase.")
-    ] = None,
-    mnemonic_fd: Annotated[
-        int | None, typer.Option("--mnemonic-fd", metavar="N", help="Open file descriptor to read the phrase from.")
-    ] = None,
-    passphrase: Annotated[
-        bool, typer.Option("--passphrase", help="Ask for the phrase's own passphrase, its «25th word».")
-    ] = False,
-    passphrase_file: Annotated[
-        Path | None, typer.Option("--passphrase-file", metavar="FILE", help="File that holds that passphrase.")
-    ] = None,
-    path: HdPath = None,
-    index: HdIndex = None,
+    phrase_options: PhraseOptions,
     password_file: PasswordFile = None,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    *,
+    run_options: RunOptions,
 ) -> None:
     """Put a key you have into an encrypted keystore.
 
@@ -92,30 +108,31 @@ def import_(
 
     Example: l2send wallet import alice --mnemonic --mnemonic-index 1
     """
-    folder = paths_for(devnet=devnet).keystores
+    folder = run_options.paths.keystores
     refuse_name(folder, name)
-    of_phrase = mnemonic or mnemonic_file is not None or mnemonic_fd is not None
-    if not of_phrase and (path, index, passphrase, passphrase_file) != (None, None, False, None):
+    given = phrase_options
+    if given.is_phrase:
+        derivation = _derivation(given.path, given.index)
+        phrase = ask_phrase(given.mnemonic_file, given.mnemonic_fd)
+        key = phrase.key(derivation, _passphrase(given.passphrase_file, ask=given.passphrase))
+    elif given != PhraseOptions():
         raise UsageError("a private key has no path, no index and no passphrase.", hint="Add --mnemonic for a phrase.")
-    if of_phrase:
-        derivation = _derivation(path, index)
-        phrase = ask_phrase(mnemonic_file, mnemonic_fd)
-        key = phrase.key(derivation, _passphrase(passphrase_file, ask=passphrase))
     else:
         key = SecretKey.from_hex(_typed_key())
-    _show(import_key(folder, name, key, _new_password(name, password_file)), as_json=as_json)
+    _show(import_key(folder, name, key, _new_password(name, password_file)), as_json=run_options.as_json)
 
 
 @app.command("list")
-def list_(as_json: Json = False, devnet: Devnet = False) -> None:
+@spread
+def list_(run_options: RunOptions) -> None:
     """List the accounts l2send can open.
 
     Foundry's and geth's are among them.
 
     Example: l2send wallet list
     """
-    found = find(paths_for(devnet=devnet).keystores)
-    if as_json:
+    found = find(run_options.paths.keystores)
+    if run_options.as_json:
         print_json({"schema": "l2send.accounts/1", "accounts": [_document(k) for k in found]})
         return
     if not found:
@@ -128,24 +145,25 @@ def list_(as_json: Json = False, devnet: Devnet = False) -> None:
 
 
 @app.command("show")
+@spread
 def show(
     name: Known,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    run_options: RunOptions,
 ) -> None:
     """Show an account's address without opening it.
 
     Example: l2send wallet show alice
     """
-    _show(named(name, paths_for(devnet=devnet).keystores), as_json=as_json)
+    _show(named(name, run_options.paths.keystores), as_json=run_options.as_json)
 
 
 @app.command("remember")
+@spread
 def remember_(
     name: Known,
     password_file: PasswordFile = None,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    *,
+    run_options: RunOptions,
 ) -> None:
     """Keep a keystore's password in the system's keyring.
 
@@ -153,47 +171,47 @@ def remember_(
 
     Example: l2send wallet remember alice
     """
-    keystore = named(name, paths_for(devnet=devnet).keystores)
+    keystore = named(name, run_options.paths.keystores)
     password = password_from(file=password_file, prompt=(lambda: ask_password(keystore.name)) if can_ask() else None)
     open_keystore(keystore.path, password)
     place = remember(keystore.path, password)
     print_words(err(), styled(f"The password of {keystore.name} is kept by: {place}"))
-    if as_json:
+    if run_options.as_json:
         _print_document(keystore)
 
 
 @app.command("forget")
+@spread
 def forget_(
     name: Known,
-    as_json: Json = False,
-    devnet: Devnet = False,
+    run_options: RunOptions,
 ) -> None:
     """Take a keystore's password out of the system's keyring.
 
     Example: l2send wallet forget alice
     """
-    keystore = named(name, paths_for(devnet=devnet).keystores)
+    keystore = named(name, run_options.paths.keystores)
     forget(keystore.path)
     err().print(styled(f"The password of {keystore.name} is forgotten."))
-    if as_json:
+    if run_options.as_json:
         _print_document(keystore)
 
 
 def _derivation(path: str | None, index: int | None) -> DerivationPath:
     """Which key of a phrase. Raises UsageError."""
     if path is not None and index is not None:
-        raise UsageError("--hd-path says which key, so --mnemonic-index has nothing to say.")
+        raise UsageError("--hd-path names the key, so --mnemonic-index has no effect here.")
     return path_of_phrase(index or 0) if path is None else parse_path(path)
 
 
 def _passphrase(file: Path | None, *, ask: bool) -> str:
-    """The passphrase of a phrase; none where none was spoken of. Every one is right, so a typed one is asked twice."""
+    """The passphrase of a phrase, empty unless it is asked for. Every one is valid, so a typed one is asked twice."""
     if file is not None:
         return secret_from(file, None, "passphrase")
     if not ask:
         return ""
     if not can_ask():
-        raise UsageError("nobody can be asked for the passphrase here.", hint="Use --passphrase-file FILE.")
+        raise UsageError("this is not a terminal: no passphrase can be typed.", hint="Use --passphrase-file FILE.")
     from getpass import getpass
 
     first = getpass("Passphrase of the recovery phrase: ")

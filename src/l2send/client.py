@@ -342,6 +342,18 @@ class Client:
         executor = self._executor(signer, reporter(record.id, self.journal, progress))
         return await executor.send_revocation(record.id, step, patience=patience)
 
+    def find(self, prefix: str) -> Record:
+        """The payment of that id, or of the only id that begins so; a leg's id names its payment. Raises UsageError."""
+        return self.journal.find(prefix)
+
+    def get(self, prefix: str) -> PaymentRecord:
+        """The same where it is paid from one chain, or a leg. Raises UsageError for a payment from several chains."""
+        return self.journal.get(prefix)
+
+    def open_payments(self) -> list[Record]:
+        """Every payment that may still change, the newest first."""
+        return list(self.journal.open_payments())
+
     def history(self, limit: int | None = None, before: str | None = None) -> list[Record]:
         """At most `limit` payments of the journal, newest first, of those that are older than the payment `before`."""
         return self.journal.history(limit, before)

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from l2send.cli.commands.completion import ASKED, PLACES, SCRIPTS, answer
-from l2send.cli.main import app, shape
+from l2send.cli.command_table import COMPLETION_VARIABLE
+from l2send.cli.commands.completion import PLACES, SCRIPTS, answer
+from l2send.cli.main import root, shape
 from l2send.cli.settings import KEYS
 from tests.conftest import Home, somebody
 from tests.packaging.test_imports import SLOW
@@ -21,7 +21,7 @@ from tests.support.terminal import Terminal
 
 __all__ = ["inside"]
 
-COMMAND = get_command(app)
+COMMAND = root()
 ALICE = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 
 
@@ -29,7 +29,7 @@ ALICE = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 def asked(inside: Inside) -> Inside:
     inside.must("contacts", "add", "alice", f"base:{ALICE}", "--chain", "oeth")
     inside.must("contacts", "add", "carl", somebody())
-    inside.environment.setenv(ASKED, "zsh")
+    inside.environment.setenv(COMPLETION_VARIABLE, "zsh")
     return inside
 
 
@@ -89,7 +89,7 @@ def test_broken_files_offer_nothing_and_say_nothing(asked: Inside) -> None:
 
 
 def test_bash_gets_what_stands_behind_its_word_breaks(asked: Inside) -> None:
-    asked.environment.setenv(ASKED, "bash")
+    asked.environment.setenv(COMPLETION_VARIABLE, "bash")
     asked.environment.setenv("L2SEND_BREAKS", " :=")
     assert offered("l2send 25 USDC base:al") == {"alice "}
     assert offered("l2send 25 USDC bas") >= {"base:"}
@@ -151,7 +151,7 @@ def test_tab_in_a_real_shell(asked: Inside, shell: str, tmp_path: Path) -> None:
     script = tmp_path / f"completion.{shell}"
     script.write_text(SCRIPTS[shell])
     environment = dict(os.environ) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "TERM": "xterm"}
-    environment.pop(ASKED)
+    environment.pop(COMPLETION_VARIABLE)
     with Terminal(environment, width=100) as terminal:
         terminal.type(f"{BEGIN[shell]}\n")
         terminal.type(f"{READY[shell].format(script=script)}\n")

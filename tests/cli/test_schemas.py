@@ -264,7 +264,7 @@ def test_an_error_of_l2send_itself_shows_no_secret(story: Story, monkeypatch: py
     def broken(*_: object, **__: object) -> None:
         raise ValueError(f"not a private key: {secret}")
 
-    monkeypatch.setattr("l2send.cli.commands.chains.open_registry", broken)
+    monkeypatch.setattr("l2send.cli.options.load_registry", broken)
     monkeypatch.setenv("L2SEND_DEBUG", "1")
     done = here("chains", "--json")
     assert (done.status, done.error["code"], done.error["sent"]) == (1, "unexpected", "maybe")

@@ -1,0 +1,63 @@
+"""Every command of l2send: its name, where it is, and what the list of commands says of it. Nothing is imported here:
+a command is loaded when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+COMPLETION_VARIABLE = "L2SEND_COMPLETE"
+"""Set by a shell that asks for the words that Tab completes, to the shell's name."""
+
+
+@unique
+class Need(StrEnum):
+    """What a command is for: the headings of `l2send --help`, in order."""
+
+    PAY = "Pay"
+    FOLLOW = "Follow a payment"
+    ASK = "Accounts and balances"
+    OFFLINE = "Sign without a network"
+    SET_UP = "Set up"
+    TRY = "Try it with play money"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command."""
+
+    place: str
+    """`module:attribute` in cli/commands: a function, or a Typer app for a group of commands."""
+    summary: str
+    """One line for the list of commands, at most 58 characters."""
+    need: Need
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "send": Entry("send:send", "Pay. The word `send` may be left out.", Need.PAY),
+    "plan": Entry("plan:plan", "Show every way to pay, and what each costs. Sends nothing.", Need.PAY),
+    "ask": Entry("ask:ask", "Ask for everything, then pay. Also `l2send` alone.", Need.PAY),
+    "receive": Entry("receive:receive", "Show where to pay an account, with a QR code.", Need.PAY),
+    "status": Entry("payments:status", "Look once at a payment: where the money is.", Need.FOLLOW),
+    "watch": Entry("payments:watch", "Follow a payment until it completes. Signs nothing.", Need.FOLLOW),
+    "resume": Entry("payments:resume", "Resume a payment where it stopped.", Need.FOLLOW),
+    "speedup": Entry("pending:speedup", "Speed up a pending payment with higher fees.", Need.FOLLOW),
+    "cancel": Entry("pending:cancel", "Cancel a pending payment.", Need.FOLLOW),
+    "history": Entry("history:history", "List the payments made from this machine.", Need.FOLLOW),
+    "balances": Entry("balances:balances", "Show what an account holds on every chain.", Need.ASK),
+    "wallet": Entry("wallet:app", "Make, import and list accounts (encrypted keystores).", Need.ASK),
+    "contacts": Entry("contacts:app", "Keep the accounts you pay under names.", Need.ASK),
+    "resolve": Entry("resolve:resolve", "Explain a destination, and write it in every form.", Need.ASK),
+    "inspect": Entry("inspect:inspect", "Show what an order of the ERC-7683 draft would do.", Need.ASK),
+    "prepare": Entry("offline:prepare", "Plan a payment, to be signed on another machine.", Need.OFFLINE),
+    "sign": Entry("offline:sign", "Show and sign a prepared payment. Asks no network.", Need.OFFLINE),
+    "broadcast": Entry("offline:broadcast", "Send a payment that `l2send sign` has signed.", Need.OFFLINE),
+    "config": Entry("config:app", "See and change settings.", Need.SET_UP),
+    "chains": Entry("chains:app", "List the chains l2send knows; check them, pin their code.", Need.SET_UP),
+    "doctor": Entry("doctor:doctor", "Check your setup.", Need.SET_UP),
+    "completion": Entry("completion:completion", "Make Tab complete commands in your shell.", Need.SET_UP),
+    "demo": Entry("demo:demo", "Run the demo on local chains.", Need.TRY),
+    "devnet": Entry("devnet:app", "Real chains on this machine, with play money.", Need.TRY),
+}

@@ -1,0 +1,105 @@
+"""A payment from its plan to its end: shown and approved, made, followed, and reported. For every command that pays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from l2send.cli.consent import consent, notes_of, refuse_look_alike
+from l2send.cli.documents import payment_document
+from l2send.cli.options import PayOptions
+from l2send.cli.outcome import show_outcome
+from l2send.cli.progress import Live
+from l2send.cli.request import MaxPayment, plan_of
+from l2send.cli.review import show_review
+from l2send.cli.screen import err, print_json, print_words, styled
+from l2send.cli.sender import Sender
+from l2send.client import Client
+from l2send.core.chains import Registry
+from l2send.core.errors import Interrupted, NotFinal, Refused
+from l2send.core.plan import Payment
+from l2send.resolver.destination import Destination
+from l2send.resolver.limits import Limits
+from l2send.review import Review
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.keys.signer import Signer
+
+_TRIES = 5  # for prices that expire while a person reads
+
+
+async def approve(
+    client: Client, request: Payment | MaxPayment, limits: Limits, target: Destination, who: Sender | None, *, yes: bool
+) -> Review:
+    """A plan that was shown and approved, whose prices hold; `who` is unlocked then. Raises Refused, Interrupted.
+
+    None for `who` where nothing is signed here.
+    """
+    for _ in range(_TRIES):
+        with Live("asking all chains"):
+            review = await plan_of(client, request, limits)
+        show_review(review, client.registry, notes=notes_of(target, review))
+        if yes:
+            refuse_look_alike(review)
+        else:
+            await consent(target, review)
+        if who:
+            who.unlock()
+        if not await client.has_expired(review):
+            return review
+        err().print("The prices expired meanwhile. Asking for new ones.", style="yellow")
+    raise Refused("the prices expire before they can be used.", hint="Try again, or another bridge with --via.")
+
+
+async def pay(
+    client: Client, review: Review, target: Destination, who: Sender, options: PayOptions, *, as_json: bool
+) -> int:
+    """Make a payment that was approved, and say how it ended: its exit status. Raises as `follow` does."""
+    signer = who.unlock()
+    record = client.begin(review, key=options.key, again=options.again, typed_name=target.typed_name)
+    err().print(styled(f"payment {record.id}", "bold"))
+    record = await follow(client, record.id, signer, options.timeout, estimate=review.plan.way.duration)
+    return report(record, client.registry, as_json=as_json)
+
+
+async def follow(
+    client: Client, payment_id: str, signer: Signer | None, timeout: float, *, estimate: int | None = None
+) -> Record:
+    """Make and follow a payment of the journal until it ends, or for `timeout` seconds.
+
+    Shows progress beside the `estimate` in seconds. Raises Interrupted on Ctrl-C.
+    """
+    try:
+        with Live("starting", payment_id=payment_id, estimate=estimate) as live, interruptible(client, payment_id):
+            record = await client.resume(payment_id, signer, patience=timeout, progress=live.update)
+            live.ended(record)
+            return record
+    except NotFinal as unfinished:
+        record = client.find(payment_id)
+        if not (isinstance(record, PaymentRecord) and record.order):  # Of an open order the outcome says all of it.
+            for line in [*unfinished.message.splitlines(), unfinished.hint]:
+                print_words(err(), styled(line, limit=600))
+        return record
+
+
+@contextmanager
+def interruptible(client: Client, payment_id: str) -> Iterator[None]:
+    """Makes of Ctrl-C, and of SIGTERM, an Interrupted that says how the payment stands."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        record = client.find(payment_id)
+        raise Interrupted(
+            f"interrupted; the payment {payment_id} is {record.state}. {record.meaning.money}",
+            sent=record.moved,
+            hint=f"Resume it with: l2send resume {payment_id}",
+        ) from None
+
+
+def report(record: Record, registry: Registry, *, as_json: bool) -> int:
+    """Say how a payment stands, and return its exit status."""
+    if as_json:
+        print_json(payment_document(record, registry))
+    else:
+        show_outcome(record, registry)
+    return record.meaning.exit_status

@@ -1,0 +1,55 @@
+"""Options that belong together are one frozen dataclass in code, and an option each on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Any, TypeVar, get_type_hints
+
+R = TypeVar("R")
+
+
+def spread(command: Callable[..., R]) -> Callable[..., R]:
+    """`command` for Typer: in the place of each parameter that is a dataclass stand the fields of that dataclass.
+
+    Typer then shows and parses every field by its own annotation, and `command` gets the dataclasses, filled. All
+    parameters become keyword-only, so those with and without a default may stand in any order. Raises TypeError for
+    two fields of the same name.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
+    parameters = list[Parameter]()
+    for parameter in signature(command).parameters.values():
+        if parameter.name in groups:
+            parameters += _fields_of(groups[parameter.name])
+        else:
+            annotation = hints.get(parameter.name, parameter.annotation)
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=annotation))
+    names = [parameter.name for parameter in parameters]
+    if len(set(names)) != len(names):
+        raise TypeError(f"{command.__name__} has two options of one name: {names}")
+
+    @wraps(command)
+    def spread_out(**given: Any) -> R:
+        filled = {name: _filled(group, given) for name, group in groups.items()}
+        return command(**filled, **given)
+
+    spread_out.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    spread_out.__annotations__ = {p.name: p.annotation for p in parameters}
+    return spread_out
+
+
+def _fields_of(group: type) -> Iterator[Parameter]:
+    """The fields of a dataclass as keyword-only parameters."""
+    hints = get_type_hints(group, include_extras=True)
+    for field in fields(group):
+        default = Parameter.empty if field.default is MISSING else field.default
+        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name])
+
+
+def _filled(group: type, given: dict[str, Any] | Mapping[str, Any]) -> Any:
+    """An instance of `group`, whose fields are taken out of `given`."""
+    assert isinstance(given, dict)
+    return group(**{field.name: given.pop(field.name) for field in fields(group) if field.name in given})

@@ -1,0 +1,52 @@
+"""The payments of a journal, for commands that need no network: completion, the address book, `l2send doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from l2send.core.address import Address
+from l2send.core.paths import Paths
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.sqlite import SqliteJournal
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many payments there are, and which of them are open."""
+
+    count: int
+    open: tuple[Record, ...]
+
+
+def payments(paths: Paths, limit: int | None = None) -> list[Record]:
+    """The newest `limit` payments, or all of them, newest first. Raises ConfigError."""
+    with _journal(paths) as journal:
+        return list(journal.history(limit)) if journal else []
+
+
+def paid_accounts_like(paths: Paths, account: Address) -> list[Address]:
+    """Accounts that were paid and have the ends of `account`; itself, if it is one of them. Raises ConfigError."""
+    with _journal(paths) as journal:
+        return journal.recipients_like(account) if journal else []
+
+
+def summary(paths: Paths) -> Summary | None:
+    """None where no payment was made yet. Checks the pages, the mode and the version of the file: ConfigError."""
+    with _journal(paths) as journal:
+        return Summary(journal.count(), tuple(journal.open_payments())) if journal else None
+
+
+@contextmanager
+def _journal(paths: Paths) -> Iterator[Journal | None]:
+    """The journal of `paths`; None, and no new file, where there is none."""
+    if not paths.journal.exists():
+        yield None
+        return
+    journal = SqliteJournal(paths.journal)
+    try:
+        yield journal
+    finally:
+        journal.close()
