@@ -93,7 +93,7 @@ def choose_sender(paths: Paths, options: SenderOptions, keys: KeyOptions | None 
 def choose_payer(paths: Paths, payer: Address, options: AccountOptions, keys: KeyOptions) -> Sender:
     """The account that made a payment, which alone can sign for it. Raises UsageError, ConfigError."""
     account = options.account or (None if options.keystore else payer)
-    return choose_sender(paths, SenderOptions(account, options.keystore), keys)
+    return choose_sender(paths, SenderOptions(account, options.keystore, payer), keys)
 
 
 def refuse_contradiction(keys: KeyOptions) -> None:

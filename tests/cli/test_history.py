@@ -166,7 +166,7 @@ def test_no_cell_begins_a_formula(cell: str) -> None:
         (("--to", "alice.eth"), "may lead elsewhere"),
         (("--to", "eth:alice.eth"), "may lead elsewhere"),
         (("--limit", "0"), "greater than or equal to 1"),
-        (("--csv", "--json"), "two answers"),
+        (("--csv", "--json"), "cannot be combined"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(inside: Inside, options: tuple[str, ...], said: str) -> None:

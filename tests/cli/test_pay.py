@@ -56,7 +56,7 @@ def test_gas_must_be_there_too(home: Home) -> None:
     home.fund(address, "dev1", USDC="100")
     done = home.run("25", "USDC", f"dev1:{somebody()}", "--yes", "--json", "--account", name)
     assert (done.status, done.error["sent"]) == (6, "no")
-    assert "you hold 0 ETH" in done.error["message"]
+    assert "no ETH on Devnet 1 for gas" in done.error["message"]
 
 
 def test_the_l1_data_fee_is_part_of_the_plan(home: Home) -> None:

@@ -78,7 +78,7 @@ def test_a_passphrase_that_nobody_can_type_is_refused(empty_home: Home, phrase: 
     [
         (("--mnemonic-file", "wrong"), "word 12 of 12 is not", 3),
         (("--mnemonic-file", "right", "--hd-path", "m/x"), "not a derivation path", 2),
-        (("--mnemonic-file", "right", "--hd-path", "m/0", "--mnemonic-index", "1"), "--hd-path says which", 2),
+        (("--mnemonic-file", "right", "--hd-path", "m/0", "--mnemonic-index", "1"), "--hd-path names the key", 2),
         (("--mnemonic-index", "1"), "a private key has no path", 2),
         (("--mnemonic-file", "missing"), "cannot read the phrase file", 3),
     ],
