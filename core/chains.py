@@ -6,7 +6,6 @@ While a devnet runs in this home, its chains are the whole registry: play money 
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,8 @@ from typing import Any, TypeVar
 
 from l2send.core.accounts import Delegate, SafeVersion, delegates_of, safes_of
 from l2send.core.address import Address, checksum
+from l2send.core.chain_facts import Code, Ens, Stage
+from l2send.core.chain_names import nearest, same_letters
 from l2send.core.environment import rpc_of_environment
 from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownToken
 from l2send.core.paths import Paths
@@ -27,45 +28,14 @@ from l2send.core.toml_lines import line_of
 from l2send.core.units import ChainId, Token
 from l2send.core.user_chains import KINDS, Problem, judge, lay_over, parse, read_text
 
+__all__ = ["Chain", "Code", "Ens", "Registry", "Stage", "check_user_chains", "load_registry"]
+
 _KECCAK = re.compile("0x[0-9a-f]{64}", re.ASCII)
 _SCHEMA = 1
 _OP_GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
 """Where every OP-stack chain has it. Source: ethereum-optimism/specs, specs/protocol/predeploys.md."""
 _LONGEST_NAME = 80
 S = TypeVar("S", bound=Settlers)
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """L2BEAT's maturity stage of a rollup: "0", "1", "2", or "none" for what is not a staged rollup."""
-
-    value: str
-    date: str
-
-    def __str__(self) -> str:
-        return f"Stage {self.value}" if self.value in {"0", "1", "2"} else "no stage"
-
-
-@dataclass(frozen=True, slots=True)
-class Ens:
-    """Where the Ethereum Name Service lives on a chain."""
-
-    registry: Address
-    universal_resolver: Address | None
-    """The entry point that ENS recommends (ENSIP-23); without it the registry is walked as ENSIP-10 says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """What runs at a contract, by keccak hashes, 0x-prefixed: two contracts of the same hashes do the same."""
-
-    hash: str
-    """Of the account's own code, as EXTCODEHASH gives it (EIP-1052)."""
-    implementation: str = ""
-    """Of a proxy the hash of the code it hands every call to (EIP-1967, EIP-1167); empty for what is none."""
-
-    def __str__(self) -> str:
-        return f"{self.hash} (a proxy of {self.implementation})" if self.implementation else self.hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +66,15 @@ class Chain:
     """The versions of Safe that stand here, the oldest first."""
     delegates: tuple[Delegate, ...] = ()
     """What an account may delegate to here by EIP-7702."""
+    aliases: tuple[str, ...] = ()
+    """Other names that are understood where this chain is typed, in lower case; never printed in its place."""
     l1_fee_oracle: Address | None = None
     """The contract whose `getL1Fee(bytes)` says what the chain charges beside the gas; None where that is nothing."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything it is called, in lower case."""
+        return (self.short_name.lower(), self.name.lower(), *self.aliases)
 
     @property
     def assets(self) -> tuple[Token, ...]:
@@ -114,11 +91,12 @@ class Chain:
         exact = [t for t in self.assets if t.symbol.lower() == wanted.lower()]
         if exact:
             return exact[0]
-        near = difflib.get_close_matches(wanted.upper(), [t.symbol.upper() for t in self.assets], 3, 0.5)
-        known = ", ".join(t.symbol for t in self.assets if not near or t.symbol.upper() in near)
+        known = ", ".join(t.symbol for t in self.assets)
+        # USDT is not USDC mistyped: only the same letters in another order are proposed.
+        meant = next((t.symbol for t in self.assets if same_letters(t.symbol, wanted)), "")
         raise UnknownToken(
             f"{wanted[:40]!r} is not a token l2send knows on {self.name}.",
-            hint=f"{'Did you mean' if near else 'Known there'}: {known}",
+            hint=f"{f'Did you mean {meant}? ' if meant else ''}Tokens there: {known}",
         )
 
     def _token_at(self, wanted: str) -> Token:
@@ -159,6 +137,9 @@ class Registry:
     is_devnet: bool = False
     retired: Mapping[str, str] = field(default_factory=dict[str, str])
     """Short names that were taken back, each with the one that took its place."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Short names of chains that are not listed and that a name of one of these could be taken for, in their exact
+    spelling, each with the name of that chain."""
     problems: tuple[Problem, ...] = ()
     """What is wrong in the user's own file. The chains of these entries are left out."""
 
@@ -187,9 +168,26 @@ class Registry:
             name, coin = f"unlisted-{chain_id}", Token(chain_id, None, "", 18)
             return Chain(name, chain_id, name, "", False, coin, (), "", 1, Stage("none", ""), None, None, ())
 
+    def find(self, name: str) -> Chain | None:
+        """The chain of that ERC-3770 short name, or of that name in another case, or of that alias, if it is but one.
+
+        A name that was taken back, and that of an entry which is wrong, mean no chain.
+        """
+        if name in self.by_name:
+            return self.by_name[name]
+        low = name.lower()
+        if (
+            name in self.elsewhere
+            or low in self.retired
+            or any(problem.chain.lower() == low for problem in self.problems)
+        ):
+            return None
+        same = [c for c in self if c.short_name.lower() == low] or [c for c in self if low in c.aliases]
+        return same[0] if len(same) == 1 else None
+
     def named(self, short_name: str) -> Chain:
-        """The chain of that ERC-3770 short name. Raises UnknownChain, naming what was probably meant."""
-        chain = self.by_name.get(short_name)
+        """The chain that `find` finds. Raises UnknownChain, naming what was probably meant, and ConfigError."""
+        chain = self.find(short_name)
         if chain:
             return chain
         self.refuse_left_out(short_name)
@@ -198,6 +196,11 @@ class Registry:
             raise UnknownChain(
                 f"the short name {short_name} is retired: {self.by_name[now].name} is called {now} now.",
                 hint=f"Write {now} if {self.by_name[now].name} is what you mean.",
+            )
+        if short_name in self.elsewhere:
+            raise UnknownChain(
+                f"{short_name} is the short name of {self.elsewhere[short_name]}, which l2send does not know.",
+                hint=self._meant(short_name),
             )
         raise UnknownChain(f"no chain is called {short_name[:40]!r}.", hint=self._meant(short_name))
 
@@ -220,12 +223,9 @@ class Registry:
         for chain in self:
             if wanted == str(chain.chain_id):
                 return f"{wanted} is a chain id; the short name of {chain.name} is {chain.short_name}"
-        low = wanted.lower()
-        names = {c.name.lower(): c.short_name for c in self} | {c.short_name.lower(): c.short_name for c in self}
-        near = difflib.get_close_matches(low, names, n=3, cutoff=0.5)
-        near += [n for n in names if len(low) >= 3 and (n.startswith(low) or low.startswith(n)) and n not in near]
-        if near:
-            meant = list(dict.fromkeys(names[n] for n in near))[:4]
+        names = {name: chain.short_name for chain in self for name in chain.names}
+        meant = nearest(wanted, names, {chain.short_name for chain in self if chain.testnet})
+        if meant:
             return "Did you mean: " + ", ".join(f"{m} ({self.by_name[m].name})" for m in meant)
         return "`l2send chains` lists every chain l2send knows."
 
@@ -284,7 +284,8 @@ def _registry(text: str, path: Path) -> Registry:
     for url in {url for chain in chains.values() for url in chain.rpcs} - shipped:
         remember_url(url)
     retired = {old: now for old, now in data.get("retired", {}).items() if now in chains and old not in chains}
-    return Registry(chains, retired=retired, problems=tuple(problems))
+    elsewhere = {name: chain for name, chain in data.get("elsewhere", {}).items() if name not in chains}
+    return Registry(chains, retired=retired, elsewhere=elsewhere, problems=tuple(problems))
 
 
 def _refuse_second(chain: Chain, chains: Mapping[str, Chain]) -> None:
@@ -328,6 +329,7 @@ def _chain(short_name: str, entry: Mapping[str, Any], accounts: Mapping[str, Any
         tokens=_tokens(chain_id, entry),
         settlers=settlers_of(entry.get("settlers", {})),
         ens=_ens(ens) if ens else None,
+        aliases=tuple(alias.lower() for alias in entry.get("aliases", ())),
         pinned={name: _pinned(fields) for name, fields in entry.get("settlers", {}).items()},
         l1_fee_oracle=_l1_fee_oracle(entry),
         safes=safes_of(accounts, entry),

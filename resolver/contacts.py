@@ -85,7 +85,7 @@ class Book:
     def read(self, text: str, registry: Registry) -> Spelling | None:
         """What `text` says if it names a contact, else None. Raises BadAddress for a chain it is not known on."""
         name, short_name = _split(text)
-        if name.lower() not in self.contacts or (short_name and short_name not in registry.by_name):
+        if name.lower() not in self.contacts or (short_name and registry.find(short_name) is None):
             return None
         contact = self.contacts[name.lower()]
         known = tuple(registry.named(chain) for chain in contact.chains)
@@ -140,8 +140,8 @@ def check_name(name: str, registry: Registry) -> None:
             f"{clean(name, 40)!r} is no name for a contact.",
             hint="Use small letters, digits, - and _: a letter first, at most 31 characters.",
         )
-    if name in registry.by_name or name in registry.retired:
-        raise UsageError(f"{name} is the short name of a chain.", hint="Choose another name.")
+    if registry.find(name) or name in registry.retired:
+        raise UsageError(f"{name} is the name of a chain.", hint="Choose another name.")
     if foreign(name):
         raise UsageError(f"{name} could be taken for {foreign(name)}.", hint="Choose another name.")
 

@@ -21,7 +21,7 @@ from l2send.resolver import caip, ens, erc3770, erc7828, payment_uri
 from l2send.resolver.contacts import NO_CONTACTS, Book
 from l2send.resolver.ens_name import is_name
 from l2send.resolver.foreign import foreign
-from l2send.resolver.spelling import Spelling, Voucher, Wish, read_account
+from l2send.resolver.spelling import Spelling, Voucher, Wish, is_xdc, read_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _bare(text: str, book: Book) -> Spelling:
     """An account without a chain. Raises BadAddress with what to type."""
     if book.resembles(text):
         raise BadAddress(f"no contact is called {text!r}.", hint=f"Did you mean: {book.resembles(text)}")
-    if not (text.startswith("0x") or is_name(text) or foreign(text)):
+    if not (text.startswith("0x") or is_name(text) or foreign(text) or is_xdc(text)):
         raise BadAddress(f"not a destination: {text[:80]!r}.", hint="Write chain:address, for example base:0x…")
     account = read_account(text)
     form = "ENS name" if account.name else "address"

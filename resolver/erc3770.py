@@ -11,7 +11,7 @@ from l2send.resolver.spelling import Spelling, read_account
 def read(text: str, registry: Registry) -> Spelling:
     """Raises BadAddress, ChecksumMismatch, UnknownChain, UnknownName. Short names are those of ethereum-lists."""
     short_name, _, rest = text.partition(":")
-    if short_name not in registry.by_name:
+    if registry.find(short_name) is None:
         _refuse_elsewhere(short_name, rest)
     chain = registry.named(short_name)
     account = read_account(rest)

@@ -78,8 +78,9 @@ def read_name(text: str, registry: Registry) -> Spelling:
 def _chain_called(label: str, registry: Registry) -> Chain:
     if ":" in label:
         return caip.evm_chain(label, registry)
-    if label in registry.by_name:
-        return registry.named(label)
+    chain = registry.find(label)
+    if chain:
+        return chain
     if label in _LABELS:
         return registry.chain(_LABELS[label])
     network = foreign_network(label)

@@ -5,6 +5,7 @@ Each form of writing has a file of its own that reads a text into a `Spelling`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
@@ -13,6 +14,14 @@ from l2send.core.chains import Chain
 from l2send.core.errors import BadAddress
 from l2send.resolver.ens_name import is_name, normalised
 from l2send.resolver.foreign import foreign
+
+_XDC = re.compile("xdc[0-9a-f]{40}", re.ASCII | re.IGNORECASE)
+"""An EVM address with another prefix. Source: docs.xdc.network, the xdc prefix."""
+
+
+def is_xdc(text: str) -> bool:
+    """Whether `text` is an address as the XDC network writes it."""
+    return _XDC.fullmatch(text) is not None
 
 
 @unique
@@ -70,6 +79,11 @@ class Account:
 
 def read_account(text: str) -> Account:
     """An address or an ENS name. Raises BadAddress, ChecksumMismatch, UnknownName."""
+    if is_xdc(text):
+        raise BadAddress(
+            "that is an address as the XDC network writes it; l2send takes the same one with 0x in front.",
+            hint=f"Write 0x{text[3:]}",
+        )
     elsewhere = foreign(text)
     if elsewhere:
         raise BadAddress(f"that is {elsewhere}, and l2send pays EVM chains only.")

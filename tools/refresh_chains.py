@@ -259,6 +259,7 @@ def chain_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[s
     value, source = entry["stage"]
     native = known["nativeCurrency"]
     rpcs = public_rpcs(chain_id, entry, overlay["rpcs"], facts)
+    also = aliases(short, entry, overlay, facts) or None
     multicall3 = checksum(viem["multicall3"]) if viem["multicall3"] else None
     if (len(rpcs) != 1) if entry.get("one_operator") else (len(rpcs) < 2):
         wanted = "just one" if entry.get("one_operator") else "two or more"
@@ -267,6 +268,7 @@ def chain_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[s
         "chain_id": chain_id,
         "name": entry.get("name", known["name"]),
         "kind": kind(short, entry, facts),
+        "aliases": also,
         "testnet": entry.get("testnet", False),
         "native": {"symbol": native["symbol"], "name": native["name"], "decimals": native["decimals"]},
         "rpcs": rpcs,
@@ -278,7 +280,12 @@ def chain_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[s
         "ens": name_service(chain_id, facts),
         "l1_fee_oracle": l1_fee_oracle(entry),
         "safes": safe_versions(chain_id, overlay, facts) or None,
-        "source": {**SOURCE, **({"multicall3": "viem"} if multicall3 else {}), "confirmations": who},
+        "source": {
+            **SOURCE,
+            **({"multicall3": "viem"} if multicall3 else {}),
+            "confirmations": who,
+            **({"aliases": "aliases"} if also else {}),
+        },
     }
     tokens = [line for token in entry["tokens"] for line in token_table(short, chain_id, token, overlay, facts)]
     return table(f"chains.{short}", fields) + tokens + settler_tables(short, entry, overlay, facts)
@@ -346,6 +353,56 @@ def token_table(short: str, chain_id: int, token: list[str], overlay: Json, fact
     return table(f"chains.{short}.tokens", fields, "[[]]")
 
 
+def slug(name: str) -> str:
+    """A name as people type it: lower case, words joined by hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def aliases(short: str, entry: Json, overlay: Json, facts: Facts) -> list[str]:
+    """Other names that mean this chain and no other: those of [aliases], hyperlane's own, and the chain's name.
+
+    What ethereum-lists has as the short name of another chain, or had and took back, means that one.
+    Raises Refused where the overlay wants such a name.
+    """
+    taken = other_names(entry, facts).keys() | retired(overlay, facts).keys()
+    wanted = overlay.get("aliases", {}).get(short, [])
+    refused = [name for name in wanted if name in taken]
+    if refused:
+        raise Refused(f"{', '.join(refused)} of [aliases] is the short name of another chain, not of {short}")
+    return sorted({*wanted, *(name for name in own_names(short, entry, facts) if name not in taken)} - {short.lower()})
+
+
+def own_names(short: str, entry: Json, facts: Facts) -> list[str]:
+    """What hyperlane and ethereum-lists call the chain."""
+    hyperlane = facts.hyperlane.get(int(entry["chain_id"]), {})
+    names = [slug(hyperlane.get("name", "")), slug(entry.get("name", identity(short, entry, facts)["name"]))]
+    return [name for name in names if name]
+
+
+def other_names(entry: Json, facts: Facts) -> dict[str, str]:
+    """The short names of all other chains, each with that chain's name."""
+    return {c["shortName"]: c["name"] for c in facts.chains.values() if c["chainId"] != entry["chain_id"]}
+
+
+def elsewhere(overlay: Json, facts: Facts) -> dict[str, str]:
+    """Short names of other chains that look like a name of one of ours: they are not understood as ours."""
+    found = dict[str, str]()
+    for short, entry in overlay["chains"].items():
+        names = {short.lower(), *own_names(short, entry, facts), *aliases(short, entry, overlay, facts)}
+        alike = {name: chain for name, chain in other_names(entry, facts).items() if name.lower() in names}
+        found |= {name: chain for name, chain in alike.items() if name not in overlay["chains"]}
+    return dict(sorted(found.items()))
+
+
+def refuse_ambiguous(overlay: Json, facts: Facts) -> None:
+    """An alias means one chain. Raises Refused."""
+    found = dict[str, str]()
+    for short, entry in overlay["chains"].items():
+        for name in aliases(short, entry, overlay, facts):
+            if found.setdefault(name, short) != short:
+                raise Refused(f"the alias {name} would mean {found[name]} and {short}")
+
+
 def settler_tables(short: str, entry: Json, overlay: Json, facts: Facts) -> list[str]:
     """The intent contracts on this chain."""
     lines: list[str] = []
@@ -407,7 +464,8 @@ def render(pins: Json, overlay: Json, facts: Facts) -> str:
     """The whole chains.toml."""
     head = ["# Written by tools/refresh_chains.py: change tools/registry-overlay.toml instead.", "schema = 1"]
     body = [line for short, entry in overlay["chains"].items() for line in chain_tables(short, entry, overlay, facts)]
-    gone = table("retired", retired(overlay, facts))
+    refuse_ambiguous(overlay, facts)
+    gone = table("retired", retired(overlay, facts)) + table("elsewhere", elsewhere(overlay, facts))
     accounts = account_tables(overlay, facts)
     return "\n".join(head + source_lines(pins, overlay) + gone + accounts + body) + "\n"
 

@@ -33,7 +33,7 @@ REQUIRED = {
     "stage",
     "source",
 }
-OPTIONAL = {"multicall3", "price_feed", "tokens", "settlers", "ens", "l1_fee_oracle", "safes"}
+OPTIONAL = {"aliases", "multicall3", "price_feed", "tokens", "settlers", "ens", "l1_fee_oracle", "safes"}
 ONE_OPERATOR = {"lens", "adi", "lyra", "gravity", "rise", "codex"}
 WITHOUT_MULTICALL3 = {"lens", "adi", "silicon-zk"}
 TOKEN_FIELDS = {"symbol", "name", "address", "decimals", "origin", "asset", "peg", "source"}
@@ -82,7 +82,7 @@ def test_checksum_vectors() -> None:
 
 
 def test_schema_and_size() -> None:
-    assert REGISTRY.keys() == {"schema", "sources", "retired", "chains", "accounts"}
+    assert REGISTRY.keys() == {"schema", "sources", "retired", "elsewhere", "chains", "accounts"}
     assert REGISTRY["schema"] == 1
     assert sum(not c["testnet"] for c in CHAINS.values()) >= 50
     assert sum(c["testnet"] for c in CHAINS.values()) >= 10
@@ -119,7 +119,10 @@ def test_shape_of_a_chain(short: str) -> None:
     assert 1 <= chain["confirmations"] <= 300
     assert chain["native"].keys() == {"symbol", "name", "decimals"}
     assert chain["native"]["decimals"] == 18
-    assert chain["source"].keys() == {"identity", "rpcs", "explorer", "confirmations"} | chain.keys() & {"multicall3"}
+    assert chain["source"].keys() == {"identity", "rpcs", "explorer", "confirmations"} | chain.keys() & {
+        "multicall3",
+        "aliases",
+    }
     assert ("multicall3" in chain) is (short not in WITHOUT_MULTICALL3)
 
 

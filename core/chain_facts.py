@@ -1,0 +1,40 @@
+"""What the registry says of a chain beside the chain itself: its stage, its name service, code that is pinned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from l2send.core.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """L2BEAT's maturity stage of a rollup: "0", "1", "2", or "none" for what is not a staged rollup."""
+
+    value: str
+    date: str
+
+    def __str__(self) -> str:
+        return f"Stage {self.value}" if self.value in {"0", "1", "2"} else "no stage"
+
+
+@dataclass(frozen=True, slots=True)
+class Ens:
+    """Where the Ethereum Name Service lives on a chain."""
+
+    registry: Address
+    universal_resolver: Address | None
+    """The entry point that ENS recommends (ENSIP-23); without it the registry is walked as ENSIP-10 says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What runs at a contract, by keccak hashes, 0x-prefixed: two contracts of the same hashes do the same."""
+
+    hash: str
+    """Of the account's own code, as EXTCODEHASH gives it (EIP-1052)."""
+    implementation: str = ""
+    """Of a proxy the hash of the code it hands every call to (EIP-1967, EIP-1167); empty for what is none."""
+
+    def __str__(self) -> str:
+        return f"{self.hash} (a proxy of {self.implementation})" if self.implementation else self.hash

@@ -1,0 +1,31 @@
+"""What was probably meant by a name that means no chain, or no token of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+
+_MOST = 4
+_NEAR = 0.6
+
+
+def nearest(wanted: str, names: Mapping[str, str], testnets: Collection[str]) -> list[str]:
+    """Short names of the chains that `wanted` may mean, chains of real money first.
+
+    `names` has every name, in lower case, with the short name of its chain; `testnets` are short names.
+    """
+    low = wanted.lower()
+    begins = [name for name in names if len(low) >= 2 and _begin_alike(name, low)]
+    near = difflib.get_close_matches(low, names, n=6, cutoff=_NEAR)
+    meant = dict.fromkeys(names[name] for name in [*begins, *near])
+    return sorted(meant, key=lambda short_name: short_name in testnets)[:_MOST]
+
+
+def _begin_alike(name: str, typed: str) -> bool:
+    return name.startswith(typed) or (len(name) >= 3 and typed.startswith(name))
+
+
+def same_letters(one: str, other: str) -> bool:
+    """Whether two symbols differ by the order of their letters and by signs alone."""
+    first, second = (sorted(c for c in symbol.upper() if c.isalnum()) for symbol in (one, other))
+    return first == second
