@@ -1,0 +1,1 @@
+"""Eco: orders of its Portal, its quote API, how they end."""
