@@ -14,9 +14,9 @@ from types import MappingProxyType
 from l2send.bridges.across.bridge import Across
 from l2send.bridges.across.gasless import AcrossGasless
 from l2send.bridges.direct import Direct
-from l2send.bridges.eco import Eco
-from l2send.bridges.hyperlane7683 import Hyperlane7683
-from l2send.bridges.oif import Oif
+from l2send.bridges.eco.bridge import Eco
+from l2send.bridges.hyperlane7683.bridge import Hyperlane7683
+from l2send.bridges.oif.bridge import Oif
 from l2send.core.bridge import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
 from l2send.core.effects import Effects

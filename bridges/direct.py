@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from l2send.bridges.gas_costs import cost, refuse_without_gas
-from l2send.core.bridge import OrderStatus
+from l2send.bridges.gas_costs import MARGIN_PERCENT
+from l2send.bridges.quoting import Funding, costed
+from l2send.core.bridge import ContractSenders, OrderStatus, RefundAddress
 from l2send.core.calldata import TRANSFER
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, token_effects
@@ -18,9 +19,8 @@ from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
 
 _BLOCK_SECONDS = {"l1": 12}
 _PLAIN_TRANSFER = Gas(21_000)
-_MARGIN_PERCENT = 20
-_PRICE_HOLDS = Seconds(600)
-"""A price that was fixed so long ago, and the amount that fits it, are of another day."""
+_FIXED_PRICE_HOLDS = Seconds(600)
+"""A price that was fixed so long ago, and the amount that fits it, are stale."""
 _NO_TIPS = frozenset({"arbitrum"})
 """Kinds of chains that charge the base fee alone: part of what was reserved always stays."""
 
@@ -29,23 +29,24 @@ class Direct:
     """A plain transfer on the destination chain."""
 
     name = "direct"
+    contract_senders = ContractSenders(True, RefundAddress.NONE, "a transfer locks nothing, and is final.")
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """A transfer, if `source` is the destination. Raises CannotPay when the gas is not there too."""
         if source.chain_id != payment.to.chain_id:
             return None
-        costed = await cost(rpcs.on(source.chain_id), payment.sender, [(StepKind.TRANSFER, _transfer(payment))])
-        refuse_without_gas(costed, payment.amount, source, native)
+        funding, wanted = Funding(payment, source, held, native), [(StepKind.TRANSFER, _transfer(payment))]
+        found = await costed(rpcs.on(source.chain_id), funding, payment.amount, wanted)
         return Quote(
             bridge=self.name,
             source=source,
             pays=payment.amount,
             delivers=payment.amount,
-            fees=costed.fees,
+            fees=found.fees,
             duration=Seconds(_BLOCK_SECONDS.get(source.kind, 2) * source.confirmations),
-            steps=costed.steps,
-            notes=() if costed.simulated else ("not simulated: the node does not offer it",),
-            needs=costed.needs,
+            steps=found.steps,
+            notes=found.notes,
+            needs=found.needs,
         )
 
     async def everything(self, payment: Payment, source: Chain, native: Amount, rpcs: Rpcs) -> Quote:
@@ -70,7 +71,7 @@ class Direct:
             fees=tuple(fees),
             duration=Seconds(_BLOCK_SECONDS.get(source.kind, 2) * source.confirmations),
             steps=(Step(StepKind.TRANSFER, tx, emptying.gas, emptying.price),),
-            expires=UnixTime(await rpcs.on(source.chain_id).time() + _PRICE_HOLDS),
+            expires=UnixTime(await rpcs.on(source.chain_id).time() + _FIXED_PRICE_HOLDS),
             notes=(emptying.note,),
             needs=Wei(native.units),
         )
@@ -129,7 +130,7 @@ async def _emptying(payment: Payment, source: Chain, native: Amount, rpcs: Rpcs)
             raise
         raise Refused(f"on {source.name} the transfer would revert: {error.message}") from error
     if estimate != _PLAIN_TRANSFER or source.kind in _NO_TIPS:
-        gas = Gas(estimate + estimate * _MARGIN_PERCENT // 100)
+        gas = Gas(estimate + estimate * MARGIN_PERCENT // 100)
         data_fee = await l1_fee(rpc, tx, gas)
         left = Amount(price.most(gas) + data_fee, source.native)
         return _Emptying(gas, price, data_fee, f"less than {left} stays on {source.name}: fees that may not be used up")

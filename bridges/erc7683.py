@@ -21,7 +21,7 @@ ONCHAIN_ORDER = "(uint32,bytes32,bytes)"
 OPEN = Function(f"open({ONCHAIN_ORDER})")
 RESOLVE = Function(f"resolve({ONCHAIN_ORDER})", RESOLVED_ORDER)
 OPEN_TOPIC = event_topic(f"Open(bytes32,{RESOLVED_ORDER})")
-WHENEVER = 2**32 - 1
+NO_DEADLINE = 2**32 - 1
 """The `openDeadline` of an order that its sender opens, which has none."""
 NATIVE = bytes(32)
 
@@ -34,7 +34,7 @@ class Resolution:
     """To whom it says that the solver pays."""
     origin_data: bytes
     """What the solver is to hand to the destination's settler."""
-    open_deadline: int = WHENEVER
+    open_deadline: int = NO_DEADLINE
     received_by: bytes = bytes(32)
     """By whom it says that the solver is paid."""
 

@@ -15,12 +15,14 @@ from l2send.core.plan import Fee, Order, RefundCost, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs, if_offered
 from l2send.core.units import Amount, Gas, Token, Wei
 
-_MARGIN_PERCENT = 20
-# Where a node cannot simulate a sequence: above what every pinned settler and token was seen to use.
+MARGIN_PERCENT = 20
+"""By how much a gas limit is above what was used when it was estimated."""
+# Where a node cannot simulate a sequence: above what every pinned settler and token was seen to use. The most was the
+# first order of a sender at Hyperlane7683 with USDC, behind two proxies: 525,125.
 _UNSIMULATED = {
     StepKind.TRANSFER: Gas(120_000),
     StepKind.APPROVE: Gas(80_000),
-    StepKind.OPEN: Gas(500_000),
+    StepKind.OPEN: Gas(700_000),
     StepKind.REFUND: Gas(300_000),
 }
 
@@ -34,6 +36,11 @@ class Costed:
     needs: Wei
     """Native coin that leaves at most, value included: the sum over the steps."""
     simulated: bool
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of these numbers."""
+        return () if self.simulated else ("not simulated: the node does not offer it",)
 
 
 async def cost(rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]]) -> Costed:
@@ -77,7 +84,7 @@ async def _gas_limits(
             raise Refused(f"on {rpc.chain.name} the {kind} would revert: {result.reason or 'no reason given'}.")
         if kind is not StepKind.OPEN and tx.data and answers_false(result.output):
             raise Refused(f"on {rpc.chain.name} the {kind} would do nothing: the token answers false.")
-    return [(Gas(r.gas + r.gas * _MARGIN_PERCENT // 100), r.gas) for r in results], True
+    return [(Gas(r.gas + r.gas * MARGIN_PERCENT // 100), r.gas) for r in results], True
 
 
 async def most_for_opening(rpc: Rpc) -> Wei:

@@ -1,16 +1,18 @@
-"""What answers of quote APIs have in common: whole numbers, as JSON numbers or as decimal strings, and refusals."""
+"""What answers of quote APIs have in common: whole numbers, as JSON numbers or as decimal strings, times, refusals."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from l2send.core.text import clean
+from l2send.core.units import Seconds, UnixTime
 
 _DIGITS = 78
 _LONGEST_REASON = 120
 
 
-def natural(value: Any) -> int:
+def parse_uint(value: Any) -> int:
     """A whole number from 0 to 2^256 - 1. Raises TypeError, ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError
@@ -24,10 +26,24 @@ def natural(value: Any) -> int:
 
 def positive(value: Any) -> int:
     """A whole number from 1 to 2^256 - 1. Raises TypeError, ValueError."""
-    number = natural(value)
+    number = parse_uint(value)
     if not number:
         raise ValueError
     return number
+
+
+def parse_duration(value: Any) -> Seconds:
+    """How long something is estimated to take, from 0 s; a fraction is rounded up. Raises TypeError, ValueError."""
+    return Seconds(parse_uint(math.ceil(value) if _is_fraction(value) else value))
+
+
+def parse_time(value: Any) -> UnixTime:
+    """Until when something holds, a fraction of a second rounded down. Raises TypeError, ValueError."""
+    return UnixTime(parse_uint(math.floor(value) if _is_fraction(value) else value))
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def reason(body: Any) -> str:

@@ -92,10 +92,46 @@ class Opening:
     """What TOO_LATE rests on: an end once it holds by as many blocks and endpoints as that needs."""
 
 
+@dataclass(frozen=True, slots=True)
+class SentRefund:
+    """A refund that was asked for by a message whose money is not back yet."""
+
+    tx_hash: str
+    """Of the transaction that sent the message."""
+    message_id: str
+    """By which explorers of the messenger know it; empty where it was not found."""
+    at: UnixTime
+    """When it was sent, by the clock of the chain it left."""
+
+
+@unique
+class RefundAddress(StrEnum):
+    """To whom an order's money goes back on its origin."""
+
+    SENDER = "sender"
+    """The account that calls the settler, whatever the order says."""
+    NAMED = "named"
+    """The account that the order names; l2send names the sender."""
+    NONE = "none"
+    """Nothing is ever locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContractSenders:
+    """Whether an account that is a contract, such as a Safe, may be the sender of an order."""
+
+    ok: bool
+    """The money of an unfilled order comes back to that contract, on the chain where it paid."""
+    refunds_to: RefundAddress
+    why: str
+    """The reason, in words for the sender."""
+
+
 class Bridge(Protocol):
     """One way to move money. Implementations keep no state: an order carries all that is needed later."""
 
     name: str
+    contract_senders: ContractSenders
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """This bridge's offer to fund `payment` from `source`, or None if it does not serve that pair.
@@ -132,6 +168,15 @@ class Bridge(Protocol):
 
         Raises NetworkError.
         """
+        ...
+
+
+@runtime_checkable
+class MessageRefundBridge(Bridge, Protocol):
+    """A way on which a refund travels as a message, which can be lost and sent again."""
+
+    async def sent_refund(self, order: Order, rpcs: Rpcs) -> SentRefund | None:
+        """The newest refund of `order` that was asked for, by anyone; None where none is found. Raises NetworkError."""
         ...
 
 

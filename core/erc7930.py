@@ -11,8 +11,11 @@ from dataclasses import dataclass
 
 from eth_hash.auto import keccak
 
-from l2send.core.errors import BadAddress
+from l2send.core.address import ZERO_ADDRESS
+from l2send.core.address import checksum as erc55
+from l2send.core.errors import BadAddress, Refused
 from l2send.core.plan import ChainAddress
+from l2send.core.units import ChainId, Token
 
 EIP155 = bytes.fromhex("0000")
 _VERSION = bytes.fromhex("0001")
@@ -34,6 +37,33 @@ def encode(account: ChainAddress) -> bytes:
     reference = chain_id.to_bytes((chain_id.bit_length() + 7) // 8, "big")
     address = bytes.fromhex(account.address[2:])
     return _VERSION + EIP155 + bytes([len(reference)]) + reference + bytes([len(address)]) + address
+
+
+def text(account: ChainAddress) -> str:
+    """The bytes of an account as 0x and hexadecimal digits."""
+    return "0x" + encode(account).hex()
+
+
+def asset(token: Token) -> ChainAddress:
+    """A token by its contract; the native coin is the zero address."""
+    return ChainAddress(token.chain_id, token.address or ZERO_ADDRESS)
+
+
+def evm_account(data: bytes) -> ChainAddress:
+    """The account on an EVM chain that foreign bytes name. Raises Refused for anything but exactly one."""
+    try:
+        parts = split(data)
+    except BadAddress as error:
+        raise Refused(error.message) from None
+    if parts.chain_type != EIP155:
+        raise Refused(f"an interoperable address is not of an EVM chain (type 0x{parts.chain_type.hex()}).")
+    if not parts.reference:
+        raise Refused("an interoperable address names no chain.")
+    if parts.reference[0] == 0:
+        raise Refused("an interoperable address writes its chain id with leading zeros.")
+    if len(parts.address) != 20:
+        raise Refused(f"an interoperable address holds {len(parts.address)} bytes, not an account's 20.")
+    return ChainAddress(ChainId(int.from_bytes(parts.reference, "big")), erc55(parts.address))
 
 
 def split(data: bytes) -> Parts:

@@ -1,19 +1,18 @@
-"""Across: money is locked in the origin's SpokePool, a relayer pays the recipient through the destination's,
-and what nobody filled by its deadline Across itself pays back to the depositor.
+"""Across: money is locked in the origin's SpokePool, a relayer pays the recipient through the destination's, and what
+was not filled by its deadline Across itself pays back to the depositor.
 
-An order's id is its relay hash, which commits to everything and is known before signing (see
-across_deposit). `fillStatuses(id)` on the destination's SpokePool is the fill; anybody can emit a FilledRelay
-event with a deposit's number, so no event is believed. One thing the hash does not hold: a depositor may
-sign a message that lets a relayer pay less, or somebody else (see across_speedup). l2send never signs it by
-itself.
+An order's id is its relay hash, which commits to everything and is known before signing (deposit.py).
+`fillStatuses(id)` on the destination's SpokePool is the fill; anyone can emit a FilledRelay event with a deposit's
+number, so no event is believed. One thing the hash does not hold: a depositor may sign a message that lets a relayer
+pay less, or another account. l2send never signs it.
 
-Where the registry has an origin settler that works, tokens are deposited by its ERC-7683 `open`. Across took
-it out of its sources, so everywhere else, and for native coin, which `open` does not take, the same deposit
-goes to the SpokePool itself. `deposit` and `depositV3` are neither made nor signed: their id is the pool's
-next number, which another deposit may take first, so that nothing known before signing would name the order.
+Where the registry has an origin settler that works, tokens are deposited by its ERC-7683 `open`. Across took it out of
+its sources, so everywhere else, and for native coin, which `open` does not take, the same deposit goes to the SpokePool
+itself. `deposit` and `depositV3` are neither made nor signed: their id is the pool's next number, which another deposit
+may take first, so that nothing known before signing would name the order.
 
-Native coin travels as its wrapped token: a SpokePool wraps what it receives and unwraps it for an account
-without code. A contract is paid the wrapped token, and a refund is the wrapped token too.
+Native coin travels as its wrapped token: a SpokePool wraps what it receives and unwraps it for an account without code.
+A contract is paid the wrapped token, and a refund is the wrapped token too.
 
 Source: across-protocol/contracts contracts/spoke-pools/SpokePool.sol; of 4.1.12 also erc7683/.
 """
@@ -25,21 +24,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from l2send.bridges.across.api import Price, Wish, ask_price
-from l2send.bridges.across.contracts import (
-    ContractState,
-    Crossing,
-    ask_contracts,
-    crossing,
-    fill_deadline,
-    quoted_at,
-    refuse_if,
-    wrapped_coin,
-)
+from l2send.bridges.across.api import AcrossPrice
+from l2send.bridges.across.contracts import ContractState, Crossing, ask_contracts, crossing, fill_deadline, quoted_at
 from l2send.bridges.across.deposit import (
     DEPOSITED_TOPIC,
     FILLED_TOPIC,
-    RELAY,
     UNSAFE_DEPOSIT,
     Deposit,
     decode_open,
@@ -48,36 +37,37 @@ from l2send.bridges.across.deposit import (
     deposited,
     filled_hash,
     new_nonce,
-    relay_hash,
 )
 from l2send.bridges.across.integrator import split_integrator, with_integrator
+from l2send.bridges.across.order import fill_status, order_of, refuse_other_ids
+from l2send.bridges.across.price import delivery_of, is_priced, price_of
 from l2send.bridges.across.refunds import Settlement, is_settled, refund_of
 from l2send.bridges.erc7683 import OPEN
-from l2send.bridges.gas_costs import approval, cost, refuse_without_gas
+from l2send.bridges.quoting import Funding, SolverPrice, finish, refuse_unaffordable, with_notes
 from l2send.bridges.settler_status import filled
-from l2send.core.address import ZERO_ADDRESS, Address
-from l2send.core.bridge import OrderState, OrderStatus, Proof
-from l2send.core.calldata import Function, address_word
+from l2send.core.bridge import ContractSenders, OrderState, OrderStatus, Proof, RefundAddress
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens
-from l2send.core.errors import BadAnswer, CannotPay, NetworkError, Refused
-from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.errors import BadAnswer, NetworkError
+from l2send.core.plan import Order, Payment, Quote, Step, UnsignedTx
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.settlers import AcrossSettlers
-from l2send.core.units import Amount, ChainId, Seconds, UnixTime, Wei
-
-_DEPOSIT_ID = Function("getUnsafeDepositId(address,bytes32,uint256)", "uint256")
-_RELAY_HASH = Function(f"getV3RelayHash({RELAY})", "bytes32")
-_FILL_STATUS = Function("fillStatuses(bytes32)", "uint256")
+from l2send.core.units import Amount, UnixTime, Wei
 
 _FILLED = 2
-_PRICE_HOLDS = Seconds(60)
 _DELEGATED = bytes.fromhex("ef0100")
 """How the code of an account that delegates by EIP-7702 begins; SpokePools pay it like one without code."""
 
 
 class Across:
     """Cross-chain payments through Across's SpokePools."""
+
+    contract_senders = ContractSenders(
+        True,
+        RefundAddress.NAMED,
+        "Across pays the depositor of an unfilled order back on the chain of the deposit, which is the account that "
+        "made it; native coin comes back as its wrapped token.",
+    )
 
     def __init__(self, name: str = "across") -> None:
         """`name` is that of its entries in the registry."""
@@ -87,42 +77,23 @@ class Across:
         """A deposit on `source` that delivers the payment exactly, built here at the API's price."""
         way = crossing(self.name, source, rpcs.registry.chain(payment.to.chain_id), held.token, payment.amount.token)
         listed = source.settlers_of(self.name, AcrossSettlers)
-        if way is None or listed is None or not listed.quote_api:
+        if way is None or listed is None or not is_priced(listed):
             return None
-        wanted = payment.amount.in_units_of(held.token)
-        wish = Wish(source.chain_id, way.target.chain_id, way.input_token, way.output_token,
-                    payment.to.address, wanted, way.pool)  # fmt: skip
+        funding = Funding(payment, source, held, native)
         price, state, code = await asyncio.gather(
-            ask_price(rpcs.http, listed.quote_api, wish),
+            price_of(listed, delivery_of(funding, way), rpcs.http),
             ask_contracts(way, rpcs, payment.amount.token),
             rpcs.on(way.target.chain_id).code(payment.to.address),
         )
         pays = Amount(price.input_units, held.token)
-        if pays.units > held.units:
-            raise CannotPay(f"{source.name} needs {pays} to deliver {payment.amount}, you hold {held}.")
+        refuse_unaffordable(pays, funding)
         tx = with_integrator(_deposit_tx(payment, way, price, state))
-        opens = self.effects(tx, rpcs.registry)
-        if not isinstance(opens, Opens):
-            raise Refused("the order built for Across does not decode.")
-        await agree_on_ids(opens.order, rpcs)
-        rpc = rpcs.on(source.chain_id)
-        costed = await cost(rpc, payment.sender, [*await approval(rpc, payment.sender, tx.to, pays),
-                                                  (StepKind.OPEN, tx)])  # fmt: skip
-        refuse_without_gas(costed, pays, source, native)
-        notes = _notes(opens.order, code, way)
-        return Quote(
-            bridge=self.name,
-            source=source,
-            pays=pays,
-            delivers=payment.amount,
-            fees=(Fee(BRIDGE_FEE, Amount(pays.units - wanted, pays.token)), *costed.fees),
-            duration=price.duration,
-            steps=costed.steps,
-            order=opens.order,
-            expires=UnixTime(state.origin_now + _PRICE_HOLDS),
-            notes=notes if costed.simulated else (*notes, "not simulated: the node does not offer it"),
-            needs=costed.needs,
+        solver = SolverPrice(pays, price.duration)
+        quote = await finish(
+            self, funding, solver, tx, state.origin_now, rpcs, lambda order: [refuse_other_ids(order, rpcs)]
         )
+        assert quote.order is not None
+        return with_notes(quote, *_notes(quote.order, code, way))
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
         """The order that a deposit would lock money in. Raises Refused for any other call of these contracts."""
@@ -150,7 +121,7 @@ class Across:
         """Where the money is: the fill by the destination's storage, its time by both clocks."""
         origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
         try:
-            clock, fill = await asyncio.gather(origin.aggregate([]), target.aggregate([_fill_status(order)]))
+            clock, fill = await asyncio.gather(origin.aggregate([]), target.aggregate([fill_status(order)]))
         except NetworkError as error:
             return OrderStatus(OrderState.UNKNOWN, f"a chain could not be asked: {error.message}")
         if fill.values[0] is None:
@@ -186,11 +157,11 @@ class Across:
 
 _WHO_REFUNDS = (
     "Across pays the money back to its sender on the origin chain with one of its next settlements, usually "
-    "within hours. Nobody needs to act, and there is nothing to send."
+    "within hours. Nothing needs to be done, and there is nothing to send."
 )
 
 
-def _deposit_tx(payment: Payment, way: Crossing, price: Price, state: ContractState) -> UnsignedTx:
+def _deposit_tx(payment: Payment, way: Crossing, price: AcrossPrice, state: ContractState) -> UnsignedTx:
     """The transaction that locks the price on the origin and delivers the payment on the destination."""
     native = payment.amount.token.is_native
     deposit = Deposit(
@@ -211,25 +182,6 @@ def _deposit_tx(payment: Payment, way: Crossing, price: Price, state: ContractSt
     return UnsignedTx(way.source.chain_id, way.pool, Wei(deposit.input_units if native else 0), data)
 
 
-async def agree_on_ids(order: Order, rpcs: Rpcs) -> None:
-    """Ask both pools for the ids that were computed here: another answer would make an untraceable order.
-
-    Raises Refused, NetworkError.
-    """
-    pool, nonce = Address(order.details["spoke_pool"]), int(order.details["nonce"])
-    asked = Call(pool, _DEPOSIT_ID, (_caller(order), address_word(order.sender), nonce))
-    origin, target = await asyncio.gather(
-        rpcs.on(order.origin).aggregate([asked]),
-        rpcs.on(order.destination).aggregate([
-            Call(order.destination_settler, _RELAY_HASH, (relay_of(order),)), _fill_status(order)
-        ]),
-    )  # fmt: skip
-    same_id = origin.values[0] == (int(order.details["deposit_id"]),)
-    same_hash = target.values[0] == (bytes.fromhex(order.order_id[2:]),)
-    refuse_if(not (same_id and same_hash), "a SpokePool of Across computes this order's id in another way.")
-    refuse_if(target.values[1] != (0,), "Across already knows an order with this id.")
-
-
 def _notes(order: Order, code: bytes, way: Crossing) -> tuple[str, ...]:
     """What a person should know of native coin on Across, and whose deposit it is."""
     counted = order.details.get("integrator")
@@ -237,72 +189,10 @@ def _notes(order: Order, code: bytes, way: Crossing) -> tuple[str, ...]:
     if not order.pays.token.is_native:
         return whose
     coin, other = way.source.native.symbol, way.target.native.symbol
-    notes = [f"if nobody fills it, Across pays it back as W{coin}", *whose]
+    notes = [f"if it is not filled, Across pays it back as W{coin}", *whose]
     if code and not code.startswith(_DELEGATED):
         notes.insert(0, f"the recipient is a contract: Across pays it W{other}, not {other}")
     return tuple(notes)
-
-
-def order_of(bridge: str, settler: Address, deposit: Deposit, quoted_at: int | None, registry: Registry) -> Order:
-    """The order that a decoded deposit makes through `settler`. Whatever is not a plain payment is refused."""
-    source, target = registry.chain(ChainId(deposit.origin)), registry.chain(ChainId(deposit.destination))
-    here, there = (chain.settlers_of(bridge, AcrossSettlers) for chain in (source, target))
-    if here is None or there is None:
-        raise Refused(f"the order for Across goes to {target.name}, where the registry has no SpokePool.")
-    demand(source is not target, "stays on its chain")
-    native = deposit.input_token == wrapped_coin(source)
-    demand(native == (deposit.output_token == wrapped_coin(target)), "exchanges one asset for another")
-    relay = deposit.relay(settler if settler != here.spoke_pool else deposit.depositor)
-    return Order(
-        bridge=bridge,
-        order_id=relay_hash(relay, deposit.destination),
-        origin=source.chain_id,
-        origin_settler=settler,
-        destination=target.chain_id,
-        destination_settler=there.spoke_pool,
-        sender=deposit.depositor,
-        recipient=deposit.recipient,
-        pays=Amount(deposit.input_units, source.native if native else source.token(deposit.input_token)),
-        delivers=Amount(deposit.output_units, target.native if native else target.token(deposit.output_token)),
-        fill_deadline=UnixTime(deposit.fill_deadline),
-        refund_after=UnixTime(deposit.fill_deadline),
-        details={
-            "spoke_pool": here.spoke_pool,
-            "input_token": deposit.input_token,
-            "output_token": deposit.output_token,
-            "nonce": str(deposit.nonce),
-            "deposit_id": str(relay[8]),
-            "quoted_at": quoted_at,
-            "named_relayer": deposit.named_relayer,
-        },
-    )
-
-
-def relay_of(order: Order) -> tuple[Any, ...]:
-    """The V3RelayData of an order, whose hash is its id."""
-    deposit = Deposit(
-        order.origin,
-        order.destination,
-        order.sender,
-        order.recipient,
-        Address(order.details["input_token"]),
-        order.pays.units,
-        Address(order.details["output_token"]),
-        order.delivers.units,
-        int(order.details["nonce"]),
-        order.fill_deadline,
-        Address(order.details.get("named_relayer", ZERO_ADDRESS)),
-    )
-    return deposit.relay(_caller(order))
-
-
-def _caller(order: Order) -> Address:
-    """Who calls the SpokePool: the sender, or the origin settler for them."""
-    return order.sender if order.origin_settler == order.details["spoke_pool"] else order.origin_settler
-
-
-def _fill_status(order: Order) -> Call:
-    return Call(order.destination_settler, _FILL_STATUS, (bytes.fromhex(order.order_id[2:]),))
 
 
 def _filled(order: Order, rpc: Rpc) -> OrderStatus:
@@ -313,7 +203,7 @@ def _filled(order: Order, rpc: Rpc) -> OrderStatus:
     def is_ours(log: dict[str, Any]) -> bool:
         return filled_hash(order.destination, log) == order.order_id
 
-    return filled(rpc, _fill_status(order), _FILLED.__eq__, topics, is_ours)
+    return filled(rpc, fill_status(order), _FILLED.__eq__, topics, is_ours)
 
 
 async def _expired(order: Order, now: UnixTime, rpcs: Rpcs) -> OrderStatus:
@@ -336,7 +226,7 @@ def _refund_proofs(order: Order, settlement: Settlement) -> tuple[Proof, ...]:
     """The destination has no fill and takes none any more, and the origin has the settlement that paid."""
 
     async def never_filled(one: Rpc, block: str) -> bool:
-        seen = await one.aggregate([_fill_status(order)], block)
+        seen = await one.aggregate([fill_status(order)], block)
         if seen.values[0] is None:
             raise BadAnswer(f"the SpokePool of {one.chain.name} did not answer.")
         return bool(seen.values[0][0] != _FILLED and seen.timestamp > order.fill_deadline)

@@ -28,6 +28,7 @@ _SETTLER_TARGET = Function("destinationSettlers(uint256)", "address")
 
 _MIN_FILL_TIME = Seconds(30)
 _MAX_FILL_TIME = Seconds(2 * 3600)
+_HUB_BEHIND = Seconds(120)
 _SIGNING_TIME = Seconds(600)
 """What a quote must still be good for when it is made: a person reads, approvals are mined."""
 
@@ -126,21 +127,24 @@ def _check_target(way: Crossing, target: Aggregate, delivered: Token) -> None:
     unwraps = _address(wrapped) == way.output_token
     refuse_if(delivered.is_native and not unwraps, f"the SpokePool of {name} unwraps another token.")
     refuse_if(unwraps and not delivered.is_native, f"Across would pay {delivered.symbol} on {name} out as native coin.")
-    refuse_if(decimals is None, f"{way.output_token} is no token on {name}: nobody could fill the order.")
+    refuse_if(decimals is None, f"{way.output_token} is no token on {name}: no one could fill the order.")
     same = decimals is not None and decimals[0] == delivered.decimals
     refuse_if(not same, f"{delivered.symbol} on {name} has other decimals than the registry says.")
 
 
-def fill_deadline(quoted: UnixTime, state: ContractState) -> UnixTime:
+def fill_deadline(quoted: UnixTime | None, state: ContractState) -> UnixTime:
     """When the order expires, judged by the chains' clocks. The pool refuses what is later than it allows."""
     now = max(state.origin_now, state.target_now)
-    deadline = min(quoted, now + _MAX_FILL_TIME, state.origin_now + state.deadline_buffer)
+    latest = min(now + _MAX_FILL_TIME, state.origin_now + state.deadline_buffer)
+    deadline = latest if quoted is None else min(quoted, latest)
     refuse_if(deadline < now + _MIN_FILL_TIME, "Across's quote leaves a relayer no time to fill it.")
     return UnixTime(deadline)
 
 
-def quoted_at(quoted: UnixTime, state: ContractState) -> UnixTime:
+def quoted_at(quoted: UnixTime | None, state: ContractState) -> UnixTime:
     """The time that sets the system's fee. The pool refuses what is in its future or too far in its past."""
+    if quoted is None:  # The hub's chain, which sets the fee, must have come as far.
+        return UnixTime(state.origin_now - min(_HUB_BEHIND, state.quote_buffer // 2))
     oldest = state.origin_now - state.quote_buffer + _SIGNING_TIME
     refuse_if(quoted < oldest, "Across's quote is too old for its own SpokePool.")
     return min(quoted, state.origin_now)

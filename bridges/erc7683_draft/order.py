@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from l2send.bridges.erc7930 import asset, evm_account
 from l2send.core.calldata import Function, abi_decode_exact
+from l2send.core.erc7930 import asset, evm_account
 from l2send.core.errors import Refused
 from l2send.core.plan import ChainAddress
 from l2send.core.units import Amount, Seconds

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from l2send.bridges import oif
+from l2send.bridges.oif import order as oif
 from l2send.client import Client, open_client
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState
-from l2send.core.calldata import APPROVE, Function, address_word
+from l2send.core.calldata import APPROVE, Function, abi_decode, address_word, event_topic
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import NotFinal
 from l2send.core.paths import Paths
@@ -49,8 +49,10 @@ _TRIES = 20
 ENROLL = Function("enrollRemoteRouter(uint32,bytes32)")
 SAY = Function("say(bytes32[],bytes)")
 HYPERLANE_FILL = Function("fill(bytes32,bytes,bytes)")
-HANDLE_REFUND = Function("handleRefund(uint32,bytes32,bytes32)")
-OIF_FILL = Function(f"fill(bytes32,{oif._OUTPUT},uint48,bytes)")
+MAILBOX = Function("mailbox()", "address")
+PROCESS = Function("process(bytes)")
+DISPATCH_TOPIC = event_topic("Dispatch(address,uint32,bytes32,bytes)")
+OIF_FILL = Function(f"fill(bytes32,{oif.OUTPUT},uint48,bytes)")
 _FAR = 2**40
 
 
@@ -243,15 +245,30 @@ def fill_hyperlane7683(world: StandIns, order: Order, order_data: bytes | None =
 
 
 def deliver_refund(world: StandIns, order: Order) -> None:
-    """Be the mailbox: bring the destination router's message to the origin."""
-    sender, order_id = address_word(order.destination_settler), bytes.fromhex(order.order_id[2:])
-    data = HANDLE_REFUND.encode(order.destination, sender, order_id)
-    world.sides[order.origin].must(order.origin_settler, data)
+    """Be the relayer: bring the newest message of the destination's router to the origin's mailbox."""
+    origin = world.sides[order.origin]
+    origin.must(mailbox_of(origin, order.origin_settler), PROCESS.encode(messages(world, order)[-1]))
+
+
+def messages(world: StandIns, order: Order) -> list[bytes]:
+    """Every message that the destination's router has sent to the origin for this order, oldest first."""
+    mailbox = mailbox_of(world.target, order.destination_settler)
+    query = {"address": mailbox, "fromBlock": "0x0", "topics": [DISPATCH_TOPIC]}
+    found = [
+        abi_decode(["bytes"], bytes.fromhex(log["data"][2:]))[0] for log in world.target.node.call("eth_getLogs", query)
+    ]
+    return [message for message in found if bytes.fromhex(order.order_id[2:]) in message]
+
+
+def mailbox_of(side: Side, router: Address) -> Address:
+    """The mailbox that a router hands its messages to."""
+    answer = side.node.call("eth_call", {"to": router, "data": "0x" + MAILBOX.encode().hex()}, "latest")
+    return checksum("0x" + answer[-40:])
 
 
 def fill_oif(world: StandIns, order: Order, output: tuple[Any, ...] | None = None) -> None:
     """Be the solver, of this order's output or of another one under its id."""
-    wanted = output or oif._fields_of(order)[7][0]
+    wanted = output or oif.fields_of(order)[7][0]
     data = OIF_FILL.encode(bytes.fromhex(order.order_id[2:]), wanted, _FAR, address_word(somebody()))
     world.target.must(order.destination_settler, data)
 

@@ -17,9 +17,9 @@ from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.rpc import Call, open_rpcs
 from l2send.core.units import Amount, Token, Wei
 from l2send.devnet.node import Node
+from tests.bridges.eco.test_order import PAYMENT, PAYS, USDC_IN, open_tx
 from tests.bridges.registry import ORIGIN, REGISTRY
 from tests.bridges.standins import compiled
-from tests.bridges.test_effects import PAYMENT, PAYS, USDC_IN, open_tx
 from tests.conftest import Home, somebody
 
 pytestmark = pytest.mark.lab

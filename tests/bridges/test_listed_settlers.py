@@ -19,7 +19,7 @@ from web3 import HTTPProvider, Web3
 from web3.logs import DISCARD
 
 from l2send.bridges import bridges_of
-from l2send.bridges.eco import _REWARD, _reward_from
+from l2send.bridges.eco.order import REWARD, reward_of
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import APPROVE, abi_encode, address_word
@@ -121,7 +121,7 @@ class Second:
 def fulfilment(order: Order, code: Artifacts) -> bytes:
     """Calldata by which a solver pays an order of Eco's."""
     route = eco.Route.decode(bytes.fromhex(order.details["route"][2:]))
-    reward_hash = keccak(abi_encode([_REWARD], [_reward_from(order)]))
+    reward_hash = keccak(abi_encode([REWARD], [reward_of(order)]))
     order_id = bytes.fromhex(order.order_id[2:])
     values = [order_id, route.values(), reward_hash, eco.claimant_word(somebody())]
     return bytes.fromhex(code.portal.encode_abi("fulfill", values)[2:])

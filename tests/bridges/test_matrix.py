@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from l2send.bridges.oif import _PROOF_TIME
+from l2send.bridges.oif.order import PROOF_TIME
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
@@ -152,7 +152,7 @@ def refunded(player: Player, bridge: str, record: Record) -> Record:
     world = player.world
     for chain in ORIGINS:
         world.home.fund(player.payer.address, chain, ETH=GIFT)  # Who paid with all of the coin has no gas left.
-    world.advance(3700 if bridge == "across" else 3700 + _PROOF_TIME)
+    world.advance(3700 if bridge == "across" else 3700 + PROOF_TIME)
     due = player.status(record)
     assert due.state is PaymentState.REFUND_DUE, "expired is not refunded"
     if bridge == "across":

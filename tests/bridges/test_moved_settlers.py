@@ -23,8 +23,8 @@ from l2send.resolver.limits import Limits
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges import registry as two
+from tests.bridges.eco.test_order import open_tx
 from tests.bridges.standins import ORIGIN, TARGET, Payer, StandIns, deliver_refund, order_of
-from tests.bridges.test_effects import open_tx
 from tests.conftest import somebody
 from tests.support.settlers import with_chains, with_settlers
 

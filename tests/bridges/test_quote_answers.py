@@ -16,8 +16,18 @@ import httpx
 import pytest
 from jsonschema import validate
 
-from l2send.bridges import decode, eco, erc7930, hyperlane7683, oif, oif_quotes
-from l2send.bridges.across import api, bridge, contracts
+from l2send.bridges import decode
+from l2send.bridges.across import bridge, contracts
+from l2send.bridges.across.api import ask_price as ask_across
+from l2send.bridges.across.price import delivery_of
+from l2send.bridges.eco import bridge as eco
+from l2send.bridges.eco import order as eco_order
+from l2send.bridges.eco import quote_api as eco_api_client
+from l2send.bridges.hyperlane7683 import order as hyperlane7683
+from l2send.bridges.oif import order as oif
+from l2send.bridges.quoting import Funding
+from l2send.bridges.solver_price import fill_deadline, solver_price
+from l2send.core import erc7930
 from l2send.core.chains import Chain
 from l2send.core.effects import Opens, compare_with_payment
 from l2send.core.errors import BadAnswer, CannotPay, L2sendError, Refused
@@ -50,6 +60,7 @@ REGISTRY = with_chains(across_registry.REGISTRY, SOURCE, TARGET)
 USDC_IN, USDC_OUT = SOURCE.tokens[0], TARGET.tokens[0]
 PAYMENT = Payment(SENDER, ChainAddress(TARGET.chain_id, RECIPIENT), Amount(25_000_000, USDC_OUT))
 HELD = Amount(10**12, USDC_IN)
+FUNDING = Funding(PAYMENT, SOURCE, HELD, Amount(10**18, SOURCE.native))
 PRICE = 25_100_000
 S = TypeVar("S", bound=Settlers)
 
@@ -71,35 +82,32 @@ def afford(units: int) -> None:
 
 async def by_eco(rpcs: Rpcs) -> UnsignedTx:
     here, there = eco_listed()
-    price = await eco._ask_price(here, there, rpcs, PAYMENT, USDC_IN)
+    price = await eco_api_client.ask_price(here, there, rpcs, PAYMENT, USDC_IN)
     afford(price.source_units)
     deadline = eco._deadline(price.deadline, NOW, NOW)
-    return eco._open_tx(here, there, PAYMENT, Amount(price.source_units, USDC_IN), deadline)
+    return eco_order.open_tx(here, there, PAYMENT, Amount(price.source_units, USDC_IN), deadline)
 
 
 async def by_across(rpcs: Rpcs) -> UnsignedTx:
     way = contracts.crossing("across", SOURCE, TARGET, USDC_IN, USDC_OUT)
     assert way
-    wish = api.Wish(
-        SOURCE.chain_id, TARGET.chain_id, way.input_token, way.output_token, RECIPIENT, PAYMENT.amount.units, way.pool
-    )
-    price = await api.ask_price(rpcs.http, API, wish)
+    price = await ask_across(rpcs.http, API, delivery_of(FUNDING, way))
     afford(price.input_units)
     state = contracts.ContractState(NOW, NOW, Seconds(3600), Seconds(21_600), settler_works=False)
     return bridge._deposit_tx(PAYMENT, way, price, state)
 
 
 async def by_hyperlane7683(rpcs: Rpcs) -> UnsignedTx:
-    price = await oif_quotes.price_of(rpcs, listed(HyperlaneSettlers), address(150), PAYMENT, HELD)
-    deadline = oif_quotes.fill_deadline(price, NOW, NOW)
+    price = await solver_price(listed(HyperlaneSettlers), address(150), FUNDING, rpcs)
+    deadline = fill_deadline(price, NOW, NOW)
     here, there = listed(HyperlaneSettlers), listed(HyperlaneSettlers, TARGET)
-    return hyperlane7683._open_tx(here, there, PAYMENT, price.pays, deadline)
+    return hyperlane7683.open_tx(here, there, PAYMENT, price.pays, deadline)
 
 
 async def by_oif(rpcs: Rpcs) -> UnsignedTx:
-    price = await oif_quotes.price_of(rpcs, listed(OifSettlers), address(160), PAYMENT, HELD)
+    price = await solver_price(listed(OifSettlers), address(160), FUNDING, rpcs)
     here, there = listed(OifSettlers), listed(OifSettlers, TARGET)
-    return oif._open_tx(here, there, PAYMENT, price.pays, oif_quotes.fill_deadline(price, NOW, NOW))
+    return oif.open_tx(here, there, PAYMENT, price.pays, fill_deadline(price, NOW, NOW))
 
 
 def eco_answer() -> Any:
@@ -227,7 +235,7 @@ def eco_price(answer: Any, payment: Payment = PAYMENT, asked: list[Any] | None =
 
     async def run() -> Any:
         async with httpx.AsyncClient(transport=httpx.MockTransport(reply)) as http:
-            return await eco._ask_price(*eco_listed(), Rpcs(REGISTRY, http), payment, USDC_IN)
+            return await eco_api_client.ask_price(*eco_listed(), Rpcs(REGISTRY, http), payment, USDC_IN)
 
     return asyncio.run(run())
 
@@ -259,7 +267,7 @@ def test_ecos_published_example_is_understood() -> None:
     answer = eco_offers(kept)
     validate(answer, eco_api.ANSWER)
     payment = Payment(SENDER, PAYMENT.to, Amount(995_000, USDC_OUT))
-    assert eco_price(answer, payment) == eco._Price(1_000_000, UnixTime(1_672_531_200), Seconds(300))
+    assert eco_price(answer, payment) == eco_api_client.EcoPrice(1_000_000, UnixTime(1_672_531_200), Seconds(300))
 
 
 def test_eco_estimates_may_have_a_fraction() -> None:

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from l2send.bridges.across.contracts import ContractState
-from l2send.bridges.across.gasless import _QUOTED_BEFORE, _RESOLVE_FOR, _SETTLER_PERMIT2, _agree_on_opening
+from l2send.bridges.across.gasless import _QUOTED_BEFORE, _RESOLVE_FOR, _SETTLER_PERMIT2, _refuse_other_opening
 from l2send.bridges.across.messages import gasless_order
-from l2send.bridges.eco import _agree_on_id
+from l2send.bridges.eco.bridge import _refuse_other_id
 from l2send.bridges.erc7683 import OPEN, RESOLVE, RESOLVED_ORDER
-from l2send.bridges.hyperlane7683 import _check_resolved
+from l2send.bridges.hyperlane7683.route import refuse_other_order
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.calldata import Function, abi_decode, abi_encode, address_word
@@ -149,7 +149,7 @@ def test_a_router_that_takes_an_order_for_another_is_refused(
     (honest,) = RESOLVE.decode_result(bytes.fromhex(node.call("eth_call", call, "latest")[2:]))
 
     async def lie(client: Client) -> None:
-        liar = Liar(node, tx.to, lambda: _check_resolved(tx, payer.address, order, client.rpcs))
+        liar = Liar(node, tx.to, lambda: refuse_other_order(tx, order, client.rpcs))
         await liar.judge(honest, capsys, "resolve() of Hyperlane7683")
 
     payer.with_client(lie)
@@ -173,7 +173,7 @@ def test_a_settler_that_would_open_another_order_is_refused(home: Home, tmp_path
         rpc = client.rpcs.on(order.origin)
         now = await rpc.time()
         state = ContractState(now, now, Seconds(3600), Seconds(21_600), settler_works=True)
-        liar = Liar(broke.node, settler, lambda: _agree_on_opening(order, messages, state, rpc), known)
+        liar = Liar(broke.node, settler, lambda: _refuse_other_opening(order, messages, state, rpc), known)
         await liar.judge(honest, capsys, "resolveFor() of Across")
 
     broke.do(lie)
@@ -188,7 +188,7 @@ def test_a_portal_that_gives_the_order_another_id_is_refused(home: Home, tmp_pat
     (honest,) = RESOLVE.decode_result(node.eth_call(tx.to, RESOLVE.encode(*OPEN.decode_call(tx.data))))
 
     async def lie(client: Client) -> None:
-        liar = Liar(node, tx.to, lambda: _agree_on_id(tx, order, client.rpcs.on(order.origin)))
+        liar = Liar(node, tx.to, lambda: _refuse_other_id(tx, order, client.rpcs.on(order.origin)))
         code = node.call("eth_getCode", tx.to, "latest")
         try:
             assert not await liar.says(encoded(honest)), "the honest answer is taken"

@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
-from l2send.bridges import eco, hyperlane7683, oif
 from l2send.bridges.across import deposit
+from l2send.bridges.eco.bridge import FULFILLED_TOPIC
+from l2send.bridges.hyperlane7683.bridge import FILLED_TOPIC as HYPERLANE_FILLED
+from l2send.bridges.hyperlane7683.order import ORDER_DATA
+from l2send.bridges.oif.bridge import FILLED_TOPIC as OIF_FILLED
+from l2send.bridges.oif.order import OUTPUT, fields_of
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import abi_decode, abi_encode, address_word
@@ -33,7 +37,7 @@ def word(number: int) -> str:
 
 def by_eco(order: Order, recipient: Address, units: int) -> Event:
     """IntentFulfilled(hash, claimant): an id that commits to recipient and amount."""
-    return [eco._FULFILLED_TOPIC, order.order_id, "0x" + address_word(recipient).hex()], units.to_bytes(32, "big")
+    return [FULFILLED_TOPIC, order.order_id, "0x" + address_word(recipient).hex()], units.to_bytes(32, "big")
 
 
 def by_across(order: Order, recipient: Address, units: int) -> Event:
@@ -49,19 +53,19 @@ def by_across(order: Order, recipient: Address, units: int) -> Event:
 
 def by_hyperlane7683(order: Order, recipient: Address, units: int) -> Event:
     """Filled(orderId, originData, fillerData)."""
-    fields = list(abi_decode([hyperlane7683._ORDER_DATA], bytes.fromhex(order.details["order_data"][2:]))[0])
+    fields = list(abi_decode([ORDER_DATA], bytes.fromhex(order.details["order_data"][2:]))[0])
     fields[1], fields[5] = address_word(recipient), units
-    order_data = abi_encode([hyperlane7683._ORDER_DATA], [fields])
+    order_data = abi_encode([ORDER_DATA], [fields])
     values = [bytes.fromhex(order.order_id[2:]), order_data, b""]
-    return [hyperlane7683._FILLED_TOPIC], abi_encode(["bytes32", "bytes", "bytes"], values)
+    return [HYPERLANE_FILLED], abi_encode(["bytes32", "bytes", "bytes"], values)
 
 
 def by_oif(order: Order, recipient: Address, units: int) -> Event:
     """OutputFilled(orderId, solver, timestamp, output, amount)."""
-    output = list(oif._fields_of(order)[7][0])
+    output = list(fields_of(order)[7][0])
     output[4], output[5] = units, address_word(recipient)
     values = [address_word(somebody()), 1, tuple(output), units]
-    return [oif._FILLED_TOPIC, order.order_id], abi_encode(["bytes32", "uint32", oif._OUTPUT, "uint256"], values)
+    return [OIF_FILLED, order.order_id], abi_encode(["bytes32", "uint32", OUTPUT, "uint256"], values)
 
 
 SPOOFS: dict[str, Any] = {"eco": by_eco, "across": by_across, "hyperlane7683": by_hyperlane7683, "oif": by_oif}

@@ -1,16 +1,52 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.20;
 
-// A stand-in with the interface of BootNode's Hyperlane7683 router, which no npm package has, for tests alone.
+// Stand-ins with the interfaces of BootNode's Hyperlane7683 router, which no npm package has, and of Hyperlane's
+// Mailbox, for tests alone.
 //
-// The same: order ids, what `open` overwrites and `refund` takes raw, statuses, who pays whom, the route checks
-// of the client (localDomain, routers, quoteGasPayment), and that a refund is asked for on the destination.
-// Not here: Hyperlane itself (whoever calls `handleRefund` is the mailbox), the solver's `settle`, gasless
-// orders, Permit2, upgrades, owners, the return of surplus fees.
+// The same: order ids, what `open` overwrites and `refund` takes raw, statuses, who pays whom, the route checks of the
+// client (localDomain, routers, destinationGas, quoteGasPayment, which reverts for a domain without a router), that a
+// refund is asked for on the destination and may be asked for again, the format, id and events of its message, that
+// the mailbox alone brings a message in, and each message once.
+// Not here: validators and their proofs (anybody may bring a message that the other mailbox has sent), hooks, the
+// solver's `settle`, gasless orders, Permit2, upgrades, owners, the return of surplus fees.
 
 interface IToken {
     function transfer(address to, uint256 amount) external returns (bool);
     function transferFrom(address from, address to, uint256 amount) external returns (bool);
+}
+
+interface IRouter {
+    function handle(uint32 origin, bytes32 sender, bytes calldata body) external payable;
+}
+
+contract StandInMailbox {
+    event Dispatch(address indexed sender, uint32 indexed destination, bytes32 indexed recipient, bytes message);
+    event DispatchId(bytes32 indexed messageId);
+
+    uint32 public nonce;
+    mapping(bytes32 => bool) public delivered;
+
+    // A message: version, nonce, origin, sender, destination, recipient, body, packed.
+    function dispatch(uint32 destination, bytes32 recipient, bytes calldata body) external payable returns (bytes32 id) {
+        bytes memory message = abi.encodePacked(
+            uint8(3), nonce, uint32(block.chainid), bytes32(uint256(uint160(msg.sender))), destination, recipient, body
+        );
+        nonce += 1;
+        id = keccak256(message);
+        emit Dispatch(msg.sender, destination, recipient, message);
+        emit DispatchId(id);
+    }
+
+    function process(bytes calldata message) external {
+        require(uint8(message[0]) == 3, "version");
+        require(uint32(bytes4(message[41:45])) == uint32(block.chainid), "destination");
+        bytes32 id = keccak256(message);
+        require(!delivered[id], "delivered");
+        delivered[id] = true;
+        address recipient = address(uint160(uint256(bytes32(message[45:77]))));
+        IRouter(recipient).handle(uint32(bytes4(message[5:9])), bytes32(message[9:41]), message[77:]);
+    }
 }
 
 contract StandInHyperlane7683 {
@@ -71,6 +107,8 @@ contract StandInHyperlane7683 {
     mapping(bytes32 => bytes) public openOrders;
     mapping(address => mapping(uint256 => bool)) public usedNonces;
     mapping(uint32 => bytes32) public routers;
+    mapping(uint32 => uint256) public destinationGas;
+    StandInMailbox public mailbox = new StandInMailbox();
     uint256 public messageFee = 0.0001 ether;
 
     function localDomain() public view returns (uint32) {
@@ -79,13 +117,19 @@ contract StandInHyperlane7683 {
 
     function enrollRemoteRouter(uint32 domain, bytes32 router) external {
         routers[domain] = router;
+        destinationGas[domain] = 500_000;
+    }
+
+    function setDestinationGas(uint32 domain, uint256 gas) external {
+        destinationGas[domain] = gas;
     }
 
     function setMessageFee(uint256 fee) external {
         messageFee = fee;
     }
 
-    function quoteGasPayment(uint32) external view returns (uint256) {
+    function quoteGasPayment(uint32 domain) external view returns (uint256) {
+        require(routers[domain] != 0, "No router enrolled for domain");
         return messageFee;
     }
 
@@ -134,20 +178,33 @@ contract StandInHyperlane7683 {
             require(orderStatus[ids[i]] == 0, "status");
             require(block.timestamp > orders[i].fillDeadline, "too early");
         }
+        uint32 origin = abi.decode(orders[0].orderData, (OrderData)).originDomain;
+        require(routers[origin] != 0, "No router enrolled for domain");
         require(msg.value >= messageFee, "fee");
+        mailbox.dispatch{value: msg.value}(origin, routers[origin], abi.encode(false, ids, new bytes[](0)));
         emit Refund(ids);
     }
 
-    // What the mailbox would call on the origin once the message has arrived.
-    function handleRefund(uint32 messageOrigin, bytes32 messageSender, bytes32 orderId) external {
-        require(routers[messageOrigin] == messageSender, "unknown router");
+    // What the mailbox calls on the origin once the message has arrived.
+    function handle(uint32 messageOrigin, bytes32 messageSender, bytes calldata body) external payable {
+        require(msg.sender == address(mailbox), "MailboxClient: sender not mailbox");
+        require(routers[messageOrigin] == messageSender, "Enrolled router for domain does not match sender");
+        (bool settle, bytes32[] memory ids,) = abi.decode(body, (bool, bytes32[], bytes[]));
+        require(!settle, "no solver is paid here");
+        for (uint256 i = 0; i < ids.length; i++) {
+            _refunded(messageOrigin, messageSender, ids[i]);
+        }
+    }
+
+    function _refunded(uint32 messageOrigin, bytes32 messageSender, bytes32 orderId) private {
         if (orderStatus[orderId] != "OPENED") return;
         OrderData memory order = abi.decode(openOrders[orderId], (OrderData));
         if (order.destinationDomain != messageOrigin || order.destinationSettler != messageSender) return;
         orderStatus[orderId] = "REFUNDED";
         address sender = address(uint160(uint256(order.sender)));
         if (order.inputToken == 0) {
-            payable(sender).transfer(order.amountIn);
+            (bool paid,) = sender.call{value: order.amountIn}("");
+            require(paid, "not paid");
         } else {
             require(_token(order.inputToken).transfer(sender, order.amountIn), "not paid");
         }

@@ -61,6 +61,7 @@ contract StandInInputSettler {
     function open(StandardOrder calldata order) external {
         require(order.originChainId == block.chainid, "chain");
         require(block.timestamp < order.fillDeadline, "too late");
+        require(block.timestamp < order.expires, "expired");
         require(order.fillDeadline <= order.expires, "expires first");
         bytes32 id = orderIdentifier(order);
         require(orderStatus[id] == 0, "status");

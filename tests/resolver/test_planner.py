@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from l2send.bridges.direct import Direct
 from l2send.core.bridge import Bridge, OrderStatus
 from l2send.core.chains import Chain, Registry, Stage
 from l2send.core.effects import Effects
@@ -44,6 +45,7 @@ class Priced:
     seconds: int = 5
     least: int = 0
     """Smaller amounts are refused."""
+    contract_senders = Direct.contract_senders
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         if source.short_name in self.fails:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from l2send.bridges.direct import Direct
 from l2send.core.bridge import Bridge, OrderState, OrderStatus, Proof
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects
@@ -37,6 +38,7 @@ class Toy:
     """A bridge from a chain to itself."""
 
     name = "toy"
+    contract_senders = Direct.contract_senders
 
     def __init__(self) -> None:
         self.fill_tx = ""

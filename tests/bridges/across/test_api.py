@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from l2send.bridges.across.api import Price, Wish, ask_price
+from l2send.bridges.across.api import AcrossPrice, Delivery, ask_price
 from l2send.bridges.across.contracts import ContractState, fill_deadline, quoted_at
 from l2send.core.errors import BadAnswer, ConfigError, NetworkError, Refused
 from l2send.core.http import Bearer
@@ -18,7 +18,7 @@ from l2send.core.units import Seconds, UnixTime
 from tests.support.across_registry import ORIGIN, RECIPIENT, TARGET, address
 
 POOL = ORIGIN.settlers["across"].contracts["spoke_pool"]
-WISH = Wish(ORIGIN.chain_id, TARGET.chain_id, address(101), address(201), RECIPIENT, 25_000_000, POOL)
+DELIVERY = Delivery(ORIGIN.chain_id, TARGET.chain_id, address(101), address(201), RECIPIENT, 25_000_000, POOL)
 NOW = UnixTime(1_800_000_000)
 
 
@@ -42,7 +42,9 @@ def replied(body: Any, status: int = 200) -> httpx.Response:
     return httpx.Response(status, stream=httpx.ByteStream(json.dumps(body).encode()))
 
 
-def ask(reply: Callable[[int], httpx.Response], wish: Wish = WISH) -> tuple[Price, list[dict[str, str]]]:
+def ask(
+    reply: Callable[[int], httpx.Response], delivery: Delivery = DELIVERY
+) -> tuple[AcrossPrice, list[dict[str, str]]]:
     """The price, and the queries it took."""
     queries = list[dict[str, str]]()
 
@@ -51,9 +53,9 @@ def ask(reply: Callable[[int], httpx.Response], wish: Wish = WISH) -> tuple[Pric
         assert request.url.path == "/api/suggested-fees"
         return reply(int(request.url.params["amount"]))
 
-    async def run() -> Price:
+    async def run() -> AcrossPrice:
         async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http:
-            return await ask_price(http, "http://across.test/api", wish)
+            return await ask_price(http, "http://across.test/api", delivery)
 
     return asyncio.run(run()), queries
 
@@ -61,14 +63,14 @@ def ask(reply: Callable[[int], httpx.Response], wish: Wish = WISH) -> tuple[Pric
 @pytest.mark.parametrize("fee", [0, 1, 100_000, 24_999_999])
 def test_a_flat_fee_is_added_to_what_shall_arrive(fee: int) -> None:
     price, queries = ask(lambda amount: replied(answer(fee)))
-    assert price.input_units - fee >= WISH.wanted
-    assert price.input_units - WISH.wanted <= fee + fee // 500 + 1
+    assert price.input_units - fee >= DELIVERY.wanted
+    assert price.input_units - DELIVERY.wanted <= fee + fee // 500 + 1
     assert len(queries) <= 2
     assert queries[0] == {
-        "inputToken": WISH.input_token,
-        "outputToken": WISH.output_token,
-        "originChainId": str(WISH.origin),
-        "destinationChainId": str(WISH.destination),
+        "inputToken": DELIVERY.input_token,
+        "outputToken": DELIVERY.output_token,
+        "originChainId": str(DELIVERY.origin),
+        "destinationChainId": str(DELIVERY.destination),
         "amount": "25000000",
         "recipient": RECIPIENT,
     }
@@ -86,14 +88,14 @@ def test_a_fee_that_grows_with_the_deposit_is_covered(parts: int) -> None:
             ask(lambda amount: replied(answer(fee(amount))))
         return
     price, _ = ask(lambda amount: replied(answer(fee(amount))))
-    least = next(x for x in range(WISH.wanted, 2 * WISH.wanted) if x - fee(x) >= WISH.wanted)
+    least = next(x for x in range(DELIVERY.wanted, 2 * DELIVERY.wanted) if x - fee(x) >= DELIVERY.wanted)
     assert least <= price.input_units <= least + fee(least) // 400 + 2
 
 
 def test_only_price_and_times_are_taken() -> None:
     """Never the relayer the API would favour, nor anything to call."""
     price, _ = ask(lambda amount: replied(answer(0, depositTx={"to": address(1), "data": "0x"})))
-    assert price == Price(WISH.wanted, NOW, UnixTime(NOW + 9_000), Seconds(4))
+    assert price == AcrossPrice(DELIVERY.wanted, NOW, UnixTime(NOW + 9_000), Seconds(4))
 
 
 @pytest.mark.parametrize(
@@ -167,9 +169,9 @@ def authorization(api: str) -> str | None:
         seen.append(request.headers.get("authorization"))
         return replied(answer(0))
 
-    async def run() -> Price:
+    async def run() -> AcrossPrice:
         async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http:
-            return await ask_price(http, api, WISH)
+            return await ask_price(http, api, DELIVERY)
 
     asyncio.run(run())
     return seen[0]

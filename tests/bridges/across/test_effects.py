@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from l2send.bridges import decode
-from l2send.bridges.across.api import Price
+from l2send.bridges.across.api import AcrossPrice
 from l2send.bridges.across.bridge import _deposit_tx
 from l2send.bridges.across.contracts import ContractState, crossing
 from l2send.bridges.across.deposit import ORDER_DATA, ORDER_DATA_TYPE, UNSAFE_DEPOSIT, new_nonce
@@ -45,7 +45,7 @@ STATE = ContractState(NOW, NOW, Seconds(3600), Seconds(21_600), settler_works=Tr
 def deposit_tx(payment: Payment, pays: Amount, *, settler: bool) -> UnsignedTx:
     way = crossing("across", ORIGIN, TARGET, pays.token, payment.amount.token)
     assert way
-    price = Price(pays.units, NOW, DEADLINE, Seconds(2))
+    price = AcrossPrice(pays.units, NOW, DEADLINE, Seconds(2))
     return _deposit_tx(payment, way, price, replace(STATE, settler_works=settler))
 
 

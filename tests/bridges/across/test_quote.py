@@ -11,7 +11,7 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
-from l2send.bridges.across import bridge as across_bridge
+from l2send.bridges.across import order as across_order
 from l2send.bridges.across.bridge import Across
 from l2send.core.address import Address, checksum
 from l2send.core.bridge import OrderState
@@ -115,7 +115,7 @@ def test_tokens_go_by_the_settlers_open_and_coins_by_the_pool(home: Home, payer:
         (StepKind.OPEN, across["spoke_pool"], coins.pays.units)
     ]
     assert tokens.notes == ()
-    assert coins.notes == ("if nobody fills it, Across pays it back as WETH",)
+    assert coins.notes == ("if it is not filled, Across pays it back as WETH",)
     for one in (tokens, coins):
         assert one.order
         assert one.order.pays == one.pays
@@ -209,11 +209,11 @@ def test_an_id_that_the_pools_compute_otherwise_is_refused(
 ) -> None:
     """Contracts that changed under this code: nothing that could not be followed is opened."""
     with monkeypatch.context() as patched:
-        patched.setattr(across_bridge, "relay_hash", lambda relay, destination: "0x" + "11" * 32)
+        patched.setattr(across_order, "relay_hash", lambda relay, destination: "0x" + "11" * 32)
         with pytest.raises(Refused, match="computes this order's id in another way"):
             quote(home, payer)
     with monkeypatch.context() as patched:
-        patched.setattr(across_bridge, "_caller", lambda order: order.recipient)
+        patched.setattr(across_order, "_caller", lambda order: order.recipient)
         with pytest.raises(Refused, match="computes this order's id in another way"):
             quote(home, payer)
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from l2send.bridges import decode
-from l2send.bridges.eco import _ORDER_DATA, _ORDER_DATA_TYPE, _ROUTE, _open_tx
+from l2send.bridges.eco.order import ORDER_DATA, ORDER_DATA_TYPE, ROUTE
+from l2send.bridges.eco.order import open_tx as write_open
 from l2send.bridges.erc7683 import OPEN
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.calldata import APPROVE, TRANSFER, abi_decode, abi_encode, address_word
@@ -29,7 +30,7 @@ DEADLINE = UnixTime(1_800_000_000)
 
 
 def open_tx() -> UnsignedTx:
-    return _open_tx(HERE, THERE, PAYMENT, PAYS, DEADLINE)
+    return write_open(HERE, THERE, PAYMENT, PAYS, DEADLINE)
 
 
 def check_all(*txs: UnsignedTx, payment: Payment = PAYMENT, spent: Amount = PAYS) -> tuple[Effects, ...]:
@@ -58,7 +59,7 @@ def test_an_order_is_decoded_from_its_bytes() -> None:
 
 
 def test_an_order_of_native_coin_is_decoded_too() -> None:
-    tx = _open_tx(HERE, THERE, ETH_PAYMENT, ETH_PAYS, DEADLINE)
+    tx = write_open(HERE, THERE, ETH_PAYMENT, ETH_PAYS, DEADLINE)
     (effect,) = check_all(tx, payment=ETH_PAYMENT, spent=ETH_PAYS)
     assert isinstance(effect, Opens)
     assert tx.value == effect.order.pays.units == ETH_PAYS.units
@@ -154,18 +155,18 @@ FIELD_MUTATIONS: list[tuple[str, tuple[int | str, ...], Any]] = [
 
 def _mutated(tx: UnsignedTx, path: tuple[int | str, ...], value: Any) -> UnsignedTx:
     ((deadline, kind, data),) = OPEN.decode_call(tx.data)
-    order = list(abi_decode([_ORDER_DATA], data)[0])
+    order = list(abi_decode([ORDER_DATA], data)[0])
     if path[0] == "route":
-        route = list(abi_decode([_ROUTE], order[1])[0])
+        route = list(abi_decode([ROUTE], order[1])[0])
         route[int(path[1])] = value
-        order[1] = abi_encode([_ROUTE], [route])
+        order[1] = abi_encode([ROUTE], [route])
     elif len(path) == 2:
         reward = list(order[2])
         reward[int(path[1])] = value
         order[2] = tuple(reward)
     else:
         order[int(path[0])] = value
-    return UnsignedTx(tx.chain_id, tx.to, tx.value, OPEN.encode((deadline, kind, abi_encode([_ORDER_DATA], [order]))))
+    return UnsignedTx(tx.chain_id, tx.to, tx.value, OPEN.encode((deadline, kind, abi_encode([ORDER_DATA], [order]))))
 
 
 def test_every_changed_field_of_an_order_is_refused(capsys: Capsys) -> None:
@@ -188,7 +189,7 @@ def test_another_settler_value_order_type_or_deadline_is_refused() -> None:
     ):
         with pytest.raises(L2sendError):
             check_all(bad)
-    assert kind == _ORDER_DATA_TYPE
+    assert kind == ORDER_DATA_TYPE
 
 
 def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_salt(capsys: Capsys) -> None:
@@ -200,5 +201,5 @@ def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_salt(capsys: 
 
 def _salt_of(tx: UnsignedTx) -> bytes:
     ((_, _, data),) = OPEN.decode_call(tx.data)
-    order = abi_decode([_ORDER_DATA], data)[0]
-    return bytes(abi_decode([_ROUTE], order[1])[0][0])
+    order = abi_decode([ORDER_DATA], data)[0]
+    return bytes(abi_decode([ROUTE], order[1])[0][0])

@@ -10,15 +10,10 @@ import pytest
 
 from l2send.bridges import decode
 from l2send.bridges.erc7683 import OPEN, OPEN_TOPIC
-from l2send.bridges.hyperlane7683 import (
-    _FILLED_TOPIC,
-    _ORDER_DATA,
-    _ORDER_DATA_TYPE,
-    _REFUND,
-    Hyperlane7683,
-    _open_tx,
-    _refund_step,
-)
+from l2send.bridges.hyperlane7683.bridge import FILLED_TOPIC, Hyperlane7683
+from l2send.bridges.hyperlane7683.order import ORDER_DATA, ORDER_DATA_TYPE
+from l2send.bridges.hyperlane7683.order import open_tx as write_open
+from l2send.bridges.hyperlane7683.refund import REFUND, refund_at
 from l2send.client import Client
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import Function, abi_decode, abi_encode, address_word
@@ -65,7 +60,7 @@ DEADLINE = UnixTime(1_800_000_000)
 
 
 def open_tx() -> UnsignedTx:
-    return _open_tx(*LISTED, PAYMENT, PAYS, DEADLINE)
+    return write_open(*LISTED, PAYMENT, PAYS, DEADLINE)
 
 
 def check_all(tx: UnsignedTx, payment: Payment = PAYMENT, spent: Amount = PAYS) -> Effects:
@@ -90,7 +85,7 @@ def test_an_order_is_decoded_from_its_bytes() -> None:
 
 
 def test_an_order_of_native_coin_carries_what_it_locks() -> None:
-    tx = _open_tx(*LISTED, ETH_PAYMENT, ETH_PAYS, DEADLINE)
+    tx = write_open(*LISTED, ETH_PAYMENT, ETH_PAYS, DEADLINE)
     check_all(tx, ETH_PAYMENT, ETH_PAYS)
     for value in (0, tx.value - 1, tx.value + 1):
         with pytest.raises(Refused):
@@ -124,9 +119,9 @@ FIELDS: list[tuple[str, int, Any]] = [
 
 def mutated(tx: UnsignedTx, index: int, value: Any) -> UnsignedTx:
     ((deadline, kind, data),) = OPEN.decode_call(tx.data)
-    order = list(abi_decode([_ORDER_DATA], data)[0])
+    order = list(abi_decode([ORDER_DATA], data)[0])
     order[index] = value
-    return replace(tx, data=OPEN.encode((deadline, kind, abi_encode([_ORDER_DATA], [order]))))
+    return replace(tx, data=OPEN.encode((deadline, kind, abi_encode([ORDER_DATA], [order]))))
 
 
 def test_every_changed_field_is_refused(capsys: Capsys) -> None:
@@ -151,20 +146,20 @@ def test_another_settler_chain_value_type_or_call_is_refused() -> None:
     ):
         with pytest.raises(L2sendError):
             check_all(bad)
-    assert kind == _ORDER_DATA_TYPE
+    assert kind == ORDER_DATA_TYPE
 
 
 def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_nonce(capsys: Capsys) -> None:
     """The nonce makes an order unique and moves no money: the guard alone can know which one was approved."""
     tx = open_tx()
-    nonce = abi_decode([_ORDER_DATA], OPEN.decode_call(tx.data)[0][2])[0][6].to_bytes(32, "big")
+    nonce = abi_decode([ORDER_DATA], OPEN.decode_call(tx.data)[0][2])[0][6].to_bytes(32, "big")
     nonce_at = tx.data.index(nonce)
     assert every_byte(capsys, "hyperlane7683", tx, check_all) == list(range(nonce_at, nonce_at + 32))
 
 
 def test_a_refund_is_of_this_order_on_its_destination_and_at_a_sane_fee() -> None:
     order = opened_by(open_tx())
-    refund = _refund_step(order, 2000).tx
+    refund = refund_at(order, Wei(2000)).tx
     assert (refund.chain_id, refund.to, refund.value) == (DESTINATION.chain_id, two.address(250), 2000)
     effect = TakesBack(order.order_id, Amount(2000, DESTINATION.native), refund.to)
     assert decode(refund, REGISTRY) == effect
@@ -173,20 +168,20 @@ def test_a_refund_is_of_this_order_on_its_destination_and_at_a_sane_fee() -> Non
     assert isinstance(dear, TakesBack)
     with pytest.raises(Refused, match=r"would cost 0\.010000000000000001 ETH"):
         check_refund(dear, order)
-    ((raw,),) = _REFUND.decode_call(refund.data)
+    ((raw,),) = REFUND.decode_call(refund.data)
     for bad in (
         replace(refund, chain_id=SOURCE.chain_id, to=two.address(150)),
-        replace(refund, data=_REFUND.encode([raw, raw])),
-        replace(refund, data=_REFUND.encode([])),
-        replace(refund, data=_REFUND.encode([(raw[0] + 1, *raw[1:])])),
+        replace(refund, data=REFUND.encode([raw, raw])),
+        replace(refund, data=REFUND.encode([])),
+        replace(refund, data=REFUND.encode([(raw[0] + 1, *raw[1:])])),
         replace(refund, data=refund.data + b"\x00"),
     ):
         with pytest.raises(Refused):
             decode(bad, REGISTRY)
     with pytest.raises(Refused):
-        _refund_step(replace(order, order_id="0x" + "11" * 32), 2000)
+        refund_at(replace(order, order_id="0x" + "11" * 32), Wei(2000))
     with pytest.raises(Refused):
-        _refund_step(order, MOST_REFUND_FEE + 1)
+        refund_at(order, Wei(MOST_REFUND_FEE + 1))
 
 
 def test_the_order_type_is_the_hash_of_its_type_string() -> None:
@@ -197,7 +192,7 @@ def test_the_order_type_is_the_hash_of_its_type_string() -> None:
         "uint256 amountOut,uint256 senderNonce,uint32 originDomain,uint32 destinationDomain,"
         "bytes32 destinationSettler,uint32 fillDeadline,bytes data)"
     )
-    assert keccak(text.encode()) == _ORDER_DATA_TYPE
+    assert keccak(text.encode()) == ORDER_DATA_TYPE
 
 
 # From here on: two chains of a devnet.
@@ -286,8 +281,8 @@ def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Pa
     order = order_of(record)
     order_data = bytes.fromhex(order.details["order_data"][2:])
     event = abi_encode(["bytes32", "bytes", "bytes"], [bytes.fromhex(order.order_id[2:]), order_data, b""])
-    stand_ins.lie(stand_ins.target, [_FILLED_TOPIC], event)
-    stand_ins.lie(stand_ins.origin, [_FILLED_TOPIC], event)
+    stand_ins.lie(stand_ins.target, [FILLED_TOPIC], event)
+    stand_ins.lie(stand_ins.origin, [FILLED_TOPIC], event)
     with pytest.raises(AssertionError):
         fill_hyperlane7683(stand_ins, order, _with_amount(order_data, 1))
     from eth_hash.auto import keccak
@@ -299,9 +294,9 @@ def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Pa
 
 
 def _with_amount(order_data: bytes, units: int) -> bytes:
-    order = list(abi_decode([_ORDER_DATA], order_data)[0])
+    order = list(abi_decode([ORDER_DATA], order_data)[0])
     order[5] = units
-    return abi_encode([_ORDER_DATA], [order])
+    return abi_encode([ORDER_DATA], [order])
 
 
 def test_a_spoofed_open_event_opens_nothing(stand_ins: StandIns, payer: Payer) -> None:

@@ -10,19 +10,12 @@ from typing import Any
 
 import pytest
 
-from l2send.bridges import decode, erc7930
-from l2send.bridges.oif import (
-    _FILLED_TOPIC,
-    _OPEN,
-    _OPEN_TOPIC,
-    _OUTPUT,
-    _PROOF_TIME,
-    _REFUND,
-    Oif,
-    _fields_of,
-    _open_tx,
-)
+from l2send.bridges import decode
+from l2send.bridges.oif.bridge import FILLED_TOPIC, OPEN_TOPIC, REFUND, Oif
+from l2send.bridges.oif.order import OPEN, OUTPUT, PROOF_TIME, fields_of
+from l2send.bridges.oif.order import open_tx as write_open
 from l2send.client import Client
+from l2send.core import erc7930
 from l2send.core.bridge import OrderState
 from l2send.core.calldata import abi_encode, address_word
 from l2send.core.chains import Registry
@@ -62,7 +55,7 @@ DEADLINE = UnixTime(1_800_000_000)
 
 
 def open_tx() -> UnsignedTx:
-    return _open_tx(*LISTED, PAYMENT, PAYS, DEADLINE)
+    return write_open(*LISTED, PAYMENT, PAYS, DEADLINE)
 
 
 def check_all(tx: UnsignedTx) -> Effects:
@@ -77,7 +70,7 @@ def test_an_order_is_decoded_from_its_bytes() -> None:
     order = effect.order
     assert (order.sender, order.recipient) == (two.SENDER, two.RECIPIENT)
     assert (order.pays, order.delivers) == (PAYS, PAYMENT.amount)
-    assert (order.fill_deadline, order.refund_after) == (DEADLINE, DEADLINE + _PROOF_TIME)
+    assert (order.fill_deadline, order.refund_after) == (DEADLINE, DEADLINE + PROOF_TIME)
 
 
 def _token_id(address: Any) -> int:
@@ -119,14 +112,14 @@ FIELDS: list[tuple[str, tuple[int, ...], Any]] = [
 
 
 def mutated(tx: UnsignedTx, path: tuple[int, ...], value: Any) -> UnsignedTx:
-    order = list(_OPEN.decode_call(tx.data)[0])
+    order = list(OPEN.decode_call(tx.data)[0])
     if len(path) == 2:
         output = list(order[7][0])
         output[path[1]] = value
         order[7] = [output]
     else:
         order[path[0]] = value
-    return replace(tx, data=_OPEN.encode(order))
+    return replace(tx, data=OPEN.encode(order))
 
 
 def test_every_changed_field_is_refused(capsys: Capsys) -> None:
@@ -137,10 +130,10 @@ def test_every_changed_field_is_refused(capsys: Capsys) -> None:
 
 def test_a_second_delivery_another_settler_chain_value_or_call_is_refused() -> None:
     tx = open_tx()
-    order = list(_OPEN.decode_call(tx.data)[0])
+    order = list(OPEN.decode_call(tx.data)[0])
     order[7] = [order[7][0], order[7][0]]
     for bad in (
-        replace(tx, data=_OPEN.encode(order)),
+        replace(tx, data=OPEN.encode(order)),
         replace(tx, to=two.address(161)),
         replace(tx, chain_id=DESTINATION.chain_id),
         replace(tx, value=Wei(1)),
@@ -155,7 +148,7 @@ def test_a_second_delivery_another_settler_chain_value_or_call_is_refused() -> N
 def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_nonce(capsys: Capsys) -> None:
     """The nonce makes an order unique and moves no money: the guard alone can know which one was approved."""
     tx = open_tx()
-    nonce_at = tx.data.index(_OPEN.decode_call(tx.data)[0][1].to_bytes(32, "big"))
+    nonce_at = tx.data.index(OPEN.decode_call(tx.data)[0][1].to_bytes(32, "big"))
     assert every_byte(capsys, "oif", tx, check_all) == list(range(nonce_at, nonce_at + 32))
 
 
@@ -178,9 +171,9 @@ def test_a_refund_is_of_this_order_alone() -> None:
     refund = refund_tx(order)
     assert (refund.chain_id, refund.to, refund.value) == (SOURCE.chain_id, two.address(160), 0)
     assert decode(refund, REGISTRY) == TakesBack(order.order_id, Amount(0, SOURCE.native), refund.to)
-    other = list(_REFUND.decode_call(refund.data)[0])
+    other = list(REFUND.decode_call(refund.data)[0])
     other[1] += 1
-    of_another = decode(replace(refund, data=_REFUND.encode(other)), REGISTRY)
+    of_another = decode(replace(refund, data=REFUND.encode(other)), REGISTRY)
     assert isinstance(of_another, TakesBack)
     with pytest.raises(Refused):
         check_refund(of_another, order)
@@ -194,7 +187,7 @@ def test_a_refund_is_of_this_order_alone() -> None:
 def test_the_selector_and_the_type_are_those_of_the_deployed_contracts() -> None:
     from eth_hash.auto import keccak
 
-    assert _OPEN.selector.hex() == "7515fd56"
+    assert OPEN.selector.hex() == "7515fd56"
     text = (
         "MandateOutput(bytes32 oracle,bytes32 settler,uint256 chainId,bytes32 token,uint256 amount,"
         "bytes32 recipient,bytes callbackData,bytes context)"
@@ -229,7 +222,7 @@ def test_ignored_then_too_late_then_refunded(stand_ins: StandIns, payer: Payer) 
     assert order_state(late) is OrderState.OPEN, "expired is not refundable yet"
     assert late.order is not None
     assert "too late for a solver" in late.order.detail
-    stand_ins.advance(_PROOF_TIME)
+    stand_ins.advance(PROOF_TIME)
     assert payer.status(record).state is PaymentState.REFUND_DUE
     assert payer.resume(record).state is PaymentState.REFUNDED
     assert payer.holds() == 100_000_000
@@ -238,7 +231,7 @@ def test_ignored_then_too_late_then_refunded(stand_ins: StandIns, payer: Payer) 
 def test_a_solver_that_pays_late_has_paid(stand_ins: StandIns, payer: Payer) -> None:
     """The output settler takes the solver's word for the deadline: no refund is asked for after that."""
     record = payer.open(VIA, somebody())
-    stand_ins.advance(_PROOF_TIME + 3700)
+    stand_ins.advance(PROOF_TIME + 3700)
     fill_oif(stand_ins, order_of(record))
     assert payer.resume(record).state is PaymentState.DELIVERED
     assert payer.holds() == 89_990_000
@@ -270,14 +263,14 @@ def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer)
     """Somebody else asked for it; a reorganisation could still take it back, and nobody would ask again."""
     record = payer.open(VIA, somebody())
     order = order_of(record)
-    stand_ins.advance(_PROOF_TIME + 3700)
+    stand_ins.advance(PROOF_TIME + 3700)
     slow = with_chains(stand_ins.registry, replace(stand_ins.origin.chain, confirmations=1000))
 
     def look() -> PaymentRecord:
         (leg,) = payer.with_client(lambda client: client.status(record.id), slow).legs
         return leg
 
-    stand_ins.origin.must(order.origin_settler, _REFUND.encode(_fields_of(order)))
+    stand_ins.origin.must(order.origin_settler, REFUND.encode(fields_of(order)))
     seen = look()
     assert (seen.state, order_state(seen)) == (PaymentState.BRIDGING, OrderState.OPEN)
     assert seen.order
@@ -291,7 +284,7 @@ def test_a_refund_that_somebody_else_was_quicker_with_is_not_called_for_paying_a
 ) -> None:
     record = payer.open(VIA, somebody())
     order = order_of(record)
-    stand_ins.advance(_PROOF_TIME + 3700)
+    stand_ins.advance(PROOF_TIME + 3700)
     assert payer.status(record).state is PaymentState.REFUND_DUE
 
     async def be_late(client: Client) -> None:
@@ -311,10 +304,10 @@ def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Pa
     to = somebody()
     record = payer.open(VIA, to)
     order = order_of(record)
-    output = _fields_of(order)[7][0]
-    event = abi_encode(["bytes32", "uint32", _OUTPUT, "uint256"], [bytes(31) + b"\x01", 1, output, output[4]])
+    output = fields_of(order)[7][0]
+    event = abi_encode(["bytes32", "uint32", OUTPUT, "uint256"], [bytes(31) + b"\x01", 1, output, output[4]])
     for side in (stand_ins.target, stand_ins.origin):
-        stand_ins.lie(side, [_FILLED_TOPIC, order.order_id], event)
+        stand_ins.lie(side, [FILLED_TOPIC, order.order_id], event)
     fill_oif(stand_ins, order, (*output[:4], 1, *output[5:]))
     assert stand_ins.home.holds(to, TARGET) == 1, "the look-alike was not filled, so this test showed nothing"
     assert order_state(payer.status(record)) is OrderState.OPEN
@@ -322,12 +315,12 @@ def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Pa
     done = payer.resume(record)
     assert done.order is not None
     receipt = stand_ins.target.node.call("eth_getTransactionReceipt", done.order.fill_tx)
-    assert abi_encode([_OUTPUT], [output])[32:].hex() in receipt["logs"][-1]["data"], "the look-alike's transaction"
+    assert abi_encode([OUTPUT], [output])[32:].hex() in receipt["logs"][-1]["data"], "the look-alike's transaction"
 
 
 def test_only_the_escrows_own_open_event_opens(stand_ins: StandIns, payer: Payer) -> None:
     order = order_of(payer.open(VIA, somebody()))
-    log: dict[str, Any] = {"address": order.origin_settler, "topics": [_OPEN_TOPIC, order.order_id]}
+    log: dict[str, Any] = {"address": order.origin_settler, "topics": [OPEN_TOPIC, order.order_id]}
     assert Oif().opened(order, {"status": "0x1", "logs": [log]})
     assert not Oif().opened(order, {"status": "0x0", "logs": [log]})
     assert not Oif().opened(order, {"status": "0x1", "logs": [log | {"address": stand_ins.liars[ORIGIN]}]})
@@ -395,7 +388,7 @@ def test_a_quote_endpoint_gives_the_price_and_nothing_else(stand_ins: StandIns, 
     with endpoint(listen) as url:
         quote = payer.quote(VIA, registry=with_api(stand_ins, url))
     assert (quote.pays.units, quote.delivers.units, quote.duration) == (10_000_020, 10_000_000, 7)
-    assert quote.steps[-1].tx.data[:4] == _OPEN.selector
+    assert quote.steps[-1].tx.data[:4] == OPEN.selector
     assert b"\xde\xad\xbe\xef" not in quote.steps[-1].tx.data
     (request,) = asked
     intent = request["intent"]

@@ -1,0 +1,124 @@
+"""Whether an order that was signed for a sponsor was opened, by the origin alone: the sponsor is not believed.
+
+Permit2's nonce is used up by an opening; which order it opened tells the SpokePool's event of the order's own relay
+hash.
+
+Source: Uniswap/permit2 SignatureTransfer (nonceBitmap); across-protocol/contracts SpokePool.sol (FundsDeposited).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from l2send.bridges.across.deposit import DEPOSITED_TOPIC, deposited
+from l2send.core.address import Address, checksum
+from l2send.core.bridge import Opening, OpeningState, Proof
+from l2send.core.calldata import ALLOWANCE, address_word
+from l2send.core.effects import PERMIT2, OpensBySignature
+from l2send.core.errors import BadAnswer, NetworkError
+from l2send.core.permit import is_used, nonce_call
+from l2send.core.plan import Order, Sponsored
+from l2send.core.rpc import Call, Rpc, Rpcs, quantity
+from l2send.core.text import clean
+from l2send.core.units import Amount, BlockNumber, UnixTime
+
+_REORGANISED = 64
+"""Blocks by which an opening may lie below the head of its quote: two epochs, after which Ethereum itself is final."""
+_MOST_BLOCKS = 900_000
+"""Searched for an opening, from where it can first lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NonceSight:
+    """What Permit2's nonce tells of an order at one look."""
+
+    used: bool
+    """At the head."""
+    used_for_good: bool
+    """Under as many blocks as the chain needs."""
+    too_late: bool
+    """It is unused, and the deadline has passed under as many blocks."""
+
+
+async def look_at_opening(order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Opening:
+    """Whether the order was opened, or never can be. Raises NetworkError."""
+    opens, rpc = _as_signed(order, sponsored), rpcs.on(order.origin)
+    seen = await _look_at_nonce(rpc, opens)
+    if seen.too_late:
+        used_elsewhere = await _sees_it_used(rpc, opens)
+        if used_elsewhere is None:
+            asked = Call(Address(order.details["input_token"]), ALLOWANCE, (order.sender, PERMIT2))
+            (left,) = await rpc.eth_call(asked)
+            words = _what_is_left(Amount(left, order.pays.token))
+            return Opening(OpeningState.TOO_LATE, detail=words, proof=_too_late_proof(opens))
+        rpc, seen = used_elsewhere
+    if not seen.used:
+        return Opening(OpeningState.WAITING)
+    found = await _find_deposit(order, sponsored.since, rpc)
+    return found or Opening(OpeningState.USED_UP if seen.used_for_good else OpeningState.WAITING)
+
+
+def _as_signed(order: Order, sponsored: Sponsored) -> OpensBySignature:
+    """What the last message did when it was signed and compared: the registry may name other settlers by now."""
+    data = sponsored.messages[-1].data
+    nonce, deadline = (int(data.message["witness"][name]) for name in ("nonce", "openDeadline"))
+    return OpensBySignature(order, checksum(data.domain["verifyingContract"]), nonce, UnixTime(deadline))
+
+
+async def _look_at_nonce(rpc: Rpc, opens: OpensBySignature) -> _NonceSight:
+    """What the endpoints of `rpc` say of the nonce at Permit2, taken at their word. Raises NetworkError."""
+    asked = [nonce_call(opens.order.sender, opens.nonce)]
+    deep = max(await rpc.block_number() - max(rpc.chain.confirmations - 1, 0), 0)
+    now, then = await asyncio.gather(rpc.aggregate(asked), rpc.aggregate(asked, hex(deep)))
+    if now.values[0] is None or then.values[0] is None:
+        raise BadAnswer(f"Permit2 does not answer on {rpc.chain.name}.")
+    used, used_for_good = is_used(now.values[0][0], opens.nonce), is_used(then.values[0][0], opens.nonce)
+    too_late = then.timestamp > opens.open_deadline and not used and not used_for_good
+    return _NonceSight(used, used_for_good, too_late)
+
+
+async def _sees_it_used(rpc: Rpc, opens: OpensBySignature) -> tuple[Rpc, _NonceSight] | None:
+    """The first endpoint that has the nonce as used, and what it saw."""
+    for endpoint in rpc.each():
+        try:
+            seen = await _look_at_nonce(endpoint, opens)
+        except NetworkError:
+            continue
+        if seen.used:
+            return endpoint, seen
+    return None
+
+
+def _too_late_proof(opens: OpensBySignature) -> Proof:
+    """The deadline is past and the nonce unused as of a block; and at the head it is still unused."""
+
+    async def shows(one: Rpc, block: str) -> bool:
+        asked = [nonce_call(opens.order.sender, opens.nonce)]
+        then, now = await asyncio.gather(one.aggregate(asked, block), one.aggregate(asked))
+        if then.values[0] is None or now.values[0] is None:
+            raise BadAnswer(f"Permit2 does not answer on {one.chain.name}.")
+        used = is_used(then.values[0][0], opens.nonce) or is_used(now.values[0][0], opens.nonce)
+        return then.timestamp > opens.open_deadline and not used
+
+    return Proof(opens.order.origin, shows)
+
+
+async def _find_deposit(order: Order, since: BlockNumber, rpc: Rpc) -> Opening | None:
+    """The deposit with this very relay hash, wherever it was opened. Raises NetworkError."""
+    ids = [order.destination.to_bytes(32, "big"), int(order.details["deposit_id"]).to_bytes(32, "big")]
+    topics = [DEPOSITED_TOPIC, *("0x" + word.hex() for word in (*ids, address_word(order.sender)))]
+    query = {"address": order.details["spoke_pool"], "topics": topics}
+    head, lowest = await rpc.block_number(), max(0, since - _REORGANISED)
+    async for logs in rpc.logs_between(query, lowest, min(head, lowest + _MOST_BLOCKS)):
+        for log in logs:
+            if deposited(order.origin, log).relay_hash == order.order_id:
+                block = BlockNumber(quantity(log.get("blockNumber"), "blockNumber"))
+                return Opening(OpeningState.OPENED, clean(log.get("transactionHash", ""), 66), block)
+    return None
+
+
+def _what_is_left(allowed: Amount) -> str:
+    if not allowed.units:
+        return "Permit2 may take nothing"
+    return f"Permit2 may take {allowed}, but only by another signature of yours"

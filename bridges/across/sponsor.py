@@ -1,0 +1,65 @@
+"""Who opens an Across order for a sender without gas: what the sponsor takes, and how messages are handed to it.
+
+A sponsor is believed in nothing but its fee. No sponsor of Across has a published API. What is spoken here is the order
+of OIF's `POST /v1/orders` in all that fits, with a `type` of our own and a second field for the permit, and a plain
+question for the fee: a stand-in, which the devnet's sponsor answers.
+
+Source: openintentsframework/oif-specs specs/openapi.yaml (PostOrderRequest, PostOrderResponse).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from l2send.bridges.json_answers import parse_uint, reason
+from l2send.core.errors import BadAnswer, Refused
+from l2send.core.http import Http, get_json, post_json
+from l2send.core.plan import Message, Sponsored
+from l2send.core.units import Token
+
+_WHO = "the sponsor"
+
+
+@dataclass(frozen=True, slots=True)
+class SponsorFee:
+    """What a sponsor takes, in base units of the token that is paid with."""
+
+    opening: int
+    permit: int
+    """More, where it has to bring a permit first."""
+
+
+async def ask_fee(http: Http, url: str, token: Token) -> SponsorFee:
+    """What the sponsor takes for opening an order that pays with `token`. Raises NetworkError, Refused."""
+    answer = await get_json(http, f"{url}/v1/fee", {"chainId": str(token.chain_id), "token": token.address or ""}, _WHO)
+    if answer.status >= 400:
+        raise Refused(f"the sponsor opens no such order: {reason(answer.body)}")
+    try:
+        return SponsorFee(parse_uint(answer.body["opening"]), parse_uint(answer.body["permit"]))
+    except (KeyError, TypeError, ValueError):
+        raise BadAnswer("the sponsor answered outside its schema.") from None
+
+
+async def post_order(http: Http, url: str, sponsored: Sponsored, signatures: tuple[bytes, ...]) -> str:
+    """Hand all messages to the sponsor, which knows an order by its digest and may be given it again.
+
+    Its words, empty where it took them. Raises NetworkError.
+    """
+    *permit, opening = zip(sponsored.messages, signatures, strict=True)
+    schemes = ["permit2", *(["erc20-permit"] if permit else [])]
+    request: dict[str, Any] = {
+        "order": {"type": "across-open-for-v0", "payload": _payload(opening[0])},
+        "signature": [list(opening[1])],
+        "originSubmission": {"mode": "protocol", "schemes": schemes},
+    }
+    if permit:
+        request["permit"] = {"payload": _payload(permit[0][0]), "signature": [list(permit[0][1])]}
+    answer = await post_json(http, f"{url}/v1/orders", request, _WHO)
+    if answer.status < 300 and isinstance(answer.body, dict) and answer.body.get("status") == "received":
+        return ""
+    return reason(answer.body)
+
+
+def _payload(message: Message) -> dict[str, Any]:
+    return {"signatureType": "eip712", **message.data.json()}

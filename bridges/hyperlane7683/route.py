@@ -1,0 +1,84 @@
+"""Whether two routers serve each other, and take an order for what it is: asked before anything is signed.
+
+Between routers that do not, neither a solver's claim nor a refund ever arrives. The gas that a router has its message
+paid for on the other side (`destinationGas`) is part of that: where it is zero, no relayer needs to bring it.
+
+Source: hyperlane-xyz/hyperlane-monorepo solidity/contracts/client/{Router,GasRouter}.sol; ERC-7683 `resolve`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from l2send.bridges.erc7683 import OPEN, RESOLVE, Resolution, first_mismatch
+from l2send.bridges.hyperlane7683.order import order_data_of
+from l2send.core.calldata import Function, address_word
+from l2send.core.chains import Chain
+from l2send.core.effects import MOST_REFUND_FEE
+from l2send.core.errors import Refused
+from l2send.core.plan import Order, UnsignedTx
+from l2send.core.rpc import Call, Rpcs
+from l2send.core.settlers import HyperlaneSettlers
+from l2send.core.units import Amount, UnixTime
+
+MESSAGE_FEE = Function("quoteGasPayment(uint32)", "uint256")
+"""What the message of a refund costs now, in the coin of the router's chain; reverts for an unenrolled domain."""
+_FEE_MAY_GROW = 2
+_LOCAL_DOMAIN = Function("localDomain()", "uint32")
+_ROUTERS = Function("routers(uint32)", "bytes32")
+_MESSAGE_GAS = Function("destinationGas(uint32)", "uint256")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What two routers that serve each other say."""
+
+    message_fee: Amount
+    """Of a refund's message, in the coin of the destination."""
+    origin_now: UnixTime
+    target_now: UnixTime
+
+
+async def check_route(
+    here: HyperlaneSettlers, there: HyperlaneSettlers, source: Chain, target: Chain, rpcs: Rpcs
+) -> Route:
+    """Ask both routers whether they trust each other and bring a refund back. Raises Refused, NetworkError."""
+    on_origin, on_target = await asyncio.gather(
+        rpcs.on(source.chain_id).aggregate(
+            [Call(here.router, _LOCAL_DOMAIN), Call(here.router, _ROUTERS, (target.chain_id,))]
+        ),
+        rpcs.on(target.chain_id).aggregate(
+            [
+                Call(there.router, _LOCAL_DOMAIN),
+                Call(there.router, _ROUTERS, (source.chain_id,)),
+                Call(there.router, MESSAGE_FEE, (source.chain_id,)),
+                Call(there.router, _MESSAGE_GAS, (source.chain_id,)),
+            ]
+        ),
+    )
+    *trust, fee, gas = on_target.values
+    expected = (
+        ((source.chain_id,), (address_word(there.router),)),
+        [(target.chain_id,), (address_word(here.router),)],
+    )
+    if (on_origin.values, trust) != expected or fee is None:
+        raise Refused(f"the Hyperlane7683 routers of {source.name} and {target.name} do not serve each other.")
+    if gas is None or not gas[0]:
+        said = "does not say what gas" if gas is None else "pays for no gas with which"
+        raise Refused(
+            f"the Hyperlane7683 router of {target.name} {said} its message is brought to {source.name}: "
+            "a refund might never arrive."
+        )
+    if fee[0] > MOST_REFUND_FEE // _FEE_MAY_GROW:
+        raise Refused(f"a refund would cost {Amount(fee[0], target.native)} on {target.name}, which is absurd.")
+    return Route(Amount(fee[0], target.native), on_origin.timestamp, on_target.timestamp)
+
+
+async def refuse_other_order(tx: UnsignedTx, order: Order, rpcs: Rpcs) -> None:
+    """The router, which can be upgraded, must take it for this very order. Raises Refused, NetworkError."""
+    call = Call(tx.to, RESOLVE, OPEN.decode_call(tx.data))
+    (resolved,) = await rpcs.on(tx.chain_id).eth_call(call, sender=order.sender)
+    said = Resolution(spent_to=address_word(order.destination_settler), origin_data=order_data_of(order))
+    if field := first_mismatch(resolved, order, said):
+        raise Refused(f"the Hyperlane7683 router understands the order in another way: {field} is not the order's.")

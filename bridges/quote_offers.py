@@ -1,0 +1,110 @@
+"""A price from a quote endpoint: what was asked, what solvers offer, and the cheapest offer that fits.
+
+Two schemas are spoken, of OIF (oif_quotes.py) and of LI.FI (lifi_quotes.py). Each writes the question and reads one
+offer; what an offer must be like is decided here. Nothing of an offer is used but its price and its times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from l2send.bridges.json_answers import reason
+from l2send.bridges.quoting import USUAL_FILL_TIME, SolverPrice
+from l2send.core import erc7930
+from l2send.core.address import Address
+from l2send.core.errors import BadAnswer, L2sendError, Refused
+from l2send.core.http import Http, post_json
+from l2send.core.plan import ChainAddress, Payment
+from l2send.core.units import Amount, Seconds, Token, UnixTime
+
+USER_OPEN = "oif-user-open-v0"
+"""The type of an order that the user opens by a transaction of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the endpoint says that the settler must be allowed."""
+
+    token: ChainAddress
+    spender: ChainAddress
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One offer of an endpoint."""
+
+    gives: ChainAddress
+    """The token that leaves the sender."""
+    paid: int
+    """In base units of that token."""
+    gets: ChainAddress
+    """The token that is delivered."""
+    delivered: int
+    receiver: ChainAddress
+    opened_by: ChainAddress | None
+    """The contract that the order is opened at, None where it is not opened by the user."""
+    allowances: tuple[Allowance, ...]
+    eta: Seconds | None
+    valid_until: UnixTime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """How an endpoint is asked and read."""
+
+    who: str
+    """What it is called in errors."""
+    request: Callable[[Payment, Token], dict[str, Any]]
+    read: Callable[[Any], Offer]
+    """Raises KeyError, TypeError, ValueError, AttributeError or Refused for what is no offer of the schema."""
+
+
+async def cheapest_offer(
+    http: Http, url: str, schema: Schema, settler: Address, payment: Payment, source: Token
+) -> SolverPrice:
+    """The lowest price at which a solver delivers `payment` from `source`. Raises NetworkError, Refused."""
+    answer = await post_json(http, url, schema.request(payment, source), schema.who)
+    if answer.status >= 400:
+        raise Refused(f"{schema.who} does not quote this: {reason(answer.body)}")
+    offers = answer.body.get("quotes") if isinstance(answer.body, dict) else None
+    if not isinstance(offers, list):
+        raise BadAnswer(f"{schema.who} answered outside its schema.")
+    if not offers:
+        raise Refused(f"no solver of {schema.who} offers this.")
+    prices, problems = list[SolverPrice](), list[L2sendError]()
+    for offer in offers:
+        try:
+            prices.append(_price_of(_read(offer, schema), settler, payment, source))
+        except (BadAnswer, Refused) as error:
+            problems.append(error)
+    if not prices:
+        raise problems[0]
+    return min(prices, key=lambda price: price.pays.units)
+
+
+def _read(offer: Any, schema: Schema) -> Offer:
+    try:
+        return schema.read(offer)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise BadAnswer(f"{schema.who} answered outside its schema.") from None
+
+
+def _price_of(offer: Offer, settler: Address, payment: Payment, source: Token) -> SolverPrice:
+    """The price of an offer for what was asked, through the settler of the registry. Raises Refused."""
+    pinned = ChainAddress(source.chain_id, settler)
+    here, there = erc7930.asset(source), erc7930.asset(payment.amount.token)
+    if offer.opened_by != pinned:
+        raise Refused("the quote is for another settler than the registry's.")
+    if (offer.gives, offer.gets) != (here, there) or offer.receiver != payment.to:
+        raise Refused("the quote is for another payment than was asked.")
+    if offer.delivered < payment.amount.units:
+        raise Refused("the quote delivers less than was asked.")
+    if offer.allowances != (() if source.is_native else (Allowance(here, pinned, offer.paid),)):
+        raise Refused("the quote wants another allowance than its price.")
+    if offer.valid_until == 0:
+        raise Refused("the quote ran out before it was given.")
+    duration = USUAL_FILL_TIME if offer.eta is None else offer.eta
+    return SolverPrice(Amount(offer.paid, source), duration, offer.valid_until)

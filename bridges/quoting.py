@@ -1,0 +1,117 @@
+"""How every quote is finished: what is allowed, simulated, priced and decoded again, and what the sender can afford."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from l2send.bridges.gas_costs import Costed, approval, cost, refund_cost, refuse_without_gas
+from l2send.core.bridge import Bridge
+from l2send.core.chains import Chain
+from l2send.core.effects import Opens
+from l2send.core.errors import CannotPay, Refused
+from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, Quote, StepKind, UnsignedTx
+from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.units import Amount, Seconds, UnixTime
+
+PRICE_HOLDS = Seconds(60)
+"""How long a price counts where no one says how long it holds."""
+USUAL_FILL_TIME = Seconds(60)
+"""What a fill is taken to need where no one says how long it takes."""
+
+Demand = Callable[[bool, str], None]
+Agree = Callable[[Order], Sequence[Awaitable[object]]]
+"""What must be asked of the chains once the order is known. Each raises Refused where they take it for another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """What a quote is asked for: the payment, and what the sender has on the chain it would come from."""
+
+    payment: Payment
+    source: Chain
+    held: Amount
+    """Of the asset that is paid."""
+    native: Amount
+    """Of the coin that pays gas."""
+
+
+@dataclass(frozen=True, slots=True)
+class SolverPrice:
+    """What leaves the sender, and until when that holds (None: as long as `PRICE_HOLDS`)."""
+
+    pays: Amount
+    duration: Seconds
+    valid_until: UnixTime | None = None
+
+
+def demanding(bridge: str) -> Demand:
+    """A check of orders for `bridge`: raises Refused, "the order for Eco …", where its condition is false."""
+
+    def demand(condition: bool, otherwise: str) -> None:
+        if not condition:
+            raise Refused(f"the order for {bridge} {otherwise}.")
+
+    return demand
+
+
+def refuse_unaffordable(pays: Amount, funding: Funding) -> None:
+    """Raises CannotPay where the sender holds less than `pays`."""
+    if pays.units > funding.held.units:
+        name, wanted = funding.source.name, funding.payment.amount
+        raise CannotPay(f"{name} needs {pays} to deliver {wanted}, you hold {funding.held}.")
+
+
+async def costed(rpc: Rpc, funding: Funding, pays: Amount, wanted: list[tuple[StepKind, UnsignedTx]]) -> Costed:
+    """These transactions, which pay `pays`, with gas limits and fees.
+
+    Raises CannotPay where the coin for them is not there, NoGas where only gas is missing, NetworkError, Refused.
+    """
+    found = await cost(rpc, funding.payment.sender, wanted)
+    refuse_without_gas(found, pays, funding.source, funding.native)
+    return found
+
+
+async def finish(
+    bridge: Bridge, funding: Funding, price: SolverPrice, tx: UnsignedTx, now: UnixTime, rpcs: Rpcs, agree: Agree
+) -> Quote:
+    """The quote whose last step is `tx`, once the contracts agree on its order; `now` is by the source's clock.
+
+    Raises CannotPay where the coin for the fees is not there, NetworkError, Refused.
+    """
+    rpc, payment = rpcs.on(funding.source.chain_id), funding.payment
+    opens = bridge.effects(tx, rpcs.registry)
+    if not isinstance(opens, Opens):
+        raise Refused(f"the order built for {bridge.name} does not decode.")
+    wanted = [*await approval(rpc, payment.sender, tx.to, price.pays), (StepKind.OPEN, tx)]
+    found, refund, _ = await asyncio.gather(
+        costed(rpc, funding, price.pays, wanted),
+        refund_cost(bridge, opens.order, rpcs),
+        asyncio.gather(*agree(opens.order)),
+    )
+    holds_until = UnixTime(now + PRICE_HOLDS)
+    return Quote(
+        bridge=bridge.name,
+        source=funding.source,
+        pays=price.pays,
+        delivers=payment.amount,
+        fees=(bridge_fee(payment, price.pays), *found.fees),
+        duration=price.duration,
+        steps=found.steps,
+        order=opens.order,
+        expires=holds_until if price.valid_until is None else min(holds_until, price.valid_until),
+        notes=found.notes,
+        needs=found.needs,
+        refund=refund,
+    )
+
+
+def with_notes(quote: Quote, *notes: str) -> Quote:
+    """The quote with more that a person should know, in front."""
+    return replace(quote, notes=(*notes, *quote.notes))
+
+
+def bridge_fee(payment: Payment, pays: Amount) -> Fee:
+    """What stays with the bridge and its solver of `pays`."""
+    return Fee(BRIDGE_FEE, Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))

@@ -1,0 +1,60 @@
+"""What a solver takes for an order, for settlers whose makers give no price: a quote endpoint's figure, or your own.
+
+The endpoint that is listed as `quote_api` is asked, of LI.FI's shape or of OIF's. Without it `solver_fee_bps` counts,
+the fee in 1/100 % at which you know a solver to fill. Without either there is no offer. The calldata of an endpoint is
+never used: an order is built here, and the answer is a price.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from l2send.bridges.lifi_quotes import LIFI
+from l2send.bridges.oif_quotes import OIF
+from l2send.bridges.quote_offers import cheapest_offer
+from l2send.bridges.quoting import USUAL_FILL_TIME, Funding, SolverPrice, refuse_unaffordable
+from l2send.core.address import Address
+from l2send.core.errors import Refused
+from l2send.core.rpc import Rpcs
+from l2send.core.settlers import BPS, HyperlaneSettlers, OifSettlers
+from l2send.core.units import Amount, Seconds, UnixTime
+
+_FILL_TIME = Seconds(3600)
+_OF_LIFI = "/integrator/quote/request"
+"""How the path of LI.FI's endpoint ends."""
+
+Listed = HyperlaneSettlers | OifSettlers
+
+
+def is_priced(listed: Listed) -> bool:
+    """Whether the registry says where a price comes from."""
+    return bool(listed.quote_api) or listed.solver_fee_bps is not None
+
+
+async def solver_price(listed: Listed, settler: Address, funding: Funding, rpcs: Rpcs) -> SolverPrice:
+    """The price of delivering the payment exactly through `settler`, by what is listed on the origin.
+
+    Ask `is_priced` first. Raises CannotPay where more is needed than is held, NetworkError, Refused.
+    """
+    url, token = listed.quote_api, funding.held.token
+    if url:
+        schema = LIFI if urlsplit(url).path.rstrip("/").endswith(_OF_LIFI) else OIF
+        price = await cheapest_offer(rpcs.http, url, schema, settler, funding.payment, token)
+    else:
+        units = own_price(listed.solver_fee_bps or 0, funding.payment.amount.in_units_of(token))
+        price = SolverPrice(Amount(units, token), USUAL_FILL_TIME)
+    refuse_unaffordable(price.pays, funding)
+    return price
+
+
+def own_price(bps: int, arrives: int) -> int:
+    """What leaves the sender where a solver takes `bps` of what arrives, in base units, rounded up."""
+    return arrives - (-arrives * bps // BPS)
+
+
+def fill_deadline(price: SolverPrice, origin_now: UnixTime, target_now: UnixTime) -> UnixTime:
+    """Until when a solver may fill, judged by the chains' clocks. Raises Refused for a price that ran out."""
+    now = max(origin_now, target_now)
+    if price.valid_until is not None and price.valid_until < now:
+        raise Refused("the quote ran out before it could be used.")
+    return UnixTime(now + _FILL_TIME)
