@@ -135,7 +135,7 @@ def test_what_is_not_json_is_no_answer(content: bytes) -> None:
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_server_in_trouble_can_be_asked_again(status: int) -> None:
     with pytest.raises(NetworkError) as error:
-        ask(lambda amount: httpx.Response(status))
+        ask(lambda amount: httpx.Response(status, stream=httpx.ByteStream(b"")))
     assert error.value.retryable
 
 
