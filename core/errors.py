@@ -184,9 +184,15 @@ class NodeError(NetworkError):
     retryable = False
 
     def __init__(
-        self, message: str, *, rpc_code: int = 0, data: str = "", kind: ErrorClass = ErrorClass.REFUSED
+        self,
+        message: str,
+        *,
+        rpc_code: int = 0,
+        data: str = "",
+        kind: ErrorClass = ErrorClass.REFUSED,
+        hint: str = "",
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, hint=hint)
         self.rpc_code = rpc_code
         self.data = data
         """What a contract reverted with, as 0x text."""

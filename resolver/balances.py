@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from l2send.core.address import Address
 from l2send.core.calldata import BALANCE_OF, DECIMALS, Function
 from l2send.core.chains import Chain
-from l2send.core.errors import L2sendError, NetworkError
+from l2send.core.errors import BadAnswer, L2sendError, NetworkError, NodeError, WrongChain
 from l2send.core.rpc import ETH_BALANCE, Aggregate, Call, Rpc, Rpcs
 from l2send.core.units import Amount, Token, UnixTime
 
@@ -47,6 +47,8 @@ class Holdings:
     timestamp: UnixTime | None = None
     error: str = ""
     """Why the chain is unknown; empty when it answered."""
+    refused: bool = False
+    """Whether an endpoint is there, and its answer is of no use: asking again would not help."""
 
     def held(self, token: Token) -> Amount | None:
         """The balance, or None if it is unknown: never zero for want of an answer."""
@@ -73,6 +75,11 @@ class Snapshot:
     def refuse_if_offline(self) -> None:
         """Raises NetworkError, in one line, where no chain at all answered."""
         if self.chains and len(self.unknown) == len(self.chains):
+            if refusing := [chain for chain in self.unknown if chain.refused]:
+                raise (NodeError if len(refusing) == len(self.chains) else NetworkError)(
+                    f"no chain could be asked. {refusing[0].error}",
+                    hint="Correct the chains' rpcs. `l2send doctor` says which endpoints fail.",
+                )
             several = f"none of the {len(self.chains)} chains answered. This machine seems to be offline."
             raise NetworkError(
                 several if len(self.chains) > 1 else self.unknown[0].error,
@@ -185,7 +192,8 @@ async def _holdings(account: Address, rpc: Rpc) -> Holdings:
     try:
         answer = await rpc.aggregate(calls)
     except L2sendError as error:
-        return Holdings(chain, error=error.message)
+        refused = isinstance(error, NodeError | BadAnswer | WrongChain)
+        return Holdings(chain, error=error.message, refused=refused)
     values = zip(chain.assets, answer.values, strict=False)
     units = {token: value[0] for token, value in values if value is not None}
     return Holdings(chain, units, _price(chain, answer), answer.timestamp)
