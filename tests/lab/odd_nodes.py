@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,30 +66,39 @@ Rule = Callable[[Asked], Awaitable[Reply | None]]
 """What an odd node answers; None where it answers as any other."""
 
 
+@dataclass
+class Meeting:
+    """What one payer meets at its odd endpoints, and what it handed over."""
+
+    rule: Rule | None
+    seen: Counter[str] = field(default_factory=Counter[str])
+    sent: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+
+
+current_meeting: ContextVar[Meeting] = ContextVar("current_meeting")
+"""That of the payer that this task is."""
+
+
+def meet(rule: Rule | None) -> Meeting:
+    """From now on this task's payer meets `rule`."""
+    meeting = Meeting(rule)
+    current_meeting.set(meeting)
+    return meeting
+
+
 class OddTransport(WireTransport):
-    """Requests to `http://odd/CHAIN` meet `rule`; those to `http://honest/CHAIN` do not."""
-
-    def __init__(self, nodes: Sequence[Upstream]) -> None:
-        super().__init__(nodes)
-        self.rule: Rule | None = None
-        self.seen = Counter[str]()
-        self.struck = 0
-        self.sent = list[tuple[int, bytes]]()
-
-    def meet(self, rule: Rule | None) -> None:
-        """From now on, with nothing counted yet."""
-        self.rule, self.seen, self.struck, self.sent = rule, Counter(), 0, []
+    """Requests to `http://odd/CHAIN` meet the current rule; those to `http://honest/CHAIN` do not."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
         if request.url.host not in {"odd", "honest"}:
             return await self._pass(request, body)
+        meeting = current_meeting.get()
         index, message = int(request.url.path.strip("/")), json.loads(body)
-        asked = Asked(message["id"], message["method"], message["params"], self._nodes[index], self.seen)
+        asked = Asked(message["id"], message["method"], message["params"], self._nodes[index], meeting.seen)
         if asked.method == SEND:
-            self.sent.append((index, bytes.fromhex(asked.params[0][2:])))
-        reply = await self.rule(asked) if self.rule and request.url.host == "odd" else None
-        self.struck += reply is not None
+            meeting.sent.append((index, bytes.fromhex(asked.params[0][2:])))
+        reply = await meeting.rule(asked) if meeting.rule and request.url.host == "odd" else None
         reply = reply or Reply(await asked.forward())
         if not reply.status:
             raise httpx.ReadTimeout("an odd node", request=request)

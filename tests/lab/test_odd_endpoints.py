@@ -111,10 +111,9 @@ async def play(world: World, folder: Path) -> dict[tuple[str, str], tuple[str, s
     with quickened(0.05, transport):
         for number, (name, row) in enumerate(ROWS.items()):
             for index, kind in enumerate(("direct", "bridged")):
-                transport.meet(row.rule)
                 registry = seen_by(world, two=row.two)
                 errand = Errand(folder / f"{number}-{kind}", registry, next(accounts), index, somebody(), patience=10)
-                rows[name, kind] = await play_one(world, errand, row, transport)
+                rows[name, kind] = await play_one(world, errand, row)
     await transport.hang_up()
     return rows
 
@@ -131,7 +130,8 @@ def seen_by(world: World, *, two: bool) -> Registry:
     return Registry(both, is_devnet=True)
 
 
-async def play_one(world: World, errand: Errand, row: Odd, transport: OddTransport) -> tuple[str, str]:
+async def play_one(world: World, errand: Errand, row: Odd) -> tuple[str, str]:
+    meeting = odd.meet(row.rule)
     record: Record | None = None
     failure: BaseException | None = None
     try:
@@ -141,11 +141,11 @@ async def play_one(world: World, errand: Errand, row: Odd, transport: OddTranspo
     except Exception as error:  # noqa: BLE001 - what is looked for
         return "traceback", repr(error)
     known = record or journaled(errand)
-    verdict = judge(world, errand.account, errand.recipient, errand.index, known, transport.sent)
+    verdict = judge(world, errand.account, errand.recipient, errand.index, known, meeting.sent)
     said = str(record.state) if record else f"{type(failure).__name__}: {str(failure).splitlines()[0][:90]}"
     if verdict.wrong:
         return said, "; ".join(verdict.wrong)
-    if row.refused and (failure is None or not transport.sent):
+    if row.refused and (failure is None or not meeting.sent):
         # A row that strikes a step which this kind of payment does not have delivers it.
         return said, "" if record or isinstance(failure, row.refused) else f"expected {row.refused.__name__}"
     return said, "" if record and record.state is PaymentState.DELIVERED else "not delivered"
