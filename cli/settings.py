@@ -17,6 +17,7 @@ from typing import Any
 from l2send.core.errors import ConfigError, UsageError
 from l2send.core.text import clean
 from l2send.core.toml_lines import line_of
+from l2send.core.trusted_files import read_trusted_text
 from l2send.resolver.limits import DEFAULT_MAX_FEE, Speed, parse_max_fee
 
 SCHEMA = 1
@@ -120,13 +121,11 @@ class Settings:
 
 
 def load_settings(path: Path) -> Settings:
-    """The settings of a file; all defaults if there is no such file. Raises ConfigError."""
+    """The settings of a file that others cannot write; all defaults if there is none. Raises ConfigError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_trusted_text(path)
     except FileNotFoundError:
         return Settings(path, {})
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}", hint="Correct the file, or move it away.") from error
     return Settings(path, parse_settings(text, str(path)))
 
 

@@ -80,7 +80,10 @@ def private_dir(path: Path) -> Path:
     for folder in (*reversed(path.parents), path):
         if not folder.is_dir():
             folder.mkdir(mode=_PRIVATE_DIR, exist_ok=True)
-    mode = path.stat().st_mode & 0o777
+    found = path.stat()
+    mode = found.st_mode & 0o777
+    if found.st_uid not in {0, os.geteuid()}:
+        raise ConfigError(f"the folder {path} belongs to another user (uid {found.st_uid}).", hint="Use your own.")
     if mode & 0o077:
         raise ConfigError(f"the folder {path} is open to other users (mode {mode:o}).", hint=f"Run: chmod 700 {path}")
     return path

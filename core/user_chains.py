@@ -19,6 +19,7 @@ from l2send.core.address import parse_address
 from l2send.core.errors import ConfigError, L2sendError
 from l2send.core.text import clean
 from l2send.core.toml_lines import line_of
+from l2send.core.trusted_files import read_trusted_text
 
 KINDS = frozenset({"l1", "op-stack", "arbitrum", "zk-stack", "zk-rollup", "optimium", "sidechain", "other"})
 _LONGEST_NAME = 80
@@ -201,11 +202,11 @@ _TOP = frozenset({"schema", "chains", "retired", "sources", "accounts"})
 
 
 def read_text(path: Path) -> str:
-    """The text of the file. Raises ConfigError."""
+    """The text of a file that others cannot write: it says where contracts are. Raises ConfigError."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}", hint="Correct the file, or move it away.") from error
+        return read_trusted_text(path)
+    except FileNotFoundError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
 
 
 def parse(text: str, path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import BadAddress, BadRecipient, ConfigError, L2sendError, UsageError
 from l2send.core.recipients import why_unpayable
 from l2send.core.text import clean
+from l2send.core.trusted_files import read_trusted_text
 from l2send.resolver.foreign import foreign
 from l2send.resolver.spelling import Spelling, Voucher
 
@@ -30,7 +31,6 @@ SCHEMA = 1
 FORM = "contact"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}", re.ASCII)
 _KEYS = frozenset({"address", "chains", "ens"})
-_OTHERS_MAY_WRITE = 0o022
 _LONGEST_NAME = 255
 
 
@@ -158,17 +158,9 @@ def _check_address(contact: Contact, registry: Registry) -> None:
 def load_book(path: Path) -> Book:
     """The contacts of a file; none if there is no such file. Raises ConfigError for one that cannot be trusted."""
     try:
-        mode = path.stat().st_mode & 0o777
-        text = path.read_text(encoding="utf-8")
+        text = read_trusted_text(path)
     except FileNotFoundError:
         return NO_CONTACTS
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}", hint="Correct the file, or move it away.") from error
-    if mode & _OTHERS_MAY_WRITE:
-        raise ConfigError(
-            f"other users can write {path} (mode {mode:o}): its addresses cannot be trusted.",
-            hint=f"Look through it, then run: chmod 600 {path}",
-        )
     return parse_book(text, str(path))
 
 

@@ -18,6 +18,7 @@ from l2send.core.address import Address
 from l2send.core.errors import ConfigError, NotFinal
 from l2send.core.paths import private_dir
 from l2send.core.private_files import PRIVATE_FILE
+from l2send.core.storage import network_file_system
 from l2send.core.text import clean
 from l2send.core.units import ChainId
 
@@ -40,7 +41,7 @@ async def account_lock(
     path = private_dir(folder) / f"{chain_id}-{sender.lower()}.lock"
     descriptor = _open(path)
     try:
-        await _acquire(descriptor, waiting, patience)
+        await _acquire(descriptor, path, waiting, patience)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{holder} (process {os.getpid()})".encode(), 0)
         yield
@@ -52,10 +53,22 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE)
     except OSError as error:
-        raise ConfigError(f"cannot open the lock {path}: {error.strerror}.") from error
+        hint = "Check the rights on the folder and the disk's free space. Nothing was signed."
+        raise ConfigError(f"cannot open the lock {path}: {error.strerror}.", hint=hint) from error
 
 
-async def _acquire(descriptor: int, waiting: Callable[[str], None], patience: float) -> None:
+def _no_locks(path: Path, error: OSError) -> ConfigError:
+    """Some network file systems answer flock(2) with ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL or EIO."""
+    kind = network_file_system(path.parent)
+    where = f" It is a network file system ({kind})." if kind else ""
+    return ConfigError(
+        f"the file system of {path.parent} does not lock files ({error.strerror}), so two payments could take the same "
+        f"nonce.{where} Nothing was signed.",
+        hint="Keep l2send's files on a local disk: move the folder there, and name it in L2SEND_HOME.",
+    )
+
+
+async def _acquire(descriptor: int, path: Path, waiting: Callable[[str], None], patience: float) -> None:
     until, told = time.monotonic() + patience, False
     while True:
         try:
@@ -71,5 +84,7 @@ async def _acquire(descriptor: int, waiting: Callable[[str], None], patience: fl
                 waiting(other)
                 told = True
             await asyncio.sleep(_LOOK_EVERY)
+        except OSError as error:
+            raise _no_locks(path, error) from error
         else:
             return

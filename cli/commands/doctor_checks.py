@@ -16,10 +16,12 @@ from l2send.cli.commands.completion import PLACES
 from l2send.cli.screen import aloud
 from l2send.cli.settings import KEYS, load_settings
 from l2send.core.chains import load_registry
-from l2send.core.errors import L2sendError
+from l2send.core.errors import ConfigError, L2sendError
 from l2send.core.paths import Paths
 from l2send.core.private_files import check_private
+from l2send.core.storage import network_file_system, sync_program
 from l2send.core.text import clean
+from l2send.core.trusted_files import check_trusted
 from l2send.payments import summary
 from l2send.resolver.contacts import load_book
 from l2send.wallet.journal.schema import MIGRATIONS
@@ -84,6 +86,19 @@ def _folders(paths: Paths) -> Iterator[Finding]:
             yield Finding("folder", Health.OK, str(folder))
 
 
+def _storage(paths: Paths) -> Iterator[Finding]:
+    """The journal and the locks need a local disk, and files that no other program replaces."""
+    for folder in dict.fromkeys((paths.state, paths.config)):
+        kind, program = network_file_system(folder), sync_program(folder)
+        do = "Move it to a local folder that nothing syncs, and name that in L2SEND_HOME. Back up copies of it instead."
+        if kind:
+            says = f"{folder} lies on a network file system ({kind}): locks and the journal do not hold there"
+            yield Finding("storage", Health.WRONG, says, do)
+        if program:
+            says = f"{folder} is kept in sync by {program}, which may replace the journal while a payment runs"
+            yield Finding("storage", Health.WRONG, says, do)
+
+
 def _journal(paths: Paths) -> Iterator[Finding]:
     """Opening it checks its pages, its mode and its version."""
     found = summary(paths)
@@ -111,6 +126,7 @@ def _locks(paths: Paths) -> Iterator[Finding]:
 def _keystores(paths: Paths) -> Iterator[Finding]:
     found = find(paths.keystores)
     for keystore in found:
+        check_trusted(keystore.path)
         if keystore.origin == "l2send":
             check_private(keystore.path)
     names = ", ".join(keystore.name for keystore in found)
@@ -127,8 +143,12 @@ def _password(_: Paths) -> Iterator[Finding]:
         if not path.is_file():
             do = "Set it to the path of a file that holds the password."
             yield Finding("password", Health.WRONG, "ETH_PASSWORD names no file", do)
-        elif path.stat().st_mode & _OTHERS:
-            yield Finding("password", Health.WRONG, "others can read the file of ETH_PASSWORD", "Run chmod 600 on it.")
+            return
+        try:
+            check_trusted(path, secret=True)
+        except ConfigError as error:
+            says = error.message.replace(str(path), "the file of ETH_PASSWORD")
+            yield Finding("password", Health.WRONG, says, "Run chmod 600 on it, and chmod go-w on its folders.")
 
 
 def _config(paths: Paths) -> Iterator[Finding]:
@@ -196,6 +216,7 @@ def _devnet(_: Paths) -> Iterator[Finding]:
 _CHECKS: tuple[Callable[[Paths], Iterator[Finding]], ...] = (
     _versions,
     _folders,
+    _storage,
     _journal,
     _locks,
     _keystores,

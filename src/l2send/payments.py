@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from l2send.core.address import Address
 from l2send.core.paths import Paths
-from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.presence import was_used
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.sqlite import SqliteJournal
 
@@ -36,13 +36,16 @@ def paid_accounts_like(paths: Paths, account: Address) -> list[Address]:
 def summary(paths: Paths) -> Summary | None:
     """None where no payment was made yet. Checks the pages, the mode and the version of the file: ConfigError."""
     with _journal(paths) as journal:
-        return Summary(journal.count(), tuple(journal.open_payments())) if journal else None
+        if journal is None:
+            return None
+        journal.check_pages()
+        return Summary(journal.count(), tuple(journal.open_payments()))
 
 
 @contextmanager
-def _journal(paths: Paths) -> Iterator[Journal | None]:
-    """The journal of `paths`; None, and no new file, where there is none."""
-    if not paths.journal.exists():
+def _journal(paths: Paths) -> Iterator[SqliteJournal | None]:
+    """The journal of `paths`; None, and no new file, where there is none. Raises ConfigError where it is missing."""
+    if not paths.journal.exists() and not was_used(paths.journal):
         yield None
         return
     journal = SqliteJournal(paths.journal)

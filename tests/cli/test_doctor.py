@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,27 @@ def open_keystore(inside: Inside) -> None:
     write(inside.paths.keystores / "alice.json", '{"crypto": {}, "name": "alice"}', 0o644)
 
 
+def open_home(inside: Inside) -> None:
+    write(inside.paths.settings, "schema = 1\n")
+    inside.path.chmod(0o777)
+
+
+def open_password(inside: Inside) -> None:
+    write(inside.path / "password", "hunter2", 0o644)
+    inside.environment.setenv("ETH_PASSWORD", str(inside.path / "password"))
+
+
+def synced_home(inside: Inside) -> None:
+    inside.must("history")
+    (inside.path / ".stfolder").mkdir()
+
+
+def older_journal(inside: Inside) -> None:
+    inside.must("history")
+    mark = {"journal": "0123", "event": 7, "payment": "p-22222222"}
+    write(inside.paths.state / "journal.db.mark", json.dumps(mark))
+
+
 FAULTS: dict[str, tuple[str, Callable[[Inside], object]]] = {
     "a damaged journal": ("journal", damage_journal),
     "a journal of a newer l2send": ("journal", newer_journal),
@@ -68,6 +90,12 @@ FAULTS: dict[str, tuple[str, Callable[[Inside], object]]] = {
     "a keystore others can read": ("keystores", open_keystore),
     "a setting that is not known": ("config", lambda i: write(i.paths.settings, "schema = 1\nfee = 1\n")),
     "contacts that others can write": ("contacts", lambda i: write(i.paths.contacts, "schema = 1\n", 0o666)),
+    "settings that others can write": ("config", lambda i: write(i.paths.settings, "schema = 1\n", 0o666)),
+    "a registry that others can write": ("chains", lambda i: write(i.paths.user_chains, "schema = 1\n", 0o662)),
+    "a folder above that others can write": ("config", open_home),
+    "a password file that others can read": ("password", open_password),
+    "a home that a program syncs": ("storage", synced_home),
+    "a journal that was put back": ("journal", older_journal),
     "a contact on no chain": (
         "contacts",
         lambda i: write(

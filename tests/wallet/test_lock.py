@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import multiprocessing
+import os
 import stat
 import time
 from multiprocessing.connection import Connection
@@ -31,6 +34,26 @@ def _hold(folder: Path, ready: Connection) -> None:
             await asyncio.sleep(60)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EIO])
+def test_a_file_system_that_does_not_lock_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A stand-in for flock(2) on such a file system, as NFS without its lock daemon answers."""
+
+    def refuses(descriptor: int, operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuses)
+
+    async def run() -> None:
+        async with lock(tmp_path / "locks", []):
+            pass
+
+    with pytest.raises(ConfigError, match=f"does not lock files .{os.strerror(code)}.*Nothing was signed") as refused:
+        asyncio.run(run())
+    assert "L2SEND_HOME" in refused.value.hint
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from l2send.wallet.journal.database import failure, look_into, open_database
+from l2send.wallet.journal.database import check_pages, failure, look_into, open_database
 from l2send.wallet.journal.errors import JournalReplaced
 from l2send.wallet.journal.presence import (
     OpenFiles,
@@ -16,6 +16,7 @@ from l2send.wallet.journal.presence import (
     file_id,
     mark_of,
     read_witness,
+    refuse_missing,
     write_witness,
 )
 
@@ -27,6 +28,7 @@ class JournalConnection:
         """Open the journal, or create it. Raises ConfigError if it cannot be trusted or read."""
         self.path = path
         known, before = read_witness(path), file_id(path)
+        refuse_missing(path, known)
         self._db = open_database(path)
         try:
             self._files = OpenFiles(path)
@@ -43,6 +45,13 @@ class JournalConnection:
             self._db.close()
             raise
         self._touched = dict[str, None]()
+
+    def check_pages(self) -> None:
+        """Look at every page of the file, which takes seconds where it is large. Raises ConfigError for damage."""
+        try:
+            check_pages(self._db)
+        except sqlite3.Error as error:
+            raise failure(self.path, error) from error
 
     def close(self) -> None:
         """Release the file."""

@@ -13,6 +13,7 @@ from urllib.parse import quote as percent_encode
 from l2send.core.errors import ConfigError
 from l2send.core.private_files import check_private, touch_private
 from l2send.core.text import clean
+from l2send.core.trusted_files import refuse_open_folders
 from l2send.wallet.journal.errors import JournalBusy
 from l2send.wallet.journal.schema import APPLICATION_ID, MIGRATIONS
 
@@ -26,6 +27,7 @@ _RESTORE_HINT = "Restore journal.db from a backup. Send nothing before: open pay
 def open_database(path: Path) -> sqlite3.Connection:
     """The file at `path`, created if it is not there. Raises ConfigError if it cannot be trusted or read."""
     touch_private(path)
+    refuse_open_folders(path)
     _check_companions(path)
     try:
         db = _connect(path)

@@ -72,7 +72,7 @@ def mark_of(db: sqlite3.Connection) -> Mark:
     """How far the open journal is."""
     (journal,) = db.execute("SELECT id FROM identity").fetchone()
     newest = db.execute("SELECT seq, payment_id FROM events WHERE seq = (SELECT max(seq) FROM events)").fetchone()
-    return Mark(journal, *(newest or (0, "")))
+    return Mark(journal, newest[0], newest[1]) if newest else Mark(journal, 0, "")
 
 
 def witness_path(path: Path) -> Path:
@@ -95,6 +95,21 @@ def read_witness(path: Path) -> Mark | None:
         return None if found is None else Mark(str(found["journal"]), int(found["event"]), str(found["payment"]))
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"{witness} is not readable.", hint=_way_out(witness)) from error
+
+
+def was_used(path: Path) -> bool:
+    """Whether payments were written into a journal at `path`, by what the small file beside it says."""
+    known = read_witness(path)
+    return known is not None and known.event > 0
+
+
+def refuse_missing(path: Path, known: Mark | None) -> None:
+    """Raises JournalReplaced where no file is at `path` and a journal was used there: a new one would know nothing."""
+    if known and known.event and not path.exists():
+        raise JournalReplaced(
+            f"{path} is missing, and a journal was used here before: payments may be open that a new one does not know.",
+            hint=_way_out(witness_path(path)),
+        )
 
 
 def write_witness(path: Path, mark: Mark) -> None:

@@ -21,6 +21,7 @@ from l2send.core.errors import BadAddress, ConfigError, UsageError
 from l2send.core.json_text import parse_json
 from l2send.core.private_files import check_private, write_private
 from l2send.core.text import clean
+from l2send.core.trusted_files import check_trusted, read_trusted
 from l2send.wallet.keys.signer import LocalSigner, SecretKey, address_of
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
@@ -102,6 +103,7 @@ def named(wanted: str, folder: Path, home: Path | None = None) -> Keystore:
 def open_keystore(path: Path, password: str) -> LocalSigner:
     """Decrypt a keystore. Raises ConfigError, saying whether the password or the file is wrong."""
     content = _content(path)
+    check_trusted(path)
     if _OWN_MARK in content:
         check_private(path)
     signer = _decrypt(content, password, path)
@@ -231,7 +233,7 @@ def secret_from(file: Path | None, descriptor: int | None, what: str) -> str:
     """The text of a file or of an open file descriptor, less one line end; `what` it is. Raises ConfigError."""
     try:
         if file is not None:
-            data = file.expanduser().read_bytes()
+            data = _read_secret(file.expanduser(), what)
         else:
             assert descriptor is not None
             with os.fdopen(descriptor, "rb", closefd=False) as stream:
@@ -244,6 +246,16 @@ def secret_from(file: Path | None, descriptor: int | None, what: str) -> str:
     except UnicodeDecodeError:
         raise ConfigError(f"the {what} file is not UTF-8 text.") from None
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def _read_secret(path: Path, what: str) -> bytes:
+    """The file, if no other user can read or change it. Raises OSError, ConfigError without the name."""
+    try:
+        return read_trusted(path, secret=True)
+    except ConfigError as error:
+        # The name may be the secret itself, put there by mistake: it is not repeated.
+        message, hint = (text.replace(str(path), f"the {what} file") for text in (error.message, error.hint))
+    raise ConfigError(message, hint=hint.replace(f"the {what} file", "FILE"))
 
 
 _FILE_HINT = "--password-file, ETH_PASSWORD and their like name a file that holds the secret, not the secret."

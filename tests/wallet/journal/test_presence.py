@@ -153,6 +153,10 @@ def test_a_missing_journal_is_not_taken_for_a_first_one(path: Path) -> None:
     begin(journal)
     journal.close()
     path.unlink()
+    with pytest.raises(JournalReplaced, match="is missing, and a journal was used here before"):
+        SqliteJournal(path)
+    assert not path.exists()
+    path.touch(mode=0o600)
     with pytest.raises(JournalReplaced, match="new and empty, and a journal was used here before"):
         SqliteJournal(path)
 

@@ -1,0 +1,123 @@
+"""Files that decide where money goes or that open keys: believed only where no other user can change them.
+
+Whoever can write a file, or a folder on the way to it, can put another file in its place. So every file of this kind
+is read here: its own mode and owner, and those of its folders, through symlinks as well as after them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from l2send.core.errors import ConfigError
+
+_OTHERS_WRITE, _OTHERS = 0o022, 0o077
+_GROUP_WRITES = 0o020
+_MAX_SIZE = 16 * 1024 * 1024
+
+
+def read_trusted(path: Path, *, secret: bool = False) -> bytes:
+    """All of a file that no other user can change; of a `secret` one, nor read.
+
+    What is no regular file (a pipe, /dev/fd/63) has no name that could lead elsewhere: it is read as it is. Raises
+    FileNotFoundError, and ConfigError for a file that is not to be trusted or cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            found = os.fstat(file.fileno())
+            if stat.S_ISREG(found.st_mode):
+                refuse_opened_up(path, found, secret=secret)
+                refuse_open_folders(path)
+            data = file.read(_MAX_SIZE + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}.", hint="Correct the file, or move it away."
+        ) from error
+    if len(data) > _MAX_SIZE:
+        raise ConfigError(f"{path} is larger than {_MAX_SIZE >> 20} MiB.", hint="Correct the file, or move it away.")
+    return data
+
+
+def read_trusted_text(path: Path) -> str:
+    """The same, as UTF-8 text. Raises FileNotFoundError, ConfigError."""
+    try:
+        return read_trusted(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read {path}: {error}.", hint="Save it as UTF-8, or move it away.") from error
+
+
+def check_trusted(path: Path, *, secret: bool = False) -> None:
+    """Raises ConfigError for what `read_trusted` would not read, without reading it. A missing file is trusted."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ConfigError(f"cannot look at {path}: {error.strerror}.") from error
+    if stat.S_ISREG(found.st_mode):
+        refuse_opened_up(path, found, secret=secret)
+        refuse_open_folders(path)
+
+
+def refuse_opened_up(path: Path, found: os.stat_result, *, secret: bool) -> None:
+    """Raises ConfigError for a file of another user, or one that others can write; a `secret` one, or read."""
+    mode = stat.S_IMODE(found.st_mode)
+    if not _is_ours(found):
+        raise ConfigError(
+            f"{path} belongs to another user (uid {found.st_uid}), who can change it: what it says is not believed.",
+            hint=f"Look through it, then run: chown $(id -u) {path}",
+        )
+    if mode & _OTHERS_WRITE:
+        raise ConfigError(
+            f"other users can write {path} (mode {mode:o}): what it says cannot be trusted.",
+            hint=f"Look through it, then run: chmod 600 {path}",
+        )
+    if secret and mode & _OTHERS:
+        raise ConfigError(
+            f"other users can read {path} (mode {mode:o}), which holds a secret.",
+            hint=f"Run: chmod 600 {path}. If others may have read it, use another secret.",
+        )
+
+
+def refuse_open_folders(path: Path) -> None:
+    """Raises ConfigError where another user can write a folder on the way to `path`, and so replace the file."""
+    for folder in _folders(path):
+        found = folder.stat()
+        mode = stat.S_IMODE(found.st_mode)
+        if not _is_ours(found):
+            raise ConfigError(
+                f"the folder {folder} belongs to another user (uid {found.st_uid}), who can replace {path.name} in it.",
+                hint="Keep it in a folder of your own.",
+            )
+        others_write = mode & _OTHERS_WRITE and not mode & stat.S_ISVTX
+        if others_write and not (mode & _OTHERS_WRITE == _GROUP_WRITES and _is_private_group(found.st_gid)):
+            raise ConfigError(
+                f"other users can write the folder {folder} (mode {mode:o}), and so replace {path.name}.",
+                hint=f"Run: chmod go-w {folder}",
+            )
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    """Every folder that decides what `path` leads to: of the path as it is written, and of the file it leads to."""
+    written = Path(os.path.abspath(path))
+    yield from dict.fromkeys([*written.parents, *written.resolve().parents])
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    return found.st_uid in {0, os.geteuid()}
+
+
+def _is_private_group(gid: int) -> bool:
+    """Whether a group is this user's own and has no other member, as Debian and Fedora make one for each user."""
+    import grp
+    import pwd
+
+    try:
+        group, user = grp.getgrgid(gid), pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return False
+    return gid == user.pw_gid and set(group.gr_mem) <= {user.pw_name} and group.gr_name == user.pw_name

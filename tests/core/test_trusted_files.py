@@ -1,0 +1,130 @@
+"""Files that decide where money goes or open keys: refused where another user can change them, or read a secret."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from l2send.cli.settings import load_settings
+from l2send.core.chains import load_registry
+from l2send.core.errors import ConfigError
+from l2send.core.paths import Paths, private_dir
+from l2send.core.trusted_files import check_trusted, read_trusted, read_trusted_text
+from l2send.resolver.contacts import load_book
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.keys.keystore import open_keystore, secret_from
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+READERS: dict[str, tuple[str, str, Callable[[Paths, Path], object]]] = {
+    "config.toml": ("config.toml", "schema = 1\n", lambda paths, _: load_settings(paths.settings)),
+    "chains.toml": ("chains.toml", "schema = 1\n", lambda paths, _: load_registry(paths)),
+    "contacts.toml": ("contacts.toml", "schema = 1\n", lambda paths, _: load_book(paths.contacts)),
+    "the password": ("password", "correct horse", lambda _, path: secret_from(path, None, "password")),
+    "a keystore": ("keystore.json", '{"crypto": {}}', lambda _, path: open_keystore(path, "x")),
+    "the devnet's chains": ("../state/devnet/chains.toml", "schema = 1\n", lambda paths, _: load_registry(paths)),
+}
+
+
+@pytest.fixture(params=READERS)
+def reader(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Callable[[], object]]:
+    name, text, read = READERS[request.param]
+    paths = Paths.under(private_dir(tmp_path / "home"))
+    private_dir(paths.config)
+    path = Path(os.path.normpath(paths.config / name))
+    private_dir(path.parent)
+    path.write_text(text)
+    path.chmod(0o600)
+    return path, lambda: read(paths, path)
+
+
+def refused(read: Callable[[], object], match: str) -> None:
+    with pytest.raises(ConfigError, match=match) as error:
+        read()
+    assert error.value.hint
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o620, 0o602])
+def test_a_file_that_others_can_write_is_refused(reader: tuple[Path, Callable[[], object]], mode: int) -> None:
+    path, read = reader
+    path.chmod(mode)
+    refused(read, "other users can write")
+
+
+@pytest.mark.parametrize("above", [0, 1])
+def test_so_is_one_in_a_folder_that_others_can_write(reader: tuple[Path, Callable[[], object]], above: int) -> None:
+    path, read = reader
+    path.parents[above].chmod(0o777)
+    refused(read, r"other users can write the folder .* \(mode 777\)")
+
+
+@root
+def test_so_is_one_of_another_user(reader: tuple[Path, Callable[[], object]]) -> None:
+    path, read = reader
+    os.chown(path, 12345, -1)
+    refused(read, "belongs to another user")
+
+
+@root
+def test_so_is_one_in_a_folder_of_another_user(reader: tuple[Path, Callable[[], object]]) -> None:
+    path, read = reader
+    os.chown(path.parents[1], 12345, -1)
+    refused(read, "the folder .* belongs to another user")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_secret_that_others_can_read_is_refused_and_not_named(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "hunter2-hunter2"
+    path.write_text("password")
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match="other users can read the password file") as error:
+        secret_from(path, None, "password")
+    assert "hunter2" not in error.value.message + error.value.hint
+
+
+def test_what_a_symlink_leads_to_is_judged_and_where_it_stands(tmp_path: Path) -> None:
+    real, link = private_dir(tmp_path / "real") / "file", private_dir(tmp_path / "links") / "file"
+    real.write_text("x")
+    link.symlink_to(real)
+    assert read_trusted(link) == b"x"
+    real.parent.chmod(0o777)
+    refused(lambda: read_trusted(link), "other users can write the folder")
+    real.parent.chmod(0o700)
+    link.parent.chmod(0o777)
+    refused(lambda: read_trusted(link), "other users can write the folder")
+
+
+def test_a_sticky_folder_keeps_files_of_their_owner(tmp_path: Path) -> None:
+    folder = private_dir(tmp_path / "like-tmp")
+    (folder / "file").write_text("x")
+    folder.chmod(0o1777)
+    assert read_trusted(folder / "file") == b"x"
+
+
+def test_a_pipe_is_read_as_it_is(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"secret\n")
+    os.close(writing)
+    assert secret_from(Path(f"/dev/fd/{reading}"), None, "password") == "secret"
+    os.close(reading)
+
+
+def test_a_file_that_is_not_there_is_said_by_the_caller(tmp_path: Path) -> None:
+    check_trusted(tmp_path / "none")
+    with pytest.raises(FileNotFoundError):
+        read_trusted_text(tmp_path / "none")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\xef\xbb\xbfschema = 1\r\n")
+    assert read_trusted_text(tmp_path / "file").startswith("schema")
+
+
+def test_the_journal_is_not_opened_below_a_folder_that_others_can_write(tmp_path: Path) -> None:
+    path = private_dir(tmp_path / "home" / "state") / "journal.db"
+    SqliteJournal(path).close()
+    path.parents[1].chmod(0o777)
+    refused(lambda: SqliteJournal(path), "other users can write the folder")
