@@ -227,7 +227,7 @@ class PaymentRecord:
 
     @property
     def state(self) -> PaymentState:
-        """Derived each time, never stored."""
+        """Derived each time; the column of it in the journal serves lookups alone."""
         order = self.order.state if self.order else None
         if self.sponsored and order:
             return sponsored_payment_state(self.sponsored.state, order)

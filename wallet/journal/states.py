@@ -18,8 +18,8 @@ and `void` only together with the `final` or `reverted` of another transaction o
 Where a sponsor opens the order there are no transactions of ours, and messages instead: `expired` is their end, reached
 once the chain's number of confirmations lies behind their deadline.
 A step may be signed more than once, always with one nonce: `speedup` with higher fees, `cancel` as nothing.
-A payment's own state is derived from its transactions and its order each time, and stored nowhere; that of a
-payment from several chains from the states of its legs.
+A payment's own state is derived from its transactions and its order each time, and that of a payment from several
+chains from the states of its legs. What the journal stores of it serves lookups alone: derived.py.
 """
 
 from __future__ import annotations
