@@ -107,7 +107,7 @@ def refuse_missing(path: Path, known: Mark | None) -> None:
     """Raises JournalReplaced where no file is at `path` and a journal was used there: a new one would know nothing."""
     if known and known.event and not path.exists():
         raise JournalReplaced(
-            f"{path} is missing, and a journal was used here before: payments may be open that a new one does not know.",
+            f"{path} is missing, and a journal was used here before: a new one would not know what is open.",
             hint=_way_out(witness_path(path)),
         )
 
