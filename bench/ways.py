@@ -51,7 +51,7 @@ def _l2send(stage: Stage, urls: Sequence[str]) -> Run:
     program = str(Path(sysconfig.get_path("scripts")) / "l2send")
     endpoints = {f"L2SEND_RPC_{chain.chain_id}": url for chain, url in zip(stage.chains, urls, strict=True)}
     return Run(
-        (program, "balances", "--from", stage.account, "--json"),
+        (program, "balances", "--testnets", "--from", stage.account, "--json"),
         environment={"L2SEND_HOME": str(stage.home), **endpoints},
     )
 

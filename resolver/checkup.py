@@ -26,6 +26,8 @@ from l2send.core.units import Token, UnixTime
 from l2send.resolver.balances import HEADS_APART, LATEST_ROUND, PRICE_AGE
 
 _SYMBOL = Function("symbol()", "string")
+_SYMBOL_IN_A_WORD = Function("symbol()", "bytes32")
+"""As tokens older than ERC-20's final text have it, among them Maker's MKR and SAI."""
 _HEAD_AGE = 3600  # seconds; test chains and young rollups make a block only when somebody needs one
 _LONGEST_SYMBOL = 20
 
@@ -194,7 +196,7 @@ async def _runs_what_is_pinned(rpc: Rpc, settler: Contract) -> Fact:
 async def _read_contracts(rpc: Rpc) -> list[Fact]:
     """The contracts that say what they are, tokens and the price feed, in one request."""
     tokens = _token_contracts(rpc.chain)
-    calls = [Call(address, function) for _, address in tokens for function in (DECIMALS, _SYMBOL)]
+    calls = [Call(address, function) for _, address in tokens for function in (DECIMALS, _SYMBOL, _SYMBOL_IN_A_WORD)]
     feed = rpc.chain.price_feed
     if feed:
         calls.append(Call(feed, LATEST_ROUND))
@@ -206,7 +208,7 @@ async def _read_contracts(rpc: Rpc) -> list[Fact]:
         return list(_unread(rpc.chain, error.message))
     values = iter(answer.values)
     facts = [
-        Fact("token", token.symbol, address, *_judge_token(token, address, next(values), next(values)))
+        Fact("token", token.symbol, address, *_judge_token(token, address, next(values), _symbol(values)))
         for token, address in tokens
     ]
     if feed:
@@ -225,15 +227,26 @@ def _unread(chain: Chain, why: str) -> Iterator[Fact]:
         yield Fact("price_feed", "price feed", chain.price_feed, Verdict.SILENT, why)
 
 
+def _symbol(values: Iterator[tuple[Any, ...] | None]) -> str | None:
+    """The next two answers: the symbol as a text, or else as the 32 bytes it is padded to."""
+    text, word = next(values), next(values)
+    if text is not None:
+        return str(text[0])
+    if word is None:
+        return None
+    symbol: str = word[0].rstrip(b"\0").decode("utf-8", "replace")
+    return symbol or None
+
+
 def _judge_token(
-    token: Token, address: Address, decimals: tuple[Any, ...] | None, symbol: tuple[Any, ...] | None
+    token: Token, address: Address, decimals: tuple[Any, ...] | None, symbol: str | None
 ) -> tuple[Verdict, str]:
     if decimals is None or symbol is None:
         return Verdict.WRONG, f"no token answers at {address}"
     if decimals[0] != token.decimals:
         return Verdict.WRONG, f"{decimals[0]} decimals on chain, {token.decimals} in the registry"
-    if _stem(symbol[0]) != _stem(token.symbol):
-        return Verdict.WRONG, f"the token at {address} calls itself {clean(symbol[0], _LONGEST_SYMBOL)!r}"
+    if _stem(symbol) != _stem(token.symbol):
+        return Verdict.WRONG, f"the token at {address} calls itself {clean(symbol, _LONGEST_SYMBOL)!r}"
     return Verdict.OK, ""
 
 

@@ -3,84 +3,126 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
+import typer
+
+from l2send.cli.balances_table import document, show
 from l2send.cli.options import RunOptions, SenderOptions
-from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.cli.progress import Live
+from l2send.cli.screen import out, print_json
 from l2send.cli.sender import choose_sender
 from l2send.cli.spread import spread
+from l2send.cli.terminal import run_to_end
 from l2send.core.address import Address
-from l2send.core.chains import Registry
-from l2send.core.errors import ExitStatus
-from l2send.core.rpc import open_rpcs
-from l2send.resolver.balances import Holdings, Snapshot, take_snapshot
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import ExitStatus, UnknownToken, UsageError
+from l2send.core.rpc import Rpcs, open_rpcs
+from l2send.resolver import ens
+from l2send.resolver.balances import Snapshot, take_snapshot
+from l2send.resolver.contacts import load_book
+from l2send.resolver.destination import understand
+
+_EVERY = 12.0
+"""Seconds between two readings of --watch: about one block of Ethereum."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which balances are asked for."""
+
+    chains: Sequence[Chain]
+    tokens: Sequence[str]
+    """Symbols in upper case; empty for every token."""
+    run: RunOptions
+    again: bool
 
 
 @spread
-def balances(sender: SenderOptions, run_options: RunOptions) -> int:
-    """Show what an account holds: every known token on every chain, asked all at once.
+def balances(
+    whose: Annotated[
+        str | None,
+        typer.Argument(metavar="WHOSE", help="a contact, an address, or an ENS name; without it the sending account"),
+    ] = None,
+    *,
+    sender: SenderOptions,
+    run_options: RunOptions,
+    chain: Annotated[
+        list[str] | None, typer.Option("--chain", metavar="CHAIN", help="This chain alone; several times for several.")
+    ] = None,
+    token: Annotated[
+        list[str] | None, typer.Option("--token", metavar="TOKEN", help="This token alone; several times for several.")
+    ] = None,
+    testnets: Annotated[bool, typer.Option("--testnets", help="Testnets too.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Read again every 12 seconds, until Ctrl-C.")] = False,
+) -> int:
+    """Show what an account holds on every chain, with what it is worth, asked all at once.
 
     A chain that does not answer is shown as unknown, never as zero; the exit status is then 4.
 
-    Example: l2send balances --from 0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045
+    Example: l2send balances 0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --chain base --token USDC
     """
     registry = run_options.registry()
-    who = choose_sender(run_options.paths, sender)
-    snapshot = asyncio.run(_ask(who.address, registry))
-    if run_options.as_json:
-        print_json(_document(snapshot))
-    else:
-        _print(snapshot)
-    return ExitStatus.NETWORK if snapshot.unknown else ExitStatus.DELIVERED
+    chains = _chains(registry, chain or [], testnets=testnets)
+    wanted = _Wanted(chains, _tokens(chains, token or []), run_options, watch)
+    known = None if whose else choose_sender(run_options.paths, sender).address
+    return run_to_end(_read(whose or "", known, registry, wanted))
 
 
-async def _ask(address: Address, registry: Registry) -> Snapshot:
+def _chains(registry: Registry, names: Sequence[str], *, testnets: bool) -> list[Chain]:
+    """Those of `names`; without names all, testnets too if asked for. Raises UnknownChain."""
+    if names:
+        return list({chain.chain_id: chain for chain in (registry.named(name) for name in names)}.values())
+    return [chain for chain in registry if testnets or registry.is_devnet or not chain.testnet]
+
+
+def _tokens(chains: Sequence[Chain], symbols: Sequence[str]) -> list[str]:
+    """Raises UnknownToken for a symbol that none of `chains` has."""
+    known = {asset.symbol.upper() for chain in chains for asset in chain.assets}
+    for symbol in symbols:
+        if symbol.upper() not in known:
+            raise UnknownToken(
+                f"{symbol[:40]!r} is not a token l2send knows on these chains.",
+                hint=f"Tokens there: {', '.join(sorted(known))}",
+            )
+    return [symbol.upper() for symbol in symbols]
+
+
+async def _read(whose: str, known: Address | None, registry: Registry, wanted: _Wanted) -> int:
+    """Read and print, once or again and again. Raises NetworkError where no chain answers."""
     async with open_rpcs(registry) as rpcs:
-        return await take_snapshot(address, rpcs)
+        account = known or await _account(whose, rpcs, wanted.run)
+        while True:
+            with Live(f"asking {len(wanted.chains)} chains"):
+                snapshot = await take_snapshot(account, rpcs, chains=wanted.chains)
+            if wanted.again and out().is_terminal:
+                out().clear()
+            _print(snapshot, wanted)
+            if not wanted.again:
+                return ExitStatus.NETWORK if snapshot.unknown else ExitStatus.DELIVERED
+            await asyncio.sleep(_EVERY)
 
 
-def _print(snapshot: Snapshot) -> None:
-    rows = table("chain", "token", "balance", right=("balance",))
-    for holdings in snapshot.chains:
-        for token in holdings.chain.assets if not holdings.error else ():
-            amount = holdings.held(token)
-            if amount is None:
-                rows.add_row(holdings.chain.short_name, styled(token.symbol), styled("unknown", "yellow"))
-            elif amount.units:
-                rows.add_row(holdings.chain.short_name, styled(token.symbol), amount.text)
-    if len(rows):
-        out().print(rows)
-    else:
-        answered = len(snapshot.chains) - len(snapshot.unknown)
-        err().print(f"{snapshot.account} holds nothing on the {answered} chains that answered.")
-    for holdings in snapshot.unknown:
-        err().print(styled(f"unknown: {holdings.error}", "yellow", 300))
+def _print(snapshot: Snapshot, wanted: _Wanted) -> None:
+    if wanted.run.as_json:
+        print_json(document(snapshot, wanted.tokens))
+        return
+    if not wanted.again:
+        snapshot.refuse_if_offline()
+    show(snapshot, wanted.tokens)
 
 
-def _document(snapshot: Snapshot) -> dict[str, object]:
-    return {
-        "schema": "l2send.balances/1",
-        "account": snapshot.account,
-        "chains": [_chain_document(h) for h in snapshot.chains],
-    }
+async def _account(text: str, rpcs: Rpcs, run: RunOptions) -> Address:
+    """The account that `text` names; a name without a chain is looked up for Ethereum.
 
-
-def _chain_document(holdings: Holdings) -> dict[str, object]:
-    chain = holdings.chain
-    balances = [
-        {
-            "token": token.symbol,
-            "address": token.address,
-            "decimals": token.decimals,
-            "base_units": None if amount is None else str(amount.units),
-            "human": None if amount is None else amount.text,
-        }
-        for token in chain.assets
-        for amount in [holdings.held(token)]
-    ]
-    return {
-        "chain": chain.short_name,
-        "chain_id": chain.chain_id,
-        "known": not holdings.error,
-        "error": holdings.error or None,
-        "balances": balances if not holdings.error else [],
-    }
+    Raises UsageError, NetworkError.
+    """
+    spelling = understand(text, rpcs.registry, load_book(run.paths.contacts))
+    if spelling.address:
+        return spelling.address
+    chain = spelling.chain or rpcs.registry.ens_chain
+    if chain is None:
+        raise UsageError(f"{spelling.name} is a name, and no chain here has ENS.", hint="Write the address.")
+    return await ens.resolve(spelling.name, chain, rpcs)

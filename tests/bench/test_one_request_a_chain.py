@@ -42,7 +42,7 @@ def test_so_it_does_with_every_chain_of_the_shipped_registry(home: Home, empty_h
     assert len(chains) > 50
     with nodes_of(chains, multicall3, tmp_path) as urls, delayed(urls, DELAY) as proxy:
         environment = {f"L2SEND_RPC_{chain.chain_id}": url for chain, url in zip(chains, proxy.urls, strict=True)}
-        document = empty_home.must("balances", "--from", somebody(), "--json", **environment).json
+        document = empty_home.must("balances", "--from", somebody(), "--testnets", "--json", **environment).json
         traffic = proxy.take()
     assert [entry["known"] for entry in document["chains"]] == [True] * len(chains)
     assert traffic.requests == tuple(requests_for(chain) for chain in chains)

@@ -1,0 +1,169 @@
+"""What an account holds, as a table with what it is worth, and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from l2send.cli.screen import err, out, print_words, styled, table
+from l2send.core.units import Amount, Token
+from l2send.resolver.balances import Holdings, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One asset on all chains together. Its worth is None where no price is known: never zero."""
+
+    symbol: str
+    human: str
+    usd: float | None
+
+
+class Prices:
+    """USD for one whole token: of a stablecoin by its peg, of a coin and its wrapped form by the chains' feeds."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._coins: Mapping[tuple[str, bool], float] = {
+            (h.chain.native.symbol, h.chain.testnet): h.native_usd for h in snapshot.chains if h.native_usd is not None
+        }
+
+    def worth(self, amount: Amount, holdings: Holdings) -> float | None:
+        """What `amount`, held there, is worth in USD."""
+        price = self._of(amount.token, holdings)
+        return None if price is None else price * float(amount.units) / 10.0**amount.token.decimals
+
+    def _of(self, token: Token, holdings: Holdings) -> float | None:
+        if token.peg == "USD":
+            return 1.0
+        symbol = token.symbol if token.is_native else token.symbol.removeprefix("W")
+        if not token.is_native and symbol == token.symbol:
+            return None
+        return self._coins.get((symbol, holdings.chain.testnet))
+
+
+Held = tuple[Holdings, Amount, float | None]
+
+
+def show(snapshot: Snapshot, wanted: Sequence[str]) -> None:
+    """The balances above zero and the totals on stdout; what is unknown, and how much is nothing, on stderr.
+
+    `wanted` are symbols in upper case, or empty for every token.
+    """
+    held, unread, empty = _sorted_out(snapshot, wanted)
+    rows = table("chain", "token", "balance", "worth", right=("balance", "worth"))
+    for holdings, amount, usd in held:
+        rows.add_row(holdings.chain.short_name, styled(amount.token.symbol), amount.text, money(usd))
+    for holdings, token in unread:
+        rows.add_row(holdings.chain.short_name, styled(token.symbol), styled("unknown", "yellow"), "")
+    if len(rows):
+        out().print(rows)
+    answered = len(snapshot.chains) - len(snapshot.unknown)
+    if held:
+        _show_totals(held)
+    elif answered:
+        print_words(err(), f"{snapshot.account} holds nothing on the {answered} chains that answered.")
+    if held and empty:
+        nothing = f"{empty} other tokens on the {answered} chains that answered: nothing held."
+        print_words(err(), styled(nothing, "dim"))
+    for holdings in snapshot.unknown:
+        print_words(err(), styled(f"unknown: {holdings.error}", "yellow", 300))
+
+
+def _sorted_out(snapshot: Snapshot, wanted: Sequence[str]) -> tuple[list[Held], list[tuple[Holdings, Token]], int]:
+    """What is held, what could not be read, and of how many tokens there is nothing."""
+    prices, held, unread, empty = Prices(snapshot), list[Held](), list[tuple[Holdings, Token]](), 0
+    for holdings in snapshot.chains:
+        for token in chosen(holdings, wanted) if not holdings.error else ():
+            amount = holdings.held(token)
+            if amount is None:
+                unread.append((holdings, token))
+            elif amount.units:
+                held.append((holdings, amount, prices.worth(amount, holdings)))
+            else:
+                empty += 1
+    return held, unread, empty
+
+
+def chosen(holdings: Holdings, wanted: Sequence[str]) -> list[Token]:
+    """The tokens of a chain that were asked for."""
+    return [token for token in holdings.chain.assets if not wanted or token.symbol.upper() in wanted]
+
+
+def _show_totals(held: Sequence[Held]) -> None:
+    """What there is of each asset, and in all."""
+    totals = totals_of(held)
+    if len(totals) < len(held):
+        rows = table("in all", "token", "balance", "worth", right=("balance", "worth"))
+        for total in totals:
+            rows.add_row("", styled(total.symbol), total.human, money(total.usd))
+        out().print()
+        out().print(rows)
+    known = [total.usd for total in totals if total.usd is not None]
+    without = [total.symbol for total in totals if total.usd is None]
+    if known:
+        more = f", and {', '.join(without)} without a price" if without else ""
+        out().print(styled(f"All together {money(sum(known))}{more}", "bold"))
+
+
+def totals_of(held: Sequence[Held]) -> list[Total]:
+    """A total of each asset, the most money first. Play money and real money are never added up."""
+    sums = dict[tuple[str, bool, bool], list[Held]]()
+    for entry in held:
+        holdings, amount, _ = entry
+        token = amount.token
+        sums.setdefault((token.asset or token.symbol, token.is_native, holdings.chain.testnet), []).append(entry)
+    totals = list[Total]()
+    for entries in sums.values():
+        finest = max((amount.token for _, amount, _ in entries), key=lambda token: token.decimals)
+        units = sum(amount.in_units_of(finest) for _, amount, _ in entries)
+        worth = [usd for _, _, usd in entries]
+        usd = None if any(each is None for each in worth) else sum(each for each in worth if each is not None)
+        totals.append(Total(entries[0][1].token.symbol, Amount(units, finest).text, usd))
+    return sorted(totals, key=lambda total: (total.usd is None, -(total.usd or 0.0), total.symbol))
+
+
+def money(usd: float | None) -> str:
+    """Dollars and cents; less than a cent is said as such."""
+    if usd is None:
+        return "-"
+    return f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else "< $0.01"
+
+
+def document(snapshot: Snapshot, wanted: Sequence[str]) -> dict[str, object]:
+    """The same for scripts; see docs/schemas/balances-1.json."""
+    held, _, _ = _sorted_out(snapshot, wanted)
+    prices = Prices(snapshot)
+    return {
+        "schema": "l2send.balances/1",
+        "account": snapshot.account,
+        "chains": [_chain_document(h, wanted, prices) for h in snapshot.chains],
+        "totals": [{"token": t.symbol, "human": t.human, "usd": _cents(t.usd)} for t in totals_of(held)],
+    }
+
+
+def _chain_document(holdings: Holdings, wanted: Sequence[str], prices: Prices) -> dict[str, object]:
+    chain = holdings.chain
+    balances = [
+        {
+            "token": token.symbol,
+            "address": token.address,
+            "decimals": token.decimals,
+            "base_units": None if amount is None else str(amount.units),
+            "human": None if amount is None else amount.text,
+            "usd": None if amount is None else _cents(prices.worth(amount, holdings)),
+        }
+        for token in chosen(holdings, wanted)
+        for amount in [holdings.held(token)]
+    ]
+    return {
+        "chain": chain.short_name,
+        "chain_id": chain.chain_id,
+        "testnet": chain.testnet,
+        "known": not holdings.error,
+        "error": holdings.error or None,
+        "balances": balances if not holdings.error else [],
+    }
+
+
+def _cents(usd: float | None) -> float | None:
+    return None if usd is None else round(usd, 6)
