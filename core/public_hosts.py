@@ -69,6 +69,8 @@ def is_private_name(name: str) -> bool:
 
 async def addresses_of(name: str) -> list[str]:
     """What this machine takes `name` for; nothing where only a proxy can tell."""
+    if ":" in name:  # An IPv6 address, whose zone may be one that this machine does not know.
+        return [name]
     try:
         found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, ValueError):  # UnicodeError is a ValueError: a label that no host can have.
