@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from l2send.core.address import Address
+from l2send.core.address import Address, checksum
 from l2send.core.deadlines import TIME_TO_FILL
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, Refused, UsageError
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.json_text import parse_json
-from l2send.core.plan import GasPrice, Payment, Quote, Step, UnsignedTx
+from l2send.core.plan import GasPrice, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.typed import TypedData
 from l2send.core.units import Amount, ChainId, Gas, Nonce, Seconds, UnixTime, Wei
@@ -37,6 +37,8 @@ from l2send.wallet.nonces import choose
 UNSIGNED = "l2send.unsigned/1"
 SIGNED = "l2send.signed/1"
 _LARGEST = 1 << 20
+_LONGEST_ID = 64
+_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
 _BASE_FEE_TIMES = 4
 """The base fee may grow that much until the broadcast. Only the base fee of then is paid."""
 _MORE_GAS_PERCENT = 25
@@ -237,8 +239,8 @@ def read(path: Path) -> Bundle:
         bundle = _read(written)
         if document(bundle) == written:
             return bundle
-    except (L2sendError, ValueError, LookupError, TypeError, AttributeError):
-        pass  # What is wrong with it helps nobody: it is made by a program.
+    except (L2sendError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
+        pass  # A program wrote it: which field is wrong does not help.
     raise UsageError(f"{path} is not a payment that l2send prepared.", hint="Make one: l2send prepare … -o FILE")
 
 
@@ -247,18 +249,64 @@ def _no_number(text: str) -> None:
 
 
 def _read(written: dict[str, Any]) -> Bundle:
-    parts = tuple(_read_part(part) for part in written["parts"])
-    bundle = Bundle(written["id"], codec.payment_from(written["payment"]), parts)
+    """Every field is of its type and within its size; what they mean together is for the review. Raises ValueError."""
+    parts = tuple(_read_part(part) for part in _list(written["parts"]))
+    payment = codec.payment_from(written["payment"])
+    token = payment.amount.token
+    for account in (payment.sender, payment.to.address, *([] if token.address is None else [token.address])):
+        _address(account)
+    _uint(payment.amount.units, 256)
+    _uint(token.decimals, 8)
+    for chain_id in (payment.to.chain_id, token.chain_id):
+        _uint(chain_id, 64)
     if not parts or len({part.chain_id for part in parts}) != len(parts):
         raise ValueError("not one part for each chain")
-    return bundle
+    return Bundle(_text(written["id"]), payment, parts)
 
 
 def _read_part(written: dict[str, Any]) -> Part:
-    steps = tuple(codec.step_from(step) for step in written["steps"])
-    signed = tuple(bytes.fromhex(raw.removeprefix("0x")) for raw in written.get("signed", ()))
-    if any(step.nonce is None or step.price is None or step.tx.chain_id != steps[0].tx.chain_id for step in steps):
-        raise ValueError("not fixed, or not of one chain")
+    steps = tuple(_checked_step(codec.step_from(step)) for step in _list(written["steps"]))
+    signed = tuple(bytes.fromhex(raw.removeprefix("0x")) for raw in _list(written.get("signed", [])))
+    if any(step.tx.chain_id != steps[0].tx.chain_id for step in steps):
+        raise ValueError("not of one chain")
     if len(signed) not in {0, len(steps)}:
         raise ValueError("not a signature for each step")
-    return Part(written["id"], written["duration"], written["until"], steps, signed)
+    until = written["until"]
+    ends = None if until is None else UnixTime(_uint(until, 48))
+    return Part(_text(written["id"]), Seconds(_uint(written["duration"], 32)), ends, steps, signed)
+
+
+def _checked_step(step: Step) -> Step:
+    if step.price is None or step.kind not in _KINDS or not isinstance(step.price.legacy, bool):
+        raise ValueError("not a step of a payment that was prepared")
+    _uint(step.nonce, 64)
+    _uint(step.gas, 63)
+    _uint(step.tx.chain_id, 64)
+    _address(step.tx.to)
+    for wei in (step.tx.value, step.price.base_fee, step.price.tip, step.price.max_fee):
+        _uint(wei, 128)
+    return step
+
+
+def _uint(value: Any, bits: int) -> int:
+    """A whole number as JSON has it: neither true nor false, which Python counts as 1 and 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << bits:
+        raise ValueError("not a number of its size")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_ID:
+        raise ValueError("not a short text")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("not a list")
+    return value
+
+
+def _address(value: Any) -> None:
+    if checksum(_text(value)) != value:
+        raise ValueError("not an address with its checksum")
