@@ -28,13 +28,15 @@ def refuse_look_alike(review: Review) -> None:
         )
 
 
-async def consent(target: Destination, review: Review, agree: Callable[[str], Awaitable[bool]] = yes_or_no) -> None:
+async def consent(
+    target: Destination, review: Review, agree: Callable[[str], Awaitable[bool]] = yes_or_no, *, verb: str = "Pay"
+) -> None:
     """Ask once, and once more for everything that is unusual about the recipient. Raises Interrupted for a no."""
     payment, findings = review.plan.payment, review.findings
-    questions = [f"{why} Pay it all the same?" for why in findings.confirm]
+    questions = [f"{why} Pay anyway?" for why in findings.confirm]
     if must_compare(target):
         questions.append("Did you compare every character of the address?")
-    for question in [*questions, f"Pay {payment.amount}?"]:
+    for question in [*questions, f"{verb} {payment.amount}?"]:
         if not await agree(question):
             raise Interrupted("not confirmed.")
     if findings.type_out:

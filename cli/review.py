@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from rich.text import Text
 
@@ -11,9 +10,9 @@ from l2send.cli.screen import err, print_pairs, stage_in_words, styled
 from l2send.cli.times import duration
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
+from l2send.core.deadlines import moment
 from l2send.core.effects import PERMIT2, Allows, AllowsBySignature, Effects, Opens, OpensBySignature, Pays, TakesBack
 from l2send.core.plan import Fee, Plan, Quote
-from l2send.core.units import UnixTime
 from l2send.review import Review
 
 
@@ -90,8 +89,8 @@ def _labelled(label: str, values: list[Text]) -> list[tuple[str, Text]]:
 
 def _otherwise(legs: Sequence[Quote]) -> Text:
     """From when on the money of an order that nobody filled is due back, and where."""
-    ends = [(datetime.fromtimestamp(leg.order.refund_after, UTC), leg.source.name) for leg in legs if leg.order]
-    words = (f"{until:%H:%M} UTC, the money is due back to you on {chain}" for until, chain in ends)
+    ends = [(moment(leg.order.refund_after), leg.source.name) for leg in legs if leg.order]
+    words = (f"{until}, the money is due back on {chain}" for until, chain in ends)
     return styled("filled by " + "; by ".join(words), limit=500)
 
 
@@ -128,10 +127,10 @@ def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
     """What a signed message does, once somebody brings it to the chain."""
     match effect:
         case AllowsBySignature(_, amount, spender, _, deadline, _):
-            return f"allow {_taker(spender)} to take exactly {amount}, if a sponsor brings it by {_clock(deadline)}"
+            return f"allow {_taker(spender)} to take exactly {amount}, if a sponsor brings it by {moment(deadline)}"
         case OpensBySignature(order, taker, _, deadline):
             return (
-                f"whoever brings it by {_clock(deadline)} has {_taker(taker)} take {order.pays} and lock it in "
+                f"whoever brings it by {moment(deadline)} has {_taker(taker)} take {order.pays} and lock it in "
                 f"the bridge {order.origin_settler} until a solver has paid {order.delivers} to {order.recipient}; "
                 "after that it is void"
             )
@@ -139,7 +138,3 @@ def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
 
 def _taker(address: Address) -> str:
     return f"Permit2 {address}" if address == PERMIT2 else address
-
-
-def _clock(time: UnixTime) -> str:
-    return f"{datetime.fromtimestamp(time, UTC):%H:%M} UTC"

@@ -71,7 +71,7 @@ async def look(payment: Payment, rpcs: Rpcs, known: Iterable[Address]) -> Findin
         confirm.append(
             f"The recipient is a contract on {names} and nothing on {target.name}: its owner may have no key there."
         )
-    return Findings(tuple(said), tuple(confirm), _resemblance(payment.to.address, known))
+    return Findings(tuple(said), tuple(confirm), resemblance(payment.to.address, known))
 
 
 async def _check_token(payment: Payment, rpc: Rpc) -> None:
@@ -113,7 +113,7 @@ async def _contract_on(account: Address, chains: list[Chain], rpcs: Rpcs) -> lis
     return [c for c, code in zip(chains, codes, strict=True) if code and not code.startswith(_DELEGATION)]
 
 
-def _resemblance(account: Address, known: Iterable[Address]) -> str:
+def resemblance(account: Address, known: Iterable[Address]) -> str:
     """Why `account` may be an imitation of one that is known: the ends that people compare are the same."""
     accounts = set(known)
     imitated = next((other for other in accounts if alike(other, account)), None)

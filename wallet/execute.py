@@ -27,6 +27,7 @@ from pathlib import Path
 from l2send.core.address import Address
 from l2send.core.agreement import answers
 from l2send.core.bridge import Bridge, OrderState
+from l2send.core.deadlines import why_late
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent, WrongChain
 from l2send.core.plan import Step, StepKind
 from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
@@ -62,6 +63,8 @@ _AGAIN_AFTER_ACCEPTED = 30.0
 _LONGEST_PAUSE = 15.0
 _REFUSAL_PATIENCE = 30.0
 _UNSEEN = frozenset({TxState.SIGNED, TxState.BROADCAST})
+_SLOW_SIGNATURE = 5.0
+"""Seconds between the checks and the signature after which they count as old."""
 _PLANNED = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
 """Kinds of steps that make a payment; others end it otherwise."""
 _SENT_ORDER = (Sent.NO, Sent.MAYBE, Sent.YES)
@@ -314,7 +317,9 @@ class Executor:
         failpoint(Failpoint.NONCE_CHOSEN)
         cost = await affordable(tx, rpc, await self.guard.fee_cap(self.journal.get(record.id), tx, rpc))
         self._say(f"signing {tx.step.kind} on {rpc.chain.name}")
+        began = time.time()
         signed = self._signed(signer, tx, choice.nonce, cost)
+        await self._refuse_if_late_by_now(record, tx, began)
         tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw)
         failpoint(Failpoint.JOURNALED)
         await self._offer(tx, rpc)
@@ -324,16 +329,19 @@ class Executor:
         former = bid.former
         signer, rpc = self._signer_of(former), self.rpcs.on(former.chain_id)
         assert former.nonce is not None
+        instead = f"Use `l2send cancel {record.id}`."
         await pin_chain(rpc)
         if bid.step.kind is StepKind.OPEN:
             reason = await why_order_is_late(record, self.rpcs) or await why_unlike_pinned(record, self.rpcs)
             if reason:
-                raise Refused(f"{record.id} is not made faster: {reason}.", hint=f"Use `l2send cancel {record.id}`.")
+                raise Refused(f"{record.id} is not sped up: {reason}.", hint=instead)
         again = replace(former, step=bid.step)
         cost = await affordable(again, rpc, await self.guard.fee_cap(record, again, rpc))
         refuse_unless_it_outbids(former, cost)
         self._say(f"signing {bid.step.kind} on {rpc.chain.name} with the nonce {former.nonce} once more")
         signed = self._signed(signer, again, former.nonce, cost)
+        if bid.step.kind is StepKind.OPEN and (reason := await why_order_is_late(record, self.rpcs)):
+            raise Refused(f"{record.id} is not sped up: {reason}. The new signature was thrown away.", hint=instead)
         tx = self.journal.replace(former, bid.step, signed.hash, signed.raw)
         failpoint(Failpoint.JOURNALED)
         await self._offer(tx, rpc)
@@ -366,6 +374,17 @@ class Executor:
         if tx.step.kind in _PLANNED and (reason := await why_not_now(record, self.rpcs)):
             raise await self._cancelled(record, reason)
 
+    async def _refuse_if_late_by_now(self, record: PaymentRecord, tx: TxRecord, began: float) -> None:
+        """Signing takes minutes where a person holds a device, and hours where a laptop sleeps: look again after it.
+
+        For an order always; else only where signing took time. The bytes were not journaled, and nobody has them.
+        """
+        slow = abs(time.time() - began) > _SLOW_SIGNATURE
+        if tx.step.kind not in _PLANNED or not (slow or tx.step.kind is StepKind.OPEN):
+            return
+        if reason := await why_too_late(self.journal.get(record.id), self.rpcs):
+            raise await self._cancelled(record, f"while it was being signed it became too late: {reason}")
+
     async def _cancelled(self, record: PaymentRecord, reason: str) -> Refused:
         record = await self._ends.never_signed(record, reason)
         left = "An allowance it gave is left. " if record.left_allowed else ""
@@ -384,9 +403,11 @@ class Executor:
 
     async def _refuse_if_stale(self, tx: TxRecord) -> None:
         tx = await observe(tx, self._ends)
-        if tx.state is not TxState.SIGNED or not await self._is_stale(tx):
-            return
-        raise NotFinal(
+        if tx.state is TxState.SIGNED and await self._is_stale(tx):
+            raise self._stale(tx)
+
+    def _stale(self, tx: TxRecord) -> NotFinal:
+        return NotFinal(
             f"{tx.payment_id} was signed and not seen on chain, and its order is too late to be opened: "
             "it is not sent again.",
             hint=f"The next payment of this account takes its nonce {tx.nonce}, which ends it for good.",
@@ -439,6 +460,12 @@ class Executor:
         offers = self._offers.setdefault(tx.hash, _Offers(self.poll))
         if time.monotonic() < offers.next_at:
             return tx
+        if await self._too_late_to_offer(tx, offers):
+            if tx.state is TxState.SIGNED:
+                raise self._stale(tx)
+            self._say(f"{tx.payment_id} is too late to be opened: it is not handed out again", about=tx.hash)
+            offers.next_at = time.monotonic() + _LONGEST_PAUSE
+            return tx
         failpoint(Failpoint.BEFORE_BROADCAST)
         try:
             answer = await rpc.broadcast(tx.raw, offers.endpoint)
@@ -453,6 +480,16 @@ class Executor:
             if time.monotonic() - offers.refused_since > _REFUSAL_PATIENCE:
                 raise self._not_final([tx], f" {rpc.chain.name} refuses it: {answer.detail}")
         return tx
+
+    async def _too_late_to_offer(self, tx: TxRecord, offers: _Offers) -> bool:
+        """Whether handing out the bytes of an order, which no node is known to have, would lock money for nothing.
+
+        The first time they were looked at right before, so that only a clock that jumped makes a difference.
+        """
+        order = self.journal.get(tx.payment_id).order if tx.step.kind is StepKind.OPEN else None
+        if order is None or (offers.endpoint == 0 and not why_late(order.order, {})):
+            return False
+        return await self._is_stale(tx)
 
     def _note_answer(self, tx: TxRecord, answer: BroadcastReply) -> TxRecord:
         """No answer counts as sent. A refusal, or «nonce too low», leaves it to the next look at the chain."""

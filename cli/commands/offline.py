@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from l2send.cli.consent import consent, notes_of, refuse_look_alike
 from l2send.cli.options import (
     AccountOptions,
     Again,
@@ -23,7 +26,6 @@ from l2send.cli.options import (
     Yes,
 )
 from l2send.cli.paying import approve, follow, report
-from l2send.cli.prompts import must_agree
 from l2send.cli.recipient import find_destination, parse_words
 from l2send.cli.request import paid_with, request_of
 from l2send.cli.review import show_review
@@ -32,13 +34,22 @@ from l2send.cli.sender import choose_payer, choose_sender
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import open_client
+from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.errors import ConfigError, ExitStatus, Refused, UsageError
+from l2send.core.paths import Paths
 from l2send.core.private_files import write_own
 from l2send.core.units import Amount
-from l2send.review import review_of
+from l2send.resolver.contacts import Book, load_book
+from l2send.resolver.destination import Destination
+from l2send.resolver.spelling import Voucher
+from l2send.review import OfflineLimits, review_of
+from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.offline import Bundle, Presigned, bundle_of, document, most_of, read
 from l2send.wallet.offline import sign as sign_bundle
+
+_MAX_FEE = "3%: most that bridges may take of the amount. 0.1ETH: most that network fees may be; 0.05 coin if not said."
+_LIMIT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,18})?)([%A-Za-z0-9]{0,12})", re.ASCII)
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new file, mode 0600.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="a file of `l2send prepare` or `l2send sign`")]
@@ -99,6 +110,7 @@ def sign(
     file: File,
     output: Output,
     yes: Yes = False,
+    fee_limit: Annotated[str, typer.Option("--max-fee", metavar="LIMIT", help=_MAX_FEE)] = "",
     *,
     account: AccountOptions,
     keys: KeyOptions,
@@ -108,18 +120,23 @@ def sign(
 
     Example: l2send sign pay.json --account alice -o signed.json
     """
-    registry = run_options.registry()
+    limits = _offline_limits(fee_limit)
+    paths, registry = run_options.paths, run_options.registry()
     bundle = read(file)
-    review = review_of(bundle, registry)
+    book = load_book(paths.contacts)
+    review = review_of(bundle, registry, _known_accounts(paths, book), limits)
     _refuse_existing(output)
-    _refuse_late(bundle)
+    if yes:
+        refuse_look_alike(review)
     must_be_able_to_ask(yes=yes)
-    who = choose_payer(run_options.paths, bundle.payment.sender, account, keys)
-    show_review(review, registry, notes=[])
+    who = choose_payer(paths, bundle.payment.sender, account, keys)
+    target = _recipient(bundle, registry, book)
+    show_review(review, registry, notes=notes_of(target, review))
     _show_parts(bundle, registry)
 
     async def run() -> int:
-        await must_agree(f"Sign the payment of {bundle.payment.amount}?", yes=yes)
+        if not yes:
+            await consent(target, review, verb="Sign the payment of")
         _write(output, sign_bundle(bundle, who), as_json=run_options.as_json)
         print_words(err(), f"Signed. Where it was prepared: l2send broadcast {output}")
         return ExitStatus.DELIVERED
@@ -160,14 +177,35 @@ def _refuse_existing(path: Path) -> None:
         raise UsageError(f"{path} exists already; it is left as it is.", hint="Choose another path.")
 
 
-def _refuse_late(bundle: Bundle) -> None:
-    """By this machine's clock, which is all there is here. Raises Refused."""
-    until = min((part.until for part in bundle.parts if part.until is not None), default=None)
-    if until is not None and datetime.now(UTC).timestamp() >= until:
-        raise Refused(
-            f"too late: the deadline was {_moment(until)}.",
-            hint="Prepare it again; or correct the clock of this machine, if it is wrong.",
+def _offline_limits(text: str) -> OfflineLimits:
+    """`3%` of what bridges keep, or `0.1ETH` of network fees. Raises UsageError for dollars: no price is known here."""
+    if not text:
+        return OfflineLimits()
+    found = _LIMIT.fullmatch(text.strip())
+    if not found or found[2].lower() == "usd":
+        raise UsageError(
+            f"not a limit for fees where no price is known: {text[:20]!r}.",
+            hint="Write what bridges may keep in percent, --max-fee 3%, or network fees in coin, --max-fee 0.1ETH.",
         )
+    number = float(found[1])
+    return OfflineLimits(percent=number) if found[2] in {"", "%"} else OfflineLimits(coins=number)
+
+
+def _known_accounts(paths: Paths, book: Book) -> list[Address]:
+    """The contacts, and whoever this machine's journal has paid, if it has one."""
+    contacts = [contact.address for contact in book]
+    if not paths.journal.exists():
+        return contacts
+    with closing(SqliteJournal(paths.journal)) as journal:
+        return [*contacts, *(record.payment.to.address for record in journal.history())]
+
+
+def _recipient(bundle: Bundle, registry: Registry, book: Book) -> Destination:
+    """The account of the file, which was written with its checksum, and its name among the contacts."""
+    to = bundle.payment.to
+    chain = registry.chain(to.chain_id)
+    contact = book.at(to.address, chain)
+    return Destination(chain, to.address, Voucher.ERC55, contact=contact.name if contact else "")
 
 
 def _write(path: Path, bundle: Bundle, *, as_json: bool) -> None:

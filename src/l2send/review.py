@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import math
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 
 from l2send.bridges import decode
+from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
+from l2send.core.deadlines import TIME_TO_FILL, machine_time, moment
 from l2send.core.effects import Effects, Opens, Pays
 from l2send.core.errors import Refused
 from l2send.core.plan import Fee, Order, Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
-from l2send.core.units import Amount
+from l2send.core.units import Amount, UnixTime
+from l2send.fee_caps import network_fees
 from l2send.guard import checked_legs
 from l2send.resolver.balances import confirm
+from l2send.resolver.caps import is_dear, too_dear
 from l2send.resolver.fill_rehearsal import refuse_undeliverable
-from l2send.resolver.recipient import Findings
+from l2send.resolver.limits import DEFAULT_MAX_FEE_PERCENT, Limits
+from l2send.resolver.recipient import Findings, resemblance
 from l2send.resolver.token_exactness import refuse_inexact
 from l2send.wallet.offline import Bundle, Part, most_of
+
+NOT_ASKED = (
+    "not known without a network: whether the token blocks the recipient, whether the recipient is a contract, "
+    "and whether the bridge's code is what was pinned; `l2send broadcast` looks"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +87,57 @@ def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[str], ...]:
     return refuse_inexact(order.pays, order.sender, origin), refuse_undeliverable(order, target)
 
 
-def review_of(bundle: Bundle, registry: Registry) -> Review:
-    """A prepared payment, decoded and checked as a plan is, with nothing but its bytes and the registry.
+@dataclass(frozen=True, slots=True)
+class OfflineLimits:
+    """What the sender allows where no price is known, since no network is asked."""
 
-    Every fee is the most it can be, computed from what is signed. Raises Refused.
+    percent: float = DEFAULT_MAX_FEE_PERCENT
+    """Most that the bridges may take, in percent of the amount."""
+    coins: float = 0.05
+    """Most that the network fees on one chain may come to, in its coin."""
+
+
+def review_of(
+    bundle: Bundle, registry: Registry, known: Iterable[Address] = (), limits: OfflineLimits | None = None
+) -> Review:
+    """A prepared payment, decoded and checked as a plan is, with nothing but its bytes, the registry and a clock.
+
+    `known` are the accounts that the recipient could imitate. Every fee is the most it can be, computed from what is
+    signed. Raises Refused for what must not be signed, UnknownChain.
     """
-    plan = Plan(bundle.payment, Way(tuple(_quote_of(part, registry) for part in bundle.parts)), "prepared before")
-    return Review(plan, checked_legs(plan, registry), Findings())
+    limits = limits or OfflineLimits()
+    way = Way(tuple(_quote_of(part, registry) for part in bundle.parts))
+    by_leg = checked_legs(Plan(bundle.payment, way, "prepared before"), registry)
+    for leg in way.legs:
+        _refuse_late(leg)
+        _refuse_dear(leg, limits)
+    bridging = Limits(max_fee_percent=limits.percent)
+    if is_dear(way, bridging):
+        raise too_dear([way], bridging, [])
+    findings = Findings((NOT_ASKED,), (), resemblance(bundle.payment.to.address, known))
+    return Review(Plan(bundle.payment, way, "prepared before"), by_leg, findings)
+
+
+def _refuse_late(leg: Quote) -> None:
+    """By this machine's clock, which is all there is here. Raises Refused."""
+    ends = [leg.expires] if leg.expires is not None else []
+    ends += [UnixTime(leg.order.fill_deadline - TIME_TO_FILL)] if leg.order else []
+    if ends and machine_time() >= min(ends):
+        raise Refused(
+            f"too late: the deadline was {moment(min(ends))}.",
+            hint="Prepare it again; or correct the clock of this machine, if it is wrong.",
+        )
+
+
+def _refuse_dear(leg: Quote, limits: OfflineLimits) -> None:
+    fees, coin = network_fees(leg.fees), leg.source.native
+    if fees > limits.coins * 10**coin.decimals:
+        needed = math.ceil(fees / 10**coin.decimals * 100) / 100
+        raise Refused(
+            f"the network fees on {leg.source.name} can reach {Amount(fees, coin)}, more than {limits.coins:g} "
+            f"{coin.symbol}.",
+            hint=f"Prepare it again when fees are lower, or allow it: --max-fee {needed:g}{coin.symbol}",
+        )
 
 
 def _quote_of(part: Part, registry: Registry) -> Quote:

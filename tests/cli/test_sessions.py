@@ -38,8 +38,12 @@ def payer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def masked(screen: str) -> str:
     """The screen without what differs between two runs, character by character."""
     text = re.sub(r"(?m)^ *\d+\.\d s .*\n( {10}.*\n)*", "", screen)  # progress: which steps are seen is chance
-    for what in (r"p-[0-9a-z]{8}", r"\d\d:\d\d UTC", r"\d+\.\d{2,}", r"(0x)?[0-9a-fA-F]{6,}"):
-        text = re.sub(what, lambda found: "~" * len(found[0]), text)
+    date, clock = (
+        r"\d{4}-\d\d-\d\d(\s+)\d\d:\d\d",
+        r"\d\d:\d\d(\s+)UTC",
+    )  # with a line's end between, where it is narrow
+    for what in (r"p-[0-9a-z]{8}", date, clock, r"\d+\.\d{2,}", r"(0x)?[0-9a-fA-F]{6,}"):
+        text = re.sub(what, lambda found: re.sub(r"\S", "~", found[0]), text)
     # The last digits of a fee can be noughts, which are not shown.
     return re.sub(r"~+( ETH)", r"~\1", text)
 

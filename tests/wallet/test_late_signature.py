@@ -1,0 +1,119 @@
+"""A signature that took so long that what it signs is too late: thrown away, never sent, and the journal says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from l2send.core.address import Address
+from l2send.core.errors import Refused, Sent
+from l2send.core.plan import GasPrice, UnsignedTx
+from l2send.core.typed import TypedData
+from l2send.core.units import ChainId, Gas, Nonce
+from l2send.wallet import execute
+from l2send.wallet.execute import Executor
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.keys.signed import SignedTx
+from l2send.wallet.keys.signer import Signer
+from tests.wallet.rig import Bench, order_of
+
+
+@dataclass
+class SlowSigner:
+    """A person at a device: `meanwhile` happens before each signature is there."""
+
+    signer: Signer
+    meanwhile: Callable[[], object]
+    signatures: list[UnsignedTx] = field(default_factory=list[UnsignedTx])
+
+    @property
+    def address(self) -> Address:
+        return self.signer.address
+
+    def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
+        self.meanwhile()
+        self.signatures.append(tx)
+        return self.signer.sign(chain_id, nonce, tx, gas, price)
+
+    def sign_typed(self, data: TypedData) -> bytes:
+        return self.signer.sign_typed(data)
+
+
+def hours_pass(bench: Bench) -> None:
+    bench.node.call("evm_increaseTime", 9000)
+    bench.node.call("evm_mine")
+
+
+def signed_slowly(bench: Bench, payment_id: str) -> tuple[SlowSigner, PaymentRecord | Refused]:
+    signer = SlowSigner(bench.signer, lambda: hours_pass(bench))
+
+    async def pay(executor: Executor) -> PaymentRecord | Refused:
+        executor.signer = signer
+        try:
+            return await executor.resume(payment_id, patience=5)
+        except Refused as refused:
+            return refused
+
+    return signer, bench.do(pay)
+
+
+def never_sent(bench: Bench, payment_id: str, refused: PaymentRecord | Refused) -> None:
+    assert isinstance(refused, Refused)
+    assert "while it was being signed" in refused.message
+    assert refused.sent is Sent.NO
+    record = bench.record(payment_id)
+    assert record.state is PaymentState.CANCELLED
+    assert not any(tx.raw for tx in record.transactions)
+    assert bench.node.sent_by(bench.signer.address) == 0
+
+
+def test_an_order_whose_deadline_passed_meanwhile_is_not_opened(own_bench: Bench) -> None:
+    payment = own_bench.payment()
+    payment_id = own_bench.begin(payment, order=order_of(payment, own_bench.node.time() + 7200)).id
+    signer, refused = signed_slowly(own_bench, payment_id)
+    assert len(signer.signatures) == 1, "it was not signed at all"
+    never_sent(own_bench, payment_id, refused)
+
+
+def test_a_price_that_ran_out_meanwhile_is_not_paid(own_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "_SLOW_SIGNATURE", 0.0)
+    payment_id = own_bench.begin(own_bench.payment(), expires=own_bench.node.time() + 600).id
+    signer, refused = signed_slowly(own_bench, payment_id)
+    assert len(signer.signatures) == 1
+    never_sent(own_bench, payment_id, refused)
+
+
+def test_an_order_that_is_still_in_time_is_opened_however_slow(own_bench: Bench) -> None:
+    payment = own_bench.payment()
+    payment_id = own_bench.begin(payment, order=order_of(payment, own_bench.node.time() + 4 * 3600)).id
+    _, record = signed_slowly(own_bench, payment_id)
+    assert isinstance(record, PaymentRecord)
+    assert own_bench.node.sent_by(own_bench.signer.address) == 1
+
+
+def test_bytes_that_no_node_took_are_not_handed_out_again_once_the_order_is_late(own_bench: Bench) -> None:
+    """The laptop sleeps between signature and broadcast: by this machine's clock hours pass, and the chain agrees."""
+    payment = own_bench.payment()
+    payment_id = own_bench.begin(payment, order=order_of(payment, own_bench.node.time() + 7200)).id
+    refused_by_node = "refused"
+
+    async def pay(executor: Executor) -> str:
+        original = executor._offer
+
+        async def asleep(tx: object, rpc: object) -> object:
+            hours_pass(own_bench)
+            executor._offers.setdefault(getattr(tx, "hash", ""), execute._Offers(executor.poll)).endpoint = 1
+            return await original(tx, rpc)  # type: ignore[arg-type]
+
+        executor._offer = asleep  # type: ignore[method-assign, assignment]
+        try:
+            await executor.resume(payment_id, patience=2)
+        except execute.NotFinal as unfinished:
+            return unfinished.message
+        return refused_by_node
+
+    assert "too late to be opened" in own_bench.do(pay)
+    assert own_bench.node.sent_by(own_bench.signer.address) == 0
