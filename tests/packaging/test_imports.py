@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "payments": {"core", "wallet"},
     "renewal": {"core", "guard", "wallet"},
     "resolver": {"bridges", "core"},
-    "review": {"bridges", "core", "guard", "resolver", "wallet"},
+    "review": {"bridges", "core", "fee_caps", "guard", "resolver", "wallet"},
     "turns": {"wallet"},
     "wallet": {"core"},
 }
