@@ -155,8 +155,8 @@ def test_what_cannot_be_meant_is_refused_in_words(
     refused = [
         (home.run("broadcast", str(unsigned), "--json"), 2, "not signed yet"),
         (vault.run("broadcast", str(path), "--json"), 3, "in this journal"),
-        (vault.run("sign", str(unsigned), "--json", "--account", payer[0], *new), 2, "nobody can be asked"),
-        (vault.run("sign", str(late), "--yes", "--json", *new), 7, "before 1970-01-01"),
+        (vault.run("sign", str(unsigned), "--json", "--account", payer[0], *new), 2, "no question can be asked"),
+        (vault.run("sign", str(late), "--yes", "--json", *new), 7, "the deadline was 1970-01-01"),
     ]
     for done, status, words in refused:
         assert (done.status, done.error["sent"]) == (status, "no"), done
