@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from l2send.bridges.eco import _open_tx
+from l2send.bridges.eco.order import open_tx
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import APPROVE, TRANSFER
 from l2send.core.errors import L2sendError, Refused, UsageError
@@ -43,7 +43,7 @@ def direct(to: Address = RECIPIENT, *, price: GasPrice = PRICE, until: int | Non
 def bridged(pays: int, delivers: int, deadline: int) -> Bundle:
     assert USDC.address
     payment = Payment(SENDER, ChainAddress(TARGET.chain_id, RECIPIENT), Amount(delivers, TARGET.tokens[0]))
-    tx = _open_tx(HERE, THERE, payment, Amount(pays, USDC), UnixTime(deadline))
+    tx = open_tx(HERE, THERE, payment, Amount(pays, USDC), UnixTime(deadline))
     approve = UnsignedTx(ORIGIN.chain_id, USDC.address, Wei(0), APPROVE.encode(tx.to, pays))
     steps = (
         Step(StepKind.APPROVE, approve, Gas(80_000), PRICE, Nonce(3)),
