@@ -16,7 +16,7 @@ from l2send.core.address import ZERO_ADDRESS, parse_address
 from l2send.core.chains import Registry
 from l2send.core.code import HOW_TO_PIN, contracts_of, read_code
 from l2send.core.errors import ExitStatus, Refused, UsageError
-from l2send.core.rpc import data_bytes, open_rpcs
+from l2send.core.rpc import open_rpcs
 
 
 @spread
@@ -85,4 +85,4 @@ async def _resolved(resolver: str, payload: bytes, registry: Registry) -> tuple[
             raise Refused(f"{to} runs the code {code or 'of nothing'}, pinned is {pinned}.", hint=HOW_TO_PIN)
         # Said, since nodes differ in whom they take for the caller, and a resolver may answer each caller differently.
         call = {"from": ZERO_ADDRESS, "to": to, "data": "0x" + RESOLVE.encode(payload).hex()}
-        return data_bytes(await rpc.call("eth_call", call, "latest"), "eth_call"), pinned is not None
+        return await rpc.returned(call), pinned is not None

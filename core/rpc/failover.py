@@ -2,11 +2,15 @@
 
 An endpoint is used only after it proved to serve the chain it is listed for. An answer that does not parse is that
 endpoint's failure: the next one is asked. The most hopeful error of a round decides whether there is another.
+
+Reads are hedged: where an endpoint takes much longer than it usually does, the next one is asked beside it, and the
+first usable answer counts. Broadcasts do not come by here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -19,6 +23,9 @@ T = TypeVar("T")
 _ROUNDS = 3
 _FIRST_PAUSE = 0.3  # seconds
 _MAX_PAUSE = 10.0
+_TIMES_THE_USUAL = 4
+_LEAST_PATIENCE = 0.5  # seconds: what is quick anyway is not asked twice
+_WEIGHT_OF_THE_NEWEST = 0.25
 
 
 @dataclass(slots=True)
@@ -32,6 +39,19 @@ class Endpoint:
     """Blocks it answers for in one request for logs, where it refused more."""
     sends_sync: bool | None = None
     """Whether it offers eth_sendRawTransactionSync; None while that is unknown."""
+
+    usual: float | None = None
+    """Seconds that its answers take; None before the first."""
+
+    def note(self, seconds: float) -> None:
+        """An answer took that long."""
+        former = seconds if self.usual is None else self.usual
+        self.usual = former + _WEIGHT_OF_THE_NEWEST * (seconds - former)
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds after which another endpoint is asked too; None while it is not known what is usual."""
+        return None if self.usual is None else max(_LEAST_PATIENCE, _TIMES_THE_USUAL * self.usual)
 
     @property
     def host(self) -> str:
@@ -49,19 +69,48 @@ async def first_answer(chain: str, endpoints: Sequence[Endpoint], ask: Callable[
     none_listed = NetworkError(f"{chain}: no RPC endpoint is configured.")
     best = none_listed
     for round_ in range(_ROUNDS):
-        best = none_listed
-        for endpoint in endpoints:
-            try:
-                return await ask(endpoint)
-            except NetworkError as error:
-                if isinstance(error, NodeError) and error.is_revert:
-                    raise
-                best = _more_hopeful(best, error)
+        try:
+            return await _one_round(endpoints, ask, none_listed)
+        except NetworkError as error:
+            best = error
         if not isinstance(best, Transient) or round_ == _ROUNDS - 1:
             break
         await asyncio.sleep(min(max(pause, best.pause), _MAX_PAUSE))
         pause *= 2
     raise best
+
+
+async def _one_round(endpoints: Sequence[Endpoint], ask: Callable[[Endpoint], Awaitable[T]], best: NetworkError) -> T:
+    """The first usable answer of all, each asked once. Raises a revert at once, or else the most hopeful error."""
+    left = list(endpoints)
+    running = set[asyncio.Task[T]]()
+    try:
+        while left or running:
+            patience = None
+            if left:
+                endpoint = left.pop(0)
+                running.add(asyncio.create_task(_timed(endpoint, ask)))
+                patience = endpoint.patience if left else None
+            done, running = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                error = task.exception()
+                if error is None:
+                    return task.result()
+                if not isinstance(error, NetworkError) or (isinstance(error, NodeError) and error.is_revert):
+                    raise error
+                best = _more_hopeful(best, error)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    raise best
+
+
+async def _timed(endpoint: Endpoint, ask: Callable[[Endpoint], Awaitable[T]]) -> T:
+    started = time.monotonic()
+    answer = await ask(endpoint)
+    endpoint.note(time.monotonic() - started)
+    return answer
 
 
 def _more_hopeful(former: NetworkError, latter: NetworkError) -> NetworkError:

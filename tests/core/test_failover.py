@@ -113,3 +113,68 @@ def test_what_says_nothing_about_an_ability_is_raised(error: NetworkError) -> No
 
 async def failing(error: NetworkError) -> str:
     raise error
+
+
+# Hedged reads: without clocks, by endpoints that answer when they are let
+
+
+def test_where_one_is_slower_than_usual_the_next_is_asked_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failover, "_LEAST_PATIENCE", 0.01)
+    slow, other = Endpoint("http://slow"), Endpoint("http://other")
+    slow.note(0.001)
+    cancelled = list[Endpoint]()
+
+    async def answer(endpoint: Endpoint) -> str:
+        if endpoint is slow:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append(endpoint)
+                raise
+        return "of the other"
+
+    assert asyncio.run(first_answer("Chain", [slow, other], answer)) == "of the other"
+    assert cancelled == [slow]
+
+
+def test_the_slow_one_may_still_be_the_first_with_a_usable_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failover, "_LEAST_PATIENCE", 0.01)
+    slow, other = Endpoint("http://slow"), Endpoint("http://other")
+    slow.note(0.001)
+
+    async def run() -> str:
+        failed = asyncio.Event()
+
+        async def answer(endpoint: Endpoint) -> str:
+            if endpoint is slow:
+                await failed.wait()
+                return "of the slow one"
+            failed.set()
+            raise NONSENSE
+
+        return await first_answer("Chain", [slow, other], answer)
+
+    assert asyncio.run(run()) == "of the slow one"
+
+
+def test_while_it_is_not_known_what_is_usual_nothing_is_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failover, "_LEAST_PATIENCE", 0.01)
+    asked = list[str]()
+
+    async def answer(endpoint: Endpoint) -> str:
+        asked.append(endpoint.host)
+        await asyncio.sleep(0.05)
+        return "the first"
+
+    first, second = Endpoint("http://first"), Endpoint("http://second")
+    assert asyncio.run(first_answer("Chain", [first, second], answer)) == "the first"
+    assert asked == ["first"]
+    assert first.usual is not None
+
+
+def test_an_error_in_the_program_is_not_taken_for_a_networks() -> None:
+    async def answer(endpoint: Endpoint) -> str:
+        raise KeyError(endpoint.host)
+
+    with pytest.raises(KeyError):
+        asyncio.run(first_answer("Chain", [Endpoint("http://first")], answer))
