@@ -19,9 +19,10 @@ from l2send.bridges.hyperlane7683.bridge import Hyperlane7683
 from l2send.bridges.oif.bridge import Oif
 from l2send.core.bridge import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
-from l2send.core.effects import Effects
+from l2send.core.effects import Allows, Effects, Executes, Opens, Pays
 from l2send.core.errors import Refused
-from l2send.core.plan import UnsignedTx
+from l2send.core.plan import ChainAddress, UnsignedTx
+from l2send.core.safe import EXECUTE, decode_execution
 from l2send.core.settlers import types_of
 from l2send.core.typed import TypedData
 
@@ -44,11 +45,26 @@ def _made(listed: tuple[tuple[str, str], ...]) -> Mapping[str, Bridge]:
 
 def decode(tx: UnsignedTx, registry: Registry) -> Effects:
     """What `tx` does, from its own bytes, by whichever bridge knows it. Raises Refused for the unknown."""
+    if tx.data[:4] == EXECUTE.selector:
+        return _decode_safe(tx, registry)
     for bridge in bridges_of(registry).values():
         effect = bridge.effects(tx, registry)
         if effect is not None:
             return effect
     raise Refused(f"l2send cannot tell what the call of {tx.to} would do, and signs nothing it cannot tell.")
+
+
+def _decode_safe(tx: UnsignedTx, registry: Registry) -> Executes:
+    """What a Safe's owner has it do. Raises Refused for anything but payments, approvals and orders inside."""
+    chain = registry.chain(tx.chain_id)
+    execution = decode_execution(tx, {safe.multi_send_call_only.address for safe in chain.safes})
+    effects = list[Pays | Allows | Opens]()
+    for call in execution.calls:
+        effect = decode(call, registry)
+        if not isinstance(effect, Pays | Allows | Opens):
+            raise Refused(f"the Safe would do something else than pay: it calls {call.to}.")
+        effects.append(effect)
+    return Executes(ChainAddress(tx.chain_id, tx.to), execution.owner, tuple(effects))
 
 
 def decode_message(bridge: str, data: TypedData, registry: Registry) -> Effects:

@@ -11,7 +11,17 @@ from l2send.cli.times import duration
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.deadlines import moment
-from l2send.core.effects import PERMIT2, Allows, AllowsBySignature, Effects, Opens, OpensBySignature, Pays, TakesBack
+from l2send.core.effects import (
+    PERMIT2,
+    Allows,
+    AllowsBySignature,
+    Effects,
+    Executes,
+    Opens,
+    OpensBySignature,
+    Pays,
+    TakesBack,
+)
 from l2send.core.plan import Fee, Plan, Quote
 from l2send.review import Review
 
@@ -119,8 +129,16 @@ def describe(effect: Effects) -> str:
             )
         case TakesBack(order_id, fee):
             return f"take back the money of the order {order_id}" + (f", for a fee of {fee}" if fee.units else "")
-        case AllowsBySignature() | OpensBySignature():
-            return f"a message, no transaction: {_describe_message(effect)}"
+        case AllowsBySignature() | OpensBySignature() | Executes():
+            return _describe_compound(effect)
+
+
+def _describe_compound(effect: AllowsBySignature | OpensBySignature | Executes) -> str:
+    if not isinstance(effect, Executes):
+        return f"a message, no transaction: {_describe_message(effect)}"
+    does = ", then ".join(describe(one) for one in effect.effects)
+    whole = ": all of it or nothing" if len(effect.effects) > 1 else ""
+    return f"have the Safe {effect.safe.address} {does}{whole}"
 
 
 def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:

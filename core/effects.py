@@ -83,7 +83,17 @@ class OpensBySignature:
     """By the origin's clock."""
 
 
-Effects = Pays | Allows | Opens | TakesBack | AllowsBySignature | OpensBySignature
+@dataclass(frozen=True, slots=True)
+class Executes:
+    """A Safe does all of `effects`, in order, or nothing."""
+
+    safe: ChainAddress
+    owner: Address
+    """Who approves it by sending it: see core/safe.py."""
+    effects: tuple[Pays | Allows | Opens, ...]
+
+
+Effects = Pays | Allows | Opens | TakesBack | AllowsBySignature | OpensBySignature | Executes
 
 MOST_REFUND_FEE = Wei(10**16)
 """More than any message between rollups costs; whoever asks for more is not believed."""
@@ -121,6 +131,7 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
     Raises Refused, naming the first difference. Nothing that this lets pass may surprise the sender.
     """
     _check_recipient(payment, registry)
+    effects = _of_sender(effects, payment)
     paying = [e for e in effects if isinstance(e, Pays | Opens | OpensBySignature)]
     if len(paying) != 1:
         raise Refused(f"the plan pays {len(paying)} times, not once.")
@@ -140,8 +151,19 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
                 _check_opening(effect)
             case AllowsBySignature():
                 _check_permit(effect, effects[-1])
-            case TakesBack():
-                raise Refused("the plan of a payment contains a refund.")
+            case TakesBack() | Executes():
+                raise Refused("the plan of a payment contains a refund, or has a Safe pay that was not asked to.")
+
+
+def _of_sender(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects, ...]:
+    """What the sender itself does: of a Safe it is inside the one transaction that its owner sends. Raises Refused."""
+    if payment.executor is None:
+        return effects
+    if len(effects) != 1 or not isinstance(effects[0], Executes):
+        raise Refused("the plan is not one transaction of the Safe.")
+    _same("the Safe", effects[0].safe.address, payment.sender)
+    _same("the owner who sends it", effects[0].owner, payment.executor)
+    return effects[0].effects
 
 
 def _check_recipient(payment: Payment, registry: Registry) -> None:

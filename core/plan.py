@@ -33,8 +33,16 @@ class Payment:
     """What the person asked for: `amount` (its token lives on the destination chain) arrives at `to`."""
 
     sender: Address
+    """Whose money it is."""
     to: ChainAddress
     amount: Amount
+    executor: Address | None = None
+    """The owner who sends the transaction, where `sender` is a Safe; None where the sender signs for itself."""
+
+    @property
+    def signer(self) -> Address:
+        """The account that signs, whose nonces are used and which pays the gas."""
+        return self.executor or self.sender
 
 
 @dataclass(frozen=True, slots=True)

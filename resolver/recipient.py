@@ -3,11 +3,11 @@
 | found                                                        | then                |
 |--------------------------------------------------------------|---------------------|
 | the token has no code, other decimals, or is paused          | refuse              |
-| the token blocks the recipient (block_lists.py)              | refuse              |
-| the token has no block list that is known                    | say                 |
-| a contract on another chain, and nothing on the destination  | confirm             |
+| the token blocks the recipient                               | refuse              |
+| a Safe on another chain, and nothing on the destination      | refuse              |
+| another contract there, and nothing on the destination       | confirm             |
 | looks like a known account (paid before, a contact), is none | confirm, by typing  |
-| a contract on the destination                                | say                 |
+| a Safe on the destination, its owners; another contract      | say                 |
 | an account that delegates to code (EIP-7702)                 | say                 |
 | the sender itself                                            | say                 |
 
@@ -20,6 +20,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from l2send.bridges.via_safe import has_code_of_safe, look_at_safe
 from l2send.core.address import Address, alike
 from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain
@@ -27,11 +28,12 @@ from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import Payment
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.units import Token
-from l2send.resolver.block_lists import BLOCK_LISTS
 
 _DELEGATION = b"\xef\x01\x00"  # EIP-7702
 _PATIENCE = 4.0  # seconds; a warning is not worth waiting longer for
 _PAUSED = Function("paused()", "bool")
+# Circle's FiatToken and Tether's token spell it differently.
+_BLOCKED = (Function("isBlacklisted(address)", "bool"), Function("isBlackListed(address)", "bool"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,49 +55,51 @@ async def look(payment: Payment, rpcs: Rpcs, known: Iterable[Address]) -> Findin
     registry = rpcs.registry
     target = registry.chain(payment.to.chain_id)
     others = [c for c in registry if c.testnet == target.testnet and c is not target]
-    unknown, here, elsewhere = await asyncio.gather(
+    _, here, elsewhere = await asyncio.gather(
         _check_token(payment, rpcs.on(target.chain_id)),
         rpcs.on(target.chain_id).code(payment.to.address),
         _contract_on(payment.to.address, others, rpcs),
     )
-    said = [unknown] if unknown else list[str]()
+    said = list[str]()
     if payment.to.address == payment.sender:
         said.append("the recipient is the sender itself")
     if here.startswith(_DELEGATION):
         said.append(f"the recipient's account runs code of 0x{here[3:23].hex()} (EIP-7702)")
     elif here:
-        said.append(f"the recipient is a contract on {target.name}")
+        said.append(await _what_it_is(payment.to.address, rpcs.on(target.chain_id)))
     confirm = list[str]()
+    if not here and (safes := [chain for chain, code in elsewhere if has_code_of_safe(code, chain)]):
+        names = ", ".join(chain.name for chain in safes)
+        raise Refused(
+            f"the recipient is a Safe on {names}, and there is nothing at its address on {target.name}: whether its "
+            "owners can ever have money there is not known.",
+            hint=f"Ask for another address, or pay to {safes[0].short_name}:{payment.to.address}.",
+        )
     if elsewhere and not here:
-        names = ", ".join(c.name for c in elsewhere)
+        names = ", ".join(c.name for c, _ in elsewhere)
         confirm.append(
             f"The recipient is a contract on {names} and nothing on {target.name}: its owner may have no key there."
         )
     return Findings(tuple(said), tuple(confirm), resemblance(payment.to.address, known))
 
 
-async def _check_token(payment: Payment, rpc: Rpc) -> str:
-    """The token is there, counts as the registry says, and lets the recipient have it. Raises Refused.
-
-    Returns what could not be known of that, in words, or an empty string.
-    """
+async def _check_token(payment: Payment, rpc: Rpc) -> None:
+    """The token is there, counts as the registry says, and lets the recipient have it. Raises Refused."""
     token = payment.amount.token
     if token.address is None:
-        return ""
+        return
     reads = [Call(token.address, DECIMALS), Call(token.address, _PAUSED)]
-    reads += [Call(token.address, blocked, (payment.to.address,)) for blocked in BLOCK_LISTS]
+    reads += [Call(token.address, blocked, (payment.to.address,)) for blocked in _BLOCKED]
     decimals, *stops = (await rpc.aggregate(reads)).values
     if decimals is None:
         raise Refused(f"there is no token at {token.address} on {rpc.chain.name}.")
     if decimals[0] != token.decimals:
         raise Refused(_wrong_decimals(token, decimals[0], rpc.chain))
     paused, *blocked = (answer is not None and answer[0] for answer in stops)
-    known = any(answer is not None for answer in stops[1:])
     if paused:
         raise Refused(f"{token.symbol} is paused on {rpc.chain.name}: nobody can receive it now.")
     if any(blocked):
         raise Refused(f"{token.symbol} blocks {payment.to.address} on {rpc.chain.name}: it could never arrive.")
-    return "" if known else f"not known: whether {token.symbol} blocks the recipient; it has no list that l2send knows"
 
 
 def _wrong_decimals(token: Token, found: int, chain: Chain) -> str:
@@ -105,8 +109,20 @@ def _wrong_decimals(token: Token, found: int, chain: Chain) -> str:
     )
 
 
-async def _contract_on(account: Address, chains: list[Chain], rpcs: Rpcs) -> list[Chain]:
-    """The chains on which the account is a contract; one that does not answer soon counts as none."""
+async def _what_it_is(account: Address, rpc: Rpc) -> str:
+    """Of a contract. What is no Safe, or no version that is known, is just that."""
+    try:
+        safe = await look_at_safe(account, rpc)
+    except L2sendError:
+        return f"the recipient is a contract on {rpc.chain.name}"
+    return (
+        f"the recipient is a Safe ({safe.version.version}) on {rpc.chain.name}: {safe.threshold} of its "
+        f"{len(safe.owners)} owners can move what it has"
+    )
+
+
+async def _contract_on(account: Address, chains: list[Chain], rpcs: Rpcs) -> list[tuple[Chain, bytes]]:
+    """The chains on which the account is a contract, with its code; one that does not answer soon counts as none."""
 
     async def code(chain: Chain) -> bytes:
         try:
@@ -115,7 +131,7 @@ async def _contract_on(account: Address, chains: list[Chain], rpcs: Rpcs) -> lis
             return b""
 
     codes = await asyncio.gather(*(code(chain) for chain in chains))
-    return [c for c, code in zip(chains, codes, strict=True) if code and not code.startswith(_DELEGATION)]
+    return [(c, code) for c, code in zip(chains, codes, strict=True) if code and not code.startswith(_DELEGATION)]
 
 
 def resemblance(account: Address, known: Iterable[Address]) -> str:

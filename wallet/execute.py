@@ -257,7 +257,7 @@ class Executor:
         return account_lock(
             self.locks,
             chain_id,
-            record.payment.sender,
+            record.payment.signer,
             record.id,
             lambda other: self._say(f"waiting for {other}, which uses the same account"),
             until - time.monotonic(),

@@ -112,7 +112,7 @@ async def _or_tell(work: Awaitable[Record], client: Client, payment_id: str, err
 
 
 async def _resume(client: Client, payment_id: str, account: AccountOptions, keys: KeyOptions, timeout: float) -> Record:
-    who = choose_payer(client.paths, client.find(payment_id).payment.sender, account, keys)
+    who = choose_payer(client.paths, client.find(payment_id).payment.signer, account, keys)
     with Live("looking at the chains"), interruptible(client, payment_id):
         record = await client.status(payment_id)
     if not record.meaning.open:

@@ -97,7 +97,7 @@ async def _speed_up(client: Client, record: PaymentRecord, asked: _Asked) -> int
         bids = await client.speedup_bids(record.id)
     _show(bids, client.registry)
     await must_agree("Sign it again at the higher fee?", yes=asked.yes)
-    who = choose_payer(client.paths, record.payment.sender, asked.account, asked.keys)
+    who = choose_payer(client.paths, record.payment.signer, asked.account, asked.keys)
     return await _sign(client, record, bids, who, client.replace, asked)
 
 
@@ -113,7 +113,7 @@ async def _cancel(client: Client, record: PaymentRecord, asked: _Asked) -> int:
     if record.left_allowed:
         err().print("You sign: the allowance of its bridge is revoked.")
     await must_agree(f"Cancel the payment of {record.payment.amount}?", yes=asked.yes)
-    who = choose_payer(client.paths, record.payment.sender, asked.account, asked.keys)
+    who = choose_payer(client.paths, record.payment.signer, asked.account, asked.keys)
     if record.left_allowed:
         who.unlock()
     return await _sign(client, record, bids, who, client.cancel, asked, revoking=True)

@@ -10,6 +10,7 @@ from l2send.cli.consent import notes_of
 from l2send.cli.documents import plan_document
 from l2send.cli.options import KeyOptions, PaymentWords, PayOptions, RouteOptions, RunOptions, SenderOptions, Yes
 from l2send.cli.paying import approve, follow, pay, report
+from l2send.cli.paying_safe import Safe, from_safe, paid_by_safe
 from l2send.cli.progress import Live
 from l2send.cli.recipient import Words, find_destination, parse_words
 from l2send.cli.request import MaxPayment, paid_with, plan_of, request_of
@@ -35,6 +36,7 @@ def send(
     words: PaymentWords,
     yes: Yes = False,
     dry_run: DryRun = False,
+    safe: Safe = None,
     *,
     sender: SenderOptions,
     keys: KeyOptions,
@@ -51,15 +53,16 @@ def send(
     Example: l2send 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --account alice
     """
     if dry_run:
-        return show_plan(words, sender, keys, route, run_options)
+        return show_plan(words, sender, keys, route, run_options, safe)
     meant = parse_words(words_from_stdin(words))
     registry = run_options.registry()
-    limits = route.limits(registry)
+    limits, payer = from_safe(safe, route.limits(registry), registry)
     refuse_contradiction(keys)
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
             target, who, request = await _understood(client, meant, sender, keys)
+            request = paid_by_safe(request, payer)
             must_be_able_to_ask(yes=yes, hint="Add --yes to pay without a question, or --dry-run to see the plan.")
             if known := paid_with(client, payment.key, request):
                 record = await follow(client, known, who, payment.timeout)
@@ -71,17 +74,23 @@ def send(
 
 
 def show_plan(
-    words: PaymentWords, sender: SenderOptions, keys: KeyOptions, route: RouteOptions, run_options: RunOptions
+    words: PaymentWords,
+    sender: SenderOptions,
+    keys: KeyOptions,
+    route: RouteOptions,
+    run_options: RunOptions,
+    safe: str | None = None,
 ) -> int:
     """Show what a payment would do by every way, and sign nothing: `l2send plan`, and `--dry-run`."""
     meant = parse_words(words_from_stdin(words))
     registry = run_options.registry()
-    limits = route.limits(registry)
+    limits, payer = from_safe(safe, route.limits(registry), registry)
     refuse_contradiction(keys)
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
             target, _, request = await _understood(client, meant, sender, keys)
+            request = paid_by_safe(request, payer)
             with Live("asking all chains"):
                 review = await plan_of(client, request, limits)
             _print_plan(review, registry, target, as_json=run_options.as_json)

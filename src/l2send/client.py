@@ -16,10 +16,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from l2send.bridges import bridges_of
+from l2send.bridges.via_safe import via_safe
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import ConfigError, L2sendError
+from l2send.core.errors import ConfigError, L2sendError, Refused
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
@@ -41,7 +42,6 @@ from l2send.turns import Progress, Say, Turn, reporter, silent
 from l2send.wallet.allowance import revocation
 from l2send.wallet.ends import Ends
 from l2send.wallet.execute import Executor
-from l2send.wallet.journal.errors import again_if_changed
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.sqlite import SqliteJournal
@@ -96,9 +96,14 @@ class Client:
         """The account that `text` names, in any form. Raises UsageError, NetworkError."""
         return await look_up(understand(text, self.registry, self.book), self.rpcs)
 
-    def payment(self, sender: Address, amount: str, token: str, to: Destination) -> Payment:
-        """A payment of `amount` (a decimal number) of `token` (symbol or address). Raises UsageError."""
-        return Payment(sender, to.account, parse_amount(amount, to.chain.token(token)))
+    def payment(
+        self, sender: Address, amount: str, token: str, to: Destination, *, executor: Address | None = None
+    ) -> Payment:
+        """A payment of `amount` (a decimal number) of `token` (symbol or address). Raises UsageError.
+
+        `executor` is the owner who signs, where `sender` is a Safe.
+        """
+        return Payment(sender, to.account, parse_amount(amount, to.chain.token(token)), executor)
 
     async def balances(self, account: Address) -> Snapshot:
         """What `account` holds on every chain."""
@@ -120,7 +125,8 @@ class Client:
         snapshot = await self._funding(payment, limits)
         looking = asyncio.create_task(look_at_recipient(payment, self.rpcs, self._accounts_like(payment.to.address)))
         try:
-            plan = await make_plan(payment, snapshot, self.bridges, self.rpcs, limits)
+            bridges = self.bridges if payment.executor is None else via_safe(self.bridges)
+            plan = await make_plan(payment, snapshot, bridges, self.rpcs, limits)
             plan = await within_limit(plan, snapshot, limits, self.rpcs)
             return await review_plan(plan, await looking, self.rpcs)
         finally:  # Nothing asks on once the plan has failed: the connections are closed then.
@@ -165,6 +171,8 @@ class Client:
         where no network is (wallet/offline.py). Raises as `begin` does, Refused, CannotPay, NetworkError.
         """
         payment, legs = review.plan.payment, review.plan.legs
+        if payment.executor is not None:
+            raise Refused("a Safe's payment is not prepared for an offline key yet.", hint="Pay where the key is.")
         async with AsyncExitStack() as locks:
             for chain_id in sorted(leg.source.chain_id for leg in legs):
                 lock = account_lock(self.paths.state / "locks", chain_id, payment.sender, "l2send prepare", say, 60.0)
@@ -198,13 +206,13 @@ class Client:
                 await self._executor(signer, tell).find_sent(leg.id)
         record = self.journal.find(record.id)
         if isinstance(record, PaymentRecord):
-            return await again_if_changed(lambda: self._resume_leg(record.id, signer, patience, tell))
+            return await self._resume_leg(record.id, signer, patience, tell)
 
         async def approve(leg: PaymentRecord, say: Say) -> None:
             await self._executor(signer, say).approve(leg.id, patience=patience)
 
         async def carry_on(leg: PaymentRecord, say: Say) -> None:
-            await again_if_changed(lambda: self._resume_leg(leg.id, signer, patience, say))
+            await self._resume_leg(leg.id, signer, patience, say)
 
         async def why_void(leg: PaymentRecord) -> str:
             return await self._sponsored(leg, None, tell).why_void(leg)

@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 from l2send.bridges import decode, decode_message
 from l2send.core.chains import Registry
 from l2send.core.deadlines import machine_time, refuse_long_lock
-from l2send.core.effects import Allows, Effects, Opens, OpensBySignature, TakesBack, check_refund, compare_with_payment
+from l2send.core.effects import (
+    Allows,
+    Effects,
+    Executes,
+    Opens,
+    OpensBySignature,
+    TakesBack,
+    check_refund,
+    compare_with_payment,
+)
 from l2send.core.errors import Refused
 from l2send.core.plan import Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc
@@ -96,7 +105,7 @@ def checked_messages(
 def _compared(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> tuple[Effects, ...]:
     """`effects`, which are the payment, lock money for days at most, and pay an account that can have it."""
     compare_with_payment(effects, payment, spent, registry)
-    for effect in effects:
+    for effect in (inner for one in effects for inner in (one.effects if isinstance(one, Executes) else (one,))):
         match effect:
             case Opens(order):
                 refuse_long_lock(order, machine_time())

@@ -65,7 +65,7 @@ def _sorted(
         if not record.meaning.open:
             continue
         if isinstance(record, PaymentRecord) and fits(record):
-            windows.setdefault((record.terms.source, record.payment.sender), []).append(record)
+            windows.setdefault((record.terms.source, record.payment.signer), []).append(record)
         else:
             others.append(payment_id)
     return windows, others

@@ -17,6 +17,7 @@ from l2send.core.units import Amount, parse_amount
 from l2send.devnet.node import Node
 from l2send.resolver.recipient import Findings, look
 from tests.conftest import Home, somebody
+from tests.support.safes import new_safe
 
 
 def payment(home: Home, to: Address, *, chain: str = "dev4", sender: Address | None = None) -> Payment:
@@ -113,6 +114,18 @@ def test_a_destination_that_cannot_be_asked_is_an_error(home: Home, monkeypatch:
     monkeypatch.setenv(f"L2SEND_RPC_{home.chain('dev4').chain_id}", "http://127.0.0.1:9")
     with pytest.raises(NetworkError):
         findings(home, payment(home, somebody()))
+
+
+@pytest.mark.parametrize("version", ["1.4.1", "1.5.0"])
+def test_a_safe_is_said_with_its_owners_and_refused_where_it_is_not(home: Home, version: str) -> None:
+    safe = new_safe(home, [somebody(), somebody(), somebody()], 2, chain="dev4", version=version)
+    (said,) = findings(home, payment(home, safe.address)).said
+    assert said == f"the recipient is a Safe ({version}) on Devnet 4: 2 of its 3 owners can move what it has"
+    with pytest.raises(
+        Refused, match="is a Safe on Devnet 4, and there is nothing at its address on Devnet 2"
+    ) as refused:
+        findings(home, payment(home, safe.address, chain="dev2"))
+    assert f"dev4:{safe.address}" in refused.value.hint
 
 
 def imitation(of: Address) -> Address:

@@ -102,7 +102,7 @@ class JournalBeginnings(JournalLookups):
         if quote.sponsored:
             self._insert_sponsored(payment_id, quote.sponsored)
         for index, step in enumerate(quote.steps):
-            self._insert_step(payment_id, index, payment.sender, step)
+            self._insert_step(payment_id, index, payment.signer, step)
         if quote.order:
             self._db.execute(
                 "INSERT INTO orders (payment_id, body, state) VALUES (?, ?, ?)",

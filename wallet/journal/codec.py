@@ -142,18 +142,21 @@ def amount_from(data: Json) -> Amount:
 
 def payment_json(payment: Payment) -> Json:
     """A payment."""
+    executor = {} if payment.executor is None else {"executor": payment.executor}
     return {
         "sender": payment.sender,
         "chain_id": payment.to.chain_id,
         "recipient": payment.to.address,
         "amount": amount_json(payment.amount),
+        **executor,
     }
 
 
 def payment_from(data: Json) -> Payment:
     """The payment that `payment_json` wrote."""
     to = ChainAddress(ChainId(data["chain_id"]), Address(data["recipient"]))
-    return Payment(Address(data["sender"]), to, amount_from(data["amount"]))
+    executor = Address(data["executor"]) if "executor" in data else None
+    return Payment(Address(data["sender"]), to, amount_from(data["amount"]), executor)
 
 
 def step_json(step: Step) -> Json:

@@ -302,7 +302,7 @@ class JournalMoves(JournalBeginnings):
                     (step.kind, step_body(step), record.id, tx.index, TxState.PLANNED),
                 )
             for index, step in enumerate(quote.steps[len(planned) :], len(record.transactions)):
-                self._insert_step(record.id, index, record.payment.sender, step)
+                self._insert_step(record.id, index, record.payment.signer, step)
             terms = codec.dump(codec.terms_json(codec.Terms.of(quote)))
             db.execute("UPDATE payments SET terms = ? WHERE id = ?", (terms, record.id))
             body = codec.dump(codec.order_json(quote.order))
@@ -328,7 +328,7 @@ class JournalMoves(JournalBeginnings):
                 if TRANSITIONS[earlier.outcome]:
                     raise Refused(f"a {kind} of {record.id} is under way already ({earlier.state}).")
             index = len(record.transactions)
-            self._insert_step(record.id, index, record.payment.sender, step)
+            self._insert_step(record.id, index, record.payment.signer, step)
             self._event(record.id, f"step {index}", "", TxState.PLANNED, kind)
         return self._transaction(record.id, index)
 

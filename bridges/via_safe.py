@@ -1,0 +1,201 @@
+"""Has a Safe make the transactions of a bridge: an owner sends one transaction, which runs whole or not at all.
+
+Only where one owner is enough: that owner approves by sending it. So there is no signature that anyone else could use,
+and the nonce of the owner's own account is what makes it happen once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from eth_hash.auto import keccak
+
+from l2send.bridges.gas_costs import cost
+from l2send.core.accounts import Deployment, SafeVersion
+from l2send.core.address import ZERO_ADDRESS, Address, checksum
+from l2send.core.bridge import Bridge, OrderStatus
+from l2send.core.calldata import Function
+from l2send.core.chains import Chain, Registry
+from l2send.core.effects import Effects
+from l2send.core.errors import CannotPay, Refused
+from l2send.core.plan import Order, Payment, Quote, Step, UnsignedTx
+from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.safe import approved_by_sender, safe_tx_of
+from l2send.core.units import Amount, Nonce, Wei
+
+CARRIED = ("direct", "eco", "across")
+"""The bridges whose transactions a Safe makes: the others were not tried with one."""
+_PLENTY = 10**30
+"""The owner pays the gas, so the coin that the Safe holds does not limit it."""
+_OWNERS = Function("getOwners()", "address[]")
+_THRESHOLD = Function("getThreshold()", "uint256")
+_NONCE = Function("nonce()", "uint256")
+_MODULES = Function("getModulesPaginated(address,uint256)", "address[],address")
+_SENTINEL = Address("0x0000000000000000000000000000000000000001")
+_MOST_MODULES = 10
+_GUARD_SLOT = int.from_bytes(keccak(b"guard_manager.guard.address"), "big")
+_HANDLER_SLOT = int.from_bytes(keccak(b"fallback_manager.handler.address"), "big")
+_GAS_FEES = frozenset({"network fee", "L1 data fee"})
+
+
+@dataclass(frozen=True, slots=True)
+class SafeState:
+    """A Safe as its chain has it."""
+
+    address: Address
+    version: SafeVersion
+    owners: tuple[Address, ...]
+    threshold: int
+    nonce: Nonce
+    guard: Address | None
+    """A contract that judges every transaction of the Safe."""
+    modules: tuple[Address, ...]
+    """Contracts that move its money without its owners."""
+    handler: Address | None
+    """What answers calls that are no function of the Safe."""
+
+
+def via_safe(bridges: Mapping[str, Bridge]) -> dict[str, Bridge]:
+    """The bridges that a Safe can pay with, each with the Safe as the sender of its transactions."""
+    return {name: ViaSafe(bridges[name]) for name in CARRIED if name in bridges and bridges[name].contract_senders.ok}
+
+
+class ViaSafe:
+    """A bridge for payments whose sender is a Safe, and whose executor is the owner who sends the transaction."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.name, self.contract_senders = bridge.name, bridge.contract_senders
+        self._bridge = bridge
+
+    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
+        """The bridge's own quote, its transactions made one of the Safe's. Raises as Bridge.quote does."""
+        rpc, owner = rpcs.on(source.chain_id), payment.executor
+        assert owner is not None, "only a Safe pays through its owner"
+        safe = await look_at_safe(payment.sender, rpc)
+        _refuse_unless_enough(safe, owner, source)
+        plenty = replace(native, units=native.units + _PLENTY)
+        quote = await self._bridge.quote(payment, source, held, plenty, rpcs)
+        if quote is None or not quote.steps:
+            return None
+        value = sum(step.tx.value for step in quote.steps)
+        if value > native.units:
+            raise CannotPay(f"the Safe holds {native} on {source.name} and needs {Amount(value, source.native)}.")
+        calls = [step.tx for step in quote.steps]
+        safe_tx = safe_tx_of(safe.address, calls, safe.version.multi_send_call_only.address)
+        kind = quote.steps[-1].kind
+        costed = await cost(rpc, owner, [(kind, safe_tx.execution(approved_by_sender(owner)))])
+        refund = quote.refund.most if quote.refund else 0
+        needed, holds = Amount(costed.needs + refund, source.native), Amount(await rpc.balance(owner), source.native)
+        if needed.units > holds.units:
+            raise CannotPay(f"{owner}, which pays the gas, needs up to {needed} on {source.name} and holds {holds}.")
+        fees = (*(fee for fee in quote.fees if fee.name not in _GAS_FEES), *costed.fees)
+        typed = safe_tx.typed(safe.nonce)
+        hashes = (
+            f"domain 0x{typed.domain_hash.hex()}, message 0x{typed.message_hash.hex()}, SafeTx 0x{typed.digest.hex()}"
+        )
+        notes = (*quote.notes, *_words(safe, owner, source), f"SafeTx with nonce {safe.nonce}: {hashes}")
+        return replace(quote, steps=costed.steps, fees=fees, needs=Wei(value), notes=notes, refund=None)
+
+    def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
+        """As the bridge itself decodes it."""
+        return self._bridge.effects(tx, registry)
+
+    async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
+        """As the bridge itself reads it."""
+        return await self._bridge.status(order, rpcs)
+
+    async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
+        """As the bridge itself asks for it."""
+        return await self._bridge.refund(order, rpcs)
+
+    def opened(self, order: Order, receipt: dict[str, object]) -> bool:
+        """As the bridge itself reads it."""
+        return self._bridge.opened(order, receipt)
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        """As the bridge itself reads it."""
+        return await self._bridge.was_opened(order, origin, block)
+
+
+async def look_at_safe(address: Address, rpc: Rpc) -> SafeState:
+    """The Safe at `address`, once its code, that of its singleton and of MultiSendCallOnly are those of the registry.
+
+    Raises CannotPay where there is none, Refused for code that is not pinned, NetworkError.
+    Source: eth_getCode, eth_getStorageAt, eth_call.
+    """
+    chain = rpc.chain
+    code, singleton, guard, handler = await asyncio.gather(
+        rpc.code(address),
+        rpc.storage(address, 0),
+        rpc.storage(address, _GUARD_SLOT),
+        rpc.storage(address, _HANDLER_SLOT),
+    )
+    if not has_code_of_safe(code, chain):
+        raise CannotPay(f"{address} is no Safe on {chain.name} that l2send knows.")
+    behind = checksum(singleton[12:])
+    for version in chain.safes:
+        for known in (version.singleton, version.singleton_l2):
+            if known.address == behind:
+                await asyncio.gather(*(_refuse_other_code(c, rpc) for c in (known, version.multi_send_call_only)))
+                return await _read(address, version, _account(guard), _account(handler), rpc)
+    raise Refused(f"the Safe {address} on {chain.name} runs code of {behind}, which is no version that l2send knows.")
+
+
+def has_code_of_safe(code: bytes, chain: Chain) -> bool:
+    """Whether an account with that code is a Safe, as the factories on the chain make them."""
+    return _hash(code) in {version.proxy_code_hash for version in chain.safes}
+
+
+async def _read(
+    address: Address, version: SafeVersion, guard: Address | None, handler: Address | None, rpc: Rpc
+) -> SafeState:
+    (owners,), (threshold,), (nonce,), (modules, _) = await asyncio.gather(
+        rpc.eth_call(Call(address, _OWNERS)),
+        rpc.eth_call(Call(address, _THRESHOLD)),
+        rpc.eth_call(Call(address, _NONCE)),
+        rpc.eth_call(Call(address, _MODULES, (_SENTINEL, _MOST_MODULES))),
+    )
+    accounts, others = tuple(map(checksum, owners)), tuple(map(checksum, modules))
+    return SafeState(address, version, accounts, threshold, Nonce(nonce), guard, others, handler)
+
+
+async def _refuse_other_code(contract: Deployment, rpc: Rpc) -> None:
+    if _hash(await rpc.code(contract.address)) != contract.code_hash:
+        raise Refused(f"{contract.address} on {rpc.chain.name} runs other code than Safe's, which is pinned.")
+
+
+def _hash(code: bytes) -> str:
+    return "0x" + bytes(keccak(code)).hex()
+
+
+def _account(word: bytes) -> Address | None:
+    account = checksum(word[12:])
+    return None if account == ZERO_ADDRESS else account
+
+
+def _refuse_unless_enough(safe: SafeState, owner: Address, source: Chain) -> None:
+    """Raises CannotPay unless `owner` alone can have the Safe pay."""
+    if owner not in safe.owners:
+        owners = ", ".join(safe.owners)
+        raise CannotPay(f"{owner} is no owner of the Safe {safe.address} on {source.name}: its owners are {owners}.")
+    if safe.threshold != 1:
+        raise CannotPay(
+            f"the Safe {safe.address} on {source.name} needs {safe.threshold} of its {len(safe.owners)} owners, and "
+            "l2send pays from a Safe only where one is enough."
+        )
+
+
+def _words(safe: SafeState, owner: Address, source: Chain) -> list[str]:
+    """What is told of a Safe before it pays."""
+    others = [one for one in safe.owners if one != owner]
+    who = f"the Safe {source.short_name}:{safe.address} ({safe.version.version}) pays. You, {owner}, approve by sending"
+    said = [f"{who}, 1 of 1 needed. Other owners: {', '.join(others) or 'none'}"]
+    if safe.guard:
+        said.append(f"its guard {safe.guard} judges each of its transactions, and can stop them")
+    if safe.modules:
+        said.append(f"its modules {', '.join(safe.modules)} can move its money without its owners")
+    if safe.handler and safe.handler != safe.version.fallback_handler.address:
+        said.append(f"its fallback handler {safe.handler} is not Safe's own")
+    return said
