@@ -28,8 +28,8 @@ from l2send.resolver.token_exactness import refuse_inexact
 from l2send.wallet.offline import Bundle, Part, most_of
 
 NOT_ASKED = (
-    "not known without a network: whether the token blocks the recipient, whether the recipient is a contract, "
-    "and whether the bridge's code is what was pinned; `l2send broadcast` looks"
+    "not asked here, without a network: whether the token blocks the recipient, whether the recipient is a contract, "
+    "and whether the bridge runs the code that was pinned"
 )
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.wallet.conftest import bench, node
+from tests.wallet.conftest import bench, node, own_bench, own_node
 
-__all__ = ["bench", "node"]
+__all__ = ["bench", "node", "own_bench", "own_node"]
