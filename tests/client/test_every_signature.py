@@ -121,7 +121,7 @@ def test_a_cancellation_signs_a_transfer_of_nothing_to_oneself_alone(own_bench: 
 def _refused_by(bench: Bench, payment_id: str, path: Callable[[Executor, str], Awaitable[object]]) -> None:
     async def run(executor: Executor) -> None:
         executor.guard = Guard(executor.rpcs.registry)
-        with pytest.raises(Refused, match="lost|names no recipient|would fail"):
+        with pytest.raises(Refused, match=r"lost|names no recipient|would fail"):
             await path(executor, payment_id)
 
     bench.do(run)
