@@ -106,7 +106,7 @@ async def refund_cost(bridge: Bridge, order: Order, rpcs: Rpcs) -> RefundCost | 
         return None
     rpc = rpcs.on(step.tx.chain_id)
     price, data_fee = await asyncio.gather(gas_price(rpc), l1_fee(rpc, step.tx, step.gas))
-    return RefundCost(rpc.chain, Wei(price.most(step.gas) + data_fee + step.tx.value))
+    return RefundCost(rpc.chain, Wei(price.most(step.gas) + data_fee + step.tx.value), step.tx.value)
 
 
 async def approval(rpc: Rpc, sender: Address, spender: Address, amount: Amount) -> list[tuple[StepKind, UnsignedTx]]:

@@ -63,7 +63,13 @@ async def pay(
 
 
 async def follow(
-    client: Client, payment_id: str, signer: Signer | None, timeout: float, *, estimate: int | None = None
+    client: Client,
+    payment_id: str,
+    signer: Signer | None,
+    timeout: float,
+    *,
+    estimate: int | None = None,
+    resend_refund: bool = False,
 ) -> Record:
     """Make and follow a payment of the journal until it ends, or for `timeout` seconds.
 
@@ -71,7 +77,9 @@ async def follow(
     """
     try:
         with Live("starting", payment_id=payment_id, estimate=estimate) as live, interruptible(client, payment_id):
-            record = await client.resume(payment_id, signer, patience=timeout, progress=live.update)
+            record = await client.resume(
+                payment_id, signer, patience=timeout, progress=live.update, resend_refund=resend_refund
+            )
             live.ended(record)
             return record
     except NotFinal as unfinished:

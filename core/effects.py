@@ -14,7 +14,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import Refused, UnknownToken
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.recipients import why_unpayable
-from l2send.core.units import Amount, Token, UnixTime, Wei
+from l2send.core.units import Amount, Token, UnixTime
 
 PERMIT2 = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")
 """Takes tokens by signature. Source: Uniswap/permit2, its CREATE2 deployment, on every chain that computes the address
@@ -94,9 +94,6 @@ class Executes:
 
 
 Effects = Pays | Allows | Opens | TakesBack | AllowsBySignature | OpensBySignature | Executes
-
-MOST_REFUND_FEE = Wei(10**16)
-"""More than any message between rollups costs; whoever asks for more is not believed."""
 
 
 def token_effects(tx: UnsignedTx, registry: Registry) -> Pays | Allows | None:
@@ -179,13 +176,14 @@ def _check_transfer(effect: Pays, payment: Payment) -> None:
 
 
 def check_refund(effect: TakesBack, order: Order) -> None:
-    """Refuse a refund of another order, of a contract that is not the order's, or at an absurd fee. Raises Refused."""
+    """Refuse a refund of another order, or of a contract that is not the order's. Raises Refused.
+
+    What it may cost is the fee cap's affair.
+    """
     _same("the order to be refunded", effect.order_id, order.order_id)
     asked = (effect.fee.token.chain_id, effect.settler)
     if asked not in {(order.origin, order.origin_settler), (order.destination, order.destination_settler)}:
         raise Refused(f"{effect.settler} is not a settler of the order to be refunded.")
-    if effect.fee.units > MOST_REFUND_FEE:
-        raise Refused(f"the refund would cost {effect.fee}, which is absurd.")
 
 
 def _check_order(order: Order, payment: Payment, spent: Amount, registry: Registry) -> None:

@@ -179,6 +179,8 @@ class RefundCost:
     """Where that transaction is sent: the origin or the destination."""
     most: Wei
     """Of the native coin of `chain`, at today's prices."""
+    fee: Wei
+    """What of `most` is no network fee, but taken by who brings the money back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.limits import Limits
+from l2send.resolver.refunds import refuse_dear_refund
 
 USD = 10**30
 """One dollar in the integer cost."""
@@ -117,9 +118,14 @@ async def ask(bridge: Bridge, payment: Payment, source: Source, rpcs: Rpcs) -> Q
     A question that fails by the network is asked a second time.
     """
     chain = source.holdings.chain
-    quote = await without_network_errors(
-        chain, bridge.name, lambda: bridge.quote(payment, chain, source.held, source.native, rpcs)
-    )
+
+    async def question() -> Quote | None:
+        found = await bridge.quote(payment, chain, source.held, source.native, rpcs)
+        if found and found.refund:
+            await refuse_dear_refund(found.refund, payment.amount, rpcs)
+        return found
+
+    quote = await without_network_errors(chain, bridge.name, question)
     return priced(quote, source.holdings) if isinstance(quote, Quote) else quote
 
 

@@ -1,20 +1,49 @@
 """What refunds would cost, and whether a way of paying leaves it: where it does not, its legs say so.
 
-Nobody is refused for it. Most orders are filled, and coin for the gas of a refund can be brought later.
+No way is refused for that. Most orders are filled, and coin for the gas of a refund can be brought later. Refused is a
+way whose refund costs a fee, beside gas, that is out of proportion to what it would bring back.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from l2send.core.errors import Refused
 from l2send.core.plan import Quote, RefundCost, Way
+from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, ChainId
-from l2send.resolver.balances import Snapshot
+from l2send.resolver.balances import Snapshot, highest_native_usd
+
+MOST_FEE_PERCENT = 25
+"""Of the payment, for the fee that a refund costs besides gas."""
 
 
 def with_warnings(way: Way, snapshot: Snapshot) -> Way:
     """The way, with a note at each leg whose refund could not be paid for with what all legs leave together."""
     return Way(tuple(_warned(leg, leg.refund, way, snapshot) if leg.refund else leg for leg in way.legs))
+
+
+async def refuse_dear_refund(refund: RefundCost, amount: Amount, rpcs: Rpcs) -> None:
+    """Raises Refused where a refund's fee is worth more than `MOST_FEE_PERCENT` of `amount`, as far as prices tell.
+
+    By the price of the coin that counts against the sender. Raises NetworkError.
+    """
+    if not refund.fee:
+        return
+    fee, coin = Amount(refund.fee, refund.chain.native), refund.chain.native
+    if coin.same_asset(amount.token):
+        share, money = fee.in_units_of(amount.token) / amount.units, ""
+    else:
+        price = await highest_native_usd(rpcs.on(refund.chain.chain_id)) if amount.token.peg == "USD" else None
+        if price is None:
+            return
+        usd = price * refund.fee / 10**coin.decimals
+        share, money = usd / (amount.units / 10**amount.token.decimals), f" (${usd:.2f})"
+    if share * 100 > MOST_FEE_PERCENT:
+        raise Refused(
+            f"if it is not filled, having it back would cost {fee}{money} on {refund.chain.name}, besides gas: "
+            f"{share * 100:.0f} % of the payment."
+        )
 
 
 def _warned(leg: Quote, refund: RefundCost, way: Way, snapshot: Snapshot) -> Quote:

@@ -174,15 +174,18 @@ class Executor:
                     record, before = renewed or record, _before_paying(renewed) if renewed else []
         return self.journal.get(record.id)
 
-    async def send_refund(self, payment_id: str, step: Step, *, patience: float = 600.0) -> PaymentRecord:
+    async def send_refund(
+        self, payment_id: str, step: Step, *, again: bool = False, patience: float = 600.0
+    ) -> PaymentRecord:
         """Send the transaction that brings an expired order's money back, or carry on the one under way.
 
         One that was planned before and never signed gives way to `step`, where that differs: what a refund costs moves.
+        `again`: also where one was sent before, whose message was lost.
         """
         record = self.journal.get(payment_id)
         if record.order is None or record.order.state is not OrderState.REFUND_DUE:
             raise Refused(f"no refund of {record.id} is due: it is {record.state}.")
-        if any(tx.outcome is TxState.FINAL for tx in record.refunds):
+        if not again and any(tx.outcome is TxState.FINAL for tx in record.refunds):
             return record
         under_way = next((tx for tx in record.refunds if TRANSITIONS[tx.outcome]), None)
         if under_way and under_way.state is TxState.PLANNED and under_way.step != step:

@@ -18,8 +18,8 @@ from l2send.bridges.hyperlane7683.route import MESSAGE_FEE
 from l2send.core.bridge import SentRefund
 from l2send.core.calldata import Function, abi_decode, address_word, event_topic
 from l2send.core.chains import Chain
-from l2send.core.effects import MOST_REFUND_FEE, TakesBack
-from l2send.core.errors import BadAnswer, Refused
+from l2send.core.effects import TakesBack
+from l2send.core.errors import BadAnswer
 from l2send.core.plan import Order, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Log, Rpc, Rpcs, data_bytes, quantity
 from l2send.core.text import clean
@@ -48,9 +48,7 @@ async def refund_step(order: Order, rpcs: Rpcs) -> Step:
 
 
 def refund_at(order: Order, fee: Wei) -> Step:
-    """The router's `refund` on the destination, with `fee` for the message. Raises Refused."""
-    if fee > MOST_REFUND_FEE:
-        raise Refused(f"the refund would pay {fee} wei to Hyperlane, which is absurd.")
+    """The router's `refund` on the destination, with `fee` for the message. Raises Refused for a damaged order."""
     data = REFUND.encode([(order.fill_deadline, ORDER_DATA_TYPE, order_data_of(order))])
     return Step(StepKind.REFUND, UnsignedTx(order.destination, order.destination_settler, fee, data), _GAS)
 

@@ -15,7 +15,6 @@ from l2send.bridges.erc7683 import OPEN, RESOLVE, Resolution, first_mismatch
 from l2send.bridges.hyperlane7683.order import order_data_of
 from l2send.core.calldata import Function, address_word
 from l2send.core.chains import Chain
-from l2send.core.effects import MOST_REFUND_FEE
 from l2send.core.errors import Refused
 from l2send.core.plan import Order, UnsignedTx
 from l2send.core.rpc import Call, Rpcs
@@ -24,7 +23,6 @@ from l2send.core.units import Amount, UnixTime
 
 MESSAGE_FEE = Function("quoteGasPayment(uint32)", "uint256")
 """What the message of a refund costs now, in the coin of the router's chain; reverts for an unenrolled domain."""
-_FEE_MAY_GROW = 2
 _LOCAL_DOMAIN = Function("localDomain()", "uint32")
 _ROUTERS = Function("routers(uint32)", "bytes32")
 _MESSAGE_GAS = Function("destinationGas(uint32)", "uint256")
@@ -70,8 +68,6 @@ async def check_route(
             f"the Hyperlane7683 router of {target.name} {said} its message is brought to {source.name}: "
             "a refund might never arrive."
         )
-    if fee[0] > MOST_REFUND_FEE // _FEE_MAY_GROW:
-        raise Refused(f"a refund would cost {Amount(fee[0], target.native)} on {target.name}, which is absurd.")
     return Route(Amount(fee[0], target.native), on_origin.timestamp, on_target.timestamp)
 
 

@@ -11,10 +11,11 @@ from l2send.cli.documents import payment_document
 from l2send.cli.options import AccountOptions, FollowOptions, KeyOptions, PaymentId, ResumeOptions, RunOptions
 from l2send.cli.paying import follow, interruptible, report
 from l2send.cli.progress import Live
+from l2send.cli.prompts import must_agree
 from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.sender import choose_payer, refuse_contradiction
 from l2send.cli.spread import spread
-from l2send.cli.terminal import run_to_end
+from l2send.cli.terminal import can_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.errors import ExitStatus, Interrupted, L2sendError, UsageError
 from l2send.wallet.journal.records import Record
@@ -61,6 +62,9 @@ def watch(payment_id: PaymentId, following: FollowOptions, run_options: RunOptio
 def resume(
     payment_id: Annotated[str, typer.Argument(metavar="[ID]", help="the payment's id, or its first characters")] = "",
     everything: Annotated[bool, typer.Option("--all", help="Resume every open payment.")] = False,
+    resend_refund: Annotated[
+        bool, typer.Option("--resend-refund", help="Send a refund again whose message has not arrived for hours.")
+    ] = False,
     *,
     account: AccountOptions,
     keys: KeyOptions,
@@ -75,6 +79,8 @@ def resume(
     """
     if bool(payment_id) == everything:
         raise UsageError("name one payment, or --all.", hint="`l2send history` lists them.")
+    if everything and resend_refund:
+        raise UsageError("--resend-refund is about one payment.", hint="Name it instead of --all.")
     refuse_contradiction(keys)
     limit, as_json = how.limit, run_options.as_json
 
@@ -85,7 +91,7 @@ def resume(
                 err().print("No payment is open.")
             records, errors = list[Record](), list[L2sendError]()
             for one in ids:
-                work = _resume(client, one, account, keys, how.timeout)
+                work = _resume(client, one, account, keys, how.timeout, resend_refund=resend_refund)
                 records.append(await (_or_tell(work, client, one, errors) if everything else work))
                 if not (everything and as_json):
                     report(records[-1], client.registry, as_json=as_json)
@@ -111,12 +117,26 @@ async def _or_tell(work: Awaitable[Record], client: Client, payment_id: str, err
         return client.find(payment_id)
 
 
-async def _resume(client: Client, payment_id: str, account: AccountOptions, keys: KeyOptions, timeout: float) -> Record:
+async def _resume(
+    client: Client, payment_id: str, account: AccountOptions, keys: KeyOptions, timeout: float, *, resend_refund: bool
+) -> Record:
     who = choose_payer(client.paths, client.find(payment_id).payment.signer, account, keys)
     with Live("looking at the chains"), interruptible(client, payment_id):
         record = await client.status(payment_id)
     if not record.meaning.open:
         return record
     if any(leg.state in _NEEDS_A_SIGNATURE for leg in record.legs):
+        if resend_refund:
+            await _must_agree_to_resend(record)
         who.unlock()
-    return await follow(client, payment_id, who, timeout)
+    return await follow(client, payment_id, who, timeout, resend_refund=resend_refund)
+
+
+async def _must_agree_to_resend(record: Record) -> None:
+    """On a terminal: what is known of the refund that was sent, and whether to pay for another. Raises Interrupted."""
+    if not can_ask():
+        return
+    for leg in record.legs:
+        if leg.order and leg.order.detail:
+            print_words(err(), styled(leg.order.detail, limit=600))
+    await must_agree("Send the refund again, and pay its fee again?", yes=False)

@@ -28,6 +28,7 @@ from l2send.core.units import Amount, Nonce, Seconds, parse_amount
 from l2send.fee_caps import FeeLimit, within_limit
 from l2send.guard import Guard
 from l2send.many import resume_all
+from l2send.refunding import refund_to_send
 from l2send.renewal import renewed_quote
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.contacts import Book, load_book
@@ -191,13 +192,20 @@ class Client:
         return self.journal.known(payment, key)
 
     async def resume(
-        self, payment_id: str, signer: Signer | None, *, patience: float = 600.0, progress: Progress = silent
+        self,
+        payment_id: str,
+        signer: Signer | None,
+        *,
+        patience: float = 600.0,
+        progress: Progress = silent,
+        resend_refund: bool = False,
     ) -> Record:
         """Resume a payment where it stopped, to its end or for `patience` seconds.
 
         Signed bytes go out again, unsigned steps are signed if they still make sense, an order is followed
         until it is filled, and the money of one that nobody filled is asked back. Of a payment from several
-        chains none is opened before all can be, approvals mined; then they run side by side.
+        chains none is opened before all can be, approvals mined; then they run side by side. A refund whose
+        message counts as lost is asked for again with `resend_refund`.
         """
         record = self.journal.find(payment_id)
         tell = reporter(record.id, self.journal, progress)
@@ -206,13 +214,13 @@ class Client:
                 await self._executor(signer, tell).find_sent(leg.id)
         record = self.journal.find(record.id)
         if isinstance(record, PaymentRecord):
-            return await self._resume_leg(record.id, signer, patience, tell)
+            return await self._resume_leg(record.id, signer, patience, tell, resend_refund=resend_refund)
 
         async def approve(leg: PaymentRecord, say: Say) -> None:
             await self._executor(signer, say).approve(leg.id, patience=patience)
 
         async def carry_on(leg: PaymentRecord, say: Say) -> None:
-            await self._resume_leg(leg.id, signer, patience, say)
+            await self._resume_leg(leg.id, signer, patience, say, resend_refund=resend_refund)
 
         async def why_void(leg: PaymentRecord) -> str:
             return await self._sponsored(leg, None, tell).why_void(leg)
@@ -245,7 +253,9 @@ class Client:
         executor = self._executor(signer, lambda _: None)
         return await resume_all(payment_ids, self.journal, executor, one, report, size=window, patience=patience)
 
-    async def _resume_leg(self, payment_id: str, signer: Signer | None, patience: float, say: Say) -> PaymentRecord:
+    async def _resume_leg(
+        self, payment_id: str, signer: Signer | None, patience: float, say: Say, *, resend_refund: bool
+    ) -> PaymentRecord:
         record = self.journal.get(payment_id)
         executor = self._sponsored(record, signer, say) if record.sponsored else self._executor(signer, say)
         record = await executor.resume(payment_id, patience=patience)
@@ -253,14 +263,11 @@ class Client:
             return record
         record = await follow(payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
         if record.order and record.order.state is OrderState.REFUND_DUE and signer:
-            order = record.order.order
-            step = await self._bridge(order.bridge).refund(order, self.rpcs)
+            bridge = self._bridge(record.order.order.bridge)
+            step = await refund_to_send(record, bridge, self.rpcs, say, resend=resend_refund)
             if step is None:
                 return record
-            if step.tx.value:
-                fee = Amount(step.tx.value, self.registry.chain(step.tx.chain_id).native)
-                say(f"asking for the money back, for a fee of {fee}")
-            await self._executor(signer, say).send_refund(payment_id, step, patience=patience)
+            await self._executor(signer, say).send_refund(payment_id, step, again=resend_refund, patience=patience)
             record = await follow(payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
         return record
 

@@ -54,6 +54,8 @@ class Guard:
         effect = decode(said, self.registry)
         if isinstance(effect, TakesBack) and record.order:
             check_refund(effect, record.order.order)
+            if effect.fee.units != tx.step.tx.value:
+                raise Refused(f"the signed bytes pay {effect.fee} for the refund, which was not agreed.")
         elif effect != _nothing_allowed(record) and effect not in _approved(record, self.registry):
             raise Refused("the signed bytes do something else than was approved; they were thrown away.")
 

@@ -16,7 +16,7 @@ from l2send.core.effects import Effects
 from l2send.core.errors import CannotPay, NetworkError, Refused, UsageError
 from l2send.core.http import open_http
 from l2send.core.plan import ChainAddress, Fee, Order, Payment, Plan, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Rpcs
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, ChainId, Gas, Seconds, UnixTime, Wei
 from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.limits import Limits, Speed, parse_max_fee
@@ -71,6 +71,9 @@ class Priced:
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
         raise NotImplementedError
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        return False
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
         raise NotImplementedError

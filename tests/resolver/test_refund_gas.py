@@ -28,7 +28,7 @@ GAS = 500_000
 
 def leg(source: Chain, needs: int | None, refund_on: Chain | None, *, native: bool = False) -> Quote:
     amount = Amount(1_000_000, source.native if native else source.tokens[0])
-    cost = None if refund_on is None else RefundCost(refund_on, Wei(REFUND))
+    cost = None if refund_on is None else RefundCost(refund_on, Wei(REFUND), Wei(0))
     wei = None if needs is None else Wei(needs)
     return Quote("b", source, amount, amount, (), Seconds(1), (), needs=wei, refund=cost)
 
@@ -79,7 +79,7 @@ def test_the_most_leaves_gas_for_a_refund_of_native_coin_alone() -> None:
     quote = leg(ORIGIN, 1_000_000 + GAS, None, native=True)
     assert _usable(quote, source) == 10**9 - GAS * 125 // 100
     for chain, kept in ((ORIGIN, REFUND), (TARGET, 0)):
-        refunding = replace(quote, refund=RefundCost(chain, Wei(REFUND)))
+        refunding = replace(quote, refund=RefundCost(chain, Wei(REFUND), Wei(0)))
         assert _usable(refunding, source) == 10**9 - (GAS + kept) * 125 // 100
         assert _affordable(refunding, _usable(refunding, source)) <= 10**9 - GAS - kept
 
@@ -104,7 +104,7 @@ class Refunding(Priced):
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         made = await super().quote(payment, source, held, native, rpcs)
-        refund = RefundCost(source, Wei(self.refund_cost))
+        refund = RefundCost(source, Wei(self.refund_cost), Wei(0))
         return made and replace(made, needs=Wei(native.units), refund=refund)
 
 
@@ -127,7 +127,7 @@ class OfCoin(Priced):
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         made = await super().quote(payment, source, held, native, rpcs)
-        refund = RefundCost(source, Wei(10**17))
+        refund = RefundCost(source, Wei(10**17), Wei(0))
         return made and replace(made, needs=Wei(made.pays.units + 10**12), refund=refund)
 
 
