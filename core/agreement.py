@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from l2send.core.errors import NetworkError
-from l2send.core.rpc import Rpc
+from l2send.core.rpc import Rpc, both
 from l2send.core.units import BlockNumber
 
 WITNESSES = 2
 """Endpoints that must show an end, where so many are configured."""
 _PATIENCE = 4.0  # seconds
 
-Shows = Callable[[Rpc, BlockNumber], Awaitable[bool]]
-"""Whether an endpoint alone, whose head is that block, shows it. Raises NetworkError."""
+Shows = Callable[[Rpc, Awaitable[BlockNumber]], Awaitable[bool]]
+"""Whether an endpoint alone shows it. Its head is being asked for meanwhile: await it where it is needed.
+
+Raises NetworkError.
+"""
 
 T = TypeVar("T")
 
@@ -47,8 +50,9 @@ async def why_unproven(rpc: Rpc, shows: Shows) -> str:
     """
 
     async def ask(one: Rpc) -> _Answer:
-        head = await one.block_number()
-        return _Answer(one.endpoints[0].host, head, await shows(one, head))
+        head = asyncio.ensure_future(one.block_number())
+        _, shown = await both(head, shows(one, head))
+        return _Answer(one.endpoints[0].host, head.result(), shown)
 
     heard = await _ask_each(rpc, ask)
     showing = [answer for _, answer in heard if answer and answer.shows]

@@ -29,7 +29,7 @@ MIN_TIP = Wei(1_000_000)
 # All that a signed transaction can hold beside its calldata. Zeros, and bytes that repeat, would
 # be priced too low: the OP stack charges for what is left after compression (FastLZ).
 _SIGNED_EXTRA = bytes(range(1, 133))
-_L1_FEE_MARGIN_PERCENT = 25
+L1_FEE_MARGIN_PERCENT = 25
 _FEE_THAT_MATTERS = Wei(10**15)
 _FEES_MAY_DIFFER = 10
 """Times what another endpoint says: their heads are not the same, and tips jump."""
@@ -125,7 +125,7 @@ def has_l1_fee(chain: Chain) -> bool:
     return chain.l1_fee_oracle is not None
 
 
-async def l1_fee(rpc: Rpc, tx: UnsignedTx, gas: Gas, margin_percent: int = _L1_FEE_MARGIN_PERCENT) -> Wei:
+async def l1_fee(rpc: Rpc, tx: UnsignedTx, gas: Gas, margin_percent: int = L1_FEE_MARGIN_PERCENT) -> Wei:
     """The most that `tx` of gas limit `gas` can cost beside the gas, zero on chains that charge nothing there.
 
     That is the L1 data fee, with a margin since it moves with every L1 block, and the OP stack's operator fee, which

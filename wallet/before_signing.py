@@ -9,10 +9,10 @@ from typing import Protocol
 from l2send.core.calldata import answers_false
 from l2send.core.code import why_other_code
 from l2send.core.deadlines import why_late
-from l2send.core.errors import CannotPay, NodeError, Refused, WrongChain
-from l2send.core.fees import MIN_TIP, gas_price, l1_fee, refuse_dearer_than_others
+from l2send.core.errors import CannotPay, NetworkError, NodeError, Refused
+from l2send.core.fees import L1_FEE_MARGIN_PERCENT, MIN_TIP, gas_price, l1_fee, refuse_dearer_than_others
 from l2send.core.plan import GasPrice, StepKind, UnsignedTx
-from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.rpc import Rpc, Rpcs, both
 from l2send.core.units import Amount, Gas, Wei
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
@@ -56,13 +56,8 @@ class TxGuard(Protocol):
 
 
 async def pin_chain(rpc: Rpc) -> None:
-    """The chain id, asked anew: an endpoint may have been switched since it was verified. Raises WrongChain."""
-    found = await rpc.chain_id()
-    if found != rpc.chain.chain_id:
-        raise WrongChain(
-            f"an RPC of {rpc.chain.name} now serves chain {found}, not {rpc.chain.chain_id}.",
-            hint=f"Nothing was signed. Correct rpcs of {rpc.chain.short_name}.",
-        )
+    """The chain id, asked again: an endpoint may have been switched since it was verified. Raises WrongChain."""
+    await rpc.pin()
 
 
 async def why_not_now(record: PaymentRecord, rpcs: Rpcs) -> str:
@@ -99,47 +94,75 @@ async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
     return why_late(order, {target.chain.name: await target.time()})
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the chain says of one transaction, all asked for together."""
+
+    today: GasPrice
+    data_fee: Wei
+    """For the gas that was planned."""
+    balance: Wei
+    estimate: Gas | NetworkError | Refused
+    """The gas it needs, or why that is not known: judged after the balance, so that the plainer reason is told."""
+
+
+async def look_at_cost(tx: TxRecord, rpc: Rpc) -> Cost:
+    """Price, balance and gas for `tx`, in one round trip. Raises NetworkError.
+
+    Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
+    """
+    margin = _L1_FEE_MARGIN_PERCENT if tx.step.price else L1_FEE_MARGIN_PERCENT
+    today, data_fee, balance, estimate = await asyncio.gather(
+        gas_price(rpc), l1_fee(rpc, tx.step.tx, tx.step.gas, margin), rpc.balance(tx.sender), _estimate(tx, rpc)
+    )
+    return Cost(today, data_fee, balance, estimate)
+
+
 async def affordable(tx: TxRecord, rpc: Rpc, cap: FeeCap | None) -> Price:
-    """The gas limit and price for `tx` now, once it is known to succeed and to be paid for.
+    """The gas limit and price for `tx` now: see `price_of`."""
+    return await price_of(tx, rpc, cap, await look_at_cost(tx, rpc))
+
+
+async def price_of(tx: TxRecord, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Price:
+    """The gas limit and price for `tx`, once it is known to succeed and to be paid for.
 
     The limit is the planned one, or the new estimate and a fifth if that is more: blocks passed since
     the plan was made, and a limit that is too low burns the fee. A step with a price of its own is
     signed with that and its own limit, since its value was chosen to fit them. Raises Refused if the
     transaction would revert or its fee could exceed `cap`, CannotPay if the balance does not
     hold it all, NetworkError if by another endpoint a tenth of the fee is enough.
-    Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
     """
     if tx.step.price is not None:
-        return await _as_planned(tx, tx.step.price, rpc, cap)
-    message = tx.step.tx
-    today, data_fee, balance = await asyncio.gather(
-        gas_price(rpc), l1_fee(rpc, message, tx.step.gas), rpc.balance(tx.sender)
-    )
-    price = _within(today, tx.step.gas, data_fee, cap)
-    _afford(message.value, Wei(price.most(tx.step.gas) + data_fee), balance, rpc, cap)
-    estimate = await _estimate(tx, rpc)
+        return await _as_planned(tx, tx.step.price, rpc, cap, cost)
+    message, data_fee = tx.step.tx, cost.data_fee
+    price = _within(cost.today, tx.step.gas, data_fee, cap)
+    _afford(message.value, Wei(price.most(tx.step.gas) + data_fee), cost.balance, rpc, cap)
+    estimate = _known(cost.estimate)
     gas = Gas(max(tx.step.gas, estimate + estimate * _MARGIN_PERCENT // 100))
     if gas > tx.step.gas:
         data_fee = await l1_fee(rpc, message, gas)
-    price = _within(today, gas, data_fee, cap)
-    _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, cap)
+    price = _within(cost.today, gas, data_fee, cap)
+    _afford(message.value, Wei(price.most(gas) + data_fee), cost.balance, rpc, cap)
     await refuse_dearer_than_others(rpc, price, gas)
     return Price(gas, price)
 
 
-async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | None) -> Price:
+def _known(estimate: Gas | NetworkError | Refused) -> Gas:
+    if isinstance(estimate, Exception):
+        raise estimate
+    return estimate
+
+
+async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Price:
     """The step's own limit and price, as long as they will do."""
-    message, gas = tx.step.tx, tx.step.gas
-    now, data_fee, balance = await asyncio.gather(
-        gas_price(rpc), l1_fee(rpc, message, gas, _L1_FEE_MARGIN_PERCENT), rpc.balance(tx.sender)
-    )
-    if now.base_fee > price.max_fee:
+    message, gas, base_fee = tx.step.tx, tx.step.gas, cost.today.base_fee
+    if base_fee > price.max_fee:
         raise Refused(
-            f"the base fee on {rpc.chain.name} rose to {now.base_fee} wei, above the {price.max_fee} that were fixed.",
+            f"the base fee on {rpc.chain.name} rose to {base_fee} wei, above the {price.max_fee} that were fixed.",
             hint="Nothing was signed. Run the command again: it takes today's fee.",
         )
-    _afford(message.value, Wei(price.most(gas) + data_fee), balance, rpc, cap)
-    if await _estimate(tx, rpc) > gas:
+    _afford(message.value, Wei(price.most(gas) + cost.data_fee), cost.balance, rpc, cap)
+    if _known(cost.estimate) > gas:
         raise Refused(
             f"the {tx.step.kind} on {rpc.chain.name} needs more gas than the {gas} that were fixed.",
             hint="Nothing was signed. Run the command again.",
@@ -184,34 +207,44 @@ def _afford(value: Wei, fee: Wei, balance: Wei, rpc: Rpc, cap: FeeCap | None) ->
         )
 
 
-async def _estimate(tx: TxRecord, rpc: Rpc) -> Gas:
+async def _estimate(tx: TxRecord, rpc: Rpc) -> Gas | NetworkError | Refused:
     """The gas `tx` needs. After an approval, a node that has not seen its block yet gets time to catch up."""
     looks = _LAGGING_LOOKS if tx.index and tx.step.kind is StepKind.OPEN else 1
     message = message_of(tx.step.tx, tx.sender)
     while True:
         looks -= 1
         try:
-            gas = await rpc.estimate_gas(message)
-            if tx.step.kind is StepKind.TRANSFER and tx.step.tx.data:
-                await _refuse_if_false(message, rpc)
-            return gas
+            gas, does_nothing = await both(rpc.estimate_gas(message), _answers_false(tx, message, rpc))
         except NodeError as error:
             if error.is_revert and looks > 0:
                 await asyncio.sleep(_LAGGING_PAUSE)
                 continue
-            if not error.is_revert:
-                raise
-            afterwards = tx.step.kind in {StepKind.REFUND, StepKind.REVOKE}
-            then = f"Look again: l2send status {tx.payment_id}" if afterwards else "Check the balance, then pay anew."
-            raise Refused(
-                f"the {tx.step.kind} would fail: {error.message}", hint=f"It was not signed. {then}"
-            ) from error
+            return _would_fail(tx, error) if error.is_revert else error
+        except NetworkError as error:
+            return error
+        if does_nothing:
+            return Refused("the transfer would do nothing: the token answers false.", hint="It was not signed.")
+        return gas
 
 
-async def _refuse_if_false(message: dict[str, str], rpc: Rpc) -> None:
-    """A transfer of a token that fails without reverting would be mined as one that succeeded. Source: eth_call."""
-    if answers_false(await rpc.returned(message)):
-        raise Refused("the transfer would do nothing: the token answers false.", hint="It was not signed.")
+def _would_fail(tx: TxRecord, error: NodeError) -> Refused:
+    afterwards = tx.step.kind in {StepKind.REFUND, StepKind.REVOKE}
+    then = (
+        f"Look again: l2send status {tx.payment_id}" if afterwards else "Check the balance, then start a new payment."
+    )
+    refused = Refused(f"the {tx.step.kind} would fail: {error.message}", hint=f"It was not signed. {then}")
+    refused.__cause__ = error
+    return refused
+
+
+async def _answers_false(tx: TxRecord, message: dict[str, str], rpc: Rpc) -> bool:
+    """Whether a transfer of a token would fail without reverting: it would be mined as one that succeeded.
+
+    Source: eth_call.
+    """
+    if tx.step.kind is not StepKind.TRANSFER or not tx.step.tx.data:
+        return False
+    return answers_false(await rpc.returned(message))
 
 
 def message_of(tx: UnsignedTx, sender: str) -> dict[str, str]:

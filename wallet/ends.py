@@ -7,8 +7,9 @@ needs, by as many witnesses as core/agreement.py counts. What is missing postpon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from l2send.core.agreement import answers, why_unproven
 from l2send.core.bridge import Bridge, Opening, OrderState, OrderStatus, Proof
@@ -23,7 +24,7 @@ from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use, is_used
-from l2send.wallet.sight import Sight, shows
+from l2send.wallet.sight import Head, Sight, is_all_there_is, shows
 
 _TRANSFERRED = event_topic("Transfer(address,address,uint256)")
 
@@ -95,10 +96,12 @@ class Ends:
     rpcs: Rpcs
     bridges: Mapping[str, Bridge] = field(default_factory=dict[str, Bridge])
 
-    async def in_block(self, tx: TxRecord, sight: Sight) -> TxRecord:
-        """`final` or `reverted`, for a transaction that was seen deep enough in a block. Raises NetworkError."""
+    async def in_block(self, tx: TxRecord, sight: Sight, head: Head) -> TxRecord:
+        """`final` or `reverted`, for a transaction that was seen deep enough below `head`. Raises NetworkError."""
         rpc = self.rpcs.on(tx.chain_id)
-        why = await why_unproven(rpc, lambda one, head: shows(one, head, tx, sight))
+        why = ""
+        if not is_all_there_is(rpc, sight, head):
+            why = await why_unproven(rpc, lambda one, its_head: shows(one, its_head, tx, sight))
         end = TxState.FINAL if sight.succeeded else TxState.REVERTED
         if not why and (end is TxState.REVERTED or tx.step.kind is StepKind.CANCEL):
             why = await self._why_it_may_be_open(tx)
@@ -216,7 +219,7 @@ class Ends:
         if any(count > nonce for count in counts):
             return await find_use(rpc, tx.sender, nonce)
 
-        async def is_free(one: Rpc, _: BlockNumber) -> bool:
+        async def is_free(one: Rpc, _: Awaitable[BlockNumber]) -> bool:
             return await one.nonce(tx.sender, "latest") <= nonce
 
         return await why_unproven(rpc, is_free) or None
@@ -261,8 +264,7 @@ class Ends:
         if not proofs:
             return "its bridge names no proof"
         for proof in proofs:
-            rpc, as_of = self.rpcs.on(proof.chain_id), proof.shows
-            why = await why_unproven(rpc, lambda one, head, as_of=as_of: as_of(one, _deep(one.chain, head)))  # type: ignore[misc]
+            why = await why_unproven(self.rpcs.on(proof.chain_id), partial(_shows, proof))
             if why:
                 return why
         return ""
@@ -282,8 +284,8 @@ class Ends:
         if bridge is None:
             return f"whether its order is open is not known: this l2send does not know the bridge {order.bridge}"
 
-        async def not_opened(one: Rpc, head: BlockNumber) -> bool:
-            return not await bridge.was_opened(order, one, _deep(one.chain, head))
+        async def not_opened(one: Rpc, head: Awaitable[BlockNumber]) -> bool:
+            return not await bridge.was_opened(order, one, await _deep(one.chain, head))
 
         why = await why_unproven(rpc, not_opened)
         return f"whether its order is open is not known: {why}" if why else ""
@@ -306,10 +308,14 @@ def words_of(use: NonceUse, nonce: Nonce) -> str:
     return f"nonce {nonce} was used in block {use.block} without a transaction of the account, as a delegation does"
 
 
-def _deep(chain: Chain, head: BlockNumber) -> str:
+async def _shows(proof: Proof, one: Rpc, head: Awaitable[BlockNumber]) -> bool:
+    return await proof.shows(one, await _deep(one.chain, head))
+
+
+async def _deep(chain: Chain, head: Awaitable[BlockNumber]) -> str:
     """The newest block that lies under as many as the chain needs."""
     depth = chain.confirmations - 1
-    return hex(max(head - depth, 0)) if depth > 0 else "latest"
+    return hex(max(await head - depth, 0)) if depth > 0 else "latest"
 
 
 def _nonce(tx: TxRecord) -> Nonce:

@@ -1,4 +1,6 @@
-"""The only code that signs transactions and broadcasts them. Messages for a sponsor: see sponsored.py.
+"""Drives payments of the journal to their end: signing.py signs, offering.py broadcasts, ends.py says what has ended.
+
+Messages for a sponsor: see sponsored.py.
 
 What a payment passes through, for each step, and why in this order:
 
@@ -21,63 +23,33 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from l2send.core.address import Address
 from l2send.core.agreement import answers
 from l2send.core.bridge import Bridge, OrderState
-from l2send.core.deadlines import why_late
-from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent, WrongChain
-from l2send.core.plan import Step, StepKind
-from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
+from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, Refused, Sent
+from l2send.core.plan import Step
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import ChainId, Nonce
-from l2send.wallet.before_signing import (
-    Price,
-    TxGuard,
-    affordable,
-    pin_chain,
-    why_not_now,
-    why_order_is_late,
-    why_too_late,
-    why_unlike_pinned,
-)
+from l2send.wallet.before_signing import Price, TxGuard, why_too_late
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
-from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
+from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import ENDED, ENDED_IN_BLOCK, IN_BLOCK, SUCCEEDED, TRANSITIONS, TxState
-from l2send.wallet.keys.signed import SignedTx, decode_signed
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
-from l2send.wallet.nonces import choose, refuse_unless_prepared_so
+from l2send.wallet.offering import Offering, Say, not_final
 from l2send.wallet.receipts import confirmations, is_known, observe
-from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
+from l2send.wallet.replacement import Bid
+from l2send.wallet.signing import PAYING_KINDS, Signing
 
 Renewal = Callable[[PaymentRecord], Awaitable[PaymentRecord]]
 """The payment on the terms of a new quote that costs no more. Raises Refused where there is none."""
-Progress = Callable[[str], None]
-"""Told one sentence at each turn of a payment."""
-
-_AGAIN_AFTER_ACCEPTED = 30.0
-_LONGEST_PAUSE = 15.0
-_REFUSAL_PATIENCE = 30.0
 _UNSEEN = frozenset({TxState.SIGNED, TxState.BROADCAST})
-_SLOW_SIGNATURE = 5.0
-"""Seconds between the checks and the signature after which they count as old."""
-_PLANNED = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
-"""Kinds of steps that make a payment; others end it otherwise."""
 _SENT_ORDER = (Sent.NO, Sent.MAYBE, Sent.YES)
-
-
-@dataclass(slots=True)
-class _Offers:
-    """When the bytes of one transaction are handed to a node again, and to which."""
-
-    pause: float
-    next_at: float = 0.0
-    endpoint: int = 0
-    refused_since: float | None = None
 
 
 @dataclass
@@ -90,19 +62,25 @@ class Executor:
     """None for work that signs nothing: waiting, and broadcasting bytes that exist."""
     locks: Path
     guard: TxGuard
-    progress: Progress
+    progress: Say
     renew: Renewal | None = None
     """Asked where a quote runs out while an approval is mined; without it the payment is cancelled then."""
     bridges: Mapping[str, Bridge] = field(default_factory=dict[str, Bridge])
     """By name: whether an order is open is asked of its settler."""
     poll: float = 1.0
     """Seconds between two looks at a chain, and before bytes are first handed to the next endpoint."""
-    _offers: dict[str, _Offers] = field(default_factory=dict[str, _Offers], init=False)
     _said: dict[str, str] = field(default_factory=dict[str, str], init=False)
+
+    def __post_init__(self) -> None:
+        self._offering = Offering(self.journal, self.rpcs, self._say, self.poll)
 
     @property
     def _ends(self) -> Ends:
         return Ends(self.journal, self.rpcs, self.bridges)
+
+    @property
+    def _signing(self) -> Signing:
+        return Signing(self.journal, self.rpcs, self.signer, self.guard, self._ends, self._offering, self._say)
 
     async def resume(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
         """Carry a payment on from wherever the journal says it stopped, which may be its very beginning.
@@ -129,7 +107,7 @@ class Executor:
             rpc = self.rpcs.on(tx.chain_id)
             if not await _counts_as_used(rpc, tx.sender, nonce):
                 return
-            signed = self._signed(self._signer_of(tx), tx, nonce, Price(tx.step.gas, price))
+            signed = self._signing.signed(self._signing.signer_of(tx), tx, nonce, Price(tx.step.gas, price))
             if not await is_known(signed.hash, rpc):
                 return
             self._say(f"{tx.step.kind} was sent to {rpc.chain.name} already: {signed.hash}")
@@ -211,7 +189,8 @@ class Executor:
         record = self.journal.get(payment_id)
         with self._saying_what_moved(record.id):
             for bid in bids:
-                await self._sign_again(record, bid)
+                tx = await self._signing.sign_again(record, bid)
+                await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
         return self.journal.get(record.id)
 
     async def _drive(self, record: PaymentRecord, indexes: Sequence[int], patience: float) -> PaymentRecord:
@@ -277,7 +256,7 @@ class Executor:
                     return await self._step_by_step(renewed, again, until)
                 await self._sign(record, tx)
             elif all(one.state is TxState.SIGNED for one in self.journal.get(record.id).attempts(index)):
-                await self._refuse_if_stale(tx)
+                await self._signing.refuse_if_stale(tx)
             await self._wait(record.id, [i for i in indexes if i <= index], _last_settled, until)
             (tx,) = self._read(record.id, [index])
             if tx.outcome not in SUCCEEDED:
@@ -293,7 +272,13 @@ class Executor:
         record = self.journal.get(record.id)
         before = [step for step in record.steps if step.step_index < tx.step_index]
         approved = before and all(step.outcome in SUCCEEDED for step in before)
-        if self.renew is None or record.order is None or not approved or tx.step.price or tx.step.kind not in _PLANNED:
+        if (
+            self.renew is None
+            or record.order is None
+            or not approved
+            or tx.step.price
+            or tx.step.kind not in PAYING_KINDS
+        ):
             return None
         late = await why_too_late(record, self.rpcs)
         if not late:
@@ -302,119 +287,14 @@ class Executor:
         try:
             renewed = await self.renew(record)
         except (CannotPay, Refused) as error:
-            raise await self._cancelled(record, f"{late}, and no other is as good: {error.message}") from error
+            raise await self._signing.cancelled(record, f"{late}, and no other is as good: {error.message}") from error
         self._say(f"the new quote takes {renewed.terms.pays}, no more than was approved")
         return renewed
 
     async def _sign(self, record: PaymentRecord, tx: TxRecord) -> None:
-        """From planned to committed bytes. Whatever is raised here, this transaction was not sent."""
-        signer = self._signer_of(tx)
-        rpc = self.rpcs.on(tx.chain_id)
-        await pin_chain(rpc)
-        await self._refuse_if_overtaken(record, tx)
-        choice = await choose(rpc, tx.sender, self.journal, self._is_stale)
-        refuse_unless_prepared_so(tx, choice.nonce)
-        for earlier in choice.first:
-            self._say(f"handing {earlier.payment_id}, nonce {earlier.nonce}, to {rpc.chain.name} first")
-            await self._offer(earlier, rpc)
-        failpoint(Failpoint.NONCE_CHOSEN)
-        cost = await affordable(tx, rpc, await self.guard.fee_cap(self.journal.get(record.id), tx, rpc))
-        self._say(f"signing {tx.step.kind} on {rpc.chain.name}")
-        began = time.time()
-        signed = self._signed(signer, tx, choice.nonce, cost)
-        await self._refuse_if_late_by_now(record, tx, began)
-        tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw)
-        failpoint(Failpoint.JOURNALED)
-        await self._offer(tx, rpc)
-
-    async def _sign_again(self, record: PaymentRecord, bid: Bid) -> None:
-        """Committed bytes that compete for a nonce. Whatever is raised here, they were not sent."""
-        former = bid.former
-        signer, rpc = self._signer_of(former), self.rpcs.on(former.chain_id)
-        assert former.nonce is not None
-        instead = f"Use `l2send cancel {record.id}`."
-        await pin_chain(rpc)
-        if bid.step.kind is StepKind.OPEN:
-            reason = await why_order_is_late(record, self.rpcs) or await why_unlike_pinned(record, self.rpcs)
-            if reason:
-                raise Refused(f"{record.id} is not sped up: {reason}.", hint=instead)
-        again = replace(former, step=bid.step)
-        cost = await affordable(again, rpc, await self.guard.fee_cap(record, again, rpc))
-        refuse_unless_it_outbids(former, cost)
-        self._say(f"signing {bid.step.kind} on {rpc.chain.name} with the nonce {former.nonce} once more")
-        signed = self._signed(signer, again, former.nonce, cost)
-        if bid.step.kind is StepKind.OPEN and (reason := await why_order_is_late(record, self.rpcs)):
-            raise Refused(f"{record.id} is not sped up: {reason}. The new signature was thrown away.", hint=instead)
-        tx = self.journal.replace(former, bid.step, signed.hash, signed.raw)
-        failpoint(Failpoint.JOURNALED)
-        await self._offer(tx, rpc)
-
-    def _signed(self, signer: Signer, tx: TxRecord, nonce: Nonce, cost: Price) -> SignedTx:
-        """The step of `tx` as signed bytes, which were decoded again and passed the guard. Raises Refused."""
-        signed = signer.sign(tx.chain_id, nonce, tx.step.tx, cost.gas, cost.price)
-        said = decode_signed(signed.raw)
-        if said.sender != tx.sender or not said.matches(nonce, tx.step.tx, cost.gas, cost.price):
-            raise Refused("the signed bytes do not say what was approved; they were thrown away.")
-        self.guard.check(self.journal.get(tx.payment_id), tx, said.tx)
-        failpoint(Failpoint.SIGNED)
-        return signed
-
-    def _signer_of(self, tx: TxRecord) -> Signer:
-        if self.signer is None:
-            raise ConfigError(
-                f"{tx.payment_id} needs a signature of {tx.sender}, and no account was opened.",
-                hint=f"Run `l2send resume {tx.payment_id}` with --account or --keystore.",
-            )
-        if self.signer.address != tx.sender:
-            raise ConfigError(f"{tx.payment_id} is paid by {tx.sender}; the account opened is {self.signer.address}.")
-        return self.signer
-
-    async def _refuse_if_overtaken(self, record: PaymentRecord, tx: TxRecord) -> None:
-        """A payment that is late, or would call other code, is cancelled: nobody resumes it. Its approval may be left.
-
-        A refund, or taking an allowance back, is sent in any case: it keeps money from the code that is there.
-        """
-        if tx.step.kind in _PLANNED and (reason := await why_not_now(record, self.rpcs)):
-            raise await self._cancelled(record, reason)
-
-    async def _refuse_if_late_by_now(self, record: PaymentRecord, tx: TxRecord, began: float) -> None:
-        """Signing takes minutes where a person holds a device, and hours where a laptop sleeps: look again after it.
-
-        For an order always; else only where signing took time. The bytes were not journaled, and nobody has them.
-        """
-        slow = abs(time.time() - began) > _SLOW_SIGNATURE
-        if tx.step.kind not in _PLANNED or not (slow or tx.step.kind is StepKind.OPEN):
-            return
-        if reason := await why_too_late(self.journal.get(record.id), self.rpcs):
-            raise await self._cancelled(record, f"while it was being signed it became too late: {reason}")
-
-    async def _cancelled(self, record: PaymentRecord, reason: str) -> Refused:
-        record = await self._ends.never_signed(record, reason)
-        left = "An allowance it gave is left. " if record.left_allowed else ""
-        take_back = f"Take the allowance back: l2send cancel {record.id}. " if left else ""
-        return Refused(
-            f"{record.id} was cancelled: {reason}. Nothing was paid. {left}".rstrip(),
-            hint=f"{take_back}Pay anew to get a new quote.",
-        )
-
-    async def _is_stale(self, tx: TxRecord) -> bool:
-        """Whether signed bytes that no node is known to have would open an order too late for it."""
-        if tx.step.kind is not StepKind.OPEN:
-            return False
-        late = await why_order_is_late(self.journal.get(tx.payment_id), self.rpcs)
-        return bool(late) and await self.rpcs.on(tx.chain_id).call("eth_getTransactionByHash", tx.hash) is None
-
-    async def _refuse_if_stale(self, tx: TxRecord) -> None:
-        tx = await observe(tx, self._ends)
-        if tx.state is TxState.SIGNED and await self._is_stale(tx):
-            raise self._stale(tx)
-
-    def _stale(self, tx: TxRecord) -> NotFinal:
-        return NotFinal(
-            f"{tx.payment_id} was signed and not seen on chain, and its order is too late to be opened: "
-            "it is not sent again.",
-            hint=f"The next payment of this account takes its nonce {tx.nonce}, which ends it for good.",
-        )
+        """Sign a planned transaction, and hand it out. What is raised before its bytes are committed sent nothing."""
+        tx = await self._signing.sign(record, tx)
+        await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
 
     async def _wait(
         self,
@@ -431,7 +311,7 @@ class Executor:
             if done(txs) or all(self.journal.get(payment_id).needs_no_waiting(tx.step_index) for tx in txs):
                 return
             if time.monotonic() >= until:
-                raise self._not_final(txs)
+                raise not_final(txs)
             await asyncio.sleep(min(self.poll, max(0.0, until - time.monotonic())))
 
     async def _look_at(self, payment_id: str, step_index: int) -> None:
@@ -450,60 +330,13 @@ class Executor:
             if newest.state in _UNSEEN and not taken:
                 if any(tx.state in IN_BLOCK for tx in attempts):
                     self._say(f"{rpc.chain.name} dropped the block: the same bytes go out again")
-                    self._offers.pop(newest.hash, None)
-                looked[0] = await self._offer(newest, rpc)
+                    self._offering.at_once(newest)
+                looked[0] = await self._offering.offer(newest, rpc)
             for tx in reversed(looked):
                 if not taken or tx.state in IN_BLOCK:
                     await self._tell(tx, rpc)
         except NetworkError as error:
             self._say(f"{rpc.chain.name} cannot be asked right now: {error.message}")
-
-    async def _offer(self, tx: TxRecord, rpc: Rpc) -> TxRecord:
-        """Hand the signed bytes to a node, if it is time. Raises NotFinal once all nodes keep refusing them."""
-        offers = self._offers.setdefault(tx.hash, _Offers(self.poll))
-        if time.monotonic() < offers.next_at:
-            return tx
-        if await self._too_late_to_offer(tx, offers):
-            if tx.state is TxState.SIGNED:
-                raise self._stale(tx)
-            self._say(f"{tx.payment_id} is too late to be opened: it is not handed out again", about=tx.hash)
-            offers.next_at = time.monotonic() + _LONGEST_PAUSE
-            return tx
-        failpoint(Failpoint.BEFORE_BROADCAST)
-        try:
-            answer = await rpc.broadcast(tx.raw, offers.endpoint)
-        except WrongChain as error:  # Raised before anything was sent.
-            answer = BroadcastReply(Reply.REFUSED, error.message)
-        failpoint(Failpoint.AFTER_BROADCAST)
-        _schedule(offers, answer.reply)
-        tx = self._note_answer(tx, answer)
-        failpoint(Failpoint.BROADCAST)
-        if offers.refused_since is not None and tx.state is TxState.SIGNED:
-            self._say(f"{rpc.chain.name} does not take the transaction: {answer.detail}")
-            if time.monotonic() - offers.refused_since > _REFUSAL_PATIENCE:
-                raise self._not_final([tx], f" {rpc.chain.name} refuses it: {answer.detail}")
-        return tx
-
-    async def _too_late_to_offer(self, tx: TxRecord, offers: _Offers) -> bool:
-        """Whether handing out the bytes of an order, which no node is known to have, would lock money for nothing.
-
-        The first time they were looked at right before, so that only a clock that jumped makes a difference.
-        """
-        order = self.journal.get(tx.payment_id).order if tx.step.kind is StepKind.OPEN else None
-        if order is None or (offers.endpoint == 0 and not why_late(order.order, {})):
-            return False
-        return await self._is_stale(tx)
-
-    def _note_answer(self, tx: TxRecord, answer: BroadcastReply) -> TxRecord:
-        """No answer counts as sent. A refusal, or «nonce too low», leaves it to the next look at the chain."""
-        try:
-            if answer.reply not in (Reply.ACCEPTED, Reply.UNKNOWN):
-                return self.journal.note_tx(tx, answer.detail)
-            if tx.state is TxState.SIGNED:
-                return self.journal.move_tx(tx, TxState.BROADCAST, detail=answer.detail)
-        except ChangedMeanwhile:
-            return self._read(tx.payment_id, [tx.index])[0]
-        return tx
 
     async def _tell(self, tx: TxRecord, rpc: Rpc) -> None:
         name, kind = rpc.chain.name, tx.step.kind
@@ -522,13 +355,6 @@ class Executor:
             case _:
                 return
         self._say(sentence, about=tx.hash)
-
-    def _not_final(self, txs: Sequence[TxRecord], reason: str = "") -> NotFinal:
-        last = txs[-1]
-        return NotFinal(
-            f"{last.payment_id} is not final: its {last.step.kind} is {last.state}.{reason}",
-            hint=f"Nothing is lost. Run `l2send resume {last.payment_id}` to carry it on; do not pay again.",
-        )
 
     def _read(self, payment_id: str, indexes: Sequence[int]) -> list[TxRecord]:
         """Of each of these steps the transaction that decides."""
@@ -559,18 +385,3 @@ def _all_ended(txs: Sequence[TxRecord]) -> bool:
 def _last_settled(txs: Sequence[TxRecord]) -> bool:
     """The last one is mined on top of the others, or will never be; none is signed if all were cancelled meanwhile."""
     return not txs or txs[-1].outcome in SUCCEEDED | ENDED
-
-
-def _schedule(offers: _Offers, reply: Reply) -> None:
-    """An accepted transaction is offered again rarely; each time to the next endpoint: one may take it and drop it."""
-    now = time.monotonic()
-    offers.endpoint += 1
-    if reply is Reply.ACCEPTED:
-        offers.next_at, offers.refused_since = now + _AGAIN_AFTER_ACCEPTED, None
-        return
-    offers.next_at = now + offers.pause
-    offers.pause = min(2 * offers.pause, _LONGEST_PAUSE)
-    if reply is Reply.REFUSED:
-        offers.refused_since = now if offers.refused_since is None else offers.refused_since
-    else:
-        offers.refused_since = None

@@ -7,6 +7,7 @@ and is said.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +51,9 @@ async def find_use(rpc: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | 
     return found
 
 
-async def is_used(rpc: Rpc, use: NonceUse, sender: Address, nonce: Nonce, head: BlockNumber) -> bool:
+async def is_used(rpc: Rpc, use: NonceUse, sender: Address, nonce: Nonce, head: Awaitable[BlockNumber]) -> bool:
     """Whether one endpoint alone shows that use, under as many blocks as its chain needs."""
-    if head - use.block + 1 < max(1, rpc.chain.confirmations):
+    if await head - use.block + 1 < max(1, rpc.chain.confirmations):
         return False
     block = await rpc.block(hex(use.block))
     if str(block.get("hash", "")).lower() != use.block_hash:

@@ -34,8 +34,12 @@ class Choice:
     first: tuple[TxRecord, ...] = ()
 
 
-async def choose(rpc: Rpc, sender: Address, journal: Journal, stale: Stale) -> Choice:
-    """The next nonce. Raises Refused for a gap that l2send cannot fill, NetworkError for a node that lags.
+async def choose(
+    rpc: Rpc, sender: Address, journal: Journal, stale: Stale, first: tuple[Nonce, Nonce] | None = None
+) -> Choice:
+    """The next nonce; `first` are the counts of a look a moment ago.
+
+    Raises Refused for a gap that l2send cannot fill, NetworkError for a node that lags.
 
     A transaction that was signed, never handed to a node and is now too late for its order leaves its
     nonce free: taking it is what makes sure that the late one can never happen.
@@ -48,7 +52,7 @@ async def choose(rpc: Rpc, sender: Address, journal: Journal, stale: Stale) -> C
     count = free = Nonce(0 if highest is None else highest + 1)
     former: _Counts | None = None
     for turn in range(_LOOKS):
-        counts = await _look(rpc, sender, turn)
+        counts = first if first and not turn else await _look(rpc, sender, turn)
         count = max(counts)
         if (count == free and former is None) or (count >= free and counts == former):
             return Choice(count)

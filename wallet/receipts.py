@@ -11,26 +11,28 @@ from __future__ import annotations
 
 from l2send.core.errors import NetworkError, NotFinal
 from l2send.core.plan import StepKind
-from l2send.core.rpc import Rpc
+from l2send.core.rpc import Rpc, both
 from l2send.core.units import Nonce
 from l2send.wallet.ends import Ends, words_of
 from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use
-from l2send.wallet.sight import Sight, is_canonical, is_deep, seen
+from l2send.wallet.sight import Head, Sight, head_of, is_deep, seen
 
 
 async def observe(tx: TxRecord, ends: Ends) -> TxRecord:
     """Look once, move the record accordingly, and return it. Raises NetworkError, changing nothing.
 
-    Source: eth_getTransactionReceipt, eth_getTransactionCount, eth_blockNumber, eth_getBlockByNumber.
+    Receipt and head are asked for together. A node whose head is below the receipt's block answers from different
+    moments: the next look decides.
+    Source: eth_getTransactionReceipt, eth_getTransactionCount, eth_getBlockByNumber.
     """
     if tx.state not in IN_FLIGHT:
         return tx
     rpc = ends.rpcs.on(tx.chain_id)
     try:
-        sight = await seen(rpc, tx)
+        sight, head = await both(seen(rpc, tx), head_of(rpc))
         if sight is None:
             used = await rpc.nonce(tx.sender, "latest") > _nonce(tx)
             if not used and tx.state in (TxState.SIGNED, TxState.BROADCAST):
@@ -38,7 +40,7 @@ async def observe(tx: TxRecord, ends: Ends) -> TxRecord:
             sight = await _seen_anywhere(rpc, tx)
             if sight is None:
                 return await _nowhere(tx, ends, rpc, used=used)
-        return await _in_block(tx, sight, ends, rpc)
+        return await _in_block(tx, sight, ends, head)
     except ChangedMeanwhile:
         return _again(tx, ends)
 
@@ -72,7 +74,7 @@ def _again(tx: TxRecord, ends: Ends) -> TxRecord:
     return ends.journal.get(tx.payment_id).transactions[tx.index]
 
 
-async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, rpc: Rpc) -> TxRecord:
+async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, head: Head) -> TxRecord:
     there = TxState.MINED if sight.succeeded else TxState.REVERTING
     if (tx.state, tx.block_hash) != (there, sight.block_hash):
         tx = ends.journal.move_tx(
@@ -82,9 +84,9 @@ async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, rpc: Rpc) -> TxRecor
             block_hash=sight.block_hash,
             detail=sight.words,
         )
-    if not is_deep(rpc, await rpc.block_number(), sight) or not await is_canonical(rpc, sight):
+    if not is_deep(ends.rpcs.on(tx.chain_id), head.number, sight):
         return tx
-    return await ends.in_block(tx, sight)
+    return await ends.in_block(tx, sight, head)
 
 
 async def _nowhere(tx: TxRecord, ends: Ends, rpc: Rpc, *, used: bool) -> TxRecord:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
 from l2send.core.errors import BadAnswer
-from l2send.core.rpc import Rpc, quantity
+from l2send.core.rpc import Rpc, block_number, both, quantity
 from l2send.core.units import BlockNumber
 from l2send.wallet.journal.records import TxRecord
 
@@ -25,6 +26,28 @@ class Sight:
         return f"in block {self.block}" if self.succeeded else f"reverted in block {self.block}"
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest block of a chain."""
+
+    number: BlockNumber
+    hash: str
+
+
+async def head_of(rpc: Rpc) -> Head:
+    """The newest block as one endpoint has it. Source: eth_getBlockByNumber."""
+    block = await rpc.block()
+    return Head(block_number(block.get("number")), str(block.get("hash", "")).lower())
+
+
+def is_all_there_is(rpc: Rpc, sight: Sight, head: Head) -> bool:
+    """Whether a second look could show no more: there is one endpoint, and its newest block is the one of the receipt.
+
+    Both were asked for together, so that the receipt's block is in its chain.
+    """
+    return len(rpc.endpoints) == 1 and (head.number, head.hash) == (sight.block, sight.block_hash)
+
+
 async def seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
     """What the receipt says; None while there is none. Raises BadAnswer for one of another transaction.
 
@@ -34,11 +57,10 @@ async def seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
     return None if receipt is None else _sight(receipt, tx)
 
 
-async def shows(one: Rpc, head: BlockNumber, tx: TxRecord, sight: Sight) -> bool:
+async def shows(one: Rpc, head: Awaitable[BlockNumber], tx: TxRecord, sight: Sight) -> bool:
     """Whether one endpoint alone shows the same, in a block of its chain that lies under as many as that needs."""
-    if not is_deep(one, head, sight) or await seen(one, tx) != sight:
-        return False
-    return await is_canonical(one, sight)
+    same, canonical = await both(seen(one, tx), is_canonical(one, sight))
+    return same == sight and canonical and is_deep(one, await head, sight)
 
 
 def is_deep(rpc: Rpc, head: BlockNumber, sight: Sight) -> bool:

@@ -9,7 +9,7 @@
 from l2send.core.rpc.broadcasts import BroadcastReply, Reply
 from l2send.core.rpc.calls import ETH_BALANCE, Aggregate, Call
 from l2send.core.rpc.client import Rpc, Rpcs, open_rpcs
-from l2send.core.rpc.failover import Endpoint, if_offered
+from l2send.core.rpc.failover import Endpoint, both, if_offered
 from l2send.core.rpc.logs import Log
 from l2send.core.rpc.simulation import Simulated
 from l2send.core.rpc.values import block_number, count, data_bytes, gas_amount, quantity, record, unix_time, wei_per_gas
@@ -26,6 +26,7 @@ __all__ = [
     "Rpcs",
     "Simulated",
     "block_number",
+    "both",
     "count",
     "data_bytes",
     "gas_amount",

@@ -6,6 +6,7 @@ A broadcast goes out once per call, to one endpoint, and reports what is known, 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.rpc.broadcasts import BroadcastReply, Reply, read_receipt, read_transaction, reply_of
 from l2send.core.rpc.calls import Aggregate, Batch, Call, value_of
 from l2send.core.rpc.exchange import request
-from l2send.core.rpc.failover import Endpoint, first_answer, if_offered
+from l2send.core.rpc.failover import Endpoint, both, first_answer, if_offered
 from l2send.core.rpc.logs import Log, logs_before, logs_between
 from l2send.core.rpc.simulation import Simulated, read_simulation, simulation
 from l2send.core.rpc.values import (
@@ -41,6 +42,8 @@ T = TypeVar("T")
 
 _TAKEN_NOT_MINED = 4
 """Code of eth_sendRawTransactionSync: the transaction is in the pool, and no block has it yet. Source: EIP-7966."""
+_PINNED_SECONDS = 5.0
+"""How long a pin holds for a broadcast: between both the transaction is signed and committed."""
 
 
 @dataclass
@@ -65,8 +68,8 @@ class Rpc:
         """
 
         async def ask(endpoint: Endpoint) -> T:
-            await self._verify(endpoint)
-            return read(await self._post(endpoint, method, params))
+            _, answer = await both(self._verify(endpoint), self._post(endpoint, method, params))
+            return read(answer)
 
         return await first_answer(self.chain.name, self.endpoints, ask)
 
@@ -75,9 +78,31 @@ class Rpc:
         return await self.ask(lambda result: result, method, *params)
 
     async def _verify(self, endpoint: Endpoint) -> None:
-        """Pin the endpoint to its chain. Raises WrongChain. Source: EIP-695 eth_chainId."""
+        """Pin the endpoint to its chain. Raises WrongChain. Source: EIP-695 eth_chainId.
+
+        A read is asked beside this, in the same round trip, and its answer thrown away where this fails.
+        """
         if not endpoint.verified:
             self._match(endpoint, quantity(await self._post(endpoint, "eth_chainId", ()), "eth_chainId"))
+
+    async def pin(self) -> None:
+        """The chain id, asked again: an endpoint may have been switched since it was verified. Raises WrongChain.
+
+        A broadcast right after it, to the same endpoint, does not ask once more.
+        """
+
+        async def ask(endpoint: Endpoint) -> int:
+            found = quantity(await self._post(endpoint, "eth_chainId", ()), "eth_chainId")
+            if found == self.chain.chain_id:
+                endpoint.pinned_at = time.monotonic()
+            return found
+
+        found = await first_answer(self.chain.name, self.endpoints, ask)
+        if found != self.chain.chain_id:
+            raise WrongChain(
+                f"an RPC of {self.chain.name} now serves chain {found}, not {self.chain.chain_id}.",
+                hint=f"Nothing was signed. Correct rpcs of {self.chain.short_name}.",
+            )
 
     def _match(self, endpoint: Endpoint, found: int) -> None:
         if found != self.chain.chain_id:
@@ -177,10 +202,6 @@ class Rpc:
         """Gas the message would use. Raises NodeError if it would revert. Source: eth_estimateGas."""
         return await self.ask(lambda raw: gas_amount(raw, "eth_estimateGas"), "eth_estimateGas", message)
 
-    async def chain_id(self) -> int:
-        """The chain id, asked now. Source: EIP-695 eth_chainId."""
-        return await self.ask(lambda raw: quantity(raw, "eth_chainId"), "eth_chainId")
-
     async def block(self, tag: str = "latest") -> dict[str, Any]:
         """A block's header. Raises BadAnswer for null. Source: eth_getBlockByNumber."""
         return await self.ask(_read_block, "eth_getBlockByNumber", tag, False)
@@ -262,9 +283,13 @@ class Rpc:
             return BroadcastReply(Reply.ACCEPTED, error.message)
 
     async def _verify_again(self, endpoint: Endpoint) -> None:
-        """Before signed bytes: an endpoint may have been switched since it was verified."""
-        endpoint.verified = False
-        await self._verify(endpoint)
+        """Before signed bytes: an endpoint may have been switched since it was verified.
+
+        Not where it was pinned a moment ago. The bytes name their chain: another one does not take them.
+        """
+        if time.monotonic() - endpoint.pinned_at > _PINNED_SECONDS:
+            endpoint.verified = False
+            await self._verify(endpoint)
 
 
 def _read_block(answer: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ first usable answer counts. Broadcasts do not come by here.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from l2send.core.errors import BadAnswer, NetworkError, NodeError, NodeFailed, T
 from l2send.core.http import host
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _ROUNDS = 3
 _FIRST_PAUSE = 0.3  # seconds
@@ -35,6 +37,8 @@ class Endpoint:
     url: str = field(repr=False)
     verified: bool = False
     """Whether it proved to serve the right chain."""
+    pinned_at: float = -math.inf
+    """When it last proved so because it was asked again, by time.monotonic."""
     most_blocks: int | None = None
     """Blocks it answers for in one request for logs, where it refused more."""
     sends_sync: bool | None = None
@@ -121,6 +125,16 @@ def _hope(error: NetworkError) -> int:
     """How likely asking again helps."""
     kinds = (NetworkError, WrongChain, NodeError, BadAnswer, NodeFailed, Transient)
     return max(place for place, kind in enumerate(kinds) if isinstance(error, kind))
+
+
+async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
+    """The answers to two questions that are asked together. An error of `first` comes before one of `second`."""
+    one, other = await asyncio.gather(first, second, return_exceptions=True)
+    if isinstance(one, BaseException):
+        raise one
+    if isinstance(other, BaseException):
+        raise other
+    return one, other
 
 
 async def if_offered(ask: Awaitable[T]) -> T | None:

@@ -61,8 +61,7 @@ class FaultProxy:
     """`with FaultProxy(node_url) as proxy:` listens on `proxy.url` until the block ends."""
 
     def __init__(self, upstream: str) -> None:
-        parts = urlsplit(upstream)
-        self._host, self._port = parts.hostname or "", parts.port or 80
+        self.lead_to(upstream)
         self._faults: dict[str, list[Fault]] = defaultdict(list)
         self._lies: dict[str, Any] = {}
         self._lies_left: dict[str, int] = {}
@@ -73,6 +72,11 @@ class FaultProxy:
         self.url = ""
         self.requests: list[tuple[str, list[Any]]] = []
         self.fired: list[tuple[str, Fault]] = []
+
+    def lead_to(self, upstream: str) -> None:
+        """From now on this node answers."""
+        parts = urlsplit(upstream)
+        self._host, self._port = parts.hostname or "", parts.port or 80
 
     def break_next(self, method: str, fault: Fault, times: int = 1) -> None:
         """The next `times` requests of `method` meet `fault`."""

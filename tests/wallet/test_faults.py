@@ -23,6 +23,7 @@ from l2send.core.errors import (
     WrongChain,
 )
 from l2send.core.plan import GasPrice, UnsignedTx
+from l2send.core.rpc import client as rpc_client
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.execute import Executor
@@ -30,7 +31,17 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.keys.signed import SignedTx
 from tests.support.faultproxy import AFTER_ACCEPTING, LOST_REPLY, REFUSED_BEFORE, TOO_MANY, Fault, FaultProxy
-from tests.wallet.rig import CHAIN_ID, ETHER, REVERTS_IF_SLOT_0, Bench, GuardStandIn, order_of, somebody, to_self
+from tests.wallet.rig import (
+    CHAIN_ID,
+    ETHER,
+    REVERTS_IF_SLOT_0,
+    Bench,
+    GuardStandIn,
+    order_of,
+    running_anvil,
+    somebody,
+    to_self,
+)
 
 SEND = "eth_sendRawTransaction"
 
@@ -157,7 +168,11 @@ def test_a_node_that_changes_its_chain_later_gets_nothing(bench: Bench, proxy: F
     assert nothing_signed(bench, payment_id)
 
 
-def test_a_node_that_changes_its_chain_before_the_broadcast_gets_nothing(bench: Bench, proxy: FaultProxy) -> None:
+def test_a_node_that_changes_its_chain_before_the_broadcast_gets_nothing(
+    bench: Bench, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a slow signature: what was proven before it does not count any more."""
+    monkeypatch.setattr(rpc_client, "_PINNED_SECONDS", 0.0)
     payment_id = bench.begin(bench.payment()).id
     through = bench.through(proxy.url)
 
@@ -171,6 +186,24 @@ def test_a_node_that_changes_its_chain_before_the_broadcast_gets_nothing(bench: 
     assert bench.record(payment_id).transactions[0].state is TxState.SIGNED
     proxy.stop_lying("eth_chainId")
     assert through.resume(payment_id).state is PaymentState.DELIVERED
+
+
+def test_a_node_of_another_chain_does_not_take_what_was_signed_for_this_one(bench: Bench) -> None:
+    """It changes its chain in the moment between the look before the signature and the broadcast."""
+    payment_id = bench.begin(bench.payment()).id
+    with running_anvil(chain_id=5) as other, FaultProxy(bench.node.url) as proxy:
+
+        async def turncoat(executor: Executor) -> PaymentRecord:
+            executor.guard = GuardStandIn(lambda _: proxy.lead_to(other.url))
+            return await executor.resume(payment_id, patience=0.5)
+
+        with pytest.raises(NotFinal):
+            bench.through(proxy.url).do(turncoat)
+        assert proxy.sent(SEND)
+        assert other.sent_by(bench.signer.address) == 0
+        assert bench.record(payment_id).transactions[0].state is TxState.SIGNED
+        proxy.lead_to(bench.node.url)
+        assert bench.through(proxy.url).resume(payment_id).state is PaymentState.DELIVERED
 
 
 # The nonce
@@ -656,8 +689,11 @@ def test_an_order_that_became_late_after_its_approval_is_not_opened(own_bench: B
     assert bench.node.balance(payment.to.address) == 0
 
 
-def test_signed_bytes_of_a_late_order_are_not_sent_and_their_nonce_is_taken(own_bench: Bench) -> None:
+def test_signed_bytes_of_a_late_order_are_not_sent_and_their_nonce_is_taken(
+    own_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Signed, never handed to a node, and too late: the next payment ends it by taking its nonce."""
+    monkeypatch.setattr(rpc_client, "_PINNED_SECONDS", 0.0)
     bench, node = own_bench, own_bench.node
     with FaultProxy(node.url) as proxy:
         payment = bench.payment()

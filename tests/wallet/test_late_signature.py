@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from l2send.core.address import Address
-from l2send.core.errors import Refused, Sent
+from l2send.core.errors import NotFinal, Refused, Sent
 from l2send.core.plan import GasPrice, UnsignedTx
+from l2send.core.rpc import Rpc
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
-from l2send.wallet import execute
+from l2send.wallet import offering, signing
 from l2send.wallet.execute import Executor
-from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import SignedTx
 from l2send.wallet.keys.signer import Signer
@@ -79,7 +80,7 @@ def test_an_order_whose_deadline_passed_meanwhile_is_not_opened(own_bench: Bench
 
 
 def test_a_price_that_ran_out_meanwhile_is_not_paid(own_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "_SLOW_SIGNATURE", 0.0)
+    monkeypatch.setattr(signing, "_SLOW_SIGNATURE", 0.0)
     payment_id = own_bench.begin(own_bench.payment(), expires=own_bench.node.time() + 600).id
     signer, refused = signed_slowly(own_bench, payment_id)
     assert len(signer.signatures) == 1
@@ -101,17 +102,17 @@ def test_bytes_that_no_node_took_are_not_handed_out_again_once_the_order_is_late
     refused_by_node = "refused"
 
     async def pay(executor: Executor) -> str:
-        original = executor._offer
+        original = executor._offering.offer
 
-        async def asleep(tx: object, rpc: object) -> object:
+        async def asleep(tx: TxRecord, rpc: Rpc) -> TxRecord:
             hours_pass(own_bench)
-            executor._offers.setdefault(getattr(tx, "hash", ""), execute._Offers(executor.poll)).endpoint = 1
-            return await original(tx, rpc)  # type: ignore[arg-type]
+            executor._offering._turns.setdefault(tx.hash, offering._Turn(executor.poll)).endpoint = 1
+            return await original(tx, rpc)
 
-        executor._offer = asleep  # type: ignore[method-assign, assignment]
+        executor._offering.offer = asleep  # type: ignore[method-assign]
         try:
             await executor.resume(payment_id, patience=2)
-        except execute.NotFinal as unfinished:
+        except NotFinal as unfinished:
             return unfinished.message
         return refused_by_node
 

@@ -1,0 +1,121 @@
+"""Hands signed bytes to nodes: the same bytes, again and again if need be, never others. They are in the journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from l2send.core.deadlines import why_late
+from l2send.core.errors import NotFinal, WrongChain
+from l2send.core.plan import StepKind
+from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
+from l2send.wallet.failpoints import Failpoint, failpoint
+from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
+from l2send.wallet.journal.records import TxRecord
+from l2send.wallet.journal.states import TxState
+from l2send.wallet.stale import is_stale, not_sent_again
+
+Say = Callable[[str], None]
+"""Told one sentence at each turn of a payment."""
+
+_AGAIN_AFTER_ACCEPTED = 30.0
+_LONGEST_PAUSE = 15.0
+_REFUSAL_PATIENCE = 30.0
+
+
+@dataclass(slots=True)
+class _Turn:
+    """When the bytes of one transaction are handed to a node again, and to which."""
+
+    pause: float
+    next_at: float = 0.0
+    endpoint: int = 0
+    refused_since: float | None = None
+
+
+@dataclass
+class Offering:
+    """The transactions that are handed out by one executor, and when each goes out again."""
+
+    journal: Journal
+    rpcs: Rpcs
+    say: Say
+    pause: float
+    """Seconds before bytes that were not accepted are handed to the next endpoint."""
+    _turns: dict[str, _Turn] = field(default_factory=dict[str, _Turn], init=False)
+
+    def at_once(self, tx: TxRecord) -> None:
+        """The next `offer` of `tx` does not wait: the block it was in is gone."""
+        self._turns.pop(tx.hash, None)
+
+    async def offer(self, tx: TxRecord, rpc: Rpc) -> TxRecord:
+        """Hand the signed bytes to a node, if it is time. Raises NotFinal once all nodes keep refusing them."""
+        turn = self._turns.setdefault(tx.hash, _Turn(self.pause))
+        if time.monotonic() < turn.next_at:
+            return tx
+        if await self._is_too_late(tx, turn):
+            if tx.state is TxState.SIGNED:
+                raise not_sent_again(tx)
+            self.say(f"{tx.payment_id} is too late to be opened: it is not handed out again")
+            turn.next_at = time.monotonic() + _LONGEST_PAUSE
+            return tx
+        failpoint(Failpoint.BEFORE_BROADCAST)
+        try:
+            answer = await rpc.broadcast(tx.raw, turn.endpoint)
+        except WrongChain as error:  # Raised before anything was sent.
+            answer = BroadcastReply(Reply.REFUSED, error.message)
+        failpoint(Failpoint.AFTER_BROADCAST)
+        _schedule(turn, answer.reply)
+        tx = self._note_answer(tx, answer)
+        failpoint(Failpoint.BROADCAST)
+        if turn.refused_since is not None and tx.state is TxState.SIGNED:
+            self.say(f"{rpc.chain.name} does not take the transaction: {answer.detail}")
+            if time.monotonic() - turn.refused_since > _REFUSAL_PATIENCE:
+                raise not_final([tx], f" {rpc.chain.name} refuses it: {answer.detail}")
+        return tx
+
+    async def _is_too_late(self, tx: TxRecord, turn: _Turn) -> bool:
+        """Whether handing out the bytes of an order, which no node is known to have, would lock money for nothing.
+
+        The first time they were looked at right before, so that only a clock that jumped makes a difference.
+        """
+        order = self.journal.get(tx.payment_id).order if tx.step.kind is StepKind.OPEN else None
+        if order is None or (turn.endpoint == 0 and not why_late(order.order, {})):
+            return False
+        return await is_stale(tx, self.journal, self.rpcs)
+
+    def _note_answer(self, tx: TxRecord, answer: BroadcastReply) -> TxRecord:
+        """No answer counts as sent. A refusal, or «nonce too low», leaves it to the next look at the chain."""
+        try:
+            if answer.reply not in (Reply.ACCEPTED, Reply.UNKNOWN):
+                return self.journal.note_tx(tx, answer.detail)
+            if tx.state is TxState.SIGNED:
+                return self.journal.move_tx(tx, TxState.BROADCAST, detail=answer.detail)
+        except ChangedMeanwhile:
+            return self.journal.get(tx.payment_id).transactions[tx.index]
+        return tx
+
+
+def not_final(txs: Sequence[TxRecord], reason: str = "") -> NotFinal:
+    """What to say of transactions that are on their way."""
+    last = txs[-1]
+    return NotFinal(
+        f"{last.payment_id} is not final: its {last.step.kind} is {last.state}.{reason}",
+        hint=f"Nothing is lost. Run `l2send resume {last.payment_id}` to continue it; do not pay again.",
+    )
+
+
+def _schedule(turn: _Turn, reply: Reply) -> None:
+    """An accepted transaction is offered again rarely; each time to the next endpoint: one may take it and drop it."""
+    now = time.monotonic()
+    turn.endpoint += 1
+    if reply is Reply.ACCEPTED:
+        turn.next_at, turn.refused_since = now + _AGAIN_AFTER_ACCEPTED, None
+        return
+    turn.next_at = now + turn.pause
+    turn.pause = min(2 * turn.pause, _LONGEST_PAUSE)
+    if reply is Reply.REFUSED:
+        turn.refused_since = now if turn.refused_since is None else turn.refused_since
+    else:
+        turn.refused_since = None

@@ -1,0 +1,183 @@
+"""From a planned transaction to signed bytes in the journal. Whatever is raised here, that transaction was not sent.
+
+All that a signature depends on is asked for in one round trip: the chain id, the clocks and the code of the order's
+contracts, the account's nonce, today's price, the balance, and whether the transaction would succeed. Then the answers
+are judged one after another: what comes first decides what is said. The bytes are decoded again, the guard compares
+them with what was approved, and the journal has them on disk before anything else happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from l2send.core.errors import ConfigError, Refused
+from l2send.core.plan import StepKind
+from l2send.core.rpc import Rpcs
+from l2send.core.units import Nonce
+from l2send.wallet.before_signing import (
+    Price,
+    TxGuard,
+    affordable,
+    look_at_cost,
+    pin_chain,
+    price_of,
+    why_not_now,
+    why_order_is_late,
+    why_too_late,
+    why_unlike_pinned,
+)
+from l2send.wallet.ends import Ends
+from l2send.wallet.failpoints import Failpoint, failpoint
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
+from l2send.wallet.journal.states import TxState
+from l2send.wallet.keys.signed import SignedTx, decode_signed
+from l2send.wallet.keys.signer import Signer
+from l2send.wallet.nonces import choose, refuse_unless_prepared_so
+from l2send.wallet.offering import Offering
+from l2send.wallet.receipts import observe
+from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
+from l2send.wallet.stale import is_stale, not_sent_again
+
+PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
+"""Kinds of steps that make a payment; others end it otherwise."""
+
+_SLOW_SIGNATURE = 5.0
+"""Seconds between the checks and the signature after which they count as old."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What signs for one executor."""
+
+    journal: Journal
+    rpcs: Rpcs
+    signer: Signer | None
+    guard: TxGuard
+    ends: Ends
+    offering: Offering
+    say: Callable[[str], None]
+
+    async def sign(self, record: PaymentRecord, tx: TxRecord) -> TxRecord:
+        """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
+
+        Raises Refused, CannotPay, NetworkError, ConfigError.
+        """
+        signer, rpc = self.signer_of(tx), self.rpcs.on(tx.chain_id)
+        paying = tx.step.kind in PAYING_KINDS
+        pinned, reason, counts, cap, cost = await asyncio.gather(
+            pin_chain(rpc),
+            why_not_now(record, self.rpcs) if paying else _nothing(),
+            rpc.nonces(tx.sender),
+            self.guard.fee_cap(self.journal.get(record.id), tx, rpc),
+            look_at_cost(tx, rpc),
+            return_exceptions=True,
+        )
+        _value(pinned)
+        if overtaken := _value(reason):
+            raise await self.cancelled(record, overtaken)
+        choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(counts))
+        refuse_unless_prepared_so(tx, choice.nonce)
+        for earlier in choice.first:
+            self.say(f"handing {earlier.payment_id}, nonce {earlier.nonce}, to {rpc.chain.name} first")
+            await self.offering.offer(earlier, rpc)
+        failpoint(Failpoint.NONCE_CHOSEN)
+        price = await price_of(tx, rpc, _value(cap), _value(cost))
+        self.say(f"signing {tx.step.kind} on {rpc.chain.name}")
+        began = time.time()
+        signed = self.signed(signer, tx, choice.nonce, price)
+        await self._refuse_if_late_by_now(record, tx, began)
+        tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw)
+        failpoint(Failpoint.JOURNALED)
+        return tx
+
+    async def sign_again(self, record: PaymentRecord, bid: Bid) -> TxRecord:
+        """Commit bytes that compete for a nonce. Raises as `sign`."""
+        former = bid.former
+        signer, rpc = self.signer_of(former), self.rpcs.on(former.chain_id)
+        assert former.nonce is not None
+        instead = f"Use `l2send cancel {record.id}`."
+        await pin_chain(rpc)
+        if bid.step.kind is StepKind.OPEN:
+            reason = await why_order_is_late(record, self.rpcs) or await why_unlike_pinned(record, self.rpcs)
+            if reason:
+                raise Refused(f"{record.id} is not sped up: {reason}.", hint=instead)
+        again = replace(former, step=bid.step)
+        price = await affordable(again, rpc, await self.guard.fee_cap(record, again, rpc))
+        refuse_unless_it_outbids(former, price)
+        self.say(f"signing {bid.step.kind} on {rpc.chain.name} with the nonce {former.nonce} once more")
+        signed = self.signed(signer, again, former.nonce, price)
+        if bid.step.kind is StepKind.OPEN and (reason := await why_order_is_late(record, self.rpcs)):
+            raise Refused(f"{record.id} is not sped up: {reason}. The new signature was thrown away.", hint=instead)
+        tx = self.journal.replace(former, bid.step, signed.hash, signed.raw)
+        failpoint(Failpoint.JOURNALED)
+        return tx
+
+    def signed(self, signer: Signer, tx: TxRecord, nonce: Nonce, cost: Price) -> SignedTx:
+        """The step of `tx` as signed bytes, which were decoded again and passed the guard. Raises Refused."""
+        signed = signer.sign(tx.chain_id, nonce, tx.step.tx, cost.gas, cost.price)
+        said = decode_signed(signed.raw)
+        if said.sender != tx.sender or not said.matches(nonce, tx.step.tx, cost.gas, cost.price):
+            raise Refused("the signed bytes do not say what was approved; they were thrown away.")
+        self.guard.check(self.journal.get(tx.payment_id), tx, said.tx)
+        failpoint(Failpoint.SIGNED)
+        return signed
+
+    def signer_of(self, tx: TxRecord) -> Signer:
+        """The signer, which has the key of the account. Raises ConfigError."""
+        if self.signer is None:
+            raise ConfigError(
+                f"{tx.payment_id} needs a signature of {tx.sender}, and no account was opened.",
+                hint=f"Run `l2send resume {tx.payment_id}` with --account or --keystore.",
+            )
+        if self.signer.address != tx.sender:
+            raise ConfigError(f"{tx.payment_id} is paid by {tx.sender}; the account opened is {self.signer.address}.")
+        return self.signer
+
+    async def _refuse_if_late_by_now(self, record: PaymentRecord, tx: TxRecord, began: float) -> None:
+        """Signing takes minutes where a person holds a device, and hours where a laptop sleeps: look again after it.
+
+        For an order always; else only where signing took time. The bytes were not journaled: they are thrown away.
+        """
+        slow = abs(time.time() - began) > _SLOW_SIGNATURE
+        if tx.step.kind not in PAYING_KINDS or not (slow or tx.step.kind is StepKind.OPEN):
+            return
+        if reason := await why_too_late(self.journal.get(record.id), self.rpcs):
+            raise await self.cancelled(record, f"while it was being signed it became too late: {reason}")
+
+    async def cancelled(self, record: PaymentRecord, reason: str) -> Refused:
+        """What to raise once the payment is cancelled because of `reason`. Its approval may be left."""
+        record = await self.ends.never_signed(record, reason)
+        left = "An allowance it gave is left. " if record.left_allowed else ""
+        take_back = f"Take the allowance back: l2send cancel {record.id}. " if left else ""
+        return Refused(
+            f"{record.id} was cancelled: {reason}. Nothing was paid. {left}".rstrip(),
+            hint=f"{take_back}Start a new payment to get a new quote.",
+        )
+
+    async def _is_stale(self, tx: TxRecord) -> bool:
+        return await is_stale(tx, self.journal, self.rpcs)
+
+    async def refuse_if_stale(self, tx: TxRecord) -> None:
+        """Raises NotFinal for signed bytes that must not be sent any more."""
+        tx = await observe(tx, self.ends)
+        if tx.state is TxState.SIGNED and await self._is_stale(tx):
+            raise not_sent_again(tx)
+
+
+async def _nothing() -> str:
+    """A refund, or an allowance taken back, is sent in any case: it keeps money from the code that is there."""
+    return ""
+
+
+def _value(answer: T | BaseException) -> T:
+    """The answer, or what it raises."""
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer

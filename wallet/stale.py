@@ -1,0 +1,27 @@
+"""Signed bytes that would open an order too late for it: they are not handed out, and their nonce is taken instead."""
+
+from __future__ import annotations
+
+from l2send.core.errors import NotFinal
+from l2send.core.plan import StepKind
+from l2send.core.rpc import Rpcs
+from l2send.wallet.before_signing import why_order_is_late
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import TxRecord
+
+
+async def is_stale(tx: TxRecord, journal: Journal, rpcs: Rpcs) -> bool:
+    """Whether signed bytes that no node is known to have would open an order too late for it. Raises NetworkError."""
+    if tx.step.kind is not StepKind.OPEN:
+        return False
+    late = await why_order_is_late(journal.get(tx.payment_id), rpcs)
+    return bool(late) and await rpcs.on(tx.chain_id).transaction(tx.hash) is None
+
+
+def not_sent_again(tx: TxRecord) -> NotFinal:
+    """What to say of them."""
+    return NotFinal(
+        f"{tx.payment_id} was signed and not seen on chain, and its order is too late to be opened: "
+        "it is not sent again.",
+        hint=f"The next payment of this account takes its nonce {tx.nonce}, which ends it for good.",
+    )
