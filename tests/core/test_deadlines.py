@@ -33,7 +33,9 @@ def test_hours_are_no_long_lock() -> None:
     refuse_long_lock(ORDER, NOW, {"be opened until": UnixTime(NOW + 600)})
 
 
-@pytest.mark.parametrize("far", [NOW + LONGEST_LOCK + 1, 2**32 - 1, 2**64 - 1, 2**256 - 1])
+@pytest.mark.parametrize(
+    "far", [NOW + LONGEST_LOCK + 1, 2**32 - 1, 2**64 - 1, 2**256 - 1], ids=["a second more", "32", "64", "256"]
+)
 def test_a_time_far_away_is_refused_wherever_it_stands(far: int) -> None:
     for order, more in (
         (replace(ORDER, fill_deadline=UnixTime(far)), {}),
