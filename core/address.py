@@ -61,7 +61,7 @@ _ENDS = 4
 
 
 def alike(one: Address, other: Address) -> bool:
-    """Whether two addresses look the same to somebody who compares their ends, and are not."""
+    """Whether two addresses differ and have the same ends, which is all that most people compare."""
     return one.lower() != other.lower() and ends(one) == ends(other)
 
 

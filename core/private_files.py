@@ -62,7 +62,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def write_own(path: Path, data: bytes) -> None:
-    """Write a new file with mode 0600 at a path that a person named, whatever folder that is.
+    """Write a new file with mode 0600 at a path that a person named, in any folder.
 
     Raises UsageError if it exists, ConfigError.
     """

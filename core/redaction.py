@@ -184,7 +184,7 @@ def _is_mixed(run: str) -> bool:
 
 
 def _phrases(text: str) -> Iterable[str]:
-    """Runs of words that are as long as those of recovery phrases, however they are separated."""
+    """Runs of words that are as long as those of recovery phrases, with any separators."""
     run = list[str]()
     for word in [*_WORD.findall(text), ""]:
         if 2 <= len(word) <= 9:

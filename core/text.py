@@ -54,7 +54,7 @@ def clean(foreign: object, limit: int = 200) -> str:
 
 
 def redact(foreign: object, *urls: str, limit: int = 200) -> str:
-    """`clean` for what the servers of `urls` said: their keys are taken out, whole or in part, however written."""
+    """`clean` for what the servers of `urls` said: their keys are taken out, whole or in part, in any encoding."""
     bounded = str(foreign)[: limit * 20]
     without_escapes = _ESCAPES.sub("", bounded)
     folded = " ".join(without_escapes.split())

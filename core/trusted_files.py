@@ -1,6 +1,6 @@
 """Files that decide where money goes or that open keys: believed only where no other user can change them.
 
-Whoever can write a file, or a folder on the way to it, can put another file in its place. So every file of this kind
+A user who can write a file, or a folder on the way to it, can put another file in its place. So every file of this kind
 is read here: its own mode and owner, and those of its folders, through symlinks as well as after them.
 """
 

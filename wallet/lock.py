@@ -1,6 +1,6 @@
 """One payment at a time for each account on each chain, among all processes of this machine.
 
-The lock is `flock` on a file: the kernel frees it when its holder dies, however it dies.
+The lock is `flock` on a file: the kernel frees it when its holder ends, by a crash or kill -9 too.
 The file stays, and names the last holder for the message that others show while they wait.
 """
 
@@ -34,9 +34,9 @@ async def account_lock(
     waiting: Callable[[str], None],
     patience: float,
 ) -> AsyncIterator[None]:
-    """Hold the account's lock while the context lasts; `waiting` is told once whom is waited for.
+    """Hold the account's lock while the context lasts; `waiting` is told once which holder is waited for.
 
-    `holder` names the one who asks. Raises NotFinal after `patience` seconds, ConfigError.
+    `holder` names this payment to others. Raises NotFinal after `patience` seconds, ConfigError.
     """
     path = private_dir(folder) / f"{chain_id}-{sender.lower()}.lock"
     descriptor = _open(path)

@@ -112,7 +112,7 @@ def _journal(paths: Paths) -> Iterator[Finding]:
 
 
 def _locks(paths: Paths) -> Iterator[Finding]:
-    """A lock file that nobody holds is of no meaning: the kernel frees it with its holder."""
+    """Locks that are held. The file of one that is free stays, and means nothing."""
     for path in sorted((paths.state / "locks").glob("*.lock")):
         with path.open("rb") as file:
             try:

@@ -192,7 +192,7 @@ def _end(text: str) -> datetime:
 
 
 def _recipient(text: str, registry: Registry, book: Book) -> Spelling:
-    """Whom payments went to; a bare address means on any chain. Raises UsageError."""
+    """The recipient to look for; an address without a chain means on any chain. Raises UsageError."""
     spelling = understand(text, registry, book)
     if spelling.address is None:
         raise UsageError(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PASSWORD, Home, somebody
+from tests.support.secret_files import secret_file
 
 pytestmark = pytest.mark.lab
 
@@ -38,7 +39,7 @@ def test_a_remembered_password_opens_the_keystore_until_it_is_forgotten(home: Ho
 def test_a_wrong_password_is_not_remembered(desk: Home, tmp_path: Path) -> None:
     name, _ = desk.new_account()
     wrong = tmp_path / "wrong"
-    wrong.write_text("not this one")
+    secret_file(wrong, "not this one")
     done = desk.run("wallet", "remember", name, "--password-file", str(wrong))
     assert done.status == 3
     assert "does not open" in done.stderr

@@ -17,6 +17,7 @@ from l2send.core.address import Address, checksum
 from l2send.core.errors import ConfigError
 from l2send.core.paths import Paths
 from tests.conftest import PASSWORD, Done, Home, somebody
+from tests.support.secret_files import secret_file
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +97,7 @@ def test_a_wrong_password_for_it_sends_nothing(cast: Path, user: Home) -> None:
     sender = imported(cast, user, "foundling")
     user.fund(sender, "dev1", USDC="1", ETH="1")
     wrong = folder(user, "wrong")
-    wrong.write_text("not this one")
+    secret_file(wrong, "not this one")
     words = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--json", "--account", "foundling", "--from", sender)
     done = user.run(*words, ETH_PASSWORD=str(wrong))
     assert (done.status, done.error["code"], done.error["sent"]) == (3, "config_error", "no")

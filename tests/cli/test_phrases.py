@@ -14,6 +14,7 @@ from l2send.wallet.keys.derivation import path_of_phrase
 from l2send.wallet.keys.mnemonic import Phrase
 from l2send.wallet.keys.signer import address_of
 from tests.conftest import Home
+from tests.support.secret_files import secret_file
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.lab
@@ -26,7 +27,7 @@ SECOND = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 @pytest.fixture
 def phrase(tmp_path: Path) -> Path:
     path = tmp_path / "phrase"
-    path.write_text(WORDS + "\n")
+    secret_file(path, WORDS + "\n")
     return path
 
 
@@ -54,7 +55,7 @@ def test_from_a_descriptor_by_index(empty_home: Home) -> None:
 
 def test_from_a_pipe_with_a_passphrase_by_path(empty_home: Home, tmp_path: Path) -> None:
     extra = tmp_path / "extra"
-    extra.write_text("TREZOR")
+    secret_file(extra, "TREZOR")
     words = ("wallet", "import", "p", "--mnemonic", "--passphrase-file", str(extra), "--hd-path", "m/44'/60'/0'/0/1")
     piped = subprocess.run(
         [sys.executable, "-m", "l2send", *words],
@@ -86,8 +87,8 @@ def test_a_passphrase_that_nobody_can_type_is_refused(empty_home: Home, phrase: 
 def test_what_cannot_be_meant_is_refused_in_words(
     empty_home: Home, tmp_path: Path, words: tuple[str, ...], said: str, status: int
 ) -> None:
-    (tmp_path / "right").write_text(WORDS)
-    (tmp_path / "wrong").write_text(WORDS.replace("junk", "jnuk"))
+    secret_file(tmp_path / "right", WORDS)
+    secret_file(tmp_path / "wrong", WORDS.replace("junk", "jnuk"))
     there = [str(tmp_path / word) if word in {"right", "wrong", "missing"} else word for word in words]
     done = empty_home.run("wallet", "import", "alice", *there, "--json")
     assert (done.status, done.error["sent"]) == (status, "no")

@@ -288,7 +288,7 @@ class JournalMoves(JournalBeginnings):
     def requote(self, payment: PaymentRecord, quote: Quote) -> PaymentRecord:
         """See Journal."""
         if payment.order is None or quote.order is None or quote.delivers != payment.payment.amount:
-            raise IllegalMove("only an order is quoted anew, for the same delivery.")
+            raise IllegalMove("only an order can get a new quote, and for the same delivery.")
         with self._writing() as db:
             record = self.get(payment.id)
             planned = [tx for tx in record.approved if tx.state is TxState.PLANNED]

@@ -52,7 +52,7 @@ class Journal(Protocol):
         ...
 
     def keyed(self, key: str) -> Record | None:
-        """The payment that `key` stands for, whatever it pays. Raises UsageError for what is no key."""
+        """The payment that `key` stands for, without comparing what it pays. Raises UsageError for an invalid key."""
         ...
 
     def find(self, payment_id: str) -> Record:

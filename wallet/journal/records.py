@@ -48,7 +48,7 @@ class TxRecord:
     hash: str = ""
     """keccak of the signed bytes, computed here, 0x-prefixed."""
     raw: bytes = b""
-    """The signed bytes: whatever happens, these and no others are handed to nodes."""
+    """The signed bytes. Nodes are handed these and no others, also after a crash."""
     block: BlockNumber | None = None
     """The block it is in; for `indeterminate`, the head when its nonce was first seen used up."""
     block_hash: str = ""
@@ -92,11 +92,11 @@ class SponsoredRecord:
     sponsored: Sponsored
     state: SponsoredState
     signatures: tuple[bytes, ...] = ()
-    """One for each message: whatever happens, these and no others are handed to the sponsor."""
+    """One for each message. The sponsor is handed these and no others, also after a crash."""
     signed_at: UnixTime | None = None
     """By this machine's clock."""
     opening_tx: str = ""
-    """Hash of the transaction that opened the order, whoever sent it."""
+    """Hash of the transaction that opened the order, from any sender."""
     block: BlockNumber | None = None
     """The block that is in."""
     detail: str = ""
@@ -178,7 +178,7 @@ class PaymentRecord:
 
     @property
     def is_order_followed(self) -> bool:
-        """Whether its order was seen open: from then on the order decides, whatever is known of its transactions."""
+        """Whether its order was seen open: from then on the order decides, and its transactions do not."""
         return self.order is not None and self.order.state is not OrderState.NOT_OPEN
 
     def needs_no_waiting(self, step_index: int) -> bool:

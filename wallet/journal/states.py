@@ -174,7 +174,7 @@ class PaymentState(StrEnum):
 
 _P = PaymentState
 
-# 1. An order that got this far says where the money is, whatever else is known.
+# 1. An order that got this far says where the money is, and nothing else counts.
 BY_ORDER: Mapping[OrderState, PaymentState] = {
     _O.OPEN: _P.BRIDGING,
     _O.FILLED: _P.DELIVERED,
@@ -197,7 +197,7 @@ BY_PAYING_STEP: Mapping[TxState, PaymentState] = {
 }
 BY_STEP_AND_ORDER: Mapping[tuple[TxState, OrderState], PaymentState] = {
     (_T.MINED, _O.NOT_OPEN): _P.BRIDGING,
-    # The money left, and the settler's event has not been seen: nobody has looked yet, or it is missing.
+    # The money left, and the settler's event has not been seen: it was not looked for yet, or it is missing.
     (_T.FINAL, _O.NOT_OPEN): _P.INDETERMINATE,
 }
 
@@ -311,7 +311,7 @@ MEANINGS: Mapping[PaymentState, Meaning] = {
     _P.EXPIRED: Meaning(
         ExitStatus.REFUSED,
         False,
-        "Nobody opened the order in time: nothing left the account, and nothing of it will.",
+        "The order was not opened in time: nothing left the account, and nothing of it will.",
     ),
     _P.PARTLY_DELIVERED: Meaning(
         ExitStatus.NOT_FINAL, True, "The recipient has a part of the money; the rest is not there yet."

@@ -1,7 +1,7 @@
 """Keys in a device: it shows what it signs, gives r and s, and is believed no further than they can be checked.
 
-Whatever a device answers, the bytes are put together here, decoded again, and must be this account's word on exactly
-what was asked. Which device it is, and how it is talked to, is said in `ledger` and `trezor`.
+The bytes are put together here and not by the device. They are decoded again, and must be signed by this account for
+exactly what was asked. Which device it is, and how it is talked to, is said in `ledger` and `trezor`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class HardwareSigner:
     """A Signer whose key is in a device."""
 
     def __init__(self, device: Device, say: Callable[[str], None]) -> None:
-        """`say` is told when somebody has to look at the device. Raises ConfigError."""
+        """`say` is told when you have to look at the device. Raises ConfigError."""
         self._device, self._say = device, say
         self._address = device.address()
 

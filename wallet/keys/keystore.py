@@ -67,7 +67,7 @@ def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keysto
 
 
 def refuse_name(folder: Path, name: str) -> None:
-    """Raises UsageError for what is no name, ConfigError for one that is taken: before anybody types a secret."""
+    """Raises UsageError for what is no name, ConfigError for one that is taken: before a secret is typed."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{clean(name, 40)!r} is no name for an account.",
@@ -223,7 +223,7 @@ def password_from(
         return password
     if prompt is None:
         raise ConfigError(
-            "a password is needed, and nobody can be asked.",
+            "a password is needed, and there is no terminal to ask for it.",
             hint="Use --password-file FILE, or set ETH_PASSWORD to the path of such a file.",
         )
     return prompt()

@@ -19,6 +19,7 @@ from l2send.core.errors import ConfigError, UsageError
 from l2send.core.private_files import write_private
 from l2send.wallet.keys.keystore import find, import_key, named, new, open_keystore, password_from
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
+from tests.support.secret_files import secret_file
 
 PASSWORD = "correct horse battery staple"
 Form = Literal["NFC", "NFD"]
@@ -204,7 +205,7 @@ def test_passwords_come_from_a_file_a_descriptor_the_environment_or_a_person(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "password"
-    file.write_bytes("pässword with spaces \r\n".encode())
+    secret_file(file, "pässword with spaces \r\n")
     monkeypatch.delenv("ETH_PASSWORD", raising=False)
     assert password_from(file=file) == "pässword with spaces "
     reading, writing = os.pipe()
@@ -216,7 +217,7 @@ def test_passwords_come_from_a_file_a_descriptor_the_environment_or_a_person(
     monkeypatch.setenv("ETH_PASSWORD", str(file))
     assert password_from(prompt=lambda: "asked") == "pässword with spaces "
     other = tmp_path / "other"
-    other.write_text("other")
+    secret_file(other, "other")
     assert password_from(file=other) == "other"
 
 
@@ -229,7 +230,7 @@ def test_a_password_put_where_its_files_name_belongs_is_not_repeated(monkeypatch
 
 def test_nobody_to_ask_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ETH_PASSWORD", raising=False)
-    with pytest.raises(ConfigError, match="nobody can be asked"):
+    with pytest.raises(ConfigError, match="no terminal to ask for it"):
         password_from()
 
 
