@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from l2send.bridges.gas_costs import MARGIN_PERCENT
-from l2send.bridges.quoting import Funding, costed
+from l2send.bridges.gas_costs import MARGIN_PERCENT, Costed, cost, refuse_without_gas
 from l2send.core.bridge import ContractSenders, OrderStatus, RefundAddress
 from l2send.core.calldata import TRANSFER
 from l2send.core.chains import Chain, Registry
@@ -31,12 +30,17 @@ class Direct:
     name = "direct"
     contract_senders = ContractSenders(True, RefundAddress.NONE, "a transfer locks nothing, and is final.")
 
+    def __init__(self, ahead: AskedAhead | None = None) -> None:
+        """`ahead` is what was asked while the balances were still being read."""
+        self._ahead = ahead
+
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """A transfer, if `source` is the destination. Raises CannotPay when the gas is not there too."""
         if source.chain_id != payment.to.chain_id:
             return None
-        funding, wanted = Funding(payment, source, held, native), [(StepKind.TRANSFER, _transfer(payment))]
-        found = await costed(rpcs.on(source.chain_id), funding, payment.amount, wanted)
+        ahead = self._ahead.taken_for(payment) if self._ahead else None
+        found = await (ahead or _cost(payment, rpcs))
+        refuse_without_gas(found, payment.amount, source, native)
         return Quote(
             bridge=self.name,
             source=source,
@@ -95,6 +99,32 @@ class Direct:
     async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
         """A transfer opens no order."""
         return False
+
+
+class AskedAhead:
+    """What a transfer would cost, asked at once with everything else: its bytes are known before any balance is."""
+
+    def __init__(self, payment: Payment, rpcs: Rpcs) -> None:
+        self._payment = payment
+        self._task: asyncio.Task[Costed] | None = asyncio.create_task(_cost(payment, rpcs))
+
+    def taken_for(self, payment: Payment) -> asyncio.Task[Costed] | None:
+        """The answer, if it is about `payment`; given out once, so that a second question is asked again."""
+        if payment != self._payment:
+            return None
+        task, self._task = self._task, None
+        return task
+
+    async def drop(self) -> None:
+        """Stop asking, where the answer was not taken."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def _cost(payment: Payment, rpcs: Rpcs) -> Costed:
+    """Raises Refused if the transfer would revert, NetworkError."""
+    return await cost(rpcs.on(payment.to.chain_id), payment.sender, [(StepKind.TRANSFER, _transfer(payment))])
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,8 @@ class Costed:
 
 async def cost(rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]]) -> Costed:
     """Price these transactions, run one after another. Raises Refused if one would revert, NetworkError."""
-    gas, simulated = await _gas_limits(rpc, sender, wanted)
-    price = await gas_price(rpc)
-    data_fees = [await l1_fee(rpc, tx, limit) for (_, tx), (limit, _) in zip(wanted, gas, strict=True)]
+    (gas, simulated), price = await asyncio.gather(_gas_limits(rpc, sender, wanted), gas_price(rpc))
+    data_fees = await asyncio.gather(*(l1_fee(rpc, tx, limit) for (_, tx), (limit, _) in zip(wanted, gas, strict=True)))
     steps = tuple(Step(kind, tx, limit) for (kind, tx), (limit, _) in zip(wanted, gas, strict=True))
     expected = sum(price.expected(used) for _, used in gas)
     native = rpc.chain.native

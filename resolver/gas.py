@@ -42,7 +42,7 @@ def _line(holdings: Holdings, units: int) -> str:
 
 def _dollars(value: float) -> str:
     """To the first digit that says something: gas on a rollup costs a small part of a cent."""
-    return f"${value:.2f}" if value >= 1 else f"${float(f'{value:.1g}'):f}".rstrip("0").rstrip(".")
+    return f"${value:.2f}" if value >= 0.01 else f"${float(f'{value:.1g}'):f}".rstrip("0").rstrip(".")
 
 
 def _held(holdings: Holdings, payment: Payment) -> str:

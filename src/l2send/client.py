@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from l2send.bridges import bridges_of
+from l2send.bridges.direct import AskedAhead, Direct
 from l2send.bridges.via_safe import via_safe
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
@@ -30,7 +31,7 @@ from l2send.guard import Guard
 from l2send.many import resume_all
 from l2send.refunding import refund_to_send
 from l2send.renewal import renewed_quote
-from l2send.resolver.balances import Snapshot, take_snapshot
+from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.limits import Limits
@@ -123,16 +124,24 @@ class Client:
     async def plan(self, payment: Payment, limits: Limits | None = None) -> Review:
         """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
         limits = limits or Limits()
-        snapshot = await self._funding(payment, limits)
+        # All at once: the balances, the recipient, and what a direct transfer would cost.
         looking = asyncio.create_task(look_at_recipient(payment, self.rpcs, self._accounts_like(payment.to.address)))
+        ahead = AskedAhead(payment, self.rpcs)
+        target = self.rpcs.on(payment.to.chain_id)
+        held = {payment.amount: asyncio.create_task(confirm(payment.sender, payment.amount, target))}
         try:
-            bridges = self.bridges if payment.executor is None else via_safe(self.bridges)
+            snapshot = await self._funding(payment, limits)
+            directly = {**self.bridges, Direct.name: Direct(ahead)}
+            bridges = directly if payment.executor is None else via_safe(self.bridges)
             plan = await make_plan(payment, snapshot, bridges, self.rpcs, limits)
             plan = await within_limit(plan, snapshot, limits, self.rpcs)
-            return await review_plan(plan, await looking, self.rpcs)
+            return await review_plan(plan, await looking, self.rpcs, held)
         finally:  # Nothing asks on once the plan has failed: the connections are closed then.
-            looking.cancel()
+            for task in (looking, *held.values()):
+                task.cancel()
             await asyncio.gather(looking, return_exceptions=True)
+            await asyncio.gather(*held.values(), return_exceptions=True)
+            await ahead.drop()
 
     async def choose(self, review: Review, way: Way) -> Review:
         """`review` with another of its plan's ways, decoded and checked as by `plan`. Raises NetworkError, Refused."""

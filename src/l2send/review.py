@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from l2send.bridges import decode
@@ -51,21 +51,27 @@ class Review:
         return tuple(effect for leg in self.by_leg for effect in leg)
 
 
-async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs) -> Review:
+Held = Mapping[Amount, Awaitable[None]]
+"""Amounts, each with the answer of `confirm` about it. Raises NetworkError where an endpoint sees less."""
+_NOTHING_ASKED: Held = {}
+
+
+async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs, held: Held = _NOTHING_ASKED) -> Review:
     """The plan, decoded and checked against the payment and against what the chains say.
 
+    `held` are amounts about which every endpoint was asked ahead, whether it sees that much of them.
     Raises Refused, NetworkError.
     """
     by_leg = checked_legs(plan, rpcs.registry)
     target = rpcs.registry.chain(plan.payment.to.chain_id)
-    notes = await asyncio.gather(*(_confirm_leg(plan.payment, leg, rpcs) for leg in plan.legs))
+    notes = await asyncio.gather(*(_confirm_leg(plan.payment, leg, rpcs, held) for leg in plan.legs))
     legs = tuple(replace(leg, notes=(*leg.notes, *said)) for leg, said in zip(plan.legs, notes, strict=True))
     plan = replace(plan, way=replace(plan.way, legs=legs))
     unknown = [name for leg in plan.legs for name in not_pinned(leg.settlers, (leg.source, target))]
     return Review(plan, by_leg, findings, tuple(dict.fromkeys(unknown)))
 
 
-async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs) -> list[str]:
+async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: Held) -> list[str]:
     """The money is there, the contracts are those that were pinned, and the recipient can be paid.
 
     Returns what could not be tried, to be told. Raises Refused, NetworkError.
@@ -73,7 +79,7 @@ async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs) -> list[str]:
     target = rpcs.on(payment.to.chain_id)
     other_code, _, *notes = await asyncio.gather(
         why_other_code(leg.settlers, (leg.source, target.chain), rpcs),
-        confirm(payment.sender, leg.pays, rpcs.on(leg.source.chain_id)),
+        held.get(leg.pays) or confirm(payment.sender, leg.pays, rpcs.on(leg.source.chain_id)),
         *(_order_checks(leg.order, rpcs) if leg.order else []),
     )
     if other_code:
