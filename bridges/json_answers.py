@@ -43,7 +43,7 @@ def parse_time(value: Any) -> UnixTime:
 
 
 def _is_fraction(value: Any) -> bool:
-    return isinstance(value, float) and math.isfinite(value)
+    return isinstance(value, float) and math.isfinite(value) and value >= 0
 
 
 def reason(body: Any) -> str:
