@@ -7,7 +7,7 @@ make one up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from l2send.core.address import Address
 from l2send.core.errors import BadAnswer
@@ -30,7 +30,7 @@ def rebuilt(described: Described, sender: Address) -> SignedTx | None:
         kind = quantity(described.get("type", "0x0"), "type")
         if kind not in _FIELDS:
             return None
-        body: bytes = rlp.encode([*_FIELDS[kind](described), *_signature(described, kind)])
+        body = cast("bytes", rlp.encode([*_FIELDS[kind](described), *_signature(described, kind)]))
         signed = SignedTx.of((bytes([kind]) if kind else b"") + body)
         if signed.hash != str(described.get("hash", "")).lower():
             return None
