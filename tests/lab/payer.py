@@ -8,6 +8,7 @@ a failpoint. Inside a process a kill is simulated: see `Crash`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import shutil
@@ -113,6 +114,16 @@ async def pay(errand: Errand, begun: Callable[[], Awaitable[None]] = _silent) ->
             return await client.status(record.id)
         signer = LocalSigner(SecretKey(errand.account.key))
         return await client.resume(record.id, signer, patience=errand.patience, progress=lambda _: None)
+
+
+async def give_up(errand: Errand) -> None:
+    """`l2send cancel`: what of the payment is not signed never will be."""
+    async with open_client(errand.paths, errand.registry) as client:
+        record = _known(client, errand)
+        if record is None or not record.meaning.open:
+            return
+        with contextlib.suppress(L2sendError):
+            await client.cancel(record.id, await client.cancel_bids(record.id), None)
 
 
 def _known(client: Client, errand: Errand) -> Record | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -19,9 +20,11 @@ from tests.lab import payer
 from tests.lab.faults import FAULTS, REORGANISATIONS, SPONSOR_FAULTS, on_chain
 from tests.lab.payer import Errand, journaled
 from tests.lab.proxy import Proxy
-from tests.lab.transport import SPONSOR_URL, current_wire, urls_of
+from tests.lab.rivals import Rival
+from tests.lab.transport import SECOND, SPONSOR_URL, current_wire, urls_of
 from tests.lab.verdict import Verdict, judge, judge_legs
 from tests.lab.wire import POST, RECEIPT, SEND, Fault, Rule, Upstream, Wire
+from tests.lab.witnesses import set_clock
 from tests.lab.world import SOURCES, Account, World, somebody
 
 _LATE_OF_SEVERAL = ("mined:3", "mined:4", "mined:5", "final", "order_")
@@ -46,6 +49,8 @@ _OF_OWN_TRANSACTIONS = {SEND, RECEIPT, "eth_getTransactionCount"}
 _MOST_PASSES = 5
 """Two approvals, two orders and the messages of a payment from several chains: more than the above pass by."""
 MOST_RUNS = 12
+_PUT_RIGHT_AFTER = 3
+"""Runs after which a person puts a clock right, and cancels what another machine's payment made impossible."""
 _STATUS_LOST = 255  # what multiprocessing says when its fork server does not
 CONFIRMATIONS = 2
 SEVERAL = "several"
@@ -79,11 +84,14 @@ class Scenario:
     """The bridge, where one is needed."""
     later: str = ""
     """A step at which a later process is killed too, if one is."""
+    clock: int = 0
+    """Seconds by which this machine's clock is off from the step on."""
 
     def __str__(self) -> str:
         how = "killed at" if self.kill else "fault from"
         steps = f"{self.step} and {self.later}" if self.later else self.step
-        return f"{self.via if self.bridged else 'direct'}, {how} {steps}, {self.fault or 'no fault'}"
+        what = f"this machine's clock {self.clock:+d} s" if self.clock else self.fault or "no fault"
+        return f"{self.via if self.bridged else 'direct'}, {how} {steps}, {what}"
 
     @property
     def several(self) -> bool:
@@ -124,6 +132,11 @@ class Result:
     killed: int = 0
     status_lost: bool = False
     """The process is dead, and what came back does not say that it was SIGKILL: judged, and not counted as proven."""
+    turned: bool = False
+    """Whether this machine's clock was turned."""
+    recipient: str = ""
+    rival: Errand | None = None
+    """What another machine paid with the same key."""
     runs: int = 0
     verdict: Verdict | None = None
     last_word: str = ""
@@ -138,7 +151,8 @@ class Result:
     def reached(self) -> bool:
         """Whether all that the scenario is about did happen."""
         killed = self.killed == (2 if self.scenario.later else 1) and not self.status_lost
-        return (not self.scenario.kill or killed) and (self.scenario.fault is None or self.wire.fired > 0)
+        turned = self.turned or not self.scenario.clock
+        return (not self.scenario.kill or killed) and turned and (self.scenario.fault is None or self.wire.fired > 0)
 
     @property
     def why_not_reached(self) -> str:
@@ -211,6 +225,10 @@ def _somewhere(number: int) -> Fault:
     return on_chain(fault, chains[(turn + place // 2) % len(chains)])
 
 
+Turn = Callable[[], Awaitable[None]]
+"""Turns a chain's clock."""
+
+
 @dataclass
 class Stage:
     """Where scenarios are played."""
@@ -224,7 +242,8 @@ class Stage:
         home = self.folder / f"s{next(self._count)}"
         home.mkdir(mode=0o700)
         confirmations = 3 if scenario.fault and scenario.fault.alone else CONFIRMATIONS
-        registry = self.world.seen_through(urls, confirmations)
+        second = SECOND if scenario.fault and scenario.fault.second is not None else ""
+        registry = self.world.seen_through(urls, confirmations, second)
         patience = 1.2 if scenario.alone else 3.0
         if scenario.several:
             registry = self.world.with_a_bridge_each(registry, sponsor)
@@ -270,13 +289,17 @@ class Stage:
             if is_closed(errand):
                 break
 
-    async def play_here(self, scenario: Scenario, account: Account, nodes: Sequence[Upstream]) -> Result:
-        """In this process: the fault begins when the step is passed for the first time."""
+    async def play_here(
+        self, scenario: Scenario, account: Account, nodes: Sequence[Upstream], turn: Turn | None = None
+    ) -> Result:
+        """In this process: the fault begins, or a clock is turned, when the step is passed for the first time."""
         result = Result(scenario)
         wire = result.wire
         errand = self._errand(scenario, account, urls_of(len(nodes)), SPONSOR_URL)
+        result.recipient = errand.recipient
+        wire.rival = Rival(account.key, partial(self._pay_elsewhere, result, errand, nodes))
         current_wire.set(wire)
-        payer.hooked(lambda place: wire.arm() if place == scenario.step else None)
+        payer.hooked(partial(_strike, result, turn))
         helper = asyncio.create_task(self._help(wire, errand)) if scenario.alone else None
         for _ in range(MOST_RUNS):
             result.runs += 1
@@ -286,9 +309,32 @@ class Stage:
                 result.last_word = f"{error.code}: {error.message}"
             if is_closed(errand):
                 break
+            if result.runs == _PUT_RIGHT_AFTER:
+                set_clock(0)
+                if result.rival:
+                    await payer.give_up(errand)
         if helper:
             helper.cancel()
         return await asyncio.to_thread(self.judged, result, errand)
+
+    async def _pay_elsewhere(self, result: Result, errand: Errand, nodes: Sequence[Upstream], same: bool) -> None:
+        """Another machine with the same key and a journal of its own pays, from its beginning to its end."""
+        home = errand.home.with_name(errand.home.name + "-other")
+        home.mkdir(mode=0o700)
+        result.rival = replace(errand, home=home, recipient=errand.recipient if same else somebody())
+
+        async def pay() -> None:
+            current_wire.set(Wire())
+            payer.hooked(None)
+            set_clock(0)
+            assert result.rival
+            for _ in range(MOST_RUNS):
+                with contextlib.suppress(L2sendError):
+                    await payer.pay(result.rival)
+                if is_closed(result.rival):
+                    return
+
+        await asyncio.create_task(pay())
 
     async def _help(self, wire: Wire, errand: Errand) -> None:
         while True:
@@ -311,9 +357,34 @@ class Stage:
         if result.scenario.several:
             verdict = judge_legs(self.world, account, errand.recipient, record, wire)
         else:
-            verdict = judge(self.world, account, errand.recipient, errand.index, record, wire.sent)
+            besides = self._rival_spent(result) if result.rival else 0
+            args = self.world, account, errand.recipient, errand.index, record, wire.sent
+            verdict = judge(*args, spent_besides=besides)
         result.verdict = replace(verdict, wrong=(*verdict.wrong, *result.lies))
         return result
+
+    def _rival_spent(self, result: Result) -> int:
+        """What another payment of another machine took, judged by itself; nothing where it is the same payment."""
+        assert result.rival
+        record, received = journaled(result.rival), self.world.received(result.rival.recipient, result.rival.index)
+        assert record
+        if (record.state is PaymentState.DELIVERED) is not (len(received) == 1):
+            result.lies.append(f"another machine has {record.state} in its journal, and its recipient {received}")
+        same = result.rival.recipient == result.recipient
+        return 0 if same or not received else record.legs[0].terms.pays.units
+
+
+def _strike(result: Result, turn: Turn | None, place: str) -> None:
+    """The fault begins, or a clock is turned, when the payment passes the step for the first time."""
+    if place != result.scenario.step:
+        return
+    result.wire.arm()
+    if turn and not result.turned:
+        result.turned = True
+        asyncio.get_running_loop().create_task(turn())
+    elif result.scenario.clock:
+        set_clock(result.scenario.clock)
+        result.turned = True
 
 
 def is_delivered(errand: Errand) -> bool:
@@ -325,4 +396,7 @@ def is_delivered(errand: Errand) -> bool:
 def is_closed(errand: Errand) -> bool:
     """Whether the payment is in the journal, and nothing more can happen to it nor to any transaction of it."""
     record = journaled(errand)
-    return record is not None and not record.meaning.open and all(tx.state in ENDED for tx in record.transactions)
+    if record is None or record.meaning.open:
+        return False
+    never_signed = {TxState.PLANNED} if record.state is PaymentState.REPLACED else set[TxState]()
+    return all(tx.state in ENDED | never_signed for tx in record.transactions)

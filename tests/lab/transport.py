@@ -20,6 +20,8 @@ def urls_of(chains: int) -> tuple[str, ...]:
     return tuple(f"http://wire/{index}" for index in range(chains))
 
 
+SECOND = "second"
+"""The path below which a chain's second endpoint is: the same node."""
 URLS = urls_of(2)
 SPONSOR_URL = "http://wire/sponsor"
 
@@ -41,7 +43,7 @@ class WireTransport(httpx.AsyncBaseTransport):
         if where == "sponsor" and self._sponsor:
             outcome = await wire.petition(request.method, f"/{path.rstrip('/')}", body, self._sponsor)
         else:
-            outcome = await wire.exchange(int(where), body, self._nodes)
+            outcome = await wire.exchange(int(where), body, self._nodes, second=path.startswith(SECOND))
         return await _deliver(outcome, request)
 
     async def _pass(self, request: httpx.Request, body: bytes) -> httpx.Response:

@@ -10,8 +10,11 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from tests.lab.rivals import Rival
 
 SEND = "eth_sendRawTransaction"
 POST = "POST /v1/orders"
@@ -81,6 +84,8 @@ class Question:
     id: Any
     method: str
     params: list[Any]
+    second: bool = field(default=False, kw_only=True)
+    """Whether the second endpoint of that chain is asked."""
 
     async def forward(self, params: list[Any] | None = None, to: int | None = None) -> bytes:
         """The node's own answer."""
@@ -128,6 +133,8 @@ class Fault:
     in_all: bool = False
     chain: int | None = None
     """The chain it is bound to, if to one."""
+    second: bool | None = None
+    """Whether it is the second endpoint's, or the first one's; None: of both."""
     alone: bool = False
     """Whether it changes the chain itself, so that nobody else may be on it."""
 
@@ -152,7 +159,7 @@ class Rule:
     def concerns(self, question: Question) -> bool:
         if not self.armed or question.method not in self.fault.methods:
             return False
-        if self.fault.chain not in (None, question.index):
+        if self.fault.chain not in (None, question.index) or self.fault.second not in (None, question.second):
             return False
         count = self.fired.total() if self.fault.in_all else self.fired[question.method]
         if count >= (self.fault.times if self.times is None else self.times):
@@ -175,6 +182,8 @@ class Wire:
     """The head of each chain when the payment was begun: where a node that stands still has stopped."""
     notes: list[str] = field(default_factory=list[str])
     arms_when_begun: bool = False
+    rival: Rival | None = None
+    """Who else uses the payer's key."""
 
     @property
     def fired(self) -> int:
@@ -197,10 +206,11 @@ class Wire:
         if self.arms_when_begun:
             self.arm()
 
-    async def exchange(self, index: int, body: bytes, nodes: Sequence[Upstream]) -> Outcome:
+    async def exchange(self, index: int, body: bytes, nodes: Sequence[Upstream], *, second: bool = False) -> Outcome:
         """One request of the payer to the chain of that index."""
         request = json.loads(body)
-        question = Question(self, nodes, index, request["id"], request["method"], request["params"])
+        asked = request["id"], request["method"], request["params"]
+        question = Question(self, nodes, index, *asked, second=second)
         self.requests[question.method] += 1
         if question.method == SEND:
             self.sent.append((index, bytes.fromhex(question.params[0][2:])))

@@ -64,11 +64,13 @@ class World:
         self.registry = load_registry(self.paths)
         self.chains: tuple[Chain, ...] = tuple(self.registry)
 
-    def seen_through(self, urls: Sequence[str], confirmations: int) -> Registry:
-        """The registry as a payer has it who reaches the chains through `urls`."""
+    def seen_through(self, urls: Sequence[str], confirmations: int, second: str = "") -> Registry:
+        """The registry as a payer has it who reaches the chains through `urls`, and at a second path of each."""
         return Registry(
             {
-                chain.short_name: replace(chain, rpcs=(url,), confirmations=confirmations)
+                chain.short_name: replace(
+                    chain, rpcs=(url, *([f"{url}/{second}"] if second else [])), confirmations=confirmations
+                )
                 for chain, url in zip(self.chains, urls, strict=True)
             },
             is_devnet=True,
