@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -132,6 +132,8 @@ class Result:
     killed: int = 0
     status_lost: bool = False
     """The process is dead, and what came back does not say that it was SIGKILL: judged, and not counted as proven."""
+    turning: asyncio.Task[None] | None = None
+    """A chain's clock on its way."""
     turned: bool = False
     """Whether this machine's clock was turned."""
     recipient: str = ""
@@ -225,8 +227,8 @@ def _somewhere(number: int) -> Fault:
     return on_chain(fault, chains[(turn + place // 2) % len(chains)])
 
 
-Turn = Callable[[], Awaitable[None]]
-"""Turns a chain's clock."""
+Turn = Callable[[], Coroutine[None, None, None]]
+"""Turns a chain's clock. Of two, the second lets the other chain's catch up."""
 
 
 @dataclass
@@ -290,7 +292,7 @@ class Stage:
                 break
 
     async def play_here(
-        self, scenario: Scenario, account: Account, nodes: Sequence[Upstream], turn: Turn | None = None
+        self, scenario: Scenario, account: Account, nodes: Sequence[Upstream], turns: tuple[Turn, Turn] | None = None
     ) -> Result:
         """In this process: the fault begins, or a clock is turned, when the step is passed for the first time."""
         result = Result(scenario)
@@ -299,7 +301,7 @@ class Stage:
         result.recipient = errand.recipient
         wire.rival = Rival(account.key, partial(self._pay_elsewhere, result, errand, nodes))
         current_wire.set(wire)
-        payer.hooked(partial(_strike, result, turn))
+        payer.hooked(partial(_strike, result, turns[0] if turns else None))
         helper = asyncio.create_task(self._help(wire, errand)) if scenario.alone else None
         for _ in range(MOST_RUNS):
             result.runs += 1
@@ -311,10 +313,15 @@ class Stage:
                 break
             if result.runs == _PUT_RIGHT_AFTER:
                 set_clock(0)
+                if result.turning and turns:
+                    await turns[1]()
                 if result.rival:
                     await payer.give_up(errand)
         if helper:
             helper.cancel()
+        if result.turning and turns:
+            await result.turning
+            await turns[1]()
         return await asyncio.to_thread(self.judged, result, errand)
 
     async def _pay_elsewhere(self, result: Result, errand: Errand, nodes: Sequence[Upstream], same: bool) -> None:
@@ -381,7 +388,7 @@ def _strike(result: Result, turn: Turn | None, place: str) -> None:
     result.wire.arm()
     if turn and not result.turned:
         result.turned = True
-        asyncio.get_running_loop().create_task(turn())
+        result.turning = asyncio.get_running_loop().create_task(turn())
     elif result.scenario.clock:
         set_clock(result.scenario.clock)
         result.turned = True
