@@ -315,6 +315,7 @@ class Stage:
                 set_clock(0)
                 if result.turning and turns:
                     await turns[1]()
+                    result.turning = None
                 if result.rival:
                     await payer.give_up(errand)
         if helper:
