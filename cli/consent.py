@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
 
-from l2send.cli.prompts import ask_plainly, yes_or_no
+from l2send.cli.prompts import BACK, DETAILS, NO, YES, Back, ask_plainly, ask_word
 from l2send.cli.recipient import must_compare, note
-from l2send.core.errors import Interrupted, NeedsConfirmation
+from l2send.cli.review import question, show_details
+from l2send.cli.times import duration
+from l2send.core.chains import Registry
+from l2send.core.errors import Interrupted, NeedsConfirmation, Refused
+from l2send.core.plan import Payment
 from l2send.resolver.destination import Destination
 from l2send.review import Review
+from l2send.wallet.journal.records import Record
 
 _TYPED = 10  # more characters than an imitation can match
 
@@ -29,17 +34,45 @@ def refuse_look_alike(review: Review) -> None:
 
 
 async def consent(
-    target: Destination, review: Review, agree: Callable[[str], Awaitable[bool]] = yes_or_no, *, verb: str = "Pay"
+    target: Destination, review: Review, registry: Registry, *, back: bool = False, verb: str = "Pay"
 ) -> None:
-    """Ask once, and once more for everything that is unusual about the recipient. Raises Interrupted for a no."""
-    payment, findings = review.plan.payment, review.findings
-    questions = [f"{why} Pay anyway?" for why in findings.confirm]
+    """Ask for everything that is unusual about the recipient, and for the payment itself last.
+
+    `back`: that is an answer, too, which raises Back. Raises Interrupted for a no, KeyboardInterrupt.
+    """
+    questions = [f"{why} Pay anyway?" for why in review.findings.confirm]
     if must_compare(target):
         questions.append("Did you compare every character of the address?")
-    for question in [*questions, f"{verb} {payment.amount}?"]:
-        if not await agree(question):
-            raise Interrupted("not confirmed.")
-    if findings.type_out:
-        end = payment.to.address[-_TYPED:]
-        if await ask_plainly(f"{findings.type_out} Type its last {_TYPED} characters") != end:
+    for words in [*questions, question(review, registry, target, verb)]:
+        await _agreed(words, review, registry, back=back)
+    if review.findings.type_out:
+        end = review.plan.payment.to.address[-_TYPED:]
+        if await ask_plainly(f"{review.findings.type_out} Type its last {_TYPED} characters") != end:
             raise Interrupted("those are not its last characters: not confirmed.")
+
+
+async def _agreed(words: str, review: Review, registry: Registry, *, back: bool) -> None:
+    """Until it is a yes. Raises Interrupted for a no, Back."""
+    answers = (YES, NO, *([BACK] if back else []), DETAILS)
+    while (answer := await ask_word(words, *answers)) == DETAILS:
+        show_details(review, registry)
+    if answer == BACK:
+        raise Back
+    if answer == NO:
+        raise Interrupted("not confirmed.")
+
+
+async def refuse_or_ask_again(payment: Payment, recent: Record | None, *, yes: bool, again: bool) -> bool:
+    """Whether the same payment, made a moment ago, is meant a second time: then True. False where there is none.
+
+    Raises Refused with --yes, unless --again; Interrupted for a no.
+    """
+    if recent is None or again:
+        return again
+    ago = duration(max(0.0, time.time() - recent.created_at))
+    said = f"You paid exactly this {ago} ago ({recent.id}, {recent.state})."
+    if yes:
+        raise Refused(said, hint=f"To pay {payment.amount} a second time, add --again.")
+    if await ask_word(f"{said} Pay it again?", YES, NO) == NO:
+        raise Interrupted("not confirmed.")
+    return True

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from l2send.cli.effects_text import describe
 from l2send.cli.outcome import explorer_link, warnings_of
-from l2send.cli.review import describe
 from l2send.core.chains import Chain, Registry
 from l2send.core.plan import Fee, Quote, Way
 from l2send.core.units import Amount

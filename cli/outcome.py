@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.text import Text
 
+from l2send.cli.money import cost_of, shorter
 from l2send.cli.screen import out, print_pairs, styled
+from l2send.cli.times import clock, duration
 from l2send.core.chains import Chain, Registry
 from l2send.wallet.journal.records import PaymentRecord, Record, SponsoredRecord, TxRecord
 from l2send.wallet.journal.states import PaymentState
@@ -15,8 +19,18 @@ Rows = list[tuple[str, Text]]
 _GOOD = frozenset({PaymentState.DELIVERED, PaymentState.REFUNDED})
 
 
-def show_outcome(record: Record, registry: Registry) -> None:
-    """Print how a payment stands, on stdout."""
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What only the process that made the payment knows of its end."""
+
+    seconds: float
+    """From the approval on."""
+    left: str = ""
+    """What stays with the sender."""
+
+
+def show_outcome(record: Record, registry: Registry, ending: Ending | None = None) -> None:
+    """Print how a payment stands, on stdout: one link for what is delivered, every transaction of what is not."""
     target = registry.shown(record.payment.to.chain_id)
     destination = f"{target.short_name}:{record.payment.to.address}"
     rows = [
@@ -24,13 +38,17 @@ def show_outcome(record: Record, registry: Registry) -> None:
         ("amount", styled(record.payment.amount)),
         ("to", styled(destination)),
         *([("", styled(f"typed as {record.typed_name}"))] if record.typed_name else []),
+        *_terms(record, registry, ending),
     ]
-    if isinstance(record, PaymentRecord):
+    if record.state is PaymentState.DELIVERED:
+        rows += _link(record, registry)
+    elif isinstance(record, PaymentRecord):
         rows += _movements(record, registry)
     else:
         rows.append(("arrived", styled(f"{record.delivered.text} of {record.payment.amount}")))
         for number, leg in enumerate(record.legs, 1):
             rows += _leg(number, leg, registry)
+    rows += [("but", styled(words, limit=300)) for words in warnings_of(record, registry)]
     if record.meaning.open:
         rows.append(("next", styled(f"l2send resume {record.id}")))
     rest = missing(record)
@@ -38,6 +56,30 @@ def show_outcome(record: Record, registry: Registry) -> None:
         rows.append(("missing", styled(f"{rest.amount}; pay it with")))
         rows.append(("", styled(f"l2send {rest.amount.text} {rest.amount.token.symbol} {destination}")))
     print_pairs(out(), rows)
+
+
+def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
+    """From where, when, at what cost, and what is left."""
+    parts = [
+        f"{shorter(leg.terms.pays)} on {registry.shown(leg.terms.source).name}"
+        + ("" if leg.terms.bridge == "direct" else f" by {leg.terms.bridge}")
+        for leg in record.legs
+    ]
+    rows = [
+        ("from", styled(record.payment.sender)),
+        ("paid", styled("; ".join(parts), limit=400)),
+        ("made", styled(clock(record.created_at) + (f", took {duration(ending.seconds)}" if ending else ""))),
+    ]
+    cost = cost_of([fee for leg in record.legs for fee in leg.terms.fees])
+    rows += [("cost", styled(f"{cost}, as quoted"))] if cost else []
+    return [*rows, *([("left", styled(ending.left, limit=300))] if ending and ending.left else [])]
+
+
+def _link(record: Record, registry: Registry) -> Rows:
+    """Where to see that it arrived: the transaction that paid the recipient."""
+    target = registry.shown(record.payment.to.chain_id)
+    found = [leg.order.fill_tx if leg.order else leg.steps[-1].hash for leg in record.legs]
+    return [("see" if i == 0 else "", _place(target, tx_hash)) for i, tx_hash in enumerate(found) if tx_hash]
 
 
 def _state(record: Record, words: str) -> Text:
@@ -62,11 +104,11 @@ def _movements(record: PaymentRecord, registry: Registry) -> Rows:
             rows.append(("filled", _place(registry.shown(record.payment.to.chain_id), record.order.fill_tx)))
         elif record.order.detail and record.meaning.open:
             rows.append(("", styled(record.order.detail)))
-    return [*rows, *(("but", styled(words, limit=300)) for words in warnings_of(record, registry))]
+    return rows
 
 
 def warnings_of(record: Record, registry: Registry) -> list[str]:
-    """What an ended payment left behind that somebody should act on, a sentence each."""
+    """What an ended payment left behind that you should act on, a sentence each."""
     if record.meaning.open:
         return []
     allowed = (
@@ -87,7 +129,7 @@ def what_stays_valid(record: PaymentRecord, registry: Registry) -> str:
 
 
 def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
-    """The messages, and the transaction of whoever brought them to the chain."""
+    """The messages, and the transaction that brought them to the chain."""
     kinds = " and ".join(message.kind.value for message in messages.sponsored.messages)
     rows = [("messages", styled(f"{kinds} ({messages.state})"))]
     if messages.opening_tx:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from l2send.cli.consent import consent, notes_of, refuse_look_alike
+from l2send.cli.consent import consent, notes_of, refuse_look_alike, refuse_or_ask_again
 from l2send.cli.documents import payment_document
+from l2send.cli.money import left_after
 from l2send.cli.options import PayOptions
-from l2send.cli.outcome import show_outcome
+from l2send.cli.outcome import Ending, show_outcome
 from l2send.cli.progress import Live
 from l2send.cli.request import MaxPayment, plan_of
 from l2send.cli.review import show_review
@@ -23,32 +26,64 @@ from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signer import Signer
 
 _TRIES = 5  # for prices that expire while a person reads
 
 
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A review that was shown and approved."""
+
+    review: Review
+    again: bool
+    """Whether it may be made although the same payment is open or was just made."""
+
+
 async def approve(
-    client: Client, request: Payment | MaxPayment, limits: Limits, target: Destination, who: Sender | None, *, yes: bool
-) -> Review:
+    client: Client,
+    request: Payment | MaxPayment,
+    limits: Limits,
+    target: Destination,
+    who: Sender | None,
+    *,
+    yes: bool,
+    options: PayOptions,
+) -> Approved:
     """A plan that was shown and approved, whose prices hold; `who` is unlocked then. Raises Refused, Interrupted.
 
     None for `who` where nothing is signed here.
     """
+    if who:
+        who.prepare_to_unlock()
     for _ in range(_TRIES):
+        again = options.again
+        if isinstance(request, Payment):
+            again = await _meant_again(client, request, yes=yes, options=options)
         with Live("asking all chains"):
             review = await plan_of(client, request, limits)
-        show_review(review, client.registry, notes=notes_of(target, review))
+        if not isinstance(request, Payment):
+            again = await _meant_again(client, review.plan.payment, yes=yes, options=options)
+        show_review(review, client.registry, target, notes=notes_of(target, review))
         if yes:
             refuse_look_alike(review)
         else:
-            await consent(target, review)
+            await consent(target, review, client.registry)
         if who:
             who.unlock()
         if not await client.has_expired(review):
-            return review
+            return Approved(review, again)
         err().print("The prices expired meanwhile. Asking for new ones.", style="yellow")
     raise Refused("the prices expire before they can be used.", hint="Try again, or another bridge with --via.")
+
+
+async def _meant_again(client: Client, payment: Payment, *, yes: bool, options: PayOptions) -> bool:
+    """Whether a payment just like one that was made a moment ago is meant. Two keys of their own mean two payments."""
+    recent = None if options.again else client.paid_recently(payment)
+    if recent and options.key and recent.key:
+        recent = None
+    return await refuse_or_ask_again(payment, recent, yes=yes, again=options.again)
 
 
 async def pay(
@@ -58,8 +93,10 @@ async def pay(
     signer = who.unlock()
     record = client.begin(review, key=options.key, again=options.again, typed_name=target.typed_name)
     err().print(styled(f"payment {record.id}", "bold"))
+    started = time.monotonic()
     record = await follow(client, record.id, signer, options.timeout, estimate=review.plan.way.duration)
-    return report(record, client.registry, as_json=as_json)
+    left = left_after(review.plan, review.held) if review.held and record.state is PaymentState.DELIVERED else ""
+    return report(record, client.registry, as_json=as_json, ending=Ending(time.monotonic() - started, left))
 
 
 async def follow(
@@ -104,10 +141,10 @@ def interruptible(client: Client, payment_id: str) -> Iterator[None]:
         ) from None
 
 
-def report(record: Record, registry: Registry, *, as_json: bool) -> int:
+def report(record: Record, registry: Registry, *, as_json: bool, ending: Ending | None = None) -> int:
     """Say how a payment stands, and return its exit status."""
     if as_json:
         print_json(payment_document(record, registry))
     else:
-        show_outcome(record, registry)
+        show_outcome(record, registry, ending)
     return record.meaning.exit_status

@@ -1,12 +1,15 @@
 """Questions on a terminal, on stderr: stdout has the result alone, and may lead into a file. Ctrl-C ends them all.
 
-Those of the conversation can be answered with `back`. Nothing is told by colour or by position alone: choices are
-lines of words.
+A question that moves money takes a whole word and Enter, never one key, and what was typed before it was asked is
+thrown away: the second line of a pasted text answers nothing. Questions of the conversation can be answered with
+`back`. Nothing is told by colour or by position alone: choices are lines of words.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import termios
 from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
 from typing import Any, TypeVar
@@ -15,49 +18,83 @@ from l2send.core.errors import Interrupted, L2sendError, UsageError
 from l2send.core.redaction import remember_typed, without_typed_secrets
 from l2send.core.text import clean
 
-BACK = "back"
+YES, NO, BACK, DETAILS = "yes", "no", "back", "details"
 _REDRAWN_EVERY = 0.5  # seconds
-_YES, _NO = frozenset({"y", "yes"}), frozenset({"n", "no"})
 
 T = TypeVar("T")
 Judge = Callable[[str], object]
 """Raises L2sendError for what is wrong with an answer."""
 
 
-class Back(Exception):
-    """The person wants to change an earlier answer."""
+class Back(Interrupted):
+    """The person wants to change an earlier answer; where there is none, it ends the command."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no question before this one.")
+
+
+async def ask_word(question: str, *words: str) -> str:
+    """One of `words`, typed whole and followed by Enter; all of them are named. Raises KeyboardInterrupt."""
+    import questionary
+
+    def judge(typed: str) -> None:
+        if _word(typed) not in words:
+            raise UsageError(f"Type one of these words: {', '.join(words)}.")
+
+    asked = questionary.text(
+        f"{question} ({', '.join(words)})", validate=_in_words(judge), validate_while_typing=False, output=_stderr()
+    )
+    _forget_what_was_typed(asked)
+    return _word(await asked.unsafe_ask_async())
 
 
 async def yes_or_no(question: str) -> bool:
-    """One key, where no is the default. Raises KeyboardInterrupt."""
-    import questionary
-
-    agreed: bool = await questionary.confirm(question, default=False, output=_stderr()).unsafe_ask_async()
-    return agreed
+    """A typed yes or no, and Enter. Raises KeyboardInterrupt."""
+    return await ask_word(question, YES, NO) == YES
 
 
 async def must_agree(question: str, *, yes: bool) -> None:
-    """Unless somebody said `yes` beforehand. Raises Interrupted for a no, KeyboardInterrupt."""
+    """Unless --yes was given. Raises Interrupted for a no, KeyboardInterrupt."""
     if not yes and not await yes_or_no(question):
         raise Interrupted("not confirmed.")
 
 
 async def ask_plainly(question: str) -> str:
-    """Whatever is typed. Raises KeyboardInterrupt."""
+    """What is typed, as it is. Raises KeyboardInterrupt."""
     import questionary
 
-    typed: str = await questionary.text(question, output=_stderr()).unsafe_ask_async()
+    asked = questionary.text(question, output=_stderr())
+    _forget_what_was_typed(asked)
+    typed: str = await asked.unsafe_ask_async()
     return typed.strip()
 
 
-async def pick(question: str, choices: Iterable[tuple[str, T]], *, searched: bool = False) -> T:
-    """One of `choices`, each a line of words and what it stands for; `searched` by typing. Raises KeyboardInterrupt."""
+def _word(typed: str) -> str:
+    """An answer as it is compared. `n` is a no; a yes is never one key."""
+    word = typed.strip().lower()
+    return NO if word == NO[0] else word
+
+
+def _forget_what_was_typed(asked: Any) -> None:
+    """Nothing that was typed or pasted before the question is on the screen answers it: neither what the terminal
+    holds, nor what the question before has read and not used.
+    """
+    from prompt_toolkit.input.typeahead import clear_typeahead
+
+    def forget() -> None:
+        with contextlib.suppress(OSError, ValueError, termios.error):
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        clear_typeahead(asked.application.input)
+
+    asked.application.pre_run_callables.append(forget)
+
+
+async def pick(question: str, choices: Iterable[tuple[str, T]]) -> T:
+    """One of `choices`, each a line of words and what it stands for. Raises KeyboardInterrupt."""
     import questionary
 
     offered = [questionary.Choice(clean(words, 300), (value,)) for words, value in choices]
-    chosen: tuple[T] = await questionary.select(
-        question, choices=offered, use_search_filter=searched, use_jk_keys=not searched, output=_stderr()
-    ).unsafe_ask_async()
+    chosen: tuple[T] = await questionary.select(question, choices=offered, output=_stderr()).unsafe_ask_async()
     return chosen[0]
 
 
@@ -105,16 +142,6 @@ async def choose(question: str, choices: Sequence[tuple[str, T]]) -> T:
     if not chosen:
         raise Back
     return chosen[0]
-
-
-async def agree(question: str) -> bool:
-    """A typed yes or no. Raises Back, KeyboardInterrupt."""
-
-    def judge(typed: str) -> None:
-        if typed.strip().lower() not in _YES | _NO:
-            raise UsageError("type yes, no or back.")
-
-    return (await ask_text(f"{question} (yes, no, back)", judge)).lower() in _YES
 
 
 def _unless_back(text: str) -> str:

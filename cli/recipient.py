@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from l2send.cli.options import PaymentWords
 from l2send.cli.progress import Live
-from l2send.cli.prompts import pick
+from l2send.cli.prompts import ask_text
 from l2send.cli.terminal import can_ask
 from l2send.client import Client
 from l2send.core.address import Address
@@ -19,6 +19,8 @@ from l2send.resolver.contacts import Book
 from l2send.resolver.destination import Destination, look_up, settle, understand
 from l2send.resolver.spelling import Spelling, Voucher
 
+_OFFERED = 8
+"""Chains that are named below a question."""
 UNCHECKED = "no checksum in this spelling: a wrong character would go unnoticed"
 
 
@@ -71,8 +73,38 @@ async def _ask_chain(spelling: Spelling, registry: Registry) -> Chain:
 
 
 async def choose_chain(question: str, chains: Iterable[Chain]) -> Chain:
-    """One of `chains`, chosen on a terminal. Raises KeyboardInterrupt."""
-    return await pick(question, [(f"{c.short_name}: {c.name}", c) for c in real_first(chains)], searched=True)
+    """One of `chains`, typed on a terminal: nothing is chosen where nothing matches. Raises Back, KeyboardInterrupt."""
+    offered = real_first(chains)
+
+    def meant(typed: str) -> Chain:
+        return _chain_called(typed, offered)
+
+    def matching(typed: str) -> str:
+        found = [c for c in offered if _matches(typed, c)]
+        shown = ", ".join(f"{c.short_name} ({c.name})" for c in found[:_OFFERED])
+        rest = f" and {len(found) - _OFFERED} more" if len(found) > _OFFERED else ""
+        return f"{shown}{rest}" if found else "no chain matches"
+
+    text = await ask_text(question, meant, below=matching, known=[c.short_name for c in offered])
+    return meant(text)
+
+
+def _matches(typed: str, chain: Chain) -> bool:
+    """Whether a chain is shown for what is typed so far: by its short name, its name, or its id."""
+    text = typed.strip().lower()
+    return chain.short_name.lower().startswith(text) or text in chain.name.lower() or text == str(chain.chain_id)
+
+
+def _chain_called(typed: str, offered: Sequence[Chain]) -> Chain:
+    """The only chain that is meant. Raises UsageError for none, or several."""
+    text = typed.strip().lower()
+    exact = [c for c in offered if text in {c.short_name.lower(), c.name.lower(), str(c.chain_id)}]
+    found = exact or [c for c in offered if text and _matches(text, c)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UsageError("No such chain.", hint="Type its short name: see `l2send chains`.")
+    raise UsageError("That is more than one chain: " + ", ".join(c.short_name for c in found[:_OFFERED]))
 
 
 def real_first(chains: Iterable[Chain]) -> list[Chain]:

@@ -1,111 +1,209 @@
-"""The review screen: everything that will be signed, computed from the very bytes, before anything is."""
+"""The review screen: what a payment does, computed from the very bytes that are signed, in the order people read.
+
+Short enough for a question below it on 24 lines. `details` shows every address and figure whole; so does a pipe.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.text import Text
 
-from l2send.cli.screen import err, print_pairs, stage_in_words, styled
-from l2send.cli.times import duration
+from l2send.cli.effects_text import describe
+from l2send.cli.money import cost, cost_by_kind, left_after, shorter
+from l2send.cli.screen import aloud, err, print_pairs, stage_in_words, styled
+from l2send.cli.times import clock, day, duration, moment
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
-from l2send.core.deadlines import moment
-from l2send.core.effects import (
-    PERMIT2,
-    Allows,
-    AllowsBySignature,
-    Effects,
-    Executes,
-    Opens,
-    OpensBySignature,
-    Pays,
-    TakesBack,
-)
-from l2send.core.plan import Fee, Plan, Quote
+from l2send.core.effects import Allows, AllowsBySignature, Effects, Executes, Opens, OpensBySignature, Pays
+from l2send.core.plan import Fee, Quote
+from l2send.core.units import Amount
+from l2send.resolver.destination import Destination
 from l2send.review import Review
 
+Rows = list[tuple[str, Text]]
 
-def show_review(review: Review, registry: Registry, *, notes: list[str], reasoned: bool = True) -> None:
-    """Print the plan and its effects on stderr, `reasoned`: with why it won. Addresses are shown whole."""
-    plan = review.plan
-    why = f": {plan.why}" if reasoned else ""
-    target = registry.chain(plan.payment.to.chain_id)
+
+def show_review(review: Review, registry: Registry, target: Destination | None = None, *, notes: list[str]) -> None:
+    """Print on stderr what is paid, what it costs, and what will be signed; a pipe gets the details too."""
     rows = [
-        ("pay", styled(plan.payment.amount, "bold")),
-        ("to", styled(f"{target.short_name}:{plan.payment.to.address}")),
-        ("", styled(f"{target.name}, {stage_in_words(target)}")),
+        ("pay", styled(title(review, registry, target), "bold")),
+        *_recipient(review, registry, target),
         *(("", styled(note, "yellow", limit=400)) for note in notes),
-        *(_one_source(plan, target, why) if len(plan.legs) == 1 else _several_sources(plan, target, why)),
-        ("time", styled(f"about {duration(plan.way.duration)}")),
-        *([("if not", _otherwise(plan.legs))] if any(leg.order for leg in plan.legs) else []),
-        *_labelled("you sign", _signatures(review)),
+        ("they get", styled(_arrives(review, registry))),
+        *_sources(review),
+        ("cost", styled(_cost(review), limit=300)),
+        *_left(review),
+        *([("how", styled(_how(review), limit=300))]),
+        *_if_late(review),
+        *_labelled("you sign", [styled(words, limit=300) for words in _signatures(review)]),
         *_labelled("note", [styled(note, "yellow", limit=500) for note in _notes(review)]),
     ]
     err().print()
     print_pairs(err(), rows)
+    if not err().is_terminal:
+        print_pairs(err(), _detail_rows(review, registry))
     err().print()
 
 
-def _one_source(plan: Plan, target: Chain, why: str) -> list[tuple[str, Text]]:
-    quote = plan.quote
-    return [
-        ("from", styled(f"{quote.source.short_name}:{plan.payment.sender}")),
-        ("way", styled(f"{_how(quote)}{why}", limit=400)),
-        ("leaves", styled(f"{quote.pays} on {quote.source.name}")),
-        ("arrives", styled(f"{quote.delivers} on {target.name}")),
-        *_labelled("fees", [styled(_fee(fee)) for fee in quote.fees]),
-    ]
+def show_details(review: Review, registry: Registry) -> None:
+    """Print every address and figure whole, for a person who asked for them."""
+    aloud().print()
+    print_pairs(aloud(), _detail_rows(review, registry))
+    aloud().print()
 
 
-def _several_sources(plan: Plan, target: Chain, why: str) -> list[tuple[str, Text]]:
-    """Each leg with what leaves, what arrives and what it costs, then the sums."""
-    rows = [("from", styled(plan.payment.sender)), ("", styled(f"{len(plan.legs)} chains{why}", limit=400))]
-    for number, leg in enumerate(plan.legs, 1):
-        rows.append((f"leg {number}", styled(f"{leg.pays} leaves {leg.source.name}, {_how(leg)}", "bold")))
-        rows.append(("", styled(f"{leg.delivers} arrives on {target.name}")))
-        rows += [("", styled(_fee(fee))) for fee in leg.fees]
-    cost = plan.way.cost_usd
-    value = "more than can be priced" if cost is None else f"about ${cost:.4f}"
-    return [*rows, ("together", styled(f"{plan.payment.amount} arrives, all fees {value}"))]
+def title(review: Review, registry: Registry, target: Destination | None = None) -> str:
+    """What is paid to whom: `25 USDC to alice on Base`."""
+    payment = review.plan.payment
+    return f"{payment.amount} to {_called(review, target)} on {registry.shown(payment.to.chain_id).name}"
 
 
-def _signatures(review: Review) -> list[Text]:
-    """What is signed, numbered; where there are several legs, with the chain of each."""
+def question(review: Review, registry: Registry, target: Destination | None = None, verb: str = "Pay") -> str:
+    """What a yes answers, whole: what, to whom, on which chain, at what cost."""
+    return f"{verb} {title(review, registry, target)}, cost {cost(review.plan.way)}?"
+
+
+def _called(review: Review, target: Destination | None) -> str:
+    """The name that the recipient was found under, else the ends of the address."""
+    name = (target.contact or target.name) if target else ""
+    return name or _ends(review.plan.payment.to.address)
+
+
+def _ends(address: Address) -> str:
+    return f"{address[:6]}…{address[-4:]}"
+
+
+def _recipient(review: Review, registry: Registry, target: Destination | None) -> Rows:
+    """The whole address, the chain, and what this journal knows of paying it."""
+    payment = review.plan.payment
+    chain = registry.shown(payment.to.chain_id)
+    name = (target.contact or target.name) if target else ""
+    rows = [("to", styled(f"{f'{name}  ' if name else ''}{chain.short_name}:{payment.to.address}"))]
+    if review.held is None:  # A prepared file: no journal was asked.
+        return rows
+    before = review.paid_before
+    if before is None:
+        return [*rows, ("", styled("first payment to this account", "yellow"))]
+    times = "once" if before.times == 1 else f"{before.times}{' or more' if before.more else ''} times"
+    return [*rows, ("", styled(f"paid {times}, last {_on(day(before.last_at))}", "dim"))]
+
+
+def _on(date: str) -> str:
+    return date if date == "today" else f"on {date}"
+
+
+def _arrives(review: Review, registry: Registry) -> str:
+    payment, way = review.plan.payment, review.plan.way
+    chain = registry.shown(payment.to.chain_id)
+    return f"{payment.amount} on {chain.name}, in about {duration(way.duration)}"
+
+
+def _sources(review: Review) -> Rows:
+    """What leaves each chain; where there are several, what leaves in all."""
+    legs = review.plan.legs
+    if len(legs) == 1:
+        return [("you pay", styled(f"{shorter(legs[0].pays)} on {legs[0].source.name}{_and_gas(legs[0])}"))]
+    parts = [styled(f"{shorter(leg.pays)} on {leg.source.name} by {leg.bridge}") for leg in legs]
+    token = legs[0].pays.token
+    total = sum(leg.pays.in_units_of(token) for leg in legs)
+    return [*_labelled("you pay", parts), ("", styled(f"{shorter(Amount(total, token))} in all, and gas"))]
+
+
+def _and_gas(leg: Quote) -> str:
+    return "" if leg.sponsored else ", and gas"
+
+
+def _cost(review: Review) -> str:
+    parts = cost_by_kind(review.plan.way)
+    return f"{cost(review.plan.way)}{f': {parts}' if parts else ''}"
+
+
+def _left(review: Review) -> Rows:
+    return [("left", styled(left_after(review.plan, review.held), limit=300))] if review.held else []
+
+
+def _how(review: Review) -> str:
+    """The way, and why this one; what the next best would cost."""
+    plan = review.plan
+    names = " + ".join(dict.fromkeys("a transfer" if leg.order is None else leg.bridge for leg in plan.legs))
+    if review.held is None:
+        return names
+    others = [way for way in plan.alternatives if way.cost_usd is not None]
+    own = plan.way.cost_usd
+    if own is not None and others and all(own <= (way.cost_usd or 0) for way in others):
+        return f"{names}, the cheapest of {len(plan.alternatives) + 1} ways (next: {others[0].name}, {cost(others[0])})"
+    return f"{names}; {plan.why}"
+
+
+def _if_late(review: Review) -> Rows:
+    """From when on the money of an order that is not filled can be had back, and by what."""
+    orders = [(leg.order.refund_after, leg) for leg in review.plan.legs if leg.order]
+    words = [f"not filled by {moment(until)}: `l2send resume` brings {shorter(leg.pays)} back" for until, leg in orders]
+    return _labelled("if late", [styled(text, limit=300) for text in words])
+
+
+def _signatures(review: Review) -> list[str]:
+    """What is signed, numbered, in short; where there are several legs, with the chain of each."""
     several = len(review.plan.legs) > 1
     described = [
-        f"on {leg.source.short_name}: {describe(effect)}" if several else describe(effect)
+        f"{leg.source.short_name}: {_in_short(effect)}" if several else _in_short(effect)
         for leg, effects in zip(review.plan.legs, review.by_leg, strict=True)
         for effect in effects
     ]
-    return [styled(f"{number}. {words}", limit=500) for number, words in enumerate(described, 1)]
+    return [f"{number} {words}" for number, words in enumerate(described, 1)]
+
+
+def _in_short(effect: Effects) -> str:
+    match effect:
+        case Pays(amount, to):
+            return f"pay {shorter(amount)} to {_ends(to.address)}"
+        case Allows(amount, spender) if amount.units:
+            return f"allow the bridge {_ends(spender)} to take {shorter(amount)}"
+        case Opens(order):
+            return f"lock {shorter(order.pays)} until {order.delivers.text} reached {_ends(order.recipient)}"
+        case AllowsBySignature(_, amount, spender, _, deadline, _):
+            return f"allow {_ends(spender)} to take {shorter(amount)} by {clock(deadline)}"
+        case OpensBySignature(order, _, _, deadline):
+            until = f"until {order.delivers.text} reached {_ends(order.recipient)}"
+            return f"lock {shorter(order.pays)} {until}, if opened by {clock(deadline)}"
+        case Executes(safe=safe, effects=effects):
+            words = f"have the Safe {_ends(safe.address)} {', then '.join(map(_in_short, effects))}"
+        case _:
+            words = describe(effect)
+    return words
 
 
 def _notes(review: Review) -> list[str]:
-    """What the legs have to say, each thing once; what paying in parts means; what nobody vouches for."""
+    """What the legs have to say, each thing once; what paying in parts means; which code is not pinned."""
     legs = review.plan.legs
     said = list(dict.fromkeys(note for leg in legs for note in leg.notes))
     if len(legs) > 1:
-        said.append("the parts arrive one by one; a part that does not arrive is due back on its own chain")
+        said.append("the parts arrive one by one; a part that does not arrive comes back on its own chain")
     if review.not_pinned:
         said.append(f"code not pinned: {', '.join(review.not_pinned)}")
     return said
 
 
-def _labelled(label: str, values: list[Text]) -> list[tuple[str, Text]]:
-    """The label stands before the first value alone."""
-    return [(label if i == 0 else "", value) for i, value in enumerate(values)]
+def _detail_rows(review: Review, registry: Registry) -> Rows:
+    plan = review.plan
+    target = registry.shown(plan.payment.to.chain_id)
+    rows = [
+        ("to", styled(f"{target.short_name}:{plan.payment.to.address}")),
+        ("chain", styled(f"{target.name}, {stage_in_words(target)}")),
+    ]
+    for leg in plan.legs:
+        rows += _leg_details(leg, target, plan.payment.sender)
+    signed = [styled(f"{n}. {describe(effect)}", limit=600) for n, effect in enumerate(review.effects, 1)]
+    return [*rows, *_labelled("signed", signed)]
 
 
-def _otherwise(legs: Sequence[Quote]) -> Text:
-    """From when on the money of an order that nobody filled is due back, and where."""
-    ends = [(moment(leg.order.refund_after), leg.source.name) for leg in legs if leg.order]
-    words = (f"{until}, the money is due back on {chain}" for until, chain in ends)
-    return styled("filled by " + "; by ".join(words), limit=500)
-
-
-def _how(quote: Quote) -> str:
-    return "a transfer" if quote.order is None else f"bridged by {quote.bridge}"
+def _leg_details(leg: Quote, target: Chain, sender: Address) -> Rows:
+    way = "a transfer" if leg.order is None else f"bridged by {leg.bridge}"
+    return [
+        ("from", styled(f"{leg.source.short_name}:{sender}")),
+        ("leaves", styled(f"{leg.pays} on {leg.source.name}, {way}")),
+        ("arrives", styled(f"{leg.delivers} on {target.name}, in about {duration(leg.duration)}")),
+        *_labelled("fees", [styled(_fee(fee)) for fee in leg.fees]),
+    ]
 
 
 def _fee(fee: Fee) -> str:
@@ -113,46 +211,6 @@ def _fee(fee: Fee) -> str:
     return f"{fee.amount}  {fee.name}, {value}"
 
 
-def describe(effect: Effects) -> str:
-    """One effect in words."""
-    match effect:
-        case Pays(amount, to):
-            return f"pay {amount} to {to.address}"
-        case Allows(amount, spender) if not amount.units:
-            return f"take back what the bridge {spender} may still take of your {amount.token.symbol}"
-        case Allows(amount, spender):
-            return f"allow the bridge {spender} to take exactly {amount}"
-        case Opens(order):
-            return (
-                f"lock {order.pays} in the bridge {order.origin_settler} until a solver has paid "
-                f"{order.delivers} to {order.recipient}"
-            )
-        case TakesBack(order_id, fee):
-            return f"take back the money of the order {order_id}" + (f", for a fee of {fee}" if fee.units else "")
-        case AllowsBySignature() | OpensBySignature() | Executes():
-            return _describe_compound(effect)
-
-
-def _describe_compound(effect: AllowsBySignature | OpensBySignature | Executes) -> str:
-    if not isinstance(effect, Executes):
-        return f"a message, no transaction: {_describe_message(effect)}"
-    does = ", then ".join(describe(one) for one in effect.effects)
-    whole = ": all of it or nothing" if len(effect.effects) > 1 else ""
-    return f"have the Safe {effect.safe.address} {does}{whole}"
-
-
-def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
-    """What a signed message does, once somebody brings it to the chain."""
-    match effect:
-        case AllowsBySignature(_, amount, spender, _, deadline, _):
-            return f"allow {_taker(spender)} to take exactly {amount}, if a sponsor brings it by {moment(deadline)}"
-        case OpensBySignature(order, taker, _, deadline):
-            return (
-                f"whoever brings it by {moment(deadline)} has {_taker(taker)} take {order.pays} and lock it in "
-                f"the bridge {order.origin_settler} until a solver has paid {order.delivers} to {order.recipient}; "
-                "after that it is void"
-            )
-
-
-def _taker(address: Address) -> str:
-    return f"Permit2 {address}" if address == PERMIT2 else address
+def _labelled(label: str, values: list[Text]) -> Rows:
+    """The label stands before the first value alone."""
+    return [(label if i == 0 else "", value) for i, value in enumerate(values)]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
+from l2send.cli.screen import aloud, err, print_words, styled
 from l2send.cli.settings import load_settings
 from l2send.cli.terminal import ask_password, ask_unseen, can_ask
 from l2send.core.address import Address, parse_address
@@ -16,11 +22,14 @@ from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_on_device
 from l2send.wallet.keys.keyring import remembered
-from l2send.wallet.keys.keystore import Keystore, find, named, open_keystore, password_from
+from l2send.wallet.keys.keystore import Keystore, WrongPassword, find, named, open_keystore, password_from
 
 if TYPE_CHECKING:
     from l2send.wallet.keys.signed import SignedTx
     from l2send.wallet.keys.signer import Signer
+
+_TRIES = 3
+"""How often a wrong password is asked for."""
 
 
 @dataclass
@@ -31,6 +40,7 @@ class Sender:
     stated: Address | None
     keys: KeyOptions
     _signer: Signer | None = field(default=None, repr=False)
+    _opening: Future[Signer] | None = field(default=None, repr=False)
 
     @property
     def address(self) -> Address:
@@ -40,11 +50,27 @@ class Sender:
     def unlock(self) -> Signer:
         """The signer. Asks for the password on a terminal if nothing else gives it. Raises ConfigError."""
         if self._signer is None:
-            signer = self._open()
+            signer = self._opening.result() if self._opening else self._open()
             if self.stated and signer.address != self.stated:
                 raise UsageError(f"the key opened is that of {signer.address}, not of {self.stated}.")
             self._signer = signer
         return self._signer
+
+    def prepare_to_unlock(self) -> None:
+        """In a thread, while the network is waited for: load the libraries that sign, and open the key if its password
+        is in a file. Once; what is wrong is raised by `unlock`.
+        """
+        if self._signer or self._opening:
+            return
+        if self.keystore and self._password_is_in_a_file:
+            self._opening = Future()
+            Thread(target=_run_into, args=(self._opening, self._open), daemon=True).start()
+        else:
+            Thread(target=import_module, args=("eth_account",), daemon=True).start()
+
+    @property
+    def _password_is_in_a_file(self) -> bool:
+        return bool(self.keys.password_file or os.environ.get("ETH_PASSWORD")) and self.keys.password_fd is None
 
     def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
         """Sign, opening the key only now: a payment that needs no signature any more asks for no password."""
@@ -64,14 +90,29 @@ class Sender:
                 f"the account {self.stated} has no keystore here, so nothing can be signed.",
                 hint="Name one with --account or --keystore; `l2send wallet list` shows those that are known.",
             )
-        keystore = self.keystore
-        password = password_from(
-            file=self.keys.password_file,
-            descriptor=self.keys.password_fd,
-            kept=lambda: remembered(keystore.path),
-            prompt=(lambda: ask_password(keystore.name)) if can_ask() else None,
-        )
-        return open_keystore(keystore.path, password)
+        return self._open_keystore(self.keystore)
+
+    def _open_keystore(self, keystore: Keystore) -> Signer:
+        """A wrong password is asked for again, where it was typed. Raises ConfigError."""
+        typed = list[str]()
+
+        def ask() -> str:
+            typed.append(ask_password(keystore.name))
+            return typed[-1]
+
+        while True:
+            password = password_from(
+                file=self.keys.password_file,
+                descriptor=self.keys.password_fd,
+                kept=lambda: remembered(keystore.path),
+                prompt=ask if can_ask() else None,
+            )
+            try:
+                return open_keystore(keystore.path, password)
+            except WrongPassword:
+                if not typed or len(typed) == _TRIES:
+                    raise
+                print_words(aloud(), f"That password does not open {keystore.name}. Try again.", "yellow")
 
 
 def choose_sender(paths: Paths, options: SenderOptions, keys: KeyOptions | None = None) -> Sender:
@@ -120,9 +161,16 @@ def _path_on(keys: KeyOptions) -> DerivationPath:
     return path_on_device(keys.hd_index or 0) if keys.hd_path is None else parse_path(keys.hd_path)
 
 
+def _run_into(future: Future[Any], work: Callable[[], Any]) -> None:
+    """The result of `work`, or its error, where another thread waits for it."""
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+        future.set_exception(error)
+
+
 def _open_device(keys: KeyOptions) -> Signer:
     """The device's signer. Raises ConfigError, Interrupted."""
-    from l2send.cli.screen import err, styled
     from l2send.wallet.keys.hardware import HardwareSigner
     from l2send.wallet.keys.ledger import open_ledger
     from l2send.wallet.keys.trezor import open_trezor
@@ -132,7 +180,6 @@ def _open_device(keys: KeyOptions) -> Signer:
 
 
 def _open_bare_key(text: str) -> Signer:
-    from l2send.cli.screen import err
     from l2send.wallet.keys.signer import LocalSigner, SecretKey
 
     err().print("A private key on the command line can be read by other programs.", style="yellow")

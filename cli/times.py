@@ -1,10 +1,48 @@
-"""Times and durations as people read them."""
+"""Times and durations as people read them: in the time zone of this machine, with the date when it is not today."""
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
 
-def duration(seconds: int) -> str:
+
+def duration(seconds: float) -> str:
     """Some time, in words."""
     if seconds < 90:
-        return f"{seconds} s"
-    return f"{round(seconds / 60)} min"
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+
+
+def moment(at: float, now: float | None = None) -> str:
+    """A moment (UNIX time) with how far it is from now: `11:17 today, in 58 min`."""
+    now = time.time() if now is None else now
+    far = duration(abs(at - now))
+    return f"{clock(at, now)}, {f'in {far}' if at > now else f'{far} ago'}"
+
+
+def clock(at: float, now: float | None = None) -> str:
+    """A moment by the clock of this machine: `11:17 today`, `11:17 on 12 Nov`; with the year where it is another."""
+    now = time.time() if now is None else now
+    try:
+        local, today = _local(at), _local(now)
+    except (OverflowError, OSError, ValueError):  # A node may name any time.
+        return f"the second {at:.0f} since 1970"
+    if local.date() == today.date():
+        return f"{local:%H:%M} today"
+    if local.date() == today.date() + timedelta(days=1):
+        return f"{local:%H:%M} tomorrow"
+    return f"{local:%H:%M} on {day(at, now)}"
+
+
+def day(at: float, now: float | None = None) -> str:
+    """A date: `today`, `12 Nov`, `12 Nov 2025`."""
+    local, today = _local(at), _local(time.time() if now is None else now)
+    if local.date() == today.date():
+        return "today"
+    return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
+
+
+def _local(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC).astimezone()

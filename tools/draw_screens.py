@@ -129,7 +129,7 @@ def draw_all(environment: dict[str, str]) -> None:
     """Every picture, in the order of the story."""
     with Screen(environment, 60) as screen:
         screen.type(f"l2send 25 USDC dev4:{PAYEE}", "Enter")
-        screen.wait_for("Pay 25 USDC?")
+        screen.wait_for("Pay 25 USDC to")
         screen.press("y")
         screen.wait_for("delivered. ")
         screen.wait_for("filled  ")

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from rich.text import Text
 
-from l2send.cli.consent import consent, notes_of
+from l2send.cli.consent import consent, notes_of, refuse_or_ask_again
 from l2send.cli.live_balances import LiveBalances, spendable
 from l2send.cli.options import FollowOptions, KeyOptions, PayOptions, RouteOptions, RunOptions, SenderOptions
 from l2send.cli.paying import pay
 from l2send.cli.progress import Live
-from l2send.cli.prompts import Back, agree, ask_text, choose
+from l2send.cli.prompts import Back, ask_text, choose
 from l2send.cli.recipient import find_destination, judge
 from l2send.cli.request import MaxPayment, is_max, plan_of
 from l2send.cli.review import show_review
@@ -29,9 +29,9 @@ from l2send.resolver.limits import Limits
 from l2send.review import Review
 
 _RECENT = 9
+"""Recipients that are offered."""
 _LOOKED_BACK = 200
 """Payments among which the accounts that were paid last are looked for."""
-"""Recipients offered by number."""
 
 
 @spread
@@ -53,13 +53,14 @@ def ask(
         async with open_client(run_options.paths, registry) as client:
             who = choose_sender(client.paths, sender, keys)
             async with LiveBalances(client, who.address) as held:
-                review, target = await converse(client, held, who, limits)
-            return await pay(client, review, target, who, PayOptions(following.timeout), as_json=run_options.as_json)
+                talk = await converse(client, held, who, limits)
+            options = PayOptions(following.timeout, again=talk.again)
+            return await pay(client, talk.review, talk.destination, who, options, as_json=run_options.as_json)
 
     return run_to_end(run())
 
 
-async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limits) -> tuple[Review, Destination]:
+async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limits) -> _Conversation:
     """Ask until there is a review that the person agreed to, of a payment to whom they named; `who` is unlocked then.
 
     Raises Interrupted where they say no, KeyboardInterrupt on Ctrl-C.
@@ -85,7 +86,7 @@ async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limi
         except L2sendError as error:
             print_beside(err(), Text("  "), styled(f"{error.message} {error.hint}", "yellow", limit=900))
             at = asked.pop() if asked else 0
-    return talk.review, talk.destination
+    return talk
 
 
 class _Conversation:
@@ -95,33 +96,31 @@ class _Conversation:
     token: Token
     request: Payment | MaxPayment
     review: Review
+    again = False
+    """Whether the same payment, made a moment ago, is meant a second time."""
 
     def __init__(self, client: Client, held: LiveBalances, who: Sender, limits: Limits) -> None:
         self._client, self._held, self._who, self._limits = client, held, who, limits
 
     async def ask_destination(self) -> bool:
         offered = self._recipients()
-        known = list(offered)
-        for number, line in enumerate(offered.values(), 1):
-            print_beside(err(), Text(f"  {number}. "), styled(line))
-
-        def meant(typed: str) -> str:
-            number = int(typed) if typed.isascii() and typed.isdecimal() else 0
-            return known[number - 1] if 0 < number <= len(known) else typed
-
+        for line in offered.values():
+            print_beside(err(), Text("  "), styled(line))
         text = await ask_text(
-            "Pay to (chain:address, or a number from above)" if known else "Pay to (chain:address)",
-            lambda typed: judge(meant(typed.strip()), self._client.registry, self._client.book),
-            below=lambda _: self._held.on_all_chains(),
-            known=known,
+            "Pay to",
+            lambda typed: judge(typed.strip(), self._client.registry, self._client.book),
+            below=lambda _: (
+                f"a contact, chain:address, chain:name.eth, or a payment link; {self._held.on_all_chains()}"
+            ),
+            known=offered,
         )
-        self.destination = await find_destination(meant(text), self._client.rpcs, self._client.book)
+        self.destination = await find_destination(text, self._client.rpcs, self._client.book)
         chain = self.destination.chain
         print_beside(err(), Text("  "), styled(f"{chain.name}: {stage_in_words(chain)}", "dim"))
         return True
 
     def _recipients(self) -> dict[str, str]:
-        """What may be typed, each with the line that shows it: the contacts, then whom this journal paid last."""
+        """What may be typed, each with the line that shows it: the contacts, then who was paid last."""
         registry, book = self._client.registry, self._client.book
         offered = {contact.name: f"{contact.name}, {contact}" for contact in book}
         for record in self._client.history(_LOOKED_BACK):
@@ -199,8 +198,11 @@ class _Conversation:
 
     async def ask_consent(self) -> bool:
         while True:
-            show_review(self.review, self._client.registry, notes=notes_of(self.destination, self.review))
-            await consent(self.destination, self.review, agree)
+            registry, notes = self._client.registry, notes_of(self.destination, self.review)
+            show_review(self.review, registry, self.destination, notes=notes)
+            recent = self._client.paid_recently(self.review.plan.payment)
+            self.again = await refuse_or_ask_again(self.review.plan.payment, recent, yes=False, again=False)
+            await consent(self.destination, self.review, registry, back=True)
             self._who.unlock()
             if not await self._client.has_expired(self.review):
                 return True

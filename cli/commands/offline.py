@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from l2send.cli.options import (
     IdempotencyKey,
     KeyOptions,
     PaymentWords,
+    PayOptions,
     RouteOptions,
     RunOptions,
     SenderOptions,
@@ -34,17 +34,15 @@ from l2send.cli.sender import choose_payer, choose_sender
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import open_client
-from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.errors import ConfigError, ExitStatus, Refused, UsageError
-from l2send.core.paths import Paths
 from l2send.core.private_files import write_own
 from l2send.core.units import Amount
+from l2send.payments import paid_accounts_like
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination
 from l2send.resolver.spelling import Voucher
 from l2send.review import OfflineLimits, review_of
-from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.offline import Bundle, Presigned, bundle_of, document, most_of, read
 from l2send.wallet.offline import sign as sign_bundle
 
@@ -88,11 +86,12 @@ def prepare(
             if known := paid_with(client, key, request):
                 record = client.find(known)
             else:
-                review = await approve(client, request, limits, target, None, yes=yes)
+                options = PayOptions(key=key, again=again)
+                approved = await approve(client, request, limits, target, None, yes=yes, options=options)
                 record = await client.prepare(
-                    review,
+                    approved.review,
                     key=key,
-                    again=again,
+                    again=approved.again,
                     typed_name=target.typed_name,
                     say=lambda text: err().print(text),
                 )
@@ -124,19 +123,20 @@ def sign(
     paths, registry = run_options.paths, run_options.registry()
     bundle = read(file)
     book = load_book(paths.contacts)
-    review = review_of(bundle, registry, _known_accounts(paths, book), limits)
+    known = [*(contact.address for contact in book), *paid_accounts_like(paths, bundle.payment.to.address)]
+    review = review_of(bundle, registry, known, limits)
     _refuse_existing(output)
     if yes:
         refuse_look_alike(review)
     must_be_able_to_ask(yes=yes)
     who = choose_payer(paths, bundle.payment.sender, account, keys)
     target = _recipient(bundle, registry, book)
-    show_review(review, registry, notes=notes_of(target, review))
+    show_review(review, registry, target, notes=notes_of(target, review))
     _show_parts(bundle, registry)
 
     async def run() -> int:
         if not yes:
-            await consent(target, review, verb="Sign the payment of")
+            await consent(target, review, registry, verb="Sign the payment of")
         _write(output, sign_bundle(bundle, who), as_json=run_options.as_json)
         print_words(err(), f"Signed. Where it was prepared: l2send broadcast {output}")
         return ExitStatus.DELIVERED
@@ -189,15 +189,6 @@ def _offline_limits(text: str) -> OfflineLimits:
         )
     number = float(found[1])
     return OfflineLimits(percent=number) if found[2] in {"", "%"} else OfflineLimits(coins=number)
-
-
-def _known_accounts(paths: Paths, book: Book) -> list[Address]:
-    """The contacts, and whoever this machine's journal has paid, if it has one."""
-    contacts = [contact.address for contact in book]
-    if not paths.journal.exists():
-        return contacts
-    with closing(SqliteJournal(paths.journal)) as journal:
-        return [*contacts, *(record.payment.to.address for record in journal.history())]
 
 
 def _recipient(bundle: Bundle, registry: Registry, book: Book) -> Destination:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -67,8 +68,9 @@ def send(
             if known := paid_with(client, payment.key, request):
                 record = await follow(client, known, who, payment.timeout)
                 return report(record, registry, as_json=run_options.as_json)
-            review = await approve(client, request, limits, target, who, yes=yes)
-            return await pay(client, review, target, who, payment, as_json=run_options.as_json)
+            approved = await approve(client, request, limits, target, who, yes=yes, options=payment)
+            options = replace(payment, again=approved.again)
+            return await pay(client, approved.review, target, who, options, as_json=run_options.as_json)
 
     return run_to_end(run())
 
@@ -112,6 +114,6 @@ def _print_plan(review: Review, registry: Registry, target: Destination, *, as_j
     if as_json:
         print_json(plan_document(review, registry))
         return
-    show_review(review, registry, notes=notes_of(target, review), reasoned=False)
+    show_review(review, registry, target, notes=notes_of(target, review))
     show_ways(review.plan)  # says it on stdout, where it stands alone with --quiet
     err().print("\nDry run: nothing was signed and nothing was sent.")

@@ -135,7 +135,7 @@ class Client:
             bridges = directly if payment.executor is None else via_safe(self.bridges)
             plan = await make_plan(payment, snapshot, bridges, self.rpcs, limits)
             plan = await within_limit(plan, snapshot, limits, self.rpcs)
-            return await review_plan(plan, await looking, self.rpcs, held)
+            return self._with_past(await review_plan(plan, await looking, self.rpcs, held), snapshot)
         finally:  # Nothing asks on once the plan has failed: the connections are closed then.
             for task in (looking, *held.values()):
                 task.cancel()
@@ -148,7 +148,8 @@ class Client:
         plan = review.plan
         others = tuple(other for other in (plan.way, *plan.alternatives) if other is not way)
         plan = replace(plan, way=way, why="chosen by the sender", alternatives=others)
-        return await review_plan(plan, review.findings, self.rpcs)
+        chosen = await review_plan(plan, review.findings, self.rpcs)
+        return replace(chosen, held=review.held, paid_before=review.paid_before)
 
     async def most(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
         """The greatest payment of `token` that all chains can make together, decoded and checked as by `plan`."""
@@ -157,7 +158,12 @@ class Client:
         plan = await make_most_plan(sender, to.account, wanted, snapshot, self.bridges, self.rpcs, limits)
         plan = await within_limit(plan, snapshot, limits, self.rpcs)
         findings = await look_at_recipient(plan.payment, self.rpcs, self._accounts_like(plan.payment.to.address))
-        return await review_plan(plan, findings, self.rpcs)
+        return self._with_past(await review_plan(plan, findings, self.rpcs), snapshot)
+
+    def _with_past(self, review: Review, held: Snapshot) -> Review:
+        """`review` with what the sender held, and what the journal knows of its recipient."""
+        before = self.journal.paid_before(review.plan.payment.to.address)
+        return replace(review, held=held, paid_before=before)
 
     def begin(self, review: Review, *, key: str | None = None, again: bool = False, typed_name: str = "") -> Record:
         """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.

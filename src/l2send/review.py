@@ -19,12 +19,13 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, UnixTime
 from l2send.fee_caps import network_fees
 from l2send.guard import checked_legs
-from l2send.resolver.balances import confirm
+from l2send.resolver.balances import Snapshot, confirm
 from l2send.resolver.caps import is_dear, too_dear
 from l2send.resolver.fill_rehearsal import refuse_undeliverable
 from l2send.resolver.limits import DEFAULT_MAX_FEE_PERCENT, Limits
 from l2send.resolver.recipient import Findings, resemblance
 from l2send.resolver.token_exactness import refuse_inexact
+from l2send.wallet.journal.records import PaidBefore
 from l2send.wallet.offline import Bundle, Part, most_of
 
 NOT_ASKED = (
@@ -44,6 +45,10 @@ class Review:
     """What the chains say of the recipient, to be told and confirmed."""
     not_pinned: tuple[str, ...] = ()
     """The contracts of its bridges that are known by address alone: their code is not pinned."""
+    held: Snapshot | None = None
+    """What the sender held when it was planned; None for a payment that was prepared before."""
+    paid_before: PaidBefore | None = None
+    """What the journal knows of payments to this account; None if it knows of none."""
 
     @property
     def effects(self) -> tuple[Effects, ...]:

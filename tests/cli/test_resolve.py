@@ -140,13 +140,16 @@ def test_a_person_is_asked_for_the_missing_chain(home: Home, terminal: Terminal)
     terminal.start(*L2SEND, "50", "USDC", to)
     shown = terminal.wait_for("On which chain is")
     assert to in shown.replace("\n", "")
-    assert "dev4: Devnet 4" in shown
-    terminal.type("net 3")
-    terminal.wait_for("dev3: Devnet 3")
+    assert "dev4 (Devnet 4)" in terminal.wait_for("dev4 (")
     terminal.press("Enter")
-    terminal.wait_for("Pay 50 USDC?")
+    terminal.wait_for("No such chain")
+    terminal.type("net 3")
+    terminal.wait_for("dev3 (Devnet 3)")
+    terminal.press("Enter")
+    terminal.wait_for("Pay 50 USDC to")
     assert f"dev3:{to}" in terminal.screen()
-    terminal.press("y")
+    terminal.type("yes")
+    terminal.press("Enter")
     assert terminal.end()[0] == 0
     assert home.holds(to, "dev3") == 50_000_000
 
@@ -169,7 +172,7 @@ def test_a_link_in_the_conversation_answers_token_and_amount(home: Home, termina
     terminal.wait_for("no chain of this registry has ENS")
     terminal.type(token_link(home, "dev1", to, "3e6"))
     terminal.press("Enter")
-    shown = terminal.wait_for("Pay 3 USDC?")
+    shown = terminal.wait_for("Pay 3 USDC to")
     assert "Amount of" not in shown
     terminal.type("yes")
     terminal.press("Enter")

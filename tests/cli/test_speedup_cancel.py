@@ -193,7 +193,8 @@ def test_a_person_sees_both_fees_and_may_say_no(still: Home, payer: Payer) -> No
         terminal.start(sys.executable, "-m", "l2send", "cancel", payment)
         shown = terminal.wait_for("Cancel the payment of 0.1 ETH?")
         assert "before:" in shown
-        terminal.press("n")
+        terminal.type("no")
+        terminal.press("Enter")
         assert terminal.end()[0] == 130
     assert len(record(still, payment).transactions) == 1
     mine(still)

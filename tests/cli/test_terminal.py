@@ -57,7 +57,7 @@ def answer_amount(terminal: Terminal, destination: str) -> None:
 def answer_way(terminal: Terminal, destination: str) -> None:
     answer_amount(terminal, destination)
     terminal.press("Enter")
-    terminal.wait_for("Pay 20 USDC?")
+    terminal.wait_for("Pay 20 USDC to")
 
 
 def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
@@ -67,7 +67,7 @@ def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
     shown = terminal.screen()
     assert "USDC: 100 on dev1" in shown
     assert f"dev4:{to}" in shown
-    assert "a solver has paid" in shown
+    assert "lock 20.26 USDC until 20 reached" in shown
     terminal.type("yes")
     terminal.press("Enter")
     status, shown = terminal.end()
@@ -98,7 +98,7 @@ def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Te
     terminal.wait_for_times("Amount of USDC", 3)
     terminal.type("1")
     terminal.press("Enter")
-    terminal.wait_for("Pay 1 USDC?")
+    terminal.wait_for("Pay 1 USDC to")
     terminal.type("yes")
     terminal.press("Enter")
     assert terminal.end()[0] == 0
@@ -106,21 +106,25 @@ def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Te
     assert home.holds(to, "dev4") == 0
 
 
-def test_who_was_paid_is_offered_by_number(home: Home, terminal: Terminal, payer: tuple[str, Address]) -> None:
+def test_who_was_paid_is_offered_by_address(home: Home, terminal: Terminal, payer: tuple[str, Address]) -> None:
+    """Not by a number, which would be another one's the next time."""
     to = somebody()
     home.must("1", "USDC", f"dev1:{to}", "--account", payer[0], "--yes")
     terminal.start(*L2SEND)
-    terminal.wait_for("Pay to")
-    numbered = re.search(rf"^\s*(\d)\. dev1:{to}$", shown := terminal.screen(), re.MULTILINE)
-    assert numbered, shown
-    terminal.type(numbered[1])
+    terminal.wait_for("? Pay to")
+    assert re.search(rf"^\s*dev1:{to}$", shown := terminal.screen(), re.MULTILINE), shown
+    terminal.type("1")
     terminal.press("Enter")
+    terminal.wait_for("not a destination")
+    terminal.press("C-u")
+    terminal.type(f"dev1:{to[:8]}")
+    terminal.press("Tab", "Enter")
     terminal.wait_for("? Token")
     terminal.press("Down", "Enter")
     terminal.wait_for("Amount of USDC")
     terminal.type("1")
     terminal.press("Enter")
-    terminal.wait_for("Pay 1 USDC?")
+    terminal.wait_for("You paid exactly this")
     terminal.type("no")
     terminal.press("Enter")
     status, shown = terminal.end()
@@ -132,8 +136,9 @@ def test_who_was_paid_is_offered_by_number(home: Home, terminal: Terminal, payer
 def test_a_no_sends_nothing(home: Home, terminal: Terminal) -> None:
     to = somebody()
     terminal.start(*L2SEND, "20", "USDC", f"dev4:{to}")
-    terminal.wait_for("Pay 20 USDC?")
-    terminal.press("n")
+    terminal.wait_for("Pay 20 USDC to")
+    terminal.type("no")
+    terminal.press("Enter")
     status, shown = terminal.end()
     assert status == 130
     assert "Nothing was sent." in shown
@@ -144,9 +149,11 @@ def test_an_address_without_checksum_is_asked_about_twice(home: Home, terminal: 
     to = somebody()
     terminal.start(*L2SEND, "20", "USDC", f"dev1:{to.lower()}")
     terminal.wait_for("Did you compare every character of the address?")
-    terminal.press("y")
-    terminal.wait_for("Pay 20 USDC?")
-    terminal.press("y")
+    terminal.type("yes")
+    terminal.press("Enter")
+    terminal.wait_for("Pay 20 USDC to")
+    terminal.type("yes")
+    terminal.press("Enter")
     assert terminal.end()[0] == 0
     assert home.holds(to, "dev1") == 20_000_000
 
@@ -196,7 +203,8 @@ def test_with_stdout_in_a_file_it_asks_all_the_same_and_the_file_has_the_documen
 def test_a_yes_is_asked_for_on_stderr_too(home: Home, terminal: Terminal, tmp_path: Path) -> None:
     to, document = somebody(), tmp_path / "payment.json"
     terminal.start("sh", "-c", f'exec {shlex.join(L2SEND)} 1 USDC dev1:{to} --json > "{document}"')
-    terminal.wait_for("Pay 1 USDC?")
-    terminal.press("y")
+    terminal.wait_for("Pay 1 USDC to")
+    terminal.type("yes")
+    terminal.press("Enter")
     status, _ = terminal.end()
     assert (status, Done(status, document.read_text(), "").json["state"]) == (0, "delivered")

@@ -17,7 +17,7 @@ class Terminal:
     def __init__(self, environment: dict[str, str], width: int = 80, height: int = 50) -> None:
         self._socket = f"l2send-{secrets.token_hex(4)}"
         # The size is the terminal's own, whatever the tests were started from says.
-        self._environment = {k: v for k, v in environment.items() if k not in {"COLUMNS", "LINES"}}
+        self.environment = {k: v for k, v in environment.items() if k not in {"COLUMNS", "LINES"}}
         self._size = (str(width), str(height))
 
     def __enter__(self) -> Self:
@@ -76,7 +76,7 @@ class Terminal:
     def _tmux(self, *words: str) -> str:
         done = subprocess.run(
             ["tmux", "-L", self._socket, *words],
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             check=True,

@@ -31,6 +31,15 @@ _OWN = "l2send"
 _ANOTHER_NAME = "Choose another name; `l2send wallet list` shows those in use."
 
 
+class WrongPassword(ConfigError):
+    """The file is sound, and its password is another one."""
+
+    @property
+    def code(self) -> str:
+        """That of every error of configuration."""
+        return "config_error"
+
+
 @dataclass(frozen=True, slots=True)
 class Keystore:
     """A keystore file, not opened."""
@@ -188,7 +197,7 @@ def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
             wrong_password = False
         if not wrong_password:
             raise ConfigError(f"{path} is damaged, or of a kind l2send cannot open.") from None
-    raise ConfigError(f"the password does not open {path}.", hint="Nothing was signed. Try again.")
+    raise WrongPassword(f"the password does not open {path}.", hint="Nothing was signed. Try again.")
 
 
 def _version(content: dict[str, Any]) -> Any:

@@ -1,0 +1,62 @@
+"""What each thing that is signed does, in words, with every address whole: read from its own bytes."""
+
+from __future__ import annotations
+
+from l2send.core.address import Address
+from l2send.core.deadlines import moment
+from l2send.core.effects import (
+    PERMIT2,
+    Allows,
+    AllowsBySignature,
+    Effects,
+    Executes,
+    Opens,
+    OpensBySignature,
+    Pays,
+    TakesBack,
+)
+
+
+def describe(effect: Effects) -> str:
+    """One effect in words."""
+    match effect:
+        case Pays(amount, to):
+            return f"pay {amount} to {to.address}"
+        case Allows(amount, spender) if not amount.units:
+            return f"take back what the bridge {spender} may still take of your {amount.token.symbol}"
+        case Allows(amount, spender):
+            return f"allow the bridge {spender} to take exactly {amount}"
+        case Opens(order):
+            return (
+                f"lock {order.pays} in the bridge {order.origin_settler} until a solver has paid "
+                f"{order.delivers} to {order.recipient}"
+            )
+        case TakesBack(order_id, fee):
+            return f"take back the money of the order {order_id}" + (f", for a fee of {fee}" if fee.units else "")
+        case AllowsBySignature() | OpensBySignature() | Executes():
+            return _describe_compound(effect)
+
+
+def _describe_compound(effect: AllowsBySignature | OpensBySignature | Executes) -> str:
+    if not isinstance(effect, Executes):
+        return f"a message, no transaction: {_describe_message(effect)}"
+    does = ", then ".join(describe(one) for one in effect.effects)
+    whole = ": all of it or nothing" if len(effect.effects) > 1 else ""
+    return f"have the Safe {effect.safe.address} {does}{whole}"
+
+
+def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
+    """What a signed message does, once it is brought to the chain."""
+    match effect:
+        case AllowsBySignature(_, amount, spender, _, deadline, _):
+            return f"allow {_taker(spender)} to take exactly {amount}, if a sponsor brings it by {moment(deadline)}"
+        case OpensBySignature(order, taker, _, deadline):
+            return (
+                f"if it is brought to the chain by {moment(deadline)}, {_taker(taker)} takes {order.pays} "
+                f"and locks it in the bridge {order.origin_settler} until a solver has paid {order.delivers} to "
+                f"{order.recipient}; after that it is void"
+            )
+
+
+def _taker(address: Address) -> str:
+    return f"Permit2 {address}" if address == PERMIT2 else address

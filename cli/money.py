@@ -1,0 +1,93 @@
+"""Sums of money and what is left of them, as people read them. Exact figures are in `details` and in --json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from l2send.core.plan import BRIDGE_FEE, SPONSOR_FEE, Fee, Plan, Quote, Way
+from l2send.core.units import Amount
+from l2send.resolver.balances import Snapshot
+
+_LEAST_SHOWN = 0.0001
+_KINDS = {BRIDGE_FEE: "bridge", SPONSOR_FEE: "sponsor"}
+_GAS = "gas"
+_DECIMALS = 6
+
+
+def usd(value: float) -> str:
+    """Dollars: cents where there are any, more digits only below a cent."""
+    if 0 < value < _LEAST_SHOWN:
+        return f"under ${_LEAST_SHOWN}"
+    return f"${value:.2f}" if value >= 0.01 or value == 0 else f"${value:.4f}"
+
+
+def cost(way: Way) -> str:
+    """What a way costs in all, in dollars; in coins where no price is known."""
+    if way.cost_usd is not None:
+        return usd(way.cost_usd)
+    return ", ".join(shorter(fee.amount) for leg in way.legs for fee in leg.fees) + " (no price known)"
+
+
+def cost_by_kind(way: Way) -> str:
+    """The same in its parts: `bridge $0.60 (0.09 %), gas $0.0006`; empty where a price is missing."""
+    sums = dict[str, float]()
+    for fee in (fee for leg in way.legs for fee in leg.fees):
+        if fee.usd is None:
+            return ""
+        kind = _KINDS.get(fee.name, _GAS)
+        sums[kind] = sums.get(kind, 0.0) + fee.usd
+    share = f" ({way.fee_percent:.2f} %)" if way.fee_percent >= 0.005 else ""
+    return ", ".join(f"{kind} {usd(value)}{share if kind == 'bridge' else ''}" for kind, value in sums.items())
+
+
+def cost_of(fees: Iterable[Fee]) -> str:
+    """The sum of these fees in dollars; in coins where no price is known, empty where there are none."""
+    fees = list(fees)
+    if all(fee.usd is not None for fee in fees):
+        return usd(sum(fee.usd or 0.0 for fee in fees)) if fees else ""
+    return ", ".join(shorter(fee.amount) for fee in fees)
+
+
+def shorter(amount: Amount) -> str:
+    """An amount with at most six decimals, rounded down, and `…` where something is left out."""
+    whole, _, fraction = amount.text.partition(".")
+    if len(fraction) <= _DECIMALS:
+        return str(amount)
+    return f"{whole}.{fraction[:_DECIMALS]}… {amount.token.symbol}"
+
+
+def left_after(plan: Plan, held: Snapshot) -> str:
+    """What stays of the token: on the chain that pays, and on all that were asked. Empty where nothing is known."""
+    token = plan.payment.amount.token
+    everywhere = [
+        amount.in_units_of(token)
+        for holdings in held.chains
+        for own in [holdings.chain.asset_like(token)]
+        for amount in [holdings.held(own) if own else None]
+        if amount
+    ]
+    spent = sum(_spent(leg).in_units_of(token) for leg in plan.legs)
+    rest = Amount(max(0, sum(everywhere) - spent), token)
+    places = "all chains" if not held.unknown else "the chains that answered"
+    if len(plan.legs) > 1:
+        return f"{shorter(rest)} on {places}"
+    here = _left_here(plan.quote, held)
+    if here is None or here.units == rest.units:
+        return f"{shorter(rest)} on {places}" if here is None else f"{shorter(here)} on {plan.quote.source.name}"
+    return f"{shorter(here)} on {plan.quote.source.name}, {shorter(rest)} on {places}"
+
+
+def _left_here(leg: Quote, held: Snapshot) -> Amount | None:
+    before = held.on(leg.source).held(leg.pays.token)
+    return replace(before, units=max(0, before.units - _spent(leg).units)) if before else None
+
+
+def _spent(leg: Quote) -> Amount:
+    """What leaves of the token that is paid, gas too where it is the same coin."""
+    gas = sum(fee.amount.units for fee in _network_fees(leg) if fee.amount.token == leg.pays.token)
+    return replace(leg.pays, units=leg.pays.units + gas)
+
+
+def _network_fees(leg: Quote) -> Iterable[Fee]:
+    return (fee for fee in leg.fees if fee.name not in _KINDS)

@@ -1,0 +1,40 @@
+"""Times as people read them: dates where it is not today, and how far from now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from l2send.cli.times import clock, day, duration, moment
+
+NOON = 1_795_953_600  # 2026-11-29 12:00 UTC
+
+
+@pytest.fixture(autouse=True)
+def _in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_the_date_is_said_when_it_is_not_today() -> None:
+    assert clock(NOON, NOON) == "13:00 today"
+    assert clock(NOON + 86_400, NOON) == "13:00 tomorrow"
+    assert clock(NOON + 3 * 86_400, NOON) == "13:00 on 2 Dec"
+    assert clock(NOON + 400 * 86_400, NOON) == "13:00 on 3 Jan 2028"
+    assert (day(NOON, NOON), day(NOON - 17 * 86_400, NOON)) == ("today", "12 Nov")
+
+
+def test_a_deadline_in_another_century_is_seen() -> None:
+    assert moment(NOON + 80 * 365 * 86_400, NOON) == "13:00 on 10 Nov 2106, in 29200 days"
+    assert clock(2**63, NOON) == f"the second {2**63} since 1970"
+
+
+def test_how_far_it_is() -> None:
+    assert moment(NOON + 600, NOON) == "13:10 today, in 10 min"
+    assert moment(NOON - 20, NOON) == "12:59 today, 20 s ago"
+    assert [duration(s) for s in (12, 600, 7200, 3 * 86_400)] == ["12 s", "10 min", "2 h", "3 days"]
