@@ -11,7 +11,7 @@ from l2send.cli.screen import out, print_pairs, styled
 from l2send.cli.times import clock, duration
 from l2send.core.chains import Chain, Registry
 from l2send.wallet.journal.records import PaymentRecord, Record, SponsoredRecord, TxRecord
-from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, PaymentState, TxState
 from l2send.wallet.legs import missing
 
 Rows = list[tuple[str, Text]]
@@ -95,7 +95,10 @@ def _leg(number: int, leg: PaymentRecord, registry: Registry) -> Rows:
 
 def _movements(record: PaymentRecord, registry: Registry) -> Rows:
     """Transactions, order and fill of a payment from one chain, or of a leg."""
-    rows = [(tx.step.kind.value, _transaction(tx, registry)) for tx in record.transactions]
+    rows = Rows()
+    for tx in record.transactions:
+        rows.append((tx.step.kind.value, _transaction(tx, registry)))
+        rows += [("", styled(tx.detail, limit=300))] if record.meaning.open and _is_held_back(tx) else []
     if record.sponsored:
         rows += _sponsored(record.sponsored, registry.shown(record.terms.source))
     if record.order:
@@ -137,6 +140,11 @@ def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
     elif messages.detail:
         rows.append(("", styled(messages.detail)))
     return rows
+
+
+def _is_held_back(tx: TxRecord) -> bool:
+    """Whether its end waits for something besides blocks, which its words name."""
+    return tx.state is TxState.INDETERMINATE or (tx.state in IN_FLIGHT & IN_BLOCK and tx.detail.startswith("not "))
 
 
 def _transaction(tx: TxRecord, registry: Registry) -> Text:

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from l2send.cli.outcome import show_outcome
+from l2send.core.chains import Registry
 from l2send.core.errors import NetworkError, NotFinal, Refused
 from l2send.core.fees import GasPrice
 from l2send.core.plan import Step, StepKind, UnsignedTx
@@ -219,7 +221,7 @@ def without_old_state(bench: Bench) -> Iterator[FaultProxy]:
         yield proxy
 
 
-def test_a_node_without_old_state_leaves_it_open_in_words(slow: Bench) -> None:
+def test_a_node_without_old_state_leaves_it_open_in_words(slow: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     payment = slow.payment()
     record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
     elsewhere(slow, record)
@@ -232,6 +234,8 @@ def test_a_node_without_old_state_leaves_it_open_in_words(slow: Bench) -> None:
         assert record.state is PaymentState.INDETERMINATE
         assert "keeps no state of blocks that old" in record.transactions[0].detail
         assert any("by what is not known" in sentence for sentence in slow.said)
+        show_outcome(record, Registry({"bench": slow.chain}))
+        assert "keeps no state of blocks that old" in " ".join(capsys.readouterr().out.split())
         journal = slow.journal()
         with pytest.raises(Refused, match="open already"):
             journal.begin(payment, [paying_quote(payment, slow.chain)])
