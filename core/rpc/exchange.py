@@ -11,7 +11,7 @@ from l2send.core.http import Http, post
 from l2send.core.json_text import parse_json
 from l2send.core.rpc.node_errors import error_of, error_of_status, reverted_result
 
-_MOST_BYTES = 4 * 1024 * 1024
+_MOST_BYTES = 2 * 1024 * 1024
 """Of one answer. JSON of many small parts takes thirty times as much memory once it is read."""
 _ids = itertools.count(1)
 

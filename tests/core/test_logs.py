@@ -43,7 +43,7 @@ REFUSALS = {
     "words of no class": lambda: NodeError("computer says no"),
     "a plan": lambda: NodeError("upgrade your plan", kind=ErrorClass.NOT_OFFERED),
     "internal error": lambda: NodeFailed("Internal error"),
-    "a body that is too large": lambda: BadAnswer("more than 4194304 bytes"),
+    "a body that is too large": lambda: BadAnswer("more than 2097152 bytes"),
 }
 
 

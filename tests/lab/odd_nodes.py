@@ -222,7 +222,7 @@ def shape(method: str, result: Any, times: int = 10**6) -> Rule:
     return answers(method, lambda asked: asked.result(result), times)
 
 
-def overlapping_arrays(megabytes: int = 3) -> str:
+def overlapping_arrays(megabytes: int = 1) -> str:
     """An answer of Multicall3 whose parts lie in the same place, as ABI allows it."""
     count, size = 1000, megabytes * 2**20 // 2
     words = [32, count, *[32 * count] * count, 1, 64, size]
