@@ -56,14 +56,18 @@ def as_json(document: dict[str, Any], console: Console, indent: int | None = Non
 class Rows:
     """A light table; on a terminal too narrow for one, a list of its rows, each as headings and values."""
 
-    def __init__(self, *headings: str, right: tuple[str, ...] = ()) -> None:
+    def __init__(self, *headings: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> None:
         self._headings = headings
         self._table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
         self._list = Table.grid(padding=(0, 2))
         self._list.add_column(style="bold", no_wrap=True)
         self._list.add_column(overflow="fold")
         for heading in headings:
-            self._table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+            no_wrap = heading in whole
+            if heading in right:
+                self._table.add_column(heading, justify="right", overflow="fold", no_wrap=no_wrap)
+            else:
+                self._table.add_column(heading, overflow="fold", no_wrap=no_wrap)
 
     def __len__(self) -> int:
         return self._table.row_count
@@ -86,9 +90,9 @@ class Rows:
             yield self._list if options.max_width < _NARROW else self._table
 
 
-def table(*headings: str, right: tuple[str, ...] = ()) -> Rows:
-    """Rows for a console to print; the headings named in `right` hold numbers."""
-    return Rows(*headings, right=right)
+def table(*headings: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Rows:
+    """Rows for a console to print; headings in `right` hold numbers, those in `whole` what must not be broken."""
+    return Rows(*headings, right=right, whole=whole)
 
 
 def print_pairs(console: Console, rows: list[tuple[str, Text]]) -> None:

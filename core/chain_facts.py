@@ -13,6 +13,8 @@ class Stage:
 
     value: str
     date: str
+    source: str = ""
+    """What says so, in words; empty where a user says it."""
 
     def __str__(self) -> str:
         return f"Stage {self.value}" if self.value in {"0", "1", "2"} else "no stage"

@@ -323,7 +323,7 @@ def _chain(short_name: str, entry: Mapping[str, Any], accounts: Mapping[str, Any
         rpcs=tuple(entry["rpcs"]),
         explorer=entry.get("explorer", ""),
         confirmations=int(entry["confirmations"]),
-        stage=Stage(str(entry["stage"]["value"]), str(entry["stage"]["date"])),
+        stage=Stage(*(str(entry["stage"].get(key, "")) for key in ("value", "date", "source"))),
         multicall3=checksum(entry["multicall3"]) if "multicall3" in entry else None,
         price_feed=checksum(feed["address"]) if feed else None,
         tokens=_tokens(chain_id, entry),

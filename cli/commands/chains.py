@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from l2send.cli.chain_page import show_chain
 from l2send.cli.commands import chains_check, chains_pin
 from l2send.cli.options import RunOptions
-from l2send.cli.screen import out, print_json, stage, styled, table
+from l2send.cli.screen import err, out, print_json, stage, styled, table
 from l2send.cli.spread import spread
 from l2send.core.chains import Chain
 from l2send.core.http import host
 
 Testnets = Annotated[bool, typer.Option("--testnets", help="Testnets too.")]
 
-app = typer.Typer()
+
+class _ByName(TyperGroup):
+    """`l2send chains base` is the page of that chain: a word that is no command names a chain."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As the group does, with `show` before the names of chains."""
+        words = [word for word in args if not word.startswith("-")]
+        if words and words[0] not in self.commands:
+            args = [_SHOW, *args]
+        return super().parse_args(ctx, args)
+
+
+_SHOW = "show"
+app = typer.Typer(cls=_ByName)
 
 
 @app.callback(invoke_without_command=True)
 @spread
 def chains(context: typer.Context, testnets: Testnets = False, *, run_options: RunOptions) -> None:
-    """List the chains l2send knows: short name, security stage, tokens, bridges.
+    """List the chains l2send knows: short name, security stage, tokens, bridges. With a name: all about that chain.
 
-    Example: l2send chains --testnets
+    Example: l2send chains base
     """
     if context.invoked_subcommand:
         return
@@ -33,6 +48,26 @@ def chains(context: typer.Context, testnets: Testnets = False, *, run_options: R
         print_json({"schema": "l2send.chains/1", "chains": [_document(c) for c in shown]})
     else:
         _print(shown)
+
+
+@app.command(_SHOW, short_help="Show all about a chain. The word `show` may be left out.")
+@spread
+def show(
+    names: Annotated[list[str], typer.Argument(metavar="CHAIN", help="short names, or names people use")],
+    *,
+    run_options: RunOptions,
+) -> None:
+    """Show all about a chain: ids, stage with its date and source, tokens, bridges, RPCs.
+
+    Example: l2send chains base
+    """
+    registry = run_options.registry()
+    shown = list({chain.chain_id: chain for chain in (registry.named(name) for name in names)}.values())
+    if run_options.as_json:
+        print_json({"schema": "l2send.chains/1", "chains": [_document(c) for c in shown]})
+        return
+    for chain in shown:
+        show_chain(chain)
 
 
 @app.command("check", help=chains_check.HELP, short_help="Check the registry against the chains.")
@@ -67,7 +102,18 @@ def pin(
 
 
 def _print(shown: list[Chain]) -> None:
-    rows = table("chain", "name", "chain id", "kind", "stage", "tokens", "bridges", right=("chain id",))
+    """Every chain on a line of its own; a narrow terminal gets the columns that fit."""
+    if out().is_terminal and out().width < _WIDE:
+        rows = table("chain", "name", "stage", "tokens", "bridges", right=("tokens",), whole=("chain", "stage"))
+        for chain in shown:
+            bridges = styled(" ".join(chain.settlers) or "-")
+            name = styled(chain.name)
+            rows.add_row(styled(chain.short_name, "bold"), name, stage(chain), str(len(chain.assets)), bridges)
+        out().print(rows)
+        err().print("`l2send chains NAME` says all about one of them.", style="dim")
+        return
+    headings = ("chain", "name", "chain id", "kind", "stage", "tokens", "bridges")
+    rows = table(*headings, right=("chain id",), whole=("chain",))
     for chain in shown:
         rows.add_row(
             styled(chain.short_name, "bold"),
@@ -81,6 +127,10 @@ def _print(shown: list[Chain]) -> None:
     out().print(rows)
 
 
+_WIDE = 120
+"""Columns that all of the table needs."""
+
+
 def _document(chain: Chain) -> dict[str, object]:
     return {
         "short_name": chain.short_name,
@@ -88,6 +138,7 @@ def _document(chain: Chain) -> dict[str, object]:
         "name": chain.name,
         "kind": chain.kind,
         "testnet": chain.testnet,
+        "aliases": list(chain.aliases),
         "stage": {"value": chain.stage.value, "date": chain.stage.date},
         "confirmations": chain.confirmations,
         "rpcs": [host(url) for url in chain.rpcs],
