@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from l2send.bridges.erc7683_draft.order import RESOLVE, ResolvedOrder, decode_resolved
+from l2send.bridges.erc7683_draft.order import RESOLVE, decode_resolved
+from l2send.bridges.erc7683_draft.types import ResolvedOrder
 from l2send.bridges.erc7683_draft.words import describe
 from l2send.cli.options import RunOptions
 from l2send.cli.screen import err, out, print_json, styled

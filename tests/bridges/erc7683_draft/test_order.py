@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from l2send.bridges.erc7683_draft import order as draft
+from l2send.bridges.erc7683_draft import types as kinds
 from l2send.bridges.erc7683_draft.words import describe
 from l2send.core import erc7930
 from l2send.core.address import Address
@@ -123,26 +124,26 @@ def test_everything_an_order_can_hold_is_decoded() -> None:
     first, second = order.steps
     assert first.target == ChainAddress(TARGET.chain_id, address(210))
     assert first.selector == FILL
-    assert first.arguments[0] == draft.Value(b"\x07" * 32, is_dynamic=False)
-    assert first.arguments[1] == draft.Value(abi_encode(["bytes"], [b"origin data"])[32:], is_dynamic=True)
-    assert first.arguments[2] == draft.Variable(0)
+    assert first.arguments[0] == kinds.Value(b"\x07" * 32, is_dynamic=False)
+    assert first.arguments[1] == kinds.Value(abi_encode(["bytes"], [b"origin data"])[32:], is_dynamic=True)
+    assert first.arguments[2] == kinds.Variable(0)
     assert [type(a).__name__ for a in second.attributes] == [
         "SpendsErc20", "SpendsGas", "TimingBounds", "NeedsStep", "NeedsVariable", "RevertPolicy",
     ]  # fmt: skip
     assert [type(r).__name__ for r in order.variables] == [
         "PaymentRecipient", "PaymentChain", "StepCaller", "ExecutionOutput", "Witness", "Query", "QueryEvents",
     ]  # fmt: skip
-    assert order.variables[5] == draft.Query(
+    assert order.variables[5] == kinds.Query(
         ChainAddress(TARGET.chain_id, address(220)),
         FILL,
-        (draft.Variable(3), draft.Value(index(9), is_dynamic=False)),
+        (kinds.Variable(3), kinds.Value(index(9), is_dynamic=False)),
         None,
     )
     events = order.variables[6]
-    assert isinstance(events, draft.QueryEvents)
+    assert isinstance(events, kinds.QueryEvents)
     assert events.topics == (b"\x01" * 32, None, b"\x03" * 32, None)
     assert order.payments[0].amount == 25_100_000
-    assert order.assumptions == (draft.Assumption("token is honest", b"\x01"),)
+    assert order.assumptions == (kinds.Assumption("token is honest", b"\x01"),)
 
 
 def test_an_order_is_shown_in_words_and_foreign_text_is_cleaned() -> None:
@@ -170,9 +171,9 @@ def test_what_is_announced_for_a_payment() -> None:
 
 
 def test_the_number_0x60_is_not_taken_for_a_dynamic_value() -> None:
-    assert draft.argument(framed("uint256", 0x60)) == draft.Value(index(0x60), is_dynamic=False)
-    assert draft.argument(framed("bytes", b"")) == draft.Value(bytes(32), is_dynamic=True)
-    assert draft.argument(framed("(uint256,uint256)", (1, 2))) == draft.Value(index(1) + index(2), is_dynamic=False)
+    assert draft.argument(framed("uint256", 0x60)) == kinds.Value(index(0x60), is_dynamic=False)
+    assert draft.argument(framed("bytes", b"")) == kinds.Value(bytes(32), is_dynamic=True)
+    assert draft.argument(framed("(uint256,uint256)", (1, 2))) == kinds.Value(index(1) + index(2), is_dynamic=False)
 
 
 NEEDS_1 = call("NeedsStep(uint256)", 1)
