@@ -134,6 +134,7 @@ async def look_at_safe(address: Address, rpc: Rpc) -> SafeState:
     )
     if not has_code_of_safe(code, chain):
         raise CannotPay(f"{address} is no Safe on {chain.name} that l2send knows.")
+    await _refuse_if_new(address, rpc)
     behind = checksum(singleton[12:])
     for version in chain.safes:
         for known in (version.singleton, version.singleton_l2):
@@ -141,6 +142,19 @@ async def look_at_safe(address: Address, rpc: Rpc) -> SafeState:
                 await asyncio.gather(*(_refuse_other_code(c, rpc) for c in (known, version.multi_send_call_only)))
                 return await _read(address, version, _account(guard), _account(handler), rpc)
     raise Refused(f"the Safe {address} on {chain.name} runs code of {behind}, which is no version that l2send knows.")
+
+
+async def _refuse_if_new(address: Address, rpc: Rpc) -> None:
+    """Raises CannotPay for a Safe that a reorganisation could undo: a call of no code succeeds, and pays no one."""
+    depth = rpc.chain.confirmations - 1
+    if depth <= 0:
+        return
+    block = max(await rpc.block_number() - depth, 0)
+    if not await rpc.code(address, hex(block)):
+        raise CannotPay(
+            f"the Safe {address} was made on {rpc.chain.name} less than {rpc.chain.confirmations} blocks ago.",
+            hint="Wait a minute, then run the command again.",
+        )
 
 
 def has_code_of_safe(code: bytes, chain: Chain) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.errors import UsageError
 from l2send.core.plan import Payment
+from l2send.resolver.contacts import load_book
 from l2send.resolver.destination import parse_destination
 from l2send.resolver.limits import Limits
 
@@ -23,11 +25,14 @@ Safe = Annotated[
 ]
 
 
-def from_safe(text: str | None, limits: Limits, registry: Registry) -> tuple[Limits, Address | None]:
-    """The Safe that is named, and the limits with its chain alone. Raises UsageError for another chain beside it."""
+def from_safe(text: str | None, limits: Limits, registry: Registry, contacts: Path) -> tuple[Limits, Address | None]:
+    """The limits with the chain of the Safe alone, and the Safe. Raises UsageError for another chain beside it.
+
+    It may be a contact: `contacts` is the file of these.
+    """
     if text is None:
         return limits, None
-    safe = parse_destination(text, registry)
+    safe = parse_destination(text, registry, load_book(contacts))
     if limits.from_chains not in {(), (safe.chain.short_name,)}:
         raise UsageError(
             f"--safe names {safe.chain.short_name} and --from-chain another chain.",

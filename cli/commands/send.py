@@ -57,7 +57,7 @@ def send(
         return show_plan(words, sender, keys, route, run_options, safe)
     meant = parse_words(words_from_stdin(words))
     registry = run_options.registry()
-    limits, payer = from_safe(safe, route.limits(registry), registry)
+    limits, payer = from_safe(safe, route.limits(registry), registry, run_options.paths.contacts)
     refuse_contradiction(keys)
 
     async def run() -> int:
@@ -86,7 +86,7 @@ def show_plan(
     """Show what a payment would do by every way, and sign nothing: `l2send plan`, and `--dry-run`."""
     meant = parse_words(words_from_stdin(words))
     registry = run_options.registry()
-    limits, payer = from_safe(safe, route.limits(registry), registry)
+    limits, payer = from_safe(safe, route.limits(registry), registry, run_options.paths.contacts)
     refuse_contradiction(keys)
 
     async def run() -> int:

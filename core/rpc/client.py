@@ -188,9 +188,9 @@ class Rpc:
         )
         return in_blocks if waiting is None else waiting, in_blocks
 
-    async def code(self, account: Address) -> bytes:
+    async def code(self, account: Address, block: str = "latest") -> bytes:
         """Code of an account, empty for one without. Source: eth_getCode."""
-        return await self.ask(lambda raw: data_bytes(raw, "eth_getCode"), "eth_getCode", account, "latest")
+        return await self.ask(lambda raw: data_bytes(raw, "eth_getCode"), "eth_getCode", account, block)
 
     async def storage(self, account: Address, slot: int) -> bytes:
         """One word of an account's storage. Source: eth_getStorageAt."""

@@ -12,6 +12,7 @@ from l2send.bridges import decode
 from l2send.client import Client
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.calldata import TRANSFER, Function
+from l2send.core.chains import Registry
 from l2send.core.effects import Effects, Executes
 from l2send.core.errors import CannotPay, NodeError, Refused
 from l2send.core.plan import UnsignedTx
@@ -246,6 +247,14 @@ def test_who_cannot_pay_from_it_is_told_why(home: Home, what: str) -> None:
 def test_an_owner_without_gas_is_told_who_pays_it(home: Home, owner: Owner) -> None:
     owner.node("dev1").call("anvil_setBalance", owner.address, hex(1000))
     with pytest.raises(CannotPay, match=f"{owner.address}, which pays the gas"):
+        owner.plan("5", f"dev1:{somebody()}")
+
+
+def test_a_safe_that_a_reorganisation_could_take_away_does_not_pay(home: Home, owner: Owner) -> None:
+    """A call of an address without code succeeds: it would be taken for the payment."""
+    chain = replace(home.chain("dev1"), confirmations=10_000)
+    owner.registry = Registry(dict(home.registry.by_name) | {"dev1": chain}, is_devnet=True)
+    with pytest.raises(CannotPay, match="less than 10000 blocks ago"):
         owner.plan("5", f"dev1:{somebody()}")
 
 
