@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 INSTALL_PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lint format bench man lock clean
+.PHONY: help demo test lab lint format bench bench-journal man lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ format: .venv/.dev ## rewrite what ruff can put right
 
 bench: .venv/.dev ## measure how fast balances are read
 	$(BIN)/python -m bench.balances $(ARGS)
+
+bench-journal: .venv/.dev ## measure how lookups grow with the payments in the journal
+	$(BIN)/python -m bench.journal --svg docs/pictures/journal-growth.svg $(ARGS)
 
 man: .venv/.dev ## write the manual page anew, from the commands
 	$(BIN)/python tools/man_page.py

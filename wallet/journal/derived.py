@@ -21,7 +21,7 @@ from l2send.wallet.journal.records import PaymentRecord
 
 RULES = 1
 """Counts the changes of what the columns are derived by: tests/wallet/journal/test_derived.py says when to add one."""
-_BATCH = 500
+_BATCH = 4000
 _ALL = 2**62
 
 ReadPayment = Callable[[sqlite3.Row], PaymentRecord]
