@@ -77,12 +77,15 @@ async def why_unlike_pinned(record: PaymentRecord, rpcs: Rpcs) -> str:
 
 async def why_too_late(record: PaymentRecord, rpcs: Rpcs) -> str:
     """Why a payment must not be signed any more, by the chains' own clocks, or an empty string."""
-    if record.terms.expires is not None:
-        now = await rpcs.on(record.terms.source).time()
-        late = now - record.terms.expires
-        if late >= 0:
-            return f"its quote expired {late} seconds ago"
-    return await why_order_is_late(record, rpcs)
+    expired, late = await both(_why_expired(record, rpcs), why_order_is_late(record, rpcs))
+    return expired or late
+
+
+async def _why_expired(record: PaymentRecord, rpcs: Rpcs) -> str:
+    if record.terms.expires is None:
+        return ""
+    late = await rpcs.on(record.terms.source).time() - record.terms.expires
+    return f"its quote expired {late} seconds ago" if late >= 0 else ""
 
 
 async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
