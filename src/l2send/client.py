@@ -14,10 +14,9 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from l2send.bridges import bridges_of
-from l2send.bridges.direct import AskedAhead, Direct
-from l2send.bridges.via_safe import via_safe
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.chains import Registry, load_registry
@@ -26,20 +25,18 @@ from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Nonce, Seconds, parse_amount
-from l2send.fee_caps import FeeLimit, within_limit
+from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
 from l2send.many import resume_all
+from l2send.planning import plan_most, plan_payment
+from l2send.read_web3 import web3_of
 from l2send.refunding import refund_to_send
 from l2send.renewal import renewed_quote
-from l2send.resolver.balances import Snapshot, confirm, take_snapshot
+from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.limits import Limits
-from l2send.resolver.most import make_most_plan
-from l2send.resolver.planner import make_plan
-from l2send.resolver.quotes import can_do_without
-from l2send.resolver.recipient import look as look_at_recipient
-from l2send.review import Review, review_plan
+from l2send.review import Review, has_expired, review_plan
 from l2send.turns import Progress, Say, Turn, reporter, silent
 from l2send.wallet.allowance import revocation
 from l2send.wallet.ends import Ends
@@ -59,6 +56,9 @@ from l2send.wallet.window import SIZE as WINDOW
 
 PAID_JUST_NOW = Seconds(600)
 """How long ago the same payment counts as one that may have been made by mistake a second time."""
+
+if TYPE_CHECKING:
+    from web3 import AsyncWeb3
 
 
 @dataclass
@@ -111,37 +111,10 @@ class Client:
         """What `account` holds on every chain."""
         return await take_snapshot(account, self.rpcs)
 
-    async def _funding(self, payment: Payment, limits: Limits) -> Snapshot:
-        """What the sender holds on the chains that may fund `payment`: test money never pays for real money."""
-        target = self.registry.chain(payment.to.chain_id)
-        return await take_snapshot(
-            payment.sender,
-            self.rpcs,
-            chains=[chain for chain in self.registry if chain.testnet == target.testnet],
-            enough=lambda snapshot: can_do_without(payment, snapshot, self.rpcs, limits),
-        )
-
     async def plan(self, payment: Payment, limits: Limits | None = None) -> Review:
         """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
-        limits = limits or Limits()
-        # All at once: the balances, the recipient, and what a direct transfer would cost.
-        looking = asyncio.create_task(look_at_recipient(payment, self.rpcs, self._accounts_like(payment.to.address)))
-        ahead = AskedAhead(payment, self.rpcs)
-        target = self.rpcs.on(payment.to.chain_id)
-        held = {payment.amount: asyncio.create_task(confirm(payment.sender, payment.amount, target))}
-        try:
-            snapshot = await self._funding(payment, limits)
-            directly = {**self.bridges, Direct.name: Direct(ahead)}
-            bridges = directly if payment.executor is None else via_safe(self.bridges)
-            plan = await make_plan(payment, snapshot, bridges, self.rpcs, limits)
-            plan = await within_limit(plan, snapshot, limits, self.rpcs)
-            return self._with_past(await review_plan(plan, await looking, self.rpcs, held), snapshot)
-        finally:  # Nothing asks on once the plan has failed: the connections are closed then.
-            for task in (looking, *held.values()):
-                task.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
-            await asyncio.gather(*held.values(), return_exceptions=True)
-            await ahead.drop()
+        review = await plan_payment(payment, limits or Limits(), self.bridges, self.rpcs, self._accounts_like)
+        return self._with_past(review)
 
     async def choose(self, review: Review, way: Way) -> Review:
         """`review` with another of its plan's ways, decoded and checked as by `plan`. Raises NetworkError, Refused."""
@@ -153,17 +126,13 @@ class Client:
 
     async def most(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
         """The greatest payment of `token` that all chains can make together, decoded and checked as by `plan`."""
-        limits, wanted = limits or Limits(), to.chain.token(token)
-        snapshot = await self._funding(Payment(sender, to.account, Amount(1, wanted)), limits)
-        plan = await make_most_plan(sender, to.account, wanted, snapshot, self.bridges, self.rpcs, limits)
-        plan = await within_limit(plan, snapshot, limits, self.rpcs)
-        findings = await look_at_recipient(plan.payment, self.rpcs, self._accounts_like(plan.payment.to.address))
-        return self._with_past(await review_plan(plan, findings, self.rpcs), snapshot)
+        asked = Payment(sender, to.account, Amount(1, to.chain.token(token)))
+        review = await plan_most(asked, limits or Limits(), self.bridges, self.rpcs, self._accounts_like)
+        return self._with_past(review)
 
-    def _with_past(self, review: Review, held: Snapshot) -> Review:
-        """`review` with what the sender held, and what the journal knows of its recipient."""
-        before = self.journal.paid_before(review.plan.payment.to.address)
-        return replace(review, held=held, paid_before=before)
+    def _with_past(self, review: Review) -> Review:
+        """`review` with what the journal knows of its recipient."""
+        return replace(review, paid_before=self.journal.paid_before(review.plan.payment.to.address))
 
     def begin(self, review: Review, *, key: str | None = None, again: bool = False, typed_name: str = "") -> Record:
         """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
@@ -198,9 +167,7 @@ class Client:
 
     async def has_expired(self, review: Review) -> bool:
         """Whether the price of any leg has run out, by the clock of its chain: plan again then."""
-        legs = [leg for leg in review.plan.legs if leg.expires is not None]
-        times = await asyncio.gather(*(self.rpcs.on(leg.source.chain_id).time() for leg in legs))
-        return any(leg.expires is not None and now >= leg.expires for leg, now in zip(legs, times, strict=True))
+        return await has_expired(review, self.rpcs)
 
     def known(self, payment: Payment, key: str) -> Record | None:
         """The payment that an idempotency key stands for. Raises UsageError if that is another one."""
@@ -252,7 +219,7 @@ class Client:
         patience: float = 600.0,
         progress: Progress = silent,
     ) -> Mapping[str, L2sendError]:
-        """Carry many payments on at once; what stopped one, by its id. `status` and `history` say how each stands.
+        """Resume many payments at once; what stopped one, by its id.
 
         Direct transfers of one account on one chain are signed with following nonces and handed out without waiting
         for each to be mined, `window` of them at most; everything else is resumed as by `resume`, several at a time.
@@ -384,6 +351,10 @@ class Client:
     def open_payments(self) -> list[Record]:
         """Every payment that may still change, the newest first."""
         return list(self.journal.open_payments())
+
+    def web3(self, chain: str) -> AsyncWeb3[Any]:
+        """web3.py for reads, over the endpoints of `chain`, a short name: see read_web3.py. Raises UnknownChain."""
+        return web3_of(self.rpcs.on(self.registry.named(chain).chain_id), self.journal)
 
     def history(self, limit: int | None = None, before: str | None = None) -> list[Record]:
         """At most `limit` payments of the journal, newest first, of those that are older than the payment `before`."""

@@ -98,6 +98,13 @@ def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[str], ...]:
     return refuse_inexact(order.pays, order.sender, origin), refuse_undeliverable(order, target)
 
 
+async def has_expired(review: Review, rpcs: Rpcs) -> bool:
+    """Whether the price of any leg has run out, by the clock of its chain. Raises NetworkError."""
+    legs = [leg for leg in review.plan.legs if leg.expires is not None]
+    times = await asyncio.gather(*(rpcs.on(leg.source.chain_id).time() for leg in legs))
+    return any(leg.expires is not None and now >= leg.expires for leg, now in zip(legs, times, strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class OfflineLimits:
     """What the sender allows where no price is known, since no network is asked."""

@@ -67,7 +67,7 @@ def test_the_python_in_the_page_for_scripts_runs(home: Home) -> None:
     """Twice: its idempotency key pays once."""
     name, address = home.new_account()
     home.fund(address, "dev1", USDC="1", ETH="1")
-    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/scripts.md").read_text(), re.DOTALL)
+    program, reads = re.findall(r"```python\n(.*?)```", (ROOT / "docs/scripts.md").read_text(), re.DOTALL)
     environment = home.environment | {"ETH_KEYSTORE": str(home.paths.keystores / f"{name}.json")}
     for _ in range(2):
         done = subprocess.run(
@@ -81,6 +81,9 @@ def test_the_python_in_the_page_for_scripts_runs(home: Home) -> None:
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[-1] == "delivered The recipient has the money."
     assert home.holds(address, "dev1") == 0
+    done = subprocess.run([sys.executable, "-c", reads], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) == 2
 
 
 def test_the_exit_statuses_are_those_of_the_code() -> None:

@@ -1,0 +1,70 @@
+"""From a payment, or all there is of a token, to a review: what is held, the best way, what is said of a recipient."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from l2send.bridges.direct import AskedAhead, Direct
+from l2send.bridges.via_safe import via_safe
+from l2send.core.address import Address
+from l2send.core.bridge import Bridge
+from l2send.core.plan import Payment
+from l2send.core.rpc import Rpcs
+from l2send.fee_caps import within_limit
+from l2send.resolver.balances import Snapshot, confirm, take_snapshot
+from l2send.resolver.limits import Limits
+from l2send.resolver.most import make_most_plan
+from l2send.resolver.planner import make_plan
+from l2send.resolver.quotes import can_do_without
+from l2send.resolver.recipient import look
+from l2send.review import Review, review_plan
+
+Like = Callable[[Address], Iterable[Address]]
+"""The accounts that are known and could be imitated by this one."""
+
+
+async def plan_payment(
+    payment: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: Like
+) -> Review:
+    """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
+    # All at once: the balances, the recipient, and what a direct transfer would cost.
+    looking = asyncio.create_task(look(payment, rpcs, like(payment.to.address)))
+    ahead = AskedAhead(payment, rpcs)
+    target = rpcs.on(payment.to.chain_id)
+    held = {payment.amount: asyncio.create_task(confirm(payment.sender, payment.amount, target))}
+    try:
+        snapshot = await _funding(payment, limits, rpcs)
+        usable = {**bridges, Direct.name: Direct(ahead)} if payment.executor is None else via_safe(bridges)
+        plan = await make_plan(payment, snapshot, usable, rpcs, limits)
+        plan = await within_limit(plan, snapshot, limits, rpcs)
+        review = await review_plan(plan, await looking, rpcs, held)
+        return replace(review, held=snapshot)
+    finally:  # Nothing asks on once the plan has failed: the connections are closed then.
+        for task in (looking, *held.values()):
+            task.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        await asyncio.gather(*held.values(), return_exceptions=True)
+        await ahead.drop()
+
+
+async def plan_most(asked: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: Like) -> Review:
+    """The greatest payment like `asked`, of any amount, decoded and checked. Raises as `plan_payment` does."""
+    snapshot = await _funding(asked, limits, rpcs)
+    token = asked.amount.token
+    plan = await make_most_plan(asked.sender, asked.to, token, snapshot, bridges, rpcs, limits)
+    plan = await within_limit(plan, snapshot, limits, rpcs)
+    findings = await look(plan.payment, rpcs, like(plan.payment.to.address))
+    return replace(await review_plan(plan, findings, rpcs), held=snapshot)
+
+
+async def _funding(payment: Payment, limits: Limits, rpcs: Rpcs) -> Snapshot:
+    """What the sender holds on the chains that may fund `payment`: test money never pays for real money."""
+    target = rpcs.registry.chain(payment.to.chain_id)
+    return await take_snapshot(
+        payment.sender,
+        rpcs,
+        chains=[chain for chain in rpcs.registry if chain.testnet == target.testnet],
+        enough=lambda snapshot: can_do_without(payment, snapshot, rpcs, limits),
+    )
