@@ -7,11 +7,13 @@ builder; the refund is asked for by another account.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from l2send.bridges import bridges_of
+from l2send.bridges.across.deposit import Deposit, new_nonce
 from l2send.bridges.eco.order import open_tx as open_eco
 from l2send.bridges.hyperlane7683.order import open_tx as open_hyperlane7683
 from l2send.bridges.oif.order import open_tx as open_oif
@@ -22,11 +24,13 @@ from l2send.core.effects import Opens
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import open_rpcs
 from l2send.core.settlers import EcoSettlers, HyperlaneSettlers, OifSettlers, Settlers
-from l2send.core.units import Amount, UnixTime
+from l2send.core.units import Amount, UnixTime, Wei
 from l2send.devnet import solver_client, state
 from l2send.devnet.modes import Mode
+from l2send.devnet.relays import SETTLEMENT_SECONDS
 from tests.bridges.standins import StandIns, deliver_refund
 from tests.conftest import somebody
+from tests.support.settlers import across_of
 
 pytestmark = pytest.mark.lab
 
@@ -126,3 +130,42 @@ def test_every_bridge_says_whether_a_contract_may_be_the_sender(stand_ins: Stand
     assert {name for name, one in said.items() if not one.ok} == {"across-gasless"}
     assert {name for name, one in said.items() if one.refunds_to is RefundAddress.SENDER} == {"hyperlane7683"}
     assert all(one.why.endswith(".") for one in said.values())
+
+
+@pytest.mark.parametrize(("token", "back", "units"), [("USDC", "USDC", 10_000_000), ("WETH", "WETH", 10**17)])
+def test_across_pays_a_contract_back_by_itself(
+    stand_ins: StandIns, wallet: Address, token: str, back: str, units: int
+) -> None:
+    """A deposit of the contract at the SpokePool; of coin, which the pool wraps, the wrapped token comes back."""
+    name, home, origin, target = stand_ins.origin.chain.short_name, stand_ins.home, stand_ins.origin, stand_ins.target
+    before = home.holds(wallet, name, back)
+    blocks = [side.node.call("eth_getBlockByNumber", "latest", False) for side in (origin, target)]
+    now, later = (pick(int(block["timestamp"], 16) for block in blocks) for pick in (min, max))
+    given, wanted = (side.chain.token(token).address for side in (origin, target))
+    assert given
+    assert wanted
+    deposit = Deposit(
+        origin=origin.chain.chain_id,
+        destination=target.chain.chain_id,
+        depositor=wallet,
+        recipient=somebody(),
+        input_token=given,
+        input_units=units,
+        output_token=wanted,
+        output_units=units,
+        nonce=new_nonce(wallet),
+        fill_deadline=later + 3600,
+    )
+    pool, value = across_of(origin.chain).spoke_pool, units if token == "WETH" else 0
+    tx = UnsignedTx(origin.chain.chain_id, pool, Wei(value), deposit.unsafe_deposit(now - 60))
+    effect = bridges_of(stand_ins.registry)["across"].effects(tx, stand_ins.registry)
+    assert isinstance(effect, Opens)
+    assert effect.order.sender == wallet
+    if not value:
+        origin.must(wallet, EXECUTE.encode(given, 0, APPROVE.encode(pool, units)))
+    origin.must(wallet, EXECUTE.encode(tx.to, tx.value, tx.data))
+    stand_ins.advance(3700 + SETTLEMENT_SECONDS)
+    until = time.monotonic() + 30
+    while home.holds(wallet, name, back) != before + (units if value else 0) and time.monotonic() < until:
+        time.sleep(0.5)
+    assert home.holds(wallet, name, back) == before + (units if value else 0)
