@@ -3,7 +3,8 @@
 | found                                                        | then                |
 |--------------------------------------------------------------|---------------------|
 | the token has no code, other decimals, or is paused          | refuse              |
-| the token blocks the recipient                               | refuse              |
+| the token blocks the recipient (block_lists.py)              | refuse              |
+| the token has no block list that is known                    | say                 |
 | a Safe on another chain, and nothing on the destination      | refuse              |
 | another contract there, and nothing on the destination       | confirm             |
 | looks like a known account (paid before, a contact), is none | confirm, by typing  |
@@ -28,12 +29,11 @@ from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import Payment
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.units import Token
+from l2send.resolver.block_lists import BLOCK_LISTS
 
 _DELEGATION = b"\xef\x01\x00"  # EIP-7702
 _PATIENCE = 4.0  # seconds; a warning is not worth waiting longer for
 _PAUSED = Function("paused()", "bool")
-# Circle's FiatToken and Tether's token spell it differently.
-_BLOCKED = (Function("isBlacklisted(address)", "bool"), Function("isBlackListed(address)", "bool"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ async def look(payment: Payment, rpcs: Rpcs, known: Iterable[Address]) -> Findin
     registry = rpcs.registry
     target = registry.chain(payment.to.chain_id)
     others = [c for c in registry if c.testnet == target.testnet and c is not target]
-    _, here, elsewhere = await asyncio.gather(
+    unknown, here, elsewhere = await asyncio.gather(
         _check_token(payment, rpcs.on(target.chain_id)),
         rpcs.on(target.chain_id).code(payment.to.address),
         _contract_on(payment.to.address, others, rpcs),
     )
-    said = list[str]()
+    said = [unknown] if unknown else list[str]()
     if payment.to.address == payment.sender:
         said.append("the recipient is the sender itself")
     if here.startswith(_DELEGATION):
@@ -83,23 +83,28 @@ async def look(payment: Payment, rpcs: Rpcs, known: Iterable[Address]) -> Findin
     return Findings(tuple(said), tuple(confirm), resemblance(payment.to.address, known))
 
 
-async def _check_token(payment: Payment, rpc: Rpc) -> None:
-    """The token is there, counts as the registry says, and lets the recipient have it. Raises Refused."""
+async def _check_token(payment: Payment, rpc: Rpc) -> str:
+    """The token is there, counts as the registry says, and lets the recipient have it. Raises Refused.
+
+    Returns what could not be known of that, in words, or an empty string.
+    """
     token = payment.amount.token
     if token.address is None:
-        return
+        return ""
     reads = [Call(token.address, DECIMALS), Call(token.address, _PAUSED)]
-    reads += [Call(token.address, blocked, (payment.to.address,)) for blocked in _BLOCKED]
+    reads += [Call(token.address, blocked, (payment.to.address,)) for blocked in BLOCK_LISTS]
     decimals, *stops = (await rpc.aggregate(reads)).values
     if decimals is None:
         raise Refused(f"there is no token at {token.address} on {rpc.chain.name}.")
     if decimals[0] != token.decimals:
         raise Refused(_wrong_decimals(token, decimals[0], rpc.chain))
     paused, *blocked = (answer is not None and answer[0] for answer in stops)
+    known = any(answer is not None for answer in stops[1:])
     if paused:
         raise Refused(f"{token.symbol} is paused on {rpc.chain.name}: nobody can receive it now.")
     if any(blocked):
         raise Refused(f"{token.symbol} blocks {payment.to.address} on {rpc.chain.name}: it could never arrive.")
+    return "" if known else f"not known: whether {token.symbol} blocks the recipient; it has no list that l2send knows"
 
 
 def _wrong_decimals(token: Token, found: int, chain: Chain) -> str:
