@@ -6,14 +6,16 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from l2send.core.errors import BadAnswer
+from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.http import Http, post
 from l2send.core.json_text import parse_json
 from l2send.core.rpc.node_errors import error_of, error_of_status, reverted_result
+from l2send.core.text import redact
 
 _MOST_BYTES = 2 * 1024 * 1024
 """Of one answer. JSON of many small parts takes thirty times as much memory once it is read."""
 _ids = itertools.count(1)
+_LONGEST_MESSAGE = 400
 
 
 async def request(http: Http, url: str, method: str, params: Sequence[Any], where: str) -> Any:
@@ -29,10 +31,11 @@ async def request(http: Http, url: str, method: str, params: Sequence[Any], wher
     except ValueError:
         answer = None
     if isinstance(answer, dict) and answer.get("error") is not None:
-        raise error_of(answer["error"], response.status, response.pause, where, method)
+        raise _without_keys(error_of(answer["error"], response.status, response.pause, where, method), url)
     if response.status != 200:
         words = answer.get("message") if isinstance(answer, dict) else None
-        raise error_of_status(response.status, response.pause, where, words if isinstance(words, str) else "")
+        error = error_of_status(response.status, response.pause, where, words if isinstance(words, str) else "")
+        raise _without_keys(error, url)
     if answer is None:
         raise BadAnswer(f"{where} answered {method} with something that is not JSON.")
     if not isinstance(answer, dict):
@@ -42,3 +45,10 @@ async def request(http: Http, url: str, method: str, params: Sequence[Any], wher
     if reverted := reverted_result(answer["result"], method):
         raise reverted
     return answer["result"]
+
+
+def _without_keys(error: NetworkError, url: str) -> NetworkError:
+    """The error without the keys of `url`, which some providers repeat in their words."""
+    error.message = redact(error.message, url, limit=_LONGEST_MESSAGE)
+    error.args = (error.message,)
+    return error

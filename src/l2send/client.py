@@ -41,6 +41,7 @@ from l2send.turns import Progress, Say, Turn, reporter, silent
 from l2send.wallet.allowance import revocation
 from l2send.wallet.ends import Ends
 from l2send.wallet.execute import Executor
+from l2send.wallet.journal.errors import again_if_changed
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.sqlite import SqliteJournal
@@ -196,13 +197,15 @@ class Client:
                 await self._executor(signer, tell).find_sent(leg.id)
         record = self.journal.find(record.id)
         if isinstance(record, PaymentRecord):
-            return await self._resume_leg(record.id, signer, patience, tell, resend_refund=resend_refund)
+            return await again_if_changed(
+                lambda: self._resume_leg(record.id, signer, patience, tell, resend_refund=resend_refund)
+            )
 
         async def approve(leg: PaymentRecord, say: Say) -> None:
             await self._executor(signer, say).approve(leg.id, patience=patience)
 
         async def carry_on(leg: PaymentRecord, say: Say) -> None:
-            await self._resume_leg(leg.id, signer, patience, say, resend_refund=resend_refund)
+            await again_if_changed(lambda: self._resume_leg(leg.id, signer, patience, say, resend_refund=resend_refund))
 
         async def why_void(leg: PaymentRecord) -> str:
             return await self._sponsored(leg, None, tell).why_void(leg)

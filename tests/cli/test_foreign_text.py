@@ -48,6 +48,25 @@ def test_a_nodes_error(home: Home, payer: tuple[str, Address], as_json: list[str
     assert is_clean(done), done
 
 
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_a_node_that_repeats_the_key_of_its_url(home: Home, payer: tuple[str, Address], as_json: list[str]) -> None:
+    key = "k3yS3cr3t0123456789abcdef"
+    words = f"method not allowed for project {key.upper()}; upgrade at https://prov.example/{key}"
+    answer = json.dumps({"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": words}}).encode()
+    with FaultProxy(home.chain("dev1").rpcs[0]) as proxy:
+        proxy.break_next(
+            "eth_getTransactionCount", Fault("repeats its key", forward=False, status=200, body=answer), 20
+        )
+        url = {f"L2SEND_RPC_{home.chain('dev1').chain_id}": f"{proxy.url}/v3/{key}"}
+        paying = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--account", payer[0], "--timeout", "3")
+        done = home.run(*paying, *as_json, **url)
+        assert proxy.fired
+    journal = b"".join(file.read_bytes() for file in home.paths.state.glob("journal.db*"))
+    for printed in (done.stdout, done.stderr, journal.decode(errors="replace")):
+        assert key[:9] not in printed.lower()
+    assert "not allowed for project [hidden]" in done.stderr
+
+
 class _EvilQuotes(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.dumps({"message": EVIL}).encode()

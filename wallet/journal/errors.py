@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from l2send.core.errors import ConfigError, ExitStatus, L2sendError
+
+T = TypeVar("T")
+_TIMES = 3
 
 
 class IllegalMove(L2sendError):
@@ -30,3 +36,16 @@ class JournalReplaced(ConfigError):
     """The file is not the one that was opened, or not the one that was used here last."""
 
     exit_status = ExitStatus.CHANGED
+
+
+async def again_if_changed(work: Callable[[], Awaitable[T]]) -> T:
+    """`work`, begun again where another process moved its record first: only for what reads the journal each time.
+
+    Raises ChangedMeanwhile where that does not end.
+    """
+    for _ in range(_TIMES - 1):
+        try:
+            return await work()
+        except ChangedMeanwhile:
+            continue
+    return await work()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 from l2send.core.errors import ConfigError
-from l2send.core.private_files import check_private, replace_private
+from l2send.core.private_files import PRIVATE_FILE, check_private
 from l2send.wallet.journal.errors import JournalReplaced
 
 _COMPANIONS = ("", "-wal", "-shm")
@@ -119,7 +120,20 @@ def write_witness(path: Path, mark: Mark) -> None:
         if known and known.journal == mark.journal and known.event > mark.event:
             return
         fields = {"journal": mark.journal, "event": mark.event, "payment": mark.payment}
-        replace_private(witness_path(path), json.dumps(fields).encode())
+        _replace(witness_path(path), json.dumps(fields).encode())
+
+
+def _replace(witness: Path, data: bytes) -> None:
+    """Whole or not at all for other processes. Nothing waits for the disk: after a power cut it may say less."""
+    draft = witness.with_name(f".{witness.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        draft.replace(witness)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write {witness}: {error.strerror}.", hint="Check the disk's free space.") from error
 
 
 def check_witness(db: sqlite3.Connection, path: Path, known: Mark | None) -> None:
