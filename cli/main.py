@@ -22,6 +22,7 @@ from l2send.cli.global_options import Root
 from l2send.cli.light_values import read_values_lightly
 from l2send.cli.streams import open_streams
 from l2send.cli.telling import tell
+from l2send.cli.word_order import in_order, refuse_unknown_command
 from l2send.core.errors import BadAmount, ExitStatus
 from l2send.core.redaction import remember_typed
 from l2send.core.version import VERSION
@@ -31,6 +32,8 @@ EXIT_STATUSES = (
     "4 network, try again · 5 reverted · 6 insufficient funds or no route · 7 refused by a cap or a check · "
     "8 submitted, not final · 9 refunded or refund due · 10 the journal was changed or replaced · 130 interrupted"
 )
+_PAYMENT_WORDS = frozenset({"send", "plan", "prepare"})
+"""Commands that take the words of a payment."""
 _SHOW_HELP_ALONE = frozenset({"wallet", "devnet"})
 """Groups that do nothing themselves."""
 
@@ -40,7 +43,7 @@ _app = typer.Typer(
     help="Send tokens to any Ethereum chain, wherever yours are.\n\n"
     "l2send 25 USDC base:0x…   pays directly if the money is on Base, and bridges it there if not.\n\n"
     "l2send                    asks for everything.",
-    epilog=EXIT_STATUSES,
+    epilog="Exit statuses: l2send help exit-codes",
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,7 +55,11 @@ _app = typer.Typer(
 @_app.callback(invoke_without_command=True)
 def _root(
     version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+    exit_codes: bool = typer.Option(False, "--exit-codes", help="Print what each exit status means, and stop."),
 ) -> None:
+    if exit_codes:
+        print(EXIT_STATUSES.replace(": ", ":\n  ", 1).replace(" · ", "\n  "))
+        raise typer.Exit
     if version:
         print(f"l2send {VERSION}")
         raise typer.Exit
@@ -70,8 +77,17 @@ def root() -> TyperGroup:
 def shape(argv: list[str]) -> list[str]:
     """The command line as Typer expects it: `l2send 25 USDC base:0x…` is `l2send send 25 USDC base:0x…`.
 
-    Raises BadAmount for a negative number, which would otherwise be read as an option.
+    Raises BadAmount for a negative number, which would otherwise be read as an option; UsageError for an unknown
+    command, and for a payment that lacks a word.
     """
+    command, *rest = words = shape_unfinished(argv)
+    if command == "send" and len(argv) == 1 and len(rest) == 1:
+        refuse_unknown_command(argv[0])
+    return [command, *in_order(rest)] if command in _PAYMENT_WORDS else words
+
+
+def shape_unfinished(argv: list[str]) -> list[str]:
+    """The same of a line that is still being typed: nothing is missed in it. Raises BadAmount."""
     negative = next((a for a in argv if re.fullmatch(r"-[0-9.,_]+", a)), None)
     if negative:
         raise BadAmount(f"not an amount: {negative!r}.", hint="Use no sign.")
@@ -79,12 +95,32 @@ def shape(argv: list[str]) -> list[str]:
         return ["ask"]
     if argv[0] in {"-h", "--help", "--version"}:
         return argv
+    if argv[0] in {"help", "version"}:
+        return _help(argv)
     if len(argv) == 1 and argv[0] in _SHOW_HELP_ALONE:
         return [*argv, "--help"]
     command, *rest = _command_first(argv, COMMANDS)
-    if command not in COMMANDS:
-        return ["send", command, *rest]
-    return [command, *_command_first(rest, getattr(root().commands[command], "commands", ()))]
+    known = command in COMMANDS
+    return [command, *_command_first(rest, _below(command))] if known else ["send", command, *rest]
+
+
+def _below(command: str) -> Collection[str]:
+    """The commands of a group; none of a command."""
+    return getattr(root().commands[command], "commands", ())
+
+
+def _help(argv: list[str]) -> list[str]:
+    """`l2send help`, `help COMMAND`, `help exit-codes`, `version`, as Typer expects them."""
+    match argv:
+        case ["version", *_]:
+            return ["--version"]
+        case ["help", topic] if topic in {"exit-codes", "exit-statuses"}:
+            return ["--exit-codes"]
+        case ["help", command, *more] if command in COMMANDS:
+            return [command, *more, "--help"]
+        case ["help", word, *_]:
+            refuse_unknown_command(word)
+    return ["--help"]
 
 
 def _command_first(words: list[str], commands: Collection[str]) -> list[str]:
@@ -139,7 +175,7 @@ def main() -> None:
     if os.environ.get(COMPLETION_VARIABLE):
         from l2send.cli.commands.completion import answer
 
-        sys.stdout.writelines(f"{word}\n" for word in answer(sys.argv[-1], root(), shape))
+        sys.stdout.writelines(f"{word}\n" for word in answer(sys.argv[-1], root(), shape_unfinished))
         return
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # what Ctrl-C does, ends it well
     sys.exit(run(sys.argv[1:]))

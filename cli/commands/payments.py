@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from l2send.cli.documents import payment_document
-from l2send.cli.options import AccountOptions, FollowOptions, KeyOptions, PaymentId, ResumeOptions, RunOptions
+from l2send.cli.options import AccountOptions, FollowOptions, KeyOptions, ResumeOptions, RunOptions
 from l2send.cli.paying import follow, interruptible, report
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
@@ -21,12 +21,13 @@ from l2send.core.errors import ExitStatus, Interrupted, L2sendError, UsageError
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 
+MaybeId = Annotated[str, typer.Argument(metavar="[ID]", help="the payment's id, or its first characters")]
 _NEEDS_A_SIGNATURE = {PaymentState.PLANNED, PaymentState.REFUND_DUE}
 
 
 @spread
-def status(payment_id: PaymentId, run_options: RunOptions) -> int:
-    """Look once at a payment: where the money is, who acts next. Sends nothing.
+def status(payment_id: MaybeId = "", *, run_options: RunOptions) -> int:
+    """Look once at a payment: where the money is, who acts next. Sends nothing. Without an ID: the newest one.
 
     The exit status is the payment's: 0 delivered, 8 not final, 9 refunded or refund due, …
 
@@ -35,24 +36,28 @@ def status(payment_id: PaymentId, run_options: RunOptions) -> int:
 
     async def run() -> int:
         async with open_client(run_options.paths) as client:
-            with interruptible(client, payment_id):
-                record = await client.status(payment_id)
+            meant = payment_id or _newest(client).id
+            with interruptible(client, meant):
+                record = await client.status(meant)
             return report(record, client.registry, as_json=run_options.as_json)
 
     return run_to_end(run())
 
 
 @spread
-def watch(payment_id: PaymentId, following: FollowOptions, run_options: RunOptions) -> int:
+def watch(payment_id: MaybeId = "", *, following: FollowOptions, run_options: RunOptions) -> int:
     """Follow a payment until it is delivered or its money is back. Signs and sends nothing.
+
+    Without an ID: the newest open one.
 
     Example: l2send watch p-7k3f9q2m --timeout 60
     """
 
     async def run() -> int:
         async with open_client(run_options.paths) as client:
-            with Live("looking at the chains") as live, interruptible(client, payment_id):
-                record = await client.watch(payment_id, patience=following.timeout, progress=live.update)
+            meant = payment_id or _newest(client, prefer_open=True).id
+            with Live("looking at the chains") as live, interruptible(client, meant):
+                record = await client.watch(meant, patience=following.timeout, progress=live.update)
             return report(record, client.registry, as_json=run_options.as_json)
 
     return run_to_end(run())
@@ -60,7 +65,7 @@ def watch(payment_id: PaymentId, following: FollowOptions, run_options: RunOptio
 
 @spread
 def resume(
-    payment_id: Annotated[str, typer.Argument(metavar="[ID]", help="the payment's id, or its first characters")] = "",
+    payment_id: MaybeId = "",
     everything: Annotated[bool, typer.Option("--all", help="Resume every open payment.")] = False,
     resend_refund: Annotated[
         bool, typer.Option("--resend-refund", help="Send a refund again whose message has not arrived for hours.")
@@ -73,12 +78,14 @@ def resume(
 ) -> int:
     """Resume a payment where it stopped: the same bytes again, never a second payment.
 
-    Asks for the money of an order back that was not filled in time. --all resumes every open payment.
+    Asks for the money of an order back that was not filled in time. Without an ID, or with
+    --all, every open payment is resumed.
 
     Example: l2send resume p-7k3f9q2m --account alice
     """
-    if bool(payment_id) == everything:
-        raise UsageError("name one payment, or --all.", hint="`l2send history` lists them.")
+    if payment_id and everything:
+        raise UsageError("an ID and --all cannot be combined.", hint="`l2send history --open` lists what is open.")
+    everything = everything or not payment_id
     if everything and resend_refund:
         raise UsageError("--resend-refund is about one payment.", hint="Name it instead of --all.")
     refuse_contradiction(keys)
@@ -103,6 +110,14 @@ def resume(
             return next((s for r in records if (s := r.meaning.exit_status)), ExitStatus.DELIVERED)
 
     return run_to_end(run())
+
+
+def _newest(client: Client, *, prefer_open: bool = False) -> Record:
+    """The payment that is meant where none is named. Raises UsageError where there is none."""
+    found = (client.open_payments() if prefer_open else []) or client.history(1)
+    if not found:
+        raise UsageError("no payment was made yet.", hint="Make one: l2send AMOUNT TOKEN CHAIN:ADDRESS")
+    return found[0]
 
 
 async def _or_tell(work: Awaitable[Record], client: Client, payment_id: str, errors: list[L2sendError]) -> Record:

@@ -14,7 +14,7 @@ from l2send.cli.paying import approve, follow, pay, report
 from l2send.cli.paying_safe import Safe, from_safe, paid_by_safe
 from l2send.cli.progress import Live
 from l2send.cli.recipient import Words, find_destination, parse_words
-from l2send.cli.request import MaxPayment, paid_with, plan_of, request_of
+from l2send.cli.request import MaxPayment, is_max, paid_with, plan_of, request_of
 from l2send.cli.review import show_review
 from l2send.cli.screen import err, print_json
 from l2send.cli.sender import Sender, choose_sender, refuse_contradiction
@@ -26,6 +26,7 @@ from l2send.client import Client, open_client
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus
 from l2send.core.plan import Payment
+from l2send.core.units import parse_amount
 from l2send.resolver.destination import Destination
 from l2send.review import Review
 
@@ -106,6 +107,8 @@ async def _understood(
 ) -> tuple[Destination, Sender, Payment | MaxPayment]:
     """To whom, from whom, and what. Raises UsageError, ConfigError, NetworkError."""
     target = await find_destination(words.destination, client.rpcs, client.book)
+    if words.amount and words.token and not is_max(words.amount):
+        parse_amount(words.amount, target.chain.token(words.token))  # what was typed is judged before the account
     who = choose_sender(client.paths, sender, keys)
     return target, who, request_of(client, who.address, words, target)
 

@@ -12,7 +12,7 @@ import pytest
 
 from l2send.cli.command_table import COMPLETION_VARIABLE
 from l2send.cli.commands.completion import PLACES, SCRIPTS, answer
-from l2send.cli.main import root, shape
+from l2send.cli.main import root, shape_unfinished
 from l2send.cli.settings import KEYS
 from tests.conftest import Home, somebody
 from tests.packaging.test_imports import SLOW
@@ -34,7 +34,7 @@ def asked(inside: Inside) -> Inside:
 
 
 def offered(line: str) -> set[str]:
-    return set(answer(line, COMMAND, shape))
+    return set(answer(line, COMMAND, shape_unfinished))
 
 
 @pytest.mark.parametrize(
