@@ -19,7 +19,7 @@ from l2send.wallet.journal.schema import APPLICATION_ID, MIGRATIONS
 
 _BUSY_SECONDS = 10.0
 _SQLITE_HEADER = 100
-_PAGES_CHECKED_AT_ONCE = 2000
+_PAGES_CHECKED_AT_ONCE = 500
 """A few milliseconds."""
 _RESTORE_HINT = "Restore journal.db from a backup. Send nothing before: open payments may be unknown here."
 
