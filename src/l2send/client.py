@@ -128,11 +128,10 @@ class Client:
     async def most(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
         """The greatest payment of `token` that all chains can make together, decoded and checked as by `plan`."""
         asked = Payment(sender, to.account, Amount(1, to.chain.token(token)))
-        review = await plan_most(asked, limits or Limits(), self.bridges, self.rpcs, self._accounts_like)
-        return self._with_past(review)
+        most = plan_most(asked, limits or Limits(), self.bridges, self.rpcs, self._accounts_like)
+        return self._with_past(await most)
 
     def _with_past(self, review: Review) -> Review:
-        """`review` with what the journal knows of its recipient."""
         return replace(review, paid_before=self.journal.paid_before(review.plan.payment.to.address))
 
     def begin(self, review: Review, *, key: str | None = None, again: bool = False, typed_name: str = "") -> Record:

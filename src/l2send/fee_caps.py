@@ -169,7 +169,8 @@ async def _price(chain: Chain, snapshot: Snapshot, rpcs: Rpcs) -> float:
         and (held.chain.native.symbol, held.chain.testnet) == (chain.native.symbol, chain.testnet)
     ]
     here = await highest_native_usd(rpcs.on(chain.chain_id)) if chain.price_feed else None
-    return max([*elsewhere, *([here] if here is not None else [])], default=math.inf)
+    known = [*elsewhere, *([here] if here is not None else [])]
+    return max(known) if known else math.inf
 
 
 def _cost(way: Way, prices: Mapping[ChainId, float]) -> float:

@@ -14,6 +14,7 @@ import pytest
 from l2send.bridges.eco.order import open_tx
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import APPROVE, TRANSFER
+from l2send.core.chains import Chain
 from l2send.core.errors import L2sendError, Refused, UsageError
 from l2send.core.plan import ChainAddress, GasPrice, Payment, Step, StepKind, UnsignedTx
 from l2send.core.settlers import EcoSettlers
@@ -24,9 +25,15 @@ from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER, TARGET
 
 GWEI = 10**9
 USDC = ORIGIN.tokens[0]
-HERE, THERE = ORIGIN.settlers["eco"], TARGET.settlers["eco"]
-assert isinstance(HERE, EcoSettlers)
-assert isinstance(THERE, EcoSettlers)
+
+
+def eco_of(chain: Chain) -> EcoSettlers:
+    settlers = chain.settlers["eco"]
+    assert isinstance(settlers, EcoSettlers)
+    return settlers
+
+
+HERE, THERE = eco_of(ORIGIN), eco_of(TARGET)
 PRICE = GasPrice(Wei(GWEI), Wei(10**6), Wei(4 * GWEI))
 SEED, ROUNDS = 20261129, 600
 
