@@ -38,7 +38,7 @@ def payer(home: Home) -> tuple[str, Address]:
 def test_a_nodes_error(home: Home, payer: tuple[str, Address], as_json: list[str]) -> None:
     answer = json.dumps({"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": EVIL}}).encode()
     with FaultProxy(home.chain("dev1").rpcs[0]) as proxy:
-        proxy.break_next("eth_feeHistory", Fault("evil words", forward=True, status=200, body=answer), 20)
+        proxy.break_next("eth_getTransactionCount", Fault("evil words", forward=True, status=200, body=answer), 20)
         url = {f"L2SEND_RPC_{home.chain('dev1').chain_id}": proxy.url}
         words = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--account", payer[0])
         done = home.run(*words, *as_json, **url)
