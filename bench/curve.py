@@ -45,11 +45,11 @@ def _nice(most: float) -> float:
 
 
 def _apart(heights: list[float]) -> list[float]:
-    """The same heights, moved so that no two labels overlap, in the order they came."""
-    order = sorted(range(len(heights)), key=heights.__getitem__)
-    moved, above = list(heights), float("-inf")
+    """The same heights, moved up so that no two labels overlap and none is on the axis, in the order they came."""
+    order = sorted(range(len(heights)), key=heights.__getitem__, reverse=True)
+    moved, below = list(heights), float(_HEIGHT - _BOTTOM + 10)
     for place in order:
-        moved[place] = above = max(heights[place], above + 17)
+        moved[place] = below = min(heights[place], below - 17)
     return moved
 
 
