@@ -13,7 +13,7 @@ from l2send.core.private_files import replace_private
 def change_toml(path: Path, change: Callable[[Any], None], check: Callable[[str], object]) -> None:
     """Let `change` edit the document (tomlkit's) in `path`, and write it whole, with mode 0600.
 
-    A file that is not there starts as schema 1. Raises ConfigError, and whatever `check` has against the new text:
+    A file that is not there starts as schema 1. Raises ConfigError, and what `check` has against the new text:
     then the file is as it was.
     """
     import tomlkit

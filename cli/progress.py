@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _ASKING, _STARTING = "asking", "starting"
 """The phases before there is a payment, and before anything happened to it. Others are states of payments."""
 
+_LATE = 10.0
+"""Seconds beyond the estimate, or as much again if that is longer: then it is late."""
 _HASH = re.compile(r":? 0x[0-9a-f]{64}\b")
 
 
@@ -65,13 +67,20 @@ class Live:
             self._emit(record.id, record.state.value, record.meaning.money)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The line beside the spinner, drawn anew several times a second: one line, else halves of it would stay."""
-        clock = f"  {self._elapsed:.0f} s of about {duration(self._estimate)}" if self._estimate else ""
+        """The line beside the spinner, redrawn several times a second: one line, else halves of it would stay."""
+        clock = f"  {self._clock()}" if self._estimate else ""
         words = styled(f"{_HASH.sub('', self._now).rstrip('.')} …", limit=400)
         words.truncate(max(0, options.max_width - len(clock)), overflow="ellipsis")
         line = words + Text(clock, "dim")
         line.no_wrap, line.overflow = True, "crop"
         yield line
+
+    def _clock(self) -> str:
+        """How long it took so far beside how long it may take; late is said as late."""
+        assert self._estimate
+        if self._elapsed > self._estimate + max(_LATE, self._estimate):
+            return f"late: {duration(self._elapsed)}, expected {duration(self._estimate)}"
+        return f"{self._elapsed:.0f} s of about {duration(self._estimate)}"
 
     @property
     def _elapsed(self) -> float:

@@ -42,11 +42,11 @@ def show_once(phrase: Phrase) -> None:
     words = phrase.reveal()
     console = aloud()
     with console.screen():
-        console.print(Text("\nWrite these words down, on paper. Whoever has them has the money.\n", style="bold"))
+        console.print(Text("\nWrite these words down, on paper. Anyone who has them has the money.\n", style="bold"))
         console.print(
             Columns([f"{n:>2}. {word}" for n, word in enumerate(words, 1)], padding=(0, 3), column_first=True)
         )
-        console.print("\nThey are shown this once. Press Enter when they are written down.")
+        console.print("\nThey are shown only once. Press Enter when they are written down.")
         input()
     place = secrets.randbelow(len(words))
     console.print(f"Word {place + 1} of what you wrote down?")

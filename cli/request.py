@@ -27,7 +27,7 @@ class MaxPayment:
     to: Destination
 
     def is_like(self, payment: Payment) -> bool:
-        """Whether `payment`, of whatever amount, is one of these."""
+        """Whether `payment`, of any amount, is one of these."""
         asked = (self.sender, self.to.account, self.to.chain.token(self.token))
         return asked == (payment.sender, payment.to, payment.amount.token)
 

@@ -1,6 +1,6 @@
 """stdout and stderr that a payment survives: a reader that leaves, a full disk, a terminal without Unicode.
 
-Nobody reading any more must not stop a payment half way. What is written to a closed pipe goes nowhere, as does
+A reader that leaves must not stop a payment half way. What is written to a closed pipe goes nowhere, as does
 what stderr cannot take; that the result could not be written to stdout is an error.
 """
 

@@ -24,7 +24,7 @@ def must_be_able_to_ask(*, yes: bool, hint: str = "Add --yes to go on without a 
         return
     if not can_ask():
         raise NeedsConfirmation("this is not a terminal, so no question can be asked.", hint=hint)
-    tell(None)  # Who is asked is told everything, whatever --quiet says.
+    tell(None)  # A person who is asked is told everything, even with --quiet.
 
 
 def ask_password(name: str) -> str:

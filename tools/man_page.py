@@ -23,7 +23,7 @@ _SYNOPSIS = (
 _DESCRIPTION = """
 Pays exactly once on any Ethereum chain. If the money is on the destination's chain it is sent there; if it is on
 others, l2send finds it, picks the cheapest safe way to bridge it, shows exactly what will be signed and what it
-costs, and stays with the payment until the recipient has it or the money is back.
+costs, and follows the payment until the recipient has it or the money is back.
 
 Without any word l2send asks for everything. The word send may be left out.
 
@@ -50,7 +50,7 @@ _EXAMPLES = (
     ("Pay, wherever the money is:", "l2send 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"),
     ("See every way to pay, and what each costs:", "l2send plan 100 USDC base:alice.eth"),
     ("From a script, once for each invoice:", "l2send 25 USDC base:0x... --yes --json --idempotency-key invoice-17"),
-    ("Carry on whatever was interrupted:", "l2send resume --all"),
+    ("Resume what was interrupted:", "l2send resume"),
 )
 _SECURITY = """
 What is shown is what is signed: the review is decoded from the very bytes, and bytes that cannot be decoded are

@@ -21,9 +21,9 @@ from l2send.resolver.code_votes import Sighting, look_at
 
 HELP = """Pin the code of the bridges' contracts: read it from every RPC of the chain, and keep its hashes.
 
-At least two RPCs must answer, and all the same. The hashes go into your own chains.toml, with today's date and
-everything else there as it was. From then on nothing is signed that would call other code. What is pinned is what
-runs there today: look at the contract before you trust it. Code that changed needs a yes.
+At least two RPCs must answer, and their answers must be equal. The hashes go into your own chains.toml, with today's
+date and everything else there as it was. From then on nothing is signed that would call other code. What is pinned
+is what runs there today: look at the contract before you trust it. Code that changed needs a yes.
 
 Exit status: 0 all of it is pinned, 3 RPCs contradict each other or there is no code, 4 fewer than two RPCs answered.
 

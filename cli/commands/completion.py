@@ -119,7 +119,7 @@ def answer(line: str, app: Any, shape: Callable[[list[str]], list[str]]) -> Iter
 
 
 def _candidates(app: Any, before: list[str], typed: str) -> Iterable[str]:
-    """Everything that may stand at this place, whatever of it is typed."""
+    """Everything that may stand at this place, also what does not begin as it was typed."""
     command, rest = app, list(before)
     while rest and rest[0] in getattr(command, "commands", {}):
         command = command.commands[rest.pop(0)]

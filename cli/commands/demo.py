@@ -111,8 +111,8 @@ def _stage(*, quiet: bool) -> Iterator[_Stage]:
         password.write_text(secrets.token_urlsafe(24))
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("L2SEND_", "ETH_"))}
         own = {"L2SEND_HOME": str(home), "L2SEND_CACHE": str(cache), "ETH_PASSWORD": str(password)}
-        nobody = checksum(secrets.token_bytes(20))
-        stage = _Stage(home, quiet, kept | own, nobody, checksum(secrets.token_bytes(20)))
+        no_account = checksum(secrets.token_bytes(20))
+        stage = _Stage(home, quiet, kept | own, no_account, checksum(secrets.token_bytes(20)))
         try:
             stage.sender = checksum(stage.prepare("wallet", "new", _ACCOUNT).strip())
             yield stage
@@ -146,7 +146,7 @@ def _acts(stage: _Stage) -> None:
     stage.tell("5000 USDC are more than Alice has. She is told so, and nothing is sent.")
     _act(stage, "refused", ExitStatus.CANNOT_PAY, "5000", "USDC", f"dev4:{stage.recipient}")
 
-    stage.title("4. When nobody fills the order")
+    stage.title("4. When an order is not filled")
     stage.tell("The solver is told to look away. Alice pays 10 USDC to dev3, and the order stays open.")
     stage.prepare("devnet", "solver", "--mode", "ignore")
     _act(stage, "ignored", ExitStatus.NOT_FINAL, "10", "USDC", f"dev3:{stage.recipient}", "--timeout", "4")
@@ -219,6 +219,6 @@ def _epilogue(stage: _Stage, before: dict[str, Snapshot], after: dict[str, Snaps
     got = _total(after["bob"]) - _total(before["bob"])
     gone = _total(before["alice"]) - _total(after["alice"])
     stage.tell(f"\nBob got {got} USDC: two payments of 25, each made once. Alice paid {gone}, bridge fee included.")
-    stage.tell("The ten that nobody delivered came back to her.")
+    stage.tell("The ten that were not delivered came back to her.")
     stage.tell(f"The chains are stopped now, and nothing is left behind. It took {seconds:.0f} s.")
     err().print("Next: l2send devnet up, and try it yourself. docs/start.md shows how.", soft_wrap=True)
