@@ -130,9 +130,9 @@ def draw_all(environment: dict[str, str]) -> None:
     with Screen(environment, 60) as screen:
         screen.type(f"l2send 25 USDC dev4:{PAYEE}", "Enter")
         screen.wait_for("Pay 25 USDC to")
-        screen.press("y")
+        screen.type("yes", "Enter")
         screen.wait_for("delivered. ")
-        screen.wait_for("filled  ")
+        screen.wait_for("see  ")
         screen.draw("payment")
     with Screen(environment, 60) as screen:
         screen.type(f"l2send plan 60 USDC dev4:{PAYEE}", "Enter")
@@ -141,11 +141,11 @@ def draw_all(environment: dict[str, str]) -> None:
     with Screen(environment, 14) as screen:
         screen.type("l2send", "Enter")
         screen.wait_for("Pay to")
-        screen.type("1", "Enter")
+        screen.type(f"dev4:{PAYEE}", "Enter")
         screen.wait_for("Token")
         screen.press("Down", "Enter")
         screen.wait_for("Amount of USDC")
-        screen.type("5", "Enter")
+        screen.type("30", "Enter")
         screen.wait_for("? Way")
         screen.draw("conversation")
         screen.press("C-c")
