@@ -65,7 +65,7 @@ def paid_with(client: Client, key: str | None, request: Payment | MaxPayment) ->
     if isinstance(request, Payment):
         known = client.known(request, key)
         return known.id if known else None
-    known = client.journal.keyed(key)
+    known = client.keyed(key)
     if known is None:
         return None
     if not request.is_like(known.payment):

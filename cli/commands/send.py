@@ -53,6 +53,10 @@ def send(
     `-` as the destination, or alone, is read from stdin.
 
     Example: l2send 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --account alice
+
+    Example: l2send max ETH alice@base --max-fee 2usd
+
+    Example: l2send 25 USDC base:alice.eth --yes --json --idempotency-key invoice-17
     """
     if dry_run:
         return show_plan(words, sender, keys, route, run_options, safe)

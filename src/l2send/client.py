@@ -350,6 +350,10 @@ class Client:
         """The same where it is paid from one chain, or a leg. Raises UsageError for a payment from several chains."""
         return self.journal.get(prefix)
 
+    def keyed(self, key: str) -> Record | None:
+        """The payment that an idempotency key stands for, if there is one; None for an unknown key."""
+        return self.journal.keyed(key)
+
     def open_payments(self) -> list[Record]:
         """Every payment that may still change, the newest first."""
         return list(self.journal.open_payments())

@@ -159,3 +159,8 @@ def test_the_public_api_is_loaded_when_it_is_used(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "False", "True", "True"]
+
+
+def test_commands_reach_the_journal_through_the_client_alone(root: Path) -> None:
+    texts = {path: path.read_text() for path in (root / "cli").rglob("*.py")}
+    assert [str(path) for path, text in texts.items() if "client.journal" in text or "SqliteJournal" in text] == []
