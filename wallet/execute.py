@@ -44,7 +44,7 @@ from l2send.wallet.lock import account_lock
 from l2send.wallet.offering import Offering, Say, not_final
 from l2send.wallet.receipts import confirmations, is_known, observe
 from l2send.wallet.replacement import Bid
-from l2send.wallet.signing import PAYING_KINDS, Signing
+from l2send.wallet.signing import PAYING_KINDS, Looks, Signing
 
 Renewal = Callable[[PaymentRecord], Awaitable[PaymentRecord]]
 """The payment on the terms of a new quote that costs no more. Raises Refused where there is none."""
@@ -113,17 +113,26 @@ class Executor:
             self._say(f"{tx.step.kind} was sent to {rpc.chain.name} already: {signed.hash}")
             self.journal.record_signed(tx, nonce, signed.hash, signed.raw)
 
-    async def hand_out(self, payment_id: str) -> None:
-        """Sign the only step of a payment, commit it, and hand it to a node, without waiting for a block.
+    async def look_ahead(self, payment_id: str) -> Looks:
+        """What signing the only step of a payment depends on, asked before its turn: see window.py."""
+        record = self.journal.get(payment_id)
+        return await self._signing.look(record, record.steps[0])
+
+    async def sign_only(self, payment_id: str, looks: Looks) -> TxRecord:
+        """Sign the only step of a payment and commit it. `offer` hands it out.
 
         The caller holds the account's lock: see window.py. Raises Refused, CannotPay, NetworkError or ConfigError
-        where nothing was signed; NotFinal where nodes keep refusing the signed bytes.
+        where nothing was signed.
         """
         record = self.journal.get(payment_id)
-        (tx,) = record.steps
         failpoint(Failpoint.PLANNED)
         with self._saying_what_moved(record.id):
-            await self._sign(record, tx)
+            return await self._signing.sign(record, record.steps[0], looks)
+
+    async def offer(self, tx: TxRecord) -> None:
+        """Hand signed bytes to a node, if it is time. Raises NotFinal where nodes keep refusing them."""
+        with self._saying_what_moved(tx.payment_id):
+            await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
 
     async def look(self, payment_id: str) -> PaymentRecord:
         """One look at every signed transaction of a payment; bytes that are in no block go out again in their time.

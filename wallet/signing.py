@@ -19,6 +19,8 @@ from l2send.core.plan import StepKind
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Nonce
 from l2send.wallet.before_signing import (
+    Cost,
+    FeeCap,
     Price,
     TxGuard,
     affordable,
@@ -53,6 +55,21 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Looks:
+    """What was asked before a signature: each an answer, or what asking raised."""
+
+    at: float
+    """By time.monotonic."""
+    pinned: BaseException | None
+    reason: str | BaseException
+    """Why it must not be signed any more; empty where it may."""
+    counts: tuple[Nonce, Nonce] | BaseException
+    """The account's transactions: those that wait included, and those in blocks."""
+    cap: FeeCap | BaseException
+    cost: Cost | BaseException
+
+
+@dataclass(frozen=True, slots=True)
 class Signing:
     """What signs for one executor."""
 
@@ -64,14 +81,11 @@ class Signing:
     offering: Offering
     say: Callable[[str], None]
 
-    async def sign(self, record: PaymentRecord, tx: TxRecord) -> TxRecord:
-        """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
-
-        Raises Refused, CannotPay, NetworkError, ConfigError.
-        """
-        signer, rpc = self.signer_of(tx), self.rpcs.on(tx.chain_id)
+    async def look(self, record: PaymentRecord, tx: TxRecord) -> Looks:
+        """All that a signature of `tx` depends on, asked for in one round trip. Raises nothing: `sign` judges it."""
+        rpc = self.rpcs.on(tx.chain_id)
         paying = tx.step.kind in PAYING_KINDS
-        pinned, reason, counts, cap, cost = await asyncio.gather(
+        found = await asyncio.gather(
             pin_chain(rpc),
             why_not_now(record, self.rpcs) if paying else _nothing(),
             rpc.nonces(tx.sender),
@@ -79,16 +93,25 @@ class Signing:
             look_at_cost(tx, rpc),
             return_exceptions=True,
         )
-        _value(pinned)
-        if overtaken := _value(reason):
+        return Looks(time.monotonic(), *found)
+
+    async def sign(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
+        """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
+
+        `looks` are those of a moment ago. Raises Refused, CannotPay, NetworkError, ConfigError.
+        """
+        signer, rpc = self.signer_of(tx), self.rpcs.on(tx.chain_id)
+        looks = looks or await self.look(record, tx)
+        _value(looks.pinned)
+        if overtaken := _value(looks.reason):
             raise await self.cancelled(record, overtaken)
-        choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(counts))
+        choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(looks.counts))
         refuse_unless_prepared_so(tx, choice.nonce)
         for earlier in choice.first:
             self.say(f"handing {earlier.payment_id}, nonce {earlier.nonce}, to {rpc.chain.name} first")
             await self.offering.offer(earlier, rpc)
         failpoint(Failpoint.NONCE_CHOSEN)
-        price = await price_of(tx, rpc, _value(cap), _value(cost))
+        price = await price_of(tx, rpc, _value(looks.cap), _value(looks.cost))
         self.say(f"signing {tx.step.kind} on {rpc.chain.name}")
         began = time.time()
         signed = self.signed(signer, tx, choice.nonce, price)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from l2send.core.address import Address
 from l2send.core.calldata import BALANCE_OF
@@ -25,9 +25,12 @@ from l2send.wallet.execute import Executor
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import ENDED, IN_BLOCK, IN_FLIGHT, TxState
 from l2send.wallet.lock import account_lock
+from l2send.wallet.signing import Looks
 
 SIZE = 16
 """Transactions that wait for a block at most: nodes keep about as many of an account that they do not know."""
+_LOOKS_HOLD = 4.0
+"""Seconds that what was asked before a signature counts."""
 _STUCK_AFTER = 30.0
 """Seconds without a block for the oldest, after which the others are said to wait for it."""
 
@@ -56,6 +59,11 @@ class Window:
     """Seconds between two looks while nothing is mined."""
     failed: dict[str, L2sendError] = field(default_factory=dict[str, L2sendError])
     """Why a payment was not signed, or is not followed to its end here."""
+    _looking: dict[str, asyncio.Task[Looks]] = field(default_factory=dict[str, "asyncio.Task[Looks]"], init=False)
+    """What the next signatures depend on, being asked for."""
+    _next: Nonce | None = field(default=None, init=False)
+    """The nonce after the last one that was signed here."""
+    _offers: list[asyncio.Task[None]] = field(default_factory=list["asyncio.Task[None]"], init=False)
     _waiting: list[str] = field(default_factory=list[str], init=False)
     """Handed out and in no block, by nonce."""
     _mined: list[str] = field(default_factory=list[str], init=False)
@@ -82,9 +90,19 @@ class Window:
             await self._until_mined(len(self._waiting), patience)
         await self._until_final(patience)
 
-    async def _sign_all(self, unsigned: Iterable[str], patience: float) -> None:
+    async def _sign_all(self, unsigned: Sequence[str], patience: float) -> None:
         funds = _Funds(self._rpc, self.sender)
-        for payment_id in unsigned:
+        try:
+            await self._sign_in_order(unsigned, funds, patience)
+        finally:
+            for looking in self._looking.values():
+                looking.cancel()
+            await asyncio.gather(*self._looking.values(), return_exceptions=True)
+            await asyncio.gather(*self._offers)
+
+    async def _sign_in_order(self, unsigned: Sequence[str], funds: _Funds, patience: float) -> None:
+        for place, payment_id in enumerate(unsigned):
+            self._look_ahead(unsigned[place : place + self.size])
             await self._until_mined(len(self._waiting) - self.size + 1, patience)
             if len(self._waiting) >= self.size or self._is_refused():
                 return self._fail_all(unsigned, payment_id, self._stuck())
@@ -112,13 +130,43 @@ class Window:
             await funds.cover(tx, self._record(payment_id), first=True)
         while True:
             try:
-                await self.executor.hand_out(payment_id)
+                await self._sign_next(payment_id)
             except NetworkError:
                 if self._record(payment_id).steps[0].raw or time.monotonic() >= until:
                     raise
                 await asyncio.sleep(self.poll)
             else:
                 return
+
+    async def _sign_next(self, payment_id: str) -> None:
+        """Sign with the nonce after the last one, and hand the bytes out without waiting for the node's answer."""
+        looks = await self._looks_of(payment_id)
+        if self._next is not None:  # The lock is held: no other nonce of this account was given out since.
+            looks = replace(looks, counts=(self._next, self._next))
+        tx = await self.executor.sign_only(payment_id, looks)
+        assert tx.nonce is not None, "it was signed just now"
+        self._next = Nonce(tx.nonce + 1)
+        self._offers.append(asyncio.create_task(self._offer(tx)))
+
+    async def _offer(self, tx: TxRecord) -> None:
+        try:
+            await self.executor.offer(tx)
+        except L2sendError as error:
+            self.failed[tx.payment_id] = error
+
+    def _look_ahead(self, payment_ids: Sequence[str]) -> None:
+        """Ask for what the next signatures depend on, side by side."""
+        for payment_id in payment_ids:
+            if payment_id not in self._looking:
+                self._looking[payment_id] = asyncio.create_task(self.executor.look_ahead(payment_id))
+
+    async def _looks_of(self, payment_id: str) -> Looks:
+        """The looks of a payment; asked again where they are old, or where this is not the first try."""
+        asked = self._looking.pop(payment_id, None)
+        looks = await asked if asked else None
+        if looks is None or time.monotonic() - looks.at > _LOOKS_HOLD:
+            return await self.executor.look_ahead(payment_id)
+        return looks
 
     async def _until_mined(self, count: int, patience: float) -> None:
         """Until `count` of those that wait are in a block, or none was for `patience` seconds."""
