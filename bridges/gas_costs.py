@@ -96,7 +96,7 @@ async def most_for_opening(rpc: Rpc) -> Wei:
 
 
 async def refund_cost(bridge: Bridge, order: Order, rpcs: Rpcs) -> RefundCost | None:
-    """What asking for the money of `order` back would need, if that were today; None where nobody has to ask.
+    """What asking for the money of `order` back would need, if that were today; None where no one has to ask.
 
     It would revert now, so its gas is not simulated: the limit is what it will be signed with. Raises NetworkError.
     """

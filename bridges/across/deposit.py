@@ -63,7 +63,7 @@ _NONCE_BITS = 96
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """A deposit without message and without an exclusive relayer: anybody may fill it, it only pays."""
+    """A deposit without message and without an exclusive relayer: anyone may fill it, it only pays."""
 
     origin: int
     destination: int

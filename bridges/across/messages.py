@@ -1,7 +1,7 @@
 """The message by which a sender has somebody else open an Across order, and what it says.
 
 It is Permit2's PermitWitnessTransferFrom, whose witness is the whole ERC-7683 order: Permit2 takes the money only for
-the settler, only with this order, and once for each nonce. Nothing in it is left to whoever brings it:
+the settler, only with this order, and once for each nonce. Nothing in it is left to the account that brings it:
 
 - The settler takes an exclusive relayer from its caller where the order names none, and the relay hash by which the
   order is followed would then be the caller's to choose. So the order names the sender, with an exclusivity of no

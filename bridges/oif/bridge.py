@@ -138,7 +138,7 @@ async def _refuse_other_settlers(tx: UnsignedTx, order: Order, rpcs: Rpcs) -> No
 
 
 def _pays(log: Log, order: Order) -> bool:
-    """Whether this OutputFilled is of our output, among others that anybody may fill under our id."""
+    """Whether this OutputFilled is of our output, among others that anyone may fill under our id."""
     output = abi_encode([OUTPUT], [fields_of(order)[7][0]])[32:].hex()
     return output in str(log.get("data", ""))
 
