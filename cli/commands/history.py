@@ -204,10 +204,11 @@ def _recipient(text: str, registry: Registry, book: Book) -> Spelling:
 def _print(records: Iterable[Record], client: Client, limit: int | None) -> None:
     """Tables of so many rows at most: those of a long history fit no memory."""
     pages, listed = iter(records), 0
+    last: Record | None = None
     while page := list(islice(pages, _ROWS_OF_A_TABLE)):
         out().print(_table_of(page, client.registry))
         listed, last = listed + len(page), page[-1]
-    if not listed:
+    if last is None:
         err().print("No such payments." if client.history(1) else "No payments yet.")
     elif listed == limit and client.history(1, last.id):
         print_words(err(), styled(f"Older ones: add --before {last.id}", "dim"))

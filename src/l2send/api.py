@@ -9,6 +9,8 @@ from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Plan
 from l2send.core.units import Amount
 from l2send.resolver.balances import Snapshot
+from l2send.resolver.batch_file import BatchRow, read_batch
+from l2send.resolver.batch_lines import BatchLine, JudgedBatch, judge_batch
 from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
 from l2send.review import Review
@@ -21,10 +23,13 @@ from l2send.wallet.keys.signer import Signer
 __all__ = [
     "Address",
     "Amount",
+    "BatchLine",
+    "BatchRow",
     "CannotPay",
     "Client",
     "Destination",
     "ExitStatus",
+    "JudgedBatch",
     "L2sendError",
     "Limits",
     "NetworkError",
@@ -41,6 +46,8 @@ __all__ = [
     "Signer",
     "Snapshot",
     "Turn",
+    "judge_batch",
     "open_client",
     "open_keystore",
+    "read_batch",
 ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from l2send.bridges import bridges_of
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import ConfigError, L2sendError, Refused
+from l2send.core.errors import ConfigError, L2sendError
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
@@ -29,6 +29,7 @@ from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
 from l2send.many import resume_all
 from l2send.planning import plan_most, plan_payment
+from l2send.preparing import prepare_payment
 from l2send.read_web3 import web3_of
 from l2send.refunding import refund_to_send
 from l2send.renewal import renewed_quote
@@ -48,8 +49,6 @@ from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.legs import make_ready, side_by_side
-from l2send.wallet.lock import account_lock
-from l2send.wallet.offline import fixed
 from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
 from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup
 from l2send.wallet.watch import follow, look_once
@@ -155,15 +154,8 @@ class Client:
         """Write an approved payment into the journal as `begin` does, with its nonces and prices fixed: to be signed
         where no network is (wallet/offline.py). Raises as `begin` does, Refused, CannotPay, NetworkError.
         """
-        payment, legs = review.plan.payment, review.plan.legs
-        if payment.executor is not None:
-            raise Refused("a Safe's payment is not prepared for an offline key yet.", hint="Pay where the key is.")
-        async with AsyncExitStack() as locks:
-            for chain_id in sorted(leg.source.chain_id for leg in legs):
-                lock = account_lock(self.paths.state / "locks", chain_id, payment.sender, "l2send prepare", say, 60.0)
-                await locks.enter_async_context(lock)
-            legs = await fixed(legs, payment.sender, self.journal, self.rpcs)
-            return self.journal.begin(payment, legs, key, again=again, typed_name=typed_name)
+        locks = self.paths.state / "locks"
+        return await prepare_payment(review, self.journal, self.rpcs, locks, key, typed_name, say, again=again)
 
     async def has_expired(self, review: Review) -> bool:
         """Whether the price of any leg has run out, by the clock of its chain: plan again then."""

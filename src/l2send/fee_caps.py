@@ -162,15 +162,15 @@ async def within_limit(plan: Plan, snapshot: Snapshot, limits: Limits, rpcs: Rpc
 
 async def _price(chain: Chain, snapshot: Snapshot, rpcs: Rpcs) -> float:
     """The highest price of the chain's coin, by any of its endpoints or by the feed of another chain with it."""
-    elsewhere = [
+    elsewhere: list[float] = [
         held.native_usd
         for held in snapshot.chains
         if held.native_usd is not None
         and (held.chain.native.symbol, held.chain.testnet) == (chain.native.symbol, chain.testnet)
     ]
     here = await highest_native_usd(rpcs.on(chain.chain_id)) if chain.price_feed else None
-    known = [*elsewhere, *([here] if here is not None else [])]
-    return max(known) if known else math.inf
+    known = elsewhere if here is None else [*elsewhere, here]
+    return max(known, default=math.inf)
 
 
 def _cost(way: Way, prices: Mapping[ChainId, float]) -> float:

@@ -21,20 +21,26 @@ pytestmark = pytest.mark.lab
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KILLS = 3
 FULL = os.environ.get("L2SEND_LAB") == "full"
-COUNT = {"sh": 20 if FULL else 6, "py": 20}
+COUNT = {"sh": 20 if FULL else 6, "py": 20, "payroll": 40}
 
 
-@pytest.mark.parametrize("language", ["sh", "py"])
+@pytest.mark.parametrize("language", ["sh", "py", "payroll"])
 def test_killed_and_run_again_every_invoice_is_paid_once(home: Home, tmp_path: Path, language: str) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="1000", ETH="1")
     invoices = {f"{language}-{n}": (n + 1, somebody()) for n in range(COUNT[language])}
     file = tmp_path / "invoices.csv"
-    file.write_text("".join(f"{i},{amount},USDC,dev1:{to}\n" for i, (amount, to) in invoices.items()))
+    header = "ref;amount;token;to\r\n" if language == "payroll" else ""
+    lines = "".join(f"{i},{amount},USDC,dev1:{to}\n" for i, (amount, to) in invoices.items())
+    file.write_text(header + lines.replace(",", ";").rstrip() if header else lines)
     command = {
         "sh": ["bash", str(EXAMPLES / "pay_invoices.sh"), str(file)],
         "py": [
             sys.executable, str(EXAMPLES / "pay_invoices.py"), str(file),
+            str(home.paths.keystores / f"{name}.json"), home.environment["ETH_PASSWORD"],
+        ],
+        "payroll": [
+            sys.executable, str(EXAMPLES / "payroll.py"), str(file),
             str(home.paths.keystores / f"{name}.json"), home.environment["ETH_PASSWORD"],
         ],
     }[language]  # fmt: skip

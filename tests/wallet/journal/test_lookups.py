@@ -117,6 +117,7 @@ def test_accounts_that_were_paid_are_found_by_their_ends(journal: SqliteJournal)
 def test_how_often_an_account_was_paid(journal: SqliteJournal) -> None:
     payment = a_payment()
     assert journal.paid_before(payment.to.address) is None
+    record = None
     for nonce in range(3):
         record = begin(journal, payment, f"key {nonce}")
         before = journal.paid_before(payment.to.address)
@@ -124,6 +125,7 @@ def test_how_often_an_account_was_paid(journal: SqliteJournal) -> None:
         deliver(journal, record, nonce)
     found = journal.paid_before(payment.to.address)
     assert found
+    assert record
     assert (found.times, found.last_at, found.more) == (3, record.created_at, False)
 
 

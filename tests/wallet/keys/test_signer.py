@@ -251,6 +251,7 @@ def test_a_message_whose_values_are_not_of_their_types_has_no_digest() -> None:
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="coincurve has no wheel for this Python")
 def test_signatures_are_made_by_libsecp256k1() -> None:
     """eth-account takes coincurve where it is installed: six times as fast, and in constant time."""
-    from eth_keys.backends import CoinCurveECCBackend, get_backend
+    from eth_keys.backends import get_backend
+    from eth_keys.backends.coincurve import CoinCurveECCBackend
 
     assert isinstance(get_backend(), CoinCurveECCBackend)

@@ -1,0 +1,41 @@
+"""Payments that are signed where no network is: written down with their nonces and prices fixed."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from l2send.core.errors import Refused
+from l2send.core.rpc import Rpcs
+from l2send.review import Review
+from l2send.turns import Say
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import Record
+from l2send.wallet.lock import account_lock
+from l2send.wallet.offline import fixed
+
+_PATIENCE = 60.0
+"""Seconds to wait for another payment of the account."""
+
+
+async def prepare_payment(
+    review: Review,
+    journal: Journal,
+    rpcs: Rpcs,
+    locks: Path,
+    key: str | None,
+    typed_name: str,
+    say: Say,
+    *,
+    again: bool,
+) -> Record:
+    """See Client.prepare. Every account that pays is locked while its nonces are chosen and written down."""
+    payment, legs = review.plan.payment, review.plan.legs
+    if payment.executor is not None:
+        raise Refused("a Safe's payment is not prepared for an offline key yet.", hint="Pay where the key is.")
+    async with AsyncExitStack() as held:
+        for chain_id in sorted(leg.source.chain_id for leg in legs):
+            lock = account_lock(locks, chain_id, payment.sender, "l2send prepare", say, _PATIENCE)
+            await held.enter_async_context(lock)
+        legs = await fixed(legs, payment.sender, journal, rpcs)
+        return journal.begin(payment, legs, key, again=again, typed_name=typed_name)
