@@ -43,6 +43,7 @@ from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination
 from l2send.resolver.spelling import Voucher
 from l2send.review import OfflineLimits, review_of
+from l2send.wallet.journal.records import Record
 from l2send.wallet.offline import Bundle, Presigned, bundle_of, document, most_of, read
 from l2send.wallet.offline import sign as sign_bundle
 
@@ -95,13 +96,17 @@ def prepare(
                     typed_name=target.typed_name,
                     say=lambda text: err().print(text),
                 )
-            bundle = bundle_of(record)
-            _write(output, bundle, as_json=run_options.as_json)
-            _show_parts(bundle, registry)
-            print_words(err(), f"Prepared {record.id}. Where the key is: l2send sign {output} -o SIGNED")
-            return ExitStatus.DELIVERED
+            return _write_prepared(output, record, registry, as_json=run_options.as_json)
 
     return run_to_end(run())
+
+
+def _write_prepared(output: Path, record: Record, registry: Registry, *, as_json: bool) -> int:
+    bundle = bundle_of(record)
+    _write(output, bundle, as_json=as_json)
+    _show_parts(bundle, registry)
+    print_words(err(), f"Prepared {record.id}. Where the key is: l2send sign {output} -o SIGNED")
+    return ExitStatus.DELIVERED
 
 
 @spread

@@ -28,10 +28,10 @@ from l2send.core.paths import Paths
 from l2send.core.units import Seconds
 from l2send.devnet.node import Node
 from l2send.devnet.state import require
-from tests.bridges.across.test_gasless import GASLESS, Broke, sponsored
 from tests.bridges.mutations import Capsys, tell
 from tests.bridges.standins import ORIGIN, StandIns
 from tests.conftest import Home, somebody
+from tests.support.gasless import GASLESS, Broke, sponsored
 
 pytestmark = pytest.mark.lab
 

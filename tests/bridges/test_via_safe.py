@@ -117,26 +117,22 @@ def test_every_byte_of_the_safes_transaction(
 
 def changes(tx: UnsignedTx, owner: Owner, home: Home) -> dict[str, UnsignedTx]:
     """`tx`, which has the Safe make two calls or more, with one thing changed."""
-    versions = home.chain("dev1").safes
-    multi_send = versions[0].multi_send_call_only.address
+    return changed_calls(tx, owner, home) | changed_fields(tx, owner, home)
+
+
+def changed_calls(tx: UnsignedTx, owner: Owner, home: Home) -> dict[str, UnsignedTx]:
+    """Other calls in what the Safe is made to do."""
+    multi_send = home.chain("dev1").safes[0].multi_send_call_only.address
     execution = decode_execution(tx, {multi_send})
     calls, safe_tx = list(execution.calls), execution.safe_tx
     signed, usdc = approved_by_sender(owner.address), calls[0].to
     plain = safe_tx.execution(signed)
     theft = UnsignedTx(tx.chain_id, usdc, Wei(0), TRANSFER.encode(somebody(), 1))
     packed = MULTI_SEND.decode_call(safe_tx.data)[0]
-    values = list(EXECUTE.decode_call(tx.data))
-
-    def with_value(position: int, value: object) -> UnsignedTx:
-        return replace(tx, data=EXECUTE.encode(*values[:position], value, *values[position + 1 :]))
 
     def with_packed(data: bytes) -> UnsignedTx:
         return replace(safe_tx, data=MULTI_SEND.encode(data)).execution(signed)
 
-    def with_signatures(signatures: bytes) -> UnsignedTx:
-        return safe_tx.execution(signatures)
-
-    word = bytes.fromhex(owner.address[2:]).rjust(32, b"\0")
     assert plain == tx
     return {
         "an extra call": safe_tx_of(tx.to, [*calls, theft], multi_send).execution(signed),
@@ -156,6 +152,23 @@ def changes(tx: UnsignedTx, owner: Owner, home: Home) -> dict[str, UnsignedTx]:
         "a delegate call of a token": SafeTx(
             tx.chain_id, tx.to, usdc, Wei(0), calls[0].data, Operation.DELEGATECALL
         ).execution(signed),
+    }
+
+
+def changed_fields(tx: UnsignedTx, owner: Owner, home: Home) -> dict[str, UnsignedTx]:
+    """Other fields and signatures of the Safe's transaction."""
+    execution = decode_execution(tx, {home.chain("dev1").safes[0].multi_send_call_only.address})
+    safe_tx, usdc, signed = execution.safe_tx, execution.calls[0].to, approved_by_sender(owner.address)
+    values = list(EXECUTE.decode_call(tx.data))
+    word = bytes.fromhex(owner.address[2:]).rjust(32, b"\0")
+
+    def with_value(position: int, value: object) -> UnsignedTx:
+        return replace(tx, data=EXECUTE.encode(*values[:position], value, *values[position + 1 :]))
+
+    def with_signatures(signatures: bytes) -> UnsignedTx:
+        return safe_tx.execution(signatures)
+
+    return {
         "a call of MultiSend in the place of a delegate call": with_value(3, 0),
         "an operation that does not exist": with_value(3, 2),
         "native coin with the delegate call": with_value(1, 1),

@@ -28,7 +28,8 @@ from tests.lab import payer
 from tests.lab.faults import FAULTS
 from tests.lab.payer import Crash, Errand, Killed, journaled, quickened
 from tests.lab.proxy import Proxy
-from tests.lab.scenario import is_closed, steps_of
+from tests.lab.scenario import steps_of
+from tests.lab.stage import is_closed
 from tests.lab.transport import URLS, WireTransport, current_wire
 from tests.lab.verdict import judge
 from tests.lab.wire import Rule, Upstream, Wire

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.proxy import Proxy
-from tests.lab.scenario import Stage
+from tests.lab.stage import Stage
 from tests.lab.world import SOURCES, World, running_world
 
 

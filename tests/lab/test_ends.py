@@ -18,7 +18,8 @@ import pytest
 from tests.lab.payer import quickened
 from tests.lab.proxy import Proxy
 from tests.lab.rivals import RIVALS
-from tests.lab.scenario import Result, Scenario, Stage, steps_of
+from tests.lab.scenario import Scenario, steps_of
+from tests.lab.stage import Result, Stage
 from tests.lab.test_matrix import FULL, TASKS, assert_all_well, play_here, report
 from tests.lab.transport import WireTransport
 from tests.lab.wire import Upstream

@@ -23,7 +23,8 @@ from l2send.devnet.modes import Mode
 from tests.lab.faults import FAULTS, REORGANISATIONS
 from tests.lab.payer import quickened
 from tests.lab.proxy import Proxy
-from tests.lab.scenario import Result, Scenario, Stage, all_scenarios, covering, reorganised, steps_of, through_across
+from tests.lab.scenario import Scenario, all_scenarios, covering, reorganised, steps_of, through_across
+from tests.lab.stage import Result, Stage
 from tests.lab.transport import WireTransport
 from tests.lab.wire import Upstream
 from tests.lab.world import running_world

@@ -21,7 +21,8 @@ from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.journal.states import PaymentState
 from tests.lab.faults import FAULTS, REFUSING_SPONSOR, SPONSOR_FAULTS, answered, on_chain
 from tests.lab.payer import Errand, quickened
-from tests.lab.scenario import SEVERAL, Result, Scenario, Stage, of_several, steps_of_several
+from tests.lab.scenario import SEVERAL, Scenario, of_several, steps_of_several
+from tests.lab.stage import Result, Stage
 from tests.lab.test_matrix import FULL, PROCESSES, TASKS, assert_all_well, report
 from tests.lab.transport import WireTransport
 from tests.lab.wire import Fault, Upstream

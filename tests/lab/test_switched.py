@@ -16,7 +16,7 @@ from l2send.core.errors import L2sendError
 from tests.lab import payer
 from tests.lab.faults import EVERYTHING, FAULTS
 from tests.lab.payer import Errand, journaled, quickened
-from tests.lab.scenario import Stage, is_closed
+from tests.lab.stage import Stage, is_closed
 from tests.lab.transport import URLS, WireTransport, current_wire
 from tests.lab.verdict import Verdict, judge
 from tests.lab.wire import Fault, Rule, Upstream, Wire

@@ -39,3 +39,16 @@ def own_bench(own_node: Node, tmp_path: Path) -> Bench:
 def proxy(node: Node) -> Iterator[FaultProxy]:
     with FaultProxy(node.url) as running:
         yield running
+
+
+@pytest.fixture
+def slow(own_bench: Bench) -> Bench:
+    """An account on a node that mines when it is told to."""
+    own_bench.node.call("evm_setAutomine", False)
+    return own_bench
+
+
+@pytest.fixture
+def slow_proxy(slow: Bench) -> Iterator[FaultProxy]:
+    with FaultProxy(slow.node.url) as running:
+        yield running

@@ -28,9 +28,9 @@ from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState, SponsoredState
 from l2send.wallet.legs import missing
-from tests.bridges.across.test_gasless import GASLESS, LATER, USDC, Broke, bring, forwarding, mode, signatures
 from tests.bridges.standins import order_state
 from tests.conftest import Home, somebody
+from tests.support.gasless import GASLESS, LATER, USDC, Broke, bring, forwarding, mode, signatures
 
 pytestmark = pytest.mark.lab
 

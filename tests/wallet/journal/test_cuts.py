@@ -14,7 +14,7 @@ from l2send.core.errors import ConfigError
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
-from tests.wallet.journal.test_sqlite import begin, bring_to
+from tests.wallet.journal.writing import begin, bring_to
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 _EVERY = 1601

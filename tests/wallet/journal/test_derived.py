@@ -16,7 +16,7 @@ from l2send.wallet.journal.derived import RULES
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import ORDER_TRANSITIONS, TRANSITIONS, TxState
 from tests.wallet.journal.test_groups import begin_legs
-from tests.wallet.journal.test_sqlite import a_payment, begin, begin_order, sign, sign_again
+from tests.wallet.journal.writing import a_payment, begin, begin_order, sign, sign_again
 
 RULES_KNOWN = {1: "f876489c3a9a40c5"}
 """What the rules of each number were. Where this fails, the tables changed: add one to RULES, and a line here."""

@@ -19,7 +19,7 @@ from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.legs import missing, side_by_side
-from tests.wallet.journal.test_sqlite import a_payment, begin, bring_to
+from tests.wallet.journal.writing import a_payment, begin, bring_to
 from tests.wallet.rig import CHAIN_ID, NATIVE, chain_at, paying_quote, somebody
 
 CHAIN = chain_at("http://127.0.0.1:1")

@@ -16,7 +16,7 @@ from l2send.core.units import Seconds
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
-from tests.wallet.journal.test_sqlite import a_payment, begin, bring_to
+from tests.wallet.journal.writing import a_payment, begin, bring_to
 from tests.wallet.rig import CHAIN_ID, somebody
 
 

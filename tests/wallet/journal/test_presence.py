@@ -15,7 +15,7 @@ from l2send.core.errors import ConfigError, ExitStatus, Sent
 from l2send.wallet.journal.errors import JournalBusy, JournalReplaced
 from l2send.wallet.journal.presence import witness_path
 from l2send.wallet.journal.sqlite import SqliteJournal
-from tests.wallet.journal.test_sqlite import begin, sign
+from tests.wallet.journal.writing import begin, sign
 
 
 @pytest.fixture

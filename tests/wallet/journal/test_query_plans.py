@@ -16,7 +16,7 @@ from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
 from tests.wallet.journal.test_groups import begin_legs
-from tests.wallet.journal.test_sqlite import SENDER, a_payment, begin, begin_order, sign, sign_again
+from tests.wallet.journal.writing import SENDER, a_payment, begin, begin_order, sign, sign_again
 
 _EXPORTS = ("SELECT count(*) AS n FROM payments",)
 _ONE_ROW = ("identity",)

@@ -18,7 +18,7 @@ from l2send.wallet.journal.protocol import ChangedMeanwhile, IllegalMove
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import SPONSORED_TRANSITIONS, PaymentState, SponsoredState
-from tests.wallet.journal.test_sqlite import a_payment, begin
+from tests.wallet.journal.writing import a_payment, begin
 from tests.wallet.rig import chain_at, order_of, paying_quote
 
 CHAIN = chain_at("http://127.0.0.1:1")

@@ -1,0 +1,31 @@
+"""A second transaction for the nonce of a payment: a speedup or a cancel, made by the executor."""
+
+from __future__ import annotations
+
+from l2send.wallet.execute import Executor
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.states import TxState
+from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
+from tests.wallet.rig import Bench
+
+
+async def bids(executor: Executor, payment_id: str, cancel: bool) -> list[Bid]:
+    make = cancel_bids if cancel else speedup_bids
+    return await make(executor.journal.get(payment_id), executor.journal, executor.rpcs)
+
+
+def outbid(bench: Bench, payment_id: str, *, cancel: bool = False) -> PaymentRecord:
+    """`speedup`, or `cancel`, without waiting for what becomes of it."""
+
+    async def run(executor: Executor) -> PaymentRecord:
+        return await executor.replace(payment_id, await bids(executor, payment_id, cancel))
+
+    return bench.do(run)
+
+
+def once(bench: Bench, record: PaymentRecord, times: int = 1) -> None:
+    """The chain shows the payment exactly that often, and nothing else of the account."""
+    assert bench.node.balance(record.payment.to.address) == times * record.payment.amount.units
+    assert bench.node.sent_by(record.payment.sender) == len(record.approved)
+    assert len({tx.nonce for tx in record.transactions}) == len(record.approved)
+    assert [tx.state for tx in record.transactions].count(TxState.FINAL) == len(record.approved)

@@ -1,0 +1,169 @@
+"""Another wallet or machine with the same key uses the nonce of a payment: what it sent decides the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from l2send.cli.outcome import show_outcome
+from l2send.core.chains import Registry
+from l2send.core.errors import NotFinal, Refused
+from l2send.core.plan import UnsignedTx
+from l2send.core.units import Wei
+from l2send.wallet.journal.states import PaymentState, TxState
+from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
+from tests.wallet.resuming import COUNT, SEND, UNKNOWN_TYPE, elsewhere, is_in, reach, refused, send_elsewhere, until
+from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Bench, order_of, paying_quote, somebody, to_self
+
+
+def test_a_foreign_transaction_at_our_nonce_is_replaced(bench: Bench, proxy: FaultProxy) -> None:
+    """And the payment is not sent again by itself, neither now nor by a later resume."""
+    proxy.break_next(SEND, REFUSED_BEFORE, 1000)
+    payment = bench.payment()
+    payment_id = bench.begin(payment).id
+    refused(bench.through(proxy.url), payment_id, NotFinal, patience=0.2)
+    assert bench.record(payment_id).transactions[0].raw
+    send_elsewhere(bench, nonce=0)
+    bench.node.mine(1)
+    assert bench.node.sent_by(payment.sender) == 1
+
+    bench.confirmations = 3
+    reach(bench, payment_id, is_in(TxState.INDETERMINATE))
+    bench.node.mine(2)
+    record = bench.resume(payment_id)
+    assert record.state is PaymentState.REPLACED
+    assert bench.resume(payment_id) == record
+    assert bench.node.balance(payment.to.address) == 0
+    assert bench.node.sent_by(payment.sender) == 1
+
+
+def test_a_transfer_that_another_wallet_sped_up_is_delivered_by_the_other_hash(slow: Bench) -> None:
+    payment = slow.payment()
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    other = elsewhere(slow, record)
+    slow.node.mine(2)
+    record = slow.resume(record.id)
+    assert [tx.state for tx in record.transactions] == [TxState.VOID, TxState.FINAL]
+    assert (record.state, record.steps[-1].hash) == (PaymentState.DELIVERED, other)
+    assert slow.node.balance(payment.to.address) == payment.amount.units
+
+
+def test_an_approval_that_another_wallet_sped_up_is_built_upon(slow: Bench) -> None:
+    payment = slow.payment()
+    record = until(slow, slow.begin(payment, *to_self(slow)).id, TxState.BROADCAST)
+    elsewhere(slow, record)
+    slow.node.mine()
+    slow.node.call("evm_setAutomine", True)
+    assert slow.resume(record.id).state is PaymentState.DELIVERED
+    assert slow.node.balance(payment.to.address) == payment.amount.units
+
+
+def test_a_transfer_of_another_wallet_in_its_place_is_named_and_replaces_it(slow: Bench) -> None:
+    payment = slow.payment()
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    other = elsewhere(slow, record, UnsignedTx(CHAIN_ID, somebody(), Wei(1), b""))
+    slow.node.mine(2)
+    record = slow.resume(record.id)
+    assert record.state is PaymentState.REPLACED
+    assert other in record.transactions[0].detail
+    assert slow.node.balance(payment.to.address) == 0
+
+
+def test_a_cancel_of_another_wallet_replaces_it(slow: Bench) -> None:
+    record = until(slow, slow.begin(slow.payment()).id, TxState.BROADCAST)
+    elsewhere(slow, record, UnsignedTx(CHAIN_ID, slow.signer.address, Wei(0), b""))
+    slow.node.mine(2)
+    assert slow.resume(record.id).state is PaymentState.REPLACED
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_two_machines_with_one_key_and_two_journals(slow: Bench, tmp_path: Path, same: bool) -> None:
+    """Both sign with one nonce, and the node takes the second. Of the same payment twice the chain takes one."""
+    first = slow.payment()
+    second = first if same else slow.payment()
+    other = replace(slow, home=tmp_path / "other", said=[])
+    record = until(slow, slow.begin(first).id, TxState.BROADCAST)
+    slow.node.call("anvil_dropTransaction", record.transactions[0].hash)
+    slow.node.call("anvil_setNextBlockBaseFeePerGas", hex(7))
+    theirs = until(other, other.begin(second).id, TxState.BROADCAST)
+    assert theirs.transactions[0].nonce == record.transactions[0].nonce
+    slow.node.mine(2)
+    assert other.resume(theirs.id).state is PaymentState.DELIVERED
+    record = slow.resume(record.id)
+    assert record.state is (PaymentState.DELIVERED if same else PaymentState.REPLACED)
+    assert slow.node.balance(second.to.address) == second.amount.units
+    assert slow.node.sent_by(first.sender) == 1
+
+
+def test_a_transaction_of_another_payment_of_this_journal_is_not_counted_twice(bench: Bench, proxy: FaultProxy) -> None:
+    """The first never reached a node and is too late; the second, to the same recipient, took its nonce."""
+    payment = bench.payment()
+    late = bench.begin(payment, order=order_of(payment, bench.node.time() + 21)).id
+    proxy.break_next(SEND, UNKNOWN_TYPE, 1000)
+    with pytest.raises(NotFinal):
+        bench.through(proxy.url).resume(late, 0.2)
+    bench.node.call("evm_increaseTime", 60)
+    bench.node.mine()
+    journal = bench.journal()
+    again_id = journal.begin(payment, [paying_quote(payment, bench.chain)], again=True).id
+    journal.close()
+    again = bench.resume(again_id)
+    assert (again.state, again.transactions[0].nonce) == (PaymentState.DELIVERED, 0)
+    bench.node.mine(2)
+    assert bench.resume(late).state is PaymentState.REPLACED
+    assert bench.node.balance(payment.to.address) == payment.amount.units
+
+
+def test_a_sped_up_transfer_that_failed_in_its_block_is_reverted(slow: Bench) -> None:
+    payment = slow.payment()
+    slow.node.call("anvil_setCode", payment.to.address, REVERTS_IF_SLOT_0)
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    slow.node.call("anvil_setStorageAt", payment.to.address, "0x0", "0x" + "00" * 31 + "01")
+    elsewhere(slow, record)
+    slow.node.mine(2)
+    record = slow.resume(record.id)
+    assert (record.state, record.transactions[1].state) == (PaymentState.REVERTED, TxState.REVERTED)
+
+
+@contextmanager
+def without_old_state(bench: Bench) -> Iterator[FaultProxy]:
+    """A node that has thrown away the state of all blocks but its head."""
+    with FaultProxy(bench.node.url) as proxy:
+
+        def change(params: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
+            if params[1] in ("latest", "pending", hex(bench.node.height())):
+                return answer
+            error = {"code": -32000, "message": f"missing trie node {'ab' * 32} (path ) state is not available"}
+            return {"jsonrpc": "2.0", "id": answer["id"], "error": error}
+
+        proxy.twist(COUNT, change)
+        yield proxy
+
+
+def test_a_node_without_old_state_leaves_it_open_in_words(slow: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    payment = slow.payment()
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    elsewhere(slow, record)
+    slow.node.mine(9)
+    with without_old_state(slow) as proxy:
+        through = slow.through(proxy.url)
+        with pytest.raises(NotFinal):
+            through.resume(record.id, 0.4)
+        record = slow.record(record.id)
+        assert record.state is PaymentState.INDETERMINATE
+        assert "keeps no state of blocks that old" in record.transactions[0].detail
+        assert any("by what is not known" in sentence for sentence in slow.said)
+        show_outcome(record, Registry({"bench": slow.chain}))
+        assert "keeps no state of blocks that old" in " ".join(capsys.readouterr().out.split())
+        journal = slow.journal()
+        with pytest.raises(Refused, match="open already"):
+            journal.begin(payment, [paying_quote(payment, slow.chain)])
+        journal.close()
+        assert proxy.sent(COUNT)
+        both = slow.through(proxy.url, slow.node.url)
+        assert both.resume(record.id).state is PaymentState.DELIVERED, "the other one keeps it"
