@@ -1,17 +1,19 @@
-"""The tool that writes chains.toml refuses what it must refuse. No network: the packages are played."""
+"""The tool that writes chains.toml refuses what it must refuse. No network: the packages are stand-ins."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import tomllib
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "refresh_chains.py"
+from tools import refresh_chains as tool
+from tools.registry import facts as packages
+from tools.registry import names, tables
+from tools.registry.facts import Facts, Refused
+
 USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 MULTICALL3 = "0xcA11bde05977b3631167028862bE2a173976CA11"
 PORTAL = "0xEC000769A73b70e16f361a442292500b3BCf4A85"
@@ -36,19 +38,6 @@ tokens = [["USDC", "canonical", "circle", "{USDC}"]]
 """
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("refresh_chains", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load()
-
-
 def facts(**changed: Any) -> Any:
     rpcs = [
         "https://mainnet.base.org/",
@@ -68,7 +57,7 @@ def facts(**changed: Any) -> Any:
         "safes": {},
         "former": [],
     }
-    return tool.Facts(**(played | changed))
+    return Facts(**(played | changed))
 
 
 def overlay(**changed: Any) -> dict[str, Any]:
@@ -95,8 +84,8 @@ def listed(short: str, name: str = "Base") -> dict[str, str]:
 
 
 def test_the_same_input_gives_the_same_bytes_and_they_are_toml() -> None:
-    text = tool.render({}, overlay(), facts())
-    assert text == tool.render({}, overlay(), facts())
+    text = tables.render({}, overlay(), facts())
+    assert text == tables.render({}, overlay(), facts())
     chain = tomllib.loads(text)["chains"]["base"]
     assert chain["rpcs"] == ["https://mainnet.base.org", "https://base.drpc.org"]
     assert (chain["explorer"], chain["multicall3"]) == ("https://basescan.org", MULTICALL3)
@@ -129,57 +118,59 @@ def test_the_same_input_gives_the_same_bytes_and_they_are_toml() -> None:
     ],
 )
 def test_it_refuses(entry: dict[str, Any], played: dict[str, Any], words: str) -> None:
-    with pytest.raises(tool.Refused, match=words):
-        tool.render({}, overlay(**entry), facts(**played))
+    with pytest.raises(Refused, match=words):
+        tables.render({}, overlay(**entry), facts(**played))
 
 
 def test_the_eco_portal_is_the_overlay_s_as_long_as_the_package_names_the_retired_one() -> None:
     reviewed = overlay()
     reviewed["eco"]["chains"] = ["base"]
-    chain = tomllib.loads(tool.render({}, reviewed, facts(eco={8453: USDC})))["chains"]["base"]
+    chain = tomllib.loads(tables.render({}, reviewed, facts(eco={8453: USDC})))["chains"]["base"]
     written = {"portal": PORTAL, "prover": MULTICALL3, "quote_api": "https://quotes.eco.com", "source": "eco-portal"}
     assert chain["settlers"]["eco"] == written
     for named in ({8453: PORTAL}, {}):
-        with pytest.raises(tool.Refused, match=r"review \[eco\]"):
-            tool.render({}, reviewed, facts(eco=named))
-    assert "eco" not in tomllib.loads(tool.render({}, overlay(), facts(eco={8453: USDC})))["chains"]["base"]["settlers"]
+        with pytest.raises(Refused, match=r"review \[eco\]"):
+            tables.render({}, reviewed, facts(eco=named))
+    assert (
+        "eco" not in tomllib.loads(tables.render({}, overlay(), facts(eco={8453: USDC})))["chains"]["base"]["settlers"]
+    )
 
 
 def test_an_oracle_of_l1_fees_is_written_with_its_source() -> None:
     entry = {"l1_fee_oracle": ["someone", USDC.lower()]}
-    chain = tomllib.loads(tool.render({}, overlay(**entry), facts()))["chains"]["base"]
+    chain = tomllib.loads(tables.render({}, overlay(**entry), facts()))["chains"]["base"]
     assert chain["l1_fee_oracle"] == {"address": USDC, "source": "someone"}
-    assert "l1_fee_oracle" not in tomllib.loads(tool.render({}, overlay(), facts()))["chains"]["base"]
+    assert "l1_fee_oracle" not in tomllib.loads(tables.render({}, overlay(), facts()))["chains"]["base"]
 
 
 def test_one_operator_is_not_two_endpoints() -> None:
     viem = {8453: {"rpcs": ["https://a.drpc.org"], "explorer": "", "multicall3": MULTICALL3}}
     chains = {8453: facts().chains[8453] | {"rpc": ["https://b.drpc.org", "https://x.refused.example"]}}
-    with pytest.raises(tool.Refused, match="base has not two or more public RPCs"):
-        tool.render({}, overlay(), facts(viem=viem, chains=chains))
+    with pytest.raises(Refused, match="base has not two or more public RPCs"):
+        tables.render({}, overlay(), facts(viem=viem, chains=chains))
 
 
 def test_one_operator_must_be_what_the_overlay_says() -> None:
     alone = {8453: facts().chains[8453] | {"rpc": []}}
-    chain = tomllib.loads(tool.render({}, overlay(one_operator=True), facts(chains=alone)))["chains"]["base"]
+    chain = tomllib.loads(tables.render({}, overlay(one_operator=True), facts(chains=alone)))["chains"]["base"]
     assert chain["rpcs"] == ["https://mainnet.base.org"]
-    with pytest.raises(tool.Refused, match="base has not just one public RPCs"):
-        tool.render({}, overlay(one_operator=True), facts())
-    nobody = {8453: {"rpcs": [], "explorer": "", "multicall3": MULTICALL3}}
-    with pytest.raises(tool.Refused, match="base has not just one public RPCs"):
-        tool.render({}, overlay(one_operator=True), facts(chains=alone, viem=nobody))
+    with pytest.raises(Refused, match="base has not just one public RPCs"):
+        tables.render({}, overlay(one_operator=True), facts())
+    none = {8453: {"rpcs": [], "explorer": "", "multicall3": MULTICALL3}}
+    with pytest.raises(Refused, match="base has not just one public RPCs"):
+        tables.render({}, overlay(one_operator=True), facts(chains=alone, viem=none))
 
 
-def test_a_chain_on_which_nobody_knows_a_multicall3() -> None:
+def test_a_chain_on_which_no_multicall3_is_known() -> None:
     viem = {8453: facts().viem[8453] | {"multicall3": ""}}
-    chain = tomllib.loads(tool.render({}, overlay(), facts(viem=viem)))["chains"]["base"]
+    chain = tomllib.loads(tables.render({}, overlay(), facts(viem=viem)))["chains"]["base"]
     assert "multicall3" not in chain
     assert "multicall3" not in chain["source"]
 
 
 def test_a_short_name_never_comes_to_mean_another_chain() -> None:
-    with pytest.raises(tool.Refused, match="base was chain 1 and would become 8453"):
-        tool.refuse_repointed("[chains.base]\nchain_id = 1\n", tool.render({}, overlay(), facts()))
+    with pytest.raises(Refused, match="base was chain 1 and would become 8453"):
+        tool.refuse_repointed("[chains.base]\nchain_id = 1\n", tables.render({}, overlay(), facts()))
 
 
 def test_a_refused_refresh_leaves_chains_toml_as_it_is(
@@ -207,7 +198,7 @@ def test_a_refused_refresh_leaves_chains_toml_as_it_is(
 
 def test_a_name_that_was_taken_back_leads_to_the_one_in_its_place() -> None:
     former = [{8453: listed("basechain"), 10: listed("op", "OP Mainnet")}, {8453: listed("based")}]
-    assert tomllib.loads(tool.render({}, overlay(), facts(former=former)))["retired"] == {
+    assert tomllib.loads(tables.render({}, overlay(), facts(former=former)))["retired"] == {
         "based": "base",
         "basechain": "base",
     }
@@ -215,34 +206,35 @@ def test_a_name_that_was_taken_back_leads_to_the_one_in_its_place() -> None:
 
 def test_a_name_that_another_chain_took_is_not_retired() -> None:
     chains = facts().chains | {1: {"shortName": "based", "chainId": 1}}
-    assert tool.retired(overlay(), facts(former=[{8453: listed("based")}], chains=chains)) == {}
+    assert names.retired(overlay(), facts(former=[{8453: listed("based")}], chains=chains)) == {}
 
 
 def test_a_chain_id_that_was_another_chains_retires_no_name() -> None:
     """300 was Optimism on Gnosis, `ogc`, before it was ZKsync Sepolia."""
     former = [{8453: listed("ogc", "Optimism on Gnosis")}]
-    assert tool.retired(overlay(), facts(former=former)) == {}
+    assert names.retired(overlay(), facts(former=former)) == {}
 
 
 def test_ens_needs_two_witnesses() -> None:
     registry = "0x00000000000c2e074ec69a0dfb2997ba6c7d2e1e"
     chains = {8453: facts().chains[8453] | {"ens": {"registry": registry}}}
-    assert tool.name_service(8453, facts(chains=chains)) is None
+    assert tables.name_service(8453, facts(chains=chains)) is None
     viem = {8453: facts().viem[8453] | {"ens": USDC.lower()}}
-    assert tool.name_service(8453, facts(viem=viem)) is None
-    both = tool.name_service(8453, facts(chains=chains, viem=viem))
+    assert tables.name_service(8453, facts(viem=viem)) is None
+    both = tables.name_service(8453, facts(chains=chains, viem=viem))
+    assert both is not None
     assert both["universal_resolver"] == USDC
 
 
 def test_one_list_that_contradicts_itself() -> None:
     entry = {"chainId": 8453, "address": USDC}
-    with pytest.raises(tool.Refused, match="two different decimals"):
-        tool.token_list([entry | {"decimals": 6}, entry | {"address": USDC.lower(), "decimals": 18}])
+    with pytest.raises(Refused, match="two different decimals"):
+        packages.token_list([entry | {"decimals": 6}, entry | {"address": USDC.lower(), "decimals": 18}])
 
 
 def test_another_tarball_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tool, "CACHE", tmp_path)
+    monkeypatch.setattr(packages, "CACHE", tmp_path)
     (tmp_path / "x-1").mkdir()
     (tmp_path / "x-1" / "x-1.tgz").write_bytes(b"something else")
-    with pytest.raises(tool.Refused, match="not the package that was pinned"):
-        tool.fetch("x", {"package": "x", "version": "1", "integrity": "sha512-AAAA"})
+    with pytest.raises(Refused, match="not the package that was pinned"):
+        packages.fetch("x", {"package": "x", "version": "1", "integrity": "sha512-AAAA"})
