@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from l2send.core.errors import ConfigError, UsageError
 from l2send.core.text import clean
 from l2send.core.toml_lines import line_of
+from l2send.core.toml_text import parse_toml
 from l2send.core.trusted_files import read_trusted_text
 from l2send.resolver.limits import DEFAULT_MAX_FEE, Speed, parse_max_fee
 
@@ -132,12 +131,12 @@ def load_settings(path: Path) -> Settings:
 def parse_settings(text: str, where: str) -> Mapping[str, Value]:
     """The values in a text of the file's format. Raises ConfigError that names `where` they are."""
     try:
-        data: dict[str, Any] = tomllib.loads(text)
+        data = parse_toml(text)
         schema = data.pop("schema", None)
         if schema != SCHEMA:
             newer = " It was written for a newer l2send." if isinstance(schema, int) and schema > SCHEMA else ""
             raise UsageError(f"its schema is {schema!r}, not {SCHEMA}.{newer}")
-    except (UsageError, tomllib.TOMLDecodeError) as error:
+    except (UsageError, ValueError) as error:
         raise ConfigError(
             f"{where} is not usable: {clean(error, 300)}", hint="Correct it: l2send config edit"
         ) from error

@@ -259,8 +259,8 @@ def _registry(text: str, path: Path) -> Registry:
     if user.get("schema", _SCHEMA) != _SCHEMA:
         raise ConfigError(f"{path}: schema {user.get('schema')!r} is not {_SCHEMA}.")
     problems = list(judge(user, text, path, data["chains"]))
-    if isinstance(user.get("chains", {}), Mapping):
-        lay_over(data, {key: user[key] for key in ("chains", "retired", "accounts") if key in user})
+    tables = ("chains", "retired", "accounts")
+    lay_over(data, {key: user[key] for key in tables if isinstance(user.get(key), Mapping)})
     left_out = {problem.chain for problem in problems}
     own = user.get("chains", {}).keys() if isinstance(user.get("chains"), Mapping) else ()
     chains, first_of = dict[str, Chain](), dict[str, Settlers]()
@@ -283,7 +283,8 @@ def _registry(text: str, path: Path) -> Registry:
     chains = _with_env_rpcs(chains)
     for url in {url for chain in chains.values() for url in chain.rpcs} - shipped:
         remember_url(url)
-    retired = {old: now for old, now in data.get("retired", {}).items() if now in chains and old not in chains}
+    renamed = {old: now for old, now in data.get("retired", {}).items() if isinstance(now, str)}
+    retired = {old: now for old, now in renamed.items() if now in chains and old not in chains}
     elsewhere = {name: chain for name, chain in data.get("elsewhere", {}).items() if name not in chains}
     return Registry(chains, retired=retired, elsewhere=elsewhere, problems=tuple(problems))
 

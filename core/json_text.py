@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _DEEPEST = 2_000
@@ -16,11 +18,18 @@ _DEEPEST = 2_000
 
 def parse_json(text: str | bytes, **hooks: Any) -> Any:
     """The value of a JSON text; `hooks` as json.loads takes them. Raises ValueError, for deep nesting too."""
+    with refuse_deep_nesting("JSON"):
+        return json.loads(text, **hooks)
+
+
+@contextmanager
+def refuse_deep_nesting(what: str) -> Iterator[None]:
+    """While it lasts, a parser that goes too deep ends. Raises ValueError then, about the `what`."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(min(limit, _DEEPEST))
     try:
-        return json.loads(text, **hooks)
+        yield
     except RecursionError:
-        raise ValueError("the JSON is nested too deeply") from None
+        raise ValueError(f"the {what} is nested too deeply") from None
     finally:
         sys.setrecursionlimit(limit)

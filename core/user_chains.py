@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from l2send.core.address import parse_address
 from l2send.core.errors import ConfigError, L2sendError
 from l2send.core.text import clean
 from l2send.core.toml_lines import line_of
+from l2send.core.toml_text import parse_toml
 from l2send.core.trusted_files import read_trusted_text
 
 KINDS = frozenset({"l1", "op-stack", "arbitrum", "zk-stack", "zk-rollup", "optimium", "sidechain", "other"})
@@ -212,8 +212,8 @@ def read_text(path: Path) -> str:
 def parse(text: str, path: Path) -> dict[str, Any]:
     """The tables of the text. Raises ConfigError with the line that is no TOML."""
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return parse_toml(text)
+    except ValueError as error:
         raise ConfigError(f"cannot read {path}: {error}", hint="Correct the file, or move it away.") from error
 
 
@@ -223,7 +223,7 @@ def lay_over(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping) and isinstance(base.get(key), dict):
             lay_over(base[key], value)
         elif key == "tokens" and isinstance(base.get(key), list) and _are_tables(value):
-            symbols = {t.get("symbol") for t in value}
+            symbols = [t.get("symbol") for t in value]
             base[key] = [t for t in base[key] if t["symbol"] not in symbols] + list(value)
         else:
             base[key] = value
@@ -241,6 +241,11 @@ def judge(data: Mapping[str, Any], text: str, path: Path, shipped: Mapping[str, 
 
     for key in data.keys() - _TOP:
         yield problem((key,), "", _unknown(key, _TOP, "this file"))
+    retired = data.get("retired", {})
+    if not isinstance(retired, Mapping) or not all(isinstance(now, str) for now in retired.values()):
+        yield problem(("retired",), "", 'retired is no table of names: write [retired], and old-name = "new-name"')
+    if not isinstance(data.get("accounts", {}), Mapping):
+        yield problem(("accounts",), "", "accounts is no table: write [accounts.safe.NAME]")
     chains = data.get("chains", {})
     if not isinstance(chains, Mapping):
         yield problem(("chains",), "", "chains is no table: write [chains.base]")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import BadAddress, BadRecipient, ConfigError, L2sendError, UsageError
 from l2send.core.recipients import why_unpayable
 from l2send.core.text import clean
+from l2send.core.toml_text import parse_toml
 from l2send.core.trusted_files import read_trusted_text
 from l2send.resolver.foreign import foreign
 from l2send.resolver.spelling import Spelling, Voucher
@@ -167,7 +167,7 @@ def load_book(path: Path) -> Book:
 def parse_book(text: str, where: str) -> Book:
     """The contacts in a text of the file's format. Raises ConfigError that names `where` they are."""
     try:
-        data = tomllib.loads(text)
+        data = parse_toml(text)
         schema = data.get("schema")
         if schema != SCHEMA:
             newer = " It was written by a newer l2send." if isinstance(schema, int) and schema > SCHEMA else ""

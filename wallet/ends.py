@@ -140,7 +140,7 @@ class Ends:
             if tx.state is TxState.PLANNED and tx.step.nonce is not None:
                 use = await self._use_of(tx)
                 if isinstance(use, NonceUse) and use.raw and await self._same_effect(record, tx, use):
-                    self.journal.record_signed(tx, tx.step.nonce, use.hash, use.raw)
+                    self.journal.record_signed(tx, tx.step.nonce, use.hash, use.raw, elsewhere=True)
         return self.journal.get(record.id)
 
     async def order(self, record: PaymentRecord, status: OrderStatus) -> PaymentRecord:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from l2send.core.address import Address
-from l2send.core.errors import NetworkError, Refused
+from l2send.core.errors import NetworkError, NotFinal, Refused, Sent
 from l2send.core.rpc import Rpc
 from l2send.core.units import Nonce
 from l2send.wallet.journal.protocol import Journal
@@ -78,21 +78,30 @@ async def _look(rpc: Rpc, sender: Address, turn: int) -> _Counts:
     return await rpc.nonces(sender)
 
 
-def refuse_unless_prepared_so(tx: TxRecord, free: Nonce) -> None:
-    """Raises Refused if `tx` was prepared with another nonce than the `free` one: its signature may exist already."""
+def refuse_unless_prepared_so(tx: TxRecord, free: Nonce, *, maybe_sent: bool) -> None:
+    """Raises Refused if `tx` was prepared with another nonce than the `free` one: its signature may exist already.
+
+    `maybe_sent`: its nonce is used, and it is not proven that something else used it: raises NotFinal then.
+    """
     prepared = tx.step.nonce
     if prepared is None or prepared == free:
         return
     said = f"{tx.payment_id} was prepared with nonce {prepared}"
-    anew = f"`l2send cancel {tx.payment_id}` and prepare it anew."
+    again = f"`l2send cancel {tx.payment_id}` and prepare it again."
+    if maybe_sent:
+        raise NotFinal(
+            f"{said}, which is used, and not yet known by what: it may have been sent by other means.",
+            hint=f"Look again later: l2send status {tx.payment_id}. Do not pay again before.",
+            sent=Sent.MAYBE,
+        )
     if prepared < free:
         raise Refused(
             f"{said}, which another transaction of {tx.sender} has taken since: it cannot happen any more.",
-            hint=f"Run {anew}",
+            hint=f"Run {again}",
         )
     raise Refused(
         f"{said}, and the next one of {tx.sender} is {free}: what was prepared before it has not been sent.",
-        hint=f"Broadcast that first; or run {anew}",
+        hint=f"Broadcast that first; or run {again}",
     )
 
 

@@ -48,8 +48,8 @@ from l2send.wallet.stale import is_stale, not_sent_again
 PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
 """Kinds of steps that make a payment; others end it otherwise."""
 
-_SLOW_SIGNATURE = 1.0
-"""Seconds between the checks and the signature after which they count as old."""
+_OLD_CHECKS = 3.0
+"""Seconds after which the checks count as old: much less than what an order is given to be filled."""
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Looks:
     """What was asked before a signature: each an answer, or what asking raised."""
 
     at: float
-    """By time.monotonic."""
+    """When they were asked for, by this machine's clock, which goes on while a laptop sleeps."""
     pinned: BaseException | None
     reason: str | BaseException
     """Why it must not be signed any more; empty where it may."""
@@ -84,7 +84,7 @@ class Signing:
     async def look(self, record: PaymentRecord, tx: TxRecord) -> Looks:
         """All that a signature of `tx` depends on, asked for in one round trip. Raises nothing: `sign` judges it."""
         rpc = self.rpcs.on(tx.chain_id)
-        paying = tx.step.kind in PAYING_KINDS
+        paying, asked_at = tx.step.kind in PAYING_KINDS, time.time()
         found = await asyncio.gather(
             pin_chain(rpc),
             why_not_now(record, self.rpcs) if paying else _nothing(),
@@ -93,7 +93,7 @@ class Signing:
             look_at_cost(tx, rpc),
             return_exceptions=True,
         )
-        return Looks(time.monotonic(), *found)
+        return Looks(asked_at, *found)
 
     async def sign(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
         """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
@@ -106,16 +106,17 @@ class Signing:
         if overtaken := _value(looks.reason):
             raise await self.cancelled(record, overtaken)
         choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(looks.counts))
-        refuse_unless_prepared_so(tx, choice.nonce)
+        taken = tx.step.nonce is not None and tx.step.nonce < choice.nonce
+        maybe_sent = taken and tx.step.nonce in await self.ends.nonces_maybe_sent(record)
+        refuse_unless_prepared_so(tx, choice.nonce, maybe_sent=maybe_sent)
         for earlier in choice.first:
             self.say(f"handing {earlier.payment_id}, nonce {earlier.nonce}, to {rpc.chain.name} first")
             await self.offering.offer(earlier, rpc)
         failpoint(Failpoint.NONCE_CHOSEN)
         price = await price_of(tx, rpc, _value(looks.cap), _value(looks.cost))
         self.say(f"signing {tx.step.kind} on {rpc.chain.name}")
-        began = time.time()
         signed = self.signed(signer, tx, choice.nonce, price)
-        await self._refuse_if_late_by_now(record, tx, began)
+        await self._refuse_if_late_by_now(record, tx, looks.at)
         tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw)
         failpoint(Failpoint.JOURNALED)
         return tx
@@ -163,13 +164,14 @@ class Signing:
             raise ConfigError(f"{tx.payment_id} is paid by {tx.sender}; the account opened is {self.signer.address}.")
         return self.signer
 
-    async def _refuse_if_late_by_now(self, record: PaymentRecord, tx: TxRecord, began: float) -> None:
-        """Signing takes minutes where a person holds a device, and hours where a laptop sleeps: look again after it.
+    async def _refuse_if_late_by_now(self, record: PaymentRecord, tx: TxRecord, checked_at: float) -> None:
+        """Signing takes minutes where a person holds a device, and hours where a laptop sleeps, as do the transactions
+        that have to be handed out before: look again after it.
 
-        A key on this machine signs within milliseconds of the checks. Late bytes were not journaled: they are thrown
+        A key on this machine mostly signs within moments of the checks. Late bytes were not journaled: they are thrown
         away.
         """
-        if tx.step.kind not in PAYING_KINDS or abs(time.time() - began) <= _SLOW_SIGNATURE:
+        if tx.step.kind not in PAYING_KINDS or abs(time.time() - checked_at) <= _OLD_CHECKS:
             return
         if reason := await why_too_late(self.journal.get(record.id), self.rpcs):
             raise await self.cancelled(record, f"while it was being signed it became too late: {reason}")

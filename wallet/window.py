@@ -164,7 +164,7 @@ class Window:
         """The looks of a payment; asked again where they are old, or where this is not the first try."""
         asked = self._looking.pop(payment_id, None)
         looks = await asked if asked else None
-        if looks is None or time.monotonic() - looks.at > _LOOKS_HOLD:
+        if looks is None or abs(time.time() - looks.at) > _LOOKS_HOLD:
             return await self.executor.look_ahead(payment_id)
         return looks
 

@@ -78,12 +78,15 @@ def network_fees(fees: Sequence[Fee]) -> Wei:
 
 
 def _committed(record: PaymentRecord, tx: TxRecord) -> Wei:
-    """The most that the payment's other transactions can cost: of those with one nonce the chain takes one."""
+    """The most that the payment's other transactions can cost: of those with one nonce the chain takes one.
+
+    What another wallet sent in the place of one costs what its sender chose there: it is no part of what was approved.
+    """
     most: dict[int, int] = {}
     for other in record.transactions:
         if other.raw and other.chain_id == tx.chain_id and other.step_index != tx.step_index:
-            if other.step.kind is StepKind.REFUND:
-                continue  # It has a cap of its own.
+            if other.step.kind is StepKind.REFUND or other.elsewhere:
+                continue  # A refund has a cap of its own.
             said = decode_signed(other.raw)
             most[other.step_index] = max(most.get(other.step_index, 0), said.gas * said.max_fee)
     return Wei(sum(most.values()))

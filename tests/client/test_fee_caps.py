@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from l2send.core.errors import Refused
-from l2send.core.plan import Fee, Quote, Step, StepKind
+from l2send.core.plan import Fee, GasPrice, Quote, Step, StepKind
 from l2send.core.rpc import Rpc
-from l2send.core.units import Amount, Gas, Token, Wei
+from l2send.core.units import Amount, Gas, Nonce, Token, Wei
 from l2send.fee_caps import SMALL_FEE, FeeLimit, fee_cap, payment_cap
 from l2send.guard import Guard
 from l2send.wallet.before_signing import FeeCap
@@ -75,6 +75,23 @@ def test_what_is_signed_already_counts_with_the_dearest_of_its_attempts(bench: B
     assert again.most > alone.most * 21_000 // 81_000
     assert "left of what was approved" in again.why
     assert f"l2send speedup {paid.id} --max-fee" in again.hint
+
+
+def test_what_another_wallet_paid_for_a_step_uses_none_of_the_cap_up(bench: Bench) -> None:
+    """Its sender sped the approval up there, at a thousand times the price."""
+    record = begun(bench, 8_100)
+    approval, transfer = record.steps
+    cheap, dear = (
+        bench.signer.sign(CHAIN_ID, Nonce(0), approval.step.tx, TWO_STEPS, GasPrice(Wei(0), Wei(1), Wei(most)))
+        for most in (1, 1_000)
+    )
+    journal = bench.journal()
+    mine = journal.record_signed(approval, Nonce(0), cheap.hash, cheap.raw)
+    theirs = journal.adopt(mine, mine.step, dear.hash, dear.raw)
+    record = journal.get(record.id)
+    journal.close()
+    assert (theirs.elsewhere, record.transactions[0].elsewhere) == (True, False)
+    assert caps(bench, record, transfer).most == 81_000 - TWO_STEPS
 
 
 def test_a_node_that_showed_no_fee_and_asks_for_one_later_is_not_paid_it(bench: Bench) -> None:

@@ -47,6 +47,10 @@ LATER: dict[str, dict[str, Any]] = {
     "dRPC, time": {"code": 30, "message": "Request timeout on the free tier, please upgrade your tier to the paid one"},
     "Cloudflare": {"code": -32046, "message": "Cannot fulfill request"},
     "block": {"code": -39001, "message": "Unknown block"},
+    "Envoy": {"code": -32000, "message": "no healthy upstream"},
+    "busy": {"code": -32000, "message": "server is busy"},
+    "pruned": {"code": -32000, "message": "state already been pruned"},
+    "behind": {"code": -32000, "message": "Cannot query state: block 12 is not yet available"},
     "avalanche": {"code": -32000, "message": "requested to block 5 after last accepted block 4"},
 }
 
@@ -58,6 +62,7 @@ LIMITED: dict[str, dict[str, Any]] = {
     "Alchemy": {"code": 429, "message": "Your app has exceeded its compute units per second capacity."},
     "Infura": {"code": -32005, "message": "project ID request rate exceeded", "data": {"rate": {"backoff_seconds": 7}}},
     "Base": {"code": -32016, "message": "over rate limit"},
+    "Infura, a day": {"code": -32001, "message": "monthly request allotment exceeded"},
     "QuickNode's credits": {"code": -32012, "message": "credits limited to 6000/sec"},
 }
 
@@ -178,7 +183,9 @@ def test_errors_of_no_shape_are_errors(error: Any) -> None:
         ("AlreadyKnown", Reply.ACCEPTED), ("Known transaction", Reply.ACCEPTED),
         ("Transaction with the same hash was already imported.", Reply.ACCEPTED),
         ("nonce too low: next nonce 5, tx nonce 4", Reply.NONCE_TOO_LOW), ("OldNonce", Reply.NONCE_TOO_LOW),
-        ("Nonce too low", Reply.NONCE_TOO_LOW),
+        ("Nonce too low", Reply.NONCE_TOO_LOW), ("NonceTooLow", Reply.NONCE_TOO_LOW),
+        ("the nonce of the transaction is lower than next nonce", Reply.NONCE_TOO_LOW),
+        ("transaction is already in the transaction pool", Reply.ACCEPTED), ("ALREADY_EXISTS", Reply.ACCEPTED),
         ("transaction underpriced", Reply.REFUSED), ("unknown transaction", Reply.REFUSED),
         ("insufficient funds for gas * price + value", Reply.REFUSED),
     ],
@@ -194,6 +201,9 @@ def test_what_is_said_of_signed_bytes(message: str, reply: Reply) -> None:
         ("transaction underpriced: tip needed 25000000000, tip permitted 1", 25 * 10**9),
         ("Gas price below configured minimum gas price", None),
         ("FeeTooLow, MaxFeePerGas too low", None),
+        ("effective gas price is too low", None),
+        ("TransactionPriceTooLow", None),
+        ("insufficient fee", None),
     ],
 )
 def test_a_refusal_for_the_price_says_so(message: str, least: int | None) -> None:

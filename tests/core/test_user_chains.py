@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from l2send.cli.settings import parse_settings
 from l2send.core.chains import Registry, check_user_chains, load_registry
 from l2send.core.errors import ConfigError, UnknownChain
 from l2send.core.paths import Paths
 from l2send.core.units import ChainId
 from l2send.core.user_chains import CHAIN
 from l2send.core.user_chains import TOKEN as TOKEN_TABLE
+from l2send.resolver.contacts import parse_book
 from tests.conftest import Home
 
 USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
@@ -36,6 +38,11 @@ def registry(folder: Path, text: str) -> Registry:
 
 
 CASES = {
+    "a token's symbol that is a list": (
+        "[chains.base]\n[[chains.base.tokens]]\n" + TOKEN.replace('"FOO"', "[]"),
+        4,
+        "symbol: ",
+    ),
     "URL without scheme": (
         '[chains.base]\nrpcs = ["rpc.example/v1"]',
         3,
@@ -186,3 +193,22 @@ def test_commands_and_doctor_say_it(empty_home: Home) -> None:
     refused = empty_home.run("25", "USDC", f"base:{USDC}", "--yes", "--json")
     assert (refused.status, refused.error["code"]) == (3, "config_error")
     assert "it is a list" in refused.error["message"]
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 3_000, "x = " + "9" * 5_000, "[" * 3_000])
+def test_what_no_parser_should_read_is_a_mistake_in_the_file(tmp_path: Path, text: str) -> None:
+    """In each of the files that people edit."""
+    with pytest.raises(ConfigError, match=r"cannot read .*chains\.toml"):
+        registry(tmp_path, text)
+    with pytest.raises(ConfigError, match="is not usable"):
+        parse_book(text, "contacts.toml")
+    with pytest.raises(ConfigError, match="is not usable"):
+        parse_settings(text, "config.toml")
+
+
+@pytest.mark.parametrize("key", ["retired", "accounts"])
+def test_a_table_of_another_shape_is_named_and_stops_no_chain(tmp_path: Path, key: str) -> None:
+    found = registry(tmp_path, f"schema = 1\n{key} = 7\n{ACME}")
+    assert [(p.line, p.chain) for p in found.problems] == [(2, "")]
+    assert f"{key} is no table" in str(found.problems[0])
+    assert {"base", "acme"} <= found.by_name.keys()

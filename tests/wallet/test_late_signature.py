@@ -74,7 +74,7 @@ def never_sent(bench: Bench, payment_id: str, refused: PaymentRecord | Refused) 
 @pytest.fixture(autouse=True)
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every signature counts as slow: the stand-in for a person moves the chain's clock, not this machine's."""
-    monkeypatch.setattr(signing, "_SLOW_SIGNATURE", -1.0)
+    monkeypatch.setattr(signing, "_OLD_CHECKS", -1.0)
 
 
 def test_an_order_whose_deadline_passed_meanwhile_is_not_opened(own_bench: Bench) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from l2send.core.errors import NetworkError, NotFinal, Refused
+from l2send.core.errors import NetworkError, NotFinal, Refused, Sent
 from l2send.core.fees import GasPrice
 from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.units import Gas, Nonce, Wei
@@ -63,6 +63,18 @@ def test_a_free_nonce_of_what_was_prepared_is_ended_by_its_sender_alone(bench: B
     with pytest.raises(NotFinal, match="second endpoint"):
         never_signed(bench.through(bench.node.url, "http://127.0.0.1:1"), payment_id, by_sender=True)
     assert never_signed(bench, payment_id, by_sender=True).state is PaymentState.CANCELLED
+
+
+def test_a_used_nonce_is_another_transactions_only_where_that_is_proven(bench: Bench) -> None:
+    """A count alone says that it is used: the prepared payment itself may have been sent by other means."""
+    payment_id, _ = prepared(bench)
+    bench.pay(bench.payment())
+    with pytest.raises(NotFinal, match="not yet known by what") as unknown:
+        bench.through(bench.node.url, "http://127.0.0.1:1").resume(payment_id)
+    assert unknown.value.sent is Sent.MAYBE
+    with pytest.raises(Refused, match="cannot happen any more") as known:
+        bench.resume(payment_id)
+    assert known.value.sent is Sent.NO
 
 
 def test_what_was_prepared_is_cancelled_once_something_else_has_its_nonce(bench: Bench) -> None:

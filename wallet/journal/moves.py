@@ -39,7 +39,9 @@ _MAX_DETAIL = 300
 class JournalMoves(JournalBeginnings):
     """What changes payments that are there."""
 
-    def record_signed(self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes) -> TxRecord:
+    def record_signed(
+        self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes, *, elsewhere: bool = False
+    ) -> TxRecord:
         """See Journal."""
         if tx_hash != "0x" + keccak(raw).hex():
             raise IllegalMove("the hash is not that of the signed bytes.")
@@ -47,7 +49,7 @@ class JournalMoves(JournalBeginnings):
             if self._transaction(tx.payment_id, tx.index).step != tx.step:
                 raise ChangedMeanwhile(f"{tx.payment_id} got a new quote meanwhile.")
             changed = db.execute(
-                "UPDATE transactions SET state = ?, nonce = ?, hash = ?, raw = ?, signed_at = ?"
+                "UPDATE transactions SET state = ?, nonce = ?, hash = ?, raw = ?, signed_at = ?, elsewhere = ?"
                 " WHERE payment_id = ? AND step = ? AND state = ?",
                 (
                     TxState.SIGNED,
@@ -55,6 +57,7 @@ class JournalMoves(JournalBeginnings):
                     tx_hash,
                     raw,
                     int(time.time()),
+                    elsewhere,
                     tx.payment_id,
                     tx.index,
                     TxState.PLANNED,
@@ -88,6 +91,9 @@ class JournalMoves(JournalBeginnings):
             if any(tx.state not in IN_FLIGHT or tx.hash == tx_hash for tx in attempts):
                 raise ChangedMeanwhile(f"another l2send is working on {record.id}.")
             index = self._insert_attempt(record, former, step, tx_hash, raw, TxState.BROADCAST)
+            self._db.execute(
+                "UPDATE transactions SET elsewhere = 1 WHERE payment_id = ? AND step = ?", (record.id, index)
+            )
             detail = f"{tx_hash}, sent by another wallet with the nonce of {former.hash}"
             self._event(record.id, f"step {index}", "", TxState.BROADCAST, detail)
         return self._transaction(record.id, index)

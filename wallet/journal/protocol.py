@@ -97,8 +97,12 @@ class Journal(Protocol):
         """Everything that happened to a payment, in order."""
         ...
 
-    def record_signed(self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes) -> TxRecord:
+    def record_signed(
+        self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes, *, elsewhere: bool = False
+    ) -> TxRecord:
         """Commit signed bytes to a planned transaction. Only then may they be broadcast.
+
+        `elsewhere`: another wallet signed them, and they were found on the chain.
 
         Raises ChangedMeanwhile if it is not planned any more, or planned otherwise than in `tx`.
         """

@@ -57,6 +57,8 @@ class TxRecord:
     detail: str = ""
     replaces: int | None = None
     """The index of the step it was signed for again, with the same nonce; None for what was signed first."""
+    elsewhere: bool = False
+    """Whether another wallet signed it, and chose its fee; it was found on the chain."""
 
     @property
     def step_index(self) -> int:

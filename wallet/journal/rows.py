@@ -53,6 +53,7 @@ def tx_record(row: sqlite3.Row) -> TxRecord:
         signed_at=None if row["signed_at"] is None else UnixTime(row["signed_at"]),
         detail=row["detail"],
         replaces=row["replaces"],
+        elsewhere=bool(row["elsewhere"]),
     )
 
 

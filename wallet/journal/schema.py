@@ -169,4 +169,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE recipients (address TEXT PRIMARY KEY, ends TEXT NOT NULL) STRICT, WITHOUT ROWID",
         "CREATE INDEX recipients_ends ON recipients (ends)",
     ),
+    (
+        # Whether another wallet signed it: its fee was not approved here. Rows of before count as signed here.
+        "ALTER TABLE transactions ADD COLUMN elsewhere INTEGER NOT NULL DEFAULT 0",
+    ),
 )

@@ -170,6 +170,7 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     witness_path(path).unlink()
     for column in ("group_id", "leg", "typed_name", "state", "is_open", "recipient", "key_seen"):
         db.execute(f"ALTER TABLE payments DROP COLUMN {column}")
+    db.execute("ALTER TABLE transactions DROP COLUMN elsewhere")
     db.execute("DROP TABLE sponsored")
     db.execute("PRAGMA user_version = 2")
     db.commit()

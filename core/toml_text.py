@@ -1,0 +1,14 @@
+"""Reads TOML that people write. What no parser should be given is refused as any other mistake in it is."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+from l2send.core.json_text import refuse_deep_nesting
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The document of a TOML text. Raises ValueError, for deep nesting and for numbers of thousands of digits too."""
+    with refuse_deep_nesting("TOML"):
+        return tomllib.loads(text)
