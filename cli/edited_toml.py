@@ -7,22 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from l2send.core.errors import ConfigError
+from l2send.core.json_text import refuse_deep_nesting
 from l2send.core.private_files import replace_private
+from l2send.core.trusted_files import read_trusted_text
 
 
 def change_toml(path: Path, change: Callable[[Any], None], check: Callable[[str], object]) -> None:
     """Let `change` edit the document (tomlkit's) in `path`, and write it whole, with mode 0600.
 
-    A file that is not there starts as schema 1. Raises ConfigError, and what `check` has against the new text:
-    then the file is as it was.
+    A file that is not there starts as schema 1. One that others can write is refused: what they wrote would count as
+    yours from then on. Raises ConfigError, and what `check` has against the new text: then the file is as it was.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "schema = 1\n")
+        text = read_trusted_text(path) if path.exists() else "schema = 1\n"
+        with refuse_deep_nesting("TOML"):
+            document = tomlkit.parse(text)
         change(document)
-    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+    except (ValueError, TOMLKitError) as error:
         raise ConfigError(f"cannot change {path}: {error}", hint="Correct the file, or move it away.") from error
     text = tomlkit.dumps(document)
     check(text)

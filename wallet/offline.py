@@ -24,6 +24,7 @@ from l2send.core.fees import gas_price, l1_fee
 from l2send.core.json_text import parse_json
 from l2send.core.plan import GasPrice, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.trusted_files import read_trusted
 from l2send.core.typed import TypedData
 from l2send.core.units import Amount, ChainId, Gas, Nonce, Seconds, UnixTime, Wei
 from l2send.wallet.journal import codec
@@ -228,11 +229,13 @@ def _part_document(part: Part) -> dict[str, Any]:
 
 
 def read(path: Path) -> Bundle:
-    """The bundle of a file. What it says has to be checked as a plan is. Raises UsageError, ConfigError."""
+    """The bundle of a file that no other user can change: it says where money goes.
+
+    What it says has to be checked as a plan is. Raises UsageError, ConfigError.
+    """
     try:
-        with open(path, "rb") as file:
-            data = file.read(_LARGEST + 1)
-    except OSError as error:
+        data = read_trusted(path)[: _LARGEST + 1]
+    except FileNotFoundError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
     try:
         written = parse_json(data, parse_float=_no_number, parse_constant=_no_number)

@@ -106,7 +106,7 @@ def answer(line: str, app: Any, shape: Callable[[list[str]], list[str]]) -> Iter
         words = shlex.split(line)
         typed = "" if line[-1:].isspace() else words.pop()
         before = shape(words[1:]) if words[1:] else []
-        found = sorted({c for c in _candidates(app, before, typed) if c.startswith(typed)})
+        found = sorted({c for c in _candidates(app, before, typed) if c.startswith(typed) and _is_plain(c)})
     except (ValueError, IndexError, L2sendError):
         return
     if os.environ[COMPLETION_VARIABLE] != "bash":
@@ -116,6 +116,11 @@ def answer(line: str, app: Any, shape: Callable[[list[str]], list[str]]) -> Iter
     cut = max((typed.rfind(c) + 1 for c in ":@=" if c in os.environ.get("L2SEND_BREAKS", "")), default=0)
     for candidate in found:
         yield candidate[cut:] if candidate.endswith((":", "@")) else f"{candidate[cut:]} "
+
+
+def _is_plain(candidate: str) -> bool:
+    """Whether a terminal shows it as it is, in one line: names of files may hold anything."""
+    return clean(candidate, len(candidate) + 1) == candidate
 
 
 def _candidates(app: Any, before: list[str], typed: str) -> Iterable[str]:

@@ -24,6 +24,7 @@ from l2send.core.errors import ConfigError, NeedsConfirmation, UsageError
 from l2send.core.paths import Paths
 from l2send.core.private_files import replace_private
 from l2send.core.text import clean
+from l2send.core.trusted_files import read_trusted
 from l2send.wallet.keys.keystore import named
 
 _A_KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
@@ -162,7 +163,7 @@ def edit(run_options: RunOptions) -> None:
     editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
     if not can_ask() and "EDITOR" not in os.environ and "VISUAL" not in os.environ:
         raise NeedsConfirmation("there is no terminal to edit on.", hint="Use: l2send config set KEY VALUE")
-    before = paths.settings.read_bytes() if paths.settings.exists() else b"schema = 1\n"
+    before = read_trusted(paths.settings) if paths.settings.exists() else b"schema = 1\n"
     with TemporaryDirectory(prefix="l2send-") as folder:  # mode 0700
         draft = Path(folder, paths.settings.name)
         draft.write_bytes(before)

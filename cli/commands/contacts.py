@@ -24,6 +24,7 @@ from l2send.core.errors import ConfigError, ExitStatus, Interrupted, NeedsConfir
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
 from l2send.core.text import clean, json_escaped
+from l2send.core.trusted_files import read_trusted_text
 from l2send.payments import paid_accounts_like
 from l2send.resolver.contacts import Book, Contact, check_name, load_book, parse_book
 from l2send.resolver.destination import look_up, understand
@@ -251,9 +252,9 @@ def import_(
 def _contacts_in(file: Path) -> list[Contact]:
     """What a file holds, by its ending. Raises ConfigError, UsageError. A CSV address needs its checksum too."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {file}: {error}", hint="Nothing was added.") from error
+        text = read_trusted_text(file)
+    except FileNotFoundError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}.", hint="Nothing was added.") from error
     if file.suffix.lower() != ".csv":
         return list(parse_book(text, str(file)))
     try:

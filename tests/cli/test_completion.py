@@ -14,6 +14,7 @@ from l2send.cli.command_table import COMPLETION_VARIABLE
 from l2send.cli.commands.completion import PLACES, SCRIPTS, answer
 from l2send.cli.main import root, shape_unfinished
 from l2send.cli.settings import KEYS
+from l2send.core.private_files import write_private
 from tests.conftest import Home, somebody
 from tests.packaging.test_imports import SLOW
 from tests.support.inside import Inside, inside
@@ -86,6 +87,16 @@ def test_a_contact_is_offered_where_it_can_be_paid_alone(asked: Inside) -> None:
 def test_broken_files_offer_nothing_and_say_nothing(asked: Inside) -> None:
     asked.paths.contacts.write_text("schema = ")
     assert offered("l2send 25 USDC a") == set()
+
+
+def test_names_that_a_terminal_would_obey_are_not_offered(asked: Inside) -> None:
+    """Of keystores: other programs name these files."""
+    asked.paths.keystores.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("plain", "evil\x1b]0;x\x07", "two\nlines"):
+        write_private(asked.paths.keystores / f"{name}.json", b'{"crypto": {}}')
+    found = offered("l2send 1 USDC x --account ")
+    assert "plain" in found
+    assert not any("evil" in candidate or "two" in candidate or "lines" in candidate for candidate in found)
 
 
 def test_bash_gets_what_stands_behind_its_word_breaks(asked: Inside) -> None:

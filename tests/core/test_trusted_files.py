@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from l2send.cli.commands.contacts import _contacts_in
+from l2send.cli.edited_toml import change_toml
 from l2send.cli.settings import load_settings
 from l2send.core.chains import load_registry
 from l2send.core.errors import ConfigError
@@ -16,6 +18,7 @@ from l2send.core.trusted_files import check_trusted, read_trusted, read_trusted_
 from l2send.resolver.contacts import load_book
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.keys.keystore import open_keystore, secret_from
+from l2send.wallet.offline import read as read_bundle
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
@@ -25,6 +28,13 @@ READERS: dict[str, tuple[str, str, Callable[[Paths, Path], object]]] = {
     "contacts.toml": ("contacts.toml", "schema = 1\n", lambda paths, _: load_book(paths.contacts)),
     "the password": ("password", "correct horse", lambda _, path: secret_from(path, None, "password")),
     "a keystore": ("keystore.json", '{"crypto": {}}', lambda _, path: open_keystore(path, "x")),
+    "a prepared payment": ("pay.json", "{}", lambda _, path: read_bundle(path)),
+    "contacts to import": ("friends.csv", "name,address\n", lambda _, path: _contacts_in(path)),
+    "a file that a command changes": (
+        "config.toml",
+        "schema = 1\n",
+        lambda paths, _: change_toml(paths.settings, lambda document: None, lambda text: None),
+    ),
     "the devnet's chains": ("../state/devnet/chains.toml", "schema = 1\n", lambda paths, _: load_registry(paths)),
 }
 

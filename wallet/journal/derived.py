@@ -3,7 +3,7 @@ the rules they follow change.
 
     payments.state, is_open    how the leg stands, by the tables in states.py
     payments.recipient         out of the payment's JSON
-    payments.key_seen          what is seen of the idempotency key: old journals hold keys with line ends and the like
+    payments.key_seen          what the idempotency key looks like: another one that looks the same is refused
     recipients                 every account that a payment was begun to, by the ends that people compare
 
 Rows of older journals are filled in when one is opened, in batches that are committed one by one: where that is
@@ -16,10 +16,10 @@ import sqlite3
 from collections.abc import Callable
 
 from l2send.core.address import Address, ends
-from l2send.core.text import visible_part
+from l2send.core.looks import looks_of
 from l2send.wallet.journal.records import PaymentRecord
 
-RULES = 1
+RULES = 2
 """Counts the changes of what the columns are derived by: tests/wallet/journal/test_derived.py says when to add one."""
 _BATCH = 4000
 _ALL = 2**62
@@ -31,7 +31,7 @@ def derive(db: sqlite3.Connection, payment_id: str, read: ReadPayment) -> None:
     """Compute the columns of one payment from its other rows, within the caller's transaction."""
     row = db.execute("SELECT * FROM payments WHERE id = ?", (payment_id,)).fetchone()
     record = read(row)
-    key = None if record.key is None else visible_part(record.key)
+    key = None if record.key is None else looks_of(record.key)
     found = (record.state.value, int(record.meaning.open), record.payment.to.address, key)
     if found != (row["state"], row["is_open"], row["recipient"], row["key_seen"]):
         db.execute(

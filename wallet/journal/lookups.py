@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from l2send.core.address import Address, ends
 from l2send.core.errors import ConfigError, L2sendError, UsageError
+from l2send.core.looks import looks_of, unlike
 from l2send.core.plan import Payment
 from l2send.core.text import clean, visible_part, visible_text
 from l2send.core.units import ChainId, Nonce, Seconds, UnixTime
@@ -64,9 +65,10 @@ class JournalLookups(JournalConnection):
         return self.find(rows[0]["id"]) if rows else None
 
     def _keyed(self, key: str) -> list[sqlite3.Row]:
-        """Rows of that very key, else of keys that look the same: older journals took line ends and the like.
+        """Rows of that very key, or of what older journals took for it, with line ends and the like.
 
-        Raises UsageError for what is no key, and was none before.
+        Raises UsageError for what is no key, and was none before; and for another key that looks like a known one:
+        neither paying again nor calling it paid would be right.
         """
         if not key.isprintable() and any("\ud800" <= c <= "\udfff" for c in key):
             visible_text(key, THE_KEY)
@@ -74,10 +76,18 @@ class JournalLookups(JournalConnection):
         if exact:
             return exact
         wanted = visible_text(key, THE_KEY)
-        columns = "SELECT id, fingerprint FROM payments WHERE "
-        return self._rows(columns + "idempotency_key = ?", wanted) or self._rows(
-            columns + "key_seen = ? ORDER BY is_open DESC, seq", visible_part(wanted)
-        )
+        columns = "SELECT id, fingerprint, idempotency_key FROM payments WHERE "
+        if same := self._rows(columns + "idempotency_key = ?", wanted):
+            return same
+        alike = self._rows(columns + "key_seen = ? ORDER BY is_open DESC, seq", looks_of(wanted))
+        same = [row for row in alike if visible_part(row["idempotency_key"]) == visible_part(wanted)]
+        if alike and not same:
+            raise UsageError(
+                f"{THE_KEY} looks like that of {whole_id(alike[0]['id'])}, and is another one: "
+                f"{unlike(wanted, alike[0]['idempotency_key'])}.",
+                hint="Nothing was paid. Write it as it was written then, or take a key that is told apart at a glance.",
+            )
+        return same
 
     def find(self, payment_id: str) -> Record:
         """See Journal."""

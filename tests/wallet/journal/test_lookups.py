@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from l2send.core.address import Address, alike, checksum
-from l2send.core.errors import UsageError
+from l2send.core.errors import Sent, UsageError
 from l2send.core.plan import ChainAddress
 from l2send.core.units import Seconds
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
-from tests.wallet.journal.writing import a_payment, begin, bring_to
-from tests.wallet.rig import CHAIN_ID, somebody
+from tests.wallet.journal.writing import CHAIN, a_payment, begin, bring_to
+from tests.wallet.rig import CHAIN_ID, paying_quote, somebody
 
 
 @pytest.fixture
@@ -46,6 +46,33 @@ def test_a_key_with_something_unseen_is_refused(journal: SqliteJournal, key: str
         with pytest.raises(UsageError, match="the idempotency key"):
             ask()
     assert journal.history() == []
+
+
+@pytest.mark.parametrize(
+    "alike",
+    [
+        "inv\u20119 may",  # a hyphen of a word processor
+        "inv\u22129 may",
+        "inv\uff0d9 may",
+        "\u0456nv-9 may",  # Cyrillic
+        "inv-\uff19 may",  # a wide digit
+        "inv-9 m\u0251y",
+        "inv-9  may",
+    ],
+)
+@pytest.mark.parametrize("another", [True, False])
+def test_a_key_that_only_looks_like_a_known_one_neither_pays_nor_counts_as_paid(
+    journal: SqliteJournal, alike: str, another: bool
+) -> None:
+    payment = a_payment()
+    first = journal.begin(payment, [paying_quote(payment, CHAIN)], "inv-9 may")
+    then = a_payment(units=2) if another else payment
+    with pytest.raises(UsageError, match=f"looks like that of {first.id}, and is another") as refused:
+        journal.begin(then, [paying_quote(then, CHAIN)], alike)
+    assert "U+" in refused.value.message
+    assert refused.value.sent is Sent.NO
+    assert journal.begin(payment, [paying_quote(payment, CHAIN)], "inv-9 may").id == first.id
+    assert journal.begin(then, [paying_quote(then, CHAIN)], "INV-9 may", again=True).id != first.id
 
 
 def test_a_key_in_another_normal_form_is_the_same(journal: SqliteJournal) -> None:
