@@ -1,7 +1,7 @@
-"""The bench of the wallet's tests: what may be signed is tried on the same chain."""
+"""The rig of the wallet's tests: what may be signed is tried on the same chain."""
 
 from __future__ import annotations
 
-from tests.wallet.conftest import bench, node, own_bench, own_node
+from tests.wallet.conftest import node, own_node, own_rig, rig
 
-__all__ = ["bench", "node", "own_bench", "own_node"]
+__all__ = ["node", "own_node", "own_rig", "rig"]

@@ -22,7 +22,7 @@ from l2send.wallet.offline import Bundle, Part
 from l2send.wallet.replacement import cancel_bids, speedup_bids
 from tests.bridges.registry import REGISTRY
 from tests.client.test_review import bridged, direct
-from tests.wallet.rig import Bench, GuardStandIn
+from tests.wallet.rig import GuardStandIn, Rig
 
 KEYLESS = {
     "zero": checksum("0x" + "0" * 40),
@@ -73,33 +73,33 @@ async def _speedup(executor: Executor, payment_id: str) -> object:
 
 
 @pytest.mark.parametrize("recipient", KEYLESS.values(), ids=KEYLESS)
-def test_a_payment_that_came_into_the_journal_otherwise_is_not_signed(bench: Bench, recipient: Address) -> None:
-    payment_id = bench.begin(bench.payment(to=recipient)).id
-    _refused_by(bench, payment_id, _resume)
-    record = bench.record(payment_id)
+def test_a_payment_that_came_into_the_journal_otherwise_is_not_signed(rig: Rig, recipient: Address) -> None:
+    payment_id = rig.begin(rig.payment(to=recipient)).id
+    _refused_by(rig, payment_id, _resume)
+    record = rig.record(payment_id)
     assert record.steps[0].state is TxState.PLANNED
     assert not record.steps[0].raw
-    assert bench.node.sent_by(bench.signer.address) == 0
+    assert rig.node.sent_by(rig.signer.address) == 0
 
 
 @pytest.mark.parametrize("recipient", list(KEYLESS.values())[3:6])
-def test_what_waits_to_be_mined_is_not_signed_again(own_bench: Bench, recipient: Address) -> None:
-    own_bench.node.call("evm_setAutomine", False)
-    payment_id = own_bench.begin(own_bench.payment(to=recipient)).id
+def test_what_waits_to_be_mined_is_not_signed_again(own_rig: Rig, recipient: Address) -> None:
+    own_rig.node.call("evm_setAutomine", False)
+    payment_id = own_rig.begin(own_rig.payment(to=recipient)).id
 
     async def wait(executor: Executor) -> None:
         executor.guard = GuardStandIn(lambda _: None)
         with pytest.raises(Exception, match="not final"):
             await executor.resume(payment_id, patience=0.3)
 
-    own_bench.do(wait)
-    _refused_by(own_bench, payment_id, _speedup)
-    assert len(own_bench.record(payment_id).transactions) == 1
+    own_rig.do(wait)
+    _refused_by(own_rig, payment_id, _speedup)
+    assert len(own_rig.record(payment_id).transactions) == 1
 
 
-def test_a_cancellation_signs_a_transfer_of_nothing_to_oneself_alone(own_bench: Bench) -> None:
-    own_bench.node.call("evm_setAutomine", False)
-    payment_id = own_bench.begin(own_bench.payment()).id
+def test_a_cancellation_signs_a_transfer_of_nothing_to_oneself_alone(own_rig: Rig) -> None:
+    own_rig.node.call("evm_setAutomine", False)
+    payment_id = own_rig.begin(own_rig.payment()).id
 
     async def cancel(executor: Executor) -> None:
         executor.guard = Guard(executor.rpcs.registry)
@@ -113,18 +113,18 @@ def test_a_cancellation_signs_a_transfer_of_nothing_to_oneself_alone(own_bench: 
             await executor.replace(payment_id, bad)
         await executor.replace(payment_id, bids)
 
-    own_bench.do(cancel)
-    kinds = [tx.step.kind for tx in own_bench.record(payment_id).transactions]
+    own_rig.do(cancel)
+    kinds = [tx.step.kind for tx in own_rig.record(payment_id).transactions]
     assert kinds == [StepKind.TRANSFER, StepKind.CANCEL]
 
 
-def _refused_by(bench: Bench, payment_id: str, path: Callable[[Executor, str], Awaitable[object]]) -> None:
+def _refused_by(rig: Rig, payment_id: str, path: Callable[[Executor, str], Awaitable[object]]) -> None:
     async def run(executor: Executor) -> None:
         executor.guard = Guard(executor.rpcs.registry)
         with pytest.raises(Refused, match=r"lost|names no recipient|would fail"):
             await path(executor, payment_id)
 
-    bench.do(run)
+    rig.do(run)
 
 
 @pytest.mark.parametrize("far", [LONGEST_LOCK + 3600, 79 * 365 * 86_400])

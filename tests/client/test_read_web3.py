@@ -12,7 +12,7 @@ from l2send.core.plan import GasPrice
 from l2send.core.units import Nonce, Wei
 from l2send.read_web3 import web3_of
 from l2send.wallet.execute import Executor
-from tests.wallet.rig import CHAIN_ID, Bench
+from tests.wallet.rig import CHAIN_ID, Rig
 
 DEAD = "http://127.0.0.1:1"
 REFUSED = (
@@ -30,35 +30,35 @@ REFUSED = (
 )
 
 
-def use(bench: Bench, work: Callable[[Any], Awaitable[Any]]) -> Any:
+def use(rig: Rig, work: Callable[[Any], Awaitable[Any]]) -> Any:
     async def run(executor: Executor) -> Any:
         return await work(web3_of(executor.rpcs.on(CHAIN_ID), executor.journal))
 
-    return bench.do(run)
+    return rig.do(run)
 
 
-def test_reads_go_to_another_endpoint_where_one_is_dead(bench: Bench) -> None:
+def test_reads_go_to_another_endpoint_where_one_is_dead(rig: Rig) -> None:
     async def read(web3: Any) -> tuple[int, int, bool]:
-        account = bench.signer.address
+        account = rig.signer.address
         return await web3.eth.chain_id, await web3.eth.get_balance(account), await web3.is_connected()
 
-    assert use(bench.through(DEAD, bench.node.url), read) == (CHAIN_ID, 10**19, True)
+    assert use(rig.through(DEAD, rig.node.url), read) == (CHAIN_ID, 10**19, True)
 
 
 @pytest.mark.parametrize("method", REFUSED)
-def test_what_signs_or_changes_something_is_refused(bench: Bench, method: str) -> None:
+def test_what_signs_or_changes_something_is_refused(rig: Rig, method: str) -> None:
     async def ask(web3: Any) -> Any:
         return await web3.provider.make_request(method, ["0x00"])
 
     with pytest.raises(Refused, match="not asked through l2send"):
-        use(bench, ask)
+        use(rig, ask)
 
 
-def test_bytes_of_the_journal_alone_are_broadcast(bench: Bench) -> None:
-    record = bench.resume(bench.begin(bench.payment()).id)
+def test_bytes_of_the_journal_alone_are_broadcast(rig: Rig) -> None:
+    record = rig.resume(rig.begin(rig.payment()).id)
     raw = record.transactions[0].raw
     step, price = record.steps[0].step, GasPrice(Wei(10**9), Wei(10**6), Wei(4 * 10**9))
-    other = bench.signer.sign(CHAIN_ID, Nonce(1), step.tx, step.gas, price).raw
+    other = rig.signer.sign(CHAIN_ID, Nonce(1), step.tx, step.gas, price).raw
 
     async def known(web3: Any) -> Any:
         return await web3.provider.make_request("eth_sendRawTransaction", ["0x" + raw.hex()])
@@ -66,7 +66,7 @@ def test_bytes_of_the_journal_alone_are_broadcast(bench: Bench) -> None:
     async def unknown(web3: Any) -> Any:
         return await web3.eth.send_raw_transaction(other)
 
-    assert "error" in use(bench, known), "the node was asked, and knows it already"
+    assert "error" in use(rig, known), "the node was asked, and knows it already"
     with pytest.raises(Refused, match="not asked through l2send"):
-        use(bench, unknown)
-    assert bench.node.sent_by(bench.signer.address) == 1
+        use(rig, unknown)
+    assert rig.node.sent_by(rig.signer.address) == 1

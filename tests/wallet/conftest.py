@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.faultproxy import FaultProxy
-from tests.wallet.rig import Bench, Node, running_anvil
+from tests.wallet.rig import Node, Rig, running_anvil
 
 
 @pytest.fixture(scope="session")
@@ -26,13 +26,13 @@ def own_node() -> Iterator[Node]:
 
 
 @pytest.fixture
-def bench(node: Node, tmp_path: Path) -> Bench:
-    return Bench(tmp_path, node, (node.url,)).funded()
+def rig(node: Node, tmp_path: Path) -> Rig:
+    return Rig(tmp_path, node, (node.url,)).funded()
 
 
 @pytest.fixture
-def own_bench(own_node: Node, tmp_path: Path) -> Bench:
-    return Bench(tmp_path, own_node, (own_node.url,)).funded()
+def own_rig(own_node: Node, tmp_path: Path) -> Rig:
+    return Rig(tmp_path, own_node, (own_node.url,)).funded()
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def proxy(node: Node) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def slow(own_bench: Bench) -> Bench:
+def slow(own_rig: Rig) -> Rig:
     """An account on a node that mines when it is told to."""
-    own_bench.node.call("evm_setAutomine", False)
-    return own_bench
+    own_rig.node.call("evm_setAutomine", False)
+    return own_rig
 
 
 @pytest.fixture
-def slow_proxy(slow: Bench) -> Iterator[FaultProxy]:
+def slow_proxy(slow: Rig) -> Iterator[FaultProxy]:
     with FaultProxy(slow.node.url) as running:
         yield running

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from l2send.core.errors import L2sendError
 from l2send.wallet.journal.sqlite import SqliteJournal
-from tests.wallet.rig import Bench, Node
+from tests.wallet.rig import Node, Rig
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.wallet.rig", "eth_account", "rlp", "httpx", "eth_abi"])
@@ -33,7 +33,7 @@ class Job:
 
 
 def job(
-    bench: Bench,
+    rig: Rig,
     payment_id: str,
     failpoint: str = "",
     proof: Path | None = None,
@@ -41,7 +41,7 @@ def job(
     confirmations: int = 1,
 ) -> Job:
     environment = (("L2SEND_FAILPOINT", failpoint), ("L2SEND_FAILPOINT_PROOF", str(proof))) if failpoint else ()
-    return Job(bench.home, bench.urls, bench.key, payment_id, patience, environment, confirmations)
+    return Job(rig.home, rig.urls, rig.key, payment_id, patience, environment, confirmations)
 
 
 def start(work: Job) -> BaseProcess:
@@ -71,9 +71,9 @@ def _open(path: Path) -> None:
 
 def _carry_on(work: Job) -> None:
     os.environ.update(work.environment)
-    bench = Bench(work.home, Node(work.urls[0]), work.urls, work.confirmations, key=work.key)
+    rig = Rig(work.home, Node(work.urls[0]), work.urls, work.confirmations, key=work.key)
     try:
-        status = bench.resume(work.payment_id, work.patience).meaning.exit_status
+        status = rig.resume(work.payment_id, work.patience).meaning.exit_status
     except L2sendError as error:
         status = error.exit_status
     os._exit(status)

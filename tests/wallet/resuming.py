@@ -13,51 +13,51 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signed import decode_signed
 from tests.support.faultproxy import Fault
-from tests.wallet.rig import CHAIN_ID, ETHER, Bench, somebody
+from tests.wallet.rig import CHAIN_ID, ETHER, Rig, somebody
 
 SEND = "eth_sendRawTransaction"
 COUNT, RECEIPT = "eth_getTransactionCount", "eth_getTransactionReceipt"
 
 
-def refused(bench: Bench, payment_id: str, kind: type[L2sendError], patience: float = 10) -> L2sendError:
+def refused(rig: Rig, payment_id: str, kind: type[L2sendError], patience: float = 10) -> L2sendError:
     with pytest.raises(kind) as caught:
-        bench.resume(payment_id, patience)
+        rig.resume(payment_id, patience)
     return caught.value
 
 
-def reach(bench: Bench, payment_id: str, reached: Callable[[PaymentRecord], bool]) -> PaymentRecord:
+def reach(rig: Rig, payment_id: str, reached: Callable[[PaymentRecord], bool]) -> PaymentRecord:
     """Resume, each time for a moment, until `reached`; it must not come to its end before."""
     for _ in range(60):
-        refused(bench, payment_id, NotFinal, patience=0.2)
-        record = bench.record(payment_id)
+        refused(rig, payment_id, NotFinal, patience=0.2)
+        record = rig.record(payment_id)
         if reached(record):
             return record
-    pytest.fail(f"never reached: {bench.record(payment_id)}")
+    pytest.fail(f"never reached: {rig.record(payment_id)}")
 
 
 def is_in(*states: TxState) -> Callable[[PaymentRecord], bool]:
     return lambda record: tuple(tx.state for tx in record.transactions) == states
 
 
-def nothing_signed(bench: Bench, payment_id: str) -> bool:
-    return all(tx.raw == b"" for tx in bench.record(payment_id).transactions)
+def nothing_signed(rig: Rig, payment_id: str) -> bool:
+    return all(tx.raw == b"" for tx in rig.record(payment_id).transactions)
 
 
-def until(bench: Bench, payment_id: str, *states: TxState) -> PaymentRecord:
+def until(rig: Rig, payment_id: str, *states: TxState) -> PaymentRecord:
     """Resume, each time for a moment, until its transactions are in these states."""
     for _ in range(60):
         with pytest.raises(NotFinal):
-            bench.resume(payment_id, patience=0.15)
-        record = bench.record(payment_id)
+            rig.resume(payment_id, patience=0.15)
+        record = rig.record(payment_id)
         if [tx.state for tx in record.transactions if tx.raw] == list(states):
             return record
-    pytest.fail(f"never came to {states}: {bench.record(payment_id)}")
+    pytest.fail(f"never came to {states}: {rig.record(payment_id)}")
 
 
-def waiting(bench: Bench, *before: UnsignedTx, units: int = ETHER // 1000) -> PaymentRecord:
+def waiting(rig: Rig, *before: UnsignedTx, units: int = ETHER // 1000) -> PaymentRecord:
     """A payment whose first transaction is in the node's pool, and in no block."""
-    payment_id = bench.begin(bench.payment(units), *before).id
-    return until(bench, payment_id, TxState.BROADCAST)
+    payment_id = rig.begin(rig.payment(units), *before).id
+    return until(rig, payment_id, TxState.BROADCAST)
 
 
 UNKNOWN_TYPE = Fault(
@@ -68,16 +68,16 @@ UNKNOWN_TYPE = Fault(
 )
 
 
-def send_elsewhere(bench: Bench, nonce: int) -> str:
+def send_elsewhere(rig: Rig, nonce: int) -> str:
     """A transaction of the same key from another wallet, which the journal knows nothing of."""
     price = GasPrice(Wei(10**9), Wei(10**9), Wei(10 * 10**9))
-    signed = bench.signer.sign(CHAIN_ID, Nonce(nonce), UnsignedTx(CHAIN_ID, somebody(), Wei(1), b""), Gas(21000), price)
-    return str(bench.node.call(SEND, "0x" + signed.raw.hex()))
+    signed = rig.signer.sign(CHAIN_ID, Nonce(nonce), UnsignedTx(CHAIN_ID, somebody(), Wei(1), b""), Gas(21000), price)
+    return str(rig.node.call(SEND, "0x" + signed.raw.hex()))
 
 
-def elsewhere(bench: Bench, record: PaymentRecord, tx: UnsignedTx | None = None, *, step: int = 0) -> str:
+def elsewhere(rig: Rig, record: PaymentRecord, tx: UnsignedTx | None = None, *, step: int = 0) -> str:
     """What another wallet sends with the nonce of a step: the same call at a higher fee, or `tx`. Its hash."""
     said = decode_signed(record.transactions[step].raw)
     price = GasPrice(Wei(0), Wei(said.tip * 3), Wei(said.max_fee * 3))
-    signed = bench.signer.sign(CHAIN_ID, said.nonce, tx or said.tx, Gas(90_000), price)
-    return str(bench.node.call(SEND, "0x" + signed.raw.hex()))
+    signed = rig.signer.sign(CHAIN_ID, said.nonce, tx or said.tx, Gas(90_000), price)
+    return str(rig.node.call(SEND, "0x" + signed.raw.hex()))

@@ -124,9 +124,9 @@ def _wait_for(node: Node) -> None:
 
 def chain_at(*urls: str, confirmations: int = 1) -> Chain:
     return Chain(
-        short_name="bench",
+        short_name="rig",
         chain_id=CHAIN_ID,
-        name="Bench",
+        name="Rig",
         kind="l1",
         testnet=True,
         native=NATIVE,
@@ -192,7 +192,7 @@ class Unopened:
 
 
 @dataclass
-class Bench:
+class Rig:
     """One account with a journal of its own on a node."""
 
     home: Path
@@ -206,7 +206,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.signer = LocalSigner(SecretKey(self.key))
 
-    def funded(self, wei: int = 10 * ETHER) -> Bench:
+    def funded(self, wei: int = 10 * ETHER) -> Rig:
         self.node.call("anvil_setBalance", self.signer.address, hex(wei))
         return self
 
@@ -214,7 +214,7 @@ class Bench:
     def chain(self) -> Chain:
         return chain_at(*self.urls, confirmations=self.confirmations)
 
-    def through(self, *urls: str) -> Bench:
+    def through(self, *urls: str) -> Rig:
         """The same account and journal, over other endpoints."""
         return replace(self, urls=urls)
 
@@ -270,7 +270,7 @@ class Bench:
         async def run() -> T:
             journal = self.journal()
             try:
-                async with open_rpcs(Registry({"bench": self.chain}), timeout=3) as rpcs:
+                async with open_rpcs(Registry({"rig": self.chain}), timeout=3) as rpcs:
                     return await action(self.executor(rpcs, journal, signer=signer))
             finally:
                 journal.close()
@@ -284,5 +284,5 @@ class Bench:
         return self.resume(self.begin(payment, *before).id, patience)
 
 
-def to_self(stage: Bench, times: int = 1) -> Sequence[UnsignedTx]:
+def to_self(stage: Rig, times: int = 1) -> Sequence[UnsignedTx]:
     return [UnsignedTx(CHAIN_ID, stage.signer.address, Wei(0), b"")] * times

@@ -14,40 +14,40 @@ from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import SignedTx
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
 from tests.wallet.resuming import SEND, nothing_signed, refused
-from tests.wallet.rig import ETHER, REVERTS_IF_SLOT_0, Bench, GuardStandIn, somebody
+from tests.wallet.rig import ETHER, REVERTS_IF_SLOT_0, GuardStandIn, Rig, somebody
 
 
-def test_a_balance_that_does_not_hold_the_fee_is_refused_with_the_numbers(bench: Bench) -> None:
-    payment = bench.payment(10 * ETHER)
-    payment_id = bench.begin(payment).id
-    error = refused(bench, payment_id, CannotPay)
+def test_a_balance_that_does_not_hold_the_fee_is_refused_with_the_numbers(rig: Rig) -> None:
+    payment = rig.payment(10 * ETHER)
+    payment_id = rig.begin(payment).id
+    error = refused(rig, payment_id, CannotPay)
     assert "holds 10 ETH" in error.message
     assert error.sent is Sent.NO
-    assert nothing_signed(bench, payment_id)
+    assert nothing_signed(rig, payment_id)
 
 
-def test_a_fee_above_the_cap_is_refused(bench: Bench) -> None:
-    payment_id = bench.begin(bench.payment()).id
+def test_a_fee_above_the_cap_is_refused(rig: Rig) -> None:
+    payment_id = rig.begin(rig.payment()).id
 
     async def capped(executor: Executor) -> PaymentRecord:
         executor.guard = GuardStandIn(lambda _: None, Wei(1000))
         return await executor.resume(payment_id)
 
     with pytest.raises(Refused, match="network fee"):
-        bench.do(capped)
-    assert nothing_signed(bench, payment_id)
+        rig.do(capped)
+    assert nothing_signed(rig, payment_id)
 
 
-def test_a_gas_limit_that_became_too_low_is_raised(bench: Bench) -> None:
-    payment = bench.payment()
-    bench.node.call("anvil_setCode", payment.to.address, REVERTS_IF_SLOT_0)
-    record = bench.pay(payment)
+def test_a_gas_limit_that_became_too_low_is_raised(rig: Rig) -> None:
+    payment = rig.payment()
+    rig.node.call("anvil_setCode", payment.to.address, REVERTS_IF_SLOT_0)
+    record = rig.pay(payment)
     assert record.state is PaymentState.DELIVERED
     assert record.transactions[0].step.gas == 21_000
 
 
-def test_what_the_guard_refuses_is_not_journaled_and_not_sent(bench: Bench) -> None:
-    payment_id = bench.begin(bench.payment()).id
+def test_what_the_guard_refuses_is_not_journaled_and_not_sent(rig: Rig) -> None:
+    payment_id = rig.begin(rig.payment()).id
 
     async def guarded(executor: Executor) -> PaymentRecord:
         def guard(tx: UnsignedTx) -> None:
@@ -57,15 +57,15 @@ def test_what_the_guard_refuses_is_not_journaled_and_not_sent(bench: Bench) -> N
         return await executor.resume(payment_id)
 
     with pytest.raises(Refused, match="not approved"):
-        bench.do(guarded)
-    assert nothing_signed(bench, payment_id)
-    assert bench.node.sent_by(bench.signer.address) == 0
+        rig.do(guarded)
+    assert nothing_signed(rig, payment_id)
+    assert rig.node.sent_by(rig.signer.address) == 0
 
 
 @pytest.mark.parametrize("field", ["to", "value", "data", "chain", "nonce", "gas", "fee"])
-def test_a_signer_that_signs_something_else_is_caught(bench: Bench, field: str) -> None:
-    payment_id = bench.begin(bench.payment()).id
-    honest = bench.signer
+def test_a_signer_that_signs_something_else_is_caught(rig: Rig, field: str) -> None:
+    payment_id = rig.begin(rig.payment()).id
+    honest = rig.signer
 
     class Thief:
         address = honest.address
@@ -92,27 +92,27 @@ def test_a_signer_that_signs_something_else_is_caught(bench: Bench, field: str) 
         return await executor.resume(payment_id)
 
     with pytest.raises(Refused, match="do not say what was approved"):
-        bench.do(rob)
-    assert nothing_signed(bench, payment_id)
-    assert not bench.guarded
+        rig.do(rob)
+    assert nothing_signed(rig, payment_id)
+    assert not rig.guarded
 
 
-def test_without_a_signer_nothing_is_signed_and_it_says_so(bench: Bench) -> None:
-    payment_id = bench.begin(bench.payment()).id
+def test_without_a_signer_nothing_is_signed_and_it_says_so(rig: Rig) -> None:
+    payment_id = rig.begin(rig.payment()).id
     with pytest.raises(ConfigError, match="needs a signature"):
-        bench.resume(payment_id, signer=False)
-    assert nothing_signed(bench, payment_id)
+        rig.resume(payment_id, signer=False)
+    assert nothing_signed(rig, payment_id)
 
 
-def test_another_accounts_signer_is_refused(bench: Bench) -> None:
-    payment_id = bench.begin(bench.payment()).id
-    other = Bench(bench.home, bench.node, bench.urls)
+def test_another_accounts_signer_is_refused(rig: Rig) -> None:
+    payment_id = rig.begin(rig.payment()).id
+    other = Rig(rig.home, rig.node, rig.urls)
     with pytest.raises(ConfigError, match="is paid by"):
         other.resume(payment_id)
 
 
-def test_signed_bytes_need_no_signer(bench: Bench, proxy: FaultProxy) -> None:
+def test_signed_bytes_need_no_signer(rig: Rig, proxy: FaultProxy) -> None:
     proxy.break_next(SEND, REFUSED_BEFORE, 1000)
-    payment_id = bench.begin(bench.payment()).id
-    refused(bench.through(proxy.url), payment_id, NotFinal, patience=0.2)
-    assert bench.resume(payment_id, signer=False).state is PaymentState.DELIVERED
+    payment_id = rig.begin(rig.payment()).id
+    refused(rig.through(proxy.url), payment_id, NotFinal, patience=0.2)
+    assert rig.resume(payment_id, signer=False).state is PaymentState.DELIVERED

@@ -17,12 +17,12 @@ from l2send.wallet.replacement import cancel_tx
 from tests.support.faultproxy import LOST_REQUEST, FaultProxy
 from tests.wallet.outbidding import bids, once, outbid
 from tests.wallet.resuming import SEND, send_elsewhere, until, waiting
-from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Bench, GuardStandIn, to_self
+from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, GuardStandIn, Rig, to_self
 
 pytestmark = pytest.mark.lab
 
 
-def test_a_cancelled_payment_never_happens(slow: Bench) -> None:
+def test_a_cancelled_payment_never_happens(slow: Rig) -> None:
     first = waiting(slow)
     outbid(slow, first.id, cancel=True)
     slow.node.mine()
@@ -37,7 +37,7 @@ def test_a_cancelled_payment_never_happens(slow: Bench) -> None:
     assert slow.resume(first.id) == record
 
 
-def test_a_payment_that_is_mined_all_the_same_is_delivered(slow: Bench, slow_proxy: FaultProxy) -> None:
+def test_a_payment_that_is_mined_all_the_same_is_delivered(slow: Rig, slow_proxy: FaultProxy) -> None:
     first = waiting(slow)
     slow_proxy.break_next(SEND, LOST_REQUEST, 1000)
     outbid(slow.through(slow_proxy.url), first.id, cancel=True)
@@ -49,7 +49,7 @@ def test_a_payment_that_is_mined_all_the_same_is_delivered(slow: Bench, slow_pro
     once(slow, record)
 
 
-def test_a_cancel_can_be_made_faster_and_is_not_taken_back(slow: Bench, slow_proxy: FaultProxy) -> None:
+def test_a_cancel_can_be_made_faster_and_is_not_taken_back(slow: Rig, slow_proxy: FaultProxy) -> None:
     """A node that forgot everything is given the newest cancel, and not the payment."""
     first = waiting(slow)
     outbid(slow, first.id, cancel=True)
@@ -66,7 +66,7 @@ def test_a_cancel_can_be_made_faster_and_is_not_taken_back(slow: Bench, slow_pro
     once(slow, record, times=0)
 
 
-def test_a_cancel_that_is_only_mined_is_not_yet_cancelled(slow: Bench) -> None:
+def test_a_cancel_that_is_only_mined_is_not_yet_cancelled(slow: Rig) -> None:
     """A reorganisation takes it back, and the payment is mined instead: then it is delivered."""
     slow.confirmations = 3
     node = slow.node
@@ -87,7 +87,7 @@ def test_a_cancel_that_is_only_mined_is_not_yet_cancelled(slow: Bench) -> None:
     once(slow, record)
 
 
-def test_a_cancel_that_reverts_has_cancelled_too(slow: Bench) -> None:
+def test_a_cancel_that_reverts_has_cancelled_too(slow: Rig) -> None:
     """An account with code may refuse the transfer of nothing: its nonce is used up all the same."""
     first = waiting(slow)
     outbid(slow, first.id, cancel=True)
@@ -102,7 +102,7 @@ def test_a_cancel_that_reverts_has_cancelled_too(slow: Bench) -> None:
     assert slow.node.balance(first.payment.to.address) == 0
 
 
-def test_a_step_before_the_last_is_cancelled_and_the_last_is_never_signed(slow: Bench) -> None:
+def test_a_step_before_the_last_is_cancelled_and_the_last_is_never_signed(slow: Rig) -> None:
     first = waiting(slow, *to_self(slow))
 
     async def run(executor: Executor) -> PaymentRecord:
@@ -120,7 +120,7 @@ def test_a_step_before_the_last_is_cancelled_and_the_last_is_never_signed(slow: 
     assert slow.node.sent_by(first.payment.sender) == 1
 
 
-def test_what_is_not_signed_needs_no_bid_and_what_has_ended_none_at_all(slow: Bench) -> None:
+def test_what_is_not_signed_needs_no_bid_and_what_has_ended_none_at_all(slow: Rig) -> None:
     payment_id = slow.begin(slow.payment()).id
     assert slow.do(lambda executor: bids(executor, payment_id, cancel=True)) == []
     with pytest.raises(Refused, match="nothing of it waits"):
@@ -133,7 +133,7 @@ def test_what_is_not_signed_needs_no_bid_and_what_has_ended_none_at_all(slow: Be
             slow.do(lambda executor, cancel=cancel: bids(executor, payment_id, cancel=cancel))
 
 
-def test_a_guard_that_refuses_the_cancel_stops_it(slow: Bench) -> None:
+def test_a_guard_that_refuses_the_cancel_stops_it(slow: Rig) -> None:
     first = waiting(slow)
 
     async def run(executor: Executor) -> PaymentRecord:
@@ -149,7 +149,7 @@ def test_a_guard_that_refuses_the_cancel_stops_it(slow: Bench) -> None:
     assert slow.record(first.id) == first
 
 
-def test_a_foreign_transaction_takes_the_nonce_from_both(slow: Bench) -> None:
+def test_a_foreign_transaction_takes_the_nonce_from_both(slow: Rig) -> None:
     first = waiting(slow)
     outbid(slow, first.id)
     slow.node.call("anvil_dropAllTransactions")
@@ -164,7 +164,7 @@ def test_a_foreign_transaction_takes_the_nonce_from_both(slow: Bench) -> None:
     assert slow.node.balance(first.payment.to.address) == 0
 
 
-def test_the_next_payment_gets_the_next_nonce(slow: Bench) -> None:
+def test_the_next_payment_gets_the_next_nonce(slow: Rig) -> None:
     """And hands out only the newest of what it finds waiting."""
     first = waiting(slow)
     outbid(slow, first.id, cancel=True)

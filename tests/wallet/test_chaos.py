@@ -17,7 +17,7 @@ from l2send.core.errors import ExitStatus, NotFinal
 from l2send.wallet.failpoints import Failpoint
 from tests.support.faultproxy import AFTER_ACCEPTING, LOST_REQUEST, REFUSED_BEFORE, FaultProxy
 from tests.wallet import payer
-from tests.wallet.rig import Bench, to_self
+from tests.wallet.rig import Rig, to_self
 
 pytestmark = pytest.mark.lab
 
@@ -40,16 +40,16 @@ PLACES = [p for p in Failpoint if p not in (Failpoint.ORDER_OPENED, Failpoint.OR
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_happens_every_payment_is_made_once(seed: int, own_bench: Bench, tmp_path: Path) -> None:
+def test_whatever_happens_every_payment_is_made_once(seed: int, own_rig: Rig, tmp_path: Path) -> None:
     print(f"seed {seed}")
     dice = random.Random(seed)
-    bench, node = own_bench, own_bench.node
-    bench.confirmations = CONFIRMATIONS
+    rig, node = own_rig, own_rig.node
+    rig.confirmations = CONFIRMATIONS
     with FaultProxy(node.url) as proxy:
-        through = bench.through(proxy.url)
+        through = rig.through(proxy.url)
         payments = [through.payment(1000 + i) for i in range(3)]
         ids = [through.begin(p, *to_self(through, dice.randrange(2))).id for p in payments]
-        steps = sum(len(bench.record(i).transactions) for i in ids)
+        steps = sum(len(rig.record(i).transactions) for i in ids)
         kills = turn = 0
         while turn < TURNS or not kills:
             turn += 1
@@ -59,8 +59,8 @@ def test_whatever_happens_every_payment_is_made_once(seed: int, own_bench: Bench
                 proxy.break_next(dice.choice(METHODS), dice.choice(FAULTS), dice.randrange(1, 3))
             place, proof = dice.choice(PLACES), tmp_path / f"proof{turn}"
             running = [
-                payer.start(payer.job(through, dice.choice(ids), place, proof, 1.0, bench.confirmations)),
-                payer.start(payer.job(through, dice.choice(ids), patience=1.0, confirmations=bench.confirmations)),
+                payer.start(payer.job(through, dice.choice(ids), place, proof, 1.0, rig.confirmations)),
+                payer.start(payer.job(through, dice.choice(ids), patience=1.0, confirmations=rig.confirmations)),
             ]
             for process in running:
                 process.join(60)
@@ -74,18 +74,18 @@ def test_whatever_happens_every_payment_is_made_once(seed: int, own_bench: Bench
                 node.mine(dice.randrange(3))
         assert proxy.fired, "no fault happened"
     for payment_id in ids:
-        _to_its_end(bench, payment_id)
+        _to_its_end(rig, payment_id)
     assert [node.balance(p.to.address) for p in payments] == [1000, 1001, 1002]
-    assert node.sent_by(bench.signer.address) == steps
+    assert node.sent_by(rig.signer.address) == steps
 
 
-def _to_its_end(bench: Bench, payment_id: str) -> None:
+def _to_its_end(rig: Rig, payment_id: str) -> None:
     for _ in range(20):
-        bench.node.mine(CONFIRMATIONS)
+        rig.node.mine(CONFIRMATIONS)
         try:
-            record = bench.resume(payment_id, patience=0.5)
+            record = rig.resume(payment_id, patience=0.5)
         except NotFinal:
             continue
         assert record.meaning.exit_status is ExitStatus.DELIVERED
         return
-    pytest.fail(f"{payment_id} never came to its end: {bench.record(payment_id)}")
+    pytest.fail(f"{payment_id} never came to its end: {rig.record(payment_id)}")

@@ -16,7 +16,7 @@ from l2send.core.errors import ExitStatus
 from l2send.wallet.failpoints import Failpoint
 from tests.support.faultproxy import AFTER_ACCEPTING, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
 from tests.wallet import payer
-from tests.wallet.rig import Bench, to_self
+from tests.wallet.rig import Rig, to_self
 
 pytestmark = pytest.mark.lab
 
@@ -49,34 +49,34 @@ def test_every_place_of_the_executor_is_killed() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_killed_anywhere_it_pays_exactly_once(fault: Fault | None, bench: Bench, proxy: FaultProxy) -> None:
+def test_killed_anywhere_it_pays_exactly_once(fault: Fault | None, rig: Rig, proxy: FaultProxy) -> None:
     everywhere = fault is None or os.environ.get("L2SEND_TEST_ALL")
     for place in PLACES if everywhere else AROUND_THE_BROADCAST:
-        _kill_and_resume(place, fault, bench.through(proxy.url), proxy)
+        _kill_and_resume(place, fault, rig.through(proxy.url), proxy)
 
 
-def _kill_and_resume(place: str, fault: Fault | None, bench: Bench, proxy: FaultProxy) -> None:
-    payment, proof = bench.payment(), bench.home / f"killed-{place}"
-    payment_id = bench.begin(payment, *to_self(bench)).id
-    already = bench.node.sent_by(payment.sender)
+def _kill_and_resume(place: str, fault: Fault | None, rig: Rig, proxy: FaultProxy) -> None:
+    payment, proof = rig.payment(), rig.home / f"killed-{place}"
+    payment_id = rig.begin(payment, *to_self(rig)).id
+    already = rig.node.sent_by(payment.sender)
     proxy.requests.clear()
     proxy.fired.clear()
     if fault:
         proxy.break_next("eth_sendRawTransaction", fault, 2)
 
-    assert payer.run(payer.job(bench, payment_id, place, proof)) == -9
+    assert payer.run(payer.job(rig, payment_id, place, proof)) == -9
     assert proof.read_text() == f"{place}\n"
-    assert payer.run(payer.job(bench, payment_id)) == ExitStatus.DELIVERED
+    assert payer.run(payer.job(rig, payment_id)) == ExitStatus.DELIVERED
 
-    assert bench.node.balance(payment.to.address) == payment.amount.units
-    assert bench.node.sent_by(payment.sender) == already + 2
+    assert rig.node.balance(payment.to.address) == payment.amount.units
+    assert rig.node.sent_by(payment.sender) == already + 2
     assert len(proxy.fired) == (2 if fault else 0)
-    assert _signatures_per_step(bench, payment_id, proxy) == [1, 1]
+    assert _signatures_per_step(rig, payment_id, proxy) == [1, 1]
 
 
-def _signatures_per_step(bench: Bench, payment_id: str, proxy: FaultProxy) -> list[int]:
+def _signatures_per_step(rig: Rig, payment_id: str, proxy: FaultProxy) -> list[int]:
     """How many different bytes went out for each nonce; they must be the journal's."""
-    signed = [tx.raw for tx in bench.record(payment_id).transactions]
+    signed = [tx.raw for tx in rig.record(payment_id).transactions]
     seen = defaultdict[bytes, int](int)
     for (raw,) in proxy.sent("eth_sendRawTransaction"):
         seen[bytes.fromhex(raw[2:])] += 1
@@ -84,33 +84,33 @@ def _signatures_per_step(bench: Bench, payment_id: str, proxy: FaultProxy) -> li
     return [1 if seen[raw] else 0 for raw in signed]
 
 
-def test_killed_while_it_holds_the_lock_it_does_not_block_the_next(bench: Bench, tmp_path: Path) -> None:
-    first, second = bench.payment(), bench.payment()
-    first_id, second_id = bench.begin(first).id, bench.begin(second).id
+def test_killed_while_it_holds_the_lock_it_does_not_block_the_next(rig: Rig, tmp_path: Path) -> None:
+    first, second = rig.payment(), rig.payment()
+    first_id, second_id = rig.begin(first).id, rig.begin(second).id
     proof = tmp_path / "proof"
-    assert payer.run(payer.job(bench, first_id, "signed", proof)) == -9
+    assert payer.run(payer.job(rig, first_id, "signed", proof)) == -9
     assert proof.exists()
-    assert bench.resume(second_id).meaning.exit_status is ExitStatus.DELIVERED
-    assert bench.resume(first_id).meaning.exit_status is ExitStatus.DELIVERED
-    assert [bench.node.balance(p.to.address) for p in (first, second)] == [first.amount.units, second.amount.units]
+    assert rig.resume(second_id).meaning.exit_status is ExitStatus.DELIVERED
+    assert rig.resume(first_id).meaning.exit_status is ExitStatus.DELIVERED
+    assert [rig.node.balance(p.to.address) for p in (first, second)] == [first.amount.units, second.amount.units]
 
 
-def test_signed_bytes_of_a_killed_payment_go_out_before_the_next_one(bench: Bench, tmp_path: Path) -> None:
-    first, second = bench.payment(), bench.payment()
-    first_id, second_id = bench.begin(first).id, bench.begin(second).id
-    assert payer.run(payer.job(bench, first_id, "journaled", tmp_path / "proof")) == -9
-    assert bench.node.sent_by(first.sender) == 0
-    assert bench.resume(second_id).transactions[0].nonce == 1
-    assert bench.resume(first_id).meaning.exit_status is ExitStatus.DELIVERED
-    assert bench.node.sent_by(first.sender) == 2
+def test_signed_bytes_of_a_killed_payment_go_out_before_the_next_one(rig: Rig, tmp_path: Path) -> None:
+    first, second = rig.payment(), rig.payment()
+    first_id, second_id = rig.begin(first).id, rig.begin(second).id
+    assert payer.run(payer.job(rig, first_id, "journaled", tmp_path / "proof")) == -9
+    assert rig.node.sent_by(first.sender) == 0
+    assert rig.resume(second_id).transactions[0].nonce == 1
+    assert rig.resume(first_id).meaning.exit_status is ExitStatus.DELIVERED
+    assert rig.node.sent_by(first.sender) == 2
 
 
-def test_eight_processes_with_one_key_lose_nothing(bench: Bench) -> None:
-    payments = [bench.payment(1000 + i) for i in range(8)]
-    jobs = [payer.job(bench, bench.begin(payment).id, patience=60) for payment in payments]
+def test_eight_processes_with_one_key_lose_nothing(rig: Rig) -> None:
+    payments = [rig.payment(1000 + i) for i in range(8)]
+    jobs = [payer.job(rig, rig.begin(payment).id, patience=60) for payment in payments]
     processes = [payer.start(job) for job in jobs]
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * 8
-    assert [bench.node.balance(p.to.address) for p in payments] == [1000 + i for i in range(8)]
-    assert bench.node.sent_by(bench.signer.address) == 8
+    assert [rig.node.balance(p.to.address) for p in payments] == [1000 + i for i in range(8)]
+    assert rig.node.sent_by(rig.signer.address) == 8

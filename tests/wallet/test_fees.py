@@ -23,7 +23,7 @@ from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.keys.signed import decode_signed
 from l2send.wallet.replacement import cancel_bids, speedup_bids
 from tests.support.faultproxy import REFUSED_BEFORE, Fault, FaultProxy
-from tests.wallet.rig import ETHER, Bench, GuardStandIn, Node, running_anvil, to_self
+from tests.wallet.rig import ETHER, GuardStandIn, Node, Rig, running_anvil, to_self
 
 GWEI = 10**9
 
@@ -43,14 +43,14 @@ def free() -> Iterator[Node]:
 
 
 @pytest.fixture
-def old(berlin: Node, tmp_path: Path) -> Bench:
-    return Bench(tmp_path, berlin, (berlin.url,)).funded()
+def old(berlin: Node, tmp_path: Path) -> Rig:
+    return Rig(tmp_path, berlin, (berlin.url,)).funded()
 
 
 def price_at(*urls: str) -> GasPrice:
     async def ask() -> GasPrice:
-        chain = Bench(Path(), Node(urls[0]), urls).chain
-        async with open_rpcs(Registry({"bench": chain}), timeout=3) as rpcs:
+        chain = Rig(Path(), Node(urls[0]), urls).chain
+        async with open_rpcs(Registry({"rig": chain}), timeout=3) as rpcs:
             return await gas_price(rpcs.on(chain.chain_id))
 
     return asyncio.run(ask())
@@ -65,7 +65,7 @@ def test_a_chain_without_base_fee_has_one_price(berlin: Node) -> None:
     assert price.expected(Gas(2)) == price.most(Gas(2)) == 2 * price.max_fee > 0
 
 
-def test_on_a_legacy_chain_legacy_transactions_are_signed_and_mined(old: Bench) -> None:
+def test_on_a_legacy_chain_legacy_transactions_are_signed_and_mined(old: Rig) -> None:
     payment = old.payment()
     record = old.pay(payment, *to_self(old))
     assert record.state is PaymentState.DELIVERED
@@ -74,7 +74,7 @@ def test_on_a_legacy_chain_legacy_transactions_are_signed_and_mined(old: Bench) 
     assert old.node.call("eth_getTransactionByHash", record.transactions[0].hash)["type"] == "0x0"
 
 
-def test_a_legacy_chain_is_emptied_to_the_last_wei(old: Bench) -> None:
+def test_a_legacy_chain_is_emptied_to_the_last_wei(old: Rig) -> None:
     price = price_at(old.node.url)
     payment = old.payment(10 * ETHER - 21_000 * price.max_fee)
     record = old.resume(old.begin(payment, price=price).id)
@@ -87,23 +87,23 @@ def test_a_legacy_chain_is_emptied_to_the_last_wei(old: Bench) -> None:
 def test_a_waiting_legacy_transaction_is_replaced_by_a_legacy_one(tmp_path: Path, cancel: bool) -> None:
     with running_anvil("--hardfork", "berlin") as node:
         node.call("evm_setAutomine", False)
-        bench = Bench(tmp_path, node, (node.url,)).funded()
-        payment = bench.payment()
-        payment_id = bench.begin(payment).id
+        rig = Rig(tmp_path, node, (node.url,)).funded()
+        payment = rig.payment()
+        payment_id = rig.begin(payment).id
         with pytest.raises(NotFinal):
-            bench.resume(payment_id, patience=0.3)
+            rig.resume(payment_id, patience=0.3)
 
         async def run(executor: Executor) -> PaymentRecord:
             make = cancel_bids if cancel else speedup_bids
             bids = await make(executor.journal.get(payment_id), executor.journal, executor.rpcs)
             return await executor.replace(payment_id, bids)
 
-        first, second = (decode_signed(tx.raw) for tx in bench.do(run).transactions)
+        first, second = (decode_signed(tx.raw) for tx in rig.do(run).transactions)
         assert first.legacy
         assert second.legacy
         assert second.max_fee * 1000 >= first.max_fee * 1125
         node.mine()
-        record = bench.resume(payment_id)
+        record = rig.resume(payment_id)
         assert [tx.state for tx in record.transactions] == [TxState.VOID, TxState.FINAL]
         assert node.balance(payment.to.address) == (0 if cancel else payment.amount.units)
 
@@ -116,7 +116,7 @@ METHOD_MISSING = Fault(
 )
 
 
-def test_a_node_without_fee_history_is_asked_for_its_gas_price(old: Bench) -> None:
+def test_a_node_without_fee_history_is_asked_for_its_gas_price(old: Rig) -> None:
     with FaultProxy(old.node.url) as proxy:
         proxy.break_next("eth_feeHistory", METHOD_MISSING, 100)
         payment = old.payment()
@@ -129,10 +129,10 @@ def test_a_node_without_fee_history_is_asked_for_its_gas_price(old: Bench) -> No
 
 
 def test_a_base_fee_of_zero_is_a_price_and_is_paid(free: Node, tmp_path: Path) -> None:
-    bench = Bench(tmp_path, free, (free.url,)).funded()
-    payment = bench.payment()
-    assert bench.pay(payment).state is PaymentState.DELIVERED
-    assert bench.node.balance(payment.to.address) == payment.amount.units
+    rig = Rig(tmp_path, free, (free.url,)).funded()
+    payment = rig.payment()
+    assert rig.pay(payment).state is PaymentState.DELIVERED
+    assert rig.node.balance(payment.to.address) == payment.amount.units
 
 
 def history(base_fees: list[Any], rewards: Any) -> dict[str, Any]:
@@ -240,116 +240,116 @@ BELOW_MINIMUM = Fault(
 )
 
 
-def test_a_refusal_for_the_price_names_speedup(bench: Bench) -> None:
-    with FaultProxy(bench.node.url) as proxy:
+def test_a_refusal_for_the_price_names_speedup(rig: Rig) -> None:
+    with FaultProxy(rig.node.url) as proxy:
         proxy.break_next("eth_sendRawTransaction", BELOW_MINIMUM, 100)
-        record = bench.through(proxy.url).begin(bench.payment())
+        record = rig.through(proxy.url).begin(rig.payment())
         with pytest.raises(NotFinal):
-            bench.through(proxy.url).resume(record.id, patience=0.5)
+            rig.through(proxy.url).resume(record.id, patience=0.5)
         assert proxy.fired
-    assert "l2send speedup" in bench.record(record.id).transactions[0].detail
+    assert "l2send speedup" in rig.record(record.id).transactions[0].detail
 
 
 # The most that was approved
 
 
 @pytest.mark.parametrize(("tip", "cap", "expected"), [(50, 40, 38), (50, 3, 1), (1, 40, 1)])
-def test_a_tip_that_jumped_gives_way_to_what_was_approved(bench: Bench, tip: int, cap: int, expected: int) -> None:
+def test_a_tip_that_jumped_gives_way_to_what_was_approved(rig: Rig, tip: int, cap: int, expected: int) -> None:
     """In gwei, at a base fee of 1: room for twice of that stays."""
-    record = pay_at_most(bench, cap * 21_000 * GWEI, [hex(tip * GWEI)])
+    record = pay_at_most(rig, cap * 21_000 * GWEI, [hex(tip * GWEI)])
     said = decode_signed(record.transactions[0].raw)
     assert (said.tip, said.max_fee) == (expected * GWEI, (2 + expected) * GWEI)
     assert record.state is PaymentState.DELIVERED
 
 
-def test_without_room_for_a_tip_nothing_is_signed(bench: Bench) -> None:
+def test_without_room_for_a_tip_nothing_is_signed(rig: Rig) -> None:
     with pytest.raises(Refused, match=r"more than the 0\.000042 ETH"):
-        pay_at_most(bench, 2 * 21_000 * GWEI, [hex(50 * GWEI)])
-    assert bench.node.sent_by(bench.signer.address) == 0
+        pay_at_most(rig, 2 * 21_000 * GWEI, [hex(50 * GWEI)])
+    assert rig.node.sent_by(rig.signer.address) == 0
 
 
-def pay_at_most(bench: Bench, cap: int, reward: list[str]) -> PaymentRecord:
+def pay_at_most(rig: Rig, cap: int, reward: list[str]) -> PaymentRecord:
     """At the limit of a plain transfer: the estimate is so low that its margin adds nothing."""
-    payment_id = bench.begin(bench.payment()).id
+    payment_id = rig.begin(rig.payment()).id
 
     async def pay(executor: Executor) -> PaymentRecord:
         executor.guard = GuardStandIn(lambda _: None, Wei(cap))
         return await executor.resume(payment_id, patience=10)
 
-    with FaultProxy(bench.node.url) as proxy:
+    with FaultProxy(rig.node.url) as proxy:
         proxy.lie("eth_feeHistory", history([hex(GWEI)] * 2, [reward]))
         proxy.lie("eth_estimateGas", hex(17_500))
-        return bench.through(proxy.url).do(pay)
+        return rig.through(proxy.url).do(pay)
 
 
 # What the chain's other endpoints say
 
 
-def test_a_tip_that_one_endpoint_alone_names_is_not_signed(bench: Bench) -> None:
-    payment_id = bench.begin(bench.payment()).id
-    with FaultProxy(bench.node.url) as proxy:
+def test_a_tip_that_one_endpoint_alone_names_is_not_signed(rig: Rig) -> None:
+    payment_id = rig.begin(rig.payment()).id
+    with FaultProxy(rig.node.url) as proxy:
         proxy.lie("eth_feeHistory", history([hex(GWEI)] * 2, [[hex(10_000 * GWEI)]]))
         with pytest.raises(NetworkError, match=r"do not agree on what gas costs: 0\.\d+ ETH would be paid"):
-            bench.through(proxy.url, bench.node.url).resume(payment_id)
+            rig.through(proxy.url, rig.node.url).resume(payment_id)
         assert proxy.sent("eth_feeHistory")
-    assert bench.node.sent_by(bench.signer.address) == 0
+    assert rig.node.sent_by(rig.signer.address) == 0
     with pytest.raises(NotFinal):  # The other endpoint is silent: signed all the same, and final only by two.
-        bench.through(bench.node.url, "http://127.0.0.1:1").resume(payment_id, patience=0.5)
-    assert bench.record(payment_id).transactions[0].state is TxState.MINED
-    assert bench.resume(payment_id).state is PaymentState.DELIVERED
+        rig.through(rig.node.url, "http://127.0.0.1:1").resume(payment_id, patience=0.5)
+    assert rig.record(payment_id).transactions[0].state is TxState.MINED
+    assert rig.resume(payment_id).state is PaymentState.DELIVERED
 
 
 # A step with a price of its own
 
 
-def fixed(bench: Bench, units: int, price: GasPrice) -> PaymentRecord:
-    return bench.begin(bench.payment(units), price=price)
+def fixed(rig: Rig, units: int, price: GasPrice) -> PaymentRecord:
+    return rig.begin(rig.payment(units), price=price)
 
 
-def at_price(bench: Bench, fee: int) -> GasPrice:
-    return GasPrice(price_at(bench.node.url).base_fee, Wei(fee), Wei(fee))
+def at_price(rig: Rig, fee: int) -> GasPrice:
+    return GasPrice(price_at(rig.node.url).base_fee, Wei(fee), Wei(fee))
 
 
-def test_it_is_signed_with_exactly_that(bench: Bench) -> None:
-    price = at_price(bench, 5 * GWEI)
-    record = bench.resume(fixed(bench, 10 * ETHER - 21_000 * price.max_fee, price).id)
+def test_it_is_signed_with_exactly_that(rig: Rig) -> None:
+    price = at_price(rig, 5 * GWEI)
+    record = rig.resume(fixed(rig, 10 * ETHER - 21_000 * price.max_fee, price).id)
     said = decode_signed(record.transactions[0].raw)
     assert (said.gas, said.tip, said.max_fee) == (21_000, price.tip, price.max_fee)
     assert record.state is PaymentState.DELIVERED
-    assert bench.node.balance(bench.signer.address) == 0
+    assert rig.node.balance(rig.signer.address) == 0
 
 
-def test_it_is_refused_once_the_base_fee_is_above_it(own_bench: Bench) -> None:
-    bench = own_bench
-    payment = fixed(bench, ETHER, at_price(bench, 5 * GWEI))
-    bench.node.call("anvil_setNextBlockBaseFeePerGas", hex(8 * GWEI))
-    bench.node.mine()
+def test_it_is_refused_once_the_base_fee_is_above_it(own_rig: Rig) -> None:
+    rig = own_rig
+    payment = fixed(rig, ETHER, at_price(rig, 5 * GWEI))
+    rig.node.call("anvil_setNextBlockBaseFeePerGas", hex(8 * GWEI))
+    rig.node.mine()
     with pytest.raises(Refused, match="base fee"):
-        bench.resume(payment.id)
-    assert bench.record(payment.id).transactions[0].raw == b""
+        rig.resume(payment.id)
+    assert rig.record(payment.id).transactions[0].raw == b""
     for _ in range(8):
-        bench.node.mine()  # empty blocks let the base fee fall
-    assert bench.resume(payment.id).state is PaymentState.DELIVERED
+        rig.node.mine()  # empty blocks let the base fee fall
+    assert rig.resume(payment.id).state is PaymentState.DELIVERED
 
 
-def test_it_is_refused_once_more_gas_is_needed(bench: Bench) -> None:
-    payment = fixed(bench, ETHER, at_price(bench, 5 * GWEI))
-    bench.node.call("anvil_setCode", payment.payment.to.address, "0x5f545f555f5000")
+def test_it_is_refused_once_more_gas_is_needed(rig: Rig) -> None:
+    payment = fixed(rig, ETHER, at_price(rig, 5 * GWEI))
+    rig.node.call("anvil_setCode", payment.payment.to.address, "0x5f545f555f5000")
     with pytest.raises(Refused, match="more gas"):
-        bench.resume(payment.id)
-    assert bench.record(payment.id).transactions[0].raw == b""
+        rig.resume(payment.id)
+    assert rig.record(payment.id).transactions[0].raw == b""
 
 
-def test_a_step_without_a_price_takes_that_of_the_day(own_bench: Bench) -> None:
-    bench = own_bench
-    bench.node.call("anvil_setNextBlockBaseFeePerGas", hex(8 * GWEI))
-    bench.node.mine()
+def test_a_step_without_a_price_takes_that_of_the_day(own_rig: Rig) -> None:
+    rig = own_rig
+    rig.node.call("anvil_setNextBlockBaseFeePerGas", hex(8 * GWEI))
+    rig.node.mine()
 
     async def ask(executor: Executor) -> Price:
         tx = executor.journal.get(payment.id).transactions[0]
         return await affordable(tx, executor.rpcs.on(tx.chain_id), None)
 
-    payment = bench.begin(bench.payment())
-    cost = bench.do(ask)
+    payment = rig.begin(rig.payment())
+    cost = rig.do(ask)
     assert cost.price.base_fee > 6 * GWEI
     assert cost.gas > 21_000

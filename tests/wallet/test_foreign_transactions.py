@@ -18,31 +18,31 @@ from l2send.core.units import Wei
 from l2send.wallet.journal.states import PaymentState, TxState
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
 from tests.wallet.resuming import COUNT, SEND, UNKNOWN_TYPE, elsewhere, is_in, reach, refused, send_elsewhere, until
-from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Bench, order_of, paying_quote, somebody, to_self
+from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Rig, order_of, paying_quote, somebody, to_self
 
 
-def test_a_foreign_transaction_at_our_nonce_is_replaced(bench: Bench, proxy: FaultProxy) -> None:
+def test_a_foreign_transaction_at_our_nonce_is_replaced(rig: Rig, proxy: FaultProxy) -> None:
     """And the payment is not sent again by itself, neither now nor by a later resume."""
     proxy.break_next(SEND, REFUSED_BEFORE, 1000)
-    payment = bench.payment()
-    payment_id = bench.begin(payment).id
-    refused(bench.through(proxy.url), payment_id, NotFinal, patience=0.2)
-    assert bench.record(payment_id).transactions[0].raw
-    send_elsewhere(bench, nonce=0)
-    bench.node.mine(1)
-    assert bench.node.sent_by(payment.sender) == 1
+    payment = rig.payment()
+    payment_id = rig.begin(payment).id
+    refused(rig.through(proxy.url), payment_id, NotFinal, patience=0.2)
+    assert rig.record(payment_id).transactions[0].raw
+    send_elsewhere(rig, nonce=0)
+    rig.node.mine(1)
+    assert rig.node.sent_by(payment.sender) == 1
 
-    bench.confirmations = 3
-    reach(bench, payment_id, is_in(TxState.INDETERMINATE))
-    bench.node.mine(2)
-    record = bench.resume(payment_id)
+    rig.confirmations = 3
+    reach(rig, payment_id, is_in(TxState.INDETERMINATE))
+    rig.node.mine(2)
+    record = rig.resume(payment_id)
     assert record.state is PaymentState.REPLACED
-    assert bench.resume(payment_id) == record
-    assert bench.node.balance(payment.to.address) == 0
-    assert bench.node.sent_by(payment.sender) == 1
+    assert rig.resume(payment_id) == record
+    assert rig.node.balance(payment.to.address) == 0
+    assert rig.node.sent_by(payment.sender) == 1
 
 
-def test_a_transfer_that_another_wallet_sped_up_is_delivered_by_the_other_hash(slow: Bench) -> None:
+def test_a_transfer_that_another_wallet_sped_up_is_delivered_by_the_other_hash(slow: Rig) -> None:
     payment = slow.payment()
     record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
     other = elsewhere(slow, record)
@@ -53,7 +53,7 @@ def test_a_transfer_that_another_wallet_sped_up_is_delivered_by_the_other_hash(s
     assert slow.node.balance(payment.to.address) == payment.amount.units
 
 
-def test_an_approval_that_another_wallet_sped_up_is_built_upon(slow: Bench) -> None:
+def test_an_approval_that_another_wallet_sped_up_is_built_upon(slow: Rig) -> None:
     payment = slow.payment()
     record = until(slow, slow.begin(payment, *to_self(slow)).id, TxState.BROADCAST)
     elsewhere(slow, record)
@@ -63,7 +63,7 @@ def test_an_approval_that_another_wallet_sped_up_is_built_upon(slow: Bench) -> N
     assert slow.node.balance(payment.to.address) == payment.amount.units
 
 
-def test_a_transfer_of_another_wallet_in_its_place_is_named_and_replaces_it(slow: Bench) -> None:
+def test_a_transfer_of_another_wallet_in_its_place_is_named_and_replaces_it(slow: Rig) -> None:
     payment = slow.payment()
     record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
     other = elsewhere(slow, record, UnsignedTx(CHAIN_ID, somebody(), Wei(1), b""))
@@ -74,7 +74,7 @@ def test_a_transfer_of_another_wallet_in_its_place_is_named_and_replaces_it(slow
     assert slow.node.balance(payment.to.address) == 0
 
 
-def test_a_cancel_of_another_wallet_replaces_it(slow: Bench) -> None:
+def test_a_cancel_of_another_wallet_replaces_it(slow: Rig) -> None:
     record = until(slow, slow.begin(slow.payment()).id, TxState.BROADCAST)
     elsewhere(slow, record, UnsignedTx(CHAIN_ID, slow.signer.address, Wei(0), b""))
     slow.node.mine(2)
@@ -82,7 +82,7 @@ def test_a_cancel_of_another_wallet_replaces_it(slow: Bench) -> None:
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_two_machines_with_one_key_and_two_journals(slow: Bench, tmp_path: Path, same: bool) -> None:
+def test_two_machines_with_one_key_and_two_journals(slow: Rig, tmp_path: Path, same: bool) -> None:
     """Both sign with one nonce, and the node takes the second. Of the same payment twice the chain takes one."""
     first = slow.payment()
     second = first if same else slow.payment()
@@ -100,26 +100,26 @@ def test_two_machines_with_one_key_and_two_journals(slow: Bench, tmp_path: Path,
     assert slow.node.sent_by(first.sender) == 1
 
 
-def test_a_transaction_of_another_payment_of_this_journal_is_not_counted_twice(bench: Bench, proxy: FaultProxy) -> None:
+def test_a_transaction_of_another_payment_of_this_journal_is_not_counted_twice(rig: Rig, proxy: FaultProxy) -> None:
     """The first never reached a node and is too late; the second, to the same recipient, took its nonce."""
-    payment = bench.payment()
-    late = bench.begin(payment, order=order_of(payment, bench.node.time() + 21)).id
+    payment = rig.payment()
+    late = rig.begin(payment, order=order_of(payment, rig.node.time() + 21)).id
     proxy.break_next(SEND, UNKNOWN_TYPE, 1000)
     with pytest.raises(NotFinal):
-        bench.through(proxy.url).resume(late, 0.2)
-    bench.node.call("evm_increaseTime", 60)
-    bench.node.mine()
-    journal = bench.journal()
-    again_id = journal.begin(payment, [paying_quote(payment, bench.chain)], again=True).id
+        rig.through(proxy.url).resume(late, 0.2)
+    rig.node.call("evm_increaseTime", 60)
+    rig.node.mine()
+    journal = rig.journal()
+    again_id = journal.begin(payment, [paying_quote(payment, rig.chain)], again=True).id
     journal.close()
-    again = bench.resume(again_id)
+    again = rig.resume(again_id)
     assert (again.state, again.transactions[0].nonce) == (PaymentState.DELIVERED, 0)
-    bench.node.mine(2)
-    assert bench.resume(late).state is PaymentState.REPLACED
-    assert bench.node.balance(payment.to.address) == payment.amount.units
+    rig.node.mine(2)
+    assert rig.resume(late).state is PaymentState.REPLACED
+    assert rig.node.balance(payment.to.address) == payment.amount.units
 
 
-def test_a_sped_up_transfer_that_failed_in_its_block_is_reverted(slow: Bench) -> None:
+def test_a_sped_up_transfer_that_failed_in_its_block_is_reverted(slow: Rig) -> None:
     payment = slow.payment()
     slow.node.call("anvil_setCode", payment.to.address, REVERTS_IF_SLOT_0)
     record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
@@ -131,12 +131,12 @@ def test_a_sped_up_transfer_that_failed_in_its_block_is_reverted(slow: Bench) ->
 
 
 @contextmanager
-def without_old_state(bench: Bench) -> Iterator[FaultProxy]:
+def without_old_state(rig: Rig) -> Iterator[FaultProxy]:
     """A node that has thrown away the state of all blocks but its head."""
-    with FaultProxy(bench.node.url) as proxy:
+    with FaultProxy(rig.node.url) as proxy:
 
         def change(params: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
-            if params[1] in ("latest", "pending", hex(bench.node.height())):
+            if params[1] in ("latest", "pending", hex(rig.node.height())):
                 return answer
             error = {"code": -32000, "message": f"missing trie node {'ab' * 32} (path ) state is not available"}
             return {"jsonrpc": "2.0", "id": answer["id"], "error": error}
@@ -145,7 +145,7 @@ def without_old_state(bench: Bench) -> Iterator[FaultProxy]:
         yield proxy
 
 
-def test_a_node_without_old_state_leaves_it_open_in_words(slow: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_node_without_old_state_leaves_it_open_in_words(slow: Rig, capsys: pytest.CaptureFixture[str]) -> None:
     payment = slow.payment()
     record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
     elsewhere(slow, record)
@@ -158,7 +158,7 @@ def test_a_node_without_old_state_leaves_it_open_in_words(slow: Bench, capsys: p
         assert record.state is PaymentState.INDETERMINATE
         assert "keeps no state of blocks that old" in record.transactions[0].detail
         assert any("by what is not known" in sentence for sentence in slow.said)
-        show_outcome(record, Registry({"bench": slow.chain}))
+        show_outcome(record, Registry({"rig": slow.chain}))
         assert "keeps no state of blocks that old" in " ".join(capsys.readouterr().out.split())
         journal = slow.journal()
         with pytest.raises(Refused, match="open already"):

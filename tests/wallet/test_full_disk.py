@@ -14,7 +14,7 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from tests.support.faultproxy import FaultProxy
 from tests.wallet.resuming import SEND, nothing_signed
-from tests.wallet.rig import CHAIN_ID, Bench
+from tests.wallet.rig import CHAIN_ID, Rig
 
 
 @contextmanager
@@ -28,25 +28,25 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_nothing_broadcast(bench: Bench, proxy: FaultProxy) -> None:
-    payment_id = bench.begin(bench.payment()).id
+def test_a_full_disk_is_nothing_broadcast(rig: Rig, proxy: FaultProxy) -> None:
+    payment_id = rig.begin(rig.payment()).id
 
     async def on_a_full_disk(executor: Executor) -> PaymentRecord:
         with full_disk():
             return await executor.resume(payment_id)
 
     with pytest.raises(ConfigError, match="cannot be used") as caught:
-        bench.through(proxy.url).do(on_a_full_disk)
+        rig.through(proxy.url).do(on_a_full_disk)
     assert caught.value.sent is Sent.NO
     assert not proxy.sent(SEND)
-    assert len(bench.guarded) == 1, "it did not come as far as the journal"
-    assert nothing_signed(bench, payment_id)
-    assert bench.resume(payment_id).state is PaymentState.DELIVERED
+    assert len(rig.guarded) == 1, "it did not come as far as the journal"
+    assert nothing_signed(rig, payment_id)
+    assert rig.resume(payment_id).state is PaymentState.DELIVERED
 
 
-def test_a_disk_that_fills_up_after_the_broadcast_says_maybe(bench: Bench) -> None:
-    payment = bench.payment()
-    payment_id = bench.begin(payment).id
+def test_a_disk_that_fills_up_after_the_broadcast_says_maybe(rig: Rig) -> None:
+    payment = rig.payment()
+    payment_id = rig.begin(payment).id
 
     async def fills_up(executor: Executor) -> PaymentRecord:
         rpc = executor.rpcs.on(CHAIN_ID)
@@ -63,21 +63,21 @@ def test_a_disk_that_fills_up_after_the_broadcast_says_maybe(bench: Bench) -> No
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         with pytest.raises(ConfigError) as caught:
-            bench.do(fills_up)
+            rig.do(fills_up)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert caught.value.sent is Sent.MAYBE
-    assert bench.resume(payment_id).state is PaymentState.DELIVERED
-    assert bench.node.sent_by(payment.sender) == 1
+    assert rig.resume(payment_id).state is PaymentState.DELIVERED
+    assert rig.node.sent_by(payment.sender) == 1
 
 
-def test_a_read_only_journal_is_nothing_broadcast(bench: Bench, proxy: FaultProxy) -> None:
-    payment_id = bench.begin(bench.payment()).id
+def test_a_read_only_journal_is_nothing_broadcast(rig: Rig, proxy: FaultProxy) -> None:
+    payment_id = rig.begin(rig.payment()).id
 
     async def read_only(executor: Executor) -> PaymentRecord:
         executor.journal._db.execute("PRAGMA query_only = ON")  # type: ignore[attr-defined]
         return await executor.resume(payment_id)
 
     with pytest.raises(ConfigError):
-        bench.through(proxy.url).do(read_only)
+        rig.through(proxy.url).do(read_only)
     assert not proxy.sent(SEND)

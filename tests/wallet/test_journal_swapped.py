@@ -12,7 +12,7 @@ import pytest
 from l2send.core.errors import ExitStatus, Sent
 from l2send.wallet.journal.errors import JournalReplaced
 from tests.support.faultproxy import FaultProxy
-from tests.wallet.rig import Bench
+from tests.wallet.rig import Rig
 
 SEND = "eth_sendRawTransaction"
 
@@ -38,10 +38,10 @@ def renamed_over(path: Path) -> None:
     [("eth_getTransactionCount", 0), ("eth_estimateGas", 0), ("eth_getBalance", 0), (SEND, 1)],
 )
 def test_what_runs_stops_before_the_next_signature_or_broadcast(
-    bench: Bench, proxy: FaultProxy, swap: Callable[[Path], None], method: str, sent: int
+    rig: Rig, proxy: FaultProxy, swap: Callable[[Path], None], method: str, sent: int
 ) -> None:
-    path = bench.home / "state" / "journal.db"
-    record = bench.begin(bench.payment(), key="invoice-7")
+    path = rig.home / "state" / "journal.db"
+    record = rig.begin(rig.payment(), key="invoice-7")
     swapped = list[str]()
 
     def at_once(_: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def test_what_runs_stops_before_the_next_signature_or_broadcast(
 
     proxy.twist(method, at_once)
     with pytest.raises(JournalReplaced, match="while l2send was using it") as refused:
-        bench.through(proxy.url).resume(record.id)
+        rig.through(proxy.url).resume(record.id)
     assert swapped, "the file was not taken away, so nothing was shown"
     assert len(proxy.sent(SEND)) == sent
     assert (refused.value.exit_status, refused.value.sent) == (ExitStatus.CHANGED, Sent.MAYBE)

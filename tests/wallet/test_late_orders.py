@@ -14,32 +14,32 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from tests.support.faultproxy import FaultProxy
 from tests.wallet.resuming import SEND, UNKNOWN_TYPE, refused
-from tests.wallet.rig import Bench, GuardStandIn, order_of, to_self
+from tests.wallet.rig import GuardStandIn, Rig, order_of, to_self
 
 
-def test_an_expired_quote_is_cancelled_and_nothing_is_sent(bench: Bench) -> None:
-    payment_id = bench.begin(bench.payment(), expires=bench.node.time() - 1).id
-    error = refused(bench, payment_id, Refused)
+def test_an_expired_quote_is_cancelled_and_nothing_is_sent(rig: Rig) -> None:
+    payment_id = rig.begin(rig.payment(), expires=rig.node.time() - 1).id
+    error = refused(rig, payment_id, Refused)
     assert "expired" in error.message
-    assert bench.record(payment_id).state is PaymentState.CANCELLED
-    assert bench.resume(payment_id).state is PaymentState.CANCELLED
-    assert bench.node.sent_by(bench.signer.address) == 0
+    assert rig.record(payment_id).state is PaymentState.CANCELLED
+    assert rig.resume(payment_id).state is PaymentState.CANCELLED
+    assert rig.node.sent_by(rig.signer.address) == 0
 
 
 @pytest.mark.parametrize("left", [-100, 15])
-def test_an_order_past_its_deadline_or_near_it_is_not_opened(bench: Bench, left: int) -> None:
-    payment = bench.payment()
-    order = order_of(payment, bench.node.time() + left)
-    payment_id = bench.begin(payment, *to_self(bench), order=order).id
-    refused(bench, payment_id, Refused)
-    assert bench.record(payment_id).state is PaymentState.CANCELLED
-    assert bench.node.sent_by(payment.sender) == 0
+def test_an_order_past_its_deadline_or_near_it_is_not_opened(rig: Rig, left: int) -> None:
+    payment = rig.payment()
+    order = order_of(payment, rig.node.time() + left)
+    payment_id = rig.begin(payment, *to_self(rig), order=order).id
+    refused(rig, payment_id, Refused)
+    assert rig.record(payment_id).state is PaymentState.CANCELLED
+    assert rig.node.sent_by(payment.sender) == 0
 
 
-def test_an_order_that_became_late_after_its_approval_is_not_opened(own_bench: Bench) -> None:
-    bench = own_bench
-    payment = bench.payment()
-    payment_id = bench.begin(payment, *to_self(bench), order=order_of(payment, bench.node.time() + 200)).id
+def test_an_order_that_became_late_after_its_approval_is_not_opened(own_rig: Rig) -> None:
+    rig = own_rig
+    payment = rig.payment()
+    payment_id = rig.begin(payment, *to_self(rig), order=order_of(payment, rig.node.time() + 200)).id
 
     async def stop_before_the_second(executor: Executor) -> PaymentRecord:
         def guard(tx: UnsignedTx) -> None:
@@ -50,27 +50,27 @@ def test_an_order_that_became_late_after_its_approval_is_not_opened(own_bench: B
         return await executor.resume(payment_id)
 
     with pytest.raises(asyncio.CancelledError):
-        bench.do(stop_before_the_second)
-    assert bench.record(payment_id).state is PaymentState.SENDING
-    bench.node.call("evm_increaseTime", 300)
-    bench.node.mine()
-    error = refused(bench, payment_id, Refused)
+        rig.do(stop_before_the_second)
+    assert rig.record(payment_id).state is PaymentState.SENDING
+    rig.node.call("evm_increaseTime", 300)
+    rig.node.mine()
+    error = refused(rig, payment_id, Refused)
     assert "An allowance it gave is left" in error.message
-    record = bench.record(payment_id)
+    record = rig.record(payment_id)
     assert [tx.state for tx in record.transactions] == [TxState.FINAL, TxState.CANCELLED]
-    assert bench.node.balance(payment.to.address) == 0
+    assert rig.node.balance(payment.to.address) == 0
 
 
 def test_signed_bytes_of_a_late_order_are_not_sent_and_their_nonce_is_taken(
-    own_bench: Bench, monkeypatch: pytest.MonkeyPatch
+    own_rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Signed, never handed to a node, and too late: the next payment ends it by taking its nonce."""
     monkeypatch.setattr(rpc_client, "_PINNED_SECONDS", 0.0)
-    bench, node = own_bench, own_bench.node
+    rig, node = own_rig, own_rig.node
     with FaultProxy(node.url) as proxy:
-        payment = bench.payment()
-        late = bench.begin(payment, order=order_of(payment, node.time() + 200)).id
-        through = bench.through(proxy.url)
+        payment = rig.payment()
+        late = rig.begin(payment, order=order_of(payment, node.time() + 200)).id
+        through = rig.through(proxy.url)
 
         async def die_before_broadcast(executor: Executor) -> PaymentRecord:
             executor.guard = GuardStandIn(lambda _: proxy.lie("eth_chainId", "0x5"))
@@ -79,38 +79,38 @@ def test_signed_bytes_of_a_late_order_are_not_sent_and_their_nonce_is_taken(
         with pytest.raises(NotFinal):
             through.do(die_before_broadcast)
         proxy.stop_lying("eth_chainId")
-        assert bench.record(late).transactions[0].state is TxState.SIGNED
+        assert rig.record(late).transactions[0].state is TxState.SIGNED
         assert not proxy.sent(SEND)
     node.call("evm_increaseTime", 300)
     node.mine()
-    error = refused(bench, late, NotFinal)
+    error = refused(rig, late, NotFinal)
     assert "not sent again" in error.message
-    other = bench.payment()
-    record = bench.pay(other)
+    other = rig.payment()
+    record = rig.pay(other)
     assert (record.state, record.transactions[0].nonce) == (PaymentState.DELIVERED, 0)
     node.mine(2)
-    assert bench.resume(late).state is PaymentState.REPLACED
+    assert rig.resume(late).state is PaymentState.REPLACED
     assert node.balance(payment.to.address) == 0
     assert node.balance(other.to.address) == other.amount.units
 
 
-def test_a_late_order_below_another_payment_does_not_block_it(own_bench: Bench) -> None:
-    bench, node = own_bench, own_bench.node
+def test_a_late_order_below_another_payment_does_not_block_it(own_rig: Rig) -> None:
+    rig, node = own_rig, own_rig.node
     with FaultProxy(node.url) as proxy:
         proxy.break_next(SEND, UNKNOWN_TYPE, 1000)
-        through = bench.through(proxy.url)
-        payment = bench.payment()
-        late = bench.begin(payment, order=order_of(payment, node.time() + 200)).id
-        above = bench.begin(bench.payment()).id
+        through = rig.through(proxy.url)
+        payment = rig.payment()
+        late = rig.begin(payment, order=order_of(payment, node.time() + 200)).id
+        above = rig.begin(rig.payment()).id
         for nonce, payment_id in enumerate((late, above)):
             refused(through, payment_id, NotFinal, patience=0.2)
-            tx = bench.record(payment_id).transactions[0]
+            tx = rig.record(payment_id).transactions[0]
             assert (tx.state, tx.nonce) == (TxState.SIGNED, nonce)
     node.call("evm_increaseTime", 300)
     node.mine()
-    filler = bench.pay(bench.payment())
+    filler = rig.pay(rig.payment())
     assert (filler.state, filler.transactions[0].nonce) == (PaymentState.DELIVERED, 0)
-    assert bench.resume(above).state is PaymentState.DELIVERED
+    assert rig.resume(above).state is PaymentState.DELIVERED
     node.mine(2)
-    assert bench.resume(late).state is PaymentState.REPLACED
+    assert rig.resume(late).state is PaymentState.REPLACED
     assert node.balance(payment.to.address) == 0

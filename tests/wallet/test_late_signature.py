@@ -19,7 +19,7 @@ from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import SignedTx
 from l2send.wallet.keys.signer import Signer
-from tests.wallet.rig import Bench, order_of
+from tests.wallet.rig import Rig, order_of
 
 
 @dataclass
@@ -43,13 +43,13 @@ class SlowSigner:
         return self.signer.sign_typed(data)
 
 
-def hours_pass(bench: Bench) -> None:
-    bench.node.call("evm_increaseTime", 9000)
-    bench.node.call("evm_mine")
+def hours_pass(rig: Rig) -> None:
+    rig.node.call("evm_increaseTime", 9000)
+    rig.node.call("evm_mine")
 
 
-def signed_slowly(bench: Bench, payment_id: str) -> tuple[SlowSigner, PaymentRecord | Refused]:
-    signer = SlowSigner(bench.signer, lambda: hours_pass(bench))
+def signed_slowly(rig: Rig, payment_id: str) -> tuple[SlowSigner, PaymentRecord | Refused]:
+    signer = SlowSigner(rig.signer, lambda: hours_pass(rig))
 
     async def pay(executor: Executor) -> PaymentRecord | Refused:
         executor.signer = signer
@@ -58,17 +58,17 @@ def signed_slowly(bench: Bench, payment_id: str) -> tuple[SlowSigner, PaymentRec
         except Refused as refused:
             return refused
 
-    return signer, bench.do(pay)
+    return signer, rig.do(pay)
 
 
-def never_sent(bench: Bench, payment_id: str, refused: PaymentRecord | Refused) -> None:
+def never_sent(rig: Rig, payment_id: str, refused: PaymentRecord | Refused) -> None:
     assert isinstance(refused, Refused)
     assert "while it was being signed" in refused.message
     assert refused.sent is Sent.NO
-    record = bench.record(payment_id)
+    record = rig.record(payment_id)
     assert record.state is PaymentState.CANCELLED
     assert not any(tx.raw for tx in record.transactions)
-    assert bench.node.sent_by(bench.signer.address) == 0
+    assert rig.node.sent_by(rig.signer.address) == 0
 
 
 @pytest.fixture(autouse=True)
@@ -77,40 +77,40 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing, "_OLD_CHECKS", -1.0)
 
 
-def test_an_order_whose_deadline_passed_meanwhile_is_not_opened(own_bench: Bench) -> None:
-    payment = own_bench.payment()
-    payment_id = own_bench.begin(payment, order=order_of(payment, own_bench.node.time() + 7200)).id
-    signer, refused = signed_slowly(own_bench, payment_id)
+def test_an_order_whose_deadline_passed_meanwhile_is_not_opened(own_rig: Rig) -> None:
+    payment = own_rig.payment()
+    payment_id = own_rig.begin(payment, order=order_of(payment, own_rig.node.time() + 7200)).id
+    signer, refused = signed_slowly(own_rig, payment_id)
     assert len(signer.signatures) == 1, "it was not signed at all"
-    never_sent(own_bench, payment_id, refused)
+    never_sent(own_rig, payment_id, refused)
 
 
-def test_a_price_that_ran_out_meanwhile_is_not_paid(own_bench: Bench) -> None:
-    payment_id = own_bench.begin(own_bench.payment(), expires=own_bench.node.time() + 600).id
-    signer, refused = signed_slowly(own_bench, payment_id)
+def test_a_price_that_ran_out_meanwhile_is_not_paid(own_rig: Rig) -> None:
+    payment_id = own_rig.begin(own_rig.payment(), expires=own_rig.node.time() + 600).id
+    signer, refused = signed_slowly(own_rig, payment_id)
     assert len(signer.signatures) == 1
-    never_sent(own_bench, payment_id, refused)
+    never_sent(own_rig, payment_id, refused)
 
 
-def test_an_order_that_is_still_in_time_is_opened_however_slow(own_bench: Bench) -> None:
-    payment = own_bench.payment()
-    payment_id = own_bench.begin(payment, order=order_of(payment, own_bench.node.time() + 4 * 3600)).id
-    _, record = signed_slowly(own_bench, payment_id)
+def test_an_order_that_is_still_in_time_is_opened_however_slow(own_rig: Rig) -> None:
+    payment = own_rig.payment()
+    payment_id = own_rig.begin(payment, order=order_of(payment, own_rig.node.time() + 4 * 3600)).id
+    _, record = signed_slowly(own_rig, payment_id)
     assert isinstance(record, PaymentRecord)
-    assert own_bench.node.sent_by(own_bench.signer.address) == 1
+    assert own_rig.node.sent_by(own_rig.signer.address) == 1
 
 
-def test_bytes_that_no_node_took_are_not_handed_out_again_once_the_order_is_late(own_bench: Bench) -> None:
+def test_bytes_that_no_node_took_are_not_handed_out_again_once_the_order_is_late(own_rig: Rig) -> None:
     """The laptop sleeps between signature and broadcast: by this machine's clock hours pass, and the chain agrees."""
-    payment = own_bench.payment()
-    payment_id = own_bench.begin(payment, order=order_of(payment, own_bench.node.time() + 7200)).id
+    payment = own_rig.payment()
+    payment_id = own_rig.begin(payment, order=order_of(payment, own_rig.node.time() + 7200)).id
     refused_by_node = "refused"
 
     async def pay(executor: Executor) -> str:
         original = executor._offering.offer
 
         async def asleep(tx: TxRecord, rpc: Rpc) -> TxRecord:
-            hours_pass(own_bench)
+            hours_pass(own_rig)
             executor._offering._turns.setdefault(tx.hash, offering._Turn(executor.poll)).endpoint = 1
             return await original(tx, rpc)
 
@@ -121,5 +121,5 @@ def test_bytes_that_no_node_took_are_not_handed_out_again_once_the_order_is_late
             return unfinished.message
         return refused_by_node
 
-    assert "too late to be opened" in own_bench.do(pay)
-    assert own_bench.node.sent_by(own_bench.signer.address) == 0
+    assert "too late to be opened" in own_rig.do(pay)
+    assert own_rig.node.sent_by(own_rig.signer.address) == 0

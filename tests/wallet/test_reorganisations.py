@@ -13,27 +13,27 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from tests.support.faultproxy import FaultProxy
 from tests.wallet.resuming import SEND, is_in, reach, refused
-from tests.wallet.rig import Bench, to_self
+from tests.wallet.rig import Rig, to_self
 
 
-def test_final_waits_for_the_chains_confirmations(own_bench: Bench) -> None:
-    bench = own_bench
-    bench.confirmations = 4
-    payment_id = bench.begin(bench.payment()).id
-    reach(bench, payment_id, is_in(TxState.MINED))
-    bench.node.mine(2)
-    refused(bench, payment_id, NotFinal, patience=0.3)
-    bench.node.mine(1)
-    assert bench.resume(payment_id).state is PaymentState.DELIVERED
+def test_final_waits_for_the_chains_confirmations(own_rig: Rig) -> None:
+    rig = own_rig
+    rig.confirmations = 4
+    payment_id = rig.begin(rig.payment()).id
+    reach(rig, payment_id, is_in(TxState.MINED))
+    rig.node.mine(2)
+    refused(rig, payment_id, NotFinal, patience=0.3)
+    rig.node.mine(1)
+    assert rig.resume(payment_id).state is PaymentState.DELIVERED
 
 
-def test_a_reorganisation_takes_the_state_back_and_the_same_bytes_go_out(own_bench: Bench) -> None:
-    bench, node = own_bench, own_bench.node
-    bench.confirmations = 3
+def test_a_reorganisation_takes_the_state_back_and_the_same_bytes_go_out(own_rig: Rig) -> None:
+    rig, node = own_rig, own_rig.node
+    rig.confirmations = 3
     with FaultProxy(node.url) as proxy:
-        through = bench.through(proxy.url)
-        payment = bench.payment()
-        payment_id = bench.begin(payment, *to_self(bench)).id
+        through = rig.through(proxy.url)
+        payment = rig.payment()
+        payment_id = rig.begin(payment, *to_self(rig)).id
         before = node.call("evm_snapshot")
         reach(through, payment_id, is_in(TxState.MINED, TxState.MINED))
         assert node.call("evm_revert", before)
@@ -46,26 +46,26 @@ def test_a_reorganisation_takes_the_state_back_and_the_same_bytes_go_out(own_ben
         sent = [raw for (raw,) in proxy.sent(SEND)]
     assert len(sent) == 4
     assert set(sent) == {"0x" + tx.raw.hex() for tx in record.transactions}
-    assert any("dropped the block" in sentence for sentence in bench.said)
+    assert any("dropped the block" in sentence for sentence in rig.said)
     assert node.balance(payment.to.address) == payment.amount.units
-    with_journal = [e.after for e in events(bench, payment_id) if e.subject == "step 1"]
+    with_journal = [e.after for e in events(rig, payment_id) if e.subject == "step 1"]
     assert with_journal == ["planned", "signed", "broadcast", "mined", "broadcast", "mined", "final"][1:]
 
 
-def events(bench: Bench, payment_id: str):  # type: ignore[no-untyped-def]
-    journal = bench.journal()
+def events(rig: Rig, payment_id: str):  # type: ignore[no-untyped-def]
+    journal = rig.journal()
     try:
         return journal.events(payment_id)
     finally:
         journal.close()
 
 
-def test_after_a_reorganisation_the_bytes_go_out_at_once(own_bench: Bench) -> None:
+def test_after_a_reorganisation_the_bytes_go_out_at_once(own_rig: Rig) -> None:
     """Not half a minute later, when an accepted transaction would be offered again anyway."""
-    bench, node = own_bench, own_bench.node
-    bench.confirmations = 3
-    payment = bench.payment()
-    payment_id = bench.begin(payment).id
+    rig, node = own_rig, own_rig.node
+    rig.confirmations = 3
+    payment = rig.payment()
+    payment_id = rig.begin(payment).id
     before = node.call("evm_snapshot")
 
     async def run(executor: Executor) -> PaymentRecord:
@@ -77,7 +77,7 @@ def test_after_a_reorganisation_the_bytes_go_out_at_once(own_bench: Bench) -> No
         node.mine(2)
         return await waiting
 
-    assert bench.do(run).state is PaymentState.DELIVERED
+    assert rig.do(run).state is PaymentState.DELIVERED
 
 
 async def _until(true: Callable[[], bool]) -> None:
@@ -88,15 +88,15 @@ async def _until(true: Callable[[], bool]) -> None:
     pytest.fail("it did not happen in time")
 
 
-def test_a_transaction_mined_again_in_another_block_is_followed_there(own_bench: Bench) -> None:
-    bench, node = own_bench, own_bench.node
-    bench.confirmations = 3
-    payment = bench.payment()
-    payment_id = bench.begin(payment).id
-    mined = reach(bench, payment_id, is_in(TxState.MINED)).transactions[0]
+def test_a_transaction_mined_again_in_another_block_is_followed_there(own_rig: Rig) -> None:
+    rig, node = own_rig, own_rig.node
+    rig.confirmations = 3
+    payment = rig.payment()
+    payment_id = rig.begin(payment).id
+    mined = reach(rig, payment_id, is_in(TxState.MINED)).transactions[0]
     node.call("anvil_reorg", 1, [["0x" + mined.raw.hex(), 0]])
-    reach(bench, payment_id, lambda r: r.transactions[0].block_hash not in ("", mined.block_hash))
-    assert bench.record(payment_id).transactions[0].state is TxState.MINED
+    reach(rig, payment_id, lambda r: r.transactions[0].block_hash not in ("", mined.block_hash))
+    assert rig.record(payment_id).transactions[0].state is TxState.MINED
     node.mine(2)
-    assert bench.resume(payment_id).state is PaymentState.DELIVERED
+    assert rig.resume(payment_id).state is PaymentState.DELIVERED
     assert node.balance(payment.to.address) == payment.amount.units

@@ -20,7 +20,7 @@ from l2send.wallet.replacement import Bid
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
 from tests.wallet.outbidding import bids, once, outbid
 from tests.wallet.resuming import SEND, until, waiting
-from tests.wallet.rig import ETHER, Bench, Node, order_of, to_self
+from tests.wallet.rig import ETHER, Node, Rig, order_of, to_self
 
 pytestmark = pytest.mark.lab
 
@@ -34,7 +34,7 @@ def pool(node: Node) -> int:
     return int(node.call("txpool_status")["pending"], 16)
 
 
-def test_the_faster_one_is_mined_and_the_first_is_void(slow: Bench) -> None:
+def test_the_faster_one_is_mined_and_the_first_is_void(slow: Rig) -> None:
     first = waiting(slow)
     assert pool(slow.node) == 1
     record = outbid(slow, first.id)
@@ -48,7 +48,7 @@ def test_the_faster_one_is_mined_and_the_first_is_void(slow: Bench) -> None:
     assert [tx.to for tx in slow.guarded] == [record.payment.to.address] * 2
 
 
-def test_the_first_is_mined_and_the_faster_one_is_void(slow: Bench, slow_proxy: FaultProxy) -> None:
+def test_the_first_is_mined_and_the_faster_one_is_void(slow: Rig, slow_proxy: FaultProxy) -> None:
     first = waiting(slow)
     slow_proxy.break_next(SEND, REFUSED_BEFORE, 1000)
     outbid(slow.through(slow_proxy.url), first.id)
@@ -60,7 +60,7 @@ def test_the_first_is_mined_and_the_faster_one_is_void(slow: Bench, slow_proxy: 
     once(slow, record)
 
 
-def test_a_reorganisation_that_mines_the_faster_one_instead_is_followed(slow: Bench, slow_proxy: FaultProxy) -> None:
+def test_a_reorganisation_that_mines_the_faster_one_instead_is_followed(slow: Rig, slow_proxy: FaultProxy) -> None:
     slow.confirmations = 3
     first = waiting(slow)
     slow_proxy.break_next(SEND, REFUSED_BEFORE, 1000)
@@ -76,7 +76,7 @@ def test_a_reorganisation_that_mines_the_faster_one_instead_is_followed(slow: Be
     once(slow, record)
 
 
-def test_every_price_is_an_eighth_above_the_former(slow: Bench) -> None:
+def test_every_price_is_an_eighth_above_the_former(slow: Rig) -> None:
     """And never below what the chain asks today."""
     record = first = waiting(slow)
     for _ in range(3):
@@ -93,7 +93,7 @@ def test_every_price_is_an_eighth_above_the_former(slow: Bench) -> None:
     once(slow, record)
 
 
-def test_a_fee_that_rose_above_the_first_is_overcome(slow: Bench) -> None:
+def test_a_fee_that_rose_above_the_first_is_overcome(slow: Rig) -> None:
     """The base fee stays above what the first pays: it is never mined, blocks or not."""
     first = waiting(slow)
     for _ in range(3):
@@ -108,7 +108,7 @@ def test_a_fee_that_rose_above_the_first_is_overcome(slow: Bench) -> None:
     once(slow, record)
 
 
-def test_a_step_before_the_last_is_made_faster_and_the_rest_follows(slow: Bench) -> None:
+def test_a_step_before_the_last_is_made_faster_and_the_rest_follows(slow: Rig) -> None:
     first = waiting(slow, *to_self(slow))
     outbid(slow, first.id)
     slow.node.mine()
@@ -122,7 +122,7 @@ def test_a_step_before_the_last_is_made_faster_and_the_rest_follows(slow: Bench)
     once(slow, record)
 
 
-def test_a_process_that_waits_for_the_first_sees_the_second(slow: Bench) -> None:
+def test_a_process_that_waits_for_the_first_sees_the_second(slow: Rig) -> None:
     """`send` holds the account's lock in another terminal, and ends when its replacement is mined."""
     payment_id = slow.begin(slow.payment()).id
 
@@ -143,7 +143,7 @@ def test_a_process_that_waits_for_the_first_sees_the_second(slow: Bench) -> None
     once(slow, record)
 
 
-def test_of_two_at_once_one_is_told(slow: Bench) -> None:
+def test_of_two_at_once_one_is_told(slow: Rig) -> None:
     first = waiting(slow)
 
     async def run(executor: Executor) -> list[PaymentRecord | BaseException]:
@@ -158,7 +158,7 @@ def test_of_two_at_once_one_is_told(slow: Bench) -> None:
     once(slow, record)
 
 
-def test_what_does_not_outbid_is_thrown_away(slow: Bench) -> None:
+def test_what_does_not_outbid_is_thrown_away(slow: Rig) -> None:
     first = waiting(slow)
 
     async def run(executor: Executor) -> PaymentRecord:
@@ -175,7 +175,7 @@ def test_what_does_not_outbid_is_thrown_away(slow: Bench) -> None:
 
 
 @pytest.mark.parametrize("cancel", [False, True])
-def test_what_is_in_a_block_is_neither_made_faster_nor_cancelled(slow: Bench, cancel: bool) -> None:
+def test_what_is_in_a_block_is_neither_made_faster_nor_cancelled(slow: Rig, cancel: bool) -> None:
     slow.confirmations = 3
     first = waiting(slow)
     slow.node.mine()
@@ -190,7 +190,7 @@ def test_what_is_in_a_block_is_neither_made_faster_nor_cancelled(slow: Bench, ca
     once(slow, record)
 
 
-def test_a_balance_that_does_not_hold_the_higher_fee_is_refused(slow: Bench) -> None:
+def test_a_balance_that_does_not_hold_the_higher_fee_is_refused(slow: Rig) -> None:
     first = waiting(slow, units=10 * ETHER - 25_200 * 31 * 10**8)
     with pytest.raises(CannotPay, match="holds 10 ETH") as caught:
         outbid(slow, first.id)
@@ -200,7 +200,7 @@ def test_a_balance_that_does_not_hold_the_higher_fee_is_refused(slow: Bench) -> 
     once(slow, slow.resume(first.id))
 
 
-def test_an_order_that_became_late_is_not_made_faster(slow: Bench) -> None:
+def test_an_order_that_became_late_is_not_made_faster(slow: Rig) -> None:
     payment = slow.payment()
     payment_id = slow.begin(payment, order=order_of(payment, slow.node.time() + 200)).id
     until(slow, payment_id, TxState.BROADCAST)

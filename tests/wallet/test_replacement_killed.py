@@ -13,7 +13,7 @@ from tests.support.faultproxy import LOST_REPLY, LOST_REQUEST, Fault, FaultProxy
 from tests.wallet import payer
 from tests.wallet.outbidding import outbid
 from tests.wallet.resuming import SEND, waiting
-from tests.wallet.rig import Bench, Node
+from tests.wallet.rig import Node, Rig
 
 pytestmark = pytest.mark.lab
 
@@ -23,7 +23,7 @@ PLACES = ["signed", "journaled", "before_broadcast", "after_broadcast", "broadca
 @pytest.mark.parametrize("fault", [None, LOST_REPLY, LOST_REQUEST], ids=str)
 @pytest.mark.parametrize("cancel", [False, True], ids=["speedup", "cancel"])
 def test_killed_anywhere_it_pays_once_or_never(
-    cancel: bool, fault: Fault | None, slow: Bench, slow_proxy: FaultProxy, tmp_path: Path
+    cancel: bool, fault: Fault | None, slow: Rig, slow_proxy: FaultProxy, tmp_path: Path
 ) -> None:
     """kill -9 at every place of a replacement; one `resume` in a fresh process finishes what was journaled."""
     for place in PLACES:
@@ -59,9 +59,9 @@ def test_killed_anywhere_it_pays_once_or_never(
 
 def _outbid_and_die(home: Path, url: str, key: bytes, payment_id: str, cancel: bool, place: str, proof: Path) -> None:
     os.environ.update({"L2SEND_FAILPOINT": place, "L2SEND_FAILPOINT_PROOF": str(proof)})
-    bench = Bench(home, Node(url), (url,), key=key)
+    rig = Rig(home, Node(url), (url,), key=key)
     try:
-        outbid(bench, payment_id, cancel=cancel)
+        outbid(rig, payment_id, cancel=cancel)
     except L2sendError as error:
         os._exit(error.exit_status)
     os._exit(0)

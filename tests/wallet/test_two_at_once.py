@@ -8,26 +8,26 @@ import pytest
 
 from l2send.core.errors import NotFinal, Sent
 from l2send.wallet.execute import Executor
-from tests.wallet.rig import Bench
+from tests.wallet.rig import Rig
 
 
-def test_two_resumes_of_one_payment_pay_once(bench: Bench) -> None:
-    payment = bench.payment()
-    payment_id = bench.begin(payment).id
+def test_two_resumes_of_one_payment_pay_once(rig: Rig) -> None:
+    payment = rig.payment()
+    payment_id = rig.begin(payment).id
 
     async def both(executor: Executor) -> None:
         one, two = await asyncio.gather(executor.resume(payment_id), executor.resume(payment_id))
         assert one == two
 
-    bench.do(both)
-    assert bench.node.balance(payment.to.address) == payment.amount.units
-    assert bench.node.sent_by(payment.sender) == 1
+    rig.do(both)
+    assert rig.node.balance(payment.to.address) == payment.amount.units
+    assert rig.node.sent_by(payment.sender) == 1
 
 
-def test_a_busy_account_is_waited_for_and_named(own_bench: Bench) -> None:
-    bench, node = own_bench, own_bench.node
+def test_a_busy_account_is_waited_for_and_named(own_rig: Rig) -> None:
+    rig, node = own_rig, own_rig.node
     node.call("evm_setAutomine", False)
-    first, second = bench.begin(bench.payment()).id, bench.begin(bench.payment()).id
+    first, second = rig.begin(rig.payment()).id, rig.begin(rig.payment()).id
 
     async def both(executor: Executor) -> None:
         slow = asyncio.create_task(executor.resume(first))
@@ -38,5 +38,5 @@ def test_a_busy_account_is_waited_for_and_named(own_bench: Bench) -> None:
         node.mine(1)
         await slow
 
-    bench.do(both)
-    assert any(f"waiting for {first}" in sentence for sentence in bench.said)
+    rig.do(both)
+    assert any(f"waiting for {first}" in sentence for sentence in rig.said)

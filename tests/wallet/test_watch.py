@@ -29,7 +29,7 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.watch import follow, look_once
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
-from tests.wallet.rig import CHAIN_ID, ETHER, Bench, Node, order_of, somebody, to_self
+from tests.wallet.rig import CHAIN_ID, ETHER, Node, Rig, order_of, somebody, to_self
 
 T = TypeVar("T")
 
@@ -95,148 +95,148 @@ def toy() -> Toy:
     return Toy()
 
 
-def watching(bench: Bench, toy: Toy, action: Callable[..., Awaitable[PaymentRecord]], **options: Any) -> PaymentRecord:
+def watching(rig: Rig, toy: Toy, action: Callable[..., Awaitable[PaymentRecord]], **options: Any) -> PaymentRecord:
     bridges: dict[str, Bridge] = {"toy": toy}
 
     async def run(executor: Executor) -> PaymentRecord:
         record = executor.journal.history()[0]
-        return await action(record.id, executor.journal, executor.rpcs, bridges, bench.said.append, **options)
+        return await action(record.id, executor.journal, executor.rpcs, bridges, rig.said.append, **options)
 
-    return bench.do(run)
+    return rig.do(run)
 
 
-def opened(bench: Bench, seconds: int = 1000) -> PaymentRecord:
+def opened(rig: Rig, seconds: int = 1000) -> PaymentRecord:
     """A payment whose `open` is final."""
-    payment = bench.payment()
-    order = order_of(payment, bench.node.time() + seconds)
-    return bench.resume(bench.begin(payment, *to_self(bench), order=order).id)
+    payment = rig.payment()
+    order = order_of(payment, rig.node.time() + seconds)
+    return rig.resume(rig.begin(payment, *to_self(rig), order=order).id)
 
 
-def fill(bench: Bench) -> str:
+def fill(rig: Rig) -> str:
     """Some transaction on the destination that stands for the fill."""
-    before = bench.node.call("eth_blockNumber")
-    payer = Bench(bench.home / "solver", bench.node, bench.urls).funded()
+    before = rig.node.call("eth_blockNumber")
+    payer = Rig(rig.home / "solver", rig.node, rig.urls).funded()
     record = payer.pay(payer.payment())
-    assert bench.node.call("eth_blockNumber") != before
+    assert rig.node.call("eth_blockNumber") != before
     return record.transactions[0].hash
 
 
-def test_an_order_is_followed_to_its_fill(bench: Bench, toy: Toy) -> None:
-    record = opened(bench)
+def test_an_order_is_followed_to_its_fill(rig: Rig, toy: Toy) -> None:
+    record = opened(rig)
     assert record.state is PaymentState.INDETERMINATE, "nobody has seen the settler's event yet"
     with pytest.raises(NotFinal) as caught:
-        watching(bench, toy, follow, patience=0.2, poll=0.02)
+        watching(rig, toy, follow, patience=0.2, poll=0.02)
     assert record.id in caught.value.message
-    assert bench.record(record.id).state is PaymentState.BRIDGING
-    toy.fill_tx = fill(bench)
-    record = watching(bench, toy, follow, patience=5, poll=0.02)
+    assert rig.record(record.id).state is PaymentState.BRIDGING
+    toy.fill_tx = fill(rig)
+    record = watching(rig, toy, follow, patience=5, poll=0.02)
     assert (record.state, record.meaning.exit_status) == (PaymentState.DELIVERED, ExitStatus.DELIVERED)
     assert record.order
     assert record.order.fill_tx == toy.fill_tx
 
 
-def test_a_fill_counts_once_it_is_confirmed(own_bench: Bench, toy: Toy) -> None:
-    bench = own_bench
-    record = opened(bench)
-    toy.fill_tx = fill(bench)
-    bench.confirmations = 3
-    assert watching(bench, toy, look_once).state is PaymentState.BRIDGING
-    bench.node.mine(2)
-    assert watching(bench, toy, look_once).state is PaymentState.DELIVERED
+def test_a_fill_counts_once_it_is_confirmed(own_rig: Rig, toy: Toy) -> None:
+    rig = own_rig
+    record = opened(rig)
+    toy.fill_tx = fill(rig)
+    rig.confirmations = 3
+    assert watching(rig, toy, look_once).state is PaymentState.BRIDGING
+    rig.node.mine(2)
+    assert watching(rig, toy, look_once).state is PaymentState.DELIVERED
     assert record.id
 
 
 @pytest.mark.parametrize("kind", ["unknown", "reverted"])
-def test_a_fill_that_is_not_there_is_not_believed(own_bench: Bench, toy: Toy, kind: str) -> None:
-    bench = own_bench
-    opened(bench)
+def test_a_fill_that_is_not_there_is_not_believed(own_rig: Rig, toy: Toy, kind: str) -> None:
+    rig = own_rig
+    opened(rig)
     toy.fill_tx = "0x" + "ab" * 32
     if kind == "reverted":
-        toy.fill_tx = reverted_transaction(bench)
-    bench.node.mine(3)
-    assert watching(bench, toy, look_once).state is PaymentState.BRIDGING
+        toy.fill_tx = reverted_transaction(rig)
+    rig.node.mine(3)
+    assert watching(rig, toy, look_once).state is PaymentState.BRIDGING
 
 
-def reverted_transaction(bench: Bench) -> str:
+def reverted_transaction(rig: Rig) -> str:
     contract = somebody()
-    bench.node.call("anvil_setCode", contract, "0x5f5ffd")
-    bench.node.call("anvil_setBalance", contract, hex(ETHER))
-    bench.node.call("anvil_impersonateAccount", bench.signer.address)
-    sent = {"from": bench.signer.address, "to": contract, "gas": hex(60000)}
-    return str(bench.node.call("eth_sendTransaction", sent))
+    rig.node.call("anvil_setCode", contract, "0x5f5ffd")
+    rig.node.call("anvil_setBalance", contract, hex(ETHER))
+    rig.node.call("anvil_impersonateAccount", rig.signer.address)
+    sent = {"from": rig.signer.address, "to": contract, "gas": hex(60000)}
+    return str(rig.node.call("eth_sendTransaction", sent))
 
 
 @pytest.mark.parametrize("how", ["status", "resume"])
-def test_the_approval_of_a_cancelled_payment_comes_to_its_end(own_bench: Bench, toy: Toy, how: str) -> None:
+def test_the_approval_of_a_cancelled_payment_comes_to_its_end(own_rig: Rig, toy: Toy, how: str) -> None:
     """It was mined, what it was for never will be, and its block may still go."""
-    bench = own_bench
-    bench.confirmations = 3
-    payment = bench.payment()
-    bench.node.call("anvil_setCode", payment.to.address, "0x5f5ffd")
-    payment_id = bench.begin(payment, *to_self(bench), order=order_of(payment, bench.node.time() + 1000)).id
+    rig = own_rig
+    rig.confirmations = 3
+    payment = rig.payment()
+    rig.node.call("anvil_setCode", payment.to.address, "0x5f5ffd")
+    payment_id = rig.begin(payment, *to_self(rig), order=order_of(payment, rig.node.time() + 1000)).id
     with pytest.raises(Refused, match="would fail"):
-        bench.resume(payment_id)
-    journal = bench.journal()
+        rig.resume(payment_id)
+    journal = rig.journal()
     states = [tx.state for tx in journal.cancel(payment_id, "by its sender").transactions]
     journal.close()
     assert states == [TxState.MINED, TxState.CANCELLED]
-    bench.node.mine(2)
-    record = watching(bench, toy, look_once) if how == "status" else bench.resume(payment_id, signer=False)
+    rig.node.mine(2)
+    record = watching(rig, toy, look_once) if how == "status" else rig.resume(payment_id, signer=False)
     assert [tx.state for tx in record.transactions] == [TxState.FINAL, TxState.CANCELLED]
     assert record.state is PaymentState.CANCELLED
 
 
-def test_an_open_without_its_event_is_not_believed(bench: Bench, toy: Toy) -> None:
-    opened(bench)
+def test_an_open_without_its_event_is_not_believed(rig: Rig, toy: Toy) -> None:
+    opened(rig)
     toy.opens = False
-    toy.fill_tx = fill(bench)
-    record = watching(bench, toy, look_once)
+    toy.fill_tx = fill(rig)
+    record = watching(rig, toy, look_once)
     assert record.state is PaymentState.INDETERMINATE
     assert record.order
     assert "did not open the order" in record.order.detail
 
 
-def test_a_chain_that_cannot_be_asked_changes_nothing_and_is_said(bench: Bench, toy: Toy) -> None:
-    opened(bench)
-    record = watching(bench, toy, look_once)
-    assert watching(bench.through("http://127.0.0.1:1"), toy, look_once) == record
-    assert any("could not be asked" in sentence for sentence in bench.said)
+def test_a_chain_that_cannot_be_asked_changes_nothing_and_is_said(rig: Rig, toy: Toy) -> None:
+    opened(rig)
+    record = watching(rig, toy, look_once)
+    assert watching(rig.through("http://127.0.0.1:1"), toy, look_once) == record
+    assert any("could not be asked" in sentence for sentence in rig.said)
 
 
-def test_a_look_refreshes_transactions_and_sends_nothing(bench: Bench, toy: Toy, proxy: FaultProxy) -> None:
+def test_a_look_refreshes_transactions_and_sends_nothing(rig: Rig, toy: Toy, proxy: FaultProxy) -> None:
     proxy.break_next("eth_sendRawTransaction", REFUSED_BEFORE, 1000)
-    payment_id = bench.begin(bench.payment()).id
+    payment_id = rig.begin(rig.payment()).id
     with pytest.raises(NotFinal):
-        bench.through(proxy.url).resume(payment_id, 0.2)
+        rig.through(proxy.url).resume(payment_id, 0.2)
     sent = len(proxy.sent("eth_sendRawTransaction"))
-    watching(bench.through(proxy.url), toy, look_once)
+    watching(rig.through(proxy.url), toy, look_once)
     assert len(proxy.sent("eth_sendRawTransaction")) == sent
-    raw = bench.record(payment_id).transactions[0].raw
-    bench.node.call("eth_sendRawTransaction", "0x" + raw.hex())
-    bench.node.mine(1)
-    assert watching(bench, toy, look_once).state is PaymentState.DELIVERED
+    raw = rig.record(payment_id).transactions[0].raw
+    rig.node.call("eth_sendRawTransaction", "0x" + raw.hex())
+    rig.node.mine(1)
+    assert watching(rig, toy, look_once).state is PaymentState.DELIVERED
 
 
-def test_an_order_nobody_fills_becomes_refundable_and_comes_back(own_bench: Bench, toy: Toy) -> None:
-    bench = own_bench
-    record = opened(bench, seconds=100)
-    watching(bench, toy, look_once)
-    bench.node.call("evm_increaseTime", 200)
-    bench.node.mine()
-    record = watching(bench, toy, follow, patience=5, poll=0.02)
+def test_an_order_nobody_fills_becomes_refundable_and_comes_back(own_rig: Rig, toy: Toy) -> None:
+    rig = own_rig
+    record = opened(rig, seconds=100)
+    watching(rig, toy, look_once)
+    rig.node.call("evm_increaseTime", 200)
+    rig.node.mine()
+    record = watching(rig, toy, follow, patience=5, poll=0.02)
     assert (record.state, record.meaning.exit_status) == (PaymentState.REFUND_DUE, ExitStatus.MONEY_BACK)
     assert record.meaning.open
-    assert "you can ask it back" in bench.said
+    assert "you can ask it back" in rig.said
 
     assert record.order
     step = refund_step(toy, record.order.order)
-    record = bench.do(lambda executor: executor.send_refund(record.id, step))
+    record = rig.do(lambda executor: executor.send_refund(record.id, step))
     assert record.refunds[0].state is TxState.FINAL
     assert record.state is PaymentState.REFUND_DUE
-    again = bench.do(lambda executor: executor.send_refund(record.id, step))
+    again = rig.do(lambda executor: executor.send_refund(record.id, step))
     assert len(again.refunds) == 1
     toy.refunded = True
-    record = watching(bench, toy, follow, patience=5, poll=0.02)
+    record = watching(rig, toy, follow, patience=5, poll=0.02)
     assert (record.state, record.meaning.open) == (PaymentState.REFUNDED, False)
 
 
@@ -252,87 +252,87 @@ def refund_step(toy: Toy, order: Order) -> Step:
     return step
 
 
-def test_a_refund_that_is_not_due_is_refused(bench: Bench, toy: Toy) -> None:
-    record = opened(bench)
+def test_a_refund_that_is_not_due_is_refused(rig: Rig, toy: Toy) -> None:
+    record = opened(rig)
     assert record.order
     step = refund_step(toy, record.order.order)
     with pytest.raises(Refused, match="no refund"):
-        bench.do(lambda executor: executor.send_refund(record.id, step))
+        rig.do(lambda executor: executor.send_refund(record.id, step))
 
 
-def test_a_refund_thought_due_too_early_can_still_be_a_fill(own_bench: Bench, toy: Toy) -> None:
-    bench = own_bench
-    opened(bench, seconds=100)
-    watching(bench, toy, look_once)
-    bench.node.call("evm_increaseTime", 200)
-    bench.node.mine()
-    assert watching(bench, toy, look_once).state is PaymentState.REFUND_DUE
-    toy.fill_tx = fill(bench)
-    assert watching(bench, toy, look_once).state is PaymentState.DELIVERED
+def test_a_refund_thought_due_too_early_can_still_be_a_fill(own_rig: Rig, toy: Toy) -> None:
+    rig = own_rig
+    opened(rig, seconds=100)
+    watching(rig, toy, look_once)
+    rig.node.call("evm_increaseTime", 200)
+    rig.node.mine()
+    assert watching(rig, toy, look_once).state is PaymentState.REFUND_DUE
+    toy.fill_tx = fill(rig)
+    assert watching(rig, toy, look_once).state is PaymentState.DELIVERED
 
 
-def test_a_reorganised_open_closes_the_order_again(own_bench: Bench, toy: Toy) -> None:
-    bench, node = own_bench, own_bench.node
-    bench.confirmations = 5
-    payment = bench.payment()
-    payment_id = bench.begin(payment, order=order_of(payment, node.time() + 1000)).id
+def test_a_reorganised_open_closes_the_order_again(own_rig: Rig, toy: Toy) -> None:
+    rig, node = own_rig, own_rig.node
+    rig.confirmations = 5
+    payment = rig.payment()
+    payment_id = rig.begin(payment, order=order_of(payment, node.time() + 1000)).id
     before = node.call("evm_snapshot")
     with pytest.raises(NotFinal):
-        bench.resume(payment_id, 2)
-    assert watching(bench, toy, look_once).state is PaymentState.BRIDGING
+        rig.resume(payment_id, 2)
+    assert watching(rig, toy, look_once).state is PaymentState.BRIDGING
     assert node.call("evm_revert", before)
-    record = watching(bench, toy, look_once)
+    record = watching(rig, toy, look_once)
     assert record.order
     assert record.order.state is OrderState.NOT_OPEN
     assert record.state is PaymentState.SENDING
 
 
-def test_a_look_at_a_planned_payment_asks_nobody(bench: Bench, toy: Toy) -> None:
-    bench.begin(bench.payment())
-    record = watching(bench.through("http://127.0.0.1:1"), toy, look_once)
+def test_a_look_at_a_planned_payment_asks_nobody(rig: Rig, toy: Toy) -> None:
+    rig.begin(rig.payment())
+    record = watching(rig.through("http://127.0.0.1:1"), toy, look_once)
     assert record.state is PaymentState.PLANNED
-    assert not bench.said
+    assert not rig.said
 
 
 @pytest.mark.parametrize("place", ["order_opened", "order_filled"])
-def test_a_kill_while_watching_loses_nothing(bench: Bench, toy: Toy, tmp_path: Path, place: str) -> None:
-    opened(bench)
-    toy.fill_tx = fill(bench)
+def test_a_kill_while_watching_loses_nothing(rig: Rig, toy: Toy, tmp_path: Path, place: str) -> None:
+    opened(rig)
+    toy.fill_tx = fill(rig)
     proof = tmp_path / "proof"
     process = multiprocessing.get_context("forkserver").Process(
-        target=_watch_and_die, args=(bench.home, bench.urls, bench.key, toy, place, proof)
+        target=_watch_and_die, args=(rig.home, rig.urls, rig.key, toy, place, proof)
     )
     process.start()
     process.join(60)
     assert (process.exitcode, proof.read_text()) == (-9, f"{place}\n")
-    assert watching(bench, toy, follow, patience=5, poll=0.02).state is PaymentState.DELIVERED
+    assert watching(rig, toy, follow, patience=5, poll=0.02).state is PaymentState.DELIVERED
 
 
 def _watch_and_die(home: Path, urls: tuple[str, ...], key: bytes, toy: Toy, place: str, proof: Path) -> None:
     os.environ.update({"L2SEND_FAILPOINT": place, "L2SEND_FAILPOINT_PROOF": str(proof)})
-    watching(Bench(home, Node(urls[0]), urls, key=key), toy, follow, patience=5, poll=0.02)
+    watching(Rig(home, Node(urls[0]), urls, key=key), toy, follow, patience=5, poll=0.02)
 
 
-def test_many_looks_do_not_grow_the_history(bench: Bench, toy: Toy) -> None:
-    record = opened(bench)
+def test_many_looks_do_not_grow_the_history(rig: Rig, toy: Toy) -> None:
+    record = opened(rig)
     for _ in range(5):
-        watching(bench, toy, look_once)
-    journal = bench.journal()
+        watching(rig, toy, look_once)
+    journal = rig.journal()
     assert len([e for e in journal.events(record.id) if e.subject == "order"]) == 1
     journal.close()
 
 
-def test_a_bridge_this_version_does_not_know_is_said(bench: Bench) -> None:
-    record = opened(bench)
+def test_a_bridge_this_version_does_not_know_is_said(rig: Rig) -> None:
+    record = opened(rig)
 
     async def run() -> PaymentRecord:
-        journal = bench.journal()
-        async with open_rpcs(Registry({"bench": bench.chain})) as rpcs:
+        journal = rig.journal()
+        async with open_rpcs(Registry({"rig": rig.chain})) as rpcs:
             try:
-                return await look_once(record.id, journal, rpcs, {}, bench.said.append)
+                return await look_once(record.id, journal, rpcs, {}, rig.said.append)
             finally:
                 journal.close()
 
     found = asyncio.run(run())
-    assert replace(found) == bench.record(record.id)
-    assert any("does not know the bridge" in sentence for sentence in bench.said)
+    assert replace(found) == rig.record(record.id)
+    assert any("does not know the bridge" in sentence for sentence in rig.said)

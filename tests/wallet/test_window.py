@@ -15,25 +15,25 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.window import Window
 from tests.support.faultproxy import LOST_REPLY, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
-from tests.wallet.rig import CHAIN_ID, ETHER, Bench, running_anvil
+from tests.wallet.rig import CHAIN_ID, ETHER, Rig, running_anvil
 
 
 def run(
-    bench: Bench, ids: Sequence[str], *, size: int = 16, patience: float = 20.0
+    rig: Rig, ids: Sequence[str], *, size: int = 16, patience: float = 20.0
 ) -> tuple[dict[str, L2sendError], list[str]]:
     """Why payments failed, and what was told of all of them."""
     told = list[str]()
 
     async def work() -> dict[str, L2sendError]:
-        journal = bench.journal()
-        registry = Registry({"bench": bench.chain})
+        journal = rig.journal()
+        registry = Registry({"rig": rig.chain})
         try:
             async with open_rpcs(registry) as rpcs:
-                executor = bench.executor(rpcs, journal)
+                executor = rig.executor(rpcs, journal)
                 window = Window(
                     executor,
                     CHAIN_ID,
-                    bench.signer.address,
+                    rig.signer.address,
                     lambda record: told.append(f"{record.id} {record.state}"),
                     size=size,
                     poll=0.05,
@@ -46,95 +46,95 @@ def run(
     return asyncio.run(work()), told
 
 
-def begin(bench: Bench, count: int, wei: int = 1000) -> list[PaymentRecord]:
-    return [bench.begin(bench.payment(wei + number)) for number in range(count)]
+def begin(rig: Rig, count: int, wei: int = 1000) -> list[PaymentRecord]:
+    return [rig.begin(rig.payment(wei + number)) for number in range(count)]
 
 
-def must_be_paid_once(bench: Bench, records: Sequence[PaymentRecord]) -> None:
-    paid = [bench.record(record.id) for record in records]
+def must_be_paid_once(rig: Rig, records: Sequence[PaymentRecord]) -> None:
+    paid = [rig.record(record.id) for record in records]
     assert [record.state for record in paid] == [PaymentState.DELIVERED] * len(records)
-    assert [bench.node.balance(record.payment.to.address) for record in records] == [
+    assert [rig.node.balance(record.payment.to.address) for record in records] == [
         record.payment.amount.units for record in records
     ]
     assert sorted(record.steps[0].nonce or 0 for record in paid) == list(range(len(records)))
-    assert bench.node.sent_by(bench.signer.address) == len(records)
+    assert rig.node.sent_by(rig.signer.address) == len(records)
 
 
 def test_payments_are_signed_in_order_and_none_waits_for_the_block_of_the_one_before(tmp_path: Path) -> None:
     with running_anvil("--block-time", "1") as node:
-        bench = Bench(tmp_path, node, (node.url,), confirmations=2).funded()
-        records = begin(bench, 12)
-        failed, told = run(bench, [record.id for record in records])
+        rig = Rig(tmp_path, node, (node.url,), confirmations=2).funded()
+        records = begin(rig, 12)
+        failed, told = run(rig, [record.id for record in records])
         assert failed == {}
-        assert [bench.record(record.id).steps[0].nonce for record in records] == list(range(12))
-        blocks = {bench.record(record.id).steps[0].block for record in records}
+        assert [rig.record(record.id).steps[0].nonce for record in records] == list(range(12))
+        blocks = {rig.record(record.id).steps[0].block for record in records}
         assert len(blocks) < 6, "several payments must share a block"
         assert {line.split()[1] for line in told} >= {"sending", "delivered"}
-        must_be_paid_once(bench, records)
+        must_be_paid_once(rig, records)
 
 
-def test_a_stuck_payment_stops_the_window_behind_it_and_says_so(own_bench: Bench) -> None:
-    own_bench.node.call("evm_setAutomine", False)
-    records = begin(own_bench, 6)
-    failed, _ = run(own_bench, [record.id for record in records], size=3, patience=1.0)
-    signed = [bool(own_bench.record(record.id).steps[0].raw) for record in records]
+def test_a_stuck_payment_stops_the_window_behind_it_and_says_so(own_rig: Rig) -> None:
+    own_rig.node.call("evm_setAutomine", False)
+    records = begin(own_rig, 6)
+    failed, _ = run(own_rig, [record.id for record in records], size=3, patience=1.0)
+    signed = [bool(own_rig.record(record.id).steps[0].raw) for record in records]
     assert signed == [True, True, True, False, False, False]
     assert set(failed) == {record.id for record in records[3:]}
     error = failed[records[3].id]
     assert isinstance(error, NotFinal)
     assert records[0].id in error.message
     assert "speedup" in error.hint
-    own_bench.node.call("evm_setAutomine", True)
-    own_bench.node.mine()
-    assert run(own_bench, [record.id for record in records], size=3)[0] == {}
-    must_be_paid_once(own_bench, records)
+    own_rig.node.call("evm_setAutomine", True)
+    own_rig.node.mine()
+    assert run(own_rig, [record.id for record in records], size=3)[0] == {}
+    must_be_paid_once(own_rig, records)
 
 
-def test_one_that_would_revert_stops_no_other(bench: Bench) -> None:
-    refuses = bench.payment(7)
-    bench.node.call("anvil_setCode", refuses.to.address, "0x5f5ffd")
-    bad = bench.begin(refuses)
-    good = begin(bench, 3)
-    failed, _ = run(bench, [good[0].id, bad.id, good[1].id, good[2].id])
+def test_one_that_would_revert_stops_no_other(rig: Rig) -> None:
+    refuses = rig.payment(7)
+    rig.node.call("anvil_setCode", refuses.to.address, "0x5f5ffd")
+    bad = rig.begin(refuses)
+    good = begin(rig, 3)
+    failed, _ = run(rig, [good[0].id, bad.id, good[1].id, good[2].id])
     assert set(failed) == {bad.id}
     assert isinstance(failed[bad.id], Refused)
-    assert bench.record(bad.id).state is PaymentState.PLANNED
-    must_be_paid_once(bench, good)
+    assert rig.record(bad.id).state is PaymentState.PLANNED
+    must_be_paid_once(rig, good)
 
 
-def test_money_that_is_under_way_is_not_spent_twice(own_bench: Bench) -> None:
+def test_money_that_is_under_way_is_not_spent_twice(own_rig: Rig) -> None:
     """Nothing is mined meanwhile, so that the node goes on naming the whole balance."""
-    own_bench.node.call("anvil_setBalance", own_bench.signer.address, hex(2 * ETHER + ETHER // 2))
-    own_bench.node.call("evm_setAutomine", False)
-    records = begin(own_bench, 3, ETHER)
-    failed, _ = run(own_bench, [record.id for record in records], patience=1.0)
+    own_rig.node.call("anvil_setBalance", own_rig.signer.address, hex(2 * ETHER + ETHER // 2))
+    own_rig.node.call("evm_setAutomine", False)
+    records = begin(own_rig, 3, ETHER)
+    failed, _ = run(own_rig, [record.id for record in records], patience=1.0)
     assert set(failed) == {records[2].id}
     assert isinstance(failed[records[2].id], NotFinal)
-    own_bench.node.call("evm_setAutomine", True)
-    own_bench.node.mine()
-    failed, _ = run(own_bench, [record.id for record in records])
+    own_rig.node.call("evm_setAutomine", True)
+    own_rig.node.mine()
+    failed, _ = run(own_rig, [record.id for record in records])
     assert isinstance(failed[records[2].id], CannotPay)
-    assert own_bench.record(records[2].id).steps[0].raw == b""
-    must_be_paid_once(own_bench, records[:2])
+    assert own_rig.record(records[2].id).steps[0].raw == b""
+    must_be_paid_once(own_rig, records[:2])
 
 
 @pytest.mark.parametrize("fault", [LOST_REPLY, LOST_REQUEST, REFUSED_BEFORE], ids=str)
-def test_broadcasts_that_fail_go_out_again_with_the_same_bytes(bench: Bench, proxy: FaultProxy, fault: Fault) -> None:
-    records = begin(bench, 5)
+def test_broadcasts_that_fail_go_out_again_with_the_same_bytes(rig: Rig, proxy: FaultProxy, fault: Fault) -> None:
+    records = begin(rig, 5)
     proxy.break_next("eth_sendRawTransaction", fault, 3)
-    failed, _ = run(bench.through(proxy.url), [record.id for record in records])
+    failed, _ = run(rig.through(proxy.url), [record.id for record in records])
     assert len(proxy.fired) == 3
     assert failed == {}
     assert len({params[0] for params in proxy.sent("eth_sendRawTransaction")}) == len(records)
-    must_be_paid_once(bench, records)
+    must_be_paid_once(rig, records)
 
 
-def test_a_second_run_takes_over_what_the_first_left(own_bench: Bench) -> None:
-    own_bench.node.call("evm_setAutomine", False)
-    records = begin(own_bench, 4)
-    run(own_bench, [record.id for record in records[:2]], patience=0.3)
-    own_bench.node.call("evm_setAutomine", True)
-    own_bench.node.mine()
-    failed, _ = run(own_bench, [record.id for record in records])
+def test_a_second_run_takes_over_what_the_first_left(own_rig: Rig) -> None:
+    own_rig.node.call("evm_setAutomine", False)
+    records = begin(own_rig, 4)
+    run(own_rig, [record.id for record in records[:2]], patience=0.3)
+    own_rig.node.call("evm_setAutomine", True)
+    own_rig.node.mine()
+    failed, _ = run(own_rig, [record.id for record in records])
     assert failed == {}
-    must_be_paid_once(own_bench, records)
+    must_be_paid_once(own_rig, records)

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from tests.support.faultproxy import LOST_REPLY, FaultProxy
 from tests.wallet.resuming import SEND
-from tests.wallet.rig import Bench
+from tests.wallet.rig import Rig
 
 
-def test_no_rpc_url_and_no_key_reach_the_journal(bench: Bench, proxy: FaultProxy) -> None:
+def test_no_rpc_url_and_no_key_reach_the_journal(rig: Rig, proxy: FaultProxy) -> None:
     proxy.break_next(SEND, LOST_REPLY)
-    bench.through(proxy.url).pay(bench.payment())
-    state = bench.home / "state"
+    rig.through(proxy.url).pay(rig.payment())
+    state = rig.home / "state"
     files: list[Path] = [Path(folder) / name for folder, _, names in os.walk(state) for name in names]
     content = b"".join(file.read_bytes() for file in files)
     assert content
-    assert bench.key not in content
-    assert bench.key.hex().encode() not in content
+    assert rig.key not in content
+    assert rig.key.hex().encode() not in content
     assert b"http" not in content

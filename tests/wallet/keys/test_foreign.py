@@ -7,10 +7,10 @@ from typing import Any
 from l2send.wallet.keys.foreign import rebuilt
 from l2send.wallet.keys.signed import SignedTx
 from tests.wallet.resuming import SEND
-from tests.wallet.rig import CHAIN_ID, Bench, somebody
+from tests.wallet.rig import CHAIN_ID, Rig, somebody
 
 
-def test_any_kind_of_transaction_is_rebuilt_to_its_own_bytes(slow: Bench) -> None:
+def test_any_kind_of_transaction_is_rebuilt_to_its_own_bytes(slow: Rig) -> None:
     """As a node describes them: legacy, with an access list, with a tip; and none that a node made up."""
     account, node = _account(slow), slow.node
     fields = {"chainId": CHAIN_ID, "to": somebody(), "value": 5, "gas": 60_000, "data": "0x"}
@@ -27,7 +27,7 @@ def test_any_kind_of_transaction_is_rebuilt_to_its_own_bytes(slow: Bench) -> Non
         assert rebuilt(described, somebody()) is None
 
 
-def _account(bench: Bench) -> Any:
+def _account(rig: Rig) -> Any:
     from eth_account import Account
 
-    return Account.from_key(bench.key)
+    return Account.from_key(rig.key)

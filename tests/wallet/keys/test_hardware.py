@@ -37,7 +37,7 @@ PATH = path_on_device(1)
 
 
 @dataclass
-class Bench:
+class DeviceRig:
     """A signer on a stand-in, and one that has the same key in memory."""
 
     device: devices.StandIn
@@ -50,7 +50,7 @@ def unasked(question: str) -> str:
     raise AssertionError(question)
 
 
-def _bench(kind: str, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def _bench(kind: str, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> DeviceRig:
     said = list[str]()
     if kind == "ledger":
         device = stack.enter_context(devices.ledger())
@@ -62,24 +62,24 @@ def _bench(kind: str, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Benc
         device = stack.enter_context(trezor())
         monkeypatch.setenv("TREZOR_PATH", f"udp:127.0.0.1:{device.port}")
         signer = HardwareSigner(open_trezor(PATH, unasked), said.append)
-    return Bench(device, signer, LocalSigner(Phrase(devices.WORDS).key(PATH)), said)
+    return DeviceRig(device, signer, LocalSigner(Phrase(devices.WORDS).key(PATH)), said)
 
 
 @pytest.fixture(params=["ledger", "trezor"])
-def bench(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeviceRig]:
     with ExitStack() as stack:
         yield _bench(request.param, stack, monkeypatch)
 
 
 @pytest.fixture
-def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeviceRig]:
     with ExitStack() as stack:
         yield _bench("ledger", stack, monkeypatch)
 
 
-def test_the_account_at_the_path_is_the_one_of_the_seed(bench: Bench) -> None:
-    assert bench.signer.address == bench.local.address == "0x8C8d35429F74ec245F8Ef2f4Fd1e551cFF97d650"
-    assert bench.device.paths == [list(parse_path("m/44'/60'/1'/0/0").numbers)]
+def test_the_account_at_the_path_is_the_one_of_the_seed(rig: DeviceRig) -> None:
+    assert rig.signer.address == rig.local.address == "0x8C8d35429F74ec245F8Ef2f4Fd1e551cFF97d650"
+    assert rig.device.paths == [list(parse_path("m/44'/60'/1'/0/0").numbers)]
 
 
 @pytest.mark.parametrize("price", [PRICE, LEGACY], ids=["type 2", "legacy"])
@@ -93,17 +93,17 @@ def test_the_account_at_the_path_is_the_one_of_the_seed(bench: Bench) -> None:
     ],
     ids=["small", "transfer", "long", "large chain id"],
 )
-def test_the_bytes_are_those_of_a_key_in_memory(bench: Bench, tx: UnsignedTx, price: GasPrice) -> None:
+def test_the_bytes_are_those_of_a_key_in_memory(rig: DeviceRig, tx: UnsignedTx, price: GasPrice) -> None:
     """Deterministic signatures (RFC 6979): the same key over the same bytes gives the same bytes."""
-    ours: Signer = bench.signer
+    ours: Signer = rig.signer
     signed = ours.sign(tx.chain_id, Nonce(3), tx, Gas(21000), price)
-    assert signed == bench.local.sign(tx.chain_id, Nonce(3), tx, Gas(21000), price)
-    assert decode_signed(signed.raw).sender == bench.signer.address
-    assert bench.device.asked == ["transaction"]
-    assert len(bench.said) == 1
+    assert signed == rig.local.sign(tx.chain_id, Nonce(3), tx, Gas(21000), price)
+    assert decode_signed(signed.raw).sender == rig.signer.address
+    assert rig.device.asked == ["transaction"]
+    assert len(rig.said) == 1
 
 
-def test_a_ledger_gets_chunks_that_hide_no_chain(ledger: Bench) -> None:
+def test_a_ledger_gets_chunks_that_hide_no_chain(ledger: DeviceRig) -> None:
     """Of every length: the last chunk is never just the chain and two zeros, or less of them."""
     for length in range(170, 250, 2):
         tx = replace(TX, data=bytes([7]) * length)
@@ -127,41 +127,41 @@ def test_a_ledger_gets_chunks_that_hide_no_chain(ledger: Bench) -> None:
     ids=["value", "nonce", "recipient", "data", "chain"],
 )
 def test_a_device_that_signs_something_else_is_not_believed(
-    bench: Bench, spoil: Callable[[dict[str, Any]], None]
+    rig: DeviceRig, spoil: Callable[[dict[str, Any]], None]
 ) -> None:
-    bench.device.spoil = spoil
+    rig.device.spoil = spoil
     with pytest.raises(Refused, match="is not this transaction"):
-        bench.signer.sign(TX.chain_id, Nonce(0), TX, Gas(21000), PRICE)
-    assert bench.device.asked == ["transaction"]
+        rig.signer.sign(TX.chain_id, Nonce(0), TX, Gas(21000), PRICE)
+    assert rig.device.asked == ["transaction"]
 
 
-def test_a_no_on_the_device_is_a_no(bench: Bench) -> None:
-    bench.device.answer = 0x6985
+def test_a_no_on_the_device_is_a_no(rig: DeviceRig) -> None:
+    rig.device.answer = 0x6985
     with pytest.raises(Interrupted, match="rejected on the"):
-        bench.signer.sign(TX.chain_id, Nonce(0), TX, Gas(21000), PRICE)
-    bench.device.answer = None
-    bench.signer.sign(TX.chain_id, Nonce(0), TX, Gas(21000), PRICE)
+        rig.signer.sign(TX.chain_id, Nonce(0), TX, Gas(21000), PRICE)
+    rig.device.answer = None
+    rig.signer.sign(TX.chain_id, Nonce(0), TX, Gas(21000), PRICE)
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [(0x5515, "locked"), (0x6D00, "not open"), (0x6E00, "another app"), (0x6A80, "blindly"), (0x6F00, "6f00")],
 )
-def test_what_a_ledger_answers_is_said_in_words(ledger: Bench, status: int, words: str) -> None:
+def test_what_a_ledger_answers_is_said_in_words(ledger: DeviceRig, status: int, words: str) -> None:
     ledger.device.answer = status
     with pytest.raises(ConfigError, match=words) as caught:
         ledger.signer.sign(TX.chain_id, Nonce(0), TX, Gas(21000), PRICE)
     assert caught.value.hint
 
 
-def test_what_is_not_bound_is_not_shown_to_the_device(bench: Bench) -> None:
+def test_what_is_not_bound_is_not_shown_to_the_device(rig: DeviceRig) -> None:
     for chain, tx in ((ChainId(1), TX), (TX.chain_id, replace(TX, to=ZERO_ADDRESS))):
         with pytest.raises(Refused):
-            bench.signer.sign(chain, Nonce(0), tx, Gas(21000), PRICE)
-    assert bench.device.asked == []
+            rig.signer.sign(chain, Nonce(0), tx, Gas(21000), PRICE)
+    assert rig.device.asked == []
 
 
-def test_a_ledger_signs_a_message_by_its_hashes(ledger: Bench) -> None:
+def test_a_ledger_signs_a_message_by_its_hashes(ledger: DeviceRig) -> None:
     data = TypedData(
         {"name": "Token", "chainId": "8453", "verifyingContract": somebody()},
         {"Permit": (("address", "spender"), ("uint256", "value"))},
