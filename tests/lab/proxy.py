@@ -6,25 +6,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Sequence
-from types import TracebackType
 
 from tests.lab.faults import pause
 from tests.lab.wire import Outcome, Upstream, Wire
+from tests.support.socket_server import SocketServer
 
 
-class Proxy:
+class Proxy(SocketServer):
     """`with Proxy(node_urls) as proxy:` serves every wire that was plugged in."""
 
     def __init__(self, upstream: Sequence[str], sponsor: str = "") -> None:
+        super().__init__()
         self._nodes = [Upstream(url) for url in upstream]
         self._sponsor = Upstream(sponsor)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._server: asyncio.Server | None = None
-        self._port = 0
         self._wires: dict[str, Wire] = {}
         self._lock = threading.Lock()
 
@@ -34,42 +30,11 @@ class Proxy:
             name = str(len(self._wires))
             self._wires[name] = wire
         tail = f"/{secret}?key={secret}" if secret else ""
-        return tuple(f"http://127.0.0.1:{self._port}/{name}/{index}{tail}" for index in range(len(self._nodes)))
+        return tuple(f"{self.url}/{name}/{index}{tail}" for index in range(len(self._nodes)))
 
-    def __enter__(self) -> Proxy:
-        self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
-        self._port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    async def _listen(self) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=500)
-
-    async def _close(self) -> None:
-        assert self._server
-        self._server.close()
+    async def _closing(self) -> None:
         for node in (*self._nodes, self._sponsor):
             await node.close()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            while await self._exchange(reader, writer):
-                pass
-        writer.close()
-        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-            await writer.wait_closed()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request; False when the connection ends with it."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.support.socket_server import SocketServer
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,16 @@ Twist = Callable[[list[Any], dict[str, Any]], dict[str, Any]]
 """From a request's parameters and the node's answer, as JSON-RPC has it, the answer that is given."""
 
 
-class FaultProxy:
+class FaultProxy(SocketServer):
     """`with FaultProxy(node_url) as proxy:` listens on `proxy.url` until the block ends."""
 
     def __init__(self, upstream: str) -> None:
+        super().__init__()
         self.lead_to(upstream)
         self._faults: dict[str, list[Fault]] = defaultdict(list)
         self._lies: dict[str, Any] = {}
         self._lies_left: dict[str, int] = {}
         self._twists: dict[str, Twist] = {}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._server: asyncio.Server | None = None
-        self.url = ""
         self.requests: list[tuple[str, list[Any]]] = []
         self.fired: list[tuple[str, Fault]] = []
 
@@ -102,41 +99,6 @@ class FaultProxy:
     def sent(self, method: str) -> list[list[Any]]:
         """The parameters of every request of `method`, in order."""
         return [params for name, params in self.requests if name == method]
-
-    def __enter__(self) -> FaultProxy:
-        self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    async def _listen(self) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, "127.0.0.1", 0)
-
-    async def _close(self) -> None:
-        assert self._server
-        self._server.close()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._loop.shutdown_default_executor()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await self._exchange(reader, writer):
-                pass
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request; False when the connection ends with it."""

@@ -16,7 +16,7 @@ import pytest
 from l2send.core.errors import ExitStatus, NotFinal
 from l2send.wallet.failpoints import Failpoint
 from tests.support.faultproxy import AFTER_ACCEPTING, LOST_REQUEST, REFUSED_BEFORE, FaultProxy
-from tests.wallet import payer
+from tests.wallet import processes
 from tests.wallet.rig import Rig, to_self
 
 pytestmark = pytest.mark.lab
@@ -59,8 +59,10 @@ def test_whatever_happens_every_payment_is_made_once(seed: int, own_rig: Rig, tm
                 proxy.break_next(dice.choice(METHODS), dice.choice(FAULTS), dice.randrange(1, 3))
             place, proof = dice.choice(PLACES), tmp_path / f"proof{turn}"
             running = [
-                payer.start(payer.job(through, dice.choice(ids), place, proof, 1.0, rig.confirmations)),
-                payer.start(payer.job(through, dice.choice(ids), patience=1.0, confirmations=rig.confirmations)),
+                processes.start(processes.job(through, dice.choice(ids), place, proof, 1.0, rig.confirmations)),
+                processes.start(
+                    processes.job(through, dice.choice(ids), patience=1.0, confirmations=rig.confirmations)
+                ),
             ]
             for process in running:
                 process.join(60)

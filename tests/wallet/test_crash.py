@@ -15,7 +15,7 @@ import pytest
 from l2send.core.errors import ExitStatus
 from l2send.wallet.failpoints import Failpoint
 from tests.support.faultproxy import AFTER_ACCEPTING, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
-from tests.wallet import payer
+from tests.wallet import processes
 from tests.wallet.rig import Rig, to_self
 
 pytestmark = pytest.mark.lab
@@ -64,9 +64,9 @@ def _kill_and_resume(place: str, fault: Fault | None, rig: Rig, proxy: FaultProx
     if fault:
         proxy.break_next("eth_sendRawTransaction", fault, 2)
 
-    assert payer.run(payer.job(rig, payment_id, place, proof)) == -9
+    assert processes.run(processes.job(rig, payment_id, place, proof)) == -9
     assert proof.read_text() == f"{place}\n"
-    assert payer.run(payer.job(rig, payment_id)) == ExitStatus.DELIVERED
+    assert processes.run(processes.job(rig, payment_id)) == ExitStatus.DELIVERED
 
     assert rig.node.balance(payment.to.address) == payment.amount.units
     assert rig.node.sent_by(payment.sender) == already + 2
@@ -88,7 +88,7 @@ def test_killed_while_it_holds_the_lock_it_does_not_block_the_next(rig: Rig, tmp
     first, second = rig.payment(), rig.payment()
     first_id, second_id = rig.begin(first).id, rig.begin(second).id
     proof = tmp_path / "proof"
-    assert payer.run(payer.job(rig, first_id, "signed", proof)) == -9
+    assert processes.run(processes.job(rig, first_id, "signed", proof)) == -9
     assert proof.exists()
     assert rig.resume(second_id).meaning.exit_status is ExitStatus.DELIVERED
     assert rig.resume(first_id).meaning.exit_status is ExitStatus.DELIVERED
@@ -98,7 +98,7 @@ def test_killed_while_it_holds_the_lock_it_does_not_block_the_next(rig: Rig, tmp
 def test_signed_bytes_of_a_killed_payment_go_out_before_the_next_one(rig: Rig, tmp_path: Path) -> None:
     first, second = rig.payment(), rig.payment()
     first_id, second_id = rig.begin(first).id, rig.begin(second).id
-    assert payer.run(payer.job(rig, first_id, "journaled", tmp_path / "proof")) == -9
+    assert processes.run(processes.job(rig, first_id, "journaled", tmp_path / "proof")) == -9
     assert rig.node.sent_by(first.sender) == 0
     assert rig.resume(second_id).transactions[0].nonce == 1
     assert rig.resume(first_id).meaning.exit_status is ExitStatus.DELIVERED
@@ -107,10 +107,10 @@ def test_signed_bytes_of_a_killed_payment_go_out_before_the_next_one(rig: Rig, t
 
 def test_eight_processes_with_one_key_lose_nothing(rig: Rig) -> None:
     payments = [rig.payment(1000 + i) for i in range(8)]
-    jobs = [payer.job(rig, rig.begin(payment).id, patience=60) for payment in payments]
-    processes = [payer.start(job) for job in jobs]
-    for process in processes:
+    jobs = [processes.job(rig, rig.begin(payment).id, patience=60) for payment in payments]
+    running = [processes.start(job) for job in jobs]
+    for process in running:
         process.join(60)
-    assert [process.exitcode for process in processes] == [0] * 8
+    assert [process.exitcode for process in running] == [0] * 8
     assert [rig.node.balance(p.to.address) for p in payments] == [1000 + i for i in range(8)]
     assert rig.node.sent_by(rig.signer.address) == 8

@@ -10,7 +10,7 @@ import pytest
 from l2send.core.errors import L2sendError, NotFinal
 from l2send.wallet.journal.states import PaymentState
 from tests.support.faultproxy import LOST_REPLY, LOST_REQUEST, Fault, FaultProxy
-from tests.wallet import payer
+from tests.wallet import processes
 from tests.wallet.outbidding import outbid
 from tests.wallet.resuming import SEND, waiting
 from tests.wallet.rig import Node, Rig
@@ -33,7 +33,7 @@ def test_killed_anywhere_it_pays_once_or_never(
         slow_proxy.requests.clear()
         if fault:
             slow_proxy.break_next(SEND, fault)
-        process = payer._context.Process(
+        process = processes._context.Process(
             target=_outbid_and_die,
             args=(slow.home, slow_proxy.url, slow.key, first.id, cancel, place, proof),
         )

@@ -14,7 +14,7 @@ from l2send.wallet.journal import codec
 from l2send.wallet.journal.database import open_database
 from l2send.wallet.journal.schema import MIGRATIONS
 from l2send.wallet.journal.sqlite import SqliteJournal
-from tests.wallet import payer
+from tests.wallet import processes
 from tests.wallet.journal.writing import CHAIN, SENDER, a_payment, begin, sign, sign_again
 from tests.wallet.rig import CHAIN_ID, paying_quote
 
@@ -150,8 +150,8 @@ def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
 
 
 def test_processes_that_open_it_first_at_once_all_succeed(path: Path) -> None:
-    processes = [payer.open_journal(path) for _ in range(6)]
-    for process in processes:
+    running = [processes.open_journal(path) for _ in range(6)]
+    for process in running:
         process.join(60)
-    assert [process.exitcode for process in processes] == [0] * 6
+    assert [process.exitcode for process in running] == [0] * 6
     SqliteJournal(path).close()
