@@ -41,6 +41,11 @@ _KEYSTORE = re.compile(r"ciphertext|\"crypto\"|'crypto'|kdfparams", re.IGNORECAS
 _WORD = re.compile(r"[^\W\d_]+")
 _WORDS_OF_A_PHRASE = 11
 """A recovery phrase has 12 words or more; one may have been left out."""
+_PHRASE_OF_IDEOGRAPHS = re.compile(r"[\u3400-\u9fff](?:[\W\d_]*[\u3400-\u9fff]){10,}")
+"""The Chinese lists of BIP-39: each word is one character, with or without white space between."""
+_IDEOGRAPH_WINDOW = 6
+_KEY_AS_NUMBERS = re.compile(r"\d{1,3}(?:\W+\d{1,3}){31,}")
+"""32 bytes or 64, each as a decimal number: how Solana's tools write a key."""
 
 
 class Secrets:
@@ -161,8 +166,14 @@ def remember_typed(texts: Iterable[str]) -> None:
     for word in words:
         if may_be_secret(word):
             _typed.add(word)
-    for phrase in _phrases(" ".join(words)):
+        for url in _URL.findall(word):
+            for secret in _secrets_of(url):
+                _typed.add(secret)
+    line = " ".join(words)
+    for phrase in _phrases(line):
         _typed.add(phrase, _PHRASE_WINDOW)
+    for found in (*_PHRASE_OF_IDEOGRAPHS.finditer(line), *_KEY_AS_NUMBERS.finditer(line)):
+        _typed.add(found[0], _IDEOGRAPH_WINDOW)
 
 
 def without_typed_secrets(text: str) -> str:
@@ -175,7 +186,8 @@ def may_be_secret(text: str) -> bool:
     joined = re.sub(r"[\s:_-]", "", text)
     keys = [run for run in _HEX.findall(joined) if not _ERC7930.fullmatch(run)]
     encoded = [run for run in _BASE64.findall(text) if not _HEX.fullmatch(run.removeprefix("0x")) and _is_mixed(run)]
-    return bool(keys or encoded or _EXTENDED_KEY.search(text) or _KEYSTORE.search(text) or list(_phrases(text)))
+    forms = (_EXTENDED_KEY, _KEYSTORE, _PHRASE_OF_IDEOGRAPHS, _KEY_AS_NUMBERS)
+    return bool(keys or encoded or any(form.search(text) for form in forms) or list(_phrases(text)))
 
 
 def _is_mixed(run: str) -> bool:

@@ -10,6 +10,7 @@ from l2send.core.text import clean, redact
 KEY = "k3yS3cr3t0123456789abcdef"
 HEX = "9f" * 32
 PHRASE = "legal winner thank year wave sausage worth useful legal winner thank yellow"
+CHINESE = "\u7684\u4e00\u662f\u5728\u4e0d\u4e86\u6709\u548c\u4eba\u8fd9\u4e2d\u5927"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,12 @@ def test_the_names_of_chains_are_no_secrets() -> None:
     assert redact("polygon mainnet is behind", "https://rpc.example/polygon-mainnet/v2") == "polygon mainnet is behind"
 
 
+def test_the_key_of_a_url_that_was_typed_is_not_repeated() -> None:
+    remember_typed(["5", "USDC", "https://prov.example/v2/pP77typedKEY99"])
+    shown = without_typed_secrets("unexpected extra argument (https://prov.example/v2/pP77typedKEY99)")
+    assert shown == "unexpected extra argument (https://prov.example/v2/[not shown: may be a secret])"
+
+
 @pytest.mark.parametrize(
     "typed",
     [
@@ -69,6 +76,9 @@ def test_the_names_of_chains_are_no_secrets() -> None:
         PHRASE,
         PHRASE.replace(" ", "\n"),
         PHRASE.replace(" ", ", "),
+        " ".join(CHINESE),
+        CHINESE,
+        str([7 * number % 256 for number in range(64)]),
         "xprv9s21ZrQH143K3GJpoapnV8SFfukcVBSfeCficPSGfubmSFDxo1kuHnLisriDvSnRRuL2Qrg5ggqHKNVpxR86QEC8w35uxmGoggxtQTPvfUu",
         "L5EZftvrYaSudiozVRzTqLcHLNDoVn7H5HSfM9BAN6tMJX8oTWz6",
         '{"crypto": {"ciphertext": "aabbccdd", "kdf": "scrypt"}, "version": 3}',
