@@ -16,9 +16,9 @@ from l2send.core.bridge import Bridge, Opening, OrderState, OrderStatus, Proof
 from l2send.core.calldata import TRANSFER, address_word, event_topic
 from l2send.core.chains import Chain
 from l2send.core.effects import token_effects
-from l2send.core.errors import L2sendError, NotFinal, Refused, Sent
+from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.plan import StepKind, UnsignedTx
-from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.rpc import Rpc, Rpcs, both
 from l2send.core.units import BlockNumber, Nonce
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
@@ -52,8 +52,8 @@ RULES = (
     ),
     Rule(
         "transaction replaced",
-        "the transaction that used its nonce, found in its block and deep enough, does something else; "
-        "the settler has no order of its id",
+        "the transaction that used its nonce, found in its block and deep enough, does something else, and is no call "
+        "in whose block the recipient of coin got as much; the settler has no order of its id",
         "its chain; the origin settler's storage",
         _TWO,
     ),
@@ -243,7 +243,31 @@ class Ends:
         if receipt is None:
             raise NotFinal(f"{use.hash} is in block {use.block}, and no receipt of it is shown yet")
         paid = self._opened(record, receipt) if record.order else _paid(tx, receipt)
+        if not paid and await self._coins_came(tx, use, receipt):
+            raise NotFinal(
+                f"{words_of(use, _used(tx))}: it calls a contract, and the recipient got as much in that block. "
+                "Whether that was this payment is not known: look at their account before you pay again"
+            )
         return record.attempts(tx.step_index)[0] if paid else None
+
+    async def _coins_came(self, tx: TxRecord, use: NonceUse, receipt: dict[str, object]) -> bool:
+        """Whether the recipient of a transfer of coin got as much in the block of a call, which may have passed it on.
+
+        Coin that a contract passes on leaves no event. Raises NotFinal where that is not shown.
+        """
+        meant = tx.step.tx
+        if meant.data or use.tx is None or not use.tx.data or receipt.get("status") != "0x1":
+            return False
+        rpc = self.rpcs.on(tx.chain_id)
+        try:
+            before, after = await both(
+                rpc.balance(meant.to, hex(max(use.block - 1, 0))), rpc.balance(meant.to, hex(use.block))
+            )
+        except NetworkError as error:
+            raise NotFinal(
+                f"{words_of(use, _used(tx))}, and what the recipient got in it is not shown: {error.message}"
+            ) from error
+        return after - before >= meant.value
 
     def _same_call(self, one: UnsignedTx, other: UnsignedTx) -> bool:
         """Whether both say the same, or do the same to a known token or with native coin."""
@@ -321,6 +345,11 @@ async def _deep(chain: Chain, head: Awaitable[BlockNumber]) -> str:
 def _nonce(tx: TxRecord) -> Nonce:
     assert tx.nonce is not None, "only signed transactions use a nonce"
     return tx.nonce
+
+
+def _used(tx: TxRecord) -> Nonce:
+    """The nonce of what was signed here, or prepared to be signed elsewhere."""
+    return _nonce(tx) if tx.step.nonce is None else tx.step.nonce
 
 
 def _paid(tx: TxRecord, receipt: dict[str, object]) -> bool:

@@ -167,3 +167,26 @@ def test_a_node_without_old_state_leaves_it_open_in_words(slow: Rig, capsys: pyt
         assert proxy.sent(COUNT)
         both = slow.through(proxy.url, slow.node.url)
         assert both.resume(record.id).state is PaymentState.DELIVERED, "the other one keeps it"
+
+
+PASSES_COIN_ON = "0x5f5f5f5f345f355af100"
+"""Calls the address in its calldata with all the coin it got: what a batch of another wallet comes to."""
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_a_payment_of_coin_that_a_contract_may_have_passed_on_is_not_replaced(slow: Bench, pays: bool) -> None:
+    """Coin that a contract passes on leaves no event: the recipient may have been paid by it."""
+    payment, contract = slow.payment(), somebody()
+    slow.node.call("anvil_setCode", contract, PASSES_COIN_ON)
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    to = payment.to.address if pays else somebody()
+    data = bytes.fromhex(to[2:].rjust(64, "0"))
+    other = elsewhere(slow, record, UnsignedTx(CHAIN_ID, contract, Wei(payment.amount.units), data))
+    slow.node.mine(2)
+    if pays:
+        assert slow.node.balance(payment.to.address) == payment.amount.units
+        record = reach(slow, record.id, is_in(TxState.INDETERMINATE))
+        assert "the recipient got as much in that block" in record.transactions[0].detail
+        assert other in record.transactions[0].detail
+    else:
+        assert slow.resume(record.id).state is PaymentState.REPLACED
