@@ -174,7 +174,7 @@ PASSES_COIN_ON = "0x5f5f5f5f345f355af100"
 
 
 @pytest.mark.parametrize("pays", [True, False])
-def test_a_payment_of_coin_that_a_contract_may_have_passed_on_is_not_replaced(slow: Bench, pays: bool) -> None:
+def test_a_payment_of_coin_that_a_contract_may_have_passed_on_is_not_replaced(slow: Rig, pays: bool) -> None:
     """Coin that a contract passes on leaves no event: the recipient may have been paid by it."""
     payment, contract = slow.payment(), somebody()
     slow.node.call("anvil_setCode", contract, PASSES_COIN_ON)
