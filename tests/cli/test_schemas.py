@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from l2send.cli.main import run
 from l2send.devnet.node import Node
 from tests.bridges.erc7683_draft.test_order import full
-from tests.cli.test_inspect import resolver_that_says
+from tests.cli.commands.test_inspect import resolver_that_says
 from tests.conftest import Done, Home, make_home, somebody
 from tests.docs.test_docs import LEAVES, ROOT
 from tests.support.schemas import SCHEMAS, check, file_of
@@ -30,7 +30,7 @@ TO = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 # What another test runs and reads by `Done.json`, which holds it to its schema: the words that stand there.
 ELSEWHERE = {
     "ask": ("tests/cli/test_terminal.py", "ask --json"),  # on a terminal alone
-    "demo": ("tests/cli/test_demo.py", 'must("demo", "--json").json'),  # takes half a minute
+    "demo": ("tests/cli/commands/test_demo.py", 'must("demo", "--json").json'),  # takes half a minute
 }
 # Documents that are no answer of a command: they come on stderr.
 BESIDE = {"error-1.json", "progress-1.json"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Home, somebody
-from tests.examples.test_invoices import EXAMPLES, run
+from tests.examples.test_pay_invoices import EXAMPLES, run
 
 pytestmark = pytest.mark.lab
 

@@ -12,7 +12,7 @@ from l2send.core.units import Amount, ChainId, Seconds, UnixTime
 from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.halted import HALTED, seconds_behind, with_halts
 from tests.bridges.registry import ORIGIN, SENDER, TARGET
-from tests.resolver.test_legs import direct
+from tests.client.test_guard import direct
 
 NOW = 1_800_000_000
 

@@ -12,7 +12,7 @@ import pytest
 
 from l2send.core.chains import load_registry
 from l2send.core.paths import Paths
-from tests.cli.test_chains_check import OwnRegistry
+from tests.cli.commands.test_chains_check import OwnRegistry
 from tests.conftest import Home
 from tests.support.faultproxy import FaultProxy
 

@@ -17,7 +17,7 @@ from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 def settings(inside: Inside) -> dict[str, tuple[object, str]]:
