@@ -103,13 +103,17 @@ def resume(
                 if not (everything and as_json):
                     report(records[-1], client.registry, as_json=as_json)
             if everything and as_json:
-                documents = [payment_document(r, client.registry) for r in records]
-                print_json({"schema": "l2send.payments/1", "payments": documents})
+                _print_all(records, client)
             if errors:
                 raise errors[0]
             return next((s for r in records if (s := r.meaning.exit_status)), ExitStatus.DELIVERED)
 
     return run_to_end(run())
+
+
+def _print_all(records: list[Record], client: Client) -> None:
+    documents = [payment_document(r, client.registry) for r in records]
+    print_json({"schema": "l2send.payments/1", "payments": documents})
 
 
 def _newest(client: Client, *, prefer_open: bool = False) -> Record:
