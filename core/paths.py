@@ -21,10 +21,14 @@ class Paths:
 
     @classmethod
     def from_environment(cls) -> Paths:
-        """Under `L2SEND_HOME` when set, else where the platform keeps such files."""
+        """Under `L2SEND_HOME` when set, else where the platform keeps such files.
+
+        Raises ConfigError for a place that depends on the folder l2send is run in: there would be a journal for each,
+        and none would know what the others paid.
+        """
         home = os.environ.get("L2SEND_HOME")
         if home:
-            return cls.under(Path(home).expanduser().absolute())
+            return cls.under(_same_everywhere(home))
         import platformdirs
 
         dirs = platformdirs.PlatformDirs("l2send", appauthor=False)
@@ -73,6 +77,20 @@ class Paths:
     def devnet(self) -> Path:
         """State of a running local devnet."""
         return self.state / "devnet"
+
+
+def _same_everywhere(text: str) -> Path:
+    """The folder that `L2SEND_HOME` names. Raises ConfigError unless it is the same from every folder."""
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        path = Path()
+    if not path.is_absolute():
+        raise ConfigError(
+            "L2SEND_HOME is not a full path: it would be another folder, with another journal, wherever l2send is run.",
+            hint="Write it from the root on, for example L2SEND_HOME=$PWD/NAME, or unset it.",
+        )
+    return path
 
 
 def private_dir(path: Path) -> Path:
