@@ -119,11 +119,6 @@ class Home:
         return asyncio.run(look())
 
 
-def somebody() -> Address:
-    """An address nobody has used."""
-    return checksum(secrets.token_bytes(20))
-
-
 def make_home(path: Path, **extra: str) -> Home:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     password = path / "password"

@@ -15,14 +15,15 @@ from bench.curve import svg
 from bench.journal_rows import account_of, deliver, grow, id_of, payment_to, template_in
 from l2send.wallet.journal.derived import derive
 from l2send.wallet.journal.sqlite import SqliteJournal
-from tests.wallet.rig import chain_at, somebody
+from tests.support.addresses import new_address
+from tests.wallet.rig import chain_at
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAIN = chain_at("http://127.0.0.1:1")
 
 
 def test_copies_are_what_the_journal_writes(tmp_path: Path) -> None:
-    path, sender = tmp_path / "state" / "journal.db", somebody()
+    path, sender = tmp_path / "state" / "journal.db", new_address()
     grow(path, template_in(path, sender, CHAIN), 1, 60)
     journal = SqliteJournal(path)
     assert journal.count() == len({id_of(number) for number in range(60)}) == 60

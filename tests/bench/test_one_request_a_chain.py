@@ -15,7 +15,8 @@ from l2send.core.errors import NetworkError
 from l2send.core.paths import Paths
 from l2send.devnet import anvil
 from l2send.devnet.node import Node
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -27,7 +28,7 @@ def test_one_request_a_chain_and_all_in_flight_at_once(home: Home) -> None:
     chains = list(home.registry)
     with delayed([chain.rpcs[0] for chain in chains], DELAY) as proxy:
         urls = {f"L2SEND_RPC_{chain.chain_id}": url for chain, url in zip(chains, proxy.urls, strict=True)}
-        document = home.must("balances", "--from", somebody(), "--json", **urls).json
+        document = home.must("balances", "--from", new_address(), "--json", **urls).json
         traffic = proxy.take()
     assert [entry["known"] for entry in document["chains"]] == [True] * len(chains)
     assert traffic.requests == (1,) * len(chains)
@@ -42,7 +43,7 @@ def test_so_it_does_with_every_chain_of_the_shipped_registry(home: Home, empty_h
     assert len(chains) > 50
     with nodes_of(chains, multicall3, tmp_path) as urls, delayed(urls, DELAY) as proxy:
         environment = {f"L2SEND_RPC_{chain.chain_id}": url for chain, url in zip(chains, proxy.urls, strict=True)}
-        document = empty_home.must("balances", "--from", somebody(), "--testnets", "--json", **environment).json
+        document = empty_home.must("balances", "--from", new_address(), "--testnets", "--json", **environment).json
         traffic = proxy.take()
     assert [entry["known"] for entry in document["chains"]] == [True] * len(chains)
     assert traffic.requests == tuple(requests_for(chain) for chain in chains)

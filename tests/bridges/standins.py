@@ -33,7 +33,8 @@ from l2send.devnet.node import Node
 from l2send.resolver.planner import Limits
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.settlers import with_chains, with_settlers
 
 T = TypeVar("T")
@@ -156,7 +157,7 @@ class Payer:
 
     def quote(self, via: str, amount: str = "10", token: str = "USDC", registry: Registry | None = None) -> Quote:
         async def use(client: Client) -> Quote:
-            to = client.destination(f"{TARGET}:{somebody()}")
+            to = client.destination(f"{TARGET}:{new_address()}")
             payment = client.payment(self.address, amount, token, to)
             return (await client.plan(payment, Limits(from_chains=(ORIGIN,), via=via))).plan.quote
 
@@ -269,7 +270,7 @@ def mailbox_of(side: Side, router: Address) -> Address:
 def fill_oif(world: StandIns, order: Order, output: tuple[Any, ...] | None = None) -> None:
     """Be the solver, of this order's output or of another one under its id."""
     wanted = output or oif.fields_of(order)[7][0]
-    data = OIF_FILL.encode(bytes.fromhex(order.order_id[2:]), wanted, _FAR, address_word(somebody()))
+    data = OIF_FILL.encode(bytes.fromhex(order.order_id[2:]), wanted, _FAR, address_word(new_address()))
     world.target.must(order.destination_settler, data)
 
 

@@ -20,7 +20,8 @@ from l2send.devnet.node import Node
 from tests.bridges.eco.test_order import PAYMENT, PAYS, USDC_IN, open_tx
 from tests.bridges.registry import ORIGIN, REGISTRY
 from tests.bridges.standins import compiled
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.lab
 def tether_like(home: Home) -> Token:
     chain, node = home.chain("dev1"), Node(home.chain("dev1").rpcs[0])
     code = "0x" + compiled(home.paths.cache)["TetherLike"].hex()
-    deployer = somebody()
+    deployer = new_address()
     node.call("anvil_setBalance", deployer, hex(10**18))
     node.call("anvil_impersonateAccount", deployer)
     sent = node.call("eth_sendTransaction", {"from": deployer, "data": code})
@@ -58,7 +59,7 @@ def approve(home: Home, token: Token, sender: Address, spender: Address, units: 
 
 
 def test_exactly_what_is_lacking_is_approved(home: Home) -> None:
-    usdc, sender, spender = home.chain("dev1").token("USDC"), somebody(), somebody()
+    usdc, sender, spender = home.chain("dev1").token("USDC"), new_address(), new_address()
     assert wanted(home, sender, spender, Amount(25, usdc)) == [25]
     approve(home, usdc, sender, spender, 25)
     assert wanted(home, sender, spender, Amount(25, usdc)) == []
@@ -67,20 +68,20 @@ def test_exactly_what_is_lacking_is_approved(home: Home) -> None:
 
 
 def test_tethers_allowance_is_taken_back_first(home: Home, tether_like: Token) -> None:
-    sender, spender = somebody(), somebody()
+    sender, spender = new_address(), new_address()
     assert wanted(home, sender, spender, Amount(25, tether_like)) == [25]
     approve(home, tether_like, sender, spender, 5)
     assert wanted(home, sender, spender, Amount(25, tether_like)) == [0, 25]
 
 
 def test_native_coin_needs_none(home: Home) -> None:
-    assert wanted(home, somebody(), somebody(), Amount(25, home.chain("dev1").native)) == []
+    assert wanted(home, new_address(), new_address(), Amount(25, home.chain("dev1").native)) == []
 
 
 def test_taking_back_is_an_effect_that_may_pass_for_the_settler_alone() -> None:
     order = open_tx()
     assert USDC_IN.address
-    for spender, fine in ((order.to, True), (somebody(), False)):
+    for spender, fine in ((order.to, True), (new_address(), False)):
         reset = UnsignedTx(ORIGIN.chain_id, USDC_IN.address, Wei(0), APPROVE.encode(spender, 0))
         effects = (decode(reset, REGISTRY), decode(order, REGISTRY))
         assert isinstance(effects[0], Allows)
@@ -94,7 +95,7 @@ def test_taking_back_is_an_effect_that_may_pass_for_the_settler_alone() -> None:
 def test_no_allowance_is_left_after_a_bridged_payment(home: Home) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="100", ETH="1")
-    home.must("25", "USDC", f"dev4:{somebody()}", "--yes", "--account", name, "--via", "eco")
+    home.must("25", "USDC", f"dev4:{new_address()}", "--yes", "--account", name, "--via", "eco")
     usdc, portal = home.chain("dev1").token("USDC").address, home.chain("dev1").settlers["eco"].contracts["portal"]
     assert usdc
 

@@ -29,7 +29,7 @@ from l2send.devnet import solver_client, state
 from l2send.devnet.modes import Mode
 from l2send.devnet.relays import SETTLEMENT_SECONDS
 from tests.bridges.standins import StandIns, deliver_refund
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 from tests.support.settlers import across_of
 
 pytestmark = pytest.mark.lab
@@ -78,7 +78,7 @@ def written(world: StandIns, bridge: str, payment: Payment, pays: Amount, deadli
 def opened(world: StandIns, wallet: Address, bridge: str, token: str, units: int) -> Order:
     """An order of that bridge that the contract has opened."""
     pays, delivers = (Amount(units, side.chain.token(token)) for side in (world.origin, world.target))
-    payment = Payment(wallet, ChainAddress(world.target.chain.chain_id, somebody()), delivers)
+    payment = Payment(wallet, ChainAddress(world.target.chain.chain_id, new_address()), delivers)
     now = max(
         int(side.node.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16) for side in world.sides.values()
     )
@@ -148,7 +148,7 @@ def test_across_pays_a_contract_back_by_itself(
         origin=origin.chain.chain_id,
         destination=target.chain.chain_id,
         depositor=wallet,
-        recipient=somebody(),
+        recipient=new_address(),
         input_token=given,
         input_units=units,
         output_token=wanted,

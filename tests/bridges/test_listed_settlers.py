@@ -44,7 +44,8 @@ from tests.bridges.standins import (
     order_of,
     order_state,
 )
-from tests.conftest import Home, make_home, somebody
+from tests.conftest import Home, make_home
+from tests.support.addresses import new_address
 from tests.support.contracts import devnet_artifacts
 from tests.support.settlers import with_chains, with_settlers
 
@@ -113,7 +114,7 @@ class Second:
                 pool = chain.eth.contract(to_checksum_address(order.origin_settler), abi=self.code.spoke_pool.abi)
                 (event,) = pool.events.FundsDeposited().process_receipt(receipt, errors=DISCARD)
                 deposit = across.deposited(order.origin, event["args"])
-                values = [deposit.values(), deposit.origin, address_word(somebody())]
+                values = [deposit.values(), deposit.origin, address_word(new_address())]
                 fill = self.code.spoke_pool.encode_abi("fillRelay", values)
                 self.world.target.must(order.destination_settler, bytes.fromhex(fill[2:]))
 
@@ -123,7 +124,7 @@ def fulfilment(order: Order, code: Artifacts) -> bytes:
     route = eco.Route.decode(bytes.fromhex(order.details["route"][2:]))
     reward_hash = keccak(abi_encode([REWARD], [reward_of(order)]))
     order_id = bytes.fromhex(order.order_id[2:])
-    values = [order_id, route.values(), reward_hash, eco.claimant_word(somebody())]
+    values = [order_id, route.values(), reward_hash, eco.claimant_word(new_address())]
     return bytes.fromhex(code.portal.encode_abi("fulfill", values)[2:])
 
 
@@ -164,7 +165,7 @@ def deploy_eco(side: Side, code: Artifacts, url: str) -> dict[str, str]:
 def deploy_across(side: Side, code: Artifacts, url: str) -> dict[str, str]:
     weth = side.chain.token("WETH").address
     logic = side.create(bytes.fromhex(init_code(code.spoke_pool, weth, 3600, 21600, ZERO_ADDRESS)[2:]))
-    initialize = code.spoke_pool.encode_abi("initialize", [0, somebody()])
+    initialize = code.spoke_pool.encode_abi("initialize", [0, new_address()])
     pool = side.create(bytes.fromhex(init_code(code.erc1967_proxy, logic, initialize)[2:]))
     POOLS[side.chain.chain_id] = pool
     side.must(side.chain.token("USDC").address, APPROVE.encode(pool, 2**256 - 1))
@@ -212,7 +213,7 @@ def payer(second: Second, tmp_path: Path) -> Payer:
 @pytest.mark.parametrize("kind", ["eco", "across", "hyperlane7683"])
 def test_a_second_deployment_pays(second: Second, payer: Payer, kind: str) -> None:
     """And not the first one: the money is locked in the contract that the user listed."""
-    to, name = somebody(), f"second-{kind}"
+    to, name = new_address(), f"second-{kind}"
     record = payer.open(name, to, "10")
     order, entry = order_of(record), second.world.registry.named(ORIGIN).settlers[name]
     assert (order.bridge, order.origin_settler) == (name, next(iter(entry.contracts.values())))
@@ -233,7 +234,7 @@ def test_the_command_line_knows_them_by_their_names(second: Second, payer: Payer
 
 
 def test_a_payment_whose_settlers_are_no_longer_listed_says_so(second: Second, payer: Payer) -> None:
-    record = payer.open("second-hyperlane7683", somebody())
+    record = payer.open("second-hyperlane7683", new_address())
     forgotten = replace(payer, world=replace(second.world, registry=second.world.home.registry))
     assert order_state(forgotten.status(record)) is OrderState.OPEN, "unknown is not lost"
     with pytest.raises((CannotPay, ConfigError, UsageError)):

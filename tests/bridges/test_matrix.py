@@ -39,7 +39,7 @@ from tests.bridges.standins import (
     order_of,
     order_state,
 )
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -183,7 +183,7 @@ def wait_for(look: Callable[[], Record], world: StandIns) -> Record:
 def test_paid_or_given_back(
     player: Player, ignoring: None, tally: list[str], bridge: str, chains: int, token: str, end: str
 ) -> None:
-    to, sources, before = somebody(), ORIGINS[:chains], player.held(player.payer.address)
+    to, sources, before = new_address(), ORIGINS[:chains], player.held(player.payer.address)
     opened = player.open(bridge, sources, token, to)
     assert {(leg.terms.bridge, order_of(leg).origin) for leg in opened.legs} == {
         (bridge, player.world.registry.named(chain).chain_id) for chain in sources
@@ -218,5 +218,5 @@ def money_went(leg: PaymentRecord, chain: str, before: Held, after: Held, end: s
 @pytest.mark.parametrize("chains", [1, 3])
 def test_native_coin_does_not_go_through_oif(player: Player, ignoring: None, chains: int) -> None:
     with pytest.raises(CannotPay, match="the escrow of OIF takes tokens, and no native coin"):
-        player.open("oif", ORIGINS[:chains], "ETH", somebody())
+        player.open("oif", ORIGINS[:chains], "ETH", new_address())
     assert player.held(player.payer.address)["dev2", "ETH"] == 10**18

@@ -25,7 +25,7 @@ from l2send.wallet.journal.states import PaymentState
 from tests.bridges import registry as two
 from tests.bridges.eco.test_order import open_tx
 from tests.bridges.standins import ORIGIN, TARGET, Payer, StandIns, deliver_refund, order_of
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 from tests.support.settlers import with_chains, with_settlers
 
 pytestmark = pytest.mark.lab
@@ -41,7 +41,7 @@ Change = Callable[[Chain, str], Chain]
 
 
 def moved(chain: Chain, via: str) -> Chain:
-    others: dict[str, str] = {field: somebody() for field in CONTRACTS[via]}
+    others: dict[str, str] = {field: new_address() for field in CONTRACTS[via]}
     return with_settlers(chain, **{via: others})
 
 
@@ -69,7 +69,7 @@ def resume(payer: Payer, record: PaymentRecord, registry: Registry) -> PaymentRe
 def test_what_nobody_filled_is_asked_back_from_where_it_is(
     stand_ins: StandIns, payer: Payer, via: str, change: Change
 ) -> None:
-    record = payer.open(via, somebody())
+    record = payer.open(via, new_address())
     assert payer.holds() < 100_000_000
     now = changed(stand_ins.registry, via, change)
     stand_ins.advance(LATER)
@@ -84,7 +84,7 @@ def test_what_nobody_filled_is_asked_back_from_where_it_is(
 
 @pytest.mark.parametrize("via", ["eco", "across"])
 def test_a_fill_is_seen_where_it_happened(stand_ins: StandIns, payer: Payer, via: str) -> None:
-    to = somebody()
+    to = new_address()
     record = payer.open(via, to, "50")
     now = changed(stand_ins.registry, via, gone)
     assert look(payer, record, now).state is PaymentState.BRIDGING
@@ -97,7 +97,7 @@ def test_nothing_is_opened_there_any_more_and_the_allowance_can_be_taken_back(
     stand_ins: StandIns, payer: Payer
 ) -> None:
     async def allow(client: Client) -> PaymentRecord:
-        payment = client.payment(payer.address, "10", "USDC", client.destination(f"{TARGET}:{somebody()}"))
+        payment = client.payment(payer.address, "10", "USDC", client.destination(f"{TARGET}:{new_address()}"))
         (record,) = client.begin(await client.plan(payment, Limits(from_chains=(ORIGIN,), via="eco"))).legs
         await client._executor(payer.signer, lambda _: None).approve(record.id, patience=20)
         return client.journal.get(record.id)
@@ -131,7 +131,7 @@ def test_a_refund_is_asked_of_the_order_s_own_contracts_alone() -> None:
     order, nothing = effect.order, Amount(0, two.ORIGIN.native)
     check_refund(TakesBack(order.order_id, nothing, order.origin_settler), order)
     check_refund(TakesBack(order.order_id, Amount(0, two.TARGET.native), order.destination_settler), order)
-    for settler in (somebody(), order.destination_settler):
+    for settler in (new_address(), order.destination_settler):
         with pytest.raises(Refused, match="not a settler of the order"):
             check_refund(TakesBack(order.order_id, nothing, settler), order)
 
@@ -141,7 +141,7 @@ def test_an_order_that_was_cancelled_on_its_destination_is_not_filled(
     stand_ins: StandIns, payer: Payer, mark: str
 ) -> None:
     """A Portal of 2.12 writes a mark where a solver would stand; into the devnet's, an older one, the test does."""
-    record = payer.open("eco", somebody())
+    record = payer.open("eco", new_address())
     order = order_of(record)
     whole = keccak(b"eco.portal.intent.cancelled")
     assert whole.hex() == "a8aa898126679f5f179cb3a4e685056aec77686a83e2a6bdf37c6f71dd2fdb5f"

@@ -20,7 +20,7 @@ from l2send.review import Review
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges.standins import ORIGIN, Payer, Side, StandIns, order_of, order_state
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 from tests.support.settlers import with_chains
 
 pytestmark = pytest.mark.lab
@@ -63,7 +63,7 @@ def held(payer: Payer) -> int:
 def test_an_exact_token_is_locked(odd: Callable[[int, bool], Payer]) -> None:
     """The same contract without its oddities: or else the others would show nothing."""
     payer = odd(0, False)
-    record = payer.open(VIA, somebody(), "10", "ODD")
+    record = payer.open(VIA, new_address(), "10", "ODD")
     assert order_state(record) is OrderState.OPEN
     assert held(payer) == 100_000_000 - order_of(record).pays.units
 
@@ -86,7 +86,7 @@ def test_on_its_own_chain_it_may_be_sent(odd: Callable[[int, bool], Payer]) -> N
     payer = odd(100, False)
 
     async def plan(client: Client) -> Quote:
-        to = client.destination(f"{ORIGIN}:{somebody()}")
+        to = client.destination(f"{ORIGIN}:{new_address()}")
         review = await client.plan(client.payment(payer.address, "10", "ODD", to), Limits())
         return review.plan.quote
 
@@ -137,7 +137,7 @@ def freezable(stand_ins: StandIns, tmp_path: Path) -> Freezable:
 
 
 def test_a_token_that_answers_true_is_paid(freezable: Freezable) -> None:
-    to = somebody()
+    to = new_address()
     assert freezable.pay(freezable.plan(to)).state is PaymentState.DELIVERED
     assert freezable.balance(to) == 10_000_000
 
@@ -145,11 +145,11 @@ def test_a_token_that_answers_true_is_paid(freezable: Freezable) -> None:
 def test_a_token_that_answers_false_is_refused_when_it_is_planned(freezable: Freezable) -> None:
     freezable.freeze(True)
     with pytest.raises(CannotPay, match="answers false"):
-        freezable.plan(somebody())
+        freezable.plan(new_address())
 
 
 def test_a_token_that_answers_false_later_is_not_signed(freezable: Freezable) -> None:
-    to = somebody()
+    to = new_address()
     review = freezable.plan(to)
     freezable.freeze(True)
     with pytest.raises(Refused, match="answers false") as error:

@@ -23,7 +23,7 @@ from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState, TxState
 from tests.bridges.standins import ORIGIN, TARGET, Payer, StandIns, order_state
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 from tests.support.settlers import with_chains, with_settlers
 
 pytestmark = pytest.mark.lab
@@ -97,7 +97,7 @@ def late(stand_ins: StandIns, tmp_path: Path) -> Late:
     payer = stand_ins.payer(tmp_path)
 
     async def approve(client: Client) -> str:
-        payment = client.payment(payer.address, "10", "USDC", client.destination(f"{TARGET}:{somebody()}"))
+        payment = client.payment(payer.address, "10", "USDC", client.destination(f"{TARGET}:{new_address()}"))
         review = await client.plan(payment, Limits(from_chains=(ORIGIN,), via=BRIDGE))
         record = client.begin(review)
         await client._executor(payer.signer, lambda _: None).approve(record.id, patience=20)
@@ -155,7 +155,7 @@ def test_an_allowance_that_another_payment_needs_stays(late: Late) -> None:
         late.resume(11)
 
     async def again(client: Client) -> Record:
-        payment = client.payment(late.payer.address, "10", "USDC", client.destination(f"{TARGET}:{somebody()}"))
+        payment = client.payment(late.payer.address, "10", "USDC", client.destination(f"{TARGET}:{new_address()}"))
         return client.begin(await client.plan(payment, Limits(from_chains=(ORIGIN,), via=BRIDGE)))
 
     other = late.payer.with_client(again)

@@ -30,7 +30,8 @@ from l2send.devnet.node import Node
 from l2send.devnet.state import require
 from tests.bridges.mutations import Capsys, tell
 from tests.bridges.standins import ORIGIN, StandIns
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.gasless import GASLESS, Broke, sponsored
 
 pytestmark = pytest.mark.lab
@@ -48,10 +49,10 @@ def others(value: Any) -> list[Any]:
     if isinstance(value, int):
         return [number for number in (value - 1, value + 1, 0) if 0 <= number < 2**32 and number != value]
     if isinstance(value, str):
-        return [somebody(), "0x" + "0" * 40]
+        return [new_address(), "0x" + "0" * 40]
     first = bytes([value[0] ^ 1]) + value[1:]
     last = value[:-1] + bytes([value[-1] ^ 1])
-    return [first, last, *([b"", value + bytes(32)] if len(value) != 32 else [address_word(somebody())])]
+    return [first, last, *([b"", value + bytes(32)] if len(value) != 32 else [address_word(new_address())])]
 
 
 def lies(honest: Answer) -> Iterator[tuple[str, str, Answer]]:

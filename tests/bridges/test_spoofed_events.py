@@ -23,7 +23,7 @@ from l2send.core.plan import Order
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges.mutations import Capsys, tell
 from tests.bridges.standins import TARGET, Payer, StandIns, order_of, order_state
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -47,7 +47,7 @@ def by_across(order: Order, recipient: Address, units: int) -> Event:
     amounts = [order.pays.units, units, order.origin, order.fill_deadline, 0]
     parties = [nobody, address_word(order.sender), to, nobody]
     data = abi_encode(deposit._FILLED_DATA, [*tokens, *amounts, *parties, (to, nobody, units, 0)])
-    topics = [word(order.origin), word(int(details["deposit_id"])), "0x" + address_word(somebody()).hex()]
+    topics = [word(order.origin), word(int(details["deposit_id"])), "0x" + address_word(new_address()).hex()]
     return [deposit.FILLED_TOPIC, *topics], data
 
 
@@ -64,7 +64,7 @@ def by_oif(order: Order, recipient: Address, units: int) -> Event:
     """OutputFilled(orderId, solver, timestamp, output, amount)."""
     output = list(fields_of(order)[7][0])
     output[4], output[5] = units, address_word(recipient)
-    values = [address_word(somebody()), 1, tuple(output), units]
+    values = [address_word(new_address()), 1, tuple(output), units]
     return [OIF_FILLED, order.order_id], abi_encode(["bytes32", "uint32", OUTPUT, "uint256"], values)
 
 
@@ -75,10 +75,10 @@ SPOOFS: dict[str, Any] = {"eco": by_eco, "across": by_across, "hyperlane7683": b
 def test_what_somebodys_contract_says_is_not_a_delivery(
     stand_ins: StandIns, payer: Payer, bridge: str, capsys: Capsys
 ) -> None:
-    to = somebody()
+    to = new_address()
     record = payer.open(bridge, to, "20")
     order, spoofed = order_of(record), 0
-    for recipient, units in ((to, order.delivers.units), (somebody(), order.delivers.units), (to, 1)):
+    for recipient, units in ((to, order.delivers.units), (new_address(), order.delivers.units), (to, 1)):
         topics, data = SPOOFS[bridge](order, recipient, units)
         for side in (stand_ins.origin, stand_ins.target):
             (log,) = stand_ins.lie(side, topics, data)["logs"]

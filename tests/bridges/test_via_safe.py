@@ -26,8 +26,9 @@ from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges.mutations import Capsys, every_byte, tell
-from tests.conftest import Home, somebody
+from tests.conftest import Home
 from tests.support import safes
+from tests.support.addresses import new_address
 from tests.support.paying import Payer
 from tests.support.safes import TestSafe, new_safe
 
@@ -41,12 +42,12 @@ class Owner(Payer):
     def __init__(self, home: Home, version: str = "1.4.1", threshold: int = 1) -> None:
         super().__init__(home)
         home.fund(self.address, "dev1", ETH="1")
-        self.other = somebody()
+        self.other = new_address()
         self.safe: TestSafe = new_safe(home, [self.address, self.other], threshold, version=version)
         home.fund(self.safe.address, "dev1", USDC="100", ETH="2")
 
     def plan(self, amount: str, to: str = "", *, via: str = "", token: str = "USDC") -> Review:
-        return self.plan_of(self.safe.address, amount, to or f"dev4:{somebody()}", token, via)
+        return self.plan_of(self.safe.address, amount, to or f"dev4:{new_address()}", token, via)
 
     def plan_of(self, safe: Address, amount: str, to: str, token: str, via: str = "") -> Review:
         async def work(client: Client) -> Review:
@@ -97,7 +98,7 @@ WAYS = [
 def test_the_hash_that_is_shown_is_the_contracts_own(home: Home, version: str) -> None:
     owner = Owner(home, version)
     for amount, token, chain, via in WAYS:
-        review = owner.plan(amount, f"{chain}:{somebody()}", token=token, via=via)
+        review = owner.plan(amount, f"{chain}:{new_address()}", token=token, via=via)
         execution = decode_execution(
             step_of(review), {s.multi_send_call_only.address for s in home.chain("dev1").safes}
         )
@@ -111,7 +112,7 @@ def test_the_hash_that_is_shown_is_the_contracts_own(home: Home, version: str) -
 def test_every_byte_of_the_safes_transaction(
     home: Home, owner: Owner, capsys: Capsys, amount: str, token: str, chain: str, via: str
 ) -> None:
-    review = owner.plan(amount, f"{chain}:{somebody()}", token=token, via=via)
+    review = owner.plan(amount, f"{chain}:{new_address()}", token=token, via=via)
     every_byte(capsys, f"Safe, {token} {via or 'direct'}", step_of(review), judge_of(review, home))
 
 
@@ -127,7 +128,7 @@ def changed_calls(tx: UnsignedTx, owner: Owner, home: Home) -> dict[str, Unsigne
     calls, safe_tx = list(execution.calls), execution.safe_tx
     signed, usdc = approved_by_sender(owner.address), calls[0].to
     plain = safe_tx.execution(signed)
-    theft = UnsignedTx(tx.chain_id, usdc, Wei(0), TRANSFER.encode(somebody(), 1))
+    theft = UnsignedTx(tx.chain_id, usdc, Wei(0), TRANSFER.encode(new_address(), 1))
     packed = MULTI_SEND.decode_call(safe_tx.data)[0]
 
     def with_packed(data: bytes) -> UnsignedTx:
@@ -148,7 +149,7 @@ def changed_calls(tx: UnsignedTx, owner: Owner, home: Home) -> dict[str, Unsigne
             tx.to, [UnsignedTx(tx.chain_id, tx.to, Wei(0), safes.CHANGE_THRESHOLD.encode(1)), *calls], multi_send
         ).execution(signed),
         "the Safe's own transaction inside": safe_tx_of(tx.to, [plain, *calls], multi_send).execution(signed),
-        "a delegate call of another contract": replace(safe_tx, to=somebody()).execution(signed),
+        "a delegate call of another contract": replace(safe_tx, to=new_address()).execution(signed),
         "a delegate call of a token": SafeTx(
             tx.chain_id, tx.to, usdc, Wei(0), calls[0].data, Operation.DELEGATECALL
         ).execution(signed),
@@ -178,11 +179,11 @@ def changed_fields(tx: UnsignedTx, owner: Owner, home: Home) -> dict[str, Unsign
         "gasPrice": with_value(6, 1),
         "gasToken": with_value(7, usdc),
         "refundReceiver": with_value(8, owner.address),
-        "another Safe": replace(tx, to=somebody()),
+        "another Safe": replace(tx, to=new_address()),
         "another chain": replace(tx, chain_id=home.chain("dev2").chain_id),
         "no signature": with_signatures(b""),
         "approved by another owner": with_signatures(approved_by_sender(owner.other)),
-        "approved by a stranger": with_signatures(approved_by_sender(somebody())),
+        "approved by a stranger": with_signatures(approved_by_sender(new_address())),
         "approved by no one": with_signatures(bytes(64) + b"\x01"),
         "approved twice": with_signatures(signed + approved_by_sender(owner.other)),
         "a signature of the owner's key": with_signatures(b"\x11" * 64 + b"\x1b"),
@@ -211,7 +212,7 @@ def test_what_else_a_safe_could_be_made_to_do_is_refused(home: Home, owner: Owne
 
 def test_a_safe_that_was_not_asked_to_pay_does_not(home: Home, owner: Owner) -> None:
     """The owner's own payment never becomes one of a Safe of theirs, nor the other way about."""
-    review = owner.plan("5", f"dev1:{somebody()}")
+    review = owner.plan("5", f"dev1:{new_address()}")
     plan, tx = review.plan, step_of(review)
     inner = UnsignedTx(tx.chain_id, tx.to, Wei(0), b"")
     for payment, txs in (
@@ -226,10 +227,10 @@ def test_a_safe_that_was_not_asked_to_pay_does_not(home: Home, owner: Owner) -> 
 
 
 def test_what_is_told_of_the_safe(home: Home, owner: Owner) -> None:
-    module, handler = somebody(), somebody()
+    module, handler = new_address(), new_address()
     owner.safe.change(safes.ENABLE_MODULE.encode(module))
     owner.safe.change(safes.SET_HANDLER.encode(handler))
-    notes = " ".join(owner.plan("5", f"dev1:{somebody()}").plan.quote.notes)
+    notes = " ".join(owner.plan("5", f"dev1:{new_address()}").plan.quote.notes)
     for told in (owner.safe.address, owner.address, owner.other, "1.4.1", "1 of 1 needed", module, handler):
         assert told in notes
 
@@ -237,10 +238,10 @@ def test_what_is_told_of_the_safe(home: Home, owner: Owner) -> None:
 @pytest.mark.parametrize("what", ["no owner", "two needed", "no Safe", "an account", "other singleton"])
 def test_who_cannot_pay_from_it_is_told_why(home: Home, what: str) -> None:
     owner = Owner(home, threshold=2 if what == "two needed" else 1)
-    safe, to = owner.safe.address, f"dev1:{somebody()}"
+    safe, to = owner.safe.address, f"dev1:{new_address()}"
     match what:
         case "no owner":
-            owner.safe.change(safes.SWAP_OWNER.encode(safes.SENTINEL, owner.address, somebody()))
+            owner.safe.change(safes.SWAP_OWNER.encode(safes.SENTINEL, owner.address, new_address()))
             reason = "is no owner of the Safe"
         case "two needed":
             reason = "needs 2 of its 2 owners"
@@ -251,7 +252,7 @@ def test_who_cannot_pay_from_it_is_told_why(home: Home, what: str) -> None:
             safe, reason = owner.other, "is no Safe"
             home.fund(safe, "dev1", USDC="10")
         case _:
-            owner.safe.node.call("anvil_setStorageAt", safe, "0x0", "0x" + somebody()[2:].rjust(64, "0"))
+            owner.safe.node.call("anvil_setStorageAt", safe, "0x0", "0x" + new_address()[2:].rjust(64, "0"))
             reason = "which is no version that l2send knows"
     with pytest.raises((CannotPay, Refused), match=reason):
         owner.plan_of(safe, "5", to, "USDC")
@@ -260,7 +261,7 @@ def test_who_cannot_pay_from_it_is_told_why(home: Home, what: str) -> None:
 def test_an_owner_without_gas_is_told_who_pays_it(home: Home, owner: Owner) -> None:
     owner.node("dev1").call("anvil_setBalance", owner.address, hex(1000))
     with pytest.raises(CannotPay, match=f"{owner.address}, which pays the gas"):
-        owner.plan("5", f"dev1:{somebody()}")
+        owner.plan("5", f"dev1:{new_address()}")
 
 
 def test_a_safe_that_a_reorganisation_could_take_away_does_not_pay(home: Home, owner: Owner) -> None:
@@ -268,7 +269,7 @@ def test_a_safe_that_a_reorganisation_could_take_away_does_not_pay(home: Home, o
     chain = replace(home.chain("dev1"), confirmations=10_000)
     owner.registry = Registry(dict(home.registry.by_name) | {"dev1": chain}, is_devnet=True)
     with pytest.raises(CannotPay, match="less than 10000 blocks ago"):
-        owner.plan("5", f"dev1:{somebody()}")
+        owner.plan("5", f"dev1:{new_address()}")
 
 
 def pay(owner: Owner, review: Review) -> PaymentRecord:
@@ -280,7 +281,7 @@ def pay(owner: Owner, review: Review) -> PaymentRecord:
 @lab
 @pytest.mark.parametrize(("version", "token"), [("1.4.1", "USDC"), ("1.5.0", "ETH")])
 def test_a_direct_payment_is_the_safes_and_the_owner_pays_the_gas(home: Home, version: str, token: str) -> None:
-    owner, to = Owner(home, version), somebody()
+    owner, to = Owner(home, version), new_address()
     before = home.holds(owner.address, "dev1", "ETH")
     record = pay(owner, owner.plan("0.5", f"dev1:{to}", token=token))
     assert record.state is PaymentState.DELIVERED
@@ -295,10 +296,10 @@ def test_a_direct_payment_is_the_safes_and_the_owner_pays_the_gas(home: Home, ve
 
 
 def test_no_one_else_can_send_what_the_owner_sent(home: Home, owner: Owner) -> None:
-    record = pay(owner, owner.plan("5", f"dev1:{somebody()}"))
+    record = pay(owner, owner.plan("5", f"dev1:{new_address()}"))
     tx = record.steps[0].step.tx
     node = owner.safe.node
-    for stranger in (somebody(), owner.other):
+    for stranger in (new_address(), owner.other):
         with pytest.raises(NodeError, match="GS025"):
             node.call("eth_call", {"from": stranger, "to": tx.to, "data": "0x" + tx.data.hex()}, "latest")
 
@@ -308,7 +309,7 @@ def test_no_one_else_can_send_what_the_owner_sent(home: Home, owner: Owner) -> N
 def test_an_order_from_a_safe_is_one_transaction(
     home: Home, owner: Owner, amount: str, token: str, chain: str, via: str
 ) -> None:
-    to, before = somebody(), home.holds(owner.safe.address, "dev1", token)
+    to, before = new_address(), home.holds(owner.safe.address, "dev1", token)
     review = owner.plan(amount, f"{chain}:{to}", token=token, via=via)
     record = pay(owner, review)
     assert record.state is PaymentState.DELIVERED
@@ -320,7 +321,7 @@ def test_an_order_from_a_safe_is_one_transaction(
 
 
 def test_owners_that_change_before_it_is_signed_stop_it(home: Home, owner: Owner) -> None:
-    begun = owner.begin(owner.plan("5", f"dev1:{somebody()}"))
+    begun = owner.begin(owner.plan("5", f"dev1:{new_address()}"))
     owner.safe.change(safes.CHANGE_THRESHOLD.encode(2))
     with pytest.raises(Refused, match="revert"):
         owner.resume(begun.id)
@@ -345,7 +346,7 @@ def test_the_money_of_an_order_that_is_not_filled_comes_back_to_the_safe(home: H
 def test_the_command_pays_from_the_safe_and_says_so(home: Home) -> None:
     name, address = home.new_account()
     home.fund(address, "dev1", ETH="1")
-    safe, to = new_safe(home, [address]), somebody()
+    safe, to = new_safe(home, [address]), new_address()
     home.fund(safe.address, "dev1", USDC="30")
     words = ["25", "USDC", f"dev1:{to}", "--safe", safe.place, "--account", name, "--yes", "--json"]
     done = home.must(*words)
@@ -359,7 +360,7 @@ def test_the_command_pays_from_the_safe_and_says_so(home: Home) -> None:
 
 @pytest.mark.parametrize("shape", ["direct", "eco"])
 def test_effects_are_those_of_the_safe(home: Home, owner: Owner, shape: str) -> None:
-    review = owner.plan("20", f"{'dev1' if shape == 'direct' else 'dev4'}:{somebody()}", via=shape)
+    review = owner.plan("20", f"{'dev1' if shape == 'direct' else 'dev4'}:{new_address()}", via=shape)
     (effect,) = review.effects
     assert isinstance(effect, Executes)
     assert (effect.safe.address, effect.owner) == (owner.safe.address, owner.address)
@@ -371,6 +372,6 @@ def test_a_safes_payment_is_not_prepared_for_another_machine(home: Home, owner: 
     async def work(client: Client) -> object:
         return await client.prepare(review)
 
-    review = owner.plan("5", f"dev1:{somebody()}")
+    review = owner.plan("5", f"dev1:{new_address()}")
     with pytest.raises(Refused):
         owner.do(work)

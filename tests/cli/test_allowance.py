@@ -9,7 +9,8 @@ import pytest
 from l2send.core.address import Address
 from l2send.core.calldata import ALLOWANCE
 from l2send.core.rpc import Call, open_rpcs
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -31,7 +32,7 @@ def allowance(home: Home, owner: Address, spender: str) -> int:
 def test_cancelled_after_the_approval(home: Home, bridge: str, names: list[str]) -> None:
     account, sender = home.new_account()
     home.fund(sender, "dev1", USDC="100", ETH="1")
-    words = ("25", "USDC", f"dev4:{somebody()}", "--via", bridge, "--yes", "--account", account)
+    words = ("25", "USDC", f"dev4:{new_address()}", "--via", bridge, "--yes", "--account", account)
     assert home.run(*words, L2SEND_FAILPOINT="mined:1").status == -9
     payment = home.must("history", "--json").json["payments"][0]
     spenders = [home.chain("dev1").settlers[bridge].contracts[name] for name in names]
@@ -48,6 +49,6 @@ def test_cancelled_after_the_approval(home: Home, bridge: str, names: list[str])
 def test_after_a_delivery_by_across_nothing_is_allowed(home: Home) -> None:
     account, sender = home.new_account()
     home.fund(sender, "dev1", USDC="100", ETH="1")
-    home.must("25", "USDC", f"dev4:{somebody()}", "--via", "across", "--yes", "--account", account)
+    home.must("25", "USDC", f"dev4:{new_address()}", "--via", "across", "--yes", "--account", account)
     settlers = home.chain("dev1").settlers["across"].contracts
     assert [allowance(home, sender, settlers[name]) for name in ("spoke_pool", "origin_settler")] == [0, 0]

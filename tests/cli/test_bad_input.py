@@ -7,7 +7,8 @@ import pytest
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.sqlite import SqliteJournal
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 
 GOOD = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
@@ -70,7 +71,7 @@ def test_the_token_contract_is_no_recipient(home: Home, payer: tuple[str, Addres
 
 def test_unknown_tokens_name_the_known_ones(home: Home, payer: tuple[str, Address]) -> None:
     refused(home, payer, ["1", "USDX", f"dev1:{GOOD}"], "unknown_token")
-    refused(home, payer, ["1", str(somebody()), f"dev1:{GOOD}"], "unknown_token")
+    refused(home, payer, ["1", str(new_address()), f"dev1:{GOOD}"], "unknown_token")
 
 
 def test_native_and_bridged_usdc_are_two_tokens(home: Home, payer: tuple[str, Address]) -> None:

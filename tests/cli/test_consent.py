@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from l2send.core.address import Address
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
@@ -39,7 +40,7 @@ def answer(terminal: Terminal, *words: str) -> None:
 @pytest.mark.parametrize("pasted", ["yarn --version", "yes", "y"])
 def test_the_second_line_of_a_pasted_text_answers_nothing(home: Home, terminal: Terminal, pasted: str) -> None:
     """Before, its first key did: the y of yarn paid."""
-    to = somebody()
+    to = new_address()
     terminal.start(*L2SEND, "2", "USDC", f"dev1:{to}")
     answer(terminal, pasted)
     shown = terminal.wait_for("Pay 2 USDC to")
@@ -51,7 +52,7 @@ def test_the_second_line_of_a_pasted_text_answers_nothing(home: Home, terminal: 
 
 @pytest.mark.parametrize("key", ["y", "Y", "ye", "yess", ""])
 def test_a_yes_is_a_whole_word(home: Home, terminal: Terminal, key: str) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start(*L2SEND, "2", "USDC", f"dev1:{to}")
     terminal.wait_for("Pay 2 USDC to")
     answer(terminal, key)
@@ -63,7 +64,7 @@ def test_a_yes_is_a_whole_word(home: Home, terminal: Terminal, key: str) -> None
 
 
 def test_details_show_every_address_whole_and_ask_again(home: Home, terminal: Terminal) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start(*L2SEND, "9", "USDC", f"dev4:{to}")
     terminal.wait_for("Pay 9 USDC to")
     answer(terminal, "details")
@@ -76,7 +77,7 @@ def test_details_show_every_address_whole_and_ask_again(home: Home, terminal: Te
 
 
 def test_the_same_payment_a_moment_later_is_asked_about(home: Home, terminal: Terminal) -> None:
-    to = somebody()
+    to = new_address()
     home.must("2", "USDC", f"dev1:{to}", "--yes", ETH_KEYSTORE_ACCOUNT=terminal_account(terminal))
     terminal.start(*L2SEND, "2", "USDC", f"dev1:{to}")
     terminal.wait_for("You paid exactly this")
@@ -99,7 +100,7 @@ def terminal_account(terminal: Terminal) -> str:
 def test_with_yes_the_same_payment_a_moment_later_is_refused_unless_again(
     home: Home, payer: tuple[str, Address], amount: str, chain: str
 ) -> None:
-    to = somebody()
+    to = new_address()
     words = (amount, "USDC", f"{chain}:{to}", "--yes", "--account", payer[0])
     home.must(*words)
     done = home.run(*words, "--json")
@@ -107,11 +108,11 @@ def test_with_yes_the_same_payment_a_moment_later_is_refused_unless_again(
     assert "You paid exactly this" in done.error["message"]
     assert "--again" in done.error["hint"]
     home.must(*words, "--again")
-    home.must(*words[:2], f"{chain}:{somebody()}", *words[3:])  # another recipient is another payment
+    home.must(*words[:2], f"{chain}:{new_address()}", *words[3:])  # another recipient is another payment
 
 
 def test_two_keys_are_two_payments(home: Home, payer: tuple[str, Address]) -> None:
-    to = somebody()
+    to = new_address()
     words = ("2", "USDC", f"dev1:{to}", "--yes", "--account", payer[0])
     for key in ("one", "two", "two"):
         home.must(*words, "--idempotency-key", f"{to}-{key}")
@@ -120,7 +121,7 @@ def test_two_keys_are_two_payments(home: Home, payer: tuple[str, Address]) -> No
 
 @pytest.mark.parametrize("word", ["back", "nothing like a chain", ""])
 def test_no_chain_is_chosen_where_nothing_matches(home: Home, terminal: Terminal, word: str) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start(*L2SEND, "2", "USDC", to)
     terminal.wait_for("On which chain is")
     answer(terminal, word)
@@ -132,7 +133,7 @@ def test_no_chain_is_chosen_where_nothing_matches(home: Home, terminal: Terminal
 
 
 def test_a_wrong_password_is_asked_for_again(home: Home, terminal: Terminal) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start("env", "-u", "ETH_PASSWORD", *L2SEND, "2", "USDC", f"dev1:{to}", "--yes")
     for times in (1, 2):
         terminal.wait_for_times("Password of", times)
@@ -145,7 +146,7 @@ def test_a_wrong_password_is_asked_for_again(home: Home, terminal: Terminal) -> 
 
 
 def test_after_three_wrong_passwords_it_ends(terminal: Terminal) -> None:
-    terminal.start("env", "-u", "ETH_PASSWORD", *L2SEND, "2", "USDC", f"dev1:{somebody()}", "--yes")
+    terminal.start("env", "-u", "ETH_PASSWORD", *L2SEND, "2", "USDC", f"dev1:{new_address()}", "--yes")
     for times in (1, 2, 3):
         terminal.wait_for_times("Password of", times)
         answer(terminal, "wrong")

@@ -11,7 +11,8 @@ import pytest
 from l2send.wallet.keys.derivation import path_on_device
 from l2send.wallet.keys.mnemonic import Phrase
 from l2send.wallet.keys.signer import address_of
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.devices import WORDS, StandIn, ledger
 from tests.support.trezor_device import trezor
 
@@ -23,7 +24,7 @@ DEVICES = [("ledger", ledger, "LEDGER_PROXY_PORT", "{}"), ("trezor", trezor, "TR
 def test_a_payment_is_signed_by_a_device(home: Home, name: str, device: Device, variable: str, place: str) -> None:
     account = address_of(Phrase(WORDS).key(path_on_device(7)))
     home.fund(account, "dev1", USDC="2", ETH="1")
-    recipient = somebody()
+    recipient = new_address()
     words = ("1", "USDC", f"dev1:{recipient}", f"--{name}", "--mnemonic-index", "7", "--yes", "--json")
     with device() as plugged:
         where = {variable: place.format(plugged.port), "ETH_PASSWORD": ""}

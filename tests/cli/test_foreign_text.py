@@ -13,7 +13,8 @@ import pytest
 
 from l2send.core.address import Address
 from l2send.core.settlers import EcoSettlers
-from tests.conftest import Done, Home, somebody
+from tests.conftest import Done, Home
+from tests.support.addresses import new_address
 from tests.support.faultproxy import Fault, FaultProxy
 
 EVIL = (
@@ -40,7 +41,7 @@ def test_a_nodes_error(home: Home, payer: tuple[str, Address], as_json: list[str
     with FaultProxy(home.chain("dev1").rpcs[0]) as proxy:
         proxy.break_next("eth_getTransactionCount", Fault("evil words", forward=True, status=200, body=answer), 20)
         url = {f"L2SEND_RPC_{home.chain('dev1').chain_id}": proxy.url}
-        words = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--account", payer[0])
+        words = ("1", "USDC", f"dev1:{new_address()}", "--yes", "--account", payer[0])
         done = home.run(*words, *as_json, **url)
         assert proxy.fired
     assert done.status != 0
@@ -58,7 +59,7 @@ def test_a_node_that_repeats_the_key_of_its_url(home: Home, payer: tuple[str, Ad
             "eth_getTransactionCount", Fault("repeats its key", forward=False, status=200, body=answer), 20
         )
         url = {f"L2SEND_RPC_{home.chain('dev1').chain_id}": f"{proxy.url}/v3/{key}"}
-        paying = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--account", payer[0], "--timeout", "3")
+        paying = ("1", "USDC", f"dev1:{new_address()}", "--yes", "--account", payer[0], "--timeout", "3")
         done = home.run(*paying, *as_json, **url)
         assert proxy.fired
     journal = b"".join(file.read_bytes() for file in home.paths.state.glob("journal.db*"))
@@ -92,7 +93,7 @@ def test_a_quote_apis_error(home: Home, payer: tuple[str, Address], evil_quotes:
     eco = home.chain("dev1").settlers_of("eco", EcoSettlers)
     assert eco
     with changed_registry(home, f'"{eco.quote_api}"', f'"{evil_quotes}"'):
-        done = home.run("1", "USDC", f"dev4:{somebody()}", "--yes", "--account", payer[0], "--via", "eco")
+        done = home.run("1", "USDC", f"dev4:{new_address()}", "--yes", "--account", payer[0], "--via", "eco")
     assert done.status == 6
     assert "Eco does not quote this" in done.stderr
     assert is_clean(done), done

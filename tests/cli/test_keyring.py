@@ -20,8 +20,9 @@ from eth_account import Account
 
 from l2send.core.address import Address, checksum
 from l2send.core.private_files import write_private
-from tests.conftest import Done, Home, somebody
+from tests.conftest import Done, Home
 from tests.lab.test_secrets import Secrets, watched
+from tests.support.addresses import new_address
 
 NEEDED = ("dbus-run-session", "dbus-send", "gnome-keyring-daemon")
 BUS = "org.freedesktop.DBus"
@@ -54,7 +55,7 @@ class Desk(Home):
 
     def pay(self, *words: str) -> Done:
         own = ("--yes", "--json", "--account", self.name, "--from", self.address)
-        return self.run("1", "USDC", f"dev1:{somebody()}", *own, *words)
+        return self.run("1", "USDC", f"dev1:{new_address()}", *own, *words)
 
     def unlock(self) -> None:
         """As the login of a desktop does: the first time the keyring is made, with that password."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PASSWORD, Home, somebody
+from tests.conftest import PASSWORD, Home
+from tests.support.addresses import new_address
 from tests.support.secret_files import secret_file
 
 pytestmark = pytest.mark.lab
@@ -22,7 +23,7 @@ def desk(home: Home, tmp_path: Path) -> Home:
 def test_a_remembered_password_opens_the_keystore_until_it_is_forgotten(home: Home, desk: Home, tmp_path: Path) -> None:
     name, address = desk.new_account()
     desk.fund(address, "dev1", USDC="2", ETH="1")
-    words = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--json", "--account", name, "--from", address)
+    words = ("1", "USDC", f"dev1:{new_address()}", "--yes", "--json", "--account", name, "--from", address)
     asked = desk.run(*words)
     assert (asked.status, asked.error["sent"]) == (3, "no")
     kept = desk.must("wallet", "remember", name, ETH_PASSWORD=home.environment["ETH_PASSWORD"])
@@ -31,7 +32,7 @@ def test_a_remembered_password_opens_the_keystore_until_it_is_forgotten(home: Ho
     assert any(path.is_file() for path in tmp_path.rglob("*pass*")), "the keyring was not used"
     assert desk.must(*words).json["state"] == "delivered"
     desk.must("wallet", "forget", name)
-    assert "password is needed" in desk.run("1", "USDC", f"dev1:{somebody()}", *words[3:]).error["message"]
+    assert "password is needed" in desk.run("1", "USDC", f"dev1:{new_address()}", *words[3:]).error["message"]
     again = desk.run("wallet", "forget", name)
     assert (again.status, "holds no password" in again.stderr) == (3, True)
 

@@ -16,7 +16,8 @@ from bench import cast as pinned
 from l2send.core.address import Address, checksum
 from l2send.core.errors import ConfigError
 from l2send.core.paths import Paths
-from tests.conftest import PASSWORD, Done, Home, somebody
+from tests.conftest import PASSWORD, Done, Home
+from tests.support.addresses import new_address
 from tests.support.secret_files import secret_file
 
 
@@ -60,7 +61,7 @@ def imported(cast: Path, user: Home, name: str) -> Address:
 def pays(user: Home, sender: Address, *words: str) -> Done:
     """One USDC, directly."""
     user.fund(sender, "dev1", USDC="1", ETH="1")
-    to = somebody()
+    to = new_address()
     done = user.must("1", "USDC", f"dev1:{to}", "--yes", "--json", *words)
     assert done.json["sender"] == sender
     assert user.holds(to, "dev1") == 1_000_000
@@ -98,7 +99,7 @@ def test_a_wrong_password_for_it_sends_nothing(cast: Path, user: Home) -> None:
     user.fund(sender, "dev1", USDC="1", ETH="1")
     wrong = folder(user, "wrong")
     secret_file(wrong, "not this one")
-    words = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--json", "--account", "foundling", "--from", sender)
+    words = ("1", "USDC", f"dev1:{new_address()}", "--yes", "--json", "--account", "foundling", "--from", sender)
     done = user.run(*words, ETH_PASSWORD=str(wrong))
     assert (done.status, done.error["code"], done.error["sent"]) == (3, "config_error", "no")
     assert "not this one" not in done.stderr
@@ -133,9 +134,9 @@ def test_geths_keystores_are_found_by_address_and_name(user: Home) -> None:
 
 def test_the_address_alone_is_enough_to_plan(cast: Path, user: Home) -> None:
     """Watch-only: no keystore, no password; and signing is refused in words."""
-    sender = somebody()
+    sender = new_address()
     user.fund(sender, "dev1", USDC="1", ETH="1")
-    words = ("1", "USDC", f"dev1:{somebody()}", "--json", "--from", sender)
+    words = ("1", "USDC", f"dev1:{new_address()}", "--json", "--from", sender)
     assert user.must(*words, "--dry-run", ETH_PASSWORD="").json["sender"] == sender
     assert user.must("balances", "--json", "--from", sender, ETH_PASSWORD="").stdout
     done = user.run(*words, "--yes", ETH_PASSWORD="")

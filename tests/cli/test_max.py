@@ -13,7 +13,8 @@ from l2send.core.calldata import Function
 from l2send.devnet.node import Node
 from l2send.devnet.opstack import GAS_PRICE_ORACLE
 from l2send.wallet.journal.sqlite import SqliteJournal
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.lab
@@ -43,7 +44,7 @@ def l1_fee(home: Home, length: int = 110) -> int:
 
 def test_a_whole_token_balance_is_sent_directly(home: Home) -> None:
     name, sender = account(home, dev1={"USDC": "12.345678", "ETH": "1"})
-    to = somebody()
+    to = new_address()
     paid = home.must("max", "USDC", f"dev1:{to}", "--yes", "--json", "--account", name).json
     assert paid["schema"] == "l2send.payment/1"
     assert (paid["state"], paid["amount"]["human"]) == ("delivered", "12.345678")
@@ -56,7 +57,7 @@ def test_a_whole_token_balance_is_sent_directly(home: Home) -> None:
 @pytest.mark.parametrize("word", ["max", "ALL"])
 def test_native_coin_is_sent_to_the_last_wei(home: Home, chain: str, word: str) -> None:
     name, sender = account(home, **{chain: {"ETH": "0.123456789012345678"}})
-    to = somebody()
+    to = new_address()
     done = home.must(word, "ETH", f"{chain}:{to}", "--yes", "--account", name)
     assert home.holds(sender, chain, "ETH") == 0
     assert "is left with exactly 0 ETH" in done.stderr
@@ -70,7 +71,7 @@ def test_native_coin_is_sent_to_the_last_wei(home: Home, chain: str, word: str) 
 def test_what_was_shown_is_what_is_signed(home: Home) -> None:
     """One figure: the price in the journal's step is that of the plan, and of the mined transaction."""
     name, _ = account(home, dev1={"ETH": "0.5"})
-    paid = home.must("max", "ETH", f"dev1:{somebody()}", "--yes", "--json", "--account", name).json
+    paid = home.must("max", "ETH", f"dev1:{new_address()}", "--yes", "--json", "--account", name).json
     journal = SqliteJournal(home.paths.journal)
     step = journal.get(paid["id"]).transactions[0].step
     journal.close()
@@ -83,7 +84,7 @@ def test_what_was_shown_is_what_is_signed(home: Home) -> None:
 
 def test_on_an_op_stack_chain_only_the_margin_of_the_l1_fee_is_left(home: Home) -> None:
     name, sender = account(home, dev3={"ETH": "0.5"})
-    to = somebody()
+    to = new_address()
     done = home.must("max", "ETH", f"dev3:{to}", "--yes", "--account", name)
     left = home.holds(sender, "dev3", "ETH")
     assert 0 < left < l1_fee(home) * 125 // 100
@@ -97,7 +98,7 @@ def test_on_an_op_stack_chain_only_the_margin_of_the_l1_fee_is_left(home: Home) 
 
 def test_a_contract_that_uses_more_gas_is_paid_and_the_rest_is_stated(home: Home) -> None:
     name, sender = account(home, dev1={"ETH": "0.5"})
-    to = somebody()
+    to = new_address()
     node(home, "dev1").call("anvil_setCode", to, "0x5f545f555f5000")  # reads and writes a slot
     done = home.must("max", "ETH", f"dev1:{to}", "--yes", "--account", name)
     assert "fees that may not be used up" in done.stderr
@@ -107,7 +108,7 @@ def test_a_contract_that_uses_more_gas_is_paid_and_the_rest_is_stated(home: Home
 def test_a_base_fee_that_rose_meanwhile_is_refused_before_signing(home: Home) -> None:
     """The plan is made, the fee rises while a person reads it: nothing is sent, and it says why."""
     name, sender = account(home, dev1={"ETH": "0.5"})
-    to = somebody()
+    to = new_address()
     home.run("max", "ETH", f"dev1:{to}", "--yes", "--account", name, L2SEND_FAILPOINT="planned")
     payment = home.must("history", "--json").json["payments"][0]
     assert payment["destination"] == f"dev1:{to}"
@@ -126,7 +127,7 @@ def test_a_base_fee_that_rose_meanwhile_is_refused_before_signing(home: Home) ->
 
 def test_through_a_bridge_nearly_everything_arrives_and_never_more_is_paid(home: Home) -> None:
     name, sender = account(home, dev1={"USDC": "100", "ETH": "1"})
-    to = somebody()
+    to = new_address()
     done = home.must("max", "USDC", f"dev4:{to}", "--yes", "--json", "--account", name)
     (leg,) = done.json["legs"]
     assert (done.json["state"], leg["bridge"], leg["source"]) == ("delivered", "eco", "dev1")
@@ -140,7 +141,7 @@ def test_through_a_bridge_nearly_everything_arrives_and_never_more_is_paid(home:
 
 def test_native_coin_through_a_bridge_leaves_room_for_its_gas(home: Home) -> None:
     name, sender = account(home, dev1={"ETH": "1"})
-    to = somebody()
+    to = new_address()
     done = home.must("max", "ETH", f"dev2:{to}", "--yes", "--json", "--account", name)
     assert done.json["state"] == "delivered"
     assert home.holds(to, "dev2", "ETH") == int(done.json["amount"]["base_units"]) > 99 * 10**16
@@ -150,7 +151,7 @@ def test_native_coin_through_a_bridge_leaves_room_for_its_gas(home: Home) -> Non
 
 def test_several_chains_deliver_together(home: Home) -> None:
     name, _ = account(home, dev1={"USDC": "50", "ETH": "1"}, dev2={"USDC": "60", "ETH": "1"}, dev4={"USDC": "1"})
-    words = ("max", "USDC", f"dev4:{somebody()}", "--dry-run", "--json", "--account", name)
+    words = ("max", "USDC", f"dev4:{new_address()}", "--dry-run", "--json", "--account", name)
     plan = home.must(*words).json
     assert [leg["source"] for leg in plan["legs"]] == ["dev1", "dev2"]
     assert [int(leg["pays"]["base_units"]) for leg in plan["legs"]] == [50_000_000, 60_000_000]
@@ -164,32 +165,32 @@ def test_several_chains_deliver_together(home: Home) -> None:
 def test_nothing_is_nothing(home: Home) -> None:
     name, _ = account(home, dev1={"ETH": "0.000000000000000001"})
     for token in ("USDC", "ETH"):
-        done = home.run("max", token, f"dev1:{somebody()}", "--yes", "--json", "--account", name)
+        done = home.run("max", token, f"dev1:{new_address()}", "--yes", "--json", "--account", name)
         assert (done.status, done.error["code"], done.error["sent"]) == (6, "cannot_pay", "no")
 
 
 def test_a_fee_above_the_limit_is_refused(home: Home) -> None:
     name, _ = account(home, dev1={"USDC": "1", "ETH": "1"})
-    words = ("max", "USDC", f"dev4:{somebody()}", "--dry-run", "--json", "--account", name)
+    words = ("max", "USDC", f"dev4:{new_address()}", "--dry-run", "--json", "--account", name)
     assert home.run(*words).error["code"] == "refused"
     home.must(*words, "--max-fee", "90%")
 
 
 def test_an_idempotency_key_pays_once_although_the_amount_changes(home: Home) -> None:
     name, sender = account(home, dev1={"ETH": "0.5"})
-    to = somebody()
+    to = new_address()
     words = ("max", "ETH", f"dev1:{to}", "--yes", "--json", "--account", name, "--idempotency-key", f"sweep-{to}")
     first = home.must(*words).json
     home.fund(sender, "dev1", ETH="0.5")
     assert home.must(*words).json["id"] == first["id"]
     assert home.holds(sender, "dev1", "ETH") == 5 * 10**17
-    other = home.run("max", "ETH", f"dev1:{somebody()}", *words[3:])
+    other = home.run("max", "ETH", f"dev1:{new_address()}", *words[3:])
     assert (other.status, other.error["code"]) == (2, "usage_error")
 
 
 def test_planning_needs_an_address_and_no_key(home: Home) -> None:
     _, sender = account(home, dev1={"USDC": "7", "ETH": "1"})
-    words = ("max", "USDC", f"dev1:{somebody()}", "--dry-run", "--json", "--from", sender)
+    words = ("max", "USDC", f"dev1:{new_address()}", "--dry-run", "--json", "--from", sender)
     plan = home.must(*words, ETH_PASSWORD="").json
     assert (plan["sender"], plan["amount"]["human"]) == (sender, "7")
 
@@ -204,7 +205,7 @@ def terminal(home: Home) -> Iterator[Terminal]:
 
 
 def test_max_can_be_typed_where_the_amount_is_asked_for(home: Home, terminal: Terminal) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start(sys.executable, "-m", "l2send")
     terminal.wait_for("Pay to")
     terminal.type(f"dev1:{to}")

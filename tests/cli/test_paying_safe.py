@@ -9,7 +9,8 @@ import pytest
 
 from l2send.core.address import Address
 from l2send.devnet.node import Node
-from tests.conftest import Home, make_home, somebody
+from tests.conftest import Home, make_home
+from tests.support.addresses import new_address
 from tests.support.safes import TestSafe, new_safe
 
 pytestmark = pytest.mark.lab
@@ -25,14 +26,14 @@ def payer(home: Home) -> tuple[str, Address, TestSafe]:
     """An account with gas alone, its address, and its Safe on dev1 with 100 USDC."""
     name, address = home.new_account()
     home.fund(address, "dev1", ETH="1")
-    safe = new_safe(home, [address, somebody()])
+    safe = new_safe(home, [address, new_address()])
     home.fund(safe.address, "dev1", USDC="100")
     return name, address, safe
 
 
 @pytest.mark.parametrize(("chain", "step"), [(chain, step) for chain, steps in STEPS.items() for step in steps])
 def test_killed_at_any_step_it_pays_exactly_once(home: Home, tmp_path: Path, chain: str, step: str) -> None:
-    (name, address, safe), to, proof = payer(home), somebody(), tmp_path / "proof"
+    (name, address, safe), to, proof = payer(home), new_address(), tmp_path / "proof"
     kill = {"L2SEND_FAILPOINT": step, "L2SEND_FAILPOINT_PROOF": str(proof)}
     words = ["20", "USDC", f"{chain}:{to}", "--safe", safe.place, "--account", name, "--yes"]
     words += ["--via", "eco"] if chain != "dev1" else []
@@ -65,7 +66,7 @@ def stop(home: Home, *, mining: bool) -> Node:
 @pytest.mark.parametrize("command", ["speedup", "cancel"])
 def test_what_waits_is_sped_up_or_cancelled(still: Home, command: str) -> None:
     stop(still, mining=True)
-    (name, address, safe), to = payer(still), somebody()
+    (name, address, safe), to = payer(still), new_address()
     node = stop(still, mining=False)
     words = ["20", "USDC", f"dev1:{to}", "--safe", safe.place, "--account", name, "--yes", "--json", "--timeout", "2"]
     waiting = still.run(*words)
@@ -83,6 +84,6 @@ def test_what_waits_is_sped_up_or_cancelled(still: Home, command: str) -> None:
 def test_a_contact_names_the_safe(home: Home) -> None:
     name, _, safe = payer(home)
     home.must("contacts", "add", "treasury", safe.place)
-    to = somebody()
+    to = new_address()
     home.must("5", "USDC", f"dev1:{to}", "--safe", "treasury", "--account", name, "--yes")
     assert home.holds(to, "dev1") == 5 * USDC

@@ -13,7 +13,8 @@ from l2send.core.code import IMPLEMENTATION_SLOT
 from l2send.core.errors import Refused, Sent
 from l2send.devnet.node import Node
 from l2send.wallet.journal.states import PaymentState
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.paying import Payer
 
 pytestmark = pytest.mark.lab
@@ -34,7 +35,7 @@ def other_code(home: Home, chain: str, bridge: str, name: str) -> Iterator[Other
 def other_implementation(home: Home, chain: str) -> Iterator[Other]:
     """What has the SpokePool's proxy run a copy of its implementation that is one byte longer."""
     node, address = Node(home.chain(chain).rpcs[0]), home.chain(chain).settlers["across"].contracts["spoke_pool"]
-    slot, elsewhere = hex(IMPLEMENTATION_SLOT), somebody()
+    slot, elsewhere = hex(IMPLEMENTATION_SLOT), new_address()
     before = node.call("eth_getStorageAt", address, slot, "latest")
     code = node.call("eth_getCode", "0x" + before[-40:], "latest")
 
@@ -50,7 +51,7 @@ def other_implementation(home: Home, chain: str) -> Iterator[Other]:
 def test_other_code_on_either_chain_is_refused_before_anything_is_asked(home: Home, chain: str, name: str) -> None:
     account, sender = home.new_account()
     home.fund(sender, "dev1", USDC="100", ETH="1")
-    words = ("25", "USDC", f"dev4:{somebody()}", "--via", "eco", "--yes", "--json", "--account", account)
+    words = ("25", "USDC", f"dev4:{new_address()}", "--via", "eco", "--yes", "--json", "--account", account)
     with other_code(home, chain, "eco", name) as exchange:
         exchange()
         done = home.run(*words)
@@ -105,5 +106,5 @@ def test_code_that_nobody_pinned_is_said(home: Home) -> None:
 def test_a_devnet_pins_all_its_settlers(home: Home) -> None:
     account, sender = home.new_account()
     home.fund(sender, "dev1", USDC="100", ETH="1")
-    plan = home.must("plan", "25", "USDC", f"dev4:{somebody()}", "--json", "--account", account).json
+    plan = home.must("plan", "25", "USDC", f"dev4:{new_address()}", "--json", "--account", account).json
     assert plan["code_not_pinned"] == []

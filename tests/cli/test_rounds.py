@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.rounds import counting_rounds
 
 pytestmark = pytest.mark.lab
@@ -25,7 +26,7 @@ def depth(home: Home, *words: str) -> int:
 def test_rounds(home: Home) -> None:
     name, account = home.new_account()
     home.fund(account, "dev1", USDC="1000", ETH="1")
-    direct, bridged = f"dev1:{somebody()}", f"dev2:{somebody()}"
+    direct, bridged = f"dev1:{new_address()}", f"dev2:{new_address()}"
     assert depth(home, "balances", "--from", account, "--json") == 1
     assert depth(home, "1", "USDC", direct, "--dry-run", "--from", account) <= 2
     # The fifth looks at the receipt; a block of the devnet that comes right then takes one more.

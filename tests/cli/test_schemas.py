@@ -20,8 +20,9 @@ from l2send.cli.main import run
 from l2send.devnet.node import Node
 from tests.bridges.erc7683_draft.test_order import full
 from tests.cli.commands.test_inspect import resolver_that_says
-from tests.conftest import Done, Home, make_home, somebody
+from tests.conftest import Done, Home, make_home
 from tests.docs.test_docs import LEAVES, ROOT
+from tests.support.addresses import new_address
 from tests.support.schemas import SCHEMAS, check, file_of
 
 ROOMS = ("bridges", "cli", "core", "devnet", "resolver", "src/l2send", "wallet")
@@ -160,9 +161,9 @@ def contacts_and_config(story: Story, file: Path) -> None:
 
 def devnet(story: Story, empty: Path) -> None:
     story.run("devnet status")
-    story.run("devnet fund", somebody(), "1", "USDC", "--chain", "dev1")
+    story.run("devnet fund", new_address(), "1", "USDC", "--chain", "dev1")
     story.run("devnet advance", "1", "--chain", "dev4")
-    story.run("devnet safe", somebody(), "--chain", "dev4")
+    story.run("devnet safe", new_address(), "--chain", "dev4")
     with pytest.MonkeyPatch.context() as patch:
         made = make_home(empty)
         patch.setenv("L2SEND_HOME", str(made.path))

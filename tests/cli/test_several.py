@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from l2send.core.address import Address
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.lab
@@ -48,7 +49,7 @@ def spent_as_planned(home: Home, payer: Payer, paid: dict[str, Any]) -> None:
 
 
 def test_three_chains_pay_what_none_could_alone(home: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     paid = home.must("100", "USDC", f"dev4:{to}", "--yes", "--json", "--account", payer[0]).json
     assert (paid["state"], paid["exit"], units(paid["amount"])) == ("delivered", 0, 100_000_000)
     assert {leg["source"]: leg["state"] for leg in paid["legs"]} == dict.fromkeys(CHAINS, "delivered")
@@ -64,7 +65,7 @@ def test_native_coin_of_three_chains_is_one_payment(home: Home) -> None:
     name, address = home.new_account()
     for chain in CHAINS:
         home.fund(address, chain, ETH="1")
-    to = somebody()
+    to = new_address()
     paid = home.must("2.5", "ETH", f"dev4:{to}", "--yes", "--json", "--account", name).json
     assert paid["state"] == "delivered"
     assert {leg["source"] for leg in paid["legs"]} == set(CHAINS)
@@ -76,7 +77,7 @@ def test_native_coin_of_three_chains_is_one_payment(home: Home) -> None:
 def test_three_bridged_legs_by_one_bridge(
     home: Home, payer: Payer, bridge: str, amount: str, token: str, base_units: int
 ) -> None:
-    to = somebody()
+    to = new_address()
     words = (amount, token, f"dev3:{to}", "--yes", "--json", "--account", payer[0], "--via", bridge)
     paid = home.must(*words).json
     assert {(leg["source"], leg["bridge"]) for leg in paid["legs"]} == {(chain, bridge) for chain in CHAINS}
@@ -84,7 +85,7 @@ def test_three_bridged_legs_by_one_bridge(
 
 
 def test_it_is_one_payment_to_whoever_asks(home: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     paid = home.must("100", "USDC", f"dev4:{to}", "--yes", "--json", "--account", payer[0]).json
     (listed,) = [p for p in home.must("history", "--json").json["payments"] if p["destination"] == f"dev4:{to}"]
     assert listed["id"] == paid["id"]
@@ -99,7 +100,7 @@ def test_it_is_one_payment_to_whoever_asks(home: Home, payer: Payer) -> None:
 
 def test_a_part_that_nobody_fills_is_named_and_comes_back(home: Home, payer: Payer, ignoring: None) -> None:
     """40 are on the destination and arrive at once; the other 20 are ignored, and had back."""
-    to = somebody()
+    to = new_address()
     words = ("60", "USDC", f"dev4:{to}", "--yes", "--json", "--timeout", "3", "--account", payer[0])
     waiting = home.run(*words, "--from-chain", "dev2", "--from-chain", "dev4")
     assert (waiting.status, waiting.json["state"]) == (8, "partly_delivered")
@@ -128,7 +129,7 @@ def test_a_part_that_nobody_fills_is_named_and_comes_back(home: Home, payer: Pay
 )
 def test_killed_between_legs_and_resumed_pays_each_once(home: Home, payer: Payer, tmp_path: Path, place: str) -> None:
     """kill -9 with some legs begun, some signed, some open and some not."""
-    to, proof = somebody(), tmp_path / "proof"
+    to, proof = new_address(), tmp_path / "proof"
     killed = home.run(
         "100", "USDC", f"dev4:{to}", "--yes", "--account", payer[0],
         L2SEND_FAILPOINT=place, L2SEND_FAILPOINT_PROOF=str(proof),
@@ -147,7 +148,7 @@ def test_killed_between_legs_and_resumed_pays_each_once(home: Home, payer: Payer
 
 def test_nothing_is_opened_once_any_price_ran_out(home: Home, payer: Payer) -> None:
     """Begun and killed before the first signature; half an hour later the whole is cancelled, also its direct leg."""
-    to = somebody()
+    to = new_address()
     killed = home.run("100", "USDC", f"dev4:{to}", "--yes", "--account", payer[0], L2SEND_FAILPOINT="planned:1")
     assert killed.status == -9
     payment = home.must("history", "--json").json["payments"][0]
@@ -163,11 +164,11 @@ def test_nothing_is_opened_once_any_price_ran_out(home: Home, payer: Payer) -> N
 
 def test_nothing_is_opened_once_any_balance_is_gone(home: Home, payer: Payer) -> None:
     """What one leg needs was spent between the approval and the first signature."""
-    to = somebody()
+    to = new_address()
     words = ("100", "USDC", f"dev4:{to}", "--yes", "--account", payer[0])
     assert home.run(*words, L2SEND_FAILPOINT="planned:1").status == -9
     payment = home.must("history", "--json").json["payments"][0]
-    home.must("39", "USDC", f"dev2:{somebody()}", "--yes", "--account", payer[0])
+    home.must("39", "USDC", f"dev2:{new_address()}", "--yes", "--account", payer[0])
     refused = home.run("resume", payment["id"], "--json", "--account", payer[0])
     assert (refused.status, refused.error["sent"]) == (7, "no")
     assert "cancelled before anything was opened" in refused.error["message"]
@@ -179,7 +180,7 @@ def test_nothing_is_opened_once_any_balance_is_gone(home: Home, payer: Payer) ->
 
 def test_an_idempotency_key_pays_the_whole_once(home: Home, payer: Payer) -> None:
     """The second time there is nothing left to plan it from."""
-    to = somebody()
+    to = new_address()
     words = ("100", "USDC", f"dev4:{to}", "--yes", "--json", "--account", payer[0], "--idempotency-key", f"inv-{to}")
     first, second = home.must(*words).json, home.must(*words).json
     assert first["id"] == second["id"]
@@ -190,7 +191,7 @@ def test_an_idempotency_key_pays_the_whole_once(home: Home, payer: Payer) -> Non
 
 def test_what_is_missing_is_said(home: Home, payer: Payer) -> None:
     """Of 120 that are held, 119.69 can arrive: fees take the rest."""
-    done = home.run("121", "USDC", f"dev4:{somebody()}", "--yes", "--json", "--account", payer[0])
+    done = home.run("121", "USDC", f"dev4:{new_address()}", "--yes", "--json", "--account", payer[0])
     assert (done.status, done.error["code"], done.error["sent"]) == (6, "cannot_pay", "no")
     assert "40 USDC on dev1, 40 USDC on dev2, 40 USDC on dev4" in done.error["message"]
     assert "USDC is missing" in done.error["message"]
@@ -201,7 +202,7 @@ def test_the_sender_narrows_the_choice(home: Home, payer: Payer) -> None:
         plan = home.must("plan", *words, "--json", "--account", payer[0]).json
         return {leg["source"] for leg in plan["legs"]}
 
-    to = f"dev3:{somebody()}"
+    to = f"dev3:{new_address()}"
     assert sources("60", "USDC", to, "--from-chain", "dev1", "--from-chain", "dev4") == {"dev1", "dev4"}
     assert sources("30", "USDC", to, "--from-chain", "dev1") == {"dev1"}
     both = home.run("plan", "30", "USDC", to, "--fast", "--cheap", "--account", payer[0])
@@ -216,7 +217,7 @@ def test_the_sender_narrows_the_choice(home: Home, payer: Payer) -> None:
 @pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 def test_a_plan_fits_a_terminal_of_80_columns(home: Home, payer: Payer) -> None:
     with Terminal(home.environment | {"ETH_KEYSTORE_ACCOUNT": payer[0], "TERM": "xterm-256color"}) as terminal:
-        terminal.start(sys.executable, "-m", "l2send", "plan", "100", "USDC", f"dev4:{somebody()}")
+        terminal.start(sys.executable, "-m", "l2send", "plan", "100", "USDC", f"dev4:{new_address()}")
         status, shown = terminal.end()
     assert status == 0
     lines = shown.splitlines()

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from l2send.core.address import Address
-from tests.conftest import Done, Home, somebody
+from tests.conftest import Done, Home
+from tests.support.addresses import new_address
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
@@ -61,7 +62,7 @@ def answer_way(terminal: Terminal, destination: str) -> None:
 
 
 def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start(*L2SEND)
     answer_way(terminal, f"dev4:{to}")
     shown = terminal.screen()
@@ -77,7 +78,7 @@ def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
 
 
 def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Terminal) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start(*L2SEND)
     answer_way(terminal, f"dev4:{to}")
     terminal.type("back")
@@ -90,7 +91,7 @@ def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Te
     terminal.wait_for_times("? Token", 2)
     terminal.press("Up", "Enter")
     terminal.wait_for_times("? Pay to", 2)
-    answer_again = somebody()
+    answer_again = new_address()
     terminal.type(f"dev1:{answer_again}")
     terminal.press("Enter")
     terminal.wait_for_times("? Token", 3)
@@ -108,7 +109,7 @@ def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Te
 
 def test_who_was_paid_is_offered_by_address(home: Home, terminal: Terminal, payer: tuple[str, Address]) -> None:
     """Not by a number, which would be another one's the next time."""
-    to = somebody()
+    to = new_address()
     home.must("1", "USDC", f"dev1:{to}", "--account", payer[0], "--yes")
     terminal.start(*L2SEND)
     terminal.wait_for("? Pay to")
@@ -134,7 +135,7 @@ def test_who_was_paid_is_offered_by_address(home: Home, terminal: Terminal, paye
 
 
 def test_a_no_sends_nothing(home: Home, terminal: Terminal) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start(*L2SEND, "20", "USDC", f"dev4:{to}")
     terminal.wait_for("Pay 20 USDC to")
     terminal.type("no")
@@ -146,7 +147,7 @@ def test_a_no_sends_nothing(home: Home, terminal: Terminal) -> None:
 
 
 def test_an_address_without_checksum_is_asked_about_twice(home: Home, terminal: Terminal) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start(*L2SEND, "20", "USDC", f"dev1:{to.lower()}")
     terminal.wait_for("Did you compare every character of the address?")
     terminal.type("yes")
@@ -165,7 +166,7 @@ def test_wrong_answers_are_explained_at_the_prompt(terminal: Terminal) -> None:
     terminal.press("Enter")
     terminal.wait_for("Did you mean: dev4")
     terminal.press("C-u")
-    answer_token(terminal, f"dev4:{somebody()}")
+    answer_token(terminal, f"dev4:{new_address()}")
     terminal.type("1,5")
     terminal.press("Enter")
     terminal.wait_for("Use a point for decimals")
@@ -176,7 +177,7 @@ def test_wrong_answers_are_explained_at_the_prompt(terminal: Terminal) -> None:
 
 
 def test_progress_is_live_and_the_password_is_not_shown(home: Home, terminal: Terminal) -> None:
-    terminal.start("env", "-u", "ETH_PASSWORD", *L2SEND, "1", "USDC", f"dev1:{somebody()}", "--yes")
+    terminal.start("env", "-u", "ETH_PASSWORD", *L2SEND, "1", "USDC", f"dev1:{new_address()}", "--yes")
     terminal.wait_for("Password of")
     terminal.type("correct horse battery staple")
     terminal.press("Enter")
@@ -189,7 +190,7 @@ def test_progress_is_live_and_the_password_is_not_shown(home: Home, terminal: Te
 def test_with_stdout_in_a_file_it_asks_all_the_same_and_the_file_has_the_document_alone(
     home: Home, terminal: Terminal, tmp_path: Path
 ) -> None:
-    to, document = somebody(), tmp_path / "payment.json"
+    to, document = new_address(), tmp_path / "payment.json"
     terminal.start("sh", "-c", f'exec {shlex.join(L2SEND)} ask --json > "{document}"')
     answer_way(terminal, f"dev4:{to}")
     terminal.type("yes")
@@ -201,7 +202,7 @@ def test_with_stdout_in_a_file_it_asks_all_the_same_and_the_file_has_the_documen
 
 
 def test_a_yes_is_asked_for_on_stderr_too(home: Home, terminal: Terminal, tmp_path: Path) -> None:
-    to, document = somebody(), tmp_path / "payment.json"
+    to, document = new_address(), tmp_path / "payment.json"
     terminal.start("sh", "-c", f'exec {shlex.join(L2SEND)} 1 USDC dev1:{to} --json > "{document}"')
     terminal.wait_for("Pay 1 USDC to")
     terminal.type("yes")

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.conftest import Done, Home, somebody
+from tests.conftest import Done, Home
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -60,9 +61,9 @@ def newest(home: Home) -> dict[str, object]:
 def test_nobody_is_ever_asked_without_a_terminal(payer: Home, words: tuple[str, ...]) -> None:
     """No word of these may wait for an answer: what would be asked is an error, and says what to write instead."""
     if "PAYMENT" in words:
-        payer.must("1", "USDC", f"dev1:{somebody()}", "--yes")
+        payer.must("1", "USDC", f"dev1:{new_address()}", "--yes")
     known = str(newest(payer)["id"]) if "PAYMENT" in words else ""
-    to = somebody()
+    to = new_address()
     filled = [word.replace("TO", to).replace("LOWER", to.lower()).replace("PAYMENT", known) for word in words]
     started = time.monotonic()
     done = payer.run(*filled)
@@ -73,7 +74,7 @@ def test_nobody_is_ever_asked_without_a_terminal(payer: Home, words: tuple[str, 
 
 
 def test_no_password_is_asked_for_either(payer: Home) -> None:
-    done = payer.run("1", "USDC", f"dev1:{somebody()}", "--yes", "--json", ETH_PASSWORD="")
+    done = payer.run("1", "USDC", f"dev1:{new_address()}", "--yes", "--json", ETH_PASSWORD="")
     assert (done.status, done.error["code"], done.error["sent"]) == (3, "config_error", "no")
     assert "--password-file" in done.error["hint"]
 
@@ -89,14 +90,14 @@ def test_a_reader_that_leaves_early_ends_nothing(payer: Home) -> None:
     ids=["closed pipe", "closed descriptors", "full disk"],
 )
 def test_a_payment_nobody_listens_to_is_made(payer: Home, script: str) -> None:
-    to = somebody()
+    to = new_address()
     done = shell(payer, script, "20", "USDC", f"dev2:{to}", "--yes")
     assert done.returncode == 0, done
     assert payer.holds(to, "dev2") == 20_000_000
 
 
 def test_a_result_that_cannot_be_written_is_said(payer: Home) -> None:
-    to = somebody()
+    to = new_address()
     done = shell(payer, '"$@" >/dev/full', "2", "USDC", f"dev1:{to}", "--yes", "--json")
     assert done.returncode == 3
     assert Done(done.returncode, "", done.stderr).error["sent"] == "maybe"
@@ -108,7 +109,7 @@ def test_without_a_locale(payer: Home, encoding: dict[str, str]) -> None:
     """As cron starts it: no TERM, no LANG, a short PATH."""
     kept = {k: v for k, v in payer.environment.items() if k.startswith(("L2SEND_", "ETH_"))}
     bare = Home(payer.path, {"HOME": str(payer.path), "PATH": "/usr/bin:/bin", **kept, **encoding})
-    shown = bare.must("plan", "1", "USDC", f"dev1:{somebody()}").stdout
+    shown = bare.must("plan", "1", "USDC", f"dev1:{new_address()}").stdout
     assert ("→" in shown) == (encoding.get("PYTHONIOENCODING") != "ascii")
     assert "\x1b" not in shown
 
@@ -136,7 +137,7 @@ def started(home: Home, words: Sequence[str], until: str) -> tuple[subprocess.Po
 
 def test_a_signal_ends_it_at_once_with_the_truth(payer: Home, unfilled: None) -> None:
     """As systemd stops it. Whoever comes later carries the payment on, and it is made once."""
-    to = somebody()
+    to = new_address()
     process, _ = started(payer, ("20", "USDC", f"dev3:{to}", "--yes", "--json"), "bridging")
     sent_at = time.monotonic()
     process.send_signal(signal.SIGTERM)
@@ -154,7 +155,7 @@ def test_a_signal_ends_it_at_once_with_the_truth(payer: Home, unfilled: None) ->
 
 def test_a_signal_before_anything_was_signed(payer: Home) -> None:
     before = newest(payer)
-    process, _ = started(payer, ("1", "USDC", f"dev1:{somebody()}", "--yes", "--json"), "asking")
+    process, _ = started(payer, ("1", "USDC", f"dev1:{new_address()}", "--yes", "--json"), "asking")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)
     done = Done(process.returncode, out, err)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -28,7 +29,7 @@ COUNT = {"sh": 20 if FULL else 6, "py": 20, "payroll": 40}
 def test_killed_and_run_again_every_invoice_is_paid_once(home: Home, tmp_path: Path, language: str) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="1000", ETH="1")
-    invoices = {f"{language}-{n}": (n + 1, somebody()) for n in range(COUNT[language])}
+    invoices = {f"{language}-{n}": (n + 1, new_address()) for n in range(COUNT[language])}
     file = tmp_path / "invoices.csv"
     header = "ref;amount;token;to\r\n" if language == "payroll" else ""
     lines = "".join(f"{i},{amount},USDC,dev1:{to}\n" for i, (amount, to) in invoices.items())

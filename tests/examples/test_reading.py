@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Home, somebody
+from tests.conftest import Home
 from tests.examples.test_pay_invoices import EXAMPLES, run
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -23,7 +24,7 @@ FORMS = {
 def test_each_line_is_paid_once_in_whatever_form_the_file_is(home: Home, tmp_path: Path, language: str) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="100", ETH="1")
-    recipients = [somebody(), somebody()]
+    recipients = [new_address(), new_address()]
     lines = [f"{language}-form-{n},1,USDC,dev1:{to}" for n, to in enumerate(recipients)]
     for form, write in FORMS.items():
         file = tmp_path / f"{form}.csv"

@@ -33,7 +33,8 @@ from tests.lab.stage import is_closed
 from tests.lab.transport import URLS, WireTransport, current_wire
 from tests.lab.verdict import judge
 from tests.lab.wire import Rule, Upstream, Wire
-from tests.lab.world import Account, World, running_world, somebody
+from tests.lab.world import Account, World, running_world
+from tests.support.addresses import new_address
 
 TOGETHER = 40
 REAL_KILL_EVERY = 10
@@ -101,7 +102,7 @@ class Chance:
         if not is_closed(self.errand):
             await self._run(nodes, "", 1.0)
         if self.next is None and any("too late to be opened" in words for words in self.words[-1:]):
-            to = somebody()
+            to = new_address()
             self.next = replace(self.errand, key="next", amount=_SMALL, index=0, recipient=to, patience=1.0)
         if self.next and not is_closed(self.next):
             if self.real:
@@ -179,7 +180,7 @@ class Field:
         home = self.folder / f"seed{seed}"
         home.mkdir(mode=0o700)
         begun = f"{urls[0].rpartition('/')[0]}/begun" if real else ""
-        errand = Errand(home, registry, account, dice.randrange(2), somebody(), poll=0.06, begun=begun)
+        errand = Errand(home, registry, account, dice.randrange(2), new_address(), poll=0.06, begun=begun)
         return Chance(seed, account, errand, real, wire)
 
     @asynccontextmanager

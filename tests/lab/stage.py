@@ -23,7 +23,8 @@ from tests.lab.transport import SECOND, SPONSOR_URL, current_wire, urls_of
 from tests.lab.verdict import Verdict, judge, judge_legs
 from tests.lab.wire import Rule, Upstream, Wire
 from tests.lab.witnesses import set_clock
-from tests.lab.world import Account, World, somebody
+from tests.lab.world import Account, World
+from tests.support.addresses import new_address
 
 MOST_RUNS = 12
 _PUT_RIGHT_AFTER = 3
@@ -95,9 +96,9 @@ class Stage:
         patience = 1.2 if scenario.alone else 3.0
         if scenario.several:
             registry = self.world.with_a_bridge_each(registry, sponsor)
-            return Errand(home, registry, account, len(urls) - 1, somebody(), payer.OF_SEVERAL, patience=patience)
+            return Errand(home, registry, account, len(urls) - 1, new_address(), payer.OF_SEVERAL, patience=patience)
         via = scenario.via if scenario.bridged else ""
-        return Errand(home, registry, account, int(scenario.bridged), somebody(), via=via, patience=patience)
+        return Errand(home, registry, account, int(scenario.bridged), new_address(), via=via, patience=patience)
 
     def play_processes(self, scenario: Scenario, account: Account) -> Result:
         """With a real kill, and a fresh process for every run."""
@@ -175,7 +176,7 @@ class Stage:
         """Another machine with the same key and a journal of its own pays, from its beginning to its end."""
         home = errand.home.with_name(errand.home.name + "-other")
         home.mkdir(mode=0o700)
-        result.rival = replace(errand, home=home, recipient=errand.recipient if same else somebody())
+        result.rival = replace(errand, home=home, recipient=errand.recipient if same else new_address())
 
         async def pay() -> None:
             current_wire.set(Wire())

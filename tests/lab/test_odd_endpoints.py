@@ -23,7 +23,8 @@ from tests.lab.payer import Errand, journaled, pay, quickened
 from tests.lab.transport import urls_of
 from tests.lab.verdict import judge
 from tests.lab.wire import Upstream
-from tests.lab.world import World, somebody
+from tests.lab.world import World
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -115,7 +116,7 @@ async def play(world: World, folder: Path) -> dict[tuple[str, str], tuple[str, s
 
     async def one(name: str, kind: str, number: int) -> None:
         registry, index = seen_by(world, two=ROWS[name].two), KINDS.index(kind)
-        errand = Errand(folder / str(number), registry, accounts[number], index, somebody(), patience=5)
+        errand = Errand(folder / str(number), registry, accounts[number], index, new_address(), patience=5)
         async with gate:
             rows[name, kind] = await play_one(world, errand, ROWS[name])
 

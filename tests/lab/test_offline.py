@@ -9,7 +9,8 @@ import pytest
 
 from l2send.core.address import Address
 from l2send.wallet.offline import Presigned, read
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.vault import Prepare, Vault, bring_key, changed, hash_of, payer, prepare, signed, vault
 
 pytestmark = pytest.mark.lab
@@ -20,7 +21,7 @@ __all__ = ["payer", "prepare", "vault"]
 def test_killed_while_broadcasting_it_is_carried_on_by_the_file_or_without(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare
 ) -> None:
-    to = somebody()
+    to = new_address()
     path = signed(vault, payer, prepare("25", "USDC", f"dev1:{to}"))
     killed = home.run("broadcast", str(path), L2SEND_FAILPOINT="journaled", ETH_PASSWORD="")
     assert killed.status == -9
@@ -35,7 +36,7 @@ def test_killed_while_broadcasting_it_is_carried_on_by_the_file_or_without(
 def test_several_are_prepared_one_after_another_and_sent_in_that_order(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare
 ) -> None:
-    first, second = somebody(), somebody()
+    first, second = new_address(), new_address()
     files = [prepare("10", "USDC", f"dev1:{to}", name=name) for name, to in (("a", first), ("b", second))]
     a, b = (signed(vault, payer, file) for file in files)
     early = home.run("broadcast", str(b), "--json", ETH_PASSWORD="")
@@ -49,7 +50,7 @@ def test_several_are_prepared_one_after_another_and_sent_in_that_order(
 def test_a_nonce_that_was_used_meanwhile_makes_it_never_happen(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare
 ) -> None:
-    to, other = somebody(), somebody()
+    to, other = new_address(), new_address()
     path = signed(vault, payer, prepare("10", "USDC", f"dev1:{to}"))
     bring_key(vault, payer, home)
     home.must("5", "USDC", f"dev1:{other}", "--yes", "--account", payer[0])
@@ -65,7 +66,7 @@ def test_whoever_has_the_key_signs_it_with_the_same_nonce(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare
 ) -> None:
     """`resume` with a key signs what was prepared as it was prepared: the file's bytes and these exclude each other."""
-    to = somebody()
+    to = new_address()
     path = signed(vault, payer, prepare("10", "USDC", f"dev1:{to}"))
     bring_key(vault, payer, home)
     done = home.must("resume", json.loads(path.read_text())["id"], "--json", "--account", payer[0]).json
@@ -79,7 +80,7 @@ def test_a_file_of_another_payment_sends_nothing(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare
 ) -> None:
     """The id is swapped: the journal decides, not the file."""
-    first, second = somebody(), somebody()
+    first, second = new_address(), new_address()
     files = [prepare("10", "USDC", f"dev1:{to}", name=name) for name, to in (("a", first), ("b", second))]
     a, b = (signed(vault, payer, file) for file in files)
     swapped = changed(b, lambda content: content.update(id=json.loads(a.read_text())["id"]))
@@ -94,12 +95,12 @@ def test_a_file_of_another_payment_sends_nothing(
 
 
 def test_the_same_key_gives_the_same_file(home: Home, prepare: Prepare) -> None:
-    words = ("10", "USDC", f"dev1:{somebody()}", "--idempotency-key", os.urandom(8).hex())
+    words = ("10", "USDC", f"dev1:{new_address()}", "--idempotency-key", os.urandom(8).hex())
     assert prepare(*words, name="a").read_bytes() == prepare(*words, name="b").read_bytes()
 
 
 def test_several_chains_are_one_file(home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare) -> None:
-    to = somebody()
+    to = new_address()
     home.fund(payer[1], "dev2", USDC="100", ETH="1")
     unsigned = prepare("150", "USDC", f"dev4:{to}")
     path = signed(vault, payer, unsigned)

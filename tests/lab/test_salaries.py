@@ -22,7 +22,8 @@ from tests.lab.payer import Errand
 from tests.lab.proxy import Proxy
 from tests.lab.verdict import two_signatures
 from tests.lab.wire import Fault, Rule, Wire
-from tests.lab.world import MONEY, World, somebody
+from tests.lab.world import MONEY, World
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -41,8 +42,8 @@ def test_fifty_salaries_from_eight_processes(
     (account,) = world.accounts(1)
     slow, wire = Wire([Rule(HELD_BACK)], arms_when_begun=True), Wire()
     urls = proxy.plug(slow)
-    base = Errand(tmp_path, world.seen_through(proxy.plug(wire), 1), account, 0, somebody(), SALARY, patience=60)
-    errands = [replace(base, key=f"salary {n}", recipient=somebody()) for n in range(PEOPLE)]
+    base = Errand(tmp_path, world.seen_through(proxy.plug(wire), 1), account, 0, new_address(), SALARY, patience=60)
+    errands = [replace(base, key=f"salary {n}", recipient=new_address()) for n in range(PEOPLE)]
     held_up = replace(errands[0], registry=world.seen_through(urls, 1), begun=f"{urls[0].rpartition('/')[0]}/begun")
 
     holder = payer.start(held_up)

@@ -31,7 +31,8 @@ from tests.lab.faults import FAULTS
 from tests.lab.proxy import Proxy
 from tests.lab.scenario import steps_of
 from tests.lab.wire import Fault, Rule, Wire
-from tests.lab.world import World, somebody
+from tests.lab.world import World
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -145,7 +146,7 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
 
 def _commands(world: World, index: int, places: Sequence[str]) -> Iterator[str]:
     for place in places:
-        yield f"{place} 25 USDC {world.chains[index].short_name}:{somebody()} --yes --account alice --timeout 5"
+        yield f"{place} 25 USDC {world.chains[index].short_name}:{new_address()} --yes --account alice --timeout 5"
 
 
 def _cry(bugged: Bugged, lines: list[str]) -> str:
@@ -167,7 +168,7 @@ def _cry(bugged: Bugged, lines: list[str]) -> str:
 def _failing(bugged: Bugged, world: World, fault: Fault) -> str:
     """The real command, whose errors talk about an RPC that fails."""
     bugged.wire.rules[:] = [Rule(fault, armed=True, times=4)]
-    words = ("25", "USDC", f"{world.chains[0].short_name}:{somebody()}", "--yes", "--account", "alice")
+    words = ("25", "USDC", f"{world.chains[0].short_name}:{new_address()}", "--yes", "--account", "alice")
     done = bugged.home.run(*words, "--timeout", "1")
     assert bugged.wire.fired
     bugged.wire.rules.clear()
@@ -177,7 +178,7 @@ def _failing(bugged: Bugged, world: World, fault: Fault) -> str:
 def _killed(bugged: Bugged, world: World, place: str) -> str:
     """The real command, killed, so that the journal's log stays."""
     chain = world.chains[0].short_name
-    words = ("25", "USDC", f"{chain}:{somebody()}", "--yes", "--account", "alice")
+    words = ("25", "USDC", f"{chain}:{new_address()}", "--yes", "--account", "alice")
     done = bugged.home.run(*words, L2SEND_FAILPOINT=place)
     assert done.status == -9
     return done.stdout + done.stderr

@@ -25,7 +25,7 @@ from l2send.wallet.keys.hardware import HardwareSigner
 from l2send.wallet.keys.ledger import open_ledger
 from l2send.wallet.keys.mnemonic import Phrase
 from l2send.wallet.keys.signer import LocalSigner
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 from tests.support.devices import WORDS
 
 APP = os.environ.get("L2SEND_SPECULOS_APP", "")
@@ -87,7 +87,7 @@ def test_the_real_app_signs_what_a_key_in_memory_signs(person: Person) -> None:
     signer, local = HardwareSigner(opened, lambda _: None), LocalSigner(Phrase(WORDS).key(PATH))
     assert signer.address == local.address
     for chain, price in ((ChainId(8453), PRICE), (ChainId(1), LEGACY)):
-        tx = UnsignedTx(chain, somebody(), Wei(10**15), b"")
+        tx = UnsignedTx(chain, new_address(), Wei(10**15), b"")
         pressing = person.choose("Accept")
         assert signer.sign(chain, Nonce(3), tx, Gas(21000), price) == local.sign(chain, Nonce(3), tx, Gas(21000), price)
         pressing.join()

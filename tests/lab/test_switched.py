@@ -20,7 +20,8 @@ from tests.lab.stage import Stage, is_closed
 from tests.lab.transport import URLS, WireTransport, current_wire
 from tests.lab.verdict import Verdict, judge
 from tests.lab.wire import Fault, Rule, Upstream, Wire
-from tests.lab.world import Account, somebody
+from tests.lab.world import Account
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -69,7 +70,7 @@ async def _one(stage: Stage, account: Account, switch: tuple[int, int], nodes: l
     wire = Wire([Rule(fault, skip=number)], arms_when_begun=True)
     home = stage.folder / f"switched{number}-{times}"
     home.mkdir(mode=0o700)
-    errand = Errand(home, stage.world.seen_through(URLS, 2), account, 0, somebody(), patience=0.6)
+    errand = Errand(home, stage.world.seen_through(URLS, 2), account, 0, new_address(), patience=0.6)
     current_wire.set(wire)
     payer.hooked(None)
     for _ in range(5):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from l2send.core.address import Address, checksum
+from l2send.core.address import Address
 from l2send.core.calldata import BALANCE_OF, address_word, event_topic
 from l2send.core.chains import Chain, Registry, load_registry
 from l2send.core.paths import Paths
@@ -47,11 +47,6 @@ class Account:
 def _fresh(count: int) -> list[Account]:
     keys = [secrets.token_bytes(32) for _ in range(count)]
     return [Account(key, address_of(SecretKey(key))) for key in keys]
-
-
-def somebody() -> Address:
-    """An address nobody has used."""
-    return checksum(secrets.token_bytes(20))
 
 
 class World:

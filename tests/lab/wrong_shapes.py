@@ -29,7 +29,8 @@ from tests.lab.payer import Errand, journaled, pay, quickened
 from tests.lab.transport import urls_of
 from tests.lab.verdict import judge
 from tests.lab.wire import Upstream
-from tests.lab.world import World, somebody
+from tests.lab.world import World
+from tests.support.addresses import new_address
 
 _SHARE = 0.15
 """Of the answers that are spoilt."""
@@ -167,7 +168,7 @@ async def play(world: World, folder: Path, seed: int, count: int) -> dict[str, A
     with quickened(0.05, transport):
         while spoiler.left > 0:
             errands = [
-                Errand(folder / account.address, registry, account, at % 2, somebody(), patience=2)
+                Errand(folder / account.address, registry, account, at % 2, new_address(), patience=2)
                 for at, account in enumerate(world.accounts(_TOGETHER))
             ]
             await asyncio.gather(*(_play_one(world, errand, spoiler, report) for errand in errands))

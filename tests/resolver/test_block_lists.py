@@ -12,8 +12,9 @@ from l2send.core.plan import Payment
 from l2send.core.units import Amount
 from l2send.devnet.node import Node
 from l2send.resolver.block_lists import BLOCK_LISTS
-from tests.conftest import Home, somebody
+from tests.conftest import Home
 from tests.resolver.test_recipient import findings, payment
+from tests.support.addresses import new_address
 
 
 def code_of(blocked: Function, answer: int) -> str:
@@ -24,9 +25,9 @@ def code_of(blocked: Function, answer: int) -> str:
 
 
 def of_token(home: Home, blocked: Function, answer: int) -> Payment:
-    token = somebody()
+    token = new_address()
     Node(home.chain("dev4").rpcs[0]).call("anvil_setCode", token, code_of(blocked, answer))
-    asked = payment(home, somebody())
+    asked = payment(home, new_address())
     return replace(asked, amount=Amount(1, replace(asked.amount.token, address=token, symbol="ODD")))
 
 

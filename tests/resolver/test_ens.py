@@ -26,10 +26,11 @@ from l2send.resolver import ens
 from l2send.resolver.destination import Destination, look_up, understand
 from l2send.resolver.ens_name import coin_type
 from l2send.resolver.spelling import Voucher
-from tests.conftest import Home, somebody
+from tests.conftest import Home
 from tests.resolver.name_service import Gateway, NameService, coin_of
+from tests.support.addresses import new_address
 
-ALICE, ALICE_ETH, BOB, CAROL = (somebody() for _ in range(4))
+ALICE, ALICE_ETH, BOB, CAROL = (new_address() for _ in range(4))
 DEV2 = ChainId(768_300_002)
 ONE = ChainId(1)
 
@@ -172,7 +173,7 @@ def test_no_gateway_can_name_an_address(mode: str, registry: Registry, names: Na
 
 
 def test_a_contract_may_not_ask_in_anothers_name(registry: Registry, names: NameService, gateway: Gateway) -> None:
-    names.gateways(gateway.url("good"), pretended=somebody())
+    names.gateways(gateway.url("good"), pretended=new_address())
     assert isinstance(refusal("dev2:carol.offchain.eth", registry), NetworkError)
 
 

@@ -18,9 +18,10 @@ from l2send.core.units import Amount
 from l2send.devnet.node import Node
 from l2send.resolver.fill_rehearsal import refuse_undeliverable
 from tests.bridges.across.test_refunds import ORDER
-from tests.conftest import Home, somebody
+from tests.conftest import Home
 from tests.resolver.test_recipient import as_role
 from tests.support.across_registry import TARGET
+from tests.support.addresses import new_address
 from tests.support.paying import Payer
 
 
@@ -37,7 +38,7 @@ def test_a_settler_that_the_token_blocks_cannot_pay(home: Home) -> None:
 
 
 def test_a_contract_that_takes_no_coin_is_not_sent_any(home: Home) -> None:
-    payer, recipient = Payer(home, "dev1"), somebody()
+    payer, recipient = Payer(home, "dev1"), new_address()
     Node(home.chain("dev4").rpcs[0]).call("anvil_setCode", recipient, "0x5f5ffd")
     with pytest.raises(Refused, match="could not be paid ETH on Devnet 4"):
         payer.plan("0.1", f"dev4:{recipient}", via="eco", token="ETH")

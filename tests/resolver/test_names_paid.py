@@ -10,18 +10,19 @@ from l2send.client import open_client
 from l2send.core.address import Address
 from l2send.core.units import ChainId
 from l2send.resolver.spelling import Voucher
-from tests.conftest import Home, somebody
+from tests.conftest import Home
 from tests.resolver.name_service import NameService, coin_of
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
 DEV2 = ChainId(768_300_002)
-DAVE = somebody()
+DAVE = new_address()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def registered(names: NameService) -> None:
-    names.name("dave.eth", **{coin_of(DEV2): bytes.fromhex(DAVE[2:]), "c60": bytes.fromhex(somebody()[2:])})
+    names.name("dave.eth", **{coin_of(DEV2): bytes.fromhex(DAVE[2:]), "c60": bytes.fromhex(new_address()[2:])})
 
 
 @pytest.fixture

@@ -16,14 +16,15 @@ from l2send.core.rpc import open_rpcs
 from l2send.core.units import Amount, parse_amount
 from l2send.devnet.node import Node
 from l2send.resolver.recipient import Findings, look
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.safes import new_safe
 
 
 def payment(home: Home, to: Address, *, chain: str = "dev4", sender: Address | None = None) -> Payment:
     target = home.chain(chain)
     amount = parse_amount("1", target.token("USDC"))
-    return Payment(sender or somebody(), ChainAddress(target.chain_id, to), amount)
+    return Payment(sender or new_address(), ChainAddress(target.chain_id, to), amount)
 
 
 def findings(home: Home, what: Payment, *paid_before: Address) -> Findings:
@@ -54,11 +55,11 @@ def paused(home: Home) -> Iterator[None]:
 
 
 def test_an_ordinary_account_is_nothing_to_speak_of(home: Home) -> None:
-    assert findings(home, payment(home, somebody())) == Findings()
+    assert findings(home, payment(home, new_address())) == Findings()
 
 
 def test_the_sender_itself_is_said(home: Home) -> None:
-    me = somebody()
+    me = new_address()
     assert findings(home, payment(home, me, sender=me)).said == ("the recipient is the sender itself",)
 
 
@@ -78,14 +79,14 @@ def test_a_contract_on_another_chain_alone_must_be_confirmed(home: Home) -> None
 
 
 def test_a_delegated_account_is_said(home: Home) -> None:
-    account = somebody()
+    account = new_address()
     Node(home.chain("dev4").rpcs[0]).call("anvil_setCode", account, "0xef0100" + "ab" * 20)
     (said,) = findings(home, payment(home, account)).said
     assert "runs code of 0x" + "ab" * 20 in said
 
 
 def test_a_blocked_recipient_is_refused(home: Home) -> None:
-    account = somebody()
+    account = new_address()
     as_role(home, "blacklister", "blacklist(address)", account)
     with pytest.raises(Refused, match="USDC blocks"):
         findings(home, payment(home, account))
@@ -93,18 +94,18 @@ def test_a_blocked_recipient_is_refused(home: Home) -> None:
 
 def test_a_paused_token_is_refused(home: Home, paused: None) -> None:
     with pytest.raises(Refused, match="paused"):
-        findings(home, payment(home, somebody()))
+        findings(home, payment(home, new_address()))
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda t: replace(t, decimals=18), "counts 6 decimals, the registry says 18"),
-        (lambda t: replace(t, address=somebody()), "there is no token"),
+        (lambda t: replace(t, address=new_address()), "there is no token"),
     ],
 )
 def test_a_token_unlike_the_registry_is_refused(home: Home, change: Callable[..., object], words: str) -> None:
-    good = payment(home, somebody())
+    good = payment(home, new_address())
     bad = replace(good, amount=Amount(1, change(good.amount.token)))  # type: ignore[arg-type]
     with pytest.raises(Refused, match=words):
         findings(home, bad)
@@ -113,12 +114,12 @@ def test_a_token_unlike_the_registry_is_refused(home: Home, change: Callable[...
 def test_a_destination_that_cannot_be_asked_is_an_error(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"L2SEND_RPC_{home.chain('dev4').chain_id}", "http://127.0.0.1:9")
     with pytest.raises(NetworkError):
-        findings(home, payment(home, somebody()))
+        findings(home, payment(home, new_address()))
 
 
 @pytest.mark.parametrize("version", ["1.4.1", "1.5.0"])
 def test_a_safe_is_said_with_its_owners_and_refused_where_it_is_not(home: Home, version: str) -> None:
-    safe = new_safe(home, [somebody(), somebody(), somebody()], 2, chain="dev4", version=version)
+    safe = new_safe(home, [new_address(), new_address(), new_address()], 2, chain="dev4", version=version)
     (said,) = findings(home, payment(home, safe.address)).said
     assert said == f"the recipient is a Safe ({version}) on Devnet 4: 2 of its 3 owners can move what it has"
     with pytest.raises(
@@ -135,8 +136,8 @@ def imitation(of: Address) -> Address:
 
 
 def test_an_imitation_of_somebody_paid_before_must_be_typed(home: Home) -> None:
-    friend = somebody()
-    found = findings(home, payment(home, imitation(friend)), somebody(), friend)
+    friend = new_address()
+    found = findings(home, payment(home, imitation(friend)), new_address(), friend)
     assert friend in found.type_out
     assert not findings(home, payment(home, friend), friend).type_out
 
@@ -144,7 +145,7 @@ def test_an_imitation_of_somebody_paid_before_must_be_typed(home: Home) -> None:
 def test_yes_is_no_answer_to_an_imitation(home: Home) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="10", ETH="1")
-    friend = somebody()
+    friend = new_address()
     home.must("1", "USDC", f"dev1:{friend}", "--yes", "--account", name)
     done = home.run("1", "USDC", f"dev1:{imitation(friend)}", "--yes", "--json", "--account", name)
     assert (done.status, done.error["code"], done.error["sent"]) == (2, "needs_confirmation", "no")
@@ -152,7 +153,7 @@ def test_yes_is_no_answer_to_an_imitation(home: Home) -> None:
 
 
 def test_every_error_here_says_that_nothing_was_sent(home: Home) -> None:
-    good = payment(home, somebody())
+    good = payment(home, new_address())
     bad = replace(good, amount=Amount(1, replace(good.amount.token, decimals=7)))
     with pytest.raises(L2sendError) as caught:
         findings(home, bad)

@@ -19,8 +19,9 @@ from l2send.resolver.quotes import Source
 from l2send.resolver.refunds import with_warnings
 from l2send.resolver.several import _Offer
 from tests.bridges.registry import ORIGIN, SENDER, TARGET
-from tests.conftest import Home, somebody
+from tests.conftest import Home
 from tests.resolver.test_planner import AMOUNT, NEAR, PAYMENT, RICH, THIRD, Priced, holding, plan
+from tests.support.addresses import new_address
 
 REFUND = 1_230_000
 GAS = 500_000
@@ -157,7 +158,7 @@ def test_what_max_leaves_pays_for_the_refund(home: Home, ignoring: None) -> None
     """All the coin of a chain, nobody fills it, and nothing is brought: it is back by its own gas."""
     name, sender = home.new_account()
     home.fund(sender, "dev1", ETH="1")
-    words = ("max", "ETH", f"dev2:{somebody()}", "--via", "eco", "--yes", "--json", "--timeout", "2")
+    words = ("max", "ETH", f"dev2:{new_address()}", "--via", "eco", "--yes", "--json", "--timeout", "2")
     waiting = home.run(*words, "--account", name)
     assert (waiting.status, waiting.json["state"]) == (8, "bridging")
     left = home.holds(sender, "dev1", "ETH")
@@ -172,7 +173,7 @@ def test_an_exact_amount_that_leaves_too_little_is_named_and_paid_all_the_same(h
     """Its refund has to wait for gas, as the plan said: gas that rose took what was left."""
     name, sender = home.new_account()
     home.fund(sender, "dev1", ETH="1")
-    to, by = f"dev2:{somebody()}", ("--via", "eco", "--json", "--account", name)
+    to, by = f"dev2:{new_address()}", ("--via", "eco", "--json", "--account", name)
     most = home.must("max", "ETH", to, "--dry-run", *by).json
 
     def warned(plan: dict[str, Any]) -> bool:

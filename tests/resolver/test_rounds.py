@@ -9,7 +9,8 @@ import pytest
 
 from l2send.client import open_client
 from l2send.core.chains import Registry
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.rounds import Rounds, counting_rounds
 
 pytestmark = pytest.mark.lab
@@ -41,8 +42,8 @@ def test_a_dry_run_of_a_direct_payment(home: Home, token: str, chain: str, most:
 
     Every chain has two endpoints, of which each is asked what it sees of the money.
     """
-    sender = somebody()
+    sender = new_address()
     home.fund(sender, chain, USDC="20", ETH="1")
     with counting_rounds(2 * [c.rpcs[0] for c in home.registry], quiet=0.4) as rounds:
-        counted(home, rounds, ("0.5", token, f"{chain}:{somebody()}"), sender)
+        counted(home, rounds, ("0.5", token, f"{chain}:{new_address()}"), sender)
         assert rounds.depth <= most, rounds.methods

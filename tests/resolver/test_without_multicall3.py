@@ -15,7 +15,8 @@ from l2send.core.rpc import Aggregate, Call, open_rpcs
 from l2send.devnet.node import Node
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.wallet.journal.states import PaymentState
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.paying import Payer
 
 
@@ -65,12 +66,12 @@ def test_the_balances_are_the_same(home: Home, request: pytest.FixtureRequest) -
 def test_a_read_that_reverts_is_none_and_the_others_stand(home: Home, without: Registry) -> None:
     usdc = home.chain("dev1").token("USDC").address
     nothing = Function("thereIsNoSuchFunction()", "uint256")
-    answer = read(without, Call(usdc, BALANCE_OF, (somebody(),)), Call(usdc, nothing), Call(somebody(), nothing))
+    answer = read(without, Call(usdc, BALANCE_OF, (new_address(),)), Call(usdc, nothing), Call(new_address(), nothing))
     assert answer.values == ((0,), None, None)
     assert 0 <= Node(home.chain("dev1").rpcs[0]).now() - answer.timestamp <= 60
 
 
 def test_a_payment_over_a_bridge(home: Home, without: Registry) -> None:
-    payer, recipient = Payer(home, "dev1", registry=without), somebody()
+    payer, recipient = Payer(home, "dev1", registry=without), new_address()
     record = payer.resume(payer.begin(payer.plan("25", f"dev4:{recipient}")).id)
     assert record.state is PaymentState.DELIVERED

@@ -35,7 +35,8 @@ from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.contracts import devnet_artifacts
 from tests.support.settlers import across_of, with_chains, with_settlers
 
@@ -81,7 +82,7 @@ class Broke:
 
     def plan(self, to: Address | None = None, amount: str = "20", **limits: Any) -> Review:
         async def use(client: Client) -> Review:
-            destination = client.destination(f"dev2:{to or somebody()}")
+            destination = client.destination(f"dev2:{to or new_address()}")
             return await client.plan(client.payment(self.address, amount, "USDC", destination), Limits(**limits))
 
         return self.do(use)

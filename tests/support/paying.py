@@ -17,7 +17,8 @@ from l2send.resolver.limits import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import Record
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
@@ -45,7 +46,7 @@ class Payer:
 
     def plan(self, amount: str, to: str = "", *, via: str = "", token: str = "USDC") -> Review:
         async def work(client: Client) -> Review:
-            destination = client.destination(to or f"dev4:{somebody()}")
+            destination = client.destination(to or f"dev4:{new_address()}")
             return await client.plan(client.payment(self.address, amount, token, destination), Limits(via=via))
 
         return self.do(work)

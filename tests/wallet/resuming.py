@@ -12,8 +12,9 @@ from l2send.core.units import Gas, Nonce, Wei
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signed import decode_signed
+from tests.support.addresses import new_address
 from tests.support.faultproxy import Fault
-from tests.wallet.rig import CHAIN_ID, ETHER, Rig, somebody
+from tests.wallet.rig import CHAIN_ID, ETHER, Rig
 
 SEND = "eth_sendRawTransaction"
 COUNT, RECEIPT = "eth_getTransactionCount", "eth_getTransactionReceipt"
@@ -71,7 +72,9 @@ UNKNOWN_TYPE = Fault(
 def send_elsewhere(rig: Rig, nonce: int) -> str:
     """A transaction of the same key from another wallet, which the journal knows nothing of."""
     price = GasPrice(Wei(10**9), Wei(10**9), Wei(10 * 10**9))
-    signed = rig.signer.sign(CHAIN_ID, Nonce(nonce), UnsignedTx(CHAIN_ID, somebody(), Wei(1), b""), Gas(21000), price)
+    signed = rig.signer.sign(
+        CHAIN_ID, Nonce(nonce), UnsignedTx(CHAIN_ID, new_address(), Wei(1), b""), Gas(21000), price
+    )
     return str(rig.node.call(SEND, "0x" + signed.raw.hex()))
 
 

@@ -27,6 +27,7 @@ from l2send.wallet.execute import Executor
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
+from tests.support.addresses import new_address
 
 T = TypeVar("T")
 
@@ -140,10 +141,6 @@ def chain_at(*urls: str, confirmations: int = 1) -> Chain:
     )
 
 
-def somebody() -> Address:
-    return checksum(secrets.token_bytes(20))
-
-
 def paying_quote(payment: Payment, chain: Chain, *before: UnsignedTx, order: Order | None = None) -> Quote:
     """A quote whose last step pays natively; `before` are steps of kind approve in front of it."""
     last = UnsignedTx(chain.chain_id, payment.to.address, Wei(payment.amount.units), b"")
@@ -222,7 +219,7 @@ class Rig:
         return SqliteJournal(self.home / "state" / "journal.db")
 
     def payment(self, units: int = ETHER // 1000, to: Address | None = None) -> Payment:
-        return Payment(self.signer.address, ChainAddress(CHAIN_ID, to or somebody()), Amount(units, NATIVE))
+        return Payment(self.signer.address, ChainAddress(CHAIN_ID, to or new_address()), Amount(units, NATIVE))
 
     def begin(
         self,

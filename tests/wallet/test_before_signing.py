@@ -12,9 +12,10 @@ from l2send.wallet.execute import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import SignedTx
+from tests.support.addresses import new_address
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
 from tests.wallet.resuming import SEND, nothing_signed, refused
-from tests.wallet.rig import ETHER, REVERTS_IF_SLOT_0, GuardStandIn, Rig, somebody
+from tests.wallet.rig import ETHER, REVERTS_IF_SLOT_0, GuardStandIn, Rig
 
 
 def test_a_balance_that_does_not_hold_the_fee_is_refused_with_the_numbers(rig: Rig) -> None:
@@ -71,7 +72,7 @@ def test_a_signer_that_signs_something_else_is_caught(rig: Rig, field: str) -> N
         address = honest.address
 
         def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
-            to = somebody() if field == "to" else tx.to
+            to = new_address() if field == "to" else tx.to
             value = Wei(tx.value + (field == "value"))
             chain_id = ChainId(chain_id + (field == "chain"))
             other = UnsignedTx(chain_id, to, value, b"\0" if field == "data" else tx.data)

@@ -16,9 +16,10 @@ from l2send.core.errors import NotFinal, Refused
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import Wei
 from l2send.wallet.journal.states import PaymentState, TxState
+from tests.support.addresses import new_address
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
 from tests.wallet.resuming import COUNT, SEND, UNKNOWN_TYPE, elsewhere, is_in, reach, refused, send_elsewhere, until
-from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Rig, order_of, paying_quote, somebody, to_self
+from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Rig, order_of, paying_quote, to_self
 
 
 def test_a_foreign_transaction_at_our_nonce_is_replaced(rig: Rig, proxy: FaultProxy) -> None:
@@ -66,7 +67,7 @@ def test_an_approval_that_another_wallet_sped_up_is_built_upon(slow: Rig) -> Non
 def test_a_transfer_of_another_wallet_in_its_place_is_named_and_replaces_it(slow: Rig) -> None:
     payment = slow.payment()
     record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
-    other = elsewhere(slow, record, UnsignedTx(CHAIN_ID, somebody(), Wei(1), b""))
+    other = elsewhere(slow, record, UnsignedTx(CHAIN_ID, new_address(), Wei(1), b""))
     slow.node.mine(2)
     record = slow.resume(record.id)
     assert record.state is PaymentState.REPLACED
@@ -176,10 +177,10 @@ PASSES_COIN_ON = "0x5f5f5f5f345f355af100"
 @pytest.mark.parametrize("pays", [True, False])
 def test_a_payment_of_coin_that_a_contract_may_have_passed_on_is_not_replaced(slow: Rig, pays: bool) -> None:
     """Coin that a contract passes on leaves no event: the recipient may have been paid by it."""
-    payment, contract = slow.payment(), somebody()
+    payment, contract = slow.payment(), new_address()
     slow.node.call("anvil_setCode", contract, PASSES_COIN_ON)
     record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
-    to = payment.to.address if pays else somebody()
+    to = payment.to.address if pays else new_address()
     data = bytes.fromhex(to[2:].rjust(64, "0"))
     other = elsewhere(slow, record, UnsignedTx(CHAIN_ID, contract, Wei(payment.amount.units), data))
     slow.node.mine(2)

@@ -6,8 +6,9 @@ from l2send.core.errors import Refused, Sent
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import Wei
 from l2send.wallet.journal.states import PaymentState, TxState
+from tests.support.addresses import new_address
 from tests.wallet.resuming import is_in, nothing_signed, reach, refused
-from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Rig, somebody
+from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Rig
 
 
 def test_what_would_revert_is_not_signed(rig: Rig) -> None:
@@ -41,7 +42,7 @@ def test_what_reverts_in_a_block_is_reverted_once_it_is_deep(own_rig: Rig) -> No
 def test_after_a_reverted_step_the_next_is_never_signed(own_rig: Rig) -> None:
     rig, node = own_rig, own_rig.node
     node.call("evm_setAutomine", False)
-    contract = somebody()
+    contract = new_address()
     node.call("anvil_setCode", contract, REVERTS_IF_SLOT_0)
     payment = rig.payment()
     payment_id = rig.begin(payment, UnsignedTx(CHAIN_ID, contract, Wei(0), b"\1")).id

@@ -28,8 +28,9 @@ from l2send.wallet.execute import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.watch import follow, look_once
+from tests.support.addresses import new_address
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
-from tests.wallet.rig import CHAIN_ID, ETHER, Node, Rig, order_of, somebody, to_self
+from tests.wallet.rig import CHAIN_ID, ETHER, Node, Rig, order_of, to_self
 
 T = TypeVar("T")
 
@@ -158,7 +159,7 @@ def test_a_fill_that_is_not_there_is_not_believed(own_rig: Rig, toy: Toy, kind: 
 
 
 def reverted_transaction(rig: Rig) -> str:
-    contract = somebody()
+    contract = new_address()
     rig.node.call("anvil_setCode", contract, "0x5f5ffd")
     rig.node.call("anvil_setBalance", contract, hex(ETHER))
     rig.node.call("anvil_impersonateAccount", rig.signer.address)

@@ -14,9 +14,10 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.units import Wei
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
+from tests.support.addresses import new_address
 from tests.support.faultproxy import LOST_REPLY, REFUSED_BEFORE, TOO_MANY, Fault, FaultProxy
 from tests.wallet.resuming import RECEIPT, SEND, elsewhere, is_in, reach, refused, send_elsewhere, until
-from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Rig, somebody
+from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Rig
 
 
 def test_replaced_needs_every_endpoint_that_answers(rig: Rig, proxy: FaultProxy) -> None:
@@ -130,7 +131,7 @@ def _about_to_end(rig: Rig, end: str) -> PaymentRecord:
     if end == "reverted":
         rig.node.call("anvil_setStorageAt", payment.to.address, "0x0", "0x" + "00" * 31 + "01")
     if end == "replaced":
-        elsewhere(rig, record, UnsignedTx(CHAIN_ID, somebody(), Wei(1), b""))
+        elsewhere(rig, record, UnsignedTx(CHAIN_ID, new_address(), Wei(1), b""))
     rig.node.mine(3)
     return record
 

@@ -22,7 +22,8 @@ from l2send.devnet.modes import Mode
 from l2send.wallet.journal.states import PaymentState, SponsoredState
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.bridges.standins import order_state
-from tests.conftest import PASSWORD, Home, somebody
+from tests.conftest import PASSWORD, Home
+from tests.support.addresses import new_address
 from tests.support.gasless import GASLESS, LATER, USDC, Broke, bring, kinds, mode, signatures, sponsored, with_rpcs
 from tests.support.settlers import with_chains, with_settlers
 from tests.wallet.rig import running_anvil
@@ -32,7 +33,7 @@ def test_an_account_without_gas_pays(home: Home, broke: Broke) -> None:
     """By the command itself, with an encrypted key; every balance read from the chains, before and after."""
     name, payer = home.new_account()
     home.fund(payer, "dev1", USDC="100")
-    to = somebody()
+    to = new_address()
     before = (home.holds(payer, "dev1"), home.holds(payer, "dev1", "ETH"), home.holds(to, "dev2"))
     done = home.must("20", "USDC", f"dev2:{to}", "--yes", "--json", ETH_KEYSTORE_ACCOUNT=name)
     (leg,) = done.json["legs"]
@@ -100,7 +101,7 @@ def test_whoever_opens_it_cannot_choose_its_id(broke: Broke) -> None:
 def test_killed_before_and_after_the_post_it_pays_once(home: Home, broke: Broke, tmp_path: Path, place: str) -> None:
     name, payer = home.new_account()
     home.fund(payer, "dev1", USDC="100")
-    to, proof = somebody(), tmp_path / "proof"
+    to, proof = new_address(), tmp_path / "proof"
     environment = {"ETH_KEYSTORE_ACCOUNT": name, "L2SEND_FAILPOINT": place, "L2SEND_FAILPOINT_PROOF": str(proof)}
     killed = home.run("20", "USDC", f"dev2:{to}", "--yes", **environment)
     assert (killed.status, proof.exists()) == (-9, True), "it was not killed there, so this test showed nothing"

@@ -29,7 +29,8 @@ from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState, SponsoredState
 from l2send.wallet.legs import missing
 from tests.bridges.standins import order_state
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.gasless import GASLESS, LATER, USDC, Broke, bring, forwarding, mode, signatures
 
 pytestmark = pytest.mark.lab
@@ -46,7 +47,7 @@ class Payer:
     """An account with gas on two chains of three, and somebody to pay."""
 
     broke: Broke
-    to: Address = field(default_factory=somebody)
+    to: Address = field(default_factory=new_address)
 
     def holds(self) -> dict[str, int]:
         return {chain: self.broke.home.holds(self.broke.address, chain) for chain in CHAINS}

@@ -20,7 +20,7 @@ from l2send.core.typed import TypedData
 from l2send.core.units import Token, UnixTime
 from l2send.review import Review
 from tests.bridges.mutations import answers, tell
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 from tests.support.gasless import GASLESS, Broke, sponsored
 
 
@@ -48,7 +48,7 @@ def test_every_change_of_the_messages_is_caught(broke: Broke, capsys: pytest.Cap
     approved = judged(plan, registry, *good)
     unnoticed, count = list[str](), 0
     for place, data in enumerate(good):
-        for name, document in answers(data.json(), somebody()):
+        for name, document in answers(data.json(), new_address()):
             if name.startswith(("types.EIP712Domain", "without types.EIP712Domain")):
                 continue  # It is not read: what is signed has the fields that the domain has.
             count += 1
@@ -193,7 +193,7 @@ class Forger:
 def test_messages_that_agree_with_each_other_and_not_with_the_payment_are_refused(
     broke: Broke, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    review, registry, stranger = broke.plan(), broke.home.registry, somebody()
+    review, registry, stranger = broke.plan(), broke.home.registry, new_address()
     plan, forger = review.plan, Forger(review, registry)
     permit, opening = forger.permit, forger.opening
     assert judged(plan, registry, permit(), opening()) == review.effects

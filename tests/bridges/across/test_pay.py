@@ -11,7 +11,8 @@ from l2send.devnet import solver_client, state
 from l2send.devnet.node import Node
 from l2send.devnet.relays import SETTLEMENT_SECONDS
 from l2send.devnet.state import Devnet
-from tests.conftest import Done, Home, somebody
+from tests.conftest import Done, Home
+from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
 
 pytestmark = pytest.mark.lab
@@ -44,7 +45,7 @@ def relay_of(devnet: Devnet, payment: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_tokens_are_delivered(home: Home, payer: Payer, devnet: Devnet) -> None:
-    to = somebody()
+    to = new_address()
     done = pay(home, payer, "25", "USDC", to)
     assert done.status == 0, done
     (leg,) = done.json["legs"]
@@ -56,7 +57,7 @@ def test_tokens_are_delivered(home: Home, payer: Payer, devnet: Devnet) -> None:
 
 
 def test_native_coin_is_delivered(home: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     done = pay(home, payer, "0.1", "ETH", to)
     assert (done.status, done.json["state"]) == (0, "delivered")
     assert [tx["kind"] for tx in done.json["transactions"]] == ["open"]
@@ -68,7 +69,7 @@ def test_a_deposit_carries_the_integrators_id(
     home: Home, payer: Payer, devnet: Devnet, amount: str, token: str, units: int
 ) -> None:
     """Appended to what the real settler, or pool, takes as it always does."""
-    to = somebody()
+    to = new_address()
     words = (amount, token, f"dev4:{to}", "--via", "across", "--yes", "--json", "--account", payer[0])
     done = home.run(*words, ACROSS_INTEGRATOR_ID="0xdead")
     assert (done.status, done.json["state"], home.holds(to, "dev4", token)) == (0, "delivered", units)
@@ -81,7 +82,7 @@ def test_a_deposit_carries_the_integrators_id(
 
 
 def test_a_contract_is_paid_the_wrapped_coin_and_that_is_said(home: Home, payer: Payer, devnet: Devnet) -> None:
-    to = somebody()
+    to = new_address()
     Node(devnet.chain("dev4").rpc_url).call("anvil_setCode", to, "0x6001600101")
     done = pay(home, payer, "0.1", "ETH", to)
     assert (done.status, done.json["state"]) == (0, "delivered")
@@ -93,7 +94,7 @@ def test_a_contract_is_paid_the_wrapped_coin_and_that_is_said(home: Home, payer:
 def test_what_nobody_fills_is_refund_due_then_refunded(
     home: Home, payer: Payer, devnet: Devnet, amount: str, token: str, back: str
 ) -> None:
-    to, before = somebody(), home.holds(payer[1], "dev1", back)
+    to, before = new_address(), home.holds(payer[1], "dev1", back)
     home.must("devnet", "solver", "--mode", "ignore")
     try:
         waiting = pay(home, payer, amount, token, to, "--timeout", "2")
@@ -120,7 +121,7 @@ def test_what_nobody_fills_is_refund_due_then_refunded(
 
 def test_a_fill_of_less_and_a_spoofed_event_are_not_delivery(home: Home, payer: Payer, devnet: Devnet) -> None:
     """The pool's own event of a look-alike with our deposit id, and our very event from another contract."""
-    to, chain = somebody(), devnet.chain("dev4")
+    to, chain = new_address(), devnet.chain("dev4")
     home.must("devnet", "solver", "--mode", "underfill")
     try:
         waiting = pay(home, payer, "20", "USDC", to, "--timeout", "3")
@@ -153,7 +154,7 @@ _EMITTER = "0x608036038060805f376060356040356020355f35845fa400"
 
 def emit(node: Node, sender: str, topics: list[str], data: bytes) -> dict[str, Any]:
     """The event that a contract of nobody's emits, as the chain has it."""
-    contract = somebody()
+    contract = new_address()
     node.call("anvil_setCode", contract, _EMITTER)
     words = b"".join(bytes.fromhex(topic[2:]) for topic in topics)
     (log,) = send_unlocked(node, sender, contract, words + data)["logs"]

@@ -24,8 +24,9 @@ from l2send.core.units import Amount
 from l2send.devnet import state
 from l2send.devnet.node import Node
 from l2send.devnet.state import DevChain
-from tests.conftest import Home, somebody
+from tests.conftest import Home
 from tests.support.across_speedup import SPEED_UP, check_speed_up, speed_up_call, speed_up_message
+from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
 from tests.support.settlers import with_settlers
 
@@ -54,7 +55,7 @@ def registry(home: Home, changes: Mapping[str, Change]) -> Registry:
 
 @pytest.fixture
 def payer(home: Home) -> Address:
-    address = somebody()
+    address = new_address()
     home.fund(address, "dev3", USDC="100", ETH="1")
     return address
 
@@ -72,7 +73,7 @@ def quote(
     known = registry(home, changes or {})
     source, target = known.named("dev3"), known.named("dev4")
     wanted = units or {"USDC": 25_000_000, "ETH": 10**17, "WETH": 10**17}[token]
-    payment = Payment(payer, ChainAddress(target.chain_id, to or somebody()), Amount(wanted, target.token(token)))
+    payment = Payment(payer, ChainAddress(target.chain_id, to or new_address()), Amount(wanted, target.token(token)))
 
     async def ask() -> Quote | None:
         async with open_rpcs(known) as rpcs:
@@ -126,7 +127,7 @@ def test_tokens_go_by_the_settlers_open_and_coins_by_the_pool(home: Home, payer:
 def test_without_a_working_settler_tokens_go_by_the_pool(home: Home, payer: Address, settler: str | None) -> None:
     """None in the registry, an account without code, a contract that is no settler."""
     pool, other = (home.chain(name).settlers["across"].contracts["spoke_pool"] for name in ("dev3", "dev4"))
-    address = {None: None, "EOA": somebody(), "pool": other}[settler]
+    address = {None: None, "EOA": new_address(), "pool": other}[settler]
     found = offer(home, payer, changes={"dev3": settlers(origin_settler=address)})
     assert [step.tx.to for step in found.steps] == [home.chain("dev3").token("USDC").address, pool]
     assert found.order
@@ -136,7 +137,7 @@ def test_without_a_working_settler_tokens_go_by_the_pool(home: Home, payer: Addr
 def test_a_settler_that_fills_elsewhere_is_not_used(home: Home, payer: Address) -> None:
     """Its destination pool must be the registry's: here the registry is changed, the settler is not."""
     with pytest.raises(Refused, match="no SpokePool of Across on Devnet 4"):
-        quote(home, payer, changes={"dev4": settlers(spoke_pool=somebody())})
+        quote(home, payer, changes={"dev4": settlers(spoke_pool=new_address())})
 
 
 def test_where_across_is_not_there_is_no_offer(home: Home, payer: Address) -> None:
@@ -163,14 +164,14 @@ def test_a_pool_that_takes_or_fills_nothing_is_refused(home: Home, payer: Addres
 
 def test_a_pool_elsewhere_than_the_registry_says_is_refused(home: Home, payer: Address) -> None:
     with pytest.raises(Refused):
-        quote(home, payer, changes={"dev3": settlers(spoke_pool=somebody(), origin_settler=None)})
+        quote(home, payer, changes={"dev3": settlers(spoke_pool=new_address(), origin_settler=None)})
 
 
 def test_an_output_token_that_is_none_or_another_is_refused(home: Home, payer: Address) -> None:
     """Across takes both without a word: nobody could fill the one, and the other pays another amount."""
 
     def moved(chain: Chain) -> Chain:
-        return replace(chain, tokens=tuple(replace(t, address=somebody()) for t in chain.tokens))
+        return replace(chain, tokens=tuple(replace(t, address=new_address()) for t in chain.tokens))
 
     def scaled(chain: Chain) -> Chain:
         tokens = (replace(t, decimals=8) if t.symbol == "USDC" else t for t in chain.tokens)
@@ -220,7 +221,7 @@ def test_an_id_that_the_pools_compute_otherwise_is_refused(
 
 @pytest.mark.parametrize(("code", "says"), [(CODE, True), (DELEGATION, False), ("0x", False)])
 def test_a_contract_is_told_to_get_the_wrapped_token(home: Home, payer: Address, code: str, says: bool) -> None:
-    to = somebody()
+    to = new_address()
     Node(devchain(home, "dev4").rpc_url).call("anvil_setCode", to, code)
     notes = offer(home, payer, "ETH", to=to).notes
     assert any("pays it WETH, not ETH" in note for note in notes) is says

@@ -9,13 +9,13 @@ from l2send.devnet import faucet
 from l2send.devnet.modes import Mode
 from l2send.devnet.sending import Refusal
 from l2send.wallet.journal.states import PaymentState, SponsoredState
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 from tests.support.gasless import LATER, USDC, Broke, bring, forwarding, kinds, mode, signatures
 
 
 def test_the_reply_of_the_sponsor_is_lost(broke: Broke) -> None:
     """It took the messages, and nobody was told: the chain is asked, and the same is posted again."""
-    to = somebody()
+    to = new_address()
     with forwarding(broke, lambda _: False) as posted, mode(broke.home, Mode.DELAY):
         record = broke.begin(broke.plan(to))
         record = broke.resume(record)
@@ -25,7 +25,7 @@ def test_the_reply_of_the_sponsor_is_lost(broke: Broke) -> None:
 
 
 def test_a_sponsor_that_never_opens_it_costs_nothing(broke: Broke) -> None:
-    to = somebody()
+    to = new_address()
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan(to)))
         first = signatures(record)

@@ -35,7 +35,7 @@ from tests.bridges.standins import (
     order_of,
     order_state,
 )
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 from tests.support.settlers import with_chains, with_settlers
 
 pytestmark = pytest.mark.lab
@@ -199,7 +199,7 @@ def payer(stand_ins: StandIns, tmp_path: Path) -> Payer:
 
 @pytest.mark.parametrize(("amount", "token", "units"), [("10", "USDC", 10_000_000), ("0.1", "ETH", 10**17)])
 def test_opened_filled_delivered(stand_ins: StandIns, payer: Payer, amount: str, token: str, units: int) -> None:
-    to = somebody()
+    to = new_address()
     record = payer.open(VIA, to, amount, token)
     order = order_of(record)
     assert order.pays.units == units + units // 1000
@@ -212,7 +212,7 @@ def test_opened_filled_delivered(stand_ins: StandIns, payer: Payer, amount: str,
 
 
 def test_ignored_then_refunded_from_the_destination(stand_ins: StandIns, payer: Payer) -> None:
-    record = payer.open(VIA, somebody())
+    record = payer.open(VIA, new_address())
     assert payer.holds() == 89_990_000
     stand_ins.advance(2 * 3600)
     due = payer.status(record)
@@ -230,7 +230,7 @@ def test_ignored_then_refunded_from_the_destination(stand_ins: StandIns, payer: 
 
 
 def test_a_refund_that_could_not_be_paid_for_is_asked_at_the_fee_of_later(stand_ins: StandIns, payer: Payer) -> None:
-    record = payer.open(VIA, somebody())
+    record = payer.open(VIA, new_address())
     stand_ins.advance(2 * 3600)
     with pytest.raises(CannotPay):
         payer.resume(record)
@@ -245,7 +245,7 @@ def test_a_refund_that_could_not_be_paid_for_is_asked_at_the_fee_of_later(stand_
 
 
 def test_a_refund_pays_the_fee_that_hyperlane_asks_for_now(stand_ins: StandIns, payer: Payer) -> None:
-    order = order_of(payer.open(VIA, somebody()))
+    order = order_of(payer.open(VIA, new_address()))
     stand_ins.advance(2 * 3600)
     router, dearer = order.destination_settler, 10**15
 
@@ -267,7 +267,7 @@ def test_a_refund_pays_the_fee_that_hyperlane_asks_for_now(stand_ins: StandIns, 
 
 def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Payer) -> None:
     """Somebody else's `Filled` with our id, and a true fill of a look-alike that pays less."""
-    to = somebody()
+    to = new_address()
     record = payer.open(VIA, to)
     order = order_of(record)
     order_data = bytes.fromhex(order.details["order_data"][2:])
@@ -291,7 +291,7 @@ def _with_amount(order_data: bytes, units: int) -> bytes:
 
 
 def test_a_spoofed_open_event_opens_nothing(stand_ins: StandIns, payer: Payer) -> None:
-    order = order_of(payer.open(VIA, somebody()))
+    order = order_of(payer.open(VIA, new_address()))
     log: dict[str, Any] = {"address": order.origin_settler, "topics": [OPEN_TOPIC, order.order_id]}
     bridge = Hyperlane7683()
     assert bridge.opened(order, {"status": "0x1", "logs": [log]})
@@ -301,7 +301,7 @@ def test_a_spoofed_open_event_opens_nothing(stand_ins: StandIns, payer: Payer) -
 
 
 def test_a_silent_chain_is_unknown_not_unfilled(stand_ins: StandIns, payer: Payer) -> None:
-    order = order_of(payer.open(VIA, somebody()))
+    order = order_of(payer.open(VIA, new_address()))
     for side in (stand_ins.origin, stand_ins.target):
         deaf = replace(side.chain, rpcs=("http://127.0.0.1:9",))
 

@@ -18,7 +18,7 @@ from l2send.turns import Turn
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from tests.bridges.standins import TARGET, Payer, StandIns, deliver_refund, messages, order_of
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -37,7 +37,7 @@ def payer(stand_ins: StandIns, tmp_path: Path) -> Payer:
 @pytest.fixture
 def due(stand_ins: StandIns, payer: Payer) -> PaymentRecord:
     """A payment that no solver filled in time, with coin for its refund on the destination."""
-    record = payer.open(VIA, somebody())
+    record = payer.open(VIA, new_address())
     stand_ins.advance(2 * 3600)
     stand_ins.home.fund(payer.address, TARGET, ETH="0.1")
     return record
@@ -131,7 +131,7 @@ def test_a_first_refund_may_be_asked_for_with_the_flag_too(payer: Payer, due: Pa
 
 
 def test_a_refund_of_another_bridge_has_no_message_to_send_again(stand_ins: StandIns, payer: Payer) -> None:
-    record = payer.open("oif", somebody())
+    record = payer.open("oif", new_address())
     stand_ins.advance(4 * 3600)
     with pytest.raises(Refused, match="nothing to send again"):
         resumed(payer, record, [], resend_refund=True)

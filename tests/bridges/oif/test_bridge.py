@@ -18,7 +18,7 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges.oif.test_order import VIA
 from tests.bridges.standins import ORIGIN, TARGET, Payer, StandIns, fill_oif, order_of, order_state
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 from tests.support.faultproxy import FaultProxy
 from tests.support.settlers import with_chains, with_settlers
 
@@ -31,7 +31,7 @@ def payer(stand_ins: StandIns, tmp_path: Path) -> Payer:
 
 
 def test_opened_filled_delivered(stand_ins: StandIns, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     record = payer.open(VIA, to)
     fill_oif(stand_ins, order_of(record))
     done = payer.resume(record)
@@ -43,7 +43,7 @@ def test_opened_filled_delivered(stand_ins: StandIns, payer: Payer) -> None:
 
 
 def test_ignored_then_too_late_then_refunded(stand_ins: StandIns, payer: Payer) -> None:
-    record = payer.open(VIA, somebody())
+    record = payer.open(VIA, new_address())
     stand_ins.advance(3700)
     late = payer.status(record)
     assert order_state(late) is OrderState.OPEN, "expired is not refundable yet"
@@ -57,7 +57,7 @@ def test_ignored_then_too_late_then_refunded(stand_ins: StandIns, payer: Payer) 
 
 def test_a_solver_that_pays_late_has_paid(stand_ins: StandIns, payer: Payer) -> None:
     """The output settler takes the solver's word for the deadline: no refund is asked for after that."""
-    record = payer.open(VIA, somebody())
+    record = payer.open(VIA, new_address())
     stand_ins.advance(PROOF_TIME + 3700)
     fill_oif(stand_ins, order_of(record))
     assert payer.resume(record).state is PaymentState.DELIVERED
@@ -66,7 +66,7 @@ def test_a_solver_that_pays_late_has_paid(stand_ins: StandIns, payer: Payer) -> 
 
 def test_a_fill_that_one_endpoint_alone_shows_is_not_delivered(stand_ins: StandIns, payer: Payer) -> None:
     """Which of two lies is unknown: the one that shows a fill, or the other, here with an answer of before it."""
-    record, target = payer.open(VIA, somebody()), stand_ins.target
+    record, target = payer.open(VIA, new_address()), stand_ins.target
     with FaultProxy(target.chain.rpcs[0]) as other:
 
         def look(*urls: str) -> PaymentRecord:
@@ -88,7 +88,7 @@ def test_a_fill_that_one_endpoint_alone_shows_is_not_delivered(stand_ins: StandI
 
 def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer) -> None:
     """Somebody else asked for it; a reorganisation could still take it back, and nobody would ask again."""
-    record = payer.open(VIA, somebody())
+    record = payer.open(VIA, new_address())
     order = order_of(record)
     stand_ins.advance(PROOF_TIME + 3700)
     slow = with_chains(stand_ins.registry, replace(stand_ins.origin.chain, confirmations=1000))
@@ -109,7 +109,7 @@ def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer)
 def test_a_refund_that_somebody_else_was_quicker_with_is_not_called_for_paying_anew(
     stand_ins: StandIns, payer: Payer
 ) -> None:
-    record = payer.open(VIA, somebody())
+    record = payer.open(VIA, new_address())
     order = order_of(record)
     stand_ins.advance(PROOF_TIME + 3700)
     assert payer.status(record).state is PaymentState.REFUND_DUE
@@ -128,7 +128,7 @@ def test_a_refund_that_somebody_else_was_quicker_with_is_not_called_for_paying_a
 
 def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Payer) -> None:
     """Somebody else's OutputFilled with our id and output, and a true fill of another output under our id."""
-    to = somebody()
+    to = new_address()
     record = payer.open(VIA, to)
     order = order_of(record)
     output = fields_of(order)[7][0]
@@ -146,7 +146,7 @@ def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Pa
 
 
 def test_only_the_escrows_own_open_event_opens(stand_ins: StandIns, payer: Payer) -> None:
-    order = order_of(payer.open(VIA, somebody()))
+    order = order_of(payer.open(VIA, new_address()))
     log: dict[str, Any] = {"address": order.origin_settler, "topics": [OPEN_TOPIC, order.order_id]}
     assert Oif().opened(order, {"status": "0x1", "logs": [log]})
     assert not Oif().opened(order, {"status": "0x0", "logs": [log]})
@@ -154,7 +154,7 @@ def test_only_the_escrows_own_open_event_opens(stand_ins: StandIns, payer: Payer
 
 
 def test_a_silent_chain_is_unknown_not_unfilled(stand_ins: StandIns, payer: Payer) -> None:
-    order = order_of(payer.open(VIA, somebody()))
+    order = order_of(payer.open(VIA, new_address()))
     for side in (stand_ins.origin, stand_ins.target):
         deaf = replace(side.chain, rpcs=("http://127.0.0.1:9",))
 

@@ -9,7 +9,8 @@ from l2send.core.address import Address
 from l2send.core.units import Amount
 from l2send.resolver.balances import Holdings
 from tests.bridges.registry import ORIGIN, TARGET
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 
 pytestmark = pytest.mark.lab
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.lab
 @pytest.fixture(scope="module")
 def holder(home: Home) -> Address:
     """1.5 ETH and 50 USDC on dev1, 60 USDC on dev2, 7 DAI on neither."""
-    account = somebody()
+    account = new_address()
     home.fund(account, "dev1", USDC="50", ETH="1.5")
     home.fund(account, "dev2", USDC="60")
     return account
@@ -63,13 +64,13 @@ def test_what_is_unknown_is_neither_zero_nor_nothing(home: Home, holder: Address
     assert done.status == 4
     assert "unknown: Devnet 1" in done.stderr
     assert "dev1" not in done.stdout
-    nothing = home.run("balances", somebody(), **silent(home, "dev1"))
+    nothing = home.run("balances", new_address(), **silent(home, "dev1"))
     assert "holds nothing on the 3 chains that answered" in nothing.stderr
 
 
 def test_offline_is_one_line_and_exit_4(home: Home) -> None:
     environment = {key: url for chain in home.registry for key, url in silent(home, chain.short_name).items()}
-    done = home.run("balances", somebody(), **environment)
+    done = home.run("balances", new_address(), **environment)
     assert done.status == 4
     assert done.stdout == ""
     first, *_ = done.stderr.splitlines()

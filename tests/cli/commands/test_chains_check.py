@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from l2send.devnet.node import Node
-from tests.conftest import Done, Home, make_home, somebody
+from tests.conftest import Done, Home, make_home
+from tests.support.addresses import new_address
 from tests.support.faultproxy import FaultProxy
 
 SILENT = "http://127.0.0.1:9"
@@ -100,7 +101,7 @@ def test_other_decimals_than_on_chain(registry: OwnRegistry) -> None:
 
 
 def test_an_address_where_nothing_is(registry: OwnRegistry, home: Home) -> None:
-    nowhere, chain = somebody(), home.chain("dev1")
+    nowhere, chain = new_address(), home.chain("dev1")
     registry.replace(str(chain.token("EURC").address), nowhere)
     registry.replace(chain.settlers["eco"].contracts["portal"], nowhere)
     registry.replace(str(chain.price_feed), nowhere)
@@ -114,7 +115,7 @@ def test_an_address_where_nothing_is(registry: OwnRegistry, home: Home) -> None:
 
 
 def test_an_oracle_of_l1_fees_that_is_not_there(registry: OwnRegistry) -> None:
-    nowhere = somebody()
+    nowhere = new_address()
     registry.replace('kind = "l1"', f'kind = "l1"\nl1_fee_oracle = {{ address = "{nowhere}", source = "devnet" }}')
     done = registry.check("--json")
     assert done.status == 3
@@ -142,7 +143,7 @@ def test_other_code_than_was_pinned(registry: OwnRegistry, home: Home) -> None:
 
 
 def test_multicall3_that_is_not_there(registry: OwnRegistry, home: Home) -> None:
-    registry.replace(str(home.chain("dev1").multicall3), nowhere := somebody())
+    registry.replace(str(home.chain("dev1").multicall3), nowhere := new_address())
     done = registry.check("--json")
     assert done.status == 3
     found = dict(not_ok(done))
@@ -197,7 +198,7 @@ def test_a_stuck_node(registry: OwnRegistry, home: Home, others: list[str], word
 
 def test_an_old_price(registry: OwnRegistry, home: Home) -> None:
     """A feed whose last answer is of 1970."""
-    feed, chain = somebody(), home.chain("dev1")
+    feed, chain = new_address(), home.chain("dev1")
     Node(chain.rpcs[0]).call("anvil_setCode", feed, OLD_FEED)
     registry.replace(str(chain.price_feed), feed)
     done = registry.check("--json")

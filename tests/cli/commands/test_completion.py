@@ -15,8 +15,9 @@ from l2send.cli.commands.completion import PLACES, SCRIPTS, answer
 from l2send.cli.main import root, shape_unfinished
 from l2send.cli.settings import KEYS
 from l2send.core.private_files import write_private
-from tests.conftest import Home, somebody
+from tests.conftest import Home
 from tests.packaging.test_imports import SLOW
+from tests.support.addresses import new_address
 from tests.support.inside import Inside, inside
 from tests.support.terminal import Terminal
 
@@ -29,7 +30,7 @@ ALICE = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 @pytest.fixture
 def asked(inside: Inside) -> Inside:
     inside.must("contacts", "add", "alice", f"base:{ALICE}", "--chain", "oeth")
-    inside.must("contacts", "add", "carl", somebody())
+    inside.must("contacts", "add", "carl", new_address())
     inside.environment.setenv(COMPLETION_VARIABLE, "zsh")
     return inside
 
@@ -112,7 +113,7 @@ def test_bash_gets_what_stands_behind_its_word_breaks(asked: Inside) -> None:
 def test_payments_and_who_was_paid_are_offered(home: Home, asked: Inside) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="10", ETH="1")
-    friend = somebody()
+    friend = new_address()
     paid = home.must("1", "USDC", f"dev1:{friend}", "--yes", "--json", "--account", name).json["id"]
     asked.environment.setenv("L2SEND_HOME", str(home.path))
     assert paid in offered("l2send status p-")

@@ -12,7 +12,8 @@ from eth_account import Account
 from l2send.cli.settings import KEYS, load_settings
 from l2send.core.errors import ConfigError
 from l2send.core.private_files import write_private
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]
@@ -129,7 +130,7 @@ def test_a_private_key_is_neither_stored_nor_repeated(inside: Inside) -> None:
 def test_nothing_runs_with_a_file_that_is_wrong_but_what_puts_it_right(inside: Inside, text: str) -> None:
     inside.paths.settings.parent.mkdir()
     inside.paths.settings.write_text(text)
-    for words in (("chains",), ("1", "USDC", f"base:{somebody()}", "--dry-run")):
+    for words in (("chains",), ("1", "USDC", f"base:{new_address()}", "--dry-run")):
         done = inside.run(*words)
         assert done.status == 3
         assert "l2send config edit" in done.stderr
@@ -157,7 +158,7 @@ def test_the_account_of_the_file_pays_where_none_is_named(inside: Inside) -> Non
     assert "which account?" in inside.run(*words).stderr
     inside.must("config", "set", "account", "two")
     assert inside.must(*words).json["account"] == two
-    other = somebody()
+    other = new_address()
     assert inside.must(*words, "--from", other).json["account"] == other
 
 
@@ -166,7 +167,7 @@ def test_payments_follow_the_file_unless_a_flag_says_otherwise(home: Home, insid
     home.fund(sender, "dev1", USDC="10", ETH="1")
     home.fund(sender, "dev2", USDC="10", ETH="1")
     inside.environment.setenv("L2SEND_HOME", str(home.path))
-    pay = ("plan", "1", "USDC", f"dev1:{somebody()}", "--account", name, "--json")
+    pay = ("plan", "1", "USDC", f"dev1:{new_address()}", "--account", name, "--json")
 
     def source(*options: str) -> str:
         leg: dict[str, str] = inside.must(*pay, *options).json["legs"][0]

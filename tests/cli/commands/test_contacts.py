@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from l2send.core.address import Address, checksum
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.inside import Inside, inside
 from tests.support.terminal import Terminal
 
@@ -43,11 +44,11 @@ def test_the_same_address_on_another_chain_is_the_same_contact(inside: Inside) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("alice", f"base:{somebody()}"), "a contact called alice is there already"),
+        (("alice", f"base:{new_address()}"), "a contact called alice is there already"),
         (("carl", f"oeth:{ALICE}"), "already, as alice"),
         (("carl", f"oeth:{imitation(ALICE)}"), "looks like the address of alice"),
-        (("carl", f"base:{somebody().lower()}"), "written without a checksum"),
-        (("base", f"base:{somebody()}"), "short name of a chain"),
+        (("carl", f"base:{new_address().lower()}"), "written without a checksum"),
+        (("base", f"base:{new_address()}"), "short name of a chain"),
         (("carl", "alice.eth", "--chain", "base"), "Leave --chain out"),
         (("carl", "base:0x0000000000000000000000000000000000000000"), "the zero address"),
     ],
@@ -66,11 +67,11 @@ def test_an_address_without_a_checksum_needs_somebody_who_compared_it(inside: In
 
 
 def test_comments_and_order_of_the_file_stay(inside: Inside) -> None:
-    inside.must("contacts", "add", "zoe", f"base:{somebody()}")
+    inside.must("contacts", "add", "zoe", f"base:{new_address()}")
     path = inside.paths.contacts
     path.write_text(path.read_text().replace("[contacts.zoe]", "# my sister\n[contacts.zoe]"))
     inside.must("contacts", "add", "alice", f"base:{ALICE}")
-    inside.must("contacts", "add", "carl", f"base:{somebody()}")
+    inside.must("contacts", "add", "carl", f"base:{new_address()}")
     inside.must("contacts", "remove", "alice")
     text = path.read_text()
     assert "# my sister\n[contacts.zoe]" in text
@@ -81,7 +82,7 @@ def test_comments_and_order_of_the_file_stay(inside: Inside) -> None:
 @pytest.mark.parametrize("form", ["csv", "toml"])
 def test_what_is_exported_can_be_imported(inside: Inside, form: str) -> None:
     inside.must("contacts", "add", "alice", f"base:{ALICE}", "--chain", "oeth")
-    inside.must("contacts", "add", "carl", somebody())
+    inside.must("contacts", "add", "carl", new_address())
     before = inside.must("contacts", "list", "--json").json
     file = inside.path / f"book.{form}"
     file.write_text(inside.must("contacts", "export", *(["--csv"] if form == "csv" else [])).stdout)
@@ -105,7 +106,7 @@ def test_a_damaged_file_is_an_error_and_stays_as_it_is(inside: Inside) -> None:
     inside.must("contacts", "add", "alice", f"base:{ALICE}")
     damaged = inside.paths.contacts.read_text().replace(ALICE, ALICE[:-1] + "6")
     inside.paths.contacts.write_text(damaged)
-    for words in (("contacts", "add", "carl", f"base:{somebody()}"), ("1", "USDC", "base:alice", "--dry-run")):
+    for words in (("contacts", "add", "carl", f"base:{new_address()}"), ("1", "USDC", "base:alice", "--dry-run")):
         done = inside.run(*words)
         assert (done.status, inside.paths.contacts.read_text()) == (3, damaged)
         assert "ERC-55 checksum" in done.stderr
@@ -114,7 +115,7 @@ def test_a_damaged_file_is_an_error_and_stays_as_it_is(inside: Inside) -> None:
 def test_a_contact_is_paid_by_name_and_shown_with_its_whole_address(home: Home) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="10", ETH="1")
-    friend, contact = somebody(), f"c{secrets.token_hex(4)}"
+    friend, contact = new_address(), f"c{secrets.token_hex(4)}"
     home.must("contacts", "add", contact, f"dev1:{friend}")
     done = home.must("2", "USDC", contact, "--yes", "--account", name)
     assert f"dev1:{friend}" in done.stderr
@@ -128,7 +129,7 @@ def test_a_contact_is_paid_by_name_and_shown_with_its_whole_address(home: Home) 
 def test_an_imitation_of_somebody_paid_is_no_contact(home: Home) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="10", ETH="1")
-    friend = somebody()
+    friend = new_address()
     home.must("1", "USDC", f"dev1:{friend}", "--yes", "--account", name)
     done = home.run("contacts", "add", f"c{secrets.token_hex(4)}", f"dev1:{imitation(friend)}")
     assert done.status == 2
@@ -139,7 +140,7 @@ def test_an_imitation_of_somebody_paid_is_no_contact(home: Home) -> None:
 def test_the_conversation_offers_contacts_first(home: Home) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="10", ETH="1")
-    friend, contact = somebody(), f"c{secrets.token_hex(4)}"
+    friend, contact = new_address(), f"c{secrets.token_hex(4)}"
     home.must("contacts", "add", contact, f"dev1:{friend}")
     number = [c["name"] for c in home.must("contacts", "list", "--json").json["contacts"]].index(contact) + 1
     environment = home.environment | {"ETH_KEYSTORE_ACCOUNT": name, "TERM": "xterm-256color"}

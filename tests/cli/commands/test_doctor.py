@@ -14,7 +14,8 @@ import pytest
 from l2send.cli.commands import doctor
 from l2send.core.units import UnixTime
 from l2send.resolver.checkup import ChainReport, EndpointReport, Verdict
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]
@@ -99,7 +100,7 @@ FAULTS: dict[str, tuple[str, Callable[[Inside], object]]] = {
     "a contact on no chain": (
         "contacts",
         lambda i: write(
-            i.paths.contacts, f'schema = 1\n[contacts.a]\naddress = "{somebody()}"\nchains = ["nowhere"]\n'
+            i.paths.contacts, f'schema = 1\n[contacts.a]\naddress = "{new_address()}"\nchains = ["nowhere"]\n'
         ),
     ),
     "a registry that is not TOML": ("chains", lambda i: write(i.paths.user_chains, "schema =")),

@@ -15,7 +15,8 @@ import pytest
 from l2send.cli.spreadsheet import csv_text
 from l2send.core.paths import Paths
 from l2send.wallet.journal.sqlite import SqliteJournal
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]
@@ -29,12 +30,12 @@ class Story:
         self.journal = home.paths.journal
         home.fund(self.sender, "dev1", USDC="100", ETH="1")
         home.fund(self.sender, "dev2", ETH="1")
-        self.friend, self.contact = somebody(), f"c{secrets.token_hex(4)}"
+        self.friend, self.contact = new_address(), f"c{secrets.token_hex(4)}"
         home.must("contacts", "add", self.contact, f"dev1:{self.friend}")
         self.direct = self.pay(home, "2", "USDC", self.contact, "--idempotency-key", '=cmd|" /c calc"!A1')
         self.native = self.pay(home, "0.123456789012345678", "ETH", f"dev2:{self.friend}")
         home.must("devnet", "solver", "--mode", "ignore")
-        self.open = self.pay(home, "10", "USDC", f"dev4:{somebody()}", "--timeout", "0", status=8)
+        self.open = self.pay(home, "10", "USDC", f"dev4:{new_address()}", "--timeout", "0", status=8)
         home.must("devnet", "solver", "--mode", "fill")
 
     def pay(self, home: Home, *words: str, status: int = 0) -> str:
@@ -80,7 +81,7 @@ def test_filters_take_what_they_say_and_nothing_else(listed: Inside, story: Stor
         ("--to", story.contact): [story.direct],
         ("--to", story.friend): [story.native, story.direct],
         ("--to", f"dev2:{story.friend}"): [story.native],
-        ("--to", somebody()): [],
+        ("--to", new_address()): [],
         ("--limit", "2"): everything[:2],
         ("--token", "USDC", "-n", "1"): [story.open],
         ("--since", day()): everything,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from l2send.devnet.node import Node
 from tests.bridges.erc7683_draft.test_order import full
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 
 
 def resolver_that_says(home: Home, answer: bytes) -> str:
     """A contract on dev1 that gives this answer to every call."""
-    at = somebody()
+    at = new_address()
     # PUSH2 length, DUP1, PUSH1 12, PUSH1 0, CODECOPY, PUSH1 0, RETURN, and the answer behind it.
     code = b"\x61" + len(answer).to_bytes(2, "big") + bytes.fromhex("80600c6000396000f3") + answer
     Node(home.chain("dev1").rpcs[0]).call("anvil_setCode", at, "0x" + code.hex())

@@ -15,7 +15,8 @@ from l2send.devnet.state import require
 from l2send.review import review_of
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from l2send.wallet.offline import read, sign
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.vault import Prepare, Vault, bring_key, changed, hash_of, payer, prepare, signed, vault
 
 pytestmark = pytest.mark.lab
@@ -24,7 +25,7 @@ __all__ = ["payer", "prepare", "vault"]
 
 
 def test_there_is_no_network_in_the_vault(vault: Vault, payer: tuple[str, Address]) -> None:
-    asked = ("25", "USDC", f"dev1:{somebody()}", "--dry-run", "--from", payer[1])
+    asked = ("25", "USDC", f"dev1:{new_address()}", "--dry-run", "--from", payer[1])
     assert vault.run(*asked).status == 4
 
 
@@ -32,7 +33,7 @@ def test_there_is_no_network_in_the_vault(vault: Vault, payer: tuple[str, Addres
 def test_a_payment_is_signed_without_a_network_and_made_once(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare, chain: str, signatures: int
 ) -> None:
-    to = somebody()
+    to = new_address()
     unsigned = prepare("25", "USDC", f"{chain}:{to}")
     path = unsigned.with_name("signed.json")
     done = vault.must("sign", str(unsigned), "--account", payer[0], "--yes", "-o", str(path))
@@ -58,7 +59,7 @@ def test_what_was_sent_past_l2send_is_found_and_never_called_impossible(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare, chain: str
 ) -> None:
     """The signed bytes may reach a node by other hands: a block explorer's form, another machine, another tool."""
-    to = somebody()
+    to = new_address()
     path = signed(vault, payer, prepare("25", "USDC", f"{chain}:{to}"))
     (part,) = json.loads(path.read_text())["parts"]
     node = Node(require(home.paths.state).chain("dev1").rpc_url)
@@ -73,7 +74,7 @@ def test_what_was_sent_past_l2send_is_found_and_never_called_impossible(
 def test_cancel_says_that_a_signed_file_stays_valid_and_what_ends_it(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare
 ) -> None:
-    to = somebody()
+    to = new_address()
     path = signed(vault, payer, prepare("25", "USDC", f"dev1:{to}"))
     bundle = read(path)
     done = home.run("cancel", bundle.id, "--yes", "--json", ETH_PASSWORD="")
@@ -86,7 +87,7 @@ def test_cancel_says_that_a_signed_file_stays_valid_and_what_ends_it(
     assert "Nothing needs to be sent" not in done.stderr
 
     bring_key(vault, payer, home)
-    home.must("5", "USDC", f"dev1:{somebody()}", "--yes", "--account", payer[0])
+    home.must("5", "USDC", f"dev1:{new_address()}", "--yes", "--account", payer[0])
     node = Node(require(home.paths.state).chain("dev1").rpc_url)
     with pytest.raises(NodeError, match="nonce"):
         node.call("eth_sendRawTransactionSync", "0x" + bundle.parts[0].signed[0].hex())
@@ -96,7 +97,7 @@ def test_cancel_says_that_a_signed_file_stays_valid_and_what_ends_it(
 def test_cancel_does_not_call_a_payment_not_made_whose_file_may_have_been_sent(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare
 ) -> None:
-    to = somebody()
+    to = new_address()
     path = signed(vault, payer, prepare("25", "USDC", f"dev1:{to}"))
     bundle = read(path)
     node = Node(require(home.paths.state).chain("dev1").rpc_url)
@@ -110,7 +111,7 @@ def test_cancel_does_not_call_a_payment_not_made_whose_file_may_have_been_sent(
 
 def _pay_somebody_else(content: Any) -> None:
     data = content["parts"][0]["steps"][0]["data"]
-    content["parts"][0]["steps"][0]["data"] = data[:34] + somebody()[2:].lower() + data[74:]
+    content["parts"][0]["steps"][0]["data"] = data[:34] + new_address()[2:].lower() + data[74:]
 
 
 def _more(content: Any) -> None:
@@ -133,7 +134,7 @@ def _allows_and_never_pays(content: Any) -> None:
 def test_a_file_that_says_something_else_is_not_signed(
     vault: Vault, payer: tuple[str, Address], prepare: Prepare, tmp_path: Path
 ) -> None:
-    unsigned = prepare("25", "USDC", f"dev1:{somebody()}")
+    unsigned = prepare("25", "USDC", f"dev1:{new_address()}")
     assert review_of(read(unsigned), vault.registry).effects
     for change in (_pay_somebody_else, _more, _other_decimals, _another_step, _allows_and_never_pays):
         with pytest.raises(Refused):
@@ -148,7 +149,7 @@ def test_a_file_that_says_something_else_is_not_signed(
 def test_what_cannot_be_meant_is_refused_in_words(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare, tmp_path: Path
 ) -> None:
-    unsigned = prepare("1", "USDC", f"dev1:{somebody()}")
+    unsigned = prepare("1", "USDC", f"dev1:{new_address()}")
     path = signed(vault, payer, unsigned)
     late = changed(unsigned, lambda content: content["parts"][0].update(until=1))
     new = ("-o", str(tmp_path / "new.json"))

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from l2send.core.address import Address
-from tests.conftest import PASSWORD, Home, somebody
+from tests.conftest import PASSWORD, Home
+from tests.support.addresses import new_address
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def open_order(home: Home, payer: tuple[str, Address], to: Address) -> str:
 
 
 def test_watching_needs_no_key_and_sees_the_fill(home: Home, payer: tuple[str, Address], ignoring: None) -> None:
-    payment = open_order(home, payer, somebody())
+    payment = open_order(home, payer, new_address())
     waiting = home.run("watch", payment, "--timeout", "1", "--json", ETH_PASSWORD="")
     assert (waiting.status, waiting.error["code"]) == (8, "not_final")
     home.must("devnet", "solver", "--mode", "fill")
@@ -46,13 +47,13 @@ def test_watching_needs_no_key_and_sees_the_fill(home: Home, payer: tuple[str, A
 
 
 def test_resuming_what_only_waits_needs_no_password(home: Home, payer: tuple[str, Address], ignoring: None) -> None:
-    payment = open_order(home, payer, somebody())
+    payment = open_order(home, payer, new_address())
     home.must("devnet", "solver", "--mode", "fill")
     assert home.must("resume", payment, "--json", ETH_PASSWORD="").json["state"] == "delivered"
 
 
 def test_resume_all_finishes_what_is_open(home: Home, payer: tuple[str, Address], ignoring: None) -> None:
-    payments = {open_order(home, payer, somebody()), open_order(home, payer, somebody())}
+    payments = {open_order(home, payer, new_address()), open_order(home, payer, new_address())}
     home.must("devnet", "solver", "--mode", "fill")
     done = home.run("resume", "--all", "--json")
     assert done.stdout, done
@@ -64,10 +65,10 @@ def test_resume_all_finishes_what_is_open(home: Home, payer: tuple[str, Address]
 def test_resume_all_carries_on_what_it_can_where_one_payment_cannot_be(
     home: Home, payer: tuple[str, Address], ignoring: None
 ) -> None:
-    waiting = open_order(home, payer, somebody())
+    waiting = open_order(home, payer, new_address())
     name, address = home.new_account()
     home.fund(address, "dev1", USDC="5", ETH="1")
-    words = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--account", name)
+    words = ("1", "USDC", f"dev1:{new_address()}", "--yes", "--account", name)
     assert home.run(*words, L2SEND_FAILPOINT="planned").status == -9
     (home.paths.keystores / f"{name}.json").unlink()
     home.must("devnet", "solver", "--mode", "fill")
@@ -88,7 +89,7 @@ def test_the_password_may_come_from_a_descriptor(home: Home, payer: tuple[str, A
     reader, writer = os.pipe()
     os.write(writer, PASSWORD.encode())
     os.close(writer)
-    words = ("1", "USDC", f"dev1:{somebody()}", "--yes", "--account", payer[0], "--password-fd", str(reader))
+    words = ("1", "USDC", f"dev1:{new_address()}", "--yes", "--account", payer[0], "--password-fd", str(reader))
     done = home.run_passing((reader,), *words, ETH_PASSWORD="")
     os.close(reader)
     assert done.status == 0, done
@@ -98,7 +99,7 @@ def test_a_private_key_in_argv_is_warned_about(home: Home) -> None:
     key = "0x" + "42" * 32
     sender = Address("0x17c5185167401eD00cF5F5b2fc97D9BBfDb7D025")
     home.fund(sender, "dev1", USDC="5", ETH="1")
-    to = somebody()
+    to = new_address()
     done = home.must("5", "USDC", f"dev1:{to}", "--yes", "--private-key", key)
     assert "can be read by other programs" in done.stderr
     assert "42" * 32 not in done.stderr + done.stdout

@@ -23,7 +23,8 @@ from l2send.guard import Guard
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.replacement import cancel_tx
-from tests.conftest import Done, Home, make_home, somebody
+from tests.conftest import Done, Home, make_home
+from tests.support.addresses import new_address
 from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.lab
@@ -82,7 +83,7 @@ def outbid(home: Home, word: str, payment: str, payer: Payer, **environment: str
 
 
 def test_a_payment_is_made_faster(still: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     payment = waiting(still, payer, to)
     done = outbid(still, "speedup", payment, payer)
     assert (done.status, done.json["schema"], done.json["state"]) == (8, "l2send.payment/1", "sending")
@@ -101,7 +102,7 @@ def test_a_payment_is_made_faster(still: Home, payer: Payer) -> None:
 
 
 def test_a_payment_is_cancelled(still: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     payment = waiting(still, payer, to)
     done = outbid(still, "cancel", payment, payer)
     assert (done.status, done.json["state"]) == (8, "sending")
@@ -116,7 +117,7 @@ def test_a_payment_is_cancelled(still: Home, payer: Payer) -> None:
 
 
 def test_what_was_never_signed_is_cancelled_without_a_signature(still: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     words = ("0.1", "ETH", f"dev1:{to}", "--yes", "--account", payer[0])
     assert still.run(*words, L2SEND_FAILPOINT="planned").status == -9
     payment = still.must("history", "--json").json["payments"][0]["id"]
@@ -131,7 +132,7 @@ def test_what_was_never_signed_is_cancelled_without_a_signature(still: Home, pay
 def test_killed_between_journal_and_broadcast_then_resumed(
     still: Home, payer: Payer, tmp_path: Path, word: str
 ) -> None:
-    to, proof = somebody(), tmp_path / "proof"
+    to, proof = new_address(), tmp_path / "proof"
     payment = waiting(still, payer, to)
     killed = outbid(still, word, payment, payer, L2SEND_FAILPOINT="journaled", L2SEND_FAILPOINT_PROOF=str(proof))
     assert (killed.status, proof.read_text()) == (-9, "journaled\n")
@@ -145,7 +146,7 @@ def test_killed_between_journal_and_broadcast_then_resumed(
 
 
 def test_each_part_of_a_payment_from_several_chains_is_cancelled_by_its_own_id(still: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     for chain in ("dev1", "dev2"):
         still.fund(payer[1], chain, ETH="1")
         give_usdc(still, payer[1], chain)
@@ -177,7 +178,7 @@ def give_usdc(home: Home, account: Address, chain: str) -> None:
 
 
 def test_nobody_to_ask_is_no_yes(still: Home, payer: Payer) -> None:
-    payment = waiting(still, payer, somebody())
+    payment = waiting(still, payer, new_address())
     for word in ("speedup", "cancel"):
         done = still.run(word, payment, "--json", "--account", payer[0])
         assert (done.status, done.error["code"]) == (2, "needs_confirmation")
@@ -188,7 +189,7 @@ def test_nobody_to_ask_is_no_yes(still: Home, payer: Payer) -> None:
 
 @pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 def test_a_person_sees_both_fees_and_may_say_no(still: Home, payer: Payer) -> None:
-    payment = waiting(still, payer, somebody())
+    payment = waiting(still, payer, new_address())
     with Terminal(still.environment | {"ETH_KEYSTORE_ACCOUNT": payer[0], "TERM": "xterm-256color"}) as terminal:
         terminal.start(sys.executable, "-m", "l2send", "cancel", payment)
         shown = terminal.wait_for("Cancel the payment of 0.1 ETH?")
@@ -203,7 +204,7 @@ def test_a_person_sees_both_fees_and_may_say_no(still: Home, payer: Payer) -> No
 
 def test_a_whole_balance_cannot_be_made_faster_and_can_be_cancelled(still: Home, payer: Payer) -> None:
     """Its fee is all that is left: a higher one does not fit, but does once nothing is sent."""
-    to = somebody()
+    to = new_address()
     words = ("max", "ETH", f"dev1:{to}", "--yes", "--json", "--timeout", "0.5", "--account", payer[0])
     payment = still.run(*words).json["id"]
     faster = outbid(still, "speedup", payment, payer)
@@ -215,7 +216,7 @@ def test_a_whole_balance_cannot_be_made_faster_and_can_be_cancelled(still: Home,
 
 
 def test_the_guard_of_a_cancellation_lets_exactly_that_pass(still: Home, payer: Payer) -> None:
-    payment = record(still, waiting(still, payer, somebody()))
+    payment = record(still, waiting(still, payer, new_address()))
     tx = payment.transactions[0]
     guard, nothing, sender = Guard(still.registry), cancel_tx(tx), tx.sender
     of_cancel = partial(guard.check, payment, replace(tx, step=Step(StepKind.CANCEL, nothing, Gas(21_000))))
@@ -226,7 +227,7 @@ def test_the_guard_of_a_cancellation_lets_exactly_that_pass(still: Home, payer: 
         tx.step.tx,
         UnsignedTx(tx.chain_id, sender, Wei(1), b""),
         UnsignedTx(tx.chain_id, sender, Wei(0), b"\0"),
-        UnsignedTx(tx.chain_id, somebody(), Wei(0), b""),
+        UnsignedTx(tx.chain_id, new_address(), Wei(0), b""),
         UnsignedTx(ChainId(tx.chain_id + 1), sender, Wei(0), b""),
     ]
     for other in others:
@@ -241,7 +242,7 @@ def test_the_guard_of_a_cancellation_lets_exactly_that_pass(still: Home, payer: 
 
 def test_a_balance_short_by_the_l1_fee_is_refused_before_signing(still: Home, payer: Payer) -> None:
     """On the OP stack the data fee stands beside the gas: one wei less than both is too little."""
-    to = somebody()
+    to = new_address()
     words = ("0.1", "ETH", f"dev3:{to}", "--yes", "--account", payer[0])
     assert still.run(*words, L2SEND_FAILPOINT="planned").status == -9
     payment = still.must("history", "--json").json["payments"][0]["id"]

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from l2send.core.address import Address
-from tests.conftest import Home, somebody
+from tests.conftest import Home
 from tests.docs.test_docs import ROOT, run_shell, shell_lines
+from tests.support.addresses import new_address
 from tests.support.terminal import Terminal
 
 VITALIK = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
@@ -102,13 +103,13 @@ def token_link(home: Home, chain: str, to: Address, units: str) -> str:
 
 
 def test_a_script_pays_a_link(home: Home, payer: tuple[str, Address]) -> None:
-    to = somebody()
+    to = new_address()
     home.must(token_link(home, "dev1", to, "7e6"), "--yes", "--account", payer[0])
     assert home.holds(to, "dev1") == 7_000_000
 
 
 def test_a_link_and_words_must_agree(home: Home, payer: tuple[str, Address]) -> None:
-    to = somebody()
+    to = new_address()
     link = token_link(home, "dev1", to, "7e6")
     for words in (["8", "USDC"], ["7", "ETH"], ["7", "EURC"]):
         done = home.run(*words, link, "--yes", "--account", payer[0], "--json")
@@ -119,7 +120,7 @@ def test_a_link_and_words_must_agree(home: Home, payer: tuple[str, Address]) -> 
 
 
 def test_words_that_say_too_little(home: Home, payer: tuple[str, Address]) -> None:
-    for words in ([f"dev1:{somebody()}"], ["25", f"dev1:{somebody()}"]):
+    for words in ([f"dev1:{new_address()}"], ["25", f"dev1:{new_address()}"]):
         done = home.run(*words, "--yes", "--account", payer[0], "--json")
         assert (done.status, done.error["code"], done.error["sent"]) == (2, "usage_error", "no")
 
@@ -136,7 +137,7 @@ L2SEND = (sys.executable, "-m", "l2send")
 
 
 def test_a_person_is_asked_for_the_missing_chain(home: Home, terminal: Terminal) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start(*L2SEND, "50", "USDC", to)
     shown = terminal.wait_for("On which chain is")
     assert to in shown.replace("\n", "")
@@ -155,7 +156,7 @@ def test_a_person_is_asked_for_the_missing_chain(home: Home, terminal: Terminal)
 
 
 def test_ctrl_c_at_the_question_for_the_chain_sends_nothing(home: Home, terminal: Terminal) -> None:
-    terminal.start(*L2SEND, "5", "USDC", somebody())
+    terminal.start(*L2SEND, "5", "USDC", new_address())
     terminal.wait_for("On which chain is")
     terminal.press("C-c")
     status, shown = terminal.end()
@@ -164,7 +165,7 @@ def test_ctrl_c_at_the_question_for_the_chain_sends_nothing(home: Home, terminal
 
 
 def test_a_link_in_the_conversation_answers_token_and_amount(home: Home, terminal: Terminal) -> None:
-    to = somebody()
+    to = new_address()
     terminal.start(*L2SEND)
     terminal.wait_for("Pay to")
     terminal.type("dev1:alice.eth")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from l2send.core.address import Address
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 
 Payer = tuple[str, Address]
 
@@ -22,7 +23,7 @@ def payer(home: Home) -> Payer:
 
 
 def test_money_on_the_chain_is_sent_directly(home: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     paid = home.must("25", "USDC", f"dev1:{to}", "--yes", "--json", "--account", payer[0]).json
     assert paid["schema"] == "l2send.payment/1"
     assert (paid["state"], paid["destination"], paid["token"]) == ("delivered", f"dev1:{to}", "USDC")
@@ -34,7 +35,7 @@ def test_money_on_the_chain_is_sent_directly(home: Home, payer: Payer) -> None:
 
 
 def test_the_same_command_bridges_when_the_money_is_elsewhere(home: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     paid = home.must("25", "USDC", f"dev4:{to}", "--yes", "--json", "--account", payer[0]).json
     (leg,) = paid["legs"]
     assert (paid["state"], leg["bridge"], leg["source"], leg["order_state"]) == ("delivered", "eco", "dev1", "filled")
@@ -44,7 +45,7 @@ def test_the_same_command_bridges_when_the_money_is_elsewhere(home: Home, payer:
 
 
 def test_native_coin_is_sent_and_bridged(home: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     home.must("0.1", "ETH", f"dev1:{to}", "--yes", "--account", payer[0])
     assert home.holds(to, "dev1", "ETH") == 10**17
     home.must("0.1", "ETH", f"dev2:{to}", "--yes", "--account", payer[0])
@@ -54,7 +55,7 @@ def test_native_coin_is_sent_and_bridged(home: Home, payer: Payer) -> None:
 def test_gas_must_be_there_too(home: Home) -> None:
     name, address = home.new_account()
     home.fund(address, "dev1", USDC="100")
-    done = home.run("25", "USDC", f"dev1:{somebody()}", "--yes", "--json", "--account", name)
+    done = home.run("25", "USDC", f"dev1:{new_address()}", "--yes", "--json", "--account", name)
     assert (done.status, done.error["sent"]) == (6, "no")
     assert "no ETH on Devnet 1 for gas" in done.error["message"]
 
@@ -62,13 +63,13 @@ def test_gas_must_be_there_too(home: Home) -> None:
 def test_the_l1_data_fee_is_part_of_the_plan(home: Home) -> None:
     name, address = home.new_account()
     home.fund(address, "dev3", USDC="100", ETH="1")
-    plan = home.must("25", "USDC", f"dev3:{somebody()}", "--dry-run", "--json", "--account", name).json
+    plan = home.must("25", "USDC", f"dev3:{new_address()}", "--dry-run", "--json", "--account", name).json
     fees = {fee["name"]: int(fee["amount"]["base_units"]) for fee in plan["legs"][0]["fees"]}
     assert fees["L1 data fee"] > 0
 
 
 def test_a_dry_run_shows_the_plan_and_sends_nothing(home: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     plan = home.must("25", "USDC", f"dev4:{to}", "--dry-run", "--json", "--account", payer[0]).json
     assert plan["schema"] == "l2send.plan/1"
     assert any(str(to) in effect for effect in plan["effects"])
@@ -78,12 +79,14 @@ def test_a_dry_run_shows_the_plan_and_sends_nothing(home: Home, payer: Payer) ->
 
 
 def test_a_dry_run_needs_an_address_and_no_key(home: Home, payer: Payer) -> None:
-    keyless = home.must("25", "USDC", f"dev4:{somebody()}", "--dry-run", "--json", "--from", payer[1], ETH_PASSWORD="")
+    keyless = home.must(
+        "25", "USDC", f"dev4:{new_address()}", "--dry-run", "--json", "--from", payer[1], ETH_PASSWORD=""
+    )
     assert keyless.json["sender"] == payer[1]
 
 
 def test_an_ignored_order_is_not_final_then_refunded(home: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     home.must("devnet", "solver", "--mode", "ignore")
     try:
         words = ("10", "USDC", f"dev4:{to}", "--yes", "--json", "--timeout", "2", "--account", payer[0])
@@ -105,7 +108,7 @@ def test_an_ignored_order_is_not_final_then_refunded(home: Home, payer: Payer) -
 
 def test_a_fill_of_less_is_not_taken_for_delivery(home: Home, payer: Payer) -> None:
     """The solver pays a look-alike order with a smaller amount: a true event of the Portal, of another order."""
-    to = somebody()
+    to = new_address()
     home.must("devnet", "solver", "--mode", "underfill")
     try:
         waiting = home.run("10", "USDC", f"dev4:{to}", "--yes", "--json", "--timeout", "4", "--account", payer[0])
@@ -117,7 +120,7 @@ def test_a_fill_of_less_is_not_taken_for_delivery(home: Home, payer: Payer) -> N
 
 
 def test_a_bridge_that_takes_too_much_is_refused_unless_allowed(home: Home, payer: Payer) -> None:
-    words = ("0.1", "USDC", f"dev4:{somebody()}", "--dry-run", "--json", "--account", payer[0])
+    words = ("0.1", "USDC", f"dev4:{new_address()}", "--dry-run", "--json", "--account", payer[0])
     refused = home.run(*words)
     assert (refused.status, refused.error["code"], refused.error["sent"]) == (7, "refused", "no")
     assert "--max-fee" in refused.error["hint"]
@@ -125,7 +128,7 @@ def test_a_bridge_that_takes_too_much_is_refused_unless_allowed(home: Home, paye
 
 
 def test_the_same_payment_twice_is_refused_while_it_is_open(home: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     words = ("10", "USDC", f"dev4:{to}", "--yes", "--json", "--account", payer[0])
     home.must("devnet", "solver", "--mode", "ignore")
     try:
@@ -139,7 +142,7 @@ def test_the_same_payment_twice_is_refused_while_it_is_open(home: Home, payer: P
 
 
 def test_an_idempotency_key_pays_once(home: Home, payer: Payer) -> None:
-    to = somebody()
+    to = new_address()
     words = ("10", "USDC", f"dev1:{to}", "--yes", "--json", "--account", payer[0], "--idempotency-key", f"inv-{to}")
     first, second = home.must(*words).json, home.must(*words).json
     assert first["id"] == second["id"]
@@ -154,7 +157,7 @@ def test_an_idempotency_key_pays_once(home: Home, payer: Payer) -> None:
 )
 def test_killed_and_resumed_pays_once(home: Home, payer: Payer, tmp_path: Path, place: str, destination: str) -> None:
     """kill -9 between journal and broadcast, after the broadcast, and between `open` and fill."""
-    to, proof = somebody(), tmp_path / "proof"
+    to, proof = new_address(), tmp_path / "proof"
     killed = home.run(
         "25", "USDC", f"{destination}:{to}", "--yes", "--account", payer[0],
         L2SEND_FAILPOINT=place, L2SEND_FAILPOINT_PROOF=str(proof),
@@ -173,7 +176,7 @@ def test_killed_and_resumed_pays_once(home: Home, payer: Payer, tmp_path: Path, 
 
 
 def test_files_are_for_their_owner_alone(home: Home, payer: Payer) -> None:
-    home.must("1", "USDC", f"dev1:{somebody()}", "--yes", "--account", payer[0])
+    home.must("1", "USDC", f"dev1:{new_address()}", "--yes", "--account", payer[0])
     loose = [
         path
         for folder in (home.paths.config, home.paths.state)

@@ -17,7 +17,8 @@ from l2send.core.rpc import Reply, Rpc
 from l2send.core.units import Amount
 from l2send.devnet import faucet
 from l2send.resolver.balances import confirm
-from tests.conftest import Home, somebody
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.faultproxy import HTML, LIMITED, REFUSED_BEFORE, TOO_MANY, WRONG_ID, Fault, FaultProxy
 
 GARBAGE = Fault("not JSON", forward=True, status=200, body=b'{"jsonrpc":')
@@ -53,7 +54,7 @@ def through(home: Home, *urls: str) -> Chain:
 def test_a_bad_answer_is_named(home: Home, proxy: FaultProxy, fault: Fault) -> None:
     proxy.break_next("eth_getBalance", fault, 5)
     with pytest.raises(BadAnswer, match="Devnet 1"):
-        ask(through(home, proxy.url), lambda rpc: rpc.balance(somebody()))
+        ask(through(home, proxy.url), lambda rpc: rpc.balance(new_address()))
     assert proxy.fired == [("eth_getBalance", fault)]
 
 
@@ -61,7 +62,7 @@ def test_a_bad_answer_is_named(home: Home, proxy: FaultProxy, fault: Fault) -> N
 def test_a_balance_that_is_no_number_is_never_zero(home: Home, proxy: FaultProxy, lie: object) -> None:
     proxy.lie("eth_getBalance", lie)
     with pytest.raises(BadAnswer):
-        ask(through(home, proxy.url), lambda rpc: rpc.balance(somebody()))
+        ask(through(home, proxy.url), lambda rpc: rpc.balance(new_address()))
 
 
 @pytest.mark.parametrize("fault", [TOO_MANY, LIMITED, REFUSED_BEFORE], ids=str)
@@ -126,7 +127,7 @@ def test_errors_name_a_host_and_never_a_url_with_its_key(home: Home) -> None:
 
 
 def test_the_lower_of_two_balances_counts(home: Home, proxy: FaultProxy) -> None:
-    account, honest = somebody(), home.chain("dev1").rpcs[0]
+    account, honest = new_address(), home.chain("dev1").rpcs[0]
     faucet.fund(home.paths.state, account, "1", "ETH", "dev1")
     chain = through(home, honest, proxy.url)
     needed = Amount(10**18, chain.native)

@@ -19,8 +19,9 @@ from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.legs import missing, side_by_side
+from tests.support.addresses import new_address
 from tests.wallet.journal.writing import a_payment, begin, bring_to
-from tests.wallet.rig import CHAIN_ID, NATIVE, chain_at, paying_quote, somebody
+from tests.wallet.rig import CHAIN_ID, NATIVE, chain_at, paying_quote
 
 CHAIN = chain_at("http://127.0.0.1:1")
 
@@ -184,7 +185,7 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
 def test_a_leg_stays_with_its_payment(journal: SqliteJournal) -> None:
     group = begin_legs(journal)
     with pytest.raises(sqlite3.DatabaseError, match="stays with its payment"):
-        journal._db.execute("UPDATE payments SET group_id = ? WHERE id = ?", (somebody(), group.legs[0].id))
+        journal._db.execute("UPDATE payments SET group_id = ? WHERE id = ?", (new_address(), group.legs[0].id))
 
 
 def run_legs(

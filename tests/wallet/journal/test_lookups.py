@@ -16,8 +16,9 @@ from l2send.core.units import Seconds
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
+from tests.support.addresses import new_address
 from tests.wallet.journal.writing import CHAIN, a_payment, begin, bring_to
-from tests.wallet.rig import CHAIN_ID, paying_quote, somebody
+from tests.wallet.rig import CHAIN_ID, paying_quote
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_the_same_payment_a_moment_later_is_known(journal: SqliteJournal) -> Non
     assert found
     assert found.id == record.id
     assert journal.paid_recently(a_payment(2), Seconds(60)) is None
-    assert journal.paid_recently(replace(payment, to=ChainAddress(CHAIN_ID, somebody())), Seconds(60)) is None
+    assert journal.paid_recently(replace(payment, to=ChainAddress(CHAIN_ID, new_address())), Seconds(60)) is None
     journal._db.execute("UPDATE payments SET created_at = created_at - 61")
     assert journal.paid_recently(payment, Seconds(60)) is None
 
@@ -126,7 +127,7 @@ def test_a_payment_that_never_arrived_was_not_paid_recently(journal: SqliteJourn
 
 
 def with_ends_of(address: Address) -> Address:
-    return checksum(address[:6] + somebody()[6:-4] + address[-4:])
+    return checksum(address[:6] + new_address()[6:-4] + address[-4:])
 
 
 def test_accounts_that_were_paid_are_found_by_their_ends(journal: SqliteJournal) -> None:
@@ -138,7 +139,7 @@ def test_accounts_that_were_paid_are_found_by_their_ends(journal: SqliteJournal)
     assert alike(paid, imitation)
     assert journal.recipients_like(imitation) == [paid]
     assert journal.recipients_like(paid) == [paid]
-    assert journal.recipients_like(somebody()) == []
+    assert journal.recipients_like(new_address()) == []
 
 
 def test_how_often_an_account_was_paid(journal: SqliteJournal) -> None:

@@ -16,8 +16,9 @@ from l2send.core.units import BlockNumber, Gas, Nonce, Wei
 from l2send.wallet.journal.protocol import ChangedMeanwhile, IllegalMove
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import ORDER_TRANSITIONS, REPLACEABLE, TRANSITIONS, PaymentState, TxState
+from tests.support.addresses import new_address
 from tests.wallet.journal.writing import SENDER, begin, begin_order, bring_to, sign, sign_again
-from tests.wallet.rig import CHAIN_ID, somebody
+from tests.wallet.rig import CHAIN_ID
 
 INSERT_REPLACEMENT = (
     "INSERT INTO transactions SELECT payment_id, 2, kind, chain_id, sender, body, state, {nonce}, 'hash', raw,"
@@ -161,7 +162,7 @@ def test_cancelling_leaves_what_was_signed(journal: SqliteJournal) -> None:
 
 def test_one_refund_at_a_time(journal: SqliteJournal) -> None:
     record = begin_order(journal)
-    step = Step(StepKind.REFUND, UnsignedTx(CHAIN_ID, somebody(), Wei(0), b"\2"), Gas(1))
+    step = Step(StepKind.REFUND, UnsignedTx(CHAIN_ID, new_address(), Wei(0), b"\2"), Gas(1))
     refund = journal.add_refund(record.id, step)
     assert refund.index == 2
     assert journal.get(record.id).refunds == (refund,)

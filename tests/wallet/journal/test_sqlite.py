@@ -10,8 +10,9 @@ from l2send.core.errors import UsageError
 from l2send.core.units import Nonce, UnixTime
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import PaymentState, TxState
+from tests.support.addresses import new_address
 from tests.wallet.journal.writing import CHAIN, SENDER, a_payment, begin, begin_one, begin_order, bring_to, sign
-from tests.wallet.rig import CHAIN_ID, order_of, paying_quote, somebody
+from tests.wallet.rig import CHAIN_ID, order_of, paying_quote
 
 
 def test_a_payment_is_read_as_it_was_written(path: Path, journal: SqliteJournal) -> None:
@@ -82,7 +83,7 @@ def test_the_highest_nonce_is_of_one_account_on_one_chain(journal: SqliteJournal
     for nonce in (3, 9, 4):
         sign(journal, begin(journal).transactions[0], nonce)
     assert journal.highest_nonce(CHAIN_ID, SENDER) == 9
-    assert journal.highest_nonce(CHAIN_ID, somebody()) is None
+    assert journal.highest_nonce(CHAIN_ID, new_address()) is None
     assert [tx.nonce for tx in journal.signed_from(CHAIN_ID, SENDER, Nonce(4))] == [4, 9]
 
 

@@ -12,14 +12,15 @@ from l2send.core.units import Amount, Nonce, Wei
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TRANSITIONS, TxState
-from tests.wallet.rig import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote, somebody
+from tests.support.addresses import new_address
+from tests.wallet.rig import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote
 
-SENDER = somebody()
+SENDER = new_address()
 CHAIN = chain_at("http://127.0.0.1:1")
 
 
 def a_payment(units: int = 1) -> Payment:
-    return Payment(SENDER, ChainAddress(CHAIN_ID, somebody()), Amount(units, NATIVE))
+    return Payment(SENDER, ChainAddress(CHAIN_ID, new_address()), Amount(units, NATIVE))
 
 
 def begin(journal: SqliteJournal, payment: Payment | None = None, key: str | None = None) -> PaymentRecord:
@@ -35,7 +36,7 @@ def begin_one(journal: SqliteJournal, payment: Payment, quote: Quote, key: str |
 
 def begin_order(journal: SqliteJournal) -> PaymentRecord:
     payment = a_payment()
-    approve = UnsignedTx(CHAIN_ID, somebody(), Wei(0), b"\1")
+    approve = UnsignedTx(CHAIN_ID, new_address(), Wei(0), b"\1")
     return begin_one(journal, payment, paying_quote(payment, CHAIN, approve, order=order_of(payment, 2**33)))
 
 

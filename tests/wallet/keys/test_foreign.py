@@ -6,16 +6,17 @@ from typing import Any
 
 from l2send.wallet.keys.foreign import rebuilt
 from l2send.wallet.keys.signed import SignedTx
+from tests.support.addresses import new_address
 from tests.wallet.resuming import SEND
-from tests.wallet.rig import CHAIN_ID, Rig, somebody
+from tests.wallet.rig import CHAIN_ID, Rig
 
 
 def test_any_kind_of_transaction_is_rebuilt_to_its_own_bytes(slow: Rig) -> None:
     """As a node describes them: legacy, with an access list, with a tip; and none that a node made up."""
     account, node = _account(slow), slow.node
-    fields = {"chainId": CHAIN_ID, "to": somebody(), "value": 5, "gas": 60_000, "data": "0x"}
+    fields = {"chainId": CHAIN_ID, "to": new_address(), "value": 5, "gas": 60_000, "data": "0x"}
     tip = {"maxFeePerGas": 10**10, "maxPriorityFeePerGas": 10**9, "type": 2}
-    listed = [{"address": somebody(), "storageKeys": ["0x" + "01" * 32]}]
+    listed = [{"address": new_address(), "storageKeys": ["0x" + "01" * 32]}]
     kinds = [{"gasPrice": 10**10}, {"gasPrice": 10**10, "accessList": listed, "type": 1}, tip | {"accessList": listed}]
     for nonce, kind in enumerate(kinds):
         signed = account.sign_transaction(fields | kind | {"nonce": nonce})
@@ -24,7 +25,7 @@ def test_any_kind_of_transaction_is_rebuilt_to_its_own_bytes(slow: Rig) -> None:
         found = rebuilt(described, slow.signer.address)
         assert found == SignedTx.of(bytes(signed.raw_transaction))
         assert rebuilt(described | {"value": "0x6"}, slow.signer.address) is None
-        assert rebuilt(described, somebody()) is None
+        assert rebuilt(described, new_address()) is None
 
 
 def _account(rig: Rig) -> Any:

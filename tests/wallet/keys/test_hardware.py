@@ -26,13 +26,13 @@ from l2send.wallet.keys.mnemonic import Phrase
 from l2send.wallet.keys.signed import decode_signed
 from l2send.wallet.keys.signer import LocalSigner, Signer
 from l2send.wallet.keys.trezor import open_trezor
-from tests.conftest import somebody
 from tests.support import devices
+from tests.support.addresses import new_address
 from tests.support.trezor_device import trezor
 
 PRICE = GasPrice(Wei(7), Wei(2), Wei(16))
 LEGACY = GasPrice(Wei(0), Wei(0), Wei(9), legacy=True)
-TX = UnsignedTx(ChainId(8453), somebody(), Wei(5), b"\1\2")
+TX = UnsignedTx(ChainId(8453), new_address(), Wei(5), b"\1\2")
 PATH = path_on_device(1)
 
 
@@ -163,10 +163,10 @@ def test_what_is_not_bound_is_not_shown_to_the_device(rig: DeviceRig) -> None:
 
 def test_a_ledger_signs_a_message_by_its_hashes(ledger: DeviceRig) -> None:
     data = TypedData(
-        {"name": "Token", "chainId": "8453", "verifyingContract": somebody()},
+        {"name": "Token", "chainId": "8453", "verifyingContract": new_address()},
         {"Permit": (("address", "spender"), ("uint256", "value"))},
         "Permit",
-        {"spender": somebody(), "value": "5"},
+        {"spender": new_address(), "value": "5"},
     )
     assert ledger.signer.sign_typed(data) == ledger.local.sign_typed(data)
     assert ledger.device.asked == ["typed"]

@@ -22,13 +22,13 @@ from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.keys.signed import SignedTx, decode_signed, signer_of_typed
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
-from tests.wallet.rig import somebody
+from tests.support.addresses import new_address
 
 KEY = bytes.fromhex("4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318")
 SIGNER = LocalSigner(SecretKey(KEY))
 PRICE = GasPrice(Wei(7), Wei(2), Wei(16))
 LEGACY = GasPrice(Wei(0), Wei(0), Wei(9), legacy=True)
-TX = UnsignedTx(ChainId(8453), somebody(), Wei(5), b"\1\2")
+TX = UnsignedTx(ChainId(8453), new_address(), Wei(5), b"\1\2")
 
 _address = st.binary(min_size=20, max_size=20).filter(any).map(checksum)
 _chain = st.integers(1, 2**50).map(ChainId)

@@ -23,15 +23,15 @@ from l2send.wallet.keys.hardware import HardwareSigner
 from l2send.wallet.keys.mnemonic import Phrase
 from l2send.wallet.keys.signer import LocalSigner
 from l2send.wallet.keys.trezor import open_trezor
-from tests.conftest import somebody
+from tests.support.addresses import new_address
 from tests.support.devices import WORDS
 from tests.support.trezor_device import TrezorStandIn, trezor
 
 PRICE = GasPrice(Wei(7), Wei(2), Wei(16))
 LEGACY = GasPrice(Wei(0), Wei(0), Wei(9), legacy=True)
 PATH = path_on_device(1)
-TX = UnsignedTx(ChainId(8453), somebody(), Wei(5), b"\1\2")
-TOKEN, SPENDER = somebody(), somebody()
+TX = UnsignedTx(ChainId(8453), new_address(), Wei(5), b"\1\2")
+TOKEN, SPENDER = new_address(), new_address()
 MESSAGE = TypedData(
     {"name": "Permit2", "chainId": "8453", "verifyingContract": TOKEN},
     {
