@@ -79,7 +79,7 @@ def get(name: Name, run_options: RunOptions) -> None:
     if run_options.as_json:
         print_json({"schema": "l2send.setting/1", **_entry(settings, name)})
         return
-    out().print(settings.origin(name)[0])
+    out().print(styled(settings.origin(name)[0], limit=1000), soft_wrap=True)
 
 
 @app.command("set")
@@ -147,7 +147,7 @@ def path(run_options: RunOptions) -> None:
     if run_options.as_json:
         print_json({"schema": "l2send.config_path/1", "path": str(file), "exists": file.exists()})
         return
-    out().print(str(file))
+    out().print(styled(file, limit=5000), soft_wrap=True)
 
 
 @app.command("edit")

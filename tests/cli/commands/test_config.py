@@ -186,3 +186,12 @@ def test_payments_follow_the_file_unless_a_flag_says_otherwise(home: Home, insid
         assert (done.status, done.error["code"], done.error["sent"]) == (7, "refused", "no")
     finally:
         home.paths.settings.unlink()
+
+
+def test_what_the_file_holds_reaches_no_terminal_as_it_is(inside: Inside) -> None:
+    evil = 'schema = 1\naccount = "al\\u001b]0;x\\u0007ice\\u202e\\u009b31m"\n'
+    write_private(inside.paths.settings, evil.encode())
+    for words in (("get", "account"), ("show",), ("path",)):
+        said = inside.must("config", *words).stdout
+        assert not [c for c in said if c in "\x1b\x07\u202e\x9b"], words
+    assert inside.must("config", "get", "account").stdout == "alice\n"
