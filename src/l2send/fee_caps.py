@@ -7,22 +7,23 @@
 | the same again, nothing instead, an allowance taken back | what the payment's cap leaves |
 | a refund, with the fee that its bridge takes | a tenth of what it brings back, or 0.001 coin if that is more |
 
-`--max-fee` of `resume`, `speedup` and `cancel` takes the place of the last two. Where prices disagree, the coin's
-highest one counts: it is the payer who would lose.
+`--max-fee` of `resume`, `speedup` and `cancel` takes the place of these, for all that the command signs for a payment.
+Where prices disagree, the coin's highest one counts: it is the payer who would lose.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from l2send.core.chains import Chain
+from l2send.core.deadlines import machine_time
 from l2send.core.errors import Refused
 from l2send.core.plan import BRIDGE_FEE, Fee, Plan, Quote, StepKind, Way
 from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.units import Amount, ChainId, Wei
+from l2send.core.units import Amount, ChainId, UnixTime, Wei
 from l2send.resolver.balances import Snapshot, highest_native_usd
 from l2send.resolver.limits import Limits
 from l2send.wallet.before_signing import FeeCap
@@ -45,6 +46,8 @@ class FeeLimit:
     percent: float = math.inf
     """Of what the payment moves."""
     usd: float | None = None
+    since: UnixTime = field(default_factory=machine_time, compare=False)
+    """When the command began: all that it signs for a payment shares the limit."""
 
 
 async def fee_cap(record: PaymentRecord, tx: TxRecord, rpc: Rpc, limit: FeeLimit | None) -> FeeCap:
@@ -52,7 +55,7 @@ async def fee_cap(record: PaymentRecord, tx: TxRecord, rpc: Rpc, limit: FeeLimit
     at_stake = record.order.order.pays if record.order else record.payment.amount
     flag = f"Nothing was signed. To go beyond: --max-fee, for example {_command(record, tx)} --max-fee 5usd"
     if limit is not None:
-        most = await _in_coin(limit, at_stake, rpc)
+        most = await _in_coin(limit, at_stake, rpc) - _signed_since(record, tx, limit.since)
         return FeeCap(Wei(max(0, most - _value(tx))), "--max-fee allows", flag)
     if tx.step.kind is StepKind.REFUND:
         most = await _refund_cap(at_stake, rpc)
@@ -82,13 +85,27 @@ def _committed(record: PaymentRecord, tx: TxRecord) -> Wei:
 
     What another wallet sent in the place of one costs what its sender chose there: it is no part of what was approved.
     """
+    # A refund has a cap of its own.
+    return _most_of(other for other in _beside(record, tx) if other.step.kind is not StepKind.REFUND)
+
+
+def _signed_since(record: PaymentRecord, tx: TxRecord, since: UnixTime) -> Wei:
+    """The most that what was signed since then for other steps can cost, the fees of bridges included."""
+    signed = [other for other in _beside(record, tx) if other.signed_at is not None and other.signed_at >= since]
+    return Wei(_most_of(signed) + sum(_value(other) for other in signed if other.replaces is None))
+
+
+def _beside(record: PaymentRecord, tx: TxRecord) -> list[TxRecord]:
+    """What was signed here for other steps than that of `tx`, on its chain."""
+    others = (other for other in record.transactions if other.raw and not other.elsewhere)
+    return [other for other in others if other.chain_id == tx.chain_id and other.step_index != tx.step_index]
+
+
+def _most_of(signed: Iterable[TxRecord]) -> Wei:
     most: dict[int, int] = {}
-    for other in record.transactions:
-        if other.raw and other.chain_id == tx.chain_id and other.step_index != tx.step_index:
-            if other.step.kind is StepKind.REFUND or other.elsewhere:
-                continue  # A refund has a cap of its own.
-            said = decode_signed(other.raw)
-            most[other.step_index] = max(most.get(other.step_index, 0), said.gas * said.max_fee)
+    for tx in signed:
+        said = decode_signed(tx.raw)
+        most[tx.step_index] = max(most.get(tx.step_index, 0), said.gas * said.max_fee)
     return Wei(sum(most.values()))
 
 

@@ -10,7 +10,7 @@ import pytest
 from l2send.core.errors import Refused
 from l2send.core.plan import Fee, GasPrice, Quote, Step, StepKind
 from l2send.core.rpc import Rpc
-from l2send.core.units import Amount, Gas, Nonce, Token, Wei
+from l2send.core.units import Amount, Gas, Nonce, Token, UnixTime, Wei
 from l2send.fee_caps import SMALL_FEE, FeeLimit, fee_cap, payment_cap
 from l2send.guard import Guard
 from l2send.wallet.before_signing import FeeCap
@@ -159,3 +159,20 @@ def test_without_a_price_a_refund_may_cost_what_is_little_and_a_limit_says_what_
 def test_the_senders_own_limit_takes_the_place_of_the_rule(rig: Rig) -> None:
     record = begun(rig, 1, order=True, units=10**18)
     assert caps(rig, record, refund_of(record), FeeLimit(50.0)).most == 5 * 10**17
+
+
+def test_all_that_a_command_signs_shares_the_senders_limit(rig: Rig) -> None:
+    record = begun(rig, 1, order=True, units=10**18)
+    approval, transfer = record.steps
+    price = GasPrice(Wei(0), Wei(GWEI), Wei(GWEI))
+    signed = rig.signer.sign(CHAIN_ID, Nonce(0), approval.step.tx, TWO_STEPS, price)
+    limit = FeeLimit(50.0)
+    assert caps(rig, record, transfer, limit).most == 5 * 10**17
+    journal = rig.journal()
+    journal.record_signed(approval, Nonce(0), signed.hash, signed.raw)
+    record = journal.get(record.id)
+    journal.close()
+    assert caps(rig, record, transfer, limit).most == 5 * 10**17 - TWO_STEPS * GWEI
+    later = replace(limit, since=UnixTime(limit.since + 3600))
+    assert caps(rig, record, transfer, later).most == 5 * 10**17
+    assert caps(rig, record, record.transactions[0], limit).most == 5 * 10**17
