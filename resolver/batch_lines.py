@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from l2send.core.chains import Registry
 from l2send.core.errors import BadAmount, L2sendError, NetworkError, UsageError
+from l2send.core.looks import looks_of
 from l2send.core.rpc import Rpcs
-from l2send.core.text import clean
+from l2send.core.text import clean, visible_text
 from l2send.core.units import Amount, parse_amount
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.contacts import Book
@@ -102,12 +103,15 @@ async def _looked_up(names: dict[str, Spelling], rpcs: Rpcs) -> dict[str, Destin
 
 
 def _check_ref(row: BatchRow, taken: dict[str, int]) -> None:
-    """Raises UsageError for a `ref` that is missing or stands in an earlier line."""
+    """Raises UsageError for a `ref` that is missing, holds what is not seen, or looks like that of an earlier line: as
+    an idempotency key the journal would refuse it when other lines are paid already.
+    """
     if not row.ref:
         raise UsageError("`ref` is empty.", hint="Give every payment a reference of its own: it is paid once.")
-    before = taken.setdefault(row.ref, row.line)
+    visible_text(row.ref, "`ref`")
+    before = taken.setdefault(looks_of(row.ref), row.line)
     if before != row.line:
-        raise UsageError(f"`ref` {clean(row.ref, 40)!r} stands in line {before} too.")
+        raise UsageError(f"`ref` {clean(row.ref, 40)!r} stands in line {before} too, or one that looks the same.")
 
 
 def _line(row: BatchRow, found: Destination | Spelling | L2sendError, registry: Registry) -> BatchLine:

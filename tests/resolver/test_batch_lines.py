@@ -54,6 +54,18 @@ def test_good_and_bad_lines_are_told_apart_and_all_are_told(registry: Registry) 
     assert "stands in line 2 too" in told[4]
 
 
+@pytest.mark.parametrize(
+    ("ref", "why"),
+    [("inv\u20119", "looks the same"), ("\u0456nv-9", "looks the same"), ("inv\u200b-9", "U+200B")],
+)
+def test_a_reference_that_the_journal_would_refuse_is_told_before_anything_is_paid(
+    registry: Registry, ref: str, why: str
+) -> None:
+    found = judged(f"inv-9,1,USDC,base:{PAYEE}\n{ref},2,USDC,base:{PAYEE}\n", registry)
+    assert [line.row.line for line in found.lines] == [2]
+    assert why in words_of(found.bad)
+
+
 def test_the_same_payment_under_two_references_is_meant_and_named(registry: Registry) -> None:
     found = judged(f"a,1,USDC,base:{PAYEE}\nb,1.0,usdc,base:{PAYEE}\nc,2,USDC,base:{PAYEE}\n", registry)
     assert [[line.row.ref for line in same] for same in found.paid_more_than_once] == [["a", "b"]]
