@@ -39,14 +39,14 @@ bench: .venv/.dev ## measure how fast balances are read
 bench-journal: .venv/.dev ## measure how lookups grow with the payments in the journal
 	$(BIN)/python -m bench.journal --svg docs/pictures/journal-growth.svg $(ARGS)
 
-man: .venv/.dev ## write the manual page anew, from the commands
+man: .venv/.dev ## write the manual page again, from the commands
 	$(BIN)/python tools/man_page.py
 
 # Versions in the lock files stay as they are while pyproject.toml allows them: ARGS=--upgrade renews them.
 COMPILE = "$$tmp/bin/uv" pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet $(ARGS)
 
-lock: .venv/.python ## write both lock files anew
+lock: .venv/.python ## write both lock files again
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && set -e; \
 	$(BIN)/python -m venv "$$tmp"; \
 	"$$tmp/bin/python" -m pip --disable-pip-version-check --quiet install uv==$(UV_VERSION); \
@@ -68,7 +68,7 @@ clean: ## remove everything made here
 	@$(INSTALL_PROJECT)
 	@touch $@
 
-# .venv/bin/python leads to the Python it was made from: gone with an upgrade, the whole .venv is made anew.
+# .venv/bin/python leads to the Python it was made from: gone with an upgrade, the whole .venv is made again.
 .venv/.python: .venv/bin/python
 	@touch $@
 

@@ -61,7 +61,7 @@ def _run(chains: int, rounds: int, latencies: Sequence[float]) -> None:
 def _rounds(
     ways: Sequence[Way], stage: Stage, doors: dict[float, Delayed], rounds: int
 ) -> dict[str, dict[float, list[Sample]]]:
-    """All ways in turns, so that whatever else the machine does meets all of them alike."""
+    """All ways in turns, so that other work of the machine meets all of them alike."""
     samples = {way.name: {delay: list[Sample]() for delay in doors} for way in ways}
     _say("Warming up")
     for way in ways:

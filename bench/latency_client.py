@@ -58,7 +58,7 @@ def delayed(urls: Sequence[str], delay: float) -> Iterator[Delayed]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for whoever started this, who then ends it
+        start_new_session=True,  # Ctrl-C is for the process that started this, which then ends it
     ) as process:
         try:
             yield Delayed(process, delay, urls)

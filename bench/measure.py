@@ -12,7 +12,7 @@ from bench.stage import Balances, Stage
 from bench.ways import Run, Way
 
 _PASSED_ON = ("PATH", "TMPDIR", "LANG", "LC_ALL")
-"""No settings and no HTTP proxy of whoever runs this: those would be measured too."""
+"""No settings and no HTTP proxy of the user: those would be measured too."""
 
 
 class WrongAnswer(Exception):

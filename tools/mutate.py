@@ -193,7 +193,7 @@ class Workshop:
             compiled.unlink()
 
     def _run(self, tests: Sequence[str], seconds: float, *options: str, **environment: str) -> int:
-        """The exit status of pytest, or that of its end when time was up. Whatever it started ends with it."""
+        """The exit status of pytest, or that of its end when time was up. All that it started ends with it."""
         words = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-m", "not lab", *options, *tests]
         child = os.fork()
         if not child:

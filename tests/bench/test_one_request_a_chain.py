@@ -86,7 +86,7 @@ def wait_for(node: Node) -> int:
             time.sleep(0.1)
 
 
-def test_the_proxy_delays_each_request_and_counts_anew(home: Home) -> None:
+def test_the_proxy_delays_each_request_and_counts_again(home: Home) -> None:
     """Else the test above would prove nothing."""
     with delayed([home.chain("dev2").rpcs[0]], DELAY) as proxy:
         node = Node(proxy.urls[0])

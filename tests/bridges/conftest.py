@@ -21,7 +21,7 @@ def stand_ins(home: Home) -> StandIns:
 
 @pytest.fixture
 def payer(stand_ins: StandIns, tmp_path: Path) -> Iterator[Payer]:
-    """Somebody whose orders nobody fills."""
+    """An account whose orders no solver fills."""
     devnet = state.require(stand_ins.home.paths.state)
     solver_client.set_mode(devnet, Mode.IGNORE)
     yield stand_ins.payer(tmp_path)

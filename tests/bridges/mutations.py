@@ -26,7 +26,7 @@ Bad = list[tuple[Name, UnsignedTx]]
 
 
 def tell(capsys: Capsys, what: str, caught: int, of: int, more: str = "") -> None:
-    """One line for whoever reads the output of the tests."""
+    """One line for the reader of the output of the tests."""
     with capsys.disabled():
         print(f"\n[adversary] {what}: {caught} of {of} caught{more}", end="")
 
@@ -61,7 +61,7 @@ def _all_caught(capsys: Capsys, what: str, tx: UnsignedTx, bad: Bad[Name], judge
 
 
 def answers(good: Any, foreign: str) -> Iterator[tuple[str, Any]]:
-    """`good`, a JSON document, with one value at a time replaced or left out. `foreign` is somebody's address."""
+    """`good`, a JSON document, with one value at a time replaced or left out. `foreign` is another address."""
     for path, value in _places(good):
         name = ".".join(map(str, path))
         for changed in (*_OTHERS, *_neighbours(value, foreign)):

@@ -124,7 +124,7 @@ class StandIns:
         faucet.advance(self.home.paths.state, seconds)
 
     def lie(self, side: Side, topics: list[str], data: bytes) -> dict[str, Any]:
-        """Have somebody's contract emit an event that is not true: the receipt."""
+        """Have a foreign contract emit an event that is not true: the receipt."""
         liar = self.liars[side.chain.short_name]
         return side.must(liar, SAY.encode([bytes.fromhex(topic[2:]) for topic in topics], data))
 
@@ -164,7 +164,7 @@ class Payer:
         return self.with_client(use, registry)
 
     def open(self, via: str, to: Address, amount: str = "10", token: str = "USDC") -> PaymentRecord:
-        """Pay, and stop once the order is open and nobody has filled it."""
+        """Pay, and stop once the order is open and not filled."""
 
         async def use(client: Client) -> PaymentRecord:
             payment = client.payment(self.address, amount, token, client.destination(f"{TARGET}:{to}"))

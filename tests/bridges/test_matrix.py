@@ -71,7 +71,7 @@ def tally(request: pytest.FixtureRequest) -> Iterator[list[str]]:
 
 @pytest.fixture
 def ignoring(stand_ins: StandIns) -> Iterator[None]:
-    """Nobody fills before all is open."""
+    """No solver fills before all is open."""
     set_mode(stand_ins, Mode.IGNORE)
     yield
     set_mode(stand_ins, Mode.FILL)
@@ -83,7 +83,7 @@ def set_mode(world: StandIns, mode: Mode) -> None:
 
 @dataclass
 class Player:
-    """Whoever pays in one cell."""
+    """The payer of one cell."""
 
     world: StandIns
     payer: Payer
@@ -103,7 +103,7 @@ class Player:
         return self.payer.with_client(look)
 
     def open(self, bridge: str, sources: tuple[str, ...], token: str, to: Address) -> Record:
-        """Pay, and stop once every leg's money is locked and nobody has filled it."""
+        """Pay, and stop once every leg's money is locked and none is filled."""
 
         async def use(client: Client) -> Record:
             payment = client.payment(
@@ -188,7 +188,7 @@ def test_paid_or_given_back(
     assert {(leg.terms.bridge, order_of(leg).origin) for leg in opened.legs} == {
         (bridge, player.world.registry.named(chain).chain_id) for chain in sources
     }
-    assert player.held(to)[TARGET, token] == 0, "somebody filled it at once"
+    assert player.held(to)[TARGET, token] == 0, "a solver filled it at once"
     if end == "delivered":
         let_fill(player.world, bridge, opened)
         done = player.resume(opened)

@@ -1,4 +1,4 @@
-"""Orders at contracts that the registry no longer names: followed to their end, asked back, and never opened anew."""
+"""Orders at contracts that the registry no longer names: followed to their end, asked back, and never opened again."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def resume(payer: Payer, record: PaymentRecord, registry: Registry) -> PaymentRe
 @pytest.mark.parametrize(
     ("via", "change"), [("eco", moved), ("eco", gone), ("hyperlane7683", moved), ("hyperlane7683", gone), ("oif", gone)]
 )
-def test_what_nobody_filled_is_asked_back_from_where_it_is(
+def test_what_was_not_filled_is_asked_back_from_where_it_is(
     stand_ins: StandIns, payer: Payer, via: str, change: Change
 ) -> None:
     record = payer.open(via, new_address())

@@ -1,4 +1,4 @@
-"""Events that say of our own order that it was filled, by somebody's contract: never a delivery, on any bridge.
+"""Events that say of our own order that it was filled, by a foreign contract: never a delivery, on any bridge.
 
 Said of the true recipient and amount, of another recipient, and of an amount of 1, on both chains. True events of
 the real contracts under our ids, of look-alikes that pay less, are played in each bridge's own tests.
@@ -42,11 +42,11 @@ def by_eco(order: Order, recipient: Address, units: int) -> Event:
 
 def by_across(order: Order, recipient: Address, units: int) -> Event:
     """FilledRelay, with the numbers of the true deposit."""
-    to, nobody, details = address_word(recipient), bytes(32), order.details
+    to, zero, details = address_word(recipient), bytes(32), order.details
     tokens = [address_word(details["input_token"]), address_word(details["output_token"])]
     amounts = [order.pays.units, units, order.origin, order.fill_deadline, 0]
-    parties = [nobody, address_word(order.sender), to, nobody]
-    data = abi_encode(deposit._FILLED_DATA, [*tokens, *amounts, *parties, (to, nobody, units, 0)])
+    parties = [zero, address_word(order.sender), to, zero]
+    data = abi_encode(deposit._FILLED_DATA, [*tokens, *amounts, *parties, (to, zero, units, 0)])
     topics = [word(order.origin), word(int(details["deposit_id"])), "0x" + address_word(new_address()).hex()]
     return [deposit.FILLED_TOPIC, *topics], data
 
@@ -72,7 +72,7 @@ SPOOFS: dict[str, Any] = {"eco": by_eco, "across": by_across, "hyperlane7683": b
 
 
 @pytest.mark.parametrize("bridge", SPOOFS)
-def test_what_somebodys_contract_says_is_not_a_delivery(
+def test_what_a_foreign_contract_says_is_not_a_delivery(
     stand_ins: StandIns, payer: Payer, bridge: str, capsys: Capsys
 ) -> None:
     to = new_address()

@@ -97,7 +97,7 @@ def test_more_than_there_is_cannot_be_paid(home: Home, payer: tuple[str, Address
 
 
 def test_an_unknown_bridge_is_refused_in_words_alone(home: Home, payer: tuple[str, Address]) -> None:
-    """The recipient is looked at meanwhile; what that says once the connections are closed, nobody wants."""
+    """The recipient is looked at meanwhile; what that says once the connections are closed is dropped."""
     for _ in range(3):
         done = home.run("1", "USDC", f"dev1:{GOOD}", "--dry-run", "--via", "foo", "--account", payer[0])
         assert done.status == 2

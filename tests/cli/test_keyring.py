@@ -40,7 +40,7 @@ pytestmark = [
 
 @dataclass(kw_only=True)
 class Desk(Home):
-    """Somebody at a desktop: a D-Bus session of their own, a keystore, and its password in no file that is named."""
+    """A user at a desktop: a D-Bus session of their own, a keystore, and its password in no file that is named."""
 
     name: str
     address: Address
@@ -159,7 +159,7 @@ def test_a_locked_keyring_is_said_to_be_locked(desk: Desk) -> None:
     assert desk.pay().json["state"] == "delivered"
 
 
-def test_a_keyring_that_nobody_can_make_is_no_keyring(desk: Desk) -> None:
+def test_a_keyring_that_cannot_be_made_is_no_keyring(desk: Desk) -> None:
     """D-Bus starts the daemon for who asks; the first keyring needs a person and a screen."""
     done = desk.remember()
     assert (done.status, "there is no keyring yet" in done.stderr) == (3, True)

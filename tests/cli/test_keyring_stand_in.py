@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lab
 
 @pytest.fixture
 def desk(home: Home, tmp_path: Path) -> Home:
-    """Somebody with a keyring of their own, and no password in a file."""
+    """A user with a keyring of their own, and no password in a file."""
     backend = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring", "XDG_DATA_HOME": str(tmp_path)}
     return Home(home.path, home.environment | backend | {"ETH_PASSWORD": ""})
 

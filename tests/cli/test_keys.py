@@ -32,7 +32,7 @@ def cast() -> Path:
 
 @pytest.fixture
 def user(home: Home, tmp_path: Path) -> Home:
-    """The devnet's home, for somebody whose own home folder is fresh: Foundry and geth keep their keys there."""
+    """The devnet's home, for a user whose own home folder is fresh: Foundry and geth keep their keys there."""
     password = tmp_path / "password"
     password.touch(mode=0o600)
     password.write_text(PASSWORD)

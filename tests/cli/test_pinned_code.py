@@ -97,7 +97,7 @@ def test_code_that_changes_between_plan_and_signature(home: Home, moment: str, c
     assert home.holds(payer.address, "dev1") == 100_000_000
 
 
-def test_code_that_nobody_pinned_is_said(home: Home) -> None:
+def test_code_that_is_not_pinned_is_said(home: Home) -> None:
     chains = {c.short_name: replace(c, pinned={}) for c in home.registry}
     review = Payer(home, "dev1", registry=Registry(chains, is_devnet=True)).plan("25", via="eco")
     assert review.not_pinned == tuple(f"eco {n} on {c}" for c in ("Devnet 1", "Devnet 4") for n in ("portal", "prover"))

@@ -69,7 +69,7 @@ def test_from_a_pipe_with_a_passphrase_by_path(empty_home: Home, tmp_path: Path)
     assert piped.stdout.strip() == address_of(Phrase(WORDS).key(path_of_phrase(1), "TREZOR")) != SECOND
 
 
-def test_a_passphrase_that_nobody_can_type_is_refused(empty_home: Home, phrase: Path) -> None:
+def test_a_passphrase_that_cannot_be_typed_is_refused(empty_home: Home, phrase: Path) -> None:
     asked = empty_home.run("wallet", "import", "bob", "--mnemonic-file", str(phrase), "--passphrase", "--json")
     assert (asked.status, asked.error["sent"]) == (2, "no")
 

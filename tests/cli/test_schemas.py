@@ -88,7 +88,7 @@ def story(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
 
 
 def payments(story: Story) -> None:
-    """Direct, bridged, from several chains, and one that nobody fills until it is carried on."""
+    """Direct, bridged, from several chains, and one that is not filled until it is resumed."""
     story.run("send", "1", "USDC", f"dev1:{TO}", "--yes")
     bridged = story.run("send", "2", "USDC", f"dev3:{TO}", "--yes", "--idempotency-key", "k")
     story.run("plan", "1", "USDC", f"dev1:{TO}")

@@ -84,7 +84,7 @@ def test_three_bridged_legs_by_one_bridge(
     assert home.holds(to, "dev3", token) == base_units
 
 
-def test_it_is_one_payment_to_whoever_asks(home: Home, payer: Payer) -> None:
+def test_it_is_one_payment_to_every_command(home: Home, payer: Payer) -> None:
     to = new_address()
     paid = home.must("100", "USDC", f"dev4:{to}", "--yes", "--json", "--account", payer[0]).json
     (listed,) = [p for p in home.must("history", "--json").json["payments"] if p["destination"] == f"dev4:{to}"]
@@ -98,7 +98,7 @@ def test_it_is_one_payment_to_whoever_asks(home: Home, payer: Payer) -> None:
     assert "3 chains" in home.must("history").stdout
 
 
-def test_a_part_that_nobody_fills_is_named_and_comes_back(home: Home, payer: Payer, ignoring: None) -> None:
+def test_a_part_that_is_not_filled_is_named_and_comes_back(home: Home, payer: Payer, ignoring: None) -> None:
     """40 are on the destination and arrive at once; the other 20 are ignored, and had back."""
     to = new_address()
     words = ("60", "USDC", f"dev4:{to}", "--yes", "--json", "--timeout", "3", "--account", payer[0])

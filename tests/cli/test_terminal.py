@@ -187,7 +187,7 @@ def test_progress_is_live_and_the_password_is_not_shown(home: Home, terminal: Te
     assert "horse" not in shown
 
 
-def test_with_stdout_in_a_file_it_asks_all_the_same_and_the_file_has_the_document_alone(
+def test_with_stdout_in_a_file_it_still_asks_and_the_file_has_the_document_alone(
     home: Home, terminal: Terminal, tmp_path: Path
 ) -> None:
     to, document = new_address(), tmp_path / "payment.json"

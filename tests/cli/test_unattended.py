@@ -1,4 +1,4 @@
-"""Under cron, under systemd and in pipes: nobody is asked, readers leave, signals come, and there is no locale."""
+"""Under cron, under systemd and in pipes: no question is asked, readers leave, signals come, and there is no locale."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def payer(home: Home) -> Home:
 
 @pytest.fixture
 def unfilled(home: Home) -> Iterator[None]:
-    """Nobody fills orders."""
+    """No solver fills orders."""
     home.must("devnet", "solver", "--mode", "ignore")
     yield
     home.must("devnet", "solver", "--mode", "fill")
@@ -58,7 +58,7 @@ def newest(home: Home) -> dict[str, object]:
     ],
     ids=" ".join,
 )
-def test_nobody_is_ever_asked_without_a_terminal(payer: Home, words: tuple[str, ...]) -> None:
+def test_no_question_is_asked_without_a_terminal(payer: Home, words: tuple[str, ...]) -> None:
     """No word of these may wait for an answer: what would be asked is an error, and says what to write instead."""
     if "PAYMENT" in words:
         payer.must("1", "USDC", f"dev1:{new_address()}", "--yes")
@@ -89,7 +89,7 @@ def test_a_reader_that_leaves_early_ends_nothing(payer: Home) -> None:
     ['"$@" 2>&1 | true; exit ${PIPESTATUS[0]}', '"$@" <&- >&- 2>&-', '"$@" 2>/dev/full'],
     ids=["closed pipe", "closed descriptors", "full disk"],
 )
-def test_a_payment_nobody_listens_to_is_made(payer: Home, script: str) -> None:
+def test_a_payment_without_a_reader_is_made(payer: Home, script: str) -> None:
     to = new_address()
     done = shell(payer, script, "20", "USDC", f"dev2:{to}", "--yes")
     assert done.returncode == 0, done
@@ -136,7 +136,7 @@ def started(home: Home, words: Sequence[str], until: str) -> tuple[subprocess.Po
 
 
 def test_a_signal_ends_it_at_once_with_the_truth(payer: Home, unfilled: None) -> None:
-    """As systemd stops it. Whoever comes later carries the payment on, and it is made once."""
+    """As systemd stops it. A later run resumes the payment, and it is made once."""
     to = new_address()
     process, _ = started(payer, ("20", "USDC", f"dev3:{to}", "--yes", "--json"), "bridging")
     sent_at = time.monotonic()

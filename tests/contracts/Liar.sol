@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.20;
 
-// Not a stand-in: anybody's contract that emits whatever event it is told to, to see who believes it.
+// Not a stand-in: a foreign contract that emits any event it is told to, to see who believes it.
 contract Liar {
     function say(bytes32[] calldata topics, bytes calldata data) external {
         bytes memory copy = data;

@@ -100,7 +100,7 @@ def test_price_feed_is_fresh_and_can_be_set(devnet: Devnet) -> None:
     node.call("eth_sendTransactionSync", {"from": chain.issuer, "to": chain.price_feed, "data": set_answer})
 
 
-def test_nobody_with_a_known_key_is_rich(devnet: Devnet) -> None:
+def test_no_account_with_a_known_key_is_rich(devnet: Devnet) -> None:
     for chain in devnet.chains:
         assert Node(chain.rpc_url).quantity("eth_getBalance", FIRST_MNEMONIC_ACCOUNT, "latest") == 0
 

@@ -19,7 +19,7 @@ from l2send.core.errors import ConfigError, NetworkError
 from l2send.devnet import anvil, compiler, packages
 
 NPM = """#!/bin/sh
-# A registry that serves whatever lies in $FAKE_TARBALL.
+# A registry that serves what lies in $FAKE_TARBALL.
 while [ "$1" != "--pack-destination" ]; do shift; done
 cp "$FAKE_TARBALL" "$2/package.tgz"
 """

@@ -119,7 +119,7 @@ def test_stale_state_is_no_devnet(own_home: Path, cache: Path) -> None:
     running = control.up(own_home, cache, chains=1)
     os.kill(running.pid, signal.SIGKILL)
     assert wait_for(lambda: not processes(own_home), 5)
-    # The process id now belongs to somebody else, as it may after a reboot.
+    # The process id now belongs to another process, as it may after a reboot.
     stale = json.loads(state.state_path(own_home).read_text())
     state.state_path(own_home).write_text(json.dumps({**stale, "pid": os.getpid()}))
     state.lock_path(own_home).write_text(str(os.getpid()))

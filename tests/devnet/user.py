@@ -28,7 +28,7 @@ OPEN = Function("open((uint32,bytes32,bytes))")
 
 @dataclass(frozen=True)
 class User:
-    """Somebody with an unlocked account on every chain of a devnet."""
+    """A user with an unlocked account on every chain of a devnet."""
 
     home: Path
     devnet: Devnet

@@ -21,7 +21,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("language", ["sh", "py"])
-def test_each_line_is_paid_once_in_whatever_form_the_file_is(home: Home, tmp_path: Path, language: str) -> None:
+def test_each_line_is_paid_once_in_every_form_of_the_file(home: Home, tmp_path: Path, language: str) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="100", ETH="1")
     recipients = [new_address(), new_address()]

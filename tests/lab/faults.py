@@ -187,7 +187,7 @@ def block_dropped(nth: int) -> Act:
 
 
 async def _mined_elsewhere(question: Question) -> Outcome | None:
-    """After the receipt was given out, the chain is mined anew with the transaction in a later block."""
+    """After the receipt was given out, the chain is mined again with the transaction in a later block."""
     found = await _block_of(question, 1)
     if not found:
         return None

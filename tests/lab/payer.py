@@ -199,7 +199,7 @@ class Crash:
     """A simulated kill -9 at one failpoint.
 
     The journal's files are copied as they lie on disk at that moment, which is what a kill leaves, and the
-    payer goes on from the copy. Whatever the dying run still does to its own files while it unwinds is lost.
+    payer goes on from the copy. What the dying run still does to its own files while it unwinds is lost.
     """
 
     def __init__(self, errand: Errand, place: str) -> None:
@@ -249,7 +249,7 @@ def _in_process(errand: Errand) -> None:
     except L2sendError as error:
         status = error.exit_status
         _leave_word(errand, f"{error.code}: {error.message}")
-    except BaseException:  # noqa: BLE001 - whatever it was, the parent must be told
+    except BaseException:  # noqa: BLE001 - of any kind: the parent must be told
         _leave_word(errand, traceback.format_exc())
     os._exit(status)
 

@@ -82,7 +82,7 @@ class Scenario:
 
     @property
     def alone(self) -> bool:
-        """Whether nobody else may be on the chains meanwhile."""
+        """Whether no other payment may be on the chains meanwhile."""
         return self.fault is not None and self.fault.alone
 
     @property
@@ -97,7 +97,7 @@ class Scenario:
 
     @property
     def armed_at(self) -> str:
-        """Sending is broken from the start. Reads are broken for whoever comes after the kill, or, where
+        """Sending is broken from the start. Reads are broken for the process after the kill, or, where
         nothing is read after it any more, from the moment the payment is in the journal."""
         if not self.kill:
             return "step"

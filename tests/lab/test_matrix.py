@@ -35,7 +35,7 @@ FULL = os.environ.get("L2SEND_LAB") == "full"
 PROCESSES = 6
 TASKS = 8
 ON_DEMAND = 3600.0
-"""Seconds between blocks that nobody asked for."""
+"""Seconds between blocks that were not asked for."""
 
 
 def test_the_part_that_runs_by_default_covers_every_step_and_every_fault() -> None:

@@ -62,7 +62,7 @@ def test_a_nonce_that_was_used_meanwhile_makes_it_never_happen(
     assert home.run("broadcast", str(path), "--json", ETH_PASSWORD="").json["state"] == "cancelled"
 
 
-def test_whoever_has_the_key_signs_it_with_the_same_nonce(
+def test_another_wallet_with_the_key_signs_it_with_the_same_nonce(
     home: Home, vault: Vault, payer: tuple[str, Address], prepare: Prepare
 ) -> None:
     """`resume` with a key signs what was prepared as it was prepared: the file's bytes and these exclude each other."""

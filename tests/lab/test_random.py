@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.timeout(120 + SEEDS)
-def test_whatever_happens_it_is_paid_once_or_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_paid_once_or_not_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     before = time.monotonic()
     reports = played()
     seconds = time.monotonic() - before

@@ -1,4 +1,4 @@
-"""Eight processes with one key pay fifty people: every salary lands once, none is lost, whoever is killed."""
+"""Eight processes with one key pay fifty people: every salary lands once, none is lost, whichever process is killed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_fifty_salaries_from_eight_processes(
         clerks = [pool.submit(_clerk, queue) for _ in range(PROCESSES - 1)]
         _until(lambda: wire.requests["eth_simulateV1"] > 0)
         assert _is_held(lock)
-        assert not wire.sent, "somebody signed without the lock"
+        assert not wire.sent, "a process signed without the lock"
         holder.kill()
         holder.join(20)
         assert holder.exitcode == -9
@@ -89,7 +89,7 @@ def _clerk(queue: Queue[Errand]) -> Counter[int]:
 
 
 def _is_held(lock: Path) -> bool:
-    """Whether the kernel says that somebody holds it."""
+    """Whether the kernel says that it is held."""
     descriptor = os.open(lock, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

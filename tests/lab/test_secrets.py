@@ -200,7 +200,7 @@ class Seen:
 def watched(secret: Secrets, home: Home | None = None) -> Iterator[Seen]:
     """Read argv and environment of every process, over and over, until the context ends."""
     seen, over = Seen(), threading.Event()
-    # Whoever puts the URL of an RPC into a variable has it in the environment of what they start.
+    # A user who puts the URL of an RPC into a variable has it in the environment of what they start.
     own = {f"{k}={v}".encode() for k, v in home.environment.items() if k.startswith("L2SEND_RPC_")} if home else set()
 
     def watch() -> None:

@@ -101,7 +101,7 @@ def test_one_wrong_answer_about_code_ends_no_leg(scattered: Stage) -> None:
     steps = ("mined:1", "planned:4")
     cells = [Scenario(True, step, on_chain(lie, n), kill=False, via=SEVERAL) for n in SOURCES for step in steps]
     results = asyncio.run(_here(scattered, cells))
-    assert [result for result in results if result.reached], "nobody asked for code, so this test showed nothing"
+    assert [result for result in results if result.reached], "code was not asked for, so this test showed nothing"
     assert [result.verdict for result in results if not (result.verdict and result.verdict.once)] == []
 
 

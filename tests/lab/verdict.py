@@ -150,7 +150,7 @@ def _wrong_states(world: World, record: PaymentRecord | None) -> list[str]:
             if receipt is None or receipt["status"] != "0x1" or receipt["blockHash"] != tx.block_hash:
                 wrong.append(f"{tx.step.kind} is {tx.state} in the journal, and the chain says {receipt}")
         elif tx.state is TxState.VOID and record.at(tx.step_index).state is TxState.FINAL:
-            continue  # Another transaction of its step, by whoever has the key, is in the chain.
+            continue  # Another transaction of its step, by another wallet with the key, is in the chain.
         elif tx.state is TxState.PLANNED and record.state is PaymentState.REPLACED:
             continue  # A step before it was replaced: it is never signed.
         elif tx.state not in (TxState.CANCELLED, TxState.REPLACED):

@@ -136,7 +136,7 @@ class Fault:
     second: bool | None = None
     """Whether it is the second endpoint's, or the first one's; None: of both."""
     alone: bool = False
-    """Whether it changes the chain itself, so that nobody else may be on it."""
+    """Whether it changes the chain itself, so that no other payment may be on it."""
 
     def __str__(self) -> str:
         return self.name

@@ -187,7 +187,7 @@ async def play(world: World, folder: Path, seed: int, count: int) -> dict[str, A
 async def _play_one(world: World, errand: Errand, spoiler: Spoiler, report: Report) -> None:
     meeting = meet(spoiler)
     report.wrong += await _tracebacks(errand)
-    meeting.rule = None  # Honest nodes at last: it ends, whatever was said before.
+    meeting.rule = None  # Honest nodes at last: it ends, no matter what was said before.
     report.wrong += await _tracebacks(replace(errand, patience=_AT_LAST))
     verdict = judge(world, errand.account, errand.recipient, errand.index, journaled(errand), meeting.sent)
     report.ends[f"{('direct', 'bridged')[errand.index]} {verdict.state}"] += 1

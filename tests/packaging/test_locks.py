@@ -75,7 +75,7 @@ def test_what_builds_l2send_is_locked_too(root: Path) -> None:
 
 
 def test_no_lock_file_names_a_url(root: Path, tracked: Sequence[Path]) -> None:
-    """A package is known by its hash; where it comes from is the business of whoever installs it."""
+    """A package is known by its hash; where it comes from is set on each machine."""
     locks = [path for path in tracked if path.suffix == ".lock" or path.name in NPM_LOCKS]
     pins = [path for path in tracked if path.name == "packages.toml"]
     assert {Path(lock) for lock in LOCKS} <= set(locks)

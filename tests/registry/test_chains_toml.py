@@ -219,7 +219,7 @@ def test_chains_that_charge_for_their_data_beside_the_gas() -> None:
         assert not charges or where in chain.contracts()
 
 
-def test_retired_names_lead_to_a_chain_and_are_nobodys_name() -> None:
+def test_retired_names_lead_to_a_chain_and_are_no_chains_name() -> None:
     retired: dict[str, str] = REGISTRY["retired"]
     assert set(retired.values()) <= CHAINS.keys()
     assert not retired.keys() & CHAINS.keys()

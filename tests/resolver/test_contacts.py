@@ -82,7 +82,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,30}", fullmatch=True)
 @settings(deadline=None)
 @given(NAMES, st.sampled_from([chain.short_name for chain in REGISTRY]))
 def test_no_contact_can_be_taken_for_any_other_form(name: str, chain: str) -> None:
-    """Whatever is a name here is nothing at all without the book, and every other form is none with it."""
+    """What is a name here is nothing at all without the book, and every other form is none with it."""
     try:
         check_name(name, REGISTRY)
     except UsageError:

@@ -106,7 +106,7 @@ def test_the_record_for_ethereum_is_never_used_on_another_chain(registry: Regist
 
 
 @pytest.mark.parametrize("name", ["nobody.eth", "unregistered.eth", "deep.under.alice.eth", "nothing.at-all"])
-def test_an_empty_record_or_an_unknown_name_is_nobody(name: str, registry: Registry) -> None:
+def test_an_empty_record_or_an_unknown_name_is_no_account(name: str, registry: Registry) -> None:
     error = refusal(f"dev2:{name}", registry)
     assert (type(error), error.exit_status) == (UnknownName, 2)
     assert "Ethereum" not in error.hint
@@ -150,7 +150,9 @@ def test_an_offchain_name_is_asked_of_its_gateway(
     assert set(gateway.asked) == {"GET good"} if "{data}" in path else {"POST good"}
 
 
-def test_an_offchain_name_without_a_record_is_nobody(registry: Registry, names: NameService, gateway: Gateway) -> None:
+def test_an_offchain_name_without_a_record_is_no_account(
+    registry: Registry, names: NameService, gateway: Gateway
+) -> None:
     names.gateways(gateway.url("good"))
     error = refusal("dev2:offchain.eth", registry)
     assert isinstance(error, UnknownName)

@@ -61,7 +61,7 @@ def test_a_revert_in_every_clients_words_is_refused(client: str) -> None:
         rehearsed("ETH", lambda message: REVERTS[client])
 
 
-def test_without_a_state_override_a_token_is_tried_all_the_same() -> None:
+def test_without_a_state_override_a_token_is_still_tried() -> None:
     asked = list[int]()
 
     def answer(message: dict[str, Any]) -> bytes:

@@ -311,7 +311,7 @@ def test_a_payment_link_leads_back_to_the_same_payment(chain: Chain, address: Ad
 
 @given(st.binary(max_size=60))
 def test_no_bytes_break_erc7930(data: bytes) -> None:
-    """Whatever is not refused is exactly what its parts spell."""
+    """What is not refused is exactly what its parts spell."""
     try:
         parts = erc7930.split(b"\0\1" + data)
     except BadAddress:

@@ -216,7 +216,7 @@ def test_an_unrelated_chain_that_does_not_answer_is_named_and_stops_nothing() ->
 
 
 def test_a_chain_that_cannot_hold_the_money_is_not_waited_for() -> None:
-    """Without the asset it could not have paid, whatever it would have answered."""
+    """Without the asset it could not have paid, no matter what it would have answered."""
     coinless = replace(THIRD, tokens=())
     with pytest.raises(CannotPay):
         plan([BRIDGE], holding(ORIGIN, 0), holding(TARGET, 0), Holdings(coinless, error="asleep"))

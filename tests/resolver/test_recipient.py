@@ -36,7 +36,7 @@ def findings(home: Home, what: Payment, *paid_before: Address) -> Findings:
 
 
 def as_role(home: Home, role: str, call: str, *words: str) -> None:
-    """Call USDC on dev4 as whoever holds `role` there."""
+    """Call USDC on dev4 as the account that holds `role` there."""
     from web3 import Web3
 
     node, usdc = Node(home.chain("dev4").rpcs[0]), home.chain("dev4").token("USDC").address
@@ -135,7 +135,7 @@ def imitation(of: Address) -> Address:
     return checksum(f"{of[:6]}{middle}{of[-4:]}".lower())
 
 
-def test_an_imitation_of_somebody_paid_before_must_be_typed(home: Home) -> None:
+def test_an_imitation_of_an_account_paid_before_must_be_typed(home: Home) -> None:
     friend = new_address()
     found = findings(home, payment(home, imitation(friend)), new_address(), friend)
     assert friend in found.type_out

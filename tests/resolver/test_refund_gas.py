@@ -155,7 +155,7 @@ def ignoring(home: Home) -> Iterator[None]:
 
 
 def test_what_max_leaves_pays_for_the_refund(home: Home, ignoring: None) -> None:
-    """All the coin of a chain, nobody fills it, and nothing is brought: it is back by its own gas."""
+    """All the coin of a chain, no solver fills it, and nothing is brought: it is back by its own gas."""
     name, sender = home.new_account()
     home.fund(sender, "dev1", ETH="1")
     words = ("max", "ETH", f"dev2:{new_address()}", "--via", "eco", "--yes", "--json", "--timeout", "2")
@@ -169,7 +169,7 @@ def test_what_max_leaves_pays_for_the_refund(home: Home, ignoring: None) -> None
     assert home.holds(sender, "dev1", "ETH") > 99 * 10**16
 
 
-def test_an_exact_amount_that_leaves_too_little_is_named_and_paid_all_the_same(home: Home, ignoring: None) -> None:
+def test_an_exact_amount_that_leaves_too_little_is_named_and_still_paid(home: Home, ignoring: None) -> None:
     """Its refund has to wait for gas, as the plan said: gas that rose took what was left."""
     name, sender = home.new_account()
     home.fund(sender, "dev1", ETH="1")
@@ -182,7 +182,7 @@ def test_an_exact_amount_that_leaves_too_little_is_named_and_paid_all_the_same(h
 
     assert not warned(most)
     reserve = 10**18 - int(most["legs"][0]["pays"]["base_units"])
-    # Prices move meanwhile: whatever they are, something is left for the order and not for its refund.
+    # Prices move meanwhile: at any price, something is left for the order and not for its refund.
     asked = (f"0.{int(most['amount']['base_units']) + reserve * part // 100:018}" for part in (40, 70, 85, 93, 97, 99))
     amount = next(amount for amount in asked if warned(home.must("plan", amount, "ETH", to, *by).json))
     waiting = home.run(amount, "ETH", to, *by, "--yes", "--timeout", "2").json

@@ -1,4 +1,4 @@
-"""Chains on which nobody knows a Multicall3: the same answers and the same payments, in more requests."""
+"""Chains on which no Multicall3 is known: the same answers and the same payments, in more requests."""
 
 from __future__ import annotations
 

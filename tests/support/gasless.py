@@ -99,7 +99,7 @@ class Broke:
         return leg
 
     def stuck(self, record: PaymentRecord) -> PaymentRecord:
-        """The payment, signed and posted, with nobody who opens it."""
+        """The payment, signed and posted, and not opened."""
         with pytest.raises(NotFinal) as stopped:
             self.resume(record, patience=1.5)
         assert stopped.value.sent is Sent.MAYBE
@@ -166,7 +166,7 @@ def kinds(review: Review) -> list[str]:
 
 
 def bring(broke: Broke, record: PaymentRecord, *, permit: bool = True, order: bool = True) -> Petition:
-    """What was signed, brought to the chain by somebody who is not the sponsor."""
+    """What was signed, brought to the chain by an account that is not the sponsor."""
     chain, deployed = broke.chain, Deployed(broke.chain, devnet_artifacts(broke.home))
     stranger = Sponsor(chain.issuer, {chain.chain_id: chain}, {chain.chain_id: deployed})
     (allows, opens), (allows_signed, opens_signed) = messages(record), signatures(record)

@@ -1,4 +1,4 @@
-"""Somebody who pays on a devnet within the test's own process, so that a test can act between any two steps."""
+"""A payer on a devnet within the test's own process, so that a test can act between any two steps."""
 
 from __future__ import annotations
 

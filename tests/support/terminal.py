@@ -16,7 +16,7 @@ class Terminal:
 
     def __init__(self, environment: dict[str, str], width: int = 80, height: int = 50) -> None:
         self._socket = f"l2send-{secrets.token_hex(4)}"
-        # The size is the terminal's own, whatever the tests were started from says.
+        # The size is the terminal's own, no matter where the tests were started.
         self.environment = {k: v for k, v in environment.items() if k not in {"COLUMNS", "LINES"}}
         self._size = (str(width), str(height))
 

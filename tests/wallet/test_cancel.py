@@ -37,7 +37,7 @@ def test_a_cancelled_payment_never_happens(slow: Rig) -> None:
     assert slow.resume(first.id) == record
 
 
-def test_a_payment_that_is_mined_all_the_same_is_delivered(slow: Rig, slow_proxy: FaultProxy) -> None:
+def test_a_payment_that_is_mined_before_its_cancel_is_delivered(slow: Rig, slow_proxy: FaultProxy) -> None:
     first = waiting(slow)
     slow_proxy.break_next(SEND, LOST_REQUEST, 1000)
     outbid(slow.through(slow_proxy.url), first.id, cancel=True)
@@ -88,7 +88,7 @@ def test_a_cancel_that_is_only_mined_is_not_yet_cancelled(slow: Rig) -> None:
 
 
 def test_a_cancel_that_reverts_has_cancelled_too(slow: Rig) -> None:
-    """An account with code may refuse the transfer of nothing: its nonce is used up all the same."""
+    """An account with code may refuse the transfer of nothing: but its nonce is used up."""
     first = waiting(slow)
     outbid(slow, first.id, cancel=True)
     slow.node.call("anvil_setCode", first.payment.sender, REVERTS_IF_SLOT_0)

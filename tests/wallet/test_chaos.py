@@ -40,7 +40,7 @@ PLACES = [p for p in Failpoint if p not in (Failpoint.ORDER_OPENED, Failpoint.OR
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_happens_every_payment_is_made_once(seed: int, own_rig: Rig, tmp_path: Path) -> None:
+def test_every_payment_is_made_once(seed: int, own_rig: Rig, tmp_path: Path) -> None:
     print(f"seed {seed}")
     dice = random.Random(seed)
     rig, node = own_rig, own_rig.node

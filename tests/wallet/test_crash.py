@@ -1,6 +1,6 @@
 """kill -9 at every named place, while the node's answer to the broadcast goes wrong in every known way.
 
-Whatever happened, one `resume` in a fresh process must leave exactly one transfer on the chain.
+After all of it, one `resume` in a fresh process must leave exactly one transfer on the chain.
 `L2SEND_TEST_ALL=1` runs every place with every fault; without it, faults meet the places around them.
 """
 

@@ -293,7 +293,7 @@ def test_a_tip_that_one_endpoint_alone_names_is_not_signed(rig: Rig) -> None:
             rig.through(proxy.url, rig.node.url).resume(payment_id)
         assert proxy.sent("eth_feeHistory")
     assert rig.node.sent_by(rig.signer.address) == 0
-    with pytest.raises(NotFinal):  # The other endpoint is silent: signed all the same, and final only by two.
+    with pytest.raises(NotFinal):  # The other endpoint is silent: still signed, and final only by two.
         rig.through(rig.node.url, "http://127.0.0.1:1").resume(payment_id, patience=0.5)
     assert rig.record(payment_id).transactions[0].state is TxState.MINED
     assert rig.resume(payment_id).state is PaymentState.DELIVERED

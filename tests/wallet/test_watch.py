@@ -124,7 +124,7 @@ def fill(rig: Rig) -> str:
 
 def test_an_order_is_followed_to_its_fill(rig: Rig, toy: Toy) -> None:
     record = opened(rig)
-    assert record.state is PaymentState.INDETERMINATE, "nobody has seen the settler's event yet"
+    assert record.state is PaymentState.INDETERMINATE, "no endpoint has shown the settler's event yet"
     with pytest.raises(NotFinal) as caught:
         watching(rig, toy, follow, patience=0.2, poll=0.02)
     assert record.id in caught.value.message
@@ -218,7 +218,7 @@ def test_a_look_refreshes_transactions_and_sends_nothing(rig: Rig, toy: Toy, pro
     assert watching(rig, toy, look_once).state is PaymentState.DELIVERED
 
 
-def test_an_order_nobody_fills_becomes_refundable_and_comes_back(own_rig: Rig, toy: Toy) -> None:
+def test_an_order_that_is_not_filled_becomes_refundable_and_comes_back(own_rig: Rig, toy: Toy) -> None:
     rig = own_rig
     record = opened(rig, seconds=100)
     watching(rig, toy, look_once)
@@ -288,7 +288,7 @@ def test_a_reorganised_open_closes_the_order_again(own_rig: Rig, toy: Toy) -> No
     assert record.state is PaymentState.SENDING
 
 
-def test_a_look_at_a_planned_payment_asks_nobody(rig: Rig, toy: Toy) -> None:
+def test_a_look_at_a_planned_payment_asks_no_node(rig: Rig, toy: Toy) -> None:
     rig.begin(rig.payment())
     record = watching(rig.through("http://127.0.0.1:1"), toy, look_once)
     assert record.state is PaymentState.PLANNED

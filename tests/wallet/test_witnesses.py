@@ -50,7 +50,7 @@ def test_a_receipt_that_one_endpoint_lacks_is_looked_for_at_the_others(rig: Rig,
     assert both.resume(payment_id).state is PaymentState.DELIVERED
 
 
-def test_a_receipt_nobody_shows_yet_is_not_replaced(rig: Rig, proxy: FaultProxy) -> None:
+def test_a_receipt_that_no_node_shows_yet_is_not_replaced(rig: Rig, proxy: FaultProxy) -> None:
     """The transaction is in a block by its hash: the receipts lag behind."""
     proxy.lie("eth_getTransactionReceipt", None)
     payment = rig.payment()
@@ -175,7 +175,7 @@ def test_a_second_endpoint_postpones_an_end_and_is_named(slow: Rig, end: str, se
 @pytest.mark.lab
 @pytest.mark.parametrize("off", [-3 * 3600, -121, 121, 3 * 3600])
 def test_the_clock_of_this_machine_silences_no_endpoint(slow: Rig, monkeypatch: pytest.MonkeyPatch, off: int) -> None:
-    """One endpoint says that the transfer failed; the other one is honest, whatever time it is here."""
+    """One endpoint says that the transfer failed; the other is honest, no matter what time it is here."""
     record = _about_to_end(slow, "delivered")
     real = time.time
 

@@ -17,9 +17,9 @@ def identity(short: str, entry: Json, facts: Facts) -> Json:
 
 
 def retired(overlay: Json, facts: Facts) -> dict[str, str]:
-    """Short names that our chains had and nobody has now, each with the one that took its place.
+    """Short names that our chains had and no chain has now, each with the one that took its place.
 
-    A chain id that was listed under another name then was another chain's: ids are given anew, too.
+    A chain id that was listed under another name then was another chain's: ids are given again, too.
     """
     taken = {c["shortName"] for c in facts.chains.values()}
     ours = {entry["chain_id"]: short for short, entry in overlay["chains"].items()}

@@ -83,7 +83,7 @@ def test_a_token_that_takes_no_permit_is_said(broke: Broke) -> None:
     broke.do(use)
 
 
-def test_whoever_opens_it_cannot_choose_its_id(broke: Broke) -> None:
+def test_the_opener_cannot_choose_its_id(broke: Broke) -> None:
     """The settler takes a relayer from its caller where the order names none; ours names the sender."""
     data = sponsored(broke.plan().plan.quote).messages[-1].data
 

@@ -44,7 +44,7 @@ _TRIES = 30
 
 @dataclass
 class Payer:
-    """An account with gas on two chains of three, and somebody to pay."""
+    """An account with gas on two chains of three, and a recipient."""
 
     broke: Broke
     to: Address = field(default_factory=new_address)
@@ -79,7 +79,7 @@ class Payer:
         return self.broke.do(lambda client: client.status(group.id))
 
     def until(self, group: Record, reached: Callable[[Record], bool]) -> Record:
-        """Carry it on until it is there; nobody ends it meanwhile."""
+        """Resume it until it is there; it does not end meanwhile."""
         for _ in range(_TRIES):
             with pytest.raises(NotFinal):
                 self.resume(group, 1.5)
@@ -156,7 +156,7 @@ def test_a_source_with_gas_is_taken_before_one_that_costs_a_sponsor(payer: Payer
 
 
 def gas_costs(home: Home, base_fee: Wei) -> None:
-    """On the chains where the sender has gas, after so many empty blocks that nobody's tip counts."""
+    """On the chains where the sender has gas, after so many empty blocks that no tip counts."""
     for chain in set(CHAINS) - {POOR}:
         node = Node(require(home.paths.state).chain(chain).rpc_url)
         node.call("anvil_mine", "0x20")
@@ -164,7 +164,7 @@ def gas_costs(home: Home, base_fee: Wei) -> None:
         node.call("anvil_mine", "0x1")
 
 
-def test_where_nobody_fills_every_leg_comes_back(payer: Payer) -> None:
+def test_where_no_solver_fills_every_leg_comes_back(payer: Payer) -> None:
     """The gasless one without gas: Across pays it back by itself."""
     before = payer.holds()
     with mode(payer.broke.home, Mode.IGNORE):
@@ -208,7 +208,7 @@ def test_a_sponsor_that_refuses_costs_its_leg_alone_and_nothing_is_stranded(paye
 
 
 def spend_permit(payer: Payer, group: GroupRecord) -> None:
-    """Pay somebody else from the chain without gas: the token's next permit is used by that."""
+    """Pay another recipient from the chain without gas: the token's next permit is used by that."""
     payer.broke.home.fund(payer.broke.address, POOR, USDC="30")
     other = payer.broke.begin(payer.broke.plan(amount="20", via=GASLESS))
     assert payer.broke.resume(other).state is PaymentState.DELIVERED

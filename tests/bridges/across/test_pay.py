@@ -91,7 +91,7 @@ def test_a_contract_is_paid_the_wrapped_coin_and_that_is_said(home: Home, payer:
 
 
 @pytest.mark.parametrize(("amount", "token", "back"), [("20", "USDC", "USDC"), ("0.1", "ETH", "WETH")])
-def test_what_nobody_fills_is_refund_due_then_refunded(
+def test_what_is_not_filled_is_refund_due_then_refunded(
     home: Home, payer: Payer, devnet: Devnet, amount: str, token: str, back: str
 ) -> None:
     to, before = new_address(), home.holds(payer[1], "dev1", back)
@@ -153,7 +153,7 @@ _EMITTER = "0x608036038060805f376060356040356020355f35845fa400"
 
 
 def emit(node: Node, sender: str, topics: list[str], data: bytes) -> dict[str, Any]:
-    """The event that a contract of nobody's emits, as the chain has it."""
+    """The event that a foreign contract emits, as the chain has it."""
     contract = new_address()
     node.call("anvil_setCode", contract, _EMITTER)
     words = b"".join(bytes.fromhex(topic[2:]) for topic in topics)

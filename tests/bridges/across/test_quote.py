@@ -168,7 +168,7 @@ def test_a_pool_elsewhere_than_the_registry_says_is_refused(home: Home, payer: A
 
 
 def test_an_output_token_that_is_none_or_another_is_refused(home: Home, payer: Address) -> None:
-    """Across takes both without a word: nobody could fill the one, and the other pays another amount."""
+    """Across takes both without a word: no relayer could fill the one, and the other pays another amount."""
 
     def moved(chain: Chain) -> Chain:
         return replace(chain, tokens=tuple(replace(t, address=new_address()) for t in chain.tokens))
@@ -241,7 +241,7 @@ def test_a_chain_that_is_silent_leaves_the_order_unknown(home: Home, payer: Addr
     assert asyncio.run(look("dev4")) is OrderState.UNKNOWN
 
 
-def test_nobody_has_to_send_a_refund(home: Home, payer: Address) -> None:
+def test_a_refund_needs_no_transaction(home: Home, payer: Address) -> None:
     order = offer(home, payer).order
     assert order
 

@@ -134,7 +134,7 @@ def test_a_settlement_of_exactly_this_deposit_is_its_refund() -> None:
         leaf(PAYS.units, deferred=True),
         leaf(PAYS.units, block=OPENED),
     ],
-    ids=["less", "more", "somebody else", "another token", "transfer failed", "before the deadline"],
+    ids=["less", "more", "another account", "another token", "transfer failed", "before the deadline"],
 )
 def test_another_payment_is_not(wrong: dict[str, Any]) -> None:
     assert search(wrong) == ""

@@ -14,7 +14,7 @@ from tests.support.gasless import LATER, USDC, Broke, bring, forwarding, kinds, 
 
 
 def test_the_reply_of_the_sponsor_is_lost(broke: Broke) -> None:
-    """It took the messages, and nobody was told: the chain is asked, and the same is posted again."""
+    """It took the messages, and its reply was lost: the chain is asked, and the same is posted again."""
     to = new_address()
     with forwarding(broke, lambda _: False) as posted, mode(broke.home, Mode.DELAY):
         record = broke.begin(broke.plan(to))
@@ -62,7 +62,7 @@ def test_a_sponsor_that_brings_the_permit_alone_leaves_an_allowance_that_is_said
     assert broke.allowed() == left - paid.terms.pays.units
 
 
-def test_whoever_brings_the_messages_it_is_the_same_order(broke: Broke) -> None:
+def test_messages_that_another_account_brings_open_the_same_order(broke: Broke) -> None:
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan()))
         bring(broke, record)

@@ -266,7 +266,7 @@ def test_a_refund_pays_the_fee_that_hyperlane_asks_for_now(stand_ins: StandIns, 
 
 
 def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Payer) -> None:
-    """Somebody else's `Filled` with our id, and a true fill of a look-alike that pays less."""
+    """Another contract's `Filled` with our id, and a true fill of a look-alike that pays less."""
     to = new_address()
     record = payer.open(VIA, to)
     order = order_of(record)

@@ -87,7 +87,7 @@ def test_a_fill_that_one_endpoint_alone_shows_is_not_delivered(stand_ins: StandI
 
 
 def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer) -> None:
-    """Somebody else asked for it; a reorganisation could still take it back, and nobody would ask again."""
+    """Another account asked for it; a reorganisation could still take it back, and it would not be asked for again."""
     record = payer.open(VIA, new_address())
     order = order_of(record)
     stand_ins.advance(PROOF_TIME + 3700)
@@ -106,7 +106,7 @@ def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer)
     assert look().state is PaymentState.REFUNDED
 
 
-def test_a_refund_that_somebody_else_was_quicker_with_is_not_called_for_paying_anew(
+def test_a_refund_that_another_account_was_quicker_with_is_not_a_reason_to_pay_again(
     stand_ins: StandIns, payer: Payer
 ) -> None:
     record = payer.open(VIA, new_address())
@@ -127,7 +127,7 @@ def test_a_refund_that_somebody_else_was_quicker_with_is_not_called_for_paying_a
 
 
 def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Payer) -> None:
-    """Somebody else's OutputFilled with our id and output, and a true fill of another output under our id."""
+    """Another contract's OutputFilled with our id and output, and a true fill of another output under our id."""
     to = new_address()
     record = payer.open(VIA, to)
     order = order_of(record)

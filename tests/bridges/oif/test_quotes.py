@@ -21,7 +21,7 @@ pytestmark = pytest.mark.lab
 
 
 def offers(world: StandIns, units: int) -> Answer:
-    """What an OIF solver answers: 20 base units of fee, and calldata that nobody should ever use."""
+    """What an OIF solver answers: 20 base units of fee, and calldata that must never be used."""
     settler = ChainAddress(world.origin.chain.chain_id, world.origin.settler(VIA, "input_settler"))
 
     def answer(request: dict[str, Any]) -> Any:

@@ -61,7 +61,7 @@ def test_what_could_lead_money_astray_is_not_added(inside: Inside, words: tuple[
     assert said in done.stderr
 
 
-def test_an_address_without_a_checksum_needs_somebody_who_compared_it(inside: Inside) -> None:
+def test_an_address_without_a_checksum_must_be_compared(inside: Inside) -> None:
     inside.must("contacts", "add", "alice", f"base:{ALICE.lower()}", "--yes")
     assert inside.must("contacts", "show", "alice").stdout == f"base:{ALICE}\n"
 
@@ -126,7 +126,7 @@ def test_a_contact_is_paid_by_name_and_shown_with_its_whole_address(home: Home) 
     assert f"keep as a contact, {friend}" in refused.stderr
 
 
-def test_an_imitation_of_somebody_paid_is_no_contact(home: Home) -> None:
+def test_an_imitation_of_a_paid_account_is_no_contact(home: Home) -> None:
     name, sender = home.new_account()
     home.fund(sender, "dev1", USDC="10", ETH="1")
     friend = new_address()

@@ -114,7 +114,7 @@ def test_csv_has_every_figure_and_runs_no_formula(listed: Inside, story: Story) 
     assert abs(datetime.fromisoformat(direct["created_at"]).timestamp() - time.time()) < 600
 
 
-def test_a_payment_tells_what_its_recipient_was_called_even_when_nobody_is_called_so_any_more(
+def test_a_payment_tells_what_its_recipient_was_called_even_when_the_name_is_gone(
     home: Home, listed: Inside, story: Story
 ) -> None:
     book = home.must("contacts", "export").stdout
@@ -132,7 +132,7 @@ def test_a_payment_tells_what_its_recipient_was_called_even_when_nobody_is_calle
     assert f"typed as {story.contact}" in status
 
 
-def test_payments_on_chains_that_are_not_listed_any_more_are_told_all_the_same(story: Story, inside: Inside) -> None:
+def test_payments_on_chains_that_are_not_listed_any_more_are_still_told(story: Story, inside: Inside) -> None:
     """As of a chain that was taken out of one's chains.toml: its payments must not hide all others."""
     with sqlite3.connect(story.journal) as there, sqlite3.connect(_empty_journal(inside.paths)) as here:
         there.backup(here)

@@ -177,7 +177,7 @@ def give_usdc(home: Home, account: Address, chain: str) -> None:
     node(home, chain).call("evm_setAutomine", False)
 
 
-def test_nobody_to_ask_is_no_yes(still: Home, payer: Payer) -> None:
+def test_no_terminal_to_ask_on_is_no_yes(still: Home, payer: Payer) -> None:
     payment = waiting(still, payer, new_address())
     for word in ("speedup", "cancel"):
         done = still.run(word, payment, "--json", "--account", payer[0])

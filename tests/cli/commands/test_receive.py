@@ -66,7 +66,7 @@ def test_what_people_read(empty_home: Home) -> None:
     assert "Stage" in lines["security"]
     assert (lines["ERC-3770"], lines["ERC-7828"]) == (f"base:{VITALIK}", f"{VITALIK}@base#17DE0709")
     assert lines["EIP-681"] == LINK
-    assert "█" not in done.stdout, "nobody can scan a pipe"
+    assert "█" not in done.stdout, "a pipe cannot be scanned"
     assert "make sure that it is yours on Base" in done.stderr
 
 
@@ -116,7 +116,7 @@ def test_a_token_contract_is_no_account(empty_home: Home) -> None:
 
 @pytest.fixture
 def strict_umask() -> Iterator[None]:
-    """Files are made as a careful person's shell makes them: for nobody else."""
+    """Files are made as a careful person's shell makes them: for the owner alone."""
     old = os.umask(0o077)
     try:
         yield

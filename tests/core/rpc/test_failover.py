@@ -52,7 +52,7 @@ SLOW, NONSENSE, OTHER = Transient("silence"), BadAnswer("nonsense"), WrongChain(
 
 
 @pytest.mark.parametrize("last", [NONSENSE, REFUSED, OTHER])
-def test_one_that_was_silent_gets_another_round_whatever_the_last_says(last: NetworkError) -> None:
+def test_one_that_was_silent_gets_another_round_for_every_last_word(last: NetworkError) -> None:
     assert ask([SLOW, last], ["answer", "unused"]) == ("answer", 3)
 
 

@@ -140,7 +140,7 @@ def test_a_cut_main_file_is_refused_or_as_it_was(tmp_path: Path) -> None:
 
 
 def test_an_emptied_main_file_beside_its_log_is_refused(tmp_path: Path) -> None:
-    """SQLite would throw the log away and start anew."""
+    """SQLite would throw the log away and start again."""
     copy, _ = written(tmp_path)
     (copy / "journal.db").write_bytes(b"")
     with pytest.raises(ConfigError, match="cut short"):

@@ -123,7 +123,7 @@ def test_a_keystore_is_never_overwritten(made: tuple[Path, SecretKey]) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_whoever_writes_a_file_first_keeps_it(tmp_path: Path) -> None:
+def test_the_first_writer_of_a_file_keeps_it(tmp_path: Path) -> None:
     """Two processes that make the same name at once: no look beforehand can tell them apart."""
     path = tmp_path / "k" / "same.json"
     write_private(path, b"first")
@@ -228,7 +228,7 @@ def test_a_password_put_where_its_files_name_belongs_is_not_repeated(monkeypatch
     assert "hunter2" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
 
 
-def test_nobody_to_ask_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_terminal_to_ask_on_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ETH_PASSWORD", raising=False)
     with pytest.raises(ConfigError, match="no terminal to ask for it"):
         password_from()
