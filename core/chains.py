@@ -119,11 +119,11 @@ class Chain:
         return next((t for t in self.assets if t.same_asset(token)), None)
 
     def contracts(self) -> frozenset[Address]:
-        """Every contract here that holds no one's money: tokens, settlers, Multicall3, fee oracle, Safe's own."""
+        """Every contract here that holds no one's money: tokens, settlers, Multicall3, oracles, Safe's own."""
         settlers = (address for entry in self.settlers.values() for address in entry.contracts.values())
         tokens = (t.address for t in self.tokens if t.address)
         ens = (self.ens.registry, self.ens.universal_resolver) if self.ens else ()
-        others = (a for a in (self.multicall3, self.l1_fee_oracle, *ens) if a)
+        others = (a for a in (self.multicall3, self.l1_fee_oracle, self.price_feed, *ens) if a)
         safes = (contract.address for safe in self.safes for contract in safe.contracts)
         delegates = (delegate.code.address for delegate in self.delegates)
         return frozenset({*settlers, *tokens, *others, *safes, *delegates})

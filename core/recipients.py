@@ -59,6 +59,8 @@ CONTRACTS: Mapping[Address, Contract] = {
     Address("0x914d7Fec6aaC8cd542e72Bca78B30650d45643d7"): Contract(
         "Safe singleton factory", "github safe-global/safe-singleton-factory"
     ),
+    Address("0x34CfAC646f301356fAa8B21e94227e3583Fe3F5F"): Contract("Safe 1.1.1 singleton", _SAFE),
+    Address("0x6851d6FdfafB08c0295c392436245e5BC78B0185"): Contract("Safe 1.2.0 singleton", _SAFE),
     Address("0xd9Db270c1B5E3Bd161E8c8503c55cEABeE709552"): Contract("Safe 1.3.0 singleton", _SAFE),
     Address("0x3E5c63644E683549055b9Be8653de26E0B4CD36E"): Contract("Safe 1.3.0 L2 singleton", _SAFE),
     Address("0x41675C099F32341bf84BFc5382aF534df5C7461a"): Contract("Safe 1.4.1 singleton", _SAFE),

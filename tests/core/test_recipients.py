@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,14 @@ def test_contracts_of_another_chain_are_refused() -> None:
     for token in arbitrum.tokens:
         assert token.address
         assert why_unpayable(token.address, base, REGISTRY)
+
+
+def test_every_contract_that_the_registry_names_is_refused() -> None:
+    """Price feeds, too: whatever stands in chains.toml is an account of no person."""
+    text = (files("l2send") / "chains.toml").read_text(encoding="utf-8")
+    named = {checksum(found) for found in re.findall(r"0x[0-9a-fA-F]{40}\b", text)}
+    assert len(named) > 200
+    assert [one for one in named if not why_unpayable(one, REGISTRY.named("base"), REGISTRY)] == []
 
 
 def test_accounts_are_not_refused() -> None:
