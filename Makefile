@@ -9,10 +9,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 INSTALL_PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lint format bench bench-journal man lock clean
+.PHONY: help demo test lab lint format bench bench-sends bench-journal man lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.runtime ## send real payments between real chains, all on this machine
 	@$(BIN)/l2send demo $(ARGS)
@@ -35,6 +35,9 @@ format: .venv/.dev ## rewrite what ruff can put right
 
 bench: .venv/.dev ## measure how fast balances are read
 	$(BIN)/python -m bench.balances $(ARGS)
+
+bench-sends: .venv/.dev ## measure payments beside cast send and web3.py, start-up, many at once
+	$(BIN)/python -m bench.sends $(ARGS)
 
 bench-journal: .venv/.dev ## measure how lookups grow with the payments in the journal
 	$(BIN)/python -m bench.journal --svg docs/pictures/journal-growth.svg $(ARGS)
