@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 """How often a wrong password is asked for."""
+_REQUESTS_LEAVE = 0.02
+"""Seconds after which the first requests of a plan are on their way."""
 
 
 @dataclass
@@ -57,16 +60,19 @@ class Sender:
         return self._signer
 
     def prepare_to_unlock(self) -> None:
-        """In a thread, while the network is waited for: load the libraries that sign, and open the key if its password
-        is in a file. Once; what is wrong is raised by `unlock`.
+        """Once the first requests are on their way: load the libraries that sign, and open the key in a thread if its
+        password is in a file. What is wrong is raised by `unlock`.
         """
+        asyncio.get_running_loop().call_later(_REQUESTS_LEAVE, self._begin_to_unlock)
+
+    def _begin_to_unlock(self) -> None:
         if self._signer or self._opening:
             return
+        # Not in the thread: where two threads import the same packages at once, one may find half of them.
+        import_module("eth_account")
         if self.keystore and self._password_is_in_a_file:
             self._opening = Future()
             Thread(target=_run_into, args=(self._opening, self._open), daemon=True).start()
-        else:
-            Thread(target=import_module, args=("eth_account",), daemon=True).start()
 
     @property
     def _password_is_in_a_file(self) -> bool:

@@ -15,6 +15,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from typing import Any
 
+from eth_hash.auto import keccak
+
+from l2send.core.accounts import Deployment
 from l2send.core.address import Address
 from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain
@@ -70,7 +73,7 @@ class Fact:
     """One contract of the registry, and whether it is what the registry says."""
 
     kind: str
-    """`multicall3`, `token`, `settler`, `ens`, `l1_fee_oracle` or `price_feed`."""
+    """`multicall3`, `token`, `settler`, `account`, `ens`, `l1_fee_oracle` or `price_feed`."""
     name: str
     address: Address
     verdict: Verdict
@@ -122,12 +125,13 @@ async def _facts(rpc: Rpc, endpoints: Sequence[EndpointReport]) -> tuple[Fact, .
     urls = [url for url, e in zip(rpc.chain.rpcs, endpoints, strict=True) if e.verdict is Verdict.OK]
     usable = Rpc(replace(rpc.chain, rpcs=tuple(urls)), rpc.http)
     settlers = [contract for bridge in rpc.chain.settlers for contract in contracts_of(rpc.chain, bridge)]
-    contracts, runs, reads = await asyncio.gather(
+    contracts, runs, accounts, reads = await asyncio.gather(
         asyncio.gather(*(_has_code(usable, *contract) for contract in _contracts(rpc.chain))),
         asyncio.gather(*(_runs_what_is_pinned(usable, settler) for settler in settlers)),
+        asyncio.gather(*(_is_deployed(usable, *account) for account in _accounts(rpc.chain))),
         _read_contracts(usable),
     )
-    return (*contracts, *runs, *reads)
+    return (*contracts, *runs, *accounts, *reads)
 
 
 async def _endpoint(one: Rpc) -> EndpointReport:
@@ -191,6 +195,28 @@ async def _runs_what_is_pinned(rpc: Rpc, settler: Contract) -> Fact:
         detail = f"runs the code {code}, pinned is {pinned}"
         return Fact("settler", name, address, Verdict.WRONG, detail, pinned=True)
     return Fact("settler", name, address, Verdict.OK, pinned=pinned is not None)
+
+
+def _accounts(chain: Chain) -> Iterator[tuple[str, Deployment]]:
+    """The contracts that accounts are made of or run, each with its name."""
+    for safe in chain.safes:
+        for contract in safe.contracts:
+            yield f"Safe {safe.version}", contract
+    for delegate in chain.delegates:
+        yield delegate.name, delegate.code
+
+
+async def _is_deployed(rpc: Rpc, name: str, contract: Deployment) -> Fact:
+    """Whether the code that is pinned stands there. Source: eth_getCode, EIP-1052."""
+    try:
+        code = await rpc.code(contract.address)
+    except L2sendError as error:
+        return Fact("account", name, contract.address, Verdict.SILENT, error.message, pinned=True)
+    found = "0x" + bytes(keccak(code)).hex()
+    if found == contract.code_hash:
+        return Fact("account", name, contract.address, Verdict.OK, pinned=True)
+    detail = f"runs the code {found}, pinned is {contract.code_hash}" if code else f"no code at {contract.address}"
+    return Fact("account", name, contract.address, Verdict.WRONG, detail, pinned=True)
 
 
 async def _read_contracts(rpc: Rpc) -> list[Fact]:

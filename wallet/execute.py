@@ -127,7 +127,7 @@ class Executor:
         record = self.journal.get(payment_id)
         failpoint(Failpoint.PLANNED)
         with self._saying_what_moved(record.id):
-            return await self._signing.sign(record, record.steps[0], looks)
+            return await self._signing.sign_and_commit(record, record.steps[0], looks)
 
     async def offer(self, tx: TxRecord) -> None:
         """Hand signed bytes to a node, if it is time. Raises NotFinal where nodes keep refusing them."""
@@ -302,7 +302,7 @@ class Executor:
 
     async def _sign(self, record: PaymentRecord, tx: TxRecord) -> None:
         """Sign a planned transaction, and hand it out. What is raised before its bytes are committed sent nothing."""
-        tx = await self._signing.sign(record, tx)
+        tx = await self._signing.sign_and_commit(record, tx)
         await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
 
     async def _wait(

@@ -95,7 +95,7 @@ class Signing:
         )
         return Looks(asked_at, *found)
 
-    async def sign(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
+    async def sign_and_commit(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
         """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
 
         `looks` are those of a moment ago. Raises Refused, CannotPay, NetworkError, ConfigError.

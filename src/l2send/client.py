@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from l2send.bridges import bridges_of
@@ -38,7 +39,7 @@ from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.limits import Limits
 from l2send.review import Review, has_expired, review_plan
-from l2send.turns import Progress, Say, Turn, reporter, silent
+from l2send.turns import Progress, Say, reporter, reporting, silent
 from l2send.wallet.allowance import revocation
 from l2send.wallet.ends import Ends
 from l2send.wallet.execute import Executor
@@ -219,14 +220,8 @@ class Client:
         for each to be mined, `window` of them at most; everything else is resumed as by `resume`, several at a time.
         One that fails stops no other.
         """
-
-        def report(record: PaymentRecord) -> None:
-            progress(Turn(record.id, record.state, record.meaning.money))
-
-        async def one(payment_id: str) -> Record:
-            return await self.resume(payment_id, signer, patience=patience, progress=progress)
-
-        executor = self._executor(signer, lambda _: None)
+        one = partial(self.resume, signer=signer, patience=patience, progress=progress)
+        report, executor = reporting(progress), self._executor(signer, lambda _: None)
         return await resume_all(payment_ids, self.journal, executor, one, report, size=window, patience=patience)
 
     async def _resume_leg(

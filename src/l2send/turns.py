@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 
 Say = Callable[[str], None]
@@ -43,3 +44,8 @@ def reporter(payment_id: str, journal: Journal, progress: Progress) -> Say:
         progress(Turn(record.id, record.state, text))
 
     return say
+
+
+def reporting(progress: Progress) -> Callable[[PaymentRecord], None]:
+    """Tells how a payment stands, of which no more is said."""
+    return lambda record: progress(Turn(record.id, record.state, record.meaning.money))

@@ -119,6 +119,7 @@ def questions(story: Story) -> None:
     story.run("resolve", f"ethereum:{TO}@{story.home.chain('dev1').chain_id}?value=1e18")
     story.run("resolve", "-", stdin=f"dev1:{TO}\n\ndev2:{TO}\n")
     story.run("chains")
+    story.run("chains show", "dev1")
     story.run("chains check")
     story.run("doctor")
     story.run("inspect", resolver_that_says(story.home, full()), "0x1234")

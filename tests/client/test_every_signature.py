@@ -38,7 +38,7 @@ KEYLESS = {
     "WETH": checksum("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"),
 }
 SIGNING = {
-    ("wallet/execute.py", "_signed"),  # send, resume, broadcast, speedup, cancel, refund, revoke: Guard.check
+    ("wallet/signing.py", "signed"),  # send, resume, broadcast, speedup, cancel, refund, revoke: Guard.check
     ("wallet/sponsored.py", "_sign"),  # gasless messages: Guard.check_message
     ("wallet/offline.py", "_sign"),  # sign: review_of, which is made of checked_legs as every review is
     ("cli/sender.py", "sign"),  # A signer itself: it unlocks the account at its first signature.

@@ -70,7 +70,7 @@ def test_a_registry_that_is_right(home: Home) -> None:
     assert chain["endpoints"][0]["latency_ms"] > 0
     assert chain["endpoints"][0]["head_age_seconds"] is not None
     kinds = {c["kind"] for c in chain["contracts"]}
-    assert kinds == {"multicall3", "settler", "token", "price_feed"}
+    assert kinds == {"multicall3", "settler", "account", "token", "price_feed"}
     checked = {c["address"] for c in chain["contracts"]}
     assert home.chain("dev1").contracts() <= checked
     assert "l1_fee_oracle" in {c["kind"] for c in done.json["chains"][2]["contracts"]}

@@ -36,7 +36,8 @@ def registry(home: Home, proxy: FaultProxy, tmp_path: Path) -> OwnRegistry:
     """A person's own chains.toml with the devnet's chains, nothing of them pinned, and two RPCs for dev1."""
     text = (home.paths.devnet / "chains.toml").read_text()
     text = re.sub(r"\[chains\.\w+\.settlers\.\w+\.code\]\n(\w+ = .*\n)+", "", text)
-    assert "hash" not in text
+    assert "[chains.dev1.settlers" in text
+    assert ".code]" not in text
     made = OwnRegistry(tmp_path / "own", text + MINE)
     (good,) = home.chain("dev1").rpcs
     made.replace(f'rpcs = ["{good}"]', f'rpcs = ["{good}", "{proxy.url}"]')
