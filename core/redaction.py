@@ -7,6 +7,7 @@ found where only a part of it is repeated, too.
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -162,7 +163,7 @@ def _is_secret(part: str) -> bool:
 
 def remember_typed(texts: Iterable[str]) -> None:
     """Take what may be a secret of these words, as they were typed, out of every error that is shown from now on."""
-    words = list(texts)
+    words = [text for text in texts if not _is_path(text)]
     for word in words:
         if may_be_secret(word):
             _typed.add(word)
@@ -174,6 +175,15 @@ def remember_typed(texts: Iterable[str]) -> None:
         _typed.add(phrase, _PHRASE_WINDOW)
     for found in (*_PHRASE_OF_IDEOGRAPHS.finditer(line), *_KEY_AS_NUMBERS.finditer(line)):
         _typed.add(found[0], _IDEOGRAPH_WINDOW)
+
+
+def _is_path(text: str) -> bool:
+    """Whether it names a place in a folder that is there: its words are no phrase, however many they are."""
+    folder = os.path.dirname(text.partition("=")[2] or text)
+    try:
+        return bool(folder) and os.path.isdir(os.path.expanduser(folder))
+    except ValueError:
+        return False
 
 
 def without_typed_secrets(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from l2send.core.redaction import may_be_secret, remember_typed, remember_url, without_typed_secrets
@@ -118,3 +120,12 @@ def test_the_words_of_a_phrase_typed_one_by_one_are_not_repeated() -> None:
 )
 def test_destinations_are_no_secrets(typed: str) -> None:
     assert not may_be_secret(typed)
+
+
+def test_the_words_of_a_path_are_no_phrase(tmp_path: Path) -> None:
+    """Twelve short words, as those of a recovery phrase, and in a folder that is there."""
+    words = ["where", "all", "that", "was", "paid", "last", "month", "is", "kept", "until", "next", "year"]
+    remember_typed(["-o", str(tmp_path / "-".join(words)), f"--password-file={tmp_path}/{'_'.join(words)}"])
+    assert without_typed_secrets("all that was paid last month is kept") == "all that was paid last month is kept"
+    remember_typed(["/".join(words)])
+    assert "last month" not in without_typed_secrets("all that was paid last month is kept")

@@ -150,4 +150,4 @@ def assert_all_well(results: Sequence[Result]) -> None:
         if not (result.verdict and (result.verdict.well and result.verdict.state))
     ]
     assert not wrong, "\n".join(wrong)
-    assert sum(result.reached for result in results) > len(results) * 0.8
+    assert sum(result.reached for result in results) >= len(results) * 0.8

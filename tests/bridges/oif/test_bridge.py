@@ -81,7 +81,7 @@ def test_a_fill_that_one_endpoint_alone_shows_is_not_delivered(stand_ins: StandI
         seen = look(target.chain.rpcs[0], other.url)
         assert seen.state is PaymentState.BRIDGING
         assert seen.order
-        assert seen.order.detail == "the recipient was paid; 127.0.0.1 is confirming it."
+        assert seen.order.detail == "the recipient was paid. Not filled yet: 127.0.0.1 does not show it."
         other.stop_lying("eth_call")
         assert look(target.chain.rpcs[0], other.url).state is PaymentState.DELIVERED
 
@@ -101,7 +101,7 @@ def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer)
     seen = look()
     assert (seen.state, order_state(seen)) == (PaymentState.BRIDGING, OrderState.OPEN)
     assert seen.order
-    assert "is confirming it" in seen.order.detail
+    assert "Not refunded yet: 127.0.0.1 does not show it" in seen.order.detail
     stand_ins.origin.node.call("anvil_mine", hex(1000))
     assert look().state is PaymentState.REFUNDED
 
