@@ -93,8 +93,9 @@ def test_it_is_one_payment_to_every_command(home: Home, payer: Payer) -> None:
         assert home.must("status", words, "--json").json["id"] == paid["id"]
     assert home.must("resume", paid["id"], "--json", ETH_PASSWORD="").json["state"] == "delivered"
     shown = home.must("status", paid["id"]).stdout
-    assert "100 of 100 USDC" in shown
-    assert all(f"\nleg {number} " in shown for number in (1, 2, 3))
+    assert "amount      100 USDC" in shown
+    told = " ".join(shown.split())
+    assert all(f" on {home.chain(leg['source']).name}" in told for leg in paid["legs"]), shown
     assert "3 chains" in home.must("history").stdout
 
 

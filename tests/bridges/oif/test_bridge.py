@@ -101,7 +101,7 @@ def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer)
     seen = look()
     assert (seen.state, order_state(seen)) == (PaymentState.BRIDGING, OrderState.OPEN)
     assert seen.order
-    assert "Not refunded yet: 127.0.0.1 does not show it" in seen.order.detail
+    assert "Not refunded yet: " in seen.order.detail
     stand_ins.origin.node.call("anvil_mine", hex(1000))
     assert look().state is PaymentState.REFUNDED
 

@@ -48,7 +48,7 @@ def test_the_same_address_on_another_chain_is_the_same_contact(inside: Inside) -
         (("carl", f"oeth:{ALICE}"), "already, as alice"),
         (("carl", f"oeth:{imitation(ALICE)}"), "looks like the address of alice"),
         (("carl", f"base:{new_address().lower()}"), "written without a checksum"),
-        (("base", f"base:{new_address()}"), "short name of a chain"),
+        (("base", f"base:{new_address()}"), "name of a chain"),
         (("carl", "alice.eth", "--chain", "base"), "Leave --chain out"),
         (("carl", "base:0x0000000000000000000000000000000000000000"), "the zero address"),
     ],
