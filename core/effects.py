@@ -205,7 +205,7 @@ def _check_order(order: Order, payment: Payment, spent: Amount, registry: Regist
 
 def _check_allowance(effect: Allows, orders: list[Order]) -> None:
     for order in orders:
-        # Taking an allowance back harms nobody, and is what Tether's token asks for before a new one.
+        # Taking an allowance back does no harm, and is what Tether's token asks for before a new one.
         exact_or_none = effect.amount.units in {0, order.pays.units}
         if effect.spender == order.origin_settler and effect.amount.token == order.pays.token and exact_or_none:
             return

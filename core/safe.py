@@ -110,7 +110,7 @@ def decode_execution(tx: UnsignedTx, multi_sends: Collection[Address]) -> Execut
         raise Refused("the call of the Safe carries native coin, which the Safe would keep.")
     to, value, data, operation, *refund, signatures = EXECUTE.decode_call(tx.data)
     if refund != [0, 0, 0, ZERO_ADDRESS, ZERO_ADDRESS]:
-        raise Refused("the transaction of the Safe refunds gas to whoever executes it.")
+        raise Refused("the transaction of the Safe refunds gas to the account that executes it.")
     if operation not in {Operation.CALL, Operation.DELEGATECALL}:
         raise Refused("the transaction of the Safe is neither a call nor a delegate call.")
     safe_tx = SafeTx(tx.chain_id, tx.to, checksum(to), Wei(value), data, Operation(operation))

@@ -74,7 +74,7 @@ def parse_amount(text: str, token: Token) -> Amount:
     """The amount a person typed, exact.
 
     The grammar is `digits[.digits]` in ASCII and nothing else: no sign, exponent, separator or
-    other script's digits, since every one of them has cost somebody money. Raises BadAmount.
+    other script's digits, since every one of them has cost people money. Raises BadAmount.
     """
     match = _AMOUNT.fullmatch(text)
     if not match:

@@ -68,7 +68,7 @@ async def _why(name: str, coin: int, chain: Chain, rpcs: Rpcs) -> str:
         return ask
     if elsewhere is None:
         return ask
-    return f"It has one for Ethereum, which l2send does not use: on {chain.name} it may be nobody's. {ask}"
+    return f"It has one for Ethereum, which l2send does not use: on {chain.name} it may belong to no one. {ask}"
 
 
 @dataclass(frozen=True, slots=True)

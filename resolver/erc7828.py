@@ -50,7 +50,7 @@ def _chain_of(reference: bytes, registry: Registry) -> Chain:
     """The chain of an eip155 reference. Whoever pays must not fill in a missing one. Raises BadAddress."""
     if not reference:
         raise BadAddress(
-            "the interoperable address (ERC-7930) names no chain, so nobody can pay it.",
+            "the interoperable address (ERC-7930) names no chain, so it cannot be paid.",
             hint="Ask the recipient for one that names the chain.",
         )
     if reference[0] == 0:

@@ -63,7 +63,7 @@ def _parse(text: str, registry: Registry) -> _Link:
         raise BadAddress("the payment link (EIP-681) names no account.")
     function, parameters = match["function"], match["parameters"]
     if match["target"].startswith("pay-"):
-        raise BadAddress(f"{match['target'][:60]!r} may be a name or a name behind `pay-`: nobody can say which.")
+        raise BadAddress(f"{match['target'][:60]!r} may be a name, or a name behind `pay-`: which one cannot be told.")
     if function == "":
         raise BadAddress("the payment link (EIP-681) ends in a / without a function.")
     return _Link(match["target"], _chain(match["chain"], registry), function or "", _parameters(parameters or ""))

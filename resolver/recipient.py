@@ -101,7 +101,7 @@ async def _check_token(payment: Payment, rpc: Rpc) -> str:
     paused, *blocked = (answer is not None and answer[0] for answer in stops)
     known = any(answer is not None for answer in stops[1:])
     if paused:
-        raise Refused(f"{token.symbol} is paused on {rpc.chain.name}: nobody can receive it now.")
+        raise Refused(f"{token.symbol} is paused on {rpc.chain.name}: it cannot be received now.")
     if any(blocked):
         raise Refused(f"{token.symbol} blocks {payment.to.address} on {rpc.chain.name}: it could never arrive.")
     return "" if known else f"not known: whether {token.symbol} blocks the recipient; it has no list that l2send knows"

@@ -191,7 +191,7 @@ class Executor:
     async def replace(self, payment_id: str, bids: Sequence[Bid]) -> PaymentRecord:
         """Sign each of `bids` with the nonce of what it competes with, and hand it out; `resume` follows them all.
 
-        The account's lock is not taken: whoever holds it may be waiting for the very transaction that is
+        The account's lock is not taken: its holder may be waiting for the very transaction that is
         stuck, no new nonce is given out, and of two that do this at once the journal takes the first.
         Raises Refused, CannotPay, NetworkError or ConfigError where nothing more was signed.
         """

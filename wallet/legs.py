@@ -101,7 +101,7 @@ async def _end_unless(group: GroupRecord, reasons: Sequence[str], ends: Ends) ->
     ]
     raise Refused(
         "\n".join([f"{group.id} was cancelled before anything was opened. Nothing was paid.", *problems, *allowances]),
-        hint="Pay anew to get new quotes.",
+        hint="Start a new payment to get new quotes.",
         sent=group.moved,
     )
 

@@ -1,6 +1,6 @@
 """Which nonce comes next: the chain's count and the journal's own, whichever is higher.
 
-Called with the account's lock held, so that nobody on this machine signs in between. A nonce the
+Called with the account's lock held, so that nothing on this machine signs in between. A nonce the
 journal has used is never given out again, with one exception that is stated in `choose`.
 """
 

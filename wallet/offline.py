@@ -200,7 +200,7 @@ class Presigned:
                 return SignedTx.of(raw)
         raise ConfigError(
             f"the file holds no signature for this transaction on chain {chain_id} with nonce {nonce}.",
-            hint="Sign it where the key is, with `l2send resume ID`, or prepare the payment anew.",
+            hint="Sign it where the key is, with `l2send resume ID`, or prepare the payment again.",
         )
 
     def sign_typed(self, data: TypedData) -> bytes:

@@ -210,7 +210,7 @@ class SponsoredExecutor:
             await self._ends.never_signed(record, reason)
             raise Refused(
                 f"{record.id} was cancelled: {reason}. Nothing was signed, and nothing was paid.",
-                hint="Pay anew to get a new quote.",
+                hint="Start a new payment to get a new quote.",
             )
 
     def _signer_of(self, record: PaymentRecord) -> Signer:

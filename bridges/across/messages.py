@@ -125,7 +125,7 @@ def decode_order_message(bridge: str, data: TypedData, registry: Registry) -> Op
         raise Refused(f"the message to be signed cannot be read ({type(error).__name__}).") from None
     if data != meant or not data.digest:  # A value beyond the range of its type has no digest.
         raise Refused("the message to be signed says something else than the order in it.")
-    demand(deposit.named_relayer == deposit.depositor, "leaves its id to whoever opens it")
+    demand(deposit.named_relayer == deposit.depositor, "leaves its id to the account that opens it")
     demand(owner_of(deposit.nonce) == deposit.depositor, "has a nonce that does not belong to who is refunded")
     listed = registry.chain(ChainId(deposit.origin)).settlers_of(bridge, AcrossSettlers)
     demand(listed is not None and settler == listed.origin_settler, "is for another settler than the registry's")

@@ -71,7 +71,7 @@ class _Words:
             case kinds.NeedsVariable(variable):
                 return f"after variable {variable} is known"
             case kinds.RevertPolicy(policy, reason):
-                then = "the step is skipped" if policy == "ignore" else "the order is given up and nobody is paid"
+                then = "the step is skipped" if policy == "ignore" else "the order is given up and no one is paid"
                 return f"if it reverts with {_hex(reason) or 'anything'}, {then}"
 
     def bounds(self, field: str, lower: kinds.Formula | None, upper: kinds.Formula | None) -> str:

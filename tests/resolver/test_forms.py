@@ -242,7 +242,7 @@ def test_eip681_second_example_needs_a_chain() -> None:
         (f"ethereum:{VITALIK}@8453/transfer?address={VITALIK}&uint256=1", "not in the registry"),
         (f"ethereum:{VITALIK}@1?to={VITALIK}", "'to'"),
         (f"ethereum:{USDC}@8453?value=1", "contract of USDC"),
-        ("ethereum:pay-alice.eth@1", "nobody can say which"),
+        ("ethereum:pay-alice.eth@1", "which one cannot be told"),
         ("ethereum:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq@1", "Bitcoin"),
     ],
 )

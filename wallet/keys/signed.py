@@ -91,7 +91,7 @@ def signer_of_typed(data: TypedData, signature: bytes) -> Address:
     try:
         return checksum(Account.recover_message(message, signature=signature))
     except Exception as error:  # noqa: BLE001 - the library raises many kinds, and all mean the same
-        raise Refused(f"the signature is nobody's ({type(error).__name__}).") from None
+        raise Refused(f"the signature belongs to no account ({type(error).__name__}).") from None
 
 
 _Fields = tuple[UnsignedTx, Nonce, Gas, Wei, Wei, bool]

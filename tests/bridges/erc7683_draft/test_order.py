@@ -151,7 +151,7 @@ def test_an_order_is_shown_in_words_and_foreign_text_is_cleaned() -> None:
     text = "\n".join(lines)
     assert f"may take up to 25 USDC on Right from the solver for right:{RECIPIENT}" in text
     assert "only while block.timestamp is at most 2027-01-15 08:00:00 UTC" in text
-    assert "if it reverts with 0xdeadbeef, the order is given up and nobody is paid" in text
+    assert "if it reverts with 0xdeadbeef, the order is given up and no one is paid" in text
     assert "variable 3: block.timestamp of step 0" in text
     assert f"payment 0: left:{address(110)} pays 25.1 USDC on Left to variable 0, about 600 s after step 0" in text
     assert "assumed, not checked: token is honest 0x01" in text

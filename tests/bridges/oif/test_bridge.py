@@ -122,7 +122,7 @@ def test_a_refund_that_another_account_was_quicker_with_is_not_a_reason_to_pay_a
 
     with pytest.raises(Refused, match="the refund would fail") as late:
         payer.with_client(be_late)
-    assert "pay anew" not in late.value.hint
+    assert "new payment" not in late.value.hint
     assert payer.resume(record).state is PaymentState.REFUNDED
 
 
