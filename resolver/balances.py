@@ -29,6 +29,8 @@ class Patience:
 
     soon: float = 4.0
     """Every chain."""
+    silent: float = 10.0
+    """Every chain while none at all has answered: a busy machine is not taken for one that is offline."""
     late: float = 20.0
     """A chain without which the payment cannot be made."""
 
@@ -108,9 +110,14 @@ async def take_snapshot(
         if tasks:
             await asyncio.wait(tasks, timeout=patience.soon)
         while waiting := [task for task in tasks if not task.done()]:
-            left = patience.late - (clock() - started)
-            if left <= 0 or enough(_so_far(account, asked, tasks, clock() - started)):
+            waited = clock() - started
+            left = patience.late - waited
+            so_far = _so_far(account, asked, tasks, waited)
+            heard = len(so_far.unknown) < len(asked) or waited >= patience.silent
+            if left <= 0 or (heard and enough(so_far)):
                 break
+            if not heard:
+                left = min(left, patience.silent - waited)
             await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         return _so_far(account, asked, tasks, clock() - started)
     finally:
