@@ -18,6 +18,7 @@ from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.bridge import Bridge, OrderStatus
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain, Registry
+from l2send.core.code import code_hash
 from l2send.core.effects import Effects
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.plan import Order, Payment, Quote, Step, UnsignedTx
@@ -159,7 +160,7 @@ async def _refuse_if_new(address: Address, rpc: Rpc) -> None:
 
 def has_code_of_safe(code: bytes, chain: Chain) -> bool:
     """Whether an account with that code is a Safe, as the factories on the chain make them."""
-    return _hash(code) in {version.proxy_code_hash for version in chain.safes}
+    return code_hash(code) in {version.proxy_code_hash for version in chain.safes}
 
 
 async def _read(
@@ -176,12 +177,8 @@ async def _read(
 
 
 async def _refuse_other_code(contract: Deployment, rpc: Rpc) -> None:
-    if _hash(await rpc.code(contract.address)) != contract.code_hash:
+    if code_hash(await rpc.code(contract.address)) != contract.code_hash:
         raise Refused(f"{contract.address} on {rpc.chain.name} runs other code than Safe's, which is pinned.")
-
-
-def _hash(code: bytes) -> str:
-    return "0x" + bytes(keccak(code)).hex()
 
 
 def _account(word: bytes) -> Address | None:

@@ -59,7 +59,7 @@ async def read_code(rpc: Rpc, address: Address) -> Code | None:
         return None
     target = _cloned(own) or slot[-20:]
     behind = await rpc.code(checksum(target)) if any(target) else b""
-    return Code(_hash(own), _hash(behind) if behind else "")
+    return Code(code_hash(own), code_hash(behind) if behind else "")
 
 
 async def why_other_code(bridge: str, chains: Iterable[Chain], rpcs: Rpcs) -> str:
@@ -97,5 +97,6 @@ def _cloned(code: bytes) -> bytes:
     return code[len(before) : len(before) + 20] if is_clone else b""
 
 
-def _hash(code: bytes) -> str:
+def code_hash(code: bytes) -> str:
+    """The keccak of a contract's code as EXTCODEHASH gives it (EIP-1052), 0x-prefixed."""
     return "0x" + bytes(keccak(code)).hex()

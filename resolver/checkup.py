@@ -15,13 +15,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from l2send.core.accounts import Deployment
 from l2send.core.address import Address
 from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain
-from l2send.core.code import Contract, contracts_of, read_code
+from l2send.core.code import Contract, code_hash, contracts_of, read_code
 from l2send.core.errors import L2sendError, WrongChain
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.text import clean
@@ -212,7 +210,7 @@ async def _is_deployed(rpc: Rpc, name: str, contract: Deployment) -> Fact:
         code = await rpc.code(contract.address)
     except L2sendError as error:
         return Fact("account", name, contract.address, Verdict.SILENT, error.message, pinned=True)
-    found = "0x" + bytes(keccak(code)).hex()
+    found = code_hash(code)
     if found == contract.code_hash:
         return Fact("account", name, contract.address, Verdict.OK, pinned=True)
     detail = f"runs the code {found}, pinned is {contract.code_hash}" if code else f"no code at {contract.address}"
