@@ -1,4 +1,4 @@
-"""`l2send status`, `watch` and `resume`: payments of the journal, from any later process."""
+"""`l2send resume`: carry payments of the journal on, from any later process."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from l2send.cli.documents import payment_document
-from l2send.cli.options import AccountOptions, FollowOptions, KeyOptions, ResumeOptions, RunOptions
+from l2send.cli.options import AccountOptions, KeyOptions, ResumeOptions, RunOptions
 from l2send.cli.paying import follow, interruptible, report
+from l2send.cli.payment_choice import OptionalId
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
 from l2send.cli.screen import err, print_json, print_words, styled
@@ -21,51 +22,12 @@ from l2send.core.errors import ExitStatus, Interrupted, L2sendError, UsageError
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 
-MaybeId = Annotated[str, typer.Argument(metavar="[ID]", help="the payment's id, or its first characters")]
 _NEEDS_A_SIGNATURE = {PaymentState.PLANNED, PaymentState.REFUND_DUE}
 
 
 @spread
-def status(payment_id: MaybeId = "", *, run_options: RunOptions) -> int:
-    """Look once at a payment: where the money is, who acts next. Sends nothing. Without an ID: the newest one.
-
-    The exit status is the payment's: 0 delivered, 8 not final, 9 refunded or refund due, …
-
-    Example: l2send status p-7k3f9q2m
-    """
-
-    async def run() -> int:
-        async with open_client(run_options.paths) as client:
-            meant = payment_id or _newest(client).id
-            with interruptible(client, meant):
-                record = await client.status(meant)
-            return report(record, client.registry, as_json=run_options.as_json)
-
-    return run_to_end(run())
-
-
-@spread
-def watch(payment_id: MaybeId = "", *, following: FollowOptions, run_options: RunOptions) -> int:
-    """Follow a payment until it is delivered or its money is back. Signs and sends nothing.
-
-    Without an ID: the newest open one.
-
-    Example: l2send watch p-7k3f9q2m --timeout 60
-    """
-
-    async def run() -> int:
-        async with open_client(run_options.paths) as client:
-            meant = payment_id or _newest(client, prefer_open=True).id
-            with Live("looking at the chains") as live, interruptible(client, meant):
-                record = await client.watch(meant, patience=following.timeout, progress=live.update)
-            return report(record, client.registry, as_json=run_options.as_json)
-
-    return run_to_end(run())
-
-
-@spread
 def resume(
-    payment_id: MaybeId = "",
+    payment_id: OptionalId = "",
     everything: Annotated[bool, typer.Option("--all", help="Resume every open payment.")] = False,
     resend_refund: Annotated[
         bool, typer.Option("--resend-refund", help="Send a refund again whose message has not arrived for hours.")
@@ -114,14 +76,6 @@ def resume(
 def _print_all(records: list[Record], client: Client) -> None:
     documents = [payment_document(r, client.registry) for r in records]
     print_json({"schema": "l2send.payments/1", "payments": documents})
-
-
-def _newest(client: Client, *, prefer_open: bool = False) -> Record:
-    """The payment that is meant where none is named. Raises UsageError where there is none."""
-    found = (client.open_payments() if prefer_open else []) or client.history(1)
-    if not found:
-        raise UsageError("no payment was made yet.", hint="Make one: l2send AMOUNT TOKEN CHAIN:ADDRESS")
-    return found[0]
 
 
 async def _or_tell(work: Awaitable[Record], client: Client, payment_id: str, errors: list[L2sendError]) -> Record:

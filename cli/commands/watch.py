@@ -1,51 +1,18 @@
-"""`l2send status`, `watch` and `resume`: payments of the journal, from any later process."""
+"""`l2send watch`: follow a payment without a key."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import Annotated
-
-import typer
-
-from l2send.cli.documents import payment_document
-from l2send.cli.options import AccountOptions, FollowOptions, KeyOptions, ResumeOptions, RunOptions
-from l2send.cli.paying import follow, interruptible, report
+from l2send.cli.options import FollowOptions, RunOptions
+from l2send.cli.paying import interruptible, report
+from l2send.cli.payment_choice import OptionalId, newest_payment
 from l2send.cli.progress import Live
-from l2send.cli.prompts import must_agree
-from l2send.cli.screen import err, print_json, print_words, styled
-from l2send.cli.sender import choose_payer, refuse_contradiction
 from l2send.cli.spread import spread
-from l2send.cli.terminal import can_ask, run_to_end
-from l2send.client import Client, open_client
-from l2send.core.errors import ExitStatus, Interrupted, L2sendError, UsageError
-from l2send.wallet.journal.records import Record
-from l2send.wallet.journal.states import PaymentState
-
-MaybeId = Annotated[str, typer.Argument(metavar="[ID]", help="the payment's id, or its first characters")]
-_NEEDS_A_SIGNATURE = {PaymentState.PLANNED, PaymentState.REFUND_DUE}
+from l2send.cli.terminal import run_to_end
+from l2send.client import open_client
 
 
 @spread
-def status(payment_id: MaybeId = "", *, run_options: RunOptions) -> int:
-    """Look once at a payment: where the money is, who acts next. Sends nothing. Without an ID: the newest one.
-
-    The exit status is the payment's: 0 delivered, 8 not final, 9 refunded or refund due, …
-
-    Example: l2send status p-7k3f9q2m
-    """
-
-    async def run() -> int:
-        async with open_client(run_options.paths) as client:
-            meant = payment_id or _newest(client).id
-            with interruptible(client, meant):
-                record = await client.status(meant)
-            return report(record, client.registry, as_json=run_options.as_json)
-
-    return run_to_end(run())
-
-
-@spread
-def watch(payment_id: MaybeId = "", *, following: FollowOptions, run_options: RunOptions) -> int:
+def watch(payment_id: OptionalId = "", *, following: FollowOptions, run_options: RunOptions) -> int:
     """Follow a payment until it is delivered or its money is back. Signs and sends nothing.
 
     Without an ID: the newest open one.
@@ -55,107 +22,9 @@ def watch(payment_id: MaybeId = "", *, following: FollowOptions, run_options: Ru
 
     async def run() -> int:
         async with open_client(run_options.paths) as client:
-            meant = payment_id or _newest(client, prefer_open=True).id
+            meant = payment_id or newest_payment(client, prefer_open=True).id
             with Live("looking at the chains") as live, interruptible(client, meant):
                 record = await client.watch(meant, patience=following.timeout, progress=live.update)
             return report(record, client.registry, as_json=run_options.as_json)
 
     return run_to_end(run())
-
-
-@spread
-def resume(
-    payment_id: MaybeId = "",
-    everything: Annotated[bool, typer.Option("--all", help="Resume every open payment.")] = False,
-    resend_refund: Annotated[
-        bool, typer.Option("--resend-refund", help="Send a refund again whose message has not arrived for hours.")
-    ] = False,
-    *,
-    account: AccountOptions,
-    keys: KeyOptions,
-    how: ResumeOptions,
-    run_options: RunOptions,
-) -> int:
-    """Resume a payment where it stopped: the same bytes again, never a second payment.
-
-    Asks for the money of an order back that was not filled in time. Without an ID, or with
-    --all, every open payment is resumed.
-
-    Example: l2send resume p-7k3f9q2m --account alice
-    """
-    if payment_id and everything:
-        raise UsageError("an ID and --all cannot be combined.", hint="`l2send history --open` lists what is open.")
-    everything = everything or not payment_id
-    if everything and resend_refund:
-        raise UsageError("--resend-refund is about one payment.", hint="Name it instead of --all.")
-    refuse_contradiction(keys)
-    limit, as_json = how.limit, run_options.as_json
-
-    async def run() -> int:
-        async with open_client(run_options.paths, fee_limit=limit) as client:
-            ids = [r.id for r in client.open_payments()] if everything else [client.find(payment_id).id]
-            if not ids:
-                err().print("No payment is open.")
-            records, errors = list[Record](), list[L2sendError]()
-            for one in ids:
-                work = _resume(client, one, account, keys, how.timeout, resend_refund=resend_refund)
-                records.append(await (_or_tell(work, client, one, errors) if everything else work))
-                if not (everything and as_json):
-                    report(records[-1], client.registry, as_json=as_json)
-            if everything and as_json:
-                _print_all(records, client)
-            if errors:
-                raise errors[0]
-            return next((s for r in records if (s := r.meaning.exit_status)), ExitStatus.DELIVERED)
-
-    return run_to_end(run())
-
-
-def _print_all(records: list[Record], client: Client) -> None:
-    documents = [payment_document(r, client.registry) for r in records]
-    print_json({"schema": "l2send.payments/1", "payments": documents})
-
-
-def _newest(client: Client, *, prefer_open: bool = False) -> Record:
-    """The payment that is meant where none is named. Raises UsageError where there is none."""
-    found = (client.open_payments() if prefer_open else []) or client.history(1)
-    if not found:
-        raise UsageError("no payment was made yet.", hint="Make one: l2send AMOUNT TOKEN CHAIN:ADDRESS")
-    return found[0]
-
-
-async def _or_tell(work: Awaitable[Record], client: Client, payment_id: str, errors: list[L2sendError]) -> Record:
-    """What stops one payment, such as a refund without gas, must not stop the others: it is said, and kept."""
-    try:
-        return await work
-    except Interrupted:
-        raise
-    except L2sendError as error:
-        print_words(err(), styled(f"{payment_id} was not resumed: {error.message}", limit=600))
-        errors.append(error)
-        return client.find(payment_id)
-
-
-async def _resume(
-    client: Client, payment_id: str, account: AccountOptions, keys: KeyOptions, timeout: float, *, resend_refund: bool
-) -> Record:
-    who = choose_payer(client.paths, client.find(payment_id).payment.signer, account, keys)
-    with Live("looking at the chains"), interruptible(client, payment_id):
-        record = await client.status(payment_id)
-    if not record.meaning.open:
-        return record
-    if any(leg.state in _NEEDS_A_SIGNATURE for leg in record.legs):
-        if resend_refund:
-            await _must_agree_to_resend(record)
-        who.unlock()
-    return await follow(client, payment_id, who, timeout, resend_refund=resend_refund)
-
-
-async def _must_agree_to_resend(record: Record) -> None:
-    """On a terminal: what is known of the refund that was sent, and whether to pay for another. Raises Interrupted."""
-    if not can_ask():
-        return
-    for leg in record.legs:
-        if leg.order and leg.order.detail:
-            print_words(err(), styled(leg.order.detail, limit=600))
-    await must_agree("Send the refund again, and pay its fee again?", yes=False)

@@ -1,0 +1,21 @@
+"""The payment a command is about: by the id that was typed, or the newest of the journal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from l2send.client import Client
+from l2send.core.errors import UsageError
+from l2send.wallet.journal.records import Record
+
+OptionalId = Annotated[str, typer.Argument(metavar="[ID]", help="the payment's id, or its first characters")]
+
+
+def newest_payment(client: Client, *, prefer_open: bool = False) -> Record:
+    """The newest payment, with `prefer_open` the newest open one if any is open. Raises UsageError if there is none."""
+    found = (client.open_payments() if prefer_open else []) or client.history(1)
+    if not found:
+        raise UsageError("no payment was made yet.", hint="Make one: l2send AMOUNT TOKEN CHAIN:ADDRESS")
+    return found[0]
