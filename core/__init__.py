@@ -1,1 +1,1 @@
-"""What every room stands on: units, errors, clean text, the registry, JSON-RPC, plans and effects."""
+"""What all other rooms use: units, errors, clean text, the registry, JSON-RPC, plans and effects."""

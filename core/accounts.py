@@ -30,17 +30,17 @@ class SafeVersion:
 
     version: str
     proxy_code_hash: str
-    """Of the code that every Safe made by `proxy_factory` has."""
+    """Hash of the code of every Safe that `proxy_factory` makes."""
     singleton: Deployment
     singleton_l2: Deployment
-    """The same with events for every execution."""
+    """The singleton that emits an event for every execution."""
     proxy_factory: Deployment
     multi_send_call_only: Deployment
     fallback_handler: Deployment
 
     @property
     def contracts(self) -> tuple[Deployment, ...]:
-        """Everything of it that is no account."""
+        """All its contracts; none of them is an account."""
         return (
             self.singleton,
             self.singleton_l2,
@@ -89,5 +89,5 @@ def _deployment(table: Mapping[str, Any]) -> Deployment:
 
 def _hash(text: str) -> str:
     if not _KECCAK.fullmatch(text):
-        raise ValueError(f"{text[:70]!r} is not the hash of a code")
+        raise ValueError(f"{text[:70]!r} is not the hash of any code")
     return text

@@ -57,11 +57,11 @@ def _why_not(text: str) -> str:
 
 
 _ENDS = 4
-"""Characters at either end: what people compare, and what imitations match."""
+"""Characters at each end: people compare these, and imitations match them."""
 
 
 def alike(one: Address, other: Address) -> bool:
-    """Whether two addresses differ and have the same ends, which is all that most people compare."""
+    """Whether two different addresses have the same ends, which is all that most people compare."""
     return one.lower() != other.lower() and ends(one) == ends(other)
 
 

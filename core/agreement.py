@@ -1,8 +1,8 @@
-"""Whether a chain's endpoints agree on something of which an end depends: the one place that counts witnesses.
+"""Whether a chain's endpoints agree on what a payment's end depends on: the only place that counts witnesses.
 
-A witness is an endpoint that shows it by its own blocks and storage. Two are needed where two endpoints are configured,
-and none that has come as far may deny it. Heads are compared with each other, never with this machine's clock: a clock
-that is wrong must not silence an endpoint. One that is silent, or behind, does not count, and is named.
+A witness is an endpoint whose own blocks and storage show it. If two endpoints are configured, two must show it, and
+no endpoint that is as far along the chain may deny it. Heads are compared with each other, never with this machine's
+clock: a wrong clock must not silence an endpoint. An endpoint that is silent or behind does not count, and is named.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from l2send.core.rpc import Rpc, both
 from l2send.core.units import BlockNumber
 
 WITNESSES = 2
-"""Endpoints that must show an end, where so many are configured."""
+"""How many endpoints must show an end, if that many are configured."""
 _PATIENCE = 4.0  # seconds
 
 Shows = Callable[[Rpc, Awaitable[BlockNumber]], Awaitable[bool]]
-"""Whether an endpoint alone shows it. Its head is being asked for meanwhile: await it where it is needed.
+"""Whether a single endpoint shows it. Its head is requested at the same time: await it where you need it.
 
 Raises NetworkError.
 """
@@ -39,12 +39,12 @@ class _Answer:
 
 
 async def answers(rpc: Rpc, ask: Callable[[Rpc], Awaitable[T]]) -> list[tuple[str, T]]:
-    """What each endpoint alone answers, with its host; one that fails or is silent has no say."""
+    """Each endpoint's own answer, with its host; an endpoint that fails or is silent is left out."""
     return [(one.endpoints[0].host, heard) for one, heard in await _ask_each(rpc, ask) if heard is not None]
 
 
 async def why_unproven(rpc: Rpc, shows: Shows) -> str:
-    """Why the endpoints do not prove it yet, in words; empty where they do. Source: eth_blockNumber, and what is shown.
+    """Why the endpoints do not prove it yet, in words; empty if they do. Source: eth_blockNumber, the proof.
 
     An endpoint that denies it counts from the head on at which another one shows it; below that it is behind.
     """
@@ -79,7 +79,7 @@ def _too_few(rpc: Rpc, host: str, absent: Sequence[str]) -> str:
 
 
 async def _ask_each(rpc: Rpc, ask: Callable[[Rpc], Awaitable[T]]) -> list[tuple[Rpc, T | None]]:
-    """Every endpoint once, however often it is listed, at the same time; None for one that does not answer in time."""
+    """Ask every endpoint once, side by side, even if it is listed twice; None for an endpoint that is too slow."""
     each = list({one.endpoints[0].url: one for one in rpc.each()}.values())
     found = await asyncio.gather(*(asyncio.wait_for(ask(one), _PATIENCE) for one in each), return_exceptions=True)
     heard = list[tuple[Rpc, T | None]]()

@@ -1,4 +1,4 @@
-"""What every way of moving money promises, whether it is a transfer on one chain or an intent protocol."""
+"""The protocol that every way of moving money implements: a transfer on one chain, or an intent protocol."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from l2send.core.units import Amount, BlockNumber, ChainId, UnixTime
 
 @unique
 class OrderState(StrEnum):
-    """Where the money of an order is, as far as the chains tell."""
+    """Where an order's money is, according to the chains."""
 
     UNKNOWN = "unknown"
-    """A chain could not be asked. Not the same as unfilled."""
+    """A chain did not answer. This does not mean unfilled."""
     NOT_OPEN = "not_open"
     """The origin settler holds nothing for this order."""
     OPEN = "open"
@@ -28,18 +28,18 @@ class OrderState(StrEnum):
     FILLED = "filled"
     """The recipient has the money."""
     REFUND_DUE = "refund_due"
-    """Not filled and too late for it; the money can be had back."""
+    """Not filled, and too late to be filled; the money can be refunded."""
     REFUNDED = "refunded"
     """The money is back with the sender."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What an end of an order rests on: something that each endpoint of a chain shows by itself, or does not."""
+    """The evidence for an order's end: something that each endpoint of a chain shows or does not show by itself."""
 
     chain_id: ChainId
     shows: Callable[[Rpc, str], Awaitable[bool]]
-    """Whether one endpoint alone shows it, as of a block: a number in hex, or `latest`. Raises NetworkError."""
+    """Whether a single endpoint shows it as of `block`: a number in hex, or `latest`. Raises NetworkError."""
 
 
 async def _no_transaction() -> str:
@@ -48,72 +48,72 @@ async def _no_transaction() -> str:
 
 @dataclass(frozen=True, slots=True)
 class OrderStatus:
-    """An order's state, and what a person should know of it.
+    """An order's state, and what a person should know about it.
 
-    Of FILLED and REFUNDED this is what one look showed. They become the order's end once every proof holds, by as many
-    blocks and as many endpoints as the end needs: see wallet/ends.py.
+    FILLED and REFUNDED are what a single look showed. They become the order's end once every proof holds at enough
+        blocks and enough endpoints: see wallet/ends.py.
     """
 
     state: OrderState
     detail: str = ""
     """Who acts next, and when, in words."""
     find_fill: Callable[[], Awaitable[str]] = _no_transaction
-    """Looks for the hash of the transaction that paid the recipient, for people: empty where it is not found."""
+    """Looks for the hash of the transaction that paid the recipient, to show it; empty if it is not found."""
     proofs: tuple[Proof, ...] = ()
-    """What FILLED and REFUNDED rest on; without a proof they are never believed."""
+    """The evidence for FILLED and REFUNDED; without it they are never believed."""
     chain_time: UnixTime | None = None
     """The origin's clock when this was read."""
 
 
 @unique
 class OpeningState(StrEnum):
-    """Whether an order that a sponsor is to open was opened, as far as the origin tells."""
+    """Whether an order that a sponsor should open was opened, according to the origin."""
 
     WAITING = "waiting"
     """Not yet, or not seen."""
     OPENED = "opened"
     """In a block: the money is in the order."""
     USED_UP = "used_up"
-    """The messages can do nothing any more, and no order of them is found."""
+    """The messages have expired, and no order made from them was found."""
     TOO_LATE = "too_late"
-    """It was not opened, and never can be, as far as one look showed: see Opening.proof."""
+    """A single look showed that it was not opened and never can be: see Opening.proof."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One look at an order that a sponsor is to open."""
+    """What a single look at an order that a sponsor should open showed."""
 
     state: OpeningState
     tx_hash: str = ""
-    """Of the transaction that opened it, whoever sent that."""
+    """Hash of the transaction that opened it, from any sender."""
     block: BlockNumber | None = None
     detail: str = ""
     proof: Proof | None = None
-    """What TOO_LATE rests on: an end once it holds by as many blocks and endpoints as that needs."""
+    """The evidence for TOO_LATE, which is an end once it holds at enough blocks and endpoints."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentRefund:
-    """A refund that was asked for by a message whose money is not back yet."""
+    """A refund that was requested by a message, and whose money is not back yet."""
 
     tx_hash: str
-    """Of the transaction that sent the message."""
+    """Hash of the transaction that sent the message."""
     message_id: str
-    """By which explorers of the messenger know it; empty where it was not found."""
+    """The message's id in the messenger's explorers; empty if it was not found."""
     at: UnixTime
-    """When it was sent, by the clock of the chain it left."""
+    """When it was sent, by the clock of the chain that sent it."""
 
 
 @unique
 class RefundAddress(StrEnum):
-    """To whom an order's money goes back on its origin."""
+    """Which account an order's money goes back to on its origin."""
 
     SENDER = "sender"
-    """The account that calls the settler, whatever the order says."""
+    """The account that calls the settler, even if the order names another."""
     NAMED = "named"
     """The account that the order names; l2send names the sender."""
     NONE = "none"
-    """Nothing is ever locked."""
+    """There are no refunds: nothing is locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class ContractSenders:
 
 
 class Bridge(Protocol):
-    """One way to move money. Implementations keep no state: an order carries all that is needed later."""
+    """A way to move money. Implementations keep no state: an order carries everything that is needed later."""
 
     name: str
     contract_senders: ContractSenders
@@ -137,7 +137,7 @@ class Bridge(Protocol):
         """This bridge's offer to fund `payment` from `source`, or None if it does not serve that pair.
 
         `held` is the sender's balance of the asset on `source`, `native` that of the coin that pays gas.
-        The quote's steps carry calldata built here; a remote answer is a price and nothing more.
+        The quote's steps carry calldata built here; of a remote answer only the price is used.
         Raises NetworkError, CannotPay, Refused.
         """
         ...
@@ -151,7 +151,7 @@ class Bridge(Protocol):
         ...
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
-        """The transaction that brings the money of an expired order back, or None where nobody has to send one.
+        """The transaction that brings the money of an expired order back, or None if no transaction is needed.
 
         Raises NetworkError, Refused.
         """
@@ -162,9 +162,9 @@ class Bridge(Protocol):
         ...
 
     async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
-        """Whether the origin's settler has the order in its storage as of `block`, whoever opened it, open or ended.
+        """Whether the origin's settler has the order in its storage as of `block`, open or ended, from any sender.
 
-        False where a settler keeps no record: there only the sender's own nonce can tell.
+        False for a settler that keeps no record: only the sender's own nonce can tell then.
 
         Raises NetworkError.
         """
@@ -173,19 +173,19 @@ class Bridge(Protocol):
 
 @runtime_checkable
 class MessageRefundBridge(Bridge, Protocol):
-    """A way on which a refund travels as a message, which can be lost and sent again."""
+    """A bridge whose refund travels as a message, which can be lost and sent again."""
 
     async def sent_refund(self, order: Order, rpcs: Rpcs) -> SentRefund | None:
-        """The newest refund of `order` that was asked for, by anyone; None where none is found. Raises NetworkError."""
+        """The newest refund of `order` that anyone requested; None if none is found. Raises NetworkError."""
         ...
 
 
 @runtime_checkable
 class SponsoredBridge(Bridge, Protocol):
-    """A way on which somebody else sends the transactions, and the sender signs messages alone."""
+    """A bridge where a sponsor sends the transactions, and the sender only signs messages."""
 
     def message_effects(self, data: TypedData, registry: Registry) -> Effects:
-        """What `data` does once it is signed, decoded from itself. Raises Refused for what it does not know."""
+        """What `data` does once it is signed, decoded from its own bytes. Raises Refused for anything unknown."""
         ...
 
     async def why_not(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> str:
@@ -193,12 +193,12 @@ class SponsoredBridge(Bridge, Protocol):
         ...
 
     async def post(self, order: Order, sponsored: Sponsored, signatures: tuple[bytes, ...], rpcs: Rpcs) -> str:
-        """Hand everything to the sponsor, who is given the same ever again. Its words, empty where it took them.
+        """Hand the messages to the sponsor, the same ones each time. Its words; empty if it accepted them.
 
         Raises NetworkError, ConfigError where the registry names no sponsor.
         """
         ...
 
     async def opening(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Opening:
-        """Whether the order was opened, by the origin alone: the sponsor is not believed. Raises NetworkError."""
+        """Whether the order was opened, according to the origin; the sponsor is not believed. Raises NetworkError."""
         ...

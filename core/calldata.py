@@ -1,4 +1,4 @@
-"""Calldata both ways: functions by their signature, encoded and decoded by eth_abi.
+"""Encodes and decodes calldata of functions given by their signature, with eth_abi.
 
 Decoding is strict: bytes that are not exactly what encoding the decoded values gives are refused, so
 nothing can hide behind the values that are shown.
@@ -103,7 +103,7 @@ def address_word(address: str) -> bytes:
 
 
 def answers_false(returned: bytes) -> bool:
-    """Whether a token said by its answer alone that nothing was done, as EIP-20 lets it; many answer nothing at all."""
+    """Whether a token answered `false`, as EIP-20 allows for a transfer that did nothing. Many answer nothing."""
     return len(returned) == 32 and not any(returned)
 
 

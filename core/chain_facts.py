@@ -1,4 +1,4 @@
-"""What the registry says of a chain beside the chain itself: its stage, its name service, code that is pinned."""
+"""Facts about a chain from the registry: its stage, its name service, pinned code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Stage:
     value: str
     date: str
     source: str = ""
-    """What says so, in words; empty where a user says it."""
+    """Where that comes from, in words; empty if the user's file says it."""
 
     def __str__(self) -> str:
         return f"Stage {self.value}" if self.value in {"0", "1", "2"} else "no stage"
@@ -31,12 +31,12 @@ class Ens:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What runs at a contract, by keccak hashes, 0x-prefixed: two contracts of the same hashes do the same."""
+    """The code of a contract by keccak hashes, 0x-prefixed: contracts with the same hashes do the same."""
 
     hash: str
-    """Of the account's own code, as EXTCODEHASH gives it (EIP-1052)."""
+    """Hash of the account's own code, as EXTCODEHASH gives it (EIP-1052)."""
     implementation: str = ""
-    """Of a proxy the hash of the code it hands every call to (EIP-1967, EIP-1167); empty for what is none."""
+    """For a proxy, hash of the code it forwards every call to (EIP-1967, EIP-1167); else empty."""
 
     def __str__(self) -> str:
         return f"{self.hash} (a proxy of {self.implementation})" if self.implementation else self.hash

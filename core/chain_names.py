@@ -1,4 +1,4 @@
-"""What was probably meant by a name that means no chain, or no token of it."""
+"""Suggestions for a name that is no chain or no token."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def _begin_alike(name: str, typed: str) -> bool:
 
 
 def same_letters(one: str, other: str) -> bool:
-    """Whether two symbols differ by the order of their letters and by signs alone."""
+    """Whether two symbols differ only in the order of their letters and in signs."""
     first, second = (sorted(c for c in symbol.upper() if c.isalnum()) for symbol in (one, other))
     return first == second

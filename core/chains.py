@@ -33,7 +33,7 @@ __all__ = ["Chain", "Code", "Ens", "Registry", "Stage", "check_user_chains", "lo
 _KECCAK = re.compile("0x[0-9a-f]{64}", re.ASCII)
 _SCHEMA = 1
 _OP_GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
-"""Where every OP-stack chain has it. Source: ethereum-optimism/specs, specs/protocol/predeploys.md."""
+"""Its address on every OP-stack chain. Source: ethereum-optimism/specs, specs/protocol/predeploys.md."""
 _LONGEST_NAME = 80
 S = TypeVar("S", bound=Settlers)
 
@@ -53,7 +53,7 @@ class Chain:
     confirmations: int
     stage: Stage
     multicall3: Address | None
-    """Where many reads go in one request; None where nobody says where it is, so that each goes alone."""
+    """Answers many reads in one request; None if its address is not known, and each read is a request."""
     price_feed: Address | None
     """Chainlink AggregatorV3 of the native coin in USD, on this chain."""
     tokens: tuple[Token, ...]
@@ -61,19 +61,19 @@ class Chain:
     """Per bridge: its contracts and quote API on this chain."""
     ens: Ens | None = None
     pinned: Mapping[str, Mapping[str, Code]] = field(default_factory=dict[str, Mapping[str, Code]])
-    """Per bridge, by the names of `settlers`: the code that was there when somebody looked at it."""
+    """Per bridge, by the names of `settlers`: the code that was there when it was pinned."""
     safes: tuple[SafeVersion, ...] = ()
-    """The versions of Safe that stand here, the oldest first."""
+    """The versions of Safe on this chain, oldest first."""
     delegates: tuple[Delegate, ...] = ()
-    """What an account may delegate to here by EIP-7702."""
+    """Contracts that an account may delegate to on this chain (EIP-7702)."""
     aliases: tuple[str, ...] = ()
     """Other names that are understood where this chain is typed, in lower case; never printed in its place."""
     l1_fee_oracle: Address | None = None
-    """The contract whose `getL1Fee(bytes)` says what the chain charges beside the gas; None where that is nothing."""
+    """The contract whose `getL1Fee(bytes)` says what the chain charges in addition to gas; None if there is none."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everything it is called, in lower case."""
+        """Every name it has, in lower case."""
         return (self.short_name.lower(), self.name.lower(), *self.aliases)
 
     @property
@@ -110,7 +110,7 @@ class Chain:
         )
 
     def settlers_of(self, bridge: str, kind: type[S]) -> S | None:
-        """What is listed for `bridge`, if it is of that type."""
+        """The entry of `bridge`, if it is of that type."""
         found = self.settlers.get(bridge)
         return found if isinstance(found, kind) else None
 
@@ -119,7 +119,7 @@ class Chain:
         return next((t for t in self.assets if t.same_asset(token)), None)
 
     def contracts(self) -> frozenset[Address]:
-        """Every contract here that holds no one's money: tokens, settlers, Multicall3, oracles, Safe's own."""
+        """Every contract of this chain that is no account: tokens, settlers, Multicall3, oracles, Safe's own."""
         settlers = (address for entry in self.settlers.values() for address in entry.contracts.values())
         tokens = (t.address for t in self.tokens if t.address)
         ens = (self.ens.registry, self.ens.universal_resolver) if self.ens else ()
@@ -136,12 +136,12 @@ class Registry:
     by_name: Mapping[str, Chain]
     is_devnet: bool = False
     retired: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Short names that were taken back, each with the one that took its place."""
+    """Retired short names, each with the name that replaced it."""
     elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
     """Short names of chains that are not listed and that a name of one of these could be taken for, in their exact
     spelling, each with the name of that chain."""
     problems: tuple[Problem, ...] = ()
-    """What is wrong in the user's own file. The chains of these entries are left out."""
+    """Errors in the user's own file. The chains of these entries are left out."""
 
     def __iter__(self) -> Iterator[Chain]:
         return iter(self.by_name.values())
@@ -161,7 +161,7 @@ class Registry:
         )
 
     def shown(self, chain_id: ChainId) -> Chain:
-        """The chain with that id, to tell what was paid there; nothing but its id where it is not listed any more."""
+        """The chain with that id, to report a payment there; if it is no longer listed, only its id is known."""
         try:
             return self.chain(chain_id)
         except UnknownChain:
@@ -169,9 +169,9 @@ class Registry:
             return Chain(name, chain_id, name, "", False, coin, (), "", 1, Stage("none", ""), None, None, ())
 
     def find(self, name: str) -> Chain | None:
-        """The chain of that ERC-3770 short name, or of that name in another case, or of that alias, if it is but one.
+        """The chain of that ERC-3770 short name, or of that name in another case, or of that alias if unambiguous.
 
-        A name that was taken back, and that of an entry which is wrong, mean no chain.
+        A retired name, and the name of an entry with errors, mean no chain.
         """
         if name in self.by_name:
             return self.by_name[name]
@@ -264,7 +264,7 @@ def _registry(text: str, path: Path) -> Registry:
     left_out = {problem.chain for problem in problems}
     own = user.get("chains", {}).keys() if isinstance(user.get("chains"), Mapping) else ()
     chains, first_of = dict[str, Chain](), dict[str, Settlers]()
-    # Those that ship come first: an entry of the user's cannot take the chain id of one of them away.
+    # Shipped chains come first: a user's entry cannot take over the chain id of a shipped chain.
     for name, entry in sorted(data["chains"].items(), key=lambda item: item[0] in own):
         if name in left_out:
             continue
@@ -297,7 +297,7 @@ def _refuse_second(chain: Chain, chains: Mapping[str, Chain]) -> None:
 
 
 def _devnet_chains(data: Mapping[str, Any], path: Path) -> dict[str, Chain]:
-    """Those of the file that the devnet wrote itself. Raises ConfigError."""
+    """The chains of the file that the devnet wrote. Raises ConfigError."""
     chains = dict[str, Chain]()
     for name, entry in data.get("chains", {}).items():
         try:
@@ -339,7 +339,7 @@ def _chain(short_name: str, entry: Mapping[str, Any], accounts: Mapping[str, Any
 
 
 def _l1_fee_oracle(entry: Mapping[str, Any]) -> Address | None:
-    """The entry's own, or that of its kind: an OP-stack chain that a user adds charges the fee without saying so."""
+    """The entry's own oracle, or the standard one: an OP-stack chain that a user adds charges the fee, too."""
     if "l1_fee_oracle" in entry:
         return checksum(entry["l1_fee_oracle"]["address"])
     return _OP_GAS_PRICE_ORACLE if entry["kind"] == "op-stack" else None

@@ -1,8 +1,8 @@
 """Which code runs at the contracts a payment relies on, and whether it is the code that the registry pins.
 
-An address says who is called, and nothing of what is run there: the owner of a proxy can exchange it, and a node
-can be made to answer for another contract. So what was looked at once is pinned by its hash (`l2send chains pin`)
-and compared before anything that depends on it is signed.
+An address does not say which code runs there: the owner of a proxy can replace it, and a node can be made to answer for
+another contract. So code that was reviewed is pinned by its hash (`l2send chains pin`), and compared before anything
+that depends on it is signed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HOW_TO_PIN = (
     "--via pays by another bridge."
 )
 _CLONE = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")
-"""What stands before and after that address in the code of a minimal proxy (EIP-1167)."""
+"""The bytes before and after that address in the code of a minimal proxy (EIP-1167)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def contracts_of(chain: Chain, bridge: str) -> Iterator[Contract]:
 
 
 async def read_code(rpc: Rpc, address: Address) -> Code | None:
-    """What runs at `address`; None without code. A beacon's proxy counts as its own code alone.
+    """The code at `address`; None if there is none. For a beacon proxy only its own code counts.
 
     Raises NetworkError. Source: eth_getCode, eth_getStorageAt.
     """
@@ -65,8 +65,8 @@ async def read_code(rpc: Rpc, address: Address) -> Code | None:
 async def why_other_code(bridge: str, chains: Iterable[Chain], rpcs: Rpcs) -> str:
     """Which contract of `bridge` runs other code than was pinned, with both hashes, or an empty string.
 
-    What is not pinned is not asked. Other code counts once a second look finds the same: a payment is cancelled for
-    it, which one wrong answer must not bring about. Raises NetworkError, BadAnswer where the two looks differ.
+    Contracts without a pin are not looked at. Other code counts once a second look finds the same: it cancels a
+    payment, and a single wrong answer must not. Raises NetworkError, BadAnswer if the two looks differ.
     """
     pinned = [contract for chain in chains for contract in contracts_of(chain, bridge) if contract.pinned]
     first = await _codes(pinned, rpcs)
@@ -86,7 +86,7 @@ async def _codes(contracts: Sequence[Contract], rpcs: Rpcs) -> list[Code | None]
 
 
 def not_pinned(bridge: str, chains: Iterable[Chain]) -> list[str]:
-    """The contracts of `bridge` whose code nobody has pinned, in words."""
+    """The contracts of `bridge` whose code is not pinned, in words."""
     return [str(contract) for chain in chains for contract in contracts_of(chain, bridge) if not contract.pinned]
 
 

@@ -1,7 +1,7 @@
-"""Until when money may be locked, and until when it is too late: bounds on what an order says, by several clocks.
+"""How long money may be locked, and when an order is too late: bounds on an order's times, by several clocks.
 
-A chain's clock is what its node says. A node that names a time far away could have money locked for years, so the
-clock of this machine has a say too, with room for being a little wrong.
+A chain's clock is what its node says. A node that names a distant time could get money locked for years, so this
+machine's clock counts too, with some room for error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LONGEST_LOCK = Seconds(7 * 86_400)
 TIME_TO_FILL = Seconds(20)
 """An order is not opened when solvers would have less time than this. Bridges ask for more when they quote."""
 CLOCK_ERROR = Seconds(300)
-"""A machine's clock may be that much ahead, and is still believed when it says that an order is late."""
+"""How far this machine's clock may be ahead and is still believed when it says that an order is late."""
 
 
 def machine_time() -> UnixTime:
@@ -36,7 +36,7 @@ def moment(at: UnixTime) -> str:
 
 
 def refuse_long_lock(order: Order, now: UnixTime, more: Mapping[str, UnixTime] | None = None) -> None:
-    """Raises Refused for an order, or one of its messages in `more`, that could hold money for longer than days."""
+    """Raises Refused for an order, or a message of it in `more`, that could lock money for longer than days."""
     ends = {"be filled until": order.fill_deadline, "keep the money locked until": order.refund_after, **(more or {})}
     for what, at in ends.items():
         if at > now + LONGEST_LOCK:

@@ -1,4 +1,4 @@
-"""What a transaction or a signed message does, decoded from what will be signed, and whether that is what was meant.
+"""What a transaction or a signed message does, decoded from the bytes to be signed, and compared with the payment.
 
 The review screen and the signer's guard both read this, and nothing else: what is shown is what is
 signed. Bytes that cannot be decoded to one of these effects are refused.
@@ -46,50 +46,50 @@ class Opens:
 
 @dataclass(frozen=True, slots=True)
 class TakesBack:
-    """The money of an expired order goes back to its sender; asking for it costs `fee`, besides gas."""
+    """The money of an expired order goes back to its sender; requesting it costs `fee` in addition to gas."""
 
     order_id: str
     fee: Amount
-    """In the coin of the chain where it is asked for; mostly nothing."""
+    """In the coin of the chain where it is requested; usually zero."""
     settler: Address
-    """Of whom it is asked. The order says whether that is right: the registry may name another by now."""
+    """The contract it is requested from. Compared with the order: the registry may name another one by now."""
 
 
 @dataclass(frozen=True, slots=True)
 class AllowsBySignature:
-    """Whoever brings this message to the token by `deadline` has `spender` allowed to take up to `amount`, once."""
+    """Anyone who submits this message to the token by `deadline` allows `spender` to take up to `amount`, once."""
 
     owner: Address
     amount: Amount
     spender: Address
     nonce: int
-    """Of the owner at the token (EIP-2612)."""
+    """The owner's nonce at the token (EIP-2612)."""
     deadline: UnixTime
     """By the clock of the token's chain."""
     domain: tuple[str, str]
-    """The name and the version by which the token knows itself; with others it takes no message."""
+    """The token's name and version in its EIP-712 domain; it accepts messages with no others."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpensBySignature:
-    """Whoever brings this message to the settler by `open_deadline` opens the order, once; nobody else is paid."""
+    """Anyone who submits this message to the settler by `open_deadline` opens the order, once. It pays no one else."""
 
     order: Order
     taker: Address
-    """Who takes `order.pays` from the sender for it: Permit2."""
+    """The contract that takes `order.pays` from the sender: Permit2."""
     nonce: int
-    """Of the sender at Permit2; it takes each but once."""
+    """The sender's nonce at Permit2, which accepts each nonce once."""
     open_deadline: UnixTime
     """By the origin's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Executes:
-    """A Safe does all of `effects`, in order, or nothing."""
+    """A Safe performs all of `effects` in order, or none."""
 
     safe: ChainAddress
     owner: Address
-    """Who approves it by sending it: see core/safe.py."""
+    """The owner who approves it by sending it: see core/safe.py."""
     effects: tuple[Pays | Allows | Opens, ...]
 
 
@@ -125,7 +125,7 @@ def _token_called(chain: Chain, to: Address) -> Token | None:
 def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> None:
     """Compare the effects of a whole plan with the payment, of which `spent` leaves the sender.
 
-    Raises Refused, naming the first difference. Nothing that this lets pass may surprise the sender.
+    Raises Refused, naming the first difference. Nothing that passes here may surprise the sender.
     """
     _check_recipient(payment, registry)
     effects = _of_sender(effects, payment)
@@ -153,7 +153,7 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
 
 
 def _of_sender(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects, ...]:
-    """What the sender itself does: of a Safe it is inside the one transaction that its owner sends. Raises Refused."""
+    """The sender's own effects: for a Safe they are inside the transaction that its owner sends. Raises Refused."""
     if payment.executor is None:
         return effects
     if len(effects) != 1 or not isinstance(effects[0], Executes):
@@ -178,7 +178,7 @@ def _check_transfer(effect: Pays, payment: Payment) -> None:
 def check_refund(effect: TakesBack, order: Order) -> None:
     """Refuse a refund of another order, or of a contract that is not the order's. Raises Refused.
 
-    What it may cost is the fee cap's affair.
+    Its cost is checked by the fee cap.
     """
     _same("the order to be refunded", effect.order_id, order.order_id)
     asked = (effect.fee.token.chain_id, effect.settler)
@@ -219,7 +219,7 @@ def _check_opening(effect: OpensBySignature) -> None:
 
 
 def _check_permit(effect: AllowsBySignature, paying: Effects) -> None:
-    """A permit gives exactly what the order beside it takes, to who takes it, and no longer than that."""
+    """A permit must allow exactly what its order takes, to the account that takes it, and for no longer."""
     if not isinstance(paying, OpensBySignature):
         raise Refused("the plan allows by signature what no signed order needs.")
     _same("whose money may be taken", effect.owner, paying.order.sender)

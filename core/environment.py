@@ -32,7 +32,7 @@ def why_no_url(text: str) -> str:
 
 
 def rpc_variable(chain_id: int) -> str:
-    """What names the endpoint of a chain, before any file does."""
+    """The variable that names a chain's endpoint; it comes before every file."""
     return f"L2SEND_RPC_{chain_id}"
 
 
@@ -86,7 +86,7 @@ def unusable(name: str, *, no_socks: bool) -> ConfigError:
 
 @contextmanager
 def only(name: str) -> Iterator[None]:
-    """The environment with no other of these variables than `name`, as long as the context lasts."""
+    """The environment without any of these variables but `name`, while the context lasts."""
     hidden = {other: os.environ.pop(other) for other in network_variables() if other != name}
     try:
         yield

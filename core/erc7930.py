@@ -24,7 +24,7 @@ _LENGTH_AT = 4
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the bytes hold. An empty reference names no chain, an empty address no account."""
+    """The decoded parts. An empty reference names no chain, an empty address no account."""
 
     chain_type: bytes
     reference: bytes
@@ -50,7 +50,7 @@ def asset(token: Token) -> ChainAddress:
 
 
 def evm_account(data: bytes) -> ChainAddress:
-    """The account on an EVM chain that foreign bytes name. Raises Refused for anything but exactly one."""
+    """The account on an EVM chain that the bytes of an order name. Raises Refused for anything else."""
     try:
         parts = split(data)
     except BadAddress as error:
@@ -78,7 +78,7 @@ def split(data: bytes) -> Parts:
 
 
 def _sized(data: bytes) -> tuple[bytes, bytes]:
-    """What stands behind a byte of length, and the rest."""
+    """The bytes that a length byte announces, and the rest."""
     if not data or len(data) <= data[0]:
         raise BadAddress("the interoperable address (ERC-7930) is shorter than it says.")
     end = 1 + data[0]
@@ -86,5 +86,5 @@ def _sized(data: bytes) -> tuple[bytes, bytes]:
 
 
 def checksum(account: ChainAddress) -> str:
-    """The eight digits behind the # of an ERC-7828 name: they vouch for chain and address together."""
+    """The eight digits after the # of an ERC-7828 name: a checksum of chain and address together."""
     return keccak(encode(account)[2:])[:4].hex().upper()

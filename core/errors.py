@@ -1,7 +1,7 @@
 """Every error l2send raises on purpose.
 
     L2sendError
-    ├── UsageError            2   what was typed cannot be meant
+    ├── UsageError            2   invalid command line
     │   ├── BadAmount
     │   ├── BadAddress
     │   │   └── ChecksumMismatch
@@ -16,13 +16,13 @@
     │   │   ├── RateLimited           too many requests
     │   │   └── NodeFailed            "internal error", which may also mean that the node cannot do this
     │   ├── WrongChain            an RPC that serves another chain than it should
-    │   ├── BadAnswer             an answer that is no answer: malformed, null, wrong id
+    │   ├── BadAnswer             an unusable answer: malformed, null, wrong id
     │   └── NodeError             the node understood and said no: a revert, an unsupported method
     ├── Reverted              5   a transaction reverted on chain
     ├── CannotPay             6   insufficient funds, or no route
     │   └── NoGas                 the tokens are there, the coin for the network fee is not
     ├── Refused               7   a policy, a cap, or effects that differ from the payment
-    ├── NotFinal              8   submitted, and not final
+    ├── NotFinal              8   submitted, not final yet
     ├── MoneyBack             9   refunded, or a refund is due
     ├── (of the journal)     10   another l2send or program changed, holds or replaced it: wallet/journal/errors.py
     └── Interrupted         130   stopped by the user
@@ -83,7 +83,7 @@ class L2sendError(Exception):
 
 
 class UsageError(L2sendError):
-    """What was typed cannot be meant."""
+    """The command line is invalid."""
 
     exit_status = ExitStatus.USAGE
 
@@ -117,7 +117,7 @@ class UnknownName(UsageError):
 
 
 class NeedsConfirmation(UsageError):
-    """A person must say yes first, and none can be asked."""
+    """A person must say yes first, and there is no terminal to ask on."""
 
 
 class ConfigError(L2sendError):
@@ -134,7 +134,7 @@ class NetworkError(L2sendError):
 
 
 class Transient(NetworkError):
-    """Worth asking again, here or elsewhere. `pause` is what the server asked for, in seconds."""
+    """Worth retrying, at the same endpoint or another. `pause` is what the server asked for, in seconds."""
 
     def __init__(self, message: str, *, pause: float = 0.0) -> None:
         wait = f"The server asks to wait {pause:.0f} s." if pause >= 1 else "Try again later."
@@ -147,7 +147,7 @@ class RateLimited(Transient):
 
 
 class NodeFailed(Transient):
-    """The node said "internal error" and no more. An optional ability that stays so counts as missing."""
+    """The node said "internal error" and no more. An optional method that keeps failing counts as missing."""
 
 
 class WrongChain(NetworkError):
@@ -157,7 +157,7 @@ class WrongChain(NetworkError):
 
 
 class BadAnswer(NetworkError):
-    """An answer that is no answer: malformed, null where a value must be, another request's id."""
+    """An unusable answer: malformed, null instead of a value, another request's id."""
 
 
 @unique
@@ -167,13 +167,13 @@ class ErrorClass(StrEnum):
     TRANSIENT = "transient"
     RATE_LIMITED = "rate_limited"
     FAILED = "failed"
-    """ "Internal error": transient, or an ability that is missing."""
+    """ "Internal error": transient, or a method the node does not have."""
     TOO_MUCH = "too_much"
     """A smaller range may be answered."""
     REFUSED = "refused"
     NOT_OFFERED = "not_offered"
     UNFUNDED = "unfunded"
-    """The sender does not hold what the call costs."""
+    """The sender cannot pay what the call costs."""
     REVERT = "revert"
     """Contract code failed: every node would say so."""
 
@@ -217,7 +217,7 @@ class CannotPay(L2sendError):
 
 
 class NoGas(CannotPay):
-    """The tokens are there, and the chain's own coin for the network fee is not."""
+    """The tokens are there, but not the chain's own coin for the network fee."""
 
     def __init__(self, message: str, *, needed: int) -> None:
         super().__init__(message)
@@ -226,7 +226,7 @@ class NoGas(CannotPay):
 
     @property
     def code(self) -> str:
-        """That of every payment that cannot be funded."""
+        """Exit status of every payment that cannot be funded."""
         return "cannot_pay"
 
 
@@ -243,7 +243,7 @@ class NotFinal(L2sendError):
 
 
 class MoneyBack(L2sendError):
-    """The payment did not arrive: the money is back with the sender, or can be had back."""
+    """The payment did not arrive: the money is back with the sender, or can be refunded."""
 
     exit_status = ExitStatus.MONEY_BACK
 

@@ -1,7 +1,7 @@
 """What a transaction costs: EIP-1559 prices from the fee history, and the L1 data fee of the chains that have one.
 
-Arbitrum and ZK stack chains put their data fee into `eth_estimateGas`; OP-stack chains, Scroll and Morph charge
-it beside the gas, so that a balance must hold both.
+Arbitrum and ZK stack chains include their data fee in `eth_estimateGas`; OP-stack chains, Scroll and Morph charge
+it in addition to gas, so a balance must cover both.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from l2send.core.units import Amount, Gas, Wei
 _GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
 _GET_OPERATOR_FEE = Function("getOperatorFee(uint256)", "uint256")
 _TOKEN_RATIO = Function("tokenRatio()", "uint256")
-"""Mantle: what an ETH is worth in the chain's own coin, by which the data fee is charged."""
+"""Mantle: the price of an ETH in the chain's own coin; the data fee is charged at this rate."""
 _HISTORY_BLOCKS = 10
 _REWARD_PERCENTILE = 50
 MIN_TIP = Wei(1_000_000)
-"""The least tip that is offered: what rollups and geth take."""
+"""The smallest tip that is offered: what rollups and geth accept."""
 # All that a signed transaction can hold beside its calldata. Zeros, and bytes that repeat, would
 # be priced too low: the OP stack charges for what is left after compression (FastLZ).
 _SIGNED_EXTRA = bytes(range(1, 133))
 L1_FEE_MARGIN_PERCENT = 25
 _FEE_THAT_MATTERS = Wei(10**15)
 _FEES_MAY_DIFFER = 10
-"""Times what another endpoint says: their heads are not the same, and tips jump."""
+"""Factor above another endpoint's price: their heads differ, and tips jump."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Market:
-    """What the last blocks say of the next one."""
+    """What the last blocks say about the price of the next."""
 
     base_fee: Wei | None
     """None where blocks carry none."""
     tip: Wei
-    """What half of those that paid gave, 0 where the node does not say."""
+    """The median tip, 0 if the node does not report tips."""
 
 
 async def gas_price(rpc: Rpc) -> GasPrice:
     """A price that is mined in the next blocks, with room for six full blocks. Raises NetworkError.
 
-    The tip is the higher of what others gave and what the node itself suggests: nodes have a least tip, which blocks
-    of a quiet chain do not show. Where a node has no fee history, the head's base fee and the suggestion do.
+    The tip is the higher of what others paid and what the node suggests: nodes have a minimum tip, which blocks of
+    a quiet chain do not show. If a node has no fee history, the head's base fee and the suggestion are used.
     Source: EIP-1559 (`eth_feeHistory`, `eth_maxPriorityFeePerGas`), `eth_gasPrice` where blocks carry no base fee.
     """
     market, suggested = await asyncio.gather(
@@ -90,7 +90,7 @@ def _read_suggestion(answer: Any) -> Wei:
 
 
 def _of_head(head: dict[str, Any]) -> _Market:
-    """As far as the newest block says it: the next base fee is at most an eighth higher."""
+    """Price by the newest block alone: the next base fee is at most an eighth higher."""
     base_fee = head.get("baseFeePerGas")
     if base_fee is None or not (fee := wei_per_gas(base_fee, "baseFeePerGas")):
         return _Market(None, Wei(0))
@@ -103,10 +103,10 @@ async def _whole_price(rpc: Rpc) -> Wei:
 
 
 async def refuse_dearer_than_others(rpc: Rpc, price: GasPrice, gas: Gas) -> None:
-    """Raises NetworkError if by another endpoint of the chain a tenth of what `gas` would cost is enough.
+    """Raises NetworkError if another endpoint says that a tenth of the cost of `gas` is enough.
 
-    One endpoint alone names the tip, which is paid whole, whatever it is: an account could be emptied by it.
-    Small fees are not compared; an endpoint that is silent has no say. Source: as of `gas_price`.
+    A single endpoint names the tip, and all of it is paid: a false tip could empty an account. Small fees are not
+    compared; a silent endpoint is left out. Source: as of `gas_price`.
     """
     if len(rpc.endpoints) < 2 or price.expected(gas) < _FEE_THAT_MATTERS:
         return
@@ -121,16 +121,16 @@ async def refuse_dearer_than_others(rpc: Rpc, price: GasPrice, gas: Gas) -> None
 
 
 def has_l1_fee(chain: Chain) -> bool:
-    """Whether the chain charges an L1 data fee beside the gas."""
+    """Whether the chain charges an L1 data fee in addition to gas."""
     return chain.l1_fee_oracle is not None
 
 
 async def l1_fee(rpc: Rpc, tx: UnsignedTx, gas: Gas, margin_percent: int = L1_FEE_MARGIN_PERCENT) -> Wei:
-    """The most that `tx` of gas limit `gas` can cost beside the gas, zero on chains that charge nothing there.
+    """The most that `tx` of gas limit `gas` can cost in addition to gas; zero on chains without such a fee.
 
     That is the L1 data fee, with a margin since it moves with every L1 block, and the OP stack's operator fee, which
-    moves when the operator says so. An oracle that does not know the second is of a chain without it. Mantle's names
-    the first in ETH, and the ratio at which the chain takes it in MNT; the second is in MNT.
+    moves when the operator says so. An oracle without the second belongs to a chain without it. Mantle's oracle
+    gives the first in ETH, with the rate at which the chain charges it in MNT; the second is in MNT.
     Raises NetworkError. Source: getL1Fee of the chain's oracle; getOperatorFee of the OP stack (Isthmus, Jovian);
     mantlenetworkio/mantle-v2 src/L2/GasPriceOracle.sol, mantlenetworkio/op-geth core/types/rollup_cost.go (Arsia).
     """

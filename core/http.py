@@ -1,4 +1,4 @@
-"""The only door to the network: bounded JSON over httpx, so that another HTTP library is one file away.
+"""The only file that talks HTTP: JSON of bounded size over httpx. Another HTTP library means changing this file.
 
 URLs may hold API keys: errors name an endpoint by its host alone, and httpx's own log is silenced.
 """
@@ -41,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer as it came, whatever its status."""
+    """An answer as it came, with any status."""
 
     status: int
     body: bytes
@@ -51,13 +51,13 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """An API key, as RFC 6750 has it sent. No repr shows it."""
+    """An API key, sent as RFC 6750 says. No repr shows it."""
 
     key: str = field(repr=False)
 
 
 def host(url: str) -> str:
-    """All of a URL that may be shown."""
+    """The part of a URL that may be shown."""
     try:
         return httpx.URL(url).host
     except (httpx.InvalidURL, ValueError):
@@ -83,7 +83,7 @@ def _client(timeout: float) -> Http:
 
 
 _UNUSABLE = (ImportError, OSError, ValueError, httpx.InvalidURL)
-"""What httpx raises for proxies and certificates that it cannot use: without its extra for SOCKS an ImportError."""
+"""Exceptions of httpx for proxies and certificates it cannot use; ImportError without its SOCKS extra."""
 
 
 def _plain_client(timeout: float) -> Http:
@@ -93,7 +93,7 @@ def _plain_client(timeout: float) -> Http:
 
 
 def _unusable_environment(timeout: float) -> ConfigError:
-    """Names the first variable with which alone no client can be made."""
+    """The error that names the first variable with which no client can be made."""
     for name in network_variables():
         try:
             with only(name):
@@ -105,7 +105,7 @@ def _unusable_environment(timeout: float) -> ConfigError:
 
 
 async def post(http: Http, url: str, request: Any, who: str, limit: int = _MAX_BODY) -> Response:
-    """POST `request` as JSON and read an answer of at most `limit` bytes, whatever its status.
+    """POST `request` as JSON and read an answer of at most `limit` bytes, with any status.
 
     `who` names the server in errors. Raises Transient where there is no answer, BadAnswer for a body that is too large.
     """
@@ -162,7 +162,7 @@ async def _streamed(http: Http, request: httpx.Request) -> AsyncIterator[httpx.R
 
 
 async def _bounded_body(response: httpx.Response, who: str, limit: int) -> bytes:
-    """The body as it was sent. Nothing is decompressed: a few bytes could become any number."""
+    """The body as it was sent. Nothing is decompressed: a few bytes could expand without limit."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise BadAnswer(f"{who} answered compressed, which it was asked not to.")
     body = bytearray()

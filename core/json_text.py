@@ -24,7 +24,7 @@ def parse_json(text: str | bytes, **hooks: Any) -> Any:
 
 @contextmanager
 def refuse_deep_nesting(what: str) -> Iterator[None]:
-    """While it lasts, a parser that goes too deep ends. Raises ValueError then, about the `what`."""
+    """While the context lasts, a parser that recurses too deep is stopped. Raises ValueError then, naming `what`."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(min(limit, _DEEPEST))
     try:

@@ -1,4 +1,4 @@
-"""What a word looks like: the same for words that people take for one another on a screen.
+"""What a word looks like: the same text for words that people confuse on a screen.
 
 Hyphens that a word processor has put in, letters of other alphabets with the same shape, wide and small forms. Not
 case, and not 0 and O or 1 and l, which most fonts show apart. Source of the pairs: Unicode TS 39, confusables.txt,
@@ -23,7 +23,7 @@ _SHAPES = {
     "v": "\u0475\u03bd", "w": "\u051d", "x": "\u0445\u03c7", "y": "\u0443\u03b3", "|": "\u01c0\u2223",
     "·": "\u2219\u2022",
 }  # fmt: skip
-"""Letters and signs, each with others that have its shape."""
+"""Letters and signs, each with others of the same shape."""
 _TABLE = str.maketrans({other: shape for shape, others in _SHAPES.items() for other in others})
 
 

@@ -13,7 +13,7 @@ _PRIVATE_DIR = 0o700
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """The three folders: what a person edits, what must not be lost, what can be made again."""
+    """The three folders: what you edit, what must not be lost, what can be made again."""
 
     config: Path
     state: Path
@@ -23,8 +23,8 @@ class Paths:
     def from_environment(cls) -> Paths:
         """Under `L2SEND_HOME` when set, else where the platform keeps such files.
 
-        Raises ConfigError for a place that depends on the folder l2send is run in: there would be a journal for each,
-        and none would know what the others paid.
+        Raises ConfigError for a relative path: each working folder would have its own journal, and none would know what
+        was paid from the others.
         """
         home = os.environ.get("L2SEND_HOME")
         if home:
@@ -41,7 +41,7 @@ class Paths:
 
     @classmethod
     def for_devnet(cls) -> Paths:
-        """Under `L2SEND_HOME` when set, else a home of the devnet's own, so that play never meets money."""
+        """Under `L2SEND_HOME` when set, else the devnet's own home, so that play money never meets real money."""
         if os.environ.get("L2SEND_HOME"):
             return cls.from_environment()
         real = cls.from_environment()
@@ -70,7 +70,7 @@ class Paths:
 
     @property
     def settings(self) -> Path:
-        """What the user wants where a command line says nothing."""
+        """The user's settings: defaults for what a command line leaves out."""
         return self.config / "config.toml"
 
     @property

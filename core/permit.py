@@ -1,6 +1,6 @@
-"""Allowances by signature: EIP-2612 for a token that knows it, and Permit2 for whoever is allowed by it.
+"""Allowances by signature: EIP-2612 for a token that knows it, and Permit2 for any token.
 
-A permit does nothing by itself. Whoever brings it to the token sets the allowance it names, once, until its deadline.
+A permit does nothing by itself. Anyone can submit it to the token, once, before its deadline; that sets the allowance.
 
 Source: EIP-2612; Uniswap/permit2 src/EIP712.sol, src/SignatureTransfer.sol; circlefin/stablecoin-evm contracts/v2.
 """
@@ -21,7 +21,7 @@ from l2send.core.typed import Fields, TypedData
 from l2send.core.units import Amount, ChainId, Token, UnixTime
 
 NONCE_BITMAP = Function("nonceBitmap(address,uint256)", "uint256")
-"""Of Permit2: which of 256 nonces of an owner are used up."""
+"""Permit2's bitmap: which of 256 nonces of an owner are used up."""
 NONCES = Function("nonces(address)", "uint256")
 
 _PERMIT: Fields = (
@@ -40,13 +40,13 @@ _PERMIT_TYPEHASH = Function("PERMIT_TYPEHASH()", "bytes32")
 
 @dataclass(frozen=True, slots=True)
 class Permittable:
-    """What a token that knows EIP-2612 says of itself and of one owner."""
+    """An EIP-2612 token's domain, and an owner's nonce."""
 
     token: Token
     name: str
     version: str
     nonce: int
-    """The owner's next one."""
+    """The owner's next nonce."""
 
     def permit(self, owner: Address, spender: Address, units: int, deadline: UnixTime) -> TypedData:
         """The message that allows `spender` exactly `units`."""
@@ -55,7 +55,7 @@ class Permittable:
 
 
 async def permittable(rpc: Rpc, token: Token, owner: Address) -> Permittable | None:
-    """What a permit of `token` needs, or None where it has none that works as EIP-2612 says. Raises NetworkError."""
+    """What a permit of `token` needs, or None if the token has no permit as EIP-2612 says. Raises NetworkError."""
     assert token.address
     calls = [_NAME, _VERSION, _DOMAIN_SEPARATOR, _PERMIT_TYPEHASH]
     asked = [Call(token.address, NONCES, (owner,)), *(Call(token.address, function) for function in calls)]

@@ -1,11 +1,11 @@
-"""A payment, and how it will be made: frozen data, no behaviour that touches the world.
+"""A payment, and how it will be made: frozen data without side effects.
 
 Payment  what the person asked for
 Quote    one leg of making it: which bridge, from which chain, what it costs
 Step     one unsigned transaction of that leg
-Message  one message that is signed instead, where a sponsor sends the transactions
-Way      the legs that make the whole payment; mostly there is one
-Plan     the chosen way, and the ways that lost
+Message  one message that is signed instead, if a sponsor sends the transactions
+Way      the legs that make the whole payment; usually one
+Plan     the chosen way, and the alternatives
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Payment:
     """What the person asked for: `amount` (its token lives on the destination chain) arrives at `to`."""
 
     sender: Address
-    """Whose money it is."""
+    """The account whose money it is."""
     to: ChainAddress
     amount: Amount
     executor: Address | None = None
-    """The owner who sends the transaction, where `sender` is a Safe; None where the sender signs for itself."""
+    """The owner who sends the transaction if `sender` is a Safe; None if the sender signs."""
 
     @property
     def signer(self) -> Address:
@@ -47,7 +47,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class UnsignedTx:
-    """What a transaction says, without what is filled in at signing (nonce and fees)."""
+    """A transaction without the fields that are filled in at signing (nonce and fees)."""
 
     chain_id: ChainId
     to: Address
@@ -82,7 +82,7 @@ class StepKind(StrEnum):
     OPEN = "open"
     REFUND = "refund"
     REVOKE = "revoke"
-    """Takes back an allowance that a payment gave and that nothing needs any more."""
+    """Revokes an allowance that a payment gave and that is no longer needed."""
     CANCEL = "cancel"
     """Takes the nonce of another transaction, and does nothing."""
 
@@ -95,10 +95,10 @@ class Step:
     tx: UnsignedTx
     gas: Gas
     price: GasPrice | None = None
-    """Where it is given, the transaction is signed with exactly this price and `gas`, or not at all.
+    """If set, the transaction is signed with exactly this price and `gas`, or not at all.
     None: it is priced when it is signed."""
     nonce: Nonce | None = None
-    """Where it is given, what it is signed with, or not at all: somebody may hold a signature for it."""
+    """If set, the only nonce it may be signed with: a signature for that nonce may exist elsewhere."""
 
 
 @unique
@@ -106,9 +106,9 @@ class MessageKind(StrEnum):
     """Why a message is signed."""
 
     PERMIT = "permit"
-    """EIP-2612: allows the token to be taken."""
+    """EIP-2612: allows a contract to take the token."""
     OPEN_FOR = "open_for"
-    """ERC-7683: opens the order, whoever brings it to the settler."""
+    """ERC-7683: opens the order; anyone may submit it to the settler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +121,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sponsored:
-    """An order that somebody else opens: the sender signs messages, and sends no transaction."""
+    """An order that a sponsor opens: the sender signs messages, and sends no transaction."""
 
     messages: tuple[Message, ...]
-    """In the order in which they are brought to the chain; the last one pays."""
+    """In the order in which they are submitted; the last one pays."""
     open_deadline: UnixTime
-    """By the origin's clock; after it no message does anything any more."""
+    """By the origin's clock; after it the messages have no effect."""
     since: BlockNumber
-    """The origin's head when they were written: the order is opened after it, but for a reorganisation."""
+    """The origin's head when they were written: unless the chain reorganises, the order is opened after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Order:
 
     bridge: str
     order_id: str
-    """0x-prefixed bytes32 that commits to everything below; the id its `Open` event must carry."""
+    """0x-prefixed bytes32 that commits to every field below; its `Open` event must carry this id."""
     origin: ChainId
     origin_settler: Address
     destination: ChainId
@@ -153,13 +153,13 @@ class Order:
     refund_after: UnixTime
     """By the origin's clock; until then the money stays locked."""
     details: dict[str, Any] = field(default_factory=dict[str, Any], hash=False)
-    """What this bridge needs besides, as JSON values."""
+    """What else this bridge needs, as JSON values."""
 
 
 BRIDGE_FEE = "bridge fee"
-"""The name of what a bridge keeps; every other fee is for network fees."""
+"""The name of the fee that a bridge keeps; every other fee is a network fee."""
 SPONSOR_FEE = "sponsor fee"
-"""The name of what a sponsor takes for paying the network fees."""
+"""The name of the fee that a sponsor takes for paying the network fees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +173,14 @@ class Fee:
 
 @dataclass(frozen=True, slots=True)
 class RefundCost:
-    """What a sender must hold to have the money of an order back, where no one else sends what asks for it."""
+    """What a sender must hold to refund an order, if nobody else sends the refund's transaction."""
 
     chain: Chain
     """Where that transaction is sent: the origin or the destination."""
     most: Wei
-    """Of the native coin of `chain`, at today's prices."""
+    """In the native coin of `chain`, at today's prices."""
     fee: Wei
-    """What of `most` is no network fee, but taken by who brings the money back."""
+    """The part of `most` that is no network fee but is charged by the service that brings the money back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +200,13 @@ class Quote:
     """After this the price no longer holds; by the source's clock."""
     notes: tuple[str, ...] = ()
     needs: Wei | None = None
-    """Native coin that can leave the source at most, value and fees together; None where the bridge does not say."""
+    """The most native coin that can leave the source, value and fees together; None if the bridge does not say."""
     sponsored: Sponsored | None = None
-    """What is signed instead of steps, where a sponsor sends the transactions."""
+    """Signed instead of steps if a sponsor sends the transactions."""
     refund: RefundCost | None = None
-    """None where nobody has to send a transaction for it."""
+    """None if a refund needs no transaction."""
     fee_cap: Wei | None = None
-    """The most that its transactions may cost in network fees together, where the sender set a limit in money."""
+    """The most that its transactions may cost in network fees together, if the sender set a limit in money."""
 
     @property
     def signatures(self) -> int:
@@ -215,13 +215,13 @@ class Quote:
 
     @property
     def refund_gas(self) -> Wei:
-        """What a refund would need of the source's own coin."""
+        """How much of the source's own coin a refund would need."""
         here = self.refund is not None and self.refund.chain.chain_id == self.source.chain_id
         return self.refund.most if self.refund and here else Wei(0)
 
     @property
     def settlers(self) -> str:
-        """The name by which the registry lists the contracts that it relies on."""
+        """The name under which the registry lists the contracts it relies on."""
         return self.order.bridge if self.order else self.bridge
 
     @property
@@ -233,7 +233,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The legs that together make a payment, each from another chain. What they deliver sums to its amount."""
+    """The legs that together make a payment, each from a different chain. Together they deliver its amount."""
 
     legs: tuple[Quote, ...]
 
@@ -268,7 +268,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The way chosen, why, and what else there was."""
+    """The chosen way, the reason, and the alternatives."""
 
     payment: Payment
     way: Way

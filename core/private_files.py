@@ -1,4 +1,4 @@
-"""Files that only their owner can read: born 0600, whole or not there, refused when opened up."""
+"""Files that only their owner can read: created with mode 0600, written whole, refused if others can open them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a host that a stranger names is on the public internet: this machine must not be sent into its own network.
+"""Whether a host named by untrusted data is on the public internet: it must not lead into this machine's own network.
 
 An address counts as public only if it is global by IANA's registries, and every IPv4 address within it too: NAT64,
 6to4, Teredo, ISATAP, mapped, compatible and translated addresses lead to the IPv4 address that they hold.
@@ -68,7 +68,7 @@ def is_private_name(name: str) -> bool:
 
 
 async def addresses_of(name: str) -> list[str]:
-    """What this machine takes `name` for; nothing where only a proxy can tell."""
+    """What this machine resolves `name` to; empty if only a proxy can resolve it."""
     if ":" in name:  # An IPv6 address, whose zone may be one that this machine does not know.
         return [name]
     try:

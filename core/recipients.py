@@ -1,4 +1,4 @@
-"""Accounts that must never be paid, on any chain: no person has their key, so money sent there is lost.
+"""Accounts that must never be paid, on any chain: there is no key for them, so money sent there is lost.
 
 | class | how it is recognised |
 |---|---|
@@ -105,7 +105,7 @@ def why_unpayable(recipient: Address, chain: Chain, chains: Iterable[Chain]) -> 
 
 
 def _why_keyless(recipient: Address) -> str:
-    """What is known without a registry."""
+    """The reason that is known without a registry."""
     digits = recipient[2:].lower()
     if recipient == ZERO_ADDRESS:
         return "the zero address"

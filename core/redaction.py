@@ -50,10 +50,10 @@ _KEY_AS_NUMBERS = re.compile(r"\d{1,3}(?:\W+\d{1,3}){31,}")
 
 
 class Secrets:
-    """A set of secrets, and texts with all parts of them taken out."""
+    """A set of secrets; takes every part of them out of texts."""
 
     def __init__(self, mark: str) -> None:
-        """`mark` stands in the place of what is taken out."""
+        """`mark` replaces what is taken out."""
         self._mark = mark
         self._windows: dict[int, set[str]] = {}
 
@@ -139,7 +139,7 @@ def _host_only(match: re.Match[str]) -> str:
 
 
 def _secrets_of(url: str) -> Iterable[str]:
-    """What of a URL lets others in: user name, password, keys in its path, query and fragment."""
+    """The secrets of a URL: user name, password, keys in its path, query and fragment."""
     try:
         parts = urlsplit(url)
         user, password = parts.username or "", parts.password or ""
@@ -178,7 +178,7 @@ def remember_typed(texts: Iterable[str]) -> None:
 
 
 def _is_path(text: str) -> bool:
-    """Whether it names a place in a folder that is there: its words are no phrase, however many they are."""
+    """Whether it is a path into a folder that exists: its words are not a recovery phrase."""
     folder = os.path.dirname(text.partition("=")[2] or text)
     try:
         return bool(folder) and os.path.isdir(os.path.expanduser(folder))

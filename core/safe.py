@@ -21,7 +21,7 @@ EXECUTE = Function("execTransaction(address,uint256,bytes,uint8,uint256,uint256,
 _MULTI_SEND = Function("multiSend(bytes)")
 _SIGNATURE = 65
 _APPROVED_BY_SENDER = 1
-"""The `v` of a signature that is none: the owner approves by sending the transaction."""
+"""The `v` that marks a missing signature: the owner approves by sending the transaction."""
 _TYPE: Fields = (
     ("address", "to"),
     ("uint256", "value"),
@@ -85,13 +85,13 @@ class Execution:
 
     safe_tx: SafeTx
     calls: tuple[UnsignedTx, ...]
-    """What the Safe calls, in order; all of it happens, or nothing."""
+    """The Safe's calls, in order; all of them happen, or none."""
     owner: Address
-    """The owner who approves it by sending it. Nothing else approves it: sent by anyone else it reverts."""
+    """The owner who approves it by sending it. Sent by any other account it reverts."""
 
 
 def safe_tx_of(safe: Address, calls: Sequence[UnsignedTx], multi_send: Address) -> SafeTx:
-    """The transaction by which a Safe makes `calls`, all of one chain: one as it is, more through MultiSendCallOnly."""
+    """The transaction by which a Safe makes `calls` on its chain: one directly, several through MultiSendCallOnly."""
     chain_id = calls[0].chain_id
     if len(calls) == 1:
         return SafeTx(chain_id, safe, calls[0].to, calls[0].value, calls[0].data, Operation.CALL)

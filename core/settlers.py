@@ -25,7 +25,7 @@ _LONGEST = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlers:
-    """What all types have in common."""
+    """Base of all types of settlers."""
 
     @property
     def contracts(self) -> dict[str, Address]:
@@ -52,7 +52,7 @@ class AcrossSettlers(Settlers):
     origin_settler: Address | None = None
     quote_api: str = ""
     sponsor_api: str = ""
-    """Of who opens orders for senders without gas."""
+    """URL of the sponsor that opens orders for senders without gas."""
     solver_fee_bps: int | None = None
 
 
@@ -90,7 +90,7 @@ def settlers_of(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Settlers]:
 
 
 def parse_settlers(bridge: str, table: Mapping[str, Any]) -> Settlers:
-    """One table, of the type it says. Raises ConfigError, naming the field that is missing, unknown or wrong."""
+    """A table read into its type. Raises ConfigError, naming the field that is missing, unknown or wrong."""
     kind = str(table.get("type", bridge))
     if kind not in TYPES or bridge == _DIRECT or (bridge in TYPES and bridge != kind):
         raise _no_known_type(bridge)

@@ -1,9 +1,9 @@
-"""The only door by which foreign strings (symbols, names, RPC errors) reach a screen or a file.
+"""The only way for foreign strings (symbols, names, RPC errors) to reach a screen or a file.
 
 clean                 one printable line, without the secrets of any URL that l2send knows
 redact                that, for text of a known endpoint
-visible_text          a word that stands for something, as idempotency keys do: refused unless all of it is visible
-json_escaped          JSON text in which nothing is left that a terminal obeys or does not show
+visible_text          an identifier, such as an idempotency key: refused unless every character is visible
+json_escaped          JSON text without characters that a terminal obeys or does not show
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def redact(foreign: object, *urls: str, limit: int = 200) -> str:
 
 
 def visible_text(typed: str, what: str) -> str:
-    """A word that stands for something, in the one form that is compared and stored: NFC.
+    """An identifier in the only form that is compared and stored: NFC.
 
-    Raises UsageError for text that is empty, or holds what is not seen: it would be another word that looks the same.
+    Raises UsageError for empty text and for invisible characters: it would be another word that looks the same.
     `what` names it, for example "the idempotency key".
     """
     if not typed:
@@ -83,7 +83,7 @@ def visible_text(typed: str, what: str) -> str:
 
 
 def visible_part(text: str) -> str:
-    """What is seen of a word, in NFC: the same for all words that `visible_text` keeps apart by refusing them."""
+    """The visible characters of a word, in NFC: the same for words that differ only in what is invisible."""
     seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or not is_invisible(c))
     return unicodedata.normalize("NFC", seen.strip())
 

@@ -1,4 +1,4 @@
-"""Where in a TOML text a key stands: tomllib says what is there, and not on which line."""
+"""The line of a key in a TOML text, which tomllib does not tell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-
 
 
 def line_of(text: str, path: Path) -> int:
-    """The line, counted from 1, on which `path` is set, or else the nearest line that leads to it; 1 if none does."""
+    """The line, counted from 1, that sets `path`, or else the nearest line above it; 1 if there is none."""
     places = _places(text)
     wanted = tuple(path)
     while wanted:
@@ -45,7 +45,7 @@ def _places(text: str) -> dict[tuple[str | int, ...], int]:
 
 
 def _inside(keys: tuple[str, ...], counts: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:
-    """The path of a table, which lies in the newest entry of each list of tables on its way."""
+    """The path of a table, through the newest entry of each list of tables."""
     path: tuple[str | int, ...] = ()
     for place, key in enumerate(keys):
         path = (*path, key)
@@ -55,7 +55,7 @@ def _inside(keys: tuple[str, ...], counts: dict[tuple[str | int, ...], int]) -> 
 
 
 def _keys(dotted: str) -> tuple[str, ...]:
-    """The keys of `a."b.c".d`; none for what is no key, which tomllib has refused before."""
+    """The keys of `a."b.c".d`; empty for text that is no key, which tomllib has refused before."""
     try:
         content = tomllib.loads(f"{dotted} = 0")
     except tomllib.TOMLDecodeError:

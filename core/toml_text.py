@@ -1,4 +1,4 @@
-"""Reads TOML that people write. What no parser should be given is refused as any other mistake in it is."""
+"""Reads TOML that people write. Text that would crash a parser is refused like any other mistake in it."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ _MAX_SIZE = 16 * 1024 * 1024
 
 
 def read_trusted(path: Path, *, secret: bool = False) -> bytes:
-    """All of a file that no other user can change; of a `secret` one, nor read.
+    """The bytes of a file that no other user can change; if it is `secret`, no other user may read it either.
 
-    What is no regular file (a pipe, /dev/fd/63) has no name that could lead elsewhere: it is read as it is. Raises
+    A pipe or /dev/fd/63 has no name that could lead elsewhere: it is read as it is. Raises
     FileNotFoundError, and ConfigError for a file that is not to be trusted or cannot be read.
     """
     try:
@@ -43,7 +43,7 @@ def read_trusted(path: Path, *, secret: bool = False) -> bytes:
 
 
 def read_trusted_text(path: Path) -> str:
-    """The same, as UTF-8 text. Raises FileNotFoundError, ConfigError."""
+    """As `read_trusted`, as UTF-8 text. Raises FileNotFoundError, ConfigError."""
     try:
         return read_trusted(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -51,7 +51,7 @@ def read_trusted_text(path: Path) -> str:
 
 
 def check_trusted(path: Path, *, secret: bool = False) -> None:
-    """Raises ConfigError for what `read_trusted` would not read, without reading it. A missing file is trusted."""
+    """Raises ConfigError for a file that `read_trusted` would refuse, without reading it. A missing file is trusted."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def check_trusted(path: Path, *, secret: bool = False) -> None:
 
 
 def refuse_opened_up(path: Path, found: os.stat_result, *, secret: bool) -> None:
-    """Raises ConfigError for a file of another user, or one that others can write; a `secret` one, or read."""
+    """Raises ConfigError for a file of another user or one that others can write, or read if it is `secret`."""
     mode = stat.S_IMODE(found.st_mode)
     if not _is_ours(found):
         raise ConfigError(

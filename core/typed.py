@@ -1,6 +1,6 @@
-"""EIP-712: a message that is signed instead of a transaction, for a contract to check once somebody brings it.
+"""EIP-712: a message that is signed instead of a transaction; a contract checks it when it is submitted.
 
-It is held as JSON has it, as `eth_signTypedData_v4` takes it and a sponsor is sent it: addresses by ERC-55,
+It is kept in the JSON form that `eth_signTypedData_v4` takes and that a sponsor is sent: addresses by ERC-55,
 integers as decimal strings, bytes as 0x and digits. One spelling for each value, so that two messages are the
 same exactly if they compare equal.
 """

@@ -1,4 +1,4 @@
-"""What is counted: chains, tokens, amounts. Integers inside, one strict grammar at the edge."""
+"""Units: chains, tokens, amounts. Integers inside, one strict grammar for what is typed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Token:
     name: str = ""
     bridged: bool = False
     asset: str = ""
-    """What it is on every chain, where the symbol does not say it: bridged USDC is not USDC."""
+    """The asset's name on every chain, if the symbol is not enough: bridged USDC is not USDC."""
     peg: str = ""
     """"USD" for a stablecoin; used to compare costs, never to convert money."""
 
@@ -74,7 +74,7 @@ def parse_amount(text: str, token: Token) -> Amount:
     """The amount a person typed, exact.
 
     The grammar is `digits[.digits]` in ASCII and nothing else: no sign, exponent, separator or
-    other script's digits, since every one of them has cost people money. Raises BadAmount.
+    other script's digits, since each of these has cost people money. Raises BadAmount.
     """
     match = _AMOUNT.fullmatch(text)
     if not match:

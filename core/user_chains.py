@@ -1,7 +1,7 @@
-"""The user's own chains.toml, judged field by field: what is wrong is named with its line and with what to write.
+"""The user's own chains.toml, checked field by field: each error names its line and what to write.
 
-A chain with a wrong entry is left out, the others count. That is better than all of them refused, and than the entry
-ignored: a chain whose RPC was misspelt would be asked at endpoints that the user did not choose.
+A chain with a wrong entry is left out; the others count. That is better than refusing all of them, and better than
+ignoring the entry: a chain with a misspelt RPC would be asked at endpoints that the user did not choose.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _names(value: Any) -> None:
 
 
 def _tables(value: Any) -> None:
-    """What stands in each is for core/settlers.py to judge, which says itself what is wrong there."""
+    """The fields of each table are checked by core/settlers.py, which has its own error messages."""
     if not isinstance(value, Mapping) or not all(isinstance(each, Mapping) for each in value.values()):
         raise Wrong("write one table for each bridge, for example [chains.base.settlers.eco]")
 
@@ -126,7 +126,7 @@ def _anything(_: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The fields of a table, each with what it must be."""
+    """The fields of a table, each with its type."""
 
     fields: Mapping[str, Check | Table]
     required: tuple[str, ...] = ()
@@ -202,7 +202,7 @@ _TOP = frozenset({"schema", "chains", "retired", "sources", "accounts"})
 
 
 def read_text(path: Path) -> str:
-    """The text of a file that others cannot write: it says where contracts are. Raises ConfigError."""
+    """The text of a file that others cannot write, since it names contracts. Raises ConfigError."""
     try:
         return read_trusted_text(path)
     except FileNotFoundError as error:
@@ -210,7 +210,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, path: Path) -> dict[str, Any]:
-    """The tables of the text. Raises ConfigError with the line that is no TOML."""
+    """The tables of the text. Raises ConfigError with the line that is not TOML."""
     try:
         return parse_toml(text)
     except ValueError as error:
@@ -305,7 +305,7 @@ def _below(value: Any, table: Table, chain: str) -> Iterator[tuple[tuple[str | i
 
 
 def _how(check: Check | Table, chain: str) -> str:
-    """What to write where nothing is written."""
+    """What to write for a missing field."""
     if isinstance(check, Table):
         return f"write {check.example.format(chain=chain)}"
     try:

@@ -1,4 +1,4 @@
-"""JSON-RPC to many chains at once: this door, and behind it a file for each job.
+"""JSON-RPC to many chains at once. What other rooms import is listed here; each job has its own file.
 
 - exchange.py   one request, one answer; node_errors.py what an error means, by the table node_errors.toml
 - failover.py   one question to a chain's endpoints in turn

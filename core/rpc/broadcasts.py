@@ -24,7 +24,7 @@ class Reply(StrEnum):
     REFUSED = "refused"
     """It understood and will not take it (underpriced, insufficient funds, nonce gap)."""
     UNKNOWN = "unknown"
-    """No usable reply. The transaction may or may not be on its way."""
+    """No usable reply. The transaction may have been accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class BroadcastReply:
     underpriced: bool = False
     """Whether it was refused for its price alone: a speedup is what helps."""
     least_price: Wei | None = None
-    """Wei per gas of tip or price that the node says it takes at least, where it says so."""
+    """The smallest tip or price in wei per gas that the node accepts, if it says so."""
     receipt: dict[str, Any] | None = None
     """Of eth_sendRawTransactionSync: the receipt that came with the answer."""
 

@@ -1,4 +1,4 @@
-"""Reads of contracts, one by one or many at one block."""
+"""Reads of contracts, singly or many at the same block."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Call:
     """A read of one contract."""
 
     to: Address | None
-    """None for ETH_BALANCE, which no contract of its own answers: Multicall3 does, or else the node."""
+    """None for ETH_BALANCE: Multicall3 answers it, or else the node."""
     function: Function
     arguments: tuple[Any, ...] = ()
 

@@ -58,7 +58,7 @@ class Rpc:
         self.endpoints = [Endpoint(url) for url in self.chain.rpcs]
 
     def each(self) -> list[Rpc]:
-        """A client for every endpoint alone, so that none answers for another."""
+        """A client for each endpoint, so that none answers for another."""
         return [Rpc(replace(self.chain, rpcs=(url,)), self.http) for url in self.chain.rpcs]
 
     async def ask(self, read: Callable[[Any], T], method: str, *params: Any) -> T:

@@ -1,10 +1,10 @@
-"""One question to a chain's endpoints in turn: by class of error on to the next, once more round, or given up.
+"""Asks a chain's endpoints in turn. The class of the error decides: the next endpoint, another round, or giving up.
 
 An endpoint is used only after it proved to serve the chain it is listed for. An answer that does not parse is that
 endpoint's failure: the next one is asked. The most hopeful error of a round decides whether there is another.
 
 Reads are hedged: where an endpoint takes much longer than it usually does, the next one is asked beside it, and the
-first usable answer counts. Broadcasts do not come by here.
+first usable answer counts. Broadcasts are not sent from here.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _WEIGHT_OF_THE_NEWEST = 0.25
 
 @dataclass(slots=True)
 class Endpoint:
-    """One URL, which no repr shows, and what was learned of it."""
+    """One URL, which no repr shows, and what was learned about it."""
 
     url: str = field(repr=False)
     verified: bool = False
     """Whether it proved to serve the right chain."""
     pinned_at: float = -math.inf
-    """When it last proved so because it was asked again, by time.monotonic."""
+    """When it last proved so on being asked again, by time.monotonic."""
     most_blocks: int | None = None
     """Blocks it answers for in one request for logs, where it refused more."""
     sends_sync: bool | None = None
@@ -59,12 +59,12 @@ class Endpoint:
 
     @property
     def host(self) -> str:
-        """All of the URL that may be shown."""
+        """The part of the URL that may be shown."""
         return host(self.url)
 
 
 async def first_answer(chain: str, endpoints: Sequence[Endpoint], ask: Callable[[Endpoint], Awaitable[T]]) -> T:
-    """What the first endpoint with a usable answer answers. Raises the most hopeful error of the last round.
+    """The first usable answer of an endpoint. Raises the most hopeful error of the last round.
 
     Raises a NodeError at once for a revert, which every node would repeat. Pauses only where time may help: as long
     as a server asks for, up to 10 s.
@@ -138,9 +138,9 @@ async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
 
 
 async def if_offered(ask: Awaitable[T]) -> T | None:
-    """What an optional ability of a node answers, or None where the node does not have it, however it says so.
+    """The answer of an optional method, or None if the node does not have it, in whichever words it says so.
 
-    Raises Transient and WrongChain, which say nothing about the ability, and NodeError for a revert.
+    Raises Transient and WrongChain, which say nothing about the method, and NodeError for a revert.
     """
     try:
         return await ask

@@ -1,4 +1,4 @@
-"""Event logs over a range of blocks of which a node may take a part at a time: halved until it is taken.
+"""Event logs over a range of blocks. Nodes accept a limited range at a time, so a range is halved until it is accepted.
 
 Nodes allow 10, 800, 2,000, 10,000 blocks a request, or a number of logs, and say so in many words and codes. So the
 range is halved whenever a request fails for another reason than that the node has no time; what it took is remembered.

@@ -121,7 +121,7 @@ def _exception(message: str, kind: ErrorClass, code: int, data: str, pause: floa
 
 
 def _revert_data(data: Any) -> str:
-    """The bytes that the contract reverted with, as 0x text, in whichever form the client has them; else empty."""
+    """The bytes that the contract reverted with, as 0x text, in any form that clients use; else empty."""
     if isinstance(data, Mapping):  # hardhat, ganache
         data = data.get("data", data.get("result"))
     found = _REVERT_DATA.fullmatch(data.strip()) if isinstance(data, str) else None
@@ -129,7 +129,7 @@ def _revert_data(data: Any) -> str:
 
 
 def _is_revert_data(data: str, original: Any, method: str) -> bool:
-    """Whether an error of an unknown kind carries what only a revert does."""
+    """Whether an error of an unknown kind carries data that only reverts have."""
     says_so = isinstance(original, str) and original.lstrip().startswith("Reverted")
     return says_so or (method in {"eth_call", "eth_estimateGas"} and len(data) >= 2 + 2 * _SELECTOR)
 
