@@ -127,7 +127,13 @@ class SenderOptions(AccountOptions):
 
     sender: Annotated[
         str | None,
-        typer.Option("--from", "-f", envvar="ETH_FROM", metavar="ADDRESS", help="The sending account, by address."),
+        typer.Option(
+            "--from",
+            "-f",
+            envvar="ETH_FROM",
+            metavar="ADDRESS",
+            help="The sending account, by address. CHAIN:ADDRESS or a contact: a Safe, as --safe.",
+        ),
     ] = None
 
 

@@ -1,50 +1,98 @@
-"""`--safe`: the payment is the Safe's, and the account that is opened is the owner who sends it."""
+"""Which Safe pays: named by `--safe`, by `--from` or `--account`, or by config.toml."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
 
+from l2send.cli.options import SenderOptions
 from l2send.cli.request import MaxPayment
+from l2send.cli.settings import load_settings
 from l2send.core.address import Address
-from l2send.core.chains import Registry
-from l2send.core.errors import UsageError
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import ConfigError, UsageError
+from l2send.core.paths import Paths
 from l2send.core.plan import Payment
-from l2send.resolver.contacts import load_book
+from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import parse_destination
 from l2send.resolver.limits import Limits
+from l2send.wallet.keys.keystore import named
 
 Safe = Annotated[
     str | None,
     typer.Option(
-        "--safe", metavar="CHAIN:ADDRESS", help="Pay from this Safe, as an owner of it. One owner must be enough."
+        "--safe",
+        envvar="L2SEND_SAFE",
+        metavar="CHAIN:ADDRESS",
+        help="Pay from this Safe. The account is an owner of it.",
     ),
 ]
+_WITH_A_CHAIN = frozenset(":@")
+"""What stands between chain and address, in either form. No keystore and no plain address has it."""
 
 
-def from_safe(text: str | None, limits: Limits, registry: Registry, contacts: Path) -> tuple[Limits, Address | None]:
-    """The limits with the chain of the Safe alone, and the Safe. Raises UsageError for another chain beside it.
+@dataclass(frozen=True, slots=True)
+class PayingSafe:
+    """The Safe that pays, on its chain."""
 
-    It may be a contact: `contacts` is the file of these.
+    chain: Chain
+    address: Address
+
+    def narrow(self, limits: Limits) -> Limits:
+        """`limits` with the chain of the Safe alone. Raises UsageError for another chain beside it."""
+        if limits.from_chains not in {(), (self.chain.short_name,)}:
+            raise UsageError(
+                f"the Safe is on {self.chain.short_name} and --from-chain names another chain.",
+                hint="A Safe pays from its own chain. Leave --from-chain out.",
+            )
+        return replace(limits, from_chains=(self.chain.short_name,))
+
+    def pays(self, request: Payment | MaxPayment) -> Payment:
+        """The request with the Safe as the payer, and its sender as the owner who signs. Raises UsageError for max."""
+        if isinstance(request, MaxPayment):
+            raise UsageError("max is not computed for a Safe.", hint="Write the amount.")
+        return replace(request, sender=self.address, executor=request.sender)
+
+
+def choose_safe(
+    safe: str | None, sender: SenderOptions, paths: Paths, registry: Registry
+) -> tuple[PayingSafe | None, SenderOptions]:
+    """The Safe that pays, if one does, and the options that say which of its owners signs.
+
+    `--safe` counts before `--from` and `--account`, and these before config.toml. An account that is named by its plain
+    address or by its keystore is no Safe. Raises UsageError, ConfigError.
     """
+    book = load_book(paths.contacts)
+    typed, owner = _typed(sender, paths, book)
+    if safe is not None and typed is not None:
+        raise UsageError("two Safes are named: --safe, and --from or --account.", hint="Name one.")
+    text = safe or typed
+    if text is None and sender.sender is None:
+        text = load_settings(paths.settings).text("safe") or None
     if text is None:
-        return limits, None
-    safe = parse_destination(text, registry, load_book(contacts))
-    if limits.from_chains not in {(), (safe.chain.short_name,)}:
-        raise UsageError(
-            f"--safe names {safe.chain.short_name} and --from-chain another chain.",
-            hint="A Safe pays from its own chain. Leave --from-chain out.",
-        )
-    return replace(limits, from_chains=(safe.chain.short_name,)), safe.address
+        return None, sender
+    found = parse_destination(text, registry, book)
+    return PayingSafe(found.chain, found.address), owner
 
 
-def paid_by_safe(request: Payment | MaxPayment, safe: Address | None) -> Payment | MaxPayment:
-    """The request with `safe` as the payer, and its sender as the owner who signs. Raises UsageError for max."""
-    if safe is None:
-        return request
-    if isinstance(request, MaxPayment):
-        raise UsageError("max is not computed for a Safe.", hint="Write the amount.")
-    return replace(request, sender=safe, executor=request.sender)
+def _typed(sender: SenderOptions, paths: Paths, book: Book) -> tuple[str | None, SenderOptions]:
+    """What `--from` or `--account` says of a Safe, and the options without it."""
+    if sender.sender is not None and _names_a_safe(sender.sender, book):
+        return sender.sender, replace(sender, sender=None)
+    if sender.account is not None and _names_a_safe(sender.account, book) and not _is_keystore(sender.account, paths):
+        return sender.account, replace(sender, account=None)
+    return None, sender
+
+
+def _names_a_safe(text: str, book: Book) -> bool:
+    return bool(_WITH_A_CHAIN.intersection(text)) or any(contact.name == text.strip() for contact in book)
+
+
+def _is_keystore(text: str, paths: Paths) -> bool:
+    try:
+        named(text, paths.keystores)
+    except ConfigError:
+        return False
+    return True

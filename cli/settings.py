@@ -73,6 +73,7 @@ KEYS: Mapping[str, Key] = {
             "",
             ("ETH_KEYSTORE", "ETH_KEYSTORE_ACCOUNT", "ETH_FROM"),
         ),
+        Key("safe", "the Safe that pays, as --safe takes it", _words, "", ("L2SEND_SAFE",)),
         Key("max_fee", "the highest fee, as --max-fee takes it", _fee_limit, DEFAULT_MAX_FEE, ("L2SEND_MAX_FEE",)),
         Key("via", "the only bridge to use", _words, "", ("L2SEND_VIA",)),
         Key("from_chains", "the only chains to pay from", _several, (), ("L2SEND_FROM_CHAIN",)),

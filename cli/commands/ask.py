@@ -10,6 +10,7 @@ from l2send.cli.consent import consent, notes_of, refuse_or_ask_again
 from l2send.cli.live_balances import LiveBalances, spendable
 from l2send.cli.options import FollowOptions, KeyOptions, PayOptions, RouteOptions, RunOptions, SenderOptions
 from l2send.cli.paying import pay
+from l2send.cli.paying_safe import choose_safe
 from l2send.cli.progress import Live
 from l2send.cli.prompts import Back, ask_text, choose
 from l2send.cli.recipient import find_destination, judge
@@ -21,7 +22,7 @@ from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.cli.ways_table import in_a_line
 from l2send.client import Client, open_client
-from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError
+from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError, UsageError
 from l2send.core.plan import Payment
 from l2send.core.units import Amount, Token, parse_amount
 from l2send.resolver.destination import Destination
@@ -48,6 +49,11 @@ def ask(
     registry = run_options.registry()
     limits = route.limits(registry)
     refuse_contradiction(keys)
+    if choose_safe(None, sender, run_options.paths, registry)[0]:
+        raise UsageError(
+            "a Safe's payment is not asked for step by step.",
+            hint="Say all of it: l2send AMOUNT TOKEN CHAIN:ADDRESS. Or name the account that pays: --from ADDRESS",
+        )
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:

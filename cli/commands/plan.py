@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from l2send.cli.commands.send import show_plan
 from l2send.cli.options import KeyOptions, PaymentWords, RouteOptions, RunOptions, SenderOptions
+from l2send.cli.paying_safe import Safe
 from l2send.cli.spread import spread
 
 
 @spread
-def plan(words: PaymentWords, sender: SenderOptions, route: RouteOptions, run_options: RunOptions) -> int:
+def plan(
+    words: PaymentWords, safe: Safe = None, *, sender: SenderOptions, route: RouteOptions, run_options: RunOptions
+) -> int:
     """Show every way to make a payment, what each costs, and why one wins. Signs and sends nothing.
 
     Needs an address and no key. The same as `l2send … --dry-run`.
 
     Example: l2send plan 100 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --account alice
     """
-    return show_plan(words, sender, KeyOptions(), route, run_options)
+    return show_plan(words, sender, KeyOptions(), route, run_options, safe)

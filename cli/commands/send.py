@@ -11,7 +11,7 @@ from l2send.cli.consent import notes_of
 from l2send.cli.documents import plan_document
 from l2send.cli.options import KeyOptions, PaymentWords, PayOptions, RouteOptions, RunOptions, SenderOptions, Yes
 from l2send.cli.paying import approve, follow, pay, report
-from l2send.cli.paying_safe import Safe, from_safe, paid_by_safe
+from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.progress import Live
 from l2send.cli.recipient import Words, find_destination, parse_words
 from l2send.cli.request import MaxPayment, is_max, paid_with, plan_of, request_of
@@ -62,13 +62,14 @@ def send(
         return show_plan(words, sender, keys, route, run_options, safe)
     meant = parse_words(words_from_stdin(words))
     registry = run_options.registry()
-    limits, payer = from_safe(safe, route.limits(registry), registry, run_options.paths.contacts)
+    limits = route.limits(registry)
+    payer, owner = choose_safe(safe, sender, run_options.paths, registry)
+    limits = payer.narrow(limits) if payer else limits
     refuse_contradiction(keys)
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
-            target, who, request = await _understood(client, meant, sender, keys)
-            request = paid_by_safe(request, payer)
+            target, who, request = await _understood(client, meant, owner, keys, payer)
             must_be_able_to_ask(yes=yes, hint="Add --yes to pay without a question, or --dry-run to see the plan.")
             if known := paid_with(client, payment.key, request):
                 record = await follow(client, known, who, payment.timeout)
@@ -91,13 +92,14 @@ def show_plan(
     """Show what a payment would do by every way, and sign nothing: `l2send plan`, and `--dry-run`."""
     meant = parse_words(words_from_stdin(words))
     registry = run_options.registry()
-    limits, payer = from_safe(safe, route.limits(registry), registry, run_options.paths.contacts)
+    limits = route.limits(registry)
+    payer, owner = choose_safe(safe, sender, run_options.paths, registry)
+    limits = payer.narrow(limits) if payer else limits
     refuse_contradiction(keys)
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
-            target, _, request = await _understood(client, meant, sender, keys)
-            request = paid_by_safe(request, payer)
+            target, _, request = await _understood(client, meant, owner, keys, payer)
             with Live("asking all chains"):
                 review = await plan_of(client, request, limits)
             _print_plan(review, registry, target, as_json=run_options.as_json)
@@ -107,14 +109,15 @@ def show_plan(
 
 
 async def _understood(
-    client: Client, words: Words, sender: SenderOptions, keys: KeyOptions
+    client: Client, words: Words, sender: SenderOptions, keys: KeyOptions, safe: PayingSafe | None
 ) -> tuple[Destination, Sender, Payment | MaxPayment]:
     """To whom, from whom, and what. Raises UsageError, ConfigError, NetworkError."""
     target = await find_destination(words.destination, client.rpcs, client.book)
     if words.amount and words.token and not is_max(words.amount):
         parse_amount(words.amount, target.chain.token(words.token))  # what was typed is judged before the account
     who = choose_sender(client.paths, sender, keys)
-    return target, who, request_of(client, who.address, words, target)
+    request = request_of(client, who.address, words, target)
+    return target, who, safe.pays(request) if safe else request
 
 
 def _print_plan(review: Review, registry: Registry, target: Destination, *, as_json: bool) -> None:

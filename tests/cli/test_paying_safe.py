@@ -1,4 +1,4 @@
-"""`--safe`: killed at every step, sped up and cancelled, a payment from a Safe happens exactly once or not at all."""
+"""A payment from a Safe: where the Safe is named, and exactly once, whatever is killed, sped up or cancelled."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from l2send.cli.options import SenderOptions
+from l2send.cli.paying_safe import choose_safe
 from l2send.core.address import Address
+from l2send.core.chains import Registry, load_registry
+from l2send.core.errors import UsageError
+from l2send.core.paths import Paths
 from l2send.devnet.node import Node
+from l2send.resolver.limits import Limits
 from tests.conftest import Home, make_home
 from tests.support.addresses import new_address
 from tests.support.safes import TestSafe, new_safe
 
-pytestmark = pytest.mark.lab
+lab = pytest.mark.lab
 
 USDC = 10**6
 STEPS = {
@@ -31,6 +37,7 @@ def payer(home: Home) -> tuple[str, Address, TestSafe]:
     return name, address, safe
 
 
+@lab
 @pytest.mark.parametrize(("chain", "step"), [(chain, step) for chain, steps in STEPS.items() for step in steps])
 def test_killed_at_any_step_it_pays_exactly_once(home: Home, tmp_path: Path, chain: str, step: str) -> None:
     (name, address, safe), to, proof = payer(home), new_address(), tmp_path / "proof"
@@ -63,6 +70,7 @@ def stop(home: Home, *, mining: bool) -> Node:
     return node
 
 
+@lab
 @pytest.mark.parametrize("command", ["speedup", "cancel"])
 def test_what_waits_is_sped_up_or_cancelled(still: Home, command: str) -> None:
     stop(still, mining=True)
@@ -81,9 +89,87 @@ def test_what_waits_is_sped_up_or_cancelled(still: Home, command: str) -> None:
     assert node.quantity("eth_getTransactionCount", address, "latest") == 1
 
 
+@lab
+@pytest.mark.parametrize("how", ["--from", "--account", "L2SEND_SAFE", "a contact by --from", "a contact by --account"])
+def test_a_safe_is_named_in_every_place_where_an_account_is(home: Home, how: str) -> None:
+    (name, address, safe), to = payer(home), new_address()
+    variables = dict[str, str]()
+    words = ["5", "USDC", f"dev1:{to}", "--yes", "--json"]
+    contact = f"t{to[2:8].lower()}"
+    home.must("contacts", "add", contact, safe.place)
+    owner = str(home.paths.keystores / f"{name}.json")
+    match how:
+        case "--from":
+            words += ["--from", safe.place, "--account", name]
+        case "--account":
+            words += ["--account", safe.place, "--keystore", owner]
+        case "a contact by --from":
+            words += ["--from", contact, "--account", name]
+        case "a contact by --account":
+            words += ["--account", contact, "--keystore", owner]
+        case _:
+            words += ["--account", name]
+            variables["L2SEND_SAFE"] = safe.place
+    paid = home.must(*words, **variables).json
+    assert (paid["sender"], paid["executor"]) == (safe.address, address)
+    assert home.holds(to, "dev1") == 5 * USDC
+
+
+@lab
 def test_a_contact_names_the_safe(home: Home) -> None:
     name, _, safe = payer(home)
     home.must("contacts", "add", "treasury", safe.place)
     to = new_address()
     home.must("5", "USDC", f"dev1:{to}", "--safe", "treasury", "--account", name, "--yes")
     assert home.holds(to, "dev1") == 5 * USDC
+
+
+ONE, OTHER = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+
+
+@pytest.fixture
+def registry(empty_home: Home) -> Registry:
+    return load_registry(empty_home.paths)
+
+
+def chosen(paths: Paths, registry: Registry, safe: str | None = None, **options: str) -> tuple[str, str | None]:
+    """The Safe as text, and the account that signs."""
+    found, owner = choose_safe(safe, SenderOptions(**options), paths, registry)  # type: ignore[arg-type]
+    return f"{found.chain.short_name}:{found.address}" if found else "", owner.account or owner.sender
+
+
+@pytest.mark.parametrize(
+    ("words", "safe", "owner"),
+    [
+        ({}, "", None),
+        ({"safe": f"base:{ONE}"}, f"base:{ONE}", None),
+        ({"sender": f"base:{ONE}", "account": "alice"}, f"base:{ONE}", "alice"),
+        ({"account": f"base:{ONE}"}, f"base:{ONE}", None),
+        ({"sender": f"{ONE}@base"}, f"base:{ONE}", None),
+        ({"sender": ONE}, "", ONE),
+        ({"account": "alice"}, "", "alice"),
+        ({"safe": f"base:{ONE}", "sender": OTHER}, f"base:{ONE}", OTHER),
+    ],
+)
+def test_where_a_safe_is_named(
+    empty_home: Home, registry: Registry, words: dict[str, str], safe: str, owner: str | None
+) -> None:
+    assert chosen(empty_home.paths, registry, **words) == (safe, owner)
+
+
+def test_config_and_contacts_name_one(empty_home: Home, registry: Registry) -> None:
+    empty_home.must("contacts", "add", "treasury", f"base:{ONE}")
+    assert chosen(empty_home.paths, registry, sender="treasury") == (f"base:{ONE}", None)
+    empty_home.must("config", "set", "safe", "treasury")
+    assert chosen(empty_home.paths, registry, account="alice") == (f"base:{ONE}", "alice")
+    assert chosen(empty_home.paths, registry, sender=OTHER) == ("", OTHER), "a plain address is no Safe"
+
+
+def test_two_safes_or_two_chains_are_refused(empty_home: Home, registry: Registry) -> None:
+    with pytest.raises(UsageError, match="two Safes"):
+        chosen(empty_home.paths, registry, f"base:{ONE}", sender=f"base:{OTHER}")
+    safe, _ = choose_safe(f"base:{ONE}", SenderOptions(), empty_home.paths, registry)
+    assert safe
+    assert safe.narrow(Limits(from_chains=("base",))).from_chains == ("base",)
+    with pytest.raises(UsageError, match="names another chain"):
+        safe.narrow(Limits(from_chains=("oeth",)))
