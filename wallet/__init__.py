@@ -1,1 +1,1 @@
-"""The safe: keystores, the journal, and the only code that signs and broadcasts."""
+"""Keystores, the journal, and the only code that signs and broadcasts."""

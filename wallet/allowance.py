@@ -1,4 +1,4 @@
-"""What a payment that was not made still allows its bridge to take: found on the chain, and taken back."""
+"""An allowance that a payment left to its bridge without using it: found on the chain, and revoked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from l2send.wallet.journal.records import PaymentRecord
 
 
 async def revocation(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> Step | None:
-    """The approval of nothing that takes back what the payment allows and will not use; None where that is nothing.
+    """The approval of zero that revokes what the payment allows and will not use; None if nothing is allowed.
 
     Raises Refused while another open payment of the account needs the allowance, NetworkError.
     Source: ERC-20 allowance, eth_estimateGas.
@@ -28,11 +28,14 @@ async def revocation(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> Ste
         return None
     for other in (leg for payment in journal.open_payments() for leg in payment.legs):
         if other.id != record.id and other.meaning.open and other.order and _same(other.order.order, order):
-            raise Refused(f"{other.id} is open and needs the allowance.", hint=f"See first to its end: {other.id}.")
+            raise Refused(
+                f"{other.id} is open and needs the allowance.",
+                hint=f"Finish that payment first: l2send resume {other.id}",
+            )
     tx = UnsignedTx(order.origin, token.address, Wei(0), APPROVE.encode(order.origin_settler, 0))
     return Step(StepKind.REVOKE, tx, await rpc.estimate_gas(message_of(tx, order.sender)))
 
 
 def _same(one: Order, other: Order) -> bool:
-    """Whether two orders use one allowance."""
+    """Whether two orders use the same allowance."""
     return (one.sender, one.pays.token, one.origin_settler) == (other.sender, other.pays.token, other.origin_settler)

@@ -1,4 +1,4 @@
-"""What must hold right before a transaction is signed. Whatever fails here, nothing was signed or sent."""
+"""What must hold right before a transaction is signed. If anything fails here, nothing was signed or sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
 _MARGIN_PERCENT = 20
 _L1_FEE_MARGIN_PERCENT = 5
-"""Of a step with a price of its own: what was reserved for the L1 fee at planning holds more than this."""
+"""For a step with a fixed price: the part of the L1 fee reserved at planning that must still suffice."""
 _LAGGING_LOOKS = 4
 _LAGGING_PAUSE = 1.5
 
@@ -37,14 +37,14 @@ class FeeCap:
 
     most: Wei
     why: str
-    """Words that follow the amount: `were approved`."""
+    """Words after the amount: `were approved`."""
     hint: str = ""
     lowers_price: bool = False
-    """Whether the price per gas gives way to it, down to what the next block takes; else the tip alone does."""
+    """Whether the whole price per gas may be lowered to it, down to what the next block takes; else only the tip."""
 
 
 class TxGuard(Protocol):
-    """Asked before every signature of a transaction; `l2send.guard` is it."""
+    """Called before every signature of a transaction; implemented by `l2send.guard`."""
 
     def check(self, record: PaymentRecord, tx: TxRecord, said: UnsignedTx) -> None:
         """Raises Refused where `said`, decoded from the bytes signed for `tx`, is not what was approved."""
@@ -61,7 +61,7 @@ async def pin_chain(rpc: Rpc) -> None:
 
 
 async def why_not_now(record: PaymentRecord, rpcs: Rpcs) -> str:
-    """Why a payment must not be signed any more, or an empty string: it is too late, or other code would be called."""
+    """Why a payment must no longer be signed, or an empty string: it is too late, or other code would be called."""
     late, other = await asyncio.gather(why_too_late(record, rpcs), why_unlike_pinned(record, rpcs))
     return other or late
 
@@ -76,7 +76,7 @@ async def why_unlike_pinned(record: PaymentRecord, rpcs: Rpcs) -> str:
 
 
 async def why_too_late(record: PaymentRecord, rpcs: Rpcs) -> str:
-    """Why a payment must not be signed any more, by the chains' own clocks, or an empty string."""
+    """Why a payment must no longer be signed, by the chains' own clocks, or an empty string."""
     expired, late = await both(_why_expired(record, rpcs), why_order_is_late(record, rpcs))
     return expired or late
 
@@ -89,7 +89,7 @@ async def _why_expired(record: PaymentRecord, rpcs: Rpcs) -> str:
 
 
 async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
-    """Why its order must not be opened any more, by the destination's or this machine's clock, or an empty string."""
+    """Why its order must no longer be opened, by the destination's or this machine's clock, or an empty string."""
     if record.order is None:
         return ""
     order = record.order.order
@@ -99,14 +99,15 @@ async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the chain says of one transaction, all asked for together."""
+    """What the chain says about a transaction, requested together."""
 
     today: GasPrice
     data_fee: Wei
     """For the gas that was planned."""
     balance: Wei
     estimate: Gas | NetworkError | Refused
-    """The gas it needs, or why that is not known: judged after the balance, so that the plainer reason is told."""
+    """The gas it needs, or the error of estimating it. The balance is checked first: its error is easier to understand.
+    """
 
 
 async def look_at_cost(tx: TxRecord, rpc: Rpc) -> Cost:
@@ -157,7 +158,7 @@ def _known(estimate: Gas | NetworkError | Refused) -> Gas:
 
 
 async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Price:
-    """The step's own limit and price, as long as they will do."""
+    """The step's own limit and price, while they suffice."""
     message, gas, base_fee = tx.step.tx, tx.step.gas, cost.today.base_fee
     if base_fee > price.max_fee:
         raise Refused(
@@ -175,10 +176,10 @@ async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | Non
 
 
 def _within(price: GasPrice, gas: Gas, data_fee: Wei, cap: FeeCap | None) -> GasPrice:
-    """`price`, lowered as far as it can be mined, where the whole fee would exceed `cap`.
+    """`price`, lowered to what can still be mined if the whole fee would exceed `cap`.
 
-    On a quiet chain few generous payers raise the usual tip a thousandfold within seconds: the tip gives way first.
-    The base fee decides whether blocks have room, and may rise by an eighth in the next one.
+    On a quiet chain a few generous payers raise the usual tip a thousandfold within seconds, so the tip is lowered
+    first. The base fee decides whether blocks have room, and may rise by an eighth in the next one.
     """
     if cap is None or price.legacy:
         return price
@@ -251,5 +252,5 @@ async def _answers_false(tx: TxRecord, message: dict[str, str], rpc: Rpc) -> boo
 
 
 def message_of(tx: UnsignedTx, sender: str) -> dict[str, str]:
-    """What a node is asked to simulate."""
+    """The message that a node simulates."""
     return {"from": sender, "to": tx.to, "value": hex(tx.value), "data": "0x" + tx.data.hex()}

@@ -1,4 +1,4 @@
-"""How anything of a payment comes to its end. Every end goes through this file; docs/states.md shows the same table.
+"""Ends of transactions, messages and orders. Every end is entered in this file; docs/states.md shows the same table.
 
 People pay again after `reverted`, `replaced`, `cancelled`, `expired` and `refunded`, and they stop looking after
 `delivered`. So an end rests on the chain's own storage and on the block that used the nonce, as deep as the chain
@@ -90,7 +90,7 @@ RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Enters ends on evidence, and says what is missing where there is too little."""
+    """Enters ends on evidence, and says what is missing if there is too little."""
 
     journal: Journal
     rpcs: Rpcs
@@ -110,7 +110,7 @@ class Ends:
         return self.journal.move_tx(tx, end, block=sight.block, block_hash=sight.block_hash, detail=sight.words)
 
     async def replaced(self, tx: TxRecord, use: NonceUse) -> TxRecord:
-        """`replaced`, for an indeterminate one whose nonce `use` took for something else. Raises NetworkError."""
+        """`replaced`, for an indeterminate transaction whose nonce `use` took for something else. Raises NetworkError."""
         rpc, nonce = self.rpcs.on(tx.chain_id), _nonce(tx)
         why = await why_unproven(rpc, lambda one, head: is_used(one, use, tx.sender, nonce, head))
         why = why or await self._why_it_may_be_open(tx)
@@ -155,7 +155,7 @@ class Ends:
         return self.journal.move_order(record, status.state, fill_tx=await status.find_fill(), detail=status.detail)
 
     def opened(self, record: PaymentRecord, words: str) -> PaymentRecord:
-        """The order open, which is no end, with these words."""
+        """The order, still open, with these words."""
         assert record.order
         if record.order.state is OrderState.OPEN:
             return self.journal.note_order(record, words)
@@ -169,7 +169,7 @@ class Ends:
         return self.journal.move_sponsored(record, SponsoredState.EXPIRED, detail=seen.detail)
 
     async def never_signed(self, record: PaymentRecord, reason: str, *, by_sender: bool = False) -> PaymentRecord:
-        """`cancelled`, for all that is not signed here. What was prepared to be signed elsewhere may have been sent.
+        """`cancelled`, for everything not signed here. What was prepared to be signed elsewhere may have been sent.
 
         Raises NotFinal where that is so or not known; Refused where its nonce is free: until that is used a signed file
         can still be sent, and only its sender decides that it will not be.
@@ -178,13 +178,13 @@ class Ends:
         return self.journal.cancel(record.id, reason)
 
     async def abandoned(self, group: GroupRecord, reason: str) -> GroupRecord:
-        """`cancelled`, for every leg of a payment of which nothing that pays was signed. Raises as `never_signed`."""
+        """`cancelled`, for every leg of a payment whose paying step was never signed. Raises as `never_signed`."""
         for leg in group.legs:
             await self._refuse_if_sent(leg, reason, by_sender=False)
         return self.journal.abandon(group, reason)
 
     async def nonces_maybe_sent(self, record: PaymentRecord) -> list[Nonce]:
-        """Of what was prepared to be signed elsewhere the nonces that are used, and not provably by something else."""
+        """Used nonces of steps prepared to be signed elsewhere, unless something else provably used them."""
         found = list[Nonce]()
         for tx in record.approved:
             if tx.state is TxState.PLANNED and tx.step.nonce is not None:
@@ -231,7 +231,7 @@ class Ends:
         return not await why_unproven(rpc, lambda one, head: is_used(one, use, tx.sender, nonce, head))
 
     async def _same_effect(self, record: PaymentRecord, tx: TxRecord, use: NonceUse) -> TxRecord | None:
-        """Of the transactions of the step the one that does what `use` does. Raises NotFinal where it is not known."""
+        """The transaction of the step that does what `use` does. Raises NotFinal if it is not known."""
         if use.tx is None:
             return None
         for one in record.attempts(tx.step_index):
@@ -294,7 +294,7 @@ class Ends:
         return ""
 
     async def _why_it_may_be_open(self, tx: TxRecord) -> str:
-        """Why the order of a payment whose opening fails may be open all the same, in words; empty where it is not.
+        """Why the order of a payment whose opening fails may still be open, in words; empty if it is not.
 
         Where the settler has it, the order is open from then on, and decides instead of its transaction.
         """
@@ -315,7 +315,7 @@ class Ends:
         return f"whether its order is open is not known: {why}" if why else ""
 
     async def see_opened(self, record: PaymentRecord) -> bool:
-        """Whether the settler has the order, whoever opened it: it is open then. Raises NetworkError."""
+        """Whether the settler has the order, opened by any account: it is open then. Raises NetworkError."""
         assert record.order
         order = record.order.order
         bridge = self.bridges.get(order.bridge)
@@ -337,7 +337,7 @@ async def _shows(proof: Proof, one: Rpc, head: Awaitable[BlockNumber]) -> bool:
 
 
 async def _deep(chain: Chain, head: Awaitable[BlockNumber]) -> str:
-    """The newest block that lies under as many as the chain needs."""
+    """The newest block that is as deep as the chain needs."""
     depth = chain.confirmations - 1
     return hex(max(await head - depth, 0)) if depth > 0 else "latest"
 

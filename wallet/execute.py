@@ -8,7 +8,7 @@ What a payment passes through, for each step, and why in this order:
     prepare    the right chain, in time, a nonce, a gas limit that succeeds, a balance that holds it all
     sign       then decode the signed bytes, and let the guard compare them with what was approved
     journal    committed to disk before anything leaves this machine
-    broadcast  those bytes, again and again if need be, never others
+    broadcast  those bytes, repeatedly if needed, never others
     mined      the next step is signed on top of it; the lock is kept until the paying step is mined
     final      as many confirmations as the chain needs; earlier steps are under it by then
 
@@ -47,7 +47,7 @@ from l2send.wallet.replacement import Bid
 from l2send.wallet.signing import PAYING_KINDS, Looks, Signing
 
 Renewal = Callable[[PaymentRecord], Awaitable[PaymentRecord]]
-"""The payment on the terms of a new quote that costs no more. Raises Refused where there is none."""
+"""The payment on the terms of a new quote that costs no more. Raises Refused if there is none."""
 _UNSEEN = frozenset({TxState.SIGNED, TxState.BROADCAST})
 _SENT_ORDER = (Sent.NO, Sent.MAYBE, Sent.YES)
 
@@ -64,9 +64,9 @@ class Executor:
     guard: TxGuard
     progress: Say
     renew: Renewal | None = None
-    """Asked where a quote runs out while an approval is mined; without it the payment is cancelled then."""
+    """Called when a quote expires while its approval is mined; without it the payment is cancelled."""
     bridges: Mapping[str, Bridge] = field(default_factory=dict[str, Bridge])
-    """By name: whether an order is open is asked of its settler."""
+    """By name; used to ask a settler whether an order is open."""
     poll: float = 1.0
     """Seconds between two looks at a chain, and before bytes are first handed to the next endpoint."""
     _said: dict[str, str] = field(default_factory=dict[str, str], init=False)
@@ -83,7 +83,7 @@ class Executor:
         return Signing(self.journal, self.rpcs, self.signer, self.guard, self._ends, self._offering, self._say)
 
     async def resume(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
-        """Carry a payment on from wherever the journal says it stopped, which may be its very beginning.
+        """Continue a payment where the journal says it stopped, which may be its very beginning.
 
         Returns it once every signed transaction is at its end: see `record.state` for which. Raises
         NotFinal after `patience` seconds; Refused, CannotPay, NetworkError or ConfigError where nothing
@@ -94,10 +94,11 @@ class Executor:
         return await self._drive(record, [tx.step_index for tx in record.steps], patience)
 
     async def find_sent(self, payment_id: str) -> None:
-        """Journal as signed what was prepared and a node knows already: signed bytes can be sent past l2send.
+        """Journal as signed a prepared transaction that a node already knows: its signed bytes were sent by other
+        means.
 
-        Before such a payment is called too late, or its nonce taken by another one. Sends nothing. Raises NetworkError,
-        NotFinal where its nonce is used and it is not known yet by what.
+        Called before such a payment is called too late, or its nonce is given to another payment. Sends nothing. Raises
+        NetworkError, and NotFinal if its nonce is used and it is not known yet by what.
         """
         await self._ends.find_prepared(self.journal.get(payment_id))
         for tx in self.journal.get(payment_id).steps:
@@ -135,7 +136,7 @@ class Executor:
             await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
 
     async def look(self, payment_id: str) -> PaymentRecord:
-        """One look at every signed transaction of a payment; bytes that are in no block go out again in their time.
+        """Look once at every signed transaction of a payment; bytes that are in no block go out again when it is time.
 
         Raises NotFinal where nodes keep refusing them.
         """
@@ -145,7 +146,7 @@ class Executor:
         return self.journal.get(payment_id)
 
     async def approve(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
-        """Carry a payment on to where what pays is the next to be signed, by a quote that holds.
+        """Continue a payment until its paying step is the next to be signed, with a quote that holds.
 
         Raises as `resume` does.
         """
@@ -164,10 +165,10 @@ class Executor:
     async def send_refund(
         self, payment_id: str, step: Step, *, again: bool = False, patience: float = 600.0
     ) -> PaymentRecord:
-        """Send the transaction that brings an expired order's money back, or carry on the one under way.
+        """Send the transaction that brings an expired order's money back, or continue the one under way.
 
-        One that was planned before and never signed gives way to `step`, where that differs: what a refund costs moves.
-        `again`: also where one was sent before, whose message was lost.
+        A refund that was planned before and never signed is replaced by `step` if they differ: the cost of a refund
+        changes. `again`: also if one was sent before and its message was lost.
         """
         record = self.journal.get(payment_id)
         if record.order is None or record.order.state is not OrderState.REFUND_DUE:
@@ -182,7 +183,7 @@ class Executor:
         return await self._drive(record, [refund.step_index], patience)
 
     async def send_revocation(self, payment_id: str, step: Step, *, patience: float = 600.0) -> PaymentRecord:
-        """Send the transaction that takes an allowance back, or carry on the one under way."""
+        """Send the transaction that takes an allowance back, or continue the one under way."""
         record = self.journal.get(payment_id)
         under_way = next((tx for tx in record.revocations if TRANSITIONS[tx.outcome]), None)
         revocation = under_way or self.journal.add_revocation(record.id, step)
@@ -221,7 +222,7 @@ class Executor:
             raise
 
     def _moved(self, payment_id: str) -> Sent:
-        """Whether money may have moved; a journal that cannot be read does not vouch that none did."""
+        """Whether money may have moved; if the journal cannot be read, it may."""
         try:
             return self.journal.get(payment_id).moved
         except ConfigError:
@@ -274,9 +275,10 @@ class Executor:
         return indexes
 
     async def _renewed(self, record: PaymentRecord, tx: TxRecord) -> PaymentRecord | None:
-        """The payment with a new quote, where the old one ran out after its approval; None while that holds.
+        """The payment with a new quote if the old one expired after its approval; None while the old one holds.
 
-        It is not asked for bytes that were fixed beforehand, nor where nothing was approved yet: that is planned anew.
+        No new quote is requested for prepared transactions, nor if nothing was approved yet: that payment is planned
+        again.
         """
         record = self.journal.get(record.id)
         before = [step for step in record.steps if step.step_index < tx.step_index]
@@ -301,7 +303,7 @@ class Executor:
         return renewed
 
     async def _sign(self, record: PaymentRecord, tx: TxRecord) -> None:
-        """Sign a planned transaction, and hand it out. What is raised before its bytes are committed sent nothing."""
+        """Sign a planned transaction, and hand it out. Nothing was sent if it raises before the bytes are committed."""
         tx = await self._signing.sign_and_commit(record, tx)
         await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
 
@@ -326,8 +328,8 @@ class Executor:
     async def _look_at(self, payment_id: str, step_index: int) -> None:
         """One look at every transaction of a step.
 
-        While none of them is in a block, the newest is offered again when its time has come. What it
-        replaces is not: a node that has forgotten both would take a payment that was to be cancelled.
+        While none of them is in a block, the newest is offered again when it is time. The one it replaces
+        is not: a node that has forgotten both would accept a payment that you cancelled.
         """
         attempts = [tx for tx in self.journal.get(payment_id).attempts(step_index) if tx.raw]
         if not attempts or any(tx.state in ENDED_IN_BLOCK for tx in attempts):
@@ -366,12 +368,12 @@ class Executor:
         self._say(sentence, about=tx.hash)
 
     def _read(self, payment_id: str, indexes: Sequence[int]) -> list[TxRecord]:
-        """Of each of these steps the transaction that decides."""
+        """For each of these steps the transaction that decides."""
         record = self.journal.get(payment_id)
         return [record.at(index) for index in indexes]
 
     def _say(self, sentence: str, about: str = "") -> None:
-        """Each sentence once, not at every look."""
+        """Report each sentence once, not at every look."""
         if sentence != self._said.get(about):
             self._said[about] = sentence
             self.progress(sentence)
@@ -392,5 +394,5 @@ def _all_ended(txs: Sequence[TxRecord]) -> bool:
 
 
 def _last_settled(txs: Sequence[TxRecord]) -> bool:
-    """The last one is mined on top of the others, or will never be; none is signed if all were cancelled meanwhile."""
+    """Whether the last step is mined or never will be; no step is signed if all were cancelled meanwhile."""
     return not txs or txs[-1].outcome in SUCCEEDED | ENDED

@@ -22,7 +22,7 @@ from l2send.wallet.journal.states import IN_FLIGHT, SUCCEEDED, PaymentState, TxS
 
 Progress = Callable[[str], None]
 LegWork = Callable[[PaymentRecord, Progress], Awaitable[object]]
-"""Carries one leg on. Raises L2sendError."""
+"""Continues a leg. Raises L2sendError."""
 LegCheck = Callable[[PaymentRecord], Awaitable[str]]
 """Why a leg must not be begun, or an empty string. Raises NetworkError."""
 
@@ -38,7 +38,7 @@ _ENDED_UNPAID = frozenset(
 
 
 async def make_ready(group: GroupRecord, ends: Ends, approve: LegWork, why_void: LegCheck, progress: Progress) -> None:
-    """Before anything of a payment is opened: every leg can be, what it has to approve is mined, and it still can be.
+    """Before anything of a payment is opened: every leg can be opened, its approvals are mined, and it still can be.
 
     "Can be" is: its quote holds, its contracts run the code that was pinned, its transactions succeed when they are
     simulated, and its fees are there. Of a leg that a sponsor opens `why_void` says it: its messages would do what was
@@ -77,7 +77,7 @@ def _ending(outcome: object) -> str:
 
 
 def _begun(group: GroupRecord) -> bool:
-    """Whether what pays was signed for any leg, or all are ended: there is nothing to keep back any more.
+    """Whether a paying step was signed for any leg, or all legs ended: there is nothing left to hold back.
 
     A leg that was cancelled before ends the others with it: the payment was to be made whole.
     """
@@ -95,7 +95,7 @@ async def _end_unless(group: GroupRecord, reasons: Sequence[str], ends: Ends) ->
     except ChangedMeanwhile:
         return
     allowances = [
-        f"{leg.id} left an allowance of {leg.terms.pays}: take it back with l2send cancel {leg.id}"
+        f"{leg.id} left an allowance of {leg.terms.pays}: revoke it with l2send cancel {leg.id}"
         for leg in group.legs
         if leg.left_allowed
     ]
@@ -171,11 +171,11 @@ def _name(leg: PaymentRecord) -> str:
 
 
 def _told(leg: PaymentRecord, error: L2sendError) -> str:
-    """What stopped a leg, with its name once."""
+    """The error that stopped a leg, with the leg's name once."""
     return error.message if error.message.startswith(leg.id) else f"{_name(leg)}: {error.message}"
 
 
 def _named(leg: PaymentRecord, progress: Progress) -> Progress:
-    """Progress that says which leg it is of."""
+    """Progress that names its leg."""
     number = leg.id.rpartition(".")[2]
     return lambda sentence: progress(f"leg {number}: {sentence}")

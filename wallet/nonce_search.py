@@ -1,4 +1,4 @@
-"""Which transaction used a nonce: searched for in the blocks, whatever its hash is.
+"""Finds the transaction that used a nonce, by searching the blocks; its hash need not be known.
 
 The block is found by the account's count as of older blocks (eth_getTransactionCount): backwards from the head in steps
 that double, then by halving. A node without old state answers the first part alone; what lies deeper is not known then,
@@ -26,11 +26,11 @@ class NonceUse:
     block: BlockNumber
     block_hash: str
     hash: str = ""
-    """Of the transaction; empty where the block has none of the account with that nonce, as after a delegation."""
+    """Hash of the transaction; empty if the block has none of the account with that nonce, as after a delegation."""
     tx: UnsignedTx | None = None
-    """What it says; None for a contract's creation, and where there is none."""
+    """The decoded transaction; None for the creation of a contract, and if there is no transaction."""
     raw: bytes = b""
-    """Its signed bytes, which prove themselves; empty where they cannot be rebuilt."""
+    """Its signed bytes, which prove themselves; empty if they cannot be rebuilt."""
 
 
 async def find_use(rpc: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | None = None) -> NonceUse | str:
@@ -52,7 +52,7 @@ async def find_use(rpc: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | 
 
 
 async def is_used(rpc: Rpc, use: NonceUse, sender: Address, nonce: Nonce, head: Awaitable[BlockNumber]) -> bool:
-    """Whether one endpoint alone shows that use, under as many blocks as its chain needs."""
+    """Whether a single endpoint shows that use, as deep as its chain needs."""
     if await head - use.block + 1 < max(1, rpc.chain.confirmations):
         return False
     block = await rpc.block(hex(use.block))

@@ -1,4 +1,4 @@
-"""Which nonce comes next: the chain's count and the journal's own, whichever is higher.
+"""Chooses the next nonce: the higher of the chain's count and the journal's.
 
 Called with the account's lock held, so that nothing on this machine signs in between. A nonce the
 journal has used is never given out again, with one exception that is stated in `choose`.
@@ -43,8 +43,8 @@ async def choose(
 
     A transaction that was signed, never handed to a node and is now too late for its order leaves its
     nonce free: taking it is what makes sure that the late one can never happen.
-    A count above what the journal explains is another wallet's doing, or wrong, and what is signed with too
-    high a nonce is never mined: from then on a count is believed once two looks in a row agree.
+    A count above what the journal explains comes from another wallet, or is wrong; a transaction with too high
+    a nonce is never mined. So a count is then believed only once two looks in a row agree.
     Source: eth_getTransactionCount at `pending`, where the node has it, and at `latest`.
     """
     chain_id = rpc.chain.chain_id
@@ -69,7 +69,7 @@ _Counts = tuple[Nonce, Nonce]
 
 
 async def _look(rpc: Rpc, sender: Address, turn: int) -> _Counts:
-    """After the first: a moment later, at the next endpoint first, each of which has to prove its chain anew."""
+    """After the first: a moment later, at the next endpoint first, each of which must prove its chain again."""
     if turn:
         await asyncio.sleep(_PAUSE)
         urls = rpc.chain.rpcs
@@ -106,7 +106,7 @@ def refuse_unless_prepared_so(tx: TxRecord, free: Nonce, *, maybe_sent: bool) ->
 
 
 async def _after(pending: Nonce, missing: list[TxRecord], stale: Stale) -> Choice:
-    """The nonce after `missing`, which the node does not know and must be given first."""
+    """The nonce after `missing`, which the node does not know and which must be sent first."""
     first = list[TxRecord]()
     expected = pending
     for nonce, txs in groupby(missing, key=lambda tx: tx.nonce):

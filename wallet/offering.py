@@ -1,4 +1,4 @@
-"""Hands signed bytes to nodes: the same bytes, again and again if need be, never others. They are in the journal."""
+"""Hands signed bytes to nodes: always the same bytes, repeatedly if needed. They are in the journal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from l2send.wallet.journal.states import TxState
 from l2send.wallet.stale import is_stale, not_sent_again
 
 Say = Callable[[str], None]
-"""Told one sentence at each turn of a payment."""
+"""Receives a sentence at each step of a payment's progress."""
 
 _AGAIN_AFTER_ACCEPTED = 30.0
 _LONGEST_PAUSE = 15.0
@@ -86,7 +86,7 @@ class Offering:
         return await is_stale(tx, self.journal, self.rpcs)
 
     def _note_answer(self, tx: TxRecord, answer: BroadcastReply) -> TxRecord:
-        """No answer counts as sent. A refusal, or «nonce too low», leaves it to the next look at the chain."""
+        """No answer proves that it was sent. After a refusal, or «nonce too low», the next look at the chain decides."""
         try:
             if answer.reply not in (Reply.ACCEPTED, Reply.UNKNOWN):
                 return self.journal.note_tx(tx, answer.detail)

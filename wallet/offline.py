@@ -1,12 +1,12 @@
-"""Payments that are signed where no network is. A file takes them there, and takes the signatures back.
+"""Payments that are signed on a machine without a network. A file carries them there, and carries the signatures back.
 
     prepare     online: the journal has the payment, and the file says what the journal has: every transaction with
                 its nonce, gas limit and price, fixed
     sign        offline: the file is decoded, shown and checked as a plan is, and gets signatures
-    broadcast   online: the executor finds each signature in the file instead of making it, and does all else as ever
+    broadcast   online: the executor finds each signature in the file instead of making it; all else is as usual
 
 So a payment happens once for the same reason as any other: its bytes are in the journal before a node sees them, and
-what was prepared is signed with its nonce or never. The file holds no secret; it is believed on neither way.
+what was prepared is signed with its nonce or never. The file holds no secret, and is not believed in either direction.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LARGEST = 1 << 20
 _LONGEST_ID = 64
 _KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
 _BASE_FEE_TIMES = 4
-"""The base fee may grow that much until the broadcast. Only the base fee of then is paid."""
+"""How much the base fee may grow until the broadcast. Only the base fee at that time is paid."""
 _MORE_GAS_PERCENT = 25
 
 
@@ -50,7 +50,7 @@ class Part:
     """What is signed on one chain."""
 
     id: str
-    """That of the leg, or of the payment where it has one."""
+    """The id of the leg, or of a payment with a single leg."""
     duration: Seconds
     until: UnixTime | None
     """From then on broadcasting is refused, by the chains' clocks. None: as long as nonce and fees are good."""
@@ -137,7 +137,7 @@ def most_of(step: Step) -> Wei:
 
 
 def bundle_of(record: Record) -> Bundle:
-    """What the journal has of a prepared payment. Raises Refused for one that is signed, or was not prepared."""
+    """The journal's prepared payment as a bundle. Raises Refused for one that is signed, or was not prepared."""
     txs = [tx for leg in record.legs for tx in leg.approved]
     if any(tx.state is not TxState.PLANNED for tx in txs):
         raise Refused(f"{record.id} is {record.state}: it is not waiting to be signed.", sent=record.moved)
@@ -177,7 +177,7 @@ def _sign(part: Part, signer: Signer) -> Part:
 
 
 class Presigned:
-    """A Signer that makes no signature: it has those of a file."""
+    """A Signer that makes no signatures but returns those of a file."""
 
     def __init__(self, bundle: Bundle) -> None:
         """Raises UsageError for a bundle without signatures, Refused for bytes that are none."""

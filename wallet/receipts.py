@@ -1,4 +1,4 @@
-"""One look at a transaction on its chain, and what the journal makes of it. Nothing is sent from here.
+"""Looks once at a transaction on its chain, and moves the journal accordingly. Nothing is sent from here.
 
 A look believes little. A receipt counts when it names this very hash. No receipt proves nothing by itself: a nonce
 that is still free means «wait»; a used one means that the transaction that used it is searched for. Where that does
@@ -121,7 +121,7 @@ async def _taken(tx: TxRecord, ends: Ends, rpc: Rpc, use: NonceUse) -> TxRecord:
 
 
 async def _unexplained(tx: TxRecord, ends: Ends, rpc: Rpc, words: str) -> TxRecord:
-    """Open, with words. Of an order, what the settler has counts whatever is known of the transaction."""
+    """Open, with words. For an order the settler's storage counts, even if nothing is known about its transaction."""
     if tx.state is TxState.INDETERMINATE:
         tx = ends.journal.note_tx(tx, words)
     else:
@@ -139,7 +139,7 @@ def _rival_in_block(tx: TxRecord, ends: Ends) -> bool:
 
 
 async def _seen_anywhere(rpc: Rpc, tx: TxRecord) -> Sight | None:
-    """Behind a balancer one node may not know yet what another has known for blocks."""
+    """Behind a load balancer a node may not know what another has known for blocks."""
     if len(rpc.endpoints) == 1:
         return None
     for endpoint in rpc.each():

@@ -1,8 +1,8 @@
-"""A second transaction for a nonce that waits: the same with higher fees, or one that does nothing instead.
+"""A second transaction for a waiting nonce: the same with higher fees, or a transfer of nothing.
 
-Nodes take it in the place of the first when both its prices are a tenth higher (geth's `pricebump`). The
-first may be mined all the same, by a node that never saw the second: the chain takes one of the two, and
-nobody can choose which. So a payment is made once by either, and a cancelled one may turn out to be made.
+Nodes accept it instead of the first when both its prices are a tenth higher (geth's `pricebump`). The first
+may still be mined, by a node that never saw the second: the chain takes one of the two, and you cannot choose
+which. So a payment is made once by either, and a cancelled payment may turn out to be made.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MARGIN_PERCENT = 20
 
 @dataclass(frozen=True, slots=True)
 class Bid:
-    """What would compete for the nonce of `former`; `step` carries the price and the gas it is signed with."""
+    """A transaction that would compete for the nonce of `former`; `step` has the price and gas it is signed with."""
 
     former: TxRecord
     step: Step

@@ -1,4 +1,4 @@
-"""What a receipt says of a transaction, and which endpoint shows it."""
+"""Where a receipt shows a transaction, and whether each endpoint shows it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
 
 
 async def shows(one: Rpc, head: Awaitable[BlockNumber], tx: TxRecord, sight: Sight) -> bool:
-    """Whether one endpoint alone shows the same, in a block of its chain that lies under as many as that needs."""
+    """Whether a single endpoint shows the same, in a block as deep as the chain needs."""
     same, canonical = await both(seen(one, tx), is_canonical(one, sight))
     return same == sight and canonical and is_deep(one, await head, sight)
 

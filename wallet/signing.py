@@ -1,8 +1,8 @@
-"""From a planned transaction to signed bytes in the journal. Whatever is raised here, that transaction was not sent.
+"""From a planned transaction to signed bytes in the journal. If anything raises here, that transaction was not sent.
 
 All that a signature depends on is asked for in one round trip: the chain id, the clocks and the code of the order's
 contracts, the account's nonce, today's price, the balance, and whether the transaction would succeed. Then the answers
-are judged one after another: what comes first decides what is said. The bytes are decoded again, the guard compares
+are checked one after another; the first failure is reported. The bytes are decoded again, the guard compares
 them with what was approved, and the journal has them on disk before anything else happens.
 """
 
@@ -46,7 +46,7 @@ from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
 from l2send.wallet.stale import is_stale, not_sent_again
 
 PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
-"""Kinds of steps that make a payment; others end it otherwise."""
+"""Kinds of steps that make a payment; the others refund or cancel."""
 
 _OLD_CHECKS = 3.0
 """Seconds after which the checks count as old: much less than what an order is given to be filled."""
@@ -56,13 +56,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What was asked before a signature: each an answer, or what asking raised."""
+    """The answers needed for a signature: each an answer or its error."""
 
     at: float
     """When they were asked for, by this machine's clock, which goes on while a laptop sleeps."""
     pinned: BaseException | None
     reason: str | BaseException
-    """Why it must not be signed any more; empty where it may."""
+    """Why it must no longer be signed; empty if it may."""
     counts: tuple[Nonce, Nonce] | BaseException
     """The account's transactions: those that wait included, and those in blocks."""
     cap: FeeCap | BaseException
@@ -71,7 +71,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What signs for one executor."""
+    """Signs for an executor."""
 
     journal: Journal
     rpcs: Rpcs
@@ -180,7 +180,7 @@ class Signing:
         """What to raise once the payment is cancelled because of `reason`. Its approval may be left."""
         record = await self.ends.never_signed(record, reason)
         left = "An allowance it gave is left. " if record.left_allowed else ""
-        take_back = f"Take the allowance back: l2send cancel {record.id}. " if left else ""
+        take_back = f"Revoke it: l2send cancel {record.id}. " if left else ""
         return Refused(
             f"{record.id} was cancelled: {reason}. Nothing was paid. {left}".rstrip(),
             hint=f"{take_back}Start a new payment to get a new quote.",
@@ -197,12 +197,12 @@ class Signing:
 
 
 async def _nothing() -> str:
-    """A refund, or an allowance taken back, is sent in any case: it keeps money from the code that is there."""
+    """A refund or a revocation is sent in any case: it protects money from the code that runs there."""
     return ""
 
 
 def _value(answer: T | BaseException) -> T:
-    """The answer, or what it raises."""
+    """The answer; raises its error."""
     if isinstance(answer, BaseException):
         raise answer
     return answer

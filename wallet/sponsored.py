@@ -6,8 +6,8 @@ What such a payment passes through, and why in this order:
     prepare    the messages would still do what was approved: nonces, allowance, balance, deadlines, by the chain
     sign       each message, after the guard has compared it with what was approved; all of them, or none
     journal    the signatures are committed to disk before anything leaves this machine
-    post       these messages, again and again if need be, never others: it is one order, however often it is posted
-    opened     seen on the origin, whoever brought it there, or `expired`: the deadline has passed and it was not
+    post       these messages, repeatedly if needed, never others: it is one order, however often it is posted
+    opened     seen on the origin, submitted by any account, or `expired`: not opened by the deadline
 
 The sponsor is asked for nothing else. It may take the messages and stay silent, bring the permit alone, or come late:
 the chain takes both by their deadline or not at all, and no second signature is ever made for a payment. So what is
@@ -48,7 +48,7 @@ _LOOKED_FOR = _UNDECIDED | {SponsoredState.OPENED}
 
 
 class MessageGuard(Protocol):
-    """Asked before every signature of a message; `l2send.guard` is it."""
+    """Called before every signature of a message; implemented by `l2send.guard`."""
 
     def check_message(self, record: PaymentRecord, data: TypedData) -> None:
         """Raises Refused for a message that does something else than was approved."""
@@ -108,7 +108,7 @@ def refuse_cancel(record: PaymentRecord) -> None:
 
 
 def refuse_speedup(record: PaymentRecord) -> None:
-    """There is no transaction of the sender's whose fee could be raised. Raises Refused."""
+    """The sender has no transaction whose fee could be raised. Raises Refused."""
     raise Refused(f"{record.id} is {record.state}: its transactions are the sponsor's.", sent=record.moved)
 
 
@@ -171,7 +171,7 @@ class SponsoredExecutor:
             return Sent.MAYBE
 
     async def _sign(self, record: PaymentRecord) -> PaymentRecord:
-        """From planned to committed signatures. Whatever is raised here, nothing left this machine."""
+        """From planned to committed signatures. If anything raises here, nothing left this machine."""
         messages, order = _parts(record)
         signer = self._signer_of(record)
         rpc = self.rpcs.on(order.origin)
@@ -205,7 +205,7 @@ class SponsoredExecutor:
         return await why_not_now(record, self.rpcs) or await self.bridge.why_not(order, messages.sponsored, self.rpcs)
 
     async def _refuse_if_void(self, record: PaymentRecord) -> None:
-        """What would not do what was approved any more is cancelled, so that nobody resumes it."""
+        """Cancel a payment whose messages would no longer do what was approved, so that it is not resumed."""
         if reason := await self.why_void(record):
             await self._ends.never_signed(record, reason)
             raise Refused(
@@ -239,7 +239,9 @@ class SponsoredExecutor:
             await asyncio.sleep(min(self.poll, max(0.0, until - time.monotonic())))
 
     async def _post(self, record: PaymentRecord) -> PaymentRecord:
-        """Hand the messages to the sponsor, if it is time, and keep its words. Past the deadline nobody is asked."""
+        """Hand the messages to the sponsor, if it is time, and keep its words. After the deadline the sponsor is not
+        asked.
+        """
         messages, order = _parts(record)
         if time.monotonic() < self._next_post:
             return record
@@ -280,7 +282,7 @@ def _not_open(record: PaymentRecord) -> NotFinal:
     return NotFinal(
         f"{record.id} is {record.state}: its order is not open. {messages.detail}".rstrip(),
         hint=f"It is opened by {_clock(messages)} or never; do not pay again before. "
-        f"Run `l2send resume {record.id}` to stay with it.",
+        f"Run `l2send resume {record.id}` to follow it.",
     )
 
 

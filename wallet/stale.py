@@ -19,7 +19,7 @@ async def is_stale(tx: TxRecord, journal: Journal, rpcs: Rpcs) -> bool:
 
 
 def not_sent_again(tx: TxRecord) -> NotFinal:
-    """What to say of them."""
+    """The warning about them."""
     return NotFinal(
         f"{tx.payment_id} was signed and not seen on chain, and its order is too late to be opened: "
         "it is not sent again.",

@@ -1,6 +1,6 @@
-"""Where the money is after it left: receipts, the order's own event, its fill, its refund. Nothing is sent.
+"""Finds out where the money is after it left: receipts, the order's own event, its fill, its refund. Sends nothing.
 
-A chain that cannot be asked changes nothing, and is said. What ends anything is decided in ends.py.
+A chain that does not answer changes nothing, and is named. Ends are decided in ends.py.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class _Eyes:
         return self.ends.rpcs
 
     def bridge(self, name: str) -> Bridge | None:
-        """The bridge of that name; None, and said, where it is not known."""
+        """The bridge of that name; None, with a message, if it is not known."""
         bridge = self.ends.bridges.get(name)
         if bridge is None:
             self.say(f"this l2send does not know the bridge {name}.")
@@ -122,7 +122,7 @@ class _Eyes:
 
 
 class _Once:
-    """Passes a sentence on when it differs from the last one."""
+    """Reports a sentence when it differs from the last one."""
 
     def __init__(self, say: Say) -> None:
         self._say = say
@@ -226,7 +226,7 @@ async def _see_opened(
 
 
 async def _follow_order(record: PaymentRecord, bridge: Bridge, eyes: _Eyes) -> PaymentRecord:
-    """What the settlers say of an order that was seen open."""
+    """What the settlers say about an order that was seen open."""
     order = record.order
     if order is None or order.state is OrderState.NOT_OPEN:
         return record

@@ -1,11 +1,11 @@
 """Many payments of one account on one chain: signed with following nonces, several under way at once.
 
-A payment by itself keeps its account's lock until it is mined. Here the lock is kept for all of them, and each is
-signed and handed out as soon as fewer than `size` wait for a block. The rules of the journal hold for each: bytes are
-committed before a node sees them, and no others are ever handed out for that nonce.
+A single payment keeps its account's lock until it is mined. Here the lock is kept for all of them, and each payment
+is signed and handed out as soon as fewer than `size` wait for a block. The rules of the journal hold for each: bytes
+are committed before a node sees them, and no others are ever handed out for that nonce.
 
 A transaction that is not mined stops those behind it, since the chain takes nonces in order: then nothing more is
-signed, and it is said which one the others wait for.
+signed, and the waiting transaction is named.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from l2send.wallet.lock import account_lock
 from l2send.wallet.signing import Looks
 
 SIZE = 16
-"""Transactions that wait for a block at most: nodes keep about as many of an account that they do not know."""
+"""How many transactions may wait for a block: nodes keep about as many for an account that they do not know."""
 _LOOKS_HOLD = 4.0
 """Seconds that what was asked before a signature counts."""
 _STUCK_AFTER = 30.0
 """Seconds without a block for the oldest, after which the others are said to wait for it."""
 
 Report = Callable[[PaymentRecord], None]
-"""Told each payment whose state changed."""
+"""Receives each payment whose state changed."""
 
 
 def fits(record: PaymentRecord) -> bool:

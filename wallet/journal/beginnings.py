@@ -1,4 +1,4 @@
-"""Payments written into the journal as they were approved, all steps planned: all of it, or none."""
+"""Writes payments into the journal as they were approved, with all steps planned: all of it, or nothing."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was approved of a quote, besides its steps and its order, which have tables of their own."""
+    """The approved parts of a quote, except its steps and its order, which have their own tables."""
 
     bridge: str
     source: ChainId
@@ -44,7 +44,7 @@ class Terms:
     expires: UnixTime | None
     notes: tuple[str, ...]
     fee_cap: Wei | None = None
-    """The most that its transactions may cost in network fees together, where the sender set a limit in money."""
+    """The most that its transactions may cost in network fees together, if the sender set a limit in money."""
 
     @classmethod
     def of(cls, quote: Quote) -> Terms:
@@ -63,7 +63,7 @@ class Terms:
 
 
 def dump(value: Json) -> str:
-    """One line of ASCII JSON. Raises ValueError for what JSON has no word for: NaN, a key that is no string."""
+    """One line of ASCII JSON. Raises ValueError for what JSON cannot express: NaN, a key that is no string."""
     _check(value)
     return json.dumps(value, allow_nan=False, separators=(",", ":"), sort_keys=True)
 
@@ -77,7 +77,7 @@ def load(text: str) -> Json:
 
 
 def _check(value: Any) -> None:
-    """Refuse what json.dumps would change without a word: tuples and keys that are not strings."""
+    """Refuse what json.dumps would change silently: tuples, and keys that are not strings."""
     match value:
         case dict():
             for key, inner in value.items():
@@ -94,7 +94,7 @@ def _check(value: Any) -> None:
 
 
 def fingerprint(payment: Payment) -> str:
-    """The same for two payments exactly if they pay the same: sender, recipient, token and amount."""
+    """Equal for two payments exactly if sender, recipient, token and amount are equal."""
     token = payment.amount.token
     asset = token.address or "native"
     to = f"{payment.to.chain_id}:{payment.to.address}"
@@ -200,7 +200,7 @@ def _price_from(data: Json) -> GasPrice:
 
 
 def sponsored_json(sponsored: Sponsored) -> Json:
-    """What is signed where a sponsor opens the order."""
+    """The messages to sign if a sponsor opens the order."""
     return {
         "messages": [{"kind": m.kind.value, "data": m.data.json()} for m in sponsored.messages],
         "open_deadline": sponsored.open_deadline,

@@ -1,4 +1,4 @@
-"""The open journal: every read and every transaction, each only while the file is the one that was opened."""
+"""The open journal: reads and transactions, each only while the path still leads to the file that was opened."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from l2send.wallet.journal.presence import (
 
 
 class JournalConnection:
-    """One SQLite file, and what every part of the journal does with it."""
+    """One SQLite file; base of every part of the journal."""
 
     def __init__(self, path: Path) -> None:
         """Open the journal, or create it. Raises ConfigError if it cannot be trusted or read."""
@@ -59,9 +59,9 @@ class JournalConnection:
 
     @contextmanager
     def _writing(self, *, witnessed: bool = False) -> Iterator[sqlite3.Connection]:
-        """One committed transaction, or none of it. Raises ConfigError where the disk fails or the file was replaced.
+        """One committed transaction, or none of it. Raises ConfigError if the disk fails or the file was replaced.
 
-        `witnessed`: what is written decides what may be signed or sent, so the witness is told of it, too.
+        `witnessed`: the write decides what may be signed or sent, so the witness file is updated too.
         """
         self._touched.clear()
         try:
@@ -100,7 +100,7 @@ class JournalConnection:
             )
 
     def _derive(self, payment_ids: list[str]) -> None:
-        """Bring the columns up to date that are derived from the other rows of these payments."""
+        """Update the columns that are derived from the other rows of these payments."""
         raise NotImplementedError
 
     def _rows(self, query: str, *values: str | int | None) -> list[sqlite3.Row]:

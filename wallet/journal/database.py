@@ -1,4 +1,4 @@
-"""The journal's file: opened only where it can be trusted, with tables of today's version, and every write durable.
+"""The journal's file: opened only if it can be trusted, with tables of today's version, every write durable.
 
 A file that was cut short or damaged is refused: an empty journal in its place would know of no open payment.
 """
@@ -117,7 +117,7 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(db: sqlite3.Connection) -> tuple[int, int]:
-    """Whose file it is, and how many of its migrations it has."""
+    """Which program the file belongs to, and how many migrations it has."""
     application, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     return application, version
 
@@ -134,7 +134,7 @@ def check_pages(db: sqlite3.Connection, at_most: int | None = None) -> None:
 
 
 def failure(path: Path, error: sqlite3.Error) -> ConfigError:
-    """What SQLite's error means for the person, who is told what to do."""
+    """The error for the user, with what to do."""
     if getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return JournalBusy(
             f"another program holds the journal {path}, and did not let go of it in {_BUSY_SECONDS:.0f} seconds.",

@@ -1,13 +1,13 @@
-"""Columns that are derived from other rows, so that lookups go by an index: computed in one place, and again whenever
-the rules they follow change.
+"""Columns that are derived from other rows, so that lookups use an index: computed in this file alone, and computed
+again when their rules change.
 
-    payments.state, is_open    how the leg stands, by the tables in states.py
-    payments.recipient         out of the payment's JSON
-    payments.key_seen          what the idempotency key looks like: another one that looks the same is refused
+    payments.state, is_open    the leg's state, by the tables in states.py
+    payments.recipient         from the payment's JSON
+    payments.key_seen          what the idempotency key looks like: another key that looks the same is refused
     recipients                 every account that a payment was begun to, by the ends that people compare
 
-Rows of older journals are filled in when one is opened, in batches that are committed one by one: where that is
-interrupted, the next opening goes on from there.
+Rows of older journals are filled in when a journal is opened, in batches that are committed one by one: if that is
+interrupted, the next opening continues from there.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def derive(db: sqlite3.Connection, payment_id: str, read: ReadPayment) -> None:
 
 
 def remember_recipient(db: sqlite3.Connection, account: Address) -> None:
-    """Have `account` found by its ends from now on."""
+    """Make `account` findable by its ends."""
     db.execute("INSERT OR IGNORE INTO recipients (address, ends) VALUES (?, ?)", (account, ends(account)))
 
 

@@ -1,4 +1,4 @@
-"""How a journal says no: what the caller did wrong, and what others did to its file."""
+"""Errors of the journal: mistakes of the caller, and what other programs did to its file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TIMES = 3
 
 
 class IllegalMove(L2sendError):
-    """A state was to become what the tables do not allow: a defect of the caller."""
+    """A move between states that the tables do not allow: a defect of the caller."""
 
 
 class ChangedMeanwhile(L2sendError):
@@ -39,9 +39,9 @@ class JournalReplaced(ConfigError):
 
 
 async def again_if_changed(work: Callable[[], Awaitable[T]]) -> T:
-    """`work`, begun again where another process moved its record first: only for what reads the journal each time.
+    """`work`, repeated if another process moved its record first: only for work that reads the journal each time.
 
-    Raises ChangedMeanwhile where that does not end.
+    Raises ChangedMeanwhile if that keeps happening.
     """
     for _ in range(_TIMES - 1):
         try:

@@ -37,7 +37,7 @@ _COUNT_AT_MOST = 100
 
 
 class JournalLookups(JournalConnection):
-    """What reads, and changes nothing."""
+    """The journal's reads."""
 
     def _fill_in(self) -> None:
         """Compute the derived columns of payments that an older l2send wrote."""

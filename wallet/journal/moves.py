@@ -37,7 +37,7 @@ _MAX_DETAIL = 300
 
 
 class JournalMoves(JournalBeginnings):
-    """What changes payments that are there."""
+    """Changes to payments that exist."""
 
     def record_signed(
         self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes, *, elsewhere: bool = False

@@ -1,4 +1,4 @@
-"""Whether the journal is the file it was: it may be renamed over, deleted, or put back from an older copy.
+"""Notices when the journal's file is renamed over, deleted, or replaced with an older copy.
 
 While it is open, device and inode of its files are compared with what its path leads to: the open files keep their
 inodes, so no other file can have them. Between two runs a small file beside it, the witness, says how far it was.
@@ -28,7 +28,7 @@ FileId = tuple[int, int]
 
 
 def file_id(path: Path) -> FileId | None:
-    """What `path` leads to now, through symlinks; None where nothing is there."""
+    """The file that `path` leads to now, through symlinks; None if there is none."""
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -62,7 +62,7 @@ class OpenFiles:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a journal is: which one it is, the number of its newest event, and the payment that is about."""
+    """A journal's identity, the number of its newest event, and that event's payment."""
 
     journal: str
     event: int
@@ -70,7 +70,7 @@ class Mark:
 
 
 def mark_of(db: sqlite3.Connection) -> Mark:
-    """How far the open journal is."""
+    """The mark of the open journal."""
     (journal,) = db.execute("SELECT id FROM identity").fetchone()
     newest = db.execute("SELECT seq, payment_id FROM events WHERE seq = (SELECT max(seq) FROM events)").fetchone()
     return Mark(journal, newest[0], newest[1]) if newest else Mark(journal, 0, "")
@@ -82,7 +82,7 @@ def witness_path(path: Path) -> Path:
 
 
 def read_witness(path: Path) -> Mark | None:
-    """What the small file says; None where there is none, or a power cut left it empty. Raises ConfigError."""
+    """What the small file says; None if there is none, or a power cut left it empty. Raises ConfigError."""
     witness = witness_path(path)
     try:
         check_private(witness)
@@ -99,13 +99,13 @@ def read_witness(path: Path) -> Mark | None:
 
 
 def was_used(path: Path) -> bool:
-    """Whether payments were written into a journal at `path`, by what the small file beside it says."""
+    """Whether payments were written into a journal at `path`, according to the small file beside it."""
     known = read_witness(path)
     return known is not None and known.event > 0
 
 
 def refuse_missing(path: Path, known: Mark | None) -> None:
-    """Raises JournalReplaced where no file is at `path` and a journal was used there: a new one would know nothing."""
+    """Raises JournalReplaced if no file is at `path` but a journal was used there: a new one would know nothing."""
     if known and known.event and not path.exists():
         raise JournalReplaced(
             f"{path} is missing, and a journal was used here before: a new one would not know what is open.",
@@ -114,7 +114,7 @@ def refuse_missing(path: Path, known: Mark | None) -> None:
 
 
 def write_witness(path: Path, mark: Mark) -> None:
-    """Say in the small file how far the journal is, unless it says more. Raises ConfigError."""
+    """Write the journal's mark into the small file, unless that is further ahead. Raises ConfigError."""
     known = read_witness(path)
     if known is None or (known.journal, known.event) != (mark.journal, mark.event):
         if known and known.journal == mark.journal and known.event > mark.event:

@@ -1,4 +1,4 @@
-"""The journal: what was approved, signed and seen, durable before anything of it is acted on.
+"""The journal: what was approved, signed and seen, durable before l2send acts on it.
 
 Two rules make a payment happen once. Bytes are in the journal, committed, before a node sees them.
 A state changes only along the tables in `states`, and only from the state the caller believed it was in.
@@ -56,7 +56,9 @@ class Journal(Protocol):
         ...
 
     def find(self, payment_id: str) -> Record:
-        """The payment of that id, or the only one that starts so; a leg's id names it too. Raises UsageError."""
+        """The payment with that id, or the only one whose id starts with it; a leg's id names it too. Raises
+        UsageError.
+        """
         ...
 
     def get(self, payment_id: str) -> PaymentRecord:
@@ -68,7 +70,7 @@ class Journal(Protocol):
         ...
 
     def stream(self, limit: int | None = None, before: str | None = None) -> Iterator[Record]:
-        """What `history` lists, read as it is asked for: a journal may hold a million payments."""
+        """The payments that `history` lists, read lazily: a journal may hold a million payments."""
         ...
 
     def count(self) -> int:
@@ -199,7 +201,7 @@ class Journal(Protocol):
         ...
 
     def add_revocation(self, payment_id: str, step: Step) -> TxRecord:
-        """Append what takes an allowance back. Raises Refused while an earlier one is not at its end."""
+        """Append a step that revokes an allowance. Raises Refused while an earlier one is not at its end."""
         ...
 
     def highest_nonce(self, chain_id: ChainId, sender: Address) -> Nonce | None:

@@ -1,4 +1,4 @@
-"""What a journal hands out: frozen records of payments, their transactions and their orders."""
+"""What a journal returns: frozen records of payments, their transactions and their orders."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from l2send.wallet.journal.states import (
 )
 
 _AFTERWARDS = frozenset({StepKind.REFUND, StepKind.REVOKE})
-"""Kinds of steps that are no part of a plan: they are added once it ended otherwise."""
+"""Kinds of steps that are not part of a plan: they are added after it ended without a payment."""
 _UNSIGNED = frozenset({TxState.PLANNED, TxState.CANCELLED, SponsoredState.PLANNED, SponsoredState.CANCELLED})
 _NEVER_PAID = frozenset({TxState.PLANNED, TxState.CANCELLED, TxState.REVERTED, TxState.REPLACED})
-"""Of the step that pays: it used no allowance up, and as things are it will not."""
+"""States of the paying step in which it used no allowance, and as things stand will not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class TxRecord:
     """By this machine's clock."""
     detail: str = ""
     replaces: int | None = None
-    """The index of the step it was signed for again, with the same nonce; None for what was signed first."""
+    """The index of the step it was signed for again, with the same nonce; None for the first transaction of a step."""
     elsewhere: bool = False
     """Whether another wallet signed it, and chose its fee; it was found on the chain."""
 
@@ -67,7 +67,7 @@ class TxRecord:
 
     @property
     def outcome(self) -> TxState:
-        """What it makes of its step: one that cancels it ends it, and never makes it happen."""
+        """The state it gives its step: a cancelling transaction ends the step, and never makes it happen."""
         return CANCEL_OUTCOME.get(self.state, self.state) if self.step.kind is StepKind.CANCEL else self.state
 
     @property
@@ -94,13 +94,13 @@ class SponsoredRecord:
     sponsored: Sponsored
     state: SponsoredState
     signatures: tuple[bytes, ...] = ()
-    """One for each message. The sponsor is handed these and no others, also after a crash."""
+    """One for each message. The sponsor gets these and no others, also after a crash."""
     signed_at: UnixTime | None = None
     """By this machine's clock."""
     opening_tx: str = ""
     """Hash of the transaction that opened the order, from any sender."""
     block: BlockNumber | None = None
-    """The block that is in."""
+    """The block of that transaction."""
     detail: str = ""
 
 
@@ -118,18 +118,18 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class PaidBefore:
-    """Payments to one account that were delivered."""
+    """Delivered payments to an account."""
 
     times: int
     last_at: UnixTime
-    """When the newest of them was begun, by this machine's clock."""
+    """When the newest of them began, by this machine's clock."""
     more: bool = False
     """Whether there are more than `times`: counting stops there."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRecord:
-    """A payment, as far as it got."""
+    """A payment and how far it got."""
 
     id: str
     key: str | None
@@ -141,9 +141,9 @@ class PaymentRecord:
     transactions: tuple[TxRecord, ...]
     order: OrderRecord | None
     group_id: str | None = None
-    """The id of the whole payment, where this is one of its legs."""
+    """The id of the whole payment, if this is one of its legs."""
     sponsored: SponsoredRecord | None = None
-    """What is signed where a sponsor opens the order; there are no steps then."""
+    """The messages to sign if a sponsor opens the order; there are no steps then."""
     typed_name: str = ""
     """The contact or ENS name that was typed for the recipient; empty for an address, which decides in any case."""
 
@@ -154,7 +154,7 @@ class PaymentRecord:
 
     @property
     def delivered(self) -> Amount:
-        """What the recipient has of it."""
+        """The part of it that the recipient has."""
         return self.payment.amount if self.state is PaymentState.DELIVERED else replace(self.payment.amount, units=0)
 
     @property
@@ -165,12 +165,12 @@ class PaymentRecord:
 
     @property
     def steps(self) -> tuple[TxRecord, ...]:
-        """How the steps of the plan stand, in order: of each the transaction that decides."""
+        """For each step of the plan, in order, the transaction that decides its state."""
         return tuple(self.at(tx.index) for tx in self.approved)
 
     @property
     def paying(self) -> TxState | SponsoredState:
-        """How what pays stands: the last step, or the messages by which a sponsor opens the order."""
+        """State of what pays: the last step, or the messages by which a sponsor opens the order."""
         return self.sponsored.state if self.sponsored else self.steps[-1].state
 
     @property
@@ -191,12 +191,12 @@ class PaymentRecord:
 
     @property
     def refunds(self) -> tuple[TxRecord, ...]:
-        """Transactions sent to have the money back, of each the one that decides."""
+        """For each refund the transaction that decides its state."""
         return self._afterwards(StepKind.REFUND)
 
     @property
     def revocations(self) -> tuple[TxRecord, ...]:
-        """Transactions sent to take an allowance back, of each the one that decides."""
+        """For each revocation of an allowance the transaction that decides its state."""
         return self._afterwards(StepKind.REVOKE)
 
     def _afterwards(self, kind: StepKind) -> tuple[TxRecord, ...]:
@@ -215,7 +215,9 @@ class PaymentRecord:
 
     @property
     def nonces_elsewhere(self) -> tuple[Nonce, ...]:
-        """Of the steps that were prepared to be signed elsewhere, and are not signed here: a file may have them."""
+        """Nonces of steps that were prepared to be signed elsewhere and are not signed here: a file may have
+        signatures.
+        """
         return tuple(tx.step.nonce for tx in self.approved if tx.nonce is None and tx.step.nonce is not None)
 
     def attempts(self, step_index: int) -> tuple[TxRecord, ...]:
@@ -229,7 +231,7 @@ class PaymentRecord:
 
     @property
     def state(self) -> PaymentState:
-        """Derived each time; the column of it in the journal serves lookups alone."""
+        """Derived each time; the journal's column of it is only for lookups."""
         order = self.order.state if self.order else None
         if self.sponsored and order:
             return sponsored_payment_state(self.sponsored.state, order)
@@ -272,17 +274,17 @@ class GroupRecord:
 
     @property
     def payment(self) -> Payment:
-        """What the person asked for: the parts of the legs, summed."""
+        """What was asked for: the sum of the legs."""
         return replace(self.legs[0].payment, amount=self._sum([leg.payment.amount for leg in self.legs]))
 
     @property
     def delivered(self) -> Amount:
-        """What the recipient has of it."""
+        """The part of it that the recipient has."""
         return self._sum([leg.delivered for leg in self.legs])
 
     @property
     def transactions(self) -> tuple[TxRecord, ...]:
-        """Those of every leg."""
+        """The transactions of every leg."""
         return tuple(tx for leg in self.legs for tx in leg.transactions)
 
     @property
@@ -306,4 +308,4 @@ class GroupRecord:
 
 
 Record = PaymentRecord | GroupRecord
-"""What the person knows as one payment."""
+"""What the user knows as one payment."""

@@ -1,4 +1,4 @@
-"""What the rows of the journal's tables say, as records. schema.py makes the tables."""
+"""Reads rows of the journal's tables into records. schema.py makes the tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def payment_record(
     orders: Sequence[sqlite3.Row],
     sponsored: Sequence[sqlite3.Row],
 ) -> PaymentRecord:
-    """Of a row of `payments`, and what the other tables have of it."""
+    """The record of a row of `payments` and its rows in the other tables."""
     return PaymentRecord(
         id=row["id"],
         key=row["idempotency_key"],
@@ -38,7 +38,7 @@ def payment_record(
 
 
 def tx_record(row: sqlite3.Row) -> TxRecord:
-    """Of a row of `transactions`."""
+    """The record of a row of `transactions`."""
     return TxRecord(
         payment_id=row["payment_id"],
         index=row["step"],
@@ -58,7 +58,7 @@ def tx_record(row: sqlite3.Row) -> TxRecord:
 
 
 def order_record(rows: Sequence[sqlite3.Row]) -> OrderRecord | None:
-    """Of a payment's row of `orders`, where it has one."""
+    """The record of a payment's row of `orders`, if it has one."""
     if not rows:
         return None
     row = rows[0]
@@ -67,7 +67,7 @@ def order_record(rows: Sequence[sqlite3.Row]) -> OrderRecord | None:
 
 
 def sponsored_record(rows: Sequence[sqlite3.Row]) -> SponsoredRecord | None:
-    """Of a payment's row of `sponsored`, where it has one."""
+    """The record of a payment's row of `sponsored`, if it has one."""
     if not rows:
         return None
     row = rows[0]

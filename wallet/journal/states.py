@@ -34,7 +34,7 @@ from l2send.core.errors import ExitStatus, Sent
 
 @unique
 class TxState(StrEnum):
-    """What is known of one transaction."""
+    """The state of a transaction, as far as it is known."""
 
     PLANNED = "planned"
     """Approved by the person, not signed."""
@@ -55,14 +55,14 @@ class TxState(StrEnum):
     REPLACED = "replaced"
     """Another transaction took its nonce, under as many blocks as its chain needs. It will never happen."""
     VOID = "void"
-    """Another transaction of the same step, with the same nonce, is at its end in a block: this one never will be."""
+    """Another transaction of the same step, with the same nonce, ended in a block: this one never will be mined."""
     CANCELLED = "cancelled"
     """Will never be signed."""
 
 
 @unique
 class SponsoredState(StrEnum):
-    """What is known of the messages by which a sponsor opens an order: all of them together."""
+    """The state of the messages by which a sponsor opens an order, all together."""
 
     PLANNED = "planned"
     """Approved by the person, not signed."""
@@ -115,9 +115,9 @@ ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
 }
 
 ENDED = frozenset(state for state, after in TRANSITIONS.items() if not after)
-"""States of a transaction that nothing follows."""
+"""End states of a transaction."""
 ENDED_IN_BLOCK = frozenset({_T.FINAL, _T.REVERTED})
-"""Ends that used the nonce up."""
+"""End states that used the nonce."""
 IN_BLOCK = frozenset({_T.MINED, _T.REVERTING, _T.FINAL, _T.REVERTED})
 """States of a transaction for which a receipt was seen."""
 SUCCEEDED = frozenset({_T.MINED, _T.FINAL})
@@ -147,7 +147,7 @@ CANCEL_OUTCOME: Mapping[TxState, TxState] = {
 
 
 def deciding(attempts: Sequence[TxState]) -> int:
-    """The place of the one attempt that says how its step stands. They are in the order they were signed."""
+    """The index of the attempt that decides its step's state. Attempts are in the order they were signed."""
     group = next(group for group in BY_ATTEMPT if group.intersection(attempts))
     return max(place for place, state in enumerate(attempts) if state in group)
 
@@ -274,7 +274,7 @@ def state_of_legs(legs: Sequence[PaymentState]) -> PaymentState:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a payment's state means to the one who pays."""
+    """What a payment's state means for the sender."""
 
     exit_status: ExitStatus
     open: bool

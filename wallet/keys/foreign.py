@@ -1,7 +1,7 @@
-"""Transactions of the same key that another wallet signed, rebuilt from what a node says of them.
+"""Transactions of the same key that another wallet signed, rebuilt from a node's description.
 
 A rebuilt transaction proves itself: its bytes hash to its hash, and the signature on them is the account's. No node can
-make one up.
+invent one.
 """
 
 from __future__ import annotations

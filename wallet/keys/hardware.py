@@ -1,7 +1,7 @@
-"""Keys in a device: it shows what it signs, gives r and s, and is believed no further than they can be checked.
+"""Keys in a hardware wallet: it shows what it signs and returns r and s, which are checked; nothing else is believed.
 
-The bytes are put together here and not by the device. They are decoded again, and must be signed by this account for
-exactly what was asked. Which device it is, and how it is talked to, is said in `ledger` and `trezor`.
+The bytes are assembled here and not by the device. They are decoded again, and must be signed by this account for
+exactly what was asked. The devices and their protocols are in `ledger` and `trezor`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from l2send.wallet.keys.signed import HALF_ORDER, SignedTx, decode_signed, signe
 from l2send.wallet.keys.signer import refuse_unbound
 
 RS = tuple[int, int]
-"""The two numbers of an ECDSA signature. The parity that belongs to them is found by trying: there are two."""
+"""The two numbers of an ECDSA signature. The parity is found by trying both."""
 
 REJECTED_HINT = "A payment that was begun waits: `l2send resume ID` asks the device again."
 _TYPE_2 = b"\x02"
@@ -29,7 +29,7 @@ class Device(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it: `Ledger`."""
+        """The product's name: `Ledger`."""
         ...
 
     def address(self) -> Address:

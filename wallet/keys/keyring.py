@@ -1,7 +1,7 @@
 """Passwords of keystores in the operating system's keyring (the extra `l2send[keyring]`). Never keys.
 
 That is Keychain, the Secret Service (GNOME Keyring, KeePassXC), KWallet or the Credential Locker: what `keyring` itself
-recommends. A file in which anybody can read passwords counts only for who chose it (PYTHON_KEYRING_BACKEND).
+recommends. A keyring that is a plain file is used only if you choose it (PYTHON_KEYRING_BACKEND).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def remembered(keystore: Path) -> str | None:
     """
     try:
         found: str | None = _keyring().get_password(_SERVICE, _name(keystore))
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, a person can still be asked
+    except Exception as error:  # noqa: BLE001 - if the keyring fails in any way, the password can still be typed
         if type(error).__name__ == _LOCKED:
             raise _in_words("the password cannot be read", error) from None
         return None
@@ -61,7 +61,7 @@ _SAID = {
 
 
 def _in_words(what: str, error: Exception) -> ConfigError:
-    """By the name of what was raised alone: its text may repeat what was asked."""
+    """Names only the type of the error: its text may repeat the password."""
     name = type(error).__name__
     why, hint = _SAID.get(name, (f"the keyring raised {name}.", "Is it running, and unlocked?"))
     return ConfigError(f"{what}: {why}", hint=hint)

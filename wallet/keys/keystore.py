@@ -1,8 +1,8 @@
 """Encrypted keystores (Web3 Secret Storage, version 3): made, found and opened.
 
-Own files live in one folder with mode 0700, are born with mode 0600 and carry the account's address.
-Foundry's and geth's folders are read and never written; Foundry's files carry no address, so that
-an account of theirs is unknown until its keystore is opened.
+l2send's own files are in a folder with mode 0700, are created with mode 0600 and hold the account's address.
+Foundry's and geth's folders are read and never written; Foundry's files hold no address, so the
+account is unknown until its keystore is opened.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _ANOTHER_NAME = "Choose another name; `l2send wallet list` shows those in use."
 
 
 class WrongPassword(ConfigError):
-    """The file is sound, and its password is another one."""
+    """The file is intact, but the password is wrong."""
 
     @property
     def code(self) -> str:
-        """That of every error of configuration."""
+        """Exit status of every configuration error."""
         return "config_error"
 
 
@@ -68,7 +68,7 @@ def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keysto
     address = address_of(key)
     content = {"name": name, **_encrypt(key, password), "address": address[2:].lower()}
     data = json.dumps(content).encode()
-    # A key that cannot be had back is money lost: the very bytes that are written are opened first.
+    # A key that cannot be recovered is lost money: the bytes to be written are opened first.
     if _decrypt(json.loads(data), password, Path(name)).address != address:
         raise ConfigError("the new keystore does not open; nothing was written.")
     write_private(path, data)
@@ -76,7 +76,7 @@ def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keysto
 
 
 def refuse_name(folder: Path, name: str) -> None:
-    """Raises UsageError for what is no name, ConfigError for one that is taken: before a secret is typed."""
+    """Raises UsageError for an invalid name, ConfigError for a name in use: before a secret is typed."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{clean(name, 40)!r} is no name for an account.",
@@ -201,7 +201,7 @@ def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
 
 
 def _version(content: dict[str, Any]) -> Any:
-    """Of the format, as a number. Some programs write it as a text."""
+    """The format's version as a number. Some programs write it as text."""
     version = content.get("version")
     return int(version) if isinstance(version, str) and version.isdecimal() else version
 

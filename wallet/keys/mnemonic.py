@@ -71,5 +71,5 @@ def _problem(words: list[str]) -> str:
     if len(words) not in _LENGTHS:
         return f"it has {len(words)} words, not 12, 15, 18, 21 or 24"
     if not english.is_mnemonic_valid(" ".join(words)):
-        return "all its words are on the list and its checksum is wrong: a word is another, or at another place"
+        return "all its words are on the list and its checksum is wrong: a word is wrong, or in the wrong place"
     return ""
