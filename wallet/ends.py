@@ -110,7 +110,7 @@ class Ends:
         return self.journal.move_tx(tx, end, block=sight.block, block_hash=sight.block_hash, detail=sight.words)
 
     async def replaced(self, tx: TxRecord, use: NonceUse) -> TxRecord:
-        """`replaced`, for an indeterminate transaction whose nonce `use` took for something else. Raises NetworkError."""
+        """`replaced`, for an indeterminate one whose nonce `use` took for something else. Raises NetworkError."""
         rpc, nonce = self.rpcs.on(tx.chain_id), _nonce(tx)
         why = await why_unproven(rpc, lambda one, head: is_used(one, use, tx.sender, nonce, head))
         why = why or await self._why_it_may_be_open(tx)

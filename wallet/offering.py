@@ -86,7 +86,7 @@ class Offering:
         return await is_stale(tx, self.journal, self.rpcs)
 
     def _note_answer(self, tx: TxRecord, answer: BroadcastReply) -> TxRecord:
-        """No answer proves that it was sent. After a refusal, or «nonce too low», the next look at the chain decides."""
+        """No answer proves that it was sent. After a refusal or «nonce too low» the next look at the chain decides."""
         try:
             if answer.reply not in (Reply.ACCEPTED, Reply.UNKNOWN):
                 return self.journal.note_tx(tx, answer.detail)
