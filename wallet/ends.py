@@ -13,20 +13,19 @@ from functools import partial
 
 from l2send.core.agreement import answers, why_unproven
 from l2send.core.bridge import Bridge, Opening, OrderState, OrderStatus, Proof
-from l2send.core.calldata import TRANSFER, address_word, event_topic
+from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
 from l2send.core.chains import Chain
 from l2send.core.effects import token_effects
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, both
 from l2send.core.units import BlockNumber, Nonce
+from l2send.wallet.fees_paid import brought_by, brought_by_fill, fee_shown
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use, is_used
 from l2send.wallet.sight import Head, Sight, is_all_there_is, shows
-
-_TRANSFERRED = event_topic("Transfer(address,address,uint256)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +98,24 @@ class Ends:
     async def in_block(self, tx: TxRecord, sight: Sight, head: Head) -> TxRecord:
         """`final` or `reverted`, for a transaction that was seen deep enough below `head`. Raises NetworkError."""
         rpc = self.rpcs.on(tx.chain_id)
-        why = ""
+        why, sights = "", [sight]
         if not is_all_there_is(rpc, sight, head):
-            why = await why_unproven(rpc, lambda one, its_head: shows(one, its_head, tx, sight))
+            why = await why_unproven(rpc, lambda one, its_head: shows(one, its_head, tx, sight, sights.append))
         end = TxState.FINAL if sight.succeeded else TxState.REVERTED
         if not why and (end is TxState.REVERTED or tx.step.kind is StepKind.CANCEL):
             why = await self._why_it_may_be_open(tx)
         if why:
             return self.journal.note_tx(tx, f"not {end} yet: {why}")
-        return self.journal.move_tx(tx, end, block=sight.block, block_hash=sight.block_hash, detail=sight.words)
+        arrived = brought_by(tx, self.journal.get(tx.payment_id).payment, sights)
+        return self.journal.move_tx(
+            tx,
+            end,
+            block=sight.block,
+            block_hash=sight.block_hash,
+            detail=sight.words,
+            fee=fee_shown(tx, sights, rpc.chain),
+            arrived=arrived,
+        )
 
     async def replaced(self, tx: TxRecord, use: NonceUse) -> TxRecord:
         """`replaced`, for an indeterminate one whose nonce `use` took for something else. Raises NetworkError."""
@@ -146,13 +154,16 @@ class Ends:
     async def order(self, record: PaymentRecord, status: OrderStatus) -> PaymentRecord:
         """`filled` or `refunded`, as `status` shows it, once its proofs hold; till then the order is open."""
         assert record.order
+        order = record.order.order
         why = await self._why_unproven(status.proofs)
         if why:
             words = f"{status.detail} Not {status.state} yet: {why}."
             return self.opened(record, words)
         if record.order.state is OrderState.NOT_OPEN:
             record = self.journal.move_order(record, OrderState.OPEN)
-        return self.journal.move_order(record, status.state, fill_tx=await status.find_fill(), detail=status.detail)
+        fill_tx = await status.find_fill()
+        arrived = await brought_by_fill(order, fill_tx, self.rpcs) if fill_tx else None
+        return self.journal.move_order(record, status.state, fill_tx=fill_tx, detail=status.detail, arrived=arrived)
 
     def opened(self, record: PaymentRecord, words: str) -> PaymentRecord:
         """The order, still open, with these words."""
@@ -357,7 +368,7 @@ def _paid(tx: TxRecord, receipt: dict[str, object]) -> bool:
     if tx.step.tx.data[:4] != TRANSFER.selector or receipt.get("status") != "0x1":
         return False
     to, units = TRANSFER.decode_call(tx.step.tx.data)
-    topics = [_TRANSFERRED, *("0x" + address_word(who).hex() for who in (tx.sender, to))]
+    topics = [TRANSFER_TOPIC, *("0x" + address_word(who).hex() for who in (tx.sender, to))]
     logs = receipt.get("logs")
     return any(
         str(log.get("address", "")).lower() == tx.step.tx.to.lower()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from l2send.core.errors import BadAnswer
@@ -19,6 +19,8 @@ class Sight:
     block: BlockNumber
     block_hash: str
     succeeded: bool
+    receipt: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    """All that the endpoint said. Endpoints need not agree on every field of it for an end."""
 
     @property
     def words(self) -> str:
@@ -57,10 +59,18 @@ async def seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
     return None if receipt is None else _sight(receipt, tx)
 
 
-async def shows(one: Rpc, head: Awaitable[BlockNumber], tx: TxRecord, sight: Sight) -> bool:
-    """Whether a single endpoint shows the same, in a block as deep as the chain needs."""
+async def shows(
+    one: Rpc, head: Awaitable[BlockNumber], tx: TxRecord, sight: Sight, tell: Callable[[Sight], None]
+) -> bool:
+    """Whether a single endpoint shows the same, in a block as deep as the chain needs.
+
+    Calls `tell` with what it shows.
+    """
     same, canonical = await both(seen(one, tx), is_canonical(one, sight))
-    return same == sight and canonical and is_deep(one, await head, sight)
+    if same is None or same != sight or not canonical or not is_deep(one, await head, sight):
+        return False
+    tell(same)
+    return True
 
 
 def is_deep(rpc: Rpc, head: BlockNumber, sight: Sight) -> bool:
@@ -81,4 +91,4 @@ def _sight(receipt: dict[str, Any], tx: TxRecord) -> Sight | None:
         return None  # Some nodes hand out receipts of pending transactions.
     status = quantity(receipt.get("status"), "receipt status")
     block = BlockNumber(quantity(receipt["blockNumber"], "receipt block"))
-    return Sight(block, str(receipt.get("blockHash", "")).lower(), status == 1)
+    return Sight(block, str(receipt.get("blockHash", "")).lower(), status == 1, receipt)

@@ -15,6 +15,7 @@ from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
 from l2send.review import Review
 from l2send.turns import Progress, Turn
+from l2send.wallet.fees_paid import FeesPaid
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.keystore import open_keystore
@@ -29,6 +30,7 @@ __all__ = [
     "Client",
     "Destination",
     "ExitStatus",
+    "FeesPaid",
     "JudgedBatch",
     "L2sendError",
     "Limits",

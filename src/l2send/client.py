@@ -11,7 +11,7 @@ async with open_client() as client:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,10 +25,11 @@ from l2send.core.errors import ConfigError, L2sendError
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
-from l2send.core.units import Amount, Nonce, Seconds, parse_amount
+from l2send.core.units import Amount, Nonce, parse_amount
 from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
 from l2send.many import resume_all
+from l2send.past import PastPayments
 from l2send.planning import plan_most, plan_payment
 from l2send.preparing import prepare_payment
 from l2send.read_web3 import web3_of
@@ -55,15 +56,12 @@ from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_spe
 from l2send.wallet.watch import follow, look_once
 from l2send.wallet.window import SIZE as WINDOW
 
-PAID_JUST_NOW = Seconds(600)
-"""How long ago the same payment counts as one that may have been made by mistake a second time."""
-
 if TYPE_CHECKING:
     from web3 import AsyncWeb3
 
 
 @dataclass
-class Client:
+class Client(PastPayments):
     """Everything that planning, paying and tracking need. Made by `open_client`."""
 
     paths: Paths
@@ -134,14 +132,18 @@ class Client:
     def _with_past(self, review: Review) -> Review:
         return replace(review, paid_before=self.journal.paid_before(review.plan.payment.to.address))
 
-    def begin(self, review: Review, *, key: str | None = None, again: bool = False, typed_name: str = "") -> Record:
+    def begin(
+        self, review: Review, *, key: str | None = None, again: bool = False, typed_name: str = "", memo: str = ""
+    ) -> Record:
         """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
 
         With an idempotency `key` that the journal knows for this very payment, that payment is returned.
         Raises UsageError for a key that belongs to another payment, Refused while the same payment is open
-        (unless `again`). `typed_name` is what the person called the recipient, kept for their history.
+        (unless `again`). `typed_name` is what the person called the recipient, `memo` their own note: both are kept
+        for the history, and leave this machine with no payment.
         """
-        return self.journal.begin(review.plan.payment, review.plan.legs, key, again=again, typed_name=typed_name)
+        plan = review.plan
+        return self.journal.begin(plan.payment, plan.legs, key, again=again, typed_name=typed_name, memo=memo)
 
     async def prepare(
         self,
@@ -150,21 +152,19 @@ class Client:
         key: str | None = None,
         again: bool = False,
         typed_name: str = "",
+        memo: str = "",
         say: Say = lambda _: None,
     ) -> Record:
         """Write an approved payment into the journal as `begin` does, with its nonces and prices fixed: to be signed
         where no network is (wallet/offline.py). Raises as `begin` does, Refused, CannotPay, NetworkError.
         """
         locks = self.paths.state / "locks"
-        return await prepare_payment(review, self.journal, self.rpcs, locks, key, typed_name, say, again=again)
+        begin = partial(self.journal.begin, key=key, again=again, typed_name=typed_name, memo=memo)
+        return await prepare_payment(review, self.journal, self.rpcs, locks, begin, say)
 
     async def has_expired(self, review: Review) -> bool:
         """Whether the price of any leg has run out, by the clock of its chain: plan again then."""
         return await has_expired(review, self.rpcs)
-
-    def known(self, payment: Payment, key: str) -> Record | None:
-        """The payment that an idempotency key stands for. Raises UsageError if that is another one."""
-        return self.journal.known(payment, key)
 
     async def resume(
         self,
@@ -329,40 +329,9 @@ class Client:
         executor = self._executor(signer, reporter(record.id, self.journal, progress))
         return await executor.send_revocation(record.id, step, patience=patience)
 
-    def find(self, prefix: str) -> Record:
-        """The payment of that id, or of the only id that begins so; a leg's id names its payment. Raises UsageError."""
-        return self.journal.find(prefix)
-
-    def get(self, prefix: str) -> PaymentRecord:
-        """The same where it is paid from one chain, or a leg. Raises UsageError for a payment from several chains."""
-        return self.journal.get(prefix)
-
-    def keyed(self, key: str) -> Record | None:
-        """The payment that an idempotency key stands for, if there is one; None for an unknown key."""
-        return self.journal.keyed(key)
-
-    def open_payments(self) -> list[Record]:
-        """Every payment that may still change, the newest first."""
-        return list(self.journal.open_payments())
-
     def web3(self, chain: str) -> AsyncWeb3[Any]:
         """web3.py for reads, over the endpoints of `chain`, a short name: see read_web3.py. Raises UnknownChain."""
         return web3_of(self.rpcs.on(self.registry.named(chain).chain_id), self.journal)
-
-    def history(self, limit: int | None = None, before: str | None = None) -> list[Record]:
-        """At most `limit` payments of the journal, newest first, of those that are older than the payment `before`."""
-        return self.journal.history(limit, before)
-
-    def stream_history(self, before: str | None = None) -> Iterator[Record]:
-        """What `history` lists, read as it is asked for."""
-        return self.journal.stream(before=before)
-
-    def paid_recently(self, payment: Payment, within: Seconds = PAID_JUST_NOW) -> Record | None:
-        """The newest payment of exactly the same that was begun within so many seconds, unless nothing of it arrives.
-
-        To be asked about before `plan`: `begin` refuses only while the same payment is open.
-        """
-        return self.journal.paid_recently(payment, within)
 
     def _accounts_like(self, account: Address) -> list[Address]:
         """Accounts that were paid before and have the ends of `account`, and the contacts."""

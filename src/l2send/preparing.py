@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from l2send.core.errors import Refused
+from l2send.core.plan import Payment, Quote
 from l2send.core.rpc import Rpcs
 from l2send.review import Review
 from l2send.turns import Say
@@ -14,6 +16,7 @@ from l2send.wallet.journal.records import Record
 from l2send.wallet.lock import account_lock
 from l2send.wallet.offline import fixed
 
+Begin = Callable[[Payment, Sequence[Quote]], Record]
 _PATIENCE = 60.0
 """Seconds to wait for another payment of the account."""
 
@@ -23,13 +26,13 @@ async def prepare_payment(
     journal: Journal,
     rpcs: Rpcs,
     locks: Path,
-    key: str | None,
-    typed_name: str,
+    begin: Begin,
     say: Say,
-    *,
-    again: bool,
 ) -> Record:
-    """See Client.prepare. Every account that pays is locked while its nonces are chosen and written down."""
+    """See Client.prepare. `begin` writes the payment into the journal.
+
+    Every account that pays is locked while its nonces are chosen and written down.
+    """
     payment, legs = review.plan.payment, review.plan.legs
     if payment.executor is not None:
         raise Refused("a Safe's payment is not prepared for an offline key yet.", hint="Pay where the key is.")
@@ -38,4 +41,4 @@ async def prepare_payment(
             lock = account_lock(locks, chain_id, payment.sender, "l2send prepare", say, _PATIENCE)
             await held.enter_async_context(lock)
         legs = await fixed(legs, payment.sender, journal, rpcs)
-        return journal.begin(payment, legs, key, again=again, typed_name=typed_name)
+        return begin(payment, legs)

@@ -17,6 +17,7 @@ from l2send.core.plan import Quote
 from l2send.core.units import Token
 from l2send.resolver.limits import Limits
 from l2send.review import Review
+from l2send.wallet.fees_paid import KEPT
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges.standins import ORIGIN, Payer, Side, StandIns, order_of, order_state
@@ -91,6 +92,21 @@ def test_on_its_own_chain_it_may_be_sent(odd: Callable[[int, bool], Payer]) -> N
         return review.plan.quote
 
     assert payer.with_client(plan).bridge == "direct"
+
+
+def test_what_the_token_kept_of_a_transfer_is_said(odd: Callable[[int, bool], Payer]) -> None:
+    payer = odd(100, False)
+
+    async def pay(client: Client) -> tuple[Record, list[str]]:
+        to = client.destination(f"{ORIGIN}:{new_address()}")
+        review = await client.plan(client.payment(payer.address, "10", "ODD", to), Limits())
+        record = await client.resume(client.begin(review).id, payer.signer, patience=20)
+        return record, [fee.amount.text for fee in client.fees_paid(record).fees if fee.name == KEPT]
+
+    record, kept = payer.with_client(pay)
+    assert record.state is PaymentState.DELIVERED
+    assert record.arrived is not None
+    assert (record.arrived.text, kept) == ("9.9", ["0.1"])
 
 
 # Tokens that answer false instead of failing: what they do not move is not paid.

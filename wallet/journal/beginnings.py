@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
@@ -16,6 +16,18 @@ from l2send.wallet.journal import codec
 from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY, JournalLookups, whole_id
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import SponsoredState, TxState
+
+MOST_MEMO = 200
+"""Characters of a memo that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the payer said of a payment besides what it pays."""
+
+    key: str | None
+    typed_name: str
+    memo: str
 
 
 class JournalBeginnings(JournalLookups):
@@ -29,6 +41,7 @@ class JournalBeginnings(JournalLookups):
         *,
         again: bool = False,
         typed_name: str = "",
+        memo: str = "",
     ) -> Record:
         """See Journal."""
         fingerprint = codec.fingerprint(payment)
@@ -40,7 +53,8 @@ class JournalBeginnings(JournalLookups):
                 key = visible_text(key, THE_KEY)
             if not again:
                 self._refuse_if_open(fingerprint, key)
-            payment_id = self._insert_all(payment, legs, key, fingerprint, clean(typed_name, 100))
+            said = Said(key, clean(typed_name, 100), clean(memo, MOST_MEMO))
+            payment_id = self._insert_all(payment, legs, fingerprint, said)
         return self.find(payment_id)
 
     def _refuse_if_open(self, fingerprint: str, key: str | None) -> None:
@@ -53,18 +67,16 @@ class JournalBeginnings(JournalLookups):
                 hint=f"Continue it with `l2send resume {record.id}`, or pay a second time with --again.",
             )
 
-    def _insert_all(
-        self, payment: Payment, legs: Sequence[Quote], key: str | None, fingerprint: str, typed_name: str
-    ) -> str:
+    def _insert_all(self, payment: Payment, legs: Sequence[Quote], fingerprint: str, said: Said) -> str:
         whole_id = self._free_id()
         if len(legs) == 1:
-            self._insert(whole_id, payment, legs[0], key, fingerprint, typed_name)
+            self._insert(whole_id, payment, legs[0], fingerprint, said)
             return whole_id
         if sum(quote.delivers.units for quote in legs) != payment.amount.units:
             raise ValueError("the legs do not sum to the payment")
         for leg, quote in enumerate(legs, 1):
             part, leg_id = replace(payment, amount=quote.delivers), f"{whole_id}{LEG_MARK}{leg}"
-            self._insert(leg_id, part, quote, key if leg == 1 else None, fingerprint, typed_name, leg)
+            self._insert(leg_id, part, quote, fingerprint, said if leg == 1 else replace(said, key=None), leg)
         return whole_id
 
     def _insert(
@@ -72,19 +84,18 @@ class JournalBeginnings(JournalLookups):
         payment_id: str,
         payment: Payment,
         quote: Quote,
-        key: str | None,
         fingerprint: str,
-        typed_name: str,
+        said: Said,
         leg: int | None = None,
     ) -> None:
         now = int(time.time())
         terms = codec.dump(codec.terms_json(codec.Terms.of(quote)))
         self._db.execute(
             "INSERT INTO payments (id, idempotency_key, fingerprint, created_at, sender, payment, terms, group_id, leg,"
-            " typed_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " typed_name, memo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 payment_id,
-                key,
+                said.key,
                 fingerprint,
                 now,
                 payment.sender,
@@ -92,7 +103,8 @@ class JournalBeginnings(JournalLookups):
                 terms,
                 None if leg is None else whole_id(payment_id),
                 leg,
-                typed_name,
+                said.typed_name,
+                said.memo,
             ),
         )
         if not quote.steps and not quote.sponsored:

@@ -15,6 +15,7 @@ from l2send.core.bridge import OrderState
 from l2send.core.errors import Refused
 from l2send.core.plan import Quote, Step, StepKind
 from l2send.core.text import clean
+from l2send.core.tx_fee import TxFee
 from l2send.core.units import BlockNumber, Nonce
 from l2send.wallet.journal import codec
 from l2send.wallet.journal.beginnings import JournalBeginnings, step_body
@@ -130,6 +131,8 @@ class JournalMoves(JournalBeginnings):
         block: BlockNumber | None = None,
         block_hash: str = "",
         detail: str = "",
+        fee: TxFee | None = None,
+        arrived: int | None = None,
     ) -> TxRecord:
         """See Journal."""
         if to is TxState.SIGNED:
@@ -148,8 +151,28 @@ class JournalMoves(JournalBeginnings):
             _expect_one(changed, tx.payment_id)
             self._event(tx.payment_id, f"step {tx.index}", tx.state, to, detail)
             if to in ENDED_IN_BLOCK:
+                self._keep_fee(tx, fee)
                 self._void_rivals(tx)
+            if to is TxState.FINAL and tx.step.kind is StepKind.TRANSFER:
+                self._keep_arrival(tx.payment_id, arrived)
         return self._transaction(tx.payment_id, tx.index)
+
+    def _keep_fee(self, tx: TxRecord, fee: TxFee | None) -> None:
+        """Write down what a transaction cost, in the commit of its end."""
+        if fee is not None:
+            l1_fee = None if fee.l1_fee is None else str(fee.l1_fee)
+            self._db.execute(
+                "UPDATE transactions SET gas_used = ?, gas_price = ?, l1_fee = ?, operator_fee = ?"
+                " WHERE payment_id = ? AND step = ?",
+                (fee.gas_used, str(fee.gas_price), l1_fee, str(fee.operator_fee), tx.payment_id, tx.index),
+            )
+
+    def _keep_arrival(self, payment_id: str, units: int | None) -> None:
+        """Write down what arrived, in the commit of the delivery."""
+        self._db.execute(
+            "UPDATE payments SET arrived = ?, delivered_at = ? WHERE id = ?",
+            (None if units is None else str(units), int(time.time()), payment_id),
+        )
 
     def _void_rivals(self, tx: TxRecord) -> None:
         """What else was signed for the step of `tx` can never be mined: its nonce is used up for good."""
@@ -229,7 +252,13 @@ class JournalMoves(JournalBeginnings):
         return self.get(payment.id)
 
     def move_order(
-        self, payment: PaymentRecord, to: OrderState, *, fill_tx: str = "", detail: str = ""
+        self,
+        payment: PaymentRecord,
+        to: OrderState,
+        *,
+        fill_tx: str = "",
+        detail: str = "",
+        arrived: int | None = None,
     ) -> PaymentRecord:
         """See Journal."""
         if payment.order is None:
@@ -237,7 +266,7 @@ class JournalMoves(JournalBeginnings):
         before = payment.order.state
         if to not in ORDER_TRANSITIONS[before]:
             raise IllegalMove(f"an order that is {before} cannot become {to}.")
-        return self._set_order(payment, payment.order, to, fill_tx, detail)
+        return self._set_order(payment, payment.order, to, fill_tx, detail, arrived)
 
     def note_order(self, payment: PaymentRecord, detail: str, fill_tx: str = "") -> PaymentRecord:
         """See Journal."""
@@ -248,7 +277,13 @@ class JournalMoves(JournalBeginnings):
         return self._set_order(payment, payment.order, payment.order.state, fill_tx, detail)
 
     def _set_order(
-        self, payment: PaymentRecord, order: OrderRecord, to: OrderState, fill_tx: str, detail: str
+        self,
+        payment: PaymentRecord,
+        order: OrderRecord,
+        to: OrderState,
+        fill_tx: str,
+        detail: str,
+        arrived: int | None = None,
     ) -> PaymentRecord:
         detail = clean(detail, _MAX_DETAIL)
         with self._writing() as db:
@@ -259,6 +294,8 @@ class JournalMoves(JournalBeginnings):
             _expect_one(changed, payment.id)
             if to is not order.state:
                 self._event(payment.id, "order", order.state, to, detail)
+                if to is OrderState.FILLED:
+                    self._keep_arrival(payment.id, arrived)
         return self.get(payment.id)
 
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:

@@ -15,6 +15,7 @@ from typing import Protocol
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.plan import Payment, Quote, Step
+from l2send.core.tx_fee import TxFee
 from l2send.core.units import BlockNumber, ChainId, Nonce, Seconds
 from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
 from l2send.wallet.journal.records import EventRecord, GroupRecord, PaidBefore, PaymentRecord, Record, TxRecord
@@ -34,12 +35,13 @@ class Journal(Protocol):
         *,
         again: bool = False,
         typed_name: str = "",
+        memo: str = "",
     ) -> Record:
         """Write a payment down as approved, all steps of all its legs planned: all of it, or none.
 
         The same key with the same payment gives the record that exists. Raises UsageError for the same
         key with another payment; Refused, naming it, if the same payment is open already, unless
-        `again` is set or both carry keys of their own. `typed_name` is kept, and decides nothing.
+        `again` is set or both carry keys of their own. `typed_name` and `memo` are kept, and decide nothing.
         """
         ...
 
@@ -133,10 +135,14 @@ class Journal(Protocol):
         block: BlockNumber | None = None,
         block_hash: str = "",
         detail: str = "",
+        fee: TxFee | None = None,
+        arrived: int | None = None,
     ) -> TxRecord:
         """Move a transaction from the state in `tx` to another. Raises IllegalMove, ChangedMeanwhile.
 
-        When it comes to its end in a block, every other transaction of its step becomes void with it.
+        When it comes to its end in a block, every other transaction of its step becomes void with it, and what it
+        cost is kept: `fee`, by the receipt that ended it. `arrived`: the units that a transfer brought. Both are
+        written once, with the end, and never before it: a block that is taken back takes no fee.
         """
         ...
 
@@ -168,9 +174,18 @@ class Journal(Protocol):
         ...
 
     def move_order(
-        self, payment: PaymentRecord, to: OrderState, *, fill_tx: str = "", detail: str = ""
+        self,
+        payment: PaymentRecord,
+        to: OrderState,
+        *,
+        fill_tx: str = "",
+        detail: str = "",
+        arrived: int | None = None,
     ) -> PaymentRecord:
-        """Move a payment's order from the state in `payment`. Raises IllegalMove, ChangedMeanwhile."""
+        """Move a payment's order from the state in `payment`. Raises IllegalMove, ChangedMeanwhile.
+
+        `arrived`: the units that its fill brought the recipient, where that is known.
+        """
         ...
 
     def note_order(self, payment: PaymentRecord, detail: str, fill_tx: str = "") -> PaymentRecord:

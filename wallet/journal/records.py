@@ -8,6 +8,7 @@ from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.errors import Sent
 from l2send.core.plan import Order, Payment, Sponsored, Step, StepKind
+from l2send.core.tx_fee import TxFee
 from l2send.core.units import Amount, BlockNumber, ChainId, Nonce, UnixTime
 from l2send.wallet.journal.codec import Terms
 from l2send.wallet.journal.states import (
@@ -59,6 +60,8 @@ class TxRecord:
     """The index of the step it was signed for again, with the same nonce; None for the first transaction of a step."""
     elsewhere: bool = False
     """Whether another wallet signed it, and chose its fee; it was found on the chain."""
+    fee: TxFee | None = None
+    """What it cost, by the receipt that ended it; None before its end, and where no receipt said it."""
 
     @property
     def step_index(self) -> int:
@@ -146,6 +149,17 @@ class PaymentRecord:
     """The messages to sign if a sponsor opens the order; there are no steps then."""
     typed_name: str = ""
     """The contact or ENS name that was typed for the recipient; empty for an address, which decides in any case."""
+    memo: str = ""
+    """The payer's own note; no chain and no recipient sees it."""
+    arrived_units: int | None = None
+    """What its transfer or its fill brought, by the token's own event; None where none was seen."""
+    delivered_at: UnixTime | None = None
+    """When it was seen to be delivered, by this machine's clock."""
+
+    @property
+    def arrived(self) -> Amount | None:
+        """What the recipient got by the token's own event. A token that keeps a part brings less than was sent."""
+        return None if self.arrived_units is None else replace(self.payment.amount, units=self.arrived_units)
 
     @property
     def legs(self) -> tuple[PaymentRecord, ...]:
@@ -271,6 +285,25 @@ class GroupRecord:
     def typed_name(self) -> str:
         """The contact or ENS name that was typed for the recipient; empty for an address."""
         return self.legs[0].typed_name
+
+    @property
+    def memo(self) -> str:
+        """The payer's own note."""
+        return self.legs[0].memo
+
+    @property
+    def arrived(self) -> Amount | None:
+        """What the legs brought by the token's own events; None where one of them shows none."""
+        amounts = [leg.arrived for leg in self.legs]
+        known = [amount for amount in amounts if amount is not None]
+        return self._sum(known) if len(known) == len(amounts) else None
+
+    @property
+    def delivered_at(self) -> UnixTime | None:
+        """When the last leg was seen to be delivered, by this machine's clock; None until then."""
+        times = [leg.delivered_at for leg in self.legs]
+        known = [at for at in times if at is not None]
+        return max(known) if len(known) == len(times) else None
 
     @property
     def payment(self) -> Payment:

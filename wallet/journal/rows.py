@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
-from l2send.core.units import BlockNumber, Nonce, UnixTime
+from l2send.core.tx_fee import TxFee
+from l2send.core.units import BlockNumber, Gas, Nonce, UnixTime, Wei
 from l2send.wallet.journal import codec
 from l2send.wallet.journal.records import OrderRecord, PaymentRecord, SponsoredRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
@@ -34,6 +35,9 @@ def payment_record(
         group_id=row["group_id"],
         sponsored=sponsored_record(sponsored),
         typed_name=row["typed_name"],
+        memo=row["memo"],
+        arrived_units=None if row["arrived"] is None else int(row["arrived"]),
+        delivered_at=None if row["delivered_at"] is None else UnixTime(row["delivered_at"]),
     )
 
 
@@ -54,7 +58,15 @@ def tx_record(row: sqlite3.Row) -> TxRecord:
         detail=row["detail"],
         replaces=row["replaces"],
         elsewhere=bool(row["elsewhere"]),
+        fee=_fee(row),
     )
+
+
+def _fee(row: sqlite3.Row) -> TxFee | None:
+    if row["gas_used"] is None:
+        return None
+    l1_fee = None if row["l1_fee"] is None else Wei(int(row["l1_fee"]))
+    return TxFee(Gas(row["gas_used"]), Wei(int(row["gas_price"])), l1_fee, Wei(int(row["operator_fee"])))
 
 
 def order_record(rows: Sequence[sqlite3.Row]) -> OrderRecord | None:

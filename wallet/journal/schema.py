@@ -173,4 +173,31 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Whether another wallet signed it: its fee was not approved here. Rows of before count as signed here.
         "ALTER TABLE transactions ADD COLUMN elsewhere INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # What a transaction cost, by the receipt that ended it; what the payment's transfer or fill brought, and when
+        # that was seen, by this machine's clock. Wei and units are decimal text: they may pass 63 bits.
+        "ALTER TABLE transactions ADD COLUMN gas_used INTEGER",
+        "ALTER TABLE transactions ADD COLUMN gas_price TEXT",
+        "ALTER TABLE transactions ADD COLUMN l1_fee TEXT",
+        "ALTER TABLE transactions ADD COLUMN operator_fee TEXT",
+        "ALTER TABLE payments ADD COLUMN arrived TEXT",
+        "ALTER TABLE payments ADD COLUMN delivered_at INTEGER",
+        "ALTER TABLE payments ADD COLUMN memo TEXT NOT NULL DEFAULT ''",
+        """
+        CREATE TRIGGER fees_stay BEFORE UPDATE OF gas_used, gas_price, l1_fee, operator_fee ON transactions
+        WHEN (OLD.gas_used IS NOT NULL OR NEW.state NOT IN ('final', 'reverted'))
+        AND (NEW.gas_used, NEW.gas_price, NEW.l1_fee, NEW.operator_fee)
+        IS NOT (OLD.gas_used, OLD.gas_price, OLD.l1_fee, OLD.operator_fee)
+        BEGIN SELECT RAISE(ABORT, 'a fee is written once, with the end of its transaction'); END
+        """,
+        """
+        CREATE TRIGGER arrivals_stay BEFORE UPDATE OF arrived, delivered_at ON payments
+        WHEN OLD.delivered_at IS NOT NULL AND (NEW.arrived, NEW.delivered_at) IS NOT (OLD.arrived, OLD.delivered_at)
+        BEGIN SELECT RAISE(ABORT, 'what arrived is written once'); END
+        """,
+        """
+        CREATE TRIGGER memos_stay BEFORE UPDATE OF memo ON payments WHEN NEW.memo IS NOT OLD.memo
+        BEGIN SELECT RAISE(ABORT, 'a memo is never changed'); END
+        """,
+    ),
 )

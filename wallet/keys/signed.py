@@ -21,6 +21,7 @@ _TYPE_2 = 2
 _FIRST_LIST_BYTE = 0xC0
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 """Half of secp256k1's group order."""
+_Fields = tuple[UnsignedTx, Nonce, Gas, Wei, Wei, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +60,38 @@ class SignedFields:
 
 def decode_signed(raw: bytes) -> SignedFields:
     """What `raw` says. Raises Refused for anything but one whole transaction of a kind l2send signs."""
-    import rlp  # type: ignore[import-untyped]
     from eth_account import Account
+
+    fields = _fields_of(raw)
+    try:
+        return SignedFields(*fields, sender=checksum(Account.recover_transaction(raw)))
+    except Exception as error:  # noqa: BLE001 - the libraries raise many kinds, and all mean the same
+        raise Refused(f"the signed bytes do not decode ({type(error).__name__}).") from None
+
+
+def limits_of(raw: bytes) -> tuple[Gas, Wei]:
+    """The most gas, and the most for each unit of it, that the signed bytes allow. Raises Refused as `decode_signed`.
+
+    Recovers no signer, which takes most of the time.
+    """
+    _, _, gas, max_fee, _, _ = _fields_of(raw)
+    return gas, max_fee
+
+
+def _fields_of(raw: bytes) -> _Fields:
+    """Raises Refused for anything but one whole transaction of a kind that l2send signs."""
+    import rlp  # type: ignore[import-untyped]
 
     try:
         if raw[0] == _TYPE_2:
-            fields = _type_2(rlp.decode(raw[1:], strict=True))
-        elif raw[0] >= _FIRST_LIST_BYTE:
-            fields = _legacy(rlp.decode(raw, strict=True))
-        else:
-            raise Refused(f"signed bytes of transaction type {raw[0]} are not l2send's.")
-        return SignedFields(*fields, sender=checksum(Account.recover_transaction(raw)))
+            return _type_2(rlp.decode(raw[1:], strict=True))
+        if raw[0] >= _FIRST_LIST_BYTE:
+            return _legacy(rlp.decode(raw, strict=True))
     except Refused:
         raise
-    except Exception as error:  # noqa: BLE001 - the libraries raise many kinds, and all mean the same
+    except Exception as error:  # noqa: BLE001 - the library raises many kinds, and all mean the same
         raise Refused(f"the signed bytes do not decode ({type(error).__name__}).") from None
+    raise Refused(f"signed bytes of transaction type {raw[0]} are not l2send's.")
 
 
 def signer_of_typed(data: TypedData, signature: bytes) -> Address:
@@ -92,9 +110,6 @@ def signer_of_typed(data: TypedData, signature: bytes) -> Address:
         return checksum(Account.recover_message(message, signature=signature))
     except Exception as error:  # noqa: BLE001 - the library raises many kinds, and all mean the same
         raise Refused(f"the signature belongs to no account ({type(error).__name__}).") from None
-
-
-_Fields = tuple[UnsignedTx, Nonce, Gas, Wei, Wei, bool]
 
 
 def _type_2(items: Any) -> _Fields:

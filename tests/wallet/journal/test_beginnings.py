@@ -8,6 +8,7 @@ import pytest
 
 from l2send.core.errors import Refused, UsageError
 from l2send.core.text import clean
+from l2send.wallet.journal.beginnings import MOST_MEMO
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
 from tests.wallet.journal.writing import CHAIN, a_payment, begin, bring_to
@@ -93,3 +94,13 @@ def test_what_the_recipient_was_called_is_kept_clean_and_tells_no_payments_apart
     with pytest.raises(Refused, match="open already"):
         journal.begin(payment, [quote], typed_name="bob")
     assert begin(journal).typed_name == ""
+
+
+def test_the_memo_is_kept_clean_and_stays_with_every_leg(journal: SqliteJournal) -> None:
+    payment = a_payment()
+    quote = paying_quote(payment, CHAIN)
+    record = journal.begin(payment, [quote], "k", memo="rent\x1b[2J May\u202e\n" + "x" * 500)
+    assert record.memo.startswith("rent May")
+    assert len(record.memo) <= MOST_MEMO
+    assert journal.find(record.id).memo == record.memo
+    assert journal.begin(payment, [quote], "k", memo="another").memo == record.memo, "the first one is kept"

@@ -162,16 +162,19 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     record = begin(new)
     new.close()
     db = sqlite3.connect(path)
-    db.execute("DROP TRIGGER legs_stay")
+    for trigger in ("legs", "fees", "arrivals", "memos"):
+        db.execute(f"DROP TRIGGER {trigger}_stay")
     for index in ("group", "open", "open_same", "same", "key_seen", "recipient"):
         db.execute(f"DROP INDEX payments_{index}")
     db.execute("CREATE INDEX payments_fingerprint ON payments (fingerprint)")
     db.execute("DROP TABLE recipients")
     db.execute("DROP TABLE identity")
     witness_path(path).unlink()
-    for column in ("group_id", "leg", "typed_name", "state", "is_open", "recipient", "key_seen"):
+    for column in ("group_id", "leg", "typed_name", "state", "is_open", "recipient", "key_seen", "arrived", "memo"):
         db.execute(f"ALTER TABLE payments DROP COLUMN {column}")
-    db.execute("ALTER TABLE transactions DROP COLUMN elsewhere")
+    db.execute("ALTER TABLE payments DROP COLUMN delivered_at")
+    for column in ("elsewhere", "gas_used", "gas_price", "l1_fee", "operator_fee"):
+        db.execute(f"ALTER TABLE transactions DROP COLUMN {column}")
     db.execute("DROP TABLE sponsored")
     db.execute("PRAGMA user_version = 2")
     db.commit()

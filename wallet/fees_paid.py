@@ -1,0 +1,134 @@
+"""What a payment cost in the end: read from the receipts that ended it, kept in the journal, summed here.
+
+Receipts are evidence of an end by more than one endpoint (ends.py), and so is the fee in them: where endpoints name
+different fees, or more than the signed bytes allow, none is kept, and the fee stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from l2send.core.bridge import OrderState
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import NetworkError, Refused
+from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, StepKind
+from l2send.core.rpc import Rpcs
+from l2send.core.tx_fee import TxFee, agreed_fee, fee_of, units_received
+from l2send.core.units import Amount, Token
+from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord
+from l2send.wallet.journal.states import ENDED_IN_BLOCK, PaymentState, TxState
+from l2send.wallet.keys.signed import limits_of
+from l2send.wallet.sight import Sight
+
+NETWORK_FEE = "network fee"
+"""The name of what a chain took for transactions."""
+KEPT = "kept by the token"
+"""The name of what a token kept of a transfer."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeesPaid:
+    """What a payment cost so far."""
+
+    fees: tuple[Fee, ...]
+    """Network fees by coin, then what bridges and tokens kept. `usd` is by the prices named when it was approved."""
+    is_whole: bool
+    """Whether nothing is missing: the payment is at its end, and every receipt named its fee."""
+
+    @property
+    def usd(self) -> float | None:
+        """All of it in dollars; None where a price or a fee is missing."""
+        prices = [fee.usd for fee in self.fees]
+        if not self.is_whole or any(price is None for price in prices):
+            return None
+        return sum(price for price in prices if price is not None)
+
+
+def fees_paid(record: Record, registry: Registry) -> FeesPaid:
+    """What the payment cost by its receipts. Reads the journal's record alone."""
+    sums = dict[tuple[str, Token], Fee]()
+    for fee in (fee for leg in record.legs for fee in (*_network_fees(leg, registry), *_kept(leg))):
+        known = sums.get((fee.name, fee.amount.token))
+        sums[fee.name, fee.amount.token] = _sum(known, fee) if known else fee
+    return FeesPaid(tuple(sums.values()), all(_is_whole(leg) for leg in record.legs))
+
+
+def fee_shown(tx: TxRecord, sights: Sequence[Sight], chain: Chain) -> TxFee | None:
+    """The fee on which the receipts agree, if the signed bytes allow it."""
+    fee = agreed_fee([fee_of(sight.receipt, chain) for sight in sights])
+    if fee is None:
+        return None
+    try:
+        gas, price = limits_of(tx.raw)
+    except Refused:
+        return None
+    return fee if fee.gas_used <= gas and fee.gas_price <= price else None
+
+
+def brought_by(tx: TxRecord, payment: Payment, sights: Sequence[Sight]) -> int | None:
+    """Units that the transfer of a payment brought its recipient; None where the receipts do not show it."""
+    token, units = payment.amount.token, payment.amount.units
+    if tx.step.kind is not StepKind.TRANSFER or not all(sight.succeeded for sight in sights):
+        return None
+    if token.is_native:
+        return units if (tx.step.tx.to, tx.step.tx.value) == (payment.to.address, units) else None
+    found = {units_received(sight.receipt, token, payment.to.address, units) for sight in sights}
+    return found.pop() if len(found) == 1 else None
+
+
+async def brought_by_fill(order: Order, fill_tx: str, rpcs: Rpcs) -> int | None:
+    """Units that a fill brought the recipient; None where its receipt does not show it. Never raises for a silent node.
+
+    That the order is filled is known from the settler's storage. Source: eth_getTransactionReceipt.
+    """
+    try:
+        receipt = await rpcs.on(order.destination).receipt(fill_tx)
+    except NetworkError:
+        return None
+    delivers = order.delivers
+    return None if receipt is None else units_received(receipt, delivers.token, order.recipient, delivers.units)
+
+
+def _network_fees(leg: PaymentRecord, registry: Registry) -> Iterable[Fee]:
+    for tx in leg.transactions:
+        if tx.fee is not None:
+            coin = registry.shown(tx.chain_id).native
+            yield _priced(NETWORK_FEE, Amount(tx.fee.total, coin), leg)
+
+
+def _kept(leg: PaymentRecord) -> Iterable[Fee]:
+    """What a bridge kept of what left, or a token of what was sent."""
+    order, arrived = leg.order, leg.arrived
+    if leg.state is not PaymentState.DELIVERED:
+        return
+    asked = leg.payment.amount
+    if order is not None:
+        left = order.order.pays
+        kept = Amount(left.units - asked.in_units_of(left.token), left.token)
+        yield _priced(BRIDGE_FEE, kept, leg)
+    if arrived is not None and arrived.units < asked.units:
+        yield _priced(KEPT, replace(asked, units=asked.units - arrived.units), leg)
+
+
+def _is_whole(leg: PaymentRecord) -> bool:
+    mined = [tx for tx in leg.transactions if tx.state in ENDED_IN_BLOCK | {TxState.MINED, TxState.REVERTING}]
+    order = leg.order.state if leg.order else None
+    open_order = order in {OrderState.OPEN, OrderState.REFUND_DUE}
+    return not leg.meaning.open and not open_order and all(tx.fee is not None and tx.fee.is_whole for tx in mined)
+
+
+def _priced(name: str, amount: Amount, leg: PaymentRecord) -> Fee:
+    """With dollars by the price that a feed named when the payment was approved, where its terms hold one."""
+    if amount.units == 0:
+        return Fee(name, amount, 0.0)
+    for known in leg.terms.fees:
+        if known.usd and known.amount.units and known.amount.token.same_asset(amount.token):
+            price = known.usd / (known.amount.units / 10.0**known.amount.token.decimals)
+            return Fee(name, amount, price * amount.units / 10.0**amount.token.decimals)
+    return Fee(name, amount, amount.units / 10.0**amount.token.decimals if amount.token.peg == "USD" else None)
+
+
+def _sum(one: Fee, other: Fee) -> Fee:
+    usd = None if one.usd is None or other.usd is None else one.usd + other.usd
+    return Fee(one.name, replace(one.amount, units=one.amount.units + other.amount.units), usd)
