@@ -48,8 +48,8 @@ from l2send.wallet.stale import is_stale, not_sent_again
 PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
 """Kinds of steps that make a payment; the others refund or cancel."""
 
-_OLD_CHECKS = 3.0
-"""Seconds after which the checks count as old: much less than what an order is given to be filled."""
+_OLD_CHECKS = 0.6
+"""Seconds after which the checks count as old: they take one round trip, and a key on this machine signs in moments."""
 
 T = TypeVar("T")
 

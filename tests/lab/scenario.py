@@ -9,6 +9,7 @@ from itertools import count
 
 from l2send.wallet.failpoints import Failpoint
 from tests.lab.faults import FAULTS, REORGANISATIONS, SPONSOR_FAULTS, on_chain
+from tests.lab.swaps import AFTER_A_KILL, COPY_OF_NOW, SWAPS, Swap
 from tests.lab.wire import POST, RECEIPT, SEND, Fault
 from tests.lab.world import SOURCES
 
@@ -68,11 +69,13 @@ class Scenario:
     """A step at which a later process is killed too, if one is."""
     clock: int = 0
     """Seconds by which this machine's clock is off from the step on."""
+    swap: Swap | None = None
+    """What happens to the journal's file at the step."""
 
     def __str__(self) -> str:
         how = "killed at" if self.kill else "fault from"
         steps = f"{self.step} and {self.later}" if self.later else self.step
-        what = f"this machine's clock {self.clock:+d} s" if self.clock else self.fault or "no fault"
+        what = f"this machine's clock {self.clock:+d} s" if self.clock else self.fault or self.swap or "no fault"
         return f"{self.via if self.bridged else 'direct'}, {how} {steps}, {what}"
 
     @property
@@ -140,6 +143,18 @@ def reorganised(steps: Sequence[str]) -> list[Scenario]:
     kinds += [(False, fault) for fault in REORGANISATIONS if "second" not in fault.name]
     calm = [Scenario(bridged, "planned:1", fault, kill=False) for bridged, fault in kinds]
     return calm + [Scenario(bridged, step, fault, kill=True) for bridged, fault in kinds for step in steps]
+
+
+def swapped(*, kill: bool, each: int) -> list[Scenario]:
+    """Every step with `each` ways to take the journal's file away, the next step with the next ones."""
+    line, cells = deque(AFTER_A_KILL if kill else SWAPS), list[Scenario]()
+    for bridged in (False, True):
+        for step in steps_of(bridged=bridged):
+            nothing_lost = {COPY_OF_NOW} if step in _NOTHING_READ_AFTER[bridged] else set[Swap]()
+            chosen = [swap for swap in line if swap not in nothing_lost][:each]
+            cells += [Scenario(bridged, step, None, kill, swap=swap) for swap in chosen]
+            line.rotate(-each if each < len(line) else -1)
+    return cells
 
 
 def through_across() -> list[Scenario]:

@@ -11,14 +11,16 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from l2send.core.errors import L2sendError
+from l2send.core.errors import ExitStatus, L2sendError
 from l2send.devnet.modes import Mode
+from l2send.wallet.journal.errors import JournalReplaced
 from l2send.wallet.journal.states import ENDED, PaymentState, TxState
 from tests.lab import payer
 from tests.lab.payer import Errand, journaled
 from tests.lab.proxy import Proxy
 from tests.lab.rivals import Rival
 from tests.lab.scenario import Scenario
+from tests.lab.swaps import SwappedFile
 from tests.lab.transport import SECOND, SPONSOR_URL, current_wire, urls_of
 from tests.lab.verdict import Verdict, judge, judge_legs
 from tests.lab.wire import Rule, Upstream, Wire
@@ -53,6 +55,8 @@ class Result:
     last_word: str = ""
     lies: list[str] = field(default_factory=list[str])
     """What its processes said and the journal does not."""
+    journal: SwappedFile = field(default_factory=lambda: SwappedFile(Path()))
+    """What happened to the journal's file."""
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,12 +67,16 @@ class Result:
         """Whether all that the scenario is about did happen."""
         killed = self.killed == (2 if self.scenario.later else 1) and not self.status_lost
         turned = self.turned or not self.scenario.clock
-        return (not self.scenario.kill or killed) and turned and (self.scenario.fault is None or self.wire.fired > 0)
+        swapped = self.scenario.swap is None or (self.journal.happened and self.journal.refused > 0)
+        met = self.scenario.fault is None or self.wire.fired > 0
+        return (not self.scenario.kill or killed) and turned and swapped and met
 
     @property
     def why_not_reached(self) -> str:
         if self.scenario.kill and self.killed < (2 if self.scenario.later else 1):
             return "the process did not pass the step"
+        if self.scenario.swap:
+            return "no run came to a journal that was replaced"
         if self.status_lost:
             return "the exit status of the killed process was lost"
         return "nothing that the fault breaks was asked after the step"
@@ -113,6 +121,7 @@ class Stage:
         root = urls[0].rpartition("/")[0]
         errand = self._errand(scenario, account, urls, f"{root}/sponsor")
         result.wire.arms_when_begun = scenario.armed_at == "begun"
+        result.journal = SwappedFile(errand.paths.journal, scenario.swap)
         return result, replace(errand, begun=f"{root}/begun")
 
     def carry_on(self, result: Result, errand: Errand, step: str, most: int = MOST_RUNS) -> None:
@@ -132,6 +141,10 @@ class Stage:
             if died:
                 result.killed += 1
                 wire.arm()
+                result.journal.strike()
+                continue
+            if status == ExitStatus.CHANGED and scenario.swap:
+                result.journal.refuse()
                 continue
             if status == 0 and not is_delivered(errand):
                 result.lies.append("a process ended as delivered, and the journal does not say so")
@@ -146,6 +159,7 @@ class Stage:
         wire = result.wire
         errand = self._errand(scenario, account, urls_of(len(nodes)), SPONSOR_URL)
         result.recipient = errand.recipient
+        result.journal = SwappedFile(errand.paths.journal, scenario.swap)
         wire.rival = Rival(account.key, partial(self._pay_elsewhere, result, errand, nodes))
         current_wire.set(wire)
         payer.hooked(partial(_strike, result, turns[0] if turns else None))
@@ -153,10 +167,14 @@ class Stage:
         for _ in range(MOST_RUNS):
             result.runs += 1
             try:
-                await payer.pay(errand, partial(wire.begun, nodes))
+                await payer.pay(errand, partial(_begun, result, nodes))
+            except JournalReplaced as error:
+                result.last_word = f"{error.code}: {error.message}"
+                result.journal.refuse()
+                continue
             except L2sendError as error:
                 result.last_word = f"{error.code}: {error.message}"
-            if is_closed(errand):
+            if _is_closed(result, errand):
                 break
             if result.runs == _PUT_RIGHT_AFTER:
                 set_clock(0)
@@ -229,17 +247,33 @@ class Stage:
         return 0 if same or not received else record.legs[0].terms.pays.units
 
 
+async def _begun(result: Result, nodes: Sequence[Upstream]) -> None:
+    """The payment is in the journal."""
+    result.journal.begun()
+    await result.wire.begun(nodes)
+
+
 def _strike(result: Result, turn: Turn | None, place: str) -> None:
     """The fault begins, or a clock is turned, when the payment passes the step for the first time."""
     if place != result.scenario.step:
         return
     result.wire.arm()
+    result.journal.strike()
     if turn and not result.turned:
         result.turned = True
         result.turning = asyncio.get_running_loop().create_task(turn())
     elif result.scenario.clock:
         set_clock(result.scenario.clock)
         result.turned = True
+
+
+def _is_closed(result: Result, errand: Errand) -> bool:
+    """The same, where the journal may have been replaced when all was over: the next command is refused."""
+    try:
+        return is_closed(errand)
+    except JournalReplaced:
+        result.journal.refuse()
+        return False
 
 
 def is_delivered(errand: Errand) -> bool:

@@ -23,8 +23,9 @@ from l2send.devnet.modes import Mode
 from tests.lab.faults import FAULTS, REORGANISATIONS
 from tests.lab.payer import quickened
 from tests.lab.proxy import Proxy
-from tests.lab.scenario import Scenario, all_scenarios, covering, reorganised, steps_of, through_across
+from tests.lab.scenario import Scenario, all_scenarios, covering, reorganised, steps_of, swapped, through_across
 from tests.lab.stage import Result, Stage
+from tests.lab.swaps import AFTER_A_KILL, SWAPS
 from tests.lab.transport import WireTransport
 from tests.lab.wire import Upstream
 from tests.lab.world import running_world
@@ -72,6 +73,23 @@ def test_every_fault_from_every_step_on(stage: Stage, capsys: pytest.CaptureFixt
     with capsys.disabled():
         report("fault from the step on", results, time.monotonic() - before)
     assert_all_well(results)
+
+
+def test_the_journal_is_swapped_at_every_step(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a run, or between a kill and the next process. After two refusals the newest copy is put back."""
+    here, killed = swapped(kill=False, each=len(SWAPS) if FULL else 3), swapped(kill=True, each=3 if FULL else 1)
+    before = time.monotonic()
+    results = asyncio.run(play_here(stage, here, TASKS))
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        results += pool.map(stage.play_processes, killed, stage.world.accounts(len(killed)))
+    with capsys.disabled():
+        report("the journal's file swapped", results, time.monotonic() - before)
+    assert_all_well(results)
+    places = [(bridged, step) for bridged in (False, True) for step in steps_of(bridged=bridged)]
+    for kill in (False, True):
+        met = [r.scenario for r in results if r.reached and r.scenario.kill is kill]
+        assert Counter((cell.bridged, cell.step) for cell in met).keys() == set(places)
+        assert {cell.swap for cell in met} == set(AFTER_A_KILL if kill else SWAPS)
 
 
 def test_killed_at_every_step_through_across(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
