@@ -1,8 +1,8 @@
-"""Moves: one file a way to move money, each behind the protocol in `l2send.core.bridge`.
+"""Ways to move money: a folder or file for each bridge, behind the protocol in `l2send.core.bridge`.
 
-The registry names settlers by bridge: `[chains.base.settlers.eco]`. A user's may list more of them, each under a
-name of its own with the `type` of order that it takes: `[chains.base.settlers.other]` with `type = "eco"`. That is
-one more bridge, which speaks to those contracts alone.
+The registry names settlers by bridge: `[chains.base.settlers.eco]`. A user's file may list more, each under its
+own name with the `type` of order that it takes: `[chains.base.settlers.other]` with `type = "eco"`. That is a bridge
+of its own, which uses only those contracts.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _TYPES: dict[str, Callable[[str], Bridge]] = {"eco": Eco, "across": Across, "hyp
 
 
 def bridges_of(registry: Registry) -> Mapping[str, Bridge]:
-    """Every way to move money in `registry`, by name. Raises ConfigError where one name has several types."""
+    """Every bridge in `registry`, by name. Raises ConfigError if a name has several types."""
     return _made(tuple(types_of(chain.settlers for chain in registry).items()))
 
 
 @lru_cache(maxsize=16)
 def _made(listed: tuple[tuple[str, str], ...]) -> Mapping[str, Bridge]:
-    """The bridges for these names and types. They keep no state, so that every caller may have the same."""
+    """The bridges for these names and types. They keep no state, so callers share them."""
     bridges: dict[str, Bridge] = {Direct.name: Direct()} | {name: make(name) for name, make in _TYPES.items()}
     bridges |= {name: _TYPES[kind](name) for name, kind in listed}
     gasless = [AcrossGasless(name) for name, bridge in bridges.items() if isinstance(bridge, Across)]
@@ -44,7 +44,7 @@ def _made(listed: tuple[tuple[str, str], ...]) -> Mapping[str, Bridge]:
 
 
 def decode(tx: UnsignedTx, registry: Registry) -> Effects:
-    """What `tx` does, from its own bytes, by whichever bridge knows it. Raises Refused for the unknown."""
+    """What `tx` does, decoded from its bytes by the bridge that knows it. Raises Refused for unknown calls."""
     if tx.data[:4] == EXECUTE.selector:
         return _decode_safe(tx, registry)
     for bridge in bridges_of(registry).values():
@@ -55,14 +55,14 @@ def decode(tx: UnsignedTx, registry: Registry) -> Effects:
 
 
 def _decode_safe(tx: UnsignedTx, registry: Registry) -> Executes:
-    """What a Safe's owner has it do. Raises Refused for anything but payments, approvals and orders inside."""
+    """What a Safe's owner makes it do. Raises Refused for anything but payments, approvals and orders inside."""
     chain = registry.chain(tx.chain_id)
     execution = decode_execution(tx, {safe.multi_send_call_only.address for safe in chain.safes})
     effects = list[Pays | Allows | Opens]()
     for call in execution.calls:
         effect = decode(call, registry)
         if not isinstance(effect, Pays | Allows | Opens):
-            raise Refused(f"the Safe would do something else than pay: it calls {call.to}.")
+            raise Refused(f"the Safe would do more than pay: it calls {call.to}.")
         effects.append(effect)
     return Executes(ChainAddress(tx.chain_id, tx.to), execution.owner, tuple(effects))
 

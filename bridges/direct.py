@@ -1,4 +1,4 @@
-"""The bridge of length zero: the money is already on the destination chain."""
+"""A plain transfer: the money is already on the destination chain."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
 _BLOCK_SECONDS = {"l1": 12}
 _PLAIN_TRANSFER = Gas(21_000)
 _FIXED_PRICE_HOLDS = Seconds(600)
-"""A price that was fixed so long ago, and the amount that fits it, are stale."""
+"""Seconds after which a fixed price, and the amount that fits it, are stale."""
 _NO_TIPS = frozenset({"arbitrum"})
-"""Kinds of chains that charge the base fee alone: part of what was reserved always stays."""
+"""Kinds of chains that charge only the base fee: part of the reserve always stays."""
 
 
 class Direct:
@@ -31,7 +31,7 @@ class Direct:
     contract_senders = ContractSenders(True, RefundAddress.NONE, "a transfer locks nothing, and is final.")
 
     def __init__(self, ahead: AskedAhead | None = None) -> None:
-        """`ahead` is what was asked while the balances were still being read."""
+        """`ahead`: what was requested while the balances were still being read."""
         self._ahead = ahead
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
@@ -56,7 +56,7 @@ class Direct:
     async def everything(self, payment: Payment, source: Chain, native: Amount, rpcs: Rpcs) -> Quote:
         """A transfer of the whole balance of native coin, but exactly the gas it will use: see `_Emptying`.
 
-        `payment` says to whom. Raises CannotPay where the balance does not even hold the fees, Refused.
+        `payment` names the recipient. Raises CannotPay if the balance does not even cover the fees, Refused.
         """
         emptying = await _emptying(payment, source, native, rpcs)
         units = native.units - emptying.most
@@ -102,21 +102,21 @@ class Direct:
 
 
 class AskedAhead:
-    """What a transfer would cost, asked at once with everything else: its bytes are known before any balance is."""
+    """The cost of a transfer, requested together with everything else: its bytes are known before any balance."""
 
     def __init__(self, payment: Payment, rpcs: Rpcs) -> None:
         self._payment = payment
         self._task: asyncio.Task[Costed] | None = asyncio.create_task(_cost(payment, rpcs))
 
     def taken_for(self, payment: Payment) -> asyncio.Task[Costed] | None:
-        """The answer, if it is about `payment`; given out once, so that a second question is asked again."""
+        """The answer, if it is about `payment`; returned once, so a second call asks again."""
         if payment != self._payment:
             return None
         task, self._task = self._task, None
         return task
 
     async def drop(self) -> None:
-        """Stop asking, where the answer was not taken."""
+        """Stop asking if the answer was not used."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -129,10 +129,10 @@ async def _cost(payment: Payment, rpcs: Rpcs) -> Costed:
 
 @dataclass(frozen=True, slots=True)
 class _Emptying:
-    """What a transfer that empties an account is signed with, and what it leaves, in words.
+    """Price and gas of a transfer that empties an account, and what it leaves, in words.
 
-    A plain transfer uses 21000 gas, no more and no less. With a tip as high as the whole price, the price paid is
-    that price, whatever the base fee: so the fee is known to the wei before it is signed.
+    A plain transfer uses 21000 gas, no more and no less. If the tip is as high as the whole price, that price is
+    paid at any base fee: so the fee is known to the wei before it is signed.
     """
 
     gas: Gas
@@ -142,7 +142,7 @@ class _Emptying:
 
     @property
     def most(self) -> Wei:
-        """All that has to stay in the account until it is mined."""
+        """Everything that must stay in the account until it is mined."""
         return Wei(self.price.most(self.gas) + self.l1_fee)
 
 
@@ -173,7 +173,7 @@ async def _emptying(payment: Payment, source: Chain, native: Amount, rpcs: Rpcs)
 
 
 def _whole(price: GasPrice) -> GasPrice:
-    """A price that is paid whole, with room for three full blocks."""
+    """A price that is paid in full, with room for three full blocks."""
     fee = Wei(price.base_fee * 3 // 2 + price.tip)
     return GasPrice(price.base_fee, fee, fee)
 

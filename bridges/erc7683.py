@@ -28,21 +28,21 @@ NATIVE = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a kind of settler says of an order where ERC-7683 leaves that to it."""
+    """What a kind of settler says about an order where ERC-7683 leaves the choice to it."""
 
     spent_to: bytes
-    """To whom it says that the solver pays."""
+    """The account that it says the solver pays."""
     origin_data: bytes
-    """What the solver is to hand to the destination's settler."""
+    """What the solver must hand to the destination's settler."""
     open_deadline: int = NO_DEADLINE
     received_by: bytes = bytes(32)
-    """By whom it says that the solver is paid."""
+    """The account that it says pays the solver."""
 
 
 def first_mismatch(resolved: tuple[Any, ...], order: Order, said: Resolution) -> str:
     """The first field of a ResolvedCrossChainOrder in which a settler takes `order` for another, or an empty string.
 
-    A solver reads them: an order that is announced otherwise than it is may never be filled, or not so.
+    Solvers read these fields: an order that is announced wrongly may not be filled, or be filled wrongly.
     """
     expected: dict[str, Any] = {
         "user": order.sender.lower(),

@@ -16,7 +16,7 @@ from l2send.core.rpc import Call, Rpc, Rpcs, if_offered
 from l2send.core.units import Amount, Gas, Token, Wei
 
 MARGIN_PERCENT = 20
-"""By how much a gas limit is above what was used when it was estimated."""
+"""Margin of a gas limit above the estimated use."""
 # Where a node cannot simulate a sequence: above what every pinned settler and token was seen to use. The most was the
 # first order of a sender at Hyperlane7683 with USDC, behind two proxies: 525,125.
 _UNSIMULATED = {
@@ -34,12 +34,12 @@ class Costed:
     steps: tuple[Step, ...]
     fees: tuple[Fee, ...]
     needs: Wei
-    """Native coin that leaves at most, value included: the sum over the steps."""
+    """The most native coin that leaves, value included: the sum over the steps."""
     simulated: bool
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of these numbers."""
+        """Notes about these numbers."""
         return () if self.simulated else ("not simulated: the node does not offer it",)
 
 
@@ -58,7 +58,7 @@ async def cost(rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedT
 
 
 def refuse_without_gas(costed: Costed, pays: Amount, chain: Chain, native: Amount) -> None:
-    """Raises CannotPay where `native` does not hold what can leave `chain` at most, NoGas where only gas is missing."""
+    """Raises CannotPay if `native` is less than the most that can leave `chain`, NoGas if only gas is missing."""
     if costed.needs <= native.units:
         return
     most = Amount(costed.needs, chain.native)
@@ -87,7 +87,7 @@ async def _gas_limits(
 
 
 async def most_for_opening(rpc: Rpc) -> Wei:
-    """What an account that holds it can surely open an order with, approval included. Raises NetworkError.
+    """Gas money that surely suffices to open an order, approval included. Raises NetworkError.
 
     Twice the gas: the rest is for the L1 data fee, where there is one.
     """
@@ -96,7 +96,7 @@ async def most_for_opening(rpc: Rpc) -> Wei:
 
 
 async def refund_cost(bridge: Bridge, order: Order, rpcs: Rpcs) -> RefundCost | None:
-    """What asking for the money of `order` back would need, if that were today; None where no one has to ask.
+    """What a refund of `order` would cost today; None if a refund needs no transaction.
 
     It would revert now, so its gas is not simulated: the limit is what it will be signed with. Raises NetworkError.
     """
@@ -109,10 +109,10 @@ async def refund_cost(bridge: Bridge, order: Order, rpcs: Rpcs) -> RefundCost | 
 
 
 async def approval(rpc: Rpc, sender: Address, spender: Address, amount: Amount) -> list[tuple[StepKind, UnsignedTx]]:
-    """What makes the allowance of `spender` exactly `amount`, if it is not yet. Native coin needs none.
+    """The approvals that make the allowance of `spender` exactly `amount`; none for native coin.
 
     A larger one, of a payment that was not made, is made smaller: when the order is open, nothing is left. Some tokens
-    (Tether's) refuse to change an allowance that is not zero: it is taken back first there.
+    (Tether's) refuse to change an allowance that is not zero: it is set to zero first.
     """
     token: Token = amount.token
     if token.address is None:

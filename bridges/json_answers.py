@@ -1,4 +1,4 @@
-"""What answers of quote APIs have in common: whole numbers, as JSON numbers or as decimal strings, times, refusals."""
+"""Reads parts that all quote APIs have: whole numbers, as JSON numbers or decimal strings, times, refusals."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def positive(value: Any) -> int:
 
 
 def parse_duration(value: Any) -> Seconds:
-    """How long something is estimated to take, from 0 s; a fraction is rounded up. Raises TypeError, ValueError."""
+    """An estimated duration, from 0 s; a fraction is rounded up. Raises TypeError, ValueError."""
     return Seconds(parse_uint(math.ceil(value) if _is_fraction(value) else value))
 
 
 def parse_time(value: Any) -> UnixTime:
-    """Until when something holds, a fraction of a second rounded down. Raises TypeError, ValueError."""
+    """An expiry time, a fraction of a second rounded down. Raises TypeError, ValueError."""
     return UnixTime(parse_uint(math.floor(value) if _is_fraction(value) else value))
 
 

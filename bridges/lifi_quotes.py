@@ -1,7 +1,7 @@
 """The quote schema of LI.FI Intents, POST /api/v1/integrator/quote/request: chains by CAIP-2, plain addresses.
 
 The client's types name no `eta` and no `validUntil`; the documentation has `validUntil`. Both are read where they are
-given. The solver of `metadata.exclusiveFor` is ignored: everyone may fill what l2send opens.
+given. The solver of `metadata.exclusiveFor` is ignored: any solver may fill what l2send opens.
 
 Source: lifinance/intent.ts 2fb4e29 (2026-05-06) src/api/intentApi.ts, which asks for orders of OIF's type
 `oif-user-open-v0`; docs.li.fi/lifi-intents/intents-api/request-quote (no amount at the side that is not fixed).

@@ -1,7 +1,7 @@
-"""A price from a quote endpoint: what was asked, what solvers offer, and the cheapest offer that fits.
+"""A price from a quote endpoint: the question, the offers of solvers, and the cheapest offer that fits.
 
-Two schemas are spoken, of OIF (oif_quotes.py) and of LI.FI (lifi_quotes.py). Each writes the question and reads one
-offer; what an offer must be like is decided here. Nothing of an offer is used but its price and its times.
+There are two schemas, OIF's (oif_quotes.py) and LI.FI's (lifi_quotes.py). Each writes the question and reads an
+offer; the rules for offers are here. Only the price and the times of an offer are used.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Schema:
     """How an endpoint is asked and read."""
 
     who: str
-    """What it is called in errors."""
+    """Its name in errors."""
     request: Callable[[Payment, Token], dict[str, Any]]
     read: Callable[[Any], Offer]
     """Raises KeyError, TypeError, ValueError, AttributeError or Refused for what is no offer of the schema."""

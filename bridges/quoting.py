@@ -1,4 +1,4 @@
-"""How every quote is finished: what is allowed, simulated, priced and decoded again, and what the sender can afford."""
+"""Finishes every quote: approvals, simulation, prices, decoding again, and what the sender can afford."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Seconds, UnixTime
 
 PRICE_HOLDS = Seconds(60)
-"""How long a price counts where no one says how long it holds."""
+"""How long a price holds if the quote does not say."""
 USUAL_FILL_TIME = Seconds(60)
-"""What a fill is taken to need where no one says how long it takes."""
+"""How long a fill takes if the quote does not say."""
 
 Demand = Callable[[bool, str], None]
 Agree = Callable[[Order], Sequence[Awaitable[object]]]
-"""What must be asked of the chains once the order is known. Each raises Refused where they take it for another."""
+"""Checks of the chains once the order is known. Each raises Refused if they read the order differently."""
 
 
 @dataclass(frozen=True, slots=True)
 class Funding:
-    """What a quote is asked for: the payment, and what the sender has on the chain it would come from."""
+    """The request for a quote: the payment, and what the sender holds on the source."""
 
     payment: Payment
     source: Chain
@@ -39,7 +39,7 @@ class Funding:
 
 @dataclass(frozen=True, slots=True)
 class SolverPrice:
-    """What leaves the sender, and until when that holds (None: as long as `PRICE_HOLDS`)."""
+    """What leaves the sender, and how long that price holds (None: `PRICE_HOLDS`)."""
 
     pays: Amount
     duration: Seconds
@@ -108,10 +108,10 @@ async def finish(
 
 
 def with_notes(quote: Quote, *notes: str) -> Quote:
-    """The quote with more that a person should know, in front."""
+    """The quote with these notes in front."""
     return replace(quote, notes=(*notes, *quote.notes))
 
 
 def bridge_fee(payment: Payment, pays: Amount) -> Fee:
-    """What stays with the bridge and its solver of `pays`."""
+    """The part of `pays` that the bridge and its solver keep."""
     return Fee(BRIDGE_FEE, Amount(pays.units - payment.amount.in_units_of(pays.token), pays.token))

@@ -15,9 +15,9 @@ from l2send.core.text import clean
 from l2send.core.units import UnixTime
 
 _MOST_BLOCKS = 180_000
-"""Searched for the event of a fill, back from the head."""
+"""Blocks searched for the event of a fill, back from the head."""
 _MOST_STRETCHES = 40
-"""Of blocks that the node takes at a time."""
+"""Requests of as many blocks as the node takes at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Seen:
 
 
 async def look(order: Order, on_origin: Call, on_target: Call, rpcs: Rpcs) -> Seen | OrderStatus:
-    """Both values, read at the same time; UNKNOWN, with the reason, where a chain or a settler is silent."""
+    """Both values, read at the same time; UNKNOWN, with the reason, if a chain or a settler is silent."""
     origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
     held, filled = await asyncio.gather(
         origin.aggregate([on_origin]), target.aggregate([on_target]), return_exceptions=True
@@ -49,7 +49,7 @@ async def look(order: Order, on_origin: Call, on_target: Call, rpcs: Rpcs) -> Se
 
 
 def silent(rpc: Rpc, error: NetworkError) -> OrderStatus:
-    """Unknown is a state: a chain that cannot be asked has not said that nothing was paid."""
+    """Unknown is a state: a chain that does not answer has not said that nothing was paid."""
     return OrderStatus(OrderState.UNKNOWN, f"{rpc.chain.name} could not be asked: {error.message}")
 
 
@@ -88,7 +88,7 @@ def stored(call: Call, holds: Callable[[Any], bool]) -> Callable[[Rpc, str], Awa
 
 
 async def _transaction(rpc: Rpc, query: dict[str, Any], is_ours: Callable[[Log], bool]) -> str:
-    """The hash of the fill, for people; empty where the node refuses logs. Storage proved the fill."""
+    """The hash of the fill, to show it; empty if the node refuses logs. Storage proved the fill."""
     try:
         head, stretches = await rpc.block_number(), 0
         async for first, logs in rpc.logs_before(query, head):

@@ -1,8 +1,8 @@
-"""What a solver takes for an order, for settlers whose makers give no price: a quote endpoint's figure, or your own.
+"""A solver's fee for an order, for settlers without a price API of their own: a quote endpoint's figure, or yours.
 
 The endpoint that is listed as `quote_api` is asked, of LI.FI's shape or of OIF's. Without it `solver_fee_bps` counts,
-the fee in 1/100 % at which you know a solver to fill. Without either there is no offer. The calldata of an endpoint is
-never used: an order is built here, and the answer is a price.
+the fee in 1/100 % at which you know that a solver fills. Without either there is no offer. The calldata of an endpoint
+is never used: an order is built here, and the answer is a price.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def own_price(bps: int, arrives: int) -> int:
 
 
 def fill_deadline(price: SolverPrice, origin_now: UnixTime, target_now: UnixTime) -> UnixTime:
-    """Until when a solver may fill, judged by the chains' clocks. Raises Refused for a price that ran out."""
+    """The fill deadline, judged by the chains' clocks. Raises Refused for a price that expired."""
     now = max(origin_now, target_now)
     if price.valid_until is not None and price.valid_until < now:
         raise Refused("the quote ran out before it could be used.")

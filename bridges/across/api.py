@@ -1,12 +1,12 @@
-"""What Across asks for a delivery, by its API: a price and a time, never calldata.
+"""Across's price for a delivery, by its API: a price and a time, never calldata.
 
-Across calls this API deprecated. Without it a deposit is priced by your own figure: see price.py.
+Across calls this API deprecated. Without it your own figure prices a deposit: see price.py.
 
 This is the legacy schema, GET /suggested-fees on app.across.to/api: amounts are base units in decimal
 strings, ETH goes by the address of WETH, and the amount asked about is the one deposited. A payment fixes
 what is delivered, so the question is repeated until the deposit covers both the delivery and the fee.
 
-The relayer that the API would give an exclusive right to fill is ignored: everyone may fill. Across gives out API
+The relayer that the API would give an exclusive right to fill is ignored: any relayer may fill. Across gives out API
 keys: the one in ACROSS_API_KEY goes along, to hosts of across.to over https and nowhere else.
 
 Source: docs.across.to/api-reference (authentication) and /api-reference/suggested-fees/get.
@@ -33,7 +33,7 @@ _OWN_HOSTS = ".across.to"
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What is asked: the price of `wanted` units of the input token on the other side."""
+    """The question: the price of `wanted` units of the input token on the other side."""
 
     origin: int
     destination: int
@@ -43,18 +43,18 @@ class Delivery:
     wanted: int
     """What shall arrive, in base units of the input token."""
     spoke_pool: Address
-    """The origin's pool by the registry."""
+    """The origin's pool in the registry."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcrossPrice:
-    """What must be deposited: all of the API's answer that is used, or your own figure."""
+    """What must be deposited: the used part of the API's answer, or your own figure."""
 
     input_units: int
     quoted_at: UnixTime | None
-    """The time by the hub's chain that sets the system's fee; None: by now."""
+    """The hub chain's time that sets the system's fee; None: now."""
     deadline: UnixTime | None
-    """Until when the API would have it filled; None: as late as l2send lets it."""
+    """The fill deadline that the API proposes; None: the latest that l2send allows."""
     duration: Seconds
 
 

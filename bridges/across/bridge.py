@@ -1,5 +1,5 @@
-"""Across: money is locked in the origin's SpokePool, a relayer pays the recipient through the destination's, and what
-was not filled by its deadline Across itself pays back to the depositor.
+"""Across: money is locked in the origin's SpokePool, and a relayer pays the recipient through the destination's. Across
+itself pays a deposit that was not filled by its deadline back to the depositor.
 
 An order's id is its relay hash, which commits to everything and is known before signing (deposit.py).
 `fillStatuses(id)` on the destination's SpokePool is the fill; anyone can emit a FilledRelay event with a deposit's
@@ -70,7 +70,7 @@ class Across:
     )
 
     def __init__(self, name: str = "across") -> None:
-        """`name` is that of its entries in the registry."""
+        """`name`: of its entries in the registry."""
         self.name = name
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
@@ -183,7 +183,7 @@ def _deposit_tx(payment: Payment, way: Crossing, price: AcrossPrice, state: Cont
 
 
 def _notes(order: Order, code: bytes, way: Crossing) -> tuple[str, ...]:
-    """What a person should know of native coin on Across, and whose deposit it is."""
+    """Notes about native coin on Across, and whose deposit it is."""
     counted = order.details.get("integrator")
     whose = (f"Across counts it for the integrator {counted}",) if counted else ()
     if not order.pays.token.is_native:
@@ -223,7 +223,7 @@ async def _expired(order: Order, now: UnixTime, rpcs: Rpcs) -> OrderStatus:
 
 
 def _refund_proofs(order: Order, settlement: Settlement) -> tuple[Proof, ...]:
-    """The destination has no fill and takes none any more, and the origin has the settlement that paid."""
+    """The destination has no fill and accepts none any more, and the origin has the settlement that paid."""
 
     async def never_filled(one: Rpc, block: str) -> bool:
         seen = await one.aggregate([fill_status(order)], block)

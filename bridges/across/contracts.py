@@ -1,4 +1,4 @@
-"""Between which contracts of Across a payment goes, and what both say of it, by their own clocks.
+"""The contracts of Across that a payment uses, and what both say about it, by their own clocks.
 
 Source: across-protocol/contracts contracts/spoke-pools/SpokePool.sol; of 4.1.12 also erc7683/AcrossOriginSettler.sol.
 """
@@ -30,12 +30,12 @@ _MIN_FILL_TIME = Seconds(30)
 _MAX_FILL_TIME = Seconds(2 * 3600)
 _HUB_BEHIND = Seconds(120)
 _SIGNING_TIME = Seconds(600)
-"""What a quote must still be good for when it is made: a person reads, approvals are mined."""
+"""How long a quote must hold when it is made: a person reads, approvals are mined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """Between which contracts, and in which tokens, a payment goes. Native coin goes as its wrapped token."""
+    """The contracts and tokens that a payment uses. Native coin travels as its wrapped token."""
 
     source: Chain
     target: Chain
@@ -59,7 +59,7 @@ class ContractState:
 
 
 def crossing(bridge: str, source: Chain, target: Chain, give: Token, get: Token) -> Crossing | None:
-    """None where Across is not, or where it would deliver something else than the payment's token."""
+    """None if Across is not on these chains, or would deliver another token than the payment's."""
     here, there = (chain.settlers_of(bridge, AcrossSettlers) for chain in (source, target))
     input_token, output_token = _travels_as(source, give), _travels_as(target, get)
     if source is target or here is None or there is None or not (input_token and output_token):
@@ -86,7 +86,7 @@ def _travels_as(chain: Chain, token: Token) -> Address | None:
 
 
 async def ask_contracts(way: Crossing, rpcs: Rpcs, delivered: Token) -> ContractState:
-    """What both chains' contracts say of such a deposit. Raises Refused where they would not take or fill it."""
+    """What both chains' contracts say about such a deposit. Raises Refused if they would not take or fill it."""
     pool, token, target_id = way.pool, way.input_token, way.target.chain_id
     settler = way.settler or pool
     origin, target = await asyncio.gather(
@@ -127,7 +127,7 @@ def _check_target(way: Crossing, target: Aggregate, delivered: Token) -> None:
     unwraps = _address(wrapped) == way.output_token
     refuse_if(delivered.is_native and not unwraps, f"the SpokePool of {name} unwraps another token.")
     refuse_if(unwraps and not delivered.is_native, f"Across would pay {delivered.symbol} on {name} out as native coin.")
-    refuse_if(decimals is None, f"{way.output_token} is no token on {name}: no one could fill the order.")
+    refuse_if(decimals is None, f"{way.output_token} is no token on {name}: the order could not be filled.")
     same = decimals is not None and decimals[0] == delivered.decimals
     refuse_if(not same, f"{delivered.symbol} on {name} has other decimals than the registry says.")
 

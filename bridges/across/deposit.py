@@ -126,7 +126,7 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Deposited:
-    """A deposit that was made, with or without l2send, as its event tells."""
+    """A deposit that was made, with or without l2send, as its event describes it."""
 
     relay_hash: str
     destination: int
@@ -166,12 +166,12 @@ def decode_open(origin: int, data: bytes) -> Deposit:
 
 
 def relay_hash(relay: tuple[Any, ...], destination: int) -> str:
-    """What `fillStatuses` of the destination's SpokePool is asked by. Source: SpokePool.getV3RelayHash."""
+    """The key of `fillStatuses` at the destination's SpokePool. Source: SpokePool.getV3RelayHash."""
     return "0x" + keccak(abi_encode([RELAY, "uint256"], [relay, destination])).hex()
 
 
 def deposited(origin: int, log: dict[str, Any]) -> Deposited:
-    """The deposit that a FundsDeposited event of chain `origin` tells of. Raises BadAnswer."""
+    """The deposit in a FundsDeposited event of chain `origin`. Raises BadAnswer."""
     destination, deposit_id, depositor = _topics(log)
     values = _data(log, _DEPOSITED_DATA)
     given, wanted, units_in, units_out, _, deadline, exclusivity, recipient, exclusive, message = values
@@ -181,7 +181,7 @@ def deposited(origin: int, log: dict[str, Any]) -> Deposited:
 
 
 def filled_hash(destination: int, log: dict[str, Any]) -> str:
-    """The relay hash of the fill that a FilledRelay event tells of, empty if it had a message. Raises BadAnswer."""
+    """The relay hash of the fill in a FilledRelay event, empty if it had a message. Raises BadAnswer."""
     origin, deposit_id, _ = _topics(log)
     values = _data(log, _FILLED_DATA)
     given, wanted, units_in, units_out, _, deadline, exclusivity, exclusive, depositor, recipient, message, _ = values
@@ -192,7 +192,7 @@ def filled_hash(destination: int, log: dict[str, Any]) -> str:
 
 
 def demand(condition: bool, otherwise: str) -> None:
-    """Refuse an order of which `otherwise` is true. Raises Refused."""
+    """Raises Refused for an order that `otherwise` describes."""
     if not condition:
         raise Refused(f"the order for Across {otherwise}.")
 

@@ -5,7 +5,7 @@ itself must be allowed by the token: where it is not, and the token knows EIP-26
 signed too, which the sponsor brings first. Once open, the order is one of Across like any other.
 
 A sponsor can open the order that was signed, or not (sponsor.py, opening.py). Both permit and order are void after
-`open_deadline` by the origin's clock. It is paid by what the order gives more than a relayer asks. `sponsor_api` in
+`open_deadline` by the origin's clock. It is paid from what the order pays above the relayer's price. `sponsor_api` in
 chains.toml names the server; the shipped registry has none.
 """
 
@@ -50,7 +50,7 @@ _QUOTED_BEFORE = Function("QUOTE_BEFORE_DEADLINE()", "uint256")
 _RESOLVE_FOR = Function(f"resolveFor({GASLESS_ORDER},bytes)", RESOLVED_ORDER)
 
 _TIME_TO_OPEN = Seconds(600)
-"""What a sponsor gets. Until it is over no one can tell that the payment will not happen."""
+"""How long a sponsor has. Until then it is not certain that the payment will not happen."""
 _LEAST_TIME_TO_OPEN = Seconds(60)
 _LEAST_TIME_TO_FILL = Seconds(60)
 _LATEST_FILL = Seconds(6 * 3600)
@@ -58,7 +58,7 @@ _LATEST_FILL = Seconds(6 * 3600)
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What Across, the sponsor, the contracts and the token say: all of which the messages are made."""
+    """What Across, the sponsor, the contracts and the token say: everything the messages are made from."""
 
     way: Crossing
     settler: Address
@@ -70,7 +70,7 @@ class _Terms:
 
     @property
     def needs_permit(self) -> bool:
-        """Whether the token must be told that Permit2 may take it."""
+        """Whether the token must be given an allowance for Permit2."""
         return self.allowed < self.price.input_units + self.fee.opening
 
     @property
@@ -149,7 +149,7 @@ class AcrossGasless(Across):
         return decode_order_message(self._entry, data, registry)
 
     async def why_not(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> str:
-        """Why the messages would do nothing, or not what was meant, were they signed now."""
+        """Why the messages, signed now, would do nothing or something else than was meant."""
         opens, rpc = self._opens(sponsored, rpcs.registry), rpcs.on(order.origin)
         token, owner = Address(order.details["input_token"]), order.sender
         seen = await rpc.aggregate([
@@ -201,7 +201,7 @@ class AcrossGasless(Across):
 
 
 async def _ask_terms(funding: Funding, way: Crossing, settler: Address, listed: AcrossSettlers, rpcs: Rpcs) -> _Terms:
-    """Everything that must be known before messages are written, asked at once. Raises NetworkError, Refused."""
+    """Everything that must be known before messages are written, requested at once. Raises NetworkError, Refused."""
     rpc, sender = rpcs.on(way.source.chain_id), funding.payment.sender
     price, fee, state, (allowed,), code = await asyncio.gather(
         price_of(listed, delivery_of(funding, way), rpcs.http),

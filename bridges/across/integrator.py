@@ -1,7 +1,7 @@
-"""Whom Across counts a deposit for: its integrators append their id to the calldata, which no contract reads.
+"""Across integrator IDs: an integrator appends its id to the calldata of its deposits; no contract reads it.
 
-That is how Across has it of those who ask /suggested-fees for a price and make the deposit themselves; a parameter of
-that name is for its other API, which makes the deposits. The id is the user's own, and is decoded again like all that
+Across asks this of integrators that request /suggested-fees and make the deposit themselves; the parameter of that
+name is for its other API, which makes the deposits. The id is the user's own, and is decoded again like all that
 is signed.
 
 Source: docs.across.to/introduction/api-keys (direct contract integration).
@@ -24,7 +24,7 @@ _SELECTOR, _WORD = 4, 32
 
 
 def with_integrator(deposit: UnsignedTx) -> UnsignedTx:
-    """The deposit, with the id in ACROSS_INTEGRATOR_ID if there is one. Raises ConfigError for what is none."""
+    """The deposit, with the id in ACROSS_INTEGRATOR_ID if it is set. Raises ConfigError if that is no id."""
     given = os.environ.get(_VARIABLE, "")
     if not given:
         return deposit

@@ -1,7 +1,7 @@
-"""The message by which a sender has somebody else open an Across order, and what it says.
+"""The message with which a sender lets a sponsor open an Across order, and how it is decoded.
 
 It is Permit2's PermitWitnessTransferFrom, whose witness is the whole ERC-7683 order: Permit2 takes the money only for
-the settler, only with this order, and once for each nonce. Nothing in it is left to the account that brings it:
+the settler, only with this order, and once for each nonce. The account that submits it can choose nothing:
 
 - The settler takes an exclusive relayer from its caller where the order names none, and the relay hash by which the
   order is followed would then be the caller's to choose. So the order names the sender, with an exclusivity of no
@@ -68,7 +68,7 @@ _TYPES: dict[str, Fields] = {
 
 
 def new_permit_nonce() -> int:
-    """One that Permit2 was never asked for: its nonces have no order."""
+    """A nonce that was never used at Permit2: its nonces have no order."""
     return secrets.randbits(256)
 
 
@@ -113,8 +113,8 @@ def order_message(deposit: Deposit, settler: Address, nonce: int, open_deadline:
 def decode_order_message(bridge: str, data: TypedData, registry: Registry) -> OpensBySignature:
     """The order that `data` opens once it is signed, read from its fields.
 
-    From what was read the message is written anew: a field that l2send does not read, or read otherwise than it
-    stands, makes another message. Raises Refused.
+    The message is rebuilt from what was read: a field that l2send does not read, or misread, makes a different
+    message. Raises Refused.
     """
     try:
         witness = data.message["witness"]

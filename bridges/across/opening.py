@@ -1,7 +1,6 @@
-"""Whether an order that was signed for a sponsor was opened, by the origin alone: the sponsor is not believed.
+"""Whether an order that was signed for a sponsor was opened, according to the origin; the sponsor is not believed.
 
-Permit2's nonce is used up by an opening; which order it opened tells the SpokePool's event of the order's own relay
-hash.
+An opening uses up Permit2's nonce; the SpokePool's event with the order's own relay hash shows which order it opened.
 
 Source: Uniswap/permit2 SignatureTransfer (nonceBitmap); across-protocol/contracts SpokePool.sol (FundsDeposited).
 """
@@ -26,19 +25,19 @@ from l2send.core.units import Amount, BlockNumber, UnixTime
 _REORGANISED = 64
 """Blocks by which an opening may lie below the head of its quote: two epochs, after which Ethereum itself is final."""
 _MOST_BLOCKS = 900_000
-"""Searched for an opening, from where it can first lie."""
+"""Blocks searched for an opening, from the first that can hold it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _NonceSight:
-    """What Permit2's nonce tells of an order at one look."""
+    """What a look at Permit2's nonce shows about an order."""
 
     used: bool
     """At the head."""
     used_for_good: bool
-    """Under as many blocks as the chain needs."""
+    """Used, as deep as the chain needs."""
     too_late: bool
-    """It is unused, and the deadline has passed under as many blocks."""
+    """Unused, and the deadline has passed, as deep as the chain needs."""
 
 
 async def look_at_opening(order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Opening:
@@ -60,14 +59,14 @@ async def look_at_opening(order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Ope
 
 
 def _as_signed(order: Order, sponsored: Sponsored) -> OpensBySignature:
-    """What the last message did when it was signed and compared: the registry may name other settlers by now."""
+    """The effect of the last message as it was approved: the registry may name other settlers by now."""
     data = sponsored.messages[-1].data
     nonce, deadline = (int(data.message["witness"][name]) for name in ("nonce", "openDeadline"))
     return OpensBySignature(order, checksum(data.domain["verifyingContract"]), nonce, UnixTime(deadline))
 
 
 async def _look_at_nonce(rpc: Rpc, opens: OpensBySignature) -> _NonceSight:
-    """What the endpoints of `rpc` say of the nonce at Permit2, taken at their word. Raises NetworkError."""
+    """What the endpoints of `rpc` say about the nonce at Permit2, without proof. Raises NetworkError."""
     asked = [nonce_call(opens.order.sender, opens.nonce)]
     deep = max(await rpc.block_number() - max(rpc.chain.confirmations - 1, 0), 0)
     now, then = await asyncio.gather(rpc.aggregate(asked), rpc.aggregate(asked, hex(deep)))
@@ -79,7 +78,7 @@ async def _look_at_nonce(rpc: Rpc, opens: OpensBySignature) -> _NonceSight:
 
 
 async def _sees_it_used(rpc: Rpc, opens: OpensBySignature) -> tuple[Rpc, _NonceSight] | None:
-    """The first endpoint that has the nonce as used, and what it saw."""
+    """The first endpoint that shows the nonce as used, and what it saw."""
     for endpoint in rpc.each():
         try:
             seen = await _look_at_nonce(endpoint, opens)

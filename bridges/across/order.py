@@ -1,4 +1,4 @@
-"""An order of Across: what a deposit says of it, the relay data whose hash is its id, and both pools' word on that.
+"""An order of Across: decoded from a deposit, with the relay data whose hash is its id, confirmed by both pools.
 
 Source: across-protocol/contracts contracts/spoke-pools/SpokePool.sol (getUnsafeDepositId, getV3RelayHash,
 fillStatuses).
@@ -98,10 +98,10 @@ async def refuse_other_ids(order: Order, rpcs: Rpcs) -> None:
 
 
 def fill_status(order: Order) -> Call:
-    """What the destination's pool holds of the order."""
+    """The destination pool's fill status of the order."""
     return Call(order.destination_settler, _FILL_STATUS, (bytes.fromhex(order.order_id[2:]),))
 
 
 def _caller(order: Order) -> Address:
-    """Who calls the SpokePool: the sender, or the origin settler for them."""
+    """The account that calls the SpokePool: the sender, or the origin settler for the sender."""
     return order.sender if order.origin_settler == order.details["spoke_pool"] else order.origin_settler

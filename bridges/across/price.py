@@ -1,8 +1,8 @@
-"""What a deposit at Across must be: by your own figure, or by Across's API.
+"""How much a deposit at Across must be: by your own figure, or by Across's API.
 
 `solver_fee_bps` in the registry is the fee in 1/100 % at which you know relayers to fill. It comes before the API that
 the shipped registry lists, and needs none: the pools themselves say by which times they take a deposit. A deposit that
-offers less than relayers want is not filled, and paid back.
+offers less than relayers want is not filled, but refunded.
 """
 
 from __future__ import annotations

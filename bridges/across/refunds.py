@@ -9,8 +9,8 @@ refund only if it cannot be anything else:
 - the sum is exactly what this deposit, with or without other deposits of the same account and token that
   expired unfilled, comes to; and those others alone do not come to it.
 
-An account whose deposits are alike may thus wait in vain for the word `refunded`: expired is said then, and
-the balance tells. What was deposited more than a day before this order could be opened is not considered.
+An account with several deposits of the same amount may never see `refunded`: l2send then says expired, and the
+balance shows the money. What was deposited more than a day before this order could be opened is not considered.
 
 Source: across-protocol/contracts SpokePool.sol executeRelayerRefundLeaf; UMIP-179 for who is refunded.
 """
@@ -40,7 +40,7 @@ _FILL_STATUS = Function("fillStatuses(bytes32)", "uint256")
 _FILLED = 2
 
 _LOOK_BACK = Seconds(30 * 3600)
-"""Before the deadline: six hours, the longest a deposit lives, and a day for what else may be refunded."""
+"""Search window before the deadline: six hours, the longest life of a deposit, and a day for other deposits."""
 _MOST_BLOCKS = 1_000_000
 _MOST_OTHERS = 10
 
@@ -55,7 +55,7 @@ class Settlement:
 
 
 async def refund_of(order: Order, rpcs: Rpcs) -> Settlement | None:
-    """What paid this order's money back, or None while nothing proves it. Raises NetworkError."""
+    """The settlement that paid this order's money back, or None while nothing proves it. Raises NetworkError."""
     rpc = rpcs.on(order.origin)
     payments, deposits = await _history(order, rpc)
     others = [d for d in deposits if d.relay_hash != order.order_id]
@@ -71,7 +71,7 @@ async def refund_of(order: Order, rpcs: Rpcs) -> Settlement | None:
 
 
 async def is_settled(order: Order, settlement: Settlement, one: Rpc, block: str) -> bool:
-    """Whether one endpoint alone shows that settlement as of `block`: its receipt, with the very payment.
+    """Whether a single endpoint shows that settlement as of `block`: its receipt, with this payment.
 
     Source: eth_getTransactionReceipt, eth_getBlockByNumber.
     """

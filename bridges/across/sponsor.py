@@ -1,8 +1,8 @@
-"""Who opens an Across order for a sender without gas: what the sponsor takes, and how messages are handed to it.
+"""The sponsor that opens an Across order for a sender without gas: its fee, and how messages are handed to it.
 
-A sponsor is believed in nothing but its fee. No sponsor of Across has a published API. What is spoken here is the order
-of OIF's `POST /v1/orders` in all that fits, with a `type` of our own and a second field for the permit, and a plain
-question for the fee: a stand-in, which the devnet's sponsor answers.
+Only the sponsor's fee is believed. No sponsor of Across has a published API. The protocol here is a stand-in, which
+the devnet's sponsor answers: OIF's `POST /v1/orders` as far as it fits, with a `type` of our own, a second field for
+the permit, and a plain request for the fee.
 
 Source: openintentsframework/oif-specs specs/openapi.yaml (PostOrderRequest, PostOrderResponse).
 """
@@ -27,7 +27,7 @@ class SponsorFee:
 
     opening: int
     permit: int
-    """More, where it has to bring a permit first."""
+    """The additional fee if it must submit a permit first."""
 
 
 async def ask_fee(http: Http, url: str, token: Token) -> SponsorFee:
@@ -44,7 +44,7 @@ async def ask_fee(http: Http, url: str, token: Token) -> SponsorFee:
 async def post_order(http: Http, url: str, sponsored: Sponsored, signatures: tuple[bytes, ...]) -> str:
     """Hand all messages to the sponsor, which knows an order by its digest and may be given it again.
 
-    Its words, empty where it took them. Raises NetworkError.
+    Its words, empty if it accepted them. Raises NetworkError.
     """
     *permit, opening = zip(sponsored.messages, signatures, strict=True)
     schemes = ["permit2", *(["erc20-permit"] if permit else [])]

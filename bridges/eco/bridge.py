@@ -1,9 +1,9 @@
-"""Eco Portal: the fullest live ERC-7683 v1 settler. `open` locks the money on the origin in a vault of its own, a
-solver pays the recipient through the destination's Portal, and what was not filled by its deadline anyone can send
-back to the sender.
+"""Eco Portal, an ERC-7683 v1 settler. `open` locks the money in a vault of the order on the origin, and a solver pays
+the recipient through the destination's Portal. Anyone can send the money of an order that was not filled by its
+deadline back to the sender.
 
-`claimants(id)` on the destination's Portal is not a claim about a fill, it is the fill, since the id commits to the
-very call that pays the recipient (order.py): no event has to be believed.
+`claimants(id)` on the destination's Portal is set only by a fill, and the id commits to the call that pays the
+recipient (order.py): no event has to be believed.
 
 Source: eco/eco-routes contracts/{IntentSource,Inbox}.sol, and for the Portal of 2.12 its proven-cancellation-design.md,
 revised 2026-09-28.
@@ -121,7 +121,7 @@ class Eco:
 
 
 async def _refuse_other_id(tx: UnsignedTx, order: Order, rpc: Rpc) -> None:
-    """The Portal must give the order the id by which it is followed; that commits to all that the order is.
+    """The Portal must compute the id that l2send follows; it commits to the whole order.
 
     Raises Refused, NetworkError. Source: IOriginSettler.resolve.
     """
@@ -140,7 +140,7 @@ def _deadline(quoted: UnixTime, origin_now: UnixTime, target_now: UnixTime) -> U
 
 
 def _is_solver(claimant: bytes) -> bool:
-    """Whether a solver stands for the order, so that the recipient was paid, and not no one, or its cancellation."""
+    """Whether `claimants` names a solver, so the recipient was paid: neither zero nor the mark of a cancelled order."""
     return any(claimant) and claimant[12:] != _CANCELLED[12:]
 
 

@@ -1,4 +1,4 @@
-"""An order for Eco: the route that a solver runs, the reward that it earns, and the id that commits to both.
+"""An order for Eco: the route that a solver executes, the reward it earns, and the id that commits to both.
 
 An order's id is keccak(destination, keccak(route), keccak(reward)). The route holds the very call that pays the
 recipient.
@@ -107,7 +107,7 @@ def _single(chain: Chain, native: int, tokens: Any) -> Amount:
 
 
 def _recipient(delivers: Amount, calls: Any) -> Address:
-    """Whom the route's only call pays `delivers`. Raises Refused if it does anything else."""
+    """The account that the route's only call pays `delivers`. Raises Refused if it does anything else."""
     demand(len(calls) == 1, "makes more than one call")
     ((target, data, value),) = calls
     if delivers.token.address is None:

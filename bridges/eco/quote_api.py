@@ -1,4 +1,4 @@
-"""Eco's quote API: what delivering a payment exactly costs, by the cheapest solver. A price and a time, never calldata.
+"""Eco's quote API: the cheapest solver's price for delivering a payment exactly. A price and a time, never calldata.
 
 Source: docs.eco.com/api-reference/quotes-v3, whose OpenAPI description docs/bridges names.
 """
@@ -25,7 +25,7 @@ _SELF_PUBLISH = "SELF_PUBLISH"
 
 @dataclass(frozen=True, slots=True)
 class EcoPrice:
-    """All of the API's answer that is used."""
+    """The used part of the API's answer."""
 
     source_units: int
     deadline: UnixTime
@@ -62,7 +62,7 @@ async def ask_price(here: EcoSettlers, there: EcoSettlers, rpcs: Rpcs, payment: 
 
 
 def _cheapest(offers: list[Any], asked: Mapping[str, Any], contracts: Mapping[str, Any], wanted_units: int) -> EcoPrice:
-    """The lowest price that solvers offer. What does not fit is passed over, and raised where nothing fits."""
+    """The lowest price of a solver. Offers that do not fit are skipped; if none fits, the error is raised."""
     prices: list[EcoPrice] = []
     fault: BadAnswer | Refused = Refused("Eco does not quote this: no solver offers it.")
     for offer in offers:

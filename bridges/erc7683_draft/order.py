@@ -52,11 +52,11 @@ _FIELDS = frozenset({"block.number", "block.timestamp"})
 _OUTPUTS = _FIELDS | {"receipt.effectiveGasPrice"}
 _POLICIES = frozenset({"ignore", "abort"})
 _MOST = 256
-"""Elements of one list. An order with more of them is nothing that a person could check."""
+"""Most elements of a list. A person could not check an order with more."""
 
 
 def decode_resolved(answer: bytes) -> ResolvedOrder:
-    """What `resolve` returned. Raises Refused for whatever the draft does not allow or l2send cannot show."""
+    """What `resolve` returned. Raises Refused for anything that the draft does not allow or l2send cannot show."""
     ((steps, variables, payments, assumptions),) = abi_decode_exact(RESOLVE.outputs, answer, "the resolver's answer")
     _demand(max(map(len, (steps, variables, payments, assumptions))) <= _MOST, "is too long to be checked")
     order = ResolvedOrder(

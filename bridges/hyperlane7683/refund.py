@@ -2,7 +2,7 @@
 
 It costs gas and Hyperlane's fee on the destination. The router there does not remember it: it takes `refund` for the
 same order again, and sends one more message, of which the origin heeds the first that arrives. So a lost message can
-be replaced. Whether one is on its way tell the router's event and that of the mailbox: a hint, by which nothing ends.
+be replaced. The events of the router and of the mailbox show whether one is on its way: a hint, which ends nothing.
 
 Source: BootNodeDev/intents-framework solidity/src/{Base7683,Hyperlane7683}.sol (refund, Refund);
 hyperlane-xyz/hyperlane-monorepo solidity/contracts/{Mailbox,libs/Message}.sol (Dispatch, the id of a message).
@@ -30,7 +30,7 @@ _REFUND_TOPIC = event_topic("Refund(bytes32[])")
 _DISPATCH_TOPIC = event_topic("Dispatch(address,uint32,bytes32,bytes)")
 _GAS = Gas(400_000)
 _MOST_BLOCKS = 180_000
-"""Searched for a refund, back from the head."""
+"""Blocks searched for a refund, back from the head."""
 
 
 def decode_refund(tx: UnsignedTx, chain: Chain) -> TakesBack:
@@ -54,7 +54,7 @@ def refund_at(order: Order, fee: Wei) -> Step:
 
 
 async def sent_refund(order: Order, rpcs: Rpcs) -> SentRefund | None:
-    """The newest refund of this order that was asked for, by anyone, or None where none is found.
+    """The newest refund of this order that anyone requested, or None if none is found.
 
     Looks back from the destination's head to the order's deadline. Raises NetworkError.
     """

@@ -1,7 +1,7 @@
-"""Whether two routers serve each other, and take an order for what it is: asked before anything is signed.
+"""Whether two routers serve each other and read an order as l2send does: asked before anything is signed.
 
-Between routers that do not, neither a solver's claim nor a refund ever arrives. The gas that a router has its message
-paid for on the other side (`destinationGas`) is part of that: where it is zero, no relayer needs to bring it.
+Otherwise neither a solver's claim nor a refund ever arrives. The gas that a router pays for its message on the other
+side (`destinationGas`) is part of that: if it is zero, no relayer has to deliver the message.
 
 Source: hyperlane-xyz/hyperlane-monorepo solidity/contracts/client/{Router,GasRouter}.sol; ERC-7683 `resolve`.
 """
@@ -33,7 +33,7 @@ class Route:
     """What two routers that serve each other say."""
 
     message_fee: Amount
-    """Of a refund's message, in the coin of the destination."""
+    """Fee of a refund's message, in the coin of the destination."""
     origin_now: UnixTime
     target_now: UnixTime
 

@@ -3,11 +3,11 @@ destination, and an oracle that carries the proof of a fill from one to the othe
 
 The output settler keeps a record of each output it paid, under the order's id and the hash of the whole output:
 oracle, settler, chain, token, amount, recipient. A record under our hash is our recipient's payment. It says who
-was paid, not when: a solver may still pay, at its own loss, after the fill deadline.
+was paid, not when: a solver may still pay after the fill deadline, at its own loss.
 
 The oracle decides who gets the money on the origin, so both of its ends are pinned by the registry like settlers.
-What no oracle has proven by `expires` anyone can send back to the sender, filled or not; l2send asks for it only
-where nothing was filled.
+Anyone can send the money of an order that no oracle has proven by `expires` back to the sender, filled or not; l2send
+requests that only if nothing was filled.
 
 Source: openintentsframework/oif-contracts src/input/escrow/InputSettlerEscrow.sol, src/output/OutputSettlerBase.sol.
 """
