@@ -130,7 +130,7 @@ def note(target: Destination) -> str:
     """What must be said of how the recipient was named; empty if a checksum vouches for a stranger."""
     contact = f"{target.contact}, as your contacts have it" if target.contact else ""
     match target.vouched_by:
-        case Voucher.NOBODY:
+        case Voucher.NONE:
             return contact or UNCHECKED
         case Voucher.ENS:
             name = f"{target.name}, by what ENS says it is on {target.chain.name}"
@@ -141,4 +141,4 @@ def note(target: Destination) -> str:
 
 def must_compare(target: Destination) -> bool:
     """Whether only a person's eyes can find a mistyped character."""
-    return target.vouched_by is Voucher.NOBODY and not target.contact
+    return target.vouched_by is Voucher.NONE and not target.contact

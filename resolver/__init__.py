@@ -1,1 +1,1 @@
-"""Understands: who is the recipient, what does the sender hold, which plan pays the recipient."""
+"""Finds out who the recipient is, what the sender holds, and which plan pays the recipient."""

@@ -25,14 +25,14 @@ PRICE_AGE = 26 * 3600  # Chainlink's slowest feeds beat once a day.
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many seconds chains are waited for."""
+    """How many seconds to wait for chains."""
 
     soon: float = 4.0
     """Every chain."""
     silent: float = 10.0
-    """Every chain while none at all has answered: a busy machine is not taken for one that is offline."""
+    """For every chain while none has answered: a busy machine must not look offline."""
     late: float = 20.0
-    """A chain without which the payment cannot be made."""
+    """For a chain that the payment needs."""
 
 
 _PATIENCE = Patience()
@@ -45,15 +45,15 @@ class Holdings:
     chain: Chain
     units: Mapping[Token, int] = field(default_factory=dict[Token, int])
     native_usd: float | None = None
-    """Price of one native coin by the chain's own feed, or None where none is known and fresh."""
+    """Price of one native coin by the chain's own feed, or None if no fresh price is known."""
     timestamp: UnixTime | None = None
     error: str = ""
     """Why the chain is unknown; empty when it answered."""
     refused: bool = False
-    """Whether an endpoint is there, and its answer is of no use: asking again would not help."""
+    """Whether an endpoint answered, but unusably: asking again would not help."""
 
     def held(self, token: Token) -> Amount | None:
-        """The balance, or None if it is unknown: never zero for want of an answer."""
+        """The balance, or None if it is unknown: never zero because an answer is missing."""
         units = self.units.get(token)
         return None if units is None else Amount(units, token)
 
@@ -75,7 +75,7 @@ class Snapshot:
         return tuple(h for h in self.chains if h.error)
 
     def refuse_if_offline(self) -> None:
-        """Raises NetworkError, in one line, where no chain at all answered."""
+        """Raises NetworkError, in one line, if no chain answered."""
         if self.chains and len(self.unknown) == len(self.chains):
             if refusing := [chain for chain in self.unknown if chain.refused]:
                 raise (NodeError if len(refusing) == len(self.chains) else NetworkError)(
@@ -127,7 +127,7 @@ async def take_snapshot(
 
 
 def _so_far(account: Address, asked: list[Chain], tasks: list[asyncio.Task[Holdings]], seconds: float) -> Snapshot:
-    """What has been answered by now."""
+    """The answers so far."""
     holdings = [
         task.result() if task.done() else Holdings(chain, error=f"{chain.name} did not answer within {seconds:.0f} s.")
         for chain, task in zip(asked, tasks, strict=True)
@@ -207,7 +207,8 @@ async def _holdings(account: Address, rpc: Rpc) -> Holdings:
 
 
 async def highest_native_usd(rpc: Rpc) -> float | None:
-    """The price of the chain's coin that counts against the payer: the highest that an endpoint reads from its feed.
+    """The price of the chain's coin, taken to the payer's disadvantage: the highest that an endpoint reads from its
+    feed.
 
     None where no feed is known, or none of them answers with a fresh price. Source: Chainlink AggregatorV3.
     """

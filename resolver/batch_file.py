@@ -1,4 +1,4 @@
-"""Reads a file of payments, as people have them: CSV with any separator, JSON, NDJSON. Judges nothing but its form.
+"""Reads a file of payments: CSV with any separator, JSON, NDJSON. Only its form is checked here.
 
     ref,amount,token,to,memo
     inv-17,25,USDC,base:0x…,November
@@ -31,7 +31,7 @@ _OTHER_NAMES = {
     "note": "memo",
     "description": "memo",
 }
-"""Names that people give these columns."""
+"""Common names of these columns."""
 _SEPARATORS = (",", ";", "\t", "|")
 MAX_BYTES = 64 * 1024 * 1024
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -39,7 +39,7 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 @unique
 class BatchFormat(StrEnum):
-    """How a file of payments is written."""
+    """The format of a file of payments."""
 
     CSV = "csv"
     JSON = "json"
@@ -57,7 +57,7 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """One payment as the file has it. Texts are trimmed, and nothing more."""
+    """One payment as it stands in the file; only white space is trimmed."""
 
     line: int
     """Where it starts in the file, from 1; of a JSON list the place in the list."""
@@ -137,7 +137,7 @@ def _from_csv(text: str) -> Iterator[BatchRow]:
 
 
 def _separator(text: str) -> str:
-    """The one that splits the header into most columns that are known."""
+    """The separator that splits the header into the most known columns."""
     header = next((line for line in text.splitlines() if line.strip()), "")
     return max(_SEPARATORS, key=lambda separator: len(_known(header.split(separator))))
 
@@ -187,7 +187,7 @@ def _from_ndjson(text: str) -> Iterator[BatchRow]:
 
 
 def _parse(text: str, where: str) -> Any:
-    """JSON whose numbers stay as they are written: a float would lose what was typed."""
+    """JSON whose numbers stay text: a float would lose digits."""
     try:
         return parse_json(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_each_once)
     except ValueError as error:

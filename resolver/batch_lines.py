@@ -1,7 +1,7 @@
 """Judges the rows of a batch file: each becomes a payment that can be planned, or a reason why not.
 
-Every row is judged before anything else happens, so that all errors are told at once. Names are looked up in ENS,
-each once, since the same person may stand in many lines.
+Every row is judged before anything else happens, so that all errors are reported at once. Names are looked up in ENS,
+each once, since a person may have many lines.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class JudgedBatch:
 
     @property
     def paid_more_than_once(self) -> tuple[tuple[BatchLine, ...], ...]:
-        """Lines of the same amount to the same account: it may be meant, and is told."""
+        """Lines with the same amount to the same account: reported, since it may be intended."""
         same = dict[tuple[str, Amount], list[BatchLine]]()
         for line in self.lines:
             same.setdefault((str(line.to), line.amount), []).append(line)
@@ -62,7 +62,7 @@ class JudgedBatch:
 
 
 async def judge_batch(rows: Sequence[BatchRow], rpcs: Rpcs, book: Book) -> JudgedBatch:
-    """Every row judged. Asks the network for ENS names alone. Raises NetworkError where ENS cannot be asked."""
+    """Judge every row. Only ENS names need the network. Raises NetworkError if ENS does not answer."""
     spelled = {row.to: _understood(row.to, rpcs.registry, book) for row in rows}
     names = {text: found for text, found in spelled.items() if isinstance(found, Spelling) and found.name}
     resolved = await _looked_up(names, rpcs)

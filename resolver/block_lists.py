@@ -1,7 +1,7 @@
-"""How issuers spell it that a token blocks an account: what arrives there is locked, or destroyed by the issuer.
+"""The functions by which tokens say that they block an account: money that arrives there is locked or destroyed.
 
-A transfer to such an account may succeed: Tether's token refuses only what a blocked account sends. So it is asked.
-Any answer but zero means blocked; no answer to any of them means that it is not known, and that is said.
+A transfer to such an account may succeed: Tether's token refuses only what a blocked account sends. So the token is
+asked. Any answer but zero means blocked. A token that answers none of the functions is reported as not known.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ways whose fees exceed what the sender allows: which they are, and what would be within the limits."""
+"""Ways whose fees exceed the sender's limits, and what would be within the limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from l2send.core.units import Amount
 from l2send.resolver.limits import Limits
 
 _ROOM_PERCENT = 110
-"""Of the smallest amount that is named: fees move."""
+"""Margin of the smallest amount that is suggested: fees change."""
 
 
 def is_dear(way: Way, limits: Limits) -> bool:
@@ -48,7 +48,7 @@ def _units(amount: Amount) -> int:
 
 
 def _least(way: Way, limits: Limits) -> Amount:
-    """From which amount on a fee of this size is within the limit, rounded up to two digits.
+    """The smallest amount for which a fee of this size is within the limit, rounded up to two digits.
 
     Most of what a bridge takes of a small amount is a flat sum, which does not grow with it.
     """

@@ -21,7 +21,7 @@ from l2send.core.text import clean
 _LOOKUP = Function("OffchainLookup(address,string[],bytes,bytes4,bytes)")
 _BATCH = Function("query((address,string[],bytes)[])", "bool[],bytes[]")
 _BATCH_HERE = "x-batch-gateway:true"
-"""ENS's own URL for: ask the gateways of this batch yourself. Source: ENSIP-21."""
+"""ENS's URL that means: ask the gateways of this batch yourself. Source: ENSIP-21."""
 _MOST_HOPS = 4
 _MOST_GATEWAYS = 4
 _MOST_IN_A_BATCH = 4
@@ -103,7 +103,7 @@ async def _fetch(http: Http, url: str, lookup: _Lookup, *, local: bool) -> bytes
 
 
 async def _permit(url: str, *, local: bool) -> None:
-    """Raises BadAnswer for a URL that a stranger's contract must not make this machine open."""
+    """Raises BadAnswer for a URL that an unknown contract must not make this machine open."""
     try:
         parts = urlsplit(url)
         name, _ = parts.hostname or "", parts.port
@@ -120,7 +120,9 @@ async def _permit(url: str, *, local: bool) -> None:
 
 
 def _is_local(address: str) -> bool:
-    """For a devnet's gateways this machine alone; any other address that is not public counts as local too."""
+    """Whether a URL is local: a devnet allows gateways only on this machine; elsewhere private addresses count as
+    local.
+    """
     return not is_public(address)
 
 

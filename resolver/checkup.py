@@ -1,9 +1,9 @@
-"""Whether what the registry says is true: every endpoint asked alone, every contract looked at on its chain.
+"""Compares the registry with the chains: asks every endpoint separately, looks at every contract on its chain.
 
 Where the code of a bridge's contract is pinned, it is compared.
 
-Two kinds of trouble are told apart. A fact is wrong: no code, other decimals, another chain. Or nobody can
-say at the moment: no answer, a head or a price that has stopped. Only the first needs a correction.
+Two kinds of problems are distinguished. A fact is wrong: no code, other decimals, another chain. Or it cannot be
+checked at the moment: no answer, a head or a price that has stopped. Only the first needs a correction.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from l2send.resolver.balances import HEADS_APART, LATEST_ROUND, PRICE_AGE
 _SYMBOL = Function("symbol()", "string")
 _SYMBOL_IN_A_WORD = Function("symbol()", "bytes32")
 """As tokens older than ERC-20's final text have it, among them Maker's MKR and SAI."""
-_HEAD_AGE = 3600  # seconds; test chains and young rollups make a block only when somebody needs one
+_HEAD_AGE = 3600  # seconds; test chains and young rollups make a block only when there is a transaction
 _LONGEST_SYMBOL = 20
 
 
 @unique
 class Verdict(StrEnum):
-    """What was found, in the words people and scripts are told."""
+    """The verdict, in the words that people and scripts see."""
 
     OK = "ok"
     STALE = "stale"
-    """It answers with what was true some time ago."""
+    """It answers with old facts."""
     SILENT = "no answer"
     WRONG = "wrong"
     """The registry says something else than the chain."""
@@ -49,7 +49,7 @@ _BY_WEIGHT = list(Verdict)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The one that counts for the whole."""
+    """The worst verdict, which counts for the whole."""
     return max(verdicts, key=_BY_WEIGHT.index, default=Verdict.OK)
 
 
@@ -77,7 +77,7 @@ class Fact:
     verdict: Verdict
     detail: str = ""
     pinned: bool | None = None
-    """Of a settler, whether its code is pinned, so that the verdict is about what runs there too."""
+    """For a settler, whether its code is pinned, so that the verdict covers its code too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ async def check_chains(chains: Iterable[Chain], rpcs: Rpcs, now: float) -> list[
 
 
 async def check_endpoints(chains: Iterable[Chain], rpcs: Rpcs, now: float) -> list[ChainReport]:
-    """The same of the endpoints alone, without looking at any contract."""
+    """The endpoints alone, without looking at any contract."""
     asked = [rpcs.on(chain.chain_id) for chain in chains]
     endpoints = await asyncio.gather(*(_endpoints(rpc, now) for rpc in asked))
     return [ChainReport(rpc.chain, found, ()) for rpc, found in zip(asked, endpoints, strict=True)]
@@ -119,7 +119,7 @@ async def _endpoints(rpc: Rpc, now: float) -> tuple[EndpointReport, ...]:
 
 
 async def _facts(rpc: Rpc, endpoints: Sequence[EndpointReport]) -> tuple[Fact, ...]:
-    """The contracts, as the endpoints that are well see them; a stuck one sees the past."""
+    """The contracts, as healthy endpoints see them; a stuck endpoint shows the past."""
     urls = [url for url, e in zip(rpc.chain.rpcs, endpoints, strict=True) if e.verdict is Verdict.OK]
     usable = Rpc(replace(rpc.chain, rpcs=tuple(urls)), rpc.http)
     settlers = [contract for bridge in rpc.chain.settlers for contract in contracts_of(rpc.chain, bridge)]
@@ -147,7 +147,7 @@ async def _endpoint(one: Rpc) -> EndpointReport:
 
 
 def _judge_heads(reports: Sequence[EndpointReport], now: float) -> Iterator[EndpointReport]:
-    """A node that is stuck answers quickly and well: only its clock gives it away."""
+    """A stuck node answers quickly and correctly: only its clock shows it."""
     newest = max((e.head for e in reports if e.head is not None), default=None)
     for report in reports:
         if report.head is None or newest is None:
@@ -162,7 +162,7 @@ def _judge_heads(reports: Sequence[EndpointReport], now: float) -> Iterator[Endp
 
 
 def _contracts(chain: Chain) -> Iterator[tuple[str, str, Address]]:
-    """Kind, name and address of what must have code and says nothing about itself."""
+    """Kind, name and address of contracts that must have code and have no views to check."""
     if chain.multicall3:
         yield "multicall3", "Multicall3", chain.multicall3
     if chain.l1_fee_oracle:
@@ -275,7 +275,7 @@ def _judge_token(
 
 
 def _stem(symbol: str) -> str:
-    """A symbol without what issuers add and change: USDC.e calls itself USDC on some chains, USDT0 `USD₮0`."""
+    """A symbol without the parts that issuers vary: USDC.e calls itself USDC on some chains, USDT0 `USD₮0`."""
     return symbol.upper().replace("₮", "T").removesuffix(".E").removesuffix("0")
 
 

@@ -1,4 +1,4 @@
-"""What code runs at the bridges' contracts, as several endpoints see it: one alone might lie."""
+"""The code at the bridges' contracts, as several endpoints see it: a single one might lie."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from l2send.core.errors import L2sendError
 from l2send.core.rpc import Rpcs
 
 WITNESSES = 2
-"""Endpoints that must say the same before it is believed."""
+"""How many endpoints must agree before it is believed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One contract, and what its chain's endpoints say that it runs."""
+    """One contract, and the code that its chain's endpoints show."""
 
     contract: Contract
     seen: tuple[tuple[str, Code | None], ...]
-    """Of every endpoint that answered its host, and the code; None is no code."""
+    """For every endpoint that answered, its host and the code; None is no code."""
     silent: int
     """Endpoints that did not answer."""
 
     @property
     def agreed(self) -> Code | None:
-        """The code, where enough endpoints answered, all of them the same."""
+        """The code, if enough endpoints answered and all agree."""
         said = {code for _, code in self.seen}
         return self.seen[0][1] if len(self.seen) >= WITNESSES and len(said) == 1 else None
 

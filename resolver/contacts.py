@@ -1,4 +1,4 @@
-"""The address book: names that a person gave to accounts, kept in contacts.toml of the configuration folder.
+"""The address book: your names for accounts, kept in contacts.toml of the configuration folder.
 
     alice          the contact, on the one chain it is known on
     base:alice     the contact on that chain, if it is known there
@@ -36,12 +36,12 @@ _LONGEST_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One account that a person gave a name to."""
+    """An account with the name that you gave it."""
 
     name: str
     address: Address
     chains: tuple[str, ...] = ()
-    """Short names of the chains it is known on. Empty: on any, and whoever pays says which."""
+    """Short names of the chains it is known on. Empty: on any chain, named with each payment."""
     ens: str = ""
     """The ENS name the address was looked up by when it was added; it is not asked for again."""
 
@@ -63,7 +63,7 @@ class Book:
         return len(self.contacts)
 
     def named(self, name: str) -> Contact:
-        """The contact of that name, in whatever case. Raises UsageError, naming what was probably meant."""
+        """The contact of that name, in any case. Raises UsageError with a suggestion."""
         contact = self.contacts.get(name.lower())
         if contact:
             return contact
@@ -74,11 +74,11 @@ class Book:
         )
 
     def resembles(self, name: str) -> str:
-        """Contacts whose names are nearly `name`, for a hint; mostly empty."""
+        """Contacts whose names are nearly `name`, for a hint; usually empty."""
         return ", ".join(difflib.get_close_matches(name.lower(), self.contacts, n=3, cutoff=0.7))
 
     def at(self, address: Address, chain: Chain) -> Contact | None:
-        """The contact that this account is."""
+        """The contact with this account."""
         here = (c for c in self if c.address == address)
         return next((c for c in here if not c.chains or chain.short_name in c.chains), None)
 
@@ -116,7 +116,7 @@ class Book:
             if alike(other.address, contact.address):
                 raise UsageError(
                     f"{contact.address} looks like the address of {other.name}, {other.address}, and is another one.\n"
-                    "Imitations with the same first and last characters are how payments are led astray.",
+                    "Imitations with the same first and last characters are used to divert payments.",
                     hint="Compare every character with what the recipient says. Nothing was added.",
                 )
 
@@ -147,7 +147,7 @@ def check_name(name: str, registry: Registry) -> None:
 
 
 def _check_address(contact: Contact, registry: Registry) -> None:
-    """A token, a bridge or nobody's address must not be given a name that hides it. Raises BadRecipient."""
+    """Raises BadRecipient for a token, a bridge or an address without a key: a name would hide what it is."""
     chains: Iterable[Chain] = [registry.named(name) for name in contact.chains] or registry
     for chain in chains:
         reason = why_unpayable(contact.address, chain, registry)

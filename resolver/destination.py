@@ -1,9 +1,9 @@
-"""Where the money goes: a text in any of the forms people write accounts in, made into one account on one chain.
+"""Where the money goes: reads a text in any form of destination into an account on a chain.
 
-    understand   what the text says, without asking anybody
-    look_up      the account it names: a name is looked up in ENS, the chain must be known by then
+    understand   what the text says, without a network
+    look_up      the account it names: a name is looked up in ENS; the chain must be known by then
 
-The forms have a file each: erc3770, interop (ERC-7828, ERC-7930), caip (CAIP-10), payment_uri (EIP-681), contacts.
+Each form has its file: erc3770, erc7828 (and ERC-7930), caip (CAIP-10), payment_uri (EIP-681), contacts.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An understood destination. Where nobody vouches for the address, a person must compare it."""
+    """An understood destination. If no checksum or name confirms the address, a person must compare it."""
 
     chain: Chain
     address: Address
-    vouched_by: Voucher = Voucher.NOBODY
+    vouched_by: Voucher = Voucher.NONE
     form: str = "ERC-3770"
     """The standard it was written in."""
     name: str = ""
@@ -54,7 +54,7 @@ class Destination:
 
     @property
     def typed_name(self) -> str:
-        """The ENS name or the contact that was typed; empty where an address was, whoever it is known as."""
+        """The ENS name or the contact that was typed; empty if an address was typed, even that of a contact."""
         return self.name or (self.contact if self.vouched_by is Voucher.CONTACT else "")
 
     @property
@@ -67,7 +67,7 @@ class Destination:
 
 
 def understand(text: str, registry: Registry, book: Book = NO_CONTACTS) -> Spelling:
-    """What `text` says, in whichever form. Raises BadAddress, ChecksumMismatch, BadAmount, UnknownChain, UnknownName.
+    """What `text` says, in any form. Raises BadAddress, ChecksumMismatch, BadAmount, UnknownChain, UnknownName.
 
     A bare address or name gives a spelling without a chain: ask for it, or let `look_up` refuse.
     """

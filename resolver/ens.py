@@ -1,10 +1,10 @@
 """The address that an ENS name has on the destination's chain, and on no other.
 
 A name holds one record per chain (ENSIP-9, ENSIP-11, ENSIP-19). If the one that is needed is empty, that is
-the answer: the record for Ethereum is never used in its place, since what receives money there may be a
-contract that nobody controls on the other chain.
+the answer: the record for Ethereum is never used in its place, since the account that has it may be a
+contract without an owner on the other chain.
 
-One RPC endpoint alone is not believed: two must give the same address, where two are configured.
+A single RPC endpoint is not believed: if two are configured, two must give the same address.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ async def resolve(name: str, chain: Chain, rpcs: Rpcs) -> Address:
 
 
 async def _why(name: str, coin: int, chain: Chain, rpcs: Rpcs) -> str:
-    """What else the name has, so that nobody takes it for a typing mistake, and what to do."""
+    """Which other record the name has, to show that it is no typing mistake, and what to do."""
     home = rpcs.registry.ens_chain
     ask = f"Ask the recipient for their address on {chain.name}, or to set one in ENS (coin type {coin})."
     if coin == ETH_COIN_TYPE or home is None or home.ens is None:
@@ -68,7 +68,7 @@ async def _why(name: str, coin: int, chain: Chain, rpcs: Rpcs) -> str:
         return ask
     if elsewhere is None:
         return ask
-    return f"It has one for Ethereum, which l2send does not use: on {chain.name} it may belong to no one. {ask}"
+    return f"It has one for Ethereum, which l2send does not use: on {chain.name} it may have no owner. {ask}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class _Question:
 
 
 async def _agreed(question: _Question) -> Address | None:
-    """What the first two endpoints to answer say alike; None for no record. Raises NetworkError."""
+    """What the first two endpoints that answer agree on; None for no record. Raises NetworkError."""
     rpcs = [Rpc(replace(question.home, rpcs=(url,)), question.rpcs.http) for url in question.home.rpcs]
     needed = min(_ENOUGH, len(rpcs))
     answers = list[Address | None]()

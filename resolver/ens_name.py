@@ -1,4 +1,4 @@
-"""ENS names as text and as numbers: what is one, its normal form, its node, its wire form, a chain's coin type."""
+"""ENS names as text and as numbers: which texts are names, normal form, node, wire form, a chain's coin type."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_name(text: str) -> bool:
 
 
 def normalised(text: str) -> str:
-    """The one spelling that ENS knows this name by. Raises UnknownName for what can be nobody's.
+    """The normal form under which ENS knows this name. Raises UnknownName for an impossible name.
 
     Source: ENSIP-15, as the package ens-normalize has it.
     """

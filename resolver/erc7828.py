@@ -47,7 +47,7 @@ def read_binary(text: str, registry: Registry) -> Spelling:
 
 
 def _chain_of(reference: bytes, registry: Registry) -> Chain:
-    """The chain of an eip155 reference. Whoever pays must not fill in a missing one. Raises BadAddress."""
+    """The chain of an eip155 reference. The sender must not fill in a missing one. Raises BadAddress."""
     if not reference:
         raise BadAddress(
             "the interoperable address (ERC-7930) names no chain, so it cannot be paid.",

@@ -1,4 +1,4 @@
-"""Whether the destination would let the order's recipient have the money: the fill, tried as far as that goes.
+"""Tries the last step of a fill: whether the destination's token would let the settler pay the recipient.
 
 The solver's own transaction cannot be simulated, since who sends it is not known yet. Its last step can: the settler
 hands the token to the recipient. A transfer of nothing is asked for, which ERC-20 wants treated like any other, so
@@ -15,13 +15,13 @@ from l2send.core.rpc import Rpc, if_offered
 _FOR_FEES = 10**18  # wei
 
 
-_UNTRIED = "the last step, where the recipient is paid, was not tried: the node does not offer what that needs"
+_UNTRIED = "the last step, which pays the recipient, was not tried: the node does not support that"
 
 
 async def refuse_undeliverable(order: Order, rpc: Rpc) -> str:
     """Raises Refused if the destination would not let the settler pay the recipient, NetworkError.
 
-    Returns a note for the person who pays where that cannot be tried, else an empty string. Source: eth_call, with a
+    Returns a note for the sender if that cannot be tried, else an empty string. Source: eth_call, with a
     state override where the node takes one.
     """
     token, settler, recipient = order.delivers.token, order.destination_settler, order.recipient

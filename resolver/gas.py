@@ -1,4 +1,4 @@
-"""What is said where the tokens are there, and the coin that pays for gas is not."""
+"""The error for an account that has the tokens but not the coin for gas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.quotes import NoQuote
 
 _ENOUGH_FOR = 10
-"""Payments like this one that the coin which is to be brought would pay for."""
+"""How many payments like this one the suggested amount of coin pays for."""
 
 
 def no_gas(problems: Iterable[NoQuote], snapshot: Snapshot, payment: Payment) -> CannotPay | None:
@@ -41,7 +41,7 @@ def _line(holdings: Holdings, units: int) -> str:
 
 
 def _dollars(value: float) -> str:
-    """To the first digit that says something: gas on a rollup costs a small part of a cent."""
+    """To the first significant digit: gas on a rollup costs a small part of a cent."""
     return f"${value:.2f}" if value >= 0.01 else f"${float(f'{value:.1g}'):f}".rstrip("0").rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""Chains that make no blocks: said before anything is paid there or from there. Nothing arrives until they go on."""
+"""Chains that make no blocks: reported before you pay there or from there. Nothing arrives until they go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sender narrows the choice of a way to, and what a minute is worth to them."""
+"""The sender's limits on ways to pay, and what a minute of waiting is worth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from l2send.core.errors import UsageError
 
 DEFAULT_MAX_FEE_PERCENT = 5.0
 DEFAULT_MAX_FEE = f"{DEFAULT_MAX_FEE_PERCENT:g}%"
-"""The same as --max-fee takes it."""
+"""The default of --max-fee, as it is typed."""
 _CAP = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(%|usd)?", re.ASCII)
 
 
@@ -50,7 +50,7 @@ class Limits:
 def parse_max_fee(text: str) -> tuple[float, float | None]:
     """`3` or `3%`: percent that the bridges may take. `2usd`: dollars for all fees. As `Limits` holds them.
 
-    Whoever states dollars has stated what counts: the usual limit in percent is lifted. Raises UsageError.
+    A limit in dollars replaces the usual limit in percent. Raises UsageError.
     """
     match = _CAP.fullmatch(text.strip().lower())
     if not match:

@@ -38,9 +38,9 @@ from l2send.resolver.unknown_ways import not_known, of_destination, refusal
 
 _QUESTIONS = 8
 _NOTHING = 10**13
-"""A rest that is a smaller part of the amount is not asked about: one wei of an ether is not worth a question."""
+"""A smaller rest than this part of the amount is not asked about: one wei of an ether is not worth a request."""
 _GAS_RESERVE_PERCENT = 125
-"""Of native coin that pays its own gas: prices may rise until it is signed."""
+"""Margin for native coin that pays its own gas: prices may rise until it is signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Greatest:
 
     legs: tuple[Quote, ...]
     dear: tuple[Quote, ...]
-    """Of the chains that have none within the limits."""
+    """The quotes of chains that have none within the limits."""
     others: tuple[str, ...]
-    """What else could be, and what could not, in words."""
+    """Alternatives, and what is not possible, in words."""
     problems: tuple[NoQuote, ...]
 
     @property
@@ -93,7 +93,7 @@ async def make_most_plan(
 async def find_greatest(
     asked: Payment, sources: Sequence[Source], bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
 ) -> Greatest:
-    """The greatest quote of each of `sources`, whatever the amount of `asked`."""
+    """The greatest quote of each of `sources`; the amount of `asked` is ignored."""
     asks = [_most_by(bridge, asked, source, rpcs) for source in sources for bridge in allowed(bridges, limits)]
     answers = await asyncio.gather(*asks)
     quotes = [answer for answer in answers if isinstance(answer, Quote)]

@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"\+?([0-9]*)(?:\.([0-9]+))?(?:[eE]\+?([0-9]{1,3}))?", re.A
 _CHAIN_ID = re.compile(r"[1-9][0-9]{0,31}", re.ASCII)
 _MAX_UINT256 = 2**256 - 1
 _PRICES = frozenset({"gas", "gasLimit", "gasPrice"})
-"""Parameters that advise on fees. l2send reckons its own."""
+"""Parameters that suggest fees. l2send computes its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _chain(text: str | None, registry: Registry) -> Chain | None:
 
 
 def _parameters(text: str) -> dict[str, str]:
-    """Names and values, each name once: of two amounts, nobody can say which is meant."""
+    """Names and values, each name once: two amounts would be ambiguous."""
     found = dict[str, str]()
     for pair in filter(None, text.split("&")):
         name, _, value = pair.partition("=")
@@ -103,7 +103,7 @@ def _transfer(link: _Link) -> Spelling:
     value = link.parameters.pop("value", "0")
     _refuse_surplus(link)
     if recipient is None:
-        raise BadAddress("the payment link asks for a transfer and does not say to whom.")
+        raise BadAddress("the payment link asks for a transfer and names no recipient.")
     if _number(value):
         raise BadAmount("the payment link sends the chain's coin along with a token, which the token would keep.")
     account = read_account(recipient)

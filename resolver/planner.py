@@ -72,7 +72,7 @@ async def make_plan(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """All that was learned of the ways to make a payment."""
+    """Everything that was learned about the ways to make a payment."""
 
     payment: Payment
     singles: tuple[Way, ...]
@@ -85,7 +85,7 @@ class _Found:
 
     @property
     def ways(self) -> tuple[Way, ...]:
-        """Every way, whatever it costs."""
+        """Every way, at any cost."""
         parts = self.several.way if self.several else None
         return (*self.singles, *([parts] if parts and len(parts.legs) > 1 else []))
 
@@ -96,12 +96,12 @@ class _Found:
 
     @property
     def problems_of_several(self) -> tuple[NoQuote, ...]:
-        """Those of the search for several sources."""
+        """Notes of the search for several sources."""
         return self.several.problems if self.several else ()
 
     @property
     def rejected(self) -> tuple[str, ...]:
-        """Why what is no way is none, in words."""
+        """Why the other ways are not possible, in words."""
         words = [str(problem) for problem in self.problems]
         return tuple(dict.fromkeys([*words, *(self.several.rejected if self.several else ())]))
 
@@ -168,7 +168,7 @@ async def _too_little(
 
 
 def _preference(way: Way, limits: Limits) -> tuple[bool, int, tuple[int, int, int, str]]:
-    """Smaller is better: direct before all, parts only if they save what a person would notice."""
+    """Smaller is better: direct first, parts only if they save a noticeable sum."""
     return (not is_direct(way), total(way, limits) + (_WORTH_PARTS if len(way.legs) > 1 else 0), rank(way, limits))
 
 

@@ -1,4 +1,4 @@
-"""One question to one bridge about one source, and what its answer costs, comparable with any other.
+"""Asks a bridge about a source, and makes the cost of its answer comparable with every other.
 
 The cost of a quote or a way is one integer, so that sums are exact and ties are ties. Its highest digits count
 the fees that nothing can price: they rank behind every price, and are never taken for zero. The next ones are
@@ -74,7 +74,7 @@ def sources_of(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits)
 
 
 def unknown_sources(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> list[Chain]:
-    """Every chain that is allowed and may hold some of the asset, for all that was answered."""
+    """Every chain that is allowed and may hold some of the asset, according to the answers so far."""
     return [
         holdings.chain
         for holdings, token in _candidates(payment, snapshot, rpcs, limits)
@@ -159,7 +159,7 @@ def priced(quote: Quote, holdings: Holdings) -> Quote:
 
 
 def cost(quote: Quote) -> int:
-    """What the fees of a quote come to, as one comparable number."""
+    """The sum of a quote's fees, as a comparable number."""
     return sum(_worth(fee, quote.delivers.token) for fee in quote.fees)
 
 

@@ -1,4 +1,4 @@
-"""Whom the money goes to, as the chains see them: what is said, what must be confirmed, what is refused.
+"""The recipient as the chains see it: what is shown, what must be confirmed, what is refused.
 
 | found                                                        | then                |
 |--------------------------------------------------------------|---------------------|
@@ -38,7 +38,7 @@ _PAUSED = Function("paused()", "bool")
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a person is told before they say yes."""
+    """Notes that are shown before the yes."""
 
     said: tuple[str, ...] = ()
     confirm: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ def _wrong_decimals(token: Token, found: int, chain: Chain) -> str:
 
 
 async def _what_it_is(account: Address, rpc: Rpc) -> str:
-    """Of a contract. What is no Safe, or no version that is known, is just that."""
+    """The note about a contract; only known versions of Safe are named."""
     try:
         safe = await look_at_safe(account, rpc)
     except L2sendError:

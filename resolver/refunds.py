@@ -1,4 +1,4 @@
-"""What refunds would cost, and whether a way of paying leaves it: where it does not, its legs say so.
+"""What refunds would cost, and whether a way leaves enough for them; if not, its legs say so.
 
 No way is refused for that. Most orders are filled, and coin for the gas of a refund can be brought later. Refused is a
 way whose refund costs a fee, beside gas, that is out of proportion to what it would bring back.
@@ -15,7 +15,7 @@ from l2send.core.units import Amount, ChainId
 from l2send.resolver.balances import Snapshot, highest_native_usd
 
 MOST_FEE_PERCENT = 25
-"""Of the payment, for the fee that a refund costs besides gas."""
+"""Most percent of the payment that a refund may cost in addition to gas."""
 
 
 def with_warnings(way: Way, snapshot: Snapshot) -> Way:
@@ -41,7 +41,7 @@ async def refuse_dear_refund(refund: RefundCost, amount: Amount, rpcs: Rpcs) -> 
         share, money = usd / (amount.units / 10**amount.token.decimals), f" (${usd:.2f})"
     if share * 100 > MOST_FEE_PERCENT:
         raise Refused(
-            f"if it is not filled, having it back would cost {fee}{money} on {refund.chain.name}, besides gas: "
+            f"if it is not filled, the refund would cost {fee}{money} on {refund.chain.name}, besides gas: "
             f"{share * 100:.0f} % of the payment."
         )
 

@@ -129,7 +129,7 @@ def _same(source: Token, target: Token) -> Fraction:
 def _line(low: int, at_low: int, high: int, at_high: int) -> tuple[Fraction, Fraction]:
     """Flat part and rate of the line through two points; neither is negative.
 
-    Through one point alone, all is rate: that promises no more than the truth to whoever delivers more.
+    Through one point alone, all is rate: for larger amounts that overstates the fee, never understates it.
     """
     if low == high:
         return Fraction(0), Fraction(at_high, high)

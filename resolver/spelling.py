@@ -1,4 +1,4 @@
-"""What a text says of an account, before a chain is asked for, a name looked up, or the whole refused.
+"""What a text says about an account, before a chain is asked for, a name is looked up, or it is refused.
 
 Each form of writing has a file of its own that reads a text into a `Spelling`.
 """
@@ -26,9 +26,9 @@ def is_xdc(text: str) -> bool:
 
 @unique
 class Voucher(StrEnum):
-    """What says that the address is the one that was meant."""
+    """What confirms that the address is the intended one."""
 
-    NOBODY = "nobody"
+    NONE = "nobody"
     """A mistyped character would go unnoticed."""
     ERC55 = "erc-55"
     """Its own mixed case."""
@@ -58,19 +58,19 @@ class Spelling:
     address: Address | None = None
     name: str = ""
     """An ENS name, normalised; it stands for an address that is not known yet."""
-    vouched_by: Voucher = Voucher.NOBODY
+    vouched_by: Voucher = Voucher.NONE
     checksum: str = ""
-    """An ERC-7828 checksum that the address of `name` has yet to meet."""
+    """An ERC-7828 checksum that the address of `name` must match."""
     wish: Wish | None = None
     contact: str = ""
     """The name it has in the address book."""
     among: tuple[Chain, ...] = ()
-    """Where no chain is said: those it can only be one of. Empty: any."""
+    """If no chain is named: the chains it can be on. Empty: any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The part of a text that says whose account is meant: an address or a name."""
+    """The part of a text that names the account: an address or a name."""
 
     address: Address | None
     name: str
@@ -88,6 +88,6 @@ def read_account(text: str) -> Account:
     if elsewhere:
         raise BadAddress(f"that is {elsewhere}, and l2send pays EVM chains only.")
     if is_name(text):
-        return Account(None, normalised(text), Voucher.NOBODY)
+        return Account(None, normalised(text), Voucher.NONE)
     address, checksummed = parse_address(text)
-    return Account(address, "", Voucher.ERC55 if checksummed else Voucher.NOBODY)
+    return Account(address, "", Voucher.ERC55 if checksummed else Voucher.NONE)

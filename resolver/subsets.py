@@ -6,7 +6,7 @@ choice takes as long as its slowest leg.
 
 The search looks at every set of options, except those that cannot beat the best one found: a set is left, with
 all that contain it, once even the remaining sources at their best could not bring its cost below. Within a set the
-split is simple, since costs are affine: everyone delivers its least, and the lowest rates are filled up first; of
+split is simple, since costs are affine: every option delivers its least, and the lowest rates are filled up first; of
 equal rates, that of the earlier option.
 
 A set is better that costs less; at equal cost, that needs fewer signatures; then, whose worst stage is better.

@@ -1,8 +1,8 @@
-"""Whether a token arrives as it is sent, and stays as it arrived: what is locked in a bridge must be what was agreed.
+"""Whether a token arrives in full and its balances stay as they are: a bridge must lock exactly the agreed amount.
 
 Some tokens keep a part of every transfer, others change balances by themselves (they rebase). An order of such a
-token locks less than it says: it fails, or nobody fills it, or its refund is of another amount. The first kind is
-found by trying: a transfer to an account of nobody's, simulated. The second has views that other tokens lack.
+token locks less than it says: it fails, or no solver fills it, or its refund is of another amount. The first kind is
+found by simulating a transfer to an account that nothing else uses. The second has views that other tokens lack.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Call, Rpc, if_offered
 from l2send.core.units import Amount, Wei
 
-_NOBODY: Address = checksum(keccak(b"l2send: nobody holds anything here")[12:])
+_UNUSED_ACCOUNT: Address = checksum(keccak(b"l2send: nobody holds anything here")[12:])
 _SHARES = (
     Function("sharesOf(address)", "uint256"),  # Lido's stETH, ether.fi's eETH
     Function("scaledBalanceOf(address)", "uint256"),  # Aave's aTokens
@@ -36,8 +36,8 @@ async def refuse_inexact(pays: Amount, sender: Address, rpc: Rpc) -> str:
     views = [Call(token.address, view, (sender,) if "address" in view.signature else ()) for view in _SHARES]
     if any(value is not None for value in (await rpc.aggregate(views)).values):
         raise Refused(f"balances of {token.symbol} change by themselves: no bridge can hold an exact amount of it.")
-    transfer = UnsignedTx(token.chain_id, token.address, Wei(0), TRANSFER.encode(_NOBODY, pays.units))
-    count = UnsignedTx(token.chain_id, token.address, Wei(0), BALANCE_OF.encode(_NOBODY))
+    transfer = UnsignedTx(token.chain_id, token.address, Wei(0), TRANSFER.encode(_UNUSED_ACCOUNT, pays.units))
+    count = UnsignedTx(token.chain_id, token.address, Wei(0), BALANCE_OF.encode(_UNUSED_ACCOUNT))
     try:
         results = await if_offered(rpc.simulate(sender, [count, transfer, count]))
     except NodeError as error:

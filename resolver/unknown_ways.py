@@ -1,6 +1,6 @@
-"""What is done where the network failed for a way that may be cheaper than the best one known.
+"""What happens if the network failed for a way that may be cheaper than the best one known.
 
-A node or an API that fails says nothing of the price. So the best way that did answer is not taken by itself: the
+A failing node or API says nothing about the price. So the best way that did answer is not taken silently: the
 payment is refused with what failed, and with the option that takes that way.
 """
 

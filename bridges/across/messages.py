@@ -5,7 +5,7 @@ the settler, only with this order, and once for each nonce. The account that sub
 
 - The settler takes an exclusive relayer from its caller where the order names none, and the relay hash by which the
   order is followed would then be the caller's to choose. So the order names the sender, with an exclusivity of no
-  time at all: everyone may fill it, and its hash is known before it is signed.
+  time at all: any relayer may fill it, and its hash is known before it is signed.
 - A deposit nonce of 0 would have the pool number the deposit; ours is never 0.
 
 Source: across-protocol/contracts 4.1.12 contracts/erc7683/{ERC7683OrderDepositor,ERC7683Permit2Lib}.sol;

@@ -106,7 +106,7 @@ async def _meant(name: str, text: str, chains: Sequence[str], registry: Registry
         raise UsageError(
             f"{spelling.name} may have another address on each chain.", hint="Leave --chain out, or write the address."
         )
-    checked = spelling.vouched_by is not Voucher.NOBODY
+    checked = spelling.vouched_by is not Voucher.NONE
     if spelling.chain is None and spelling.address:
         return Contact(name, spelling.address, tuple(dict.fromkeys(more))), checked
     async with open_rpcs(registry) as rpcs:

@@ -97,7 +97,7 @@ def _spelling(found: Destination) -> str:
             return "as it was when you added the contact"
         case Voucher.ENS:
             return "a name: look whether it is spelled as the recipient spells it"
-        case Voucher.NOBODY:
+        case Voucher.NONE:
             return UNCHECKED
 
 

@@ -81,7 +81,7 @@ def test_a_wrong_erc7828_checksum_is_refused_like_a_wrong_erc55(text: str) -> No
 
 def test_without_its_checksum_erc7828_is_vouched_for_by_the_address_alone() -> None:
     assert read(f"{VITALIK}@base").vouched_by is Voucher.ERC55
-    assert read(f"{VITALIK.lower()}@base").vouched_by is Voucher.NOBODY
+    assert read(f"{VITALIK.lower()}@base").vouched_by is Voucher.NONE
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_erc7828_refusals(text: str, word: str) -> None:
 )
 def test_erc7930(text: str, chain: str) -> None:
     found = read(text)
-    assert (str(found), found.form, found.vouched_by) == (f"{chain}:{VITALIK}", "ERC-7930", Voucher.NOBODY)
+    assert (str(found), found.form, found.vouched_by) == (f"{chain}:{VITALIK}", "ERC-7930", Voucher.NONE)
     assert forms(found)["ERC-7930"] == text
 
 
@@ -235,7 +235,7 @@ def test_eip681_second_example_needs_a_chain() -> None:
         (f"ethereum:{VITALIK}@0x1", "not a chain id"),
         (f"ethereum:{VITALIK}@1/", "without a function"),
         (f"ethereum:{USDC}@8453/approve?address={VITALIK}&uint256=1", "'approve'"),
-        (f"ethereum:{USDC}@8453/transfer?uint256=1", "not say to whom"),
+        (f"ethereum:{USDC}@8453/transfer?uint256=1", "names no recipient"),
         (f"ethereum:{USDC}@8453/transfer?address={VITALIK}&uint256=1&uint256=2", "twice"),
         (f"ethereum:{USDC}@8453/transfer?address={VITALIK}&uint256=1&bytes=0x", "'bytes'"),
         (f"ethereum:{USDC}@8453/transfer?address={VITALIK}&uint256=1&value=1", "would keep"),

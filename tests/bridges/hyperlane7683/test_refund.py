@@ -161,7 +161,7 @@ def test_an_order_whose_refund_would_eat_the_payment_is_not_offered(stand_ins: S
     router = stand_ins.target.settler(VIA, "router")
     stand_ins.target.must(router, SET_MESSAGE_FEE.encode(10**17))
     try:
-        with pytest.raises(CannotPay, match=r"having it back would cost 0\.1 ETH \(\$.*% of the payment"):
+        with pytest.raises(CannotPay, match=r"the refund would cost 0\.1 ETH \(\$.*% of the payment"):
             payer.quote(VIA)
     finally:
         stand_ins.target.must(router, SET_MESSAGE_FEE.encode(USUAL_FEE))
