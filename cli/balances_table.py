@@ -70,7 +70,7 @@ def show(snapshot: Snapshot, wanted: Sequence[str]) -> None:
 
 
 def _sorted_out(snapshot: Snapshot, wanted: Sequence[str]) -> tuple[list[Held], list[tuple[Holdings, Token]], int]:
-    """What is held, what could not be read, and of how many tokens there is nothing."""
+    """What is held, what could not be read, and how many tokens have a balance of zero."""
     prices, held, unread, empty = Prices(snapshot), list[Held](), list[tuple[Holdings, Token]](), 0
     for holdings in snapshot.chains:
         for token in chosen(holdings, wanted) if not holdings.error else ():
@@ -90,7 +90,7 @@ def chosen(holdings: Holdings, wanted: Sequence[str]) -> list[Token]:
 
 
 def _show_totals(held: Sequence[Held]) -> None:
-    """What there is of each asset, and in all."""
+    """The balance of each asset, and the sum."""
     totals = totals_of(held)
     if len(totals) < len(held):
         rows = table("in all", "token", "balance", "worth", right=("balance", "worth"))
@@ -130,7 +130,7 @@ def money(usd: float | None) -> str:
 
 
 def document(snapshot: Snapshot, wanted: Sequence[str]) -> dict[str, object]:
-    """The same for scripts; see docs/schemas/balances-1.json."""
+    """The balances as JSON; see docs/schemas/balances-1.json."""
     held, _, _ = _sorted_out(snapshot, wanted)
     prices = Prices(snapshot)
     return {

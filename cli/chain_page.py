@@ -1,4 +1,4 @@
-"""All that the registry says of one chain, on a page."""
+"""Everything that the registry says about a chain, on a page."""
 
 from __future__ import annotations
 

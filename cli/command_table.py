@@ -1,4 +1,4 @@
-"""Every command of l2send: its name, where it is, and what the list of commands says of it. Nothing is imported here:
+"""Every command of l2send: its name, its file, and its line in the list of commands. Nothing is imported here:
 a command is loaded when it is called.
 """
 

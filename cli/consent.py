@@ -1,4 +1,4 @@
-"""What must be said of a recipient before they are paid, and the yes to all of it."""
+"""What must be shown about a recipient before a payment, and the yes to all of it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _TYPED = 10  # more characters than an imitation can match
 
 
 def notes_of(target: Destination, review: Review) -> list[str]:
-    """What is said of the recipient on the review screen."""
+    """Notes about the recipient on the review screen."""
     found = review.findings
     return [*filter(None, [note(target)]), *found.said, *found.confirm, *([found.type_out] if found.type_out else [])]
 
 
 def refuse_look_alike(review: Review) -> None:
-    """--yes is no answer to a question that must be typed. Raises NeedsConfirmation."""
+    """Raises NeedsConfirmation: --yes does not answer a question that must be typed."""
     if review.findings.type_out:
         raise NeedsConfirmation(
             review.findings.type_out,
@@ -38,7 +38,7 @@ async def consent(
 ) -> None:
     """Ask for everything that is unusual about the recipient, and for the payment itself last.
 
-    `back`: that is an answer, too, which raises Back. Raises Interrupted for a no, KeyboardInterrupt.
+    `back`: whether that is an answer, which raises Back. Raises Interrupted for a no, KeyboardInterrupt.
     """
     questions = [f"{why} Pay anyway?" for why in review.findings.confirm]
     if must_compare(target):
@@ -52,7 +52,7 @@ async def consent(
 
 
 async def _agreed(words: str, review: Review, registry: Registry, *, back: bool) -> None:
-    """Until it is a yes. Raises Interrupted for a no, Back."""
+    """Ask until the answer is yes. Raises Interrupted for a no, Back."""
     answers = (YES, NO, *([BACK] if back else []), DETAILS)
     while (answer := await ask_word(words, *answers)) == DETAILS:
         show_details(review, registry)

@@ -1,7 +1,7 @@
-"""The deposit page: one HTML file that asks nothing of any network, made from `deposit_page.html`.
+"""The deposit page: an HTML file that loads nothing from any network, made from `deposit_page.html`.
 
-Its policy lets run only the script and the styles that the file itself holds, known by their hashes, so
-that not even a text that slipped through could do anything.
+Its policy allows only the script and the styles in the file itself, by their hashes, so not even an injected
+text could run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def page(found: Destination) -> bytes:
     values["token_note"] = _token_note(found)
     values["policy"] = html.escape(_policy(template))
     values["qr"] = qr.inline_svg(forms(found)["EIP-681"])
-    # One pass: what stands in a value is never taken for a place.
+    # One pass: text inside a value is never taken for a placeholder.
     return _PLACE.sub(lambda place: values[place[1]], template).encode()
 
 
@@ -55,7 +55,7 @@ def _texts(found: Destination) -> dict[str, str]:
 
 
 def _token_note(found: Destination) -> str:
-    """A symbol says little: the contract says which token is meant."""
+    """The token by its contract: a symbol can be shared."""
     token = found.asked.token if found.asked else None
     if token is None or token.address is None:
         return ""

@@ -15,8 +15,8 @@ from l2send.core.trusted_files import read_trusted_text
 def change_toml(path: Path, change: Callable[[Any], None], check: Callable[[str], object]) -> None:
     """Let `change` edit the document (tomlkit's) in `path`, and write it whole, with mode 0600.
 
-    A file that is not there starts as schema 1. One that others can write is refused: what they wrote would count as
-    yours from then on. Raises ConfigError, and what `check` has against the new text: then the file is as it was.
+    A missing file starts as schema 1. A file that others can write is refused: their text would count as yours from
+    then on. Raises ConfigError, and the error of `check` for the new text: then the file is as it was.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError

@@ -1,4 +1,4 @@
-"""What each thing that is signed does, in words, with every address whole: read from its own bytes."""
+"""What each transaction or message does, in words, with every address whole: read from its own bytes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _describe_compound(effect: AllowsBySignature | OpensBySignature | Executes) 
 
 
 def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
-    """What a signed message does, once it is brought to the chain."""
+    """What a signed message does once it is submitted."""
     match effect:
         case AllowsBySignature(_, amount, spender, _, deadline, _):
             return f"allow {_taker(spender)} to take exactly {amount}, if a sponsor brings it by {moment(deadline)}"

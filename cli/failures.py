@@ -1,4 +1,4 @@
-"""How an error is told: what is wrong, whether anything was sent, and what to do; to people or to scripts."""
+"""Reports errors to people or scripts: what is wrong, whether anything was sent, and what to do."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SENT_IN_WORDS = {
 
 
 _PYDANTIC = "Value error, "
-"""Stands before what a value must be, where pydantic read it for Typer: it is of no use to a person."""
+"""Prefix of pydantic's messages, which means nothing to a person."""
 
 
 class Unexpected(L2sendError):
-    """An error in l2send itself: nothing is known of what it interrupted."""
+    """An error in l2send itself: what it interrupted is not known."""
 
 
 def failure_of(error: BaseException) -> L2sendError:
@@ -55,7 +55,7 @@ def _command(error: TyperException) -> str:
 
 
 def _unexpected(error: BaseException) -> Unexpected:
-    """Its kind and its place. Its own words may hold anything, a key included, and are not repeated."""
+    """Its type and its place. Its text may hold anything, even a key, and is not repeated."""
     if os.environ.get("L2SEND_DEBUG"):
         aloud().out("".join(traceback.format_tb(error.__traceback__)), highlight=False)
     place = traceback.extract_tb(error.__traceback__)[-1]

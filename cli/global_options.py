@@ -1,4 +1,4 @@
-"""What every command has, given to all of them in one place, and the group that loads a command when it is called."""
+"""Options that every command has, and the group that loads a command when it is called."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ Progress = Annotated[
         metavar="HOW",
         callback=_tell,
         expose_value=False,
-        help="How stderr tells what happens: live, plain, json (an object a line), none.  [default: live or plain]",
+        help="How progress is shown on stderr: live, plain, json (an object a line), none.  [default: live or plain]",
     ),
 ]
 Quiet = Annotated[
@@ -110,7 +110,7 @@ _lender = typer.Typer(add_completion=False)
 
 @_lender.command()
 def _options(progress: Progress = None, quiet: Quiet = False) -> None:
-    """Is never run: it lends its options to the commands that are."""
+    """Never run: its options are copied to the other commands."""
 
 
 @cache

@@ -1,6 +1,6 @@
 """Values that need no pydantic: Typer reads every value through it, and importing it takes longer than most commands.
 
-Words, paths and what was left out are taken as they are; Typer's own reading stays for everything else, and for every
+Words, paths and missing values are taken as they are; Typer's own parsing stays for everything else, and for every
 error. tests/packaging/test_start.py notices a Typer in which this has no effect any more.
 """
 
@@ -19,7 +19,7 @@ def read_values_lightly() -> None:
 
 
 class _Lightly:
-    """Stands where Typer keeps what turns the words of one parameter into its value."""
+    """Replaces Typer's converter of a parameter's words into its value."""
 
     def __init__(self, descriptor: Any) -> None:
         self._descriptor = descriptor
@@ -44,6 +44,6 @@ class _Lightly:
 
     @property
     def _is_checked(self) -> bool:
-        """Whether Typer looks at a path before it hands it over."""
+        """Whether Typer checks a path before it passes it on."""
         info = self._descriptor.parameter_info
         return bool(info.exists or info.resolve_path or info.writable)

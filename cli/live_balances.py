@@ -1,4 +1,4 @@
-"""What the sender holds, read again and again while a person answers questions."""
+"""What the sender holds, read repeatedly while a person answers questions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Held = dict[Token, list[Amount]]
 
 
 class LiveBalances:
-    """Balances on every chain: being asked for from the start, and kept fresh while the context lasts."""
+    """Balances on every chain: requested from the start, and kept fresh while the context lasts."""
 
     def __init__(self, client: Client, account: Address) -> None:
         self._client, self._account = client, account
@@ -40,7 +40,7 @@ class LiveBalances:
         self._first.cancel()
 
     async def snapshot(self) -> Snapshot:
-        """The newest there is; waits for the first."""
+        """The newest reading; waits for the first."""
         return self._latest or await self._first
 
     async def _read(self) -> None:
@@ -51,7 +51,7 @@ class LiveBalances:
             await asyncio.sleep(_EVERY)
 
     def on_all_chains(self) -> str:
-        """How far the reading is, in one line."""
+        """The state of the reading, in one line."""
         if self._latest is None:
             return f"asking {len(self._client.registry)} chains what you hold …"
         holding = [

@@ -1,4 +1,4 @@
-"""The `l2send` command: what was typed is shaped into a command, and every end into an exit status.
+"""The `l2send` command: turns what was typed into a command, and every end into an exit status.
 
 Nothing slow is imported here: `--version`, `--help` and completion wait for this file.
 """
@@ -87,7 +87,7 @@ def shape(argv: list[str]) -> list[str]:
 
 
 def shape_unfinished(argv: list[str]) -> list[str]:
-    """The same of a line that is still being typed: nothing is missed in it. Raises BadAmount."""
+    """As `shaped`, for a line that is still being typed: missing words are no error. Raises BadAmount."""
     negative = next((a for a in argv if re.fullmatch(r"-[0-9.,_]+", a)), None)
     if negative:
         raise BadAmount(f"not an amount: {negative!r}.", hint="Use no sign.")
@@ -140,7 +140,7 @@ def run(argv: list[str]) -> int:
         sys.stdout.flush()
     except typer.Exit as end:
         return end.exit_code
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every end is told, in words and as a status
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every end is reported, in words and as a status
         from l2send.cli.failures import failure_of, report
 
         failure = failure_of(error)
@@ -150,7 +150,7 @@ def run(argv: list[str]) -> int:
 
 
 def _from_settings(words: list[str]) -> dict[str, Any]:
-    """What config.toml says, as Typer takes it; nothing for what must work while the file is wrong.
+    """The settings of config.toml, as Typer takes them; none for commands that must work while the file is wrong.
 
     Raises ConfigError.
     """

@@ -1,4 +1,4 @@
-"""Sums of money and what is left of them, as people read them. Exact figures are in `details` and in --json."""
+"""Sums of money and what is left, for people. Exact figures are in `details` and in --json."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def usd(value: float) -> str:
 
 
 def cost(way: Way) -> str:
-    """What a way costs in all, in dollars; in coins where no price is known."""
+    """The total cost of a way in dollars; in coins if no price is known."""
     if way.cost_usd is not None:
         return usd(way.cost_usd)
     return ", ".join(shorter(fee.amount) for leg in way.legs for fee in leg.fees) + " (no price known)"
@@ -42,7 +42,7 @@ def cost_by_kind(way: Way) -> str:
 
 
 def cost_of(fees: Iterable[Fee]) -> str:
-    """The sum of these fees in dollars; in coins where no price is known, empty where there are none."""
+    """The sum of these fees in dollars; in coins if no price is known, empty if there are none."""
     fees = list(fees)
     if all(fee.usd is not None for fee in fees):
         return usd(sum(fee.usd or 0.0 for fee in fees)) if fees else ""
@@ -58,7 +58,7 @@ def shorter(amount: Amount) -> str:
 
 
 def left_after(plan: Plan, held: Snapshot) -> str:
-    """What stays of the token: on the chain that pays, and on all that were asked. Empty where nothing is known."""
+    """What is left of the token: on the paying chain, and on all chains that answered. Empty if not known."""
     token = plan.payment.amount.token
     everywhere = [
         amount.in_units_of(token)
@@ -84,7 +84,7 @@ def _left_here(leg: Quote, held: Snapshot) -> Amount | None:
 
 
 def _spent(leg: Quote) -> Amount:
-    """What leaves of the token that is paid, gas too where it is the same coin."""
+    """How much of the paid token leaves, gas included if it is the same coin."""
     gas = sum(fee.amount.units for fee in _network_fees(leg) if fee.amount.token == leg.pays.token)
     return replace(leg.pays, units=leg.pays.units + gas)
 

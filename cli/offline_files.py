@@ -22,7 +22,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="a file of `l2send pr
 
 
 def refuse_existing(path: Path) -> None:
-    """Before anything is approved. Raises UsageError."""
+    """Called before anything is approved. Raises UsageError."""
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists already; it is left as it is.", hint="Choose another path.")
 
@@ -38,7 +38,7 @@ def write_bundle(path: Path, bundle: Bundle, *, as_json: bool) -> None:
 
 
 def show_parts(bundle: Bundle, registry: Registry) -> None:
-    """What is fixed: of every signature the nonce and the most it costs, and until when it is good."""
+    """Show what is fixed: nonce and highest cost of every signature, and how long it is valid."""
     rows = list[tuple[str, Text]]()
     for part in bundle.parts:
         chain = registry.chain(part.chain_id)

@@ -63,7 +63,7 @@ IdempotencyKey = Annotated[
 
 
 def _permitted(context: typer.Context, yes: bool) -> bool:
-    """Who wants to be asked always is. Raises Refused."""
+    """Raises Refused for --yes if config.toml says `confirm = always`."""
     settings = context.find_object(Settings)
     if yes and settings and settings.always_asks:
         raise Refused(
@@ -80,7 +80,7 @@ Yes = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What nearly every command takes: which chains it is about, and whom the result is for."""
+    """Options of nearly every command: which chains it uses, and the form of its output."""
 
     as_json: Json = False
     devnet: Devnet = False
@@ -106,7 +106,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class PaymentWords:
-    """What a payment is, as it was typed: `AMOUNT TOKEN DESTINATION`, or a payment link alone."""
+    """A payment as it was typed: `AMOUNT TOKEN DESTINATION`, or a payment link alone."""
 
     amount: Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")]
     token: Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")] = None
@@ -162,7 +162,7 @@ class KeyOptions:
 
 @dataclass(frozen=True, slots=True)
 class RouteOptions:
-    """What narrows the choice of a way to pay."""
+    """Options that limit the choice of a way to pay."""
 
     from_chain: Annotated[
         list[str] | None,
@@ -186,12 +186,12 @@ class RouteOptions:
         ),
     ] = DEFAULT_MAX_FEE
     fast: Annotated[
-        bool, typer.Option("--fast", help="Prefer the quick way: a minute saved counts as a dollar of fees.")
+        bool, typer.Option("--fast", help="Prefer the fast way: a minute saved counts as a dollar of fees.")
     ] = False
-    cheap: Annotated[bool, typer.Option("--cheap", help="Prefer the lowest fees, however long it takes.")] = False
+    cheap: Annotated[bool, typer.Option("--cheap", help="Prefer the lowest fees, even if it takes longer.")] = False
 
     def limits(self, registry: Registry) -> Limits:
-        """What was typed, understood. Raises UsageError."""
+        """The typed limits, parsed. Raises UsageError."""
         if self.fast and self.cheap:
             raise UsageError("--fast and --cheap cannot be combined.", hint="Use one of them, or neither.")
         percent, usd = parse_max_fee(self.max_fee)
@@ -214,20 +214,20 @@ class FollowOptions:
 
 @dataclass(frozen=True, slots=True)
 class ResumeOptions(FollowOptions):
-    """How a payment that exists is carried on: what may be paid for it now, and how long it is followed."""
+    """How an existing payment is continued: what may be paid for it now, and how long it is followed."""
 
     fee_limit: Annotated[
         str,
         typer.Option(
             "--max-fee",
             metavar="LIMIT",
-            help="Most that what is signed now may cost in network fees: 2usd, or 20% of what it is about.",
+            help="Most that network fees of what is signed now may cost: 2usd, or 20% of the amount.",
         ),
     ] = ""
 
     @property
     def limit(self) -> FeeLimit | None:
-        """What was typed; None where nothing was. Raises UsageError."""
+        """The typed limit; None without one. Raises UsageError."""
         return FeeLimit(*parse_max_fee(self.fee_limit)) if self.fee_limit else None
 
 

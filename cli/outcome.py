@@ -1,4 +1,4 @@
-"""How a payment stands: its state, where the money is, its transactions, and what to do next."""
+"""The outcome of a payment: its state, where the money is, its transactions, and what to do next."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _GOOD = frozenset({PaymentState.DELIVERED, PaymentState.REFUNDED})
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What only the process that made the payment knows of its end."""
+    """What only the process that made the payment knows about its end."""
 
     seconds: float
     """From the approval on."""
     left: str = ""
-    """What stays with the sender."""
+    """What the sender has left."""
 
 
 def show_outcome(record: Record, registry: Registry, ending: Ending | None = None) -> None:
@@ -115,7 +115,7 @@ def warnings_of(record: Record, registry: Registry) -> list[str]:
     if record.meaning.open:
         return []
     allowed = (
-        f"{leg.terms.pays} may be left to its bridge; take it back with: l2send cancel {leg.id}"
+        f"{leg.terms.pays} may be left to its bridge; revoke it with: l2send cancel {leg.id}"
         for leg in record.legs
         if leg.left_allowed
     )
@@ -143,7 +143,7 @@ def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
 
 
 def _is_held_back(tx: TxRecord) -> bool:
-    """Whether its end waits for something besides blocks, which its words name."""
+    """Whether its end waits for more than blocks; its words name it."""
     return tx.state is TxState.INDETERMINATE or (tx.state in IN_FLIGHT & IN_BLOCK and tx.detail.startswith("not "))
 
 

@@ -1,4 +1,4 @@
-"""A payment from its plan to its end: shown and approved, made, followed, and reported. For every command that pays."""
+"""A payment from its plan to its end: shown, approved, made, followed and reported. For every command that pays."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ async def approve(
             who.unlock()
         if not await client.has_expired(review):
             return Approved(review, again)
-        err().print("The prices expired meanwhile. Asking for new ones.", style="yellow")
+        err().print("The prices have expired. Asking for new ones.", style="yellow")
     raise Refused("the prices expire before they can be used.", hint="Try again, or another bridge with --via.")
 
 
 async def _meant_again(client: Client, payment: Payment, *, yes: bool, options: PayOptions) -> bool:
-    """Whether a payment just like one that was made a moment ago is meant. Two keys of their own mean two payments."""
+    """Whether a payment equal to a recent one is meant. Two different keys mean two payments."""
     recent = None if options.again else client.paid_recently(payment)
     if recent and options.key and recent.key:
         recent = None
@@ -129,7 +129,7 @@ async def follow(
 
 @contextmanager
 def interruptible(client: Client, payment_id: str) -> Iterator[None]:
-    """Makes of Ctrl-C, and of SIGTERM, an Interrupted that says how the payment stands."""
+    """Turns Ctrl-C and SIGTERM into an Interrupted that says how the payment stands."""
     try:
         yield
     except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""What happens, told on stderr: a spinner with the time for people, plain lines for logs, JSON for programs."""
+"""Progress on stderr: a spinner with the time for people, plain lines for logs, JSON for programs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from l2send.wallet.journal.records import Record
 
 _ASKING, _STARTING = "asking", "starting"
-"""The phases before there is a payment, and before anything happened to it. Others are states of payments."""
+"""The phases before a payment exists or anything happened to it. Other phases are states of payments."""
 
 _LATE = 10.0
-"""Seconds beyond the estimate, or as much again if that is longer: then it is late."""
+"""Seconds beyond the estimate, or twice the estimate if that is longer, after which it is late."""
 _HASH = re.compile(r":? 0x[0-9a-f]{64}\b")
 
 
@@ -76,7 +76,7 @@ class Live:
         yield line
 
     def _clock(self) -> str:
-        """How long it took so far beside how long it may take; late is said as late."""
+        """The time so far and the estimate, or that it is late."""
         assert self._estimate
         if self._elapsed > self._estimate + max(_LATE, self._estimate):
             return f"late: {duration(self._elapsed)}, expected {duration(self._estimate)}"

@@ -1,8 +1,8 @@
-"""Questions on a terminal, on stderr: stdout has the result alone, and may lead into a file. Ctrl-C ends them all.
+"""Questions on a terminal, on stderr: stdout has only the result, and may be a file. Ctrl-C ends every question.
 
 A question that moves money takes a whole word and Enter, never one key, and what was typed before it was asked is
 thrown away: the second line of a pasted text answers nothing. Questions of the conversation can be answered with
-`back`. Nothing is told by colour or by position alone: choices are lines of words.
+`back`. Nothing is expressed only by colour or position: choices are lines of words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Judge = Callable[[str], object]
 
 
 class Back(Interrupted):
-    """The person wants to change an earlier answer; where there is none, it ends the command."""
+    """The person wants to change an earlier answer; without one, it ends the command."""
 
     def __init__(self) -> None:
         super().__init__("there is no question before this one.")
@@ -54,7 +54,7 @@ async def yes_or_no(question: str) -> bool:
 
 
 async def must_agree(question: str, *, yes: bool) -> None:
-    """Unless --yes was given. Raises Interrupted for a no, KeyboardInterrupt."""
+    """Ask, unless --yes was given. Raises Interrupted for a no, KeyboardInterrupt."""
     if not yes and not await yes_or_no(question):
         raise Interrupted("not confirmed.")
 
@@ -107,7 +107,7 @@ def _stderr() -> Any:
 async def ask_text(
     question: str, judge: Judge, *, below: Callable[[str], str] | None = None, known: Iterable[str] = ()
 ) -> str:
-    """What a person typed, once `judge` has nothing against it. Raises Back, KeyboardInterrupt.
+    """The typed answer, once `judge` accepts it. Raises Back, KeyboardInterrupt.
 
     `below` turns what is typed so far into the line under the question; `known` are answers offered on Tab.
     """

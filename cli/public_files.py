@@ -1,4 +1,4 @@
-"""Files for others to read, at paths that a person named: mode 0644, and nothing is written over unasked."""
+"""Files for others to read, at paths that a person named: mode 0644; existing files are kept unless --force."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_targets(paths: Sequence[Path], *, force: bool) -> None:
         raise UsageError("two outputs have the same path.")
     for path in paths:
         if (path.exists() or path.is_symlink()) and not (force and path.is_file() and not path.is_symlink()):
-            hint = "--force writes over it." if path.is_file() and not path.is_symlink() else "Choose another path."
+            hint = "--force overwrites it." if path.is_file() and not path.is_symlink() else "Choose another path."
             raise UsageError(f"{path} exists already; it is left as it is.", hint=hint)
 
 
@@ -33,7 +33,7 @@ def write_public(path: Path, data: bytes, *, force: bool) -> None:
         if force:
             target.replace(path)
     except FileExistsError:
-        raise UsageError(f"{path} exists already; it is left as it is.", hint="--force writes over it.") from None
+        raise UsageError(f"{path} exists already; it is left as it is.", hint="--force overwrites it.") from None
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}.") from error
 

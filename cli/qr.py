@@ -51,7 +51,7 @@ def draw(content: str, console: Console) -> Text | None:
     modules = [[bool(m) for m in row] for row in _code(content).matrix_iter(border=_QUIET_ON_SCREEN)]
     if len(modules[0]) > console.width or not _can_show(console):
         return None
-    # With colours, black is drawn on white. Without, whatever is drawn is the light of the screen,
+    # With colours, black is drawn on white. Without, a drawn module is the light colour of the screen,
     # so the white modules are drawn: right on the usual dark screen, and readable by most on a light one.
     coloured = console.color_system is not None and not console.no_color
     lines = _lines(modules, drawn=coloured)

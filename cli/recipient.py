@@ -20,7 +20,7 @@ from l2send.resolver.destination import Destination, look_up, settle, understand
 from l2send.resolver.spelling import Spelling, Voucher
 
 _OFFERED = 8
-"""Chains that are named below a question."""
+"""How many chains are named below a question."""
 UNCHECKED = "no checksum in this spelling: a wrong character would go unnoticed"
 
 
@@ -54,13 +54,13 @@ async def find_destination(text: str, rpcs: Rpcs, book: Book) -> Destination:
 
 
 def _recognised(found: Destination, book: Book) -> Destination:
-    """The same, with the name it has among the contacts, however it was written."""
+    """The destination with its contact's name, in any form it was written."""
     contact = book.at(found.address, found.chain)
     return replace(found, contact=contact.name) if contact else found
 
 
 def judge(text: str, registry: Registry, book: Book) -> None:
-    """Raises UsageError for what is wrong with `text` as far as can be told without asking anybody."""
+    """Raises UsageError for what is wrong with `text`, as far as that is known without a network."""
     spelling = understand(text, registry, book)
     if spelling.chain and spelling.address:
         settle(spelling, registry)
@@ -108,7 +108,7 @@ def _chain_called(typed: str, offered: Sequence[Chain]) -> Chain:
 
 
 def real_first(chains: Iterable[Chain]) -> list[Chain]:
-    """Test chains behind those whose money is worth something."""
+    """Sort key: test chains after chains of real money."""
     return sorted(chains, key=lambda c: c.testnet)
 
 
@@ -127,7 +127,7 @@ def payment_of(client: Client, sender: Address, words: Words, target: Destinatio
 
 
 def note(target: Destination) -> str:
-    """What must be said of how the recipient was named; empty if a checksum vouches for a stranger."""
+    """How the recipient was named, to be shown; empty for an address that a checksum confirms."""
     contact = f"{target.contact}, as your contacts have it" if target.contact else ""
     match target.vouched_by:
         case Voucher.NONE:
@@ -140,5 +140,5 @@ def note(target: Destination) -> str:
 
 
 def must_compare(target: Destination) -> bool:
-    """Whether only a person's eyes can find a mistyped character."""
+    """Whether only a person can notice a mistyped character."""
     return target.vouched_by is Voucher.NONE and not target.contact

@@ -36,7 +36,7 @@ def show_once(phrase: Phrase) -> None:
     """
     if not can_ask():
         raise NeedsConfirmation(
-            "a recovery phrase is shown on a terminal alone, and this is none.",
+            "a recovery phrase is shown only on a terminal, and this is none.",
             hint="Run it on a terminal, or leave out --mnemonic.",
         )
     words = phrase.reveal()

@@ -19,7 +19,7 @@ _WORDS = frozenset({"max", "all"})
 
 @dataclass(frozen=True, slots=True)
 class MaxPayment:
-    """All of `token` that can be had to `to`."""
+    """As much of `token` as can be delivered to `to`."""
 
     sender: Address
     token: str
@@ -33,12 +33,12 @@ class MaxPayment:
 
 
 def is_max(text: str) -> bool:
-    """Whether an amount is meant to be all there is."""
+    """Whether an amount means everything: `max` or `all`."""
     return text.strip().lower() in _WORDS
 
 
 def request_of(client: Client, sender: Address, words: Words, target: Destination) -> Payment | MaxPayment:
-    """What the words, the link, or both ask for. Raises UsageError where they do not agree."""
+    """The payment that the words, the link, or both ask for. Raises UsageError if they do not agree."""
     if words.amount is None or words.token is None or not is_max(words.amount):
         return payment_of(client, sender, words, target)
     token = target.chain.token(words.token)

@@ -1,4 +1,4 @@
-"""The review screen: what a payment does, computed from the very bytes that are signed, in the order people read.
+"""The review screen: what a payment does, computed from the bytes that are signed, in reading order.
 
 Short enough for a question below it on 24 lines. `details` shows every address and figure whole; so does a pipe.
 """
@@ -52,13 +52,13 @@ def show_details(review: Review, registry: Registry) -> None:
 
 
 def title(review: Review, registry: Registry, target: Destination | None = None) -> str:
-    """What is paid to whom: `25 USDC to alice on Base`."""
+    """Amount and recipient: `25 USDC to alice on Base`."""
     payment = review.plan.payment
     return f"{payment.amount} to {_called(review, target)} on {registry.shown(payment.to.chain_id).name}"
 
 
 def question(review: Review, registry: Registry, target: Destination | None = None, verb: str = "Pay") -> str:
-    """What a yes answers, whole: what, to whom, on which chain, at what cost."""
+    """The whole question: amount, recipient, chain and cost."""
     return f"{verb} {title(review, registry, target)}, cost {cost(review.plan.way)}?"
 
 
@@ -73,7 +73,7 @@ def _ends(address: Address) -> str:
 
 
 def _recipient(review: Review, registry: Registry, target: Destination | None) -> Rows:
-    """The whole address, the chain, and what this journal knows of paying it."""
+    """The whole address, the chain, and earlier payments to it in this journal."""
     payment = review.plan.payment
     chain = registry.shown(payment.to.chain_id)
     name = (target.contact or target.name) if target else ""
@@ -98,7 +98,7 @@ def _arrives(review: Review, registry: Registry) -> str:
 
 
 def _sources(review: Review) -> Rows:
-    """What leaves each chain; where there are several, what leaves in all."""
+    """What leaves each chain; with several chains also the total."""
     legs = review.plan.legs
     if len(legs) == 1:
         return [("you pay", styled(f"{shorter(legs[0].pays)} on {legs[0].source.name}{_and_gas(legs[0])}"))]
@@ -135,14 +135,14 @@ def _how(review: Review) -> str:
 
 
 def _if_late(review: Review) -> Rows:
-    """From when on the money of an order that is not filled can be had back, and by what."""
+    """When the money of an unfilled order can be refunded, and how."""
     orders = [(leg.order.refund_after, leg) for leg in review.plan.legs if leg.order]
     words = [f"not filled by {moment(until)}: `l2send resume` brings {shorter(leg.pays)} back" for until, leg in orders]
     return _labelled("if late", [styled(text, limit=300) for text in words])
 
 
 def _signatures(review: Review) -> list[str]:
-    """What is signed, numbered, in short; where there are several legs, with the chain of each."""
+    """What is signed, numbered, in short; with several legs also the chain of each."""
     several = len(review.plan.legs) > 1
     described = [
         f"{leg.source.short_name}: {_in_short(effect)}" if several else _in_short(effect)
@@ -173,7 +173,7 @@ def _in_short(effect: Effects) -> str:
 
 
 def _notes(review: Review) -> list[str]:
-    """What the legs have to say, each thing once; what paying in parts means; which code is not pinned."""
+    """Notes of the legs, each once; what paying in parts means; which code is not pinned."""
     legs = review.plan.legs
     said = list(dict.fromkeys(note for leg in legs for note in leg.notes))
     if len(legs) > 1:
@@ -212,5 +212,5 @@ def _fee(fee: Fee) -> str:
 
 
 def _labelled(label: str, values: list[Text]) -> Rows:
-    """The label stands before the first value alone."""
+    """The label before the first value, none before the others."""
     return [(label if i == 0 else "", value) for i, value in enumerate(values)]

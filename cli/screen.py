@@ -1,4 +1,4 @@
-"""Two consoles: data goes to stdout, everything else to stderr. Foreign text reaches neither uncleaned."""
+"""Two consoles: data goes to stdout, everything else to stderr. Foreign text is cleaned for both."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def aloud() -> Console:
 
 
 def err() -> Console:
-    """stderr for what is told beside the result; it goes nowhere with `--quiet` and `--progress json`."""
+    """stderr for everything but the result; discarded with `--quiet` and `--progress json`."""
     return _nowhere() if telling() in {Telling.NONE, Telling.JSON} else aloud()
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from l2send.wallet.keys.signer import Signer
 
 _TRIES = 3
-"""How often a wrong password is asked for."""
+"""How often a password is asked for."""
 _REQUESTS_LEAVE = 0.02
 """Seconds after which the first requests of a plan are on their way."""
 
@@ -99,7 +99,7 @@ class Sender:
         return self._open_keystore(self.keystore)
 
     def _open_keystore(self, keystore: Keystore) -> Signer:
-        """A wrong password is asked for again, where it was typed. Raises ConfigError."""
+        """Ask again after a wrong password if it was typed. Raises ConfigError."""
         typed = list[str]()
 
         def ask() -> str:
@@ -138,7 +138,7 @@ def choose_sender(paths: Paths, options: SenderOptions, keys: KeyOptions | None 
 
 
 def choose_payer(paths: Paths, payer: Address, options: AccountOptions, keys: KeyOptions) -> Sender:
-    """The account that made a payment, which alone can sign for it. Raises UsageError, ConfigError."""
+    """The account that made a payment: only it can sign for it. Raises UsageError, ConfigError."""
     account = options.account or (None if options.keystore else payer)
     return choose_sender(paths, SenderOptions(account, options.keystore, payer), keys)
 

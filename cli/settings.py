@@ -1,7 +1,7 @@
-"""What the user wants where a command line says nothing: config.toml, its keys, and where each value comes from.
+"""Defaults for what a command line leaves out: config.toml, its keys, and where each value comes from.
 
-A flag counts before its environment variable, that before the file, the file before the default.
-Secrets have no key here, and RPC URLs stand in chains.toml.
+A flag overrides its environment variable, which overrides the file, which overrides the default.
+Secrets have no key here, and RPC URLs are in chains.toml.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ def _several(value: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One thing that can be set."""
+    """A setting."""
 
     name: str
     means: str
     read: Callable[[object], Value]
-    """The value as it is used. Raises UsageError for what it cannot be."""
+    """The parsed value. Raises UsageError for an invalid one."""
     default: Value
     variables: tuple[str, ...] = ()
-    """Environment variables that say the same for one command, the first that is set counts."""
+    """Environment variables that set the same for one command; the first that is set counts."""
 
 
 KEYS: Mapping[str, Key] = {
@@ -78,9 +78,7 @@ KEYS: Mapping[str, Key] = {
         Key("via", "the only bridge to use", _words, "", ("L2SEND_VIA",)),
         Key("from_chains", "the only chains to pay from", _several, (), ("L2SEND_FROM_CHAIN",)),
         Key("speed", "what a minute is worth: cheap, balanced or fast", _one_of(*Speed), Speed.BALANCED.value),
-        Key(
-            "confirm", "always: --yes is refused, so that nothing is paid unasked", _one_of("usual", "always"), "usual"
-        ),
+        Key("confirm", "always: --yes is refused, so every payment is confirmed", _one_of("usual", "always"), "usual"),
         Key("color", "never: no colours", _one_of("auto", "never"), "auto", ("NO_COLOR",)),
     )
 }
@@ -88,7 +86,7 @@ KEYS: Mapping[str, Key] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the file says; nothing for what it leaves out."""
+    """The file's settings; None for what it leaves out."""
 
     path: Path
     values: Mapping[str, Value]
@@ -104,7 +102,7 @@ class Settings:
         return self.text("confirm") == "always"
 
     def defaults(self, commands: Iterable[str], argv: Iterable[str]) -> dict[str, dict[str, object]]:
-        """What the options of `commands` are where neither `argv` nor the environment says it, as Typer takes it."""
+        """Defaults of the options of `commands` for Typer: used if neither `argv` nor the environment sets them."""
         options: dict[str, object] = {k: self.values[k] for k in ("max_fee", "via") if k in self.values}
         if "from_chains" in self.values:
             options["from_chain"] = list(self.values["from_chains"])
@@ -113,7 +111,7 @@ class Settings:
         return dict.fromkeys(commands, options)
 
     def origin(self, name: str) -> tuple[str, str]:
-        """The value that counts for a command without flags, and where it is from."""
+        """The effective value for a command without flags, and its origin."""
         for variable in KEYS[name].variables:
             if os.environ.get(variable):
                 return ("never" if variable == "NO_COLOR" else clean(os.environ[variable])), variable
@@ -158,7 +156,7 @@ def _read_in_file(name: str, value: object, text: str, where: str) -> Value:
 
 
 def key_called(name: str) -> Key:
-    """The key of that name. Raises UsageError, with all there are."""
+    """The key of that name. Raises UsageError that lists all keys."""
     if name not in KEYS:
         raise UsageError(f"there is no setting {clean(name, 40)!r}.", hint=f"Settings: {', '.join(KEYS)}")
     return KEYS[name]

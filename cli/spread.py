@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 def spread(command: Callable[..., R]) -> Callable[..., R]:
-    """`command` for Typer: in the place of each parameter that is a dataclass stand the fields of that dataclass.
+    """`command` for Typer: each parameter that is a dataclass is replaced by the fields of that dataclass.
 
     Typer then shows and parses every field by its own annotation, and `command` gets the dataclasses, filled. All
     parameters become keyword-only, so those with and without a default may stand in any order. Raises TypeError for

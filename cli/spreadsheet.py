@@ -1,4 +1,4 @@
-"""CSV that spreadsheets show as it is: RFC 4180, and no cell that one of them would run as a formula."""
+"""CSV that spreadsheets show as it is: RFC 4180, without cells that they would run as a formula."""
 
 from __future__ import annotations
 

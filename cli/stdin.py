@@ -14,7 +14,7 @@ _MOST = 1024 * 1024  # bytes
 
 
 def words_from_stdin(words: PaymentWords) -> PaymentWords:
-    """The words of a payment; of those that are `-` what stdin says. Raises UsageError."""
+    """The words of a payment, with `-` replaced by stdin. Raises UsageError."""
     if words.destination == FROM_STDIN:
         return replace(words, destination=_one_line())
     if words.amount != FROM_STDIN or words.token is not None:

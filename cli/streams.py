@@ -1,4 +1,4 @@
-"""stdout and stderr that a payment survives: a reader that leaves, a full disk, a terminal without Unicode.
+"""stdout and stderr that cannot stop a payment: a reader that leaves, a full disk, a terminal without Unicode.
 
 A reader that leaves must not stop a payment half way. What is written to a closed pipe goes nowhere, as does
 what stderr cannot take; that the result could not be written to stdout is an error.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Out(io.FileIO):
-    """stdout, whose reader may leave. What else goes wrong is said once."""
+    """stdout, whose reader may leave. Other errors are reported once."""
 
     _failed = False
 
@@ -40,7 +40,7 @@ class _Out(io.FileIO):
 
 
 class _Err(io.FileIO):
-    """stderr: nothing that happens to it matters as much as the payment."""
+    """stderr: its errors are ignored, the payment goes on."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         with contextlib.suppress(OSError):
@@ -49,7 +49,7 @@ class _Err(io.FileIO):
 
 
 def open_streams() -> None:
-    """Put streams that cannot break a payment in the place of Python's own."""
+    """Replace Python's streams with streams that cannot stop a payment."""
     _occupy_closed()
     sys.stdin = sys.stdin or io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
     sys.stdout = _over(_Out, 1, sys.stdout)
@@ -57,7 +57,7 @@ def open_streams() -> None:
 
 
 def _occupy_closed() -> None:
-    """Closed standard descriptors lead nowhere from now on: no file opened later may get the number of one."""
+    """Open closed standard descriptors on /dev/null: no file opened later may get such a number."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(fd, True)
     os.close(fd)

@@ -1,4 +1,4 @@
-"""How stderr tells what is going on: what `--progress` and `--quiet` ask for, kept for the run of one command."""
+"""How progress is shown: the choice of `--progress` and `--quiet`, kept while a command runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum, unique
 
 @unique
 class Telling(StrEnum):
-    """What `--progress` asks for."""
+    """Values of `--progress`."""
 
     LIVE = "live"
     PLAIN = "plain"
@@ -19,12 +19,12 @@ _asked_for = list[Telling]()
 
 
 def tell(how: Telling | None) -> None:
-    """Set how stderr tells what is going on; None: as suits what stderr is."""
+    """Set how progress is shown; None: chosen by what stderr is."""
     _asked_for[:] = [how] if how else []
 
 
 def telling() -> Telling:
-    """How stderr tells what is going on: live for a person at a terminal, in plain lines for anything else."""
+    """How progress is shown: live for a person at a terminal, plain lines otherwise."""
     if _asked_for:
         return _asked_for[0]
     from l2send.cli.screen import aloud

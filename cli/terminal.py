@@ -14,7 +14,7 @@ from l2send.core.errors import ConfigError, Interrupted, NeedsConfirmation
 
 
 def can_ask() -> bool:
-    """Whether a person sits at this process."""
+    """Whether a person can answer questions here."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
@@ -24,7 +24,7 @@ def must_be_able_to_ask(*, yes: bool, hint: str = "Add --yes to go on without a 
         return
     if not can_ask():
         raise NeedsConfirmation("this is not a terminal, so no question can be asked.", hint=hint)
-    tell(None)  # A person who is asked is told everything, even with --quiet.
+    tell(None)  # The person who answers a question sees everything, even with --quiet.
 
 
 def ask_password(name: str) -> str:

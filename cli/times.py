@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 
 def duration(seconds: float) -> str:
-    """Some time, in words."""
+    """A duration in words."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 90 * 60:

@@ -9,7 +9,7 @@ from l2send.core.units import Amount
 
 _CHOSEN, _PART = "→", "+"
 _SHOWN = 6
-"""Ways, and reasons: what is further down has not decided anything."""
+"""How many ways and reasons are shown: later ones decided nothing."""
 _DECIMALS = 6
 
 
@@ -28,7 +28,7 @@ def show_ways(plan: Plan) -> None:
 
 
 def in_a_line(way: Way) -> str:
-    """A way in words, what it costs first: a narrow terminal cuts the end off."""
+    """A way in words, its cost first: a narrow terminal cuts off the end."""
     cost = "no price known" if way.cost_usd is None else _usd(way.cost_usd)
     signatures = "1 signature" if way.signatures == 1 else f"{way.signatures} signatures"
     return f"{cost}  {way.name}, about {duration(way.duration)}, {signatures}"
@@ -48,7 +48,7 @@ def _add(rows: Rows, way: Way, *, chosen: bool) -> None:
 
 
 def _rounded(amount: Amount) -> str:
-    """Enough digits to compare by; the review has them all."""
+    """Enough digits to compare; the review has all of them."""
     whole, _, fraction = amount.text.partition(".")
     return amount.text if len(fraction) <= _DECIMALS else f"{whole}.{fraction[:_DECIMALS]}…"
 

@@ -30,9 +30,9 @@ from l2send.resolver.limits import Limits
 from l2send.review import Review
 
 _RECENT = 9
-"""Recipients that are offered."""
+"""How many recipients are offered."""
 _LOOKED_BACK = 200
-"""Payments among which the accounts that were paid last are looked for."""
+"""How many payments are searched for the accounts that were paid last."""
 
 
 @spread
@@ -67,9 +67,9 @@ def ask(
 
 
 async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limits) -> _Conversation:
-    """Ask until there is a review that the person agreed to, of a payment to whom they named; `who` is unlocked then.
+    """Ask until a review of the payment is approved; `who` is unlocked then.
 
-    Raises Interrupted where they say no, KeyboardInterrupt on Ctrl-C.
+    Raises Interrupted for a no, KeyboardInterrupt on Ctrl-C.
     """
     talk = _Conversation(client, held, who, limits)
     steps: tuple[Callable[[], Awaitable[bool]], ...] = (
@@ -96,7 +96,7 @@ async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limi
 
 
 class _Conversation:
-    """A question a method: each says whether anything was asked, and raises Back to have the one before again."""
+    """A method for each question: it returns whether it asked, and raises Back to go to the question before."""
 
     destination: Destination
     token: Token
@@ -167,7 +167,7 @@ class _Conversation:
         return True
 
     def _sum(self) -> Amount:
-        """Of the chosen token on all chains together, as of the newest reading."""
+        """The sum of the chosen token on all chains, by the newest reading."""
         held = self._held.of(self.token, self.destination.chain)
         return Amount(sum(amount.in_units_of(self.token) for amount in held), self.token)
 
@@ -212,5 +212,5 @@ class _Conversation:
             self._who.unlock()
             if not await self._client.has_expired(self.review):
                 return True
-            err().print("The prices ran out meanwhile. Asking for new ones.", style="yellow")
+            err().print("The prices have expired. Asking for new ones.", style="yellow")
             await self.ask_way()

@@ -72,7 +72,7 @@ def balances(
 
 
 def _chains(registry: Registry, names: Sequence[str], *, testnets: bool) -> list[Chain]:
-    """Those of `names`; without names all, testnets too if asked for. Raises UnknownChain."""
+    """The chains of `names`; without names all, with testnets if asked for. Raises UnknownChain."""
     if names:
         return list({chain.chain_id: chain for chain in (registry.named(name) for name in names)}.values())
     return [chain for chain in registry if testnets or registry.is_devnet or not chain.testnet]

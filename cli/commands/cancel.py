@@ -83,6 +83,8 @@ async def _tell_of_its_file(client: Client, record: PaymentRecord, *, yes: bool)
         return
     words = f"Nonce {taken[0]} is used already: a signed file of it may have been sent, and the payment made."
     if yes:
-        hint = "`l2send broadcast FILE` tells. Without it, look at the recipient's account, and cancel without --yes."
+        hint = (
+            "`l2send broadcast FILE` finds out. Without it, look at the recipient's account, then cancel without --yes."
+        )
         raise NeedsConfirmation(words, hint=hint, sent=Sent.MAYBE)
     err().print(styled(words, "bold", limit=300))

@@ -22,7 +22,7 @@ class _ByName(TyperGroup):
     """`l2send chains base` is the page of that chain: a word that is no command names a chain."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As the group does, with `show` before the names of chains."""
+        """As a Typer group, with `show` inserted before the names of chains."""
         words = [word for word in args if not word.startswith("-")]
         if words and words[0] not in self.commands:
             args = [_SHOW, *args]
@@ -128,7 +128,7 @@ def _print(shown: list[Chain]) -> None:
 
 
 _WIDE = 120
-"""Columns that all of the table needs."""
+"""Width that the whole table needs."""
 
 
 def _document(chain: Chain) -> dict[str, object]:

@@ -71,7 +71,7 @@ async def _run(registry: Registry, chains: Sequence[Chain], *, as_json: bool) ->
 
 
 def _print(reports: Sequence[ChainReport], now: float) -> None:
-    """A row a chain, then a sentence for everything that is not as it should be."""
+    """A row for each chain, then a sentence for each problem."""
     rows = table(
         "chain", "RPCs", "fastest", "head", "contracts", "tokens", "price", "result", right=("fastest", "head")
     )
@@ -84,7 +84,7 @@ def _print(reports: Sequence[ChainReport], now: float) -> None:
             out().print(Text.assemble(where, ": ", _in_colour(verdict), ": ", what))
     alone = ", ".join(report.chain.short_name for report in reports if len(report.endpoints) == 1)
     if alone:
-        out().print(styled(f"One RPC alone, so that no other can contradict it: {alone}", "dim", limit=500))
+        out().print(styled(f"A single RPC, which no other can contradict: {alone}", "dim", limit=500))
     unknown = sum(fact.pinned is False for report in reports for fact in report.facts)
     if unknown:
         out().print(styled(f"The code of {unknown} bridge contracts is not pinned: see `l2send chains pin`.", "dim"))
@@ -106,7 +106,7 @@ def _cells(report: ChainReport, now: float) -> Iterator[str]:
 
 
 def _share(found: Sequence[EndpointReport] | Sequence[Fact]) -> str:
-    """How many of how many are well."""
+    """How many of them are ok: `2/3`."""
     return f"{sum(f.verdict is Verdict.OK for f in found)}/{len(found)}" if found else "-"
 
 
@@ -116,7 +116,7 @@ def _age(head: int, now: float) -> int:
 
 
 def _findings(report: ChainReport) -> Iterator[tuple[Verdict, str]]:
-    """What is not well. What all contracts have in common, such as a silent chain, is said once."""
+    """The problems. A problem that all contracts share, such as a silent chain, is named once."""
     for endpoint in report.endpoints:
         if endpoint.verdict is not Verdict.OK:
             yield endpoint.verdict, endpoint.detail

@@ -2,7 +2,7 @@
 
 A shell asks by running `l2send LINE` with L2SEND_COMPLETE set to its name, and gets a candidate a line. Commands and
 options come from Typer's own tree; what a value can be is looked up by the parameter's name, in the table below.
-Nothing is asked of any network, nothing is changed, and nothing slow is imported: a person waits for the answer.
+It asks no network, changes nothing, and imports nothing slow: a person waits for the answer.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def answer(line: str, app: Any, shape: Callable[[list[str]], list[str]]) -> Iter
     if os.environ[COMPLETION_VARIABLE] != "bash":
         yield from found
         return
-    # bash replaces what stands behind the last word break alone, and adds no space by itself.
+    # bash replaces only the text after the last word break, and adds no space by itself.
     cut = max((typed.rfind(c) + 1 for c in ":@=" if c in os.environ.get("L2SEND_BREAKS", "")), default=0)
     for candidate in found:
         yield candidate[cut:] if candidate.endswith((":", "@")) else f"{candidate[cut:]} "
@@ -124,7 +124,7 @@ def _is_plain(candidate: str) -> bool:
 
 
 def _candidates(app: Any, before: list[str], typed: str) -> Iterable[str]:
-    """Everything that may stand at this place, also what does not begin as it was typed."""
+    """Everything that may stand at this place, even if it does not begin with what was typed."""
     command, rest = app, list(before)
     while rest and rest[0] in getattr(command, "commands", {}):
         command = command.commands[rest.pop(0)]
@@ -155,14 +155,14 @@ def _candidates(app: Any, before: list[str], typed: str) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value is missing: what is known there."""
+    """Candidates for a missing value."""
 
     command: str
     paths: Paths
     typed: str
 
     def values(self, parameter: Any) -> Iterable[str]:
-        """What `parameter` can be; nothing where only the person knows."""
+        """Values that `parameter` can have; none if only the user knows."""
         look_up = _VALUES.get(f"{self.command} {parameter.name}") or _VALUES.get(parameter.name)
         return look_up(self) if look_up else ()
 
@@ -189,7 +189,7 @@ class _Place:
         return list(KEYS)
 
     def setting_values(self) -> list[str]:
-        """Of whichever setting it is: all that any can be, few enough to tell apart."""
+        """The values of all settings together; there are few."""
         return [*self.chains(), *self.bridges(), *self.accounts()]
 
     def destinations(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""`l2send config`: see and change what counts where a command line says nothing."""
+"""`l2send config`: see and change defaults for what a command line leaves out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Name = Annotated[str, typer.Argument(metavar="KEY", help=", ".join(KEYS))]
 @app.callback(invoke_without_command=True)
 @spread
 def config(context: typer.Context, run_options: RunOptions) -> None:
-    """See and change settings: account, highest fee, bridge, chains. A flag or a variable counts before them.
+    """See and change settings: account, highest fee, bridge, chains. A flag or a variable overrides them.
 
     Example: l2send config
     """
@@ -112,13 +112,13 @@ def set_(
         print_json(_document(settings))
     now, origin = settings.origin(name)
     if origin != str(paths.settings):
-        print_words(err(), styled(f"{origin} is set and counts before it: {now}", "yellow"))
+        print_words(err(), styled(f"{origin} is set and overrides it: {now}", "yellow"))
 
 
 @app.command("unset")
 @spread
 def unset(name: Name, run_options: RunOptions) -> None:
-    """Take a setting out of config.toml: the default counts again.
+    """Remove a setting from config.toml: the default applies again.
 
     Example: l2send config unset max_fee
     """
@@ -155,7 +155,7 @@ def path(run_options: RunOptions) -> None:
 def edit(run_options: RunOptions) -> None:
     """Open config.toml in your editor ($VISUAL, $EDITOR).
 
-    What cannot be read back is not kept.
+    A text that is not valid is not kept.
 
     Example: l2send config edit
     """
@@ -184,7 +184,7 @@ def edit(run_options: RunOptions) -> None:
 
 
 def _check_exists(name: str, value: list[str], paths: Paths) -> None:
-    """A name that leads nowhere is refused now, not at the next payment. Raises UsageError, ConfigError."""
+    """Refuse an unknown name now, not at the next payment. Raises UsageError, ConfigError."""
     if name == "from_chains":
         registry = load_registry(paths)
         for chain in value:

@@ -55,7 +55,7 @@ def add(
     name: Name,
     destination: Annotated[str, typer.Argument(help="chain:address, chain:name.eth, an address alone, …")],
     chain: Annotated[
-        list[str] | None, typer.Option("--chain", metavar="CHAIN", help="It is theirs on this chain too; repeatable.")
+        list[str] | None, typer.Option("--chain", metavar="CHAIN", help="Theirs on this chain too; repeatable.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="The address was compared: take it without a checksum.")] = (
         False
@@ -99,7 +99,7 @@ def add(
 
 
 async def _meant(name: str, text: str, chains: Sequence[str], registry: Registry) -> tuple[Contact, bool]:
-    """The contact, and whether a checksum or ENS vouches for its address. Raises UsageError, NetworkError."""
+    """The contact, and whether a checksum or ENS confirms its address. Raises UsageError, NetworkError."""
     spelling = understand(text, registry)
     more = [registry.named(chain).short_name for chain in chains]
     if spelling.name and more:
@@ -116,7 +116,7 @@ async def _meant(name: str, text: str, chains: Sequence[str], registry: Registry
 
 
 def _refuse_imitation(contact: Contact, paths: Paths) -> None:
-    """Imitations of accounts that were paid are put where people copy addresses from. Raises UsageError."""
+    """Refuse imitations of accounts that were paid, which are placed where people copy addresses. Raises UsageError."""
     paid = paid_accounts_like(paths, contact.address)
     imitated = next((address for address in paid if alike(address, contact.address)), None)
     if imitated and contact.address not in paid:
@@ -127,7 +127,7 @@ def _refuse_imitation(contact: Contact, paths: Paths) -> None:
 
 
 async def _compared(contact: Contact, *, yes: bool) -> None:
-    """A contact vouches for its address whenever it is paid, so a person must compare it. Raises NeedsConfirmation."""
+    """Ask to compare the address: later payments to the contact rely on it. Raises NeedsConfirmation."""
     if yes:
         return
     if not can_ask():
@@ -231,7 +231,7 @@ def import_(
 ) -> None:
     """Add the contacts of a file: all, or none if one cannot be.
 
-    Those that are there are skipped.
+    Contacts that exist already are skipped.
 
     Example: l2send contacts import contacts.csv
     """
@@ -287,7 +287,7 @@ def _contact_in(row: Mapping[str, str | None]) -> Contact:
 
 
 def _write(paths: Paths, new: Sequence[Contact]) -> None:
-    """Put `new` behind what is there, or in the place of what has their names. Raises ConfigError."""
+    """Append `new`, or replace entries of the same names. Raises ConfigError."""
 
     def change(document: Any) -> None:
         entries = document.setdefault("contacts", {})

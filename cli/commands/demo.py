@@ -1,4 +1,4 @@
-"""`l2send demo`: the whole story on four local chains, with real contracts and play money.
+"""`l2send demo`: payments on four local chains, with real contracts and play money.
 
 Every act is the real command, run as a process of its own; what the acts changed is read from the chains.
 """
@@ -59,7 +59,7 @@ class _Stage:
             out().print(Rule(text, align="left", style="bold"))
 
     def perform(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run `l2send` with these words before the audience: its own screen, or its JSON for a script."""
+        """Run `l2send` with these words visibly: its own screen, or its JSON for a script."""
         if not self.quiet:
             out().print(f"\n$ l2send {' '.join(words)}", style="bold", soft_wrap=True)
         return self._run([*words, "--json"] if self.quiet else [*words], hidden=self.quiet)
@@ -135,7 +135,7 @@ def _prologue(stage: _Stage) -> None:
 
 def _acts(stage: _Stage) -> None:
     stage.title("1. Paying where the money is")
-    stage.tell("Bob wants 25 USDC on dev1. Alice has USDC there: that is a plain transfer.")
+    stage.tell("Bob wants 25 USDC on dev1. Alice has USDC there, so it is a plain transfer.")
     _act(stage, "direct", ExitStatus.DELIVERED, "25", "USDC", f"dev1:{stage.recipient}")
 
     stage.title("2. The same command, where the money is not")
@@ -143,15 +143,15 @@ def _acts(stage: _Stage) -> None:
     _act(stage, "bridged", ExitStatus.DELIVERED, "25", "USDC", f"dev4:{stage.recipient}")
 
     stage.title("3. More than there is")
-    stage.tell("5000 USDC are more than Alice has. She is told so, and nothing is sent.")
+    stage.tell("5000 USDC is more than Alice has. l2send says so and sends nothing.")
     _act(stage, "refused", ExitStatus.CANNOT_PAY, "5000", "USDC", f"dev4:{stage.recipient}")
 
     stage.title("4. When an order is not filled")
-    stage.tell("The solver is told to look away. Alice pays 10 USDC to dev3, and the order stays open.")
+    stage.tell("The solver is told to ignore orders. Alice pays 10 USDC to dev3, and the order stays open.")
     stage.prepare("devnet", "solver", "--mode", "ignore")
     _act(stage, "ignored", ExitStatus.NOT_FINAL, "10", "USDC", f"dev3:{stage.recipient}", "--timeout", "4")
     payment = _newest(stage)
-    stage.tell("\nThe clock of every chain is moved past the order's deadline. The money can be had back now.")
+    stage.tell("\nThe clock of every chain is moved past the order's deadline. The money can be refunded now.")
     stage.prepare("devnet", "advance", str(_PAST_EVERY_DEADLINE))
     _record(stage, "refunded", ExitStatus.MONEY_BACK, stage.perform("resume", payment))
 

@@ -1,4 +1,4 @@
-"""`l2send devnet`: the room devnet brings its own commands."""
+"""`l2send devnet`: its commands are in devnet/commands.py."""
 
 from l2send.devnet.commands import app
 

@@ -1,4 +1,4 @@
-"""`l2send doctor`: is everything here as it should be, and what to do about what is not."""
+"""`l2send doctor`: checks the setup, and says what to do about each problem."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def doctor(
 
 
 async def _network(paths: Paths) -> list[Finding]:
-    """A few chains' endpoints, and this machine's clock against theirs; nothing where the files are wrong already."""
+    """A few chains' endpoints, and this machine's clock against theirs; nothing if the files are wrong already."""
     try:
         chains, registry = _chosen(paths), load_registry(paths)
     except L2sendError:

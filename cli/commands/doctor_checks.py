@@ -1,4 +1,4 @@
-"""What `l2send doctor` looks at on this machine, a function a subject. Nothing is changed and no key is opened."""
+"""The checks of `l2send doctor` on this machine, a function each. Nothing is changed and no key is opened."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _RPC = "L2SEND_RPC_"
 
 @unique
 class Health(StrEnum):
-    """How something is, in the words people and scripts are told."""
+    """The verdict, in the words that people and scripts see."""
 
     OK = "ok"
     NOTE = "note"
-    """It works, and is worth knowing."""
+    """It works, but you should know."""
     SILENT = "no answer"
     WRONG = "wrong"
 
@@ -50,7 +50,7 @@ class Finding:
     health: Health
     says: str
     do: str = ""
-    """What puts it right; never empty for what is wrong."""
+    """How to fix it; never empty for an error."""
 
 
 def look(paths: Paths) -> Iterator[Finding]:
@@ -112,7 +112,7 @@ def _journal(paths: Paths) -> Iterator[Finding]:
 
 
 def _locks(paths: Paths) -> Iterator[Finding]:
-    """Locks that are held. The file of one that is free stays, and means nothing."""
+    """Locks that are held. The file of a free lock stays, and means nothing."""
     for path in sorted((paths.state / "locks").glob("*.lock")):
         with path.open("rb") as file:
             try:

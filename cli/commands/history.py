@@ -1,4 +1,4 @@
-"""`l2send history`: the payments of the journal, narrowed to those that are wanted, for people and for spreadsheets."""
+"""`l2send history`: the payments of the journal, filtered, for people and for spreadsheets."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class Wanted:
 
     since: datetime | None
     until: datetime | None
-    """The first moment that is too late."""
+    """The first moment after the period."""
     states: frozenset[PaymentState]
     only_open: bool
     chain: Chain | None
-    """The one that is paid on, or one that pays."""
+    """The chain that is paid on, or a chain that pays."""
     token: str
     to: Spelling | None
 
@@ -150,7 +150,7 @@ def history(
 
 
 def _payments(client: Client, before: str | None, *, only_open: bool) -> Iterable[Record]:
-    """Those that may be listed, newest first, read as they are asked for. Raises UsageError."""
+    """The payments that may be listed, newest first, read lazily. Raises UsageError."""
     if not only_open:
         return client.stream_history(before)
     records = client.open_payments()

@@ -1,4 +1,4 @@
-"""`l2send inspect`: what an order of the current ERC-7683 draft would do, in words. Nothing is sent."""
+"""`l2send inspect`: what an order of the current ERC-7683 draft would do, in words. Sends nothing."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def inspect(
     payload: Annotated[str, typer.Argument(help="the order's payload, as 0x hex")],
     run_options: RunOptions,
 ) -> int:
-    """Show what a resolver of the current ERC-7683 draft says of an order: its steps, payments, assumptions.
+    """Show what a resolver of the current ERC-7683 draft says about an order: its steps, payments, assumptions.
 
-    Steps are what a solver does, payments what it gets. The resolver is believed in nothing else; where its code is
-    pinned in chains.toml, other code is refused, and where it is not, that is said.
+    Steps are what a solver does, payments what it gets. Nothing else that the resolver says is believed. If its code
+    is pinned in chains.toml, other code is refused; if it is not pinned, the output says so.
 
     Example: l2send inspect base:0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed 0x00…
     """
@@ -39,7 +39,7 @@ def inspect(
         answer, pinned = await _resolved(resolver, _bytes(payload), registry)
         lines = describe(_order(answer), registry)
         if not pinned:
-            err().print("NOT PINNED: nothing vouches for the code of this resolver.", style="bold red")
+            err().print("NOT PINNED: the code of this resolver was not verified.", style="bold red")
         if run_options.as_json:
             print_json({"schema": "l2send.order/1", "resolver": resolver, "pinned": pinned, "says": lines})
         else:
@@ -84,6 +84,6 @@ async def _resolved(resolver: str, payload: bytes, registry: Registry) -> tuple[
         pinned = next((one.pinned for one in listed if one.pinned), None)
         if pinned and (code := await read_code(rpc, to)) != pinned:
             raise Refused(f"{to} runs the code {code or 'of nothing'}, pinned is {pinned}.", hint=HOW_TO_PIN)
-        # Said, since nodes differ in whom they take for the caller, and a resolver may answer each caller differently.
+        # Nodes differ in the caller they assume, and a resolver may answer each caller differently.
         call = {"from": ZERO_ADDRESS, "to": to, "data": "0x" + RESOLVE.encode(payload).hex()}
         return await rpc.returned(call), pinned is not None

@@ -66,7 +66,7 @@ class AskedOptions:
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """Files to write, and whether one that is there may be written over."""
+    """Files to write, and whether existing files may be overwritten."""
 
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Write the QR code as a picture.")] = None
     svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Write the QR code as a drawing.")] = None
@@ -138,7 +138,7 @@ def _chosen(registry: Registry, name: str | None, token: str | None, address: Ad
             hint=f"Add --chain, for example: --chain {offered[0].short_name}",
         )
     try:
-        return asyncio.run(choose_chain(f"On which chain shall {address} be paid?", offered))
+        return asyncio.run(choose_chain(f"Which chain should {address} be paid on?", offered))
     except KeyboardInterrupt:
         raise Interrupted("interrupted.") from None
 
@@ -160,14 +160,14 @@ def _asking_for(found: Destination, token: str | None, amount: str | None) -> De
 
 
 def _warn(who: Sender, chain: Chain) -> None:
-    """An address alone may be that of a contract, which exists on the chain alone where it was made."""
+    """Warn that an address may be a contract's, which exists only on the chain where it was made."""
     if who.keystore is None:
         words = f"l2send has no key of {who.address}: make sure that it is yours on {chain.name} too."
         print_words(err(), words, "yellow")
 
 
 def _write(files: FileOptions, found: Destination) -> None:
-    """Write what is wanted; all of it is made before any of it is written."""
+    """Write the files that were asked for; all of them are made before any is written."""
     link = forms(found)["EIP-681"]
     makers = {"png": lambda: qr.png(link), "svg": lambda: qr.svg(link), "html": lambda: deposit_page.page(found)}
     made = [(path, makers[kind]()) for kind, path in files.wanted.items()]

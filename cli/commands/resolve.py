@@ -1,4 +1,4 @@
-"""`l2send resolve`: what l2send understands a destination to be."""
+"""`l2send resolve`: how l2send understands a destination."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def resolve(
 ) -> None:
     """Explain a destination without sending anything, and write it in every form.
 
-    `-` explains those on stdin, one a line; the first that is wrong ends it.
+    `-` reads destinations from stdin, one per line; the first wrong line ends it.
 
     Example: l2send resolve base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045
     """
@@ -51,7 +51,7 @@ def resolve(
 
 
 def _find(texts: list[str], registry: Registry, book: Book) -> list[Destination]:
-    """The accounts that these texts spell out. Raises the error of the first that spells none, with its number."""
+    """The accounts that these texts name. Raises the error of the first invalid text, with its line number."""
 
     async def ask() -> list[Destination]:
         found = list[Destination]()
@@ -90,13 +90,13 @@ def _rows(found: Destination) -> list[tuple[str, Text]]:
 def _spelling(found: Destination) -> str:
     match found.vouched_by:
         case Voucher.ERC55:
-            return "vouched for by its ERC-55 checksum"
+            return "confirmed by its ERC-55 checksum"
         case Voucher.ERC7828:
-            return "vouched for, chain and address, by its ERC-7828 checksum"
+            return "chain and address confirmed by its ERC-7828 checksum"
         case Voucher.CONTACT:
             return "as it was when you added the contact"
         case Voucher.ENS:
-            return "a name: look whether it is spelled as the recipient spells it"
+            return "a name: check that it is spelled as the recipient spells it"
         case Voucher.NONE:
             return UNCHECKED
 

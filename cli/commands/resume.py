@@ -1,4 +1,4 @@
-"""`l2send resume`: carry payments of the journal on, from any later process."""
+"""`l2send resume`: continue payments of the journal, from any later process."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def resume(
 ) -> int:
     """Resume a payment where it stopped: the same bytes again, never a second payment.
 
-    Asks for the money of an order back that was not filled in time. Without an ID, or with
+    Requests the refund of an order that was not filled in time. Without an ID, or with
     --all, every open payment is resumed.
 
     Example: l2send resume p-7k3f9q2m --account alice
@@ -79,7 +79,7 @@ def _print_all(records: list[Record], client: Client) -> None:
 
 
 async def _or_tell(work: Awaitable[Record], client: Client, payment_id: str, errors: list[L2sendError]) -> Record:
-    """What stops one payment, such as a refund without gas, must not stop the others: it is said, and kept."""
+    """Report and keep the error that stops one payment, such as a refund without gas: the others go on."""
     try:
         return await work
     except Interrupted:
@@ -106,7 +106,7 @@ async def _resume(
 
 
 async def _must_agree_to_resend(record: Record) -> None:
-    """On a terminal: what is known of the refund that was sent, and whether to pay for another. Raises Interrupted."""
+    """On a terminal: show the refund that was sent, and ask whether to pay for another. Raises Interrupted."""
     if not can_ask():
         return
     for leg in record.legs:

@@ -111,7 +111,7 @@ def show_plan(
 async def _understood(
     client: Client, words: Words, sender: SenderOptions, keys: KeyOptions, safe: PayingSafe | None
 ) -> tuple[Destination, Sender, Payment | MaxPayment]:
-    """To whom, from whom, and what. Raises UsageError, ConfigError, NetworkError."""
+    """The recipient, the sender and the payment. Raises UsageError, ConfigError, NetworkError."""
     target = await find_destination(words.destination, client.rpcs, client.book)
     if words.amount and words.token and not is_max(words.amount):
         parse_amount(words.amount, target.chain.token(words.token))  # what was typed is judged before the account

@@ -127,7 +127,7 @@ def import_(
 def list_(run_options: RunOptions) -> None:
     """List the accounts l2send can open.
 
-    Foundry's and geth's are among them.
+    Accounts of Foundry and geth are included.
 
     Example: l2send wallet list
     """
@@ -167,7 +167,7 @@ def remember_(
 ) -> None:
     """Keep a keystore's password in the system's keyring.
 
-    It is not asked for then.
+    You are not asked for it then.
 
     Example: l2send wallet remember alice
     """

@@ -1,6 +1,6 @@
 """Send tokens to any Ethereum chain: one command, whether the money is there or must be bridged.
 
-`import l2send` is the public API, listed in api.py: plan a payment, make it, stay with it.
+`import l2send` is the public API, listed in api.py: plan a payment, make it, follow it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """A part of the API, loaded when one is first asked for: `import l2send` alone loads nothing. See PEP 562."""
+    """A part of the API, loaded when it is first used: `import l2send` alone loads nothing. See PEP 562."""
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     api = import_module("l2send.api")

@@ -1,4 +1,4 @@
-"""The public API: plan a payment, make it, and stay with it. The `l2send` command is built on it.
+"""The public API: plan a payment, make it, and follow it. The `l2send` command is built on it.
 
 async with open_client() as client:
     destination = client.destination("base:0x…")
@@ -69,11 +69,11 @@ class Client(PastPayments):
     rpcs: Rpcs
     journal: Journal
     fee_limit: FeeLimit | None = None
-    """What refunds, speedups and cancellations may cost, in the place of the caps by rule: see fee_caps.py."""
+    """The most that refunds, speedups and cancellations may cost, instead of the usual caps: see fee_caps.py."""
     bridges: Mapping[str, Bridge] = field(init=False)
     """Every way to move money that the registry knows, by name."""
     guard: Guard = field(init=False)
-    """What is asked before every signature."""
+    """Called before every signature."""
 
     def __post_init__(self) -> None:
         self.guard = Guard(self.registry, self.fee_limit)
@@ -81,7 +81,7 @@ class Client(PastPayments):
 
     @property
     def ends(self) -> Ends:
-        """How anything of a payment comes to its end."""
+        """Enters the ends of transactions, messages and orders."""
         return Ends(self.journal, self.rpcs, self.bridges)
 
     @property
@@ -178,7 +178,7 @@ class Client(PastPayments):
         """Resume a payment where it stopped, to its end or for `patience` seconds.
 
         Signed bytes go out again, unsigned steps are signed if they still make sense, an order is followed
-        until it is filled, and the money of one that nobody filled is asked back. Of a payment from several
+        until it is filled, and the money of an unfilled order is requested back. Of a payment from several
         chains none is opened before all can be, approvals mined; then they run side by side. A refund whose
         message counts as lost is asked for again with `resend_refund`.
         """
@@ -214,7 +214,7 @@ class Client(PastPayments):
         patience: float = 600.0,
         progress: Progress = silent,
     ) -> Mapping[str, L2sendError]:
-        """Resume many payments at once; what stopped one, by its id.
+        """Resume many payments at once. Returns errors by the id of the payment they stopped.
 
         Direct transfers of one account on one chain are signed with following nonces and handed out without waiting
         for each to be mined, `window` of them at most; everything else is resumed as by `resume`, several at a time.
@@ -258,7 +258,7 @@ class Client(PastPayments):
         return self.journal.find(record.id)
 
     async def watch(self, payment_id: str, *, patience: float = 600.0, progress: Progress = silent) -> Record:
-        """Stay with a payment without signing or sending. Raises NotFinal after `patience` seconds."""
+        """Follow a payment without signing or sending. Raises NotFinal after `patience` seconds."""
         record = self.journal.find(payment_id)
         tell = reporter(record.id, self.journal, progress)
         if isinstance(record, PaymentRecord):
@@ -270,7 +270,7 @@ class Client(PastPayments):
         return await side_by_side(record, self.journal, stay, tell)
 
     async def speedup_bids(self, payment_id: str) -> list[Bid]:
-        """What `replace` would sign to have a waiting payment mined sooner: the same again at a higher price.
+        """What `replace` would sign to speed up a pending payment: the same again at a higher price.
 
         Raises Refused if nothing of it waits, NetworkError.
         """
@@ -304,12 +304,12 @@ class Client(PastPayments):
     async def cancel(
         self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent
     ) -> PaymentRecord:
-        """Never sign what of a payment is not signed yet, and `replace` what waits by `bids`."""
+        """Never sign the unsigned steps of a payment, and `replace` its waiting transactions by `bids`."""
         record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
         return await self.replace(payment_id, bids, signer, progress=progress) if bids else record
 
     async def revocation(self, payment_id: str) -> Step | None:
-        """What `revoke` would sign: the allowance that a payment gave its bridge and will not use is taken back.
+        """What `revoke` would sign to revoke the allowance that a payment gave its bridge and will not use.
 
         None where nothing is allowed. Raises Refused while another open payment needs it, NetworkError.
         """
@@ -324,7 +324,7 @@ class Client(PastPayments):
         patience: float = 600.0,
         progress: Progress = silent,
     ) -> PaymentRecord:
-        """Take an allowance back by `step`, of a payment that is never signed any more. Raises as `resume` does."""
+        """Revoke an allowance by `step`, for a payment that will never be signed. Raises as `resume` does."""
         record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
         executor = self._executor(signer, reporter(record.id, self.journal, progress))
         return await executor.send_revocation(record.id, step, patience=patience)

@@ -1,4 +1,4 @@
-"""The most that a payment may cost in network fees, and the most that having its money back may cost.
+"""The most that a payment may cost in network fees, and the most that its refund may cost.
 
 | what is signed | its cap |
 |---|---|
@@ -8,7 +8,7 @@
 | a refund, with the fee that its bridge takes | a tenth of what it brings back, or 0.001 coin if that is more |
 
 `--max-fee` of `resume`, `speedup` and `cancel` takes the place of these, for all that the command signs for a payment.
-Where prices disagree, the coin's highest one counts: it is the payer who would lose.
+If prices disagree, the coin's highest price counts: a lower one would cost the payer.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signed import decode_signed
 
 FEES_MAY_GROW = 10
-"""Times the network fees that were shown."""
+"""Factor above the network fees that were shown."""
 SMALL_FEE = Wei(10**15)
-"""The cap where no fee was shown, and what a refund may cost however little it brings back."""
+"""The cap if no fee was shown, and for a refund of any amount."""
 REFUND_PERCENT = 10.0
-"""Of what a refund brings back."""
+"""Part of the money that a refund brings back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class FeeLimit:
     """`--max-fee` of a command that signs for a payment that exists."""
 
     percent: float = math.inf
-    """Of what the payment moves."""
+    """Percent of what the payment moves."""
     usd: float | None = None
     since: UnixTime = field(default_factory=machine_time, compare=False)
     """When the command began: all that it signs for a payment shares the limit."""
@@ -76,14 +76,14 @@ def payment_cap(record: PaymentRecord) -> Wei:
 
 
 def network_fees(fees: Sequence[Fee]) -> Wei:
-    """What of `fees` goes to the network, in its coin."""
+    """The part of `fees` that goes to the network, in its coin."""
     return Wei(sum(fee.amount.units for fee in fees if fee.amount.token.is_native and fee.name != BRIDGE_FEE))
 
 
 def _committed(record: PaymentRecord, tx: TxRecord) -> Wei:
     """The most that the payment's other transactions can cost: of those with one nonce the chain takes one.
 
-    What another wallet sent in the place of one costs what its sender chose there: it is no part of what was approved.
+    A transaction that another wallet sent instead does not count: its fee was not approved here.
     """
     # A refund has a cap of its own.
     return _most_of(other for other in _beside(record, tx) if other.step.kind is not StepKind.REFUND)
@@ -110,13 +110,13 @@ def _most_of(signed: Iterable[TxRecord]) -> Wei:
 
 
 def _share(record: PaymentRecord, tx: TxRecord, left: Wei) -> Wei:
-    """What of `left` is for `tx`: steps that come after it need their part of the gas."""
+    """The part of `left` for `tx`: later steps need their part of the gas."""
     later = sum(t.step.gas for t in record.steps if t.step_index > tx.step_index and t.state is TxState.PLANNED)
     return Wei(left * tx.step.gas // (tx.step.gas + later)) if tx.step.gas else left
 
 
 def _value(tx: TxRecord) -> Wei:
-    """What `tx` hands over besides gas, where that is a fee as well: that of a refund."""
+    """The fee that `tx` pays in addition to gas: only refunds have one."""
     return tx.step.tx.value if tx.step.kind is StepKind.REFUND else Wei(0)
 
 

@@ -39,12 +39,12 @@ class Guard:
 
     registry: Registry
     limit: FeeLimit | None = None
-    """What the sender allows for what is signed now, in the place of the caps by rule."""
+    """The sender's limit for what is signed now, instead of the usual caps."""
 
     def check(self, record: PaymentRecord, tx: TxRecord, said: UnsignedTx) -> None:
         """Allow `said`, decoded from the bytes signed for `tx`. Raises Refused.
 
-        Money or an allowance is taken back from the contracts of the payment's order, even where the registry names
+        Refunds and revocations go to the contracts of the payment's order, even if the registry names
         others by now.
         """
         if tx.step.kind is StepKind.CANCEL:
@@ -105,7 +105,7 @@ def checked_messages(
 
 
 def _compared(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> tuple[Effects, ...]:
-    """`effects`, which are the payment, lock money for days at most, and pay an account that can have it."""
+    """Check that `effects` are the payment, lock money for days at most, and pay an account that can receive it."""
     compare_with_payment(effects, payment, spent, registry)
     for effect in (inner for one in effects for inner in (one.effects if isinstance(one, Executes) else (one,))):
         match effect:

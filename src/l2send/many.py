@@ -1,4 +1,4 @@
-"""Many payments carried on together: those of one account on one chain in a window, chains side by side."""
+"""Resumes many payments together: those of one account on one chain in a window, chains side by side."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.window import Report, Window, fits
 
 _AT_ONCE = 8
-"""Payments that do not fit a window and are carried on side by side; those of one account wait for each other."""
+"""How many payments outside windows are resumed side by side; payments of one account wait for each other."""
 
 One = Callable[[str], Awaitable[Record]]
-"""Carries one payment on. Raises L2sendError."""
+"""Resumes one payment. Raises L2sendError."""
 
 
 async def resume_all(
@@ -30,7 +30,7 @@ async def resume_all(
     size: int,
     patience: float,
 ) -> Mapping[str, L2sendError]:
-    """Every payment carried on; what stopped one, by its id. The journal says how each of them stands."""
+    """Resume every payment. Returns errors by the id of the payment they stopped; the journal has the states."""
     windows, others = _sorted(payment_ids, journal)
     failed = dict[str, L2sendError]()
 
@@ -58,7 +58,7 @@ async def resume_all(
 def _sorted(
     payment_ids: Sequence[str], journal: Journal
 ) -> tuple[dict[tuple[ChainId, Address], list[PaymentRecord]], list[str]]:
-    """The payments that fit a window, by account, and those that are carried on one by one. Ended ones are neither."""
+    """The payments that fit a window, by account, and those that are resumed one by one. Ended ones are neither."""
     windows, others = dict[tuple[ChainId, Address], list[PaymentRecord]](), list[str]()
     for payment_id in payment_ids:
         record = journal.find(payment_id)

@@ -44,7 +44,7 @@ def summary(paths: Paths) -> Summary | None:
 
 @contextmanager
 def _journal(paths: Paths) -> Iterator[SqliteJournal | None]:
-    """The journal of `paths`; None, and no new file, where there is none. Raises ConfigError where it is missing."""
+    """The journal of `paths`; None, and no new file, if it was never used. Raises ConfigError if it is missing."""
     if not paths.journal.exists() and not was_used(paths.journal):
         yield None
         return

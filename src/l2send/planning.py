@@ -1,4 +1,4 @@
-"""From a payment, or all there is of a token, to a review: what is held, the best way, what is said of a recipient."""
+"""From a payment, or the most of a token, to a review: balances, the best way, notes about the recipient."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from l2send.resolver.recipient import look
 from l2send.review import Review, review_plan
 
 Like = Callable[[Address], Iterable[Address]]
-"""The accounts that are known and could be imitated by this one."""
+"""Known accounts that this one could imitate."""
 
 
 async def plan_payment(
@@ -41,7 +41,7 @@ async def plan_payment(
         plan = await within_limit(plan, snapshot, limits, rpcs)
         review = await review_plan(plan, await looking, rpcs, held)
         return replace(review, held=snapshot)
-    finally:  # Nothing asks on once the plan has failed: the connections are closed then.
+    finally:  # No request goes on once the plan has failed: the connections are closed then.
         for task in (looking, *held.values()):
             task.cancel()
         await asyncio.gather(looking, return_exceptions=True)

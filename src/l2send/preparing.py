@@ -1,4 +1,4 @@
-"""Payments that are signed where no network is: written down with their nonces and prices fixed."""
+"""Payments that are signed on a machine without a network: journaled with fixed nonces and prices."""
 
 from __future__ import annotations
 

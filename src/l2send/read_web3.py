@@ -66,7 +66,7 @@ def _refuse_unless_read(method: str, params: list[Any], rpc: Rpc, journal: Journ
     if method.startswith(_READS) and method != "eth_getWork":
         return
     raise Refused(
-        f"{method[:60]} is not asked through l2send: it could sign, broadcast or change something.",
+        f"{method[:60]} is refused: it could sign, broadcast or change something.",
         hint="Pay with client.plan, client.begin and client.resume: the journal makes sure that it happens once.",
     )
 

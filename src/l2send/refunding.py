@@ -1,8 +1,8 @@
-"""Having the money of an unfilled order back: asked for once, and again only where you say so.
+"""Refunds of unfilled orders: requested once, and again only if you say so.
 
 A refund that travels as a message can be lost on its way. The contract that sent it takes another request, and pays
-once. But each costs a fee, and most messages are only late: a refund that was sent, by whichever account, is not sent
-again unless that is asked for, and not before `RESEND_AFTER`.
+once. But each costs a fee, and most messages are only late: a refund that was sent, by any account, is not sent again
+unless you ask for that, and not before `RESEND_AFTER`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import TRANSITIONS, TxState
 
 RESEND_AFTER = Seconds(3 * 3600)
-"""What a message gets to arrive before it counts as lost: minutes are usual."""
+"""Seconds before a message counts as lost: it usually takes minutes."""
 
 
 async def refund_to_send(record: PaymentRecord, bridge: Bridge, rpcs: Rpcs, say: Say, *, resend: bool) -> Step | None:
@@ -36,7 +36,7 @@ async def refund_to_send(record: PaymentRecord, bridge: Bridge, rpcs: Rpcs, say:
     step = await bridge.refund(order, rpcs)
     if step is not None and step.tx.value:
         fee = Amount(step.tx.value, rpcs.registry.chain(step.tx.chain_id).native)
-        say(f"asking for the money back, for a fee of {fee}")
+        say(f"requesting the refund, for a fee of {fee}")
     return step
 
 
@@ -78,7 +78,7 @@ async def _sent(record: PaymentRecord, bridge: MessageRefundBridge, order: Order
 
 
 def _is_under_way(record: PaymentRecord) -> bool:
-    """Whether a refund of our own is signed and not at its end: it is carried on, whatever else was sent."""
+    """Whether a refund of our own is signed and not at its end: it is continued, even if another refund was sent."""
     return any(tx.raw and TRANSITIONS[tx.outcome] for tx in record.refunds)
 
 

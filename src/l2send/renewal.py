@@ -1,4 +1,4 @@
-"""A new quote for a payment whose old one ran out while its approval was mined."""
+"""A new quote for a payment whose old quote expired while its approval was mined."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from l2send.wallet.journal.records import PaymentRecord
 async def renewed_quote(record: PaymentRecord, bridge: Bridge, rpcs: Rpcs) -> Quote:
     """The payment's new quote, by the same bridge from the same chain. Raises Refused where there is none as good.
 
-    What the networks may take stays as it was approved; what the bridge takes must not be more.
+    The approved cap on network fees stays; the bridge must not take more than before.
     """
     old, source = record.terms, rpcs.registry.chain(record.terms.source)
     held, native = await _funds(record, rpcs)
@@ -33,7 +33,7 @@ async def renewed_quote(record: PaymentRecord, bridge: Bridge, rpcs: Rpcs) -> Qu
 
 
 async def _funds(record: PaymentRecord, rpcs: Rpcs) -> tuple[Amount, Amount]:
-    """What the sender holds where the payment comes from, of its token and of the coin for gas."""
+    """The sender's balances on the source: of the token, and of the coin for gas."""
     rpc, token = rpcs.on(record.terms.source), record.terms.pays.token
     native = Amount(await rpc.balance(record.payment.sender), rpc.chain.native)
     if token.address is None:

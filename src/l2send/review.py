@@ -40,9 +40,9 @@ class Review:
 
     plan: Plan
     by_leg: tuple[tuple[Effects, ...], ...]
-    """For each leg of the plan what its transactions do, in order."""
+    """What the transactions of each leg do, in order."""
     findings: Findings
-    """What the chains say of the recipient, to be told and confirmed."""
+    """What the chains say about the recipient, to be shown and confirmed."""
     not_pinned: tuple[str, ...] = ()
     """The contracts of its bridges that are known by address alone: their code is not pinned."""
     held: Snapshot | None = None
@@ -79,7 +79,7 @@ async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs, held: Held = _
 async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: Held) -> list[str]:
     """The money is there, the contracts are those that were pinned, and the recipient can be paid.
 
-    Returns what could not be tried, to be told. Raises Refused, NetworkError.
+    Returns notes about what could not be tried. Raises Refused, NetworkError.
     """
     target = rpcs.on(payment.to.chain_id)
     other_code, _, *notes = await asyncio.gather(
@@ -93,7 +93,7 @@ async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: Held) -> 
 
 
 def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[str], ...]:
-    """That what is locked is what was agreed, and that the recipient can be paid. Each raises Refused."""
+    """Checks that the agreed amount is locked and that the recipient can be paid. Each raises Refused."""
     origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
     return refuse_inexact(order.pays, order.sender, origin), refuse_undeliverable(order, target)
 

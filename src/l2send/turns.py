@@ -10,7 +10,7 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 
 Say = Callable[[str], None]
-"""Told a sentence at each step of a payment."""
+"""Receives a sentence at each step of a payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Turn:
 
 
 Progress = Callable[[Turn], None]
-"""Told everything that happens to a payment that is followed."""
+"""Receives everything that happens to a payment that is followed."""
 
 
 def silent(_: Turn) -> None:
@@ -37,7 +37,7 @@ def silent(_: Turn) -> None:
 
 
 def reporter(payment_id: str, journal: Journal, progress: Progress) -> Say:
-    """What is said of a payment, told together with its state."""
+    """Reports sentences about a payment together with its state."""
 
     def say(text: str) -> None:
         record = journal.find(payment_id)
@@ -47,5 +47,5 @@ def reporter(payment_id: str, journal: Journal, progress: Progress) -> Say:
 
 
 def reporting(progress: Progress) -> Callable[[PaymentRecord], None]:
-    """Tells how a payment stands, of which no more is said."""
+    """Reports the state of a payment that ended."""
     return lambda record: progress(Turn(record.id, record.state, record.meaning.money))

@@ -74,7 +74,7 @@ def test_a_refund_is_said_to_be_on_its_way_with_its_message_and_is_not_sent_twic
     (sent,) = first.refunds
     (message,) = messages(stand_ins, order)
     message_id = "0x" + keccak(message).hex()
-    assert sum("asking for the money back" in text for text in said) == 1
+    assert sum("requesting the refund" in text for text in said) == 1
     now = payer.status(due)
     assert now.state is PaymentState.REFUND_DUE
     assert "is on its way" in detail(now)
@@ -84,7 +84,7 @@ def test_a_refund_is_said_to_be_on_its_way_with_its_message_and_is_not_sent_twic
     again = resumed(payer, due, said)
     assert len(again.refunds) == 1
     assert len(messages(stand_ins, order)) == 1
-    assert not any("asking for the money back" in text for text in said)
+    assert not any("requesting the refund" in text for text in said)
     assert any("on its way" in text and message_id in text for text in said)
     deliver_refund(stand_ins, order)
     assert payer.status(due).state is PaymentState.REFUNDED

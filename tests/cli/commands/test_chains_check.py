@@ -218,6 +218,6 @@ def test_the_table_fits_80_columns_and_says_what_is_wrong(registry: OwnRegistry)
     assert row.split()[-3:] == ["3/4", "ok", "wrong"]
     assert findings == [
         "dev1: wrong: USDC: 6 decimals on chain, 18 in the registry",
-        "One RPC alone, so that no other can contradict it: dev1",
+        "A single RPC, which no other can contradict: dev1",
     ]
     assert max(map(len, (table, row))) <= 80

@@ -45,7 +45,7 @@ def test_a_variable_counts_before_the_file_and_the_file_before_the_default(insid
     assert settings(inside)["max_fee"] == ("2%", str(inside.paths.settings))
     inside.environment.setenv("L2SEND_MAX_FEE", "1usd")
     assert settings(inside)["max_fee"] == ("1usd", "L2SEND_MAX_FEE")
-    assert "counts before it" in inside.must("config", "set", "max_fee", "3%").stderr
+    assert "overrides it" in inside.must("config", "set", "max_fee", "3%").stderr
     inside.environment.delenv("L2SEND_MAX_FEE")
     assert inside.must("config", "get", "max_fee").stdout == "3%\n"
     assert inside.must("config", "get", "max_fee", "--json").json["value"] == "3%"

@@ -39,7 +39,7 @@ def test_every_form_is_read_and_written_in_every_form(form: str, empty_home: Hom
 def test_for_people_each_form_is_a_whole_line(empty_home: Home) -> None:
     lines = empty_home.must("resolve", FORMS["erc7828"]).stdout.splitlines()
     assert {line.split(maxsplit=1)[1] for line in lines} >= set(FORMS.values())
-    assert "spelling  vouched for, chain and address, by its ERC-7828 checksum" in lines
+    assert "spelling  chain and address confirmed by its ERC-7828 checksum" in lines
 
 
 def test_what_was_there_before_is_still_there(empty_home: Home) -> None:
