@@ -173,7 +173,7 @@ class Fee:
 
 @dataclass(frozen=True, slots=True)
 class RefundCost:
-    """What a sender must hold to refund an order, if nobody else sends the refund's transaction."""
+    """What a sender must hold to refund an order, if no one else sends the refund's transaction."""
 
     chain: Chain
     """Where that transaction is sent: the origin or the destination."""

@@ -33,7 +33,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one that anybody on the internet can reach."""
+    """Whether an IP address can be reached from the whole internet."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -105,7 +105,7 @@ def _table(name: str, fields: dict[str, str]) -> str:
 
 
 def make_safe(chain: DevChain, safe: SafeVersion, owners: Sequence[str], threshold: int, salt: int = 0) -> Address:
-    """Make a Safe of these owners, of whom `threshold` must sign. Its address.
+    """Make a Safe of these owners; `threshold` of them must sign. Returns its address.
 
     The same version, owners, threshold and `salt` give the same address on every chain. Raises UsageError, NodeError.
     """

@@ -69,7 +69,7 @@ def up(
 ) -> Devnet:
     """Start a devnet of `chains` chains and return when it is ready; if one runs here, return that one.
 
-    `block_time` is in seconds; transactions are mined at once besides. `say` is told of the slow steps.
+    `block_time` is in seconds; transactions are mined at once besides. `say` receives a sentence for each slow step.
     Interrupted at any moment, it leaves no process behind. Raises ConfigError, NetworkError, UsageError.
     """
     if not 1 <= chains <= MAX_CHAINS:
@@ -88,7 +88,7 @@ def up(
 
 
 def status(home: Path) -> Status | None:
-    """How the devnet of `home` is, or None if none runs. Raises ConfigError on a damaged state file."""
+    """The state of the devnet of `home`, or None if none runs. Raises ConfigError on a damaged state file."""
     devnet = state.running(home)
     if devnet is None:
         return None
@@ -118,7 +118,7 @@ def down(home: Path) -> bool:
 
 
 def _already_running(home: Path, say: Callable[[str], None]) -> Devnet:
-    """The devnet that somebody else started here, as soon as it is ready."""
+    """The devnet that another process started here, as soon as it is ready."""
     give_up = time.monotonic() + _READY_SECONDS
     while locks.is_held(state.lock_path(home)) and time.monotonic() < give_up:
         now = status(home)
@@ -152,7 +152,7 @@ def _prepare(home: Path, cache: Path, chains: int, block_time: float, say: Calla
 def _launch(config: Config, folder: Path) -> bool:
     """Start the supervisor and wait until it is ready: False if another one was faster.
 
-    The supervisor stops by itself when this process, for whatever reason, lets go of its pipe too early;
+    The supervisor stops by itself when this process closes its pipe too early, for any reason;
     on an exception this waits for that, so that Ctrl-C returns to a prompt with nothing left running.
     """
     with state.open_log(folder / "supervisor.log") as log:

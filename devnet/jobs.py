@@ -1,4 +1,4 @@
-"""What a solver was asked to do, and what became of it: the part that Eco's orders and Across's deposits share."""
+"""Tasks of a solver and their results: the part that Eco's orders and Across's deposits share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from l2send.devnet.modes import Mode
 
 
 class Task(Protocol):
-    """Money that is held on one chain for whoever pays on another."""
+    """Money on one chain for the account that pays on another."""
 
     @property
     def hash(self) -> bytes:
@@ -73,7 +73,7 @@ class Job(Generic[T]):
 
 
 def note(jobs: dict[bytes, Job[T]], task: T, block_hash: str) -> None:
-    """Remember a task seen in that block. One that was refused is judged anew once another block holds it:
+    """Remember a task seen in that block. A refused task is judged again once another block holds it:
     a reorganisation had taken the first away, and the money with it."""
     job = jobs.setdefault(task.hash, Job(task, block_hash))
     if job.block_hash == block_hash:

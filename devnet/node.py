@@ -20,7 +20,7 @@ Request = tuple[str, list[Any]]
 
 
 class Node:
-    """One chain's JSON-RPC endpoint. Safe to share between threads; closed when nobody holds it."""
+    """One chain's JSON-RPC endpoint. Safe to share between threads; closed when nothing refers to it."""
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         parts = urlsplit(url)

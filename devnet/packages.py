@@ -71,13 +71,13 @@ def minimum_anvil() -> str:
 
 
 def private_cache(cache: Path) -> Path:
-    """The devnet's own folder in a cache: programs are run from it, so nobody else may write there."""
+    """The devnet's own folder in a cache: programs are run from it, so no other user may write there."""
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     return private_dir(cache / "devnet-packages")
 
 
 def fetch(pins: Sequence[Pin], cache: Path, say: Callable[[str], None]) -> list[Path]:
-    """The folders of `pins`, in their order, fetching what `cache` lacks; `say` is told of downloads.
+    """The folders of `pins`, in their order, fetching what `cache` lacks; `say` receives a sentence for each download.
 
     Raises ConfigError (npm is missing, a package differs from its pin) and NetworkError (npm failed).
     """

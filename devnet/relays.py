@@ -1,8 +1,8 @@
 """Across on the devnet: a relayer that fills deposits, and the HubPool's part, which pays for all of them.
 
 Across settles in bundles that the HubPool on Ethereum sends to every SpokePool. Here the SpokePools' owner
-sends them, one deposit a bundle: the relayer is repaid at once, and a deposit that nobody filled is paid back
-some chain time after its deadline, whatever the relayer was told to do.
+sends them, one deposit a bundle: the relayer is repaid at once, and an unfilled deposit is paid back
+some chain time after its deadline, in every mode of the relayer.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Relays:
             relay.stop(error)
 
     def _is_over(self, deposit: across.Deposit) -> bool:
-        """Whether it is time to pay back what nobody filled."""
+        """Whether it is time to pay an unfilled deposit back."""
         if self.nodes[deposit.origin].now() < deposit.fill_deadline + SETTLEMENT_SECONDS:
             return False
         node = self.nodes.get(deposit.destination)

@@ -99,7 +99,7 @@ class Sponsor:
             print(f"a petition is refused: {error}", file=sys.stderr, flush=True)
 
     def _bring_permit(self, petition: Petition, permit: Mapping[str, Any]) -> None:
-        """Unless somebody did already: then the allowance is there, and the permit used up."""
+        """Submit the permit, unless that was done already: then the allowance is there, and the permit used up."""
         token = self.deployed[petition.chain.chain_id].usdc(petition.message["permitted"]["token"])
         owner, spender, units = permit["owner"], permit["spender"], int(permit["value"])
         if token.functions.allowance(owner, spender).call() < units:

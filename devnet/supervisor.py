@@ -85,7 +85,7 @@ class _Termination:
 
 
 def main() -> None:
-    """Detach from whoever started this, then run until told to stop."""
+    """Detach from the process that started this, then run until told to stop."""
     if os.fork():
         os._exit(0)
     os.setsid()

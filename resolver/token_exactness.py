@@ -16,7 +16,7 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Call, Rpc, if_offered
 from l2send.core.units import Amount, Wei
 
-_UNUSED_ACCOUNT: Address = checksum(keccak(b"l2send: nobody holds anything here")[12:])
+_UNUSED_ACCOUNT: Address = checksum(keccak(b"l2send: an account that nothing else uses")[12:])
 _SHARES = (
     Function("sharesOf(address)", "uint256"),  # Lido's stETH, ether.fi's eETH
     Function("scaledBalanceOf(address)", "uint256"),  # Aave's aTokens

@@ -41,7 +41,7 @@ class Delivery:
     output_token: Address
     recipient: Address
     wanted: int
-    """What shall arrive, in base units of the input token."""
+    """What must arrive, in base units of the input token."""
     spoke_pool: Address
     """The origin's pool in the registry."""
 

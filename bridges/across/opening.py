@@ -104,7 +104,7 @@ def _too_late_proof(opens: OpensBySignature) -> Proof:
 
 
 async def _find_deposit(order: Order, since: BlockNumber, rpc: Rpc) -> Opening | None:
-    """The deposit with this very relay hash, wherever it was opened. Raises NetworkError."""
+    """The deposit with this relay hash, in any transaction. Raises NetworkError."""
     ids = [order.destination.to_bytes(32, "big"), int(order.details["deposit_id"]).to_bytes(32, "big")]
     topics = [DEPOSITED_TOPIC, *("0x" + word.hex() for word in (*ids, address_word(order.sender)))]
     query = {"address": order.details["spoke_pool"], "topics": topics}

@@ -138,7 +138,7 @@ async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
 
 
 async def if_offered(ask: Awaitable[T]) -> T | None:
-    """The answer of an optional method, or None if the node does not have it, in whichever words it says so.
+    """The answer of an optional method, or None if the node does not have it, in any words that say so.
 
     Raises Transient and WrongChain, which say nothing about the method, and NodeError for a revert.
     """

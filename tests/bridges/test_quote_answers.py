@@ -1,6 +1,7 @@
 """Answers of quote APIs, changed one value at a time: refused, or of no effect, or another price, which is shown.
 
-What the order pays, to whom, on which chain, through which contracts and who is refunded never comes from an answer.
+What the order pays, to which account, on which chain, through which contracts, and who is refunded: none of it comes
+from an answer.
 """
 
 from __future__ import annotations

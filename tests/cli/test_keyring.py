@@ -168,7 +168,7 @@ def test_a_keyring_that_cannot_be_made_is_no_keyring(desk: Desk) -> None:
 
 
 def test_without_a_keyring_no_password_goes_into_a_file(desk: Desk, tmp_path: Path) -> None:
-    """The library keyrings.alt, which is installed with the tests, offers files that anybody can read."""
+    """The library keyrings.alt, which is installed with the tests, offers files that other users can read."""
     desk.environment["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={tmp_path}/none"
     done = desk.remember()
     assert (done.status, "there is no keyring here" in done.stderr) == (3, True)

@@ -100,7 +100,7 @@ def test_it_is_one_payment_to_every_command(home: Home, payer: Payer) -> None:
 
 
 def test_a_part_that_is_not_filled_is_named_and_comes_back(home: Home, payer: Payer, ignoring: None) -> None:
-    """40 are on the destination and arrive at once; the other 20 are ignored, and had back."""
+    """40 are on the destination and arrive at once; the other 20 are ignored, and refunded."""
     to = new_address()
     words = ("60", "USDC", f"dev4:{to}", "--yes", "--json", "--timeout", "3", "--account", payer[0])
     waiting = home.run(*words, "--from-chain", "dev2", "--from-chain", "dev4")
@@ -111,7 +111,7 @@ def test_a_part_that_is_not_filled_is_named_and_comes_back(home: Home, payer: Pa
     home.must("devnet", "advance", "7200")
     due = home.run("status", payment)
     assert due.status == 9
-    assert "partly_refund_due. The recipient has a part of the money; the rest can be had back" in due.stdout
+    assert "partly_refund_due. The recipient has a part of the money; the rest can be refunded" in due.stdout
     assert "40 of 60 USDC" in due.stdout
     assert f"l2send resume {payment}" in due.stdout
     back = home.run("resume", payment, "--account", payer[0])

@@ -4,11 +4,11 @@ pragma solidity ^0.8.20;
 // Stand-ins with the interfaces of BootNode's Hyperlane7683 router, which no npm package has, and of Hyperlane's
 // Mailbox, for tests alone.
 //
-// The same: order ids, what `open` overwrites and `refund` takes raw, statuses, who pays whom, the route checks of the
+// The same: order ids, what `open` overwrites and `refund` takes raw, statuses, who pays which account, the route checks of the
 // client (localDomain, routers, destinationGas, quoteGasPayment, which reverts for a domain without a router), that a
 // refund is asked for on the destination and may be asked for again, the format, id and events of its message, that
 // the mailbox alone brings a message in, and each message once.
-// Not here: validators and their proofs (anybody may bring a message that the other mailbox has sent), hooks, the
+// Not here: validators and their proofs (anyone may bring a message that the other mailbox has sent), hooks, the
 // solver's `settle`, gasless orders, Permit2, upgrades, owners, the return of surplus fees.
 
 interface IToken {

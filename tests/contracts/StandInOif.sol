@@ -4,7 +4,7 @@ pragma solidity ^0.8.20;
 // Stand-ins with the interfaces of the Open Intents Framework's InputSettlerEscrow and OutputSettlerSimple, which
 // no npm package has, for tests alone.
 //
-// The same: order ids, output hashes, checks of `open`, fill records, who pays whom, refund after `expires`.
+// The same: order ids, output hashes, checks of `open`, fill records, who pays which account, refund after `expires`.
 // Not here: oracles and the solver's `finalise`, openFor, Permit2, ERC-3009, purchases, callbacks, auctions,
 // exclusivity.
 

@@ -1,4 +1,4 @@
-"""Accounts that no person has: classes by pattern, by list, and by registry; in whichever spelling."""
+"""Accounts that no person has: classes by pattern, by list, and by registry; in any spelling."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_contracts_of_another_chain_are_refused() -> None:
 
 
 def test_every_contract_that_the_registry_names_is_refused() -> None:
-    """Price feeds, too: whatever stands in chains.toml is an account of no person."""
+    """Price feeds, too: every address in chains.toml is a contract and no person's account."""
     text = (files("l2send") / "chains.toml").read_text(encoding="utf-8")
     named = {checksum(found) for found in re.findall(r"0x[0-9a-fA-F]{40}\b", text)}
     assert len(named) > 200

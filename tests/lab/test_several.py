@@ -57,7 +57,7 @@ class Fate:
 _CARRIED_ON = ("planned:1", "planned:2", "locked:1")
 _REFUNDED = ("nonce_chosen:1", "signed:1", "journaled:1", "before_broadcast:1", "after_broadcast:1", "broadcast:1")
 FATES = (
-    Fate("nobody fills", Mode.IGNORE, Mode.IGNORE, 8000, None, (*_CARRIED_ON, *_REFUNDED, "mined:1", "final:1"),
+    Fate("no solver fills", Mode.IGNORE, Mode.IGNORE, 8000, None, (*_CARRIED_ON, *_REFUNDED, "mined:1", "final:1"),
          PaymentState.REFUNDED, 0, ("order_filled", "mined:5")),
     Fate("the sponsor refuses", Mode.FILL, Mode.FILL, 700, REFUSING_SPONSOR, ("planned:1", "locked:1"),
          PaymentState.PARTLY_PAID, 2, ("order_filled:3", "mined:5")),

@@ -1,4 +1,4 @@
-"""Who may import whom, and what a start of the program must not load."""
+"""Which room may import which, and what a start of the program must not load."""
 
 from __future__ import annotations
 

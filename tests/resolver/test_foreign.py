@@ -41,7 +41,7 @@ def test_by_its_form(account: str, network: str, shape: str) -> None:
     ("text", "network"),
     [
         ("solana:short", "Solana"),
-        ("btc:whatever", "Bitcoin"),
+        ("btc:anything", "Bitcoin"),
         ("starknet:0x1", "Starknet"),
         ("sol:7S3P", "Solana"),
         ("near:alice.near", "NEAR"),

@@ -1,4 +1,4 @@
-"""Whom the money goes to: every row of the table in resolver/recipient.py, on real chains and tokens."""
+"""The recipient: every row of the table in resolver/recipient.py, on real chains and tokens."""
 
 from __future__ import annotations
 

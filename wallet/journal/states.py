@@ -291,7 +291,7 @@ MEANINGS: Mapping[PaymentState, Meaning] = {
     _P.REFUND_DUE: Meaning(
         ExitStatus.MONEY_BACK,
         True,
-        "The recipient got nothing; the money can be had back, and is not back yet.",
+        "The recipient got nothing; the money can be refunded, and is not back yet.",
     ),
     _P.REFUNDED: Meaning(ExitStatus.MONEY_BACK, False, "The recipient got nothing; the money is back with the sender."),
     _P.REVERTED: Meaning(
@@ -319,7 +319,7 @@ MEANINGS: Mapping[PaymentState, Meaning] = {
     _P.PARTLY_REFUND_DUE: Meaning(
         ExitStatus.MONEY_BACK,
         True,
-        "The recipient has a part of the money; the rest can be had back, and is not back yet.",
+        "The recipient has a part of the money; the rest can be refunded, and is not back yet.",
     ),
     _P.PARTLY_PAID: Meaning(
         ExitStatus.MONEY_BACK,
