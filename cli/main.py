@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Collection
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
@@ -26,6 +26,9 @@ from l2send.cli.word_order import in_order, refuse_unknown_command
 from l2send.core.errors import BadAmount, ExitStatus
 from l2send.core.redaction import remember_typed
 from l2send.core.version import VERSION
+
+if TYPE_CHECKING:
+    from l2send.cli.word_readings import Known
 
 EXIT_STATUSES = (
     "Exit status: 0 delivered · 1 unexpected · 2 usage or bad address · 3 configuration · "
@@ -81,9 +84,20 @@ def shape(argv: list[str]) -> list[str]:
     command, and for a payment that lacks a word.
     """
     command, *rest = words = shape_unfinished(argv)
-    if command == "send" and len(argv) == 1 and len(rest) == 1:
-        refuse_unknown_command(argv[0])
-    return [command, *in_order(rest)] if command in _PAYMENT_WORDS else words
+    if command not in _PAYMENT_WORDS:
+        return words
+    return [command, *in_order(rest, lambda: _known(rest), is_implied=command not in argv)]
+
+
+def _known(words: list[str]) -> Known:
+    """Chains and contacts of the run that `words` ask for. Raises ConfigError."""
+    from l2send.cli.word_readings import Known
+    from l2send.core.chains import load_registry
+    from l2send.core.paths import Paths
+    from l2send.resolver.contacts import load_book
+
+    paths = Paths.for_devnet() if "--devnet" in words else Paths.from_environment()
+    return Known(load_registry(paths), load_book(paths.contacts))
 
 
 def shape_unfinished(argv: list[str]) -> list[str]:

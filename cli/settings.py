@@ -40,8 +40,9 @@ def _one_of(*allowed: str) -> Callable[[object], Value]:
 
 
 def _fee_limit(value: object) -> str:
-    parse_max_fee(_words(value))
-    return _words(value)
+    limit = _words(value)
+    parse_max_fee(limit)
+    return f"{limit}%" if limit[-1].isdigit() else limit
 
 
 def _several(value: object) -> tuple[str, ...]:

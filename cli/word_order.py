@@ -3,61 +3,126 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from l2send.cli.command_table import COMMANDS
 from l2send.core.errors import UsageError
 
-_NUMBER = re.compile(r"\d[\d.,_]*|max|all", re.IGNORECASE)
-_JOINED = re.compile(r"(\d[\d.]*)([A-Za-z][A-Za-z0-9.]*)")
-_DESTINATION = re.compile(r"[:@]|^0x[0-9a-fA-F]{40}$|\.eth$")
-_WORD = re.compile(r"[A-Za-z][A-Za-z-]*")
-_KNOWN_ELSEWHERE = {"list": "history", "pay": "send", "transfer": "send", "address": "receive", "accounts": "wallet"}
-_EXAMPLE = "For example: l2send 25 USDC base:0x…"
+if TYPE_CHECKING:
+    from l2send.cli.word_readings import Known
+
+_NUMBER = re.compile(r"\d[\d.,_]*|max|all", re.IGNORECASE | re.ASCII)
+_JOINED = re.compile(r"([$€£]?\d[\d.]*)([A-Za-z][A-Za-z0-9.]*)", re.ASCII)
+_MONEY = re.compile(r"[$€£](\d[\d.,_]*)", re.ASCII)
+_WORD = re.compile(r"[A-Za-z][A-Za-z-]*", re.ASCII)
+_OTHER_NUMBER = re.compile(r"\d+[eE]\d+|0x.*", re.ASCII | re.IGNORECASE)
+"""`1e3`, and an address or another number in hexadecimal digits."""
+_LINK = re.compile(r"^(ethereum:|https?:)", re.IGNORECASE)
+_PREPOSITIONS = frozenset({"to", "on", "from"})
+_WORDS = 3
+"""Of a payment: amount, token, destination."""
+_EVERYDAY = frozenset({"usdc", "usdt", "eth", "dai", "weth"})
+"""Symbols that are known for what they are without the list of chains."""
+_KNOWN_ELSEWHERE = {
+    "list": "history",
+    "pay": "send",
+    "transfer": "send",
+    "bridge": "send",
+    "swap": "send",
+    "address": "receive",
+    "accounts": "wallet list",
+    "account": "wallet list",
+}
+_NEAR = 0.7
+"""How alike a word and a command are where one is taken for the other, by difflib's measure."""
 
 
-def in_order(words: Sequence[str]) -> list[str]:
+def in_order(words: Sequence[str], known: Callable[[], Known], *, is_implied: bool = False) -> list[str]:
     """`AMOUNT TOKEN DESTINATION` of the words before the first option; the rest as it is.
 
-    Raises UsageError for what has a word too few or too many, with the line to type.
+    `known` loads chains and contacts; it is called for an unusual order alone. `is_implied`: no command was typed.
+    Raises UsageError for what has a word too few or too many, with the line to type, and what `known` raises.
     """
     end = next((i for i, word in enumerate(words) if word.startswith("-") and word != "-"), len(words))
-    lead = [word for i, word in enumerate(words[:end]) if not (word.lower() == "to" and i)]
-    return [*_arranged(lead, alone=end == len(words)), *words[end:]]
+    lead, options = list(words[:end]), list(words[end:])
+    if _is_usual(lead):
+        return [*lead, *options]
+    amounts = [word for word in lead if _is_amount(word)]
+    if is_implied and lead:
+        _refuse_without_amount(lead, amounts)
+    lead = _apart(lead) if len(amounts) == 1 else lead
+    if not amounts or _is_alone(lead):
+        return [*_without_to(lead), *options]
+    if options and len(lead) < _WORDS:
+        return [*lead, *options]  # the other words may stand behind the options
+    from l2send.cli.word_readings import reading_of
+
+    reading = reading_of(lead, _NUMBER, known)
+    return [*reading.words, *reading.options, *options]
 
 
-def _arranged(lead: list[str], *, alone: bool) -> list[str]:
-    if lead and (joined := _JOINED.fullmatch(lead[0])) and len(lead) == 2:
-        return [joined[1], joined[2], lead[1]]
-    match lead:
-        case [money, *_] if re.fullmatch(r"[$€£]\d[\d.,]*", money):
-            raise UsageError(f"{money} is not an amount of a token.", hint=f"Write {money[1:]} and a token. {_EXAMPLE}")
-        case [token, amount, destination] if _NUMBER.fullmatch(amount) and not _NUMBER.fullmatch(token):
-            return [amount, token, destination]
-        case [amount, destination, token] if _is_destination(destination) and not _is_destination(token):
-            return [amount, token, destination]
-        case [amount, token, chain, account] if _is_destination(account) and ":" not in account:
-            hint = f"Write: l2send {amount} {token} {chain}:{account}"
-            raise UsageError("chain and account are one word, with a colon between.", hint=hint)
-        case [amount, destination] if alone and _NUMBER.fullmatch(amount) and _is_destination(destination):
-            raise UsageError("the token is missing.", hint=f"Write: l2send {amount} TOKEN {destination}")
-        case [amount, token] if alone and _NUMBER.fullmatch(amount):
-            raise UsageError("the destination is missing.", hint=f"Write: l2send {amount} {token} CHAIN:ADDRESS")
-        case [amount] if alone and _NUMBER.fullmatch(amount):
-            raise UsageError("token and destination are missing.", hint=f"Write: l2send {amount} TOKEN CHAIN:ADDRESS")
-        case _:
-            return lead
+def _refuse_without_amount(lead: list[str], amounts: list[str]) -> None:
+    """Raises UsageError for words without a command that are no payment either."""
+    if amounts and _KNOWN_ELSEWHERE.get(lead[0].lower()) != "send":
+        return
+    is_account = [_is_whole_destination(word) or bool(_OTHER_NUMBER.fullmatch(word)) for word in lead]
+    if not amounts and len(lead) > 1 and any(is_account):
+        raise UsageError("the amount is missing.", hint="For example: l2send 25 USDC base:0x…")
+    refuse_unknown_command(*lead)
 
 
-def refuse_unknown_command(word: str) -> None:
-    """Raises UsageError for a word alone that is no destination, with the command that may be meant."""
+def refuse_unknown_command(word: str, *more: str) -> None:
+    """Raises UsageError for a word that is no command where one is expected, with the command that may be meant."""
     if not _WORD.fullmatch(word) or word.startswith("0x"):
         return
-    meant = _KNOWN_ELSEWHERE.get(word.lower()) or next(iter(get_close_matches(word.lower(), COMMANDS, 1)), "")
-    hint = f"Did you mean: l2send {meant}" if meant else f"To pay: l2send AMOUNT TOKEN {word[:40]}. See l2send --help."
+    low = word.lower()
+    meant = _KNOWN_ELSEWHERE.get(low) or next(iter(get_close_matches(low, COMMANDS, 1, _NEAR)), "")
+    if meant == "send" and len(more) > 1:
+        hint = f"Leave it out: {' '.join(['l2send', *(part[:60] for part in more)])}"
+    elif meant == "send":
+        hint = "To pay: l2send AMOUNT TOKEN CHAIN:ADDRESS. See l2send --help."
+    elif meant:
+        hint = f"Did you mean: {' '.join(['l2send', meant, *(part[:60] for part in more)])}"
+    else:
+        hint = f"To pay: l2send AMOUNT TOKEN {word[:40]}. See l2send --help."
     raise UsageError(f"no command {word[:40]!r}.", hint=hint)
 
 
-def _is_destination(word: str) -> bool:
-    return bool(_DESTINATION.search(word))
+def _is_amount(word: str) -> bool:
+    joined = _JOINED.fullmatch(word)
+    return bool(_NUMBER.fullmatch(word) or _MONEY.fullmatch(word) or joined) and not _OTHER_NUMBER.fullmatch(word)
+
+
+def _apart(lead: list[str]) -> list[str]:
+    """`25USDC` as two words."""
+    found = list[str]()
+    for word in lead:
+        joined = _JOINED.fullmatch(word)
+        found += [joined[1], joined[2]] if joined and not _OTHER_NUMBER.fullmatch(word) else [word]
+    return found
+
+
+def _without_to(lead: list[str]) -> list[str]:
+    return [word for at, word in enumerate(lead) if word.lower() != "to" or at in {0, len(lead) - 1}]
+
+
+def _is_usual(lead: list[str]) -> bool:
+    """Whether the words are amount, token and destination already: nothing has to be known of chains then."""
+    if len(lead) != _WORDS or _PREPOSITIONS.intersection(word.lower() for word in lead):
+        return False
+    amount, token, destination = lead
+    if _MONEY.fullmatch(amount) or _is_amount(token) or _is_whole_destination(token):
+        return False
+    return _is_whole_destination(destination) or (bool(_NUMBER.fullmatch(amount)) and token.lower() in _EVERYDAY)
+
+
+def _is_alone(lead: list[str]) -> bool:
+    """Whether it is a payment link, which says all three, or what stands in the place of one."""
+    return len(lead) == 1 and not _is_amount(lead[0])
+
+
+def _is_whole_destination(word: str) -> bool:
+    """Whether a word says chain and account, or is read from stdin."""
+    return word == "-" or bool(_LINK.match(word)) or (":" in word or "@" in word)

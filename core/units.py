@@ -100,7 +100,7 @@ def _amount_hint(text: str) -> str:
         return "Use a point for decimals and no separators: 1304.53"
     if "_" in text or " " in text:
         return "Use no separators: 1000"
-    if re.search(r"[eE]", text):
+    if re.search(r"[0-9][eE]", text):
         return "Use no exponents: write 1000, not 1e3."
     if text.startswith(("-", "+")):
         return "Use no sign."

@@ -33,7 +33,7 @@ def too_dear(dear: Sequence[Way], limits: Limits, rejected: Sequence[str]) -> Re
         costs = [way.cost_usd for way in dear if way.cost_usd is not None]
         allow = f"--max-fee {math.ceil(min(costs) * 100) / 100:g}usd" if costs else "--max-fee 5%, which needs no price"
         first = f"every way costs more than ${limits.max_fee_usd:g}, or has a fee without a price."
-        return Refused("\n".join([first, *rejected]), hint=f"Send more at once, or allow it: {allow}")
+        return Refused("\n".join([first, *rejected]), hint=f"Allow it: {allow}")
     allow = f"--max-fee {math.ceil(min(way.fee_percent for way in dear))}%"
     least = min((_least(way, limits) for way in dear if limits.max_fee_percent > 0), default=None, key=_units)
     first = f"every way costs more than {limits.max_fee_percent:g} % of the amount."

@@ -87,11 +87,16 @@ def _in_a_form(text: str, registry: Registry, book: Book) -> Spelling:
         return caip.read(text, registry)
     if ":" in text:
         return erc3770.read(text, registry)
-    return _bare(text, book)
+    return _bare(text, registry, book)
 
 
-def _bare(text: str, book: Book) -> Spelling:
+def _bare(text: str, registry: Registry, book: Book) -> Spelling:
     """An account without a chain. Raises BadAddress with what to type."""
+    chain = registry.find(text)
+    if chain:
+        raise BadAddress(
+            f"the account is missing: {text} is the chain {chain.name}.", hint=f"Write {chain.short_name}:ADDRESS"
+        )
     if book.resembles(text):
         raise BadAddress(f"no contact is called {text!r}.", hint=f"Did you mean: {book.resembles(text)}")
     if not (text.startswith("0x") or is_name(text) or foreign(text) or is_xdc(text)):

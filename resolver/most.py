@@ -29,6 +29,8 @@ from l2send.resolver.quotes import (
     allowed,
     ask,
     priced,
+    refuse_own_account,
+    refuse_unknown_bridge,
     sources_of,
     unknown_sources,
     without_network_errors,
@@ -75,8 +77,10 @@ async def make_most_plan(
     limits: Limits,
 ) -> Plan:
     """The greatest payment of `token` that all chains can make. Raises CannotPay, NetworkError, Refused."""
+    refuse_unknown_bridge(limits, bridges)
     snapshot.refuse_if_offline()
     asked = Payment(sender, to, Amount(1, token))
+    refuse_own_account(asked, snapshot, rpcs, limits)
     sources = sources_of(asked, snapshot, rpcs, limits)
     unknown = unknown_sources(asked, snapshot, rpcs, limits)
     found = await find_greatest(asked, sources, bridges, rpcs, limits)

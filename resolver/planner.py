@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Chain
-from l2send.core.errors import CannotPay, L2sendError, NetworkError, UsageError
+from l2send.core.errors import CannotPay, L2sendError, NetworkError
 from l2send.core.plan import Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount
@@ -31,6 +31,8 @@ from l2send.resolver.quotes import (
     allowed,
     ask,
     rank,
+    refuse_own_account,
+    refuse_unknown_bridge,
     sources_of,
     total,
     unknown_sources,
@@ -46,9 +48,9 @@ async def make_plan(
     payment: Payment, snapshot: Snapshot, bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
 ) -> Plan:
     """The best way to make `payment`. Raises UsageError, CannotPay, NetworkError, Refused; nothing is signed here."""
-    if limits.via not in {"", *bridges}:
-        raise UsageError(f"no bridge is called {limits.via[:40]!r}.", hint=f"Known: {', '.join(bridges)}")
+    refuse_unknown_bridge(limits, bridges)
     snapshot.refuse_if_offline()
+    refuse_own_account(payment, snapshot, rpcs, limits)
     sources = sources_of(payment, snapshot, rpcs, limits)
     (singles, problems), several = await asyncio.gather(
         _by_one(payment, sources, bridges, rpcs, limits),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Chain
-from l2send.core.errors import L2sendError, NetworkError, NodeError
+from l2send.core.errors import BadRecipient, L2sendError, NetworkError, NodeError, UsageError
 from l2send.core.plan import Fee, Payment, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
@@ -73,6 +73,20 @@ def sources_of(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits)
     return found
 
 
+def refuse_own_account(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> None:
+    """Raises BadRecipient for a payment to the account that pays, of what no other chain holds."""
+    if payment.sender != payment.to.address:
+        return
+    if sources_of(payment, snapshot, rpcs, limits) or unknown_sources(payment, snapshot, rpcs, limits):
+        return
+    chain, symbol = rpcs.registry.chain(payment.to.chain_id), payment.amount.token.symbol
+    raise BadRecipient(
+        f"{chain.short_name}:{payment.sender} is the account that pays, and no other chain that may be used holds its "
+        f"{symbol}: nothing would move.",
+        hint="Name another recipient, or another account that pays with --account.",
+    )
+
+
 def unknown_sources(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> list[Chain]:
     """Every chain that is allowed and may hold some of the asset, according to the answers so far."""
     return [
@@ -95,12 +109,17 @@ def can_do_without(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Lim
 
 
 def _candidates(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> list[tuple[Holdings, Token]]:
-    """The chains that are allowed and have the asset, each with its own token of it."""
+    """The chains that are allowed and have the asset, each with its own token of it.
+
+    A payment to the sender's own account takes nothing from the chain where that is: it would only burn gas.
+    """
     target = rpcs.registry.chain(payment.to.chain_id)
+    is_own = payment.sender == payment.to.address
     return [
         (holdings, token)
         for holdings in snapshot.chains
         if holdings.chain.testnet == target.testnet
+        and not (is_own and holdings.chain is target)
         and (not limits.from_chains or holdings.chain.short_name in limits.from_chains)
         for token in [holdings.chain.asset_like(payment.amount.token)]
         if token
@@ -110,6 +129,12 @@ def _candidates(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits
 def allowed(bridges: Mapping[str, Bridge], limits: Limits) -> list[Bridge]:
     """The bridges that may be used."""
     return [bridge for bridge in bridges.values() if limits.via in {"", bridge.name}]
+
+
+def refuse_unknown_bridge(limits: Limits, bridges: Mapping[str, Bridge]) -> None:
+    """Raises UsageError where the only bridge that is allowed is none of `bridges`."""
+    if limits.via not in {"", *bridges}:
+        raise UsageError(f"no bridge is called {limits.via[:40]!r}.", hint=f"Known: {', '.join(bridges)}")
 
 
 async def ask(bridge: Bridge, payment: Payment, source: Source, rpcs: Rpcs) -> Quote | NoQuote | None:

@@ -106,7 +106,10 @@ def set_(
         document[name] = list(new) if several else new
 
     _write(paths, change)
-    err().print(styled(f"{name} is {' '.join(value)}, in {paths.settings}", limit=600), soft_wrap=True)
+    err().print(
+        styled(f"{name} is {' '.join([new] if isinstance(new, str) else new)}, in {paths.settings}", limit=600),
+        soft_wrap=True,
+    )
     settings = load_settings(paths.settings)
     if run_options.as_json:
         print_json(_document(settings))

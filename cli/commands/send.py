@@ -28,6 +28,8 @@ from l2send.core.errors import ExitStatus
 from l2send.core.plan import Payment
 from l2send.core.units import parse_amount
 from l2send.resolver.destination import Destination
+from l2send.resolver.limits import Limits
+from l2send.resolver.quotes import refuse_unknown_bridge
 from l2send.review import Review
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
@@ -69,6 +71,7 @@ def send(
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
+            refuse_unknown_bridge(limits, client.bridges)
             target, who, request = await _understood(client, meant, owner, keys, payer)
             must_be_able_to_ask(yes=yes, hint="Add --yes to pay without a question, or --dry-run to see the plan.")
             if known := paid_with(client, payment.key, request):
@@ -99,6 +102,7 @@ def show_plan(
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
+            refuse_unknown_bridge(limits, client.bridges)
             target, _, request = await _understood(client, meant, owner, keys, payer)
             with Live("asking all chains"):
                 review = await plan_of(client, request, limits)
