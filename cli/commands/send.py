@@ -28,7 +28,6 @@ from l2send.core.errors import ExitStatus
 from l2send.core.plan import Payment
 from l2send.core.units import parse_amount
 from l2send.resolver.destination import Destination
-from l2send.resolver.limits import Limits
 from l2send.resolver.quotes import refuse_unknown_bridge
 from l2send.review import Review
 
