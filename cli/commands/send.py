@@ -28,6 +28,7 @@ from l2send.core.errors import ExitStatus
 from l2send.core.plan import Payment
 from l2send.core.units import parse_amount
 from l2send.resolver.destination import Destination
+from l2send.resolver.limits import Limits
 from l2send.resolver.quotes import refuse_unknown_bridge
 from l2send.review import Review
 
@@ -70,8 +71,7 @@ def send(
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
-            refuse_unknown_bridge(limits, client.bridges)
-            target, who, request = await _understood(client, meant, owner, keys, payer)
+            target, who, request = await _understood(client, meant, owner, keys, payer, limits)
             must_be_able_to_ask(yes=yes, hint="Add --yes to pay without a question, or --dry-run to see the plan.")
             if known := paid_with(client, payment.key, request):
                 record = await follow(client, known, who, payment.timeout)
@@ -101,8 +101,7 @@ def show_plan(
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
-            refuse_unknown_bridge(limits, client.bridges)
-            target, _, request = await _understood(client, meant, owner, keys, payer)
+            target, _, request = await _understood(client, meant, owner, keys, payer, limits)
             with Live("asking all chains"):
                 review = await plan_of(client, request, limits)
             _print_plan(review, registry, target, as_json=run_options.as_json)
@@ -112,9 +111,15 @@ def show_plan(
 
 
 async def _understood(
-    client: Client, words: Words, sender: SenderOptions, keys: KeyOptions, safe: PayingSafe | None
+    client: Client,
+    words: Words,
+    sender: SenderOptions,
+    keys: KeyOptions,
+    safe: PayingSafe | None,
+    limits: Limits,
 ) -> tuple[Destination, Sender, Payment | MaxPayment]:
     """The recipient, the sender and the payment. Raises UsageError, ConfigError, NetworkError."""
+    refuse_unknown_bridge(limits, client.bridges)
     target = await find_destination(words.destination, client.rpcs, client.book)
     if words.amount and words.token and not is_max(words.amount):
         parse_amount(words.amount, target.chain.token(words.token))  # what was typed is judged before the account
