@@ -9,6 +9,10 @@ refund only if it cannot be anything else:
 - the sum is exactly what this deposit, with or without other deposits of the same account and token that
   expired unfilled, comes to; and those others alone do not come to it.
 
+Logs say which other deposits there are, and a log that is left out proves nothing. So as many endpoints are asked for
+them as an end needs witnesses, and what any of them lists counts. That another deposit was filled, so that no settlement
+can be its refund, needs as many.
+
 An account with several deposits of the same amount may never see `refunded`: l2send then says expired, and the
 balance shows the money. What was deposited more than a day before this order could be opened is not considered.
 
@@ -18,19 +22,20 @@ Source: across-protocol/contracts SpokePool.sol executeRelayerRefundLeaf; UMIP-1
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from l2send.bridges.across.deposit import DEPOSITED_TOPIC, Deposited, deposited
 from l2send.core.address import Address, checksum
+from l2send.core.agreement import WITNESSES, why_unproven
 from l2send.core.calldata import Function, abi_decode, address_word, event_topic
-from l2send.core.errors import UnknownChain
+from l2send.core.errors import NetworkError, UnknownChain
 from l2send.core.plan import Order
 from l2send.core.rpc import Call, Log, Rpc, Rpcs, data_bytes, quantity
 from l2send.core.settlers import AcrossSettlers
 from l2send.core.text import clean
-from l2send.core.units import ChainId, Seconds, UnixTime
+from l2send.core.units import BlockNumber, ChainId, Seconds, UnixTime
 
 EXECUTED_TOPIC = event_topic(
     "ExecutedRelayerRefundRoot(uint256,uint256,uint256[],uint32,uint32,address,address[],bool,address)"
@@ -57,7 +62,7 @@ class Settlement:
 async def refund_of(order: Order, rpcs: Rpcs) -> Settlement | None:
     """The settlement that paid this order's money back, or None while nothing proves it. Raises NetworkError."""
     rpc = rpcs.on(order.origin)
-    payments, deposits = await _history(order, rpc)
+    payments, deposits = await _history_by_all(order, rpc)
     others = [d for d in deposits if d.relay_hash != order.order_id]
     if not payments or len(others) > _MOST_OTHERS:
         return None
@@ -94,6 +99,25 @@ def _can_only_hold(ours: int, others: Sequence[int], paid: int) -> bool:
     for units in others:
         sums |= {units + one for one in sums}
     return paid not in sums and paid - ours in sums
+
+
+async def _history_by_all(order: Order, rpc: Rpc) -> tuple[list[Settlement], list[Deposited]]:
+    """What any endpoint lists of `_history`. Raises NetworkError where fewer answer than an end needs witnesses."""
+    each = rpc.each()
+    heard = await asyncio.gather(*(_history(order, one) for one in each), return_exceptions=True)
+    payments, deposits = dict[Settlement, None](), dict[str, Deposited]()
+    failed = list[NetworkError]()
+    for found in heard:
+        if isinstance(found, NetworkError):
+            failed.append(found)
+        elif isinstance(found, BaseException):
+            raise found
+        else:
+            payments |= dict.fromkeys(found[0])
+            deposits |= {deposit.relay_hash: deposit for deposit in found[1]}
+    if failed and len(each) - len(failed) < min(WITNESSES, len(each)):
+        raise failed[0]
+    return list(payments), list(deposits.values())
 
 
 async def _history(order: Order, rpc: Rpc) -> tuple[list[Settlement], list[Deposited]]:
@@ -136,7 +160,7 @@ def _payment(log: dict[str, Any], token: Address, sender: Address) -> Settlement
 
 
 async def _is_filled(bridge: str, deposit: Deposited, rpcs: Rpcs) -> bool:
-    """Whether that deposit was paid out; not if its destination is unknown here."""
+    """Whether that deposit is proven to be paid out; not if its destination is unknown here."""
     try:
         rpc = rpcs.on(ChainId(deposit.destination))
     except UnknownChain:
@@ -145,4 +169,9 @@ async def _is_filled(bridge: str, deposit: Deposited, rpcs: Rpcs) -> bool:
     if listed is None:
         return False
     asked = Call(listed.spoke_pool, _FILL_STATUS, (bytes.fromhex(deposit.relay_hash[2:]),))
-    return (await rpc.aggregate([asked])).values[0] == (_FILLED,)
+
+    async def shows(one: Rpc, head: Awaitable[BlockNumber]) -> bool:
+        deep = max(await head - max(one.chain.confirmations - 1, 0), 0)
+        return (await one.aggregate([asked], hex(deep))).values[0] == (_FILLED,)
+
+    return not await why_unproven(rpc, shows)

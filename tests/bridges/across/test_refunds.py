@@ -73,6 +73,14 @@ class Chain:
     asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     chain: Any = ORIGIN
     endpoints: list[Endpoint] = field(default_factory=lambda: [Endpoint("http://stand-in")])
+    second: Chain | None = None
+    """Another endpoint of the same chain."""
+
+    def each(self) -> list[Chain]:
+        if self.second is None:
+            return [self]
+        self.second.chain, self.second.endpoints = self.chain, [Endpoint("http://second")]
+        return [self, self.second]
 
     async def block_number(self) -> int:
         return self.head
@@ -96,7 +104,7 @@ class Chain:
             if first <= int(log["blockNumber"], 16) <= last and log["topics"][0] == query["topics"][0]
         ]
 
-    async def aggregate(self, calls: list[Call]) -> Aggregate:
+    async def aggregate(self, calls: list[Call], block: str = "latest") -> Aggregate:
         values = tuple((2 if "0x" + call.arguments[0].hex() in self.filled else 0,) for call in calls)
         return Aggregate(values, UnixTime(0))
 
@@ -183,12 +191,37 @@ def test_logs_are_asked_in_pieces_back_to_before_the_order_could_be_opened() -> 
 
 
 def test_a_node_that_refuses_logs_proves_nothing() -> None:
-    class Refusing(Chain):
-        async def logs(self, query: dict[str, Any]) -> list[dict[str, Any]]:
-            raise NetworkError("range too large")
-
     with pytest.raises(NetworkError):
         asyncio.run(refund_of(ORDER, cast("Rpcs", Chains(Refusing([MINE])))))
+
+
+class Refusing(Chain):
+    async def logs(self, query: dict[str, Any]) -> list[dict[str, Any]]:
+        raise NetworkError("range too large")
+
+
+def test_a_deposit_that_one_endpoint_leaves_out_still_makes_it_unprovable() -> None:
+    """The first endpoint hides another deposit of the same sum, whose refund this may be."""
+    alike = event(another(PAYS.units))
+    assert search(MINE, second=Chain([MINE])) == HASH
+    assert search(MINE, second=Chain([MINE, alike])) == ""
+    assert search(MINE, alike, second=Chain([MINE])) == ""
+
+
+def test_a_settlement_that_the_first_endpoint_leaves_out_is_found_by_the_second() -> None:
+    assert search(second=Chain([MINE])) == HASH
+
+
+def test_another_deposit_counts_as_filled_where_both_endpoints_show_it() -> None:
+    alike = another(PAYS.units)
+    filled = frozenset({deposited(ORIGIN.chain_id, event(alike)).relay_hash})
+    assert search(event(alike), MINE, filled=(alike,), second=Chain([MINE], filled)) == HASH
+    assert search(event(alike), MINE, filled=(alike,), second=Chain([MINE])) == "", "the second one denies it"
+
+
+def test_a_second_endpoint_that_cannot_list_deposits_postpones_it() -> None:
+    with pytest.raises(NetworkError, match="range too large"):
+        search(MINE, second=Refusing([MINE]))
 
 
 @pytest.mark.parametrize(
