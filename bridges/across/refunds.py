@@ -10,8 +10,8 @@ refund only if it cannot be anything else:
   expired unfilled, comes to; and those others alone do not come to it.
 
 Logs say which other deposits there are, and a log that is left out proves nothing. So as many endpoints are asked for
-them as an end needs witnesses, and what any of them lists counts. That another deposit was filled, so that no settlement
-can be its refund, needs as many.
+them as an end needs witnesses, and what any of them lists counts. That another deposit was filled, so that no
+settlement can be its refund, needs as many.
 
 An account with several deposits of the same amount may never see `refunded`: l2send then says expired, and the
 balance shows the money. What was deposited more than a day before this order could be opened is not considered.
