@@ -52,7 +52,7 @@ async def plan_of(client: Client, request: Payment | MaxPayment, limits: Limits 
     """The best way to do what was asked for. Raises CannotPay, NetworkError, Refused."""
     if isinstance(request, Payment):
         return await client.plan(request, limits)
-    return await client.most(request.sender, request.token, request.to, limits)
+    return await client.plan_max(request.sender, request.token, request.to, limits)
 
 
 def paid_with(client: Client, key: str | None, request: Payment | MaxPayment) -> str | None:

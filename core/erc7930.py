@@ -85,6 +85,6 @@ def _sized(data: bytes) -> tuple[bytes, bytes]:
     return data[1:end], data[end:]
 
 
-def checksum(account: ChainAddress) -> str:
+def interop_checksum(account: ChainAddress) -> str:
     """The eight digits after the # of an ERC-7828 name: a checksum of chain and address together."""
     return keccak(encode(account)[2:])[:4].hex().upper()

@@ -57,20 +57,20 @@ class UnsignedTx:
 
 @dataclass(frozen=True, slots=True)
 class GasPrice:
-    """Prices per gas. A chain without EIP-1559 is `legacy`: `max_fee` is its gas price, the rest zero."""
+    """Prices per gas. A chain without EIP-1559 is `legacy`: `max_fee_per_gas` is its gas price, the rest zero."""
 
     base_fee: Wei
     tip: Wei
-    max_fee: Wei
+    max_fee_per_gas: Wei
     legacy: bool = False
 
     def expected(self, gas: Gas) -> Wei:
         """What `gas` will cost if it is mined now."""
-        return Wei(gas * (self.max_fee if self.legacy else min(self.max_fee, self.base_fee + self.tip)))
+        return Wei(gas * (self.max_fee_per_gas if self.legacy else min(self.max_fee_per_gas, self.base_fee + self.tip)))
 
     def most(self, gas: Gas) -> Wei:
         """What `gas` can cost at most; the balance must hold it."""
-        return Wei(gas * self.max_fee)
+        return Wei(gas * self.max_fee_per_gas)
 
 
 @unique

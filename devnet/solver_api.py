@@ -57,7 +57,7 @@ class BadRequest(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class QuoteRequest:
     """A quote request, checked."""
 
     source: DevChain
@@ -174,8 +174,8 @@ def _exact_in(solver: Solver, request: Any) -> dict[str, Any]:
 
 def _exact_out(solver: Solver, request: Any) -> dict[str, Any]:
     rest, self_publish = _execution(request)
-    wish, wanted = _wish(solver, rest)
-    quote = _quote(solver, wish, pricing.exact_out(wish.source.chain_id, wish.give, wanted), wanted)
+    asked, wanted = _wish(solver, rest)
+    quote = _quote(solver, asked, pricing.exact_out(asked.source.chain_id, asked.give, wanted), wanted)
     return {"data": [_offer(quote)] if self_publish else []}
 
 
@@ -189,8 +189,8 @@ def _execution(request: Any) -> tuple[dict[str, Any], bool]:
 
 
 def _exact_in_quote(solver: Solver, request: dict[str, Any]) -> dict[str, Any]:
-    wish, given = _wish(solver, request)
-    return _quote(solver, wish, given, pricing.exact_in(wish.source.chain_id, wish.give, given))
+    asked, given = _wish(solver, request)
+    return _quote(solver, asked, given, pricing.exact_in(asked.source.chain_id, asked.give, given))
 
 
 def _offer(quote: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _offer(quote: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _wish(solver: Solver, request: dict[str, Any]) -> tuple[Wish, int]:
+def _wish(solver: Solver, request: dict[str, Any]) -> tuple[QuoteRequest, int]:
     """What is asked for, and the one amount of the request in base units."""
     _text(_known(request, "the request", _REQUEST), "dAppID")
     contracts = _known(request.get("contracts", {}), "contracts", _CONTRACTS)
@@ -216,38 +216,38 @@ def _wish(solver: Solver, request: dict[str, Any]) -> tuple[Wish, int]:
     give, get = pricing.pair(source, _text(fields, "sourceToken"), destination, _text(fields, "destinationToken"))
     funder, recipient = checksum(_text(fields, "funder")), checksum(_text(fields, "recipient"))
     refund_recipient = checksum(_text({"refundRecipient": funder} | fields, "refundRecipient"))
-    wish = Wish(source, destination, give, get, funder, recipient, refund_recipient)
-    return wish, _amount(fields, "sourceAmount")
+    asked = QuoteRequest(source, destination, give, get, funder, recipient, refund_recipient)
+    return asked, _amount(fields, "sourceAmount")
 
 
-def _quote(solver: Solver, wish: Wish, given: int, delivered: int) -> dict[str, Any]:
-    deadline = solver.nodes[wish.destination.chain_id].now() + QUOTE_SECONDS
+def _quote(solver: Solver, asked: QuoteRequest, given: int, delivered: int) -> dict[str, Any]:
+    deadline = solver.nodes[asked.destination.chain_id].now() + QUOTE_SECONDS
     response = {
         "intentExecutionType": _SELF_PUBLISH,
-        "sourceChainID": wish.source.chain_id,
-        "destinationChainID": wish.destination.chain_id,
-        "sourceToken": wish.give.address,
-        "destinationToken": wish.get.address,
+        "sourceChainID": asked.source.chain_id,
+        "destinationChainID": asked.destination.chain_id,
+        "sourceToken": asked.give.address,
+        "destinationToken": asked.get.address,
         "sourceAmount": str(given),
         "destinationAmount": str(delivered),
-        "funder": wish.funder,
-        "refundRecipient": wish.refund_recipient,
-        "recipient": wish.recipient,
-        "fees": [_fee(wish, given - delivered)],
+        "funder": asked.funder,
+        "refundRecipient": asked.refund_recipient,
+        "recipient": asked.recipient,
+        "fees": [_fee(asked, given - delivered)],
         "deadline": deadline,
         "estimatedFulfillTimeSec": round(solver.delay_seconds) + 2 if solver.mode is Mode.DELAY else 2,
-        "encodedRoute": "0x" + _route(wish, delivered, deadline).encode().hex(),
+        "encodedRoute": "0x" + _route(asked, delivered, deadline).encode().hex(),
     }
     contracts = {
-        "sourcePortal": wish.source.portal,
-        "destinationPortal": wish.destination.portal,
-        "prover": wish.source.prover,
+        "sourcePortal": asked.source.portal,
+        "destinationPortal": asked.destination.portal,
+        "prover": asked.source.prover,
     }
     return {"contracts": contracts, "quoteResponse": response}
 
 
-def _fee(wish: Wish, amount: int) -> dict[str, Any]:
-    token = {"address": wish.give.address, "decimals": wish.give.decimals, "symbol": wish.give.symbol}
+def _fee(asked: QuoteRequest, amount: int) -> dict[str, Any]:
+    token = {"address": asked.give.address, "decimals": asked.give.decimals, "symbol": asked.give.symbol}
     return {
         "name": "Solver fee",
         "description": "Kept by the devnet's solver",
@@ -256,13 +256,13 @@ def _fee(wish: Wish, amount: int) -> dict[str, Any]:
     }
 
 
-def _route(wish: Wish, amount: int, deadline: int) -> eco.Route:
+def _route(asked: QuoteRequest, amount: int, deadline: int) -> eco.Route:
     """The route that pays `amount` to the recipient: one transfer."""
-    salt, portal = secrets.token_bytes(32), wish.destination.portal
-    if wish.get.address == ZERO_ADDRESS:
-        return eco.Route(salt, deadline, portal, amount, (), (eco.Call(wish.recipient, b"", amount),))
-    call = eco.transfer_call(wish.get.address, wish.recipient, amount)
-    return eco.Route(salt, deadline, portal, 0, (eco.TokenAmount(wish.get.address, amount),), (call,))
+    salt, portal = secrets.token_bytes(32), asked.destination.portal
+    if asked.get.address == ZERO_ADDRESS:
+        return eco.Route(salt, deadline, portal, amount, (), (eco.Call(asked.recipient, b"", amount),))
+    call = eco.transfer_call(asked.get.address, asked.recipient, amount)
+    return eco.Route(salt, deadline, portal, 0, (eco.TokenAmount(asked.get.address, amount),), (call,))
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from l2send.resolver import caip, ens, erc3770, erc7828, payment_uri
 from l2send.resolver.contacts import NO_CONTACTS, Book
 from l2send.resolver.ens_name import is_name
 from l2send.resolver.foreign import foreign
-from l2send.resolver.spelling import Spelling, Voucher, Wish, is_xdc, read_account
+from l2send.resolver.spelling import LinkRequest, Spelling, Voucher, is_xdc, read_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +131,13 @@ def settle(spelling: Spelling, registry: Registry) -> Destination:
     reason = why_unpayable(address, chain, registry)
     if reason:
         raise BadRecipient(f"{chain.short_name}:{address} is {reason}.", hint="Ask the recipient for their address.")
-    asked = _asked(spelling.wish, chain) if spelling.wish else None
+    asked = _asked(spelling.request, chain) if spelling.request else None
     return Destination(chain, address, spelling.vouched_by, spelling.form, spelling.name, asked, spelling.contact)
 
 
-def _asked(wish: Wish, chain: Chain) -> Asked:
-    token = chain.token(wish.token) if wish.token else chain.native
-    return Asked(token, Amount(wish.units, token) if wish.units else None)
+def _asked(request: LinkRequest, chain: Chain) -> Asked:
+    token = chain.token(request.token) if request.token else chain.native
+    return Asked(token, Amount(request.units, token) if request.units else None)
 
 
 def _without_chain(spelling: Spelling, registry: Registry) -> BadAddress:

@@ -91,7 +91,7 @@ def _chain_called(label: str, registry: Registry) -> Chain:
 
 def require(digits: str, chain: Chain, address: Address) -> None:
     """Raises ChecksumMismatch if `digits` is not the ERC-7828 checksum of this account."""
-    if digits != erc7930.checksum(ChainAddress(chain.chain_id, address)):
+    if digits != erc7930.interop_checksum(ChainAddress(chain.chain_id, address)):
         raise ChecksumMismatch(
             f"{address} on {chain.name} fails its ERC-7828 checksum #{digits}: "
             "the address or the chain is not the one that was meant.",
@@ -106,4 +106,4 @@ def write_binary(account: ChainAddress) -> str:
 
 def write_name(account: ChainAddress, chain: Chain) -> str:
     """The ERC-7828 form of an account, with its checksum."""
-    return f"{account.address}@{chain.short_name}#{erc7930.checksum(account)}"
+    return f"{account.address}@{chain.short_name}#{erc7930.interop_checksum(account)}"

@@ -67,7 +67,7 @@ class Greatest:
         return [problem for problem in self.problems if problem.unknown]
 
 
-async def make_most_plan(
+async def plan_of_max(
     sender: Address,
     to: ChainAddress,
     token: Token,

@@ -17,7 +17,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import BadAddress, BadAmount
 from l2send.core.plan import ChainAddress
 from l2send.core.units import Amount, ChainId, Token
-from l2send.resolver.spelling import Spelling, Wish, read_account
+from l2send.resolver.spelling import LinkRequest, Spelling, read_account
 
 _SCHEME = "ethereum:"
 _LINK = re.compile(
@@ -93,8 +93,8 @@ def _native(link: _Link) -> Spelling:
     account = read_account(link.target)
     value = link.parameters.pop("value", None)
     _refuse_surplus(link)
-    wish = Wish(None, _units(value)) if value is not None else None
-    return Spelling("EIP-681", link.chain, account.address, account.name, account.vouched_by, wish=wish)
+    request = LinkRequest(None, _units(value)) if value is not None else None
+    return Spelling("EIP-681", link.chain, account.address, account.name, account.vouched_by, request=request)
 
 
 def _transfer(link: _Link) -> Spelling:
@@ -107,8 +107,8 @@ def _transfer(link: _Link) -> Spelling:
     if _number(value):
         raise BadAmount("the payment link sends the chain's coin along with a token, which the token would keep.")
     account = read_account(recipient)
-    wish = Wish(token, None if units is None else _units(units))
-    return Spelling("EIP-681", link.chain, account.address, account.name, account.vouched_by, wish=wish)
+    request = LinkRequest(token, None if units is None else _units(units))
+    return Spelling("EIP-681", link.chain, account.address, account.name, account.vouched_by, request=request)
 
 
 def _refuse_surplus(link: _Link) -> None:

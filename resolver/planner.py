@@ -23,7 +23,7 @@ from l2send.resolver.caps import is_dear, too_dear, why_dear
 from l2send.resolver.gas import no_gas
 from l2send.resolver.halted import with_halts
 from l2send.resolver.limits import Limits
-from l2send.resolver.most import find_greatest
+from l2send.resolver.max_amount import find_greatest
 from l2send.resolver.quotes import (
     USD,
     NoQuote,

@@ -41,7 +41,7 @@ class Voucher(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class LinkRequest:
     """What a payment link asks for. `token` is None for the chain's native coin, `units` if it names no amount."""
 
     token: Address | None
@@ -61,7 +61,7 @@ class Spelling:
     vouched_by: Voucher = Voucher.NONE
     checksum: str = ""
     """An ERC-7828 checksum that the address of `name` must match."""
-    wish: Wish | None = None
+    request: LinkRequest | None = None
     contact: str = ""
     """The name it has in the address book."""
     among: tuple[Chain, ...] = ()

@@ -24,7 +24,7 @@ _LAGGING_PAUSE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class GasTerms:
     """The limit and the prices a transaction is signed with."""
 
     gas: Gas
@@ -122,12 +122,12 @@ async def look_at_cost(tx: TxRecord, rpc: Rpc) -> Cost:
     return Cost(today, data_fee, balance, estimate)
 
 
-async def affordable(tx: TxRecord, rpc: Rpc, cap: FeeCap | None) -> Price:
+async def affordable(tx: TxRecord, rpc: Rpc, cap: FeeCap | None) -> GasTerms:
     """The gas limit and price for `tx` now: see `price_of`."""
     return await price_of(tx, rpc, cap, await look_at_cost(tx, rpc))
 
 
-async def price_of(tx: TxRecord, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Price:
+async def price_of(tx: TxRecord, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> GasTerms:
     """The gas limit and price for `tx`, once it is known to succeed and to be paid for.
 
     The limit is the planned one, or the new estimate and a fifth if that is more: blocks passed since
@@ -148,7 +148,7 @@ async def price_of(tx: TxRecord, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Pr
     price = _within(cost.today, gas, data_fee, cap)
     _afford(message.value, Wei(price.most(gas) + data_fee), cost.balance, rpc, cap)
     await refuse_dearer_than_others(rpc, price, gas)
-    return Price(gas, price)
+    return GasTerms(gas, price)
 
 
 def _known(estimate: Gas | NetworkError | Refused) -> Gas:
@@ -157,12 +157,12 @@ def _known(estimate: Gas | NetworkError | Refused) -> Gas:
     return estimate
 
 
-async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Price:
+async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> GasTerms:
     """The step's own limit and price, while they suffice."""
     message, gas, base_fee = tx.step.tx, tx.step.gas, cost.today.base_fee
-    if base_fee > price.max_fee:
+    if base_fee > price.max_fee_per_gas:
         raise Refused(
-            f"the base fee on {rpc.chain.name} rose to {base_fee} wei, above the {price.max_fee} that were fixed.",
+            f"the base fee on {rpc.chain.name} rose to {base_fee} wei, above the fixed {price.max_fee_per_gas} wei.",
             hint="Nothing was signed. Run the command again: it takes today's fee.",
         )
     _afford(message.value, Wei(price.most(gas) + cost.data_fee), cost.balance, rpc, cap)
@@ -172,7 +172,7 @@ async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | Non
             hint="Nothing was signed. Run the command again.",
         )
     await refuse_dearer_than_others(rpc, price, gas)
-    return Price(gas, price)
+    return GasTerms(gas, price)
 
 
 def _within(price: GasPrice, gas: Gas, data_fee: Wei, cap: FeeCap | None) -> GasPrice:
@@ -186,13 +186,13 @@ def _within(price: GasPrice, gas: Gas, data_fee: Wei, cap: FeeCap | None) -> Gas
     excess = -(-(price.most(gas) + data_fee - cap.most) // gas)
     if excess <= 0:
         return price
-    most = price.max_fee - excess
+    most = price.max_fee_per_gas - excess
     if not cap.lowers_price:
         lower = price.tip - excess >= MIN_TIP
-        return replace(price, tip=Wei(price.tip - excess), max_fee=Wei(most)) if lower else price
+        return replace(price, tip=Wei(price.tip - excess), max_fee_per_gas=Wei(most)) if lower else price
     tip = Wei(max(MIN_TIP, price.tip - excess))
     lower = most >= price.base_fee + price.base_fee // 8 + tip
-    return replace(price, tip=tip, max_fee=Wei(most)) if lower else price
+    return replace(price, tip=tip, max_fee_per_gas=Wei(most)) if lower else price
 
 
 def _afford(value: Wei, fee: Wei, balance: Wei, rpc: Rpc, cap: FeeCap | None) -> None:

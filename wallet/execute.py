@@ -33,7 +33,7 @@ from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError
 from l2send.core.plan import Step
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import ChainId, Nonce
-from l2send.wallet.before_signing import Price, TxGuard, why_too_late
+from l2send.wallet.before_signing import GasTerms, TxGuard, why_too_late
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import Journal
@@ -108,7 +108,7 @@ class Executor:
             rpc = self.rpcs.on(tx.chain_id)
             if not await _counts_as_used(rpc, tx.sender, nonce):
                 return
-            signed = self._signing.signed(self._signing.signer_of(tx), tx, nonce, Price(tx.step.gas, price))
+            signed = self._signing.signed(self._signing.signer_of(tx), tx, nonce, GasTerms(tx.step.gas, price))
             if not await is_known(signed.hash, rpc):
                 return
             self._say(f"{tx.step.kind} was sent to {rpc.chain.name} already: {signed.hash}")

@@ -19,9 +19,9 @@ from l2send.wallet.ends import Ends
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.states import IN_FLIGHT, SUCCEEDED, PaymentState, TxState
+from l2send.wallet.offering import Say
 
-Progress = Callable[[str], None]
-LegWork = Callable[[PaymentRecord, Progress], Awaitable[object]]
+LegWork = Callable[[PaymentRecord, Say], Awaitable[object]]
 """Continues a leg. Raises L2sendError."""
 LegCheck = Callable[[PaymentRecord], Awaitable[str]]
 """Why a leg must not be begun, or an empty string. Raises NetworkError."""
@@ -37,7 +37,7 @@ _ENDED_UNPAID = frozenset(
 )
 
 
-async def make_ready(group: GroupRecord, ends: Ends, approve: LegWork, why_void: LegCheck, progress: Progress) -> None:
+async def make_ready(group: GroupRecord, ends: Ends, approve: LegWork, why_void: LegCheck, say: Say) -> None:
     """Before anything of a payment is opened: every leg can be opened, its approvals are mined, and it still can be.
 
     "Can be" is: its quote holds, its contracts run the code that was pinned, its transactions succeed when they are
@@ -56,7 +56,7 @@ async def make_ready(group: GroupRecord, ends: Ends, approve: LegWork, why_void:
     approving = [leg for leg in group.legs if any(tx.outcome not in SUCCEEDED for tx in leg.steps[:-1])]
     if not approving:
         return
-    outcomes = await asyncio.gather(*(approve(leg, _named(leg, progress)) for leg in approving), return_exceptions=True)
+    outcomes = await asyncio.gather(*(approve(leg, _named(leg, say)) for leg in approving), return_exceptions=True)
     found = ends.journal.find(group.id)
     group = GroupRecord(found.id, found.legs)
     if _begun(group):
@@ -129,14 +129,14 @@ async def _why_not(leg: PaymentRecord, rpcs: Rpcs) -> str:
     return f"it would revert: {failed.reason or 'no reason given'}" if failed else ""
 
 
-async def side_by_side(group: GroupRecord, journal: Journal, work: LegWork, progress: Progress) -> Record:
+async def side_by_side(group: GroupRecord, journal: Journal, work: LegWork, say: Say) -> Record:
     """Do `work` for every open leg at the same time, to the end of each: one that fails does not stop the others.
 
     Returns the payment as it stands then. Raises the error of a leg where no money can have moved, NotFinal
     with all of them where it may have, and a leg can be carried on.
     """
     legs = [leg for leg in group.legs if leg.meaning.open]
-    outcomes = await asyncio.gather(*(work(leg, _named(leg, progress)) for leg in legs), return_exceptions=True)
+    outcomes = await asyncio.gather(*(work(leg, _named(leg, say)) for leg in legs), return_exceptions=True)
     errors = list[tuple[PaymentRecord, L2sendError]]()
     for leg, outcome in zip(legs, outcomes, strict=True):
         if isinstance(outcome, L2sendError):
@@ -154,7 +154,7 @@ async def side_by_side(group: GroupRecord, journal: Journal, work: LegWork, prog
             sent=after.moved,
         )
     for leg, error in errors:
-        progress(_told(leg, error))
+        say(_told(leg, error))
     return after
 
 
@@ -175,7 +175,7 @@ def _told(leg: PaymentRecord, error: L2sendError) -> str:
     return error.message if error.message.startswith(leg.id) else f"{_name(leg)}: {error.message}"
 
 
-def _named(leg: PaymentRecord, progress: Progress) -> Progress:
+def _named(leg: PaymentRecord, say: Say) -> Say:
     """Progress that names its leg."""
     number = leg.id.rpartition(".")[2]
-    return lambda sentence: progress(f"leg {number}: {sentence}")
+    return lambda sentence: say(f"leg {number}: {sentence}")

@@ -286,7 +286,7 @@ def _checked_step(step: Step) -> Step:
     _uint(step.gas, 63)
     _uint(step.tx.chain_id, 64)
     _address(step.tx.to)
-    for wei in (step.tx.value, step.price.base_fee, step.price.tip, step.price.max_fee):
+    for wei in (step.tx.value, step.price.base_fee, step.price.tip, step.price.max_fee_per_gas):
         _uint(wei, 128)
     return step
 

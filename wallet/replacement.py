@@ -15,7 +15,7 @@ from l2send.core.fees import gas_price
 from l2send.core.plan import GasPrice, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Gas, Wei
-from l2send.wallet.before_signing import Price
+from l2send.wallet.before_signing import GasTerms
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
@@ -43,7 +43,7 @@ class Bid:
     def former_most(self) -> Wei:
         """The most that the former costs in gas."""
         said = decode_signed(self.former.raw)
-        return Wei(said.gas * said.max_fee)
+        return Wei(said.gas * said.max_fee_per_gas)
 
 
 async def speedup_bids(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
@@ -71,10 +71,10 @@ def cancel_tx(tx: TxRecord) -> UnsignedTx:
     return UnsignedTx(tx.chain_id, tx.sender, Wei(0), b"")
 
 
-def refuse_unless_it_outbids(former: TxRecord, cost: Price) -> None:
+def refuse_unless_it_outbids(former: TxRecord, cost: GasTerms) -> None:
     """Raises Refused for prices that nodes would not take in the place of the former's."""
     said, price = decode_signed(former.raw), cost.price
-    enough = _least(said.max_fee) <= price.max_fee and (said.legacy or _least(said.tip) <= price.tip)
+    enough = _least(said.max_fee_per_gas) <= price.max_fee_per_gas and (said.legacy or _least(said.tip) <= price.tip)
     if price.legacy is not said.legacy or not enough:
         raise Refused(f"the new price is not a tenth above that of {former.hash}; it was thrown away.")
 
@@ -112,10 +112,10 @@ async def _bid(former: TxRecord, step: Step, rpc: Rpc) -> Bid:
 
 
 def _above(said: SignedFields, today: GasPrice) -> GasPrice:
-    max_fee = max(_raised(said.max_fee), today.max_fee)
+    max_fee_per_gas = max(_raised(said.max_fee_per_gas), today.max_fee_per_gas)
     if said.legacy:
-        return GasPrice(Wei(0), Wei(0), Wei(max_fee), legacy=True)
-    return GasPrice(today.base_fee, Wei(max(_raised(said.tip), today.tip)), Wei(max_fee))
+        return GasPrice(Wei(0), Wei(0), Wei(max_fee_per_gas), legacy=True)
+    return GasPrice(today.base_fee, Wei(max(_raised(said.tip), today.tip)), Wei(max_fee_per_gas))
 
 
 def _raised(price: Wei) -> int:

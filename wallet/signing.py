@@ -21,7 +21,7 @@ from l2send.core.units import Nonce
 from l2send.wallet.before_signing import (
     Cost,
     FeeCap,
-    Price,
+    GasTerms,
     TxGuard,
     affordable,
     look_at_cost,
@@ -143,7 +143,7 @@ class Signing:
         failpoint(Failpoint.JOURNALED)
         return tx
 
-    def signed(self, signer: Signer, tx: TxRecord, nonce: Nonce, cost: Price) -> SignedTx:
+    def signed(self, signer: Signer, tx: TxRecord, nonce: Nonce, cost: GasTerms) -> SignedTx:
         """The step of `tx` as signed bytes, which were decoded again and passed the guard. Raises Refused."""
         signed = signer.sign(tx.chain_id, nonce, tx.step.tx, cost.gas, cost.price)
         said = decode_signed(signed.raw)

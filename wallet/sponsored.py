@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,8 +37,7 @@ from l2send.wallet.journal.states import SponsoredState
 from l2send.wallet.keys.signed import signer_of_typed
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
-
-Say = Callable[[str], None]
+from l2send.wallet.offering import Say
 
 _AGAIN_AFTER_TAKEN = 30.0
 _LONGEST_PAUSE = 15.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
@@ -19,10 +19,9 @@ from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
 from l2send.wallet.journal.records import OrderRecord, PaymentRecord, TxRecord
 from l2send.wallet.journal.states import IN_FLIGHT, ORDER_TRANSITIONS, SUCCEEDED, PaymentState, TxState
+from l2send.wallet.offering import Say
 from l2send.wallet.receipts import observe
 from l2send.wallet.sponsored import observe_messages
-
-Say = Callable[[str], None]
 
 _POLL = 1.0
 _SETTLED = frozenset(

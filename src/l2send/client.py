@@ -40,7 +40,7 @@ from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.limits import Limits
 from l2send.review import Review, has_expired, review_plan
-from l2send.turns import Progress, Say, reporter, reporting, silent
+from l2send.turns import Progress, reporter, reporting, silent
 from l2send.wallet.allowance import revocation
 from l2send.wallet.ends import Ends
 from l2send.wallet.execute import Executor
@@ -51,6 +51,7 @@ from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.legs import make_ready, side_by_side
+from l2send.wallet.offering import Say
 from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
 from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup
 from l2send.wallet.watch import follow, look_once
@@ -123,7 +124,7 @@ class Client(PastPayments):
         chosen = await review_plan(plan, review.findings, self.rpcs)
         return replace(chosen, held=review.held, paid_before=review.paid_before)
 
-    async def most(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
+    async def plan_max(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
         """The greatest payment of `token` that all chains can make together, decoded and checked as by `plan`."""
         asked = Payment(sender, to.account, Amount(1, to.chain.token(token)))
         most = plan_most(asked, limits or Limits(), self.bridges, self.rpcs, self._accounts_like)

@@ -105,7 +105,7 @@ def _most_of(signed: Iterable[TxRecord]) -> Wei:
     most: dict[int, int] = {}
     for tx in signed:
         said = decode_signed(tx.raw)
-        most[tx.step_index] = max(most.get(tx.step_index, 0), said.gas * said.max_fee)
+        most[tx.step_index] = max(most.get(tx.step_index, 0), said.gas * said.max_fee_per_gas)
     return Wei(sum(most.values()))
 
 

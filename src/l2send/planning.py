@@ -15,7 +15,7 @@ from l2send.core.rpc import Rpcs
 from l2send.fee_caps import within_limit
 from l2send.resolver.balances import Snapshot, confirm, take_snapshot
 from l2send.resolver.limits import Limits
-from l2send.resolver.most import make_most_plan
+from l2send.resolver.max_amount import plan_of_max
 from l2send.resolver.planner import make_plan
 from l2send.resolver.quotes import can_do_without
 from l2send.resolver.recipient import look
@@ -53,7 +53,7 @@ async def plan_most(asked: Payment, limits: Limits, bridges: Mapping[str, Bridge
     """The greatest payment like `asked`, of any amount, decoded and checked. Raises as `plan_payment` does."""
     snapshot = await _funding(asked, limits, rpcs)
     token = asked.amount.token
-    plan = await make_most_plan(asked.sender, asked.to, token, snapshot, bridges, rpcs, limits)
+    plan = await plan_of_max(asked.sender, asked.to, token, snapshot, bridges, rpcs, limits)
     plan = await within_limit(plan, snapshot, limits, rpcs)
     findings = await look(plan.payment, rpcs, like(plan.payment.to.address))
     return replace(await review_plan(plan, findings, rpcs), held=snapshot)

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
-
-Say = Callable[[str], None]
-"""Receives a sentence at each step of a payment."""
+from l2send.wallet.offering import Say
 
 
 @dataclass(frozen=True, slots=True)

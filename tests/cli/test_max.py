@@ -76,10 +76,10 @@ def test_what_was_shown_is_what_is_signed(home: Home) -> None:
     step = journal.get(paid["id"]).transactions[0].step
     journal.close()
     assert step.price is not None
-    assert (step.gas, step.price.tip) == (21_000, step.price.max_fee)
+    assert (step.gas, step.price.tip) == (21_000, step.price.max_fee_per_gas)
     mined = node(home, "dev1").call("eth_getTransactionByHash", paid["transactions"][0]["hash"])
-    assert int(mined["maxFeePerGas"], 16) == int(mined["maxPriorityFeePerGas"], 16) == step.price.max_fee
-    assert int(paid["legs"][0]["fees"][0]["amount"]["base_units"]) == 21_000 * step.price.max_fee
+    assert int(mined["maxFeePerGas"], 16) == int(mined["maxPriorityFeePerGas"], 16) == step.price.max_fee_per_gas
+    assert int(paid["legs"][0]["fees"][0]["amount"]["base_units"]) == 21_000 * step.price.max_fee_per_gas
 
 
 def test_on_an_op_stack_chain_only_the_margin_of_the_l1_fee_is_left(home: Home) -> None:

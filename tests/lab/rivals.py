@@ -29,7 +29,7 @@ class Rival:
 
     def sign(self, said: SignedFields, tx: UnsignedTx) -> bytes:
         """Bytes with the same nonce at a price above."""
-        price = GasPrice(Wei(0), Wei(said.tip * 5 // 4 + 1), Wei(said.max_fee * 5 // 4 + 1))
+        price = GasPrice(Wei(0), Wei(said.tip * 5 // 4 + 1), Wei(said.max_fee_per_gas * 5 // 4 + 1))
         return LocalSigner(SecretKey(self.key)).sign(tx.chain_id, said.nonce, tx, said.gas, price).raw
 
 

@@ -222,8 +222,8 @@ def test_eip681_second_example_needs_a_chain() -> None:
     text = f"ethereum:{token}/transfer?address={to}&uint256=1"
     said = understand(text, REGISTRY)
     assert (said.chain, said.address) == (None, checksum(to))
-    assert said.wish
-    assert (said.wish.token, said.wish.units) == (checksum(token), 1)
+    assert said.request
+    assert (said.request.token, said.request.units) == (checksum(token), 1)
     assert "chain is missing" in refusal(text).message
 
 

@@ -16,7 +16,7 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount
 from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.limits import Limits
-from l2send.resolver.most import make_most_plan
+from l2send.resolver.max_amount import plan_of_max
 from tests.bridges.registry import ORIGIN, RECIPIENT, SENDER, TARGET
 from tests.resolver.test_planner import ASLEEP, NEAR, PAYMENT, REGISTRY, THIRD, Priced, holding, plan
 
@@ -53,7 +53,7 @@ def most(bridges: list[Bridge], *holdings: Holdings, limits: Limits | None = Non
             named = {bridge.name: bridge for bridge in bridges}
             to = ChainAddress(TARGET.chain_id, RECIPIENT)
             snapshot = Snapshot(SENDER, holdings)
-            return await make_most_plan(SENDER, to, USDC, snapshot, named, Rpcs(REGISTRY, http), limits or Limits())
+            return await plan_of_max(SENDER, to, USDC, snapshot, named, Rpcs(REGISTRY, http), limits or Limits())
 
     return asyncio.run(run())
 

@@ -14,7 +14,7 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Seconds, UnixTime, Wei
 from l2send.devnet.node import Node
 from l2send.resolver.balances import Holdings, Snapshot
-from l2send.resolver.most import _affordable, _usable
+from l2send.resolver.max_amount import _affordable, _usable
 from l2send.resolver.quotes import Source
 from l2send.resolver.refunds import with_warnings
 from l2send.resolver.several import _Offer

@@ -21,7 +21,7 @@ from tests.conftest import Home
 from tests.support.addresses import new_address
 
 T = TypeVar("T")
-Progress = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 class Payer:
@@ -57,7 +57,7 @@ class Payer:
 
         return self.do(work)
 
-    def resume(self, payment: str, progress: Progress = lambda _: None, patience: float = 30) -> Record:
+    def resume(self, payment: str, progress: Say = lambda _: None, patience: float = 30) -> Record:
         def tell(turn: object) -> None:
             progress(str(turn))
 

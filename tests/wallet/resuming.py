@@ -81,6 +81,6 @@ def send_elsewhere(rig: Rig, nonce: int) -> str:
 def elsewhere(rig: Rig, record: PaymentRecord, tx: UnsignedTx | None = None, *, step: int = 0) -> str:
     """What another wallet sends with the nonce of a step: the same call at a higher fee, or `tx`. Its hash."""
     said = decode_signed(record.transactions[step].raw)
-    price = GasPrice(Wei(0), Wei(said.tip * 3), Wei(said.max_fee * 3))
+    price = GasPrice(Wei(0), Wei(said.tip * 3), Wei(said.max_fee_per_gas * 3))
     signed = rig.signer.sign(CHAIN_ID, said.nonce, tx or said.tx, Gas(90_000), price)
     return str(rig.node.call(SEND, "0x" + signed.raw.hex()))

@@ -82,7 +82,7 @@ def test_a_signer_that_signs_something_else_is_caught(rig: Rig, field: str) -> N
                 Nonce(nonce + (field == "nonce")),
                 other,
                 Gas(gas + (field == "gas")),
-                GasPrice(price.base_fee, tip, price.max_fee),
+                GasPrice(price.base_fee, tip, price.max_fee_per_gas),
             )
 
         def sign_typed(self, data: TypedData) -> bytes:

@@ -16,7 +16,7 @@ from l2send.core.fees import gas_price
 from l2send.core.plan import GasPrice
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import Gas, Wei
-from l2send.wallet.before_signing import Price, affordable
+from l2send.wallet.before_signing import GasTerms, affordable
 from l2send.wallet.execute import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
@@ -62,7 +62,7 @@ def price_at(*urls: str) -> GasPrice:
 def test_a_chain_without_base_fee_has_one_price(berlin: Node) -> None:
     price = price_at(berlin.url)
     assert price == GasPrice(Wei(0), Wei(0), Wei(int(berlin.call("eth_gasPrice"), 16)), legacy=True)
-    assert price.expected(Gas(2)) == price.most(Gas(2)) == 2 * price.max_fee > 0
+    assert price.expected(Gas(2)) == price.most(Gas(2)) == 2 * price.max_fee_per_gas > 0
 
 
 def test_on_a_legacy_chain_legacy_transactions_are_signed_and_mined(old: Rig) -> None:
@@ -76,7 +76,7 @@ def test_on_a_legacy_chain_legacy_transactions_are_signed_and_mined(old: Rig) ->
 
 def test_a_legacy_chain_is_emptied_to_the_last_wei(old: Rig) -> None:
     price = price_at(old.node.url)
-    payment = old.payment(10 * ETHER - 21_000 * price.max_fee)
+    payment = old.payment(10 * ETHER - 21_000 * price.max_fee_per_gas)
     record = old.resume(old.begin(payment, price=price).id)
     assert record.state is PaymentState.DELIVERED
     assert old.node.balance(payment.sender) == 0
@@ -101,7 +101,7 @@ def test_a_waiting_legacy_transaction_is_replaced_by_a_legacy_one(tmp_path: Path
         first, second = (decode_signed(tx.raw) for tx in rig.do(run).transactions)
         assert first.legacy
         assert second.legacy
-        assert second.max_fee * 1000 >= first.max_fee * 1125
+        assert second.max_fee_per_gas * 1000 >= first.max_fee_per_gas * 1125
         node.mine()
         record = rig.resume(payment_id)
         assert [tx.state for tx in record.transactions] == [TxState.VOID, TxState.FINAL]
@@ -148,7 +148,7 @@ def test_without_rewards_a_small_tip_is_given(rewards: Any, node: Node) -> None:
         price = price_at(proxy.url)
     assert (price.base_fee, price.legacy) == (GWEI, False)
     assert 0 < price.tip < GWEI // 100
-    assert price.max_fee == 2 * GWEI + price.tip
+    assert price.max_fee_per_gas == 2 * GWEI + price.tip
 
 
 def test_the_middle_of_the_rewards_is_the_tip(node: Node) -> None:
@@ -162,7 +162,7 @@ def test_a_base_fee_that_just_fell_to_zero_is_no_legacy_chain(node: Node) -> Non
         proxy.lie("eth_feeHistory", history([hex(GWEI), "0x0"], [["0x0"]]))
         price = price_at(proxy.url)
     assert (price.legacy, price.base_fee) == (False, 0)
-    assert price.max_fee == price.tip > 0
+    assert price.max_fee_per_gas == price.tip > 0
 
 
 @pytest.mark.parametrize("base_fees", [[], None, ["0x"], [None], ["1"], [hex(2**81)], "0x1", [["0x1"]]], ids=str)
@@ -221,7 +221,7 @@ def test_the_tip_is_not_below_what_the_node_suggests(reward: str, node: Node) ->
         proxy.lie("eth_feeHistory", history([hex(GWEI)] * 2, [[reward]] * 10))
         proxy.lie("eth_maxPriorityFeePerGas", hex(30 * GWEI))
         price = price_at(proxy.url)
-    assert (price.tip, price.max_fee) == (30 * GWEI, 32 * GWEI)
+    assert (price.tip, price.max_fee_per_gas) == (30 * GWEI, 32 * GWEI)
 
 
 def test_without_a_suggestion_the_gas_price_holds_the_tip(node: Node) -> None:
@@ -258,7 +258,7 @@ def test_a_tip_that_jumped_gives_way_to_what_was_approved(rig: Rig, tip: int, ca
     """In gwei, at a base fee of 1: room for twice of that stays."""
     record = pay_at_most(rig, cap * 21_000 * GWEI, [hex(tip * GWEI)])
     said = decode_signed(record.transactions[0].raw)
-    assert (said.tip, said.max_fee) == (expected * GWEI, (2 + expected) * GWEI)
+    assert (said.tip, said.max_fee_per_gas) == (expected * GWEI, (2 + expected) * GWEI)
     assert record.state is PaymentState.DELIVERED
 
 
@@ -312,9 +312,9 @@ def at_price(rig: Rig, fee: int) -> GasPrice:
 
 def test_it_is_signed_with_exactly_that(rig: Rig) -> None:
     price = at_price(rig, 5 * GWEI)
-    record = rig.resume(fixed(rig, 10 * ETHER - 21_000 * price.max_fee, price).id)
+    record = rig.resume(fixed(rig, 10 * ETHER - 21_000 * price.max_fee_per_gas, price).id)
     said = decode_signed(record.transactions[0].raw)
-    assert (said.gas, said.tip, said.max_fee) == (21_000, price.tip, price.max_fee)
+    assert (said.gas, said.tip, said.max_fee_per_gas) == (21_000, price.tip, price.max_fee_per_gas)
     assert record.state is PaymentState.DELIVERED
     assert rig.node.balance(rig.signer.address) == 0
 
@@ -345,7 +345,7 @@ def test_a_step_without_a_price_takes_that_of_the_day(own_rig: Rig) -> None:
     rig.node.call("anvil_setNextBlockBaseFeePerGas", hex(8 * GWEI))
     rig.node.mine()
 
-    async def ask(executor: Executor) -> Price:
+    async def ask(executor: Executor) -> GasTerms:
         tx = executor.journal.get(payment.id).transactions[0]
         return await affordable(tx, executor.rpcs.on(tx.chain_id), None)
 

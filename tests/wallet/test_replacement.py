@@ -27,7 +27,7 @@ pytestmark = pytest.mark.lab
 
 def prices(record: PaymentRecord) -> list[tuple[int, int]]:
     said = [decode_signed(tx.raw) for tx in record.transactions if tx.raw]
-    return [(tx.max_fee, tx.tip) for tx in said]
+    return [(tx.max_fee_per_gas, tx.tip) for tx in said]
 
 
 def pool(node: Node) -> int:
@@ -166,7 +166,7 @@ def test_what_does_not_outbid_is_thrown_away(slow: Rig) -> None:
         tx, price = first.transactions[0], bid.step.price
         assert price
         former = decode_signed(tx.raw)
-        low = replace(price, tip=former.tip, max_fee=former.max_fee)
+        low = replace(price, tip=former.tip, max_fee_per_gas=former.max_fee_per_gas)
         return await executor.replace(first.id, [Bid(tx, replace(bid.step, price=low))])
 
     with pytest.raises(Refused, match="not a tenth above"):

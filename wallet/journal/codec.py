@@ -190,7 +190,7 @@ def _price_json(price: GasPrice) -> Json:
     return {
         "base_fee": str(price.base_fee),
         "tip": str(price.tip),
-        "max_fee": str(price.max_fee),
+        "max_fee": str(price.max_fee_per_gas),
         "legacy": price.legacy,
     }
 

@@ -100,12 +100,12 @@ def _with_signature(nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice, sig
 
 
 def _legacy(nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> list[Any]:
-    return [nonce, price.max_fee, gas, bytes.fromhex(tx.to[2:]), tx.value, tx.data]
+    return [nonce, price.max_fee_per_gas, gas, bytes.fromhex(tx.to[2:]), tx.value, tx.data]
 
 
 def _type_2(nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> list[Any]:
     to = bytes.fromhex(tx.to[2:])
-    return [tx.chain_id, nonce, price.tip, price.max_fee, gas, to, tx.value, tx.data, []]
+    return [tx.chain_id, nonce, price.tip, price.max_fee_per_gas, gas, to, tx.value, tx.data, []]
 
 
 def _low(signature: RS) -> RS:

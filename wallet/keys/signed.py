@@ -44,7 +44,7 @@ class SignedFields:
     tx: UnsignedTx
     nonce: Nonce
     gas: Gas
-    max_fee: Wei
+    max_fee_per_gas: Wei
     """Per gas; the gas price of a legacy transaction."""
     tip: Wei
     legacy: bool
@@ -53,8 +53,8 @@ class SignedFields:
 
     def matches(self, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> bool:
         """Whether the bytes say exactly this."""
-        said = (self.tx, self.nonce, self.gas, self.max_fee, self.legacy)
-        meant = (tx, nonce, gas, price.max_fee, price.legacy)
+        said = (self.tx, self.nonce, self.gas, self.max_fee_per_gas, self.legacy)
+        meant = (tx, nonce, gas, price.max_fee_per_gas, price.legacy)
         return said == meant and (self.legacy or self.tip == price.tip)
 
 
@@ -74,8 +74,8 @@ def limits_of(raw: bytes) -> tuple[Gas, Wei]:
 
     Recovers no signer, which takes most of the time.
     """
-    _, _, gas, max_fee, _, _ = _fields_of(raw)
-    return gas, max_fee
+    _, _, gas, max_fee_per_gas, _, _ = _fields_of(raw)
+    return gas, max_fee_per_gas
 
 
 def _fields_of(raw: bytes) -> _Fields:
@@ -113,11 +113,11 @@ def signer_of_typed(data: TypedData, signature: bytes) -> Address:
 
 
 def _type_2(items: Any) -> _Fields:
-    chain_id, nonce, tip, max_fee, gas, to, value, data, access_list, _, _, _ = items
+    chain_id, nonce, tip, max_fee_per_gas, gas, to, value, data, access_list, _, _, _ = items
     if access_list:
         raise Refused("the signed bytes carry an access list, which l2send never writes.")
     tx = UnsignedTx(ChainId(_integer(chain_id)), checksum(to), Wei(_integer(value)), data)
-    return tx, Nonce(_integer(nonce)), Gas(_integer(gas)), Wei(_integer(max_fee)), Wei(_integer(tip)), False
+    return tx, Nonce(_integer(nonce)), Gas(_integer(gas)), Wei(_integer(max_fee_per_gas)), Wei(_integer(tip)), False
 
 
 def _legacy(items: Any) -> _Fields:

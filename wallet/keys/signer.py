@@ -147,5 +147,5 @@ def _fields(nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> dict[str
         "gas": gas,
     }
     if price.legacy:
-        return fields | {"gasPrice": price.max_fee}
-    return fields | {"type": 2, "maxFeePerGas": price.max_fee, "maxPriorityFeePerGas": price.tip}
+        return fields | {"gasPrice": price.max_fee_per_gas}
+    return fields | {"type": 2, "maxFeePerGas": price.max_fee_per_gas, "maxPriorityFeePerGas": price.tip}

@@ -44,7 +44,7 @@ class Trezor:
         with _in_words():
             if price.legacy:
                 _, r, s = _ethereum().sign_tx(
-                    self._session, self._path, nonce, price.max_fee, gas, tx.to, tx.value, tx.data, tx.chain_id
+                    self._session, self._path, nonce, price.max_fee_per_gas, gas, tx.to, tx.value, tx.data, tx.chain_id
                 )
             else:
                 _, r, s = _ethereum().sign_tx_eip1559(
@@ -56,7 +56,7 @@ class Trezor:
                     value=tx.value,
                     data=tx.data,
                     chain_id=tx.chain_id,
-                    max_gas_fee=price.max_fee,
+                    max_gas_fee=price.max_fee_per_gas,
                     max_priority_fee=price.tip,
                 )
             return int.from_bytes(r, "big"), int.from_bytes(s, "big")

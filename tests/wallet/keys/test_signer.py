@@ -42,11 +42,11 @@ _price = st.builds(
 @given(_tx, st.integers(0, 2**63).map(Nonce), st.integers(21000, 2**40).map(Gas), _price)
 def test_signed_bytes_say_what_was_asked(tx: UnsignedTx, nonce: Nonce, gas: Gas, price: GasPrice) -> None:
     said = decode_signed(SIGNER.sign(tx.chain_id, nonce, tx, gas, price).raw)
-    assert (said.tx, said.nonce, said.gas, said.max_fee, said.legacy) == (
+    assert (said.tx, said.nonce, said.gas, said.max_fee_per_gas, said.legacy) == (
         tx,
         nonce,
         gas,
-        price.max_fee,
+        price.max_fee_per_gas,
         price.legacy,
     )
     assert said.legacy or said.tip == price.tip

@@ -90,7 +90,7 @@ def test_it_shows_all_of_a_transaction_that_can_lose_money(plugged: Plugged, pri
         assert opened().sign(tx.chain_id, Nonce(3), tx, Gas(21000), price) == local().sign(
             tx.chain_id, Nonce(3), tx, Gas(21000), price
         )
-    shown = {"data": tx.data, "to": tx.to, "value": 5, "chainId": 8453, "maximum fee": price.max_fee * 21000}
+    shown = {"data": tx.data, "to": tx.to, "value": 5, "chainId": 8453, "maximum fee": price.max_fee_per_gas * 21000}
     assert dict(device.shown) == shown
     assert device.chunks == [1024, 1024, 256]
 
