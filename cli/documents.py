@@ -8,8 +8,10 @@ from l2send.cli.effects_text import describe
 from l2send.cli.outcome import explorer_link, warnings_of
 from l2send.core.chains import Chain, Registry
 from l2send.core.plan import Fee, Quote, Way
+from l2send.core.tx_fee import TxFee
 from l2send.core.units import Amount
 from l2send.review import Review
+from l2send.wallet.fees_paid import FeesPaid, fees_paid
 from l2send.wallet.journal.records import PaymentRecord, Record, SponsoredRecord, TxRecord
 
 Document = dict[str, Any]
@@ -71,6 +73,7 @@ def _leg(record: PaymentRecord, registry: Registry) -> Document:
             "fill_deadline": order.order.fill_deadline,
             "refund_after": order.order.refund_after,
             "fill_tx": order.fill_tx or None,
+            "fill_explorer": explorer_link(registry.shown(record.payment.to.chain_id), order.fill_tx) or None,
             "detail": order.detail,
         }
     if record.sponsored:
@@ -104,11 +107,15 @@ def payment_document(record: Record, registry: Registry) -> Document:
         "exit": int(record.meaning.exit_status),
         "destination": f"{target.short_name}:{payment.to.address}",
         "typed_name": record.typed_name or None,
+        "memo": record.memo or None,
         "sender": payment.sender,
         **({} if payment.executor is None else {"executor": payment.executor}),
         "token": payment.amount.token.symbol,
         "amount": amount_document(payment.amount),
         "delivered": amount_document(record.delivered),
+        "arrived": None if record.arrived is None else amount_document(record.arrived),
+        "delivered_at": record.delivered_at,
+        "fees_paid": _fees_paid(fees_paid(record, registry)),
         "legs": [_leg(leg, registry) for leg in record.legs],
         "transactions": [_transaction(tx, leg, registry) for leg in record.legs for tx in leg.transactions if tx.hash],
         "destination_stage": _stage(target),
@@ -159,7 +166,22 @@ def _transaction(tx: TxRecord, leg: PaymentRecord, registry: Registry) -> Docume
         "state": tx.state.value,
         "block": tx.block,
         "explorer": explorer_link(chain, tx.hash) or None,
+        "fee": None if tx.fee is None else _tx_fee(tx.fee, chain),
     }
+
+
+def _tx_fee(fee: TxFee, chain: Chain) -> Document:
+    return {
+        "gas_used": fee.gas_used,
+        "gas_price": str(fee.gas_price),
+        "l1_fee": None if fee.l1_fee is None else str(fee.l1_fee),
+        "operator_fee": str(fee.operator_fee),
+        "total": amount_document(Amount(fee.total, chain.native)),
+    }
+
+
+def _fees_paid(paid: FeesPaid) -> Document:
+    return {"complete": paid.is_whole, "usd": paid.usd, "fees": [_fee(fee) for fee in paid.fees]}
 
 
 def _stage(chain: Chain) -> Document:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from l2send.core.plan import BRIDGE_FEE, SPONSOR_FEE, Fee, Plan, Quote, Way
 from l2send.core.units import Amount
 from l2send.resolver.balances import Snapshot
+from l2send.wallet.fees_paid import KEPT, NETWORK_FEE, FeesPaid
 
 _LEAST_SHOWN = 0.0001
-_KINDS = {BRIDGE_FEE: "bridge", SPONSOR_FEE: "sponsor"}
+_KINDS = {BRIDGE_FEE: "bridge", SPONSOR_FEE: "sponsor", KEPT: KEPT}
 _GAS = "gas"
 _DECIMALS = 6
 
@@ -31,14 +32,35 @@ def cost(way: Way) -> str:
 
 def cost_by_kind(way: Way) -> str:
     """The same in its parts: `bridge $0.60 (0.09 %), gas $0.0006`; empty where a price is missing."""
+    share = f" ({way.fee_percent:.2f} %)" if way.fee_percent >= 0.005 else ""
+    return _by_kind((fee for leg in way.legs for fee in leg.fees), share)
+
+
+def _by_kind(fees: Iterable[Fee], share: str = "") -> str:
+    """Dollars by what took them; `share` stands behind the bridge's. Empty where a price is missing."""
     sums = dict[str, float]()
-    for fee in (fee for leg in way.legs for fee in leg.fees):
+    for fee in fees:
         if fee.usd is None:
             return ""
         kind = _KINDS.get(fee.name, _GAS)
         sums[kind] = sums.get(kind, 0.0) + fee.usd
-    share = f" ({way.fee_percent:.2f} %)" if way.fee_percent >= 0.005 else ""
     return ", ".join(f"{kind} {usd(value)}{share if kind == 'bridge' else ''}" for kind, value in sums.items())
+
+
+def cost_paid(paid: FeesPaid) -> str:
+    """What a payment cost by its receipts: `$0.61: bridge $0.60, gas $0.0006`; in coins where no price is known.
+
+    Empty where nothing is known of it.
+    """
+    known = [fee for fee in paid.fees if fee.amount.units]
+    if not known:
+        return usd(0) if paid.is_whole and paid.fees else ""
+    parts = _by_kind(known)
+    if not parts:
+        return ", ".join(f"{fee.name} {shorter(fee.amount)}" for fee in known) + ("" if paid.is_whole else ", so far")
+    total = usd(sum(fee.usd or 0.0 for fee in known))
+    words = f"{total}: {parts}" if len(known) > 1 else f"{total}, {parts.split(' ')[0]}"
+    return words if paid.is_whole else f"{words}, so far"
 
 
 def cost_of(fees: Iterable[Fee]) -> str:
@@ -57,8 +79,11 @@ def shorter(amount: Amount) -> str:
     return f"{whole}.{fraction[:_DECIMALS]}… {amount.token.symbol}"
 
 
-def left_after(plan: Plan, held: Snapshot) -> str:
-    """What is left of the token: on the paying chain, and on all chains that answered. Empty if not known."""
+def left_after(plan: Plan, held: Snapshot, paid: FeesPaid | None = None) -> str:
+    """What is left of the token: on the paying chain, and on all chains that answered. Empty if not known.
+
+    `paid`: what the transactions cost in the end, in the place of what they were expected to cost.
+    """
     token = plan.payment.amount.token
     everywhere = [
         amount.in_units_of(token)
@@ -67,25 +92,28 @@ def left_after(plan: Plan, held: Snapshot) -> str:
         for amount in [holdings.held(own) if own else None]
         if amount
     ]
-    spent = sum(_spent(leg).in_units_of(token) for leg in plan.legs)
+    spent = sum(_spent(leg, paid).in_units_of(token) for leg in plan.legs)
     rest = Amount(max(0, sum(everywhere) - spent), token)
     places = "all chains" if not held.unknown else "the chains that answered"
     if len(plan.legs) > 1:
         return f"{shorter(rest)} on {places}"
-    here = _left_here(plan.quote, held)
+    here = _left_here(plan.quote, held, paid)
     if here is None or here.units == rest.units:
         return f"{shorter(rest)} on {places}" if here is None else f"{shorter(here)} on {plan.quote.source.name}"
     return f"{shorter(here)} on {plan.quote.source.name}, {shorter(rest)} on {places}"
 
 
-def _left_here(leg: Quote, held: Snapshot) -> Amount | None:
+def _left_here(leg: Quote, held: Snapshot, paid: FeesPaid | None) -> Amount | None:
     before = held.on(leg.source).held(leg.pays.token)
-    return replace(before, units=max(0, before.units - _spent(leg).units)) if before else None
+    return replace(before, units=max(0, before.units - _spent(leg, paid).units)) if before else None
 
 
-def _spent(leg: Quote) -> Amount:
+def _spent(leg: Quote, paid: FeesPaid | None) -> Amount:
     """How much of the paid token leaves, gas included if it is the same coin."""
-    gas = sum(fee.amount.units for fee in _network_fees(leg) if fee.amount.token == leg.pays.token)
+    fees = _network_fees(leg)
+    if paid is not None and paid.is_whole:
+        fees = (fee for fee in paid.fees if fee.name == NETWORK_FEE)
+    gas = sum(fee.amount.units for fee in fees if fee.amount.token == leg.pays.token)
     return replace(leg.pays, units=leg.pays.units + gas)
 
 

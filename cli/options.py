@@ -61,6 +61,11 @@ IdempotencyKey = Annotated[
     typer.Option("--idempotency-key", metavar="KEY", help="Pay once for this key, however often this runs."),
 ]
 
+Memo = Annotated[
+    str,
+    typer.Option("--memo", metavar="TEXT", help="Your own note, for `l2send history`. It stays on this machine."),
+]
+
 
 def _permitted(context: typer.Context, yes: bool) -> bool:
     """Raises Refused for --yes if config.toml says `confirm = always`."""
@@ -237,3 +242,4 @@ class PayOptions(FollowOptions):
 
     key: IdempotencyKey = None
     again: Again = False
+    memo: Memo = ""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
-from l2send.cli.money import cost_of, shorter
+from l2send.cli.money import cost_of, cost_paid, shorter
 from l2send.cli.screen import out, print_pairs, styled
 from l2send.cli.times import clock, duration
 from l2send.core.chains import Chain, Registry
+from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.records import PaymentRecord, Record, SponsoredRecord, TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, PaymentState, TxState
 from l2send.wallet.legs import missing
@@ -36,6 +37,7 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
     rows = [
         (record.id, _state(record, f"{record.state}. {record.meaning.money}")),
         ("amount", styled(record.payment.amount)),
+        *_arrived(record),
         ("to", styled(destination)),
         *([("", styled(f"typed as {record.typed_name}"))] if record.typed_name else []),
         *_terms(record, registry, ending),
@@ -68,18 +70,52 @@ def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
     rows = [
         ("from", styled(record.payment.sender)),
         ("paid", styled("; ".join(parts), limit=400)),
-        ("made", styled(clock(record.created_at) + (f", took {duration(ending.seconds)}" if ending else ""))),
+        ("made", styled(_when(record, ending))),
+        *_cost(record, registry),
     ]
-    cost = cost_of([fee for leg in record.legs for fee in leg.terms.fees])
-    rows += [("cost", styled(f"{cost}, as quoted"))] if cost else []
+    rows += [("memo", styled(record.memo))] if record.memo else []
     return [*rows, *([("left", styled(ending.left, limit=300))] if ending and ending.left else [])]
+
+
+def _arrived(record: Record) -> Rows:
+    """What arrived by the token's own event, where that is not what was sent."""
+    arrived = record.arrived
+    if arrived is None or arrived.units >= record.payment.amount.units:
+        return []
+    kept = replace(arrived, units=record.payment.amount.units - arrived.units)
+    words = f"{arrived}: the token kept {kept} of it"
+    return [("arrived", styled(words, "yellow"))]
+
+
+def _when(record: Record, ending: Ending | None) -> str:
+    """When it was made, and how long it took."""
+    made = clock(record.created_at)
+    if ending:
+        return f"{made}, took {duration(ending.seconds)}"
+    if record.delivered_at is None:
+        return made
+    return f"{made}, took {duration(max(0, record.delivered_at - record.created_at))}"
+
+
+def _cost(record: Record, registry: Registry) -> Rows:
+    """What it cost by its receipts; what was quoted for it until there are any."""
+    paid = cost_paid(fees_paid(record, registry))
+    if paid:
+        return [("cost", styled(paid, limit=300))]
+    quoted = cost_of([fee for leg in record.legs for fee in leg.terms.fees])
+    return [("cost", styled(f"{quoted}, as quoted"))] if quoted else []
 
 
 def _link(record: Record, registry: Registry) -> Rows:
     """Where to see that it arrived: the transaction that paid the recipient."""
     target = registry.shown(record.payment.to.chain_id)
-    found = [leg.order.fill_tx if leg.order else leg.steps[-1].hash for leg in record.legs]
-    return [("see" if i == 0 else "", _place(target, tx_hash)) for i, tx_hash in enumerate(found) if tx_hash]
+    found = [tx_hash for tx_hash in delivering(record) if tx_hash]
+    return [("see" if i == 0 else "", _place(target, tx_hash)) for i, tx_hash in enumerate(found)]
+
+
+def delivering(record: Record) -> list[str]:
+    """Of each leg the hash of the transaction that pays the recipient, as far as it is known; else empty."""
+    return [leg.order.fill_tx if leg.order else leg.steps[-1].hash for leg in record.legs]
 
 
 def _state(record: Record, words: str) -> Text:
@@ -96,8 +132,8 @@ def _leg(number: int, leg: PaymentRecord, registry: Registry) -> Rows:
 def _movements(record: PaymentRecord, registry: Registry) -> Rows:
     """Transactions, order and fill of a payment from one chain, or of a leg."""
     rows = Rows()
-    for tx in record.transactions:
-        rows.append((tx.step.kind.value, _transaction(tx, registry)))
+    for tx in (tx for tx in record.transactions if tx.index == record.at(tx.step_index).index):
+        rows.append((tx.step.kind.value, _transaction(tx, record, registry)))
         rows += [("", styled(tx.detail, limit=300))] if record.meaning.open and _is_held_back(tx) else []
     if record.sponsored:
         rows += _sponsored(record.sponsored, registry.shown(record.terms.source))
@@ -147,9 +183,12 @@ def _is_held_back(tx: TxRecord) -> bool:
     return tx.state is TxState.INDETERMINATE or (tx.state in IN_FLIGHT & IN_BLOCK and tx.detail.startswith("not "))
 
 
-def _transaction(tx: TxRecord, registry: Registry) -> Text:
+def _transaction(tx: TxRecord, record: PaymentRecord, registry: Registry) -> Text:
+    """The one that decides its step; how many others were signed for it, as `speedup` does."""
     place = _place(registry.shown(tx.chain_id), tx.hash) if tx.hash else styled("not signed")
-    return place + Text(f" ({tx.state})")
+    others = len(record.attempts(tx.step_index)) - 1
+    times = "" if others < 1 else ", signed twice" if others == 1 else f", signed {others + 1} times"
+    return place + Text(f" ({tx.state}{times})")
 
 
 def _place(chain: Chain, tx_hash: str) -> Text:

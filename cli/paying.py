@@ -91,11 +91,13 @@ async def pay(
 ) -> int:
     """Make a payment that was approved, and say how it ended: its exit status. Raises as `follow` does."""
     signer = who.unlock()
-    record = client.begin(review, key=options.key, again=options.again, typed_name=target.typed_name)
+    record = client.begin(review, key=options.key, again=options.again, typed_name=target.typed_name, memo=options.memo)
     err().print(styled(f"payment {record.id}", "bold"))
     started = time.monotonic()
     record = await follow(client, record.id, signer, options.timeout, estimate=review.plan.way.duration)
-    left = left_after(review.plan, review.held) if review.held and record.state is PaymentState.DELIVERED else ""
+    left = ""
+    if review.held and record.state is PaymentState.DELIVERED:
+        left = left_after(review.plan, review.held, client.fees_paid(record))
     return report(record, client.registry, as_json=as_json, ending=Ending(time.monotonic() - started, left))
 
 

@@ -5,6 +5,8 @@ Short enough for a question below it on 24 lines. `details` shows every address 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from l2send.cli.effects_text import describe
@@ -137,19 +139,32 @@ def _how(review: Review) -> str:
 def _if_late(review: Review) -> Rows:
     """When the money of an unfilled order can be refunded, and how."""
     orders = [(leg.order.refund_after, leg) for leg in review.plan.legs if leg.order]
+    if len(orders) > 1 and len({clock(until) for until, _ in orders}) == 1:
+        return [("if late", styled(f"`l2send resume` brings back what is not filled by {moment(orders[0][0])}"))]
     words = [f"not filled by {moment(until)}: `l2send resume` brings {shorter(leg.pays)} back" for until, leg in orders]
     return _labelled("if late", [styled(text, limit=300) for text in words])
 
 
 def _signatures(review: Review) -> list[str]:
-    """What is signed, numbered, in short; with several legs also the chain of each."""
-    several = len(review.plan.legs) > 1
-    described = [
-        f"{leg.source.short_name}: {_in_short(effect)}" if several else _in_short(effect)
-        for leg, effects in zip(review.plan.legs, review.by_leg, strict=True)
-        for effect in effects
-    ]
-    return [f"{number} {words}" for number, words in enumerate(described, 1)]
+    """What is signed, numbered, in short; with several legs a line for each, with its chain."""
+    several, lines, number = len(review.plan.legs) > 1, list[str](), 0
+    for leg, effects in zip(review.plan.legs, review.by_leg, strict=True):
+        numbers = [str(number + place) for place in range(1, len(effects) + 1)]
+        number += len(effects)
+        if several:
+            lines.append(f"{', '.join(numbers)} on {leg.source.short_name}: {_together(effects)}")
+        else:
+            lines += [f"{place} {_in_short(effect)}" for place, effect in zip(numbers, effects, strict=True)]
+    return lines
+
+
+def _together(effects: Sequence[Effects]) -> str:
+    """What a leg signs, on one line; `details` has each whole."""
+    match effects:
+        case [Allows(amount), Opens(order)] if amount == order.pays:
+            return f"allow and lock {shorter(amount)} until {order.delivers.text} arrived"
+        case _:
+            return "; ".join(map(_in_short, effects))
 
 
 def _in_short(effect: Effects) -> str:

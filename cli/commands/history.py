@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
@@ -10,12 +10,12 @@ from textwrap import indent
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from l2send.cli.documents import payment_document
+from l2send.cli.history_rows import COLUMNS, csv_rows, table_of
 from l2send.cli.options import RunOptions
-from l2send.cli.screen import Rows, err, out, print_words, styled, table
 from l2send.cli.screen import as_json as json_of
+from l2send.cli.screen import err, out, print_words, styled
 from l2send.cli.spread import spread
 from l2send.cli.spreadsheet import csv_lines
 from l2send.cli.terminal import run_to_end
@@ -26,26 +26,10 @@ from l2send.core.text import clean
 from l2send.resolver.contacts import Book
 from l2send.resolver.destination import understand
 from l2send.resolver.spelling import Spelling
-from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 
 _ROWS_OF_A_TABLE = 500
-_COLUMNS = (
-    "id",
-    "created_at",
-    "state",
-    "amount",
-    "delivered",
-    "token",
-    "destination",
-    "contact",
-    "sender",
-    "sources",
-    "bridges",
-    "idempotency_key",
-    "transactions",
-    "typed_name",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +45,10 @@ class Wanted:
     """The chain that is paid on, or a chain that pays."""
     token: str
     to: Spelling | None
+    memo: str
+    """Part of the memo, in any case."""
+    key: str
+    """How the idempotency key starts."""
 
     def takes(self, record: Record) -> bool:
         """Whether `record` is one of them."""
@@ -75,6 +63,8 @@ class Wanted:
             and (self.chain is None or self.chain.chain_id in chains)
             and (not self.token or self.token == payment.amount.token.symbol.lower())
             and (self.to is None or self._is_paid(record, self.to))
+            and self.memo.casefold() in record.memo.casefold()
+            and (record.key or "").startswith(self.key)
         )
 
     def _is_paid(self, record: Record, to: Spelling) -> bool:
@@ -97,6 +87,8 @@ class FilterOptions:
     chain: Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="Paid on it or from it.")] = None
     token: Annotated[str, typer.Option("--token", metavar="SYMBOL", help="Only payments of this token.")] = ""
     to: Annotated[str | None, typer.Option("--to", metavar="DEST", help="Only to this account, or contact.")] = None
+    memo: Annotated[str, typer.Option("--memo", metavar="TEXT", help="Only with this in their memo.")] = ""
+    key: Annotated[str, typer.Option("--idempotency-key", metavar="KEY", help="Only with a key that starts so.")] = ""
 
     def understood(self, registry: Registry, book: Book) -> Wanted:
         """Raises UsageError."""
@@ -108,6 +100,8 @@ class FilterOptions:
             registry.named(self.chain) if self.chain else None,
             self.token.lower(),
             _recipient(self.to, registry, book) if self.to else None,
+            self.memo.strip(),
+            self.key.strip(),
         )
 
 
@@ -122,9 +116,10 @@ def history(
     *,
     run_options: RunOptions,
 ) -> int:
-    """List the payments made from this machine, newest first. Times are UTC.
+    """List the payments made from this machine, newest first.
 
-    A DATE is 2026-11-22 or 2026-11-22T09:30; a day stands for all of it. --json and --csv have every figure, exact.
+    A DATE is 2026-11-22 or 2026-11-22T09:30, in UTC; a day stands for all of it. --json and --csv have every figure,
+    exact, with times in UTC, what was paid in fees, and the memo.
     The next page: --limit 20 --before ID, where ID is the last payment of this one.
 
     Example: l2send history --since 2026-11-01 --token USDC --csv
@@ -140,7 +135,7 @@ def history(
             if run_options.as_json:
                 _print_json(records, client.registry)
             elif as_csv:
-                for line in csv_lines(_COLUMNS, _csv_rows(records, client.registry, client.book)):
+                for line in csv_lines(COLUMNS, csv_rows(records, client.registry, client.book)):
                     out().out(line, end="", highlight=False)
             else:
                 _print(records, client, limit)
@@ -206,65 +201,9 @@ def _print(records: Iterable[Record], client: Client, limit: int | None) -> None
     pages, listed = iter(records), 0
     last: Record | None = None
     while page := list(islice(pages, _ROWS_OF_A_TABLE)):
-        out().print(_table_of(page, client.registry))
+        out().print(table_of(page, client.registry))
         listed, last = listed + len(page), page[-1]
     if last is None:
         err().print("No such payments." if client.history(1) else "No payments yet.")
     elif listed == limit and client.history(1, last.id):
         print_words(err(), styled(f"Older ones: add --before {last.id}", "dim"))
-
-
-def _table_of(records: Sequence[Record], registry: Registry) -> Rows:
-    rows = table("id", "when (UTC)", "amount", "to", "from", "by", "state", right=("amount",))
-    for r in records:
-        rows.add_row(
-            r.id,
-            f"{datetime.fromtimestamp(r.created_at, UTC):%Y-%m-%d %H:%M}",
-            styled(r.payment.amount),
-            _destination(r, registry),
-            _sources(r, registry),
-            ", ".join(_bridges(r)),
-            styled(r.state.value, "bold" if r.meaning.open else ""),
-        )
-    return rows
-
-
-def _destination(record: Record, registry: Registry) -> Text:
-    """The account, and what it was called when it was paid: names may lead elsewhere today."""
-    to = record.payment.to
-    account = f"{registry.shown(to.chain_id).short_name}:{to.address}"
-    return styled(f"{account} (typed: {record.typed_name})" if record.typed_name else account)
-
-
-def _sources(record: Record, registry: Registry) -> str:
-    if isinstance(record, PaymentRecord):
-        return registry.shown(record.terms.source).short_name
-    return f"{len(record.legs)} chains"
-
-
-def _bridges(record: Record) -> Iterable[str]:
-    return dict.fromkeys(leg.terms.bridge for leg in record.legs)
-
-
-def _csv_rows(records: Iterable[Record], registry: Registry, book: Book) -> Iterator[tuple[str, ...]]:
-    """One line a payment; amounts are exact decimals, several values stand in one cell with spaces between."""
-    for record in records:
-        payment = record.payment
-        target = registry.shown(payment.to.chain_id)
-        contact = book.at(payment.to.address, target)
-        yield (
-            record.id,
-            datetime.fromtimestamp(record.created_at, UTC).isoformat(),
-            record.state.value,
-            payment.amount.text,
-            record.delivered.text,
-            payment.amount.token.symbol,
-            f"{target.short_name}:{payment.to.address}",
-            contact.name if contact else "",
-            payment.sender,
-            " ".join(registry.shown(leg.terms.source).short_name for leg in record.legs),
-            " ".join(_bridges(record)),
-            record.key or "",
-            " ".join(tx.hash for tx in record.transactions if tx.hash),
-            record.typed_name,
-        )

@@ -8,6 +8,7 @@ from l2send.cli.offline_files import Output, refuse_existing, show_parts, write_
 from l2send.cli.options import (
     Again,
     IdempotencyKey,
+    Memo,
     PaymentWords,
     PayOptions,
     RouteOptions,
@@ -39,6 +40,7 @@ def prepare(
     route: RouteOptions,
     key: IdempotencyKey = None,
     again: Again = False,
+    memo: Memo = "",
     run_options: RunOptions,
 ) -> int:
     """Plan a payment, and write it to a file for `l2send sign` on a machine without a network.
@@ -69,6 +71,7 @@ def prepare(
                     key=key,
                     again=approved.again,
                     typed_name=target.typed_name,
+                    memo=memo,
                     say=lambda text: err().print(text),
                 )
             return _write_prepared(output, record, registry, as_json=run_options.as_json)

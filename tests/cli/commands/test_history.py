@@ -14,6 +14,7 @@ import pytest
 
 from l2send.cli.spreadsheet import csv_text
 from l2send.core.paths import Paths
+from l2send.devnet.node import Node
 from l2send.wallet.journal.sqlite import SqliteJournal
 from tests.conftest import Home
 from tests.support.addresses import new_address
@@ -32,7 +33,9 @@ class Story:
         home.fund(self.sender, "dev2", ETH="1")
         self.friend, self.contact = new_address(), f"c{secrets.token_hex(4)}"
         home.must("contacts", "add", self.contact, f"dev1:{self.friend}")
-        self.direct = self.pay(home, "2", "USDC", self.contact, "--idempotency-key", '=cmd|" /c calc"!A1')
+        self.direct = self.pay(
+            home, "2", "USDC", self.contact, "--idempotency-key", '=cmd|" /c calc"!A1', "--memo", "Rent, May"
+        )
         self.native = self.pay(home, "0.123456789012345678", "ETH", f"dev2:{self.friend}")
         home.must("devnet", "solver", "--mode", "ignore")
         self.open = self.pay(home, "10", "USDC", f"dev4:{new_address()}", "--timeout", "0", status=8)
@@ -79,6 +82,10 @@ def test_filters_take_what_they_say_and_nothing_else(listed: Inside, story: Stor
         ("--chain", "dev1"): [story.open, story.direct],
         ("--token", "usdc"): [story.open, story.direct],
         ("--to", story.contact): [story.direct],
+        ("--memo", "rent"): [story.direct],
+        ("--memo", "June"): [],
+        ("--idempotency-key", "=cmd"): [story.direct],
+        ("--idempotency-key", "cmd"): [],
         ("--to", story.friend): [story.native, story.direct],
         ("--to", f"dev2:{story.friend}"): [story.native],
         ("--to", new_address()): [],
@@ -111,7 +118,31 @@ def test_csv_has_every_figure_and_runs_no_formula(listed: Inside, story: Story) 
     assert (direct["typed_name"], native["typed_name"]) == (story.contact, "")
     assert direct["idempotency_key"] == "'" + '=cmd|" /c calc"!A1'
     assert (rows[story.open]["delivered"], rows[story.open]["bridges"]) == ("0", "eco")
+    assert (direct["memo"], direct["arrived"], native["memo"], native["arrived"]) == (
+        "Rent, May", "2", "", "0.123456789012345678",
+    )  # fmt: skip
+    assert abs(datetime.fromisoformat(direct["delivered_at"]).timestamp() - time.time()) < 600
+    assert rows[story.open]["delivered_at"] == rows[story.open]["fees_paid"] == rows[story.open]["fees_paid_usd"] == ""
     assert abs(datetime.fromisoformat(direct["created_at"]).timestamp() - time.time()) < 600
+
+
+def test_what_a_payment_cost_is_what_left_the_account(home: Home, listed: Inside, story: Story) -> None:
+    """The fee of the direct payment of coin, by the balance of who paid: it got 1 ETH, and paid once on that chain."""
+    documents = {p["id"]: p for p in listed.must("history", "--json").json["payments"]}
+    native = documents[story.native]
+    (transaction,), paid = native["transactions"], native["fees_paid"]
+    balance = int(Node(home.chain("dev2").rpcs[0]).call("eth_getBalance", story.sender, "latest"), 16)
+    spent = 10**18 - balance - int(native["amount"]["base_units"])
+    assert transaction["fee"]["total"]["base_units"] == str(spent)
+    assert (paid["complete"], [fee["amount"]["base_units"] for fee in paid["fees"]]) == (True, [str(spent)])
+    assert paid["usd"] is not None
+    (row,) = [r for r in csv.DictReader(io.StringIO(listed.must("history", "--csv").stdout)) if r["id"] == story.native]
+    assert row["fees_paid"] == f"{paid['fees'][0]['amount']['human']} ETH"
+    assert float(row["fees_paid_usd"]) == pytest.approx(paid["usd"], abs=1e-6)
+    assert documents[story.open]["fees_paid"]["complete"] is False, "its order is open"
+    assert (documents[story.direct]["memo"], native["memo"]) == ("Rent, May", None)
+    assert "cost  " in listed.must("status", story.native).stdout
+    assert "as quoted" not in listed.must("status", story.native).stdout
 
 
 def test_a_payment_tells_what_its_recipient_was_called_even_when_the_name_is_gone(
