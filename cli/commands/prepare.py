@@ -66,17 +66,17 @@ def prepare(
             else:
                 options = PayOptions(key=key, again=again)
                 approved = await approve(client, request, limits, target, None, yes=yes, options=options)
+                name, again_meant = target.typed_name, approved.again
                 record = await client.prepare(
-                    approved.review,
-                    key=key,
-                    again=approved.again,
-                    typed_name=target.typed_name,
-                    memo=memo,
-                    say=lambda text: err().print(text),
+                    approved.review, key=key, again=again_meant, typed_name=name, memo=memo, say=_say
                 )
             return _write_prepared(output, record, registry, as_json=run_options.as_json)
 
     return run_to_end(run())
+
+
+def _say(text: str) -> None:
+    err().print(text)
 
 
 def _write_prepared(output: Path, record: Record, registry: Registry, *, as_json: bool) -> int:
