@@ -52,7 +52,7 @@ def cost_paid(paid: FeesPaid) -> str:
 
     Empty where nothing is known of it.
     """
-    known = [fee for fee in paid.fees if fee.amount.units]
+    known = sorted((fee for fee in paid.fees if fee.amount.units), key=lambda fee: fee.name == NETWORK_FEE)
     if not known:
         return usd(0) if paid.is_whole and paid.fees else ""
     parts = _by_kind(known)
