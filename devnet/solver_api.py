@@ -1,7 +1,7 @@
 """The solver's HTTP side: quotes, health, control. A stand-in of Eco's published quote API, version 3.
 
 `POST /api/v3/quotes/single`, `/exactIn`, `/exactOut` take and give the shapes of Eco's OpenAPI description
-("Quotes V3"; docs/bridges.md names the copy it was compared with), and refuse fields that are not in it. `single`
+("Quotes V3"; docs/bridges/eco.md names the copy it was compared with), and refuse fields that are not in it. `single`
 answers `{"data": {contracts, quoteResponse}}`, the other two a list of solvers' offers,
 `{"data": [{quoteID, solverID, receiveSignedIntentUrl, quoteData: {contracts, quoteResponse}}]}`. The description has
 one amount in a request, `sourceAmount`; of `exactOut`, which fixes the output, it is read as the output.

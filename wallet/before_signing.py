@@ -18,7 +18,7 @@ from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
 _MARGIN_PERCENT = 20
 _L1_FEE_MARGIN_PERCENT = 5
-"""For a step with a fixed price: the part of the L1 fee reserved at planning that must still suffice."""
+"""Margin of the L1 fee for a step with a fixed price: smaller than at planning, whose reserve then suffices."""
 _LAGGING_LOOKS = 4
 _LAGGING_PAUSE = 1.5
 

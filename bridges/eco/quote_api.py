@@ -1,6 +1,6 @@
 """Eco's quote API: the cheapest solver's price for delivering a payment exactly. A price and a time, never calldata.
 
-Source: docs.eco.com/api-reference/quotes-v3, whose OpenAPI description docs/bridges names.
+Source: docs.eco.com/api-reference/quotes-v3, whose OpenAPI description docs/bridges/eco.md names.
 """
 
 from __future__ import annotations

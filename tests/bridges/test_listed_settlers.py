@@ -77,7 +77,7 @@ def test_one_name_is_of_one_type_on_every_chain() -> None:
 
 
 def test_every_example_of_the_docs_is_a_registry(empty_home: Home) -> None:
-    text = (Path(__file__).parents[2] / "docs/bridges.md").read_text()
+    text = (Path(__file__).parents[2] / "docs/bridges/prices.md").read_text()
     examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert examples
     file = empty_home.paths.user_chains

@@ -18,7 +18,7 @@ from tests.conftest import Home, make_home
 pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).parents[2]
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
 COMMANDS: dict[str, Any] = dict(root().commands)
 LEAVES = {
     f"{name} {sub}".strip(): leaf
@@ -104,7 +104,10 @@ def test_the_commands_about_bridges_run(home: Home) -> None:
     """From an account without gas, which is what they are about."""
     name, address = home.new_account()
     home.fund(address, "dev1", USDC="10")
-    run_shell(shell_lines(ROOT / "docs/bridges.md"), Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name}))
+    run_shell(
+        shell_lines(ROOT / "docs/bridges/across-without-gas.md"),
+        Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name}),
+    )
 
 
 def test_the_commands_about_accounts_run(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,15 +151,25 @@ def test_what_is_said_of_safety_names_files_that_are_there() -> None:
     assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
-def test_the_index_of_the_book_has_every_page() -> None:
-    index = (ROOT / "docs/README.md").read_text()
-    assert [page.name for page in DOCS if page.name != "README.md" and f"({page.name})" not in index] == []
+def test_every_page_is_in_the_index_of_the_book_or_of_the_page_it_is_a_part_of() -> None:
+    book = ROOT / "docs"
+    for page in DOCS:
+        index = book / "README.md" if page.parent == book else page.parent.with_suffix(".md")
+        assert page.name == "README.md" or f"({page.relative_to(index.parent)})" in index.read_text(), page
 
 
 def test_links_lead_somewhere() -> None:
-    for document in [*DOCS, ROOT / "README.md"]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+    for document in [*DOCS, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^):]+))?\)", document.read_text()):
+            page = (document.parent / target) if target else document
+            assert page.exists(), f"{document.name} links to {target}"
+            assert not anchor or anchor in headings(page), f"{document.name} links to {target}#{anchor}"
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
 def test_the_table_of_states_is_that_of_the_code() -> None:
