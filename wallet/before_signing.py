@@ -16,6 +16,7 @@ from l2send.core.rpc import Rpc, Rpcs, both
 from l2send.core.units import Amount, Gas, Wei
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
+_NOTHING = Wei(0)
 _MARGIN_PERCENT = 20
 _L1_FEE_MARGIN_PERCENT = 5
 """Margin of the L1 fee for a step with a fixed price: smaller than at planning, whose reserve then suffices."""
@@ -39,8 +40,30 @@ class FeeCap:
     why: str
     """Words after the amount: `were approved`."""
     hint: str = ""
+    beside: Wei = _NOTHING
+    """What of it the transaction hands over besides gas, as a refund does whose bridge takes a fee."""
     lowers_price: bool = False
     """Whether the whole price per gas may be lowered to it, down to what the next block takes; else only the tip."""
+
+    @property
+    def left(self) -> Wei:
+        """What is left for the network fee."""
+        return Wei(max(0, self.most - self.beside))
+
+
+class FeeAboveCap(Refused):
+    """Fees of a transaction could exceed its cap."""
+
+    def __init__(self, message: str, *, hint: str, tx: TxRecord, fees: Amount) -> None:
+        super().__init__(message, hint=hint)
+        self.tx = tx
+        self.fees = fees
+        """All that the transaction could cost in fees."""
+
+    @property
+    def code(self) -> str:
+        """As every refusal."""
+        return "refused"
 
 
 class TxGuard(Protocol):
@@ -140,13 +163,13 @@ async def price_of(tx: TxRecord, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Ga
         return await _as_planned(tx, tx.step.price, rpc, cap, cost)
     message, data_fee = tx.step.tx, cost.data_fee
     price = _within(cost.today, tx.step.gas, data_fee, cap)
-    _afford(message.value, Wei(price.most(tx.step.gas) + data_fee), cost.balance, rpc, cap)
+    _afford(tx, Wei(price.most(tx.step.gas) + data_fee), cost.balance, rpc, cap)
     estimate = _known(cost.estimate)
     gas = Gas(max(tx.step.gas, estimate + estimate * _MARGIN_PERCENT // 100))
     if gas > tx.step.gas:
         data_fee = await l1_fee(rpc, message, gas)
     price = _within(cost.today, gas, data_fee, cap)
-    _afford(message.value, Wei(price.most(gas) + data_fee), cost.balance, rpc, cap)
+    _afford(tx, Wei(price.most(gas) + data_fee), cost.balance, rpc, cap)
     await refuse_dearer_than_others(rpc, price, gas)
     return GasTerms(gas, price)
 
@@ -159,13 +182,13 @@ def _known(estimate: Gas | NetworkError | Refused) -> Gas:
 
 async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> GasTerms:
     """The step's own limit and price, while they suffice."""
-    message, gas, base_fee = tx.step.tx, tx.step.gas, cost.today.base_fee
+    gas, base_fee = tx.step.gas, cost.today.base_fee
     if base_fee > price.max_fee_per_gas:
         raise Refused(
             f"the base fee on {rpc.chain.name} rose to {base_fee} wei, above the fixed {price.max_fee_per_gas} wei.",
             hint="Nothing was signed. Run the command again: it takes today's fee.",
         )
-    _afford(message.value, Wei(price.most(gas) + cost.data_fee), cost.balance, rpc, cap)
+    _afford(tx, Wei(price.most(gas) + cost.data_fee), cost.balance, rpc, cap)
     if _known(cost.estimate) > gas:
         raise Refused(
             f"the {tx.step.kind} on {rpc.chain.name} needs more gas than the {gas} that were fixed.",
@@ -183,7 +206,7 @@ def _within(price: GasPrice, gas: Gas, data_fee: Wei, cap: FeeCap | None) -> Gas
     """
     if cap is None or price.legacy:
         return price
-    excess = -(-(price.most(gas) + data_fee - cap.most) // gas)
+    excess = -(-(price.most(gas) + data_fee - cap.left) // gas)
     if excess <= 0:
         return price
     most = price.max_fee_per_gas - excess
@@ -195,13 +218,16 @@ def _within(price: GasPrice, gas: Gas, data_fee: Wei, cap: FeeCap | None) -> Gas
     return replace(price, tip=tip, max_fee_per_gas=Wei(most)) if lower else price
 
 
-def _afford(value: Wei, fee: Wei, balance: Wei, rpc: Rpc, cap: FeeCap | None) -> None:
-    native = rpc.chain.native
-    if cap is not None and fee > cap.most:
-        raise Refused(
-            f"the network fee on {rpc.chain.name} can reach {Amount(fee, native)}, "
-            f"more than the {Amount(cap.most, native)} that {cap.why}.",
+def _afford(tx: TxRecord, fee: Wei, balance: Wei, rpc: Rpc, cap: FeeCap | None) -> None:
+    native, value = rpc.chain.native, tx.step.tx.value
+    if cap is not None and fee > cap.left:
+        fees = Amount(fee + cap.beside, native)
+        what = f"the fees of the {tx.step.kind}" if cap.beside else "the network fee"
+        raise FeeAboveCap(
+            f"{what} on {rpc.chain.name} can reach {fees}, more than the {Amount(cap.most, native)} that {cap.why}.",
             hint=cap.hint,
+            tx=tx,
+            fees=fees,
         )
     if value + fee > balance:
         raise CannotPay(

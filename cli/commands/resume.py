@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -14,15 +15,20 @@ from l2send.cli.payment_choice import OptionalId
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
 from l2send.cli.screen import err, print_json, print_words, styled
-from l2send.cli.sender import choose_payer, refuse_contradiction
+from l2send.cli.sender import Sender, choose_payer, refuse_contradiction
 from l2send.cli.spread import spread
 from l2send.cli.terminal import can_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.errors import ExitStatus, Interrupted, L2sendError, UsageError
+from l2send.core.plan import StepKind
+from l2send.core.units import Wei
+from l2send.wallet.before_signing import FeeAboveCap
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 
 _NEEDS_A_SIGNATURE = {PaymentState.PLANNED, PaymentState.REFUND_DUE}
+_FEES_MAY_MOVE = 4
+"""A part of the fees that are asked about: they may grow by it until the signature."""
 
 
 @spread
@@ -102,7 +108,24 @@ async def _resume(
         if resend_refund:
             await _must_agree_to_resend(record)
         who.unlock()
-    return await follow(client, payment_id, who, timeout, resend_refund=resend_refund)
+    return await _follow(client, payment_id, who, timeout, resend_refund=resend_refund)
+
+
+async def _follow(client: Client, payment_id: str, who: Sender, timeout: float, *, resend_refund: bool) -> Record:
+    """Follow it. A refund whose fees exceed their cap is asked about on a terminal, once for each leg."""
+    asked = set[str]()
+    while True:
+        try:
+            return await follow(client, payment_id, who, timeout, resend_refund=resend_refund)
+        except FeeAboveCap as dear:
+            leg = dear.tx.payment_id
+            if dear.tx.step.kind is not StepKind.REFUND or client.fee_limit or leg in asked or not can_ask():
+                raise
+            print_words(err(), styled(dear.message, limit=600))
+            most = replace(dear.fees, units=dear.fees.units + dear.fees.units // _FEES_MAY_MOVE)
+            await must_agree(f"Pay up to {most} in fees to have the money back?", yes=False)
+            client.guard.agreed[leg] = Wei(most.units)
+            asked.add(leg)
 
 
 async def _must_agree_to_resend(record: Record) -> None:

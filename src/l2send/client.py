@@ -77,7 +77,7 @@ class Client(PastPayments):
     """Called before every signature."""
 
     def __post_init__(self) -> None:
-        self.guard = Guard(self.registry, self.fee_limit)
+        self.guard = Guard(self.registry, self.fee_limit, lambda group_id: len(self.journal.find(group_id).legs))
         self.bridges = bridges_of(self.registry)
 
     @property

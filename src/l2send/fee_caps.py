@@ -5,9 +5,11 @@
 | the payment's own transactions, together | ten times the fees shown, or 0.001 coin where none were shown |
 | | and no more than `--max-fee` in dollars leaves for them |
 | the same again, nothing instead, an allowance taken back | what the payment's cap leaves |
-| a refund, with the fee that its bridge takes | a tenth of what it brings back, or 0.001 coin if that is more |
+| all refunds of an order, the fees of its bridge included | a tenth of what comes back, or 0.001 coin if more |
+| | or what was agreed to on a terminal |
 
 `--max-fee` of `resume`, `speedup` and `cancel` takes the place of these, for all that the command signs for a payment.
+The legs of a payment from several chains get equal parts of one in dollars.
 If prices disagree, the coin's highest price counts: a lower one would cost the payer.
 """
 
@@ -50,22 +52,30 @@ class FeeLimit:
     """When the command began: all that it signs for a payment shares the limit."""
 
 
-async def fee_cap(record: PaymentRecord, tx: TxRecord, rpc: Rpc, limit: FeeLimit | None) -> FeeCap:
-    """The most that `tx` may cost in network fees, and how to go beyond. Raises Refused, NetworkError."""
+async def fee_cap(
+    record: PaymentRecord, tx: TxRecord, rpc: Rpc, limit: FeeLimit | None, agreed: Wei | None = None
+) -> FeeCap:
+    """The most that `tx` may cost in network fees, and how to go beyond. Raises Refused, NetworkError.
+
+    `agreed` is what the sender said yes to for the refund.
+    """
     at_stake = record.order.order.pays if record.order else record.payment.amount
     flag = f"Nothing was signed. To go beyond: --max-fee, for example {_command(record, tx)} --max-fee 5usd"
     if limit is not None:
         most = await _in_coin(limit, at_stake, rpc) - _signed_since(record, tx, limit.since)
-        return FeeCap(Wei(max(0, most - _value(tx))), "--max-fee allows", flag)
+        return FeeCap(Wei(max(0, most)), "--max-fee allows", flag, _value(tx))
+    if tx.step.kind is StepKind.REFUND and agreed is not None:
+        return FeeCap(agreed, "you agreed to", flag, _value(tx))
     if tx.step.kind is StepKind.REFUND:
-        most = await _refund_cap(at_stake, rpc)
+        most = Wei(max(0, await _refund_cap(at_stake, rpc) - _spent_on_refunds(record, tx)))
         why = f"are a tenth of the {at_stake} that it brings back"
-        return FeeCap(Wei(max(0, most - _value(tx))), why, flag)
+        why = why if len(record.refunds) <= 1 else f"{why}, less what was spent on refunds before"
+        return FeeCap(most, why, flag, _value(tx))
     left = Wei(max(0, payment_cap(record) - _committed(record, tx)))
     if tx.raw or tx.step.kind in {StepKind.REVOKE, StepKind.CANCEL}:
         return FeeCap(left, "are left of what was approved for the whole payment", flag)
     hint = "Nothing was signed. Try again when fees are lower, or start a new payment to see today's fee."
-    return FeeCap(_share(record, tx, left), "were approved", hint, record.terms.fee_cap is not None)
+    return FeeCap(_share(record, tx, left), "were approved", hint, lowers_price=record.terms.fee_cap is not None)
 
 
 def payment_cap(record: PaymentRecord) -> Wei:
@@ -89,9 +99,19 @@ def _committed(record: PaymentRecord, tx: TxRecord) -> Wei:
     return _most_of(other for other in _beside(record, tx) if other.step.kind is not StepKind.REFUND)
 
 
+def _spent_on_refunds(record: PaymentRecord, tx: TxRecord) -> Wei:
+    """The most that refunds signed before `tx` can cost, the fees of their bridge included."""
+    return _with_bridge_fees(other for other in _beside(record, tx) if other.step.kind is StepKind.REFUND)
+
+
 def _signed_since(record: PaymentRecord, tx: TxRecord, since: UnixTime) -> Wei:
     """The most that what was signed since then for other steps can cost, the fees of bridges included."""
-    signed = [other for other in _beside(record, tx) if other.signed_at is not None and other.signed_at >= since]
+    beside = _beside(record, tx)
+    return _with_bridge_fees(other for other in beside if other.signed_at is not None and other.signed_at >= since)
+
+
+def _with_bridge_fees(txs: Iterable[TxRecord]) -> Wei:
+    signed = list(txs)
     return Wei(_most_of(signed) + sum(_value(other) for other in signed if other.replaces is None))
 
 

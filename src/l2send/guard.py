@@ -6,8 +6,8 @@ that were signed, before these reach the journal: what is shown is what is signe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 from l2send.bridges import decode, decode_message
 from l2send.core.chains import Registry
@@ -26,11 +26,15 @@ from l2send.core.errors import Refused
 from l2send.core.plan import Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc
 from l2send.core.typed import TypedData
-from l2send.core.units import Amount
+from l2send.core.units import Amount, Wei
 from l2send.fee_caps import FeeLimit, fee_cap
 from l2send.wallet.before_signing import FeeCap
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.replacement import cancel_tx
+
+
+def _one_leg(_: str) -> int:
+    return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,10 @@ class Guard:
     registry: Registry
     limit: FeeLimit | None = None
     """The sender's limit for what is signed now, instead of the usual caps."""
+    legs_of: Callable[[str], int] = _one_leg
+    """How many legs the payment of a group's id has: they share a limit in dollars."""
+    agreed: dict[str, Wei] = field(default_factory=dict[str, Wei], compare=False)
+    """What the refund of a payment may cost where the sender said yes to it, by the payment's id."""
 
     def check(self, record: PaymentRecord, tx: TxRecord, said: UnsignedTx) -> None:
         """Allow `said`, decoded from the bytes signed for `tx`. Raises Refused.
@@ -69,7 +77,10 @@ class Guard:
 
     async def fee_cap(self, record: PaymentRecord, tx: TxRecord, rpc: Rpc) -> FeeCap:
         """The most that `tx` may cost in network fees: see fee_caps.py. Raises Refused, NetworkError."""
-        return await fee_cap(record, tx, rpc, self.limit)
+        limit = self.limit
+        if limit and limit.usd is not None and record.group_id:
+            limit = replace(limit, usd=limit.usd / self.legs_of(record.group_id))
+        return await fee_cap(record, tx, rpc, limit, self.agreed.get(record.id))
 
 
 def checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], ...]:

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+import l2send.guard
+from l2send.core.chains import Registry
 from l2send.core.errors import Refused
 from l2send.core.plan import Fee, GasPrice, Quote, Step, StepKind
 from l2send.core.rpc import Rpc
@@ -136,12 +138,46 @@ def refund_of(record: PaymentRecord, value: int = 0) -> TxRecord:
 def test_a_refund_may_cost_a_tenth_of_what_it_brings_back_with_the_fee_of_its_bridge(rig: Rig) -> None:
     record = begun(rig, 1, order=True, units=10**18)
     assert caps(rig, record, refund_of(record)).most == 10**17
-    assert caps(rig, record, refund_of(record, value=4 * 10**16)).most == 6 * 10**16
+    assert caps(rig, record, refund_of(record, value=4 * 10**16)).left == 6 * 10**16
     absurd = caps(rig, record, refund_of(record, value=10**18))
-    assert absurd.most == 0
+    assert absurd.left == 0
     assert f"l2send resume {record.id} --max-fee" in absurd.hint
     little = begun(rig, 1, order=True, units=10**9)
     assert caps(rig, little, refund_of(little)).most == SMALL_FEE
+
+
+def test_refunds_that_are_sent_again_share_the_tenth(rig: Rig) -> None:
+    """The first one's message was lost: its fees are spent all the same."""
+    record = begun(rig, 1, order=True, units=10**18)
+    first = replace(refund_of(record, value=4 * 10**16), index=8)
+    price = GasPrice(Wei(0), Wei(GWEI), Wei(100 * GWEI))
+    signed = rig.signer.sign(CHAIN_ID, Nonce(0), first.step.tx, Gas(100_000), price)
+    record = replace(record, transactions=(*record.transactions, replace(first, raw=signed.raw)))
+    second = caps(rig, record, refund_of(record, value=4 * 10**16))
+    assert second.most == 10**17 - 4 * 10**16 - 100_000 * 100 * GWEI
+    assert second.left == second.most - 4 * 10**16
+
+
+@pytest.mark.parametrize(("group", "limit", "most"), [("g-x", 9.0, 3.0), (None, 9.0, 9.0)])
+def test_the_legs_of_a_payment_share_a_limit_in_dollars(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, group: str | None, limit: float, most: float
+) -> None:
+    record = replace(begun(rig, 1, order=True, units=10**18), group_id=group)
+    guard = Guard(Registry({}), FeeLimit(usd=limit), lambda _: 3)
+    seen = list[float | None]()
+
+    async def heard(*arguments: object) -> None:
+        given = arguments[3]
+        assert isinstance(given, FeeLimit)
+        seen.append(given.usd)
+
+    monkeypatch.setattr(l2send.guard, "fee_cap", heard)
+
+    async def ask(executor: Executor) -> None:
+        await guard.fee_cap(record, record.steps[0], executor.rpcs.on(CHAIN_ID))
+
+    rig.do(ask)
+    assert seen == [most]
 
 
 def test_without_a_price_a_refund_may_cost_what_is_little_and_a_limit_says_what_it_lacks(rig: Rig) -> None:
