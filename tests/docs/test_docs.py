@@ -145,9 +145,11 @@ def test_every_command_has_help_with_an_example_and_is_documented(command: str) 
     assert re.search(rf"\b{command.rsplit(maxsplit=1)[-1]}\b", everything)
 
 
-def test_what_is_said_of_safety_names_files_that_are_there() -> None:
-    named = re.findall(r"`([a-z_0-9/]+\.py)`", (ROOT / "docs/safety.md").read_text())
-    assert len(named) > 10
+@pytest.mark.parametrize("page", ["docs/safety.md", "docs/architecture.md", "CONTRIBUTING.md"])
+def test_pages_about_the_code_name_files_that_are_there(page: str) -> None:
+    """Placeholders are written in capitals: `bridges/NAME/order.py`."""
+    named = re.findall(r"`([a-z_0-9]+/[a-z_0-9/]+\.(?:py|toml))`", (ROOT / page).read_text())
+    assert len(named) > 2
     assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
