@@ -12,7 +12,7 @@ from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay, NodeError, NoGas, Refused
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import Fee, Order, RefundCost, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Call, Rpc, Rpcs, if_offered
+from l2send.core.rpc import Call, Overrides, Rpc, Rpcs, if_offered
 from l2send.core.units import Amount, Gas, Token, Wei
 
 MARGIN_PERCENT = 20
@@ -43,9 +43,11 @@ class Costed:
         return () if self.simulated else ("not simulated: the node does not offer it",)
 
 
-async def cost(rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]]) -> Costed:
+async def cost(
+    rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]], overrides: Overrides | None = None
+) -> Costed:
     """Price these transactions, run one after another. Raises Refused if one would revert, NetworkError."""
-    (gas, simulated), price = await asyncio.gather(_gas_limits(rpc, sender, wanted), gas_price(rpc))
+    (gas, simulated), price = await asyncio.gather(_gas_limits(rpc, sender, wanted, overrides), gas_price(rpc))
     data_fees = await asyncio.gather(*(l1_fee(rpc, tx, limit) for (_, tx), (limit, _) in zip(wanted, gas, strict=True)))
     steps = tuple(Step(kind, tx, limit) for (kind, tx), (limit, _) in zip(wanted, gas, strict=True))
     expected = sum(price.expected(used) for _, used in gas)
@@ -69,11 +71,11 @@ def refuse_without_gas(costed: Costed, pays: Amount, chain: Chain, native: Amoun
 
 
 async def _gas_limits(
-    rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]]
+    rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]], overrides: Overrides | None
 ) -> tuple[list[tuple[Gas, Gas]], bool]:
     """Per transaction the limit to sign with and the gas it should use; and whether that was simulated."""
     try:
-        results = await if_offered(rpc.simulate(sender, [tx for _, tx in wanted]))
+        results = await if_offered(rpc.simulate(sender, [tx for _, tx in wanted], overrides))
     except NodeError as error:
         raise Refused(f"on {rpc.chain.name} it would revert: {error.message}") from error
     if results is None:

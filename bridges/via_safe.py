@@ -28,7 +28,7 @@ from l2send.core.units import Amount, Nonce, Wei
 
 CARRIED = ("direct", "eco", "across")
 """The bridges whose transactions a Safe makes: the others were not tried with one."""
-_PLENTY = 10**30
+PLENTY = 10**30
 """The owner pays the gas, so the coin that the Safe holds does not limit it."""
 _OWNERS = Function("getOwners()", "address[]")
 _THRESHOLD = Function("getThreshold()", "uint256")
@@ -38,7 +38,7 @@ _SENTINEL = Address("0x0000000000000000000000000000000000000001")
 _MOST_MODULES = 10
 _GUARD_SLOT = int.from_bytes(keccak(b"guard_manager.guard.address"), "big")
 _HANDLER_SLOT = int.from_bytes(keccak(b"fallback_manager.handler.address"), "big")
-_GAS_FEES = frozenset({"network fee", "L1 data fee"})
+GAS_FEES = frozenset({"network fee", "L1 data fee"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class ViaSafe:
         assert owner is not None, "only a Safe pays through its owner"
         safe = await look_at_safe(payment.sender, rpc)
         _refuse_unless_enough(safe, owner, source)
-        plenty = replace(native, units=native.units + _PLENTY)
+        plenty = replace(native, units=native.units + PLENTY)
         quote = await self._bridge.quote(payment, source, held, plenty, rpcs)
         if quote is None or not quote.steps:
             return None
@@ -91,7 +91,7 @@ class ViaSafe:
         needed, holds = Amount(costed.needs + refund, source.native), Amount(await rpc.balance(owner), source.native)
         if needed.units > holds.units:
             raise CannotPay(f"{owner}, which pays the gas, needs up to {needed} on {source.name} and holds {holds}.")
-        fees = (*(fee for fee in quote.fees if fee.name not in _GAS_FEES), *costed.fees)
+        fees = (*(fee for fee in quote.fees if fee.name not in GAS_FEES), *costed.fees)
         typed = safe_tx.typed(safe.nonce)
         hashes = (
             f"domain 0x{typed.domain_hash.hex()}, message 0x{typed.message_hash.hex()}, SafeTx 0x{typed.digest.hex()}"
@@ -193,8 +193,8 @@ def _refuse_unless_enough(safe: SafeState, owner: Address, source: Chain) -> Non
         raise CannotPay(f"{owner} is no owner of the Safe {safe.address} on {source.name}: its owners are {owners}.")
     if safe.threshold != 1:
         raise CannotPay(
-            f"the Safe {safe.address} on {source.name} needs {safe.threshold} of its {len(safe.owners)} owners, and "
-            "l2send pays from a Safe only where one is enough."
+            f"the Safe {safe.address} on {source.name} needs {safe.threshold} of its {len(safe.owners)} owners.",
+            hint="Write the payment to a file that each of them signs: l2send prepare … --safe … -o pay.json",
         )
 
 
@@ -202,7 +202,12 @@ def _words(safe: SafeState, owner: Address, source: Chain) -> list[str]:
     """What is told of a Safe before it pays."""
     others = [one for one in safe.owners if one != owner]
     who = f"the Safe {source.short_name}:{safe.address} ({safe.version.version}) pays. You, {owner}, approve by sending"
-    said = [f"{who}, 1 of 1 needed. Other owners: {', '.join(others) or 'none'}"]
+    return [f"{who}, 1 of 1 needed. Other owners: {', '.join(others) or 'none'}", *told_of_parts(safe)]
+
+
+def told_of_parts(safe: SafeState) -> list[str]:
+    """Its guard, modules and fallback handler where they are not Safe's own, a sentence each."""
+    said = list[str]()
     if safe.guard:
         said.append(f"its guard {safe.guard} judges each of its transactions, and can stop them")
     if safe.modules:

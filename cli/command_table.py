@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("inspect:inspect", "Show what an order of the ERC-7683 draft would do.", Need.ASK),
     "prepare": Entry("prepare:prepare", "Plan a payment, to be signed on another machine.", Need.OFFLINE),
     "sign": Entry("sign:sign", "Show and sign a prepared payment. Asks no network.", Need.OFFLINE),
+    "merge": Entry("merge:merge", "Join the signatures of a Safe's owners in one file.", Need.OFFLINE),
     "broadcast": Entry("broadcast:broadcast", "Send a payment that `l2send sign` has signed.", Need.OFFLINE),
     "config": Entry("config:app", "See and change settings.", Need.SET_UP),
     "chains": Entry("chains:app", "List the chains l2send knows; check them, pin their code.", Need.SET_UP),

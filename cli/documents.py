@@ -12,7 +12,7 @@ from l2send.core.tx_fee import TxFee
 from l2send.core.units import Amount
 from l2send.review import Review
 from l2send.wallet.fees_paid import FeesPaid, fees_paid
-from l2send.wallet.journal.records import PaymentRecord, Record, SponsoredRecord, TxRecord
+from l2send.wallet.journal.records import PaymentRecord, ProposalRecord, Record, SponsoredRecord, TxRecord
 
 Document = dict[str, Any]
 
@@ -76,9 +76,26 @@ def _leg(record: PaymentRecord, registry: Registry) -> Document:
             "fill_explorer": explorer_link(registry.shown(record.payment.to.chain_id), order.fill_tx) or None,
             "detail": order.detail,
         }
+    if record.proposal:
+        leg["proposal"] = _proposal(record.proposal)
     if record.sponsored:
         leg["sponsored"] = _sponsored(record.sponsored)
     return leg
+
+
+def _proposal(record: ProposalRecord) -> Document:
+    """What the owners of a Safe sign, and how that stands."""
+    proposal = record.proposal
+    return {
+        "safe": proposal.execution.to,
+        "nonce": proposal.nonce,
+        "safe_tx_hash": record.hash,
+        "state": record.state.value,
+        "owners": list(proposal.owners),
+        "threshold": proposal.threshold,
+        "tx_hash": record.tx_hash or None,
+        "detail": record.detail,
+    }
 
 
 def _sponsored(record: SponsoredRecord) -> Document:

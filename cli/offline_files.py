@@ -13,8 +13,12 @@ from rich.text import Text
 from l2send.cli.screen import err, out, print_json, print_pairs, styled
 from l2send.core.chains import Registry
 from l2send.core.errors import UsageError
+from l2send.core.plan import Payment
 from l2send.core.private_files import write_own
 from l2send.core.units import Amount
+from l2send.resolver.contacts import Book
+from l2send.resolver.destination import Destination
+from l2send.resolver.spelling import Voucher
 from l2send.wallet.offline import Bundle, document, most_of
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new file, mode 0600.")]
@@ -29,12 +33,23 @@ def refuse_existing(path: Path) -> None:
 
 def write_bundle(path: Path, bundle: Bundle, *, as_json: bool) -> None:
     """Write the new file, and print its payment's id or its JSON. Raises ConfigError where it cannot be written."""
-    written: dict[str, Any] = document(bundle)
+    write_document(path, document(bundle), bundle.id, as_json=as_json)
+
+
+def write_document(path: Path, written: dict[str, Any], payment_id: str, *, as_json: bool) -> None:
+    """Write the new file, and print its payment's id or its JSON. Raises ConfigError where it cannot be written."""
     write_own(path, json.dumps(written, indent=2).encode() + b"\n")
     if as_json:
         print_json(written)
     else:
-        out().print(styled(bundle.id))
+        out().print(styled(payment_id))
+
+
+def recipient_of(payment: Payment, registry: Registry, book: Book) -> Destination:
+    """The account of a file, which was written with its checksum, and its name among the contacts."""
+    chain = registry.chain(payment.to.chain_id)
+    contact = book.at(payment.to.address, chain)
+    return Destination(chain, payment.to.address, Voucher.ERC55, contact=contact.name if contact else "")
 
 
 def show_parts(bundle: Bundle, registry: Registry) -> None:

@@ -11,7 +11,7 @@ from l2send.cli.screen import out, print_pairs, styled
 from l2send.cli.times import clock, duration
 from l2send.core.chains import Chain, Registry
 from l2send.wallet.fees_paid import fees_paid
-from l2send.wallet.journal.records import PaymentRecord, Record, SponsoredRecord, TxRecord
+from l2send.wallet.journal.records import PaymentRecord, ProposalRecord, Record, SponsoredRecord, TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, PaymentState, TxState
 from l2send.wallet.legs import missing
 
@@ -51,7 +51,9 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
         for number, leg in enumerate(record.legs, 1):
             rows += _leg(number, leg, registry)
     rows += [("but", styled(words, limit=300)) for words in warnings_of(record, registry)]
-    if record.meaning.open:
+    if record.state is PaymentState.PROPOSED:
+        rows.append(("next", styled("l2send sign FILE, then l2send broadcast FILE")))
+    elif record.meaning.open:
         rows.append(("next", styled(f"l2send resume {record.id}")))
     rest = missing(record)
     if rest:
@@ -115,7 +117,11 @@ def _link(record: Record, registry: Registry) -> Rows:
 
 def delivering(record: Record) -> list[str]:
     """Of each leg the hash of the transaction that pays the recipient, as far as it is known; else empty."""
-    return [leg.order.fill_tx if leg.order else leg.steps[-1].hash for leg in record.legs]
+    return [leg.order.fill_tx if leg.order else _paid_by(leg) for leg in record.legs]
+
+
+def _paid_by(leg: PaymentRecord) -> str:
+    return leg.proposal.tx_hash if leg.proposal else leg.steps[-1].hash
 
 
 def _state(record: Record, words: str) -> Text:
@@ -135,6 +141,8 @@ def _movements(record: PaymentRecord, registry: Registry) -> Rows:
     for tx in (tx for tx in record.transactions if tx.index == record.at(tx.step_index).index):
         rows.append((tx.step.kind.value, _transaction(tx, record, registry)))
         rows += [("", styled(tx.detail, limit=300))] if record.meaning.open and _is_held_back(tx) else []
+    if record.proposal:
+        rows += _proposal(record.proposal, registry.shown(record.terms.source))
     if record.sponsored:
         rows += _sponsored(record.sponsored, registry.shown(record.terms.source))
     if record.order:
@@ -165,6 +173,13 @@ def what_stays_valid(record: PaymentRecord, registry: Registry) -> str:
         f"A signed file of it stays valid until its nonces on {source.name} ({nonces}) are used. "
         "Send another transaction with each: the account's next payment there takes the first."
     )
+
+
+def _proposal(proposal: ProposalRecord, source: Chain) -> Rows:
+    """What the owners of a Safe sign, and the transaction that had the Safe run it."""
+    rows = [("SafeTx", styled(f"{proposal.hash}, nonce {proposal.proposal.nonce} ({proposal.state})"))]
+    rows += [("run by", _place(source, proposal.tx_hash))] if proposal.tx_hash else []
+    return [*rows, *([("", styled(proposal.detail, limit=300))] if proposal.detail else [])]
 
 
 def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:

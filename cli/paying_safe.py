@@ -55,6 +55,10 @@ class PayingSafe:
             raise UsageError("max is not computed for a Safe.", hint="Write the amount.")
         return replace(request, sender=self.address, executor=request.sender)
 
+    def signed_by_owners(self, request: Payment | MaxPayment) -> Payment:
+        """The request with the Safe as the payer, for its owners to sign. Raises UsageError for max."""
+        return replace(self.pays(request), executor=None, by_owners=True)
+
 
 def choose_safe(
     safe: str | None, sender: SenderOptions, paths: Paths, registry: Registry

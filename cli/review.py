@@ -111,7 +111,7 @@ def _sources(review: Review) -> Rows:
 
 
 def _and_gas(leg: Quote) -> str:
-    return "" if leg.sponsored else ", and gas"
+    return "" if leg.sponsored or leg.proposal else ", and gas"
 
 
 def _cost(review: Review) -> str:

@@ -21,6 +21,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
+from l2send.wallet.journal.records import Record
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_on_device
 from l2send.wallet.keys.keyring import remembered
 from l2send.wallet.keys.keystore import Keystore, WrongPassword, find, named, open_keystore, password_from
@@ -92,8 +93,9 @@ class Sender:
         if self.keys.private_key:
             return _open_bare_key(self.keys.private_key)
         if self.keystore is None:
+            whose = f"the account {self.stated} has no keystore here" if self.stated else "no account was named"
             raise ConfigError(
-                f"the account {self.stated} has no keystore here, so nothing can be signed.",
+                f"{whose}, so nothing can be signed.",
                 hint="Name one with --account or --keystore; `l2send wallet list` shows those that are known.",
             )
         return self._open_keystore(self.keystore)
@@ -141,6 +143,19 @@ def choose_payer(paths: Paths, payer: Address, options: AccountOptions, keys: Ke
     """The account that made a payment: only it can sign for it. Raises UsageError, ConfigError."""
     account = options.account or (None if options.keystore else payer)
     return choose_sender(paths, SenderOptions(account, options.keystore, payer), keys)
+
+
+def choose_signer(paths: Paths, record: Record, options: AccountOptions, keys: KeyOptions) -> Sender:
+    """The account that signs what comes next for a payment: its own, or any with gas where a Safe's owners signed it.
+
+    Raises UsageError, ConfigError.
+    """
+    if not record.payment.by_owners:
+        return choose_payer(paths, record.payment.signer, options, keys)
+    if options.account or options.keystore or keys.private_key or _names_a_device(keys):
+        return choose_sender(paths, SenderOptions(options.account, options.keystore), keys)
+    sent = [tx.sender for tx in record.transactions]
+    return choose_payer(paths, sent[-1], options, keys) if sent else Sender(None, None, keys)
 
 
 def refuse_contradiction(keys: KeyOptions) -> None:

@@ -88,8 +88,8 @@ class Executes:
     """A Safe performs all of `effects` in order, or none."""
 
     safe: ChainAddress
-    owner: Address
-    """The owner who approves it by sending it: see core/safe.py."""
+    owner: Address | None
+    """The owner who approves it by sending it: see core/safe.py. None if the owners sign it."""
     effects: tuple[Pays | Allows | Opens, ...]
 
 
@@ -153,8 +153,8 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
 
 
 def _of_sender(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects, ...]:
-    """The sender's own effects: for a Safe they are inside the transaction that its owner sends. Raises Refused."""
-    if payment.executor is None:
+    """The sender's own effects: for a Safe they are inside its one transaction. Raises Refused."""
+    if payment.executor is None and not payment.by_owners:
         return effects
     if len(effects) != 1 or not isinstance(effects[0], Executes):
         raise Refused("the plan is not one transaction of the Safe.")

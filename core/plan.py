@@ -37,11 +37,13 @@ class Payment:
     to: ChainAddress
     amount: Amount
     executor: Address | None = None
-    """The owner who sends the transaction if `sender` is a Safe; None if the sender signs."""
+    """The owner who sends the transaction if `sender` is a Safe of which one owner is enough; else None."""
+    by_owners: bool = False
+    """Whether `sender` is a Safe whose owners sign a Proposal, which any account may then send."""
 
     @property
     def signer(self) -> Address:
-        """The account that signs, whose nonces are used and which pays the gas."""
+        """The account that signs transactions, whose nonces are used and which pays the gas; not where owners sign."""
         return self.executor or self.sender
 
 
@@ -85,6 +87,8 @@ class StepKind(StrEnum):
     """Revokes an allowance that a payment gave and that is no longer needed."""
     CANCEL = "cancel"
     """Takes the nonce of another transaction, and does nothing."""
+    EXECUTE = "execute"
+    """Brings what the owners of a Safe signed to the chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,26 @@ class Sponsored:
     """By the origin's clock; after it the messages have no effect."""
     since: BlockNumber
     """The origin's head when they were written: unless the chain reorganises, the order is opened after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A transaction of a Safe that its owners sign. With enough signatures any account may send it, once."""
+
+    execution: UnsignedTx
+    """The call of the Safe's `execTransaction` without signatures: see core/safe.py."""
+    nonce: Nonce
+    """Of the Safe. It runs one transaction with each, in order."""
+    kind: StepKind
+    """What it is for: a transfer, or an order."""
+    gas: Gas
+    """The limit for `execution`, by a simulation."""
+    since: BlockNumber
+    """The chain's head when it was written: it is executed after it, but for a reorganisation."""
+    owners: tuple[Address, ...]
+    """Of the Safe at that time. They may change before it is executed."""
+    threshold: int
+    """How many of them had to sign then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +231,13 @@ class Quote:
     """None if a refund needs no transaction."""
     fee_cap: Wei | None = None
     """The most that its transactions may cost in network fees together, if the sender set a limit in money."""
+    proposal: Proposal | None = None
+    """Signed instead of steps if the owners of a Safe sign."""
 
     @property
     def signatures(self) -> int:
-        """How many transactions and messages are signed for it."""
-        return len(self.steps) + (len(self.sponsored.messages) if self.sponsored else 0)
+        """How many transactions and messages are signed for it, each by one account."""
+        return len(self.steps) + (len(self.sponsored.messages) if self.sponsored else 0) + bool(self.proposal)
 
     @property
     def refund_gas(self) -> Wei:

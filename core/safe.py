@@ -86,8 +86,8 @@ class Execution:
     safe_tx: SafeTx
     calls: tuple[UnsignedTx, ...]
     """The Safe's calls, in order; all of them happen, or none."""
-    owner: Address
-    """The owner who approves it by sending it. Sent by any other account it reverts."""
+    owner: Address | None
+    """The owner who approves it by sending it. Sent by any other account it reverts. None: it carries no approval."""
 
 
 def safe_tx_of(safe: Address, calls: Sequence[UnsignedTx], multi_send: Address) -> SafeTx:
@@ -99,6 +99,16 @@ def safe_tx_of(safe: Address, calls: Sequence[UnsignedTx], multi_send: Address) 
     return SafeTx(chain_id, safe, multi_send, Wei(0), data, Operation.DELEGATECALL)
 
 
+def nothing_of(safe: Address, chain_id: ChainId) -> SafeTx:
+    """The transaction that uses a nonce of the Safe and does nothing else."""
+    return SafeTx(chain_id, safe, safe, Wei(0), b"", Operation.CALL)
+
+
+def does_nothing(tx: UnsignedTx) -> bool:
+    """Whether an `execTransaction` has the Safe do nothing but use a nonce. Raises Refused."""
+    return read_execution(tx)[0] == nothing_of(tx.to, tx.chain_id)
+
+
 def approved_by_sender(owner: Address) -> bytes:
     """The signatures of a transaction that its only approving owner sends. Source: Safe.sol, checkNSignatures."""
     return bytes(12) + bytes.fromhex(owner[2:]) + bytes(32) + bytes([_APPROVED_BY_SENDER])
@@ -106,6 +116,13 @@ def approved_by_sender(owner: Address) -> bytes:
 
 def decode_execution(tx: UnsignedTx, multi_sends: Collection[Address]) -> Execution:
     """What an `execTransaction` does. `multi_sends`: MultiSendCallOnly as pinned on the chain. Raises Refused."""
+    safe_tx, signatures = read_execution(tx)
+    owner = _owner_of(signatures) if signatures else None
+    return Execution(safe_tx, _calls_of(safe_tx, multi_sends), owner)
+
+
+def read_execution(tx: UnsignedTx) -> tuple[SafeTx, bytes]:
+    """The transaction of the Safe in an `execTransaction`, and its signatures. Raises Refused."""
     if tx.value:
         raise Refused("the call of the Safe carries native coin, which the Safe would keep.")
     to, value, data, operation, *refund, signatures = EXECUTE.decode_call(tx.data)
@@ -113,8 +130,7 @@ def decode_execution(tx: UnsignedTx, multi_sends: Collection[Address]) -> Execut
         raise Refused("the transaction of the Safe refunds gas to the account that executes it.")
     if operation not in {Operation.CALL, Operation.DELEGATECALL}:
         raise Refused("the transaction of the Safe is neither a call nor a delegate call.")
-    safe_tx = SafeTx(tx.chain_id, tx.to, checksum(to), Wei(value), data, Operation(operation))
-    return Execution(safe_tx, _calls_of(safe_tx, multi_sends), _owner_of(signatures))
+    return SafeTx(tx.chain_id, tx.to, checksum(to), Wei(value), data, Operation(operation)), signatures
 
 
 def _calls_of(safe_tx: SafeTx, multi_sends: Collection[Address]) -> tuple[UnsignedTx, ...]:

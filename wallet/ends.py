@@ -17,74 +17,17 @@ from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
 from l2send.core.chains import Chain
 from l2send.core.effects import token_effects
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused, Sent
-from l2send.core.plan import StepKind, UnsignedTx
+from l2send.core.plan import Proposal, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, both
 from l2send.core.units import BlockNumber, Nonce
 from l2send.wallet.fees_paid import brought_by, brought_by_fill, fee_shown
+from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use, is_used
+from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, hash_of, shows_run
 from l2send.wallet.sight import Head, Sight, is_all_there_is, shows
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What an end needs."""
-
-    end: str
-    seen: str
-    where: str
-    witnesses: str
-
-
-_TWO = "every endpoint that answers, two where two are configured"
-_NO_NETWORK = "none: nothing was signed"
-
-RULES = (
-    Rule("transaction final", "its receipt says success, its block is in the chain and deep enough", "its chain", _TWO),
-    Rule(
-        "transaction reverted",
-        "its receipt says failure, likewise; the settler has no order of its id",
-        "its chain; the origin settler's storage",
-        _TWO,
-    ),
-    Rule(
-        "transaction replaced",
-        "the transaction that used its nonce, found in its block and deep enough, does something else, and is no call "
-        "in whose block the recipient of coin got as much; the settler has no order of its id",
-        "its chain; the origin settler's storage",
-        _TWO,
-    ),
-    Rule(
-        "transaction void",
-        "another transaction of its step, with its nonce, is final or reverted",
-        "as for that one",
-        "as for that one",
-    ),
-    Rule(
-        "transaction cancelled",
-        "it was never signed here; of one prepared to be signed elsewhere, its nonce is free and its sender ends it, "
-        "or another transaction used it as for replaced",
-        "the journal; its chain",
-        f"{_NO_NETWORK}; else {_TWO}",
-    ),
-    Rule("messages cancelled", "they were never signed", "the journal", _NO_NETWORK),
-    Rule(
-        "messages expired",
-        "their deadline is past by the chain's clock, deep enough, and their nonce is unused",
-        "Permit2's storage on the origin",
-        _TWO,
-    ),
-    Rule("order filled", "the fill of its id, deep enough", "the destination settler's storage", _TWO),
-    Rule(
-        "order refunded",
-        "its id as refunded, deep enough; of Across the settlement that paid it, and no fill after the deadline",
-        "the origin settler's storage; of Across both chains",
-        _TWO,
-    ),
-)
-"""Every end of a transaction, of messages and of an order. A payment's end follows from these: journal/states.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +121,19 @@ class Ends:
         if why:
             return self.journal.note_sponsored(record, f"too late to be opened. Not expired yet: {why}")
         return self.journal.move_sponsored(record, SponsoredState.EXPIRED, detail=seen.detail)
+
+    async def proposal(self, record: PaymentRecord, run: SafeRun) -> PaymentRecord:
+        """`final`, `failed`, `cancelled` or `replaced`, as `run` of the Safe has it, once that is proven."""
+        assert record.proposal
+        proposal = record.proposal.proposal
+        rpc, end = self.rpcs.on(proposal.execution.chain_id), _end_of(proposal, run)
+        why = await why_unproven(rpc, lambda one, head: shows_run(one, head, proposal, run))
+        if not why and end is not ProposalState.FINAL and record.order and not record.is_order_followed:
+            why = "the settler has its order" if await self.see_opened(record) else ""
+        if why:
+            return self.journal.note_proposal(self.journal.get(record.id), f"not {end} yet: {why}")
+        block, detail = run.block, record.proposal.detail
+        return self.journal.move_proposal(record, end, tx_hash=run.tx_hash, block=block, detail=detail)
 
     async def never_signed(self, record: PaymentRecord, reason: str, *, by_sender: bool = False) -> PaymentRecord:
         """`cancelled`, for everything not signed here. What was prepared to be signed elsewhere may have been sent.
@@ -310,7 +266,8 @@ class Ends:
         Where the settler has it, the order is open from then on, and decides instead of its transaction.
         """
         record = self.journal.get(tx.payment_id)
-        if record.order is None or record.is_order_followed or tx.step_index != record.approved[-1].index:
+        paying = [one.index for one in record.approved[-1:]]
+        if record.order is None or record.is_order_followed or tx.step_index not in paying:
             return ""
         order = record.order.order
         if await self.see_opened(record):
@@ -334,6 +291,14 @@ class Ends:
             return False
         self.opened(record, "opened by another transaction than the one that was signed here")
         return True
+
+
+def _end_of(proposal: Proposal, run: SafeRun) -> ProposalState:
+    if run.hash == cancel_hash_of(proposal):
+        return ProposalState.CANCELLED
+    if run.hash != hash_of(proposal):
+        return ProposalState.REPLACED
+    return ProposalState.FINAL if run.succeeded else ProposalState.FAILED
 
 
 def words_of(use: NonceUse, nonce: Nonce) -> str:

@@ -1,6 +1,6 @@
 """Drives payments of the journal to their end: signing.py signs, offering.py broadcasts, ends.py says what has ended.
 
-Messages for a sponsor: see sponsored.py.
+Messages for a sponsor: see sponsored.py. What the owners of a Safe sign: see proposals.py.
 
 What a payment passes through, for each step, and why in this order:
 
@@ -32,7 +32,7 @@ from l2send.core.bridge import Bridge, OrderState
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, Refused, Sent
 from l2send.core.plan import Step
 from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.units import ChainId, Nonce
+from l2send.core.units import Nonce
 from l2send.wallet.before_signing import GasTerms, TxGuard, why_too_late
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
@@ -91,7 +91,7 @@ class Executor:
         """
         record = self.journal.get(payment_id)
         failpoint(Failpoint.PLANNED)
-        return await self._drive(record, [tx.step_index for tx in record.steps], patience)
+        return await self.drive(record, [tx.step_index for tx in (*record.steps, *record.sent_executions)], patience)
 
     async def find_sent(self, payment_id: str) -> None:
         """Journal as signed a prepared transaction that a node already knows: its signed bytes were sent by other
@@ -154,7 +154,7 @@ class Executor:
         before = _before_paying(record)
         failpoint(Failpoint.PLANNED)
         with self._saying_what_moved(record.id):
-            async with self._lock(record, record.terms.source, until):
+            async with self._lock(record, record.steps[0], until):
                 failpoint(Failpoint.LOCKED)
                 while before and record.steps[-1].state is TxState.PLANNED:
                     await self._step_by_step(record, before, until)
@@ -179,15 +179,16 @@ class Executor:
         if under_way and under_way.state is TxState.PLANNED and under_way.step != step:
             await self._ends.never_signed(record, "asked for again, at today's cost", by_sender=True)
             under_way = None
-        refund = under_way or self.journal.add_refund(record.id, step)
-        return await self._drive(record, [refund.step_index], patience)
+        sender = self.signer.address if record.proposal and self.signer else None
+        refund = under_way or self.journal.add_refund(record.id, step, sender)
+        return await self.drive(record, [refund.step_index], patience)
 
     async def send_revocation(self, payment_id: str, step: Step, *, patience: float = 600.0) -> PaymentRecord:
         """Send the transaction that takes an allowance back, or continue the one under way."""
         record = self.journal.get(payment_id)
         under_way = next((tx for tx in record.revocations if TRANSITIONS[tx.outcome]), None)
         revocation = under_way or self.journal.add_revocation(record.id, step)
-        return await self._drive(record, [revocation.step_index], patience)
+        return await self.drive(record, [revocation.step_index], patience)
 
     async def replace(self, payment_id: str, bids: Sequence[Bid]) -> PaymentRecord:
         """Sign each of `bids` with the nonce of what it competes with, and hand it out; `resume` follows them all.
@@ -203,7 +204,8 @@ class Executor:
                 await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
         return self.journal.get(record.id)
 
-    async def _drive(self, record: PaymentRecord, indexes: Sequence[int], patience: float) -> PaymentRecord:
+    async def drive(self, record: PaymentRecord, indexes: Sequence[int], patience: float) -> PaymentRecord:
+        """Carry these steps of a payment on to their ends, one after another. Raises as `resume` does."""
         until = time.monotonic() + patience
         with self._saying_what_moved(record.id):
             if self._needs_lock(self._read(record.id, indexes)):
@@ -241,15 +243,15 @@ class Executor:
 
         Returns the steps, to which a new quote may have added.
         """
-        async with self._lock(record, self._read(record.id, indexes)[0].chain_id, until):
+        async with self._lock(record, self._read(record.id, indexes)[0], until):
             failpoint(Failpoint.LOCKED)
             return await self._step_by_step(record, indexes, until)
 
-    def _lock(self, record: PaymentRecord, chain_id: ChainId, until: float) -> AbstractAsyncContextManager[None]:
+    def _lock(self, record: PaymentRecord, tx: TxRecord, until: float) -> AbstractAsyncContextManager[None]:
         return account_lock(
             self.locks,
-            chain_id,
-            record.payment.signer,
+            tx.chain_id,
+            tx.sender,
             record.id,
             lambda other: self._say(f"waiting for {other}, which uses the same account"),
             until - time.monotonic(),

@@ -7,8 +7,9 @@ and is said.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from l2send.core.address import Address, checksum
@@ -70,24 +71,26 @@ async def _find_on(one: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | 
     host, head = one.endpoints[0].host, await one.block_number()
     if await _count(one, sender, head) <= nonce:
         return f"{host} does not count it as used"
-    block = await _first_block_after(one, sender, nonce, head)
+    block = await first_block_above(partial(_count, one, sender), nonce, head)
     if block is None:
         return f"{host} keeps no state of blocks that old"
     return await _in_block(one, sender, nonce, block)
 
 
-async def _first_block_after(one: Rpc, sender: Address, nonce: Nonce, head: BlockNumber) -> BlockNumber | None:
-    """The block as of which the account's count is first above `nonce`; None where its state is not kept any more."""
+async def first_block_above(
+    count: Callable[[int], Awaitable[int]], nonce: Nonce, head: BlockNumber
+) -> BlockNumber | None:
+    """The block as of which `count` is first above `nonce`; None if its state is not kept any more."""
     after, back = int(head), 1
     try:
         while True:
             before = max(head - back, 0)
-            if before == 0 or await _count(one, sender, before) <= nonce:
+            if before == 0 or await count(before) <= nonce:
                 break
             after, back = before, back * 2
         while after - before > 1:
             middle = (before + after) // 2
-            if await _count(one, sender, middle) <= nonce:
+            if await count(middle) <= nonce:
                 before = middle
             else:
                 after = middle

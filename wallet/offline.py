@@ -17,16 +17,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from l2send.core.address import Address, checksum
+from l2send.core.address import Address
 from l2send.core.deadlines import TIME_TO_FILL
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, Refused, UsageError
 from l2send.core.fees import gas_price, l1_fee
-from l2send.core.json_text import parse_json
 from l2send.core.plan import GasPrice, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.trusted_files import read_trusted
 from l2send.core.typed import TypedData
 from l2send.core.units import Amount, ChainId, Gas, Nonce, Seconds, UnixTime, Wei
+from l2send.wallet.file_fields import load_json, read_address, read_list, read_payment, read_text, read_uint
 from l2send.wallet.journal import codec
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord
@@ -37,8 +36,6 @@ from l2send.wallet.nonces import choose
 
 UNSIGNED = "l2send.unsigned/1"
 SIGNED = "l2send.signed/1"
-_LARGEST = 1 << 20
-_LONGEST_ID = 64
 _KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
 _BASE_FEE_TIMES = 4
 """How much the base fee may grow until the broadcast. Only the base fee at that time is paid."""
@@ -234,82 +231,45 @@ def read(path: Path) -> Bundle:
     What it says has to be checked as a plan is. Raises UsageError, ConfigError.
     """
     try:
-        data = read_trusted(path)[: _LARGEST + 1]
-    except FileNotFoundError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}.") from error
-    try:
-        written = parse_json(data, parse_float=_no_number, parse_constant=_no_number)
+        written = load_json(path)
         bundle = _read(written)
         if document(bundle) == written:
             return bundle
+    except ConfigError:
+        raise
     except (L2sendError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         pass  # A program wrote it: which field is wrong does not help.
     raise UsageError(f"{path} is not a payment that l2send prepared.", hint="Make one: l2send prepare … -o FILE")
 
 
-def _no_number(text: str) -> None:
-    raise ValueError(text)
-
-
 def _read(written: dict[str, Any]) -> Bundle:
     """Every field is of its type and within its size; what they mean together is for the review. Raises ValueError."""
-    parts = tuple(_read_part(part) for part in _list(written["parts"]))
-    payment = codec.payment_from(written["payment"])
-    token = payment.amount.token
-    for account in (payment.sender, payment.to.address, *([] if token.address is None else [token.address])):
-        _address(account)
-    _uint(payment.amount.units, 256)
-    _uint(token.decimals, 8)
-    for chain_id in (payment.to.chain_id, token.chain_id):
-        _uint(chain_id, 64)
+    parts = tuple(_read_part(part) for part in read_list(written["parts"]))
+    payment = read_payment(written["payment"])
     if not parts or len({part.chain_id for part in parts}) != len(parts):
         raise ValueError("not one part for each chain")
-    return Bundle(_text(written["id"]), payment, parts)
+    return Bundle(read_text(written["id"]), payment, parts)
 
 
 def _read_part(written: dict[str, Any]) -> Part:
-    steps = tuple(_checked_step(codec.step_from(step)) for step in _list(written["steps"]))
-    signed = tuple(bytes.fromhex(raw.removeprefix("0x")) for raw in _list(written.get("signed", [])))
+    steps = tuple(_checked_step(codec.step_from(step)) for step in read_list(written["steps"]))
+    signed = tuple(bytes.fromhex(raw.removeprefix("0x")) for raw in read_list(written.get("signed", [])))
     if any(step.tx.chain_id != steps[0].tx.chain_id for step in steps):
         raise ValueError("not of one chain")
     if len(signed) not in {0, len(steps)}:
         raise ValueError("not a signature for each step")
     until = written["until"]
-    ends = None if until is None else UnixTime(_uint(until, 48))
-    return Part(_text(written["id"]), Seconds(_uint(written["duration"], 32)), ends, steps, signed)
+    ends = None if until is None else UnixTime(read_uint(until, 48))
+    return Part(read_text(written["id"]), Seconds(read_uint(written["duration"], 32)), ends, steps, signed)
 
 
 def _checked_step(step: Step) -> Step:
     if step.price is None or step.kind not in _KINDS or not isinstance(step.price.legacy, bool):
         raise ValueError("not a step of a payment that was prepared")
-    _uint(step.nonce, 64)
-    _uint(step.gas, 63)
-    _uint(step.tx.chain_id, 64)
-    _address(step.tx.to)
+    read_uint(step.nonce, 64)
+    read_uint(step.gas, 63)
+    read_uint(step.tx.chain_id, 64)
+    read_address(step.tx.to)
     for wei in (step.tx.value, step.price.base_fee, step.price.tip, step.price.max_fee_per_gas):
-        _uint(wei, 128)
+        read_uint(wei, 128)
     return step
-
-
-def _uint(value: Any, bits: int) -> int:
-    """A whole number as JSON has it: neither true nor false, which Python counts as 1 and 0."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << bits:
-        raise ValueError("not a number of its size")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > _LONGEST_ID:
-        raise ValueError("not a short text")
-    return value
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError("not a list")
-    return value
-
-
-def _address(value: Any) -> None:
-    if checksum(_text(value)) != value:
-        raise ValueError("not an address with its checksum")

@@ -48,7 +48,7 @@ class Bid:
 
 async def speedup_bids(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
     """Every waiting transaction of the payment again, at a higher price. Raises Refused if none waits."""
-    waiting = await _waiting(record, (*record.steps, *record.refunds, *record.revocations), journal, rpcs)
+    waiting = await _waiting(record, record.deciding, journal, rpcs)
     if not waiting:
         raise _nothing_waits(journal.get(record.id))
     return [await _bid(tx, tx.step, rpcs.on(tx.chain_id)) for tx in waiting]
@@ -96,7 +96,8 @@ async def _waiting(
 
 
 def _nothing_waits(record: PaymentRecord) -> Refused:
-    why = "mined already" if record.steps[-1].state in IN_BLOCK else "nothing of it waits to be mined"
+    mined = any(tx.state in IN_BLOCK for tx in record.steps[-1:])
+    why = "mined already" if mined else "nothing of it waits to be mined"
     return Refused(f"{record.id} is {record.state}: {why}. {record.meaning.money}", sent=record.moved)
 
 

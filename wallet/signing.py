@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from l2send.core.errors import ConfigError, Refused
-from l2send.core.plan import StepKind
+from l2send.core.plan import Step, StepKind
 from l2send.core.rpc import Rpcs
+from l2send.core.safe import does_nothing
 from l2send.core.units import Nonce
 from l2send.wallet.before_signing import (
     Cost,
@@ -45,7 +46,7 @@ from l2send.wallet.receipts import observe
 from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
 from l2send.wallet.stale import is_stale, not_sent_again
 
-PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
+PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN, StepKind.EXECUTE})
 """Kinds of steps that make a payment; the others refund or cancel."""
 
 _OLD_CHECKS = 0.6
@@ -84,7 +85,7 @@ class Signing:
     async def look(self, record: PaymentRecord, tx: TxRecord) -> Looks:
         """All that a signature of `tx` depends on, asked for in one round trip. Raises nothing: `sign` judges it."""
         rpc = self.rpcs.on(tx.chain_id)
-        paying, asked_at = tx.step.kind in PAYING_KINDS, time.time()
+        paying, asked_at = _pays(tx.step), time.time()
         found = await asyncio.gather(
             pin_chain(rpc),
             why_not_now(record, self.rpcs) if paying else _nothing(),
@@ -128,7 +129,7 @@ class Signing:
         assert former.nonce is not None
         instead = f"Use `l2send cancel {record.id}`."
         await pin_chain(rpc)
-        if bid.step.kind is StepKind.OPEN:
+        if _opens(bid.step):
             reason = await why_order_is_late(record, self.rpcs) or await why_unlike_pinned(record, self.rpcs)
             if reason:
                 raise Refused(f"{record.id} is not sped up: {reason}.", hint=instead)
@@ -137,7 +138,7 @@ class Signing:
         refuse_unless_it_outbids(former, price)
         self.say(f"signing {bid.step.kind} on {rpc.chain.name} with the nonce {former.nonce} once more")
         signed = self.signed(signer, again, former.nonce, price)
-        if bid.step.kind is StepKind.OPEN and (reason := await why_order_is_late(record, self.rpcs)):
+        if _opens(bid.step) and (reason := await why_order_is_late(record, self.rpcs)):
             raise Refused(f"{record.id} is not sped up: {reason}. The new signature was thrown away.", hint=instead)
         tx = self.journal.replace(former, bid.step, signed.hash, signed.raw)
         failpoint(Failpoint.JOURNALED)
@@ -171,7 +172,7 @@ class Signing:
         A key on this machine mostly signs within moments of the checks. Late bytes were not journaled: they are thrown
         away.
         """
-        if tx.step.kind not in PAYING_KINDS or abs(time.time() - checked_at) <= _OLD_CHECKS:
+        if not _pays(tx.step) or abs(time.time() - checked_at) <= _OLD_CHECKS:
             return
         if reason := await why_too_late(self.journal.get(record.id), self.rpcs):
             raise await self.cancelled(record, f"while it was being signed it became too late: {reason}")
@@ -179,6 +180,12 @@ class Signing:
     async def cancelled(self, record: PaymentRecord, reason: str) -> Refused:
         """What to raise once the payment is cancelled because of `reason`. Its approval may be left."""
         record = await self.ends.never_signed(record, reason)
+        if record.proposal:
+            return Refused(
+                f"{record.id} was not sent: {reason}. Its nonce of the Safe is free: with the signatures anyone can "
+                "send it.",
+                hint=f"Have the owners cancel it: l2send cancel {record.id} -o cancel.json",
+            )
         left = "An allowance it gave is left. " if record.left_allowed else ""
         take_back = f"Revoke it: l2send cancel {record.id}. " if left else ""
         return Refused(
@@ -194,6 +201,16 @@ class Signing:
         tx = await observe(tx, self.ends)
         if tx.state is TxState.SIGNED and await self._is_stale(tx):
             raise not_sent_again(tx)
+
+
+def _pays(step: Step) -> bool:
+    """Whether it makes a payment: a Safe may also be made to do nothing, which cancels one."""
+    return step.kind in PAYING_KINDS and not (step.kind is StepKind.EXECUTE and does_nothing(step.tx))
+
+
+def _opens(step: Step) -> bool:
+    """Whether it may open an order, for which it can be too late."""
+    return step.kind is StepKind.OPEN or (step.kind is StepKind.EXECUTE and _pays(step))
 
 
 async def _nothing() -> str:

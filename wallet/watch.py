@@ -12,14 +12,17 @@ from dataclasses import dataclass
 
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.errors import NetworkError, NotFinal, UnknownChain
-from l2send.core.plan import Order, StepKind
+from l2send.core.plan import StepKind
 from l2send.core.rpc import Rpcs
+from l2send.core.units import ChainId
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
+from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
-from l2send.wallet.journal.records import OrderRecord, PaymentRecord, TxRecord
+from l2send.wallet.journal.records import OrderRecord, PaymentRecord, ProposalRecord, TxRecord
 from l2send.wallet.journal.states import IN_FLIGHT, ORDER_TRANSITIONS, SUCCEEDED, PaymentState, TxState
 from l2send.wallet.offering import Say
+from l2send.wallet.proposals import execution_in_flight, observe_proposal
 from l2send.wallet.receipts import observe
 from l2send.wallet.sponsored import observe_messages
 
@@ -62,7 +65,7 @@ async def follow(
     once = _Once(say)
     while True:
         record = await look_once(payment_id, journal, rpcs, bridges, once)
-        if record.state in _SETTLED:
+        if record.state in _SETTLED or _waits_for_owners(record):
             return record
         if time.monotonic() >= until:
             raise NotFinal(
@@ -71,6 +74,11 @@ async def follow(
                 sent=record.moved,
             )
         await asyncio.sleep(poll)
+
+
+def _waits_for_owners(record: PaymentRecord) -> bool:
+    """Whether nothing happens before the owners of a Safe have signed, and somebody sends it."""
+    return record.state is PaymentState.PROPOSED and execution_in_flight(record) is None
 
 
 async def look_once(
@@ -88,6 +96,8 @@ async def look_once(
     record = await _look_for_prepared(journal.get(record.id), eyes)
     if record.sponsored:
         record = await _look_at_messages(record, eyes)
+    if record.proposal:
+        record = await _look_at_proposal(record, eyes)
     if record.order is None or not ORDER_TRANSITIONS[record.order.state]:
         return record
     try:
@@ -169,7 +179,19 @@ async def _look_at_messages(record: PaymentRecord, eyes: _Eyes) -> PaymentRecord
         return record
 
 
+async def _look_at_proposal(record: PaymentRecord, eyes: _Eyes) -> PaymentRecord:
+    try:
+        record = await observe_proposal(record, eyes.ends)
+    except (NetworkError, UnknownChain) as error:
+        eyes.say(f"unknown for now: {error.message}")
+    if record.proposal and record.proposal.detail and record.meaning.open:
+        eyes.say(f"the Safe's transaction: {record.proposal.detail}")
+    return record
+
+
 async def _look_at_order(record: PaymentRecord, order: OrderRecord, eyes: _Eyes) -> PaymentRecord:
+    if record.proposal:
+        return await _look_at_proposed_order(record, order, record.proposal, eyes)
     opening = next((tx for tx in record.steps if tx.step.kind is StepKind.OPEN), None)  # None: cancelled, or sponsored
     if not record.sponsored and (opening is None or opening.state not in SUCCEEDED):
         return await _without_its_opening(record, order, opening, eyes)
@@ -177,7 +199,21 @@ async def _look_at_order(record: PaymentRecord, order: OrderRecord, eyes: _Eyes)
     if bridge is None:
         return record
     if opening and order.state is OrderState.NOT_OPEN:
-        record = await _see_opened(record, order.order, opening, bridge, eyes)
+        record = await _see_opened(record, opening.chain_id, opening.hash, bridge, eyes)
+    return await _follow_order(record, bridge, eyes)
+
+
+async def _look_at_proposed_order(
+    record: PaymentRecord, order: OrderRecord, proposal: ProposalRecord, eyes: _Eyes
+) -> PaymentRecord:
+    """The order that a Safe opens once its owners have signed."""
+    bridge, chain_id = eyes.bridge(order.order.bridge), proposal.proposal.execution.chain_id
+    if bridge is None:
+        return record
+    if order.state is OrderState.NOT_OPEN and proposal.state in {ProposalState.EXECUTED, ProposalState.FINAL}:
+        record = await _see_opened(record, chain_id, proposal.tx_hash, bridge, eyes)
+    elif order.state is OrderState.OPEN and proposal.state is ProposalState.PROPOSED:
+        return eyes.journal.move_order(record, OrderState.NOT_OPEN, detail="its block is gone")
     return await _follow_order(record, bridge, eyes)
 
 
@@ -204,18 +240,20 @@ async def _without_its_opening(
 
 
 async def _see_opened(
-    record: PaymentRecord, order: Order, opening: TxRecord, bridge: Bridge, eyes: _Eyes
+    record: PaymentRecord, chain_id: ChainId, tx_hash: str, bridge: Bridge, eyes: _Eyes
 ) -> PaymentRecord:
-    """Whether the mined transaction opened this very order."""
+    """Whether the mined transaction opened the payment's order."""
+    assert record.order
+    order = record.order.order
     try:
-        receipt = await eyes.rpcs.on(opening.chain_id).receipt(opening.hash)
+        receipt = await eyes.rpcs.on(chain_id).receipt(tx_hash)
     except NetworkError as error:
         eyes.say(f"unknown for now: {error.message}")
         return record
     if receipt is None:
         return record
     if not bridge.opened(order, receipt):
-        words = f"{opening.hash} succeeded and did not open the order {order.order_id}"
+        words = f"{tx_hash} succeeded and did not open the order {order.order_id}"
         eyes.say(words)
         return eyes.journal.note_order(record, words)
     eyes.say(f"{order.bridge} holds the money; waiting for it to be paid out on the destination")

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from l2send.cli.offline_files import refuse_existing
 from l2send.cli.options import AccountOptions, KeyOptions, PaymentId, ResumeOptions, RunOptions, Yes
 from l2send.cli.outcome import what_stays_valid
 from l2send.cli.paying import interruptible, report
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
 from l2send.cli.replacing import ReplaceOptions, show_bids, sign_and_follow
+from l2send.cli.safe_files import show_safe_tx, write_safe_file
 from l2send.cli.screen import err, styled
 from l2send.cli.sender import choose_payer, refuse_contradiction
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
-from l2send.core.errors import NeedsConfirmation, Sent
+from l2send.core.errors import ExitStatus, NeedsConfirmation, Sent, UsageError
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.keys.signer import Signer
+from l2send.wallet.safe_files import safe_bundle_of
+
+CancelFile = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="The new file, for the owners of a Safe.")
+]
 
 
 @spread
 def cancel(
     payment_id: PaymentId,
     yes: Yes = False,
+    output: CancelFile = None,
     *,
     account: AccountOptions,
     keys: KeyOptions,
@@ -32,8 +45,11 @@ def cancel(
 
     The chain takes one of the two. Exit status 7: it is cancelled. 0: it was mined before, and is delivered.
     Of a payment that ended after its approval, the allowance of its bridge is revoked.
+    Of one that the owners of a Safe sign, a file is written that they sign as well: it takes the nonce.
 
     Example: l2send cancel p-7k3f9q2m
+
+    Example: l2send cancel p-7k3f9q2m -o cancel.json
     """
     refuse_contradiction(keys)
     limit = how.limit
@@ -41,7 +57,12 @@ def cancel(
 
     async def run() -> int:
         async with open_client(run_options.paths, fee_limit=limit) as client:
-            return await _cancel(client, client.get(payment_id), options)
+            record = client.get(payment_id)
+            if record.proposal:
+                return await _write_for_owners(client, record, output, as_json=options.as_json)
+            if output:
+                raise UsageError(f"{record.id} is cancelled here, not by the owners of a Safe.", hint="Leave -o out.")
+            return await _cancel(client, record, options)
 
     return run_to_end(run())
 
@@ -64,6 +85,22 @@ async def _cancel(client: Client, record: PaymentRecord, options: ReplaceOptions
     await sign_and_follow(client, record, bids, who, client.cancel, options)
     after = await _revoke(client, record.id, who, options.timeout)
     return report(after, client.registry, as_json=options.as_json)
+
+
+async def _write_for_owners(client: Client, record: PaymentRecord, output: Path | None, *, as_json: bool) -> int:
+    """Write what the owners of a Safe sign instead of the payment. Raises UsageError, Refused for one that is over."""
+    if output is None:
+        raise UsageError(
+            f"the owners of the Safe sign what cancels {record.id}.", hint="Write it to a file: add -o cancel.json"
+        )
+    refuse_existing(output)
+    with Live("looking at the Safe"), interruptible(client, record.id):
+        await client.status(record.id)
+    bundle = safe_bundle_of(client.get(record.id), cancels=True)
+    err().print(styled(f"instead of the payment of {record.payment.amount} to {record.payment.to.address}:", limit=300))
+    show_safe_tx(bundle, client.registry)
+    write_safe_file(output, bundle, as_json=as_json)
+    return ExitStatus.DELIVERED
 
 
 async def _revoke(client: Client, payment_id: str, who: Signer, timeout: float) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from l2send.cli.offline_files import Output, refuse_existing, show_parts, write_bundle
@@ -17,8 +18,10 @@ from l2send.cli.options import (
     Yes,
 )
 from l2send.cli.paying import approve
+from l2send.cli.paying_safe import Safe, choose_safe
 from l2send.cli.recipient import find_destination, parse_words
 from l2send.cli.request import paid_with, request_of
+from l2send.cli.safe_files import write_safe_file
 from l2send.cli.screen import err, print_words
 from l2send.cli.sender import choose_sender
 from l2send.cli.spread import spread
@@ -26,8 +29,9 @@ from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import open_client
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus
-from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.offline import bundle_of
+from l2send.wallet.safe_files import safe_bundle_of
 
 
 @spread
@@ -35,6 +39,7 @@ def prepare(
     words: PaymentWords,
     output: Output,
     yes: Yes = False,
+    safe: Safe = None,
     *,
     sender: SenderOptions,
     route: RouteOptions,
@@ -46,30 +51,32 @@ def prepare(
     """Plan a payment, and write it to a file for `l2send sign` on a machine without a network.
 
     Needs the address of the account that pays, and no key. Nonces and fees are fixed here, and the journal has the
-    payment.
+    payment. With --safe the file is for the owners of the Safe.
 
     Example: l2send prepare 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --from 0x… -o pay.json
+
+    Example: l2send prepare 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --safe base:0x… -o pay.json
     """
     meant = parse_words(words)
     registry = run_options.registry()
-    limits = route.limits(registry)
+    payer, owner = choose_safe(safe, sender, run_options.paths, registry)
+    limits = payer.narrow(route.limits(registry)) if payer else route.limits(registry)
     refuse_existing(output)
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
             must_be_able_to_ask(yes=yes)
             target = await find_destination(meant.destination, client.rpcs, client.book)
-            who = choose_sender(client.paths, sender)
-            request = request_of(client, who.address, meant, target)
+            account = payer.address if payer else choose_sender(client.paths, owner).address
+            asked = request_of(client, account, meant, target)
+            request = payer.signed_by_owners(asked) if payer else asked
             if known := paid_with(client, key, request):
                 record = client.find(known)
             else:
                 options = PayOptions(key=key, again=again)
                 approved = await approve(client, request, limits, target, None, yes=yes, options=options)
-                name, again_meant = target.typed_name, approved.again
-                record = await client.prepare(
-                    approved.review, key=key, again=again_meant, typed_name=name, memo=memo, say=_say
-                )
+                begin = partial(client.prepare, again=approved.again, typed_name=target.typed_name)
+                record = await begin(approved.review, key=key, memo=memo, say=_say)
             return _write_prepared(output, record, registry, as_json=run_options.as_json)
 
     return run_to_end(run())
@@ -80,6 +87,9 @@ def _say(text: str) -> None:
 
 
 def _write_prepared(output: Path, record: Record, registry: Registry, *, as_json: bool) -> int:
+    if isinstance(record, PaymentRecord) and record.proposal:
+        write_safe_file(output, safe_bundle_of(record), as_json=as_json)
+        return ExitStatus.DELIVERED
     bundle = bundle_of(record)
     write_bundle(output, bundle, as_json=as_json)
     show_parts(bundle, registry)

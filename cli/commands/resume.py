@@ -15,7 +15,7 @@ from l2send.cli.payment_choice import OptionalId
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
 from l2send.cli.screen import err, print_json, print_words, styled
-from l2send.cli.sender import Sender, choose_payer, refuse_contradiction
+from l2send.cli.sender import Sender, choose_signer, refuse_contradiction
 from l2send.cli.spread import spread
 from l2send.cli.terminal import can_ask, run_to_end
 from l2send.client import Client, open_client
@@ -99,7 +99,7 @@ async def _or_tell(work: Awaitable[Record], client: Client, payment_id: str, err
 async def _resume(
     client: Client, payment_id: str, account: AccountOptions, keys: KeyOptions, timeout: float, *, resend_refund: bool
 ) -> Record:
-    who = choose_payer(client.paths, client.find(payment_id).payment.signer, account, keys)
+    who = choose_signer(client.paths, client.find(payment_id), account, keys)
     with Live("looking at the chains"), interruptible(client, payment_id):
         record = await client.status(payment_id)
     if not record.meaning.open:

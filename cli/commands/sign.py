@@ -8,22 +8,21 @@ from typing import Annotated
 import typer
 
 from l2send.cli.consent import consent, notes_of, refuse_look_alike
-from l2send.cli.offline_files import File, Output, refuse_existing, show_parts, write_bundle
-from l2send.cli.options import AccountOptions, KeyOptions, RunOptions, Yes
+from l2send.cli.offline_files import File, Output, recipient_of, refuse_existing, show_parts, write_bundle
+from l2send.cli.options import AccountOptions, Again, KeyOptions, RunOptions, Yes
 from l2send.cli.review import show_review
+from l2send.cli.safe_files import SigningOptions, sign_as_owner
 from l2send.cli.screen import err, print_words
 from l2send.cli.sender import choose_payer
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
-from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, UsageError
 from l2send.payments import paid_accounts_like
-from l2send.resolver.contacts import Book, load_book
-from l2send.resolver.destination import Destination
-from l2send.resolver.spelling import Voucher
+from l2send.resolver.contacts import load_book
 from l2send.review import OfflineLimits, review_of
-from l2send.wallet.offline import Bundle, read
+from l2send.wallet.offline import read
 from l2send.wallet.offline import sign as sign_bundle
+from l2send.wallet.safe_files import is_safe_file
 
 _MAX_FEE = "3%: most that bridges may take of the amount. 0.1ETH: most that network fees may be; 0.05 coin if not said."
 _LIMIT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,18})?)([%A-Za-z0-9]{0,12})", re.ASCII)
@@ -35,6 +34,7 @@ def sign(
     output: Output,
     yes: Yes = False,
     fee_limit: Annotated[str, typer.Option("--max-fee", metavar="LIMIT", help=_MAX_FEE)] = "",
+    again: Again = False,
     *,
     account: AccountOptions,
     keys: KeyOptions,
@@ -42,9 +42,14 @@ def sign(
 ) -> int:
     """Show what a prepared payment does, decoded from its bytes, and sign it. Asks no network.
 
+    Of a payment of a Safe each owner signs the file, one after another, or copies of it that `l2send merge` joins.
+
     Example: l2send sign pay.json --account alice -o signed.json
     """
     limits = _offline_limits(fee_limit)
+    if is_safe_file(file):
+        asked = SigningOptions(file, output, yes, again, run_options)
+        return sign_as_owner(asked, limits, account, keys)
     paths, registry = run_options.paths, run_options.registry()
     bundle = read(file)
     book = load_book(paths.contacts)
@@ -55,7 +60,7 @@ def sign(
         refuse_look_alike(review)
     must_be_able_to_ask(yes=yes)
     who = choose_payer(paths, bundle.payment.sender, account, keys)
-    target = _recipient(bundle, registry, book)
+    target = recipient_of(bundle.payment, registry, book)
     show_review(review, registry, target, notes=notes_of(target, review))
     show_parts(bundle, registry)
 
@@ -81,11 +86,3 @@ def _offline_limits(text: str) -> OfflineLimits:
         )
     number = float(found[1])
     return OfflineLimits(percent=number) if found[2] in {"", "%"} else OfflineLimits(coins=number)
-
-
-def _recipient(bundle: Bundle, registry: Registry, book: Book) -> Destination:
-    """The account of the file, which was written with its checksum, and its name among the contacts."""
-    to = bundle.payment.to
-    chain = registry.chain(to.chain_id)
-    contact = book.at(to.address, chain)
-    return Destination(chain, to.address, Voucher.ERC55, contact=contact.name if contact else "")

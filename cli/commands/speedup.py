@@ -7,7 +7,7 @@ from l2send.cli.paying import report
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
 from l2send.cli.replacing import ReplaceOptions, show_bids, sign_and_follow
-from l2send.cli.sender import choose_payer, refuse_contradiction
+from l2send.cli.sender import choose_signer, refuse_contradiction
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
@@ -47,6 +47,6 @@ async def _speed_up(client: Client, record: PaymentRecord, options: ReplaceOptio
         bids = await client.speedup_bids(record.id)
     show_bids(bids, client.registry)
     await must_agree("Sign it again at the higher fee?", yes=options.yes)
-    who = choose_payer(client.paths, record.payment.signer, options.account, options.keys)
+    who = choose_signer(client.paths, client.find(record.id), options.account, options.keys)
     after = await sign_and_follow(client, record, bids, who, client.replace, options)
     return report(after, client.registry, as_json=options.as_json)

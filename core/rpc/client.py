@@ -25,7 +25,7 @@ from l2send.core.rpc.calls import Aggregate, Batch, Call, value_of
 from l2send.core.rpc.exchange import request
 from l2send.core.rpc.failover import Endpoint, both, first_answer, if_offered
 from l2send.core.rpc.logs import Log, logs_before, logs_between
-from l2send.core.rpc.simulation import Simulated, read_simulation, simulation
+from l2send.core.rpc.simulation import Overrides, Simulated, read_simulation, simulation
 from l2send.core.rpc.values import (
     block_number,
     count,
@@ -192,10 +192,10 @@ class Rpc:
         """Code of an account, empty for one without. Source: eth_getCode."""
         return await self.ask(lambda raw: data_bytes(raw, "eth_getCode"), "eth_getCode", account, block)
 
-    async def storage(self, account: Address, slot: int) -> bytes:
+    async def storage(self, account: Address, slot: int, block: str = "latest") -> bytes:
         """One word of an account's storage. Source: eth_getStorageAt."""
         method = "eth_getStorageAt"
-        found = await self.ask(lambda raw: data_bytes(raw, method), method, account, hex(slot), "latest")
+        found = await self.ask(lambda raw: data_bytes(raw, method), method, account, hex(slot), block)
         return found.rjust(32, b"\0")[-32:]
 
     async def estimate_gas(self, message: dict[str, Any]) -> Gas:
@@ -231,13 +231,15 @@ class Rpc:
         """Event logs, newest first, in stretches with their first block: see logs.py. Raises NetworkError."""
         return logs_before(self, query, last)
 
-    async def simulate(self, sender: Address, txs: Sequence[UnsignedTx]) -> list[Simulated]:
+    async def simulate(
+        self, sender: Address, txs: Sequence[UnsignedTx], overrides: Overrides | None = None
+    ) -> list[Simulated]:
         """Run transactions one after another on top of the head, without signing anything.
 
         Raises NodeError where the node does not offer it. Source: eth_simulateV1.
         """
         return await self.ask(
-            lambda raw: read_simulation(raw, len(txs)), "eth_simulateV1", simulation(sender, txs), "latest"
+            lambda raw: read_simulation(raw, len(txs)), "eth_simulateV1", simulation(sender, txs, overrides), "latest"
         )
 
     async def broadcast(self, raw: bytes, endpoint: int = 0) -> BroadcastReply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.rpc.values import data_bytes, gas_amount, quantity, record, records
 from l2send.core.text import clean
 from l2send.core.units import Gas
+
+Overrides = Mapping[Address, Mapping[str, Any]]
+"""What accounts are taken to be, as eth_simulateV1 has it: `{account: {"stateDiff": {slot: word}}}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,11 @@ class Simulated:
     """What it returned."""
 
 
-def simulation(sender: Address, txs: Sequence[UnsignedTx]) -> dict[str, Any]:
+def simulation(sender: Address, txs: Sequence[UnsignedTx], overrides: Overrides | None = None) -> dict[str, Any]:
     """The first parameter of eth_simulateV1."""
     calls = [{"from": sender, "to": tx.to, "value": hex(tx.value), "input": "0x" + tx.data.hex()} for tx in txs]
-    return {"blockStateCalls": [{"calls": calls}], "validation": False, "traceTransfers": False}
+    block: dict[str, Any] = {"calls": calls} | ({"stateOverrides": dict(overrides)} if overrides else {})
+    return {"blockStateCalls": [block], "validation": False, "traceTransfers": False}
 
 
 def read_simulation(answer: Any, count: int) -> list[Simulated]:

@@ -40,6 +40,7 @@ from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.limits import Limits
 from l2send.review import Review, has_expired, review_plan
+from l2send.safes import adopt, find_adopted, send_signed, with_safe_nonce
 from l2send.turns import Progress, reporter, reporting, silent
 from l2send.wallet.allowance import revocation
 from l2send.wallet.ends import Ends
@@ -53,6 +54,7 @@ from l2send.wallet.keys.signer import Signer
 from l2send.wallet.legs import make_ready, side_by_side
 from l2send.wallet.offering import Say
 from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
+from l2send.wallet.safe_files import SafeBundle
 from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup
 from l2send.wallet.watch import follow, look_once
 from l2send.wallet.window import SIZE as WINDOW
@@ -99,13 +101,20 @@ class Client(PastPayments):
         return await look_up(understand(text, self.registry, self.book), self.rpcs)
 
     def payment(
-        self, sender: Address, amount: str, token: str, to: Destination, *, executor: Address | None = None
+        self,
+        sender: Address,
+        amount: str,
+        token: str,
+        to: Destination,
+        *,
+        executor: Address | None = None,
+        by_owners: bool = False,
     ) -> Payment:
         """A payment of `amount` (a decimal number) of `token` (symbol or address). Raises UsageError.
 
-        `executor` is the owner who signs, where `sender` is a Safe.
+        Where `sender` is a Safe, `executor` is the owner who signs and sends; `by_owners`: its owners sign a file.
         """
-        return Payment(sender, to.account, parse_amount(amount, to.chain.token(token)), executor)
+        return Payment(sender, to.account, parse_amount(amount, to.chain.token(token)), executor, by_owners)
 
     async def balances(self, account: Address) -> Snapshot:
         """What `account` holds on every chain."""
@@ -122,7 +131,7 @@ class Client(PastPayments):
         others = tuple(other for other in (plan.way, *plan.alternatives) if other is not way)
         plan = replace(plan, way=way, why="chosen by the sender", alternatives=others)
         chosen = await review_plan(plan, review.findings, self.rpcs)
-        return replace(chosen, held=review.held, paid_before=review.paid_before)
+        return self._with_past(replace(chosen, held=review.held))
 
     async def plan_max(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
         """The greatest payment of `token` that all chains can make together, decoded and checked as by `plan`."""
@@ -131,7 +140,8 @@ class Client(PastPayments):
         return self._with_past(await most)
 
     def _with_past(self, review: Review) -> Review:
-        return replace(review, paid_before=self.journal.paid_before(review.plan.payment.to.address))
+        paid_before = self.journal.paid_before(review.plan.payment.to.address)
+        return replace(with_safe_nonce(review, self.journal), paid_before=paid_before)
 
     def begin(
         self, review: Review, *, key: str | None = None, again: bool = False, typed_name: str = "", memo: str = ""
@@ -163,6 +173,26 @@ class Client(PastPayments):
         begin = partial(self.journal.begin, key=key, again=again, typed_name=typed_name, memo=memo)
         return await prepare_payment(review, self.journal, self.rpcs, locks, begin, say)
 
+    def adopted(self, bundle: SafeBundle) -> PaymentRecord | None:
+        """The payment of a Safe's file, if this journal has it. Raises Refused if its nonce is another payment's."""
+        return find_adopted(self.journal, bundle)
+
+    def adopt(self, bundle: SafeBundle, review: Review, *, again: bool = False) -> PaymentRecord:
+        """Write the payment of a Safe's file, which was approved, into this journal. Raises Refused as `begin` does."""
+        return adopt(self.journal, bundle, review, again=again)
+
+    async def execute(
+        self, bundle: SafeBundle, signer: Signer, *, patience: float = 600.0, progress: Progress = silent
+    ) -> Record:
+        """Have a Safe run what its owners signed, once, and follow the payment to its end: see safes.py.
+
+        What was sent before, from here or by anyone, is followed and not sent again. Raises as `resume` does.
+        """
+        await self.status(bundle.id)
+        record, tell = self.get(bundle.id), reporter(bundle.id, self.journal, progress)
+        await send_signed(record, bundle, signer.address, self.executor(signer, tell), patience=patience)
+        return await self.resume(bundle.id, signer, patience=patience, progress=progress)
+
     async def has_expired(self, review: Review) -> bool:
         """Whether the price of any leg has run out, by the clock of its chain: plan again then."""
         return await has_expired(review, self.rpcs)
@@ -187,7 +217,7 @@ class Client(PastPayments):
         tell = reporter(record.id, self.journal, progress)
         for leg in record.legs:
             if signer and any(tx.state is TxState.PLANNED and tx.step.nonce is not None for tx in leg.steps):
-                await self._executor(signer, tell).find_sent(leg.id)
+                await self.executor(signer, tell).find_sent(leg.id)
         record = self.journal.find(record.id)
         if isinstance(record, PaymentRecord):
             return await again_if_changed(
@@ -195,7 +225,7 @@ class Client(PastPayments):
             )
 
         async def approve(leg: PaymentRecord, say: Say) -> None:
-            await self._executor(signer, say).approve(leg.id, patience=patience)
+            await self.executor(signer, say).approve(leg.id, patience=patience)
 
         async def carry_on(leg: PaymentRecord, say: Say) -> None:
             await again_if_changed(lambda: self._resume_leg(leg.id, signer, patience, say, resend_refund=resend_refund))
@@ -222,25 +252,24 @@ class Client(PastPayments):
         One that fails stops no other.
         """
         one = partial(self.resume, signer=signer, patience=patience, progress=progress)
-        report, executor = reporting(progress), self._executor(signer, lambda _: None)
+        report, executor = reporting(progress), self.executor(signer, lambda _: None)
         return await resume_all(payment_ids, self.journal, executor, one, report, size=window, patience=patience)
 
     async def _resume_leg(
         self, payment_id: str, signer: Signer | None, patience: float, say: Say, *, resend_refund: bool
     ) -> PaymentRecord:
         record = self.journal.get(payment_id)
-        executor = self._sponsored(record, signer, say) if record.sponsored else self._executor(signer, say)
+        executor = self._sponsored(record, signer, say) if record.sponsored else self.executor(signer, say)
         record = await executor.resume(payment_id, patience=patience)
-        if record.order is None:
+        if record.order is None and record.proposal is None:
             return record
         record = await follow(payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
         if record.order and record.order.state is OrderState.REFUND_DUE and signer:
             bridge = self._bridge(record.order.order.bridge)
             step = await refund_to_send(record, bridge, self.rpcs, say, resend=resend_refund)
-            if step is None:
-                return record
-            await self._executor(signer, say).send_refund(payment_id, step, again=resend_refund, patience=patience)
-            record = await follow(payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
+            if step is not None:
+                await self.executor(signer, say).send_refund(payment_id, step, again=resend_refund, patience=patience)
+                record = await follow(payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
         return record
 
     def _bridge(self, name: str) -> Bridge:
@@ -299,8 +328,7 @@ class Client(PastPayments):
 
         Raises Refused, CannotPay, NetworkError, ConfigError where nothing more was signed.
         """
-        executor = self._executor(signer, reporter(payment_id, self.journal, progress))
-        return await executor.replace(payment_id, bids)
+        return await self.executor(signer, reporter(payment_id, self.journal, progress)).replace(payment_id, bids)
 
     async def cancel(
         self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent
@@ -327,7 +355,7 @@ class Client(PastPayments):
     ) -> PaymentRecord:
         """Revoke an allowance by `step`, for a payment that will never be signed. Raises as `resume` does."""
         record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
-        executor = self._executor(signer, reporter(record.id, self.journal, progress))
+        executor = self.executor(signer, reporter(record.id, self.journal, progress))
         return await executor.send_revocation(record.id, step, patience=patience)
 
     def web3(self, chain: str) -> AsyncWeb3[Any]:
@@ -338,7 +366,8 @@ class Client(PastPayments):
         """Accounts that were paid before and have the ends of `account`, and the contacts."""
         return [*self.journal.recipients_like(account), *(contact.address for contact in self.book)]
 
-    def _executor(self, signer: Signer | None, say: Say) -> Executor:
+    def executor(self, signer: Signer | None, say: Say) -> Executor:
+        """What signs and sends, asking the guard before each signature."""
         locks = self.paths.state / "locks"
         return Executor(self.journal, self.rpcs, signer, locks, self.guard, say, self._renew, self.bridges)
 

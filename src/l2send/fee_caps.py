@@ -72,7 +72,7 @@ async def fee_cap(
         why = why if len(record.refunds) <= 1 else f"{why}, less what was spent on refunds before"
         return FeeCap(most, why, flag, _value(tx))
     left = Wei(max(0, payment_cap(record) - _committed(record, tx)))
-    if tx.raw or tx.step.kind in {StepKind.REVOKE, StepKind.CANCEL}:
+    if tx.raw or tx.step.kind in {StepKind.REVOKE, StepKind.CANCEL, StepKind.EXECUTE}:
         return FeeCap(left, "are left of what was approved for the whole payment", flag)
     hint = "Nothing was signed. Try again when fees are lower, or start a new payment to see today's fee."
     return FeeCap(_share(record, tx, left), "were approved", hint, lowers_price=record.terms.fee_cap is not None)

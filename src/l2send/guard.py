@@ -25,6 +25,7 @@ from l2send.core.effects import (
 from l2send.core.errors import Refused
 from l2send.core.plan import Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc
+from l2send.core.safe import does_nothing, read_execution
 from l2send.core.typed import TypedData
 from l2send.core.units import Amount, Wei
 from l2send.fee_caps import FeeLimit, fee_cap
@@ -58,6 +59,9 @@ class Guard:
         if tx.step.kind is StepKind.CANCEL:
             if said != cancel_tx(tx):
                 raise Refused("the signed bytes do something where nothing was to be done; they were thrown away.")
+            return
+        if tx.step.kind is StepKind.EXECUTE:
+            check_execution(record, said, self.registry)
             return
         effect = decode(said, self.registry)
         if isinstance(effect, TakesBack) and record.order:
@@ -97,6 +101,8 @@ def checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], .
 def _checked_leg(payment: Payment, leg: Quote, registry: Registry) -> tuple[Effects, ...]:
     if leg.sponsored:
         return checked_messages(payment, leg.bridge, leg.sponsored, leg.pays, registry)
+    if leg.proposal:
+        return checked_effects(payment, [leg.proposal.execution], leg.pays, registry)
     return checked_effects(payment, (step.tx for step in leg.steps), leg.pays, registry)
 
 
@@ -113,6 +119,21 @@ def checked_messages(
     """Decode every message and compare the whole with the payment. Raises Refused."""
     effects = tuple(decode_message(bridge, message.data, registry) for message in sponsored.messages)
     return _compared(effects, payment, spent, registry)
+
+
+def check_execution(record: PaymentRecord, said: UnsignedTx, registry: Registry) -> None:
+    """Allow `said`, which brings to the chain what the owners of a Safe sign, or the empty one that cancels it.
+
+    Raises Refused.
+    """
+    assert record.proposal
+    execution = record.proposal.proposal.execution
+    if (said.chain_id, said.to) == (execution.chain_id, execution.to) and does_nothing(said):
+        return
+    safe_tx, _ = read_execution(said)
+    if safe_tx.execution(b"") != execution:
+        raise Refused("the signed bytes have the Safe do something else than its owners signed; they were thrown away.")
+    checked_effects(record.payment, [execution], record.terms.pays, registry)
 
 
 def _compared(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> tuple[Effects, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from l2send.bridges.direct import AskedAhead, Direct
+from l2send.bridges.via_owners import via_owners
 from l2send.bridges.via_safe import via_safe
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge
@@ -36,7 +37,7 @@ async def plan_payment(
     held = {payment.amount: asyncio.create_task(confirm(payment.sender, payment.amount, target))}
     try:
         snapshot = await _funding(payment, limits, rpcs)
-        usable = {**bridges, Direct.name: Direct(ahead)} if payment.executor is None else via_safe(bridges)
+        usable = _usable(payment, bridges, ahead)
         plan = await make_plan(payment, snapshot, usable, rpcs, limits)
         plan = await within_limit(plan, snapshot, limits, rpcs)
         review = await review_plan(plan, await looking, rpcs, held)
@@ -47,6 +48,13 @@ async def plan_payment(
         await asyncio.gather(looking, return_exceptions=True)
         await asyncio.gather(*held.values(), return_exceptions=True)
         await ahead.drop()
+
+
+def _usable(payment: Payment, bridges: Mapping[str, Bridge], ahead: AskedAhead) -> Mapping[str, Bridge]:
+    """The bridges as the sender can use them: an account, a Safe through one owner, or a Safe whose owners sign."""
+    if payment.by_owners:
+        return via_owners(bridges)
+    return via_safe(bridges) if payment.executor is not None else {**bridges, Direct.name: Direct(ahead)}
 
 
 async def plan_most(asked: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: Like) -> Review:

@@ -35,7 +35,9 @@ async def prepare_payment(
     """
     payment, legs = review.plan.payment, review.plan.legs
     if payment.executor is not None:
-        raise Refused("a Safe's payment is not prepared for an offline key yet.", hint="Pay where the key is.")
+        raise Refused("one owner of the Safe is enough, and pays where the key is.", hint="Nothing was prepared.")
+    if payment.by_owners:  # Its nonce is the Safe's, and the journal gives each but once.
+        return begin(payment, legs)
     async with AsyncExitStack() as held:
         for chain_id in sorted(leg.source.chain_id for leg in legs):
             lock = account_lock(locks, chain_id, payment.sender, "l2send prepare", say, _PATIENCE)

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 from l2send.bridges import decode
 from l2send.core.address import Address
-from l2send.core.chains import Registry
+from l2send.core.chains import Chain, Registry
 from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
 from l2send.core.deadlines import TIME_TO_FILL, machine_time, moment
-from l2send.core.effects import Effects, Opens, Pays
+from l2send.core.effects import Effects, Executes, Opens, Pays
 from l2send.core.errors import Refused
 from l2send.core.plan import Fee, Order, Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
-from l2send.core.units import Amount, UnixTime
+from l2send.core.units import Amount, Seconds, UnixTime
 from l2send.fee_caps import network_fees
 from l2send.guard import checked_legs
 from l2send.resolver.balances import Snapshot, confirm
@@ -27,6 +27,7 @@ from l2send.resolver.recipient import Findings, resemblance
 from l2send.resolver.token_exactness import refuse_inexact
 from l2send.wallet.journal.records import PaidBefore
 from l2send.wallet.offline import Bundle, Part, most_of
+from l2send.wallet.safe_files import SafeBundle
 
 NOT_ASKED = (
     "not asked here, without a network: whether the token blocks the recipient, whether the recipient is a contract, "
@@ -125,15 +126,45 @@ def review_of(
     """
     limits = limits or OfflineLimits()
     way = Way(tuple(_quote_of(part, registry) for part in bundle.parts))
-    by_leg = checked_legs(Plan(bundle.payment, way, "prepared before"), registry)
+    review = _decoded(bundle.payment, way, registry, known)
     for leg in way.legs:
         _refuse_late(leg)
         _refuse_dear(leg, limits)
+    _refuse_dear_bridges(way, limits)
+    return review
+
+
+def review_of_safe(
+    bundle: SafeBundle, registry: Registry, known: Iterable[Address] = (), limits: OfflineLimits | None = None
+) -> Review:
+    """A payment that the owners of a Safe sign, decoded and checked likewise; one that is cancelled is only decoded.
+
+    The network fee is the one that the file names.
+    """
+    source = registry.chain(bundle.proposal.execution.chain_id)
+    effect = decode(bundle.proposal.execution, registry)
+    if not isinstance(effect, Executes):
+        raise Refused("the file has no Safe do anything.")
+    fees = (Fee("network fee", Amount(bundle.network_fee, source.native)),)
+    quote = _quote(effect.effects[-1], source, fees, bundle.duration, bundle.until)
+    way = Way((replace(quote, proposal=bundle.proposal),))
+    review = _decoded(bundle.payment, way, registry, known)
+    if not bundle.cancels:
+        _refuse_late(way.legs[0])
+        _refuse_dear_bridges(way, limits or OfflineLimits())
+    return review
+
+
+def _decoded(payment: Payment, way: Way, registry: Registry, known: Iterable[Address]) -> Review:
+    plan = Plan(payment, way, "prepared before")
+    findings = Findings((NOT_ASKED,), (), resemblance(payment.to.address, known))
+    return Review(plan, checked_legs(plan, registry), findings)
+
+
+def _refuse_dear_bridges(way: Way, limits: OfflineLimits) -> None:
     bridging = Limits(max_fee_percent=limits.percent)
     if is_dear(way, bridging):
         raise too_dear([way], bridging, [])
-    findings = Findings((NOT_ASKED,), (), resemblance(bundle.payment.to.address, known))
-    return Review(Plan(bundle.payment, way, "prepared before"), by_leg, findings)
 
 
 def _refuse_late(leg: Quote) -> None:
@@ -162,12 +193,15 @@ def _quote_of(part: Part, registry: Registry) -> Quote:
     """What leaves and what arrives is read from the transaction that pays, not from the file."""
     source = registry.chain(part.chain_id)
     fees = (Fee("network fee at most", Amount(sum(most_of(step) for step in part.steps), source.native)),)
-    match decode(part.steps[-1].tx, registry):
+    quote = _quote(decode(part.steps[-1].tx, registry), source, fees, part.duration, part.until)
+    return replace(quote, steps=part.steps)
+
+
+def _quote(effect: Effects, source: Chain, fees: tuple[Fee, ...], duration: Seconds, until: UnixTime | None) -> Quote:
+    match effect:
         case Opens(order):
-            return Quote(
-                order.bridge, source, order.pays, order.delivers, fees, part.duration, part.steps, order, part.until
-            )
+            return Quote(order.bridge, source, order.pays, order.delivers, fees, duration, (), order, until)
         case Pays(amount):
-            return Quote("direct", source, amount, amount, fees, part.duration, part.steps, None, part.until)
+            return Quote("direct", source, amount, amount, fees, duration, (), None, until)
         case _:
             raise Refused("the last transaction of the file does not pay.")

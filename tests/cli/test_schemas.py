@@ -17,6 +17,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from l2send.cli.main import run
+from l2send.core.address import Address, checksum
 from l2send.devnet.node import Node
 from tests.bridges.erc7683_draft.test_order import full
 from tests.cli.commands.test_inspect import resolver_that_says
@@ -78,7 +79,7 @@ def story(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
             patch.setenv(key, value)
         story = Story(home)
         payments(story)
-        offline(story, tmp_path_factory.mktemp("offline"))
+        offline(story, tmp_path_factory.mktemp("offline"), address)
         questions(story)
         accounts(story, name, tmp_path_factory.mktemp("keyring"))
         contacts_and_config(story, tmp_path_factory.mktemp("contacts") / "contacts.toml")
@@ -104,11 +105,19 @@ def payments(story: Story) -> None:
     story.run("history")
 
 
-def offline(story: Story, folder: Path) -> None:
+def offline(story: Story, folder: Path, address: Address) -> None:
     unsigned, signed = str(folder / "unsigned.json"), str(folder / "signed.json")
     story.run("prepare", "1", "USDC", f"dev1:{TO}", "--again", "--yes", "-o", unsigned)
     story.run("sign", unsigned, "--yes", "-o", signed)
     story.run("broadcast", signed)
+    safe = story.run("devnet safe", address, "--chain", "dev1")["safe"]
+    story.home.fund(checksum(safe.removeprefix("dev1:")), "dev1", USDC="2")
+    file, of_owner, merged, cancelled = (str(folder / f"safe{n}.json") for n in range(4))
+    asked = story.run("prepare", "1", "USDC", f"dev1:{TO}", "--safe", safe, "--yes", "-o", file)
+    story.run("cancel", asked["id"], "-o", cancelled)
+    story.run("sign", file, "--yes", "-o", of_owner)
+    story.run("merge", file, of_owner, "-o", merged)
+    story.run("broadcast", merged, "--yes")
 
 
 def questions(story: Story) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from l2send.cli.main import EXIT_STATUSES, root
+from l2send.core.address import checksum
 from l2send.core.errors import ExitStatus
 from l2send.wallet.journal.states import BY_LEGS, MEANINGS, SponsoredState, TxState
 from tests.conftest import Home, make_home
+from tests.support.safes import new_safe
 
 pytestmark = pytest.mark.lab
 
@@ -117,6 +120,27 @@ def test_the_commands_about_accounts_run(home: Home, tmp_path: Path, monkeypatch
     payer = Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name, "ETH_FROM": address})
     run_shell(shell_lines(ROOT / "docs/accounts.md"), payer)
     assert home.holds(address, "dev1") == 0
+
+
+def test_the_commands_for_teams_run(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three homes: one with the devnet, two that have its registry and a key alone."""
+    keys = {name: make_home(tmp_path / name) for name in ("bob", "carol")}
+    owners = {"alice": home.new_account(), **{name: one.new_account() for name, one in keys.items()}}
+    for name, one in keys.items():
+        one.paths.devnet.mkdir(parents=True, mode=0o700)
+        one.paths.state.chmod(0o700)
+        shutil.copy(home.paths.devnet / "chains.toml", one.paths.devnet)
+        (one.paths.keystores / f"{owners[name][0]}.json").rename(one.paths.keystores / f"{name}.json")
+    shutil.copy(home.paths.keystores / f"{owners['alice'][0]}.json", home.paths.keystores / "alice.json")
+    (tmp_path / "alice").symlink_to(home.path)
+    safe = new_safe(home, [address for _, address in owners.values()], 2)
+    home.fund(safe.address, "dev1", USDC="60", ETH="1")
+    home.fund(owners["alice"][1], "dev1", ETH="1")
+    monkeypatch.chdir(tmp_path)
+    to = checksum("0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045")
+    before = home.holds(to, "dev1")
+    run_shell(shell_lines(ROOT / "docs/teams.md"), Home(home.path, home.environment | {"SAFE": safe.place}))
+    assert home.holds(to, "dev1") - before == 25 * 10**6
 
 
 def test_the_commands_about_being_paid_run(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

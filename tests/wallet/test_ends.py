@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from l2send.wallet.ends import RULES
+from l2send.wallet.end_rules import RULES
 from l2send.wallet.journal.states import ENDED
 
 ROOT = Path(__file__).parents[2]
@@ -21,15 +21,17 @@ def test_the_page_shows_the_table_of_the_code() -> None:
 
 def test_every_end_has_its_row() -> None:
     ends = {f"transaction {state}" for state in ENDED} | {"messages cancelled", "messages expired"}
+    ends |= {"proposal final, failed or cancelled", "proposal replaced"}
     assert {rule.end for rule in RULES} == ends | {"order filled", "order refunded"}
 
 
-_MOVES = {"move_tx": 1, "move_order": 1, "move_sponsored": 1}
+_MOVES = {"move_tx": 1, "move_order": 1, "move_sponsored": 1, "move_proposal": 1}
 """Methods of the journal that change a state, and the place of the new one."""
 _OPEN_STATES = {
     "TxState": {"BROADCAST", "MINED", "REVERTING", "INDETERMINATE"},
     "OrderState": {"NOT_OPEN", "OPEN", "REFUND_DUE"},
     "SponsoredState": {"SIGNED", "OPENED", "INDETERMINATE"},
+    "ProposalState": {"PROPOSED", "EXECUTED", "INDETERMINATE"},
 }
 
 

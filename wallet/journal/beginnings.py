@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -10,10 +11,12 @@ from dataclasses import dataclass, replace
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.errors import Refused
-from l2send.core.plan import Payment, Quote, Sponsored, Step
+from l2send.core.plan import Payment, Proposal, Quote, Sponsored, Step
+from l2send.core.safe import read_execution
 from l2send.core.text import clean, visible_text
 from l2send.wallet.journal import codec
 from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY, JournalLookups, whole_id
+from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import SponsoredState, TxState
 
@@ -42,6 +45,7 @@ class JournalBeginnings(JournalLookups):
         again: bool = False,
         typed_name: str = "",
         memo: str = "",
+        payment_id: str = "",
     ) -> Record:
         """See Journal."""
         fingerprint = codec.fingerprint(payment)
@@ -53,8 +57,9 @@ class JournalBeginnings(JournalLookups):
                 key = visible_text(key, THE_KEY)
             if not again:
                 self._refuse_if_open(fingerprint, key)
+            whole = self._own_id(payment_id) if payment_id else self._free_id()
             said = Said(key, clean(typed_name, 100), clean(memo, MOST_MEMO))
-            payment_id = self._insert_all(payment, legs, fingerprint, said)
+            payment_id = self._insert_all(whole, payment, legs, fingerprint, said)
         return self.find(payment_id)
 
     def _refuse_if_open(self, fingerprint: str, key: str | None) -> None:
@@ -67,8 +72,15 @@ class JournalBeginnings(JournalLookups):
                 hint=f"Continue it with `l2send resume {record.id}`, or pay a second time with --again.",
             )
 
-    def _insert_all(self, payment: Payment, legs: Sequence[Quote], fingerprint: str, said: Said) -> str:
-        whole_id = self._free_id()
+    def _own_id(self, payment_id: str) -> str:
+        """The id that a file brings along. Raises Refused where another payment has it."""
+        if not re.fullmatch(rf"p-[{ALPHABET}]{{{ID_LENGTH}}}", payment_id):
+            raise Refused(f"{clean(payment_id, 20)!r} is not a payment's id.")
+        if self._is_taken(payment_id):
+            raise Refused(f"another payment of this journal has the id {payment_id}.")
+        return payment_id
+
+    def _insert_all(self, whole_id: str, payment: Payment, legs: Sequence[Quote], fingerprint: str, said: Said) -> str:
         if len(legs) == 1:
             self._insert(whole_id, payment, legs[0], fingerprint, said)
             return whole_id
@@ -107,12 +119,15 @@ class JournalBeginnings(JournalLookups):
                 said.memo,
             ),
         )
-        if not quote.steps and not quote.sponsored:
+        ways = [bool(quote.steps), quote.sponsored is not None, quote.proposal is not None].count(True)
+        if not ways:
             raise ValueError("a payment without steps pays nothing")
-        if quote.steps and quote.sponsored:
-            raise ValueError("a payment has steps, or messages for a sponsor, and never both")
+        if ways > 1:
+            raise ValueError("a payment has steps, or messages for a sponsor, or a proposal, and never both")
         if quote.sponsored:
             self._insert_sponsored(payment_id, quote.sponsored)
+        if quote.proposal:
+            self._insert_proposal(payment_id, quote.proposal)
         for index, step in enumerate(quote.steps):
             self._insert_step(payment_id, index, payment.signer, step)
         if quote.order:
@@ -135,12 +150,42 @@ class JournalBeginnings(JournalLookups):
             (payment_id, codec.dump(codec.sponsored_json(sponsored)), SponsoredState.PLANNED),
         )
 
+    def _insert_proposal(self, payment_id: str, proposal: Proposal) -> None:
+        execution = proposal.execution
+        taken = self._rows(
+            "SELECT payment_id FROM proposals WHERE chain_id = ? AND safe = ? AND nonce = ?",
+            execution.chain_id,
+            execution.to,
+            proposal.nonce,
+        )
+        if taken:
+            raise Refused(
+                f"nonce {proposal.nonce} of the Safe {execution.to} is that of {taken[0]['payment_id']}: one "
+                "transaction is approved for each nonce.",
+                hint="Prepare the payment again: it takes the next nonce.",
+            )
+        self._db.execute(
+            "INSERT INTO proposals (payment_id, chain_id, safe, nonce, hash, body, state) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                payment_id,
+                execution.chain_id,
+                execution.to,
+                proposal.nonce,
+                "0x" + read_execution(execution)[0].typed(proposal.nonce).digest.hex(),
+                codec.dump(codec.proposal_json(proposal)),
+                ProposalState.PROPOSED,
+            ),
+        )
+
     def _free_id(self) -> str:
         while True:
             payment_id = "p-" + "".join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))
-            taken = self._rows("SELECT 1 FROM payments WHERE id = ?", payment_id)
-            if not taken and not self._rows("SELECT 1 FROM payments WHERE group_id = ?", payment_id):
+            if not self._is_taken(payment_id):
                 return payment_id
+
+    def _is_taken(self, payment_id: str) -> bool:
+        taken = self._rows("SELECT 1 FROM payments WHERE id = ?", payment_id)
+        return bool(taken or self._rows("SELECT 1 FROM payments WHERE group_id = ?", payment_id))
 
 
 def step_body(step: Step) -> str:

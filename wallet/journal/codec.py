@@ -19,6 +19,7 @@ from l2send.core.plan import (
     MessageKind,
     Order,
     Payment,
+    Proposal,
     Quote,
     Sponsored,
     Step,
@@ -26,7 +27,7 @@ from l2send.core.plan import (
     UnsignedTx,
 )
 from l2send.core.typed import TypedData
-from l2send.core.units import Amount, BlockNumber, ChainId, Gas, Seconds, Token, UnixTime, Wei
+from l2send.core.units import Amount, BlockNumber, ChainId, Gas, Nonce, Seconds, Token, UnixTime, Wei
 
 Json = dict[str, Any]
 
@@ -149,6 +150,7 @@ def payment_json(payment: Payment) -> Json:
         "recipient": payment.to.address,
         "amount": amount_json(payment.amount),
         **executor,
+        **({"by_owners": True} if payment.by_owners else {}),
     }
 
 
@@ -156,7 +158,7 @@ def payment_from(data: Json) -> Payment:
     """The payment that `payment_json` wrote."""
     to = ChainAddress(ChainId(data["chain_id"]), Address(data["recipient"]))
     executor = Address(data["executor"]) if "executor" in data else None
-    return Payment(Address(data["sender"]), to, amount_from(data["amount"]), executor)
+    return Payment(Address(data["sender"]), to, amount_from(data["amount"]), executor, data.get("by_owners") is True)
 
 
 def step_json(step: Step) -> Json:
@@ -215,6 +217,32 @@ def sponsored_from(data: Json) -> Sponsored:
         open_deadline=UnixTime(data["open_deadline"]),
         since=BlockNumber(data["since"]),
     )
+
+
+def proposal_json(proposal: Proposal) -> Json:
+    """What the owners of a Safe sign."""
+    execution = proposal.execution
+    return {
+        "chain_id": execution.chain_id,
+        "safe": execution.to,
+        "execution": "0x" + execution.data.hex(),
+        "nonce": proposal.nonce,
+        "kind": proposal.kind.value,
+        "gas": proposal.gas,
+        "since": proposal.since,
+        "owners": list(proposal.owners),
+        "threshold": proposal.threshold,
+    }
+
+
+def proposal_from(data: Json) -> Proposal:
+    """What `proposal_json` wrote."""
+    execution = UnsignedTx(
+        ChainId(data["chain_id"]), Address(data["safe"]), Wei(0), bytes.fromhex(data["execution"][2:])
+    )
+    owners, kind = tuple(Address(owner) for owner in data["owners"]), StepKind(data["kind"])
+    nonce, gas, since = Nonce(data["nonce"]), Gas(data["gas"]), BlockNumber(data["since"])
+    return Proposal(execution, nonce, kind, gas, since, owners, data["threshold"])
 
 
 def order_json(order: Order) -> Json:

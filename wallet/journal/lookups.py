@@ -220,12 +220,25 @@ class JournalLookups(JournalConnection):
         )
         return [tx_record(row) for row in rows]
 
+    def proposed(self, chain_id: ChainId, safe: Address, nonce: Nonce) -> PaymentRecord | None:
+        """See Journal."""
+        rows = self._rows(
+            "SELECT payment_id FROM proposals WHERE chain_id = ? AND safe = ? AND nonce = ?", chain_id, safe, nonce
+        )
+        return self.get(rows[0]["payment_id"]) if rows else None
+
+    def highest_proposed(self, chain_id: ChainId, safe: Address) -> Nonce | None:
+        """See Journal."""
+        rows = self._rows("SELECT max(nonce) AS nonce FROM proposals WHERE chain_id = ? AND safe = ?", chain_id, safe)
+        return None if rows[0]["nonce"] is None else Nonce(rows[0]["nonce"])
+
     def _payment(self, row: sqlite3.Row) -> PaymentRecord:
         steps = self._rows("SELECT * FROM transactions WHERE payment_id = ? ORDER BY step", row["id"])
         orders = self._rows("SELECT * FROM orders WHERE payment_id = ?", row["id"])
         sponsored = self._rows("SELECT * FROM sponsored WHERE payment_id = ?", row["id"])
+        proposals = self._rows("SELECT * FROM proposals WHERE payment_id = ?", row["id"])
         try:
-            return payment_record(row, steps, orders, sponsored)
+            return payment_record(row, steps, orders, sponsored, proposals)
         except (ValueError, KeyError, TypeError, IndexError, L2sendError) as error:
             raise ConfigError(
                 f"the journal's payment {row['id']} is not readable: another program changed it.",

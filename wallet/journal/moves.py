@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from eth_hash.auto import keccak
 
+from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.errors import Refused
 from l2send.core.plan import Quote, Step, StepKind
@@ -354,24 +355,28 @@ class JournalMoves(JournalBeginnings):
             self._event(record.id, "payment", "planned", "requoted", detail)
         return self.get(payment.id)
 
-    def add_refund(self, payment_id: str, step: Step) -> TxRecord:
+    def add_refund(self, payment_id: str, step: Step, sender: Address | None = None) -> TxRecord:
         """See Journal."""
-        return self._add_afterwards(payment_id, step, StepKind.REFUND)
+        return self._add_afterwards(payment_id, step, StepKind.REFUND, sender)
 
     def add_revocation(self, payment_id: str, step: Step) -> TxRecord:
         """See Journal."""
         return self._add_afterwards(payment_id, step, StepKind.REVOKE)
 
-    def _add_afterwards(self, payment_id: str, step: Step, kind: StepKind) -> TxRecord:
+    def add_execution(self, payment_id: str, step: Step, sender: Address) -> TxRecord:
+        """See Journal."""
+        return self._add_afterwards(payment_id, step, StepKind.EXECUTE, sender)
+
+    def _add_afterwards(self, payment_id: str, step: Step, kind: StepKind, sender: Address | None = None) -> TxRecord:
         if step.kind is not kind:
             raise IllegalMove(f"a {step.kind} is no {kind}.")
         with self._writing():
             record = self.get(payment_id)
-            for earlier in record.refunds if kind is StepKind.REFUND else record.revocations:
+            for earlier in record.afterwards(kind):
                 if TRANSITIONS[earlier.outcome]:
                     raise Refused(f"a {kind} of {record.id} is under way already ({earlier.state}).")
             index = len(record.transactions)
-            self._insert_step(record.id, index, record.payment.signer, step)
+            self._insert_step(record.id, index, sender or record.payment.signer, step)
             self._event(record.id, f"step {index}", "", TxState.PLANNED, kind)
         return self._transaction(record.id, index)
 

@@ -18,6 +18,7 @@ from l2send.core.plan import Payment, Quote, Step
 from l2send.core.tx_fee import TxFee
 from l2send.core.units import BlockNumber, ChainId, Nonce, Seconds
 from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
+from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.records import EventRecord, GroupRecord, PaidBefore, PaymentRecord, Record, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 
@@ -36,12 +37,14 @@ class Journal(Protocol):
         again: bool = False,
         typed_name: str = "",
         memo: str = "",
+        payment_id: str = "",
     ) -> Record:
         """Write a payment down as approved, all steps of all its legs planned: all of it, or none.
 
         The same key with the same payment gives the record that exists. Raises UsageError for the same
         key with another payment; Refused, naming it, if the same payment is open already, unless
         `again` is set or both carry keys of their own. `typed_name` and `memo` are kept, and decide nothing.
+        `payment_id` is the id that a file brings along; Refused if another payment has it.
         """
         ...
 
@@ -211,12 +214,40 @@ class Journal(Protocol):
         """
         ...
 
-    def add_refund(self, payment_id: str, step: Step) -> TxRecord:
+    def add_refund(self, payment_id: str, step: Step, sender: Address | None = None) -> TxRecord:
         """Append a planned refund. Raises Refused while an earlier refund is not at its end."""
         ...
 
     def add_revocation(self, payment_id: str, step: Step) -> TxRecord:
         """Append a step that revokes an allowance. Raises Refused while an earlier one is not at its end."""
+        ...
+
+    def add_execution(self, payment_id: str, step: Step, sender: Address) -> TxRecord:
+        """Append what has a Safe run its proposal, sent by any account. Raises Refused while an earlier one is open."""
+        ...
+
+    def move_proposal(
+        self,
+        payment: PaymentRecord,
+        to: ProposalState,
+        *,
+        tx_hash: str = "",
+        block: BlockNumber | None = None,
+        detail: str = "",
+    ) -> PaymentRecord:
+        """Move what a Safe's owners sign from the state in `payment`. Raises IllegalMove, ChangedMeanwhile."""
+        ...
+
+    def note_proposal(self, payment: PaymentRecord, detail: str) -> PaymentRecord:
+        """Keep words about what a Safe's owners sign, its state as it is. Raises ChangedMeanwhile."""
+        ...
+
+    def proposed(self, chain_id: ChainId, safe: Address, nonce: Nonce) -> PaymentRecord | None:
+        """The payment whose proposal has that nonce of the Safe."""
+        ...
+
+    def highest_proposed(self, chain_id: ChainId, safe: Address) -> Nonce | None:
+        """The highest nonce of the Safe that any payment proposed."""
         ...
 
     def highest_nonce(self, chain_id: ChainId, sender: Address) -> Nonce | None:

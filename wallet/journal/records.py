@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.errors import Sent
-from l2send.core.plan import Order, Payment, Sponsored, Step, StepKind
+from l2send.core.plan import Order, Payment, Proposal, Sponsored, Step, StepKind
 from l2send.core.tx_fee import TxFee
 from l2send.core.units import Amount, BlockNumber, ChainId, Nonce, UnixTime
 from l2send.wallet.journal.codec import Terms
+from l2send.wallet.journal.proposal_states import ProposalState, money_of_proposal, proposal_payment_state
 from l2send.wallet.journal.states import (
     CANCEL_OUTCOME,
     ENDED,
@@ -28,8 +29,8 @@ from l2send.wallet.journal.states import (
     state_of_legs,
 )
 
-_AFTERWARDS = frozenset({StepKind.REFUND, StepKind.REVOKE})
-"""Kinds of steps that are not part of a plan: they are added after it ended without a payment."""
+_AFTERWARDS = frozenset({StepKind.REFUND, StepKind.REVOKE, StepKind.EXECUTE})
+"""Kinds of steps that are not part of a plan: they are added later."""
 _UNSIGNED = frozenset({TxState.PLANNED, TxState.CANCELLED, SponsoredState.PLANNED, SponsoredState.CANCELLED})
 _NEVER_PAID = frozenset({TxState.PLANNED, TxState.CANCELLED, TxState.REVERTED, TxState.REPLACED})
 """States of the paying step in which it used no allowance, and as things stand will not."""
@@ -108,6 +109,21 @@ class SponsoredRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalRecord:
+    """The transaction of a Safe that its owners sign, and what the chain made of it."""
+
+    proposal: Proposal
+    hash: str
+    """The SafeTx hash, which owners sign: 0x-prefixed."""
+    state: ProposalState
+    tx_hash: str = ""
+    """Hash of the transaction that had the Safe run it, from any account."""
+    block: BlockNumber | None = None
+    """The block that is in; for `indeterminate`, the head when its nonce was first seen used."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EventRecord:
     """One line of a payment's history. `at` is by this machine's clock."""
 
@@ -147,6 +163,8 @@ class PaymentRecord:
     """The id of the whole payment, if this is one of its legs."""
     sponsored: SponsoredRecord | None = None
     """The messages to sign if a sponsor opens the order; there are no steps then."""
+    proposal: ProposalRecord | None = None
+    """What the owners of a Safe sign; there are no steps then."""
     typed_name: str = ""
     """The contact or ENS name that was typed for the recipient; empty for an address, which decides in any case."""
     memo: str = ""
@@ -183,8 +201,10 @@ class PaymentRecord:
         return tuple(self.at(tx.index) for tx in self.approved)
 
     @property
-    def paying(self) -> TxState | SponsoredState:
-        """State of what pays: the last step, or the messages by which a sponsor opens the order."""
+    def paying(self) -> TxState | SponsoredState | ProposalState:
+        """State of what pays: the last step, a sponsor's messages, or what the owners of a Safe sign."""
+        if self.proposal:
+            return self.proposal.state
         return self.sponsored.state if self.sponsored else self.steps[-1].state
 
     @property
@@ -201,19 +221,31 @@ class PaymentRecord:
         """Whether a step is at its end, or its order is followed instead."""
         tx = self.at(step_index)
         followed = self.is_order_followed and tx.state is TxState.INDETERMINATE
-        return tx.outcome in ENDED or (followed and step_index == self.approved[-1].index)
+        paying = tx.step.kind is StepKind.EXECUTE or step_index in [one.index for one in self.approved[-1:]]
+        return tx.outcome in ENDED or (followed and paying)
 
     @property
     def refunds(self) -> tuple[TxRecord, ...]:
         """For each refund the transaction that decides its state."""
-        return self._afterwards(StepKind.REFUND)
+        return self.afterwards(StepKind.REFUND)
+
+    @property
+    def executions(self) -> tuple[TxRecord, ...]:
+        """For each attempt from here to have a Safe run its proposal the transaction that decides its state."""
+        return self.afterwards(StepKind.EXECUTE)
+
+    @property
+    def sent_executions(self) -> tuple[TxRecord, ...]:
+        """Those of them that have bytes."""
+        return tuple(tx for tx in self.executions if tx.raw)
 
     @property
     def revocations(self) -> tuple[TxRecord, ...]:
         """For each revocation of an allowance the transaction that decides its state."""
-        return self._afterwards(StepKind.REVOKE)
+        return self.afterwards(StepKind.REVOKE)
 
-    def _afterwards(self, kind: StepKind) -> tuple[TxRecord, ...]:
+    def afterwards(self, kind: StepKind) -> tuple[TxRecord, ...]:
+        """Steps of a kind that is no part of a plan, of each the transaction that decides."""
         firsts = (tx for tx in self.transactions if tx.replaces is None)
         return tuple(self.at(tx.index) for tx in firsts if tx.step.kind is kind)
 
@@ -234,6 +266,11 @@ class PaymentRecord:
         """
         return tuple(tx.step.nonce for tx in self.approved if tx.nonce is None and tx.step.nonce is not None)
 
+    @property
+    def deciding(self) -> tuple[TxRecord, ...]:
+        """For each step the transaction that decides its state, what was added later included."""
+        return (*self.steps, *self.refunds, *self.revocations, *self.executions)
+
     def attempts(self, step_index: int) -> tuple[TxRecord, ...]:
         """Every transaction of that step, in the order they were signed: the chain takes one of them at most."""
         return tuple(tx for tx in self.transactions if tx.step_index == step_index)
@@ -247,6 +284,8 @@ class PaymentRecord:
     def state(self) -> PaymentState:
         """Derived each time; the journal's column of it is only for lookups."""
         order = self.order.state if self.order else None
+        if self.proposal:
+            return proposal_payment_state(self.proposal.state, order)
         if self.sponsored and order:
             return sponsored_payment_state(self.sponsored.state, order)
         return payment_state([tx.outcome for tx in self.steps], order)
@@ -261,6 +300,8 @@ class PaymentRecord:
         """Whether money may have moved."""
         if self.sponsored:
             return money_of_messages(self.sponsored.state)
+        if self.proposal and self.proposal.state is not ProposalState.PROPOSED:
+            return money_of_proposal(self.proposal.state)
         return money_moved([tx.state for tx in self.transactions])
 
 

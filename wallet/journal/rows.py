@@ -10,7 +10,8 @@ from l2send.core.bridge import OrderState
 from l2send.core.tx_fee import TxFee
 from l2send.core.units import BlockNumber, Gas, Nonce, UnixTime, Wei
 from l2send.wallet.journal import codec
-from l2send.wallet.journal.records import OrderRecord, PaymentRecord, SponsoredRecord, TxRecord
+from l2send.wallet.journal.proposal_states import ProposalState
+from l2send.wallet.journal.records import OrderRecord, PaymentRecord, ProposalRecord, SponsoredRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 
 SIGNATURE_LENGTH = 65
@@ -22,6 +23,7 @@ def payment_record(
     steps: Sequence[sqlite3.Row],
     orders: Sequence[sqlite3.Row],
     sponsored: Sequence[sqlite3.Row],
+    proposals: Sequence[sqlite3.Row],
 ) -> PaymentRecord:
     """The record of a row of `payments` and its rows in the other tables."""
     return PaymentRecord(
@@ -34,6 +36,7 @@ def payment_record(
         order=order_record(orders),
         group_id=row["group_id"],
         sponsored=sponsored_record(sponsored),
+        proposal=proposal_record(proposals),
         typed_name=row["typed_name"],
         memo=row["memo"],
         arrived_units=None if row["arrived"] is None else int(row["arrived"]),
@@ -90,6 +93,21 @@ def sponsored_record(rows: Sequence[sqlite3.Row]) -> SponsoredRecord | None:
         signatures=tuple(signed[i : i + SIGNATURE_LENGTH] for i in range(0, len(signed), SIGNATURE_LENGTH)),
         signed_at=None if row["signed_at"] is None else UnixTime(row["signed_at"]),
         opening_tx=row["opening_tx"],
+        block=None if row["block"] is None else BlockNumber(row["block"]),
+        detail=row["detail"],
+    )
+
+
+def proposal_record(rows: Sequence[sqlite3.Row]) -> ProposalRecord | None:
+    """Of a payment's row of `proposals`, where it has one."""
+    if not rows:
+        return None
+    row = rows[0]
+    return ProposalRecord(
+        proposal=codec.proposal_from(codec.load(row["body"])),
+        hash=row["hash"],
+        state=ProposalState(row["state"]),
+        tx_hash=row["tx_hash"],
         block=None if row["block"] is None else BlockNumber(row["block"]),
         detail=row["detail"],
     )

@@ -200,4 +200,31 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'a memo is never changed'); END
         """,
     ),
+    (
+        # What the owners of a Safe sign for a payment: one for each nonce of a Safe, and never exchanged for another.
+        """
+        CREATE TABLE proposals (
+            payment_id TEXT PRIMARY KEY REFERENCES payments (id),
+            chain_id INTEGER NOT NULL,
+            safe TEXT NOT NULL,
+            nonce INTEGER NOT NULL,
+            hash TEXT NOT NULL,
+            body TEXT NOT NULL,
+            state TEXT NOT NULL,
+            tx_hash TEXT NOT NULL DEFAULT '',
+            block INTEGER,
+            detail TEXT NOT NULL DEFAULT '',
+            UNIQUE (chain_id, safe, nonce)
+        ) STRICT
+        """,
+        """
+        CREATE TRIGGER proposals_are_as_written
+        BEFORE UPDATE OF payment_id, chain_id, safe, nonce, hash, body ON proposals
+        BEGIN SELECT RAISE(ABORT, 'what owners sign is never exchanged'); END
+        """,
+        """
+        CREATE TRIGGER proposals_stay BEFORE DELETE ON proposals
+        BEGIN SELECT RAISE(ABORT, 'what owners sign is never deleted'); END
+        """,
+    ),
 )

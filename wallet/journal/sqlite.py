@@ -6,7 +6,7 @@ holds. Events are added beside every change and are never taken away. Its parts:
     connection.py   reads and transactions, while the file is the one that was opened (presence.py)
     lookups.py      payments found by id, key, account and nonce
     beginnings.py   payments added
-    moves.py        states changed
+    moves.py        states changed; proposals.py those of what a Safe's owners sign
     derived.py      the columns by which lookups are fast
 """
 
@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from l2send.wallet.journal.moves import JournalMoves
+from l2send.wallet.journal.proposals import JournalProposals
 
 
-class SqliteJournal(JournalMoves):
+class SqliteJournal(JournalProposals):
     """A journal in one SQLite file, for the processes of one user on one machine."""
 
     def __init__(self, path: Path) -> None:

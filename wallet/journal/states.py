@@ -157,6 +157,7 @@ class PaymentState(StrEnum):
     """Where a payment is, derived from its transactions and its order."""
 
     PLANNED = "planned"
+    PROPOSED = "proposed"
     SENDING = "sending"
     BRIDGING = "bridging"
     DELIVERED = "delivered"
@@ -254,6 +255,7 @@ BY_LEGS: Sequence[tuple[PaymentState, PaymentState, PaymentState]] = (
     (_P.INDETERMINATE, _P.INDETERMINATE, _P.PARTLY_DELIVERED),
     (_P.SENDING, _P.SENDING, _P.PARTLY_DELIVERED),
     (_P.PLANNED, _P.SENDING, _P.PARTLY_DELIVERED),
+    (_P.PROPOSED, _P.SENDING, _P.PARTLY_DELIVERED),
     (_P.BRIDGING, _P.BRIDGING, _P.PARTLY_DELIVERED),
     (_P.REFUND_DUE, _P.REFUND_DUE, _P.PARTLY_REFUND_DUE),
     (_P.REFUNDED, _P.REFUNDED, _P.PARTLY_PAID),
@@ -285,6 +287,9 @@ class Meaning:
 
 MEANINGS: Mapping[PaymentState, Meaning] = {
     _P.PLANNED: Meaning(ExitStatus.NOT_FINAL, True, "Nothing was signed and nothing was sent."),
+    _P.PROPOSED: Meaning(
+        ExitStatus.NOT_FINAL, True, "The Safe has the money. With enough of its owners' signatures anyone can send it."
+    ),
     _P.SENDING: Meaning(ExitStatus.NOT_FINAL, True, "What was signed may be on its way; the payment is not final."),
     _P.BRIDGING: Meaning(ExitStatus.NOT_FINAL, True, "The money left the sender; the recipient does not have it yet."),
     _P.DELIVERED: Meaning(ExitStatus.DELIVERED, False, "The recipient has the money."),

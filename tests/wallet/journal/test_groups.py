@@ -176,6 +176,7 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     for column in ("elsewhere", "gas_used", "gas_price", "l1_fee", "operator_fee"):
         db.execute(f"ALTER TABLE transactions DROP COLUMN {column}")
     db.execute("DROP TABLE sponsored")
+    db.execute("DROP TABLE proposals")
     db.execute("PRAGMA user_version = 2")
     db.commit()
     db.close()

@@ -8,6 +8,7 @@ import pytest
 
 from l2send.core.bridge import OrderState
 from l2send.core.errors import ExitStatus, Sent
+from l2send.wallet.journal.proposal_states import BY_PROPOSAL, PROPOSAL_TRANSITIONS, ProposalState
 from l2send.wallet.journal.states import (
     BY_ATTEMPT,
     BY_EARLIER_STEPS,
@@ -45,6 +46,7 @@ def test_every_state_has_its_row() -> None:
     assert set(TRANSITIONS) == set(TxState)
     assert set(SPONSORED_TRANSITIONS) == set(BY_MESSAGES) == set(SponsoredState)
     assert set(ORDER_TRANSITIONS) == set(OrderState) - {OrderState.UNKNOWN}
+    assert set(PROPOSAL_TRANSITIONS) == set(BY_PROPOSAL) == set(ProposalState)
     assert set(MEANINGS) == set(PaymentState)
 
 

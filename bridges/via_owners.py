@@ -1,0 +1,81 @@
+"""Has a Safe make the transactions of a bridge once its owners have signed: a quote with a Proposal instead of steps.
+
+No account has to send it yet: whether it would succeed is simulated as if one owner were enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from l2send.bridges.gas_costs import cost
+from l2send.bridges.via_safe import CARRIED, GAS_FEES, PLENTY, SafeState, ViaSafe, look_at_safe, told_of_parts
+from l2send.core.bridge import Bridge
+from l2send.core.chains import Chain
+from l2send.core.errors import CannotPay
+from l2send.core.plan import Payment, Proposal, Quote
+from l2send.core.rpc import Rpcs
+from l2send.core.safe import approved_by_sender, read_execution, safe_tx_of
+from l2send.core.units import Amount, Gas, Nonce, Wei
+
+_THRESHOLD_SLOT = 4
+"""Source: libraries/SafeStorage.sol: singleton, modules, owners, ownerCount, threshold."""
+_GAS_OF_A_SIGNATURE = 8_000
+"""Above what checking one costs: ecrecover, its 65 bytes, and a look at the owner. A contract may need more."""
+OVERHEAD = Gas(30_000)
+
+
+def via_owners(bridges: Mapping[str, Bridge]) -> dict[str, Bridge]:
+    """The bridges that a Safe can pay with, for payments that its owners sign."""
+    return {name: ViaOwners(bridges[name]) for name in CARRIED if name in bridges and bridges[name].contract_senders.ok}
+
+
+class ViaOwners(ViaSafe):
+    """A bridge for payments whose sender is a Safe, and that its owners sign for any account to send."""
+
+    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
+        """The bridge's own quote, its transactions made a proposal of the Safe's. Raises as Bridge.quote does."""
+        rpc = rpcs.on(source.chain_id)
+        safe = await look_at_safe(payment.sender, rpc)
+        plenty = replace(native, units=native.units + PLENTY)
+        quote = await self._bridge.quote(payment, source, held, plenty, rpcs)
+        if quote is None or not quote.steps:
+            return None
+        value = sum(step.tx.value for step in quote.steps)
+        if value > native.units:
+            raise CannotPay(f"the Safe holds {native} on {source.name} and needs {Amount(value, source.native)}.")
+        calls = [step.tx for step in quote.steps]
+        safe_tx = safe_tx_of(safe.address, calls, safe.version.multi_send_call_only.address)
+        kind, owner = quote.steps[-1].kind, safe.owners[0]
+        one_is_enough = {safe.address: {"stateDiff": {_word(_THRESHOLD_SLOT): _word(1)}}}
+        wanted = [(kind, safe_tx.execution(approved_by_sender(owner)))]
+        costed = await cost(rpc, owner, wanted, one_is_enough)
+        gas = Gas(costed.steps[0].gas + OVERHEAD + _GAS_OF_A_SIGNATURE * safe.threshold)
+        fees = (*(fee for fee in quote.fees if fee.name not in GAS_FEES), *costed.fees)
+        execution, since = safe_tx.execution(b""), await rpc.block_number()
+        proposal = Proposal(execution, safe.nonce, kind, gas, since, safe.owners, safe.threshold)
+        notes = (*quote.notes, *_words(safe, source), *costed.notes)
+        return replace(quote, steps=(), proposal=proposal, fees=fees, needs=Wei(value), notes=notes, refund=None)
+
+
+def at_nonce(quote: Quote, nonce: Nonce) -> Quote:
+    """A quote of a Safe whose owners sign, with the nonce that is free, and the hashes that they compare."""
+    assert quote.proposal is not None
+    typed = read_execution(quote.proposal.execution)[0].typed(nonce)
+    hashes = f"domain 0x{typed.domain_hash.hex()}, message 0x{typed.message_hash.hex()}, SafeTx 0x{typed.digest.hex()}"
+    waits = nonce - quote.proposal.nonce
+    notes = [f"SafeTx with nonce {nonce}: {hashes}"]
+    if waits:
+        notes.append(f"it waits for {waits} other transactions of the Safe, which were prepared before it")
+    return replace(quote, proposal=replace(quote.proposal, nonce=nonce), notes=(*quote.notes, *notes))
+
+
+def _word(value: int) -> str:
+    return "0x" + value.to_bytes(32, "big").hex()
+
+
+def _words(safe: SafeState, source: Chain) -> list[str]:
+    """What is told of a Safe before its owners sign."""
+    who = f"the Safe {source.short_name}:{safe.address} ({safe.version.version}) pays"
+    need = f"{safe.threshold} of its {len(safe.owners)} owners sign: {', '.join(safe.owners)}. None has signed yet"
+    return [f"{who}. {need}", *told_of_parts(safe)]

@@ -1,0 +1,148 @@
+"""Files of a Safe's payment: signed by its owners, joined, and sent by any account with gas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2send.cli.consent import consent, notes_of, refuse_look_alike
+from l2send.cli.offline_files import recipient_of, refuse_existing, write_document
+from l2send.cli.options import AccountOptions, FollowOptions, KeyOptions, RunOptions, SenderOptions
+from l2send.cli.paying import interruptible, report
+from l2send.cli.progress import Live
+from l2send.cli.review import show_review
+from l2send.cli.screen import err, print_pairs, print_words, styled
+from l2send.cli.sender import Sender, choose_sender, refuse_contradiction
+from l2send.cli.terminal import must_be_able_to_ask, run_to_end
+from l2send.client import Client, open_client
+from l2send.core.chains import Registry
+from l2send.core.errors import ExitStatus, NotFinal
+from l2send.core.paths import Paths
+from l2send.payments import paid_accounts_like
+from l2send.resolver.contacts import load_book
+from l2send.review import OfflineLimits, Review, review_of_safe
+from l2send.wallet.journal.records import Record
+from l2send.wallet.safe_files import SafeBundle, read_safe_file, refuse_unless_missing, safe_document, sign_safe
+
+
+@dataclass(frozen=True, slots=True)
+class SigningOptions:
+    """What `l2send sign` was told, besides the key."""
+
+    file: Path
+    output: Path
+    yes: bool
+    again: bool
+    run_options: RunOptions
+
+
+def sign_as_owner(asked: SigningOptions, limits: OfflineLimits, account: AccountOptions, keys: KeyOptions) -> int:
+    """Show what the Safe would do, and add the signature of one owner. Asks no network."""
+    paths, registry = asked.run_options.paths, asked.run_options.registry()
+    bundle = read_safe_file(asked.file)
+    review = _review(bundle, paths, registry, limits)
+    refuse_existing(asked.output)
+    refuse_contradiction(keys)
+    must_be_able_to_ask(yes=asked.yes)
+    who = choose_sender(paths, SenderOptions(account.account, account.keystore), keys)
+    refuse_unless_missing(bundle, who.address)
+
+    async def run() -> int:
+        async with open_client(paths, registry) as client:
+            await _approve(client, bundle, review, verb="Sign the payment of", yes=asked.yes)
+            if not bundle.cancels:  # What is cancelled is no payment of this journal, unless it is there already.
+                client.adopt(bundle, review, again=asked.again)
+            signed = sign_safe(bundle, who)
+            write_safe_file(asked.output, signed, as_json=asked.run_options.as_json)
+            return ExitStatus.DELIVERED
+
+    return run_to_end(run())
+
+
+def send_for_owners(
+    file: Path,
+    account: AccountOptions,
+    keys: KeyOptions,
+    following: FollowOptions,
+    run_options: RunOptions,
+    *,
+    yes: bool,
+) -> int:
+    """Have the Safe run what enough of its owners signed, and follow the payment until it ends. Asks where this
+    journal does not know the payment yet.
+    """
+    paths, registry = run_options.paths, run_options.registry()
+    bundle = read_safe_file(file)
+    review = _review(bundle, paths, registry, OfflineLimits())
+    refuse_contradiction(keys)
+    who = choose_sender(paths, SenderOptions(account.account, account.keystore), keys)
+
+    async def run() -> int:
+        async with open_client(paths, registry) as client:
+            if client.adopted(bundle) is None:
+                must_be_able_to_ask(yes=yes)
+                await _approve(client, bundle, review, verb="Send the payment of", yes=yes)
+                client.adopt(bundle, review)
+            record = await _execute(client, bundle, who, following.timeout)
+            return report(record, client.registry, as_json=run_options.as_json)
+
+    return run_to_end(run())
+
+
+def write_safe_file(path: Path, bundle: SafeBundle, *, as_json: bool) -> None:
+    """Write the new file, and say who has signed and who is missing."""
+    write_document(path, safe_document(bundle), bundle.id, as_json=as_json)
+    print_words(err(), f"{_signed(bundle)} {_next(bundle, path)}")
+
+
+def show_safe_tx(bundle: SafeBundle, registry: Registry) -> None:
+    """The transaction of the Safe as owners compare it: its nonce, its hashes, who has signed, and until when."""
+    typed, chain = bundle.typed, registry.chain(bundle.proposal.execution.chain_id)
+    does = "nothing: it takes the nonce of the payment above, which never happens then" if bundle.cancels else ""
+    rows = [
+        ("Safe", f"{chain.short_name}:{bundle.payment.sender}, nonce {bundle.proposal.nonce}"),
+        *([("it does", does)] if does else []),
+        ("domain", f"0x{typed.domain_hash.hex()}"),
+        ("message", f"0x{typed.message_hash.hex()}"),
+        ("SafeTx", f"0x{typed.digest.hex()}"),
+        *[("signed", f"{one.owner} ({one.kind})") for one in bundle.signatures],
+        *[("missing", owner) for owner in bundle.missing],
+    ]
+    print_pairs(err(), [(label, styled(words, limit=300)) for label, words in rows])
+
+
+def _review(bundle: SafeBundle, paths: Paths, registry: Registry, limits: OfflineLimits) -> Review:
+    known = [*(contact.address for contact in load_book(paths.contacts))]
+    known += paid_accounts_like(paths, bundle.payment.to.address)
+    return review_of_safe(bundle, registry, known, limits)
+
+
+async def _approve(client: Client, bundle: SafeBundle, review: Review, *, verb: str, yes: bool) -> None:
+    """Show it, and ask. Raises Interrupted, Refused."""
+    if yes:
+        refuse_look_alike(review)
+    target = recipient_of(bundle.payment, client.registry, client.book)
+    show_review(review, client.registry, target, notes=notes_of(target, review))
+    show_safe_tx(bundle, client.registry)
+    if not yes:
+        await consent(target, review, client.registry, verb="Cancel the payment of" if bundle.cancels else verb)
+
+
+async def _execute(client: Client, bundle: SafeBundle, who: Sender, timeout: float) -> Record:
+    try:
+        with Live("looking at the Safe", payment_id=bundle.id) as live, interruptible(client, bundle.id):
+            return await client.execute(bundle, who, patience=timeout, progress=live.update)
+    except NotFinal as unfinished:
+        for line in [*unfinished.message.splitlines(), unfinished.hint]:
+            print_words(err(), styled(line, limit=600))
+        return client.find(bundle.id)
+
+
+def _signed(bundle: SafeBundle) -> str:
+    return f"{len(bundle.signatures)} of the {bundle.proposal.threshold} owners that the Safe needs have signed."
+
+
+def _next(bundle: SafeBundle, path: Path) -> str:
+    if len(bundle.signatures) >= bundle.proposal.threshold:
+        return f"Any account with gas can send it: l2send broadcast {path}"
+    return f"Missing: {', '.join(bundle.missing)}. Each of them: l2send sign {path} -o SIGNED"

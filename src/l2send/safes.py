@@ -1,0 +1,174 @@
+"""Payments that the owners of a Safe sign: their nonce, their files, and sending them once enough have signed.
+
+with_safe_nonce   the review of such a payment, with the nonce that is free and its hashes
+adopt             the payment of a file, written into this journal
+execute           checked against the Safe as it is now, then sent by an account that pays the gas
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from l2send.bridges.via_owners import at_nonce
+from l2send.bridges.via_safe import SafeState, look_at_safe
+from l2send.core.address import Address
+from l2send.core.calldata import Function
+from l2send.core.errors import NodeError, NotFinal, Refused, Sent
+from l2send.core.plan import Step, StepKind, UnsignedTx
+from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.safe_signatures import OwnerSignature, SignatureKind, pack_signatures
+from l2send.core.units import Nonce
+from l2send.review import Review
+from l2send.wallet.before_signing import message_of
+from l2send.wallet.execute import Executor
+from l2send.wallet.journal.proposal_states import ProposalState
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.proposals import execution_in_flight, send_execution
+from l2send.wallet.safe_files import SafeBundle
+
+_APPROVED = Function("approvedHashes(address,bytes32)", "uint256")
+_REASONS = {
+    "GS013": "what it does fails inside the Safe: the balance, or the bridge, changed since it was prepared",
+    "GS024": "a contract that is an owner does not accept its signature",
+    "GS025": "an owner has not approved the hash",
+    "GS026": "a signature is not of an owner, or owners are not in order",
+}
+
+
+def with_safe_nonce(review: Review, journal: Journal) -> Review:
+    """`review` as it is; of a payment that owners sign, with the next nonce that neither chain nor journal gave out."""
+    legs = tuple(leg for leg in review.plan.legs if leg.proposal is None)
+    if len(legs) == len(review.plan.legs):
+        return review
+    quote = review.plan.quote
+    assert quote.proposal is not None
+    execution = quote.proposal.execution
+    highest = journal.highest_proposed(execution.chain_id, execution.to)
+    nonce = quote.proposal.nonce if highest is None else Nonce(max(quote.proposal.nonce, highest + 1))
+    way = replace(review.plan.way, legs=(at_nonce(quote, nonce),))
+    return replace(review, plan=replace(review.plan, way=way))
+
+
+def find_adopted(journal: Journal, bundle: SafeBundle) -> PaymentRecord | None:
+    """The payment of the file as this journal has it; None if it has none. Raises Refused for another one."""
+    execution = bundle.proposal.execution
+    found = journal.proposed(execution.chain_id, execution.to, bundle.proposal.nonce)
+    if found is None:
+        return None
+    assert found.proposal
+    if (found.id, found.payment, found.proposal.proposal) != (bundle.id, bundle.payment, bundle.proposal):
+        raise Refused(
+            f"nonce {bundle.proposal.nonce} of the Safe is that of another payment of this journal: {found.id}, "
+            f"which is {found.state}. One transaction is approved for each nonce.",
+            hint=f"Cancel that one first (l2send cancel {found.id} -o FILE), or have this one prepared again.",
+            sent=found.moved,
+        )
+    return found
+
+
+def adopt(journal: Journal, bundle: SafeBundle, review: Review, *, again: bool, typed_name: str = "") -> PaymentRecord:
+    """The payment of a file that was approved here, written into this journal. Raises Refused as Journal.begin does."""
+    known = find_adopted(journal, bundle)
+    if known:
+        return known
+    record = journal.begin(bundle.payment, review.plan.legs, again=again, typed_name=typed_name, payment_id=bundle.id)
+    assert isinstance(record, PaymentRecord)
+    return record
+
+
+async def send_signed(
+    record: PaymentRecord, bundle: SafeBundle, sender: Address, executor: Executor, *, patience: float
+) -> None:
+    """Send what the owners signed, unless the Safe ran it or it is on its way. Raises Refused where the Safe would not
+    run it, CannotPay, NotFinal, NetworkError.
+    """
+    assert record.proposal
+    if record.proposal.state is ProposalState.PROPOSED and execution_in_flight(record) is None:
+        step = await execution_step(record, bundle, sender, executor.rpcs)
+        await send_execution(executor, record.id, step, patience=patience)
+
+
+async def execution_step(record: PaymentRecord, bundle: SafeBundle, sender: Address, rpcs: Rpcs) -> Step:
+    """The transaction by which `sender` has the Safe run it, tried on the head.
+
+    Raises Refused, CannotPay, NetworkError. Source: eth_call.
+    """
+    rpc = rpcs.on(bundle.proposal.execution.chain_id)
+    safe = await look_at_safe(bundle.payment.sender, rpc)
+    _refuse_other_nonce(record, bundle, safe)
+    chosen = await _enough(bundle, safe, sender, rpc)
+    tx = bundle.safe_tx.execution(pack_signatures(chosen))
+    await _refuse_failing(tx, sender, rpc)
+    return Step(StepKind.EXECUTE, tx, bundle.proposal.gas)
+
+
+def _refuse_other_nonce(record: PaymentRecord, bundle: SafeBundle, safe: SafeState) -> None:
+    nonce = bundle.proposal.nonce
+    if safe.nonce > nonce:
+        raise NotFinal(
+            f"nonce {nonce} of the Safe is used, and it is not known yet for what.",
+            hint=f"Look again: l2send status {record.id}. Do not pay again before.",
+            sent=Sent.MAYBE,
+        )
+    if safe.nonce < nonce:
+        raise Refused(
+            f"{record.id} has nonce {nonce} and the Safe's next one is {safe.nonce}: {nonce - safe.nonce} of its "
+            "transactions come first.",
+            hint="Have those sent, or cancelled, then run the command again.",
+        )
+
+
+async def _enough(bundle: SafeBundle, safe: SafeState, sender: Address, rpc: Rpc) -> Sequence[OwnerSignature]:
+    """As many signatures as the Safe needs now, of accounts that are its owners now. Raises Refused, NetworkError."""
+    good, bad = list[OwnerSignature](), list[str]()
+    for one in bundle.signatures:
+        if one.owner not in safe.owners:
+            bad.append(f"{one.owner} signed and is no owner any more")
+        elif one.kind is SignatureKind.APPROVED_HASH and not await _has_approved(one.owner, bundle, sender, rpc):
+            bad.append(f"{one.owner} has not approved the hash on the chain")
+        else:
+            good.append(one)
+    if len(good) < safe.threshold:
+        unsigned = [owner for owner in safe.owners if owner not in {one.owner for one in good}]
+        changed = _changes(bundle, safe)
+        told = ". ".join([*bad, *changed])
+        raise Refused(
+            f"{len(good)} of the {safe.threshold} owners that the Safe needs have signed. "
+            f"Missing: {', '.join(unsigned)}.{f' {told}.' if told else ''}",
+            hint="Have more owners sign: l2send sign FILE -o FILE; l2send merge joins files.",
+        )
+    good.sort(key=lambda one: not one.is_verified)
+    return good[: safe.threshold]
+
+
+def _changes(bundle: SafeBundle, safe: SafeState) -> list[str]:
+    """What changed at the Safe since the payment was prepared, in words."""
+    said, was = list[str](), bundle.proposal
+    if set(was.owners) != set(safe.owners):
+        said.append(f"The Safe's owners changed since it was prepared; they are {', '.join(safe.owners)}")
+    if was.threshold != safe.threshold:
+        said.append(f"It needs {safe.threshold} signatures now, and needed {was.threshold} then")
+    return said
+
+
+async def _has_approved(owner: Address, bundle: SafeBundle, sender: Address, rpc: Rpc) -> bool:
+    """Whether `owner` sends it, or approved the hash by a transaction of its own. Source: eth_call."""
+    if owner == sender:
+        return True
+    call = Call(bundle.payment.sender, _APPROVED, (owner, bundle.typed.digest))
+    return bool((await rpc.eth_call(call))[0])
+
+
+async def _refuse_failing(tx: UnsignedTx, sender: Address, rpc: Rpc) -> None:
+    """Raises Refused where the Safe would not run it now, signatures included. Source: eth_call."""
+    try:
+        answer = await rpc.returned(message_of(tx, sender))
+    except NodeError as error:
+        if not error.is_revert:
+            raise
+        reason = next((words for code, words in _REASONS.items() if code in error.message), error.message)
+        raise Refused(f"the Safe would not run it: {reason}.") from error
+    if int.from_bytes(answer, "big") != 1:
+        raise Refused("the Safe would run it and fail inside.")

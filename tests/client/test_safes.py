@@ -1,0 +1,213 @@
+"""A Safe of two owners in three pays: what they sign, who sends it, and that it happens once, whoever does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from l2send.client import Client
+from l2send.core.errors import NotFinal, Refused
+from l2send.core.plan import UnsignedTx
+from l2send.core.safe import Operation, SafeTx
+from l2send.core.safe_signatures import pack_signatures
+from l2send.core.units import Wei
+from l2send.devnet import solver_client, state
+from l2send.devnet.modes import Mode
+from l2send.safes import execution_step
+from l2send.wallet.journal.proposal_states import ProposalState
+from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.safe_files import SafeBundle
+from tests.conftest import Home
+from tests.support import safes
+from tests.support.addresses import new_address
+from tests.support.contracts import send_unlocked
+from tests.support.owners import Team, new_signer, through_a_file
+
+lab = pytest.mark.lab
+USDC = 10**6
+
+
+@pytest.fixture
+def team(home: Home, tmp_path: Path) -> Team:
+    return Team(home, tmp_path)
+
+
+def by_a_stranger(team: Team, bundle: SafeBundle) -> str:
+    """Executed past l2send, by an account that no journal knows: the transaction's hash."""
+    stranger = new_address()
+    team.node.call("anvil_setBalance", stranger, hex(10**18))
+    team.node.call("anvil_impersonateAccount", stranger)
+    tx = bundle.safe_tx.execution(pack_signatures(bundle.signatures[: bundle.proposal.threshold]))
+    return str(send_unlocked(team.node, stranger, tx.to, tx.data)["transactionHash"])
+
+
+def test_two_of_three_pay_and_anyone_sends_it(team: Team, tmp_path: Path) -> None:
+    """Prepared in one home, signed by two owners, sent from a home that knew nothing of it."""
+    to = new_address()
+    bundle = team.prepare("5", f"dev1:{to}")
+    bundle = through_a_file(team.sign(through_a_file(bundle, tmp_path / "a.json"), 2, 0), tmp_path / "b.json")
+    elsewhere = team.home_of("executor")
+    team.adopt(bundle, elsewhere)
+    record = team.execute(bundle, elsewhere)
+    assert (record.state, record.proposal and record.proposal.state) == (PaymentState.DELIVERED, ProposalState.FINAL)
+    assert team.home.holds(to, "dev1") == 5 * USDC
+    again = team.execute(bundle, elsewhere)
+    assert (again.state, team.sent()) == (PaymentState.DELIVERED, 1), "sent twice"
+    here = team.status(bundle)
+    assert (here.state, here.id) == (PaymentState.DELIVERED, record.id), "the home that prepared it sees it too"
+    assert here.delivered_at is not None
+    assert not here.executions
+
+
+def test_too_few_signatures_send_nothing(team: Team) -> None:
+    bundle = team.sign(team.prepare(), 1)
+    with pytest.raises(Refused, match="1 of the 2 owners") as refused:
+        team.execute(bundle)
+    assert all(owner.address in refused.value.message for owner in (team.owners[0], team.owners[2]))
+    assert (team.sent(), team.status(bundle).state) == (0, PaymentState.PROPOSED)
+
+
+def test_executed_by_a_stranger_it_is_found_and_counted_once(team: Team) -> None:
+    to = new_address()
+    bundle = team.sign(team.prepare("5", f"dev1:{to}"))
+    tx_hash = by_a_stranger(team, bundle)
+    record = team.execute(bundle)
+    assert record.proposal
+    assert (record.state, record.proposal.tx_hash) == (PaymentState.DELIVERED, tx_hash)
+    assert (team.sent(), team.home.holds(to, "dev1")) == (0, 5 * USDC)
+
+
+def test_owners_or_threshold_that_changed_are_told(team: Team) -> None:
+    bundle = team.sign(team.prepare(), 0, 1)
+    new = new_signer().address
+    team.safe.change(safes.SWAP_OWNER.encode(*before(team, 0), new))
+    with pytest.raises(Refused, match=f"{team.owners[0].address} signed and is no owner any more.*owners changed"):
+        team.execute(bundle)
+    team.safe.change(safes.CHANGE_THRESHOLD.encode(3))
+    with pytest.raises(Refused, match="needs 3 signatures now, and needed 2"):
+        team.execute(bundle)
+    assert team.sent() == 0
+    bundle = team.sign(bundle, 2)
+    team.safe.change(safes.CHANGE_THRESHOLD.encode(2))
+    assert team.execute(bundle).state is PaymentState.DELIVERED, "two who are owners still have signed"
+
+
+def before(team: Team, owner: int) -> tuple[str, str]:
+    """The owner before that one in the Safe's list, and itself: the list is as it was given when it was made."""
+    address = team.owners[owner].address
+    return (safes.SENTINEL if owner == 0 else team.owners[owner - 1].address), address
+
+
+def test_a_later_nonce_waits_for_the_earlier(team: Team) -> None:
+    first, second = new_address(), new_address()
+    one, two = team.prepare("5", f"dev1:{first}"), team.prepare("6", f"dev1:{second}")
+    assert two.proposal.nonce == one.proposal.nonce + 1
+    one, two = team.sign(one), team.sign(two)
+    with pytest.raises(Refused, match="1 of its transactions come first"):
+        team.execute(two)
+    assert team.execute(one).state is team.execute(two).state is PaymentState.DELIVERED
+    assert (team.home.holds(first, "dev1"), team.home.holds(second, "dev1")) == (5 * USDC, 6 * USDC)
+
+
+def test_another_transaction_with_its_nonce_replaces_it(team: Team) -> None:
+    to = new_address()
+    bundle = team.sign(team.prepare("5", f"dev1:{to}"))
+    other = replace(bundle, signatures=(), proposal=replace(bundle.proposal, execution=_other(bundle)))
+    by_a_stranger(team, team.sign(other))
+    team.status(bundle)
+    record = team.status(bundle)
+    assert record.state is PaymentState.REPLACED
+    assert record.proposal
+    assert "another transaction" in record.proposal.detail
+    assert team.execute(bundle).state is PaymentState.REPLACED
+    assert (team.sent(), team.home.holds(to, "dev1")) == (0, 0)
+
+
+def _other(bundle: SafeBundle) -> UnsignedTx:
+    """The Safe sends one wei of ETH to someone instead."""
+    execution = bundle.proposal.execution
+    return SafeTx(execution.chain_id, execution.to, new_address(), Wei(1), b"", Operation.CALL).execution(b"")
+
+
+def test_cancelled_by_its_owners_it_never_happens(team: Team, tmp_path: Path) -> None:
+    to = new_address()
+    bundle = team.sign(team.prepare("5", f"dev1:{to}"))
+    cancelling = through_a_file(team.sign(team.cancelling(bundle), 1, 2), tmp_path / "cancel.json")
+    record = team.execute(cancelling)
+    assert (record.state, record.proposal and record.proposal.state) == (
+        PaymentState.CANCELLED,
+        ProposalState.CANCELLED,
+    )
+    assert team.execute(bundle).state is PaymentState.CANCELLED
+    assert (team.sent(), team.home.holds(to, "dev1")) == (1, 0)
+    assert team.prepare("5", f"dev1:{to}").proposal.nonce == bundle.proposal.nonce + 1
+
+
+def test_one_nonce_has_one_approved_transaction(team: Team) -> None:
+    """Another payment for the same nonce is refused by this journal, and by the Safe wherever it is tried."""
+    bundle = team.prepare()
+    other = replace(bundle, id="p-zzzzzzzz", payment=replace(bundle.payment))
+    with pytest.raises(Refused, match="One transaction is approved for each nonce"):
+        team.adopt(other, team.home_of("preparer"))
+
+
+def test_the_same_payment_at_another_nonce_is_refused_while_it_is_open(team: Team) -> None:
+    to = new_address()
+    team.prepare("5", f"dev1:{to}")
+    with pytest.raises(Refused, match="the same payment is open already"):
+        team.prepare("5", f"dev1:{to}")
+    assert team.prepare("5", f"dev1:{to}", again=True)
+
+
+def test_a_replay_is_refused_by_the_safe(team: Team) -> None:
+    bundle = team.sign(team.prepare())
+    team.execute(bundle)
+    record = team.status(bundle)
+
+    async def work(client: Client) -> object:
+        return await execution_step(record, bundle, team.executor.address, client.rpcs)
+
+    with pytest.raises(NotFinal, match="is used"):
+        team.do(work)
+
+
+@contextmanager
+def unfilled(home: Home) -> Iterator[None]:
+    devnet = state.require(home.paths.state)
+    solver_client.set_mode(devnet, Mode.IGNORE)
+    try:
+        yield
+    finally:
+        solver_client.set_mode(devnet, Mode.FILL)
+
+
+@lab
+@pytest.mark.parametrize("version", ["1.4.1", "1.5.0"])
+@pytest.mark.parametrize(
+    ("amount", "token", "via"),
+    [("20", "USDC", "eco"), ("0.5", "ETH", "eco"), ("20", "USDC", "across"), ("0.5", "ETH", "across")],
+)
+def test_an_order_of_a_safe_is_filled(
+    home: Home, tmp_path: Path, version: str, amount: str, token: str, via: str
+) -> None:
+    team, to = Team(home, tmp_path, version=version), new_address()
+    bundle = team.sign(team.prepare(amount, f"dev4:{to}", token=token, via=via), 1, 2)
+    record = team.execute(bundle)
+    assert record.state is PaymentState.DELIVERED
+    assert home.holds(to, "dev4", token) == bundle.payment.amount.units
+    assert record.order
+    assert record.order.order.sender == team.safe.address
+    assert team.sent() == 1
+
+
+@lab
+@pytest.mark.parametrize("token", ["USDC", "ETH"])
+def test_native_coin_and_tokens_on_the_same_chain(home: Home, tmp_path: Path, token: str) -> None:
+    team, to = Team(home, tmp_path, version="1.5.0"), new_address()
+    record = team.execute(team.sign(team.prepare("0.5", f"dev1:{to}", token=token)))
+    assert record.state is PaymentState.DELIVERED
+    assert home.holds(to, "dev1", token) == record.payment.amount.units

@@ -1,0 +1,134 @@
+"""The owners of a Safe on a devnet, each with a key and a home of their own, within the test's process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from l2send.client import Client, open_client
+from l2send.core.paths import Paths
+from l2send.devnet.node import Node
+from l2send.resolver.limits import Limits
+from l2send.review import Review, review_of_safe
+from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.keys.signer import LocalSigner, SecretKey
+from l2send.wallet.safe_files import SafeBundle, read_safe_file, safe_bundle_of, safe_document, sign_safe
+from tests.conftest import Home
+from tests.support.addresses import new_address
+from tests.support.safes import TestSafe, new_safe
+
+T = TypeVar("T")
+
+
+def new_signer() -> LocalSigner:
+    return LocalSigner(SecretKey(secrets.token_bytes(32)))
+
+
+class Team:
+    """Three owners of a Safe on dev1 that holds 100 USDC and 2 ETH, and an executor that has gas and is no owner.
+
+    What is prepared is in a journal of its own: the home that tests share resumes everything that is open in it.
+    """
+
+    def __init__(
+        self, home: Home, folder: Path, *, owners: int = 3, threshold: int = 2, version: str = "1.4.1"
+    ) -> None:
+        self.home, self.folder = home, folder
+        self.owners = sorted((new_signer() for _ in range(owners)), key=lambda one: one.address)
+        self.executor = new_signer()
+        home.fund(self.executor.address, "dev1", ETH="1")
+        self.safe: TestSafe = new_safe(home, [one.address for one in self.owners], threshold, version=version)
+        home.fund(self.safe.address, "dev1", USDC="100", ETH="2")
+
+    def do(self, work: Callable[[Client], Awaitable[T]], paths: Paths | None = None) -> T:
+        async def run() -> T:
+            async with open_client(paths or self.home_of("preparer"), self.home.registry) as client:
+                return await work(client)
+
+        return asyncio.run(run())
+
+    def home_of(self, name: str) -> Paths:
+        """A home without anything: another journal."""
+        paths = Paths.under(self.folder / name)
+        paths.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return paths
+
+    def plan(self, amount: str = "5", to: str = "", *, via: str = "", token: str = "USDC") -> Review:
+        async def work(client: Client) -> Review:
+            destination = client.destination(to or f"dev1:{new_address()}")
+            payment = client.payment(self.safe.address, amount, token, destination, by_owners=True)
+            return await client.plan(payment, Limits(via=via, from_chains=("dev1",)))
+
+        return self.do(work)
+
+    def prepare(
+        self, amount: str = "5", to: str = "", *, via: str = "", token: str = "USDC", again: bool = False
+    ) -> SafeBundle:
+        review = self.plan(amount, to, via=via, token=token)
+
+        async def work(client: Client) -> SafeBundle:
+            record = await client.prepare(review, again=again)
+            assert isinstance(record, PaymentRecord)
+            return safe_bundle_of(record)
+
+        return self.do(work)
+
+    def sign(self, bundle: SafeBundle, *owners: int) -> SafeBundle:
+        for owner in owners or (0, 1):
+            bundle = sign_safe(bundle, self.owners[owner])
+        return bundle
+
+    def adopt(self, bundle: SafeBundle, paths: Paths) -> PaymentRecord:
+        review = review_of_safe(bundle, self.home.registry)
+
+        async def work(client: Client) -> PaymentRecord:
+            return client.adopt(bundle, review)
+
+        return self.do(work, paths)
+
+    def execute(
+        self, bundle: SafeBundle, paths: Paths | None = None, signer: LocalSigner | None = None
+    ) -> PaymentRecord:
+        async def work(client: Client) -> PaymentRecord:
+            record = await client.execute(bundle, self.executor, patience=30)
+            assert isinstance(record, PaymentRecord)
+            return record
+
+        return self.do(work, paths)
+
+    def status(self, bundle: SafeBundle, paths: Paths | None = None) -> PaymentRecord:
+        async def work(client: Client) -> PaymentRecord:
+            record = await client.status(bundle.id)
+            assert isinstance(record, PaymentRecord)
+            return record
+
+        return self.do(work, paths)
+
+    def cancelling(self, bundle: SafeBundle) -> SafeBundle:
+        async def work(client: Client) -> SafeBundle:
+            return safe_bundle_of(client.get(bundle.id), cancels=True)
+
+        return self.do(work)
+
+    @property
+    def node(self) -> Node:
+        return self.safe.node
+
+    def sent(self) -> int:
+        """How many transactions of the executor are on dev1."""
+        return self.node.quantity("eth_getTransactionCount", self.executor.address, "latest")
+
+
+def written(bundle: SafeBundle, path: Path) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(safe_document(bundle)))
+    return path
+
+
+def through_a_file(bundle: SafeBundle, path: Path) -> SafeBundle:
+    """What another machine reads of it."""
+    return read_safe_file(written(bundle, path))
