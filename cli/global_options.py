@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from l2send.cli.command_table import COMMANDS, Need
-from l2send.cli.telling import Telling, tell
+from l2send.cli.progress_mode import ProgressMode, set_progress_mode
 
 
 class Root(TyperGroup):
@@ -78,18 +78,18 @@ def _lend(command: Any, options: Sequence[Any], epilog: str | None) -> None:
         command.params += options
 
 
-def _tell(how: Telling | None) -> None:
+def _tell(how: ProgressMode | None) -> None:
     if how:
-        tell(how)
+        set_progress_mode(how)
 
 
 def _be_quiet(quiet: bool) -> None:
     if quiet:
-        tell(Telling.NONE)
+        set_progress_mode(ProgressMode.NONE)
 
 
 Progress = Annotated[
-    Telling | None,
+    ProgressMode | None,
     typer.Option(
         "--progress",
         metavar="HOW",

@@ -20,8 +20,8 @@ from typer.main import get_command
 from l2send.cli.command_table import COMMANDS, COMPLETION_VARIABLE
 from l2send.cli.global_options import Root
 from l2send.cli.light_values import read_values_lightly
+from l2send.cli.progress_mode import set_progress_mode
 from l2send.cli.streams import open_streams
-from l2send.cli.telling import tell
 from l2send.cli.word_order import in_order, refuse_unknown_command
 from l2send.core.errors import BadAmount, ExitStatus
 from l2send.core.redaction import remember_typed
@@ -146,7 +146,7 @@ def _command_first(words: list[str], commands: Collection[str]) -> list[str]:
 
 def run(argv: list[str]) -> int:
     """Run one command line and return its exit status."""
-    tell(None)
+    set_progress_mode(None)
     remember_typed(argv)
     try:
         words = shape(argv)

@@ -11,8 +11,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.status import Status
 from rich.text import Text
 
+from l2send.cli.progress_mode import ProgressMode, progress_mode
 from l2send.cli.screen import aloud, as_json, err, print_beside, styled
-from l2send.cli.telling import Telling, telling
 from l2send.cli.times import duration
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class Live:
         self._now = first
 
     def __enter__(self) -> Self:
-        if telling() is Telling.LIVE and aloud().is_terminal:
+        if progress_mode() is ProgressMode.LIVE and aloud().is_terminal:
             self._status = aloud().status(self, spinner="dots")
             self._status.start()
-        elif telling() is Telling.JSON:
+        elif progress_mode() is ProgressMode.JSON:
             self._emit(self._payment_id, _STARTING if self._payment_id else _ASKING, self._now)
         return self
 
@@ -56,14 +56,14 @@ class Live:
         if turn.text == self._now:
             return
         self._now = turn.text
-        if telling() is Telling.JSON:
+        if progress_mode() is ProgressMode.JSON:
             self._emit(turn.id, turn.state.value, turn.text)
         else:
             print_beside(err(), Text(f"{self._elapsed:6.1f} s  ", "dim"), styled(turn.text, limit=400))
 
     def ended(self, record: Record) -> None:
         """Nothing more happens to the payment for now. People are shown its outcome instead."""
-        if telling() is Telling.JSON:
+        if progress_mode() is ProgressMode.JSON:
             self._emit(record.id, record.state.value, record.meaning.money)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

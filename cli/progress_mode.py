@@ -6,7 +6,7 @@ from enum import StrEnum, unique
 
 
 @unique
-class Telling(StrEnum):
+class ProgressMode(StrEnum):
     """Values of `--progress`."""
 
     LIVE = "live"
@@ -15,18 +15,18 @@ class Telling(StrEnum):
     NONE = "none"
 
 
-_asked_for = list[Telling]()
+_asked_for = list[ProgressMode]()
 
 
-def tell(how: Telling | None) -> None:
+def set_progress_mode(how: ProgressMode | None) -> None:
     """Set how progress is shown; None: chosen by what stderr is."""
     _asked_for[:] = [how] if how else []
 
 
-def telling() -> Telling:
+def progress_mode() -> ProgressMode:
     """How progress is shown: live for a person at a terminal, plain lines otherwise."""
     if _asked_for:
         return _asked_for[0]
     from l2send.cli.screen import aloud
 
-    return Telling.LIVE if aloud().is_terminal else Telling.PLAIN
+    return ProgressMode.LIVE if aloud().is_terminal else ProgressMode.PLAIN

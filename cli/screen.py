@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from l2send.cli.telling import Telling, telling
+from l2send.cli.progress_mode import ProgressMode, progress_mode
 from l2send.core.chains import Chain
 from l2send.core.text import clean, json_escaped
 
@@ -32,7 +32,7 @@ def aloud() -> Console:
 
 def err() -> Console:
     """stderr for everything but the result; discarded with `--quiet` and `--progress json`."""
-    return _nowhere() if telling() in {Telling.NONE, Telling.JSON} else aloud()
+    return _nowhere() if progress_mode() in {ProgressMode.NONE, ProgressMode.JSON} else aloud()
 
 
 @cache

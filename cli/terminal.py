@@ -9,7 +9,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from l2send.cli.telling import tell
+from l2send.cli.progress_mode import set_progress_mode
 from l2send.core.errors import ConfigError, Interrupted, NeedsConfirmation
 
 
@@ -24,7 +24,7 @@ def must_be_able_to_ask(*, yes: bool, hint: str = "Add --yes to go on without a 
         return
     if not can_ask():
         raise NeedsConfirmation("this is not a terminal, so no question can be asked.", hint=hint)
-    tell(None)  # The person who answers a question sees everything, even with --quiet.
+    set_progress_mode(None)  # The person who answers a question sees everything, even with --quiet.
 
 
 def ask_password(name: str) -> str:

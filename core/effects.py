@@ -12,8 +12,8 @@ from l2send.core.address import Address, checksum
 from l2send.core.calldata import APPROVE, TRANSFER
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import Refused, UnknownToken
+from l2send.core.never_paid import why_unpayable
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
-from l2send.core.recipients import why_unpayable
 from l2send.core.units import Amount, Token, UnixTime
 
 PERMIT2 = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from l2send.core.chains import Registry
 from l2send.core.errors import BadAmount, L2sendError, NetworkError, UsageError
-from l2send.core.looks import looks_of
+from l2send.core.look_alikes import looks_of
 from l2send.core.rpc import Rpcs
 from l2send.core.text import clean, visible_text
 from l2send.core.units import Amount, parse_amount

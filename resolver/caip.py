@@ -8,7 +8,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import BadAddress
 from l2send.core.plan import ChainAddress
 from l2send.core.units import ChainId
-from l2send.resolver.foreign import foreign_network
+from l2send.resolver.other_networks import foreign_network
 from l2send.resolver.spelling import Spelling, read_account
 
 _EVM = "eip155"

@@ -20,11 +20,11 @@ from typing import Any
 from l2send.core.address import Address, alike, parse_address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import BadAddress, BadRecipient, ConfigError, L2sendError, UsageError
-from l2send.core.recipients import why_unpayable
+from l2send.core.never_paid import why_unpayable
 from l2send.core.text import clean
 from l2send.core.toml_text import parse_toml
 from l2send.core.trusted_files import read_trusted_text
-from l2send.resolver.foreign import foreign
+from l2send.resolver.other_networks import foreign
 from l2send.resolver.spelling import Spelling, Voucher
 
 SCHEMA = 1

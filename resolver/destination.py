@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import BadAddress, BadRecipient
+from l2send.core.never_paid import why_unpayable
 from l2send.core.plan import ChainAddress
-from l2send.core.recipients import why_unpayable
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver import caip, ens, erc3770, erc7828, payment_uri
 from l2send.resolver.contacts import NO_CONTACTS, Book
 from l2send.resolver.ens_name import is_name
-from l2send.resolver.foreign import foreign
+from l2send.resolver.other_networks import foreign
 from l2send.resolver.spelling import LinkRequest, Spelling, Voucher, is_xdc, read_account
 
 

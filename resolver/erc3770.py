@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from l2send.core.chains import Registry
 from l2send.core.errors import BadAddress
-from l2send.resolver.foreign import foreign, foreign_network
+from l2send.resolver.other_networks import foreign, foreign_network
 from l2send.resolver.spelling import Spelling, read_account
 
 

@@ -11,7 +11,7 @@ from l2send.core.errors import BadAddress, ChecksumMismatch
 from l2send.core.plan import ChainAddress
 from l2send.core.units import ChainId
 from l2send.resolver import caip
-from l2send.resolver.foreign import foreign_network
+from l2send.resolver.other_networks import foreign_network
 from l2send.resolver.spelling import Account, Spelling, Voucher, read_account
 
 _BINARY = re.compile(r"0x0001(?:[0-9a-fA-F]{2})+", re.ASCII)

@@ -20,9 +20,9 @@ from l2send.core.plan import ChainAddress, Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Snapshot
-from l2send.resolver.caps import is_dear, too_dear
-from l2send.resolver.gas import no_gas
 from l2send.resolver.limits import Limits
+from l2send.resolver.no_gas import no_gas
+from l2send.resolver.over_limit import is_dear, too_dear
 from l2send.resolver.quotes import (
     NoQuote,
     Source,

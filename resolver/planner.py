@@ -19,11 +19,11 @@ from l2send.core.plan import Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount
 from l2send.resolver.balances import Snapshot
-from l2send.resolver.caps import is_dear, too_dear, why_dear
-from l2send.resolver.gas import no_gas
 from l2send.resolver.halted import with_halts
 from l2send.resolver.limits import Limits
 from l2send.resolver.max_amount import find_greatest
+from l2send.resolver.no_gas import no_gas
+from l2send.resolver.over_limit import is_dear, too_dear, why_dear
 from l2send.resolver.quotes import (
     USD,
     NoQuote,

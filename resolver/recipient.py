@@ -12,7 +12,7 @@
 | an account that delegates to code (EIP-7702)                 | say                 |
 | the sender itself                                            | say                 |
 
-Zero, precompiles, burn addresses, tokens, settlers and system contracts are refused earlier: see `core.recipients`.
+Zero, precompiles, burn addresses, tokens, settlers and system contracts are refused earlier: see `core.never_paid`.
 """
 
 from __future__ import annotations

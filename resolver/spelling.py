@@ -13,7 +13,7 @@ from l2send.core.address import Address, parse_address
 from l2send.core.chains import Chain
 from l2send.core.errors import BadAddress
 from l2send.resolver.ens_name import is_name, normalised
-from l2send.resolver.foreign import foreign
+from l2send.resolver.other_networks import foreign
 
 _XDC = re.compile("xdc[0-9a-f]{40}", re.ASCII | re.IGNORECASE)
 """An EVM address with another prefix. Source: docs.xdc.network, the xdc prefix."""

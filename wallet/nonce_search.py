@@ -17,7 +17,7 @@ from l2send.core.errors import BadAnswer, L2sendError, NetworkError
 from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Rpc, data_bytes, quantity, record
 from l2send.core.units import BlockNumber, Nonce, Wei
-from l2send.wallet.keys.foreign import rebuilt
+from l2send.wallet.keys.rebuilt import rebuilt
 
 
 @dataclass(frozen=True, slots=True)

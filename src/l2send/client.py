@@ -28,7 +28,6 @@ from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Nonce, parse_amount
 from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
-from l2send.many import resume_all
 from l2send.past import PastPayments
 from l2send.planning import plan_most, plan_payment
 from l2send.preparing import prepare_payment
@@ -39,6 +38,7 @@ from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
 from l2send.resolver.limits import Limits
+from l2send.resume_many import resume_all
 from l2send.review import Review, has_expired, review_plan
 from l2send.safes import adopt, find_adopted, send_signed, with_safe_nonce
 from l2send.turns import Progress, reporter, reporting, silent

@@ -20,9 +20,9 @@ from l2send.core.units import Amount, Seconds, UnixTime
 from l2send.fee_caps import network_fees
 from l2send.guard import checked_legs
 from l2send.resolver.balances import Snapshot, confirm
-from l2send.resolver.caps import is_dear, too_dear
 from l2send.resolver.fill_rehearsal import refuse_undeliverable
 from l2send.resolver.limits import DEFAULT_MAX_FEE_PERCENT, Limits
+from l2send.resolver.over_limit import is_dear, too_dear
 from l2send.resolver.recipient import Findings, resemblance
 from l2send.resolver.token_exactness import refuse_inexact
 from l2send.wallet.journal.records import PaidBefore

@@ -1,5 +1,5 @@
 """An order that another wallet with the key opened, and a refund that a stranger asked for: the settler's storage says
-so, whatever became of the transactions that were signed here.
+so, no matter what became of the transactions that were signed here.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def send(payer: Payer, said: SignedFields, nonce: int, tx: UnsignedTx) -> str:
 
 
 def refunded_in_the_end(stand_ins: StandIns, payer: Payer, record: PaymentRecord, before: int) -> PaymentRecord:
-    """Nobody fills it: the money comes back."""
+    """No solver fills it: the money comes back."""
     order = order_of(record)
     stand_ins.advance(4 * 3600)
     due = payer.status(record)

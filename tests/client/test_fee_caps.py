@@ -147,7 +147,7 @@ def test_a_refund_may_cost_a_tenth_of_what_it_brings_back_with_the_fee_of_its_br
 
 
 def test_refunds_that_are_sent_again_share_the_tenth(rig: Rig) -> None:
-    """The first one's message was lost: its fees are spent all the same."""
+    """The first one's message was lost: its fees are spent anyway."""
     record = begun(rig, 1, order=True, units=10**18)
     first = replace(refund_of(record, value=4 * 10**16), index=8)
     price = GasPrice(Wei(0), Wei(GWEI), Wei(100 * GWEI))

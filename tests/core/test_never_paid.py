@@ -13,9 +13,9 @@ from l2send.core.address import Address, checksum
 from l2send.core.chains import load_registry
 from l2send.core.effects import Pays, compare_with_payment
 from l2send.core.errors import BadRecipient, Refused
+from l2send.core.never_paid import CONTRACTS, why_unpayable
 from l2send.core.paths import Paths
 from l2send.core.plan import ChainAddress, Payment
-from l2send.core.recipients import CONTRACTS, why_unpayable
 from l2send.core.units import Amount
 from l2send.resolver.destination import parse_destination
 

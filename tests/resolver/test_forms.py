@@ -13,9 +13,9 @@ from l2send.core import erc7930
 from l2send.core.address import Address, checksum
 from l2send.core.chains import Chain, Registry, load_registry
 from l2send.core.errors import BadAddress, BadAmount, BadRecipient, ChecksumMismatch, L2sendError, UnknownChain
+from l2send.core.never_paid import why_unpayable
 from l2send.core.paths import Paths
 from l2send.core.plan import ChainAddress
-from l2send.core.recipients import why_unpayable
 from l2send.core.units import Amount
 from l2send.resolver import payment_uri
 from l2send.resolver.destination import Destination, parse_destination, understand

@@ -6,7 +6,7 @@ import pytest
 
 from l2send.core.errors import BadAddress
 from l2send.resolver.destination import parse_destination
-from l2send.resolver.foreign import foreign
+from l2send.resolver.other_networks import foreign
 from tests.bridges.registry import REGISTRY
 
 ACCOUNTS = [

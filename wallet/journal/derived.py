@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Callable
 
 from l2send.core.address import Address, ends
-from l2send.core.looks import looks_of
+from l2send.core.look_alikes import looks_of
 from l2send.wallet.journal.records import PaymentRecord
 
 RULES = 2

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from l2send.core.address import Address, ends
 from l2send.core.errors import ConfigError, L2sendError, UsageError
-from l2send.core.looks import looks_of, unlike
+from l2send.core.look_alikes import looks_of, unlike
 from l2send.core.plan import Payment
 from l2send.core.text import clean, visible_part, visible_text
 from l2send.core.units import ChainId, Nonce, Seconds, UnixTime

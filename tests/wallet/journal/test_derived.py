@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from l2send.core.address import ends
-from l2send.core.looks import looks_of
+from l2send.core.look_alikes import looks_of
 from l2send.wallet.journal import derived, states
 from l2send.wallet.journal.derived import RULES
 from l2send.wallet.journal.sqlite import SqliteJournal

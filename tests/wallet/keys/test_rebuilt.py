@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from l2send.wallet.keys.foreign import rebuilt
+from l2send.wallet.keys.rebuilt import rebuilt
 from l2send.wallet.keys.signed import SignedTx
 from tests.support.addresses import new_address
 from tests.wallet.resuming import SEND
