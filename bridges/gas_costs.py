@@ -110,8 +110,20 @@ async def refund_cost(bridge: Bridge, order: Order, rpcs: Rpcs) -> RefundCost | 
     return RefundCost(rpc.chain, Wei(price.most(step.gas) + data_fee + step.tx.value), step.tx.value)
 
 
-async def approval(rpc: Rpc, sender: Address, spender: Address, amount: Amount) -> list[tuple[StepKind, UnsignedTx]]:
+async def allowance(rpc: Rpc, sender: Address, spender: Address, token: Token) -> int:
+    """What `spender` may take of `token`, in base units; 0 of native coin. Raises NetworkError."""
+    if token.address is None:
+        return 0
+    (allowed,) = await rpc.eth_call(Call(token.address, ALLOWANCE, (sender, spender)))
+    return int(allowed)
+
+
+async def approval(
+    rpc: Rpc, sender: Address, spender: Address, amount: Amount, allowed: int | None = None
+) -> list[tuple[StepKind, UnsignedTx]]:
     """The approvals that make the allowance of `spender` exactly `amount`; none for native coin.
+
+    `allowed` is what is allowed, where that was asked a moment ago.
 
     A larger one, of a payment that was not made, is made smaller: when the order is open, nothing is left. Some tokens
     (Tether's) refuse to change an allowance that is not zero: it is set to zero first.
@@ -119,7 +131,8 @@ async def approval(rpc: Rpc, sender: Address, spender: Address, amount: Amount) 
     token: Token = amount.token
     if token.address is None:
         return []
-    (allowed,) = await rpc.eth_call(Call(token.address, ALLOWANCE, (sender, spender)))
+    if allowed is None:
+        allowed = await allowance(rpc, sender, spender, token)
     if allowed == amount.units:
         return []
     approve = UnsignedTx(token.chain_id, token.address, Wei(0), APPROVE.encode(spender, amount.units))

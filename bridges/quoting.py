@@ -44,6 +44,8 @@ class SolverPrice:
     pays: Amount
     duration: Seconds
     valid_until: UnixTime | None = None
+    allowed: int | None = None
+    """What the settler may take of the token already, where that was asked beside the price; else it is asked."""
 
 
 def demanding(bridge: str) -> Demand:
@@ -84,7 +86,7 @@ async def finish(
     opens = bridge.effects(tx, rpcs.registry)
     if not isinstance(opens, Opens):
         raise Refused(f"the order built for {bridge.name} does not decode.")
-    wanted = [*await approval(rpc, payment.sender, tx.to, price.pays), (StepKind.OPEN, tx)]
+    wanted = [*await approval(rpc, payment.sender, tx.to, price.pays, price.allowed), (StepKind.OPEN, tx)]
     found, refund, _ = await asyncio.gather(
         costed(rpc, funding, price.pays, wanted),
         refund_cost(bridge, opens.order, rpcs),

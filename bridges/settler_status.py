@@ -12,7 +12,7 @@ from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.plan import Order
 from l2send.core.rpc import Call, Log, Rpc, Rpcs
 from l2send.core.text import clean
-from l2send.core.units import UnixTime
+from l2send.core.units import BlockNumber, UnixTime
 
 _MOST_BLOCKS = 180_000
 """Blocks searched for the event of a fill, back from the head."""
@@ -28,13 +28,15 @@ class Seen:
     target: Any
     origin_now: UnixTime
     target_now: UnixTime
+    target_head: BlockNumber | None
+    """The destination's newest block, from which the event of a fill is searched for; None where it is not known."""
 
 
 async def look(order: Order, on_origin: Call, on_target: Call, rpcs: Rpcs) -> Seen | OrderStatus:
     """Both values, read at the same time; UNKNOWN, with the reason, if a chain or a settler is silent."""
     origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
-    held, filled = await asyncio.gather(
-        origin.aggregate([on_origin]), target.aggregate([on_target]), return_exceptions=True
+    held, filled, head = await asyncio.gather(
+        origin.aggregate([on_origin]), target.aggregate([on_target]), head_of(target), return_exceptions=True
     )
     for answer, rpc in ((filled, target), (held, origin)):
         if isinstance(answer, NetworkError):
@@ -43,9 +45,18 @@ async def look(order: Order, on_origin: Call, on_target: Call, rpcs: Rpcs) -> Se
             raise answer
     assert not isinstance(held, BaseException)
     assert not isinstance(filled, BaseException)
+    assert not isinstance(head, BaseException)
     if not held.values[0] or not filled.values[0]:
         return OrderStatus(OrderState.UNKNOWN, "a settler did not answer for this order.")
-    return Seen(held.values[0][0], filled.values[0][0], held.timestamp, filled.timestamp)
+    return Seen(held.values[0][0], filled.values[0][0], held.timestamp, filled.timestamp, head)
+
+
+async def head_of(rpc: Rpc) -> BlockNumber | None:
+    """The newest block, asked beside the look at a fill so that its event is found without another round trip."""
+    try:
+        return await rpc.block_number()
+    except NetworkError:
+        return None
 
 
 def silent(rpc: Rpc, error: NetworkError) -> OrderStatus:
@@ -54,17 +65,23 @@ def silent(rpc: Rpc, error: NetworkError) -> OrderStatus:
 
 
 def filled(
-    rpc: Rpc, call: Call, is_filled: Callable[[Any], bool], topics: list[str], is_ours: Callable[[Log], bool]
+    rpc: Rpc,
+    call: Call,
+    is_filled: Callable[[Any], bool],
+    topics: list[str],
+    is_ours: Callable[[Log], bool],
+    head: BlockNumber | None = None,
 ) -> OrderStatus:
     """FILLED as one look showed it, and the read of the destination's storage that proves it.
 
-    `topics` and `is_ours` find the event of the fill, which only tells its transaction.
+    `topics` and `is_ours` find the event of the fill, which only tells its transaction; `head` is where its search
+    begins.
     """
     query = {"address": call.to, "topics": topics}
     return OrderStatus(
         OrderState.FILLED,
         "the recipient was paid.",
-        find_fill=lambda: _transaction(rpc, query, is_ours),
+        find_fill=lambda: _transaction(rpc, query, is_ours, head),
         proofs=(Proof(rpc.chain.chain_id, stored(call, is_filled)),),
     )
 
@@ -87,10 +104,12 @@ def stored(call: Call, holds: Callable[[Any], bool]) -> Callable[[Rpc, str], Awa
     return shows
 
 
-async def _transaction(rpc: Rpc, query: dict[str, Any], is_ours: Callable[[Log], bool]) -> str:
+async def _transaction(
+    rpc: Rpc, query: dict[str, Any], is_ours: Callable[[Log], bool], known_head: BlockNumber | None
+) -> str:
     """The hash of the fill, to show it; empty if the node refuses logs. Storage proved the fill."""
     try:
-        head, stretches = await rpc.block_number(), 0
+        head, stretches = known_head or await rpc.block_number(), 0
         async for first, logs in rpc.logs_before(query, head):
             found = next((log for log in logs if is_ours(log)), None)
             if found:

@@ -7,6 +7,8 @@ found by simulating a transfer to an account that nothing else uses. The second 
 
 from __future__ import annotations
 
+import asyncio
+
 from eth_hash.auto import keccak
 
 from l2send.core.address import Address, checksum
@@ -34,14 +36,19 @@ async def refuse_inexact(pays: Amount, sender: Address, rpc: Rpc) -> str:
     if token.address is None:
         return ""
     views = [Call(token.address, view, (sender,) if "address" in view.signature else ()) for view in _SHARES]
-    if any(value is not None for value in (await rpc.aggregate(views)).values):
-        raise Refused(f"balances of {token.symbol} change by themselves: no bridge can hold an exact amount of it.")
     transfer = UnsignedTx(token.chain_id, token.address, Wei(0), TRANSFER.encode(_UNUSED_ACCOUNT, pays.units))
     count = UnsignedTx(token.chain_id, token.address, Wei(0), BALANCE_OF.encode(_UNUSED_ACCOUNT))
-    try:
-        results = await if_offered(rpc.simulate(sender, [count, transfer, count]))
-    except NodeError as error:
-        raise Refused(f"{token.symbol} on {rpc.chain.name} refuses to be sent: {error.message}") from error
+    seen, results = await asyncio.gather(
+        rpc.aggregate(views), if_offered(rpc.simulate(sender, [count, transfer, count])), return_exceptions=True
+    )
+    if isinstance(seen, BaseException):
+        raise seen
+    if any(value is not None for value in seen.values):
+        raise Refused(f"balances of {token.symbol} change by themselves: no bridge can hold an exact amount of it.")
+    if isinstance(results, NodeError):
+        raise Refused(f"{token.symbol} on {rpc.chain.name} refuses to be sent: {results.message}") from results
+    if isinstance(results, BaseException):
+        raise results
     if results is None:
         return f"whether {token.symbol} arrives whole was not tried: the node of {rpc.chain.name} does not simulate"
     before, moved, after = results

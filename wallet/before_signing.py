@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -22,6 +23,10 @@ _L1_FEE_MARGIN_PERCENT = 5
 """Margin of the L1 fee for a step with a fixed price: smaller than at planning, whose reserve then suffices."""
 _LAGGING_LOOKS = 4
 _LAGGING_PAUSE = 1.5
+
+
+Estimate = Gas | NetworkError | Refused
+"""The gas that a transaction needs, or why that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +133,22 @@ class Cost:
     data_fee: Wei
     """For the gas that was planned."""
     balance: Wei
-    estimate: Gas | NetworkError | Refused
+    estimate: Estimate
     """The gas it needs, or the error of estimating it. The balance is checked first: its error is easier to understand.
     """
 
 
-async def look_at_cost(tx: TxRecord, rpc: Rpc) -> Cost:
-    """Price, balance and gas for `tx`, in one round trip. Raises NetworkError.
+async def look_at_cost(tx: TxRecord, rpc: Rpc, estimating: Awaitable[Estimate] | None = None) -> Cost:
+    """Price, balance and gas for `tx`, in one round trip; `estimating` finds its gas another way. Raises NetworkError.
 
     Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
     """
     margin = _L1_FEE_MARGIN_PERCENT if tx.step.price else L1_FEE_MARGIN_PERCENT
     today, data_fee, balance, estimate = await asyncio.gather(
-        gas_price(rpc), l1_fee(rpc, tx.step.tx, tx.step.gas, margin), rpc.balance(tx.sender), _estimate(tx, rpc)
+        gas_price(rpc),
+        l1_fee(rpc, tx.step.tx, tx.step.gas, margin),
+        rpc.balance(tx.sender),
+        estimating or _estimate(tx, rpc),
     )
     return Cost(today, data_fee, balance, estimate)
 
@@ -174,7 +182,7 @@ async def price_of(tx: TxRecord, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Ga
     return GasTerms(gas, price)
 
 
-def _known(estimate: Gas | NetworkError | Refused) -> Gas:
+def _known(estimate: Estimate) -> Gas:
     if isinstance(estimate, Exception):
         raise estimate
     return estimate
@@ -237,7 +245,7 @@ def _afford(tx: TxRecord, fee: Wei, balance: Wei, rpc: Rpc, cap: FeeCap | None) 
         )
 
 
-async def _estimate(tx: TxRecord, rpc: Rpc) -> Gas | NetworkError | Refused:
+async def _estimate(tx: TxRecord, rpc: Rpc) -> Estimate:
     """The gas `tx` needs. After an approval, a node that has not seen its block yet gets time to catch up."""
     looks = _LAGGING_LOOKS if tx.index and tx.step.kind is StepKind.OPEN else 1
     message = message_of(tx.step.tx, tx.sender)

@@ -7,6 +7,7 @@ needs, by as many witnesses as core/agreement.py counts. What is missing postpon
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +18,7 @@ from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
 from l2send.core.chains import Chain
 from l2send.core.effects import token_effects
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused, Sent
-from l2send.core.plan import Proposal, StepKind, UnsignedTx
+from l2send.core.plan import Order, Proposal, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, both
 from l2send.core.units import BlockNumber, Nonce
 from l2send.wallet.fees_paid import brought_by, brought_by_fill, fee_shown
@@ -38,11 +39,14 @@ class Ends:
     rpcs: Rpcs
     bridges: Mapping[str, Bridge] = field(default_factory=dict[str, Bridge])
 
-    async def in_block(self, tx: TxRecord, sight: Sight, head: Head) -> TxRecord:
-        """`final` or `reverted`, for a transaction that was seen deep enough below `head`. Raises NetworkError."""
+    async def in_block(self, tx: TxRecord, sight: Sight, head: Head | None) -> TxRecord:
+        """`final` or `reverted`, for a transaction that was seen deep enough below `head`. Raises NetworkError.
+
+        `head` is None where no newest block was asked for: then the proof is.
+        """
         rpc = self.rpcs.on(tx.chain_id)
         why, sights = "", [sight]
-        if not is_all_there_is(rpc, sight, head):
+        if head is None or not is_all_there_is(rpc, sight, head):
             why = await why_unproven(rpc, lambda one, its_head: shows(one, its_head, tx, sight, sights.append))
         end = TxState.FINAL if sight.succeeded else TxState.REVERTED
         if not why and (end is TxState.REVERTED or tx.step.kind is StepKind.CANCEL):
@@ -98,15 +102,25 @@ class Ends:
         """`filled` or `refunded`, as `status` shows it, once its proofs hold; till then the order is open."""
         assert record.order
         order = record.order.order
-        why = await self._why_unproven(status.proofs)
+        # The transaction of a fill is for people alone. The first time it is looked for beside the proof, which holds
+        # at once where one block is enough; else once the proof holds, since its block may have changed by then.
+        not_yet = f"Not {status.state} yet: "
+        is_first = not_yet not in record.order.detail
+        why, fill = await asyncio.gather(
+            self._why_unproven(status.proofs), self._fill_of(order, status) if is_first else _nothing()
+        )
         if why:
-            words = f"{status.detail} Not {status.state} yet: {why}."
+            words = f"{status.detail} {not_yet}{why}."
             return self.opened(record, words)
         if record.order.state is OrderState.NOT_OPEN:
             record = self.journal.move_order(record, OrderState.OPEN)
-        fill_tx = await status.find_fill()
-        arrived = await brought_by_fill(order, fill_tx, self.rpcs) if fill_tx else None
+        fill_tx, arrived = fill or await self._fill_of(order, status)
         return self.journal.move_order(record, status.state, fill_tx=fill_tx, detail=status.detail, arrived=arrived)
+
+    async def _fill_of(self, order: Order, status: OrderStatus) -> tuple[str, int | None]:
+        """The transaction of a fill, empty where it is not found, and what it brought, None where that is not shown."""
+        fill_tx = await status.find_fill()
+        return fill_tx, await brought_by_fill(order, fill_tx, self.rpcs) if fill_tx else None
 
     def opened(self, record: PaymentRecord, words: str) -> PaymentRecord:
         """The order, still open, with these words."""
@@ -306,6 +320,10 @@ def words_of(use: NonceUse, nonce: Nonce) -> str:
     if use.hash:
         return f"{use.hash} in block {use.block} took nonce {nonce}"
     return f"nonce {nonce} was used in block {use.block} without a transaction of the account, as a delegation does"
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def _shows(proof: Proof, one: Rpc, head: Awaitable[BlockNumber]) -> bool:

@@ -9,7 +9,7 @@ What a payment passes through, for each step, and why in this order:
     sign       then decode the signed bytes, and let the guard compare them with what was approved
     journal    committed to disk before anything leaves this machine
     broadcast  those bytes, repeatedly if needed, never others
-    mined      the next step is signed on top of it; the lock is kept until the paying step is mined
+    mined      the next step is signed on it, or right behind it (behind.py); the lock is held until what pays is mined
     final      as many confirmations as the chain needs; earlier steps are under it by then
 
 The lock is not held while a payment waits for confirmations: its nonces are used up, and its allowance.
@@ -30,6 +30,7 @@ from l2send.core.address import Address
 from l2send.core.agreement import answers
 from l2send.core.bridge import Bridge, OrderState
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, Refused, Sent
+from l2send.core.pace import pause_between_looks
 from l2send.core.plan import Step
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Nonce
@@ -44,10 +45,13 @@ from l2send.wallet.lock import account_lock
 from l2send.wallet.offering import Offering, Say, not_final
 from l2send.wallet.receipts import confirmations, is_known, observe
 from l2send.wallet.replacement import Bid
+from l2send.wallet.row import sign_in_a_row
 from l2send.wallet.signing import PAYING_KINDS, Looks, Signing
 
 Renewal = Callable[[PaymentRecord], Awaitable[PaymentRecord]]
 """The payment on the terms of a new quote that costs no more. Raises Refused if there is none."""
+_NEXT_ENDPOINT_AFTER = 1.0
+"""Seconds before bytes that were not accepted are handed to the next endpoint."""
 _UNSEEN = frozenset({TxState.SIGNED, TxState.BROADCAST})
 _SENT_ORDER = (Sent.NO, Sent.MAYBE, Sent.YES)
 
@@ -67,12 +71,12 @@ class Executor:
     """Called when a quote expires while its approval is mined; without it the payment is cancelled."""
     bridges: Mapping[str, Bridge] = field(default_factory=dict[str, Bridge])
     """By name; used to ask a settler whether an order is open."""
-    poll: float = 1.0
-    """Seconds between two looks at a chain, and before bytes are first handed to the next endpoint."""
+    poll: float | None = None
+    """Seconds between two looks at a chain, and before bytes are first handed to the next endpoint; None: its pace."""
     _said: dict[str, str] = field(default_factory=dict[str, str], init=False)
 
     def __post_init__(self) -> None:
-        self._offering = Offering(self.journal, self.rpcs, self._say, self.poll)
+        self._offering = Offering(self.journal, self.rpcs, self._say, self.poll or _NEXT_ENDPOINT_AFTER)
 
     @property
     def _ends(self) -> Ends:
@@ -258,22 +262,25 @@ class Executor:
         )
 
     async def _step_by_step(self, record: PaymentRecord, indexes: Sequence[int], until: float) -> Sequence[int]:
-        for index in indexes:
-            (tx,) = self._read(record.id, [index])
+        left = list(indexes)
+        while left:
+            count, (tx, *later) = 1, self._read(record.id, left)
             if tx.state is TxState.PLANNED:
                 renewed = await self._renewed(record, tx)
                 if renewed:
                     paying = record.steps[-1].step_index in indexes
                     again = _before_paying(renewed) + ([renewed.steps[-1].step_index] if paying else [])
                     return await self._step_by_step(renewed, again, until)
-                await self._sign(record, tx)
-            elif all(one.state is TxState.SIGNED for one in self.journal.get(record.id).attempts(index)):
+                count = await sign_in_a_row(record, tx, later, self._signing, self._offering)
+            elif all(one.state is TxState.SIGNED for one in self.journal.get(record.id).attempts(tx.step_index)):
                 await self._signing.refuse_if_stale(tx)
-            await self._wait(record.id, [i for i in indexes if i <= index], _last_settled, until)
-            (tx,) = self._read(record.id, [index])
-            if tx.outcome not in SUCCEEDED:
+            in_flight, left = left[:count], left[count:]
+            await self._wait(record.id, [i for i in indexes if i <= in_flight[-1]], _last_settled, until)
+            (last,) = self._read(record.id, in_flight[-1:])
+            if last.outcome not in SUCCEEDED:
                 return indexes
-            failpoint(Failpoint.MINED)
+            for _ in in_flight:
+                failpoint(Failpoint.MINED)
         return indexes
 
     async def _renewed(self, record: PaymentRecord, tx: TxRecord) -> PaymentRecord | None:
@@ -304,11 +311,6 @@ class Executor:
         self._say(f"the new quote takes {renewed.terms.pays}, no more than was approved")
         return renewed
 
-    async def _sign(self, record: PaymentRecord, tx: TxRecord) -> None:
-        """Sign a planned transaction, and hand it out. Nothing was sent if it raises before the bytes are committed."""
-        tx = await self._signing.sign_and_commit(record, tx)
-        await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
-
     async def _wait(
         self,
         payment_id: str,
@@ -318,14 +320,14 @@ class Executor:
     ) -> None:
         """Look at the chain, and broadcast again, until `done`. Raises NotFinal when time is up."""
         while True:
-            for index in indexes:
-                await self._look_at(payment_id, index)
+            await asyncio.gather(*(self._look_at(payment_id, index) for index in indexes))
             txs = [tx for tx in self._read(payment_id, indexes) if tx.raw]
             if done(txs) or all(self.journal.get(payment_id).needs_no_waiting(tx.step_index) for tx in txs):
                 return
             if time.monotonic() >= until:
                 raise not_final(txs)
-            await asyncio.sleep(min(self.poll, max(0.0, until - time.monotonic())))
+            pause = self.poll or pause_between_looks(self.rpcs.on(txs[0].chain_id).chain)
+            await asyncio.sleep(min(pause, max(0.0, until - time.monotonic())))
 
     async def _look_at(self, payment_id: str, step_index: int) -> None:
         """One look at every transaction of a step.
@@ -338,7 +340,7 @@ class Executor:
             return
         rpc = self.rpcs.on(attempts[0].chain_id)
         try:
-            looked = [await observe(tx, self._ends) for tx in reversed(attempts)]
+            looked = [await observe(tx, self._ends, self._offering.take_receipt(tx)) for tx in reversed(attempts)]
             newest, taken = looked[0], any(tx.state in IN_BLOCK for tx in looked)
             if newest.state in _UNSEEN and not taken:
                 if any(tx.state in IN_BLOCK for tx in attempts):

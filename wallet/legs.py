@@ -17,7 +17,7 @@ from l2send.core.units import Amount
 from l2send.wallet.before_signing import affordable, why_not_now
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
-from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
+from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record, TxRecord
 from l2send.wallet.journal.states import IN_FLIGHT, SUCCEEDED, PaymentState, TxState
 from l2send.wallet.offering import Say
 
@@ -111,21 +111,34 @@ async def _why_not(leg: PaymentRecord, rpcs: Rpcs) -> str:
     first = next((tx for tx in leg.steps if tx.state is TxState.PLANNED), None)
     if first is None:
         return f"it is {leg.state}"
-    if reason := await why_not_now(leg, rpcs):
-        return reason
     if any(tx.outcome in IN_FLIGHT - SUCCEEDED for tx in leg.steps[:-1]):
-        return ""  # What it approves is on its way: what pays can be tried once that is mined.
+        # What it approves is on its way: what pays can be tried once that is mined.
+        return await why_not_now(leg, rpcs)
+    return await _why_it_fails(leg, first, rpcs)
+
+
+async def _why_it_fails(leg: PaymentRecord, first: TxRecord, rpcs: Rpcs) -> str:
+    """The same, of a leg whose next step is `first`, all asked for in one round trip; what comes first is told."""
     rpc = rpcs.on(first.chain_id)
-    try:
-        await affordable(first, rpc, None)
-        planned = [tx.step.tx for tx in leg.steps if tx.state is TxState.PLANNED]
-        results = await if_offered(rpc.simulate(first.sender, planned))
-    except (CannotPay, Refused) as error:
-        return error.message
-    except NodeError as error:
-        return f"it would revert: {error.message}" if error.is_revert else ""
+    planned = [tx.step.tx for tx in leg.steps if tx.state is TxState.PLANNED]
+    reason, price, results = await asyncio.gather(
+        why_not_now(leg, rpcs),
+        affordable(first, rpc, None),
+        if_offered(rpc.simulate(first.sender, planned)),
+        return_exceptions=True,
+    )
+    for answer in (reason, price, results):
+        if isinstance(answer, str) and answer:
+            return answer
+        if isinstance(answer, CannotPay | Refused):
+            return answer.message
+        if isinstance(answer, NodeError) and answer is not reason:
+            return f"it would revert: {answer.message}" if answer.is_revert else ""
+        if isinstance(answer, BaseException):
+            raise answer
     # Where the node does not simulate, each step is estimated right before it is signed.
-    failed = next((result for result in results or () if not result.succeeded), None)
+    simulated = results if isinstance(results, list) else []
+    failed = next((result for result in simulated if not result.succeeded), None)
     return f"it would revert: {failed.reason or 'no reason given'}" if failed else ""
 
 

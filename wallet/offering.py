@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from l2send.core.deadlines import why_late
 from l2send.core.errors import NotFinal, WrongChain
+from l2send.core.pace import may_hold
 from l2send.core.plan import StepKind
 from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
 from l2send.wallet.failpoints import Failpoint, failpoint
@@ -32,6 +34,8 @@ class _Turn:
     next_at: float = 0.0
     endpoint: int = 0
     refused_since: float | None = None
+    accepted: bool = False
+    """Whether a node said that it took them."""
 
 
 @dataclass
@@ -44,13 +48,27 @@ class Offering:
     pause: float
     """Seconds before bytes that were not accepted are handed to the next endpoint."""
     _turns: dict[str, _Turn] = field(default_factory=dict[str, _Turn], init=False)
+    _receipts: dict[str, dict[str, Any]] = field(default_factory=dict[str, "dict[str, Any]"], init=False)
+    """By hash: what came with the answer to a broadcast."""
 
     def at_once(self, tx: TxRecord) -> None:
         """The next `offer` of `tx` does not wait: the block it was in is gone."""
         self._turns.pop(tx.hash, None)
 
-    async def offer(self, tx: TxRecord, rpc: Rpc) -> TxRecord:
-        """Hand the signed bytes to a node, if it is time. Raises NotFinal once all nodes keep refusing them."""
+    def is_accepted(self, tx: TxRecord) -> bool:
+        """Whether a node said in this process that it took the bytes of `tx`."""
+        turn = self._turns.get(tx.hash)
+        return turn is not None and turn.accepted
+
+    def take_receipt(self, tx: TxRecord) -> dict[str, Any] | None:
+        """The receipt that came with the answer to the broadcast of `tx`, given out once."""
+        return self._receipts.pop(tx.hash, None)
+
+    async def offer(self, tx: TxRecord, rpc: Rpc, *, hold: bool = False) -> TxRecord:
+        """Hand the signed bytes to a node, if it is time. Raises NotFinal once all nodes keep refusing them.
+
+        `hold`: where the node offers that, its answer is waited for until it has the receipt.
+        """
         turn = self._turns.setdefault(tx.hash, _Turn(self.pause))
         if time.monotonic() < turn.next_at:
             return tx
@@ -62,7 +80,7 @@ class Offering:
             return tx
         failpoint(Failpoint.BEFORE_BROADCAST)
         try:
-            answer = await rpc.broadcast(tx.raw, turn.endpoint)
+            answer = await self._broadcast(tx, rpc, turn.endpoint, hold=hold)
         except WrongChain as error:  # Raised before anything was sent.
             answer = BroadcastReply(Reply.REFUSED, error.message)
         failpoint(Failpoint.AFTER_BROADCAST)
@@ -74,6 +92,15 @@ class Offering:
             if time.monotonic() - turn.refused_since > _REFUSAL_PATIENCE:
                 raise not_final([tx], f" {rpc.chain.name} refuses it: {answer.detail}")
         return tx
+
+    async def _broadcast(self, tx: TxRecord, rpc: Rpc, endpoint: int, *, hold: bool) -> BroadcastReply:
+        """One broadcast. A receipt that comes with the answer is kept for the look that is next. Raises WrongChain."""
+        if not (hold and may_hold(rpc.chain) and rpc.sends_sync(endpoint)):
+            return await rpc.broadcast(tx.raw, endpoint)
+        answer = await rpc.broadcast_sync(tx.raw, endpoint)
+        if answer.receipt is not None:
+            self._receipts[tx.hash] = answer.receipt
+        return answer
 
     async def _is_too_late(self, tx: TxRecord, turn: _Turn) -> bool:
         """Whether handing out the bytes of an order, which no node is known to have, would lock money for nothing.
@@ -111,7 +138,7 @@ def _schedule(turn: _Turn, reply: Reply) -> None:
     now = time.monotonic()
     turn.endpoint += 1
     if reply is Reply.ACCEPTED:
-        turn.next_at, turn.refused_since = now + _AGAIN_AFTER_ACCEPTED, None
+        turn.next_at, turn.refused_since, turn.accepted = now + _AGAIN_AFTER_ACCEPTED, None, True
         return
     turn.next_at = now + turn.pause
     turn.pause = min(2 * turn.pause, _LONGEST_PAUSE)

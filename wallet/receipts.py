@@ -9,6 +9,8 @@ ends.py alone.
 
 from __future__ import annotations
 
+from typing import Any
+
 from l2send.core.errors import NetworkError, NotFinal
 from l2send.core.plan import StepKind
 from l2send.core.rpc import Rpc, both
@@ -18,12 +20,13 @@ from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use
-from l2send.wallet.sight import Head, Sight, head_of, is_deep, seen
+from l2send.wallet.sight import Head, Sight, head_of, is_deep, seen, sight_of
 
 
-async def observe(tx: TxRecord, ends: Ends) -> TxRecord:
+async def observe(tx: TxRecord, ends: Ends, receipt: dict[str, Any] | None = None) -> TxRecord:
     """Look once, move the record accordingly, and return it. Raises NetworkError, changing nothing.
 
+    `receipt` is one that came with the answer to the broadcast a moment ago: what it needs beyond that is proof.
     Receipt and head are asked for together. A node whose head is below the receipt's block answers from different
     moments: the next look decides.
     Source: eth_getTransactionReceipt, eth_getTransactionCount, eth_getBlockByNumber.
@@ -32,6 +35,8 @@ async def observe(tx: TxRecord, ends: Ends) -> TxRecord:
         return tx
     rpc = ends.rpcs.on(tx.chain_id)
     try:
+        if receipt and (sight := sight_of(receipt, tx)):
+            return await _in_block(tx, sight, ends, None)
         sight, head = await both(seen(rpc, tx), head_of(rpc))
         if sight is None:
             used = await rpc.nonce(tx.sender, "latest") > _nonce(tx)
@@ -74,7 +79,8 @@ def _again(tx: TxRecord, ends: Ends) -> TxRecord:
     return ends.journal.get(tx.payment_id).transactions[tx.index]
 
 
-async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, head: Head) -> TxRecord:
+async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, head: Head | None) -> TxRecord:
+    """`head` is None for a block that came with the answer to a broadcast: it is the newest, as far as is known."""
     there = TxState.MINED if sight.succeeded else TxState.REVERTING
     if (tx.state, tx.block_hash) != (there, sight.block_hash):
         tx = ends.journal.move_tx(
@@ -84,7 +90,7 @@ async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, head: Head) -> TxRec
             block_hash=sight.block_hash,
             detail=sight.words,
         )
-    if not is_deep(ends.rpcs.on(tx.chain_id), head.number, sight):
+    if not is_deep(ends.rpcs.on(tx.chain_id), head.number if head else sight.block, sight):
         return tx
     return await ends.in_block(tx, sight, head)
 

@@ -16,6 +16,7 @@ from l2send.core.plan import GasPrice, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Gas, Wei
 from l2send.wallet.before_signing import GasTerms
+from l2send.wallet.behind import waiting_before
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
@@ -51,7 +52,8 @@ async def speedup_bids(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> l
     waiting = await _waiting(record, record.deciding, journal, rpcs)
     if not waiting:
         raise _nothing_waits(journal.get(record.id))
-    return [await _bid(tx, tx.step, rpcs.on(tx.chain_id)) for tx in waiting]
+    record = journal.get(record.id)
+    return [await _bid(tx, tx.step, rpcs.on(tx.chain_id), alone=not waiting_before(record, tx)) for tx in waiting]
 
 
 async def cancel_bids(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
@@ -101,9 +103,14 @@ def _nothing_waits(record: PaymentRecord) -> Refused:
     return Refused(f"{record.id} is {record.state}: {why}. {record.meaning.money}", sent=record.moved)
 
 
-async def _bid(former: TxRecord, step: Step, rpc: Rpc) -> Bid:
-    """`step` at a price above the former's and not below today's. Source: eth_estimateGas, eth_feeHistory."""
+async def _bid(former: TxRecord, step: Step, rpc: Rpc, *, alone: bool = True) -> Bid:
+    """`step` at a price above the former's and not below today's. Source: eth_estimateGas, eth_feeHistory.
+
+    Not `alone`: steps that it depends on are in no block, and by itself it would revert; it keeps its gas.
+    """
     said = decode_signed(former.raw)
+    if not alone:
+        return Bid(former, Step(step.kind, step.tx, said.gas, _above(said, await gas_price(rpc))))
     tx = step.tx
     message = {"from": former.sender, "to": tx.to, "value": hex(tx.value), "data": "0x" + tx.data.hex()}
     today, estimate = await asyncio.gather(gas_price(rpc), rpc.estimate_gas(message))

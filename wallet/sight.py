@@ -34,20 +34,24 @@ class Head:
 
     number: BlockNumber
     hash: str
+    parent_hash: str = ""
 
 
 async def head_of(rpc: Rpc) -> Head:
     """The newest block as one endpoint has it. Source: eth_getBlockByNumber."""
     block = await rpc.block()
-    return Head(block_number(block.get("number")), str(block.get("hash", "")).lower())
+    hashes = (str(block.get(name, "")).lower() for name in ("hash", "parentHash"))
+    return Head(block_number(block.get("number")), *hashes)
 
 
 def is_all_there_is(rpc: Rpc, sight: Sight, head: Head) -> bool:
     """Whether a second look could show no more: there is one endpoint, and its newest block is the one of the receipt.
 
-    Both were asked for together, so that the receipt's block is in its chain.
+    Or the one right after it, which names it as its parent. Both were asked for together, so that the receipt's block is
+    in its chain.
     """
-    return len(rpc.endpoints) == 1 and (head.number, head.hash) == (sight.block, sight.block_hash)
+    seen_in = (sight.block, sight.block_hash)
+    return len(rpc.endpoints) == 1 and seen_in in {(head.number, head.hash), (head.number - 1, head.parent_hash)}
 
 
 async def seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
@@ -56,7 +60,7 @@ async def seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
     Source: eth_getTransactionReceipt.
     """
     receipt = await rpc.receipt(tx.hash)
-    return None if receipt is None else _sight(receipt, tx)
+    return None if receipt is None else sight_of(receipt, tx)
 
 
 async def shows(
@@ -84,7 +88,8 @@ async def is_canonical(rpc: Rpc, sight: Sight) -> bool:
     return str(block.get("hash", "")).lower() == sight.block_hash
 
 
-def _sight(receipt: dict[str, Any], tx: TxRecord) -> Sight | None:
+def sight_of(receipt: dict[str, Any], tx: TxRecord) -> Sight | None:
+    """What a receipt says; None for one of a transaction that is in no block. Raises BadAnswer for another one's."""
     if str(receipt.get("transactionHash", "")).lower() != tx.hash:
         raise BadAnswer("a node answered with the receipt of another transaction.")
     if receipt.get("blockNumber") is None:

@@ -15,16 +15,17 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from l2send.core.errors import ConfigError, Refused
+from l2send.core.pace import may_hold
 from l2send.core.plan import Step, StepKind
-from l2send.core.rpc import Rpcs
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.safe import does_nothing
 from l2send.core.units import Nonce
 from l2send.wallet.before_signing import (
     Cost,
+    Estimate,
     FeeCap,
     GasTerms,
     TxGuard,
-    affordable,
     look_at_cost,
     pin_chain,
     price_of,
@@ -33,6 +34,7 @@ from l2send.wallet.before_signing import (
     why_too_late,
     why_unlike_pinned,
 )
+from l2send.wallet.behind import gas_behind, waiting_before
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import Journal
@@ -92,9 +94,10 @@ class Signing:
             rpc.nonces(tx.sender),
             self.guard.fee_cap(self.journal.get(record.id), tx, rpc),
             look_at_cost(tx, rpc),
+            _learn_sync(rpc),
             return_exceptions=True,
         )
-        return Looks(asked_at, *found)
+        return Looks(asked_at, *found[:-1])
 
     async def sign_and_commit(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
         """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
@@ -134,7 +137,8 @@ class Signing:
             if reason:
                 raise Refused(f"{record.id} is not sped up: {reason}.", hint=instead)
         again = replace(former, step=bid.step)
-        price = await affordable(again, rpc, await self.guard.fee_cap(record, again, rpc))
+        cap, cost = await self.guard.fee_cap(record, again, rpc), await self._cost_again(record, again, rpc)
+        price = await price_of(again, rpc, cap, cost)
         refuse_unless_it_outbids(former, price)
         self.say(f"signing {bid.step.kind} on {rpc.chain.name} with the nonce {former.nonce} once more")
         signed = self.signed(signer, again, former.nonce, price)
@@ -143,6 +147,15 @@ class Signing:
         tx = self.journal.replace(former, bid.step, signed.hash, signed.raw)
         failpoint(Failpoint.JOURNALED)
         return tx
+
+    async def _cost_again(self, record: PaymentRecord, again: TxRecord, rpc: Rpc) -> Cost:
+        """What `again` costs: where it depends on steps that no block has, it is run behind them."""
+        before = waiting_before(record, again)
+
+        async def behind() -> Estimate:
+            return await gas_behind(rpc, again, before) or again.step.gas
+
+        return await look_at_cost(again, rpc, behind() if before else None)
 
     def signed(self, signer: Signer, tx: TxRecord, nonce: Nonce, cost: GasTerms) -> SignedTx:
         """The step of `tx` as signed bytes, which were decoded again and passed the guard. Raises Refused."""
@@ -201,6 +214,12 @@ class Signing:
         tx = await observe(tx, self.ends)
         if tx.state is TxState.SIGNED and await self._is_stale(tx):
             raise not_sent_again(tx)
+
+
+async def _learn_sync(rpc: Rpc) -> None:
+    """Whether the bytes can be handed out by a request that waits for their receipt, where blocks are quick enough."""
+    if may_hold(rpc.chain):
+        await rpc.learn_sync()
 
 
 def _pays(step: Step) -> bool:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
-from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
+from l2send.core.bridge import Bridge, OrderState, OrderStatus, SponsoredBridge
 from l2send.core.errors import NetworkError, NotFinal, UnknownChain
+from l2send.core.pace import pause_between_looks
 from l2send.core.plan import StepKind
 from l2send.core.rpc import Rpcs
 from l2send.core.units import ChainId
@@ -26,7 +27,6 @@ from l2send.wallet.proposals import execution_in_flight, observe_proposal
 from l2send.wallet.receipts import observe
 from l2send.wallet.sponsored import observe_messages
 
-_POLL = 1.0
 _SETTLED = frozenset(
     {
         PaymentState.DELIVERED,
@@ -55,11 +55,12 @@ async def follow(
     say: Say = _silent,
     *,
     patience: float = 600.0,
-    poll: float = _POLL,
+    poll: float | None = None,
 ) -> PaymentRecord:
     """Follow a payment until the recipient has the money, or it is back, or you must act.
 
-    Returns the record; its `state` says which. Raises NotFinal after `patience` seconds.
+    `poll` is in seconds between two looks, by default as often as the chains have blocks. Returns the record; its
+    `state` says which. Raises NotFinal after `patience` seconds.
     """
     until = time.monotonic() + patience
     once = _Once(say)
@@ -73,7 +74,14 @@ async def follow(
                 hint=f"Run `l2send status {record.id}` for a look, or `l2send resume {record.id}` to follow it.",
                 sent=record.moved,
             )
-        await asyncio.sleep(poll)
+        await asyncio.sleep(_pause(record, rpcs) if poll is None else poll)
+
+
+def _pause(record: PaymentRecord, rpcs: Rpcs) -> float:
+    """Seconds between two looks at the chains of a payment: as the quicker one needs it."""
+    ids = {record.terms.source, record.payment.to.chain_id}
+    known = [chain for chain in rpcs.registry if chain.chain_id in ids]
+    return min(map(pause_between_looks, known), default=1.0)
 
 
 def _waits_for_owners(record: PaymentRecord) -> bool:
@@ -199,7 +207,14 @@ async def _look_at_order(record: PaymentRecord, order: OrderRecord, eyes: _Eyes)
     if bridge is None:
         return record
     if opening and order.state is OrderState.NOT_OPEN:
-        record = await _see_opened(record, opening.chain_id, opening.hash, bridge, eyes)
+        # Asked together: what the settlers say counts once the receipt has the order.
+        looking = asyncio.create_task(bridge.status(order.order, eyes.rpcs))
+        try:
+            record = await _see_opened(record, opening.chain_id, opening.hash, bridge, eyes)
+            return await _follow_order(record, bridge, eyes, looking)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
     return await _follow_order(record, bridge, eyes)
 
 
@@ -262,12 +277,14 @@ async def _see_opened(
     return record
 
 
-async def _follow_order(record: PaymentRecord, bridge: Bridge, eyes: _Eyes) -> PaymentRecord:
-    """What the settlers say about an order that was seen open."""
+async def _follow_order(
+    record: PaymentRecord, bridge: Bridge, eyes: _Eyes, looking: Awaitable[OrderStatus] | None = None
+) -> PaymentRecord:
+    """What the settlers say about an order that was seen open; `looking` is a look that was begun."""
     order = record.order
     if order is None or order.state is OrderState.NOT_OPEN:
         return record
-    status = await bridge.status(order.order, eyes.rpcs)
+    status = await (looking or bridge.status(order.order, eyes.rpcs))
     match status.state:
         case OrderState.UNKNOWN | OrderState.NOT_OPEN:
             # It was seen open: a node that knows of no order lags, and changes nothing.

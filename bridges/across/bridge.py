@@ -43,8 +43,9 @@ from l2send.bridges.across.order import fill_status, order_of, refuse_other_ids
 from l2send.bridges.across.price import delivery_of, is_priced, price_of
 from l2send.bridges.across.refunds import Settlement, is_settled, refund_of
 from l2send.bridges.erc7683 import OPEN
+from l2send.bridges.gas_costs import allowance
 from l2send.bridges.quoting import Funding, SolverPrice, finish, refuse_unaffordable, with_notes
-from l2send.bridges.settler_status import filled
+from l2send.bridges.settler_status import filled, head_of
 from l2send.core.bridge import ContractSenders, OrderState, OrderStatus, Proof, RefundAddress
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens
@@ -52,7 +53,7 @@ from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.plan import Order, Payment, Quote, Step, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.settlers import AcrossSettlers
-from l2send.core.units import Amount, UnixTime, Wei
+from l2send.core.units import Amount, BlockNumber, UnixTime, Wei
 
 _FILLED = 2
 _DELEGATED = bytes.fromhex("ef0100")
@@ -80,15 +81,17 @@ class Across:
         if way is None or listed is None or not is_priced(listed):
             return None
         funding = Funding(payment, source, held, native)
-        price, state, code = await asyncio.gather(
+        spender = way.settler or way.pool
+        price, state, code, allowed = await asyncio.gather(
             price_of(listed, delivery_of(funding, way), rpcs.http),
             ask_contracts(way, rpcs, payment.amount.token),
             rpcs.on(way.target.chain_id).code(payment.to.address),
+            allowance(rpcs.on(source.chain_id), payment.sender, spender, held.token),
         )
         pays = Amount(price.input_units, held.token)
         refuse_unaffordable(pays, funding)
         tx = with_integrator(_deposit_tx(payment, way, price, state))
-        solver = SolverPrice(pays, price.duration)
+        solver = SolverPrice(pays, price.duration, allowed=allowed if tx.to == spender else None)
         quote = await finish(
             self, funding, solver, tx, state.origin_now, rpcs, lambda order: [refuse_other_ids(order, rpcs)]
         )
@@ -121,13 +124,15 @@ class Across:
         """Where the money is: the fill by the destination's storage, its time by both clocks."""
         origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
         try:
-            clock, fill = await asyncio.gather(origin.aggregate([]), target.aggregate([fill_status(order)]))
+            clock, fill, head = await asyncio.gather(
+                origin.aggregate([]), target.aggregate([fill_status(order)]), head_of(target)
+            )
         except NetworkError as error:
             return OrderStatus(OrderState.UNKNOWN, f"a chain could not be asked: {error.message}")
         if fill.values[0] is None:
             return OrderStatus(OrderState.UNKNOWN, f"the SpokePool of {target.chain.name} did not answer.")
         if fill.values[0][0] == _FILLED:
-            return _filled(order, target)
+            return _filled(order, target, head)
         if clock.timestamp < order.refund_after or fill.timestamp <= order.fill_deadline:
             until = datetime.fromtimestamp(order.fill_deadline, UTC)
             detail = f"a relayer may fill it until {until:%Y-%m-%d %H:%M:%S} UTC; after that Across pays it back."
@@ -195,7 +200,7 @@ def _notes(order: Order, code: bytes, way: Crossing) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _filled(order: Order, rpc: Rpc) -> OrderStatus:
+def _filled(order: Order, rpc: Rpc, head: BlockNumber | None) -> OrderStatus:
     """Filled, by the destination's storage; its transaction by the event that has the whole relay hash."""
     ids = (order.origin, int(order.details["deposit_id"]))
     topics = [FILLED_TOPIC, *("0x" + number.to_bytes(32, "big").hex() for number in ids)]
@@ -203,7 +208,7 @@ def _filled(order: Order, rpc: Rpc) -> OrderStatus:
     def is_ours(log: dict[str, Any]) -> bool:
         return filled_hash(order.destination, log) == order.order_id
 
-    return filled(rpc, fill_status(order), _FILLED.__eq__, topics, is_ours)
+    return filled(rpc, fill_status(order), _FILLED.__eq__, topics, is_ours, head)
 
 
 async def _expired(order: Order, now: UnixTime, rpcs: Rpcs) -> OrderStatus:

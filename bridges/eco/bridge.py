@@ -19,6 +19,7 @@ from eth_hash.auto import keccak
 from l2send.bridges.eco.order import REWARD, decode_open, demand, open_tx, order_id_of, reward_of
 from l2send.bridges.eco.quote_api import ask_price
 from l2send.bridges.erc7683 import OPEN, RESOLVE, emitted_open
+from l2send.bridges.gas_costs import allowance
 from l2send.bridges.quoting import Funding, SolverPrice, finish, refuse_unaffordable
 from l2send.bridges.settler_status import filled, look, refunded, stored
 from l2send.core.bridge import ContractSenders, OrderState, OrderStatus, RefundAddress
@@ -66,13 +67,16 @@ class Eco:
         here, there = (chain.settlers_of(self.name, EcoSettlers) for chain in (source, target))
         if source is target or here is None or there is None or not (here.prover and here.quote_api):
             return None
-        price = await ask_price(here, there, rpcs, payment, held.token)
+        rpc = rpcs.on(source.chain_id)
+        price, allowed = await asyncio.gather(
+            ask_price(here, there, rpcs, payment, held.token),
+            allowance(rpc, payment.sender, here.portal, held.token),
+        )
         funding, pays = Funding(payment, source, held, native), Amount(price.source_units, held.token)
         refuse_unaffordable(pays, funding)
-        rpc = rpcs.on(source.chain_id)
-        now, target_now = await asyncio.gather(rpc.time(), rpcs.on(target.chain_id).time())
+        now, target_now = await asyncio.gather(rpc.recent_time(), rpcs.on(target.chain_id).recent_time())
         tx = open_tx(here, there, payment, pays, _deadline(price.deadline, now, target_now))
-        solver = SolverPrice(pays, price.duration)
+        solver = SolverPrice(pays, price.duration, allowed=allowed)
         return await finish(self, funding, solver, tx, now, rpcs, lambda order: [_refuse_other_id(tx, order, rpc)])
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
@@ -98,7 +102,7 @@ class Eco:
             return seen
         if _is_solver(seen.target):
             topics = [FULFILLED_TOPIC, order.order_id]
-            return filled(rpcs.on(order.destination), claimed, _is_solver, topics, lambda _: True)
+            return filled(rpcs.on(order.destination), claimed, _is_solver, topics, lambda _: True, seen.target_head)
         if seen.origin == _STATUS_REFUNDED:
             return refunded(rpcs.on(order.origin), locked, _STATUS_REFUNDED)
         return _unfilled(order, seen.origin, seen.origin_now, seen.target_now)

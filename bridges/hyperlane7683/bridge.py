@@ -11,10 +11,13 @@ Source: BootNodeDev/intents-framework solidity/src/{Hyperlane7683,BasicSwap7683,
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from l2send.bridges import settler_status
 from l2send.bridges.erc7683 import OPEN, emitted_open
+from l2send.bridges.gas_costs import allowance
 from l2send.bridges.hyperlane7683.order import decode_open, open_tx
 from l2send.bridges.hyperlane7683.refund import REFUND, decode_refund, refund_step, sent_refund
 from l2send.bridges.hyperlane7683.route import check_route, refuse_other_order
@@ -61,8 +64,12 @@ class Hyperlane7683:
         if max(source.chain_id, target.chain_id) > _MAX_DOMAIN:
             return None
         funding = Funding(payment, source, held, native)
-        price = await solver_price(here, here.router, funding, rpcs)
-        route = await check_route(here, there, source, target, rpcs)
+        price, route, allowed = await asyncio.gather(
+            solver_price(here, here.router, funding, rpcs),
+            check_route(here, there, source, target, rpcs),
+            allowance(rpcs.on(source.chain_id), payment.sender, here.router, held.token),
+        )
+        price = replace(price, allowed=allowed)
         deadline = fill_deadline(price, route.origin_now, route.target_now)
         tx = open_tx(here, there, payment, price.pays, deadline)
         quote = await finish(
@@ -98,6 +105,7 @@ class Hyperlane7683:
                 lambda status: status == _FILLED,
                 [FILLED_TOPIC],
                 lambda log: str(log.get("data", ""))[:66] == order.order_id,
+                seen.target_head,
             )
         if seen.origin == _REFUNDED:
             return settler_status.refunded(rpcs.on(order.origin), on_origin, _REFUNDED)

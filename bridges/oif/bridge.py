@@ -15,10 +15,13 @@ Source: openintentsframework/oif-contracts src/input/escrow/InputSettlerEscrow.s
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from l2send.bridges import settler_status
 from l2send.bridges.erc7683 import emitted_open
+from l2send.bridges.gas_costs import allowance
 from l2send.bridges.oif.order import OPEN, ORDER, OUTPUT, decode_open, fields_of, open_tx, order_id_of, output_hash
 from l2send.bridges.quoting import Funding, finish
 from l2send.bridges.solver_price import fill_deadline, is_priced, solver_price
@@ -68,11 +71,14 @@ class Oif:
         if held.token.is_native:
             raise CannotPay("the escrow of OIF takes tokens, and no native coin.")
         funding = Funding(payment, source, held, native)
-        price, now, target_now = await asyncio.gather(
+        rpc = rpcs.on(source.chain_id)
+        price, now, target_now, allowed = await asyncio.gather(
             solver_price(here, here.input_settler, funding, rpcs),
-            rpcs.on(source.chain_id).time(),
-            rpcs.on(target.chain_id).time(),
+            rpc.recent_time(),
+            rpcs.on(target.chain_id).recent_time(),
+            allowance(rpc, payment.sender, here.input_settler, held.token),
         )
+        price = replace(price, allowed=allowed)
         tx = open_tx(here, there, payment, price.pays, fill_deadline(price, now, target_now))
         return await finish(
             self, funding, price, tx, now, rpcs, lambda order: [_refuse_other_settlers(tx, order, rpcs)]
@@ -102,7 +108,8 @@ class Oif:
         if any(seen.target):
             topics = [FILLED_TOPIC, order.order_id]
             rpc = rpcs.on(order.destination)
-            return settler_status.filled(rpc, on_target, any, topics, lambda log: _pays(log, order))
+            ours = partial(_pays, order=order)
+            return settler_status.filled(rpc, on_target, any, topics, ours, seen.target_head)
         if seen.origin == _REFUNDED:
             return settler_status.refunded(rpcs.on(order.origin), on_origin, _REFUNDED)
         return _unfilled(order, seen, rpcs.registry)

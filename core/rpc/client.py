@@ -42,6 +42,9 @@ T = TypeVar("T")
 
 _TAKEN_NOT_MINED = 4
 """Code of eth_sendRawTransactionSync: the transaction is in the pool, and no block has it yet. Source: EIP-7966."""
+_WRONG_PARAMETERS = -32602
+_RECENT_SECONDS = 3.0
+"""How long a clock that was read is not asked for again where a price is made."""
 _PINNED_SECONDS = 5.0
 """How long a pin holds for a broadcast: between both the transaction is signed and committed."""
 
@@ -53,6 +56,8 @@ class Rpc:
     chain: Chain
     http: Http
     endpoints: list[Endpoint] = field(init=False)
+    _clock: tuple[UnixTime, float] | None = field(default=None, init=False)
+    """The newest time of a head that an answer carried, and when it came by time.monotonic."""
 
     def __post_init__(self) -> None:
         self.endpoints = [Endpoint(url) for url in self.chain.rpcs]
@@ -133,6 +138,7 @@ class Rpc:
         async def ask(endpoint: Endpoint) -> Aggregate:
             chain_id, found = batch.read(await self._post(endpoint, "eth_call", params), self.chain.name)
             self._match(endpoint, chain_id)
+            self._clock = (found.timestamp, time.monotonic())
             return found
 
         return await first_answer(self.chain.name, self.endpoints, ask)
@@ -215,6 +221,12 @@ class Rpc:
         return await self.ask(lambda raw: unix_time(_read_block(raw).get("timestamp")),
                               "eth_getBlockByNumber", "latest", False)  # fmt: skip
 
+    async def recent_time(self) -> UnixTime:
+        """The chain's clock as an answer of the last seconds had it, else asked for: to make a price, not to sign."""
+        if self._clock and time.monotonic() - self._clock[1] <= _RECENT_SECONDS:
+            return self._clock[0]
+        return await self.time()
+
     async def receipt(self, tx_hash: str) -> dict[str, Any] | None:
         """The receipt, or None while there is none. Source: eth_getTransactionReceipt."""
         return await self.ask(lambda raw: read_receipt(raw, tx_hash), "eth_getTransactionReceipt", tx_hash)
@@ -257,10 +269,32 @@ class Rpc:
             return reply_of(error)
         return BroadcastReply(Reply.ACCEPTED)
 
-    async def broadcast_sync(self, raw: bytes, patience_ms: int, endpoint: int = 0) -> BroadcastReply:
-        """As `broadcast`, and wait up to `patience_ms` for the receipt, where the node offers that.
+    async def learn_sync(self) -> None:
+        """Whether the first endpoint answers a broadcast with the receipt; asked once, beside other questions.
 
-        Where it does not, the same bytes go out by `broadcast`. Source: EIP-7966 eth_sendRawTransactionSync.
+        A node that offers it misses the parameters, which are left out: nothing is sent. Any other answer counts as no.
+        Raises nothing. Source: EIP-7966, and jsonrpc.org/specification for the code of wrong parameters.
+        """
+        target = self.endpoints[0]
+        if target.sends_sync is not None:
+            return
+        target.sends_sync = False  # Until it is known, and so that it is asked once.
+        try:
+            await self._post(target, "eth_sendRawTransactionSync", ())
+        except NodeError as error:
+            target.sends_sync = error.rpc_code == _WRONG_PARAMETERS
+        except NetworkError:
+            pass
+
+    def sends_sync(self, endpoint: int = 0) -> bool:
+        """Whether that endpoint is known to answer a broadcast with the receipt."""
+        return self.endpoints[endpoint % len(self.endpoints)].sends_sync is True
+
+    async def broadcast_sync(self, raw: bytes, endpoint: int = 0) -> BroadcastReply:
+        """As `broadcast`, and wait for the receipt where the node offers that, as long as it and the HTTP client do.
+
+        No time is named: not all nodes take one. Where it is not offered, the same bytes go out by `broadcast`.
+        Source: EIP-7966 eth_sendRawTransactionSync.
         """
         target = self.endpoints[endpoint % len(self.endpoints)]
         if target.sends_sync is False:
@@ -268,7 +302,7 @@ class Rpc:
         tx_hash = "0x" + keccak(raw).hex()
         try:
             await self._verify_again(target)
-            answer = await self._post(target, "eth_sendRawTransactionSync", ["0x" + raw.hex(), hex(patience_ms)])
+            answer = await self._post(target, "eth_sendRawTransactionSync", ["0x" + raw.hex()])
         except WrongChain:
             raise
         except NetworkError as error:

@@ -100,9 +100,13 @@ def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[str], ...]:
 
 
 async def has_expired(review: Review, rpcs: Rpcs) -> bool:
-    """Whether the price of any leg has run out, by the clock of its chain. Raises NetworkError."""
+    """Whether the price of any leg has run out, by the clock of its chain. Raises NetworkError.
+
+    A clock that was read a few seconds ago will do: each signature depends on the chain's own clock again, and what
+    ran out in these seconds is cancelled there, before anything is signed.
+    """
     legs = [leg for leg in review.plan.legs if leg.expires is not None]
-    times = await asyncio.gather(*(rpcs.on(leg.source.chain_id).time() for leg in legs))
+    times = await asyncio.gather(*(rpcs.on(leg.source.chain_id).recent_time() for leg in legs))
     return any(leg.expires is not None and now >= leg.expires for leg, now in zip(legs, times, strict=True))
 
 

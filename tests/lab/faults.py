@@ -157,10 +157,14 @@ async def _other_chain(question: Question) -> Outcome:
     return Outcome(await question.forward(to=(question.index + 1) % len(question.nodes)))
 
 
-async def _block_of(question: Question, nth: int) -> tuple[bytes, int] | None:
-    """The answer and the block, where the receipt of the payer's nth transaction is asked for and exists."""
+async def _block_of(question: Question, nth: int | None) -> tuple[bytes, int] | None:
+    """The answer and the block, where the receipt of the payer's nth transaction (None: the newest) is asked for.
+
+    None while there is no receipt of it.
+    """
     raws = list(dict.fromkeys(raw for index, raw in question.wire.sent if index == question.index))
-    if len(raws) < nth or "0x" + keccak(raws[nth - 1]).hex() != question.params[0]:
+    place = len(raws) - 1 if nth is None else nth - 1
+    if not 0 <= place < len(raws) or "0x" + keccak(raws[place]).hex() != question.params[0]:
         return None
     answer = await question.forward()
     receipt = json.loads(answer).get("result")
@@ -188,7 +192,7 @@ def block_dropped(nth: int) -> Act:
 
 async def _mined_elsewhere(question: Question) -> Outcome | None:
     """After the receipt was given out, the chain is mined again with the transaction in a later block."""
-    found = await _block_of(question, 1)
+    found = await _block_of(question, None)
     if not found:
         return None
     answer, block = found

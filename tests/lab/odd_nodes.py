@@ -17,7 +17,7 @@ import httpx
 import rlp
 
 from tests.lab.transport import WireTransport
-from tests.lab.wire import SEND, Upstream
+from tests.lab.wire import SEND, SEND_AND_WAIT, Upstream
 
 GWEI = 10**9
 LEAST_TIP = 25 * GWEI
@@ -99,6 +99,8 @@ class OddTransport(WireTransport):
         if asked.method == SEND:
             meeting.sent.append((index, bytes.fromhex(asked.params[0][2:])))
         reply = await meeting.rule(asked) if meeting.rule and request.url.host == "odd" else None
+        if asked.method == SEND_AND_WAIT:  # None of these clients has it.
+            reply = Reply(asked.error(-32601, f"the method {asked.method} does not exist/is not available").body)
         reply = reply or Reply(await asked.forward())
         if not reply.status:
             raise httpx.ReadTimeout("an odd node", request=request)

@@ -23,7 +23,7 @@ _OF_ORDERS = {Failpoint.ORDER_OPENED, Failpoint.ORDER_FILLED}
 _NOTHING_READ_AFTER = {False: {"final:1"}, True: {"order_filled:1"}}
 _NOTHING_SENT_AFTER = {
     False: {"after_broadcast:1", "broadcast:1", "mined:1", "final:1"},
-    True: {"after_broadcast:2", "broadcast:2", "mined:2", "final:1", "order_opened:1", "order_filled:1"},
+    True: {"after_broadcast:2", "broadcast:2", "mined:1", "mined:2", "final:1", "order_opened:1", "order_filled:1"},
 }
 _PASSES_OF_SEVERAL = {
     Failpoint.NONCE_CHOSEN: 4,

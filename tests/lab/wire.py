@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.lab.rivals import Rival
 
 SEND = "eth_sendRawTransaction"
+SEND_AND_WAIT = "eth_sendRawTransactionSync"
+"""The same, with an answer that waits for the receipt: what breaks the one breaks the other."""
 POST = "POST /v1/orders"
 """How messages are handed to a sponsor, who speaks no JSON-RPC."""
 RECEIPT = "eth_getTransactionReceipt"
@@ -86,13 +88,15 @@ class Question:
     params: list[Any]
     second: bool = field(default=False, kw_only=True)
     """Whether the second endpoint of that chain is asked."""
+    waits: bool = field(default=False, kw_only=True)
+    """Whether the answer to a broadcast is to wait for the receipt."""
 
     async def forward(self, params: list[Any] | None = None, to: int | None = None) -> bytes:
         """The node's own answer."""
         request = {
             "jsonrpc": "2.0",
             "id": self.id,
-            "method": self.method,
+            "method": SEND_AND_WAIT if self.waits else self.method,
             "params": self.params if params is None else params,
         }
         return await self.nodes[self.index if to is None else to].post(json.dumps(request).encode())
@@ -209,8 +213,10 @@ class Wire:
     async def exchange(self, index: int, body: bytes, nodes: Sequence[Upstream], *, second: bool = False) -> Outcome:
         """One request of the payer to the chain of that index."""
         request = json.loads(body)
-        asked = request["id"], request["method"], request["params"]
-        question = Question(self, nodes, index, *asked, second=second)
+        method, params = request["method"], request["params"]
+        waits = method == SEND_AND_WAIT and bool(params)
+        asked = request["id"], SEND if waits else method, params
+        question = Question(self, nodes, index, *asked, second=second, waits=waits)
         self.requests[question.method] += 1
         if question.method == SEND:
             self.sent.append((index, bytes.fromhex(question.params[0][2:])))

@@ -41,8 +41,8 @@ def broadcast(answers: Answers, times: int = 1) -> tuple[BroadcastReply, list[st
         async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http:
             rpc = Rpc(replace(TARGET, rpcs=("http://node",)), http)
             for _ in range(times - 1):
-                await rpc.broadcast_sync(RAW, 2000)
-            return await rpc.broadcast_sync(RAW, 2000)
+                await rpc.broadcast_sync(RAW)
+            return await rpc.broadcast_sync(RAW)
 
     return asyncio.run(run()), asked
 
@@ -92,3 +92,33 @@ def test_a_receipt_of_a_wrong_shape_is_looked_up(receipt: object) -> None:
 def test_what_a_node_says_of_the_bytes_counts(message: str, expected: Reply) -> None:
     said = error(-32000, message)
     assert broadcast({SYNC: said, PLAIN: said})[0].reply is expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "offers"),
+    [
+        (error(-32602, "expected params sequence with length 1 but got 0"), True),
+        (error(-32601, "Method not found"), False),
+        (error(-32000, "unauthorized"), False),
+        ({"result": None}, False),
+        (httpx.ReadTimeout("slow"), False),
+    ],
+)
+def test_what_a_node_offers_is_learned_once_by_a_question_that_sends_nothing(answer: Any, offers: bool) -> None:
+    asked = list[Any]()
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        message = json.loads(request.content)
+        asked.append((message["method"], message["params"]))
+        if isinstance(answer, httpx.TransportError):
+            raise answer
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps({"id": message["id"], **answer}).encode()))
+
+    async def learn() -> bool:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http:
+            rpc = Rpc(replace(TARGET, rpcs=("http://node",)), http)
+            await asyncio.gather(rpc.learn_sync(), rpc.learn_sync())
+            return rpc.sends_sync()
+
+    assert asyncio.run(learn()) is offers
+    assert asked == [(SYNC, [])]
