@@ -47,8 +47,8 @@ async def head_of(rpc: Rpc) -> Head:
 def is_all_there_is(rpc: Rpc, sight: Sight, head: Head) -> bool:
     """Whether a second look could show no more: there is one endpoint, and its newest block is the one of the receipt.
 
-    Or the one right after it, which names it as its parent. Both were asked for together, so that the receipt's block is
-    in its chain.
+    Or the one right after it, which names it as its parent. Both were asked for together, so that the receipt's block
+    is in its chain.
     """
     seen_in = (sight.block, sight.block_hash)
     return len(rpc.endpoints) == 1 and seen_in in {(head.number, head.hash), (head.number - 1, head.parent_hash)}
