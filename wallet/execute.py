@@ -276,8 +276,7 @@ class Executor:
                 await self._signing.refuse_if_stale(tx)
             in_flight, left = left[:count], left[count:]
             await self._wait(record.id, [i for i in indexes if i <= in_flight[-1]], _last_settled, until)
-            (last,) = self._read(record.id, in_flight[-1:])
-            if last.outcome not in SUCCEEDED:
+            if self._read(record.id, in_flight)[-1].outcome not in SUCCEEDED:
                 return indexes
             for _ in in_flight:
                 failpoint(Failpoint.MINED)
@@ -286,8 +285,7 @@ class Executor:
     async def _renewed(self, record: PaymentRecord, tx: TxRecord) -> PaymentRecord | None:
         """The payment with a new quote if the old one expired after its approval; None while the old one holds.
 
-        No new quote is requested for prepared transactions, nor if nothing was approved yet: that payment is planned
-        again.
+        None is requested for prepared transactions, nor before anything was approved: that payment is planned again.
         """
         record = self.journal.get(record.id)
         before = [step for step in record.steps if step.step_index < tx.step_index]
