@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 INSTALL_PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lint format bench bench-sends bench-journal man lock clean
+.PHONY: help demo test postgres lab lint format bench bench-sends bench-journal man lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,10 @@ demo: .venv/.runtime ## send real payments between real chains, all on this mach
 	@$(BIN)/l2send demo $(ARGS)
 
 test: .venv/.dev ## run the tests (ARGS="-k name")
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not lab" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not lab and not postgres" $(ARGS)
+
+postgres: .venv/.dev ## run the tests of the PostgreSQL journal, on a server of their own (Debian: apt-get install postgresql)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "postgres and not lab" $(ARGS)
 
 lab: .venv/.dev ## run the tests that take minutes: faults at every step, 500 random histories
 	L2SEND_SEEDS=$${L2SEND_SEEDS:-500} $(BIN)/python -m pytest -n 2 --dist loadfile -m lab $(ARGS)

@@ -18,6 +18,8 @@ from l2send.core.toml_lines import line_of
 from l2send.core.toml_text import parse_toml
 from l2send.core.trusted_files import read_trusted_text
 from l2send.resolver.limits import DEFAULT_MAX_FEE, Speed, parse_max_fee
+from l2send.wallet.journal.opening import shown_url
+from l2send.wallet.journal.postgres_url import SCHEMES
 
 SCHEMA = 1
 
@@ -45,6 +47,12 @@ def _fee_limit(value: object) -> str:
     return f"{limit}%" if limit[-1].isdigit() else limit
 
 
+def _database(value: object) -> str:
+    if not (url := _words(value)).startswith(SCHEMES):
+        raise UsageError("not the URL of a database.", hint="Write it like postgresql://USER@HOST/DATABASE.")
+    return url
+
+
 def _several(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise UsageError("not a list of words.", hint='Write a list: ["base", "oeth"].')
@@ -62,6 +70,8 @@ class Key:
     default: Value
     variables: tuple[str, ...] = ()
     """Environment variables that set the same for one command; the first that is set counts."""
+    shown: Callable[[str], str] = str
+    """The value as it may be shown: without secrets."""
 
 
 KEYS: Mapping[str, Key] = {
@@ -80,6 +90,14 @@ KEYS: Mapping[str, Key] = {
         Key("from_chains", "the only chains to pay from", _several, (), ("L2SEND_FROM_CHAIN",)),
         Key("speed", "what a minute is worth: cheap, balanced or fast", _one_of(*Speed), Speed.BALANCED.value),
         Key("confirm", "always: --yes is refused, so every payment is confirmed", _one_of("usual", "always"), "usual"),
+        Key(
+            "journal",
+            "the PostgreSQL database that holds the journal, shared with other machines",
+            _database,
+            "",
+            ("L2SEND_JOURNAL",),
+            shown_url,
+        ),
         Key("color", "never: no colours", _one_of("auto", "never"), "auto", ("NO_COLOR",)),
     )
 }
@@ -115,8 +133,9 @@ class Settings:
         """The effective value for a command without flags, and its origin."""
         for variable in KEYS[name].variables:
             if os.environ.get(variable):
-                return ("never" if variable == "NO_COLOR" else clean(os.environ[variable])), variable
-        return self.text(name), str(self.path) if name in self.values else "default"
+                value = "never" if variable == "NO_COLOR" else os.environ[variable]
+                return clean(KEYS[name].shown(value)), variable
+        return KEYS[name].shown(self.text(name)), str(self.path) if name in self.values else "default"
 
 
 def load_settings(path: Path) -> Settings:

@@ -18,6 +18,8 @@ class Paths:
     config: Path
     state: Path
     cache: Path
+    is_devnets: bool = False
+    """Whether it is the devnet's own home, which has a journal of its own whatever L2SEND_JOURNAL says."""
 
     @classmethod
     def from_environment(cls) -> Paths:
@@ -46,7 +48,7 @@ class Paths:
             return cls.from_environment()
         real = cls.from_environment()
         play = cls.under(real.state / "devnet-home")
-        return cls(play.config, play.state, real.cache)
+        return cls(play.config, play.state, real.cache, is_devnets=True)
 
     @property
     def journal(self) -> Path:

@@ -24,6 +24,7 @@ from l2send.core.private_files import write_private
 from l2send.core.rpc import open_rpcs
 from l2send.devnet import faucet
 from l2send.resolver.balances import take_snapshot
+from tests.support import postgres as postgres_server
 from tests.support import schemas
 
 PASSWORD = "correct horse battery staple"
@@ -159,3 +160,25 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home that one module has for itself."""
     with home_with_devnet(tmp_path_factory.mktemp("own")) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """A PostgreSQL server of this process's own; skipped where none is installed, which fails on CI."""
+    postgres_server.required()
+    server = postgres_server.Server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def shared_database(postgres: postgres_server.Server) -> str:
+    """The URL of a database that holds no journal: a test after the other has it, which is faster than one for each."""
+    postgres.sql("DROP SCHEMA IF EXISTS l2send CASCADE")
+    return postgres.url()
+
+
+@pytest.fixture
+def database(postgres: postgres_server.Server) -> str:
+    """The URL of an empty database."""
+    return postgres.url(postgres.new_database())

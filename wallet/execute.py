@@ -259,6 +259,7 @@ class Executor:
             record.id,
             lambda other: self._say(f"waiting for {other}, which uses the same account"),
             until - time.monotonic(),
+            self.journal,
         )
 
     async def _step_by_step(self, record: PaymentRecord, indexes: Sequence[int], until: float) -> Sequence[int]:

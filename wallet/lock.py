@@ -1,7 +1,8 @@
-"""One payment at a time for each account on each chain, among all processes of this machine.
+"""One payment at a time for each account on each chain, among all processes that share a journal.
 
-The lock is `flock` on a file: the kernel frees it when its holder ends, by a crash or kill -9 too.
-The file stays, and names the last holder for the message that others show while they wait.
+On one machine the lock is `flock` on a file: the kernel frees it when its holder ends, by a crash or kill -9 too.
+The file stays, and names the last holder for the message that others show while they wait. A journal that several
+machines share has a lock of its own, which is taken after that of the machine.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from l2send.core.private_files import PRIVATE_FILE
 from l2send.core.storage import network_file_system
 from l2send.core.text import clean
 from l2send.core.units import ChainId
+from l2send.wallet.journal.protocol import Journal
 
 _LOOK_EVERY = 0.1
 
@@ -33,20 +35,54 @@ async def account_lock(
     holder: str,
     waiting: Callable[[str], None],
     patience: float,
+    journal: Journal | None = None,
 ) -> AsyncIterator[None]:
     """Hold the account's lock while the context lasts; `waiting` is told once which holder is waited for.
 
-    `holder` names this payment to others. Raises NotFinal after `patience` seconds, ConfigError.
+    `holder` names this payment to others; with `journal` no other machine that shares it has the lock either. Raises
+    NotFinal after `patience` seconds, ConfigError.
     """
+    until = time.monotonic() + patience
     path = private_dir(folder) / f"{chain_id}-{sender.lower()}.lock"
     descriptor = _open(path)
     try:
         await _acquire(descriptor, path, waiting, patience)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{holder} (process {os.getpid()})".encode(), 0)
-        yield
+        if journal is None:
+            yield
+            return
+        async with _among_machines(journal, chain_id, sender, waiting, until):
+            yield
     finally:
         os.close(descriptor)
+
+
+@asynccontextmanager
+async def _among_machines(
+    journal: Journal, chain_id: ChainId, sender: Address, waiting: Callable[[str], None], until: float
+) -> AsyncIterator[None]:
+    """The lock that the journal itself has."""
+    told = False
+    while not journal.take_account(chain_id, sender):
+        other = journal.account_holder(chain_id, sender) or "another l2send"
+        if time.monotonic() > until:
+            raise _in_use(other)
+        if not told:
+            waiting(other)
+            told = True
+        await asyncio.sleep(_LOOK_EVERY)
+    try:
+        yield
+    finally:
+        journal.release_account(chain_id, sender)
+
+
+def _in_use(other: str) -> NotFinal:
+    return NotFinal(
+        f"this account is in use by {other}, and did not become free in time.",
+        hint="Wait for it to end, or stop it, then run the command again.",
+    )
 
 
 def _open(path: Path) -> int:

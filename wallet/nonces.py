@@ -32,6 +32,8 @@ class Choice:
 
     nonce: Nonce
     first: tuple[TxRecord, ...] = ()
+    over: int = 0
+    """How many steps were signed with this nonce before, all of them too late to happen."""
 
 
 async def choose(
@@ -108,18 +110,19 @@ def refuse_unless_prepared_so(tx: TxRecord, free: Nonce, *, maybe_sent: bool) ->
 async def _after(pending: Nonce, missing: list[TxRecord], stale: Stale) -> Choice:
     """The nonce after `missing`, which the node does not know and which must be sent first."""
     first = list[TxRecord]()
-    expected = pending
+    expected, over = pending, 0
     for nonce, txs in groupby(missing, key=lambda tx: tx.nonce):
         same_nonce = list(txs)
         if nonce != expected:
             raise _gap(expected, same_nonce[0])
         alive = [tx for tx in same_nonce if tx.state is not TxState.SIGNED or not await stale(tx)]
         if not alive:
+            over = sum(tx.replaces is None and not tx.elsewhere for tx in same_nonce)
             break
         newest = {(tx.payment_id, tx.step_index): tx for tx in sorted(alive, key=lambda tx: tx.index)}
         first += newest.values()  # Of several that were signed for one step.
         expected = Nonce(expected + 1)
-    return Choice(expected, tuple(first))
+    return Choice(expected, tuple(first), over)
 
 
 def _lagging(rpc: Rpc, sender: Address, count: Nonce, free: int) -> NetworkError:

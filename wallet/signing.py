@@ -121,7 +121,7 @@ class Signing:
         self.say(f"signing {tx.step.kind} on {rpc.chain.name}")
         signed = self.signed(signer, tx, choice.nonce, price)
         await self._refuse_if_late_by_now(record, tx, looks.at)
-        tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw)
+        tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw, over=choice.over)
         failpoint(Failpoint.JOURNALED)
         return tx
 

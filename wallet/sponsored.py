@@ -151,6 +151,7 @@ class SponsoredExecutor:
                 record.id,
                 lambda other: self._tell(f"waiting for {other}, which uses the same account"),
                 until - time.monotonic(),
+                self.journal,
             ):
                 failpoint(Failpoint.LOCKED)
                 record = self.journal.get(record.id)

@@ -84,7 +84,10 @@ class Window:
         self._waiting = [r.id for r in sorted(begun, key=lambda r: r.steps[0].nonce or 0)]
         unsigned = [record.id for record in records if record.steps[0].state is TxState.PLANNED]
         waiting = f"a batch of {len(payment_ids)} payments"
-        async with account_lock(self.executor.locks, self.chain_id, self.sender, waiting, self._say_other, patience):
+        lock = account_lock(
+            self.executor.locks, self.chain_id, self.sender, waiting, self._say_other, patience, journal
+        )
+        async with lock:
             self._moved_at = time.monotonic()
             await self._sign_all(unsigned, patience)
             await self._until_mined(len(self._waiting), patience)

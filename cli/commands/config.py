@@ -25,6 +25,7 @@ from l2send.core.paths import Paths
 from l2send.core.private_files import replace_private
 from l2send.core.text import clean
 from l2send.core.trusted_files import read_trusted
+from l2send.wallet.journal.opening import holds_password
 from l2send.wallet.keys.keystore import named
 
 _A_KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
@@ -96,6 +97,11 @@ def set_(
     paths = run_options.paths
     if any(_A_KEY.fullmatch(word) for word in value):
         raise UsageError("that looks like a private key; it was not written.", hint="Keys: l2send wallet import NAME")
+    if name == "journal" and any(map(holds_password, value)):
+        raise UsageError(
+            "other programs can read a command line, and this URL holds a password; it was not written.",
+            hint="Leave it out and keep it in ~/.pgpass (PGPASSFILE names another file), or: l2send config edit",
+        )
     several = isinstance(key_called(name).default, tuple)
     if len(value) > 1 and not several:
         raise UsageError(f"{name} takes one value.")
@@ -128,7 +134,7 @@ def unset(name: Name, run_options: RunOptions) -> None:
     key_called(name)
     paths = run_options.paths
     before = load_settings(paths.settings)
-    was = before.text(name) if name in before.values else None
+    was = key_called(name).shown(before.text(name)) if name in before.values else None
     if was is not None:
         _write(paths, lambda document: document.remove(name))
     settings = load_settings(paths.settings)

@@ -46,9 +46,9 @@ from l2send.wallet.allowance import revocation
 from l2send.wallet.ends import Ends
 from l2send.wallet.execute import Executor
 from l2send.wallet.journal.errors import again_if_changed
+from l2send.wallet.journal.opening import open_journal
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
-from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.legs import make_ready, side_by_side
@@ -391,7 +391,7 @@ async def open_client(
     paths = paths or Paths.from_environment()
     registry = registry or load_registry(paths)
     async with open_rpcs(registry) as rpcs:
-        journal = SqliteJournal(paths.journal)
+        journal = open_journal(paths)
         try:
             yield Client(paths, registry, rpcs, journal, fee_limit)
         finally:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from l2send.core.address import Address
 from l2send.core.paths import Paths
-from l2send.wallet.journal.presence import was_used
+from l2send.wallet.journal.moves import JournalMoves
+from l2send.wallet.journal.opening import has_journal, open_journal
 from l2send.wallet.journal.records import Record
-from l2send.wallet.journal.sqlite import SqliteJournal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ def summary(paths: Paths) -> Summary | None:
 
 
 @contextmanager
-def _journal(paths: Paths) -> Iterator[SqliteJournal | None]:
+def _journal(paths: Paths) -> Iterator[JournalMoves | None]:
     """The journal of `paths`; None, and no new file, if it was never used. Raises ConfigError if it is missing."""
-    if not paths.journal.exists() and not was_used(paths.journal):
+    if not has_journal(paths):
         yield None
         return
-    journal = SqliteJournal(paths.journal)
+    journal = open_journal(paths)
     try:
         yield journal
     finally:

@@ -40,7 +40,7 @@ async def prepare_payment(
         return begin(payment, legs)
     async with AsyncExitStack() as held:
         for chain_id in sorted(leg.source.chain_id for leg in legs):
-            lock = account_lock(locks, chain_id, payment.sender, "l2send prepare", say, _PATIENCE)
+            lock = account_lock(locks, chain_id, payment.sender, "l2send prepare", say, _PATIENCE, journal)
             await held.enter_async_context(lock)
         legs = await fixed(legs, payment.sender, journal, rpcs)
         return begin(payment, legs)

@@ -15,6 +15,7 @@ from l2send.core.plan import Payment, Proposal, Quote, Sponsored, Step
 from l2send.core.safe import read_execution
 from l2send.core.text import clean, visible_text
 from l2send.wallet.journal import codec
+from l2send.wallet.journal.connection import BEGINNING
 from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY, JournalLookups, whole_id
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.records import Record
@@ -49,7 +50,7 @@ class JournalBeginnings(JournalLookups):
     ) -> Record:
         """See Journal."""
         fingerprint = codec.fingerprint(payment)
-        with self._writing(witnessed=True):
+        with self._writing(BEGINNING, witnessed=True):
             if key is not None:
                 known = self.known(payment, key)
                 if known:

@@ -70,7 +70,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def look_into(path: Path) -> sqlite3.Connection:
     """Another connection to a journal that is open here, which reads and writes nothing. Raises sqlite3.Error."""
-    return sqlite3.connect(f"file:{percent_encode(str(path))}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
+    db = sqlite3.connect(f"file:{percent_encode(str(path))}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
+    db.row_factory = sqlite3.Row
+    return db
 
 
 def _use_write_ahead_log(db: sqlite3.Connection) -> None:

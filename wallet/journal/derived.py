@@ -12,22 +12,22 @@ interrupted, the next opening continues from there.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 from l2send.core.address import Address, ends
 from l2send.core.look_alikes import looks_of
 from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.store import Database, Row, Store
 
 RULES = 2
 """Counts the changes of what the columns are derived by: tests/wallet/journal/test_derived.py says when to add one."""
 _BATCH = 4000
 _ALL = 2**62
 
-ReadPayment = Callable[[sqlite3.Row], PaymentRecord]
+ReadPayment = Callable[[Row], PaymentRecord]
 
 
-def derive(db: sqlite3.Connection, payment_id: str, read: ReadPayment) -> None:
+def derive(db: Database, payment_id: str, read: ReadPayment) -> None:
     """Compute the columns of one payment from its other rows, within the caller's transaction."""
     row = db.execute("SELECT * FROM payments WHERE id = ?", (payment_id,)).fetchone()
     record = read(row)
@@ -40,32 +40,27 @@ def derive(db: sqlite3.Connection, payment_id: str, read: ReadPayment) -> None:
     remember_recipient(db, record.payment.to.address)
 
 
-def remember_recipient(db: sqlite3.Connection, account: Address) -> None:
+def remember_recipient(db: Database, account: Address) -> None:
     """Make `account` findable by its ends."""
-    db.execute("INSERT OR IGNORE INTO recipients (address, ends) VALUES (?, ?)", (account, ends(account)))
+    db.execute("INSERT INTO recipients (address, ends) VALUES (?, ?) ON CONFLICT DO NOTHING", (account, ends(account)))
 
 
-def fill_in(db: sqlite3.Connection, read: ReadPayment) -> None:
+def fill_in(store: Store, read: ReadPayment) -> None:
     """Compute the columns of all payments that do not have them by today's rules, batch after batch."""
-    while True:
-        rules, filled, target = db.execute("SELECT rules, filled, target FROM identity").fetchone()
-        if rules == RULES and filled >= target:
-            return
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            if rules == RULES:
-                _fill_batch(db, filled, read)
+    while not _is_filled(state := store.rows("SELECT rules, filled, target FROM identity", ())[0]):
+        with store.writing("", witnessed=False):
+            if state["rules"] == RULES:
+                _fill_batch(store.db, state["filled"], read)
             else:  # What is added from now on has its columns at once.
-                newest = db.execute("SELECT max(seq) FROM payments").fetchone()[0] or 0
-                db.execute("UPDATE identity SET rules = ?, filled = 0, target = ?", (RULES, newest))
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+                newest = store.db.execute("SELECT max(seq) AS seq FROM payments").fetchone()["seq"] or 0
+                store.db.execute("UPDATE identity SET rules = ?, filled = 0, target = ?", (RULES, newest))
 
 
-def _fill_batch(db: sqlite3.Connection, after: int, read: ReadPayment) -> None:
+def _is_filled(state: Row) -> bool:
+    return bool(state["rules"] == RULES and state["filled"] >= state["target"])
+
+
+def _fill_batch(db: Database, after: int, read: ReadPayment) -> None:
     rows = db.execute("SELECT seq, id FROM payments WHERE seq > ? ORDER BY seq LIMIT ?", (after, _BATCH)).fetchall()
     for row in rows:
         derive(db, row["id"], read)

@@ -1,4 +1,4 @@
-"""Errors of the journal: mistakes of the caller, and what other programs did to its file."""
+"""Errors of the journal: mistakes of the caller, and what other programs did to its file or its server."""
 
 from __future__ import annotations
 
@@ -33,9 +33,16 @@ class JournalBusy(ConfigError):
 
 
 class JournalReplaced(ConfigError):
-    """The file is not the one that was opened, or not the one that was used here last."""
+    """The journal is not the one that was opened, or not the one that was used here last."""
 
     exit_status = ExitStatus.CHANGED
+
+
+class JournalLost(ConfigError):
+    """The connection to the journal's server ended, and with it the locks: this process signs nothing more."""
+
+    exit_status = ExitStatus.NETWORK
+    retryable = True
 
 
 async def again_if_changed(work: Callable[[], Awaitable[T]]) -> T:

@@ -6,7 +6,6 @@ tests/wallet/journal/test_query_plans.py walks every statement; history and coun
 from __future__ import annotations
 
 import re
-import sqlite3
 import time
 from collections.abc import Iterator
 
@@ -22,6 +21,7 @@ from l2send.wallet.journal.derived import derive, fill_in
 from l2send.wallet.journal.records import EventRecord, GroupRecord, PaidBefore, PaymentRecord, Record, TxRecord
 from l2send.wallet.journal.rows import payment_record, tx_record
 from l2send.wallet.journal.states import NOTHING_ARRIVED
+from l2send.wallet.journal.store import Row
 
 # Without 0 o 1 i l u: an id survives being read aloud and typed.
 ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
@@ -41,7 +41,7 @@ class JournalLookups(JournalConnection):
 
     def _fill_in(self) -> None:
         """Compute the derived columns of payments that an older l2send wrote."""
-        fill_in(self._db, self._payment)
+        fill_in(self._store, self._payment)
 
     def _derive(self, payment_ids: list[str]) -> None:
         for payment_id in payment_ids:
@@ -64,7 +64,7 @@ class JournalLookups(JournalConnection):
         rows = self._keyed(key)
         return self.find(rows[0]["id"]) if rows else None
 
-    def _keyed(self, key: str) -> list[sqlite3.Row]:
+    def _keyed(self, key: str) -> list[Row]:
         """Rows of that very key, or of what older journals took for it, with line ends and the like.
 
         Raises UsageError for what is no key, and was none before; and for another key that looks like a known one:
@@ -232,7 +232,7 @@ class JournalLookups(JournalConnection):
         rows = self._rows("SELECT max(nonce) AS nonce FROM proposals WHERE chain_id = ? AND safe = ?", chain_id, safe)
         return None if rows[0]["nonce"] is None else Nonce(rows[0]["nonce"])
 
-    def _payment(self, row: sqlite3.Row) -> PaymentRecord:
+    def _payment(self, row: Row) -> PaymentRecord:
         steps = self._rows("SELECT * FROM transactions WHERE payment_id = ? ORDER BY step", row["id"])
         orders = self._rows("SELECT * FROM orders WHERE payment_id = ?", row["id"])
         sponsored = self._rows("SELECT * FROM sponsored WHERE payment_id = ?", row["id"])

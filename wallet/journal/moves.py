@@ -5,11 +5,7 @@ A state changes only along the tables in states.py, and only from the state that
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Sequence
-
-from eth_hash.auto import keccak
 
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
@@ -17,18 +13,16 @@ from l2send.core.errors import Refused
 from l2send.core.plan import Quote, Step, StepKind
 from l2send.core.text import clean
 from l2send.core.tx_fee import TxFee
-from l2send.core.units import BlockNumber, Nonce
+from l2send.core.units import BlockNumber
 from l2send.wallet.journal import codec
-from l2send.wallet.journal.beginnings import JournalBeginnings, step_body
+from l2send.wallet.journal.beginnings import step_body
 from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
-from l2send.wallet.journal.records import GroupRecord, OrderRecord, PaymentRecord, SponsoredRecord, TxRecord
-from l2send.wallet.journal.rows import SIGNATURE_LENGTH
+from l2send.wallet.journal.records import GroupRecord, OrderRecord, PaymentRecord, TxRecord
+from l2send.wallet.journal.signatures import JournalSignatures, expect_one, sponsored_of
 from l2send.wallet.journal.states import (
     ENDED,
     ENDED_IN_BLOCK,
-    IN_FLIGHT,
     ORDER_TRANSITIONS,
-    REPLACEABLE,
     SPONSORED_TRANSITIONS,
     TRANSITIONS,
     SponsoredState,
@@ -38,91 +32,8 @@ from l2send.wallet.journal.states import (
 _MAX_DETAIL = 300
 
 
-class JournalMoves(JournalBeginnings):
+class JournalMoves(JournalSignatures):
     """Changes to payments that exist."""
-
-    def record_signed(
-        self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes, *, elsewhere: bool = False
-    ) -> TxRecord:
-        """See Journal."""
-        if tx_hash != "0x" + keccak(raw).hex():
-            raise IllegalMove("the hash is not that of the signed bytes.")
-        with self._writing(witnessed=True) as db:
-            if self._transaction(tx.payment_id, tx.index).step != tx.step:
-                raise ChangedMeanwhile(f"{tx.payment_id} got a new quote meanwhile.")
-            changed = db.execute(
-                "UPDATE transactions SET state = ?, nonce = ?, hash = ?, raw = ?, signed_at = ?, elsewhere = ?"
-                " WHERE payment_id = ? AND step = ? AND state = ?",
-                (
-                    TxState.SIGNED,
-                    nonce,
-                    tx_hash,
-                    raw,
-                    int(time.time()),
-                    elsewhere,
-                    tx.payment_id,
-                    tx.index,
-                    TxState.PLANNED,
-                ),
-            )
-            _expect_one(changed, tx.payment_id)
-            self._event(tx.payment_id, f"step {tx.index}", TxState.PLANNED, TxState.SIGNED, tx_hash)
-        return self._transaction(tx.payment_id, tx.index)
-
-    def replace(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
-        """See Journal."""
-        if tx_hash != "0x" + keccak(raw).hex():
-            raise IllegalMove("the hash is not that of the signed bytes.")
-        with self._writing(witnessed=True):
-            record = self.get(former.payment_id)
-            attempts = record.attempts(former.step_index)
-            if attempts[-1].index != former.index or any(tx.state not in REPLACEABLE for tx in attempts):
-                raise ChangedMeanwhile(f"another l2send is working on {record.id}.")
-            index = self._insert_attempt(record, former, step, tx_hash, raw, TxState.SIGNED)
-            detail = f"{tx_hash}, instead of {former.hash}"
-            self._event(record.id, f"step {index}", "", TxState.SIGNED, detail)
-        return self._transaction(record.id, index)
-
-    def adopt(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
-        """See Journal."""
-        if tx_hash != "0x" + keccak(raw).hex():
-            raise IllegalMove("the hash is not that of the signed bytes.")
-        with self._writing(witnessed=True):
-            record = self.get(former.payment_id)
-            attempts = record.attempts(former.step_index)
-            if any(tx.state not in IN_FLIGHT or tx.hash == tx_hash for tx in attempts):
-                raise ChangedMeanwhile(f"another l2send is working on {record.id}.")
-            index = self._insert_attempt(record, former, step, tx_hash, raw, TxState.BROADCAST)
-            self._db.execute(
-                "UPDATE transactions SET elsewhere = 1 WHERE payment_id = ? AND step = ?", (record.id, index)
-            )
-            detail = f"{tx_hash}, sent by another wallet with the nonce of {former.hash}"
-            self._event(record.id, f"step {index}", "", TxState.BROADCAST, detail)
-        return self._transaction(record.id, index)
-
-    def _insert_attempt(
-        self, record: PaymentRecord, former: TxRecord, step: Step, tx_hash: str, raw: bytes, state: TxState
-    ) -> int:
-        index = len(record.transactions)
-        self._db.execute(
-            "INSERT INTO transactions (payment_id, step, replaces, kind, chain_id, sender, body, state,"
-            " nonce, hash, raw, signed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.id,
-                index,
-                former.step_index,
-                step.kind,
-                step.tx.chain_id,
-                former.sender,
-                step_body(step),
-                state,
-                former.nonce,
-                tx_hash,
-                raw,
-                int(time.time()),
-            ),
-        )
-        return index
 
     def move_tx(
         self,
@@ -143,13 +54,13 @@ class JournalMoves(JournalBeginnings):
         if to not in TRANSITIONS[tx.state]:
             raise IllegalMove(f"a transaction that is {tx.state} cannot become {to}.")
         detail = clean(detail, _MAX_DETAIL)
-        with self._writing() as db:
+        with self._writing(tx.payment_id) as db:
             changed = db.execute(
                 "UPDATE transactions SET state = ?, block = ?, block_hash = ?, detail = ?"
                 " WHERE payment_id = ? AND step = ? AND state = ?",
                 (to, block, block_hash, detail, tx.payment_id, tx.index, tx.state),
             )
-            _expect_one(changed, tx.payment_id)
+            expect_one(changed, tx.payment_id)
             self._event(tx.payment_id, f"step {tx.index}", tx.state, to, detail)
             if to in ENDED_IN_BLOCK:
                 self._keep_fee(tx, fee)
@@ -191,28 +102,14 @@ class JournalMoves(JournalBeginnings):
         detail = clean(detail, _MAX_DETAIL)
         if detail == tx.detail:
             return tx
-        with self._writing() as db:
+        with self._writing(tx.payment_id) as db:
             changed = db.execute(
                 "UPDATE transactions SET detail = ? WHERE payment_id = ? AND step = ? AND state = ?",
                 (detail, tx.payment_id, tx.index, tx.state),
             )
-            _expect_one(changed, tx.payment_id)
+            expect_one(changed, tx.payment_id)
             self._event(tx.payment_id, f"step {tx.index}", tx.state, tx.state, detail)
         return self._transaction(tx.payment_id, tx.index)
-
-    def record_messages_signed(self, payment: PaymentRecord, signatures: Sequence[bytes]) -> PaymentRecord:
-        """See Journal."""
-        record = _sponsored_of(payment)
-        if [len(one) for one in signatures] != [SIGNATURE_LENGTH] * len(record.sponsored.messages):
-            raise IllegalMove("every message has one signature of 65 bytes.")
-        with self._writing(witnessed=True) as db:
-            changed = db.execute(
-                "UPDATE sponsored SET state = ?, signatures = ?, signed_at = ? WHERE payment_id = ? AND state = ?",
-                (SponsoredState.SIGNED, b"".join(signatures), int(time.time()), payment.id, SponsoredState.PLANNED),
-            )
-            _expect_one(changed, payment.id)
-            self._event(payment.id, "messages", SponsoredState.PLANNED, SponsoredState.SIGNED, "")
-        return self.get(payment.id)
 
     def move_sponsored(
         self,
@@ -224,31 +121,31 @@ class JournalMoves(JournalBeginnings):
         detail: str = "",
     ) -> PaymentRecord:
         """See Journal."""
-        before = _sponsored_of(payment).state
+        before = sponsored_of(payment).state
         if before is SponsoredState.PLANNED or to not in SPONSORED_TRANSITIONS[before]:
             raise IllegalMove(f"messages that are {before} cannot become {to} so.")
         detail = clean(detail, _MAX_DETAIL)
-        with self._writing() as db:
+        with self._writing(payment.id) as db:
             changed = db.execute(
                 "UPDATE sponsored SET state = ?, opening_tx = ?, block = ?, detail = ?"
                 " WHERE payment_id = ? AND state = ?",
                 (to, opening_tx, block, detail, payment.id, before),
             )
-            _expect_one(changed, payment.id)
+            expect_one(changed, payment.id)
             self._event(payment.id, "messages", before, to, detail or opening_tx)
         return self.get(payment.id)
 
     def note_sponsored(self, payment: PaymentRecord, detail: str) -> PaymentRecord:
         """See Journal."""
-        record, detail = _sponsored_of(payment), clean(detail, _MAX_DETAIL)
+        record, detail = sponsored_of(payment), clean(detail, _MAX_DETAIL)
         if detail == record.detail:
             return payment
-        with self._writing() as db:
+        with self._writing(payment.id) as db:
             changed = db.execute(
                 "UPDATE sponsored SET detail = ? WHERE payment_id = ? AND state = ?",
                 (detail, payment.id, record.state),
             )
-            _expect_one(changed, payment.id)
+            expect_one(changed, payment.id)
             self._event(payment.id, "messages", record.state, record.state, detail)
         return self.get(payment.id)
 
@@ -287,12 +184,12 @@ class JournalMoves(JournalBeginnings):
         arrived: int | None = None,
     ) -> PaymentRecord:
         detail = clean(detail, _MAX_DETAIL)
-        with self._writing() as db:
+        with self._writing(payment.id) as db:
             changed = db.execute(
                 "UPDATE orders SET state = ?, fill_tx = ?, detail = ? WHERE payment_id = ? AND state = ?",
                 (to, fill_tx, detail, payment.id, order.state),
             )
-            _expect_one(changed, payment.id)
+            expect_one(changed, payment.id)
             if to is not order.state:
                 self._event(payment.id, "order", order.state, to, detail)
                 if to is OrderState.FILLED:
@@ -301,7 +198,7 @@ class JournalMoves(JournalBeginnings):
 
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
         """See Journal."""
-        with self._writing(witnessed=True):
+        with self._writing(payment_id, witnessed=True):
             self._cancel(payment_id, clean(detail, _MAX_DETAIL))
         return self.get(payment_id)
 
@@ -321,7 +218,7 @@ class JournalMoves(JournalBeginnings):
 
     def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:
         """See Journal."""
-        with self._writing(witnessed=True):
+        with self._writing(group.id, witnessed=True):
             legs = [self.get(leg.id) for leg in group.legs]
             if not all(leg.is_unsigned for leg in legs):
                 raise ChangedMeanwhile(f"another l2send is working on {group.id}.")
@@ -333,7 +230,7 @@ class JournalMoves(JournalBeginnings):
         """See Journal."""
         if payment.order is None or quote.order is None or quote.delivers != payment.payment.amount:
             raise IllegalMove("only an order can get a new quote, and for the same delivery.")
-        with self._writing() as db:
+        with self._writing(payment.id) as db:
             record = self.get(payment.id)
             planned = [tx for tx in record.approved if tx.state is TxState.PLANNED]
             if record != payment or not planned or planned[-1] != record.approved[-1]:
@@ -370,7 +267,7 @@ class JournalMoves(JournalBeginnings):
     def _add_afterwards(self, payment_id: str, step: Step, kind: StepKind, sender: Address | None = None) -> TxRecord:
         if step.kind is not kind:
             raise IllegalMove(f"a {step.kind} is no {kind}.")
-        with self._writing():
+        with self._writing():  # An id's first characters may name it: about any.
             record = self.get(payment_id)
             for earlier in record.afterwards(kind):
                 if TRANSITIONS[earlier.outcome]:
@@ -379,14 +276,3 @@ class JournalMoves(JournalBeginnings):
             self._insert_step(record.id, index, sender or record.payment.signer, step)
             self._event(record.id, f"step {index}", "", TxState.PLANNED, kind)
         return self._transaction(record.id, index)
-
-
-def _sponsored_of(payment: PaymentRecord) -> SponsoredRecord:
-    if payment.sponsored is None:
-        raise IllegalMove(f"{payment.id} is opened by no sponsor.")
-    return payment.sponsored
-
-
-def _expect_one(changed: sqlite3.Cursor, payment_id: str) -> None:
-    if changed.rowcount != 1:
-        raise ChangedMeanwhile(f"another l2send is working on {payment_id}.")

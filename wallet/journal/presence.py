@@ -1,7 +1,8 @@
-"""Notices when the journal's file is renamed over, deleted, or replaced with an older copy.
+"""Notices when the journal is not the one it was: its file renamed over, deleted, or an older copy put back.
 
 While it is open, device and inode of its files are compared with what its path leads to: the open files keep their
 inodes, so no other file can have them. Between two runs a small file beside it, the witness, says how far it was.
+A home has one witness, also where the journal is a PostgreSQL database: another journal than last time is noticed.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 from l2send.core.errors import ConfigError
 from l2send.core.private_files import PRIVATE_FILE, check_private
 from l2send.wallet.journal.errors import JournalReplaced
+from l2send.wallet.journal.store import Database
 
 _COMPANIONS = ("", "-wal", "-shm")
 _LOOK_FIRST = (
@@ -69,11 +70,11 @@ class Mark:
     payment: str
 
 
-def mark_of(db: sqlite3.Connection) -> Mark:
+def mark_of(db: Database) -> Mark:
     """The mark of the open journal."""
-    (journal,) = db.execute("SELECT id FROM identity").fetchone()
+    journal = db.execute("SELECT id FROM identity").fetchone()["id"]
     newest = db.execute("SELECT seq, payment_id FROM events WHERE seq = (SELECT max(seq) FROM events)").fetchone()
-    return Mark(journal, newest[0], newest[1]) if newest else Mark(journal, 0, "")
+    return Mark(journal, newest["seq"], newest["payment_id"]) if newest else Mark(journal, 0, "")
 
 
 def witness_path(path: Path) -> Path:
@@ -136,20 +137,23 @@ def _replace(witness: Path, data: bytes) -> None:
         raise ConfigError(f"cannot write {witness}: {error.strerror}.", hint="Check the disk's free space.") from error
 
 
-def check_witness(db: sqlite3.Connection, path: Path, known: Mark | None) -> None:
-    """Raises JournalReplaced for a journal that knows less than `known`, which was read before the journal was."""
+def check_witness(db: Database, title: str, path: Path, known: Mark | None) -> None:
+    """Raises JournalReplaced for a journal that knows less than `known`, which was read before the journal was.
+
+    `title` names the journal to the person; `path` is where the home's SQLite journal is, or would be.
+    """
     if known is None or not known.event:  # Nothing is lost with an empty one.
         return
     now = mark_of(db)
     if now.journal != known.journal:
         why = "is another journal than the one that was used here last"
         why = why if now.event else "is new and empty, and a journal was used here before"
-        raise JournalReplaced(f"{path} {why}.", hint=_way_out(witness_path(path)))
+        raise JournalReplaced(f"{title} {why}.", hint=_way_out(witness_path(path)))
     row = db.execute("SELECT payment_id FROM events WHERE seq = ?", (known.event,)).fetchone()
-    if row is None or row[0] != known.payment:
+    if row is None or row["payment_id"] != known.payment:
         missing = max(known.event - now.event, 1)
         raise JournalReplaced(
-            f"{path} is an older copy of the journal: at least {missing} event{'' if missing == 1 else 's'} that were "
+            f"{title} is an older copy of the journal: at least {missing} event{'' if missing == 1 else 's'} that were "
             "written are missing. Payments that were made since are unknown to it, and would be paid again.",
             hint=_way_out(witness_path(path)),
         )

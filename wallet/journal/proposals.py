@@ -46,7 +46,7 @@ class JournalProposals(JournalMoves):
         block: BlockNumber | None,
         detail: str,
     ) -> PaymentRecord:
-        with self._writing() as db:
+        with self._writing(payment.id) as db:
             changed = db.execute(
                 "UPDATE proposals SET state = ?, tx_hash = ?, block = ?, detail = ? WHERE payment_id = ? AND state = ?",
                 (to, tx_hash, block, detail, payment.id, before),

@@ -4,7 +4,7 @@ Two rules make a payment happen once. Bytes are in the journal, committed, befor
 A state changes only along the tables in `states`, and only from the state the caller believed it was in.
 
 The journal knows addresses, names that were typed for them, amounts and signed bytes. It never holds a key or an RPC
-URL. What is here is what every journal promises; sqlite.py is the one there is.
+URL. What is here is what every journal promises: sqlite.py and postgres.py keep it.
 """
 
 from __future__ import annotations
@@ -105,13 +105,23 @@ class Journal(Protocol):
         ...
 
     def record_signed(
-        self, tx: TxRecord, nonce: Nonce, tx_hash: str, raw: bytes, *, elsewhere: bool = False
+        self,
+        tx: TxRecord,
+        nonce: Nonce,
+        tx_hash: str,
+        raw: bytes,
+        *,
+        elsewhere: bool = False,
+        over: int | None = None,
     ) -> TxRecord:
         """Commit signed bytes to a planned transaction. Only then may they be broadcast.
 
-        `elsewhere`: another wallet signed them, and they were found on the chain.
+        `elsewhere`: another wallet signed them, and they were found on the chain. `over`: how many other steps the
+        caller knows to be signed with that nonce, none of which can happen any more; None for bytes that were found
+        sent, whatever the nonce was signed for before.
 
-        Raises ChangedMeanwhile if it is not planned any more, or planned otherwise than in `tx`.
+        Raises ChangedMeanwhile if it is not planned any more, or planned otherwise than in `tx`; if the nonce was
+        taken by another step meanwhile; and if another machine has the account's lock by now.
         """
         ...
 
@@ -260,6 +270,21 @@ class Journal(Protocol):
 
     def signed_with(self, chain_id: ChainId, sender: Address, nonce: Nonce) -> list[TxRecord]:
         """Signed transactions of that account with exactly that nonce: the chain takes one of them at most."""
+        ...
+
+    def take_account(self, chain_id: ChainId, sender: Address) -> bool:
+        """Take the account's lock among all machines that share this journal; False while another has it.
+
+        wallet/lock.py asks for it, and has the lock among the processes of one machine.
+        """
+        ...
+
+    def account_holder(self, chain_id: ChainId, sender: Address) -> str:
+        """Who has that lock; empty if it is not known."""
+        ...
+
+    def release_account(self, chain_id: ChainId, sender: Address) -> None:
+        """Give that lock back."""
         ...
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from l2send.core.address import Address
@@ -13,17 +12,18 @@ from l2send.wallet.journal import codec
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.records import OrderRecord, PaymentRecord, ProposalRecord, SponsoredRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
+from l2send.wallet.journal.store import Row
 
 SIGNATURE_LENGTH = 65
 """Signatures of several messages stand in one field, one after the other."""
 
 
 def payment_record(
-    row: sqlite3.Row,
-    steps: Sequence[sqlite3.Row],
-    orders: Sequence[sqlite3.Row],
-    sponsored: Sequence[sqlite3.Row],
-    proposals: Sequence[sqlite3.Row],
+    row: Row,
+    steps: Sequence[Row],
+    orders: Sequence[Row],
+    sponsored: Sequence[Row],
+    proposals: Sequence[Row],
 ) -> PaymentRecord:
     """The record of a row of `payments` and its rows in the other tables."""
     return PaymentRecord(
@@ -44,7 +44,7 @@ def payment_record(
     )
 
 
-def tx_record(row: sqlite3.Row) -> TxRecord:
+def tx_record(row: Row) -> TxRecord:
     """The record of a row of `transactions`."""
     return TxRecord(
         payment_id=row["payment_id"],
@@ -65,14 +65,14 @@ def tx_record(row: sqlite3.Row) -> TxRecord:
     )
 
 
-def _fee(row: sqlite3.Row) -> TxFee | None:
+def _fee(row: Row) -> TxFee | None:
     if row["gas_used"] is None:
         return None
     l1_fee = None if row["l1_fee"] is None else Wei(int(row["l1_fee"]))
     return TxFee(Gas(row["gas_used"]), Wei(int(row["gas_price"])), l1_fee, Wei(int(row["operator_fee"])))
 
 
-def order_record(rows: Sequence[sqlite3.Row]) -> OrderRecord | None:
+def order_record(rows: Sequence[Row]) -> OrderRecord | None:
     """The record of a payment's row of `orders`, if it has one."""
     if not rows:
         return None
@@ -81,7 +81,7 @@ def order_record(rows: Sequence[sqlite3.Row]) -> OrderRecord | None:
     return OrderRecord(order, OrderState(row["state"]), row["fill_tx"], row["detail"])
 
 
-def sponsored_record(rows: Sequence[sqlite3.Row]) -> SponsoredRecord | None:
+def sponsored_record(rows: Sequence[Row]) -> SponsoredRecord | None:
     """The record of a payment's row of `sponsored`, if it has one."""
     if not rows:
         return None
@@ -98,7 +98,7 @@ def sponsored_record(rows: Sequence[sqlite3.Row]) -> SponsoredRecord | None:
     )
 
 
-def proposal_record(rows: Sequence[sqlite3.Row]) -> ProposalRecord | None:
+def proposal_record(rows: Sequence[Row]) -> ProposalRecord | None:
     """Of a payment's row of `proposals`, where it has one."""
     if not rows:
         return None

@@ -227,4 +227,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'what owners sign is never deleted'); END
         """,
     ),
+    (
+        # One step a nonce. Where what was signed with it can never happen, another step takes the next turn.
+        "ALTER TABLE transactions ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+        """
+        UPDATE transactions SET turn = (
+            SELECT count(*) FROM transactions AS other
+            WHERE (other.chain_id, other.sender, other.nonce) = (transactions.chain_id, transactions.sender,
+            transactions.nonce) AND other.replaces IS NULL AND other.elsewhere = 0 AND other.rowid < transactions.rowid
+        ) WHERE raw IS NOT NULL AND replaces IS NULL AND elsewhere = 0
+        """,
+        """
+        CREATE UNIQUE INDEX transactions_turn ON transactions (chain_id, sender, nonce, turn)
+        WHERE raw IS NOT NULL AND replaces IS NULL AND elsewhere = 0
+        """,
+    ),
 )

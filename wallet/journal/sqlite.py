@@ -1,30 +1,39 @@
 """The journal in one SQLite file, for the processes of one user on one machine.
 
 Every method that writes is one transaction that begins by taking the write lock: what it read before it wrote still
-holds. Events are added beside every change and are never taken away. Its parts:
+holds. Events are added beside every change and are never taken away. Its parts, which PostgreSQL shares:
 
-    connection.py   reads and transactions, while the file is the one that was opened (presence.py)
+    connection.py   reads and transactions over a store: store.py says what that is, sqlite_store.py is one
     lookups.py      payments found by id, key, account and nonce
     beginnings.py   payments added
+    signatures.py   signed bytes
     moves.py        states changed; proposals.py those of what a Safe's owners sign
     derived.py      the columns by which lookups are fast
 """
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
+from l2send.wallet.journal.database import failure
 from l2send.wallet.journal.proposals import JournalProposals
+from l2send.wallet.journal.sqlite_store import SqliteStore
 
 
 class SqliteJournal(JournalProposals):
     """A journal in one SQLite file, for the processes of one user on one machine."""
 
+    _db: sqlite3.Connection
+
     def __init__(self, path: Path) -> None:
         """Open the journal, or create it. Raises ConfigError if it cannot be trusted or read."""
-        super().__init__(path)
+        super().__init__(SqliteStore(path))
         try:
             self._fill_in()
+        except sqlite3.Error as error:
+            self.close()
+            raise failure(path, error) from error
         except BaseException:
             self.close()
             raise

@@ -9,27 +9,27 @@ import pytest
 from l2send.core.errors import Refused, UsageError
 from l2send.core.text import clean
 from l2send.wallet.journal.beginnings import MOST_MEMO
-from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.states import TxState
 from tests.wallet.journal.writing import CHAIN, a_payment, begin, bring_to
 from tests.wallet.rig import NATIVE, paying_quote
 
 
-def test_the_same_key_gives_the_same_payment(journal: SqliteJournal) -> None:
+def test_the_same_key_gives_the_same_payment(journal: JournalMoves) -> None:
     payment = a_payment()
     first = begin(journal, payment, "invoice 7")
     assert begin(journal, payment, "invoice 7") == first
     assert len(journal.history()) == 1
 
 
-def test_the_same_key_for_another_payment_is_an_error(journal: SqliteJournal) -> None:
+def test_the_same_key_for_another_payment_is_an_error(journal: JournalMoves) -> None:
     first = begin(journal, a_payment(), "invoice 7")
     with pytest.raises(UsageError, match=first.id):
         begin(journal, a_payment(), "invoice 7")
     assert len(journal.history()) == 1
 
 
-def test_the_same_payment_twice_is_refused_by_name(journal: SqliteJournal) -> None:
+def test_the_same_payment_twice_is_refused_by_name(journal: JournalMoves) -> None:
     payment = a_payment()
     first = begin(journal, payment)
     with pytest.raises(Refused, match=first.id) as caught:
@@ -38,14 +38,14 @@ def test_the_same_payment_twice_is_refused_by_name(journal: SqliteJournal) -> No
     assert begin(journal, a_payment()).id != first.id
 
 
-def test_the_same_payment_twice_is_possible_on_purpose(journal: SqliteJournal) -> None:
+def test_the_same_payment_twice_is_possible_on_purpose(journal: JournalMoves) -> None:
     payment = a_payment()
     quote = paying_quote(payment, CHAIN)
     ids = {journal.begin(payment, [quote], key, again=again).id for key, again in [(None, False), (None, True)]}
     assert len(ids) == 2
 
 
-def test_two_keys_are_two_payments(journal: SqliteJournal) -> None:
+def test_two_keys_are_two_payments(journal: JournalMoves) -> None:
     payment = a_payment()
     assert begin(journal, payment, "a").id != begin(journal, payment, "b").id
     with pytest.raises(Refused):
@@ -54,7 +54,7 @@ def test_two_keys_are_two_payments(journal: SqliteJournal) -> None:
 
 @pytest.mark.parametrize(("first", "second"), [(None, "a"), ("a", None)])
 def test_a_key_on_one_of_two_does_not_tell_them_apart(
-    journal: SqliteJournal, first: str | None, second: str | None
+    journal: JournalMoves, first: str | None, second: str | None
 ) -> None:
     payment = a_payment()
     begin(journal, payment, first)
@@ -62,14 +62,14 @@ def test_a_key_on_one_of_two_does_not_tell_them_apart(
         begin(journal, payment, second)
 
 
-def test_a_payment_that_ended_does_not_block_the_same_again(journal: SqliteJournal) -> None:
+def test_a_payment_that_ended_does_not_block_the_same_again(journal: JournalMoves) -> None:
     payment = a_payment()
     first = begin(journal, payment)
     bring_to(journal, first.transactions[0], TxState.FINAL)
     assert begin(journal, payment).id != first.id
 
 
-def test_the_token_symbol_does_not_make_another_payment(journal: SqliteJournal) -> None:
+def test_the_token_symbol_does_not_make_another_payment(journal: JournalMoves) -> None:
     payment = a_payment()
     begin(journal, payment)
     renamed = replace(payment, amount=replace(payment.amount, token=replace(NATIVE, symbol="ETHER")))
@@ -77,14 +77,14 @@ def test_the_token_symbol_does_not_make_another_payment(journal: SqliteJournal) 
         begin(journal, renamed)
 
 
-def test_a_payment_without_steps_is_not_begun(journal: SqliteJournal) -> None:
+def test_a_payment_without_steps_is_not_begun(journal: JournalMoves) -> None:
     payment = a_payment()
     with pytest.raises(ValueError, match="without steps"):
         journal.begin(payment, [replace(paying_quote(payment, CHAIN), steps=())])
     assert journal.history() == []
 
 
-def test_what_the_recipient_was_called_is_kept_clean_and_tells_no_payments_apart(journal: SqliteJournal) -> None:
+def test_what_the_recipient_was_called_is_kept_clean_and_tells_no_payments_apart(journal: JournalMoves) -> None:
     payment = a_payment()
     quote = paying_quote(payment, CHAIN)
     record = journal.begin(payment, [quote], "k", typed_name="alice\x1b[2J.eth\u202e")

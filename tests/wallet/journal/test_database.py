@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,13 @@ from l2send.wallet.journal.sqlite import SqliteJournal
 from tests.wallet import processes
 from tests.wallet.journal.writing import CHAIN, SENDER, a_payment, begin, sign, sign_again
 from tests.wallet.rig import CHAIN_ID, paying_quote
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[SqliteJournal]:
+    opened = SqliteJournal(path)
+    yield opened
+    opened.close()
 
 
 def test_its_files_are_its_owners_alone(path: Path, journal: SqliteJournal) -> None:

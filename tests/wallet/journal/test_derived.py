@@ -13,6 +13,7 @@ from l2send.core.address import ends
 from l2send.core.look_alikes import looks_of
 from l2send.wallet.journal import derived, states
 from l2send.wallet.journal.derived import RULES
+from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import ORDER_TRANSITIONS, TRANSITIONS, TxState
 from tests.wallet.journal.test_groups import begin_legs
@@ -40,7 +41,7 @@ def _sorted(table: object) -> str:
     return repr([sorted(map(str, part)) if isinstance(part, frozenset) else [str(x) for x in part] for part in table])  # type: ignore[attr-defined]
 
 
-def wander(journal: SqliteJournal, chance: random.Random) -> None:
+def wander(journal: JournalMoves, chance: random.Random) -> None:
     """A payment, moved at random for a few steps."""
     record = begin_order(journal) if chance.random() < 0.5 else begin(journal)
     for _ in range(chance.randrange(8)):
@@ -62,7 +63,7 @@ def wander(journal: SqliteJournal, chance: random.Random) -> None:
                 journal.cancel(record.id, "")
 
 
-def check_columns(journal: SqliteJournal) -> int:
+def check_columns(journal: JournalMoves) -> int:
     rows = journal._rows("SELECT * FROM payments")
     for row in rows:
         record = journal._payment(row)

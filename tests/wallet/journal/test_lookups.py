@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,32 +11,21 @@ from l2send.core.address import Address, alike, checksum
 from l2send.core.errors import Sent, UsageError
 from l2send.core.plan import ChainAddress
 from l2send.core.units import Seconds
+from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.records import PaymentRecord
-from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
 from tests.support.addresses import new_address
+from tests.wallet.journal.conftest import Open
 from tests.wallet.journal.writing import CHAIN, a_payment, begin, bring_to
 from tests.wallet.rig import CHAIN_ID, paying_quote
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "journal.db"
-
-
-@pytest.fixture
-def journal(path: Path) -> Iterator[SqliteJournal]:
-    opened = SqliteJournal(path)
-    yield opened
-    opened.close()
-
-
-def deliver(journal: SqliteJournal, record: PaymentRecord, nonce: int = 0) -> None:
+def deliver(journal: JournalMoves, record: PaymentRecord, nonce: int = 0) -> None:
     bring_to(journal, record.transactions[0], TxState.FINAL, nonce)
 
 
 @pytest.mark.parametrize("key", ["", " inv-9", "inv-9\r", "inv-9\n", "\ufeffinv-9", "inv\u200b-9", "\u3164", "a\udcff"])
-def test_a_key_with_something_unseen_is_refused(journal: SqliteJournal, key: str) -> None:
+def test_a_key_with_something_unseen_is_refused(journal: JournalMoves, key: str) -> None:
     for ask in (
         lambda: begin(journal, key=key),
         lambda: journal.known(a_payment(), key),
@@ -63,7 +50,7 @@ def test_a_key_with_something_unseen_is_refused(journal: SqliteJournal, key: str
 )
 @pytest.mark.parametrize("another", [True, False])
 def test_a_key_that_only_looks_like_a_known_one_neither_pays_nor_counts_as_paid(
-    journal: SqliteJournal, alike: str, another: bool
+    journal: JournalMoves, alike: str, another: bool
 ) -> None:
     payment = a_payment()
     first = journal.begin(payment, [paying_quote(payment, CHAIN)], "inv-9 may")
@@ -76,7 +63,7 @@ def test_a_key_that_only_looks_like_a_known_one_neither_pays_nor_counts_as_paid(
     assert journal.begin(then, [paying_quote(then, CHAIN)], "INV-9 may", again=True).id != first.id
 
 
-def test_a_key_in_another_normal_form_is_the_same(journal: SqliteJournal) -> None:
+def test_a_key_in_another_normal_form_is_the_same(journal: JournalMoves) -> None:
     payment = a_payment()
     composed, decomposed = (unicodedata.normalize(form, "rechnung-\u00e9") for form in ("NFC", "NFD"))
     record = begin(journal, payment, decomposed)
@@ -87,14 +74,14 @@ def test_a_key_in_another_normal_form_is_the_same(journal: SqliteJournal) -> Non
 
 @pytest.mark.parametrize("old", ["inv-9\r", "\ufeffinv-9", " inv-9\n", "inv\u200b-9"])
 @pytest.mark.parametrize("typed", ["inv-9", "as it was"])
-def test_keys_of_older_journals_are_found(path: Path, journal: SqliteJournal, old: str, typed: str) -> None:
+def test_keys_of_older_journals_are_found(journal: JournalMoves, open_again: Open, old: str, typed: str) -> None:
     """As they were typed then, and as they are typed once the line end is taken off."""
     payment = a_payment()
     record = begin(journal, payment)
     journal._db.execute("UPDATE payments SET idempotency_key = ?", (old,))
     journal._db.execute("UPDATE identity SET rules = 0")  # As before the column was there.
     journal.close()
-    reopened = SqliteJournal(path)
+    reopened = open_again()
     key = old if typed == "as it was" else typed
     for found in (reopened.known(payment, key), reopened.keyed(key), begin(reopened, payment, key)):
         assert found
@@ -105,7 +92,7 @@ def test_keys_of_older_journals_are_found(path: Path, journal: SqliteJournal, ol
     reopened.close()
 
 
-def test_the_same_payment_a_moment_later_is_known(journal: SqliteJournal) -> None:
+def test_the_same_payment_a_moment_later_is_known(journal: JournalMoves) -> None:
     payment = a_payment()
     assert journal.paid_recently(payment, Seconds(60)) is None
     record = begin(journal, payment)
@@ -120,7 +107,7 @@ def test_the_same_payment_a_moment_later_is_known(journal: SqliteJournal) -> Non
 
 
 @pytest.mark.parametrize("end", [TxState.REVERTED, TxState.REPLACED, TxState.CANCELLED])
-def test_a_payment_that_never_arrived_was_not_paid_recently(journal: SqliteJournal, end: TxState) -> None:
+def test_a_payment_that_never_arrived_was_not_paid_recently(journal: JournalMoves, end: TxState) -> None:
     payment = a_payment()
     bring_to(journal, begin(journal, payment).transactions[0], end)
     assert journal.paid_recently(payment, Seconds(60)) is None
@@ -130,7 +117,7 @@ def with_ends_of(address: Address) -> Address:
     return checksum(address[:6] + new_address()[6:-4] + address[-4:])
 
 
-def test_accounts_that_were_paid_are_found_by_their_ends(journal: SqliteJournal) -> None:
+def test_accounts_that_were_paid_are_found_by_their_ends(journal: JournalMoves) -> None:
     payment = a_payment()
     begin(journal, payment)
     begin(journal)
@@ -142,7 +129,7 @@ def test_accounts_that_were_paid_are_found_by_their_ends(journal: SqliteJournal)
     assert journal.recipients_like(new_address()) == []
 
 
-def test_how_often_an_account_was_paid(journal: SqliteJournal) -> None:
+def test_how_often_an_account_was_paid(journal: JournalMoves) -> None:
     payment = a_payment()
     assert journal.paid_before(payment.to.address) is None
     record = None
@@ -157,7 +144,7 @@ def test_how_often_an_account_was_paid(journal: SqliteJournal) -> None:
     assert (found.times, found.last_at, found.more) == (3, record.created_at, False)
 
 
-def test_pages_of_the_history_make_it_up(journal: SqliteJournal) -> None:
+def test_pages_of_the_history_make_it_up(journal: JournalMoves) -> None:
     ids = [begin(journal, a_payment(n)).id for n in range(1, 8)][::-1]
     assert [record.id for record in journal.history(3)] == ids[:3]
     assert [record.id for record in journal.history(3, ids[2])] == ids[3:6]

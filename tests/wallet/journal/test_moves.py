@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import pytest
 
@@ -13,22 +11,22 @@ from l2send.core.bridge import OrderState
 from l2send.core.errors import Refused
 from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.units import BlockNumber, Gas, Nonce, Wei
+from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.protocol import ChangedMeanwhile, IllegalMove
-from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import ORDER_TRANSITIONS, REPLACEABLE, TRANSITIONS, PaymentState, TxState
 from tests.support.addresses import new_address
-from tests.wallet.journal.writing import SENDER, begin, begin_order, bring_to, sign, sign_again
+from tests.wallet.journal.writing import DATABASE_ERRORS, SENDER, begin, begin_order, bring_to, sign, sign_again
 from tests.wallet.rig import CHAIN_ID
 
 INSERT_REPLACEMENT = (
     "INSERT INTO transactions SELECT payment_id, 2, kind, chain_id, sender, body, state, {nonce}, 'hash', raw,"
-    " signed_at, block, block_hash, detail, {replaces}, elsewhere, NULL, NULL, NULL, NULL FROM transactions"
+    " signed_at, block, block_hash, detail, {replaces}, elsewhere, NULL, NULL, NULL, NULL, turn FROM transactions"
     " WHERE step = 0"
 )
 
 
 @pytest.mark.parametrize("before", TxState)
-def test_transactions_move_along_the_table_and_not_otherwise(journal: SqliteJournal, before: TxState) -> None:
+def test_transactions_move_along_the_table_and_not_otherwise(journal: JournalMoves, before: TxState) -> None:
     for nonce, after in enumerate(TxState):
         tx = bring_to(journal, begin(journal).transactions[0], before, nonce)
         if after not in (TxState.SIGNED, TxState.VOID) and after in TRANSITIONS[before]:
@@ -41,7 +39,7 @@ def test_transactions_move_along_the_table_and_not_otherwise(journal: SqliteJour
 
 
 @pytest.mark.parametrize("state", TxState)
-def test_only_what_waits_for_its_nonce_is_signed_again(journal: SqliteJournal, state: TxState) -> None:
+def test_only_what_waits_for_its_nonce_is_signed_again(journal: JournalMoves, state: TxState) -> None:
     tx = bring_to(journal, begin(journal).transactions[0], state)
     before = journal.get(tx.payment_id)
     if state in REPLACEABLE:
@@ -56,7 +54,7 @@ def test_only_what_waits_for_its_nonce_is_signed_again(journal: SqliteJournal, s
         assert journal.get(tx.payment_id) == before
 
 
-def test_of_two_that_sign_again_the_second_is_told(journal: SqliteJournal) -> None:
+def test_of_two_that_sign_again_the_second_is_told(journal: JournalMoves) -> None:
     tx = sign(journal, begin(journal).transactions[0])
     newer = sign_again(journal, tx)
     with pytest.raises(ChangedMeanwhile):
@@ -71,7 +69,7 @@ def test_of_two_that_sign_again_the_second_is_told(journal: SqliteJournal) -> No
 
 @pytest.mark.parametrize("winner", [0, 1, 2])
 @pytest.mark.parametrize("end", [TxState.FINAL, TxState.REVERTED])
-def test_the_end_of_one_voids_the_others_in_the_same_commit(journal: SqliteJournal, winner: int, end: TxState) -> None:
+def test_the_end_of_one_voids_the_others_in_the_same_commit(journal: JournalMoves, winner: int, end: TxState) -> None:
     first = sign(journal, begin(journal).transactions[0])
     attempts = [first, second := sign_again(journal, first), sign_again(journal, second)]
     before = {TxState.FINAL: TxState.MINED, TxState.REVERTED: TxState.REVERTING}[end]
@@ -85,7 +83,7 @@ def test_the_end_of_one_voids_the_others_in_the_same_commit(journal: SqliteJourn
 
 
 @pytest.mark.parametrize("end", [TxState.FINAL, TxState.REVERTED])
-def test_a_cancel_that_ended_in_a_block_cancels_its_payment(journal: SqliteJournal, end: TxState) -> None:
+def test_a_cancel_that_ended_in_a_block_cancels_its_payment(journal: JournalMoves, end: TxState) -> None:
     cancel = sign_again(journal, sign(journal, begin(journal).transactions[0]), StepKind.CANCEL)
     before = {TxState.FINAL: TxState.MINED, TxState.REVERTED: TxState.REVERTING}[end]
     cancel = journal.move_tx(cancel, before)
@@ -97,7 +95,7 @@ def test_a_cancel_that_ended_in_a_block_cancels_its_payment(journal: SqliteJourn
 
 @pytest.mark.parametrize(("before", "after"), list(product(ORDER_TRANSITIONS, OrderState)))
 def test_orders_move_along_the_table_and_not_otherwise(
-    journal: SqliteJournal, before: OrderState, after: OrderState
+    journal: JournalMoves, before: OrderState, after: OrderState
 ) -> None:
     record = begin_order(journal)
     for state in [] if before is OrderState.NOT_OPEN else [OrderState.OPEN, before]:
@@ -112,7 +110,7 @@ def test_orders_move_along_the_table_and_not_otherwise(
             journal.move_order(record, after)
 
 
-def test_who_comes_second_is_told(journal: SqliteJournal) -> None:
+def test_who_comes_second_is_told(journal: JournalMoves) -> None:
     tx = begin(journal).transactions[0]
     signed = sign(journal, tx)
     with pytest.raises(ChangedMeanwhile):
@@ -126,18 +124,17 @@ def test_who_comes_second_is_told(journal: SqliteJournal) -> None:
         journal.move_order(record, OrderState.OPEN)
 
 
-def test_a_hash_that_is_not_of_the_bytes_is_refused(journal: SqliteJournal) -> None:
+def test_a_hash_that_is_not_of_the_bytes_is_refused(journal: JournalMoves) -> None:
     tx = begin(journal).transactions[0]
     with pytest.raises(IllegalMove):
         journal.record_signed(tx, Nonce(0), "0x" + "00" * 32, b"bytes")
     assert journal.highest_nonce(CHAIN_ID, SENDER) is None
 
 
-def test_signed_bytes_and_history_cannot_be_changed_even_by_sql(path: Path, journal: SqliteJournal) -> None:
+def test_signed_bytes_and_history_cannot_be_changed_even_by_sql(journal: JournalMoves) -> None:
     sign_again(journal, sign(journal, begin(journal).transactions[0]))
-    db = sqlite3.connect(path)
     for statement in (
-        "UPDATE transactions SET raw = x'00'",
+        "UPDATE transactions SET raw = substr(raw, 2)",
         "UPDATE transactions SET nonce = 5",
         "UPDATE transactions SET raw = NULL, nonce = NULL, hash = NULL, state = 'planned'",
         "DELETE FROM transactions",
@@ -148,12 +145,11 @@ def test_signed_bytes_and_history_cannot_be_changed_even_by_sql(path: Path, jour
         INSERT_REPLACEMENT.format(nonce="nonce + 1", replaces=0),
         INSERT_REPLACEMENT.format(nonce="nonce", replaces=1),
     ):
-        with pytest.raises(sqlite3.IntegrityError):
-            db.execute(statement)
-    db.close()
+        with pytest.raises(DATABASE_ERRORS):
+            journal._db.execute(statement)
 
 
-def test_cancelling_leaves_what_was_signed(journal: SqliteJournal) -> None:
+def test_cancelling_leaves_what_was_signed(journal: JournalMoves) -> None:
     record = begin_order(journal)
     sign(journal, record.transactions[0])
     record = journal.cancel(record.id, "too late")
@@ -161,7 +157,7 @@ def test_cancelling_leaves_what_was_signed(journal: SqliteJournal) -> None:
     assert record.state is PaymentState.CANCELLED
 
 
-def test_one_refund_at_a_time(journal: SqliteJournal) -> None:
+def test_one_refund_at_a_time(journal: JournalMoves) -> None:
     record = begin_order(journal)
     step = Step(StepKind.REFUND, UnsignedTx(CHAIN_ID, new_address(), Wei(0), b"\2"), Gas(1))
     refund = journal.add_refund(record.id, step)

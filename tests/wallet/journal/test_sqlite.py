@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from l2send.core.errors import UsageError
 from l2send.core.units import Nonce, UnixTime
-from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.states import PaymentState, TxState
 from tests.support.addresses import new_address
+from tests.wallet.journal.conftest import Open
 from tests.wallet.journal.writing import CHAIN, SENDER, a_payment, begin, begin_one, begin_order, bring_to, sign
 from tests.wallet.rig import CHAIN_ID, order_of, paying_quote
 
 
-def test_a_payment_is_read_as_it_was_written(path: Path, journal: SqliteJournal) -> None:
+def test_a_payment_is_read_as_it_was_written(journal: JournalMoves, open_again: Open) -> None:
     payment = a_payment(2**255)
     quote = paying_quote(payment, CHAIN, order=order_of(payment, 2**33))
     record = begin_one(journal, payment, quote, "key")
-    again = SqliteJournal(path)
+    again = open_again()
     assert again.get(record.id) == record
     again.close()
     assert record.payment == payment
@@ -29,26 +28,26 @@ def test_a_payment_is_read_as_it_was_written(path: Path, journal: SqliteJournal)
     assert record.state is PaymentState.PLANNED
 
 
-def test_ids_are_short_and_hard_to_misread(journal: SqliteJournal) -> None:
+def test_ids_are_short_and_hard_to_misread(journal: JournalMoves) -> None:
     ids = [begin(journal).id for _ in range(50)]
     assert len(set(ids)) == 50
     assert all(len(i) == 10 and i.startswith("p-") and not set(i[2:]) & set("01oilu") for i in ids)
 
 
-def test_a_prefix_finds_its_payment(journal: SqliteJournal) -> None:
+def test_a_prefix_finds_its_payment(journal: JournalMoves) -> None:
     record = begin(journal)
     for wanted in (record.id, record.id.upper(), record.id[:5], record.id[2:], f" {record.id} "):
         assert journal.get(wanted).id == record.id
 
 
 @pytest.mark.parametrize("wanted", ["", "p-", "p-2", "p-%", "p-_______", "p-0000", "'; --", "p-" + "2" * 9])
-def test_what_is_no_id_is_refused(journal: SqliteJournal, wanted: str) -> None:
+def test_what_is_no_id_is_refused(journal: JournalMoves, wanted: str) -> None:
     begin(journal)
     with pytest.raises(UsageError):
         journal.get(wanted)
 
 
-def test_an_ambiguous_prefix_names_the_candidates(journal: SqliteJournal) -> None:
+def test_an_ambiguous_prefix_names_the_candidates(journal: JournalMoves) -> None:
     ids = set[str]()
     while not any(sum(i.startswith(p) for i in ids) > 1 for p in {i[:5] for i in ids}):
         ids |= {begin(journal).id for _ in range(50)}
@@ -57,7 +56,7 @@ def test_an_ambiguous_prefix_names_the_candidates(journal: SqliteJournal) -> Non
         journal.get(prefix)
 
 
-def test_events_tell_the_whole_story(journal: SqliteJournal) -> None:
+def test_events_tell_the_whole_story(journal: JournalMoves) -> None:
     record = begin(journal)
     tx = bring_to(journal, record.transactions[0], TxState.FINAL)
     events = [(e.subject, e.before, e.after) for e in journal.events(record.id)]
@@ -66,12 +65,12 @@ def test_events_tell_the_whole_story(journal: SqliteJournal) -> None:
     assert journal.events(record.id)[1].detail == tx.hash
 
 
-def test_foreign_words_are_cleaned(journal: SqliteJournal) -> None:
+def test_foreign_words_are_cleaned(journal: JournalMoves) -> None:
     tx = sign(journal, begin(journal).transactions[0])
     assert journal.note_tx(tx, "\x1b[31mred\u202e" + "x" * 1000).detail == "red" + "x" * 296 + "…"
 
 
-def test_words_about_a_transaction_are_in_its_history_once(journal: SqliteJournal) -> None:
+def test_words_about_a_transaction_are_in_its_history_once(journal: JournalMoves) -> None:
     tx = sign(journal, begin(journal).transactions[0])
     for _ in range(2):
         tx = journal.note_tx(tx, "refused as underpriced")
@@ -79,7 +78,7 @@ def test_words_about_a_transaction_are_in_its_history_once(journal: SqliteJourna
     assert [(event.subject, event.before, event.after) for event in said] == [("step 0", "signed", "signed")]
 
 
-def test_the_highest_nonce_is_of_one_account_on_one_chain(journal: SqliteJournal) -> None:
+def test_the_highest_nonce_is_of_one_account_on_one_chain(journal: JournalMoves) -> None:
     for nonce in (3, 9, 4):
         sign(journal, begin(journal).transactions[0], nonce)
     assert journal.highest_nonce(CHAIN_ID, SENDER) == 9
@@ -87,7 +86,7 @@ def test_the_highest_nonce_is_of_one_account_on_one_chain(journal: SqliteJournal
     assert [tx.nonce for tx in journal.signed_from(CHAIN_ID, SENDER, Nonce(4))] == [4, 9]
 
 
-def test_open_payments_are_those_that_may_still_change(journal: SqliteJournal) -> None:
+def test_open_payments_are_those_that_may_still_change(journal: JournalMoves) -> None:
     records = {state: begin(journal) for state in TxState}
     for nonce, (state, record) in enumerate(records.items()):
         bring_to(journal, record.transactions[0], state, nonce)
@@ -100,7 +99,7 @@ def test_open_payments_are_those_that_may_still_change(journal: SqliteJournal) -
     assert [r.created_at for r in found] == sorted((r.created_at for r in found), reverse=True)
 
 
-def test_time_is_this_machines(journal: SqliteJournal) -> None:
+def test_time_is_this_machines(journal: JournalMoves) -> None:
     import time
 
     assert abs(begin(journal).created_at - UnixTime(int(time.time()))) <= 2

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from dataclasses import replace
 
+import psycopg
 from eth_hash.auto import keccak
 
 from l2send.core.plan import ChainAddress, Payment, Quote, StepKind, UnsignedTx
 from l2send.core.units import Amount, Nonce, Wei
+from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
-from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TRANSITIONS, TxState
 from tests.support.addresses import new_address
 from tests.wallet.rig import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote
 
 SENDER = new_address()
+DATABASE_ERRORS = (sqlite3.IntegrityError, psycopg.IntegrityError)
+"""How a database refuses what no program may do to a journal."""
 CHAIN = chain_at("http://127.0.0.1:1")
 
 
@@ -23,34 +27,34 @@ def a_payment(units: int = 1) -> Payment:
     return Payment(SENDER, ChainAddress(CHAIN_ID, new_address()), Amount(units, NATIVE))
 
 
-def begin(journal: SqliteJournal, payment: Payment | None = None, key: str | None = None) -> PaymentRecord:
+def begin(journal: JournalMoves, payment: Payment | None = None, key: str | None = None) -> PaymentRecord:
     payment = payment or a_payment()
     return begin_one(journal, payment, paying_quote(payment, CHAIN), key)
 
 
-def begin_one(journal: SqliteJournal, payment: Payment, quote: Quote, key: str | None = None) -> PaymentRecord:
+def begin_one(journal: JournalMoves, payment: Payment, quote: Quote, key: str | None = None) -> PaymentRecord:
     record = journal.begin(payment, [quote], key)
     assert isinstance(record, PaymentRecord)
     return record
 
 
-def begin_order(journal: SqliteJournal) -> PaymentRecord:
+def begin_order(journal: JournalMoves) -> PaymentRecord:
     payment = a_payment()
     approve = UnsignedTx(CHAIN_ID, new_address(), Wei(0), b"\1")
     return begin_one(journal, payment, paying_quote(payment, CHAIN, approve, order=order_of(payment, 2**33)))
 
 
-def sign_again(journal: SqliteJournal, tx: TxRecord, kind: StepKind | None = None) -> TxRecord:
+def sign_again(journal: JournalMoves, tx: TxRecord, kind: StepKind | None = None) -> TxRecord:
     raw = secrets.token_bytes(100)
     return journal.replace(tx, replace(tx.step, kind=kind or tx.step.kind), "0x" + keccak(raw).hex(), raw)
 
 
-def sign(journal: SqliteJournal, tx: TxRecord, nonce: int = 0) -> TxRecord:
+def sign(journal: JournalMoves, tx: TxRecord, nonce: int = 0) -> TxRecord:
     raw = secrets.token_bytes(100)
     return journal.record_signed(tx, Nonce(nonce), "0x" + keccak(raw).hex(), raw)
 
 
-def bring_to(journal: SqliteJournal, tx: TxRecord, state: TxState, nonce: int = 0) -> TxRecord:
+def bring_to(journal: JournalMoves, tx: TxRecord, state: TxState, nonce: int = 0) -> TxRecord:
     """Along the table, by its shortest way."""
     if state is TxState.PLANNED:
         return tx

@@ -1,0 +1,74 @@
+"""Which journal a home has: the SQLite file of its own, or the PostgreSQL database that it shares with others."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+from l2send.core.errors import ConfigError
+from l2send.core.paths import Paths
+from l2send.core.private_files import check_private
+from l2send.core.text import clean
+from l2send.core.toml_text import parse_toml
+from l2send.core.trusted_files import read_trusted_text
+from l2send.wallet.journal.proposals import JournalProposals
+from l2send.wallet.journal.presence import was_used
+from l2send.wallet.journal.sqlite import SqliteJournal
+
+VARIABLE = "L2SEND_JOURNAL"
+"""The environment variable that names a database; `journal` in config.toml says the same."""
+
+
+def shown_url(url: str) -> str:
+    """The URL of a database as it may be shown: host, port and name."""
+    try:
+        parts = urlsplit(url)
+        place = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    except ValueError:
+        place = "/…"
+    return clean(f"postgresql://{place}", 120) if url else ""
+
+
+def holds_password(url: str) -> bool:
+    """Whether the URL itself holds a password, rightly written or not."""
+    before, at, _ = url.partition("://")[2].rpartition("@")
+    return bool(at and ":" in before) or "password" in url.lower()
+
+
+def open_journal(paths: Paths) -> JournalProposals:
+    """The journal of `paths`, made where there is none. Raises ConfigError, JournalLost."""
+    url = journal_url(paths)
+    if not url:
+        return SqliteJournal(paths.journal)
+    from l2send.wallet.journal.postgres import PostgresJournal
+
+    return PostgresJournal(url, paths.journal)
+
+
+def has_journal(paths: Paths) -> bool:
+    """Whether there may be payments: a file, one that was there, or a database. Raises ConfigError."""
+    return bool(journal_url(paths)) or paths.journal.exists() or was_used(paths.journal)
+
+
+def journal_url(paths: Paths) -> str:
+    """The URL of the shared database, empty where the home has a file of its own. Raises ConfigError.
+
+    The variable counts before the file. The devnet's own home takes no notice of either.
+    """
+    if paths.is_devnets:
+        return ""
+    if url := os.environ.get(VARIABLE, "").strip():
+        return url
+    try:
+        text = read_trusted_text(paths.settings)
+    except FileNotFoundError:
+        return ""
+    try:
+        found = parse_toml(text).get("journal", "")
+    except ValueError:
+        found = None
+    if not isinstance(found, str):
+        raise ConfigError(f"{paths.settings} does not say which journal to use.", hint="Correct it: l2send config edit")
+    if holds_password(found):
+        check_private(paths.settings)
+    return found.strip()

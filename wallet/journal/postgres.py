@@ -1,0 +1,34 @@
+"""The journal in a PostgreSQL database, for all machines that pay from the same accounts.
+
+The promises are those of the SQLite journal, kept by other means:
+
+    postgres_url.py          which server, and that it has to prove who it is
+    postgres_connection.py   one session, set up, with an end to every wait
+    postgres_durability.py   a server that may lose what it committed is refused
+    postgres_tables.py       tables made under a lock; postgres_schema.py lists them
+    postgres_store.py        transactions, and the accounts' locks
+    postgres_errors.py       what the server's errors mean
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from l2send.wallet.journal.proposals import JournalProposals
+from l2send.wallet.journal.postgres_store import PostgresStore
+
+
+class PostgresJournal(JournalProposals):
+    """A journal in PostgreSQL. One connection; a lost one ends it: open another."""
+
+    def __init__(self, url: str, home_journal: Path) -> None:
+        """Connect, and make the tables where there are none. Raises ConfigError, JournalLost.
+
+        `home_journal` is where this home's SQLite journal would be: its witness says how far the journal was.
+        """
+        super().__init__(PostgresStore(url, home_journal))
+        try:
+            self._fill_in()
+        except BaseException:
+            self.close()
+            raise

@@ -1,0 +1,98 @@
+"""Where a PostgreSQL journal is: a URL that is judged before any connection, and never repeated with its password.
+
+A password may stand in the URL, where the environment or config.toml holds it; better are ~/.pgpass, PGPASSFILE and a
+service file, which libpq reads by itself. Off this machine the server has to prove who it is: sslmode=verify-full.
+Source: PostgreSQL documentation, "Connection URIs" and "Protection Provided in Different Modes".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import quote
+
+from l2send.core.errors import ConfigError
+from l2send.core.redaction import remember_url
+from l2send.core.text import clean
+
+SCHEMES = ("postgresql://", "postgres://")
+_VERIFIED = "verify-full"
+_SECRETS = ("password", "sslpassword", "oauth_client_secret")
+_EXAMPLE = "postgresql://USER@HOST/DATABASE?sslmode=verify-full"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database as it is connected to, and as it is shown."""
+
+    shown: str
+    """Without user, password and options."""
+    loopback: bool
+    """Whether it is on this machine: TLS is not asked for there."""
+    parameters: Mapping[str, str] = field(repr=False)
+    """What libpq takes, the password among it."""
+
+
+def read_target(url: str) -> Target:
+    """What `url` names. Raises ConfigError, which does not repeat it; also where psycopg is missing."""
+    if not url.startswith(SCHEMES):
+        raise ConfigError("the journal's URL does not begin with postgresql://.", hint=f"Write it like {_EXAMPLE}.")
+    parameters = _parsed(url)
+    for name in _SECRETS:
+        if secret := parameters.get(name):
+            remember_url(f"postgresql://:{quote(secret, safe='')}@host")
+    if parameters.get("service") or (os.environ.get("PGSERVICE") and not parameters.get("host")):
+        raise ConfigError(
+            "the journal's URL names no host: it stands in a service file, where l2send does not look.",
+            hint=f"Name the host in the URL, for example {_EXAMPLE}. User and password may stay in the file.",
+        )
+    hosts = _hosts(parameters)
+    loopback = all(map(_is_here, hosts))
+    mode = parameters.get("sslmode") or os.environ.get("PGSSLMODE") or ("" if loopback else _VERIFIED)
+    if not loopback and mode != _VERIFIED:
+        raise ConfigError(
+            f"the journal's server is on another machine, and sslmode={clean(mode, 20)} does not prove that it is the "
+            "right one.",
+            hint="Use sslmode=verify-full, with sslrootcert=FILE if your own authority signed its certificate.",
+        )
+    if mode:
+        parameters["sslmode"] = mode
+    where = ",".join("this machine's socket" if not host or host.startswith(("/", "@")) else host for host in hosts)
+    port = parameters.get("port", "")
+    name = parameters.get("dbname") or parameters.get("user") or ""
+    return Target(clean(f"PostgreSQL {where}{':' if port else ''}{port}/{name}", 120), loopback, parameters)
+
+
+def _parsed(url: str) -> dict[str, str]:
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError:
+        raise ConfigError(
+            "a journal in PostgreSQL needs the package psycopg.", hint='Install it: pip install "l2send[postgres]"'
+        ) from None
+    try:
+        return {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    except (ProgrammingError, UnicodeError):  # What libpq says repeats the URL, and with it the password.
+        raise ConfigError(
+            "the journal's URL cannot be read.",
+            hint=f"Write it like {_EXAMPLE}. In a password, write @ : / ? # and % as %40 %3A %2F %3F %23 %25.",
+        ) from None
+
+
+def _hosts(parameters: Mapping[str, str]) -> list[str]:
+    """Each place that libpq may connect to; an empty name is the socket of this machine."""
+    address = parameters.get("hostaddr") or os.environ.get("PGHOSTADDR")
+    named = parameters.get("host") or os.environ.get("PGHOST") or ""
+    return (address or named).split(",")
+
+
+def _is_here(host: str) -> bool:
+    if not host or host.startswith(("/", "@")) or host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
