@@ -25,10 +25,10 @@ _PLACES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "usr/local/pgsql*/bin"
 
 def programs() -> Path | None:
     """The folder of the newest server that is installed here."""
-    found = [Path(path).parent for path in [shutil.which("initdb")] if path]
+    found = [Path(path).resolve().parent for path in [shutil.which("initdb")] if path]
     for pattern in _PLACES:
         found += sorted(Path("/").glob(pattern), key=lambda p: p.parent.name, reverse=True)
-    return next((folder for folder in found if (folder / "postgres").exists()), None)
+    return next((folder for folder in found if (folder / "postgres").exists() and (folder / "pg_dump").exists()), None)
 
 
 def required() -> None:

@@ -65,6 +65,19 @@ def open_journal(path: Path) -> BaseProcess:
     return process
 
 
+def open_postgres(url: str, path: Path) -> BaseProcess:
+    """The same with a journal in PostgreSQL."""
+    process = _context.Process(target=_open_postgres, args=(url, path))
+    process.start()
+    return process
+
+
+def _open_postgres(url: str, path: Path) -> None:
+    from l2send.wallet.journal.postgres import PostgresJournal
+
+    PostgresJournal(url, path).close()
+
+
 def _open(path: Path) -> None:
     SqliteJournal(path).close()
 

@@ -68,8 +68,10 @@ class PostgresStore:
             if known is None or known.event < self._mark.event:
                 write_witness(home_journal, self._mark)
         except BaseException as error:
-            self.db.close()
-            self._raise_if_from_database(error)
+            try:
+                self._raise_if_from_database(error)
+            finally:
+                self.db.close()
             raise
 
     @property

@@ -8,7 +8,7 @@ from l2send.wallet.journal.postgres_schema import MIGRATIONS, SCHEMA
 
 _LOCK = 0x6C3273656E64
 """`l2send`: the advisory lock under which tables are made."""
-_VERSION = "SELECT version FROM schema_version"
+_VERSION = f"SELECT version FROM {SCHEMA}.schema_version"
 
 
 def migrate(db: PostgresConnection, title: str) -> None:
@@ -65,5 +65,8 @@ def _may_change(db: PostgresConnection, version: int) -> bool:
 
 def _version(db: PostgresConnection) -> int:
     """How many migrations the tables have; 0 where there are none."""
-    there = db.execute("SELECT to_regclass(?) IS NOT NULL AS there", (f"{SCHEMA}.schema_version",)).fetchone()
-    return int(db.execute(_VERSION).fetchone()["version"]) if there["there"] else 0
+    # to_regclass may answer from before the lock was waited for; a query of the catalog does not.
+    there = db.execute(
+        "SELECT 1 AS there FROM pg_tables WHERE schemaname = ? AND tablename = 'schema_version'", (SCHEMA,)
+    ).fetchone()
+    return int(db.execute(_VERSION).fetchone()["version"]) if there else 0

@@ -74,8 +74,11 @@ def _parsed(url: str) -> dict[str, str]:
             "a journal in PostgreSQL needs the package psycopg.", hint='Install it: pip install "l2send[postgres]"'
         ) from None
     try:
-        return {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
-    except (ProgrammingError, UnicodeError):  # What libpq says repeats the URL, and with it the password.
+        parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+        for port in filter(None, parameters.get("port", "").split(",")):
+            int(port)  # Of user:password/more@host, libpq takes the password for a port.
+        return parameters
+    except (ProgrammingError, ValueError):  # What libpq says repeats the URL, and with it the password.
         raise ConfigError(
             "the journal's URL cannot be read.",
             hint=f"Write it like {_EXAMPLE}. In a password, write @ : / ? # and % as %40 %3A %2F %3F %23 %25.",

@@ -96,7 +96,7 @@ def test_what_the_recipient_was_called_is_kept_clean_and_tells_no_payments_apart
     assert begin(journal).typed_name == ""
 
 
-def test_the_memo_is_kept_clean_and_stays_with_every_leg(journal: SqliteJournal) -> None:
+def test_the_memo_is_kept_clean_and_stays_with_every_leg(journal: JournalMoves) -> None:
     payment = a_payment()
     quote = paying_quote(payment, CHAIN)
     record = journal.begin(payment, [quote], "k", memo="rent\x1b[2J May\u202e\n" + "x" * 500)
