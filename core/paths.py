@@ -19,7 +19,7 @@ class Paths:
     state: Path
     cache: Path
     is_devnets: bool = False
-    """Whether it is the devnet's own home, which has a journal of its own whatever L2SEND_JOURNAL says."""
+    """Whether it is the devnet's own home, whose journal is its own: L2SEND_JOURNAL does not count there."""
 
     @classmethod
     def from_environment(cls) -> Paths:

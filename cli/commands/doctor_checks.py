@@ -24,7 +24,6 @@ from l2send.core.text import clean
 from l2send.core.trusted_files import check_trusted
 from l2send.payments import summary
 from l2send.resolver.contacts import load_book
-from l2send.wallet.journal.schema import MIGRATIONS
 from l2send.wallet.keys.keystore import find
 
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
@@ -105,7 +104,7 @@ def _journal(paths: Paths) -> Iterator[Finding]:
     if found is None:
         yield Finding("journal", Health.OK, "no payment was made yet")
         return
-    yield Finding("journal", Health.OK, f"{found.count} payments, pages sound, tables of version {len(MIGRATIONS)}")
+    yield Finding("journal", Health.OK, f"{found.count} payments, {found.sound}; {found.title}")
     if found.open:
         ids = ", ".join(record.id for record in found.open[:5])
         yield Finding("payments", Health.NOTE, f"{len(found.open)} open: {ids}", "Resume them: l2send resume --all")

@@ -15,8 +15,10 @@ from l2send.wallet.journal.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many payments there are, and which of them are open."""
+    """Which journal it is, what was found sound of it, how many payments there are, and which of them are open."""
 
+    title: str
+    sound: str
     count: int
     open: tuple[Record, ...]
 
@@ -38,8 +40,8 @@ def summary(paths: Paths) -> Summary | None:
     with _journal(paths) as journal:
         if journal is None:
             return None
-        journal.check_pages()
-        return Summary(journal.count(), tuple(journal.open_payments()))
+        sound = journal.check()
+        return Summary(journal.title, sound, journal.count(), tuple(journal.open_payments()))
 
 
 @contextmanager

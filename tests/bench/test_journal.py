@@ -34,7 +34,7 @@ def test_copies_are_what_the_journal_writes(tmp_path: Path) -> None:
     for row in journal._rows("SELECT * FROM payments"):
         derive(journal._db, row["id"], journal._payment)
         assert dict(journal._rows("SELECT * FROM payments WHERE id = ?", row["id"])[0]) == dict(row)
-    journal.check_pages()
+    journal.check()
     journal.close()
 
 

@@ -20,17 +20,20 @@ class JournalConnection:
     def __init__(self, store: Store) -> None:
         """Over a store that is open."""
         self._store = store
-        self._db: Database = store.db
         self._touched = dict[str, None]()
+
+    @property
+    def _db(self) -> Database:
+        return self._store.db
 
     @property
     def title(self) -> str:
         """What holds the journal, and where."""
         return self._store.title
 
-    def check_pages(self) -> None:
-        """Look for damage, which takes seconds where the journal is large. Raises ConfigError for it."""
-        self._store.check()
+    def check(self) -> str:
+        """What was found sound, for people. Takes seconds if the journal is large. Raises ConfigError for damage."""
+        return self._store.check()
 
     def close(self) -> None:
         """Release the store."""

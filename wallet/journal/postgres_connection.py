@@ -147,8 +147,8 @@ def _refuse_unfit(facts: dict[str, Any], title: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _translated(statement: str) -> str:
-    return statement.replace("%", "%%").replace("?", "%s")
+def _translated(statement: str) -> bytes:
+    return statement.replace("%", "%%").replace("?", "%s").encode()
 
 
 def _plain(value: Value) -> Value:

@@ -8,7 +8,7 @@ from l2send.wallet.journal.postgres_schema import MIGRATIONS, SCHEMA
 
 _LOCK = 0x6C3273656E64
 """`l2send`: the advisory lock under which tables are made."""
-_VERSION = f"SELECT version FROM {SCHEMA}.schema_version"
+_VERSION = "SELECT version FROM l2send.schema_version"
 
 
 def migrate(db: PostgresConnection, title: str) -> None:

@@ -118,7 +118,7 @@ class Journal(Protocol):
 
         `elsewhere`: another wallet signed them, and they were found on the chain. `over`: how many other steps the
         caller knows to be signed with that nonce, none of which can happen any more; None for bytes that were found
-        sent, whatever the nonce was signed for before.
+        sent, even if the nonce was signed for before.
 
         Raises ChangedMeanwhile if it is not planned any more, or planned otherwise than in `tx`; if the nonce was
         taken by another step meanwhile; and if another machine has the account's lock by now.

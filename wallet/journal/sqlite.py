@@ -24,11 +24,10 @@ from l2send.wallet.journal.sqlite_store import SqliteStore
 class SqliteJournal(JournalProposals):
     """A journal in one SQLite file, for the processes of one user on one machine."""
 
-    _db: sqlite3.Connection
-
     def __init__(self, path: Path) -> None:
         """Open the journal, or create it. Raises ConfigError if it cannot be trusted or read."""
-        super().__init__(SqliteStore(path))
+        self._file = SqliteStore(path)
+        super().__init__(self._file)
         try:
             self._fill_in()
         except sqlite3.Error as error:
@@ -37,3 +36,7 @@ class SqliteJournal(JournalProposals):
         except BaseException:
             self.close()
             raise
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._file.db

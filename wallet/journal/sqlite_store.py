@@ -20,6 +20,7 @@ from l2send.wallet.journal.presence import (
     refuse_missing,
     write_witness,
 )
+from l2send.wallet.journal.schema import MIGRATIONS
 from l2send.wallet.journal.store import Row, Value
 
 
@@ -52,12 +53,13 @@ class SqliteStore:
         """See Store."""
         return f"SQLite file {self.path}"
 
-    def check(self) -> None:
+    def check(self) -> str:
         """See Store."""
         try:
             check_pages(self.db)
         except sqlite3.Error as error:
             raise failure(self.path, error) from error
+        return f"pages sound, tables of version {len(MIGRATIONS)}"
 
     def close(self) -> None:
         """See Store."""

@@ -74,8 +74,8 @@ class Store(Protocol):
         """All rows that a query finds. Raises ConfigError as `writing` does."""
         ...
 
-    def check(self) -> None:
-        """Look for damage, which may take seconds. Raises ConfigError for what it finds."""
+    def check(self) -> str:
+        """What was checked, for people: damage, versions, durability. May take seconds. Raises ConfigError."""
         ...
 
     def take_account(self, chain_id: ChainId, sender: Address) -> bool:

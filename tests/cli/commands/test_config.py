@@ -195,3 +195,37 @@ def test_what_the_file_holds_reaches_no_terminal_as_it_is(inside: Inside) -> Non
         said = inside.must("config", *words).stdout
         assert not [c for c in said if c in "\x1b\x07\u202e\x9b"], words
     assert inside.must("config", "get", "account").stdout == "alice\n"
+
+
+def test_a_database_with_its_password_is_shown_without_it_and_not_taken_on_a_command_line(inside: Inside) -> None:
+    secret = "postgresql://pay:hunter2hunter2@127.0.0.1:1/l2"
+    refused = inside.run("config", "set", "journal", secret)
+    assert (refused.status, "hunter2" in refused.stdout + refused.stderr) == (2, False)
+    assert "PGPASSFILE" in refused.stderr
+    assert not inside.paths.settings.exists()
+    inside.must("config", "set", "journal", "postgresql://pay@127.0.0.1:1/l2")
+    inside.environment.setenv("L2SEND_JOURNAL", secret)
+    for words in (["show", "--json"], ["get", "journal"], ["show"], ["unset", "journal"]):
+        done = inside.must("config", *words)
+        assert "hunter2" not in done.stdout + done.stderr
+    assert settings(inside)["journal"] == ("postgresql://127.0.0.1:1/l2", "L2SEND_JOURNAL")
+
+
+def test_a_journal_that_does_not_answer_stops_a_command_and_repeats_no_password(inside: Inside) -> None:
+    inside.environment.setenv("L2SEND_JOURNAL", "postgresql://pay:hunter2hunter2@127.0.0.1:1/l2")
+    done = inside.run("history", "--json")
+    assert (done.status, done.error["retryable"], done.error["sent"]) == (4, True, "no")
+    assert "hunter2" not in done.stderr
+    assert not inside.paths.journal.exists()
+    inside.environment.setenv("L2SEND_JOURNAL", "mysql://pay:hunter2hunter2@127.0.0.1:1/l2")
+    done = inside.run("history", "--json")
+    assert done.status == 3
+    assert "hunter2" not in done.stderr
+
+
+def test_a_password_in_a_file_that_others_can_read_is_refused(inside: Inside) -> None:
+    write_private(inside.paths.settings, b'schema = 1\njournal = "postgresql://pay:hunter2hunter2@127.0.0.1:1/l2"\n')
+    assert inside.run("history").status == 4
+    inside.paths.settings.chmod(0o644)
+    done = inside.run("history")
+    assert (done.status, "chmod 600" in done.stderr) == (3, True)
