@@ -31,9 +31,10 @@ def test_copies_are_what_the_journal_writes(tmp_path: Path) -> None:
     payment = payment_to(account_of(41), sender, CHAIN)
     assert (record.payment, record.key) == (payment, "invoice-41")
     assert record.state == deliver(journal, payment, CHAIN, 10**6).state
-    for row in journal._rows("SELECT * FROM payments"):
+    for row in journal._db.execute("SELECT * FROM payments").fetchall():
         derive(journal._db, row["id"], journal._payment)
-        assert dict(journal._rows("SELECT * FROM payments WHERE id = ?", row["id"])[0]) == dict(row)
+        again = journal._db.execute("SELECT * FROM payments WHERE id = ?", (row["id"],)).fetchone()
+        assert dict(again) == dict(row)
     journal.check()
     journal.close()
 
