@@ -11,8 +11,8 @@ from l2send.core.private_files import check_private
 from l2send.core.text import clean
 from l2send.core.toml_text import parse_toml
 from l2send.core.trusted_files import read_trusted_text
-from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.presence import was_used
+from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.sqlite import SqliteJournal
 
 VARIABLE = "L2SEND_JOURNAL"

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.postgres_store import PostgresStore
+from l2send.wallet.journal.proposals import JournalProposals
 
 
 class PostgresJournal(JournalProposals):
