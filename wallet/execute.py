@@ -252,15 +252,11 @@ class Executor:
             return await self._step_by_step(record, indexes, until)
 
     def _lock(self, record: PaymentRecord, tx: TxRecord, until: float) -> AbstractAsyncContextManager[None]:
-        return account_lock(
-            self.locks,
-            tx.chain_id,
-            tx.sender,
-            record.id,
-            lambda other: self._say(f"waiting for {other}, which uses the same account"),
-            until - time.monotonic(),
-            self.journal,
-        )
+        patience = until - time.monotonic()
+        return account_lock(self.locks, tx.chain_id, tx.sender, record.id, self._say_waiting, patience, self.journal)
+
+    def _say_waiting(self, other: str) -> None:
+        self._say(f"waiting for {other}, which uses the same account")
 
     async def _step_by_step(self, record: PaymentRecord, indexes: Sequence[int], until: float) -> Sequence[int]:
         left = list(indexes)
