@@ -28,8 +28,8 @@ RULES = (
     ),
     Rule(
         "transaction replaced",
-        "the transaction that used its nonce, found in its block and deep enough, does something else, and is no call "
-        "in whose block the recipient of coin got as much; the settler has no order of its id",
+        "the transaction that used its nonce, found in its block and deep enough, does something else, and the "
+        "recipient did not get as much by it, or of coin in its block; the settler has no order of its id",
         "its chain; the origin settler's storage",
         _TWO,
     ),

@@ -14,12 +14,11 @@ from functools import partial
 
 from l2send.core.agreement import answers, why_unproven
 from l2send.core.bridge import Bridge, Opening, OrderState, OrderStatus, Proof
-from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
 from l2send.core.chains import Chain
 from l2send.core.effects import token_effects
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.plan import Order, Proposal, StepKind, UnsignedTx
-from l2send.core.rpc import Rpc, Rpcs, both
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import BlockNumber, Nonce
 from l2send.wallet.fees_paid import brought_by, brought_by_fill, fee_shown
 from l2send.wallet.journal.proposal_states import ProposalState
@@ -27,6 +26,7 @@ from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use, is_used
+from l2send.wallet.received import may_have_paid, paid_by
 from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, hash_of, shows_run
 from l2send.wallet.sight import Head, Sight, is_all_there_is, shows
 
@@ -213,42 +213,33 @@ class Ends:
 
     async def _same_effect(self, record: PaymentRecord, tx: TxRecord, use: NonceUse) -> TxRecord | None:
         """The transaction of the step that does what `use` does. Raises NotFinal if it is not known."""
-        if use.tx is None:
-            return None
-        for one in record.attempts(tx.step_index):
-            if self._same_call(one.step.tx, use.tx):
-                return one
+        if use.tx is not None:
+            for one in record.attempts(tx.step_index):
+                if self._same_call(one.step.tx, use.tx):
+                    return one
         if tx.step.kind not in {StepKind.TRANSFER, StepKind.OPEN}:
             return None
-        receipt = await self.rpcs.on(tx.chain_id).receipt(use.hash)
-        if receipt is None:
+        receipt = await self.rpcs.on(tx.chain_id).receipt(use.hash) if use.hash else None
+        if use.hash and receipt is None:
             raise NotFinal(f"{use.hash} is in block {use.block}, and no receipt of it is shown yet")
-        paid = self._opened(record, receipt) if record.order else _paid(tx, receipt)
-        if not paid and await self._coins_came(tx, use, receipt):
-            raise NotFinal(
-                f"{words_of(use, _used(tx))}: it calls a contract, and the recipient got as much in that block. "
-                "Whether that was this payment is not known: look at their account before you pay again"
-            )
-        return record.attempts(tx.step_index)[0] if paid else None
+        if receipt is not None and (self._opened(record, receipt) if record.order else paid_by(tx, receipt)):
+            return record.attempts(tx.step_index)[0]
+        if record.order is None:
+            await self._refuse_if_received(tx, use, receipt)
+        return None
 
-    async def _coins_came(self, tx: TxRecord, use: NonceUse, receipt: dict[str, object]) -> bool:
-        """Whether the recipient of a transfer of coin got as much in the block of a call, which may have passed it on.
-
-        Coin that a contract passes on leaves no event. Raises NotFinal where that is not shown.
-        """
-        meant = tx.step.tx
-        if meant.data or use.tx is None or not use.tx.data or receipt.get("status") != "0x1":
-            return False
-        rpc = self.rpcs.on(tx.chain_id)
+    async def _refuse_if_received(self, tx: TxRecord, use: NonceUse, receipt: dict[str, object] | None) -> None:
+        """Raises NotFinal where the recipient got as much by what used the nonce, or where that is not shown."""
+        words = words_of(use, _used(tx))
         try:
-            before, after = await both(
-                rpc.balance(meant.to, hex(max(use.block - 1, 0))), rpc.balance(meant.to, hex(use.block))
-            )
+            received = await may_have_paid(tx, use, receipt, self.rpcs.on(tx.chain_id))
         except NetworkError as error:
+            raise NotFinal(f"{words}, and what the recipient got in it is not shown: {error.message}") from error
+        if received:
             raise NotFinal(
-                f"{words_of(use, _used(tx))}, and what the recipient got in it is not shown: {error.message}"
-            ) from error
-        return after - before >= meant.value
+                f"{words}: the recipient got as much in that block. Whether that was this payment is not known: look "
+                "at their account before you pay again"
+            )
 
     def _same_call(self, one: UnsignedTx, other: UnsignedTx) -> bool:
         """Whether both say the same, or do the same to a known token or with native coin."""
@@ -344,19 +335,3 @@ def _nonce(tx: TxRecord) -> Nonce:
 def _used(tx: TxRecord) -> Nonce:
     """The nonce of what was signed here, or prepared to be signed elsewhere."""
     return _nonce(tx) if tx.step.nonce is None else tx.step.nonce
-
-
-def _paid(tx: TxRecord, receipt: dict[str, object]) -> bool:
-    """Whether a transaction of another shape made the transfer of `tx`: the token's own event says so."""
-    if tx.step.tx.data[:4] != TRANSFER.selector or receipt.get("status") != "0x1":
-        return False
-    to, units = TRANSFER.decode_call(tx.step.tx.data)
-    topics = [TRANSFER_TOPIC, *("0x" + address_word(who).hex() for who in (tx.sender, to))]
-    logs = receipt.get("logs")
-    return any(
-        str(log.get("address", "")).lower() == tx.step.tx.to.lower()
-        and [str(topic).lower() for topic in log.get("topics", ())] == topics
-        and str(log.get("data", "")).lower() == "0x" + units.to_bytes(32, "big").hex()
-        for log in (logs if isinstance(logs, list) else [])
-        if isinstance(log, dict)
-    )

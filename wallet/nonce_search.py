@@ -8,6 +8,7 @@ and is said.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -66,8 +67,10 @@ async def is_used(rpc: Rpc, use: NonceUse, sender: Address, nonce: Nonce, head: 
 
 
 async def _find_on(one: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | None) -> NonceUse | str:
-    if hint is not None and (found := await _in_block(one, sender, nonce, hint)).hash:
-        return found
+    if hint is not None:
+        with suppress(NetworkError):  # A node may have named a block that is not there.
+            if (found := await _in_block(one, sender, nonce, hint)).hash:
+                return found
     host, head = one.endpoints[0].host, await one.block_number()
     if await _count(one, sender, head) <= nonce:
         return f"{host} does not count it as used"

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from l2send.cli.outcome import show_outcome
 from l2send.core.chains import Registry
 from l2send.core.errors import NotFinal, Refused
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import Wei
+from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
+from l2send.wallet.keys.signed import decode_signed
 from tests.support.addresses import new_address
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
 from tests.wallet.resuming import COUNT, SEND, UNKNOWN_TYPE, elsewhere, is_in, reach, refused, send_elsewhere, until
@@ -191,3 +194,70 @@ def test_a_payment_of_coin_that_a_contract_may_have_passed_on_is_not_replaced(sl
         assert other in record.transactions[0].detail
     else:
         assert slow.resume(record.id).state is PaymentState.REPLACED
+
+
+def created(rig: Rig, record: PaymentRecord, code: bytes) -> None:
+    """Another wallet creates a contract with the nonce of the payment, and sends its amount along."""
+    said = decode_signed(record.transactions[0].raw)
+    tx = {"nonce": said.nonce, "gas": 200_000, "value": record.payment.amount.units, "data": code, "type": 2}
+    fees = {"chainId": CHAIN_ID, "maxFeePerGas": 3 * said.max_fee_per_gas, "maxPriorityFeePerGas": 3 * said.tip}
+    signed = Account.from_key(rig.key).sign_transaction(tx | fees)
+    rig.node.call(SEND, "0x" + bytes(signed.raw_transaction).hex())
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_a_contract_that_is_created_with_the_nonce_may_pass_coin_on_too(slow: Rig, pays: bool) -> None:
+    payment = slow.payment()
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    to = payment.to.address if pays else new_address()
+    created(slow, record, bytes.fromhex("5f5f5f5f3473" + to[2:] + "5af100"))
+    slow.node.mine(2)
+    if pays:
+        assert slow.node.balance(payment.to.address) == payment.amount.units
+        record = reach(slow, record.id, is_in(TxState.INDETERMINATE))
+        assert "the recipient got as much in that block" in record.transactions[0].detail
+    else:
+        assert slow.resume(record.id).state is PaymentState.REPLACED
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_a_delegation_that_uses_the_nonce_may_pay_in_the_same_transaction(slow: Rig, pays: bool) -> None:
+    """EIP-7702: another account brings the delegation, and calls the account's new code at once."""
+    payment, contract, sponsor = slow.payment(), new_address(), Account.create()
+    slow.node.call("anvil_setCode", contract, PASSES_COIN_ON)
+    slow.node.call("anvil_setBalance", sponsor.address, hex(10**19))
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    slow.node.call("anvil_dropTransaction", record.transactions[0].hash)
+    nonce = record.transactions[0].nonce
+    signed = Account.from_key(slow.key).sign_authorization({"chainId": CHAIN_ID, "address": contract, "nonce": nonce})
+    to = payment.to.address if pays else new_address()
+    bundle = {
+        "chainId": CHAIN_ID, "nonce": 0, "gas": 300_000, "to": payment.sender, "value": payment.amount.units,
+        "data": bytes.fromhex(to[2:].rjust(64, "0")), "authorizationList": [signed],
+        "maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9,
+    }  # fmt: skip
+    slow.node.call(SEND, "0x" + bytes(sponsor.sign_transaction(bundle).raw_transaction).hex())
+    slow.node.mine(2)
+    assert slow.node.sent_by(payment.sender) == 1, "the delegation did not use the nonce"
+    if pays:
+        assert slow.node.balance(payment.to.address) == payment.amount.units
+        record = reach(slow, record.id, is_in(TxState.INDETERMINATE))
+        assert "as a delegation does: the recipient got as much" in record.transactions[0].detail
+    else:
+        assert slow.resume(record.id).state is PaymentState.REPLACED
+
+
+def test_a_block_that_a_node_named_and_does_not_have_is_not_searched_for_ever(slow: Rig) -> None:
+    """The head it named while the nonce was searched for is kept as where to look first."""
+    payment = slow.payment()
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    other = elsewhere(slow, record)
+    slow.node.mine(2)
+    with FaultProxy(slow.node.url) as proxy:
+        proxy.lie("eth_blockNumber", hex(10**6))
+        through = slow.through(proxy.url)
+        record = reach(through, record.id, is_in(TxState.INDETERMINATE))
+        assert record.transactions[0].block == 10**6
+        proxy.stop_lying("eth_blockNumber")
+        record = through.resume(record.id)
+    assert (record.state, record.steps[-1].hash) == (PaymentState.DELIVERED, other)

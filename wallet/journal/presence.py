@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l2send.core.errors import ConfigError
+from l2send.core.json_text import parse_json
 from l2send.core.private_files import PRIVATE_FILE, check_private
 from l2send.wallet.journal.errors import JournalReplaced
 from l2send.wallet.journal.store import Database
@@ -29,11 +30,13 @@ FileId = tuple[int, int]
 
 
 def file_id(path: Path) -> FileId | None:
-    """The file that `path` leads to now, through symlinks; None if there is none."""
+    """The file that `path` leads to now, through symlinks; None if there is none. Raises ConfigError."""
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise ConfigError(f"cannot look at {path}: {error.strerror}.") from error
     return found.st_dev, found.st_ino
 
 
@@ -87,15 +90,15 @@ def read_witness(path: Path) -> Mark | None:
     witness = witness_path(path)
     try:
         check_private(witness)
-        text = witness.read_text(encoding="utf-8")
+        data = witness.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(f"cannot read {witness}: {error.strerror}.") from error
     try:
-        found = json.loads(text or "null")
+        found = parse_json(data or b"null")
         return None if found is None else Mark(str(found["journal"]), int(found["event"]), str(found["payment"]))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ConfigError(f"{witness} is not readable.", hint=_way_out(witness)) from error
 
 

@@ -4,6 +4,7 @@ is written, signed or sent by it.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -204,9 +205,12 @@ def test_an_emptied_witness_is_written_again(path: Path) -> None:
     assert witness_path(path).read_bytes()
 
 
-def test_a_garbled_witness_is_named(path: Path) -> None:
+@pytest.mark.parametrize(
+    "data", [b"{", b"[1]", b"\xff\xfe", b"[" * 100_000, b'{"journal":"a","event":1e999,"payment":"p"}']
+)
+def test_a_garbled_witness_is_named(path: Path, data: bytes) -> None:
     SqliteJournal(path).close()
-    witness_path(path).write_bytes(b"{")
+    witness_path(path).write_bytes(data)
     with pytest.raises(ConfigError, match=r"journal\.db\.mark is not readable"):
         SqliteJournal(path)
 
@@ -240,3 +244,13 @@ def test_a_row_that_another_program_spoiled_is_named(path: Path, journal: Sqlite
     other.close()
     with pytest.raises(ConfigError, match=f"{record.id} is not readable: another program changed it"):
         journal.find(record.id)
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, Path.mkdir, lambda p: p.symlink_to(p), lambda p: p.symlink_to("/dev/zero")]
+)
+def test_what_is_no_file_is_refused_in_words(path: Path, make: Callable[[Path], object]) -> None:
+    path.parent.mkdir(mode=0o700)
+    make(path)
+    with pytest.raises(ConfigError, match=r"not a regular file|cannot look at"):
+        SqliteJournal(path)
