@@ -54,7 +54,7 @@ def _brings(tx: TxRecord, logs: Iterable[dict[str, Any]]) -> bool:
         topics = [str(one).lower() for one in log.get("topics", ())]
         if len(topics) == 3 and topics[0] == TRANSFER_TOPIC and topics[2] == topic:
             got += int.from_bytes(data_bytes(log.get("data"), "a log's data"), "big")
-    return got >= units
+    return got >= int(units)
 
 
 async def _logs_in(tx: TxRecord, block: BlockNumber, rpc: Rpc) -> list[dict[str, Any]]:
