@@ -13,6 +13,7 @@ import re
 from importlib.resources import files
 
 from l2send.cli import qr
+from l2send.cli.payment_request import PaymentRequest, utc
 from l2send.cli.screen import stage_in_words
 from l2send.core.text import clean
 from l2send.resolver.destination import Destination
@@ -21,23 +22,44 @@ from l2send.resolver.forms import forms
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
-def page(found: Destination) -> bytes:
+def page(found: Destination, request: PaymentRequest) -> bytes:
     """The page that asks for a payment to `found`."""
     template = (files("l2send.cli") / "deposit_page.html").read_text(encoding="utf-8")
-    values = {name: html.escape(clean(value, 500)) for name, value in _texts(found).items()}
+    values = {name: html.escape(clean(value, 500)) for name, value in _texts(found, request).items()}
     values["token_note"] = _token_note(found)
+    values["request"] = _request(request)
     values["policy"] = html.escape(_policy(template))
     values["qr"] = qr.inline_svg(forms(found)["EIP-681"])
     # One pass: text inside a value is never taken for a placeholder.
     return _PLACE.sub(lambda place: values[place[1]], template).encode()
 
 
-def _texts(found: Destination) -> dict[str, str]:
+def _request(request: PaymentRequest) -> str:
+    """Who asks, for what, until when; empty where nothing was said."""
+    rows = {
+        "To": request.payee,
+        "For": request.reference,
+        "Valid until": utc(request.expires) if request.expires else "",
+    }
+    said = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in rows.items() if text)
+    return f'<dl class="request">{said}</dl>' if said else ""
+
+
+def _title(found: Destination, request: PaymentRequest) -> str:
+    """What is asked, on which chain, for what, by whom: what a browser's tab and its history show."""
+    asked = found.asked
+    what = f" {asked.amount or asked.token.symbol}" if asked else ""
+    words = [f"Deposit{what} on {found.chain.name}", request.reference, request.payee]
+    return " · ".join(filter(None, words))
+
+
+def _texts(found: Destination, request: PaymentRequest) -> dict[str, str]:
     chain, asked = found.chain, found.asked
     what = str(asked.amount or asked.token.symbol) if asked else ""
     every = forms(found)
     return {
-        "title": f"Deposit {what} to this address" if what else "Deposit to this address",
+        "title": _title(found, request),
+        "heading": f"Deposit {what} to this address" if what else "Deposit to this address",
         "chain": chain.name,
         "chain_id": str(chain.chain_id),
         "stage": stage_in_words(chain),

@@ -46,16 +46,24 @@ def inline_svg(content: str) -> str:
     return _code(content).svg_inline(border=_QUIET_ZONE, light="#fff", omitsize=True, svgclass=None, lineclass=None)
 
 
-def draw(content: str, console: Console) -> Text | None:
-    """The code in half blocks, two modules a character, or None where `console` cannot show it."""
-    modules = [[bool(m) for m in row] for row in _code(content).matrix_iter(border=_QUIET_ON_SCREEN)]
+def draw(content: str, console: Console) -> list[Text] | None:
+    """The lines of the code in half blocks, two modules a character, or None where `console` cannot show it.
+
+    Where the terminal is low, the white around it is one module wide.
+    """
+    modules = _modules(content, _QUIET_ON_SCREEN)
+    if console.is_terminal and (len(modules) + 1) // 2 >= console.height - 1:
+        modules = _modules(content, 1)
     if len(modules[0]) > console.width or not _can_show(console):
         return None
     # With colours, black is drawn on white. Without, a drawn module is the light colour of the screen,
     # so the white modules are drawn: right on the usual dark screen, and readable by most on a light one.
     coloured = console.color_system is not None and not console.no_color
-    lines = _lines(modules, drawn=coloured)
-    return Text("\n".join(lines), _INK if coloured else "")
+    return [Text(line, _INK if coloured else "") for line in _lines(modules, drawn=coloured)]
+
+
+def _modules(content: str, border: int) -> list[list[bool]]:
+    return [[bool(module) for module in row] for row in _code(content).matrix_iter(border=border)]
 
 
 def _lines(modules: list[list[bool]], *, drawn: bool) -> list[str]:

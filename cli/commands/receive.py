@@ -8,23 +8,31 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from l2send.cli import deposit_page, qr
 from l2send.cli.documents import amount_document
 from l2send.cli.options import KeyOptions, PasswordFile, RunOptions, SenderOptions
+from l2send.cli.payment_request import PaymentRequest, payment_request
 from l2send.cli.public_files import check_targets, write_public
+from l2send.cli.receiving import Reporter, wait
 from l2send.cli.recipient import choose_chain, real_first
 from l2send.cli.screen import err, out, print_json, print_pairs, print_words, stage_in_words, styled
 from l2send.cli.sender import Sender, choose_sender
 from l2send.cli.spread import spread
-from l2send.cli.terminal import can_ask
+from l2send.cli.terminal import can_ask, run_to_end
+from l2send.cli.times import clock
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
-from l2send.core.errors import Interrupted, UnknownToken, UsageError
+from l2send.core.errors import ExitStatus, Interrupted, UnknownToken, UsageError
 from l2send.core.units import parse_amount
 from l2send.resolver.destination import Asked, Destination, parse_destination
 from l2send.resolver.forms import forms, forms_document
+
+_BESIDE = frozenset({"pay", "to", "for", "until", "on", "token", "address"})
+_LEAST_BESIDE = 76
+"""Columns of a terminal on which words fit beside a QR code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,35 @@ class AskedOptions:
         str | None, typer.Option("--token", metavar="TOKEN", help="The token to be paid in: symbol or address.")
     ] = None
     amount: Annotated[str | None, typer.Option("--amount", metavar="AMOUNT", help="How much of it.")] = None
+    payee: Annotated[
+        str, typer.Option("--payee", metavar="NAME", help="Who asks for it, for the deposit page's title.")
+    ] = ""
+    reference: Annotated[
+        str, typer.Option("--reference", metavar="TEXT", help="What it is for, such as an invoice number.")
+    ] = ""
+    expires: Annotated[
+        str, typer.Option("--expires", metavar="WHEN", help="Until when: 30m, 2h, 3d, or a time in UTC.")
+    ] = ""
+
+    @property
+    def request(self) -> PaymentRequest:
+        """What was typed besides where and how much. Raises UsageError."""
+        return payment_request(self.payee, self.reference, self.expires)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitOptions:
+    """Whether the money is waited for, and how long."""
+
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the amount has arrived; exit status 8 if it does not.")
+    ] = False
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout", min=0, metavar="SECONDS", help="How long to wait.  [default: until --expires, else 3600]"
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +122,25 @@ def receive(
     asked: AskedOptions,
     receiver: ReceiverOptions,
     files: FileOptions,
+    waiting: WaitOptions,
     draw_qr: Annotated[
         bool | None, typer.Option("--qr/--no-qr", help="Draw the QR code, or not.  [default: on a terminal]")
     ] = None,
     *,
     run_options: RunOptions,
-) -> None:
+) -> int:
     """Show where to pay an account: its address on a chain in every form, with a QR code of the payment link.
 
     An address exists on every chain, so the chain must be named; on a terminal it is asked for.
     --html writes a deposit page to hand out: one file, which asks nothing of any network.
+    --wait follows the account until the amount has arrived under as many blocks as the chain needs: exit status 0.
 
     Example: l2send receive --chain base --token USDC --amount 25 --html deposit.html
+
+    Example: l2send receive --chain base --token USDC --amount 25 --reference "invoice 17" --expires 30m --wait --json
     """
-    if asked.amount and not asked.token:
-        hint = f"Add --token, for example: --amount {asked.amount[:40]} --token USDC"
-        raise UsageError("how much of what?", hint=hint)
+    request = asked.request
+    _check_asked(asked, waiting)
     check_targets(list(files.wanted.values()), force=files.force)
     registry = run_options.registry()
     chosen = SenderOptions(receiver.account, receiver.keystore, receiver.receiver)
@@ -109,11 +149,27 @@ def receive(
     target = _chosen(registry, asked.chain, asked.token, address, ask=can_ask() and not run_options.as_json)
     found = _asking_for(parse_destination(f"{target.short_name}:{address}", registry), asked.token, asked.amount)
     _warn(who, target)
-    _write(files, found)
-    if run_options.as_json:
-        print_json(_document(found, files))
-    else:
-        _print(found, draw_qr=out().is_terminal if draw_qr is None else draw_qr)
+    _write(files, found, request)
+    document = _document(found, request, files)
+    if not run_options.as_json:
+        _print(found, request, draw_qr=out().is_terminal if draw_qr is None else draw_qr)
+    elif not waiting.wait:
+        print_json(document)
+    if not waiting.wait or found.asked is None or found.asked.amount is None:
+        return ExitStatus.DELIVERED
+    reporter = Reporter(found, request, run_options.as_json)
+    return run_to_end(wait(registry, found.asked.amount, reporter, document, waiting.timeout))
+
+
+def _check_asked(asked: AskedOptions, waiting: WaitOptions) -> None:
+    """Raises UsageError where what was typed does not say how much of what."""
+    if asked.amount and not asked.token:
+        hint = f"Add --token, for example: --amount {asked.amount[:40]} --token USDC"
+        raise UsageError("how much of what?", hint=hint)
+    if waiting.wait and not asked.amount:
+        raise UsageError("how much is waited for?", hint="Add --amount and --token: --amount 25 --token USDC")
+    if waiting.timeout is not None and not waiting.wait:
+        raise UsageError("--timeout says how long --wait waits.", hint="Add --wait.")
 
 
 def _address(who: Sender) -> Address:
@@ -166,34 +222,62 @@ def _warn(who: Sender, chain: Chain) -> None:
         print_words(err(), words, "yellow")
 
 
-def _write(files: FileOptions, found: Destination) -> None:
+def _write(files: FileOptions, found: Destination, request: PaymentRequest) -> None:
     """Write the files that were asked for; all of them are made before any is written."""
     link = forms(found)["EIP-681"]
-    makers = {"png": lambda: qr.png(link), "svg": lambda: qr.svg(link), "html": lambda: deposit_page.page(found)}
+    makers = {
+        "png": lambda: qr.png(link),
+        "svg": lambda: qr.svg(link),
+        "html": lambda: deposit_page.page(found, request),
+    }
     made = [(path, makers[kind]()) for kind, path in files.wanted.items()]
     for path, data in made:
         write_public(path, data, force=files.force)
         err().print(styled(f"wrote {path}", "dim", 400), soft_wrap=True)
 
 
-def _print(found: Destination, *, draw_qr: bool) -> None:
-    link = forms(found)["EIP-681"]
-    print_pairs(out(), _rows(found))
+def _print(found: Destination, request: PaymentRequest, *, draw_qr: bool) -> None:
+    link, rows = forms(found)["EIP-681"], _rows(found, request)
+    drawn = qr.draw(link, out()) if draw_qr else None
+    if drawn and _is_low(len(rows) + len(drawn)):
+        _print_beside(drawn, rows)
+        return
+    print_pairs(out(), rows)
     # A line of its own, which the terminal may break but which is copied whole.
     out().print(Text.assemble(("EIP-681", "bold"), "   ", link))
-    if not draw_qr:
-        return
-    drawn = qr.draw(link, out())
     if drawn:
-        out().print(drawn)
-    else:
+        out().print(Text("\n").join(drawn))
+    elif draw_qr:
         print_words(err(), "This terminal cannot show the QR code: --png FILE writes it.")
 
 
-def _rows(found: Destination) -> list[tuple[str, Text]]:
+def _is_low(lines: int) -> bool:
+    """Whether so many lines, the payment link's and the prompt would push the top off the terminal."""
+    return out().is_terminal and lines + 4 > out().height and out().width >= _LEAST_BESIDE
+
+
+def _print_beside(drawn: list[Text], rows: list[tuple[str, Text]]) -> None:
+    """The code, and to the right of it what it says: all of it on 24 lines."""
+    words = Table.grid()
+    words.add_column(overflow="fold")
+    for label, value in (row for row in rows if row[0] in _BESIDE):
+        words.add_row(Text(label, "bold"))
+        words.add_row(value)
+    words.add_row(Text("--no-qr shows the link, and more", "dim"))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, width=len(drawn[0]))
+    grid.add_column(overflow="fold")
+    grid.add_row(Text("\n").join(drawn), words)
+    out().print(grid)
+
+
+def _rows(found: Destination, request: PaymentRequest) -> list[tuple[str, Text]]:
     asked, chain = found.asked, found.chain
     rows = [
         ("pay", f"{asked.amount or asked.token.symbol}" if asked else ""),
+        ("to", request.payee),
+        ("for", request.reference),
+        ("until", clock(request.expires) if request.expires else ""),
         ("token", asked.token.address if asked else ""),
         ("on", f"{chain.name} (chain id {chain.chain_id})"),
         ("security", stage_in_words(chain)),
@@ -203,7 +287,7 @@ def _rows(found: Destination) -> list[tuple[str, Text]]:
     return [(label, styled(value, limit=400)) for label, value in rows if value]
 
 
-def _document(found: Destination, files: FileOptions) -> dict[str, object]:
+def _document(found: Destination, request: PaymentRequest, files: FileOptions) -> dict[str, object]:
     chain, asked = found.chain, found.asked
     return {
         "schema": "l2send.receive/1",
@@ -215,6 +299,9 @@ def _document(found: Destination, files: FileOptions) -> dict[str, object]:
         "stage": {"value": chain.stage.value, "date": chain.stage.date},
         "token": {"symbol": asked.token.symbol, "address": asked.token.address} if asked else None,
         "amount": amount_document(asked.amount) if asked and asked.amount else None,
+        "payee": request.payee or None,
+        "reference": request.reference or None,
+        "expires": request.expires,
         "forms": forms_document(found),
         "files": {kind: str(path) for kind, path in files.wanted.items()},
     }

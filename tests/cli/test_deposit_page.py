@@ -192,3 +192,33 @@ def test_names_of_a_registry_are_texts(browser: Browser, empty_home: Home, tmp_p
     assert text(browser, ".chain h2") == f"on {EVIL}"
     assert browser.run("document.querySelectorAll('img').length") == 0
     assert browser.complaints == []
+
+
+def test_the_title_says_what_where_for_what_and_by_whom(browser: Browser, tmp_path: Path) -> None:
+    home, file = make_home(tmp_path / "home"), tmp_path / "page.html"
+    words = (
+        "--token",
+        "USDC",
+        "--amount",
+        "25",
+        "--payee",
+        "Café <Luna>",
+        "--reference",
+        "order 17",
+        "--expires",
+        "2h",
+    )
+    browser.open(make_page(home, file, *words))
+    assert browser.run("document.title") == "Deposit 25 USDC on Base · order 17 · Café <Luna>"
+    said = browser.run("document.querySelector('.request').innerText")
+    assert all(text in said for text in ("Café <Luna>", "order 17", "Valid until", "UTC"))
+
+
+def test_on_a_phone_the_warning_is_above_the_fold(browser: Browser, tmp_path: Path) -> None:
+    home, file = make_home(tmp_path / "home"), tmp_path / "page.html"
+    words = ("--token", "USDC", "--amount", "25", "--payee", "Café Luna", "--reference", "order 17", "--expires", "2h")
+    resize(browser, 375, 667)
+    browser.open(make_page(home, file, *words))
+    box = browser.run("(b => [b.top, b.bottom])(document.querySelector('.only').getBoundingClientRect())")
+    assert 0 < box[0] < box[1] <= 667
+    assert browser.run("document.documentElement.scrollWidth") <= 375, "nothing is wider than the phone"

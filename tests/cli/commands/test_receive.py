@@ -182,6 +182,22 @@ def test_the_code_on_a_screen_can_be_read(empty_home: Home, colour: bool) -> Non
 
 
 @needs_tmux
+@pytest.mark.parametrize("colour", [True, False])
+def test_all_of_it_fits_24_lines_with_a_code_that_scans(empty_home: Home, colour: bool) -> None:
+    environment = empty_home.environment | {"TERM": "xterm-256color"} | ({} if colour else {"NO_COLOR": "1"})
+    with Terminal(environment, 80, 24) as terminal:
+        terminal.start(sys.executable, "-m", "l2send", *INVOICE, "--payee", "Luna", "--reference", "17", "-q")
+        status, _ = terminal.end()
+        shown = terminal.screen().splitlines()[-24:]
+    assert status == 0
+    code = [line[:43].ljust(43) for line in shown if set(line[:43]) <= set(" ▀▄█")]
+    assert read_screen("\n".join(code), drawn_is_black=colour) == [LINK]
+    beside = "".join(line[43:].strip() for line in shown)
+    for words in ("25 USDC", "Luna", "17", "Base (chain id 8453)", VITALIK):
+        assert words in beside
+
+
+@needs_tmux
 def test_a_narrow_screen_is_told_of_the_file(empty_home: Home) -> None:
     with Terminal(empty_home.environment, 40, 50) as terminal:
         terminal.start(sys.executable, "-m", "l2send", *INVOICE)

@@ -1,0 +1,64 @@
+"""What a request for a payment says besides where and how much: who asks, for what, until when.
+
+A payment link has no place for these: ERC-681 knows `value`, `gas` and the arguments of a call, and nothing else. So
+they stand on the screen, on the deposit page and in JSON.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from l2send.core.errors import UsageError
+from l2send.core.text import clean
+from l2send.core.units import UnixTime
+
+_LONGEST = 100
+_SPAN = re.compile(r"([0-9]{1,6}) ?(s|m|min|h|d)", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequest:
+    """Empty, or None, where nothing was said."""
+
+    payee: str = ""
+    reference: str = ""
+    expires: UnixTime | None = None
+    """By this machine's clock."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is past."""
+        return self.expires is not None and time.time() >= self.expires
+
+
+def payment_request(payee: str, reference: str, expires: str) -> PaymentRequest:
+    """What was typed, understood. Raises UsageError."""
+    until = expiry(expires) if expires else None
+    return PaymentRequest(clean(payee, _LONGEST), clean(reference, _LONGEST), until)
+
+
+def expiry(text: str) -> UnixTime:
+    """`30m`, `2h`, `3d` from now, or a time of ISO 8601, in UTC unless it says otherwise. Raises UsageError."""
+    now, span = time.time(), _SPAN.fullmatch(text.strip().lower())
+    if span:
+        at = now + int(span[1]) * _SECONDS[span[2]]
+    else:
+        try:
+            found = datetime.fromisoformat(text.strip())
+        except ValueError:
+            raise UsageError(
+                f"not a time: {clean(text, 40)!r}.", hint="Write 30m, 2h, 3d, or 2026-11-22T18:00 for a time in UTC."
+            ) from None
+        at = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    if at <= now:
+        raise UsageError(f"{clean(text, 40)!r} is past already.", hint="Name a time to come, for example 30m.")
+    return UnixTime(int(at))
+
+
+def utc(at: UnixTime) -> str:
+    """A moment for people anywhere: `2026-11-22 18:00 UTC`."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"

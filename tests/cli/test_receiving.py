@@ -1,0 +1,101 @@
+"""`receive --wait`: exit 0 once all of it has arrived, and not before; events for a shop's program."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Home
+from tests.support.addresses import new_address
+from tests.support.schemas import check
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "till.sh"
+
+
+@contextmanager
+def waiting(home: Home, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, running."""
+    command = [sys.executable, "-m", "l2send", "receive", *words, "--wait", "--json"]
+    with subprocess.Popen(
+        command, env=home.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def event(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout
+    document: dict[str, Any] = json.loads(process.stdout.readline())
+    check(document)
+    return document
+
+
+def test_it_ends_when_all_of_it_has_arrived(home: Home) -> None:
+    to = new_address()
+    asked = ("--from", to, "--chain", "dev1", "--token", "USDC", "--amount", "25", "--reference", "order 7")
+    home.fund(to, "dev1", USDC="100")  # Before: it does not count.
+    with waiting(home, *asked, "--timeout", "120", "--expires", "5m") as process:
+        first = event(process)
+        assert (first["event"], first["reference"], first["arrived"]["human"]) == ("waiting", "order 7", "0")
+        assert first["request"]["reference"] == "order 7"
+        assert first["request"]["expires"] > first["at"]
+        home.fund(to, "dev1", USDC="24.99")
+        second = event(process)
+        assert (second["event"], second["seen"]["human"]) == ("seen", "24.99")
+        home.fund(to, "dev1", USDC="0.01")
+        last = event(process)
+        assert (last["event"], last["arrived"]["human"], len(last["transactions"])) == ("arrived", "25", 2)
+        assert process.wait(30) == 0
+
+
+def test_it_ends_when_the_time_is_over(home: Home) -> None:
+    asked = ("--from", new_address(), "--chain", "dev1", "--token", "ETH", "--amount", "1")
+    done = home.run("receive", *asked, "--wait", "--timeout", "0.5", "--json")
+    assert done.status == 8
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["waiting", "timeout"]
+    told = home.run("receive", *asked, "--wait", "--timeout", "0.1", "--no-qr")
+    assert (told.status, "0 ETH of 1 ETH arrived" in told.stderr) == (8, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--wait",), "how much is waited for?"),
+        (("--token", "USDC", "--wait"), "how much is waited for?"),
+        (("--timeout", "5"), "--timeout says how long --wait waits"),
+        (("--expires", "soon"), "not a time: 'soon'"),
+        (("--expires", "0s"), "is past already"),
+        (("--expires", "2020-01-01"), "is past already"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(empty_home: Home, words: tuple[str, ...], said: str) -> None:
+    done = empty_home.run("receive", "--from", new_address(), "--chain", "base", *words)
+    assert done.status == 2
+    assert said in done.stderr
+
+
+def test_the_till_says_that_it_is_paid(home: Home, tmp_path: Path) -> None:
+    to = new_address()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{home.environment['PATH']}"
+    with subprocess.Popen(
+        [str(EXAMPLE), "dev1", "USDC", "4.50", "order 1017"],
+        env=home.environment | {"PATH": path, "L2SEND_ADDRESS": to},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as till:
+        assert till.stdout
+        assert till.stdout.readline() == "waiting for 4.50 USDC (order 1017)\n"
+        home.fund(to, "dev1", USDC="4.5")
+        assert till.stdout.read().splitlines()[-1] == "PAID: order 1017"
+        assert till.wait(30) == 0
