@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from l2send.cli.command_table import COMMANDS, Need
+from l2send.cli.looks import be_plain
 from l2send.cli.progress_mode import ProgressMode, set_progress_mode
 
 
@@ -88,6 +89,11 @@ def _be_quiet(quiet: bool) -> None:
         set_progress_mode(ProgressMode.NONE)
 
 
+def _be_plain(plain: bool) -> None:
+    if plain:
+        be_plain()
+
+
 Progress = Annotated[
     ProgressMode | None,
     typer.Option(
@@ -104,12 +110,21 @@ Quiet = Annotated[
         "--quiet", "-q", callback=_be_quiet, expose_value=False, help="Print nothing beside the result and errors."
     ),
 ]
+Plain = Annotated[
+    bool,
+    typer.Option(
+        "--plain",
+        callback=_be_plain,
+        expose_value=False,
+        help="No tables, marks and colours; whole addresses. For screen readers. Also with TERM=dumb.",
+    ),
+]
 
 _lender = typer.Typer(add_completion=False)
 
 
 @_lender.command()
-def _options(progress: Progress = None, quiet: Quiet = False) -> None:
+def _options(progress: Progress = None, quiet: Quiet = False, plain: Plain = False) -> None:
     """Never run: its options are copied to the other commands."""
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
+from l2send.cli.looks import is_plain
 from l2send.cli.money import cost_paid, shorter
 from l2send.cli.outcome import delivering, explorer_link
 from l2send.cli.screen import Rows, out, styled, table
@@ -44,7 +45,7 @@ _WIDE = 150
 
 def table_of(records: Sequence[Record], registry: Registry) -> Rows:
     """A line for each payment. Names and the ends of addresses where the terminal is not wide."""
-    if not out().is_terminal or out().width >= _WIDE:
+    if not out().is_terminal or is_plain() or out().width >= _WIDE:
         return _whole(records, registry)
     rows = table(
         "id", "made", "amount", "to", "cost", "state", right=("amount", "cost"), whole=("id", "amount", "cost")

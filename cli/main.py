@@ -20,6 +20,7 @@ from typer.main import get_command
 from l2send.cli.command_table import COMMANDS, COMPLETION_VARIABLE
 from l2send.cli.global_options import Root
 from l2send.cli.light_values import read_values_lightly
+from l2send.cli.looks import forget_plain
 from l2send.cli.progress_mode import set_progress_mode
 from l2send.cli.streams import open_streams
 from l2send.cli.word_order import in_order, refuse_unknown_command
@@ -147,6 +148,7 @@ def _command_first(words: list[str], commands: Collection[str]) -> list[str]:
 def run(argv: list[str]) -> int:
     """Run one command line and return its exit status."""
     set_progress_mode(None)
+    forget_plain()
     remember_typed(argv)
     try:
         words = shape(argv)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum, unique
 
+from l2send.cli.looks import is_plain
+
 
 @unique
 class ProgressMode(StrEnum):
@@ -29,4 +31,4 @@ def progress_mode() -> ProgressMode:
         return _asked_for[0]
     from l2send.cli.screen import aloud
 
-    return ProgressMode.LIVE if aloud().is_terminal else ProgressMode.PLAIN
+    return ProgressMode.LIVE if aloud().is_terminal and not is_plain() else ProgressMode.PLAIN

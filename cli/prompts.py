@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
 from typing import Any, TypeVar
 
+from l2send.cli.looks import prompt_style
 from l2send.core.errors import Interrupted, L2sendError, UsageError
 from l2send.core.redaction import remember_typed, without_typed_secrets
 from l2send.core.text import clean
@@ -33,6 +34,11 @@ class Back(Interrupted):
         super().__init__("there is no question before this one.")
 
 
+def _how() -> dict[str, Any]:
+    """Where a question is asked, and in which colours."""
+    return {"output": _stderr(), "style": prompt_style()}
+
+
 async def ask_word(question: str, *words: str) -> str:
     """One of `words`, typed whole and followed by Enter; all of them are named. Raises KeyboardInterrupt."""
     import questionary
@@ -42,7 +48,11 @@ async def ask_word(question: str, *words: str) -> str:
             raise UsageError(f"Type one of these words: {', '.join(words)}.")
 
     asked = questionary.text(
-        f"{question} ({', '.join(words)})", validate=_in_words(judge), validate_while_typing=False, output=_stderr()
+        f"{question} ({', '.join(words)})",
+        validate=_in_words(judge),
+        validate_while_typing=False,
+        output=_stderr(),
+        style=prompt_style(),
     )
     _forget_what_was_typed(asked)
     return _word(await asked.unsafe_ask_async())
@@ -63,7 +73,7 @@ async def ask_plainly(question: str) -> str:
     """What is typed, as it is. Raises KeyboardInterrupt."""
     import questionary
 
-    asked = questionary.text(question, output=_stderr())
+    asked = questionary.text(question, **_how())
     _forget_what_was_typed(asked)
     typed: str = await asked.unsafe_ask_async()
     return typed.strip()
@@ -94,7 +104,7 @@ async def pick(question: str, choices: Iterable[tuple[str, T]]) -> T:
     import questionary
 
     offered = [questionary.Choice(clean(words, 300), (value,)) for words, value in choices]
-    chosen: tuple[T] = await questionary.select(question, choices=offered, output=_stderr()).unsafe_ask_async()
+    chosen: tuple[T] = await questionary.select(question, choices=offered, **_how()).unsafe_ask_async()
     return chosen[0]
 
 
@@ -132,6 +142,7 @@ async def ask_text(
         bottom_toolbar=line if below else None,
         refresh_interval=_REDRAWN_EVERY if below else 0,
         output=_stderr(),
+        style=prompt_style(),
     ).unsafe_ask_async()
     return _unless_back(text.strip())
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from l2send.cli.effects_text import describe
+from l2send.cli.looks import is_plain
 from l2send.cli.money import cost, cost_by_kind, left_after, shorter
 from l2send.cli.screen import aloud, err, print_pairs, stage_in_words, styled
 from l2send.cli.times import clock, day, duration, moment
@@ -41,7 +42,7 @@ def show_review(review: Review, registry: Registry, target: Destination | None =
     ]
     err().print()
     print_pairs(err(), rows)
-    if not err().is_terminal:
+    if not err().is_terminal or is_plain():
         print_pairs(err(), _detail_rows(review, registry))
     err().print()
 

@@ -10,6 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from l2send.cli.looks import is_plain, theme
 from l2send.cli.progress_mode import ProgressMode, progress_mode
 from l2send.core.chains import Chain
 from l2send.core.text import clean, json_escaped
@@ -21,13 +22,13 @@ _PIPE = 1000
 @cache
 def out() -> Console:
     """stdout: what was asked for. Wide when it is not a terminal, so that a pipe gets whole lines."""
-    return Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, theme=theme())
 
 
 @cache
 def aloud() -> Console:
     """stderr for what must be read: errors, and what a person is asked about."""
-    return Console(stderr=True, markup=False, highlight=False, emoji=False)
+    return Console(stderr=True, markup=False, highlight=False, emoji=False, theme=theme())
 
 
 def err() -> Console:
@@ -62,6 +63,7 @@ class Rows:
         self._list = Table.grid(padding=(0, 2))
         self._list.add_column(style="bold", no_wrap=True)
         self._list.add_column(overflow="fold")
+        self._lines = list[str]()
         for heading in headings:
             no_wrap = heading in whole
             if heading in right:
@@ -77,14 +79,20 @@ class Rows:
         self._table.add_row(*cells)
         if len(self) > 1:
             self._list.add_row()
+            self._lines.append("")
         for heading, cell in zip(self._headings, cells, strict=False):
+            said = cell if isinstance(cell, str) else cell.plain
             if heading:
                 self._list.add_row(heading, cell)
+                self._lines += [f"{heading}: {said}"] if said else []
             elif cell:  # A mark, which names nothing.
                 self._list.add_row(cell)
+                self._lines.append(said)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if not console.is_terminal:
+        if is_plain():
+            yield Text("\n".join(self._lines))
+        elif not console.is_terminal:
             yield from console.render(self._table, options.update(max_width=_PIPE))
         else:
             yield self._list if options.max_width < _NARROW else self._table
@@ -96,7 +104,11 @@ def table(*headings: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = 
 
 
 def print_pairs(console: Console, rows: list[tuple[str, Text]]) -> None:
-    """Labels and values: a grid that fits the terminal, whole lines for a pipe."""
+    """Labels and values: a grid that fits the terminal, whole lines for a pipe; plain, the label before its value."""
+    if is_plain():
+        for label, value in rows:
+            console.out(f"{label}: {value.plain}" if label else value.plain, highlight=False)
+        return
     if not console.is_terminal:
         width = max(len(label) for label, _ in rows) + 2
         for label, value in rows:
@@ -117,7 +129,7 @@ def print_words(console: Console, text: Text | str, style: str = "") -> None:
 
 def print_beside(console: Console, mark: Text, text: Text) -> None:
     """Sentences that on a terminal stand to the right of `mark`, all of their lines; a pipe gets one line."""
-    if not console.is_terminal:
+    if not console.is_terminal or is_plain():
         console.print(mark + text, soft_wrap=True)
         return
     grid = Table.grid()

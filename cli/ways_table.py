@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from l2send.cli.looks import is_plain
 from l2send.cli.screen import Rows, out, styled, table
 from l2send.cli.times import duration
 from l2send.core.plan import BRIDGE_FEE, Plan, Quote, Way
 from l2send.core.units import Amount
 
-_CHOSEN, _PART = "→", "+"
 _SHOWN = 6
 """How many ways and reasons are shown: later ones decided nothing."""
 _DECIMALS = 6
@@ -22,9 +22,14 @@ def show_ways(plan: Plan) -> None:
     left_out = len(plan.alternatives) - _SHOWN + 1
     if left_out > 0:
         out().print(styled(f"and {left_out} more that cost more", "dim"))
-    out().print(styled(f"\u2192 {plan.why}.", "bold", limit=400))
+    out().print(styled(f"{'why:' if is_plain() else _marks()[0]} {plan.why}.", "bold", limit=400))
     for reason in plan.rejected[:_SHOWN]:
         out().print(styled(f"not used: {reason}", "dim", limit=400))
+
+
+def _marks() -> tuple[str, str]:
+    """What stands before the chosen way, and before its further parts."""
+    return ("chosen", "and") if is_plain() else ("→", "+")
 
 
 def in_a_line(way: Way) -> str:
@@ -41,7 +46,7 @@ def _add(rows: Rows, way: Way, *, chosen: bool) -> None:
     style = "bold" if chosen else ""
     total = "no price" if way.cost_usd is None else _usd(way.cost_usd)
     for number, leg in enumerate(way.legs):
-        mark = _PART if number else _CHOSEN if chosen else ""
+        mark = _marks()[1] if number else _marks()[0] if chosen else ""
         sums = ("", "", "") if number else (total, duration(way.duration), str(way.signatures))
         cells = (mark, leg.source.short_name, leg.bridge, _rounded(leg.delivers), _bridge(leg), _gas(leg), *sums)
         rows.add_row(*(styled(cell, style) for cell in cells))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from l2send.cli import deposit_page, qr
 from l2send.cli.documents import amount_document
+from l2send.cli.looks import is_plain
 from l2send.cli.options import KeyOptions, PasswordFile, RunOptions, SenderOptions
 from l2send.cli.payment_request import PaymentRequest, payment_request
 from l2send.cli.public_files import check_targets, write_public
@@ -152,7 +153,7 @@ def receive(
     _write(files, found, request)
     document = _document(found, request, files)
     if not run_options.as_json:
-        _print(found, request, draw_qr=out().is_terminal if draw_qr is None else draw_qr)
+        _print(found, request, draw_qr=out().is_terminal and not is_plain() if draw_qr is None else draw_qr)
     elif not waiting.wait:
         print_json(document)
     if not waiting.wait or found.asked is None or found.asked.amount is None:

@@ -65,7 +65,8 @@ def text(browser: Browser, selector: str) -> str:
 
 def test_says_what_to_pay_where(browser: Browser, url: str) -> None:
     browser.open(url)
-    assert browser.run("document.title") == text(browser, "h1") == "Deposit 25 USDC to this address"
+    assert browser.run("document.title") == "Deposit 25 USDC on Base"
+    assert text(browser, "h1") == "Deposit 25 USDC to this address"
     assert text(browser, ".chain h2") == "on Base"
     assert "chain id 8453" in text(browser, ".chain").lower()
     assert "L2BEAT Stage" in text(browser, ".chain")
