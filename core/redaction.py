@@ -19,8 +19,11 @@ _SHORTEST = 4
 """A user name, a password or the value of a key in a query is a secret from this length on."""
 _SHORTEST_SEGMENT = 6
 
-# One character of the text as it is compared: %6b and %256b are k, an escape of repr() is a separator.
-_ENCODED = re.compile(r"%(?:25)*([0-9a-fA-F]{2})")
+# One character of the text as it is compared: %6b, %256b, \u006b, \x6b, &#107; and &#x6b; are k. Another escape of
+# repr() is a separator.
+_ENCODED = re.compile(
+    r"(?:%(?:25)*|\\+x|\\+u(?=[0-9a-fA-F]{4})00|\\+U000000|&#[xX]0*(?=[0-9a-fA-F]{2};))([0-9a-fA-F]{2});?|&#0*(\d{2,3});"
+)
 _ESCAPE = re.compile(r"\\(?:[abfnrtv0\\'\"]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 _URL = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"'<>`\\]+")
 _KEY_NAMES = re.compile(r"key|token|secret|auth|pass|pw|sig|session|credential", re.IGNORECASE)
@@ -96,7 +99,7 @@ def _comparable(text: str) -> tuple[str, list[tuple[int, int]]]:
     while at < len(text):
         match = _ENCODED.match(text, at) or _ESCAPE.match(text, at)
         end = match.end() if match else at + 1
-        plain = chr(int(match[1], 16)) if match and match.re is _ENCODED else " " if match else text[at]
+        plain = _decoded(match) if match else text[at]
         for character in plain.lower() if plain.isascii() else plain.casefold():
             if character.isalnum():
                 characters.append(character)
@@ -106,6 +109,12 @@ def _comparable(text: str) -> tuple[str, list[tuple[int, int]]]:
                 places.append((at, end))
         at = end
     return "".join(characters), places
+
+
+def _decoded(match: re.Match[str]) -> str:
+    if match.re is not _ENCODED:
+        return " "
+    return chr(int(match[1], 16) if match[1] else int(match[2]))
 
 
 _of_urls = Secrets(URL_MARK)
