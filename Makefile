@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 INSTALL_PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test postgres lab lint format bench bench-sends bench-journal man lock clean
+.PHONY: help demo test postgres lab lint format bench bench-sends bench-batch bench-journal man lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: .venv/.dev ## measure how fast balances are read
 
 bench-sends: .venv/.dev ## measure payments beside cast send and web3.py, start-up, many at once
 	$(BIN)/python -m bench.sends $(ARGS)
+
+bench-batch: .venv/.dev ## measure a file of 1,000 payments beside a loop of cast send
+	$(BIN)/python -m bench.batch $(ARGS)
 
 bench-journal: .venv/.dev ## measure how lookups grow with the payments in the journal
 	$(BIN)/python -m bench.journal --svg docs/pictures/journal-growth.svg $(ARGS)

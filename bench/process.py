@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,10 @@ from dataclasses import dataclass
 
 PASSED_ON = ("PATH", "TMPDIR", "LANG", "LC_ALL")
 """No settings and no HTTP proxy of the caller: those would be measured too."""
+
+
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in what `ru_maxrss` counts. Source: getrusage(2)."""
 
 
 class Failed(Exception):
@@ -24,6 +29,8 @@ class Took:
     wall: float
     processor: float
     """Of the process and its children, user and system."""
+    memory: int = 0
+    """The most that it held at once, in bytes."""
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Took:
@@ -40,4 +47,4 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Took:
         if process.returncode:
             output.seek(0)
             raise Failed(f"{command[0]} ended with status {process.returncode}: {output.read()[-800:].decode()}")
-    return Took(wall, used.ru_utime + used.ru_stime)
+    return Took(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * _RSS_UNIT)

@@ -41,17 +41,7 @@ class Direct:
         ahead = self._ahead.taken_for(payment) if self._ahead else None
         found = await (ahead or _cost(payment, rpcs))
         refuse_without_gas(found, payment.amount, source, native)
-        return Quote(
-            bridge=self.name,
-            source=source,
-            pays=payment.amount,
-            delivers=payment.amount,
-            fees=found.fees,
-            duration=Seconds(_BLOCK_SECONDS.get(source.kind, 2) * source.confirmations),
-            steps=found.steps,
-            notes=found.notes,
-            needs=found.needs,
-        )
+        return transfer_quote(payment, source, found)
 
     async def everything(self, payment: Payment, source: Chain, native: Amount, rpcs: Rpcs) -> Quote:
         """A transfer of the whole balance of native coin, but exactly the gas it will use: see `_Emptying`.
@@ -66,7 +56,7 @@ class Direct:
         fees = [Fee("network fee", Amount(emptying.price.expected(emptying.gas), source.native))]
         if emptying.l1_fee:
             fees.append(Fee("L1 data fee", Amount(emptying.l1_fee, source.native)))
-        tx = _transfer(replace(payment, amount=pays))
+        tx = transfer_of(replace(payment, amount=pays))
         return Quote(
             bridge=self.name,
             source=source,
@@ -101,6 +91,21 @@ class Direct:
         return False
 
 
+def transfer_quote(payment: Payment, source: Chain, found: Costed) -> Quote:
+    """The quote of a transfer on `source`, which costs what was found."""
+    return Quote(
+        bridge=Direct.name,
+        source=source,
+        pays=payment.amount,
+        delivers=payment.amount,
+        fees=found.fees,
+        duration=Seconds(_BLOCK_SECONDS.get(source.kind, 2) * source.confirmations),
+        steps=found.steps,
+        notes=found.notes,
+        needs=found.needs,
+    )
+
+
 class AskedAhead:
     """The cost of a transfer, requested together with everything else: its bytes are known before any balance."""
 
@@ -124,7 +129,7 @@ class AskedAhead:
 
 async def _cost(payment: Payment, rpcs: Rpcs) -> Costed:
     """Raises Refused if the transfer would revert, NetworkError."""
-    return await cost(rpcs.on(payment.to.chain_id), payment.sender, [(StepKind.TRANSFER, _transfer(payment))])
+    return await cost(rpcs.on(payment.to.chain_id), payment.sender, [(StepKind.TRANSFER, transfer_of(payment))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,7 @@ class _Emptying:
 async def _emptying(payment: Payment, source: Chain, native: Amount, rpcs: Rpcs) -> _Emptying:
     """Raises Refused if the recipient does not take native coin. Source: eth_estimateGas, eth_feeHistory."""
     rpc = rpcs.on(source.chain_id)
-    tx = _transfer(replace(payment, amount=Amount(native.units // 2, source.native)))
+    tx = transfer_of(replace(payment, amount=Amount(native.units // 2, source.native)))
     message = {"from": payment.sender, "to": tx.to, "value": hex(tx.value), "data": "0x"}
     try:
         estimate, price, data_fee = await asyncio.gather(
@@ -178,7 +183,8 @@ def _whole(price: GasPrice) -> GasPrice:
     return GasPrice(price.base_fee, fee, fee)
 
 
-def _transfer(payment: Payment) -> UnsignedTx:
+def transfer_of(payment: Payment) -> UnsignedTx:
+    """The transaction that pays, where the money is on the destination already."""
     token, to = payment.amount.token, payment.to
     if token.address is None:
         return UnsignedTx(to.chain_id, to.address, Wei(payment.amount.units), b"")

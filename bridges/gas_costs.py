@@ -19,7 +19,7 @@ MARGIN_PERCENT = 20
 """Margin of a gas limit above the estimated use."""
 # Where a node cannot simulate a sequence: above what every pinned settler and token was seen to use. The most was the
 # first order of a sender at Hyperlane7683 with USDC, behind two proxies: 525,125.
-_UNSIMULATED = {
+UNSIMULATED = {
     StepKind.TRANSFER: Gas(120_000),
     StepKind.APPROVE: Gas(80_000),
     StepKind.OPEN: Gas(700_000),
@@ -79,7 +79,7 @@ async def _gas_limits(
     except NodeError as error:
         raise Refused(f"on {rpc.chain.name} it would revert: {error.message}") from error
     if results is None:
-        return [(_UNSIMULATED[kind], _UNSIMULATED[kind]) for kind, _ in wanted], False
+        return [(UNSIMULATED[kind], UNSIMULATED[kind]) for kind, _ in wanted], False
     for (kind, tx), result in zip(wanted, results, strict=True):
         if not result.succeeded:
             raise Refused(f"on {rpc.chain.name} the {kind} would revert: {result.reason or 'no reason given'}.")
@@ -94,7 +94,7 @@ async def most_for_opening(rpc: Rpc) -> Wei:
     Twice the gas: the rest is for the L1 data fee, where there is one.
     """
     price = await gas_price(rpc)
-    return Wei(2 * price.most(Gas(_UNSIMULATED[StepKind.APPROVE] + _UNSIMULATED[StepKind.OPEN])))
+    return Wei(2 * price.most(Gas(UNSIMULATED[StepKind.APPROVE] + UNSIMULATED[StepKind.OPEN])))
 
 
 async def refund_cost(bridge: Bridge, order: Order, rpcs: Rpcs) -> RefundCost | None:

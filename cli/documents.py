@@ -62,7 +62,7 @@ def _leg(record: PaymentRecord, registry: Registry) -> Document:
         "source": registry.shown(terms.source).short_name,
         "pays": amount_document(terms.pays),
         "delivers": amount_document(terms.delivers),
-        "fees": [_fee(fee) for fee in terms.fees],
+        "fees": [fee_document(fee) for fee in terms.fees],
     }
     if record.order:
         order = record.order
@@ -132,7 +132,7 @@ def payment_document(record: Record, registry: Registry) -> Document:
         "delivered": amount_document(record.delivered),
         "arrived": None if record.arrived is None else amount_document(record.arrived),
         "delivered_at": record.delivered_at,
-        "fees_paid": _fees_paid(fees_paid(record, registry)),
+        "fees_paid": fees_paid_document(fees_paid(record, registry)),
         "legs": [_leg(leg, registry) for leg in record.legs],
         "transactions": [_transaction(tx, leg, registry) for leg in record.legs for tx in leg.transactions if tx.hash],
         "destination_stage": _stage(target),
@@ -155,7 +155,7 @@ def _quote(quote: Quote) -> Document:
         "source": quote.source.short_name,
         "pays": amount_document(quote.pays),
         "delivers": amount_document(quote.delivers),
-        "fees": [_fee(fee) for fee in quote.fees],
+        "fees": [fee_document(fee) for fee in quote.fees],
         "cost_usd": quote.cost_usd,
         "duration_seconds": quote.duration,
         "transactions": len(quote.steps),
@@ -166,7 +166,8 @@ def _quote(quote: Quote) -> Document:
     }
 
 
-def _fee(fee: Fee) -> Document:
+def fee_document(fee: Fee) -> Document:
+    """A fee with its name, and what it is in dollars where that is known."""
     return {"name": fee.name, "amount": amount_document(fee.amount), "usd": fee.usd}
 
 
@@ -197,8 +198,9 @@ def _tx_fee(fee: TxFee, chain: Chain) -> Document:
     }
 
 
-def _fees_paid(paid: FeesPaid) -> Document:
-    return {"complete": paid.is_whole, "usd": paid.usd, "fees": [_fee(fee) for fee in paid.fees]}
+def fees_paid_document(paid: FeesPaid) -> Document:
+    """What a payment cost so far, by its receipts."""
+    return {"complete": paid.is_whole, "usd": paid.usd, "fees": [fee_document(fee) for fee in paid.fees]}
 
 
 def _stage(chain: Chain) -> Document:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 EXIT_STATUSES = (
     "Exit status: 0 delivered · 1 unexpected · 2 usage or bad address · 3 configuration · "
     "4 network, try again · 5 reverted · 6 insufficient funds or no route · 7 refused by a cap or a check · "
-    "8 submitted, not final · 9 refunded or refund due · 10 the journal was changed or replaced · 130 interrupted"
+    "8 submitted, not final · 9 refunded or refund due · 10 the journal was changed or replaced · "
+    "11 a batch ended, not all of it delivered · 130 interrupted"
 )
 _PAYMENT_WORDS = frozenset({"send", "plan", "prepare"})
 """Commands that take the words of a payment."""

@@ -243,3 +243,40 @@ class PayOptions(FollowOptions):
     key: IdempotencyKey = None
     again: Again = False
     memo: Memo = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions(FollowOptions):
+    """How a file of payments is paid."""
+
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="The batch's name (default: the file's): a line is paid once for name and ref.",
+        ),
+    ] = ""
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Pay the other lines where some are wrong, refused or without money.")
+    ] = False
+    result: Annotated[
+        Path | None,
+        typer.Option("--result", metavar="FILE", help="What became of each line: CSV, or JSON for FILE.json."),
+    ] = None
+    max_fee_total: Annotated[
+        str, typer.Option("--max-fee-total", metavar="LIMIT", help="20usd: most that all fees together may cost.")
+    ] = ""
+    again: Again = False
+
+    @property
+    def most_in_all(self) -> float | None:
+        """`--max-fee-total` in dollars. Raises UsageError."""
+        if not self.max_fee_total:
+            return None
+        _, usd = parse_max_fee(self.max_fee_total)
+        if usd is None:
+            raise UsageError(
+                "--max-fee-total is in dollars: 20usd.", hint="--max-fee limits each line, in percent too."
+            )
+        return usd

@@ -70,6 +70,7 @@ class Chain:
     """Other names that are understood where this chain is typed, in lower case; never printed in its place."""
     l1_fee_oracle: Address | None = None
     """The contract whose `getL1Fee(bytes)` says what the chain charges in addition to gas; None if there is none."""
+    _contracts: list[frozenset[Address]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,8 +112,7 @@ class Chain:
 
     def settlers_of(self, bridge: str, kind: type[S]) -> S | None:
         """The entry of `bridge`, if it is of that type."""
-        found = self.settlers.get(bridge)
-        return found if isinstance(found, kind) else None
+        return found if isinstance(found := self.settlers.get(bridge), kind) else None
 
     def asset_like(self, token: Token) -> Token | None:
         """The same asset on this chain, if it has it."""
@@ -120,13 +120,14 @@ class Chain:
 
     def contracts(self) -> frozenset[Address]:
         """Every contract of this chain that is no account: tokens, settlers, Multicall3, oracles, Safe's own."""
-        settlers = (address for entry in self.settlers.values() for address in entry.contracts.values())
-        tokens = (t.address for t in self.tokens if t.address)
-        ens = (self.ens.registry, self.ens.universal_resolver) if self.ens else ()
-        others = (a for a in (self.multicall3, self.l1_fee_oracle, self.price_feed, *ens) if a)
-        safes = (contract.address for safe in self.safes for contract in safe.contracts)
-        delegates = (delegate.code.address for delegate in self.delegates)
-        return frozenset({*settlers, *tokens, *others, *safes, *delegates})
+        if not self._contracts:  # Asked of every chain for every recipient: gathered once.
+            settlers = (address for entry in self.settlers.values() for address in entry.contracts.values())
+            ens = (self.ens.registry, self.ens.universal_resolver) if self.ens else ()
+            others = (a for a in (self.multicall3, self.l1_fee_oracle, self.price_feed, *ens) if a)
+            safes = (contract.address for safe in self.safes for contract in safe.contracts)
+            more = (*(t.address for t in self.tokens if t.address), *(d.code.address for d in self.delegates))
+            self._contracts.append(frozenset({*settlers, *others, *safes, *more}))
+        return self._contracts[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +225,7 @@ class Registry:
             if wanted == str(chain.chain_id):
                 return f"{wanted} is a chain id; the short name of {chain.name} is {chain.short_name}"
         names = {name: chain.short_name for chain in self for name in chain.names}
-        meant = nearest(wanted, names, {chain.short_name for chain in self if chain.testnet})
-        if meant:
+        if meant := nearest(wanted, names, {chain.short_name for chain in self if chain.testnet}):
             return "Did you mean: " + ", ".join(f"{m} ({self.by_name[m].name})" for m in meant)
         return "`l2send chains` lists every chain l2send knows."
 

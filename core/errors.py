@@ -25,6 +25,7 @@
     ├── NotFinal              8   submitted, not final yet
     ├── MoneyBack             9   refunded, or a refund is due
     ├── (of the journal)     10   another l2send or program changed, holds or replaced it: wallet/journal/errors.py
+    ├── (of a batch)         11   it has finished, and not all of its lines are delivered
     └── Interrupted         130   stopped by the user
 
 Each says whether money may have moved: `Sent.NO` (nothing left this machine), `Sent.MAYBE`
@@ -51,6 +52,7 @@ class ExitStatus(IntEnum):
     NOT_FINAL = 8
     MONEY_BACK = 9
     CHANGED = 10
+    NOT_ALL = 11
     INTERRUPTED = 130
 
 

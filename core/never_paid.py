@@ -122,13 +122,9 @@ def _why_keyless(recipient: Address) -> str:
 
 def _repeats(digits: str) -> bool:
     """Whether so many digits in a row equal those some places before them that no key can have been found for it."""
-    for period in range(1, _LONGEST_PERIOD + 1):
-        run = 0
-        for before, digit in zip(digits, digits[period:], strict=False):
-            run = run + 1 if digit == before else 0
-            if run >= _REPEATED:
-                return True
-    return False
+    number, same = int(digits, 16), "0" * _REPEATED
+    # Of two digits that are equal the difference is 0: a shift by `period` digits compares all of them at once.
+    return any(same in f"{number ^ number >> 4 * period:040x}"[period:] for period in range(1, _LONGEST_PERIOD + 1))
 
 
 def _why_of_the_chain(recipient: Address, chain: Chain) -> str:

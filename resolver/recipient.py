@@ -18,8 +18,9 @@ Zero, precompiles, burn addresses, tokens, settlers and system contracts are ref
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from l2send.bridges.via_safe import has_code_of_safe, look_at_safe
 from l2send.core.address import Address, alike
@@ -32,8 +33,9 @@ from l2send.core.units import Token
 from l2send.resolver.block_lists import BLOCK_LISTS
 
 _DELEGATION = b"\xef\x01\x00"  # EIP-7702
-_PATIENCE = 4.0  # seconds; a warning is not worth waiting longer for
-_PAUSED = Function("paused()", "bool")
+PATIENCE = 4.0
+"""Seconds: a warning is not worth waiting longer for."""
+PAUSED = Function("paused()", "bool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +93,30 @@ async def _check_token(payment: Payment, rpc: Rpc) -> str:
     token = payment.amount.token
     if token.address is None:
         return ""
-    reads = [Call(token.address, DECIMALS), Call(token.address, _PAUSED)]
+    reads = [Call(token.address, DECIMALS), Call(token.address, PAUSED)]
     reads += [Call(token.address, blocked, (payment.to.address,)) for blocked in BLOCK_LISTS]
-    decimals, *stops = (await rpc.aggregate(reads)).values
+    decimals, paused, *lists = (await rpc.aggregate(reads)).values
+    return judge_token(payment, rpc.chain, decimals, paused, lists)
+
+
+Answer = tuple[Any, ...] | None
+"""Of a read; None where there is none."""
+
+
+def judge_token(payment: Payment, chain: Chain, decimals: Answer, paused: Answer, lists: Sequence[Answer]) -> str:
+    """What the token's answers mean for the recipient; `lists` are those of its block lists. Raises Refused.
+
+    Returns what could not be known of that, in words, or an empty string.
+    """
+    token, known = payment.amount.token, any(answer is not None for answer in lists)
     if decimals is None:
-        raise Refused(f"there is no token at {token.address} on {rpc.chain.name}.")
+        raise Refused(f"there is no token at {token.address} on {chain.name}.")
     if decimals[0] != token.decimals:
-        raise Refused(_wrong_decimals(token, decimals[0], rpc.chain))
-    paused, *blocked = (answer is not None and answer[0] for answer in stops)
-    known = any(answer is not None for answer in stops[1:])
-    if paused:
-        raise Refused(f"{token.symbol} is paused on {rpc.chain.name}: it cannot be received now.")
-    if any(blocked):
-        raise Refused(f"{token.symbol} blocks {payment.to.address} on {rpc.chain.name}: it could never arrive.")
+        raise Refused(_wrong_decimals(token, decimals[0], chain))
+    if paused and paused[0]:
+        raise Refused(f"{token.symbol} is paused on {chain.name}: it cannot be received now.")
+    if any(answer is not None and answer[0] for answer in lists):
+        raise Refused(f"{token.symbol} blocks {payment.to.address} on {chain.name}: it could never arrive.")
     return "" if known else f"not known: whether {token.symbol} blocks the recipient; it has no list that l2send knows"
 
 
@@ -131,7 +144,7 @@ async def _contract_on(account: Address, chains: list[Chain], rpcs: Rpcs) -> lis
 
     async def code(chain: Chain) -> bytes:
         try:
-            return await asyncio.wait_for(rpcs.on(chain.chain_id).code(account), _PATIENCE)
+            return await asyncio.wait_for(rpcs.on(chain.chain_id).code(account), PATIENCE)
         except (L2sendError, TimeoutError):
             return b""
 

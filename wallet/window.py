@@ -75,7 +75,7 @@ class Window:
     async def run(self, payment_ids: Sequence[str], *, patience: float = 600.0) -> None:
         """Sign, hand out and follow every payment, in order. What went wrong is in `failed`; one stops no other.
 
-        Only what concerns the account as a whole ends the signing: no money left, a nonce gap, a silent chain, a
+        Only what concerns the account as a whole ends the signing: a nonce gap, a silent chain, a
         transaction that nodes refuse or no block takes for `patience` seconds. Raises ConfigError, NotFinal (the lock).
         """
         journal = self.executor.journal
@@ -111,7 +111,7 @@ class Window:
                 return self._fail_all(unsigned, payment_id, self._stuck())
             try:
                 await self._sign(payment_id, funds, patience)
-            except Refused as error:
+            except (Refused, CannotPay) as error:  # A smaller one, or one of another token, may still be paid.
                 self.failed[payment_id] = error
             except L2sendError as error:
                 if self._record(payment_id).steps[0].raw:

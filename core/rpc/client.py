@@ -22,6 +22,7 @@ from l2send.core.http import Http, open_http
 from l2send.core.plan import UnsignedTx
 from l2send.core.rpc.broadcasts import BroadcastReply, Reply, read_receipt, read_transaction, reply_of
 from l2send.core.rpc.calls import Aggregate, Batch, Call, value_of
+from l2send.core.rpc.code_sizes import code_sizes_program, read_code_sizes
 from l2send.core.rpc.exchange import request
 from l2send.core.rpc.failover import Endpoint, both, first_answer, if_offered
 from l2send.core.rpc.logs import Log, logs_before, logs_between
@@ -197,6 +198,15 @@ class Rpc:
     async def code(self, account: Address, block: str = "latest") -> bytes:
         """Code of an account, empty for one without. Source: eth_getCode."""
         return await self.ask(lambda raw: data_bytes(raw, "eth_getCode"), "eth_getCode", account, block)
+
+    async def code_sizes(self, accounts: Sequence[Address]) -> list[int]:
+        """How many bytes of code each account has, `code_sizes.MOST` accounts at most. Raises NodeError where the node
+        does not run creation code. Source: eth_call without `to`.
+        """
+        message = {"data": "0x" + code_sizes_program(accounts).hex()}
+        return await self.ask(
+            lambda raw: read_code_sizes(data_bytes(raw, "eth_call"), len(accounts)), "eth_call", message, "latest"
+        )
 
     async def storage(self, account: Address, slot: int, block: str = "latest") -> bytes:
         """One word of an account's storage. Source: eth_getStorageAt."""

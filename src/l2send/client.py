@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from l2send.batches import Batches
 from l2send.bridges import bridges_of
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
@@ -91,6 +92,11 @@ class Client(PastPayments):
     def book(self) -> Book:
         """The contacts, as the file has them now. Raises ConfigError for a file that cannot be trusted."""
         return load_book(self.paths.contacts)
+
+    @property
+    def batch(self) -> Batches:
+        """Files of payments, each paid as one: see batches.py."""
+        return Batches(self.journal, self.rpcs, self.bridges, self._accounts_like, self.resume_many)
 
     def destination(self, text: str) -> Destination:
         """The account that `text` spells out, in any form but a name (see `look_up`). Raises UsageError."""
@@ -224,16 +230,16 @@ class Client(PastPayments):
                 lambda: self._resume_leg(record.id, signer, patience, tell, resend_refund=resend_refund)
             )
 
-        async def approve(leg: PaymentRecord, say: Say) -> None:
-            await self.executor(signer, say).approve(leg.id, patience=patience)
-
         async def carry_on(leg: PaymentRecord, say: Say) -> None:
             await again_if_changed(lambda: self._resume_leg(leg.id, signer, patience, say, resend_refund=resend_refund))
 
-        async def why_void(leg: PaymentRecord) -> str:
-            return await self._sponsored(leg, None, tell).why_void(leg)
-
-        await make_ready(record, self.ends, approve, why_void, tell)
+        await make_ready(
+            record,
+            self.ends,
+            lambda leg, say: self.executor(signer, say).approve(leg.id, patience=patience),
+            lambda leg: self._sponsored(leg, None, tell).why_void(leg),
+            tell,
+        )
         return await side_by_side(record, self.journal, carry_on, tell)
 
     async def resume_many(
@@ -247,9 +253,8 @@ class Client(PastPayments):
     ) -> Mapping[str, L2sendError]:
         """Resume many payments at once. Returns errors by the id of the payment they stopped.
 
-        Direct transfers of one account on one chain are signed with following nonces and handed out without waiting
-        for each to be mined, `window` of them at most; everything else is resumed as by `resume`, several at a time.
-        One that fails stops no other.
+        Direct transfers of one account on one chain are signed with following nonces, and `window` of them at most
+        wait for a block; everything else is resumed as by `resume`, several at a time. One that fails stops no other.
         """
         one = partial(self.resume, signer=signer, patience=patience, progress=progress)
         report, executor = reporting(progress), self.executor(signer, lambda _: None)
@@ -293,11 +298,8 @@ class Client(PastPayments):
         tell = reporter(record.id, self.journal, progress)
         if isinstance(record, PaymentRecord):
             return await follow(record.id, self.journal, self.rpcs, self.bridges, tell, patience=patience)
-
-        async def stay(leg: PaymentRecord, say: Say) -> None:
-            await follow(leg.id, self.journal, self.rpcs, self.bridges, say, patience=patience)
-
-        return await side_by_side(record, self.journal, stay, tell)
+        stay = partial(follow, journal=self.journal, rpcs=self.rpcs, bridges=self.bridges, patience=patience)
+        return await side_by_side(record, self.journal, lambda leg, say: stay(leg.id, say=say), tell)
 
     async def speedup_bids(self, payment_id: str) -> list[Bid]:
         """What `replace` would sign to speed up a pending payment: the same again at a higher price.

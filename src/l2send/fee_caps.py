@@ -187,10 +187,9 @@ async def within_limit(plan: Plan, snapshot: Snapshot, limits: Limits, rpcs: Rpc
     if limits.max_fee_usd is None:
         return plan
     ways = (plan.way, *plan.alternatives)
-    chains = {leg.source.chain_id: leg.source for way in ways for leg in way.legs}
-    prices = dict(zip(chains, await asyncio.gather(*(_price(c, snapshot, rpcs) for c in chains.values())), strict=True))
-    costs = [(way, _cost(way, prices)) for way in ways]
-    kept = [_capped(way, cost, limits.max_fee_usd, prices) for way, cost in costs if cost <= limits.max_fee_usd]
+    prices = await highest_prices((leg.source for way in ways for leg in way.legs), snapshot, rpcs)
+    costs = [(way, cost_by(way, prices)) for way in ways]
+    kept = [capped(way, cost, limits.max_fee_usd, prices) for way, cost in costs if cost <= limits.max_fee_usd]
     if not kept:
         least = min(cost for _, cost in costs)
         raise Refused(
@@ -198,6 +197,13 @@ async def within_limit(plan: Plan, snapshot: Snapshot, limits: Limits, rpcs: Rpc
             hint="Nothing was signed. RPCs or price feeds disagree: raise --max-fee, or try again later.",
         )
     return replace(plan, way=kept[0], alternatives=tuple(kept[1:]))
+
+
+async def highest_prices(chains: Iterable[Chain], snapshot: Snapshot, rpcs: Rpcs) -> dict[ChainId, float]:
+    """The highest price of each chain's coin that is known, in dollars; infinite where none is."""
+    asked = {chain.chain_id: chain for chain in chains}
+    found = await asyncio.gather(*(_price(chain, snapshot, rpcs) for chain in asked.values()))
+    return dict(zip(asked, found, strict=True))
 
 
 async def _price(chain: Chain, snapshot: Snapshot, rpcs: Rpcs) -> float:
@@ -213,7 +219,8 @@ async def _price(chain: Chain, snapshot: Snapshot, rpcs: Rpcs) -> float:
     return max(known, default=math.inf)
 
 
-def _cost(way: Way, prices: Mapping[ChainId, float]) -> float:
+def cost_by(way: Way, prices: Mapping[ChainId, float]) -> float:
+    """What a way costs in dollars by these prices; infinite where one is missing."""
     return sum(_fee_usd(fee, prices[leg.source.chain_id]) for leg in way.legs for fee in leg.fees)
 
 
@@ -223,7 +230,7 @@ def _fee_usd(fee: Fee, native_usd: float) -> float:
     return rate * (fee.amount.units / 10**token.decimals) if fee.amount.units else 0.0
 
 
-def _capped(way: Way, cost: float, limit: float, prices: Mapping[ChainId, float]) -> Way:
+def capped(way: Way, cost: float, limit: float, prices: Mapping[ChainId, float]) -> Way:
     """Every leg may cost what was shown, and its part of what the limit leaves beyond."""
     more = (limit - cost) / len(way.legs)
     return replace(way, legs=tuple(_capped_leg(leg, more, prices[leg.source.chain_id]) for leg in way.legs))

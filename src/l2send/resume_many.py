@@ -11,10 +11,14 @@ from l2send.core.units import ChainId
 from l2send.wallet.execute import Executor
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.states import TxState
 from l2send.wallet.window import Report, Window, fits
 
 _AT_ONCE = 8
 """How many payments outside windows are resumed side by side; payments of one account wait for each other."""
+
+_TIME_TO_SIGN = 15
+"""Seconds that a price should still hold when the payment's turn comes."""
 
 One = Callable[[str], Awaitable[Record]]
 """Resumes one payment. Raises L2sendError."""
@@ -47,12 +51,26 @@ async def resume_all(
     async def alone(payment_id: str) -> None:
         async with turn:
             try:
+                await _renew_expired(journal.find(payment_id), executor)
                 await one(payment_id)
             except L2sendError as error:
                 failed[payment_id] = error
 
     await asyncio.gather(*map(alone, others))
     return failed
+
+
+async def _renew_expired(record: Record, executor: Executor) -> None:
+    """A new quote for each leg of which nothing is signed and whose price ran out while others were paid.
+
+    Raises Refused where the bridge takes more by now, NetworkError.
+    """
+    for leg in record.legs:
+        untouched = leg.order is not None and all(tx.state is TxState.PLANNED for tx in leg.transactions)
+        if not untouched or leg.terms.expires is None or executor.renew is None or leg.sponsored:
+            continue
+        if await executor.rpcs.on(leg.terms.source).time() >= leg.terms.expires - _TIME_TO_SIGN:
+            await executor.renew(leg)
 
 
 def _sorted(

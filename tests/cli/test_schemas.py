@@ -81,6 +81,7 @@ def story(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
         payments(story)
         offline(story, tmp_path_factory.mktemp("offline"), address)
         questions(story)
+        batches(story, tmp_path_factory.mktemp("batches"))
         accounts(story, name, tmp_path_factory.mktemp("keyring"))
         contacts_and_config(story, tmp_path_factory.mktemp("contacts") / "contacts.toml")
         devnet(story, tmp_path_factory.mktemp("empty"))
@@ -103,6 +104,16 @@ def payments(story: Story) -> None:
     story.run("status", bridged["id"])
     story.run("watch", bridged["id"])
     story.run("history")
+
+
+def batches(story: Story, folder: Path) -> None:
+    """Planned, paid with a line that is wrong, and carried on without its file."""
+    file = folder / "story.csv"
+    head = "ref,amount,token,to,memo,Department\n"
+    file.write_text(f"{head}1,0.001,ETH,dev1:{TO},rent,R&D\n2,x,USDC,dev1:{TO},,\n3,1e9,USDC,dev1:{TO},,\n")
+    story.run("batch", str(file), "--skip-bad", "--dry-run")
+    story.run("batch", str(file), "--skip-bad", "--yes", status=11)
+    story.run("batch", "resume", "story")
 
 
 def offline(story: Story, folder: Path, address: Address) -> None:

@@ -118,6 +118,15 @@ def test_money_that_is_under_way_is_not_spent_twice(own_rig: Rig) -> None:
     must_be_paid_once(own_rig, records[:2])
 
 
+def test_one_that_is_too_large_stops_no_smaller_one(own_rig: Rig) -> None:
+    own_rig.node.call("anvil_setBalance", own_rig.signer.address, hex(2 * ETHER))
+    records = [own_rig.begin(own_rig.payment(wei)) for wei in (1000, 5 * ETHER, ETHER)]
+    failed, _ = run(own_rig, [record.id for record in records])
+    assert set(failed) == {records[1].id}
+    assert isinstance(failed[records[1].id], CannotPay)
+    must_be_paid_once(own_rig, [records[0], records[2]])
+
+
 @pytest.mark.parametrize("fault", [LOST_REPLY, LOST_REQUEST, REFUSED_BEFORE], ids=str)
 def test_broadcasts_that_fail_go_out_again_with_the_same_bytes(rig: Rig, proxy: FaultProxy, fault: Fault) -> None:
     records = begin(rig, 5)

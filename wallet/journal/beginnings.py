@@ -15,6 +15,7 @@ from l2send.core.plan import Payment, Proposal, Quote, Sponsored, Step
 from l2send.core.safe import read_execution
 from l2send.core.text import clean, visible_text
 from l2send.wallet.journal import codec
+from l2send.wallet.journal.beginning import Beginning
 from l2send.wallet.journal.connection import BEGINNING
 from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY, JournalLookups, whole_id
 from l2send.wallet.journal.proposal_states import ProposalState
@@ -49,24 +50,34 @@ class JournalBeginnings(JournalLookups):
         payment_id: str = "",
     ) -> Record:
         """See Journal."""
-        fingerprint = codec.fingerprint(payment)
+        (record,) = self.begin_all([Beginning(payment, tuple(legs), key, again, typed_name, memo, payment_id)])
+        return record
+
+    def begin_all(self, beginnings: Sequence[Beginning]) -> list[Record]:
+        """See Journal."""
         with self._writing(BEGINNING, witnessed=True):
-            if key is not None:
-                known = self.known(payment, key)
-                if known:
-                    return known
-                key = visible_text(key, THE_KEY)
-            if not again:
-                self._refuse_if_open(fingerprint, key)
-            whole = self._own_id(payment_id) if payment_id else self._free_id()
-            said = Said(key, clean(typed_name, 100), clean(memo, MOST_MEMO))
-            payment_id = self._insert_all(whole, payment, legs, fingerprint, said)
-        return self.find(payment_id)
+            ids = [self._begin(one) for one in beginnings]
+        return [self.find(payment_id) for payment_id in ids]
+
+    def _begin(self, one: Beginning) -> str:
+        """The id of the payment, within the caller's transaction. Raises UsageError, Refused."""
+        fingerprint, key = codec.fingerprint(one.payment), one.key
+        if key is not None:
+            if known := self.known(one.payment, key):
+                return known.id
+            key = visible_text(key, THE_KEY)
+        if not one.again:
+            self._refuse_if_open(fingerprint, key)
+        whole = self._own_id(one.payment_id) if one.payment_id else self._free_id()
+        said = Said(key, clean(one.typed_name, 100), clean(one.memo, MOST_MEMO))
+        return self._insert_all(whole, one.payment, one.legs, fingerprint, said)
 
     def _refuse_if_open(self, fingerprint: str, key: str | None) -> None:
-        for row in self._rows("SELECT id FROM payments WHERE fingerprint = ? AND is_open = 1", fingerprint):
+        """Raises Refused, naming it, if the same payment is open, unless both have keys of their own."""
+        same = "SELECT id FROM payments WHERE fingerprint = ? AND is_open = 1 AND (leg IS NULL OR leg = 1)"
+        for row in self._rows(same if key is None else f"{same} AND idempotency_key IS NULL", fingerprint):
             record = self.find(row["id"])
-            if not record.meaning.open or (key is not None and record.key is not None):
+            if not record.meaning.open:
                 continue
             raise Refused(
                 f"the same payment is open already: {record.id} ({record.state}). {record.meaning.money}",

@@ -34,6 +34,8 @@ _HISTORY_HINT = "`l2send history` lists every payment."
 _PAGE = 200
 _AFTER_ALL = 2**63 - 1
 _COUNT_AT_MOST = 100
+_AFTER_ALL_TEXT = chr(0x10FFFF)
+"""Stands behind every character of a key."""
 
 
 class JournalLookups(JournalConnection):
@@ -63,6 +65,15 @@ class JournalLookups(JournalConnection):
         """See Journal."""
         rows = self._keyed(key)
         return self.find(rows[0]["id"]) if rows else None
+
+    def keyed_under(self, prefix: str) -> list[Record]:
+        """See Journal."""
+        rows = self._rows(
+            "SELECT id FROM payments WHERE idempotency_key >= ? AND idempotency_key < ? ORDER BY seq",
+            prefix,
+            prefix + _AFTER_ALL_TEXT,
+        )
+        return [self._whole(whole_id(row["id"])) for row in rows]
 
     def _keyed(self, key: str) -> list[Row]:
         """Rows of that very key, or of what older journals took for it, with line ends and the like.

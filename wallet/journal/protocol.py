@@ -17,9 +17,17 @@ from l2send.core.bridge import OrderState
 from l2send.core.plan import Payment, Quote, Step
 from l2send.core.tx_fee import TxFee
 from l2send.core.units import BlockNumber, ChainId, Nonce, Seconds
+from l2send.wallet.journal.beginning import Beginning
 from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
 from l2send.wallet.journal.proposal_states import ProposalState
-from l2send.wallet.journal.records import EventRecord, GroupRecord, PaidBefore, PaymentRecord, Record, TxRecord
+from l2send.wallet.journal.records import (
+    EventRecord,
+    GroupRecord,
+    PaidBefore,
+    PaymentRecord,
+    Record,
+    TxRecord,
+)
 from l2send.wallet.journal.states import SponsoredState, TxState
 
 __all__ = ["ChangedMeanwhile", "IllegalMove", "Journal"]
@@ -48,6 +56,10 @@ class Journal(Protocol):
         """
         ...
 
+    def begin_all(self, beginnings: Sequence[Beginning]) -> list[Record]:
+        """As `begin`, for many payments in one transaction: all of them, or none. Raises as `begin` does."""
+        ...
+
     def known(self, payment: Payment, key: str) -> Record | None:
         """The payment that `key` stands for. Raises UsageError if that is another one than `payment`.
 
@@ -58,6 +70,10 @@ class Journal(Protocol):
 
     def keyed(self, key: str) -> Record | None:
         """The payment that `key` stands for, without comparing what it pays. Raises UsageError for an invalid key."""
+        ...
+
+    def keyed_under(self, prefix: str) -> list[Record]:
+        """Every payment whose key starts with `prefix`, in the order in which they were begun."""
         ...
 
     def find(self, payment_id: str) -> Record:

@@ -8,6 +8,7 @@ import pytest
 
 from l2send.core.errors import Refused, UsageError
 from l2send.core.text import clean
+from l2send.wallet.journal.beginning import Beginning
 from l2send.wallet.journal.beginnings import MOST_MEMO
 from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.states import TxState
@@ -104,3 +105,31 @@ def test_the_memo_is_kept_clean_and_stays_with_every_leg(journal: JournalMoves) 
     assert len(record.memo) <= MOST_MEMO
     assert journal.find(record.id).memo == record.memo
     assert journal.begin(payment, [quote], "k", memo="another").memo == record.memo, "the first one is kept"
+
+
+def beginnings(*keys: str) -> list[Beginning]:
+    return [Beginning(payment := a_payment(), (paying_quote(payment, CHAIN),), key) for key in keys]
+
+
+def test_many_are_begun_together_or_none_of_them(journal: JournalMoves) -> None:
+    begin(journal, a_payment(), "november/2")
+    with pytest.raises(UsageError, match="november/2"):
+        journal.begin_all(beginnings("november/1", "november/2", "november/3"))
+    assert [record.key for record in journal.history()] == ["november/2"]
+    assert [record.key for record in journal.begin_all(beginnings("a/3", "a/1", "b/2"))] == ["a/3", "a/1", "b/2"]
+
+
+def test_payments_whose_keys_start_alike_are_found_in_the_order_they_were_begun(journal: JournalMoves) -> None:
+    journal.begin_all(beginnings("a/3", "a/1", "b/2", "a/\U0001f600", "a0", "a"))
+    assert [record.key for record in journal.keyed_under("a/")] == ["a/3", "a/1", "a/\U0001f600"]
+    assert journal.keyed_under("c/") == []
+
+
+def test_the_same_payment_may_stand_in_a_batch_hundreds_of_times(journal: JournalMoves) -> None:
+    """Each looks for the same one without a key alone, not at all that are open: 600 take a moment, not a minute."""
+    payment = a_payment()
+    quote = paying_quote(payment, CHAIN)
+    begun = journal.begin_all([Beginning(payment, (quote,), f"b/{n}") for n in range(600)])
+    assert len({record.id for record in begun}) == 600
+    with pytest.raises(Refused, match="open already"):
+        journal.begin(payment, [quote])

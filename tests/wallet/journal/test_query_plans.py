@@ -31,6 +31,7 @@ def everything(journal: SqliteJournal) -> None:
     record = begin(journal, payment, "key")
     journal.known(payment, "key")
     journal.keyed("no such key")
+    journal.keyed_under("k")
     journal.find(record.id[:5])
     journal.history(5)
     journal.history(5, record.id)

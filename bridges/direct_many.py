@@ -1,0 +1,117 @@
+"""Many transfers on one chain, priced by a request for each fifty instead of several for each.
+
+What is signed for each is asked for again at its turn: see wallet/signing.py. Here it is found out what all of them
+cost, and which would revert.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from l2send.bridges.direct import transfer_of, transfer_quote
+from l2send.bridges.gas_costs import MARGIN_PERCENT, UNSIMULATED, Costed
+from l2send.core.address import Address
+from l2send.core.calldata import answers_false
+from l2send.core.chains import Chain
+from l2send.core.errors import NodeError, Refused
+from l2send.core.fees import gas_price, l1_fee
+from l2send.core.plan import Fee, GasPrice, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.rpc import Rpc, Simulated, if_offered
+from l2send.core.units import Amount, Gas, Wei
+
+_IN_ONE_SIMULATION = 50
+_AT_ONCE = 4
+_TRANSFER_GAS = UNSIMULATED[StepKind.TRANSFER]
+_TWO_BALANCES = 25_000
+"""Gas for two words of storage, one of them new (EIP-2929): what a transfer of nothing leaves as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What gas costs on a chain, as long as a plan is made."""
+
+    chain: Chain
+    price: GasPrice
+    data_fee: Wei
+    """The most that a transfer costs beside its gas."""
+
+
+async def market_of(rpc: Rpc, sample: Payment) -> Market:
+    """Today's prices. The data fee is that of `sample`: transfers differ by recipient alone. Raises NetworkError."""
+    price, data_fee = await asyncio.gather(gas_price(rpc), l1_fee(rpc, transfer_of(sample), _TRANSFER_GAS))
+    return Market(rpc.chain, price, data_fee)
+
+
+async def quote_transfers(payments: Sequence[Payment], market: Market, rpc: Rpc) -> list[Quote | Refused]:
+    """A quote for each payment, or why it would fail, in order. All are of one sender. Raises NetworkError."""
+    results = await _all_simulated(payments, rpc)
+    return [_quote(payment, result, market) for payment, result in zip(payments, results, strict=True)]
+
+
+async def quote_transfers_later(payments: Sequence[Payment], market: Market, rpc: Rpc) -> list[Quote]:
+    """Quotes of transfers whose money arrives before they are signed, in order. Raises NetworkError.
+
+    What they use is learned from transfers of nothing, which write two balances less. The limit is what a transfer
+    needs at most; it is asked for again before it is signed.
+    """
+    nothing = [replace(payment, amount=replace(payment.amount, units=0)) for payment in payments]
+    found = list[Quote]()
+    for payment, result in zip(payments, await _all_simulated(nothing, rpc), strict=True):
+        used = _TRANSFER_GAS
+        if isinstance(result, Simulated) and result.succeeded:
+            used = min(used, Gas(result.gas + (0 if payment.amount.token.is_native else _TWO_BALANCES)))
+        found.append(transfer_quote(payment, market.chain, _costed(transfer_of(payment), _TRANSFER_GAS, used, market)))
+    return found
+
+
+async def _all_simulated(payments: Sequence[Payment], rpc: Rpc) -> list[Simulated | Refused | None]:
+    """How the transfer of each would end, in order."""
+    parts = [payments[at : at + _IN_ONE_SIMULATION] for at in range(0, len(payments), _IN_ONE_SIMULATION)]
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(part: Sequence[Payment]) -> list[Simulated | Refused | None]:
+        async with turn:
+            return await _simulated(part[0].sender, [transfer_of(payment) for payment in part], rpc)
+
+    return [result for part in await asyncio.gather(*map(one, parts)) for result in part]
+
+
+async def _simulated(sender: Address, txs: Sequence[UnsignedTx], rpc: Rpc) -> list[Simulated | Refused | None]:
+    """How each would end; None where the node cannot simulate. A node may refuse all because of one: then each by
+    itself. Raises NetworkError.
+    """
+    try:
+        found = await if_offered(rpc.simulate(sender, txs))
+    except NodeError as error:
+        if len(txs) == 1:
+            return [Refused(f"on {rpc.chain.name} it would revert: {error.message}")]
+        half = len(txs) // 2
+        first, second = await asyncio.gather(_simulated(sender, txs[:half], rpc), _simulated(sender, txs[half:], rpc))
+        return [*first, *second]
+    return [None] * len(txs) if found is None else list(found)
+
+
+def _quote(payment: Payment, result: Simulated | Refused | None, market: Market) -> Quote | Refused:
+    if isinstance(result, Refused):
+        return result
+    tx = transfer_of(payment)
+    if result is None:
+        found = _costed(tx, _TRANSFER_GAS, _TRANSFER_GAS, market)
+    elif not result.succeeded:
+        return Refused(f"on {market.chain.name} the transfer would revert: {result.reason or 'no reason given'}.")
+    elif tx.data and answers_false(result.output):
+        return Refused(f"on {market.chain.name} the transfer would do nothing: the token answers false.")
+    else:
+        found = _costed(tx, Gas(result.gas + result.gas * MARGIN_PERCENT // 100), result.gas, market)
+    return transfer_quote(payment, market.chain, found)
+
+
+def _costed(tx: UnsignedTx, limit: Gas, used: Gas, market: Market) -> Costed:
+    price, native = market.price, market.chain.native
+    fees = [Fee("network fee", Amount(price.expected(used), native))]
+    if market.data_fee:
+        fees.append(Fee("L1 data fee", Amount(market.data_fee, native)))
+    needs = Wei(price.most(limit) + market.data_fee + tx.value)
+    return Costed((Step(StepKind.TRANSFER, tx, limit),), tuple(fees), needs, simulated=True)

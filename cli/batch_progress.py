@@ -1,0 +1,96 @@
+"""A batch while it runs: how many payments are in which state, how many a second, and how long the rest may take."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.status import Status
+from rich.text import Text
+
+from l2send.cli.progress_mode import ProgressMode, progress_mode
+from l2send.cli.screen import aloud, as_json, err, styled
+from l2send.cli.times import duration
+from l2send.wallet.journal.states import MEANINGS, PaymentState
+
+if TYPE_CHECKING:
+    from l2send.turns import Turn
+    from l2send.wallet.journal.records import Record
+
+_LINE_EVERY = 10.0
+"""Seconds between two lines where stderr is no terminal."""
+_ENOUGH_TO_TELL = 5
+"""Payments that have ended before a rate is told."""
+
+
+class BatchLive:
+    """Shows how a batch stands while the context lasts: one line on a terminal, a line now and then in a log."""
+
+    def __init__(self, name: str, records: Iterable[Record]) -> None:
+        """`records` are the payments of the batch as they stand at the beginning."""
+        found = list(records)
+        self._name, self._started, self._told_at = name, time.monotonic(), time.monotonic()
+        self._states = {record.id: record.state for record in found}
+        self._open = {record.id for record in found if record.meaning.open}
+        self._at_first = len(self._open)
+        self._status: Status | None = None
+
+    def __enter__(self) -> Self:
+        if progress_mode() is ProgressMode.LIVE and aloud().is_terminal:
+            self._status = aloud().status(self, spinner="dots")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status:
+            self._status.stop()
+
+    def update(self, turn: Turn) -> None:
+        """Something happened to one payment."""
+        self._states[turn.id] = turn.state
+        if not MEANINGS[turn.state].open:
+            self._open.discard(turn.id)
+        if progress_mode() is ProgressMode.JSON:
+            self._emit(turn)
+        elif not self._status and time.monotonic() - self._told_at >= _LINE_EVERY:
+            self._told_at = time.monotonic()
+            err().print(styled(self.line(), limit=300), soft_wrap=True)
+
+    def line(self) -> str:
+        """The counts by state, the rate, and the time that is left."""
+        counts = Counter(self._states.values())
+        parts = ", ".join(f"{counts[state]:,} {state}" for state in PaymentState if counts[state])
+        return f"{self._name}: {parts}{self._rate()}"
+
+    def _rate(self) -> str:
+        done, elapsed = self._at_first - len(self._open), time.monotonic() - self._started
+        if done < _ENOUGH_TO_TELL or not elapsed:
+            return ""
+        rate = done / elapsed
+        left = f", about {duration(len(self._open) / rate)} left" if self._open else ""
+        return f"; {rate:.1f} a second{left}"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """One line, as long as the terminal is wide."""
+        line = Text(self.line(), no_wrap=True)
+        line.truncate(max(0, options.max_width - 2), overflow="ellipsis")
+        yield line
+
+    def _emit(self, turn: Turn) -> None:
+        """One line of NDJSON, as docs/schemas/progress-1.json describes it."""
+        document = {
+            "schema": "l2send.progress/1",
+            "at": round(time.time(), 3),
+            "id": turn.id,
+            "phase": turn.state.value,
+            "text": styled(turn.text, limit=400).plain,
+            "elapsed_seconds": round(time.monotonic() - self._started, 3),
+            "estimate_seconds": None,
+        }
+        aloud().out(as_json(document, aloud()), highlight=False)

@@ -1,0 +1,256 @@
+"""The review of a batch: what is paid, from where, at what cost, and what a person should know, on one screen."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from l2send.batch_review import BatchReview
+from l2send.cli.batch_result import LineResult
+from l2send.cli.money import cost, shorter, usd
+from l2send.cli.recipient import must_compare
+from l2send.cli.screen import aloud, err, out, print_pairs, styled, table
+from l2send.core.chains import Registry
+from l2send.core.units import Amount, ChainId, Token
+from l2send.resolver.batch_lines import BatchLine
+from l2send.resolver.batch_plan import LineWay, Move, PlannedLine, missing
+from l2send.wallet.journal.states import PaymentState
+
+Labelled = list[tuple[str, Text]]
+_SHOWN = 3
+"""Lines, chains and errors that are named; the number of the others is told."""
+_TOLD = 50
+"""Lines of the result that are named."""
+
+
+def show_batch(review: BatchReview, registry: Registry) -> None:
+    """Print the review on stderr; a pipe gets every line too."""
+    rows = [
+        ("batch", styled(f"{review.name}, {_counts(review)}", "bold")),
+        *_some("pay", [styled(words) for words in _payments(review, registry)]),
+        *_some("from", [styled(words, limit=300) for words in _sources(review, registry)]),
+        ("cost", styled(_cost(review), limit=300)),
+        *_some("left", [styled(_left(review))] if review.payable else []),
+        *_some("check", [styled(words, "yellow", limit=300) for words in _to_check(review)]),
+        *_some("not paid", [styled(words, "yellow", limit=300) for words in _not_paid(review, registry)]),
+    ]
+    err().print()
+    print_pairs(err(), rows)
+    if not err().is_terminal:
+        _print_lines(review, err())
+    err().print()
+
+
+def show_batch_details(review: BatchReview) -> None:
+    """Print every line, for a person who asked for them."""
+    aloud().print()
+    _print_lines(review, aloud())
+    aloud().print()
+
+
+def batch_question(review: BatchReview, registry: Registry) -> str:
+    """What a yes answers: how many payments, what of, and the cost."""
+    sums = ", ".join(_sum_words(review.payable, registry))
+    return f"Pay {_number(len(review.payable), 'line')} of {review.name}: {sums}, cost {_in_dollars(review)}?"
+
+
+def _counts(review: BatchReview) -> str:
+    bad, stopped = len(review.bad), review.stopped
+    unfunded = sum(line.way is LineWay.UNFUNDED for line in stopped)
+    parts = [
+        (len(review.payable), "to pay"),
+        (len(review.known), "begun before"),
+        (unfunded, "without money"),
+        (len(stopped) - unfunded, "refused"),
+        (bad, "wrong"),
+    ]
+    total = len(review.lines) + len(review.known) + bad
+    return f"{_number(total, 'line')}: {', '.join(f'{count} {words}' for count, words in parts if count) or 'none'}"
+
+
+def _payments(review: BatchReview, registry: Registry) -> list[str]:
+    groups = _by_token(review.payable)
+    words = [
+        f"{shorter(_sum(lines))} to {_number(_recipients(lines), 'account')} on {_chain(token, registry)}"
+        for token, lines in groups.items()
+    ]
+    return words or ["nothing new"]
+
+
+def _sources(review: BatchReview, registry: Registry) -> list[str]:
+    words = list[str]()
+    for token, lines in _by_token(line for line in review.payable if line.way is LineWay.DIRECT).items():
+        words.append(f"{shorter(_sum(lines))} on {_chain(token, registry)}, {_number(len(lines), 'transfer')}")
+    words += [_moved(move, registry) for move in review.moves]
+    bridged = defaultdict[tuple[ChainId, str, Token], list[int]](list)
+    for line in review.payable:
+        if line.way is LineWay.BRIDGED and line.plan:
+            for leg in line.plan.legs:
+                bridged[leg.source.chain_id, leg.bridge, leg.pays.token].append(leg.pays.units)
+    for (chain_id, bridge, token), units in bridged.items():
+        amount = shorter(Amount(sum(units), token))
+        words.append(f"{amount} on {registry.shown(chain_id).name} by {bridge}, {_number(len(units), 'order')}")
+    return words
+
+
+def _moved(move: Move, registry: Registry) -> str:
+    """The move, beside what bridging each line would cost."""
+    plan = move.plan
+    target = registry.shown(plan.payment.to.chain_id).name
+    sums = " + ".join(f"{shorter(leg.pays)} on {leg.source.name} by {leg.bridge}" for leg in plan.legs)
+    instead = "" if move.instead_usd is None else f"; bridging each would cost about {usd(move.instead_usd)}"
+    here = "" if move.cost_usd is None else f" for {usd(move.cost_usd)}"
+    return f"{sums}, moved once to your account on {target}, then {_number(move.lines, 'transfer')}{here}{instead}"
+
+
+def _cost(review: BatchReview) -> str:
+    return f"{_in_dollars(review)}, {_number(review.signatures, 'signature')}"
+
+
+def _in_dollars(review: BatchReview) -> str:
+    if review.cost_usd is not None:
+        return usd(review.cost_usd)
+    priced = [plan.way for plan in review.plans if plan.way.cost_usd is not None]
+    others = [plan.way for plan in review.plans if plan.way.cost_usd is None]
+    known = f"{usd(sum(way.cost_usd or 0 for way in priced))} and " if priced else ""
+    return f"{known}{cost(others[0])} for each of {len(others)}"
+
+
+def _left(review: BatchReview) -> str:
+    paid = {leg.pays.token for plan in review.plans for leg in plan.legs}
+    paid |= {leg.source.native for plan in review.plans for leg in plan.legs}
+    parts = [f"{shorter(amount)} on {chain.short_name}" for chain, amount in review.left if amount.token in paid]
+    return _listed(parts, 6)
+
+
+def _to_check(review: BatchReview) -> list[str]:
+    """What a person should look at before the yes."""
+    lines = [line.wanted.line for line in review.payable]
+    new = [line for line in review.first_time if line in lines]
+    unchecked = [line for line in lines if must_compare(line.to)]
+    words = list[str]()
+    if new:
+        words.append(f"{_number(len({str(line.to) for line in new}), 'account')} paid for the first time: {_refs(new)}")
+    if unchecked:
+        words.append(f"{_number(len(unchecked), 'address', 'addresses')} without a checksum: {_refs(unchecked)}")
+    words += [f"the same amount to the same account: {_refs(same)}" for same in review.twice[:_SHOWN]]
+    if len(review.twice) > _SHOWN:
+        words.append(f"and {len(review.twice) - _SHOWN} more such groups")
+    if review.not_pinned:
+        words.append(f"code not pinned: {_listed(review.not_pinned, _SHOWN)}")
+    notes = dict.fromkeys(note for plan in review.plans for leg in plan.legs for note in leg.notes)
+    return [*words, *list(notes)[:_SHOWN]]
+
+
+def _not_paid(review: BatchReview, registry: Registry) -> list[str]:
+    """What is missing, and the first of the lines that stand still, each with its reason."""
+    words = [
+        f"{shorter(amount)} missing on {_chain(amount.token, registry)} for {_number(count, 'line')}"
+        for amount, count in missing(review.lines)
+    ]
+    reasons = [str(bad) for bad in review.bad]
+    reasons += [
+        f"line {line.wanted.line.row.line} ({line.wanted.line.row.ref}): {line.error.message.splitlines()[0]}"
+        for line in review.stopped
+        if line.error
+    ]
+    more = [f"and {len(reasons) - _SHOWN} more: `details` has all"] if len(reasons) > _SHOWN else []
+    return [*words, *reasons[:_SHOWN], *more]
+
+
+def _print_lines(review: BatchReview, console: Console) -> None:
+    rows = table("line", "ref", "amount", "to", "how", "cost", right=("line", "amount"), whole=("to",))
+    for line in review.lines:
+        row, to = line.wanted.line.row, line.wanted.line.to
+        price = cost(line.plan.way) if line.plan else ""
+        why = line.error.message.splitlines()[0] if line.error else ""
+        how = line.way.value + (f" ({line.plan.way.name})" if line.plan and line.way is LineWay.BRIDGED else "")
+        name = to.contact or to.name
+        rows.add_row(
+            str(row.line),
+            styled(row.ref, limit=40),
+            styled(line.wanted.payment.amount),
+            styled(f"{name} {to}" if name else to),
+            styled(f"{how}: {why}" if why else how, limit=300),
+            price,
+        )
+    for known, record in review.known:
+        state = f"begun before: {record.id} {record.state}"
+        rows.add_row(
+            str(known.row.line), styled(known.row.ref, limit=40), styled(known.amount), styled(known.to), state
+        )
+    for bad in review.bad:
+        rows.add_row(str(bad.row.line), styled(bad.row.ref, limit=40), "", "", styled(bad.error.message, limit=300))
+    console.print(rows, soft_wrap=not console.is_terminal)
+
+
+def _by_token(lines: Iterable[PlannedLine]) -> Mapping[Token, list[PlannedLine]]:
+    groups = defaultdict[Token, list[PlannedLine]](list)
+    for line in lines:
+        groups[line.wanted.payment.amount.token].append(line)
+    return groups
+
+
+def _sum(lines: Sequence[PlannedLine]) -> Amount:
+    first = lines[0].wanted.payment.amount
+    return Amount(sum(line.wanted.payment.amount.units for line in lines), first.token)
+
+
+def _sum_words(lines: Iterable[PlannedLine], registry: Registry) -> list[str]:
+    words = [f"{shorter(_sum(group))} on {_chain(token, registry)}" for token, group in _by_token(lines).items()]
+    return [*words[:_SHOWN], *([f"{len(words) - _SHOWN} more sums"] if len(words) > _SHOWN else [])]
+
+
+def _recipients(lines: Sequence[PlannedLine]) -> int:
+    return len({line.wanted.payment.to for line in lines})
+
+
+def _chain(token: Token, registry: Registry) -> str:
+    return registry.shown(token.chain_id).name
+
+
+def _refs(lines: Sequence[BatchLine]) -> str:
+    return _listed([line.row.ref for line in lines], _SHOWN)
+
+
+def _listed(parts: Sequence[str], most: int) -> str:
+    more = f" and {len(parts) - most} more" if len(parts) > most else ""
+    return ", ".join(parts[:most]) + more
+
+
+def _number(count: int, word: str, plural: str = "") -> str:
+    return f"{count:,} {word if count == 1 else plural or f'{word}s'}"
+
+
+def _some(label: str, values: Sequence[Text]) -> Labelled:
+    """The label stands before the first value alone; after six values their number."""
+    shown = [*values[:6], *([styled(f"and {len(values) - 6} more")] if len(values) > 6 else [])]
+    return [(label if at == 0 else "", value) for at, value in enumerate(shown)]
+
+
+def show_result(name: str, lines: Sequence[LineResult], written: Path | None) -> None:
+    """Print on stdout how many lines are in which state, and each that is not delivered."""
+    counts = Counter(line.state for line in lines)
+    delivered = counts[PaymentState.DELIVERED.value]
+    others = ", ".join(f"{count} {state}" for state, count in counts.items() if state != PaymentState.DELIVERED.value)
+    rows = [(name, styled(f"{delivered} of {len(lines)} delivered{f'; {others}' if others else ''}", "bold"))]
+    left = [line for line in lines if line.state != PaymentState.DELIVERED.value]
+    rows += [("", styled(_left_over(line), "yellow", limit=400)) for line in left[:_TOLD]]
+    if len(left) > _TOLD:
+        rows.append(("", styled(f"and {len(left) - _TOLD} more")))
+    if any(line.record and line.record.meaning.open for line in lines):
+        rows.append(("next", styled(f"l2send batch resume {name}")))
+    if written:
+        rows.append(("result", styled(written)))
+    print_pairs(out(), rows)
+
+
+def _left_over(line: LineResult) -> str:
+    place = f"line {line.row.line} " if line.row else ""
+    payment = f", {line.record.id}" if line.record else ""
+    why = line.error.message.splitlines()[0] if line.error else line.record.meaning.money if line.record else ""
+    return f"{place}({line.ref}{payment}): {line.state}. {why}"

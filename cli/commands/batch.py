@@ -1,0 +1,252 @@
+"""`l2send batch FILE`: a file of payments, planned and approved as one, each line paid once; and carried on by name."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from l2send.batch_review import BatchReview
+from l2send.batches import BatchResult, check_name
+from l2send.cli.batch_progress import BatchLive
+from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results
+from l2send.cli.batch_screen import batch_question, show_batch, show_batch_details, show_result
+from l2send.cli.options import BatchOptions, KeyOptions, RouteOptions, RunOptions, SenderOptions, Yes
+from l2send.cli.paying_safe import choose_safe
+from l2send.cli.progress import Live
+from l2send.cli.prompts import DETAILS, NO, YES, ask_word
+from l2send.cli.screen import err, print_json
+from l2send.cli.sender import Sender, choose_payer, choose_sender, refuse_contradiction
+from l2send.cli.spread import spread
+from l2send.cli.terminal import must_be_able_to_ask, run_to_end
+from l2send.client import Client, open_client
+from l2send.core.errors import CannotPay, ExitStatus, Interrupted, Refused, Sent, UsageError
+from l2send.resolver.batch_file import BatchRow, read_batch
+from l2send.resolver.batch_lines import JudgedBatch, judge_batch, words_of
+from l2send.resolver.batch_plan import LineWay
+from l2send.resolver.limits import Limits
+from l2send.turns import Turn
+from l2send.wallet.journal.states import PaymentState
+
+_STDIN, _RESUME = "-", "resume"
+_RESULT_EVERY = 15.0
+"""Seconds between two writings of the result while payments are made."""
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="CSV, JSON or NDJSON: ref, amount, token, to, memo. -: stdin")
+]
+Resumed = Annotated[str, typer.Argument(metavar="[NAME]", help="after `resume`: the batch to carry on, without a file")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan of the whole and stop.")]
+
+
+@spread
+def batch(
+    file: File,
+    resumed: Resumed = "",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    *,
+    options: BatchOptions,
+    sender: SenderOptions,
+    keys: KeyOptions,
+    route: RouteOptions,
+    run_options: RunOptions,
+) -> int:
+    """Pay a file of payments, each line once: one plan, one review, one yes.
+
+    A line needs a ref, an amount, a token and a destination. All lines are checked before anything is sent.
+    The same command again pays what is missing, and nothing twice: a line is known by the batch's name and its ref.
+    `l2send batch resume NAME` carries on without the file. --max-fee holds for each line, --max-fee-total for all.
+
+    Example: l2send batch november.csv --account payroll --dry-run
+
+    Example: l2send batch november.csv --account payroll --result november-result.csv
+
+    Example: l2send batch resume november
+    """
+    refuse_contradiction(keys)
+    total, registry = options.most_in_all, run_options.registry()
+    run = _Run(options, run_options, sender, keys, yes=yes, dry_run=dry_run)
+    if resumed:
+        if file != _RESUME:
+            raise UsageError(f"one file at a time: {resumed[:40]!r} is too much.", hint="Use l2send batch FILE")
+        return run_to_end(run.carry_on(resumed))
+    if file == _RESUME and not Path(file).exists():
+        raise UsageError("which batch?", hint="Use l2send batch resume NAME")
+    run.check_result(file)
+    check_name(name := options.name or _name_of(file))
+    limits = route.limits(registry)
+    return run_to_end(run.pay(_read(file), name, limits, total))
+
+
+def _name_of(file: str) -> str:
+    if file == _STDIN:
+        raise UsageError(
+            "payments from stdin need a name.", hint="Add --name NAME: the same name again pays none twice."
+        )
+    return Path(file).stem
+
+
+def _read(file: str) -> list[BatchRow]:
+    """Raises UsageError for a file that is none, or holds no payments."""
+    if file == _STDIN:
+        return read_batch(sys.stdin.buffer.read())
+    try:
+        return read_batch(Path(file).read_bytes(), file)
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}.", hint="Nothing was sent.") from None
+
+
+@dataclass
+class _Run:
+    """One run of the command."""
+
+    options: BatchOptions
+    run_options: RunOptions
+    sender: SenderOptions
+    keys: KeyOptions
+    yes: bool
+    dry_run: bool
+    _review: BatchReview | None = field(default=None, init=False)
+    _written_at: float = field(default=0.0, init=False)
+
+    def check_result(self, source: str) -> None:
+        """Raises UsageError for a result that would be written over something else."""
+        if self.options.result:
+            ResultFile(self.options.result).check(source)
+
+    async def pay(self, rows: Sequence[BatchRow], name: str, limits: Limits, total: float | None) -> int:
+        """A file: judged, planned, approved, begun, and followed."""
+        async with open_client(self.run_options.paths, self.run_options.registry()) as client:
+            with Live(f"reading {len(rows):,} lines"):
+                judged = await judge_batch(rows, client.rpcs, client.book)
+            self._refuse_bad(judged, name)
+            self._refuse_safe(client)
+            who = choose_sender(client.paths, self.sender, self.keys)
+            must_be_able_to_ask(yes=self.yes or self.dry_run, hint="Add --yes, or --dry-run to see the plan.")
+            with Live(f"planning {len(judged.lines):,} payments"):
+                review = await client.batch.plan(judged, who.address, name, limits, max_total_usd=total)
+            self._review = review
+            show_batch(review, client.registry)
+            if self.dry_run:
+                return self._end(client, name, None)
+            self._refuse_stopped(review)
+            if review.payable:
+                await self._consent(review, client)
+                who.unlock()
+                client.batch.begin(review, again=self.options.again)
+            elif not any(record.meaning.open for _, record in review.known):
+                return self._end(client, name, client.batch.result(name) if review.known else None)
+            return await self._follow(client, name, who)
+
+    async def carry_on(self, name: str) -> int:
+        """A batch of the journal, without its file."""
+        if self.dry_run or self.options.name:
+            raise UsageError("--dry-run and --name need a file.", hint="Use l2send batch resume NAME")
+        self.check_result(_STDIN)
+        async with open_client(self.run_options.paths, self.run_options.registry()) as client:
+            result = client.batch.result(name)
+            if not any(payment.record.meaning.open for payment in result.payments):
+                return self._end(client, name, result)
+            payer = result.payments[0].record.payment.signer
+            who = choose_payer(client.paths, payer, self.sender, self.keys)
+            return await self._follow(client, name, who)
+
+    def _refuse_bad(self, judged: JudgedBatch, name: str) -> None:
+        """Every wrong line is told. Raises UsageError, unless others are to be paid."""
+        if not judged.bad or self.options.skip_bad:
+            return
+        count, of = len(judged.bad), len(judged.bad) + len(judged.lines)
+        raise UsageError(
+            f"{count} of {of} lines of {name} are wrong:\n{words_of(judged.bad)}",
+            hint="Correct them, or pay the others with --skip-bad.",
+        )
+
+    def _refuse_safe(self, client: Client) -> None:
+        """Raises UsageError where a payment would be paid from a Safe: another account would pay, unasked."""
+        if choose_safe(os.environ.get("L2SEND_SAFE"), self.sender, client.paths, client.registry)[0]:
+            raise UsageError(
+                "a batch is not paid from a Safe yet.", hint="Name the account that pays by its address: --from 0x…"
+            )
+
+    def _refuse_stopped(self, review: BatchReview) -> None:
+        """Raises UsageError, Refused or CannotPay where a line is not paid, unless the others are to be paid."""
+        refused = [line.error for line in review.stopped if line.way is LineWay.REFUSED and line.error]
+        unfunded = [line.error for line in review.stopped if line.way is LineWay.UNFUNDED and line.error]
+        if self.options.skip_bad or not (review.bad or review.stopped):
+            return
+        counts = [(len(review.bad), "wrong"), (len(refused), "refused"), (len(unfunded), "without money")]
+        said = f"not all lines can be paid: {', '.join(f'{count} {words}' for count, words in counts if count)}."
+        hint = f"--skip-bad pays the other {len(review.payable)}." if review.payable else "No line can be paid."
+        if review.bad:
+            raise UsageError(f"{said}\n{words_of(review.bad)}", hint=hint)
+        if refused:
+            raise Refused(f"{said}\n{refused[0].message}", hint=hint)
+        raise CannotPay(f"{said}\n{unfunded[0].message}", hint=hint)
+
+    async def _consent(self, review: BatchReview, client: Client) -> None:
+        """One yes for all. Raises Interrupted for a no."""
+        if self.yes:
+            return
+        question = batch_question(review, client.registry)
+        while (answer := await ask_word(question, YES, NO, DETAILS)) == DETAILS:
+            show_batch_details(review)
+        if answer == NO:
+            raise Interrupted("not confirmed.")
+
+    async def _follow(self, client: Client, name: str, who: Sender) -> int:
+        """Every payment to its end, as long as --timeout allows; the result is written as it goes, and at any end."""
+        result = client.batch.result(name)
+        if any(payment.record.state is PaymentState.PLANNED for payment in result.payments):
+            who.unlock()
+        records = [payment.record for payment in result.payments]
+        self._write(client, name, result)
+        live = BatchLive(name, records)
+
+        def progress(turn: Turn) -> None:
+            live.update(turn)
+            if self.options.result and time.monotonic() - self._written_at > _RESULT_EVERY:
+                self._write(client, name, client.batch.result(name))
+
+        try:
+            with live:
+                result = await client.batch.run(name, who, patience=self.options.timeout, progress=progress)
+        except asyncio.CancelledError:
+            result = client.batch.result(name)
+            self._write(client, name, result)
+            raise Interrupted(
+                f"interrupted; {live.line()}.",
+                sent=max((p.record.moved for p in result.payments), key=list(Sent).index),
+                hint=f"Carry it on with: l2send batch resume {name}",
+            ) from None
+        err().print(live.line())
+        return self._end(client, name, result)
+
+    def _write(self, client: Client, name: str, result: BatchResult | None) -> None:
+        self._written_at = time.monotonic()
+        if self.options.result is None:
+            return
+        lines = line_results(self._review, result, client.registry)
+        moves = [payment for payment in result.payments if payment.is_move] if result else []
+        document = batch_document(name, lines, moves, client.registry, self._review)
+        ResultFile(self.options.result).write(document, lines, client.registry)
+
+    def _end(self, client: Client, name: str, result: BatchResult | None) -> int:
+        """Say how the batch stands, and its exit status."""
+        self._write(client, name, result)
+        lines = line_results(self._review, result, client.registry)
+        moves = [payment for payment in result.payments if payment.is_move] if result else []
+        if self.run_options.as_json:
+            print_json(batch_document(name, lines, moves, client.registry, self._review))
+        elif self.dry_run:
+            err().print("Dry run: nothing was signed and nothing was sent.")
+        else:
+            show_result(name, lines, self.options.result)
+        return ExitStatus.DELIVERED if self.dry_run else exit_status(lines)

@@ -1,0 +1,131 @@
+"""The plan of a whole batch: how each line is paid, out of one ledger of funds, in the order of the file.
+
+    direct    the money is on the destination
+    moved     the same, once a payment to the sender's own account there has brought it: see batch_moves.py
+    bridged   the line is bridged by itself
+    unfunded  the money does not reach for it; of one token on one chain, nor for the lines after it
+    refused   it would fail, or cost more than the sender allows
+
+What a line is signed with is asked for again at its turn. Made by batch_planner.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum, unique
+
+from l2send.bridges.direct import Direct
+from l2send.bridges.direct_many import Market
+from l2send.core.bridge import Bridge
+from l2send.core.chains import Chain
+from l2send.core.errors import CannotPay, L2sendError
+from l2send.core.plan import Payment, Plan, Quote, Way
+from l2send.core.rpc import Rpcs
+from l2send.core.units import Amount, ChainId, Token
+from l2send.resolver.batch_funds import Ledger, spent_by
+from l2send.resolver.batch_lines import BatchLine
+from l2send.resolver.limits import Limits
+from l2send.resolver.over_limit import is_dear, too_dear, why_dear
+from l2send.resolver.quotes import priced
+from l2send.resolver.recipient import Findings
+
+
+@unique
+class LineWay(StrEnum):
+    """How a line of a batch is paid, or that it is not."""
+
+    DIRECT = "direct"
+    MOVED = "moved"
+    BRIDGED = "bridged"
+    UNFUNDED = "unfunded"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A line that is to be paid, and what the chains say of its recipient."""
+
+    line: BatchLine
+    payment: Payment
+    findings: Findings
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLine:
+    """How one line is paid; `plan` is None where it is not, and `error` says why."""
+
+    wanted: Wanted
+    way: LineWay
+    plan: Plan | None = None
+    error: L2sendError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One payment to the sender's own account, in the place of a bridged one for each line."""
+
+    plan: Plan
+    lines: int
+    """How many lines its money pays."""
+    cost_usd: float | None
+    """What it and the transfers after it cost; None where a fee has no price."""
+    instead_usd: float | None
+    """What bridging each line would cost, of which some were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """How every line is paid, in the order of the file, and what is left."""
+
+    lines: tuple[PlannedLine, ...]
+    moves: tuple[Move, ...]
+    ledger: Ledger
+
+
+@dataclass
+class Planning:
+    """A plan that is being made."""
+
+    bridges: Mapping[str, Bridge]
+    rpcs: Rpcs
+    limits: Limits
+    ledger: Ledger
+    lines: dict[int, PlannedLine] = field(default_factory=dict[int, PlannedLine])
+    """By their line in the file."""
+    moves: list[Move] = field(default_factory=list[Move])
+    markets: dict[ChainId, Market] = field(default_factory=dict[ChainId, Market])
+
+    def settle(self, wanted: Wanted, way: LineWay, plan: Plan | None = None, error: L2sendError | None = None) -> None:
+        """Say how a line is paid."""
+        self.lines[wanted.line.row.line] = PlannedLine(wanted, way, plan, error)
+
+    def settle_by(self, wanted: Wanted, way: LineWay, quote: Quote, why: str) -> None:
+        """Pay a line by a transfer, unless that costs more than the sender allows. Takes it from the ledger."""
+        quote = priced(quote, self.ledger.snapshot.on(quote.source))
+        only = Way((quote,))
+        if is_dear(only, self.limits):
+            return self.settle(wanted, LineWay.REFUSED, error=too_dear([only], self.limits, [why_dear(only)]))
+        self.ledger.take(spent_by(quote))
+        return self.settle(wanted, way, Plan(wanted.payment, only, why))
+
+
+def may_pay_directly(chain: Chain, limits: Limits) -> bool:
+    """Whether the sender allows transfers of what is on that chain."""
+    return limits.via in {"", Direct.name} and (not limits.from_chains or chain.short_name in limits.from_chains)
+
+
+def missing(planned: Iterable[PlannedLine]) -> list[tuple[Amount, int]]:
+    """What the lines that are not funded come to, by token and chain, and how many they are."""
+    found = dict[Token, tuple[int, int]]()
+    for line in planned:
+        if line.way is LineWay.UNFUNDED:
+            amount = line.wanted.payment.amount
+            units, count = found.get(amount.token, (0, 0))
+            found[amount.token] = units + amount.units, count + 1
+    return [(Amount(units, token), count) for token, (units, count) in found.items()]
+
+
+def unfunded(one: Wanted, why: str) -> CannotPay:
+    """Why a line is not paid for want of money."""
+    return CannotPay(f"the money does not reach for {one.payment.amount}: {why}")

@@ -1,0 +1,187 @@
+"""A batch that is ready to be shown and approved: every line planned, decoded, and compared with what the file says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from l2send.core.address import Address
+from l2send.core.chains import Chain
+from l2send.core.errors import L2sendError, Refused
+from l2send.core.plan import Plan
+from l2send.core.rpc import Rpcs
+from l2send.core.units import Amount, ChainId, Token
+from l2send.fee_caps import capped, cost_by, highest_prices
+from l2send.guard import checked_legs
+from l2send.resolver.balances import Snapshot, confirm
+from l2send.resolver.batch_lines import BadLine, BatchLine
+from l2send.resolver.batch_plan import LineWay, Move, Planned, PlannedLine, Wanted
+from l2send.resolver.many_recipients import Found
+from l2send.resolver.recipient import Findings
+from l2send.review import review_plan
+from l2send.wallet.journal.records import Record
+
+_AT_ONCE = 8
+_BY_ITSELF = "Compare it, then pay it by itself with `l2send send`, or keep the account as a contact."
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReview:
+    """How a whole batch is paid. The lines together are all that the file has, each once."""
+
+    name: str
+    """By which it is carried on; a line's idempotency key is `name/ref`."""
+    sender: Address
+    lines: tuple[PlannedLine, ...]
+    """What the journal does not have yet, in the order of the file; some may be unfunded or refused."""
+    known: tuple[tuple[BatchLine, Record], ...]
+    """Lines that were begun before, as the journal has them: nothing of them is begun again."""
+    bad: tuple[BadLine, ...]
+    """Lines that cannot be understood, or that say something else than when they were begun."""
+    moves: tuple[Move, ...]
+    left: tuple[tuple[Chain, Amount], ...]
+    """What is left of each token on each chain, fees at their highest."""
+    held: Snapshot
+    first_time: tuple[BatchLine, ...]
+    """Lines to accounts that no payment of this journal has reached."""
+    twice: tuple[tuple[BatchLine, ...], ...]
+    """Lines of one amount to one account."""
+    not_pinned: tuple[str, ...] = ()
+    """Contracts of bridges that are known by address alone."""
+
+    @property
+    def payable(self) -> tuple[PlannedLine, ...]:
+        """The lines that are begun once this is approved."""
+        return tuple(line for line in self.lines if line.plan is not None)
+
+    @property
+    def stopped(self) -> tuple[PlannedLine, ...]:
+        """The lines that are unfunded or refused."""
+        return tuple(line for line in self.lines if line.plan is None)
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Everything that is begun: moves first."""
+        return (*(move.plan for move in self.moves), *(line.plan for line in self.lines if line.plan))
+
+    @property
+    def cost_usd(self) -> float | None:
+        """All fees in dollars; None where one has no price."""
+        costs = [plan.way.cost_usd for plan in self.plans]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    @property
+    def signatures(self) -> int:
+        """How many transactions and messages are signed."""
+        return sum(plan.way.signatures for plan in self.plans)
+
+
+def judged_recipients(lines: Sequence[Wanted], found: Sequence[Found]) -> tuple[list[Wanted], list[PlannedLine]]:
+    """The lines whose recipients may be paid, and those that a person must look at by themselves.
+
+    A payment asks about each of these; among a thousand lines such a question is not read.
+    """
+    fine, refused = list[Wanted](), list[PlannedLine]()
+    for one, finding in zip(lines, found, strict=True):
+        error = finding if isinstance(finding, L2sendError) else _why_not_here(finding)
+        if error:
+            refused.append(PlannedLine(one, LineWay.REFUSED, error=error))
+        else:
+            assert isinstance(finding, Findings)
+            fine.append(replace(one, findings=finding))
+    return fine, refused
+
+
+def _why_not_here(findings: Findings) -> Refused | None:
+    reasons = [*findings.confirm, *([findings.type_out] if findings.type_out else [])]
+    return Refused(reasons[0], hint=_BY_ITSELF) if reasons else None
+
+
+async def checked(planned: Planned, rpcs: Rpcs) -> tuple[Planned, tuple[str, ...]]:
+    """Every plan decoded and compared with its line; the contracts whose code is not pinned.
+
+    Raises Refused, NetworkError: then nothing of the batch is begun.
+    """
+    turn, not_pinned = asyncio.Semaphore(_AT_ONCE), dict[str, None]()
+
+    async def bridged(plan: Plan, findings: Findings) -> Plan:
+        async with turn:
+            review = await review_plan(plan, findings, rpcs)
+        not_pinned.update(dict.fromkeys(review.not_pinned))
+        return review.plan
+
+    async def one(line: PlannedLine) -> PlannedLine:
+        if line.plan is None:
+            return line
+        if line.way is LineWay.BRIDGED:
+            try:
+                return replace(line, plan=await bridged(line.plan, line.wanted.findings))
+            except Refused as error:
+                return replace(line, way=LineWay.REFUSED, plan=None, error=error)
+        checked_legs(line.plan, rpcs.registry)
+        return line
+
+    moves = await asyncio.gather(*(bridged(move.plan, Findings()) for move in planned.moves))
+    lines = await asyncio.gather(*map(one, planned.lines))
+    await _all_endpoints_see(lines, rpcs)
+    moved = tuple(replace(move, plan=plan) for move, plan in zip(planned.moves, moves, strict=True))
+    return replace(planned, lines=tuple(lines), moves=moved), tuple(not_pinned)
+
+
+async def _all_endpoints_see(lines: Iterable[PlannedLine], rpcs: Rpcs) -> None:
+    """The sum of what leaves each chain by transfers is seen by every endpoint. Raises NetworkError."""
+    sums, sender = dict[Token, int](), None
+    for line in lines:
+        if line.way is LineWay.DIRECT and line.plan:
+            pays, sender = line.plan.quote.pays, line.wanted.payment.sender
+            sums[pays.token] = sums.get(pays.token, 0) + pays.units
+    if sender is not None:
+        await asyncio.gather(
+            *(confirm(sender, Amount(units, token), rpcs.on(token.chain_id)) for token, units in sums.items())
+        )
+
+
+async def within(review: BatchReview, each_usd: float | None, total_usd: float | None, rpcs: Rpcs) -> BatchReview:
+    """`review` with a cap on the network fees of everything in it, where the sender set a limit in dollars: for each
+    line, for the whole, or both. Raises Refused where it costs more, or a price is missing.
+    """
+    if each_usd is None and total_usd is None:
+        return review
+    prices = await highest_prices((leg.source for p in review.plans for leg in p.legs), review.held, rpcs)
+    cost = sum(cost_by(plan.way, prices) for plan in review.plans)
+    if total_usd is not None and cost > total_usd:
+        shown = f"${cost:.4f}" if cost < float("inf") else "a fee without a price"
+        raise Refused(
+            f"the batch costs {shown}, more than the ${total_usd:g} of --max-fee-total.",
+            hint="Nothing was signed. Raise it, split the file, or try again when fees are lower.",
+        )
+    spare = float("inf") if total_usd is None else (total_usd - cost) / max(1, len(review.plans))
+    limits = _Caps(each_usd, spare, prices)
+    lines = tuple(limits.line(line) for line in review.lines)
+    return replace(review, lines=lines, moves=tuple(replace(m, plan=limits.plan(m.plan)) for m in review.moves))
+
+
+@dataclass(frozen=True, slots=True)
+class _Caps:
+    """What each part of a batch may cost."""
+
+    each_usd: float | None
+    spare_usd: float
+    prices: Mapping[ChainId, float]
+
+    def line(self, line: PlannedLine) -> PlannedLine:
+        """With its cap; refused where it exceeds the limit for each."""
+        if line.plan is None:
+            return line
+        cost = cost_by(line.plan.way, self.prices)
+        if self.each_usd is not None and cost > self.each_usd:
+            error = Refused(f"it costs ${cost:.4f} by the highest known price, more than ${self.each_usd:g}.")
+            return replace(line, way=LineWay.REFUSED, plan=None, error=error)
+        return replace(line, plan=self.plan(line.plan))
+
+    def plan(self, plan: Plan) -> Plan:
+        """With the most that it may cost: what was shown, and its part of what the limits leave."""
+        cost = cost_by(plan.way, self.prices)
+        most = min(cost + self.spare_usd, self.each_usd or float("inf"))
+        return replace(plan, way=capped(plan.way, cost, max(cost, most), self.prices))

@@ -1,0 +1,279 @@
+"""Many payments as one: planned together, approved once, begun in one transaction of the journal, and carried on by
+their batch's name from any later process.
+
+    review = await client.batch.plan(judged, sender, "november")
+    client.batch.begin(review)
+    result = await client.batch.run("november", signer)
+
+The idempotency key of a line is `NAME/REF`, so the same file again begins what is missing and nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from l2send.batch_review import BatchReview, checked, judged_recipients, within
+from l2send.core.address import Address
+from l2send.core.bridge import Bridge
+from l2send.core.errors import L2sendError, UsageError
+from l2send.core.plan import BRIDGE_FEE, Payment
+from l2send.core.rpc import Rpcs
+from l2send.core.text import clean, visible_text
+from l2send.resolver.balances import Snapshot, take_snapshot
+from l2send.resolver.batch_funds import Ledger
+from l2send.resolver.batch_lines import BadLine, BatchLine, JudgedBatch
+from l2send.resolver.batch_plan import LineWay, PlannedLine, Wanted
+from l2send.resolver.batch_planner import plan_lines
+from l2send.resolver.limits import Limits
+from l2send.resolver.many_recipients import Like, look_at_all
+from l2send.resolver.recipient import Findings
+from l2send.turns import Progress, silent
+from l2send.wallet.journal.beginning import Beginning
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.keys.signer import Signer
+
+_MOVE = ":move/"
+"""Between a batch's name and the number of a payment to the own account: no ref has it, since a name has no colon."""
+_LONGEST_NAME = 100
+
+
+class ResumeMany(Protocol):
+    """`Client.resume_many`."""
+
+    async def __call__(
+        self, payment_ids: Sequence[str], signer: Signer | None, *, patience: float = ..., progress: Progress = ...
+    ) -> Mapping[str, L2sendError]:
+        """What stopped a payment, by its id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPayment:
+    """One payment of a batch, as the journal has it."""
+
+    ref: str
+    record: Record
+    is_move: bool = False
+    """Whether it brings money to the own account, and is no line."""
+    error: L2sendError | None = None
+    """What stopped it in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """How the payments of a batch stand."""
+
+    name: str
+    payments: tuple[BatchPayment, ...]
+
+    @property
+    def lines(self) -> tuple[BatchPayment, ...]:
+        """Those that are lines of the file."""
+        return tuple(payment for payment in self.payments if not payment.is_move)
+
+    @property
+    def all_delivered(self) -> bool:
+        """Whether every line that was begun has reached its recipient."""
+        return all(payment.record.state is PaymentState.DELIVERED for payment in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """The batches of one client."""
+
+    journal: Journal
+    rpcs: Rpcs
+    bridges: Mapping[str, Bridge]
+    like: Like
+    resume_many: ResumeMany
+
+    async def plan(
+        self,
+        judged: JudgedBatch,
+        sender: Address,
+        name: str,
+        limits: Limits | None = None,
+        *,
+        max_total_usd: float | None = None,
+    ) -> BatchReview:
+        """How every line of a judged file is paid, decoded and checked; `limits` hold for each line.
+
+        Raises UsageError for a name that is none, or that of another account's batch; Refused where the whole costs
+        more than `max_total_usd`; NetworkError. What is wrong with one line is told of that line.
+        """
+        check_name(name)
+        self._refuse_other_sender(name, sender)
+        limits = limits or Limits()
+        known, new, bad = self._sorted(judged.lines, sender, name)
+        fine, refused = judged_recipients(new, await look_at_all([one.payment for one in new], self.rpcs, self.like))
+        snapshot = await self._funds(sender, [*fine, *new])
+        ledger = Ledger(snapshot)
+        _take_known(ledger, [*(record for _, record in known), *self._moves(name)])
+        planned = await plan_lines(fine, ledger, self.bridges, self.rpcs, limits)
+        planned, not_pinned = await checked(planned, self.rpcs)
+        lines = sorted((*planned.lines, *refused), key=lambda line: line.wanted.line.row.line)
+        review = BatchReview(
+            name,
+            sender,
+            tuple(lines),
+            tuple(known),
+            tuple(sorted((*judged.bad, *bad), key=lambda line: line.row.line)),
+            planned.moves,
+            tuple(ledger.amounts()),
+            snapshot,
+            self._first_time(lines),
+            judged.paid_more_than_once,
+            not_pinned,
+        )
+        return await within(review, limits.max_fee_usd, max_total_usd, self.rpcs)
+
+    def begin(self, review: BatchReview, *, again: bool = False) -> list[Record]:
+        """Write everything that is payable into the journal, in one transaction: all of it, or none.
+
+        Raises Refused where the same payment is open without a key (unless `again`), UsageError for a ref that was
+        begun meanwhile with another amount or recipient.
+        """
+        begun = len(self._moves(review.name))
+        moves = [
+            Beginning(move.plan.payment, move.plan.legs, f"{review.name}{_MOVE}{number}", again)
+            for number, move in enumerate(review.moves, begun + 1)
+        ]
+        payable = sorted(review.payable, key=lambda line: list(LineWay).index(line.way))
+        lines = [
+            Beginning(
+                plan.payment,
+                plan.legs,
+                key_of(review.name, line.wanted.line.row.ref),
+                again,
+                line.wanted.line.to.typed_name,
+                line.wanted.line.row.memo,
+            )
+            for line in payable
+            if (plan := line.plan)
+        ]
+        return self.journal.begin_all([*moves, *lines])
+
+    async def run(
+        self, name: str, signer: Signer | None, *, patience: float = 600.0, progress: Progress = silent
+    ) -> BatchResult:
+        """Carry on every open payment of the batch, to its end or for `patience` seconds. One stops no other.
+
+        Money that is moved to the own account comes first: the lines that it pays wait for it.
+        """
+        failed = dict[str, L2sendError]()
+        for records in (self._moves(name), self._lines(name)):
+            ids = [record.id for record in records if record.meaning.open]
+            if ids:
+                failed |= await self.resume_many(ids, signer, patience=patience, progress=progress)
+        return self.result(name, failed)
+
+    def result(self, name: str, failed: Mapping[str, L2sendError] | None = None) -> BatchResult:
+        """How every payment of the batch stands. Raises UsageError where the journal has none of that name."""
+        errors, start = failed or {}, len(name) + 1
+        moves = [BatchPayment("", record, True, errors.get(record.id)) for record in self._moves(name)]
+        lines = [
+            BatchPayment((record.key or "")[start:], record, False, errors.get(record.id))
+            for record in self._lines(name)
+        ]
+        if not moves and not lines:
+            raise UsageError(
+                f"no batch is called {clean(name, 60)!r} in this journal.",
+                hint="The name is the file's without its suffix, or what --name said.",
+            )
+        return BatchResult(name, (*moves, *lines))
+
+    def _lines(self, name: str) -> list[Record]:
+        return self.journal.keyed_under(f"{name}/")
+
+    def _moves(self, name: str) -> list[Record]:
+        return self.journal.keyed_under(f"{name}{_MOVE}")
+
+    def _sorted(
+        self, lines: Iterable[BatchLine], sender: Address, name: str
+    ) -> tuple[list[tuple[BatchLine, Record]], list[Wanted], list[BadLine]]:
+        """Lines that the journal has, new ones, and those whose ref stands for another payment."""
+        known, new, bad = list[tuple[BatchLine, Record]](), list[Wanted](), list[BadLine]()
+        for line in lines:
+            payment = Payment(sender, line.to.account, line.amount)
+            try:
+                record = self.journal.known(payment, key_of(name, line.row.ref))
+            except UsageError as error:
+                bad.append(BadLine(line.row, _changed(error, self.journal.keyed(key_of(name, line.row.ref)))))
+                continue
+            if record:
+                known.append((line, record))
+            else:
+                new.append(Wanted(line, payment, Findings()))
+        return known, new, bad
+
+    def _refuse_other_sender(self, name: str, sender: Address) -> None:
+        """Raises UsageError where the name stands for a batch of another account: `run` needs one signer."""
+        other = next((r for r in (*self._moves(name), *self._lines(name)) if r.payment.sender != sender), None)
+        if other:
+            raise UsageError(
+                f"the batch {name} was begun from another account, {other.payment.sender}.",
+                hint="Pay it from that one, or give this batch another name: --name NAME",
+            )
+
+    async def _funds(self, sender: Address, lines: Iterable[Wanted]) -> Snapshot:
+        """What is held on the chains of the kinds that are paid to: test money never pays for real money."""
+        targets = {one.payment.to.chain_id for one in lines}
+        kinds = {self.rpcs.registry.chain(chain_id).testnet for chain_id in targets}
+        return await take_snapshot(
+            sender,
+            self.rpcs,
+            chains=[chain for chain in self.rpcs.registry if chain.testnet in kinds],
+            enough=lambda snapshot: not any(holdings.chain.chain_id in targets for holdings in snapshot.unknown),
+        )
+
+    def _first_time(self, lines: Iterable[PlannedLine]) -> tuple[BatchLine, ...]:
+        return tuple(
+            line.wanted.line for line in lines if self.journal.paid_before(line.wanted.payment.to.address) is None
+        )
+
+
+def key_of(name: str, ref: str) -> str:
+    """The idempotency key of a line."""
+    return f"{name}/{ref}"
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError for what cannot be a batch's name."""
+    visible_text(name, "the batch's name")
+    if len(name) > _LONGEST_NAME or {"/", ":"} & set(name):
+        raise UsageError(
+            f"a batch's name has at most {_LONGEST_NAME} characters, and no `/` and no `:`.", hint="Use --name NAME"
+        )
+
+
+def _changed(error: UsageError, record: Record | None) -> UsageError:
+    """Why a line that stands for another payment is not paid."""
+    if record is None:
+        return error
+    return UsageError(
+        f"`ref` was begun before with another amount, token, recipient or account: {record.id}, "
+        f"{record.payment.amount} ({record.state}).",
+        hint="A ref stands for one payment. Put the line back as it was, or give the new one a ref of its own.",
+    )
+
+
+def _take_known(ledger: Ledger, records: Iterable[Record]) -> None:
+    """What payments that were begun before and are not signed will take, and what moves of them will bring."""
+    for leg in (leg for record in records if record.meaning.open for leg in record.legs):
+        if leg.is_unsigned:
+            _take_leg(ledger, leg)
+        if leg.payment.to.address == leg.payment.sender:
+            ledger.take({leg.payment.amount.token: -leg.payment.amount.units})
+
+
+def _take_leg(ledger: Ledger, leg: PaymentRecord) -> None:
+    spent = {leg.terms.pays.token: leg.terms.pays.units}
+    for fee in leg.terms.fees:
+        token = fee.amount.token
+        if token.is_native and fee.name != BRIDGE_FEE:
+            spent[token] = spent.get(token, 0) + 2 * fee.amount.units  # as much as it may rise before it is signed
+    ledger.take(spent)

@@ -1,0 +1,230 @@
+"""Batches on a devnet: planned as one, begun together, each line paid once, whatever is run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from l2send.batch_review import BatchReview
+from l2send.batches import BatchResult
+from l2send.client import Client
+from l2send.core.address import Address
+from l2send.core.errors import CannotPay, Refused, UsageError
+from l2send.resolver.batch_file import read_batch
+from l2send.resolver.batch_lines import judge_batch
+from l2send.resolver.batch_plan import LineWay, missing
+from l2send.resolver.limits import Limits
+from l2send.wallet.journal.states import PaymentState
+from tests.conftest import Home
+from tests.support.addresses import new_address
+from tests.support.paying import Payer
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a file, as a person writes it."""
+
+    ref: str
+    amount: str
+    chain: str
+    to: Address
+    token: str = "USDC"
+
+
+def lines(start: str, count: int, chain: str, amount: str = "1", token: str = "USDC") -> list[Line]:
+    return [Line(f"{start}-{number}", amount, chain, new_address(), token) for number in range(count)]
+
+
+def text_of(rows: Iterable[Line]) -> bytes:
+    head = "ref,amount,token,to,memo\n"
+    return (head + "".join(f"{r.ref},{r.amount},{r.token},{r.chain}:{r.to},for {r.ref}\n" for r in rows)).encode()
+
+
+async def plan(
+    client: Client,
+    payer: Payer,
+    rows: Iterable[Line],
+    name: str,
+    limits: Limits | None = None,
+    total: float | None = None,
+) -> BatchReview:
+    judged = await judge_batch(read_batch(text_of(rows)), client.rpcs, client.book)
+    assert judged.bad == ()
+    return await client.batch.plan(judged, payer.address, name, limits, max_total_usd=total)
+
+
+def planned(
+    payer: Payer, rows: Iterable[Line], name: str, limits: Limits | None = None, total: float | None = None
+) -> BatchReview:
+    return payer.do(lambda client: plan(client, payer, rows, name, limits, total))
+
+
+def pay(payer: Payer, rows: Iterable[Line], name: str, limits: Limits | None = None) -> tuple[BatchReview, BatchResult]:
+    async def work(client: Client) -> tuple[BatchReview, BatchResult]:
+        review = await plan(client, payer, rows, name, limits)
+        client.batch.begin(review)
+        return review, await client.batch.run(name, payer.signer, patience=60)
+
+    return payer.do(work)
+
+
+def must_have_got(home: Home, rows: Iterable[Line]) -> None:
+    for row in rows:
+        decimals = home.chain(row.chain).token(row.token).decimals
+        assert home.holds(row.to, row.chain, row.token) == round(float(row.amount) * 10**decimals), row
+
+
+@pytest.fixture(scope="module")
+def payer(home: Home) -> Payer:
+    return Payer(home, "dev1", "dev2")
+
+
+def test_every_line_is_paid_once_and_the_same_file_pays_nothing_again(home: Home, payer: Payer) -> None:
+    rows = [*lines("a", 4, "dev1"), *lines("b", 3, "dev2", "2"), *lines("c", 1, "dev1", "0.01", "ETH")]
+    before = payer.sent("dev1"), payer.sent("dev2")
+    review, result = pay(payer, rows, "november")
+    assert [line.way for line in review.lines] == [LineWay.DIRECT] * 8
+    assert (review.signatures, len(review.first_time), review.bad) == (8, 8, ())
+    assert result.all_delivered
+    assert {(p.ref, p.record.memo) for p in result.lines} == {(row.ref, f"for {row.ref}") for row in rows}
+    must_have_got(home, rows)
+    again, result = pay(payer, rows, "november")
+    assert (again.payable, len(again.known), result.all_delivered) == ((), 8, True)
+    assert (payer.sent("dev1") - before[0], payer.sent("dev2") - before[1]) == (5, 3)
+    more = [*rows, *lines("d", 1, "dev1")]
+    extended, _ = pay(payer, more, "november")
+    assert [line.wanted.line.row.ref for line in extended.payable] == ["d-0"]
+    must_have_got(home, more)
+
+
+def test_a_line_that_was_changed_after_it_was_begun_is_wrong(payer: Payer) -> None:
+    first, second = lines("x", 2, "dev1")
+    pay(payer, [first, second], "changed")
+    review = planned(payer, [replace(first, amount="3"), replace(second, to=new_address())], "changed")
+    assert review.payable == review.known == ()
+    assert [bad.row.ref for bad in review.bad] == ["x-0", "x-1"]
+    assert all("p-" in bad.error.message and isinstance(bad.error, UsageError) for bad in review.bad)
+
+
+def test_without_enough_money_lines_are_paid_in_order_and_what_is_missing_is_told(home: Home) -> None:
+    poor = Payer(home, "dev1")
+    rows = lines("short", 5, "dev1", "30")
+    review = planned(poor, rows, "short", Limits(via="direct"))
+    assert [line.way for line in review.lines] == [LineWay.DIRECT] * 3 + [LineWay.UNFUNDED] * 2
+    assert [(str(amount), count) for amount, count in missing(review.lines)] == [("60 USDC", 2)]
+    assert all(isinstance(line.error, CannotPay) for line in review.stopped)
+
+
+def test_money_is_moved_once_where_that_costs_less_than_bridging_each(home: Home) -> None:
+    payer = Payer(home, "dev1")
+    home.fund(payer.address, "dev4", ETH="1")
+    rows = lines("far", 4, "dev4", "20")
+    review, result = pay(payer, rows, "moved")
+    assert [line.way for line in review.lines] == [LineWay.MOVED] * 4
+    (move,) = review.moves
+    assert move.lines == 4
+    assert move.cost_usd is not None
+    assert move.instead_usd is not None
+    assert move.cost_usd < move.instead_usd
+    assert result.all_delivered
+    assert [p.record.payment.to.address for p in result.payments if p.is_move] == [payer.address]
+    must_have_got(home, rows)
+    assert payer.sent("dev4") == 4
+    assert home.holds(payer.address, "dev4") == 0
+
+
+def test_without_gas_at_the_destination_each_line_is_bridged(home: Home) -> None:
+    payer = Payer(home, "dev1")
+    rows = lines("bridge", 2, "dev4", "20")
+    review, result = pay(payer, rows, "bridged")
+    assert [line.way for line in review.lines] == [LineWay.BRIDGED] * 2
+    assert review.moves == ()
+    assert result.all_delivered
+    must_have_got(home, rows)
+
+
+def test_a_recipient_that_takes_nothing_stops_no_other_line(home: Home, payer: Payer) -> None:
+    rows = lines("eth", 3, "dev1", "0.001", "ETH")
+    payer.node("dev1").call("anvil_setCode", rows[1].to, "0x5f5ffd")
+    review, result = pay(payer, rows, "refused")
+    assert [line.way for line in review.lines] == [LineWay.DIRECT, LineWay.REFUSED, LineWay.DIRECT]
+    assert isinstance(review.stopped[0].error, Refused)
+    assert [p.ref for p in result.lines] == ["eth-0", "eth-2"]
+    must_have_got(home, [rows[0], rows[2]])
+
+
+def test_one_that_fails_at_its_turn_stops_no_other_and_is_told(home: Home, payer: Payer) -> None:
+    rows = lines("late", 3, "dev1", "0.001", "ETH")
+
+    async def work(client: Client) -> BatchResult:
+        client.batch.begin(await plan(client, payer, rows, "late"))
+        payer.node("dev1").call("anvil_setCode", rows[1].to, "0x5f5ffd")
+        return await client.batch.run("late", payer.signer, patience=60)
+
+    result = payer.do(work)
+    assert [p.record.state for p in result.lines] == [
+        PaymentState.DELIVERED,
+        PaymentState.PLANNED,
+        PaymentState.DELIVERED,
+    ]
+    assert isinstance(result.lines[1].error, Refused)
+    assert not result.all_delivered
+    must_have_got(home, [rows[0], rows[2]])
+
+
+def test_an_imitation_of_another_line_is_not_paid_with_the_others(payer: Payer) -> None:
+    real = new_address()
+    imitation = Address(real[:6] + new_address()[6:-4].lower() + real[-4:].lower())
+    rows = [Line("real", "1", "dev1", real), Line("false", "1", "dev1", Address(imitation.lower()))]
+    review = planned(payer, rows, "imitation")
+    assert {line.way for line in review.lines} == {LineWay.REFUSED}
+    assert all("looks like" in str(line.error) for line in review.lines)
+
+
+def test_what_was_begun_is_carried_on_by_its_name_from_another_process(home: Home, payer: Payer) -> None:
+    rows = lines("later", 3, "dev2")
+
+    async def begin(client: Client) -> BatchReview:
+        review = await plan(client, payer, rows, "later")
+        assert client.batch.begin(review) == client.batch.begin(review), "what another process began is not begun again"
+        return review
+
+    payer.do(begin)
+    again = planned(payer, rows, "later")
+    assert (again.payable, len(again.known)) == ((), 3)
+    result = payer.do(lambda client: client.batch.run("later", payer.signer, patience=60))
+    assert result.all_delivered
+    must_have_got(home, rows)
+    with pytest.raises(UsageError, match="no batch is called 'lat'"):
+        payer.do(lambda client: client.batch.run("lat", payer.signer))
+
+
+def test_the_whole_costs_no_more_than_its_limit(payer: Payer) -> None:
+    rows = lines("dear", 3, "dev1")
+    with pytest.raises(Refused, match="--max-fee-total"):
+        planned(payer, rows, "dear", total=0.01)
+    review = planned(payer, rows, "dear", total=50)
+    assert review.cost_usd is not None
+    caps = [leg.fee_cap for plan in review.plans for leg in plan.legs]
+    assert all(cap is not None for cap in caps)
+    refused = planned(payer, rows, "dear", Limits(max_fee_percent=100, max_fee_usd=0.0001))
+    assert {line.way for line in refused.lines} == {LineWay.REFUSED}
+
+
+def test_a_name_stands_for_the_batch_of_one_account(home: Home, payer: Payer) -> None:
+    payer.do(lambda client: _begun(client, payer, lines("mine", 1, "dev1"), "whose"))
+    other = Payer(home, "dev1")
+    with pytest.raises(UsageError, match=payer.address):
+        planned(other, lines("theirs", 1, "dev1"), "whose")
+
+
+async def _begun(client: Client, payer: Payer, rows: Iterable[Line], name: str) -> None:
+    client.batch.begin(await plan(client, payer, rows, name))
+
+
+@pytest.mark.parametrize("name", ["a/b", "a:move", "", "x" * 101, "a\u200bb"])
+def test_a_name_that_could_be_taken_for_another_is_refused(payer: Payer, name: str) -> None:
+    with pytest.raises(UsageError):
+        planned(payer, lines("n", 1, "dev1"), name)

@@ -1,0 +1,25 @@
+"""What is written into a journal of a payment that was approved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from l2send.core.plan import Payment, Quote
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A payment as it was approved, to be written into a journal."""
+
+    payment: Payment
+    legs: tuple[Quote, ...]
+    key: str | None = None
+    """The caller's idempotency key."""
+    again: bool = False
+    """Whether it may be made although the same payment is open."""
+    typed_name: str = ""
+    """What the recipient was called; it decides nothing."""
+    memo: str = ""
+    """The payer's own note; it decides nothing."""
+    payment_id: str = ""
+    """The id that it must have; empty where any will do."""
