@@ -55,7 +55,10 @@ class ViaOwners(ViaSafe):
         execution, since = safe_tx.execution(b""), await rpc.block_number()
         proposal = Proposal(execution, safe.nonce, kind, gas, since, safe.owners, safe.threshold)
         notes = (*quote.notes, *_words(safe, source), *costed.notes)
-        return replace(quote, steps=(), proposal=proposal, fees=fees, needs=Wei(value), notes=notes, refund=None)
+        # Owners take longer than a price holds. What leaves and what arrives is fixed in the order: its own deadlines
+        # say how long a solver may take it, and the money comes back if none does.
+        quote = replace(quote, steps=(), proposal=proposal, expires=None)
+        return replace(quote, fees=fees, needs=Wei(value), notes=notes, refund=None)
 
 
 def at_nonce(quote: Quote, nonce: Nonce) -> Quote:

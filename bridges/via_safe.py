@@ -193,8 +193,8 @@ def _refuse_unless_enough(safe: SafeState, owner: Address, source: Chain) -> Non
         raise CannotPay(f"{owner} is no owner of the Safe {safe.address} on {source.name}: its owners are {owners}.")
     if safe.threshold != 1:
         raise CannotPay(
-            f"the Safe {safe.address} on {source.name} needs {safe.threshold} of its {len(safe.owners)} owners.",
-            hint="Write the payment to a file that each of them signs: l2send prepare … --safe … -o pay.json",
+            f"the Safe {safe.address} on {source.name} needs {safe.threshold} of its {len(safe.owners)} owners: "
+            "write a file that they sign, by l2send prepare … --safe … -o FILE."
         )
 
 

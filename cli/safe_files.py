@@ -16,6 +16,7 @@ from l2send.cli.sender import Sender, choose_sender, refuse_contradiction
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.chains import Registry
+from l2send.core.deadlines import moment
 from l2send.core.errors import ExitStatus, NotFinal
 from l2send.core.paths import Paths
 from l2send.payments import paid_accounts_like
@@ -105,6 +106,7 @@ def show_safe_tx(bundle: SafeBundle, registry: Registry) -> None:
         ("domain", f"0x{typed.domain_hash.hex()}"),
         ("message", f"0x{typed.message_hash.hex()}"),
         ("SafeTx", f"0x{typed.digest.hex()}"),
+        *([] if bundle.until is None else [("send by", moment(bundle.until))]),
         *[("signed", f"{one.owner} ({one.kind})") for one in bundle.signatures],
         *[("missing", owner) for owner in bundle.missing],
     ]

@@ -1,7 +1,7 @@
 """A Safe's transaction as Safe's transaction service writes it, which api-kit and Safe's own interface read.
 
-Source: schema SafeMultisigTransactionResponse of api.safe.global (OpenAPI), the fields that say what is signed and by
-whom. Nothing is asked of the service here: people bring its document as a file.
+Source: schema SafeMultisigTransactionResponse of api.safe.global (OpenAPI), the fields that say what is signed, and
+which owners signed it. Nothing is asked of the service here: people bring its document as a file.
 """
 
 from __future__ import annotations

@@ -6,16 +6,26 @@ from l2send.core.errors import NotFinal
 from l2send.core.plan import StepKind
 from l2send.core.rpc import Rpcs
 from l2send.wallet.before_signing import why_order_is_late
+from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import TxRecord
 
 
 async def is_stale(tx: TxRecord, journal: Journal, rpcs: Rpcs) -> bool:
     """Whether signed bytes that no node is known to have would open an order too late for it. Raises NetworkError."""
+    if tx.step.kind is StepKind.EXECUTE:
+        return await _was_run(tx, journal, rpcs)
     if tx.step.kind is not StepKind.OPEN:
         return False
     late = await why_order_is_late(journal.get(tx.payment_id), rpcs)
     return bool(late) and await rpcs.on(tx.chain_id).transaction(tx.hash) is None
+
+
+async def _was_run(tx: TxRecord, journal: Journal, rpcs: Rpcs) -> bool:
+    """Whether the Safe ran the proposal, or something else with its nonce, and no node has these bytes for it."""
+    proposal = journal.get(tx.payment_id).proposal
+    over = proposal is not None and proposal.state is not ProposalState.PROPOSED
+    return over and await rpcs.on(tx.chain_id).transaction(tx.hash) is None
 
 
 def not_sent_again(tx: TxRecord) -> NotFinal:

@@ -85,7 +85,7 @@ def _pause(record: PaymentRecord, rpcs: Rpcs) -> float:
 
 
 def _waits_for_owners(record: PaymentRecord) -> bool:
-    """Whether nothing happens before the owners of a Safe have signed, and somebody sends it."""
+    """Whether nothing happens until the owners of a Safe have signed, and an account sends it."""
     return record.state is PaymentState.PROPOSED and execution_in_flight(record) is None
 
 

@@ -90,11 +90,9 @@ class Team:
 
         return self.do(work, paths)
 
-    def execute(
-        self, bundle: SafeBundle, paths: Paths | None = None, signer: LocalSigner | None = None
-    ) -> PaymentRecord:
+    def execute(self, bundle: SafeBundle, paths: Paths | None = None, patience: float = 30) -> PaymentRecord:
         async def work(client: Client) -> PaymentRecord:
-            record = await client.execute(bundle, self.executor, patience=30)
+            record = await client.execute(bundle, self.executor, patience=patience)
             assert isinstance(record, PaymentRecord)
             return record
 

@@ -113,6 +113,7 @@ OPEN_TO_CHANGE = {"id", "network_fee", "duration", "until", "gas", "since", "thr
 """Fields that no signature covers: what is shown of them is checked against the chain, or is about the file alone."""
 
 
+@pytest.mark.lab
 def test_every_value_of_a_signed_file(
     bundle: SafeBundle, owners: list[LocalSigner], registry: Registry, tmp_path: File, capsys: Capsys
 ) -> None:
@@ -247,6 +248,18 @@ def test_signatures_are_told_apart(bundle: SafeBundle, owners: list[LocalSigner]
     for name, data in bad.items():
         with pytest.raises(Refused):
             pytest.fail(f"{name}: {read_signature(data, digest)}")
+
+
+def test_a_personal_message_is_verified_as_such(bundle: SafeBundle) -> None:
+    """`eth_sign`: the same hash with a prefix, and `v` 4 higher."""
+    from eth_account import Account
+    from eth_account.messages import encode_defunct
+
+    account, digest = Account.from_key(keccak(b"an owner")), bundle.typed.digest
+    data = bytes(account.sign_message(encode_defunct(digest)).signature)
+    signature = read_signature(data[:64] + bytes([data[64] + 4]), digest)
+    assert (signature.owner, signature.kind) == (checksum(account.address), SignatureKind.ETH_SIGN)
+    assert read_signature(data, digest).owner != signature.owner, "without the mark it is another account's"
 
 
 def test_signatures_are_packed_in_the_order_of_their_owners(bundle: SafeBundle, owners: list[LocalSigner]) -> None:

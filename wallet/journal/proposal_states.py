@@ -3,8 +3,8 @@
     proposed ─▶ executed ─▶ final, failed or cancelled
        └─▶ indeterminate ─▶ replaced
 
-It is bound to (chain, Safe, nonce): the Safe runs one transaction with each nonce, whoever brings it. So its end is
-what the Safe ran with that nonce, and no end of a transaction that was sent from here.
+It is bound to (chain, Safe, nonce): the Safe runs one transaction with each nonce, no matter which account sends it.
+So its end is what the Safe ran with that nonce, and no end of a transaction that was sent from here.
 """
 
 from __future__ import annotations

@@ -236,8 +236,9 @@ class PaymentRecord:
 
     @property
     def sent_executions(self) -> tuple[TxRecord, ...]:
-        """Those of them that have bytes."""
-        return tuple(tx for tx in self.executions if tx.raw)
+        """Those of them that have bytes, and may have left: bytes that no node has stay here once the Safe ran it."""
+        free = self.proposal is not None and self.proposal.state is ProposalState.PROPOSED
+        return tuple(tx for tx in self.executions if tx.raw and (free or tx.state is not TxState.SIGNED))
 
     @property
     def revocations(self) -> tuple[TxRecord, ...]:
