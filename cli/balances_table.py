@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from l2send.cli.screen import err, out, print_words, styled, table
@@ -22,9 +22,9 @@ class Total:
 class Prices:
     """USD for one whole token: of a stablecoin by its peg, of a coin and its wrapped form by the chains' feeds."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, chains: Iterable[Holdings]) -> None:
         self._coins: Mapping[tuple[str, bool], float] = {
-            (h.chain.native.symbol, h.chain.testnet): h.native_usd for h in snapshot.chains if h.native_usd is not None
+            (h.chain.native.symbol, h.chain.testnet): h.native_usd for h in chains if h.native_usd is not None
         }
 
     def worth(self, amount: Amount, holdings: Holdings) -> float | None:
@@ -69,9 +69,22 @@ def show(snapshot: Snapshot, wanted: Sequence[str]) -> None:
         print_words(err(), styled(f"unknown: {holdings.error}", "yellow", 300))
 
 
+def held_of(chains: Iterable[Holdings]) -> list[Held]:
+    """The balances above zero, each with what it is worth."""
+    chains = tuple(chains)
+    prices = Prices(chains)
+    return [
+        (holdings, amount, prices.worth(amount, holdings))
+        for holdings in chains
+        for token in holdings.chain.assets
+        for amount in [holdings.held(token)]
+        if amount and amount.units
+    ]
+
+
 def _sorted_out(snapshot: Snapshot, wanted: Sequence[str]) -> tuple[list[Held], list[tuple[Holdings, Token]], int]:
     """What is held, what could not be read, and how many tokens have a balance of zero."""
-    prices, held, unread, empty = Prices(snapshot), list[Held](), list[tuple[Holdings, Token]](), 0
+    prices, held, unread, empty = Prices(snapshot.chains), list[Held](), list[tuple[Holdings, Token]](), 0
     for holdings in snapshot.chains:
         for token in chosen(holdings, wanted) if not holdings.error else ():
             amount = holdings.held(token)
@@ -132,7 +145,7 @@ def money(usd: float | None) -> str:
 def document(snapshot: Snapshot, wanted: Sequence[str]) -> dict[str, object]:
     """The balances as JSON; see docs/schemas/balances-1.json."""
     held, _, _ = _sorted_out(snapshot, wanted)
-    prices = Prices(snapshot)
+    prices = Prices(snapshot.chains)
     return {
         "schema": "l2send.balances/1",
         "account": snapshot.account,

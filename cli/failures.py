@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 from typer.exceptions import TyperException
 
+from l2send.cli.blocking import has_run
 from l2send.cli.cast_hints import answer
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
 from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
@@ -42,10 +43,21 @@ def failure_of(error: BaseException) -> L2sendError:
                 error.format_message().replace(_PYDANTIC, ""),
                 hint=known_to_cast or f"`{_command(error)} --help` shows how it is used.",
             )
-        case KeyboardInterrupt() | typer.Abort():
+        case KeyboardInterrupt() | EOFError() | typer.Abort():
             return Interrupted("interrupted.")
+        case _ if _is_of_an_interrupt(error):
+            return Interrupted("interrupted.", sent=Sent.MAYBE if has_run() else Sent.NO)
         case _:
             return _unexpected(error)
+
+
+def _is_of_an_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C came first: Python makes other errors of one that falls into the making of a class."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _command(error: TyperException) -> str:

@@ -6,13 +6,19 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+from l2send.cli.balances_table import held_of, money, totals_of
+from l2send.cli.money import shorter
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.chains import Chain
 from l2send.core.units import Amount, Token
-from l2send.resolver.balances import Snapshot
+from l2send.resolver.balances import Holdings, Snapshot
 
 _EVERY = 12.0  # seconds: about one block of Ethereum
+
+_NAMED = 3
+"""How many tokens are named beside a sum."""
+_DECIMALS = 4
 
 Held = dict[Token, list[Amount]]
 """Tokens of one chain, each with what is held of it, chain by chain, the most first."""
@@ -50,21 +56,44 @@ class LiveBalances:
                 self._first.set_result(self._latest)
             await asyncio.sleep(_EVERY)
 
-    def on_all_chains(self) -> str:
-        """The state of the reading, in one line."""
+    def worth(self) -> str:
+        """What all of it is worth, with the greatest balances; that it is being read until then."""
         if self._latest is None:
             return f"asking {len(self._client.registry)} chains what you hold …"
-        holding = [
-            h for h in self._latest.chains if any(units for token, units in h.units.items() if not token.is_native)
-        ]
-        silent = len(self._latest.unknown)
-        return f"you hold tokens on {len(holding)} of {len(self._latest.chains)} chains" + (
-            f"; {silent} did not answer" if silent else ""
-        )
+        return f"you hold {worth_in_words(self._latest)}"
+
+    def on(self, chain: Chain) -> str:
+        """The balances on `chain` in words; empty for nothing, and until they are known."""
+        return in_words(self._latest.on(chain)) if self._latest else ""
 
     def of(self, token: Token, to: Chain) -> list[Amount]:
         """What is held of `token`, which is `to`'s, chain by chain, as of the newest reading."""
         return spendable(self._latest, to).get(token, []) if self._latest else []
+
+
+def in_words(holdings: Holdings) -> str:
+    """The balances of one chain above zero: `25 USDC, 0.1 ETH`."""
+    return ", ".join(shorter(Amount(units, token)) for token, units in holdings.units.items() if units)
+
+
+def worth_in_words(snapshot: Snapshot) -> str:
+    """`$1,234.56: 1000 USDC, 0.1 ETH`: the sum of what has a price, and the greatest balances of all chains together.
+
+    Only real money, unless there is only play money.
+    """
+    silent = f"; {len(snapshot.unknown)} chains did not answer" if snapshot.unknown else ""
+    shown = held_of(h for h in snapshot.chains if not h.chain.testnet) or held_of(snapshot.chains)
+    if not shown:
+        return f"nothing yet{silent}"
+    totals = totals_of(shown)
+    names = ", ".join(f"{_short(total.human)} {total.symbol}" for total in totals[:_NAMED])
+    more = f" and {len(totals) - _NAMED} more" if len(totals) > _NAMED else ""
+    return f"{money(sum(total.usd or 0.0 for total in totals))}: {names}{more}{silent}"
+
+
+def _short(number: str) -> str:
+    whole, _, fraction = number.partition(".")
+    return f"{whole}.{fraction[:_DECIMALS]}".rstrip("0").rstrip(".") if fraction else whole
 
 
 def spendable(snapshot: Snapshot, to: Chain) -> Held:

@@ -21,7 +21,7 @@ from l2send.cli.command_table import COMMANDS, COMPLETION_VARIABLE
 from l2send.cli.global_options import Root
 from l2send.cli.light_values import read_values_lightly
 from l2send.cli.looks import forget_plain
-from l2send.cli.progress_mode import set_progress_mode
+from l2send.cli.progress_mode import ProgressMode, set_progress_mode
 from l2send.cli.streams import open_streams
 from l2send.cli.word_order import in_order, refuse_unknown_command
 from l2send.core.errors import BadAmount, ExitStatus
@@ -178,6 +178,8 @@ def _from_settings(words: list[str]) -> dict[str, Any]:
 
     paths = Paths.for_devnet() if "--devnet" in words else Paths.from_environment()
     settings = load_settings(paths.settings)
+    if settings.text("progress") != "auto":
+        set_progress_mode(ProgressMode(settings.text("progress")))
     if settings.text("color") == "never":
         os.environ.setdefault("NO_COLOR", "1")
     return {"obj": settings, "default_map": settings.defaults(COMMANDS, words)}
@@ -195,4 +197,9 @@ def main() -> None:
         sys.stdout.writelines(f"{word}\n" for word in answer(sys.argv[-1], root(), shape_unfinished))
         return
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # what Ctrl-C does, ends it well
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    if "l2send.cli.blocking" in sys.modules:
+        from l2send.cli.blocking import leave
+
+        leave(status)
+    sys.exit(status)

@@ -134,7 +134,7 @@ def interruptible(client: Client, payment_id: str) -> Iterator[None]:
     """Turns Ctrl-C and SIGTERM into an Interrupted that says how the payment stands."""
     try:
         yield
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         record = client.find(payment_id)
         raise Interrupted(
             f"interrupted; the payment {payment_id} is {record.state}. {record.meaning.money}",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.status import Status
 from rich.text import Text
 
-from l2send.cli.progress_mode import ProgressMode, progress_mode
-from l2send.cli.screen import aloud, as_json, err, print_beside, styled
+from l2send.cli.progress_mode import ProgressMode, is_asked_for, progress_mode
+from l2send.cli.screen import aloud, as_json, err, print_beside, print_words, styled
 from l2send.cli.times import duration
+from l2send.core.counting import Count, counting
 
 if TYPE_CHECKING:
     from l2send.turns import Turn
@@ -24,11 +27,16 @@ _ASKING, _STARTING = "asking", "starting"
 
 _LATE = 10.0
 """Seconds beyond the estimate, or twice the estimate if that is longer, after which it is late."""
+_WIDE, _BAR = 72, 16
+"""Columns from which on a bar is shown, and how long it is."""
 _HASH = re.compile(r":? 0x[0-9a-f]{64}\b")
 
 
 class Live:
     """Shows what is happening while the context lasts. Each new sentence stays on the screen as a line."""
+
+    _is_shown: ClassVar[bool] = False
+    """One line is rewritten at a time: that of the outermost."""
 
     def __init__(self, first: str, *, payment_id: str | None = None, estimate: int | None = None) -> None:
         """`estimate` is the time in seconds that all of it may take."""
@@ -36,9 +44,15 @@ class Live:
         self._payment_id, self._estimate = payment_id, estimate
         self._status: Status | None = None
         self._now = first
+        self._counting = counting()
+        self._count = Count()
+        self._lateness: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
-        if progress_mode() is ProgressMode.LIVE and aloud().is_terminal:
+        self._count = self._counting.__enter__()
+        self._say_when_late()
+        if progress_mode() is ProgressMode.LIVE and aloud().is_terminal and not Live._is_shown:
+            Live._is_shown = True
             self._status = aloud().status(self, spinner="dots")
             self._status.start()
         elif progress_mode() is ProgressMode.JSON:
@@ -48,8 +62,14 @@ class Live:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._counting.__exit__(kind, error, trace)
+        if self._lateness:
+            self._lateness.cancel()
         if self._status:
+            Live._is_shown = False
             self._status.stop()
+        if progress_mode() is ProgressMode.PLAIN and is_asked_for() and self._count.asked > 1:
+            print_words(err(), styled(f"{self._so_far} answered"))
 
     def update(self, turn: Turn) -> None:
         """Something happened to the payment."""
@@ -68,19 +88,45 @@ class Live:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The line beside the spinner, redrawn several times a second: one line, else halves of it would stay."""
-        clock = f"  {self._clock()}" if self._estimate else ""
+        clock = f"  {self._clock(options.max_width)}" if self._estimate or self._count.asked > 1 else ""
         words = styled(f"{_HASH.sub('', self._now).rstrip('.')} …", limit=400)
         words.truncate(max(0, options.max_width - len(clock)), overflow="ellipsis")
         line = words + Text(clock, "dim")
         line.no_wrap, line.overflow = True, "crop"
         yield line
 
-    def _clock(self) -> str:
-        """The time so far and the estimate, or that it is late."""
-        assert self._estimate
-        if self._elapsed > self._estimate + max(_LATE, self._estimate):
+    def _clock(self, width: int) -> str:
+        """How far it is: answers that were counted, or the time beside the estimate; or that it is late."""
+        if not self._estimate:
+            return f"{self._so_far}{_bar(self._count.answered / self._count.asked, width)}"
+        if self._elapsed > self._late_after:
             return f"late: {duration(self._elapsed)}, expected {duration(self._estimate)}"
-        return f"{self._elapsed:.0f} s of about {duration(self._estimate)}"
+        bar = _bar(self._elapsed / self._estimate, width) if self._elapsed <= self._estimate else ""
+        return f"{self._elapsed:.0f} s of about {duration(self._estimate)}{bar}"
+
+    @property
+    def _so_far(self) -> str:
+        return f"{self._count.answered} of {self._count.asked} {self._count.what}"
+
+    @property
+    def _late_after(self) -> float:
+        """Seconds from the start until it is late."""
+        estimate = self._estimate or 0
+        return estimate + max(_LATE, estimate)
+
+    def _say_when_late(self) -> None:
+        """Once, when a payment takes longer than it should: what a person may do."""
+        if not (self._payment_id and self._estimate):
+            return
+        with contextlib.suppress(RuntimeError):  # without a loop nothing is waited for
+            self._lateness = asyncio.get_running_loop().call_later(self._late_after, self._say_late)
+
+    def _say_late(self) -> None:
+        words = (
+            f"This takes longer than expected. Wait, or press Ctrl-C: the payment stays as it is, and `l2send resume "
+            f"{self._payment_id}` follows it again. What no solver fills in time comes back to you."
+        )
+        print_beside(err(), Text(f"{self._elapsed:6.1f} s  ", "dim"), styled(words, "yellow", limit=400))
 
     @property
     def _elapsed(self) -> float:
@@ -99,3 +145,11 @@ class Live:
             "estimate_seconds": self._estimate,
         }
         aloud().out(as_json(document, aloud()), highlight=False)
+
+
+def _bar(part: float, width: int) -> str:
+    """How much of the whole is done, in characters that any terminal shows and a screen reader skips."""
+    if width < _WIDE:
+        return ""
+    done = round(_BAR * min(max(part, 0.0), 1.0))
+    return f"  [{'#' * done}{'.' * (_BAR - done)}]"

@@ -25,6 +25,11 @@ def set_progress_mode(how: ProgressMode | None) -> None:
     _asked_for[:] = [how] if how else []
 
 
+def is_asked_for() -> bool:
+    """Whether `--progress` or config.toml says how; not where it only suits what stderr is."""
+    return bool(_asked_for)
+
+
 def progress_mode() -> ProgressMode:
     """How progress is shown: live for a person at a terminal, plain lines otherwise."""
     if _asked_for:

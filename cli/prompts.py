@@ -8,6 +8,7 @@ thrown away: the second line of a pasted text answers nothing. Questions of the 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import termios
 from collections.abc import Callable, Iterable, Sequence
@@ -21,8 +22,12 @@ from l2send.core.text import clean
 
 YES, NO, BACK, DETAILS = "yes", "no", "back", "details"
 _REDRAWN_EVERY = 0.5  # seconds
+_BESIDE_A_CHOICE = 3
+"""Columns of the pointer before a choice."""
 
 T = TypeVar("T")
+Line = Callable[[], str]
+"""The words of a choice, which may change while it is shown."""
 Judge = Callable[[str], object]
 """Raises L2sendError for what is wrong with an answer."""
 
@@ -55,7 +60,7 @@ async def ask_word(question: str, *words: str) -> str:
         style=prompt_style(),
     )
     _forget_what_was_typed(asked)
-    return _word(await asked.unsafe_ask_async())
+    return _word(await _answer(asked))
 
 
 async def yes_or_no(question: str) -> bool:
@@ -75,7 +80,7 @@ async def ask_plainly(question: str) -> str:
 
     asked = questionary.text(question, **_how())
     _forget_what_was_typed(asked)
-    typed: str = await asked.unsafe_ask_async()
+    typed: str = await _answer(asked)
     return typed.strip()
 
 
@@ -99,13 +104,44 @@ def _forget_what_was_typed(asked: Any) -> None:
     asked.application.pre_run_callables.append(forget)
 
 
-async def pick(question: str, choices: Iterable[tuple[str, T]]) -> T:
-    """One of `choices`, each a line of words and what it stands for. Raises KeyboardInterrupt."""
+async def pick(question: str, choices: Iterable[tuple[str | Line, T]]) -> T:
+    """One of `choices`, each a line of words and what it stands for. Raises KeyboardInterrupt.
+
+    A line that is a function is called again while the question stands: it may say more later.
+    """
     import questionary
 
-    offered = [questionary.Choice(clean(words, 300), (value,)) for words, value in choices]
-    chosen: tuple[T] = await questionary.select(question, choices=offered, **_how()).unsafe_ask_async()
+    lines = [(words, questionary.Choice(_wrapped(_now(words)), (value,))) for words, value in choices]
+    asked = questionary.select(question, choices=[choice for _, choice in lines], **_how())
+
+    def renew(_: object) -> None:
+        for words, choice in lines:
+            # The answer stands behind the question, on a line that the terminal breaks itself.
+            choice.title = clean(_now(words), 300) if asked.application.is_done else _wrapped(_now(words))
+
+    asked.application.before_render += renew
+    if any(callable(words) for words, _ in lines):
+        asked.application.refresh_interval = _REDRAWN_EVERY
+    chosen: tuple[T] = await _answer(asked)
     return chosen[0]
+
+
+async def _answer(asked: Any) -> Any:
+    """What was answered. Raises Interrupted where the input ends (Ctrl-D), KeyboardInterrupt."""
+    try:
+        return await asked.unsafe_ask_async()
+    except EOFError:
+        raise Interrupted("the input ended before the question was answered.") from None
+
+
+def _now(words: str | Line) -> str:
+    return words() if callable(words) else words
+
+
+def _wrapped(words: str) -> str:
+    """A choice on as many lines as it needs: the list itself cuts off what is wider than the terminal."""
+    width = shutil.get_terminal_size().columns - _BESIDE_A_CHOICE
+    return f"\n{' ' * _BESIDE_A_CHOICE}".join(wrap(clean(words, 300), max(width, 10)))
 
 
 def _stderr() -> Any:
@@ -131,7 +167,7 @@ async def ask_text(
         words = clean(below(app.current_buffer.text), 300) if below else ""
         return "\n".join(wrap(words, app.output.get_size().columns))
 
-    text: str = await questionary.text(
+    asked = questionary.text(
         question,
         validate=_in_words(judge),
         validate_while_typing=False,
@@ -143,11 +179,12 @@ async def ask_text(
         refresh_interval=_REDRAWN_EVERY if below else 0,
         output=_stderr(),
         style=prompt_style(),
-    ).unsafe_ask_async()
+    )
+    text: str = await _answer(asked)
     return _unless_back(text.strip())
 
 
-async def choose(question: str, choices: Sequence[tuple[str, T]]) -> T:
+async def choose(question: str, choices: Sequence[tuple[str | Line, T]]) -> T:
     """One of `choices`, each a line of words and what it stands for. Raises Back, KeyboardInterrupt."""
     chosen = await pick(question, [*((words, (value,)) for words, value in choices), (BACK, ())])
     if not chosen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from l2send.cli.options import PaymentWords
@@ -42,11 +42,18 @@ def parse_words(typed: PaymentWords) -> Words:
     raise UsageError("three words make a payment: AMOUNT TOKEN DESTINATION.", hint="For example: 25 USDC base:0x…")
 
 
-async def find_destination(text: str, rpcs: Rpcs, book: Book) -> Destination:
-    """The account that `text` names. Raises UsageError, NetworkError; KeyboardInterrupt at the question."""
+Held = Callable[[Chain], str]
+"""What is held on a chain, in words; empty for nothing."""
+
+
+async def find_destination(text: str, rpcs: Rpcs, book: Book, held: Held = lambda _: "") -> Destination:
+    """The account that `text` names; `held` puts chains first where they are asked for.
+
+    Raises UsageError, NetworkError; Back and KeyboardInterrupt at the question.
+    """
     spelling = understand(text, rpcs.registry, book)
     if spelling.chain is None and can_ask():
-        spelling = replace(spelling, chain=await _ask_chain(spelling, rpcs.registry))
+        spelling = replace(spelling, chain=await _ask_chain(spelling, rpcs.registry, held))
     if not spelling.name:
         return _recognised(await look_up(spelling, rpcs), book)
     with Live(f"asking ENS for {spelling.name}"):
@@ -66,22 +73,25 @@ def judge(text: str, registry: Registry, book: Book) -> None:
         settle(spelling, registry)
 
 
-async def _ask_chain(spelling: Spelling, registry: Registry) -> Chain:
+async def _ask_chain(spelling: Spelling, registry: Registry, held: Held) -> Chain:
     """An address exists on every chain, so only a person can say which is meant."""
     account = spelling.contact or spelling.name or spelling.address
-    return await choose_chain(f"On which chain is {account}?", spelling.among or registry)
+    return await choose_chain(f"On which chain is {account}?", spelling.among or registry, held)
 
 
-async def choose_chain(question: str, chains: Iterable[Chain]) -> Chain:
-    """One of `chains`, typed on a terminal: nothing is chosen where nothing matches. Raises Back, KeyboardInterrupt."""
+async def choose_chain(question: str, chains: Iterable[Chain], held: Held = lambda _: "") -> Chain:
+    """One of `chains`, typed on a terminal: nothing is chosen where nothing matches. Raises Back, KeyboardInterrupt.
+
+    Those on which something is held come first, with what it is.
+    """
     offered = real_first(chains)
 
     def meant(typed: str) -> Chain:
         return _chain_called(typed, offered)
 
     def matching(typed: str) -> str:
-        found = [c for c in offered if _matches(typed, c)]
-        shown = ", ".join(f"{c.short_name} ({c.name})" for c in found[:_OFFERED])
+        found = sorted((c for c in offered if _matches(typed, c)), key=lambda c: (c.testnet, not held(c)))
+        shown = ", ".join(_offer(c, held(c)) for c in found[:_OFFERED])
         rest = f" and {len(found) - _OFFERED} more" if len(found) > _OFFERED else ""
         return f"{shown}{rest}" if found else "no chain matches"
 
@@ -90,15 +100,20 @@ async def choose_chain(question: str, chains: Iterable[Chain]) -> Chain:
 
 
 def _matches(typed: str, chain: Chain) -> bool:
-    """Whether a chain is shown for what is typed so far: by its short name, its name, or its id."""
+    """Whether a chain is shown for what is typed so far: by its short name, its name, another name of it, or its id."""
     text = typed.strip().lower()
-    return chain.short_name.lower().startswith(text) or text in chain.name.lower() or text == str(chain.chain_id)
+    begins = any(name.startswith(text) for name in (chain.short_name.lower(), *chain.aliases))
+    return begins or text in chain.name.lower() or text == str(chain.chain_id)
+
+
+def _offer(chain: Chain, held: str) -> str:
+    return f"{chain.short_name} ({chain.name}{f', you hold {held}' if held else ''})"
 
 
 def _chain_called(typed: str, offered: Sequence[Chain]) -> Chain:
     """The only chain that is meant. Raises UsageError for none, or several."""
     text = typed.strip().lower()
-    exact = [c for c in offered if text in {c.short_name.lower(), c.name.lower(), str(c.chain_id)}]
+    exact = [c for c in offered if text in {*c.names, str(c.chain_id)}]
     found = exact or [c for c in offered if text and _matches(text, c)]
     if len(found) == 1:
         return found[0]

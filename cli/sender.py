@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from importlib import import_module
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from threading import Thread, current_thread, main_thread
+from typing import TYPE_CHECKING
 
+from l2send.cli.blocking import apart, result_of, run_into
 from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
+from l2send.cli.progress import Live
 from l2send.cli.screen import aloud, err, print_words, styled
 from l2send.cli.settings import load_settings
 from l2send.cli.terminal import ask_password, ask_unseen, can_ask
@@ -51,10 +52,15 @@ class Sender:
         """The account's address; opens the keystore only if nothing else says it."""
         return self.stated or self.unlock().address
 
+    @property
+    def name(self) -> str:
+        """What the account is called here; empty without a keystore."""
+        return self.keystore.name if self.keystore else ""
+
     def unlock(self) -> Signer:
         """The signer. Asks for the password on a terminal if nothing else gives it. Raises ConfigError."""
         if self._signer is None:
-            signer = self._opening.result() if self._opening else self._open()
+            signer = result_of(self._opening) if self._opening else self._open()
             if self.stated and signer.address != self.stated:
                 raise UsageError(f"the key opened is that of {signer.address}, not of {self.stated}.")
             self._signer = signer
@@ -73,7 +79,7 @@ class Sender:
         import_module("eth_account")
         if self.keystore and self._password_is_in_a_file:
             self._opening = Future()
-            Thread(target=_run_into, args=(self._opening, self._open), daemon=True).start()
+            Thread(target=run_into, args=(self._opening, self._open), daemon=True).start()
 
     @property
     def _password_is_in_a_file(self) -> bool:
@@ -116,11 +122,20 @@ class Sender:
                 prompt=ask if can_ask() else None,
             )
             try:
-                return open_keystore(keystore.path, password)
+                return _opened(keystore, password)
             except WrongPassword:
                 if not typed or len(typed) == _TRIES:
                     raise
                 print_words(aloud(), f"That password does not open {keystore.name}. Try again.", "yellow")
+
+
+def _opened(keystore: Keystore, password: str) -> Signer:
+    """The signer of a keystore; scrypt takes a second or two. Raises ConfigError, KeyboardInterrupt."""
+    if current_thread() is not main_thread():
+        return open_keystore(keystore.path, password)
+    import_module("eth_account")
+    with Live(f"opening {keystore.name}"):
+        return apart(lambda: open_keystore(keystore.path, password))
 
 
 def choose_sender(paths: Paths, options: SenderOptions, keys: KeyOptions | None = None) -> Sender:
@@ -137,6 +152,13 @@ def choose_sender(paths: Paths, options: SenderOptions, keys: KeyOptions | None 
     wanted = wanted or load_settings(paths.settings).text("account")
     found = _find(wanted, paths, must_exist=wanted != stated) if wanted else _only_one(paths)
     return Sender(found, stated or (found.address if found else None), keys)
+
+
+def is_sender_named(paths: Paths, options: SenderOptions, keys: KeyOptions) -> bool:
+    """Whether options, environment or config.toml say which account pays. Raises ConfigError."""
+    if keys.private_key or _names_a_device(keys) or options.keystore or options.account or options.sender:
+        return True
+    return bool(load_settings(paths.settings).text("account"))
 
 
 def choose_payer(paths: Paths, payer: Address, options: AccountOptions, keys: KeyOptions) -> Sender:
@@ -180,14 +202,6 @@ def _names_a_device(keys: KeyOptions) -> bool:
 def _path_on(keys: KeyOptions) -> DerivationPath:
     """Which account of the device. Raises UsageError."""
     return path_on_device(keys.hd_index or 0) if keys.hd_path is None else parse_path(keys.hd_path)
-
-
-def _run_into(future: Future[Any], work: Callable[[], Any]) -> None:
-    """The result of `work`, or its error, where another thread waits for it."""
-    try:
-        future.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
-        future.set_exception(error)
 
 
 def _open_device(keys: KeyOptions) -> Signer:

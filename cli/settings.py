@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from l2send.cli.progress_mode import ProgressMode
 from l2send.core.errors import ConfigError, UsageError
 from l2send.core.text import clean
 from l2send.core.toml_lines import line_of
@@ -97,6 +98,12 @@ KEYS: Mapping[str, Key] = {
             "",
             ("L2SEND_JOURNAL",),
             shown_url,
+        ),
+        Key(
+            "progress",
+            "what stderr tells while you wait, as --progress takes it",
+            _one_of("auto", *ProgressMode),
+            "auto",
         ),
         Key("color", "never: no colours", _one_of("auto", "never"), "auto", ("NO_COLOR",)),
     )

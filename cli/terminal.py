@@ -4,11 +4,11 @@ prompts.py.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Coroutine
 from typing import Any
 
+from l2send.cli.blocking import interrupted_at_once, run
 from l2send.cli.progress_mode import set_progress_mode
 from l2send.core.errors import ConfigError, Interrupted, NeedsConfirmation
 
@@ -33,17 +33,21 @@ def ask_password(name: str) -> str:
 
 
 def ask_unseen(question: str) -> str:
-    """A secret, typed unseen. Raises ConfigError where there is no terminal, KeyboardInterrupt."""
+    """A secret, typed unseen. Raises ConfigError without a terminal, KeyboardInterrupt for Ctrl-C and Ctrl-D."""
     from getpass import getpass
 
     if not can_ask():
         raise ConfigError("a secret must be typed here, and this is not a terminal.")
-    return getpass(question)
+    with interrupted_at_once():
+        try:
+            return getpass(question)
+        except EOFError:
+            raise KeyboardInterrupt from None
 
 
 def run_to_end(command: Coroutine[Any, Any, int]) -> int:
     """Run a command. Ctrl-C outside a payment's own steps has sent nothing: raises Interrupted."""
     try:
-        return asyncio.run(command)
+        return run(command)
     except KeyboardInterrupt:
         raise Interrupted("interrupted.") from None

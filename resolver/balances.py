@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from l2send.core.address import Address
 from l2send.core.calldata import BALANCE_OF, DECIMALS, Function
 from l2send.core.chains import Chain
+from l2send.core.counting import counted
 from l2send.core.errors import BadAnswer, L2sendError, NetworkError, NodeError, WrongChain
 from l2send.core.rpc import ETH_BALANCE, Aggregate, Call, Rpc, Rpcs
 from l2send.core.units import Amount, Token, UnixTime
@@ -35,6 +36,8 @@ class Patience:
     """For a chain that the payment needs."""
 
 
+_CHAINS = "chains"
+"""What is counted while a person waits."""
 _PATIENCE = Patience()
 
 
@@ -104,6 +107,10 @@ async def take_snapshot(
     """
     asked = list(rpcs.registry if chains is None else chains)
     tasks = [asyncio.create_task(_holdings(account, rpcs.on(chain.chain_id))) for chain in asked]
+    count = counted()
+    count.ask(_CHAINS, len(tasks))
+    for task in tasks:
+        task.add_done_callback(lambda _: count.answer(_CHAINS))
     clock = asyncio.get_running_loop().time
     started = clock()
     try:

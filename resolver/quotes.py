@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Chain
+from l2send.core.counting import counted
 from l2send.core.errors import BadRecipient, L2sendError, NetworkError, NodeError, UsageError
 from l2send.core.plan import Fee, Payment, Quote, Way
 from l2send.core.rpc import Rpcs
@@ -33,6 +34,9 @@ _PATIENCE = 12.0
 """Seconds that one quote may take."""
 _PAUSE = 0.5
 """Seconds before a question that failed by the network is asked again."""
+
+_OFFERS = "offers of bridges"
+"""What is counted while a person waits."""
 
 STAGES: Mapping[str, int] = {"2": 0, "1": 1, "0": 2}
 NO_STAGE = 3
@@ -150,7 +154,9 @@ async def ask(bridge: Bridge, payment: Payment, source: Source, rpcs: Rpcs) -> Q
             await refuse_dear_refund(found.refund, payment.amount, rpcs)
         return found
 
+    counted().ask(_OFFERS)
     quote = await without_network_errors(chain, bridge.name, question)
+    counted().answer(_OFFERS)
     return priced(quote, source.holdings) if isinstance(quote, Quote) else quote
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from rich.text import Text
 
+from l2send.cli.account_menu import choose_account
+from l2send.cli.balances_table import show
 from l2send.cli.consent import consent, notes_of, refuse_or_ask_again
 from l2send.cli.live_balances import LiveBalances, spendable
 from l2send.cli.options import FollowOptions, KeyOptions, PayOptions, RouteOptions, RunOptions, SenderOptions
 from l2send.cli.paying import pay
 from l2send.cli.paying_safe import choose_safe
 from l2send.cli.progress import Live
-from l2send.cli.prompts import Back, ask_text, choose
+from l2send.cli.prompts import Back, ask_text, choose, pick
 from l2send.cli.recipient import find_destination, judge
 from l2send.cli.request import MaxPayment, is_max, plan_of
 from l2send.cli.review import show_review
-from l2send.cli.screen import err, print_beside, stage_in_words, styled
-from l2send.cli.sender import Sender, choose_sender, refuse_contradiction
+from l2send.cli.screen import err, print_beside, print_words, stage_in_words, styled
+from l2send.cli.sender import Sender, choose_sender, is_sender_named, refuse_contradiction
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
+from l2send.cli.times import day
 from l2send.cli.ways_table import in_a_line
 from l2send.client import Client, open_client
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError, UsageError
@@ -27,6 +33,7 @@ from l2send.core.plan import Payment
 from l2send.core.units import Amount, Token, parse_amount
 from l2send.resolver.destination import Destination
 from l2send.resolver.limits import Limits
+from l2send.resolver.planner import is_direct
 from l2send.review import Review
 
 _RECENT = 9
@@ -55,21 +62,56 @@ def ask(
             hint="Say all of it: l2send AMOUNT TOKEN CHAIN:ADDRESS. Or name the account that pays: --from ADDRESS",
         )
 
-    async def run() -> int:
-        async with open_client(run_options.paths, registry) as client:
-            who = choose_sender(client.paths, sender, keys)
-            async with LiveBalances(client, who.address) as held:
-                talk = await converse(client, held, who, limits)
-            options = PayOptions(following.timeout, again=talk.again)
-            return await pay(client, talk.review, talk.destination, who, options, as_json=run_options.as_json)
+    is_asked = not is_sender_named(run_options.paths, sender, keys)
+    while True:
+        payer = sender
+        if is_asked:
+            chosen = choose_account(run_options, registry)
+            if chosen.keystore is None:
+                return chosen.ended
+            payer = replace(sender, keystore=chosen.keystore.path)
+        try:
+            return run_to_end(_pay_until_done(payer, keys, limits, following, run_options))
+        except Back:
+            if not is_asked:
+                raise
 
-    return run_to_end(run())
+
+async def _pay_until_done(
+    sender: SenderOptions, keys: KeyOptions, limits: Limits, following: FollowOptions, run_options: RunOptions
+) -> int:
+    """Ask for payments and make them until no other one is wanted: the exit status of the last.
+
+    Raises Back before the first question.
+    """
+    async with open_client(run_options.paths, run_options.registry()) as client:
+        who = choose_sender(client.paths, sender, keys)
+        print_words(err(), styled(f"From {who.name} ({who.address[:6]}…{who.address[-4:]})"))
+        async with LiveBalances(client, who.address) as held:
+            while True:
+                talk = await converse(client, held, who, limits)
+                options = PayOptions(following.timeout, again=talk.again)
+                status = await pay(client, talk.review, talk.destination, who, options, as_json=run_options.as_json)
+                if run_options.as_json or not await _is_more_wanted(client, who):
+                    return status
+
+
+async def _is_more_wanted(client: Client, who: Sender) -> bool:
+    """Whether another payment is wanted; shows what is left as often as that is asked for."""
+    done, another, balances = "Nothing more", "Another payment", "See what you hold now"
+    while True:
+        wanted = await pick("What next?", [(words, words) for words in (done, another, balances)])
+        if wanted != balances:
+            return wanted == another
+        with Live("asking all chains what you hold"):
+            snapshot = await client.balances(who.address)
+        show(snapshot, ())
 
 
 async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limits) -> _Conversation:
     """Ask until a review of the payment is approved; `who` is unlocked then.
 
-    Raises Interrupted for a no, KeyboardInterrupt on Ctrl-C.
+    Raises Back before the first question, Interrupted for a no, KeyboardInterrupt on Ctrl-C.
     """
     talk = _Conversation(client, held, who, limits)
     steps: tuple[Callable[[], Awaitable[bool]], ...] = (
@@ -86,7 +128,9 @@ async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limi
                 asked.append(at)
             at += 1
         except Back:
-            at = asked.pop() if asked else 0
+            if not asked:
+                raise
+            at = asked.pop()
         except Interrupted:
             raise
         except L2sendError as error:
@@ -102,6 +146,7 @@ class _Conversation:
     token: Token
     request: Payment | MaxPayment
     review: Review
+    _most: Amount | None = None
     again = False
     """Whether the same payment, made a moment ago, is meant a second time."""
 
@@ -115,12 +160,10 @@ class _Conversation:
         text = await ask_text(
             "Pay to",
             lambda typed: judge(typed.strip(), self._client.registry, self._client.book),
-            below=lambda _: (
-                f"a contact, chain:address, chain:name.eth, or a payment link; {self._held.on_all_chains()}"
-            ),
+            below=lambda _: f"a contact, chain:address, chain:name.eth, or a payment link; {self._held.worth()}",
             known=offered,
         )
-        self.destination = await find_destination(text, self._client.rpcs, self._client.book)
+        self.destination = await find_destination(text, self._client.rpcs, self._client.book, self._held.on)
         chain = self.destination.chain
         print_beside(err(), Text("  "), styled(f"{chain.name}: {stage_in_words(chain)}", "dim"))
         return True
@@ -132,7 +175,9 @@ class _Conversation:
         for record in self._client.history(_LOOKED_BACK):
             chain, address = registry.shown(record.payment.to.chain_id), record.payment.to.address
             if chain in registry and not book.at(address, chain):
-                offered.setdefault(f"{chain.short_name}:{address}", f"{chain.short_name}:{address}")
+                typed = f"{chain.short_name}:{address}"
+                name = f"{record.typed_name}, " if record.typed_name else ""
+                offered.setdefault(typed, f"{typed} ({name}paid {day(record.created_at)})")
         return dict(list(offered.items())[: max(_RECENT, len(book))])
 
     async def ask_token(self) -> bool:
@@ -159,12 +204,25 @@ class _Conversation:
         if self.destination.asked and self.destination.asked.amount:
             self.request = Payment(sender, self.destination.account, self.destination.asked.amount)
             return False
-        typed = await ask_text(f"Amount of {token.symbol} (or max)", self._judge_amount, below=self._what_is_left)
+        reading = asyncio.create_task(self._read_most())
+        try:
+            typed = await ask_text(f"Amount of {token.symbol} (or max)", self._judge_amount, below=self._what_is_left)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
         if is_max(typed):
             self.request = MaxPayment(sender, token.address or token.symbol, self.destination)
         else:
             self.request = Payment(sender, self.destination.account, parse_amount(typed, token))
         return True
+
+    async def _read_most(self) -> None:
+        """The most that can be paid, for the line below the amount; nothing where no chain can pay any."""
+        self._most = None
+        with contextlib.suppress(L2sendError):
+            token = self.token.address or self.token.symbol
+            review = await self._client.plan_max(self._who.address, token, self.destination, self._limits)
+            self._most = review.plan.payment.amount
 
     def _sum(self) -> Amount:
         """The sum of the chosen token on all chains, by the newest reading."""
@@ -180,6 +238,8 @@ class _Conversation:
         """What is held, and what of it would stay after `typed`."""
         limit = self._sum()
         line = f"you hold {limit}: {self._places(self._held.of(self.token, self.destination.chain))}"
+        if self._most:
+            line = f"at most {self._most} can be paid; {line}"
         try:
             left = limit.units - parse_amount(typed.strip(), self.token).units
         except L2sendError:
@@ -193,9 +253,11 @@ class _Conversation:
         with Live("asking all chains"):
             self.review = await plan_of(self._client, self.request, self._limits)
         plan = self.review.plan
-        if not plan.alternatives or isinstance(self.request, MaxPayment):
+        if not plan.alternatives or isinstance(self.request, MaxPayment) or is_direct(plan.way):
             return False
         best, *others = (plan.way, *plan.alternatives)
+        if best.cost_usd is None or any(way.cost_usd is not None and way.cost_usd < best.cost_usd for way in others):
+            print_beside(err(), Text("  "), styled(f"Best, though not the cheapest: {plan.why}.", "dim", limit=400))
         lines = [(f"{in_a_line(best)} (best)", best), *((in_a_line(way), way) for way in others)]
         way = await choose("Way", lines)
         if way is not best:

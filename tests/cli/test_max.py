@@ -218,5 +218,7 @@ def test_max_can_be_typed_where_the_amount_is_asked_for(home: Home, terminal: Te
     terminal.wait_for("Pay 7 USDC to")
     terminal.type("yes")
     terminal.press("Enter")
+    terminal.wait_for("What next?")
+    terminal.press("Enter")
     assert terminal.end()[0] == 0
     assert home.holds(to, "dev1") == 7_000_000

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import time
 
 import pytest
 from rich.console import Console
 
+from l2send.cli import progress
 from l2send.cli.progress import Live
+from l2send.cli.progress_mode import ProgressMode, set_progress_mode
+from l2send.core.counting import counted, counting
 
 HASH = "0x" + "e5c44366" * 8
 SENTENCES = (
@@ -32,6 +36,68 @@ def test_the_clock_stays_where_the_sentence_is_cut() -> None:
     shown = io.StringIO()
     Console(file=shown, width=40, force_terminal=True, color_system=None).print(Live(SENTENCES[2], estimate=600))
     assert shown.getvalue() == "a solver may fill …  0 s of about 10 min\n"
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (90, "asking all chains …  31 of 68 chains  [#######.........]"),
+        (60, "asking all chains …  31 of 68 chains"),
+        (40, "asking all chains …  31 of 68 chains"),
+    ],
+)
+def test_answers_are_counted_where_they_come_in(width: int, line: str) -> None:
+    shown = io.StringIO()
+    with Live("asking all chains") as live:
+        counted().ask("chains", 68)
+        for _ in range(31):
+            counted().answer("chains")
+        Console(file=shown, width=width, force_terminal=True, color_system=None).print(live)
+    assert shown.getvalue() == f"{line}\n"
+    assert counted().asked == 0  # nobody counts outside
+
+
+def test_another_kind_of_answer_begins_at_nothing() -> None:
+    with counting() as count:
+        counted().ask("chains", 3)
+        counted().answer("chains")
+        counted().ask("offers of bridges")
+        counted().answer("chains")  # comes late
+        assert (count.what, count.answered, count.asked) == ("offers of bridges", 0, 1)
+
+
+def test_what_to_do_is_said_once_when_a_payment_is_late(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_LATE", 0.05)
+
+    async def wait() -> None:
+        with Live("waiting", payment_id="p-1", estimate=0.05):  # type: ignore[arg-type]
+            await asyncio.sleep(0.4)
+        with Live("waiting", payment_id="p-2", estimate=3600):
+            await asyncio.sleep(0.1)
+
+    asyncio.run(wait())
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("longer than expected") == 1
+    assert "`l2send resume p-1` follows it again" in said
+
+
+@pytest.mark.parametrize(
+    ("how", "said"), [(None, ""), (ProgressMode.PLAIN, "2 of 2 chains answered\n"), (ProgressMode.NONE, "")]
+)
+def test_a_pipe_is_told_counts_only_where_it_asks(
+    how: ProgressMode | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_progress_mode(how)
+    try:
+        with Live("asking"):
+            counted().ask("chains", 2)
+            counted().answer("chains")
+            counted().answer("chains")
+        assert capsys.readouterr().err == said
+    finally:
+        set_progress_mode(None)
 
 
 @pytest.mark.parametrize(

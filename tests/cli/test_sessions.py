@@ -43,6 +43,8 @@ def masked(screen: str) -> str:
         r"\d\d:\d\d\s+(?:today|tomorrow)(?:,\s+in\s+\d+\s+min)?",
         r"took \d+ s",
         r"\d+\.\d{2,}",
+        r"\(0x[0-9a-fA-F]{4}…[0-9a-fA-F]{4}\)",
+        r"0x(?:[0-9a-fA-F]\n? *){40}",
         r"(0x)?[0-9a-fA-F]{6,}",
     ):
         text = re.sub(what, lambda found: re.sub(r"\S", "~", found[0]), text)
@@ -162,4 +164,6 @@ def test_payments_to_their_end(payer: Home) -> None:
         terminal.start(str(L2SEND))
         talk_until_consent(terminal)
         press(terminal, QUESTIONS[LAST][2])
+        terminal.wait_for("What next?")
+        terminal.press("Enter")
         compare("conversation_paid", terminal.end()[1])

@@ -61,6 +61,12 @@ def answer_way(terminal: Terminal, destination: str) -> None:
     terminal.wait_for("Pay 20 USDC to")
 
 
+def no_more(terminal: Terminal) -> None:
+    """Answer what is asked after a payment."""
+    terminal.wait_for("What next?")
+    terminal.press("Enter")
+
+
 def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
     to = new_address()
     terminal.start(*L2SEND)
@@ -71,6 +77,7 @@ def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
     assert "lock 20.26 USDC until 20 reached" in shown
     terminal.type("yes")
     terminal.press("Enter")
+    no_more(terminal)
     status, shown = terminal.end()
     assert status == 0
     assert "delivered. The recipient has the money." in shown
@@ -102,6 +109,7 @@ def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Te
     terminal.wait_for("Pay 1 USDC to")
     terminal.type("yes")
     terminal.press("Enter")
+    no_more(terminal)
     assert terminal.end()[0] == 0
     assert home.holds(answer_again, "dev1") == 1_000_000
     assert home.holds(to, "dev4") == 0
@@ -113,7 +121,7 @@ def test_who_was_paid_is_offered_by_address(home: Home, terminal: Terminal, paye
     home.must("1", "USDC", f"dev1:{to}", "--account", payer[0], "--yes")
     terminal.start(*L2SEND)
     terminal.wait_for("? Pay to")
-    assert re.search(rf"^\s*dev1:{to}$", shown := terminal.screen(), re.MULTILINE), shown
+    assert re.search(rf"^\s*dev1:{to} \(paid today\)$", shown := terminal.screen(), re.MULTILINE), shown
     terminal.type("1")
     terminal.press("Enter")
     terminal.wait_for("not a destination")

@@ -1,0 +1,128 @@
+"""Work that blocks, which Ctrl-C does not have to wait for.
+
+asyncio takes Ctrl-C as a request to cancel the task that runs. A task that waits for a password, for scrypt or for a
+look-up of a host name would not see that request before it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+from l2send.core.errors import ExitStatus
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Abandoning(ThreadPoolExecutor):
+    """Threads that are given up at the end: a host name that is still looked up keeps no command from ending."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run it in a thread of its own."""
+        future: Future[T] = Future()
+        work = lambda: fn(*args, **kwargs)  # noqa: E731 - mypy does not follow a partial of P
+        threading.Thread(target=run_into, args=(future, work), daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Wait for none of them."""
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
+
+
+_has_run = threading.Event()
+
+
+def has_run() -> bool:
+    """Whether anything was asked of a network in this process, and so may have been sent."""
+    return _has_run.is_set()
+
+
+def run(command: Coroutine[Any, Any, T]) -> T:
+    """As asyncio.run, without waiting at the end for what other threads do. Raises KeyboardInterrupt on Ctrl-C.
+
+    Ctrl-C while a task blocks ends the loop at once. What `command` then says of its cancellation is raised.
+    """
+    _has_run.set()
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        loop.set_default_executor(Abandoning())
+        task = loop.create_task(command)
+        try:
+            return runner.run(_wait_for(task))
+        except KeyboardInterrupt:
+            task.cancel()
+            try:
+                return loop.run_until_complete(task)
+            except (asyncio.CancelledError, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+
+
+async def _wait_for(task: asyncio.Task[T]) -> T:
+    return await task
+
+
+def leave(status: int) -> NoReturn:
+    """End the process with `status`, at once after Ctrl-C.
+
+    Threads that still work in C are not waited for, and nothing they use is taken down: scrypt would crash then.
+    """
+    if threading.active_count() > 1 or status == ExitStatus.INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+@contextmanager
+def interrupted_at_once() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt in here, inside asyncio too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def result_of(future: Future[T]) -> T:
+    """Wait for it; Ctrl-C ends the wait. Raises KeyboardInterrupt, and what the work raised."""
+    with interrupted_at_once():
+        return future.result()
+
+
+def apart(work: Callable[[], T]) -> T:
+    """The result of `work`, done in another thread. Raises KeyboardInterrupt on Ctrl-C, and what `work` raises."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    future: Future[T] = Future()
+    threading.Thread(target=run_into, args=(future, work), daemon=True).start()
+    return result_of(future)
+
+
+def run_into(future: Future[T], work: Callable[[], T]) -> None:
+    """The result of `work`, or its error, where another thread waits for it."""
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+        _set(future, error=error)
+    else:
+        _set(future, result)
+
+
+def _set(future: Future[T], result: T | None = None, error: BaseException | None = None) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    if error is None:
+        future.set_result(result)  # type: ignore[arg-type]
+    else:
+        future.set_exception(error)

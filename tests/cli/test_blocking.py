@@ -1,0 +1,96 @@
+"""Ctrl-C ends what blocks: a look-up of a name, a password, scrypt, and an import that it falls into."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+_BOUND = 15.0
+"""Seconds that a slow machine may take to end; what is waited for below takes a minute."""
+
+_LOOKUP = """
+import asyncio, time
+from l2send.cli.blocking import leave, run
+async def wait():
+    looking = asyncio.to_thread(time.sleep, 60)
+    print("waiting", flush=True)
+    await looking
+try:
+    run(wait())
+except KeyboardInterrupt:
+    leave(130)
+"""
+_BLOCKED = """
+import asyncio, time
+from l2send.cli.blocking import apart, leave, run
+async def wait():
+    print("waiting", flush=True)
+    apart(lambda: time.sleep(60))
+try:
+    run(wait())
+except KeyboardInterrupt:
+    leave(130)
+"""
+_SCRYPT = """
+import asyncio, hashlib
+from l2send.cli.blocking import apart, leave, run
+async def wait():
+    print("waiting", flush=True)
+    apart(lambda: hashlib.scrypt(b"x", salt=b"y", n=2**18, r=8, p=90, maxmem=2**30))
+try:
+    run(wait())
+except KeyboardInterrupt:
+    leave(130)
+"""
+_OWN_WORDS = """
+import asyncio, time
+from l2send.cli.blocking import apart, run
+class Said(Exception): pass
+async def part():
+    apart(lambda: time.sleep(60))
+async def wait():
+    try:
+        print("waiting", flush=True)
+        await asyncio.gather(part(), asyncio.sleep(60))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise Said from None
+try:
+    run(wait())
+except Said:
+    import os; os._exit(130)
+"""
+_IMPORT = """
+import signal, sys
+from l2send.cli import main
+class Falls:
+    def __set_name__(self, owner, name):
+        signal.raise_signal(signal.SIGINT)
+def falls(argv):
+    class Made:
+        part = Falls()
+main.shape = falls
+print("waiting", flush=True)
+sys.exit(main.run([]))
+"""
+
+
+@pytest.mark.parametrize("program", [_LOOKUP, _BLOCKED, _SCRYPT, _OWN_WORDS], ids=["name", "sleep", "scrypt", "words"])
+def test_ctrl_c_waits_for_no_thread(program: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "waiting\n"
+        time.sleep(0.3)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert time.monotonic() - started < _BOUND
+
+
+def test_ctrl_c_that_falls_into_the_making_of_a_class_is_no_error_of_l2send() -> None:
+    done = subprocess.run([sys.executable, "-c", _IMPORT], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "waiting\n"
+    assert (done.returncode, done.stderr) == (130, "l2send: interrupted.\nNothing was sent.\n")
