@@ -28,7 +28,7 @@ _SHOWN = 12
 
 @unique
 class Start(Enum):
-    """How a first account is had."""
+    """How a first account is made or found."""
 
     NEW = "Make a new account: a new key, encrypted with a password of yours"
     KEY = "Import a private key that you have"

@@ -46,7 +46,7 @@ def _request(request: PaymentRequest) -> str:
 
 
 def _title(found: Destination, request: PaymentRequest) -> str:
-    """What is asked, on which chain, for what, by whom: what a browser's tab and its history show."""
+    """What is asked, on which chain, for what, by which account: what a browser's tab and its history show."""
     asked = found.asked
     what = f" {asked.amount or asked.token.symbol}" if asked else ""
     words = [f"Deposit{what} on {found.chain.name}", request.reference, request.payee]

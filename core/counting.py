@@ -1,4 +1,4 @@
-"""How far a long look is: counted where answers come in, read where somebody waits for them."""
+"""How far a long look is: counted where answers come in, read where a person waits for them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def paid_by(tx: TxRecord, receipt: dict[str, Any]) -> bool:
 
 
 async def may_have_paid(tx: TxRecord, use: NonceUse, receipt: dict[str, Any] | None, rpc: Rpc) -> bool:
-    """Whether the recipient of `tx`, a transfer, got as much by that use, whoever it came from. Raises NetworkError.
+    """Whether the recipient of `tx`, a transfer, got as much by that use, from any account. Raises NetworkError.
 
     `receipt` is that of the transaction that used the nonce; None where a delegation did, in a transaction of another
     account: the whole block counts then. Source: eth_getLogs, eth_getBalance.

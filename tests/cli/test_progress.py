@@ -54,7 +54,7 @@ def test_answers_are_counted_where_they_come_in(width: int, line: str) -> None:
             counted().answer("chains")
         Console(file=shown, width=width, force_terminal=True, color_system=None).print(live)
     assert shown.getvalue() == f"{line}\n"
-    assert counted().asked == 0  # nobody counts outside
+    assert counted().asked == 0  # nothing is counted outside
 
 
 def test_another_kind_of_answer_begins_at_nothing() -> None:

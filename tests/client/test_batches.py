@@ -1,4 +1,4 @@
-"""Batches on a devnet: planned as one, begun together, each line paid once, whatever is run again."""
+"""Batches on a devnet: planned as one, begun together, each line paid once, even if it is run again."""
 
 from __future__ import annotations
 
