@@ -66,7 +66,7 @@ _MARKS = re.compile("[─│┌┐└┘├┤┬┴┼━┃═→←↑↓▶�
 
 @pytest.mark.parametrize("terminal", [{"TERM": "dumb"}, {}], ids=["TERM=dumb", "--plain"])
 def test_a_plain_plan_is_lines_of_words_in_reading_order(home: Home, terminal: dict[str, str]) -> None:
-    """As a screen reader has it: what, to which account, its cost, what is signed; then each way, its values by name."""
+    """As a screen reader has it: what, to which account, its cost, what is signed; then each way."""
     name, address = home.new_account()
     home.fund(address, "dev1", USDC="100", ETH="1")
     to = new_address()
