@@ -71,7 +71,7 @@ def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
     ]
     rows = [
         ("from", styled(record.payment.sender)),
-        ("paid", styled("; ".join(parts), limit=400)),
+        ("paid" if record.state is PaymentState.DELIVERED else "source", styled("; ".join(parts), limit=400)),
         ("made", styled(_when(record, ending))),
         *_cost(record, registry),
     ]

@@ -1,0 +1,85 @@
+"""Payments in a real terminal of 80x24 and of 40 columns: from three chains, refused, late and refunded. Compared as
+text with what was recorded and looked at, as test_sessions.py says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.test_sessions import L2SEND, NARROW, PAYEE, SESSIONS, WIDE, masked
+from tests.conftest import Home, home_with_devnet
+from tests.support.terminal import Terminal
+
+pytestmark = [pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed"), pytest.mark.lab]
+
+
+@pytest.fixture(scope="module")
+def payer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """Four chains of its own, and an account with money on three of them."""
+    with home_with_devnet(tmp_path_factory.mktemp("payments"), chains=4) as home:
+        name, address = home.new_account()
+        for chain in ("dev1", "dev2", "dev4"):
+            home.fund(address, chain, USDC="100", ETH="1")
+        yield Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name, "TERM": "xterm-256color"})
+
+
+def compare(name: str, screen: str) -> None:
+    """As test_sessions.py does, but for how many digits a sum has: quotes differ from run to run."""
+    recorded, text = SESSIONS / f"{name}.txt", re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "~", screen)
+    text = re.sub("~+", "~", masked(text)) + "\n"
+    if os.environ.get("L2SEND_RECORD"):
+        recorded.write_text(text)
+    assert text == recorded.read_text()
+
+
+def paid(payer: Home, size: tuple[int, int], *words: str) -> tuple[int, str]:
+    """The exit status and the screen of a payment that is agreed to."""
+    with Terminal(payer.environment, *size) as terminal:
+        terminal.start(str(L2SEND), *words)
+        terminal.wait_for("details)")
+        terminal.type("yes")
+        terminal.press("Enter")
+        return terminal.end()
+
+
+def test_the_review_of_three_sources_fits_with_its_question(payer: Home) -> None:
+    with Terminal(payer.environment, *WIDE) as terminal:
+        terminal.start(str(L2SEND), "250", "USDC", f"dev3:{PAYEE}")
+        shown = terminal.wait_for("details)")
+        assert len(shown.splitlines()) <= 24
+        terminal.type("no")
+        terminal.press("Enter")
+        status, screen = terminal.end()
+    compare("three_sources_80", screen)
+    assert status == 130
+
+
+@pytest.mark.parametrize(("name", "size"), [("refused_80", WIDE), ("refused_40", NARROW)])
+def test_refused(payer: Home, name: str, size: tuple[int, int]) -> None:
+    with Terminal(payer.environment, *size) as terminal:
+        terminal.start(str(L2SEND), "5000", "USDC", f"dev3:{PAYEE}")
+        status, screen = terminal.end()
+    compare(name, screen)
+    assert status == 6
+
+
+def test_late_and_then_refunded(payer: Home) -> None:
+    """The last in this file: it moves the chains' clocks."""
+    payer.must("devnet", "solver", "--mode", "ignore")
+    status, screen = paid(payer, WIDE, "20", "USDC", f"dev3:{PAYEE}", "--via", "eco", "--timeout", "1")
+    assert status == 8
+    compare("late_80", re.sub(r"(?s)^.*\n(?=p-[0-9a-z]{8}  bridging)", "", screen))
+    for chain in ("dev1", "dev2", "dev3", "dev4"):
+        payer.must("devnet", "advance", "7200", "--chain", chain)
+    for name, size in (("refunded_80", WIDE), ("refunded_40", NARROW)):
+        with Terminal(payer.environment, *size) as terminal:
+            terminal.start(str(L2SEND), "resume" if size is WIDE else "status")
+            status, screen = terminal.end()
+        assert status == 9
+        compare(name, screen)
+    assert "refunded" in masked(screen)
