@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -26,8 +27,16 @@ from l2send.devnet import faucet
 from l2send.resolver.balances import take_snapshot
 from tests.support import postgres as postgres_server
 from tests.support import schemas
+from tests.support.command_server import CommandServer
 
 PASSWORD = "correct horse battery staple"
+LONGEST_COMMAND = 120.0  # seconds
+COMMANDS = CommandServer()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Lab tests start the real program for each command, quick ones fork it: see support/command_server.py."""
+    COMMANDS.wanted = item.get_closest_marker("lab") is None
 
 
 @dataclass
@@ -79,17 +88,29 @@ class Home:
 
     def run_passing(self, fds: tuple[int, ...], *words: str, **environment: str) -> Done:
         """The same, with these file descriptors kept open in it."""
+        environment = self.environment | environment
+        if COMMANDS.serves(environment):
+            return self._run_forked(fds, words, environment)
         done = subprocess.run(
             [sys.executable, "-m", "l2send", *words],
-            env=self.environment | environment,
+            env=environment,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=120,
+            timeout=LONGEST_COMMAND,
             pass_fds=fds,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def _run_forked(self, fds: tuple[int, ...], words: tuple[str, ...], environment: dict[str, str]) -> Done:
+        """The same in a fork of a process that has imported l2send: quick tests start a thousand commands."""
+        with open(os.devnull) as nothing, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+            passed = (nothing.fileno(), out.fileno(), err.fileno(), *fds)
+            status = COMMANDS.run(words, environment, passed, LONGEST_COMMAND)
+            out.seek(0)
+            err.seek(0)
+            return Done(status, out.read(), err.read())
 
     def must(self, *words: str, **environment: str) -> Done:
         done = self.run(*words, **environment)

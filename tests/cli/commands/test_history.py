@@ -193,7 +193,10 @@ def test_no_cell_begins_a_formula(cell: str) -> None:
     ("options", "said"),
     [
         (("--since", "yesterday"), "not a date"),
-        (("--state", "lost"), "'--state': 'lost' is not one of 'planned', 'sending', 'bridging', 'delivered',"),
+        (
+            ("--state", "lost"),
+            "'--state': 'lost' is not one of 'planned', 'proposed', 'sending', 'bridging',",
+        ),
         (("--chain", "bsae"), "no chain is called"),
         (("--to", "alice.eth"), "may lead elsewhere"),
         (("--to", "eth:alice.eth"), "may lead elsewhere"),

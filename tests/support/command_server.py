@@ -1,0 +1,149 @@
+"""`l2send` without its start: a process that has imported it forks for each command.
+
+A command runs in a process of its own, with its own arguments, environment, descriptors and end, as `python -m l2send`
+does; what it leaves out is the second that Python takes to import the libraries. Lab tests, terminals and commands with
+another environment than l2send's own variables start the real program: see `Home.run`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pkgutil
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parents[2]
+_ROOMS = ("core", "wallet", "bridges", "resolver", "cli")
+_OWN = ("L2SEND_", "ETH_")
+_MOST_FDS = 16
+
+
+class CommandServer:
+    """The server of one pytest process, started when it is first needed."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        """Whether tests may use it: not those of the lab."""
+        self._folder = tempfile.TemporaryDirectory(prefix="l2send-commands-")
+        self._place = str(Path(self._folder.name) / "socket")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def serves(self, environment: Mapping[str, str]) -> bool:
+        """Whether a command with this environment differs from this process in l2send's own variables alone."""
+        changed = {k for k, v in environment.items() if os.environ.get(k) != v} | (os.environ.keys() - environment)
+        return self.wanted and all(name.startswith(_OWN) or name == "PYTEST_CURRENT_TEST" for name in changed)
+
+    def run(self, words: Sequence[str], environment: Mapping[str, str], fds: Sequence[int], timeout: float) -> int:
+        """Run `l2send words`, with `fds` as its descriptors 0, 1, 2 and the others under their own numbers.
+
+        Its exit status; minus the signal that killed it. Raises TimeoutError, after killing it.
+        """
+        self._start()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.connect(self._place)
+            numbers = [0, 1, 2, *fds[3:]]
+            request = json.dumps([list(words), dict(environment), os.getcwd(), numbers]).encode()
+            socket.send_fds(connection, [len(request).to_bytes(4, "big")], list(fds))
+            connection.sendall(request)
+            pid = int.from_bytes(_exactly(connection, 4), "big")
+            if not select.select([connection], [], [], timeout)[0]:
+                os.kill(pid, signal.SIGKILL)
+                raise TimeoutError(f"l2send {' '.join(words)} did not end within {timeout:g} s")
+            return int.from_bytes(_exactly(connection, 4), "big", signed=True)
+
+    def _start(self) -> None:
+        if self._process and self._process.poll() is None:
+            return
+        Path(self._place).unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, self._place], stdin=subprocess.PIPE, cwd=ROOT, start_new_session=True
+        )
+        while not Path(self._place).exists():
+            assert self._process.poll() is None, "the command server did not start"
+            time.sleep(0.01)
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    received = b""
+    while len(received) < count:
+        part = connection.recv(count - len(received))
+        if not part:
+            raise ConnectionError("the command server hung up")
+        received += part
+    return received
+
+
+def _serve(place: str) -> None:
+    """Until the pytest process, which holds the other end of stdin, is gone; returns in each command's process."""
+    for room in _ROOMS:
+        package = import_module(f"l2send.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    for name in ("eth_account", "eth_account.messages", "l2send.client"):
+        import_module(name)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(f"{place}.new")
+    listener.listen(16)
+    Path(f"{place}.new").rename(place)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        ready, _, _ = select.select([listener, 0], [], [])
+        if 0 in ready:
+            os._exit(0)
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            break
+        connection.close()
+    listener.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _fork_command(connection)
+
+
+def _fork_command(connection: socket.socket) -> None:
+    """In a process for one command: fork it, wait for it, and say how it ended. Returns in the command itself."""
+    size, fds, _, _ = socket.recv_fds(connection, 4, _MOST_FDS)
+    words, environment, folder, numbers = json.loads(_exactly(connection, int.from_bytes(size, "big")))
+    pid = os.fork()
+    if pid:
+        for fd in fds:
+            os.close(fd)
+        connection.sendall(pid.to_bytes(4, "big"))
+        _, status = os.waitpid(pid, 0)
+        connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, "big", signed=True))
+        os._exit(0)
+    connection.close()
+    above = [os.dup2(fd, 200 + place) for place, fd in enumerate(fds)]
+    os.closerange(3, 200)
+    for fd, number in zip(above, numbers, strict=True):
+        os.dup2(fd, number, inheritable=True)
+    for fd in above:
+        os.close(fd)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    random.seed()
+    sys.argv = [str(ROOT / "src/l2send/__main__.py"), *words]
+
+
+def _main() -> NoReturn:
+    from l2send.cli.main import main
+
+    _serve(sys.argv[1])
+    main()
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(ROOT)
+    _main()
