@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from l2send.bridges import bridges_of, decode
 from l2send.core.address import Address, checksum
+from l2send.core.calldata import APPROVE
 from l2send.core.deadlines import LONGEST_LOCK
+from l2send.core.effects import Opens
 from l2send.core.errors import Refused
-from l2send.core.plan import StepKind
-from l2send.core.units import UnixTime
-from l2send.guard import Guard, checked_effects
+from l2send.core.plan import ChainAddress, Order, Sponsored, Step, StepKind, UnsignedTx
+from l2send.core.rpc import Rpcs
+from l2send.core.units import BlockNumber, UnixTime, Wei
+from l2send.guard import Guard, checked_effects, checked_messages
 from l2send.wallet.execute import Executor
+from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.offline import Bundle, Part
 from l2send.wallet.replacement import cancel_bids, speedup_bids
-from tests.bridges.registry import REGISTRY
+from tests.bridges.registry import RECIPIENT, REGISTRY, TARGET
 from tests.client.test_review import bridged, direct
-from tests.wallet.rig import GuardStandIn, Rig
+from tests.wallet.rig import GuardStandIn, Rig, order_of
 
 KEYLESS = {
     "zero": checksum("0x" + "0" * 40),
@@ -40,6 +47,7 @@ KEYLESS = {
 SIGNING = {
     ("wallet/signing.py", "signed"),  # send, resume, broadcast, speedup, cancel, refund, revoke: Guard.check
     ("wallet/sponsored.py", "_sign"),  # gasless messages: Guard.check_message
+    ("wallet/safe_files.py", "sign_safe"),  # sign, as an owner of a Safe: review_of_safe, likewise
     ("wallet/offline.py", "_sign"),  # sign: review_of, which is made of checked_legs as every review is
     ("cli/sender.py", "sign"),  # A signer itself: it unlocks the account at its first signature.
     ("cli/sender.py", "sign_typed"),
@@ -140,3 +148,70 @@ def test_the_same_comparison_stands_behind_the_review_and_the_guard() -> None:
     bundle = direct()
     step = bundle.parts[0].steps[0]
     assert len(checked_effects(bundle.payment, [step.tx], bundle.payment.amount, REGISTRY)) == 1
+
+
+@pytest.mark.parametrize("recipient", KEYLESS.values(), ids=KEYLESS)
+def test_no_message_for_a_sponsor_pays_an_account_without_a_key(recipient: Address) -> None:
+    payment = replace(direct().payment, to=ChainAddress(TARGET.chain_id, recipient))
+    none_at_all = Sponsored((), UnixTime(0), BlockNumber(0))
+    with pytest.raises(Refused, match="lost"):
+        checked_messages(payment, "across-gasless", none_at_all, payment.amount, REGISTRY)
+
+
+@pytest.fixture
+def opened(rig: Rig) -> PaymentRecord:
+    """A payment through Eco, as the journal has it after its order was opened."""
+    bundle = bridged(1_001_000, 1_000_000, UnixTime(int(time.time()) + 3600))
+    steps = bundle.parts[0].steps
+    effect = decode(steps[-1].tx, REGISTRY)
+    assert isinstance(effect, Opens)
+    toy = rig.payment()
+    record = rig.begin(toy, order=order_of(toy, int(time.time()) + 3600))
+    assert record.order
+    return replace(
+        record,
+        payment=bundle.payment,
+        terms=replace(record.terms, pays=effect.order.pays, bridge="eco"),
+        transactions=tuple(replace(record.transactions[0], index=at, step=step) for at, step in enumerate(steps)),
+        order=replace(record.order, order=effect.order),
+    )
+
+
+def test_an_allowance_is_taken_back_from_the_bridge_alone_and_whole(opened: PaymentRecord) -> None:
+    assert opened.order
+    pays, settler = opened.order.order.pays, opened.order.order.origin_settler
+    assert pays.token.address
+    tx = replace(opened.transactions[0], step=replace(opened.transactions[0].step, kind=StepKind.REVOKE))
+
+    def revoking(spender: Address, units: int) -> UnsignedTx:
+        assert pays.token.address
+        return UnsignedTx(tx.chain_id, pays.token.address, Wei(0), APPROVE.encode(spender, units))
+
+    guard = Guard(REGISTRY)
+    guard.check(opened, tx, revoking(settler, 0))
+    for bad in (revoking(settler, 1), revoking(settler, 2**256 - 1), revoking(RECIPIENT, 0)):
+        with pytest.raises(Refused):
+            guard.check(opened, tx, bad)
+
+
+def refund_step(order: Order) -> Step:
+    """Eco's refund, which asks no node."""
+    step = asyncio.run(bridges_of(REGISTRY)["eco"].refund(order, cast("Rpcs", None)))
+    assert step
+    return step
+
+
+def test_a_refund_is_of_the_payments_own_order(opened: PaymentRecord) -> None:
+    assert opened.order
+    order = opened.order.order
+    tx = replace(opened.transactions[0], step=replace(refund_step(order), kind=StepKind.REFUND))
+    guard = Guard(REGISTRY)
+    guard.check(opened, tx, refund_step(order).tx)
+    other = decode(bridged(1_001_000, 1_000_000, order.fill_deadline).parts[0].steps[-1].tx, REGISTRY)
+    assert isinstance(other, Opens)
+    with pytest.raises(Refused, match="order to be refunded"):
+        guard.check(opened, tx, refund_step(other.order).tx)
+    with pytest.raises(Refused):
+        guard.check(opened, tx, replace(refund_step(order).tx, to=RECIPIENT))
+    with pytest.raises(Refused):
+        guard.check(opened, tx, replace(refund_step(order).tx, value=Wei(10**18)))
