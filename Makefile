@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 INSTALL_PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test postgres lab lint format bench bench-sends bench-batch bench-journal man lock clean
+.PHONY: help demo test postgres lab lint format bench bench-all bench-sends bench-batch bench-journal man lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ format: .venv/.dev ## rewrite what ruff can put right
 
 bench: .venv/.dev ## measure how fast balances are read
 	$(BIN)/python -m bench.balances $(ARGS)
+
+bench-all: .venv/.dev ## measure everything in one run: payments, balances, the journal (ARGS=--json)
+	@$(BIN)/python -m bench --svg docs/pictures/journal-growth.svg $(ARGS)
 
 bench-sends: .venv/.dev ## measure payments beside cast send and web3.py, start-up, many at once
 	$(BIN)/python -m bench.sends $(ARGS)

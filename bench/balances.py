@@ -6,6 +6,7 @@ See bench/README.md for what is measured and how to read it.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from platform import python_version
 from bench import cast
 from bench.latency_client import Delayed, delayed
 from bench.measure import Sample, WrongAnswer, measure
-from bench.report import table
+from bench.report import figures, table
 from bench.stage import TOKENS, Stage, set_up
 from bench.ways import Way, all_ways
 from l2send.core.errors import L2sendError
@@ -33,7 +34,7 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave no chain running
     try:
-        _run(options.chains, options.rounds, options.latency)
+        _run(options.chains, options.rounds, options.latency, as_json=options.json)
     except WrongAnswer as error:
         _say(f"No comparison: {error}")
         return 1
@@ -45,7 +46,7 @@ def main() -> int:
     return 0
 
 
-def _run(chains: int, rounds: int, latencies: Sequence[float]) -> None:
+def _run(chains: int, rounds: int, latencies: Sequence[float], *, as_json: bool) -> None:
     cache = Path(os.environ.get("L2SEND_CACHE") or Paths.from_environment().cache)
     program = cast.find(cache, _say)
     ways = all_ways(program, chains)
@@ -53,6 +54,9 @@ def _run(chains: int, rounds: int, latencies: Sequence[float]) -> None:
         stage = stack.enter_context(set_up(chains, cache, _say))
         doors = {delay: stack.enter_context(delayed(stage.urls, delay / 1000)) for delay in latencies}
         samples = _rounds(ways, stage, doors, rounds)
+    if as_json:
+        print(json.dumps(figures(samples), indent=2))
+        return
     print(f"{len(TOKENS)} tokens on {chains} chains, a new process every time, medians of one interleaved run.")
     print(f"All ways found the same {len(stage.funded)} balances in every run. {_machine(program)}\n")
     print(table(samples))
@@ -101,6 +105,7 @@ def _options() -> argparse.Namespace:
         metavar="MS",
         help="milliseconds added to every request (default: 0 100)",
     )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
     if options.rounds < 1 or min(options.latency) < 0:
         parser.error("there is at least one round, and no latency below 0")

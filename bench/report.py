@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import Any
 
 from bench.measure import Sample
 
@@ -21,6 +22,26 @@ def table(samples: Samples) -> str:
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(_line(row, widths) for row in [head, rule, *rows])
+
+
+def figures(samples: Samples) -> list[dict[str, Any]]:
+    """The same for programs: of each way its requests, and by delay in milliseconds ratio, seconds and runs."""
+    first = next(iter(samples.values()))
+    return [
+        {
+            "way": name,
+            "requests": [sum(sample.traffic.requests) for runs in by_delay.values() for sample in runs],
+            "by_delay_ms": {
+                f"{delay:g}": {
+                    "ratio": round(_median(runs) / _median(first[delay]), 3),
+                    "seconds": round(_median(runs), 3),
+                    "runs": len(runs),
+                }
+                for delay, runs in by_delay.items()
+            },
+        }
+        for name, by_delay in samples.items()
+    ]
 
 
 def _row(name: str, by_delay: Mapping[float, Sequence[Sample]], l2send: Mapping[float, Sequence[Sample]]) -> list[str]:

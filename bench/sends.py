@@ -1,4 +1,4 @@
-"""`python -m bench.sends`: payments beside `cast send` and web3.py, start-up, and many payments at once.
+"""`python -m bench.sends`: payments beside `cast send` and web3.py, start-up, gas, and many payments at once.
 
 See bench/README.md for what is measured and how to read it.
 """
@@ -16,6 +16,7 @@ from statistics import median
 from typing import Any
 
 from bench import cast
+from bench.gas import measure_gas
 from bench.latency_client import Delayed, delayed
 from bench.many import many_at_once
 from bench.payer import L2SEND, Payer, funded_payer
@@ -112,7 +113,11 @@ def report(found: Mapping[str, Any]) -> str:
     )
     start = _table(["", "processor seconds"], [list(row.values()) for row in found["start"]])
     many = _table(["", "0 ms: seconds", "100 ms: seconds"], [list(row.values()) for row in found["many"]])
-    return f"{sends}\n\n{start}\n\n{found['many_count']} payments from one account on one chain:\n\n{many}"
+    gas = _table(
+        ["", "transactions", "gas", "the paying call alone", "ratio", "limits signed"],
+        [list(row.values()) for row in found["gas"]],
+    )
+    return f"{sends}\n\n{start}\n\n{gas}\n\n{found['many_count']} payments from one account on one chain:\n\n{many}"
 
 
 def main() -> int:
@@ -131,6 +136,7 @@ def main() -> int:
             found = {
                 "sends": measure_sends(payer, program, options.rounds, _say),
                 "start": measure_start(payer, options.rounds),
+                "gas": measure_gas(payer),
                 "many_count": options.many,
                 "many": many_at_once(payer, program, options.many),
             }

@@ -1,0 +1,25 @@
+"""The benchmark of gas counts every transaction of a payment, beside the one that pays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.gas import measure_gas
+from bench.payer import funded_payer
+from l2send.core.paths import Paths
+
+pytestmark = pytest.mark.lab
+
+
+def test_every_transaction_counts() -> None:
+    cache = Path(os.environ.get("L2SEND_CACHE") or Paths.from_environment().cache)
+    with funded_payer(cache, lambda _: None) as payer:
+        direct, *bridged = measure_gas(payer)
+    assert (direct["transactions"], direct["ratio"]) == (1, 1.0)
+    assert direct["gas"] == direct["least"] <= direct["gas_limits"]
+    for row in bridged:
+        assert row["transactions"] == 2, "an approval of exactly the amount, and the opening"
+        assert row["least"] < row["gas"] <= row["gas_limits"]
