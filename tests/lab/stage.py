@@ -216,7 +216,7 @@ class Stage:
     def _meanwhile(self, wire: Wire, errand: Errand) -> None:
         """After the reorganisation blocks come quickly. The solver, which believes every block, waits for the end."""
         time.sleep(0.04)
-        if not wire.fired:
+        if not wire.fired or wire.acting:
             return
         self.world.mine()
         record = journaled(errand)

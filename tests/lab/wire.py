@@ -185,6 +185,8 @@ class Wire:
     heights: dict[int, str] = field(default_factory=dict[int, str])
     """The head of each chain when the payment was begun: where a node that stands still has stopped."""
     notes: list[str] = field(default_factory=list[str])
+    acting: int = 0
+    """How many faults are doing their work: nothing else touches the chains meanwhile."""
     arms_when_begun: bool = False
     rival: Rival | None = None
     """Who else uses the payer's key."""
@@ -240,8 +242,12 @@ class Wire:
         for rule in self.rules:
             if rule.concerns(question):
                 rule.fired[question.method] += 1
-                outcome = await rule.fault.act(question)
-                if outcome is not None:
-                    return outcome
-                rule.fired[question.method] -= 1
+                self.acting += 1
+                try:
+                    outcome = await rule.fault.act(question)
+                    if outcome is not None:
+                        return outcome
+                    rule.fired[question.method] -= 1
+                finally:
+                    self.acting -= 1
         return None
