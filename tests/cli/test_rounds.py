@@ -26,7 +26,9 @@ def depth(home: Home, *words: str, quiet: float = 0.5) -> int:
         done = home.run(*words, **urls)
         assert done.status == 0, done
         print(*(f"{number}: {methods}" for number, methods in enumerate(rounds.methods, 1)), sep="\n")
-        return rounds.depth
+        # A machine that takes more than 3 s from the looks to the signature asks for the clocks once more.
+        clocks_again = sum(all("eth_getBlockByNumber" in asked for asked in methods) for methods in rounds.methods)
+        return rounds.depth - clocks_again
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +48,22 @@ def test_without_a_bridge(home: Home, payer: tuple[str, Address]) -> None:
 
 
 def test_bridged(home: Home, payer: tuple[str, Address]) -> None:
-    """Approval and opening are handed out one after the other, without a block in between."""
+    """Approval and opening are handed out one after the other, without a block in between.
+
+    The last round reads what the fill brought, for the outcome; one before it proves a receipt that has more than one
+    block on it by now.
+    """
     name, _ = payer
-    assert depth(home, "100", "USDC", f"dev2:{new_address()}", "--yes", "--account", name, *ECO) <= 11
+    assert depth(home, "100", "USDC", f"dev2:{new_address()}", "--yes", "--account", name, *ECO) <= 12
 
 
 def test_bridged_with_a_standing_allowance(home: Home, payer: tuple[str, Address]) -> None:
     name, account = payer
     to = f"dev2:{new_address()}"
     (leg,) = home.must("100", "USDC", to, "--dry-run", "--json", "--from", account, *ECO).json["legs"]
+    # It is approved past l2send, so that the nonce is looked at twice.
     allow(home, account, int(leg["pays"]["base_units"]))
-    assert depth(home, "100", "USDC", to, "--yes", "--account", name, *ECO) <= 10
+    assert depth(home, "100", "USDC", to, "--yes", "--account", name, *ECO) <= 12
 
 
 def test_from_three_chains(home: Home) -> None:
@@ -64,7 +71,7 @@ def test_from_three_chains(home: Home) -> None:
     name, account = home.new_account()
     for chain in CHAINS[:3]:
         home.fund(account, chain, USDC="100", ETH="1")
-    assert depth(home, "250", "USDC", f"dev4:{new_address()}", "--yes", "--account", name, *ECO, quiet=0.8) <= 27
+    assert depth(home, "250", "USDC", f"dev4:{new_address()}", "--yes", "--account", name, *ECO, quiet=0.8) <= 28
 
 
 def allow(home: Home, account: Address, units: int) -> None:

@@ -159,10 +159,10 @@ def quickened(poll: float, transport: httpx.AsyncBaseTransport | None = None) ->
         made.poll = poll
         return made
 
-    original, original_sponsored = Client._executor, Client._sponsored
+    original, original_sponsored = Client.executor, Client._sponsored
     http = partial(httpx.AsyncClient, transport=transport) if transport else partial(httpx.AsyncClient, verify=_TLS)
     with (
-        patch.object(Client, "_executor", executor),
+        patch.object(Client, "executor", executor),
         patch.object(Client, "_sponsored", sponsored_executor),
         patch.object(l2send.client, "open_rpcs", partial(rpc_client.open_rpcs, timeout=TIMEOUT)),
         patch.object(l2send.client, "follow", partial(follow, poll=poll)),
