@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from eth_hash.auto import keccak
 
@@ -82,6 +81,8 @@ def test_a_server_that_begins_to_lose_commits_takes_no_signature(postgres: Serve
 def test_a_role_without_delete_pays_and_one_without_rights_is_told(
     postgres: Server, database: str, path: Path, tmp_path: Path
 ) -> None:
+    from psycopg.errors import InsufficientPrivilege
+
     name, payer = name_of(database), f"payer_{secrets.token_hex(4)}"
     postgres.sql(f"CREATE ROLE {payer} LOGIN PASSWORD 'payer'")
     theirs = f"postgresql://{payer}:payer@127.0.0.1:{postgres.port}/{name}"
@@ -98,7 +99,7 @@ def test_a_role_without_delete_pays_and_one_without_rights_is_told(
     tx = sign(journal, begin(journal).transactions[0])
     journal.move_tx(journal.move_tx(tx, TxState.MINED), TxState.FINAL)
     for refused in ("DELETE FROM recipients", "TRUNCATE events", "DROP TABLE events", "ALTER TABLE events ADD x int"):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with pytest.raises(InsufficientPrivilege):
             journal._db.execute(refused)
     journal.close()
 

@@ -6,7 +6,6 @@ import secrets
 import sqlite3
 from dataclasses import replace
 
-import psycopg
 from eth_hash.auto import keccak
 
 from l2send.core.plan import ChainAddress, Payment, Quote, StepKind, UnsignedTx
@@ -18,7 +17,17 @@ from tests.support.addresses import new_address
 from tests.wallet.rig import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote
 
 SENDER = new_address()
-DATABASE_ERRORS = (sqlite3.IntegrityError, psycopg.IntegrityError)
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    try:
+        from psycopg import IntegrityError
+    except ImportError:
+        return (sqlite3.IntegrityError,)
+    return sqlite3.IntegrityError, IntegrityError
+
+
+DATABASE_ERRORS = _database_errors()
 """How a database refuses what no program may do to a journal."""
 CHAIN = chain_at("http://127.0.0.1:1")
 
