@@ -26,8 +26,6 @@ pytestmark = pytest.mark.lab
 FULL = os.environ.get("L2SEND_LAB") == "full"
 LINES, KILLS = (500, 20) if FULL else (60, 6)
 CHAINS = ("dev1", "dev2")
-LATEST_KILL = 6.0 if FULL else 4.0
-"""Seconds after the start of the process."""
 
 
 def test_killed_at_random_and_run_again_every_line_is_paid_once(
@@ -43,14 +41,15 @@ def test_killed_at_random_and_run_again_every_line_is_paid_once(
     file.write_text("ref,amount,token,to\n" + rows)
     command = [sys.executable, "-m", "l2send", "batch", str(file), "--yes", "--result", str(result)]
     seeded, kills, amid, status = random.Random(7683), 0, 0, None
-    for _ in range(4 * KILLS):
-        status = _run(command, home, name, seeded.uniform(0.5, LATEST_KILL) if kills < KILLS else None)
-        if status is not None:
-            break
-        kills += 1
-        amid += 0 < _sent(home, sender) < LINES
+    while status is None:
+        sent = _sent(home, sender)
+        kill_at = sent + seeded.randint(1, LINES // KILLS) if kills < KILLS else None
+        status = _run(command, home, name, sender, kill_at)
+        if status is None:
+            kills += 1
+            amid += sent < _sent(home, sender) < LINES
     assert status == 0, status
-    assert amid >= 1, "no kill came while payments were made"
+    assert (kills, amid) == (KILLS, KILLS), "not every kill came while payments were made"
     assert {to: home.holds(to, chain) for _, _, chain, to in people} == {to: a * 10**6 for _, a, _, to in people}
     assert _sent(home, sender) == LINES
     with result.open(newline="") as written:
@@ -62,16 +61,19 @@ def test_killed_at_random_and_run_again_every_line_is_paid_once(
         )
 
 
-def _run(command: list[str], home: Home, account: str, kill_after: float | None) -> int | None:
-    """The exit status; None if it was killed."""
+def _run(command: list[str], home: Home, account: str, sender: Address, kill_at: int | None) -> int | None:
+    """The exit status; None if it was killed, once the account's transactions were `kill_at`."""
     environment = home.environment | {"ETH_KEYSTORE_ACCOUNT": account}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        return process.wait(kill_after or 300)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return None
+    if kill_at is None:
+        return process.wait(600)
+    while process.poll() is None:
+        if _sent(home, sender) >= kill_at:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return None if process.returncode == -signal.SIGKILL else process.returncode
+        time.sleep(0.02)
+    return process.returncode
 
 
 def _sent(home: Home, sender: Address) -> int:
