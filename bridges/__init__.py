@@ -7,7 +7,7 @@ of its own, which uses only those contracts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -17,9 +17,11 @@ from l2send.bridges.direct import Direct
 from l2send.bridges.eco.bridge import Eco
 from l2send.bridges.hyperlane7683.bridge import Hyperlane7683
 from l2send.bridges.oif.bridge import Oif
+from l2send.core.address import Address
 from l2send.core.bridge import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
-from l2send.core.effects import Allows, Effects, Executes, Opens, Pays
+from l2send.core.delegation import EXECUTE_BATCH, decode_batch
+from l2send.core.effects import Allows, Batches, Delegates, Effects, Executes, Opens, Pays
 from l2send.core.errors import Refused
 from l2send.core.plan import ChainAddress, UnsignedTx
 from l2send.core.safe import EXECUTE, decode_execution
@@ -45,8 +47,13 @@ def _made(listed: tuple[tuple[str, str], ...]) -> Mapping[str, Bridge]:
 
 def decode(tx: UnsignedTx, registry: Registry) -> Effects:
     """What `tx` does, decoded from its bytes by the bridge that knows it. Raises Refused for unknown calls."""
+    if tx.delegate_to is not None:
+        return _decode_delegation(tx, tx.delegate_to)
     if tx.data[:4] == EXECUTE.selector:
         return _decode_safe(tx, registry)
+    if tx.data[:4] == EXECUTE_BATCH.selector:
+        inner = _decode_calls(decode_batch(tx), "the account", registry)
+        return Batches(ChainAddress(tx.chain_id, tx.to), inner)
     for bridge in bridges_of(registry).values():
         effect = bridge.effects(tx, registry)
         if effect is not None:
@@ -58,13 +65,24 @@ def _decode_safe(tx: UnsignedTx, registry: Registry) -> Executes:
     """What a Safe's owner makes it do. Raises Refused for anything but payments, approvals and orders inside."""
     chain = registry.chain(tx.chain_id)
     execution = decode_execution(tx, {safe.multi_send_call_only.address for safe in chain.safes})
+    effects = _decode_calls(execution.calls, "the Safe", registry)
+    return Executes(ChainAddress(tx.chain_id, tx.to), execution.owner, effects)
+
+
+def _decode_calls(calls: Iterable[UnsignedTx], who: str, registry: Registry) -> tuple[Pays | Allows | Opens, ...]:
     effects = list[Pays | Allows | Opens]()
-    for call in execution.calls:
+    for call in calls:
         effect = decode(call, registry)
         if not isinstance(effect, Pays | Allows | Opens):
-            raise Refused(f"the Safe would do more than pay: it calls {call.to}.")
+            raise Refused(f"{who} would do more than pay: it calls {call.to}.")
         effects.append(effect)
-    return Executes(ChainAddress(tx.chain_id, tx.to), execution.owner, tuple(effects))
+    return tuple(effects)
+
+
+def _decode_delegation(tx: UnsignedTx, code: Address) -> Delegates:
+    if tx.value or tx.data:
+        raise Refused("the transaction changes the code of the account and does something else besides.")
+    return Delegates(ChainAddress(tx.chain_id, tx.to), code)
 
 
 def decode_message(bridge: str, data: TypedData, registry: Registry) -> Effects:

@@ -15,6 +15,8 @@ from l2send.core.plan import Fee, Order, RefundCost, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Overrides, Rpc, Rpcs, if_offered
 from l2send.core.units import Amount, Gas, Token, Wei
 
+NETWORK_FEES = frozenset({"network fee", "L1 data fee"})
+"""The names of the fees that are computed here."""
 MARGIN_PERCENT = 20
 """Margin of a gas limit above the estimated use."""
 # Where a node cannot simulate a sequence: above what every pinned settler and token was seen to use. The most was the

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from l2send.bridges.gas_costs import cost
-from l2send.bridges.via_safe import CARRIED, GAS_FEES, PLENTY, SafeState, ViaSafe, look_at_safe, told_of_parts
+from l2send.bridges.gas_costs import NETWORK_FEES, cost
+from l2send.bridges.via_safe import CARRIED, PLENTY, SafeState, ViaSafe, look_at_safe, told_of_parts
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay
@@ -51,7 +51,7 @@ class ViaOwners(ViaSafe):
         wanted = [(kind, safe_tx.execution(approved_by_sender(owner)))]
         costed = await cost(rpc, owner, wanted, one_is_enough)
         gas = Gas(costed.steps[0].gas + OVERHEAD + _GAS_OF_A_SIGNATURE * safe.threshold)
-        fees = (*(fee for fee in quote.fees if fee.name not in GAS_FEES), *costed.fees)
+        fees = (*(fee for fee in quote.fees if fee.name not in NETWORK_FEES), *costed.fees)
         execution, since = safe_tx.execution(b""), await rpc.block_number()
         proposal = Proposal(execution, safe.nonce, kind, gas, since, safe.owners, safe.threshold)
         notes = (*quote.notes, *_words(safe, source), *costed.notes)

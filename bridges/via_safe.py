@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 
 from eth_hash.auto import keccak
 
-from l2send.bridges.gas_costs import cost
+from l2send.bridges.gas_costs import NETWORK_FEES, cost
+from l2send.bridges.wrapped import Wrapped
 from l2send.core.accounts import Deployment, SafeVersion
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
-from l2send.core.bridge import Bridge, OrderStatus
+from l2send.core.bridge import Bridge
 from l2send.core.calldata import Function
-from l2send.core.chains import Chain, Registry
+from l2send.core.chains import Chain
 from l2send.core.code import code_hash
-from l2send.core.effects import Effects
 from l2send.core.errors import CannotPay, Refused
-from l2send.core.plan import Order, Payment, Quote, Step, UnsignedTx
+from l2send.core.plan import Payment, Quote
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.safe import approved_by_sender, safe_tx_of
 from l2send.core.units import Amount, Nonce, Wei
@@ -38,7 +38,6 @@ _SENTINEL = Address("0x0000000000000000000000000000000000000001")
 _MOST_MODULES = 10
 _GUARD_SLOT = int.from_bytes(keccak(b"guard_manager.guard.address"), "big")
 _HANDLER_SLOT = int.from_bytes(keccak(b"fallback_manager.handler.address"), "big")
-GAS_FEES = frozenset({"network fee", "L1 data fee"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +62,8 @@ def via_safe(bridges: Mapping[str, Bridge]) -> dict[str, Bridge]:
     return {name: ViaSafe(bridges[name]) for name in CARRIED if name in bridges and bridges[name].contract_senders.ok}
 
 
-class ViaSafe:
+class ViaSafe(Wrapped):
     """A bridge for payments whose sender is a Safe, and whose executor is the owner who sends the transaction."""
-
-    def __init__(self, bridge: Bridge) -> None:
-        self.name, self.contract_senders = bridge.name, bridge.contract_senders
-        self._bridge = bridge
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """The bridge's own quote, its transactions made one of the Safe's. Raises as Bridge.quote does."""
@@ -91,33 +86,13 @@ class ViaSafe:
         needed, holds = Amount(costed.needs + refund, source.native), Amount(await rpc.balance(owner), source.native)
         if needed.units > holds.units:
             raise CannotPay(f"{owner}, which pays the gas, needs up to {needed} on {source.name} and holds {holds}.")
-        fees = (*(fee for fee in quote.fees if fee.name not in GAS_FEES), *costed.fees)
+        fees = (*(fee for fee in quote.fees if fee.name not in NETWORK_FEES), *costed.fees)
         typed = safe_tx.typed(safe.nonce)
         hashes = (
             f"domain 0x{typed.domain_hash.hex()}, message 0x{typed.message_hash.hex()}, SafeTx 0x{typed.digest.hex()}"
         )
         notes = (*quote.notes, *_words(safe, owner, source), f"SafeTx with nonce {safe.nonce}: {hashes}")
         return replace(quote, steps=costed.steps, fees=fees, needs=Wei(value), notes=notes, refund=None)
-
-    def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
-        """As the bridge itself decodes it."""
-        return self._bridge.effects(tx, registry)
-
-    async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
-        """As the bridge itself reads it."""
-        return await self._bridge.status(order, rpcs)
-
-    async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
-        """As the bridge itself asks for it."""
-        return await self._bridge.refund(order, rpcs)
-
-    def opened(self, order: Order, receipt: dict[str, object]) -> bool:
-        """As the bridge itself reads it."""
-        return self._bridge.opened(order, receipt)
-
-    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
-        """As the bridge itself reads it."""
-        return await self._bridge.was_opened(order, origin, block)
 
 
 async def look_at_safe(address: Address, rpc: Rpc) -> SafeState:

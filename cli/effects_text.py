@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from l2send.core.address import Address
 from l2send.core.deadlines import moment
+from l2send.core.delegation import is_taken_back
 from l2send.core.effects import (
     PERMIT2,
     Allows,
     AllowsBySignature,
+    Batches,
+    Delegates,
     Effects,
     Executes,
     Opens,
@@ -22,10 +25,8 @@ def describe(effect: Effects) -> str:
     match effect:
         case Pays(amount, to):
             return f"pay {amount} to {to.address}"
-        case Allows(amount, spender) if not amount.units:
-            return f"take back what the bridge {spender} may still take of your {amount.token.symbol}"
-        case Allows(amount, spender):
-            return f"allow the bridge {spender} to take exactly {amount}"
+        case Allows():
+            return _describe_allowance(effect)
         case Opens(order):
             return (
                 f"lock {order.pays} in the bridge {order.origin_settler} until a solver has paid "
@@ -33,15 +34,28 @@ def describe(effect: Effects) -> str:
             )
         case TakesBack(order_id, fee):
             return f"take back the money of the order {order_id}" + (f", for a fee of {fee}" if fee.units else "")
-        case AllowsBySignature() | OpensBySignature() | Executes():
+        case AllowsBySignature() | OpensBySignature():
+            return f"a message, no transaction: {_describe_message(effect)}"
+        case _:
             return _describe_compound(effect)
 
 
-def _describe_compound(effect: AllowsBySignature | OpensBySignature | Executes) -> str:
-    if not isinstance(effect, Executes):
-        return f"a message, no transaction: {_describe_message(effect)}"
+def _describe_allowance(effect: Allows) -> str:
+    amount, spender = effect.amount, effect.spender
+    if not amount.units:
+        return f"take back what the bridge {spender} may still take of your {amount.token.symbol}"
+    return f"allow the bridge {spender} to take exactly {amount}"
+
+
+def _describe_compound(effect: Executes | Batches | Delegates) -> str:
+    if isinstance(effect, Delegates):
+        if is_taken_back(effect.code):
+            return f"have your account {effect.account.address} run no code any more"
+        return f"have your account {effect.account.address} run the code of {effect.code}"
     does = ", then ".join(describe(one) for one in effect.effects)
     whole = ": all of it or nothing" if len(effect.effects) > 1 else ""
+    if isinstance(effect, Batches):
+        return f"in one transaction {does}{whole}"
     return f"have the Safe {effect.safe.address} {does}{whole}"
 
 

@@ -93,7 +93,28 @@ class Executes:
     effects: tuple[Pays | Allows | Opens, ...]
 
 
-Effects = Pays | Allows | Opens | TakesBack | AllowsBySignature | OpensBySignature | Executes
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """A delegated account does all of `effects`, in order, or nothing (EIP-7702)."""
+
+    account: ChainAddress
+    effects: tuple[Pays | Allows | Opens, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delegates:
+    """The account runs `code` from then on, or no code where that is the zero address (EIP-7702)."""
+
+    account: ChainAddress
+    code: Address
+
+
+Effects = Pays | Allows | Opens | TakesBack | AllowsBySignature | OpensBySignature | Executes | Batches | Delegates
+
+
+def each_of(effect: Effects) -> tuple[Effects, ...]:
+    """The effects of a transaction that makes several calls, in order; else the effect itself."""
+    return effect.effects if isinstance(effect, Executes | Batches) else (effect,)
 
 
 def token_effects(tx: UnsignedTx, registry: Registry) -> Pays | Allows | None:
@@ -148,18 +169,26 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
                 _check_opening(effect)
             case AllowsBySignature():
                 _check_permit(effect, effects[-1])
-            case TakesBack() | Executes():
-                raise Refused("the plan of a payment contains a refund, or has a Safe pay that was not asked to.")
+            case TakesBack() | Executes() | Batches() | Delegates():
+                raise Refused("the plan of a payment does something else than pay: a refund, a batch or a delegation.")
 
 
 def _of_sender(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects, ...]:
     """The sender's own effects: for a Safe they are inside its one transaction. Raises Refused."""
     if payment.executor is None and not payment.by_owners:
-        return effects
+        return _unbatched(effects, payment)
     if len(effects) != 1 or not isinstance(effects[0], Executes):
         raise Refused("the plan is not one transaction of the Safe.")
     _same("the Safe", effects[0].safe.address, payment.sender)
     _same("the owner who sends it", effects[0].owner, payment.executor)
+    return effects[0].effects
+
+
+def _unbatched(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects, ...]:
+    """What the sender does, if it does all of it in one transaction. Raises Refused for that of another account."""
+    if len(effects) != 1 or not isinstance(effects[0], Batches):
+        return effects
+    _same("the account that makes the calls", effects[0].account.address, payment.sender)
     return effects[0].effects
 
 

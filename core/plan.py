@@ -55,6 +55,8 @@ class UnsignedTx:
     to: Address
     value: Wei
     data: bytes
+    delegate_to: Address | None = None
+    """The code that the account which sends it delegates to from then on (EIP-7702), or the zero address for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class StepKind(StrEnum):
     REFUND = "refund"
     REVOKE = "revoke"
     """Revokes an allowance that a payment gave and that is no longer needed."""
+    DELEGATE = "delegate"
+    """Makes the account delegate to code, or ends that (EIP-7702)."""
     CANCEL = "cancel"
     """Takes the nonce of another transaction, and does nothing."""
     EXECUTE = "execute"

@@ -26,13 +26,13 @@ from l2send.bridges.via_safe import has_code_of_safe, look_at_safe
 from l2send.core.address import Address, alike
 from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain
+from l2send.core.delegation import delegate_of
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import Payment
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.units import Token
 from l2send.resolver.block_lists import BLOCK_LISTS
 
-_DELEGATION = b"\xef\x01\x00"  # EIP-7702
 PATIENCE = 4.0
 """Seconds: a warning is not worth waiting longer for."""
 PAUSED = Function("paused()", "bool")
@@ -65,8 +65,8 @@ async def look(payment: Payment, rpcs: Rpcs, known: Iterable[Address]) -> Findin
     said = [unknown] if unknown else list[str]()
     if payment.to.address == payment.sender:
         said.append("the recipient is the sender itself")
-    if here.startswith(_DELEGATION):
-        said.append(f"the recipient's account runs code of 0x{here[3:23].hex()} (EIP-7702)")
+    if delegate := delegate_of(here):
+        said.append(f"the recipient's account runs code of {delegate} (EIP-7702)")
     elif here:
         said.append(await _what_it_is(payment.to.address, rpcs.on(target.chain_id)))
     confirm = list[str]()
@@ -149,7 +149,7 @@ async def _contract_on(account: Address, chains: list[Chain], rpcs: Rpcs) -> lis
             return b""
 
     codes = await asyncio.gather(*(code(chain) for chain in chains))
-    return [(c, code) for c, code in zip(chains, codes, strict=True) if code and not code.startswith(_DELEGATION)]
+    return [(c, code) for c, code in zip(chains, codes, strict=True) if code and not delegate_of(code)]
 
 
 def resemblance(account: Address, known: Iterable[Address]) -> str:

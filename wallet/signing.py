@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from l2send.core.delegation import refuse_foreign_code
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.pace import may_hold
 from l2send.core.plan import Step, StepKind
@@ -70,6 +71,8 @@ class Looks:
     """The account's transactions: those that wait included, and those in blocks."""
     cap: FeeCap | BaseException
     cost: Cost | BaseException
+    code: bytes | BaseException
+    """The account's own code: that of a delegation, by EIP-7702, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Signing:
             rpc.nonces(tx.sender),
             self.guard.fee_cap(self.journal.get(record.id), tx, rpc),
             look_at_cost(tx, rpc),
+            rpc.code(tx.sender),
             _learn_sync(rpc),
             return_exceptions=True,
         )
@@ -109,6 +113,8 @@ class Signing:
         _value(looks.pinned)
         if overtaken := _value(looks.reason):
             raise await self.cancelled(record, overtaken)
+        if tx.step.kind in PAYING_KINDS:
+            refuse_foreign_code(_value(looks.code), rpc.chain)
         choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(looks.counts))
         taken = tx.step.nonce is not None and tx.step.nonce < choice.nonce
         maybe_sent = taken and tx.step.nonce in await self.ends.nonces_maybe_sent(record)

@@ -48,6 +48,7 @@ from l2send.bridges.quoting import Funding, SolverPrice, finish, refuse_unafford
 from l2send.bridges.settler_status import filled, head_of
 from l2send.core.bridge import ContractSenders, OrderState, OrderStatus, Proof, RefundAddress
 from l2send.core.chains import Chain, Registry
+from l2send.core.delegation import delegate_of
 from l2send.core.effects import Effects, Opens
 from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.plan import Order, Payment, Quote, Step, UnsignedTx
@@ -56,8 +57,6 @@ from l2send.core.settlers import AcrossSettlers
 from l2send.core.units import Amount, BlockNumber, UnixTime, Wei
 
 _FILLED = 2
-_DELEGATED = bytes.fromhex("ef0100")
-"""How the code of an account that delegates by EIP-7702 begins; SpokePools pay it like one without code."""
 
 
 class Across:
@@ -195,7 +194,7 @@ def _notes(order: Order, code: bytes, way: Crossing) -> tuple[str, ...]:
         return whose
     coin, other = way.source.native.symbol, way.target.native.symbol
     notes = [f"if it is not filled, Across pays it back as W{coin}", *whose]
-    if code and not code.startswith(_DELEGATED):
+    if code and not delegate_of(code):  # SpokePools pay a delegated account like one without code.
         notes.insert(0, f"the recipient is a contract: Across pays it W{other}, not {other}")
     return tuple(notes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -22,6 +23,8 @@ from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
 from l2send.core.text import clean
 from l2send.resolver.checkup import ChainReport, Verdict, check_endpoints, worst
+from l2send.resolver.delegations import Delegated, find_delegations
+from l2send.wallet.keys.keystore import find
 
 _TIMEOUT = 6.0
 _FEW = 5
@@ -72,8 +75,15 @@ async def _network(paths: Paths) -> list[Finding]:
     now = time.time()
     async with open_rpcs(registry, timeout=_TIMEOUT) as rpcs:
         with Live(f"asking {len(chains)} chains"):
-            reports = await check_endpoints(chains, rpcs, now)
-    return [*(_chain(report) for report in reports), *_clock(reports, now, devnet=registry.is_devnet)]
+            accounts = {k.address: k.name for k in find(paths.keystores) if k.address}
+            reports, delegated = await asyncio.gather(
+                check_endpoints(chains, rpcs, now), find_delegations(accounts, chains, rpcs)
+            )
+    return [
+        *(_chain(report) for report in reports),
+        *_clock(reports, now, devnet=registry.is_devnet),
+        *(_delegation(one, accounts[one.account]) for one in delegated),
+    ]
 
 
 def _chosen(paths: Paths) -> Sequence[Chain]:
@@ -95,6 +105,12 @@ def _chain(report: ChainReport) -> Finding:
     if not well:
         return Finding(name, Health.SILENT, says, do)
     return Finding(name, Health.NOTE, says, do) if trouble else Finding(name, Health.OK, says)
+
+
+def _delegation(found: Delegated, name: str) -> Finding:
+    says = f"{name} delegates to {found.words} on {found.chain.short_name}"
+    end = f"End it: l2send wallet undelegate {name} --chain {found.chain.short_name}"
+    return Finding("delegation", Health.OK, says) if found.name else Finding("delegation", Health.WRONG, says, end)
 
 
 def _clock(reports: Sequence[ChainReport], now: float, *, devnet: bool) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.commands.delegate import delegate, undelegate
 from l2send.cli.options import HdIndex, HdPath, PasswordFile, RunOptions
 from l2send.cli.recovery_phrases import ask_phrase, show_once
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
@@ -133,7 +134,7 @@ def list_(run_options: RunOptions) -> None:
     """
     found = find(run_options.paths.keystores)
     if run_options.as_json:
-        print_json({"schema": "l2send.accounts/1", "accounts": [_document(k) for k in found]})
+        print_json({"schema": "l2send.accounts/1", "accounts": [k.document() for k in found]})
         return
     if not found:
         err().print("No accounts yet. Make one: l2send wallet new NAME")
@@ -148,13 +149,29 @@ def list_(run_options: RunOptions) -> None:
 @spread
 def show(
     name: Known,
+    chain: Annotated[
+        str | None, typer.Option("--chain", metavar="CHAIN", help="Also what code it runs there (EIP-7702).")
+    ] = None,
+    *,
     run_options: RunOptions,
-) -> None:
-    """Show an account's address without opening it.
+) -> int:
+    """Show an account's address without opening it, and with --chain what code it delegates to there.
 
     Example: l2send wallet show alice
+
+    Example: l2send wallet show alice --chain base
     """
-    _show(named(name, run_options.paths.keystores), as_json=run_options.as_json)
+    keystore = named(name, run_options.paths.keystores)
+    if chain is not None:
+        from l2send.cli.commands.delegate import show_delegation
+
+        return show_delegation(keystore, chain, run_options)
+    _show(keystore, as_json=run_options.as_json)
+    return 0
+
+
+app.command("delegate")(delegate)
+app.command("undelegate")(undelegate)
 
 
 @app.command("remember")
@@ -250,13 +267,4 @@ def _show(keystore: Keystore, *, as_json: bool) -> None:
 
 
 def _print_document(keystore: Keystore) -> None:
-    print_json({"schema": "l2send.account/1", **_document(keystore)})
-
-
-def _document(keystore: Keystore) -> dict[str, object]:
-    return {
-        "name": keystore.name,
-        "address": keystore.address,
-        "path": str(keystore.path),
-        "origin": keystore.origin,
-    }
+    print_json({"schema": "l2send.account/1", **keystore.document()})

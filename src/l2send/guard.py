@@ -10,20 +10,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from l2send.bridges import decode, decode_message
+from l2send.core.address import ZERO_ADDRESS
 from l2send.core.chains import Registry
 from l2send.core.deadlines import machine_time, refuse_long_lock
+from l2send.core.delegation import is_taken_back, known_delegate
 from l2send.core.effects import (
     Allows,
+    Delegates,
     Effects,
-    Executes,
     Opens,
     OpensBySignature,
     TakesBack,
     check_refund,
     compare_with_payment,
+    each_of,
 )
 from l2send.core.errors import Refused
-from l2send.core.plan import Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx
+from l2send.core.plan import ChainAddress, Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc
 from l2send.core.safe import does_nothing, read_execution
 from l2send.core.typed import TypedData
@@ -64,7 +67,9 @@ class Guard:
             check_execution(record, said, self.registry)
             return
         effect = decode(said, self.registry)
-        if isinstance(effect, TakesBack) and record.order:
+        if tx.step.kind is StepKind.DELEGATE:
+            refuse_other_delegation(effect, tx, self.registry)
+        elif isinstance(effect, TakesBack) and record.order:
             check_refund(effect, record.order.order)
             if effect.fee.units != tx.step.tx.value:
                 raise Refused(f"the signed bytes pay {effect.fee} for the refund, which was not agreed.")
@@ -85,6 +90,15 @@ class Guard:
         if limit and limit.usd is not None and record.group_id:
             limit = replace(limit, usd=limit.usd / self.legs_of(record.group_id))
         return await fee_cap(record, tx, rpc, limit, self.agreed.get(record.id))
+
+
+def refuse_other_delegation(effect: Effects, tx: TxRecord, registry: Registry) -> None:
+    """Raises Refused unless the account of `tx` delegates to code of the registry, or to none, as was approved."""
+    approved = Delegates(ChainAddress(tx.chain_id, tx.sender), tx.step.tx.delegate_to or ZERO_ADDRESS)
+    if effect != approved:
+        raise Refused("the signed bytes do something else than was approved; they were thrown away.")
+    if not is_taken_back(approved.code) and not known_delegate(approved.code, registry.chain(tx.chain_id)):
+        raise Refused(f"the registry does not list {approved.code} as code that an account may delegate to.")
 
 
 def checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], ...]:
@@ -139,7 +153,7 @@ def check_execution(record: PaymentRecord, said: UnsignedTx, registry: Registry)
 def _compared(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> tuple[Effects, ...]:
     """Check that `effects` are the payment, lock money for days at most, and pay an account that can receive it."""
     compare_with_payment(effects, payment, spent, registry)
-    for effect in (inner for one in effects for inner in (one.effects if isinstance(one, Executes) else (one,))):
+    for effect in (inner for one in effects for inner in each_of(one)):
         match effect:
             case Opens(order):
                 refuse_long_lock(order, machine_time())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from l2send.bridges.direct import AskedAhead, Direct
+from l2send.bridges.via_batch import via_batches
 from l2send.bridges.via_owners import via_owners
 from l2send.bridges.via_safe import via_safe
 from l2send.core.address import Address
@@ -54,14 +55,16 @@ def _usable(payment: Payment, bridges: Mapping[str, Bridge], ahead: AskedAhead) 
     """The bridges as the sender can use them: an account, a Safe through one owner, or a Safe whose owners sign."""
     if payment.by_owners:
         return via_owners(bridges)
-    return via_safe(bridges) if payment.executor is not None else {**bridges, Direct.name: Direct(ahead)}
+    if payment.executor is not None:
+        return via_safe(bridges)
+    return via_batches({**bridges, Direct.name: Direct(ahead)})
 
 
 async def plan_most(asked: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: Like) -> Review:
     """The greatest payment like `asked`, of any amount, decoded and checked. Raises as `plan_payment` does."""
     snapshot = await _funding(asked, limits, rpcs)
     token = asked.amount.token
-    plan = await plan_of_max(asked.sender, asked.to, token, snapshot, bridges, rpcs, limits)
+    plan = await plan_of_max(asked.sender, asked.to, token, snapshot, via_batches(bridges), rpcs, limits)
     plan = await within_limit(plan, snapshot, limits, rpcs)
     findings = await look(plan.payment, rpcs, like(plan.payment.to.address))
     return replace(await review_plan(plan, findings, rpcs), held=snapshot)

@@ -12,10 +12,11 @@ from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
 from l2send.core.deadlines import TIME_TO_FILL, machine_time, moment
-from l2send.core.effects import Effects, Executes, Opens, Pays
+from l2send.core.delegation import refuse_foreign_code
+from l2send.core.effects import Effects, Executes, Opens, Pays, each_of
 from l2send.core.errors import Refused
 from l2send.core.plan import Fee, Order, Payment, Plan, Quote, Way
-from l2send.core.rpc import Rpcs
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Seconds, UnixTime
 from l2send.fee_caps import network_fees
 from l2send.guard import checked_legs
@@ -83,14 +84,22 @@ async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: Held) -> 
     Returns notes about what could not be tried. Raises Refused, NetworkError.
     """
     target = rpcs.on(payment.to.chain_id)
-    other_code, _, *notes = await asyncio.gather(
+    source = rpcs.on(leg.source.chain_id)
+    other_code, _, _, *notes = await asyncio.gather(
         why_other_code(leg.settlers, (leg.source, target.chain), rpcs),
-        held.get(leg.pays) or confirm(payment.sender, leg.pays, rpcs.on(leg.source.chain_id)),
+        _refuse_foreign_code(payment, source),
+        held.get(leg.pays) or confirm(payment.sender, leg.pays, source),
         *(_order_checks(leg.order, rpcs) if leg.order else []),
     )
     if other_code:
         raise Refused(f"{other_code}.", hint=HOW_TO_PIN)
     return [note for note in notes if note]
+
+
+async def _refuse_foreign_code(payment: Payment, source: Rpc) -> None:
+    """Raises Refused where the sender runs code that the registry does not list, NetworkError."""
+    if payment.executor is None and not payment.by_owners:
+        refuse_foreign_code(await source.code(payment.sender), source.chain)
 
 
 def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[str], ...]:
@@ -197,7 +206,7 @@ def _quote_of(part: Part, registry: Registry) -> Quote:
     """What leaves and what arrives is read from the transaction that pays, not from the file."""
     source = registry.chain(part.chain_id)
     fees = (Fee("network fee at most", Amount(sum(most_of(step) for step in part.steps), source.native)),)
-    quote = _quote(decode(part.steps[-1].tx, registry), source, fees, part.duration, part.until)
+    quote = _quote(each_of(decode(part.steps[-1].tx, registry))[-1], source, fees, part.duration, part.until)
     return replace(quote, steps=part.steps)
 
 

@@ -172,6 +172,7 @@ def step_json(step: Step) -> Json:
         "gas": step.gas,
         "price": None if step.price is None else _price_json(step.price),
         "nonce": step.nonce,
+        **({} if step.tx.delegate_to is None else {"delegate_to": step.tx.delegate_to}),
     }
 
 
@@ -182,6 +183,7 @@ def step_from(data: Json) -> Step:
         Address(data["to"]),
         Wei(int(data["value"])),
         bytes.fromhex(data["data"][2:]),
+        Address(data["delegate_to"]) if "delegate_to" in data else None,
     )
     price = data.get("price")
     fixed = None if price is None else _price_from(price)

@@ -51,6 +51,10 @@ class Keystore:
     origin: str
     """`l2send`, `foundry`, `geth` or `file`: whose folder it lies in."""
 
+    def document(self) -> dict[str, object]:
+        """What is told of it in JSON: docs/schemas/account-1.json."""
+        return {"name": self.name, "address": self.address, "path": str(self.path), "origin": self.origin}
+
 
 def new(folder: Path, name: str, password: str) -> Keystore:
     """Make a key and its keystore `folder/NAME.json`. Raises UsageError, ConfigError. Takes 2 s (scrypt)."""

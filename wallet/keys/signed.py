@@ -1,12 +1,13 @@
 """Signed bytes read back: what a node will execute, and who signed it.
 
 The guard and the journal see what is decoded here, never what was meant to be signed.
-Only the two kinds of transaction that l2send signs are read: EIP-1559 (type 2) and EIP-155 (legacy).
+Only the kinds of transaction that l2send signs are read: EIP-1559 (type 2), EIP-155 (legacy), and EIP-7702 (type 4)
+with one authorization, of the sender itself for this chain alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -17,7 +18,7 @@ from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 
-_TYPE_2 = 2
+_TYPE_2, _TYPE_4 = 2, 4
 _FIRST_LIST_BYTE = 0xC0
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 """Half of secp256k1's group order."""
@@ -64,7 +65,12 @@ def decode_signed(raw: bytes) -> SignedFields:
 
     fields = _fields_of(raw)
     try:
-        return SignedFields(*fields, sender=checksum(Account.recover_transaction(raw)))
+        said = SignedFields(*fields, sender=checksum(Account.recover_transaction(raw)))
+        if said.tx.delegate_to is not None and _authority_of(raw) != said.sender:
+            raise Refused("the authorization is not signed by the account that sends it.")
+        return said
+    except Refused:
+        raise
     except Exception as error:  # noqa: BLE001 - the libraries raise many kinds, and all mean the same
         raise Refused(f"the signed bytes do not decode ({type(error).__name__}).") from None
 
@@ -85,6 +91,8 @@ def _fields_of(raw: bytes) -> _Fields:
     try:
         if raw[0] == _TYPE_2:
             return _type_2(rlp.decode(raw[1:], strict=True))
+        if raw[0] == _TYPE_4:
+            return _type_4(rlp.decode(raw[1:], strict=True))
         if raw[0] >= _FIRST_LIST_BYTE:
             return _legacy(rlp.decode(raw, strict=True))
     except Refused:
@@ -118,6 +126,34 @@ def _type_2(items: Any) -> _Fields:
         raise Refused("the signed bytes carry an access list, which l2send never writes.")
     tx = UnsignedTx(ChainId(_integer(chain_id)), checksum(to), Wei(_integer(value)), data)
     return tx, Nonce(_integer(nonce)), Gas(_integer(gas)), Wei(_integer(max_fee_per_gas)), Wei(_integer(tip)), False
+
+
+def _type_4(items: Any) -> _Fields:
+    """As type 2, and one authorization for the chain of the transaction and the nonce after it. Source: EIP-7702."""
+    tx, nonce, gas, max_fee, tip, legacy = _type_2([*items[:9], *items[10:]])
+    ((chain_id, code, next_nonce, *_),) = items[9]
+    if _integer(chain_id) != tx.chain_id:
+        raise Refused("the authorization is not for the chain of its transaction alone: it could be replayed.")
+    if _integer(next_nonce) != nonce + 1:
+        raise Refused("the authorization is not for the nonce after its transaction.")
+    return replace(tx, delegate_to=checksum(code)), nonce, gas, max_fee, tip, legacy
+
+
+def _authority_of(raw: bytes) -> Address:
+    """Who signed the authorization in a transaction of type 4.
+
+    Source: EIP-7702, keccak(0x05 || rlp([chain_id, address, nonce])).
+    """
+    import rlp
+    from eth_keys.datatypes import Signature
+
+    ((*authorization, parity, r, s),) = rlp.decode(raw[1:], strict=True)[9]
+    if _integer(s) > HALF_ORDER:
+        raise Refused("the signature of the authorization has a high s.")
+    said: Any = rlp.encode(authorization)
+    digest: Any = keccak(b"\x05" + said)
+    signature = Signature(vrs=(_integer(parity), _integer(r), _integer(s)))
+    return checksum(signature.recover_public_key_from_msg_hash(digest).to_checksum_address())
 
 
 def _legacy(items: Any) -> _Fields:

@@ -85,7 +85,10 @@ class LocalSigner:
     def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
         """See Signer."""
         refuse_unbound(chain_id, tx)
-        signed = SignedTx.of(self._signed_bytes(_fields(nonce, tx, gas, price)))
+        fields = _fields(nonce, tx, gas, price)
+        if tx.delegate_to is not None:
+            fields |= {"type": 4, "authorizationList": [self._authorization(chain_id, tx.delegate_to, nonce)]}
+        signed = SignedTx.of(self._signed_bytes(fields))
         said = decode_signed(signed.raw)
         if said.sender != self.address or not said.matches(nonce, tx, gas, price):
             raise Refused("the signed bytes do not say what was to be signed.")
@@ -97,6 +100,17 @@ class LocalSigner:
         if signer_of_typed(data, signature) != self.address:
             raise Refused("the signature is not one of this account over this message.")
         return signature
+
+    def _authorization(self, chain_id: ChainId, code: Address, nonce: Nonce) -> Any:
+        """For this chain alone, and valid only inside the transaction with `nonce`. Source: EIP-7702."""
+        from eth_account import Account
+
+        try:
+            message = {"chainId": int(chain_id), "address": code, "nonce": nonce + 1}
+            return Account.sign_authorization(message, self._key.reveal())
+        except Exception as error:  # noqa: BLE001
+            failure = type(error).__name__
+        raise ConfigError(f"the authorization could not be signed ({failure}).")
 
     def _signature(self, digest: bytes) -> bytes:
         from eth_account import Account

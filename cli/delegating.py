@@ -1,0 +1,38 @@
+"""A delegation of an account (EIP-7702): shown with what it means, and approved."""
+
+from __future__ import annotations
+
+from l2send.cli.money import cost_of
+from l2send.cli.prompts import must_agree
+from l2send.cli.screen import err, print_pairs, styled
+from l2send.core.delegation import is_taken_back, known_delegate
+from l2send.core.errors import Refused
+from l2send.delegating import Delegation
+
+
+async def approve_delegation(delegation: Delegation, *, yes: bool, over_foreign: bool) -> None:
+    """Show what the account will run, and ask. Raises Refused for a foreign delegation in the way, Interrupted."""
+    chain, before, code = delegation.chain, delegation.before, delegation.code
+    if delegation.is_over_foreign and not over_foreign:
+        raise Refused(
+            f"{delegation.account} delegates to {before} on {chain.name}, code that l2send does not know.",
+            hint="Nothing was signed. To take its place: --over-foreign",
+        )
+    ends = is_taken_back(code)
+    known = known_delegate(code, chain)
+    rows = [
+        ("account", styled(f"{chain.short_name}:{delegation.account}")),
+        ("runs now", styled(before or "no code")),
+        ("will run", styled("no code" if ends or known is None else f"{code} ({known.name})")),
+        ("cost", styled(cost_of(delegation.quote.fees) or "")),
+    ]
+    if not ends:
+        rows += [
+            ("means", styled("its code can move all that the account has on this chain, and stays until you end it")),
+            ("", styled("contracts there see your account as a contract; some pay or ask it otherwise")),
+            ("code", styled(f"its hash is pinned: {known.code.code_hash if known else ''}", limit=200)),
+        ]
+    rows.append(("you sign", styled("1 one transaction with one authorization, for this chain and this nonce alone")))
+    print_pairs(err(), rows)
+    verb = "Delegate" if not ends else "End the delegation of"
+    await must_agree(f"{verb} {delegation.account} on {chain.name}?", yes=yes)

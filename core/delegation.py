@@ -1,0 +1,86 @@
+"""Accounts that delegate to code by EIP-7702, and the calls that such an account makes of itself in one transaction.
+
+Batches are those of `executeBatch` of Simple7702Account alone: all of them happen, or none. Source: EIP-7702;
+eth-infinitism/account-abstraction, contracts/accounts/Simple7702Account.sol and contracts/core/BaseAccount.sol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from l2send.core.accounts import Delegate
+from l2send.core.address import ZERO_ADDRESS, Address, checksum
+from l2send.core.calldata import Function
+from l2send.core.chains import Chain
+from l2send.core.errors import Refused
+from l2send.core.plan import UnsignedTx
+from l2send.core.units import ChainId, Gas, Wei
+
+EXECUTE_BATCH = Function("executeBatch((address,uint256,bytes)[])")
+BATCHING_DELEGATE = "simple7702account"
+"""The delegate of the registry whose `executeBatch` is used."""
+DELEGATION_GAS = Gas(60_000)
+"""Above what an authorization adds to a transaction: 25,000, and what the delegate's receive function uses."""
+_DESIGNATOR = bytes.fromhex("ef0100")
+
+
+def delegate_of(code: bytes) -> Address | None:
+    """The contract that an account with this code delegates to; None for any other code. Source: EIP-7702."""
+    return checksum(code[3:]) if code[:3] == _DESIGNATOR and len(code) == 23 else None
+
+
+def known_delegate(account: Address, chain: Chain) -> Delegate | None:
+    """The delegate of the registry at that address."""
+    return next((known for known in chain.delegates if known.code.address == account), None)
+
+
+def named_delegate(name: str, chain: Chain) -> Delegate:
+    """The delegate of that name on `chain`. Raises Refused."""
+    found = next((known for known in chain.delegates if known.name == name), None)
+    if found is None:
+        names = ", ".join(known.name for known in chain.delegates) or "none"
+        raise Refused(f"the registry lists no delegate {name[:40]!r} on {chain.name}; it lists: {names}.")
+    return found
+
+
+def delegation_tx(chain_id: ChainId, account: Address, code: Address) -> UnsignedTx:
+    """The transaction that makes `account` delegate to `code`; the zero address takes a delegation back."""
+    return UnsignedTx(chain_id, account, Wei(0), b"", delegate_to=code)
+
+
+def is_taken_back(code: Address) -> bool:
+    """Whether delegating to `code` ends a delegation. Source: EIP-7702."""
+    return code == ZERO_ADDRESS
+
+
+def batch_tx(account: Address, calls: Sequence[UnsignedTx]) -> UnsignedTx:
+    """The transaction by which a delegated account makes `calls`, all of one chain, in order."""
+    packed: list[Any] = [(call.to, call.value, call.data) for call in calls]
+    return UnsignedTx(calls[0].chain_id, account, Wei(0), EXECUTE_BATCH.encode(packed))
+
+
+def decode_batch(tx: UnsignedTx) -> tuple[UnsignedTx, ...]:
+    """The calls of an `executeBatch`. Raises Refused for fewer than two, for one of the account itself, or for coin."""
+    if tx.value:
+        raise Refused("the batch carries native coin to the account that sends it, which does nothing.")
+    (packed,) = EXECUTE_BATCH.decode_call(tx.data)
+    calls = tuple(UnsignedTx(tx.chain_id, checksum(to), Wei(value), data) for to, value, data in packed)
+    if len(calls) < 2:
+        raise Refused("the batch makes fewer than two calls.")
+    if any(call.to == tx.to for call in calls):
+        raise Refused("the batch calls the account itself.")
+    return calls
+
+
+def refuse_foreign_code(code: bytes, chain: Chain) -> None:
+    """Refuse to pay from an account with this code, if that is code of others. Raises Refused."""
+    delegate = delegate_of(code)
+    if delegate is None or known_delegate(delegate, chain):
+        return
+    raise Refused(
+        f"your account delegates to {delegate} on {chain.name} (EIP-7702), code that l2send does not know. It can move "
+        "all that the account has there.",
+        hint="If that is yours, list it as a delegate in your chains.toml; else: l2send wallet undelegate NAME "
+        f"--chain {chain.short_name}",
+    )

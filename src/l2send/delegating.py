@@ -1,0 +1,94 @@
+"""Making an account delegate to code, and ending that (EIP-7702): a transaction of the account's own, in its journal.
+
+It is written down as a payment of nothing to the account itself, so that it is signed once, followed and resumed as
+any other. Never part of a payment, and never over another delegation unless that was asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from l2send.core.address import ZERO_ADDRESS, Address
+from l2send.core.chains import Chain
+from l2send.core.code import code_hash
+from l2send.core.delegation import DELEGATION_GAS, delegate_of, delegation_tx, is_taken_back, known_delegate
+from l2send.core.errors import CannotPay, Refused
+from l2send.core.fees import gas_price, l1_fee
+from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind
+from l2send.core.rpc import Rpc
+from l2send.core.units import Amount, Gas, Seconds
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import Record
+
+DELEGATION = "delegation"
+"""The bridge that such a payment names: none."""
+_MARGIN_PERCENT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """What an account would run from then on, ready to be shown and approved."""
+
+    account: Address
+    chain: Chain
+    before: Address | None
+    """What it delegates to now."""
+    code: Address
+    """What it will delegate to; the zero address for no code."""
+    payment: Payment
+    quote: Quote
+
+    @property
+    def is_over_foreign(self) -> bool:
+        """Whether it takes the place of code that the registry does not list."""
+        return self.before is not None and known_delegate(self.before, self.chain) is None
+
+
+def is_delegation(record: Record) -> bool:
+    """Whether a payment of the journal is none, but a change of the account's code."""
+    return record.legs[0].terms.bridge == DELEGATION
+
+
+async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegation:
+    """`account` delegating to `code`, or to none for the zero address, on the chain of `rpc`.
+
+    Raises Refused for code that is not the registry's, where nothing changes, or where the account is another contract;
+    CannotPay, NetworkError. Source: eth_getCode, eth_estimateGas, eth_feeHistory, eth_getBalance.
+    """
+    chain = rpc.chain
+    known = known_delegate(code, chain)
+    if known is None and not is_taken_back(code):
+        raise Refused(f"the registry does not list {code} on {chain.name} as code that an account may delegate to.")
+    tx = delegation_tx(chain.chain_id, account, code)
+    plain = {"from": account, "to": account, "value": "0x0", "data": "0x"}
+    own, runs, price, estimate, holds = await asyncio.gather(
+        rpc.code(account), rpc.code(code), gas_price(rpc), rpc.estimate_gas(plain), rpc.balance(account)
+    )
+    before = delegate_of(own)
+    if own and before is None:
+        raise Refused(f"{account} is a contract on {chain.name}, which delegates to nothing.")
+    if (before or ZERO_ADDRESS) == code:
+        raise Refused(f"{account} delegates to {code if before else 'nothing'} on {chain.name} already.")
+    if known and code_hash(runs) != known.code.code_hash:
+        raise Refused(f"{code} on {chain.name} runs other code than the registry pins.")
+    if price.legacy:
+        raise Refused(f"{chain.name} does not say that it takes transactions of EIP-7702: it has no base fee.")
+    gas = Gas(estimate + estimate * _MARGIN_PERCENT // 100 + DELEGATION_GAS)
+    data_fee = await l1_fee(rpc, tx, gas)
+    most = Amount(price.most(gas) + data_fee, chain.native)
+    if most.units > holds:
+        raise CannotPay(f"{chain.name} needs up to {most} for fees, you hold {Amount(holds, chain.native)}.")
+    fees = [Fee("network fee", Amount(price.expected(gas), chain.native))]
+    if data_fee:
+        fees.append(Fee("L1 data fee", Amount(data_fee, chain.native)))
+    nothing = Amount(0, chain.native)
+    step = Step(StepKind.DELEGATE, tx, gas)
+    quote = Quote(DELEGATION, chain, nothing, nothing, tuple(fees), Seconds(2 * chain.confirmations), (step,))
+    payment = Payment(account, ChainAddress(chain.chain_id, account), nothing)
+    return Delegation(account, chain, before, code, payment, quote)
+
+
+def begin_delegation(delegation: Delegation, journal: Journal) -> Record:
+    """Write an approved delegation into the journal; `Client.resume` makes it. Raises Refused while one is open."""
+    return journal.begin(delegation.payment, (delegation.quote,), again=False, typed_name=DELEGATION)
