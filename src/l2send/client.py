@@ -27,7 +27,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount, Nonce, parse_amount
-from l2send.delegating import Delegation, begin_delegation, plan_delegation
+from l2send.delegating import Delegations
 from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
 from l2send.past import PastPayments
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Client(PastPayments):
+class Client(PastPayments, Delegations):
     """Everything that planning, paying and tracking need. Made by `open_client`."""
 
     paths: Paths
@@ -203,14 +203,6 @@ class Client(PastPayments):
     async def has_expired(self, review: Review) -> bool:
         """Whether the price of any leg has run out, by the clock of its chain: plan again then."""
         return await has_expired(review, self.rpcs)
-
-    async def plan_delegation(self, account: Address, chain: str, code: Address) -> Delegation:
-        """What would make `account` run `code` on `chain`, a short name (EIP-7702): see delegating.py."""
-        return await plan_delegation(account, code, self.rpcs.on(self.registry.named(chain).chain_id))
-
-    def begin_delegation(self, delegation: Delegation) -> Record:
-        """Write an approved delegation into the journal; `resume` makes it. Raises Refused while one is open."""
-        return begin_delegation(delegation, self.journal)
 
     async def resume(
         self,

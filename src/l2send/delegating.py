@@ -10,13 +10,13 @@ import asyncio
 from dataclasses import dataclass
 
 from l2send.core.address import ZERO_ADDRESS, Address
-from l2send.core.chains import Chain
+from l2send.core.chains import Chain, Registry
 from l2send.core.code import code_hash
 from l2send.core.delegation import DELEGATION_GAS, delegate_of, delegation_tx, is_taken_back, known_delegate
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind
-from l2send.core.rpc import Rpc
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Gas, Seconds
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import Record
@@ -89,6 +89,17 @@ async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegati
     return Delegation(account, chain, before, code, payment, quote)
 
 
-def begin_delegation(delegation: Delegation, journal: Journal) -> Record:
-    """Write an approved delegation into the journal; `Client.resume` makes it. Raises Refused while one is open."""
-    return journal.begin(delegation.payment, (delegation.quote,), again=False, typed_name=DELEGATION)
+class Delegations:
+    """What a client does about the code of accounts."""
+
+    journal: Journal
+    registry: Registry
+    rpcs: Rpcs
+
+    async def plan_delegation(self, account: Address, chain: str, code: Address) -> Delegation:
+        """What would make `account` run `code` on `chain`, a short name. Raises as the function of that name."""
+        return await plan_delegation(account, code, self.rpcs.on(self.registry.named(chain).chain_id))
+
+    def begin_delegation(self, delegation: Delegation) -> Record:
+        """Write an approved delegation into the journal; `resume` makes it. Raises Refused while one is open."""
+        return self.journal.begin(delegation.payment, (delegation.quote,), again=False, typed_name=DELEGATION)

@@ -27,7 +27,7 @@ from l2send.core.errors import ConfigError, L2sendError, NotFinal, Refused
 from l2send.core.paths import Paths
 from l2send.core.plan import ChainAddress, GasPrice, StepKind, UnsignedTx
 from l2send.core.units import Gas, Nonce, Wei
-from l2send.delegating import Delegation, begin_delegation, plan_delegation
+from l2send.delegating import Delegation
 from l2send.devnet.node import Node
 from l2send.guard import checked_effects
 from l2send.wallet.journal.records import PaymentRecord, Record
@@ -54,7 +54,7 @@ class Delegating(Payer):
 
     def delegation(self, code: Address) -> Delegation:
         async def work(client: Client) -> Delegation:
-            return await plan_delegation(self.address, code, client.rpcs.on(self.home.chain("dev1").chain_id))
+            return await client.plan_delegation(self.address, "dev1", code)
 
         return self.do(work)
 
@@ -62,7 +62,7 @@ class Delegating(Payer):
         delegation = self.delegation(code)
 
         async def work(client: Client) -> str:
-            return begin_delegation(delegation, client.journal).id
+            return client.begin_delegation(delegation).id
 
         record = self.resume(self.do(work))
         assert isinstance(record, PaymentRecord)
@@ -185,7 +185,7 @@ def test_a_delegation_that_changes_what_is_signed_is_thrown_away(payer: Delegati
 
     async def work(client: Client) -> str:
         changed = replace(delegation, quote=replace(delegation.quote, steps=(other,)))
-        return begin_delegation(changed, client.journal).id
+        return client.begin_delegation(changed).id
 
     with pytest.raises(Refused, match="does not list"):
         payer.resume(payer.do(work))
