@@ -97,11 +97,10 @@ class Signing:
             rpc.nonces(tx.sender),
             self.guard.fee_cap(self.journal.get(record.id), tx, rpc),
             look_at_cost(tx, rpc),
-            rpc.code(tx.sender),
-            _learn_sync(rpc),
+            _code_of_sender(tx, rpc),
             return_exceptions=True,
         )
-        return Looks(asked_at, *found[:-1])
+        return Looks(asked_at, *found)
 
     async def sign_and_commit(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
         """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
@@ -220,6 +219,12 @@ class Signing:
         tx = await observe(tx, self.ends)
         if tx.state is TxState.SIGNED and await self._is_stale(tx):
             raise not_sent_again(tx)
+
+
+async def _code_of_sender(tx: TxRecord, rpc: Rpc) -> bytes:
+    """The code of the account. Raises NetworkError; not for what is learned beside it, which only saves time."""
+    code, _ = await asyncio.gather(rpc.code(tx.sender), _learn_sync(rpc), return_exceptions=True)
+    return _value(code)
 
 
 async def _learn_sync(rpc: Rpc) -> None:
