@@ -15,13 +15,13 @@ from l2send.core.bridge import Bridge
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
 from l2send.fee_caps import within_limit
-from l2send.resolver.balances import Snapshot, confirm, take_snapshot
+from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.limits import Limits
 from l2send.resolver.max_amount import plan_of_max
 from l2send.resolver.planner import make_plan
 from l2send.resolver.quotes import can_do_without
 from l2send.resolver.recipient import look
-from l2send.review import Review, review_plan
+from l2send.review import Review, can_pay, review_plan
 
 Like = Callable[[Address], Iterable[Address]]
 """Known accounts that this one could imitate."""
@@ -35,7 +35,7 @@ async def plan_payment(
     looking = asyncio.create_task(look(payment, rpcs, like(payment.to.address)))
     ahead = AskedAhead(payment, rpcs)
     target = rpcs.on(payment.to.chain_id)
-    held = {payment.amount: asyncio.create_task(confirm(payment.sender, payment.amount, target))}
+    held = {payment.amount: asyncio.create_task(can_pay(payment, payment.amount, target))}
     try:
         snapshot = await _funding(payment, limits, rpcs)
         usable = _usable(payment, bridges, ahead)

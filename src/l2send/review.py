@@ -59,14 +59,14 @@ class Review:
 
 
 Held = Mapping[Amount, Awaitable[None]]
-"""Amounts, each with the answer of `confirm` about it. Raises NetworkError where an endpoint sees less."""
+"""Amounts, each with the answer of `can_pay` about it."""
 _NOTHING_ASKED: Held = {}
 
 
 async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs, held: Held = _NOTHING_ASKED) -> Review:
     """The plan, decoded and checked against the payment and against what the chains say.
 
-    `held` are amounts about which every endpoint was asked ahead, whether it sees that much of them.
+    `held` are amounts about which was asked ahead whether the sender can pay them.
     Raises Refused, NetworkError.
     """
     by_leg = checked_legs(plan, rpcs.registry)
@@ -85,10 +85,9 @@ async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: Held) -> 
     """
     target = rpcs.on(payment.to.chain_id)
     source = rpcs.on(leg.source.chain_id)
-    other_code, _, _, *notes = await asyncio.gather(
+    other_code, _, *notes = await asyncio.gather(
         why_other_code(leg.settlers, (leg.source, target.chain), rpcs),
-        _refuse_foreign_code(payment, source),
-        held.get(leg.pays) or confirm(payment.sender, leg.pays, source),
+        held.get(leg.pays) or can_pay(payment, leg.pays, source),
         *(_order_checks(leg.order, rpcs) if leg.order else []),
     )
     if other_code:
@@ -96,10 +95,16 @@ async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: Held) -> 
     return [note for note in notes if note]
 
 
-async def _refuse_foreign_code(payment: Payment, source: Rpc) -> None:
-    """Raises Refused where the sender runs code that the registry does not list, NetworkError."""
-    if payment.executor is None and not payment.by_owners:
-        refuse_foreign_code(await source.code(payment.sender), source.chain)
+async def can_pay(payment: Payment, amount: Amount, source: Rpc) -> None:
+    """Every endpoint sees `amount` with the sender, which runs no code that the registry does not list.
+
+    Raises Refused, NetworkError.
+    """
+    if payment.executor is not None or payment.by_owners:
+        await confirm(payment.sender, amount, source)
+        return
+    code, _ = await asyncio.gather(source.code(payment.sender), confirm(payment.sender, amount, source))
+    refuse_foreign_code(code, source.chain)
 
 
 def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[str], ...]:
