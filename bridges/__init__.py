@@ -21,7 +21,7 @@ from l2send.core.address import Address
 from l2send.core.bridge import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
 from l2send.core.delegation import EXECUTE_BATCH, decode_batch
-from l2send.core.effects import Allows, Batches, Delegates, Effects, Executes, Opens, Pays
+from l2send.core.effects import Allows, CallsTogether, Delegates, Effects, Executes, Opens, Pays
 from l2send.core.errors import Refused
 from l2send.core.plan import ChainAddress, UnsignedTx
 from l2send.core.safe import EXECUTE, decode_execution
@@ -53,7 +53,7 @@ def decode(tx: UnsignedTx, registry: Registry) -> Effects:
         return _decode_safe(tx, registry)
     if tx.data[:4] == EXECUTE_BATCH.selector:
         inner = _decode_calls(decode_batch(tx), "the account", registry)
-        return Batches(ChainAddress(tx.chain_id, tx.to), inner)
+        return CallsTogether(ChainAddress(tx.chain_id, tx.to), inner)
     for bridge in bridges_of(registry).values():
         effect = bridge.effects(tx, registry)
         if effect is not None:

@@ -9,7 +9,7 @@ from l2send.core.effects import (
     PERMIT2,
     Allows,
     AllowsBySignature,
-    Batches,
+    CallsTogether,
     Delegates,
     Effects,
     Executes,
@@ -47,14 +47,14 @@ def _describe_allowance(effect: Allows) -> str:
     return f"allow the bridge {spender} to take exactly {amount}"
 
 
-def _describe_compound(effect: Executes | Batches | Delegates) -> str:
+def _describe_compound(effect: Executes | CallsTogether | Delegates) -> str:
     if isinstance(effect, Delegates):
         if is_taken_back(effect.code):
             return f"have your account {effect.account.address} run no code any more"
         return f"have your account {effect.account.address} run the code of {effect.code}"
     does = ", then ".join(describe(one) for one in effect.effects)
     whole = ": all of it or nothing" if len(effect.effects) > 1 else ""
-    if isinstance(effect, Batches):
+    if isinstance(effect, CallsTogether):
         return f"in one transaction {does}{whole}"
     return f"have the Safe {effect.safe.address} {does}{whole}"
 

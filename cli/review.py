@@ -16,7 +16,16 @@ from l2send.cli.screen import aloud, err, print_pairs, stage_in_words, styled
 from l2send.cli.times import clock, day, duration, moment
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
-from l2send.core.effects import Allows, AllowsBySignature, Batches, Effects, Executes, Opens, OpensBySignature, Pays
+from l2send.core.effects import (
+    Allows,
+    AllowsBySignature,
+    CallsTogether,
+    Effects,
+    Executes,
+    Opens,
+    OpensBySignature,
+    Pays,
+)
 from l2send.core.plan import Fee, Quote
 from l2send.core.units import Amount
 from l2send.resolver.destination import Destination
@@ -183,7 +192,7 @@ def _in_short(effect: Effects) -> str:
             return f"lock {shorter(order.pays)} {until}, if opened by {clock(deadline)}"
         case Executes(safe=safe, effects=effects):
             words = f"have the Safe {_ends(safe.address)} {', then '.join(map(_in_short, effects))}"
-        case Batches(effects=effects):
+        case CallsTogether(effects=effects):
             words = f"in one transaction {', then '.join(map(_in_short, effects))}"
         case _:
             words = describe(effect)

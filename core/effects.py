@@ -94,7 +94,7 @@ class Executes:
 
 
 @dataclass(frozen=True, slots=True)
-class Batches:
+class CallsTogether:
     """A delegated account does all of `effects`, in order, or nothing (EIP-7702)."""
 
     account: ChainAddress
@@ -109,12 +109,14 @@ class Delegates:
     code: Address
 
 
-Effects = Pays | Allows | Opens | TakesBack | AllowsBySignature | OpensBySignature | Executes | Batches | Delegates
+Effects = (
+    Pays | Allows | Opens | TakesBack | AllowsBySignature | OpensBySignature | Executes | CallsTogether | Delegates
+)
 
 
 def each_of(effect: Effects) -> tuple[Effects, ...]:
     """The effects of a transaction that makes several calls, in order; else the effect itself."""
-    return effect.effects if isinstance(effect, Executes | Batches) else (effect,)
+    return effect.effects if isinstance(effect, Executes | CallsTogether) else (effect,)
 
 
 def token_effects(tx: UnsignedTx, registry: Registry) -> Pays | Allows | None:
@@ -169,7 +171,7 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
                 _check_opening(effect)
             case AllowsBySignature():
                 _check_permit(effect, effects[-1])
-            case TakesBack() | Executes() | Batches() | Delegates():
+            case TakesBack() | Executes() | CallsTogether() | Delegates():
                 raise Refused("the plan of a payment does something else than pay: a refund, a batch or a delegation.")
 
 
@@ -186,7 +188,7 @@ def _of_sender(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects,
 
 def _unbatched(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects, ...]:
     """What the sender does, if it does all of it in one transaction. Raises Refused for that of another account."""
-    if len(effects) != 1 or not isinstance(effects[0], Batches):
+    if len(effects) != 1 or not isinstance(effects[0], CallsTogether):
         return effects
     _same("the account that makes the calls", effects[0].account.address, payment.sender)
     return effects[0].effects

@@ -2,8 +2,7 @@
 
 async with open_client() as client:
     destination = client.destination("base:0x…")
-    payment = client.payment(sender, "25", "USDC", destination)
-    review = await client.plan(payment)
+    review = await client.plan(client.payment(sender, "25", "USDC", destination))
     record = client.begin(review)
     record = await client.resume(record.id, signer)
 """
@@ -358,8 +357,8 @@ class Client(PastPayments, Delegations):
     ) -> PaymentRecord:
         """Revoke an allowance by `step`, for a payment that will never be signed. Raises as `resume` does."""
         record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
-        executor = self.executor(signer, reporter(record.id, self.journal, progress))
-        return await executor.send_revocation(record.id, step, patience=patience)
+        say = reporter(record.id, self.journal, progress)
+        return await self.executor(signer, say).send_revocation(record.id, step, patience=patience)
 
     def web3(self, chain: str) -> AsyncWeb3[Any]:
         """web3.py for reads, over the endpoints of `chain`, a short name: see read_web3.py. Raises UnknownChain."""
@@ -371,8 +370,8 @@ class Client(PastPayments, Delegations):
 
     def executor(self, signer: Signer | None, say: Say) -> Executor:
         """What signs and sends, asking the guard before each signature."""
-        locks = self.paths.state / "locks"
-        return Executor(self.journal, self.rpcs, signer, locks, self.guard, say, self._renew, self.bridges)
+        folder = self.paths.state / "locks"
+        return Executor(self.journal, self.rpcs, signer, folder, self.guard, say, self._renew, self.bridges)
 
     async def _renew(self, record: PaymentRecord) -> PaymentRecord:
         """The payment on the terms of a new quote: see Renewal."""

@@ -22,7 +22,7 @@ from l2send.client import Client, open_client
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.calldata import APPROVE, TRANSFER
 from l2send.core.delegation import batch_tx, decode_batch, delegate_of, delegation_tx, named_delegate
-from l2send.core.effects import Allows, Batches, Delegates, Opens
+from l2send.core.effects import Allows, CallsTogether, Delegates, Opens
 from l2send.core.errors import ConfigError, L2sendError, NotFinal, Refused
 from l2send.core.paths import Paths
 from l2send.core.plan import ChainAddress, GasPrice, StepKind, UnsignedTx
@@ -99,7 +99,7 @@ def test_approval_and_order_are_one_transaction(delegated: Delegating, via: str)
     review = delegated.plan("20", f"dev4:{to}", via=via)
     (step,) = review.plan.quote.steps
     effect = decode(step.tx, delegated.home.registry)
-    assert isinstance(effect, Batches)
+    assert isinstance(effect, CallsTogether)
     assert [type(one) for one in effect.effects] == [Allows, Opens]
     record = delegated.resume(delegated.begin(review).id)
     assert record.state is PaymentState.DELIVERED
