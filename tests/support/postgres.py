@@ -113,7 +113,14 @@ class Server:
 
     def kill_backend(self, pid: int) -> None:
         """SIGKILL: the server ends all its sessions, recovers, and goes on."""
-        os.kill(pid, signal.SIGKILL)
+        import psycopg
+
+        with psycopg.connect(self.url(), autocommit=True) as witness, suppress(psycopg.Error):
+            os.kill(pid, signal.SIGKILL)
+            while True:  # Until the server has noticed, and ended this session with all others.
+                witness.execute("SELECT 1")
+                time.sleep(0.02)
+        self.until_up()
 
     def until_up(self) -> None:
         import psycopg
