@@ -43,7 +43,7 @@ def masked(screen: str) -> str:
         r"\d\d:\d\d\s+(?:today|tomorrow)(?:,\s+in\s+\d+\s+min)?",
         r"took \d+ s",
         r"\d+\.\d{2,}",
-        r"\(0x[0-9a-fA-F]{4}…[0-9a-fA-F]{4}\)",
+        r"\(0x[0-9a-fA-F]{4}…[0-9a-fA-F]{4}\n?\)",
         r"0x(?:[0-9a-fA-F]\n? *){40}",
         r"(0x)?[0-9a-fA-F]{6,}",
     ):

@@ -1,0 +1,163 @@
+"""Conversations from their first question in a real terminal: a first run, several accounts, direct and bridged.
+
+They are compared as text with recordings, as in test_sessions.py; `L2SEND_RECORD=1` records them again.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from l2send.core.address import checksum
+from tests.cli.test_sessions import L2SEND, NARROW, PAYEE, WIDE, compare, press
+from tests.conftest import Home, home_with_devnet
+from tests.support.terminal import Terminal
+
+pytestmark = [pytest.mark.lab, pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")]
+
+PASSWORD = "a password that is long"
+SIZES = [pytest.param(WIDE, id="80"), pytest.param(NARROW, id="40")]
+
+
+@pytest.fixture(scope="module")
+def chains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """Three local chains, and a person's home folder, without any account."""
+    folder = tmp_path_factory.mktemp("conversations")
+    with home_with_devnet(folder, chains=3) as home:
+        kept = {name: value for name, value in home.environment.items() if name != "ETH_PASSWORD"}
+        (folder / "person").mkdir()
+        yield Home(home.path, kept | {"HOME": str(folder / "person"), "TERM": "xterm-256color"})
+
+
+@pytest.fixture
+def without_account(chains: Home) -> Iterator[Home]:
+    """No account yet; those that are made in the test are gone after it."""
+    keystores, aside = chains.paths.keystores, chains.path / "aside"
+    if keystores.exists():
+        keystores.rename(aside)
+    yield chains
+    shutil.rmtree(keystores, ignore_errors=True)
+    if aside.exists():
+        aside.rename(keystores)
+
+
+@pytest.fixture(scope="module")
+def payers(chains: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Two accounts: one with money on two chains, one with none."""
+    password = tmp_path_factory.mktemp("secret") / "password"
+    password.touch(mode=0o600)
+    password.write_text(PASSWORD)
+    for name in ("alice", "bob"):
+        chains.must("wallet", "new", name, "--password-file", str(password))
+    alice = checksum(chains.must("wallet", "show", "alice").stdout.strip())
+    chains.fund(alice, "dev1", USDC="100", ETH="1")
+    chains.fund(alice, "dev2", USDC="5", ETH="1")
+    chains.must("contacts", "add", "carol", f"dev3:{PAYEE}")
+    return replace(chains, environment=chains.environment | {"ETH_PASSWORD": str(password)})
+
+
+def answer(terminal: Terminal, question: str, *keys: str) -> None:
+    terminal.wait_for(question)
+    press(terminal, (*keys, "Enter"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_first_run_makes_an_account_after_two_mistakes(without_account: Home, size: tuple[int, int]) -> None:
+    with Terminal(without_account.environment, *size) as terminal:
+        terminal.start(str(L2SEND))
+        answer(terminal, "How do you want to start?")
+        answer(terminal, "A name for it", "alice in chains")
+        terminal.wait_for("no name for")
+        terminal.press("C-u")
+        terminal.type("alice")
+        terminal.press("Enter")
+        for question in ("Password of alice:", "Password of alice, again:"):
+            answer(terminal, question, "short")
+        terminal.wait_for("shorter than 8")
+        answer(terminal, "» Make a new account")
+        terminal.wait_for_times("A name for it", 2)
+        press(terminal, ("alice", "Enter"))
+        terminal.wait_for_times("Password of alice:", 2)
+        press(terminal, (PASSWORD, "Enter"))
+        terminal.wait_for_times("Password of alice, again:", 2)
+        press(terminal, (PASSWORD, "Enter"))
+        terminal.wait_for("? Pay to")
+        terminal.wait_for("nothing yet")
+        terminal.press("C-c")
+        status, screen = terminal.end()
+    assert status == 130
+    assert without_account.must("wallet", "show", "alice").stdout
+    compare(f"first_run_{size[0]}", re.sub(r"(?s)alice: .*?alice\.json", "alice: ITS FILE", screen))
+
+
+def test_a_first_run_that_only_looks_at_an_address(without_account: Home) -> None:
+    with Terminal(without_account.environment, *WIDE) as terminal:
+        terminal.start(str(L2SEND))
+        answer(terminal, "How do you want to start?", "Down", "Down", "Down")
+        answer(terminal, "Address", PAYEE)
+        status, screen = terminal.end()
+    assert status == 0
+    assert f"l2send plan AMOUNT TOKEN CHAIN:ADDRESS --from {PAYEE}" in " ".join(screen.split())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_several_accounts_show_what_they_hold_and_back_leads_to_them(payers: Home, size: tuple[int, int]) -> None:
+    with Terminal(payers.environment, *size) as terminal:
+        terminal.start(str(L2SEND))
+        terminal.wait_for("Which account pays?")
+        terminal.wait_for("$6,105.00")
+        terminal.wait_for("nothing yet")
+        compare(f"accounts_{size[0]}", terminal.screen())
+        answer(terminal, "another account", "Down")
+        answer(terminal, "? Pay to", "back")
+        terminal.wait_for_times("Which account pays?", 2)
+        terminal.wait_for("$6,105.00")
+        answer(terminal, "» alice")
+        terminal.wait_for_times("? Pay to", 2)
+        terminal.press("C-c")
+        status, screen = terminal.end()
+    assert status == 130
+    compare(f"accounts_back_{size[0]}", screen)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_direct_payment_asks_for_no_way(payers: Home, size: tuple[int, int]) -> None:
+    """An address alone: the chain is asked for, and typed by its full name."""
+    with Terminal(payers.environment, *size) as terminal:
+        terminal.start(str(L2SEND), "ask", "--account", "alice")
+        terminal.wait_for("$6,1" if size == WIDE else "you hold")
+        answer(terminal, "? Pay to", PAYEE)
+        terminal.wait_for("dev1 (Devnet 1, you hold 1")
+        answer(terminal, "On which chain is", "devnet 1")
+        answer(terminal, "? Token", "Down")
+        terminal.wait_for("USDC can be paid")
+        answer(terminal, "Amount of USDC", "20")
+        terminal.wait_for("Pay 20 USDC to")
+        assert "? Way" not in terminal.screen()
+        press(terminal, ("no", "Enter"))
+        compare(f"conversation_direct_{size[0]}", terminal.end()[1])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_bridged_payment_to_a_contact_and_what_is_next(payers: Home, size: tuple[int, int]) -> None:
+    with Terminal(payers.environment, *size) as terminal:
+        terminal.start(str(L2SEND), "ask", "--account", "alice")
+        answer(terminal, "? Pay to", "carol")
+        answer(terminal, "? Token", "Down")
+        amount = "20" if size == WIDE else "21"  # the same payment twice would be asked about
+        answer(terminal, "Amount of USDC", amount)
+        answer(terminal, "? Way")
+        answer(terminal, f"Pay {amount} USDC to", "yes")
+        terminal.wait_for("What next?", 60)
+        answer(terminal, "See what you hold now", "Down", "Down")
+        terminal.wait_for("All together")
+        terminal.wait_for_times("What next?", 2)
+        terminal.press("Enter")
+        status, screen = terminal.end()
+    assert status == 0
+    screen = re.sub(r"(?s)(See what you hold now\n).*(\? What next)", r"\1\2", screen)  # gas is in the balances
+    compare(f"conversation_bridged_{size[0]}", screen)
