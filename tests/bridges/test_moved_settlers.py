@@ -99,7 +99,7 @@ def test_nothing_is_opened_there_any_more_and_the_allowance_can_be_taken_back(
     async def allow(client: Client) -> PaymentRecord:
         payment = client.payment(payer.address, "10", "USDC", client.destination(f"{TARGET}:{new_address()}"))
         (record,) = client.begin(await client.plan(payment, Limits(from_chains=(ORIGIN,), via="eco"))).legs
-        await client._executor(payer.signer, lambda _: None).approve(record.id, patience=20)
+        await client.executor(payer.signer, lambda _: None).approve(record.id, patience=20)
         return client.journal.get(record.id)
 
     record = payer.with_client(allow)

@@ -58,7 +58,7 @@ def signed_and_not_sent(payer: Payer, via: str, monkeypatch: pytest.MonkeyPatch)
 
 def send(payer: Payer, said: SignedFields, nonce: int, tx: UnsignedTx) -> str:
     """By another wallet with the same key, at a higher price. Its hash."""
-    price = GasPrice(Wei(0), Wei(GWEI), Wei(said.max_fee + 10 * GWEI))
+    price = GasPrice(Wei(0), Wei(GWEI), Wei(said.max_fee_per_gas + 10 * GWEI))
     signed = payer.signer.sign(tx.chain_id, Nonce(nonce), tx, Gas(said.gas), price)
     node = payer.world.origin.node
     assert node.call("eth_sendRawTransaction", "0x" + signed.raw.hex()) == signed.hash

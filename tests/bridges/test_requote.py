@@ -46,7 +46,7 @@ class Late:
         origin = with_settlers(self.world.origin.chain, **{BRIDGE: {"solver_fee_bps": str(fee_bps)}})
 
         async def use(client: Client) -> PaymentRecord:
-            await client._executor(self.payer.signer, lambda _: None).resume(self.id, patience=20)
+            await client.executor(self.payer.signer, lambda _: None).resume(self.id, patience=20)
             return client.journal.get((await client.status(self.id)).id)
 
         return self.payer.with_client(use, with_chains(self.world.registry, origin))
@@ -100,7 +100,7 @@ def late(stand_ins: StandIns, tmp_path: Path) -> Late:
         payment = client.payment(payer.address, "10", "USDC", client.destination(f"{TARGET}:{new_address()}"))
         review = await client.plan(payment, Limits(from_chains=(ORIGIN,), via=BRIDGE))
         record = client.begin(review)
-        await client._executor(payer.signer, lambda _: None).approve(record.id, patience=20)
+        await client.executor(payer.signer, lambda _: None).approve(record.id, patience=20)
         return record.id
 
     made = Late(stand_ins, payer, payer.with_client(approve))

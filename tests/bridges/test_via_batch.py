@@ -211,9 +211,11 @@ def rlp_signed(fields: dict[str, Any], key: LocalAccount) -> bytes:
     """A type-4 transaction without authorizations, which the library does not sign."""
     items = [fields[name] for name in ("chainId", "nonce", "maxPriorityFeePerGas", "maxFeePerGas", "gas")]
     body = [*items, bytes.fromhex(fields["to"][2:]), 0, b"", [], []]
-    digest: Any = keccak(b"\x04" + rlp.encode(body))
+    unsigned: Any = rlp.encode(body)
+    digest: Any = keccak(b"\x04" + unsigned)
     signed = key.unsafe_sign_hash(digest)
-    return b"\x04" + rlp.encode([*body, signed.v - 27, signed.r, signed.s])
+    whole: Any = rlp.encode([*body, signed.v - 27, signed.r, signed.s])
+    return b"\x04" + bytes(whole)
 
 
 def test_signed_bytes_of_a_delegation_say_all_of_it(payer: Delegating) -> None:

@@ -109,10 +109,10 @@ def test_bytes_that_no_node_took_are_not_handed_out_again_once_the_order_is_late
     async def pay(executor: Executor) -> str:
         original = executor._offering.offer
 
-        async def asleep(tx: TxRecord, rpc: Rpc) -> TxRecord:
+        async def asleep(tx: TxRecord, rpc: Rpc, *, hold: bool = False) -> TxRecord:
             hours_pass(own_rig)
-            executor._offering._turns.setdefault(tx.hash, offering._Turn(executor.poll)).endpoint = 1
-            return await original(tx, rpc)
+            executor._offering._turns.setdefault(tx.hash, offering._Turn(executor._offering.pause)).endpoint = 1
+            return await original(tx, rpc, hold=hold)
 
         executor._offering.offer = asleep  # type: ignore[method-assign]
         try:

@@ -118,7 +118,7 @@ def test_a_refund_that_another_account_was_quicker_with_is_not_a_reason_to_pay_a
         step = await client.bridges[VIA].refund(order, client.rpcs)
         assert step
         stand_ins.origin.must(step.tx.to, step.tx.data)
-        await client._executor(payer.signer, lambda _: None).send_refund(record.id, step)
+        await client.executor(payer.signer, lambda _: None).send_refund(record.id, step)
 
     with pytest.raises(Refused, match="the refund would fail") as late:
         payer.with_client(be_late)

@@ -13,8 +13,8 @@ import pytest
 from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused, Sent, UsageError
 from l2send.core.plan import Payment, Quote
 from l2send.core.units import Amount
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.presence import witness_path
+from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.sqlite import SqliteJournal
@@ -32,7 +32,7 @@ def parts_of(payment: Payment, *units: int) -> list[Quote]:
 
 
 def begin_legs(
-    journal: JournalMoves, payment: Payment | None = None, key: str | None = None, *, again: bool = False
+    journal: JournalProposals, payment: Payment | None = None, key: str | None = None, *, again: bool = False
 ) -> GroupRecord:
     payment = payment or a_payment(10)
     record = journal.begin(payment, parts_of(payment, 5, 3, 2), key, again=again)
@@ -40,7 +40,7 @@ def begin_legs(
     return record
 
 
-def test_several_legs_are_one_payment(journal: JournalMoves) -> None:
+def test_several_legs_are_one_payment(journal: JournalProposals) -> None:
     payment = a_payment(10)
     group = begin_legs(journal, payment)
     assert group.payment == payment
@@ -51,14 +51,14 @@ def test_several_legs_are_one_payment(journal: JournalMoves) -> None:
 
 
 @pytest.mark.parametrize("form", ["{}", "{}.1", "{}.3"])
-def test_any_of_its_ids_names_the_whole(journal: JournalMoves, form: str) -> None:
+def test_any_of_its_ids_names_the_whole(journal: JournalProposals, form: str) -> None:
     group = begin_legs(journal)
     assert journal.find(form.format(group.id)) == group
     assert journal.find(group.id[:6]) == group
     assert journal.find(group.id[2:]) == group
 
 
-def test_a_leg_is_had_by_its_own_id(journal: JournalMoves) -> None:
+def test_a_leg_is_had_by_its_own_id(journal: JournalProposals) -> None:
     group = begin_legs(journal)
     assert journal.get(f"{group.id}.2") == group.legs[1]
     with pytest.raises(UsageError, match="several chains") as refused:
@@ -66,7 +66,7 @@ def test_a_leg_is_had_by_its_own_id(journal: JournalMoves) -> None:
     assert f"{group.id}.3" in refused.value.hint
 
 
-def test_more_than_nine_legs_keep_their_order(journal: JournalMoves) -> None:
+def test_more_than_nine_legs_keep_their_order(journal: JournalProposals) -> None:
     payment = a_payment(78)
     group = journal.begin(payment, parts_of(payment, *range(1, 13)))
     assert [leg.payment.amount.units for leg in group.legs] == list(range(1, 13))
@@ -74,7 +74,7 @@ def test_more_than_nine_legs_keep_their_order(journal: JournalMoves) -> None:
     assert journal.find(f"{group.id}.12") == group
 
 
-def test_all_legs_are_begun_or_none(journal: JournalMoves) -> None:
+def test_all_legs_are_begun_or_none(journal: JournalProposals) -> None:
     payment = a_payment(10)
     broken = [
         *parts_of(payment, 5, 3),
@@ -87,7 +87,7 @@ def test_all_legs_are_begun_or_none(journal: JournalMoves) -> None:
     assert journal.history() == []
 
 
-def test_the_key_stands_for_the_whole(journal: JournalMoves) -> None:
+def test_the_key_stands_for_the_whole(journal: JournalProposals) -> None:
     """However it is planned the second time: from other chains, or from one."""
     payment = a_payment(10)
     group = begin_legs(journal, payment, "invoice 7")
@@ -99,7 +99,7 @@ def test_the_key_stands_for_the_whole(journal: JournalMoves) -> None:
     assert len(journal.history()) == 1
 
 
-def test_the_same_payment_twice_is_refused_by_the_id_of_the_whole(journal: JournalMoves) -> None:
+def test_the_same_payment_twice_is_refused_by_the_id_of_the_whole(journal: JournalProposals) -> None:
     payment = a_payment(10)
     group = begin_legs(journal, payment)
     for legs in (parts_of(payment, 9, 1), [paying_quote(payment, CHAIN)]):
@@ -108,14 +108,14 @@ def test_the_same_payment_twice_is_refused_by_the_id_of_the_whole(journal: Journ
     assert begin_legs(journal, payment, again=True).id != group.id
 
 
-def test_a_part_is_not_the_payment(journal: JournalMoves) -> None:
+def test_a_part_is_not_the_payment(journal: JournalProposals) -> None:
     """5 of the 10 go to the same person: paying 5 to them is another payment."""
     payment = a_payment(10)
     begin_legs(journal, payment)
     assert begin(journal, replace(payment, amount=Amount(5, NATIVE))).state is PaymentState.PLANNED
 
 
-def test_its_state_is_that_of_its_legs(journal: JournalMoves) -> None:
+def test_its_state_is_that_of_its_legs(journal: JournalProposals) -> None:
     group = begin_legs(journal)
     first, second, third = (leg.transactions[0] for leg in group.legs)
     bring_to(journal, first, TxState.FINAL)
@@ -131,13 +131,13 @@ def test_its_state_is_that_of_its_legs(journal: JournalMoves) -> None:
     assert journal.open_payments() == []
 
 
-def test_abandoning_ends_all_legs_together(journal: JournalMoves) -> None:
+def test_abandoning_ends_all_legs_together(journal: JournalProposals) -> None:
     group = journal.abandon(begin_legs(journal), "a quote expired")
     assert group.state is PaymentState.CANCELLED
     assert journal.open_payments() == []
 
 
-def test_what_began_to_pay_is_not_abandoned(journal: JournalMoves) -> None:
+def test_what_began_to_pay_is_not_abandoned(journal: JournalProposals) -> None:
     group = begin_legs(journal)
     bring_to(journal, group.legs[1].transactions[0], TxState.SIGNED)
     with pytest.raises(ChangedMeanwhile):
@@ -176,14 +176,14 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     again.close()
 
 
-def test_a_leg_stays_with_its_payment(journal: JournalMoves) -> None:
+def test_a_leg_stays_with_its_payment(journal: JournalProposals) -> None:
     group = begin_legs(journal)
     with pytest.raises(DATABASE_ERRORS, match="stays with its payment"):
         journal._db.execute("UPDATE payments SET group_id = ? WHERE id = ?", (new_address(), group.legs[0].id))
 
 
 def run_legs(
-    journal: JournalMoves, group: GroupRecord, does: dict[int, TxState | Exception]
+    journal: JournalProposals, group: GroupRecord, does: dict[int, TxState | Exception]
 ) -> tuple[Record | None, L2sendError | None, list[str]]:
     """Carry the legs on: each brings its transaction to a state, or fails, in turn. What came back, or was raised."""
     said = list[str]()
@@ -204,7 +204,7 @@ def run_legs(
         return None, error, said
 
 
-def test_a_leg_that_fails_does_not_stop_the_others(journal: JournalMoves) -> None:
+def test_a_leg_that_fails_does_not_stop_the_others(journal: JournalProposals) -> None:
     group = begin_legs(journal)
     after, error, said = run_legs(journal, group, {1: CannotPay("no gas"), 2: TxState.FINAL, 3: TxState.FINAL})
     assert after is None
@@ -218,7 +218,7 @@ def test_a_leg_that_fails_does_not_stop_the_others(journal: JournalMoves) -> Non
     assert said == ["leg 2: done", "leg 3: done"]
 
 
-def test_a_leg_that_ends_unpaid_is_told_and_the_rest_is_named(journal: JournalMoves) -> None:
+def test_a_leg_that_ends_unpaid_is_told_and_the_rest_is_named(journal: JournalProposals) -> None:
     after, error, said = run_legs(
         journal, begin_legs(journal), {1: TxState.FINAL, 2: TxState.FINAL, 3: Refused("its quote expired")}
     )
@@ -229,13 +229,13 @@ def test_a_leg_that_ends_unpaid_is_told_and_the_rest_is_named(journal: JournalMo
     assert any("its quote expired" in sentence for sentence in said)
 
 
-def test_where_nothing_moved_the_reason_itself_is_raised(journal: JournalMoves) -> None:
+def test_where_nothing_moved_the_reason_itself_is_raised(journal: JournalProposals) -> None:
     _, error, _ = run_legs(journal, begin_legs(journal), {1: CannotPay("no gas"), 2: CannotPay("b"), 3: CannotPay("c")})
     assert isinstance(error, CannotPay)
     assert (error.message, error.sent) == ("no gas", Sent.NO)
 
 
-def test_a_defect_is_not_swallowed_and_the_other_legs_go_on(journal: JournalMoves) -> None:
+def test_a_defect_is_not_swallowed_and_the_other_legs_go_on(journal: JournalProposals) -> None:
     group = begin_legs(journal)
     with pytest.raises(ZeroDivisionError):
         run_legs(journal, group, {1: ZeroDivisionError(), 2: TxState.FINAL, 3: TxState.FINAL})
