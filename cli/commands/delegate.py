@@ -36,7 +36,7 @@ def delegate(
     how: FollowOptions,
     run_options: RunOptions,
 ) -> int:
-    """Have an account run code that makes several calls in one transaction (EIP-7702).
+    """Have an account run code that batches calls (EIP-7702).
 
     From then on l2send approves and opens an order in one transaction on that chain. The code can move all that the
     account has there: only code that chains.toml pins is taken. `undelegate` ends it.

@@ -155,7 +155,9 @@ def show(
     *,
     run_options: RunOptions,
 ) -> int:
-    """Show an account's address without opening it, and with --chain what code it delegates to there.
+    """Show an account's address without opening it.
+
+    With --chain, also what code the account runs there.
 
     Example: l2send wallet show alice
 

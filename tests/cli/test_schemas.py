@@ -148,6 +148,9 @@ def questions(story: Story) -> None:
 def accounts(story: Story, name: str, keyring: Path) -> None:
     story.run("wallet list")
     story.run("wallet show", name)
+    story.run("wallet delegate", name, "--chain", "dev1", "--yes")
+    story.run("wallet show", name, "--chain", "dev1")
+    story.run("wallet undelegate", name, "--chain", "dev1", "--yes")
     story.run("wallet new", f"n{secrets.token_hex(4)}")
     # Each in a process of its own: a keyring is chosen once in a process.
     backend = {"PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring", "XDG_DATA_HOME": str(keyring)}
