@@ -82,7 +82,7 @@ def test_a_delegated_account_is_said(home: Home) -> None:
     account = new_address()
     Node(home.chain("dev4").rpcs[0]).call("anvil_setCode", account, "0xef0100" + "ab" * 20)
     (said,) = findings(home, payment(home, account)).said
-    assert "runs code of 0x" + "ab" * 20 in said
+    assert f"runs code of {checksum('0x' + 'ab' * 20)} (EIP-7702)" in said
 
 
 def test_a_blocked_recipient_is_refused(home: Home) -> None:

@@ -177,5 +177,7 @@ def test_a_link_in_the_conversation_answers_token_and_amount(home: Home, termina
     assert "Amount of" not in shown
     terminal.type("yes")
     terminal.press("Enter")
+    terminal.wait_for("What next?")
+    terminal.press("Enter")
     assert terminal.end()[0] == 0
     assert home.holds(to, "dev1") == 3_000_000
