@@ -175,7 +175,8 @@ def _readings(parts: _Parts, known: Known) -> Iterator[Reading]:
 
 
 def _by_kind(parts: _Parts, known: Known, is_token: Callable[[str], bool]) -> Iterator[Reading]:
-    for words in permutations(parts.others):
+    orders = permutations(parts.others) if len(parts.others) <= _OTHERS else ()  # more mean nothing in any order
+    for words in orders:
         match words, parts.on:
             case (token, chain, account), "" if is_token(token) and known.is_chain(chain) and known.is_account(account):
                 yield Reading(parts.amount, token, known.whole(chain, account), parts.options)

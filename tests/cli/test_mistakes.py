@@ -142,6 +142,7 @@ MISTAKES = [
     ("25 USDT zora:{A}", "l2send: 'USDT' is not a token l2send knows on Zora.", 2),
     ("25 USDC base:{A} now", "l2send: one word too many: 'now'.", 2),
     ("25 USDC USDC base:{A}", "l2send: one word too many: 'USDC'.", 2),
+    ("25 USDC a b c d e f g h i j k l m n", "l2send: one word too many: 'a'.", 2),
     ("help nonsense", "l2send: no command 'nonsense'.", 2),
     ("help balanse", "l2send: no command 'balanse'.", 2),
     ("25 USDC base:{A} --fast --cheap", "l2send: --fast and --cheap cannot be combined.", 2),

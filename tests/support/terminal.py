@@ -32,6 +32,8 @@ class Terminal:
 
     def start(self, *command: str) -> None:
         """Type a command and Enter, below the top of a cleared screen; its exit status is printed after it."""
+        self._tmux("send-keys", "-R")  # what an earlier command printed is gone at once, before the shell clears it
+        self._tmux("clear-history")
         self.type(f"clear; echo; {shlex.join(command)}; printf 'ended with %s\\n' $?")
         self.press("Enter")
 
