@@ -115,7 +115,8 @@ def _decode(data: bytes) -> str:
 
 
 def _from_csv(text: str) -> Iterator[BatchRow]:
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    separator = _separator(text)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     names: list[str] | None = None
     before = 0
     try:
@@ -130,6 +131,11 @@ def _from_csv(text: str) -> Iterator[BatchRow]:
                 raise UsageError(
                     f"line {line} has {len(cells)} cells, the header has {len(names)}.",
                     hint='Put a cell that holds the separator into quotes: "1,304.53"',
+                )
+            if any(part.count(separator) >= len(names) - 1 for cell in cells for part in cell.splitlines()[1:]):
+                raise UsageError(
+                    f"line {line}: a cell in quotes holds what looks like another line of the file.",
+                    hint="A quote is not closed: those lines would not be paid. Close it where the cell ends.",
                 )
             yield _row(line, dict(zip(names, cells, strict=False)))
     except csv.Error as error:
@@ -209,7 +215,10 @@ def _from_object(item: Any, line: int, where: str) -> BatchRow:
     for name, value in item.items():
         if not isinstance(value, str):
             raise UsageError(f"{where}: {name[:40]!r} is neither a text nor a number.")
-        cells[_column(name) if _column(name) in COLUMNS else name] = value
+        column = _column(name) if _column(name) in COLUMNS else name
+        if column in cells:
+            raise UsageError(f"{where} names {column[:40]!r} twice.")
+        cells[column] = value
     missing = [name for name in REQUIRED if name not in cells]
     if missing:
         raise UsageError(f"{where} lacks {', '.join(missing)}.")

@@ -91,6 +91,7 @@ def test_the_format(text: str, name: str, format_: BatchFormat) -> None:
 
 
 HEADER = "ref,amount,token,to\n"
+WITH_MEMO = "ref,amount,token,to,memo\n"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,8 @@ HEADER = "ref,amount,token,to\n"
         (b"\n\nref,amount,token,to,destination\n", "", "line 3: the header names 'to' twice"),
         (f"{HEADER}a,1,304.53,USDC,{BOB}\n".encode(), "", "line 2 has 5 cells, the header has 4"),
         (f'{HEADER}a,1,USDC,"bob\n'.encode(), "", "line 2"),
+        (f'{WITH_MEMO}a,1,USDC,{BOB},"27 inch\nb,1,USDC,{BOB},27"\n'.encode(), "", "line 2: a cell in quotes"),
+        (f'{WITH_MEMO}a,1,USDC,{BOB},"27\nb,1,USDC,{BOB},x\nc,1,USDC,{BOB},"\n'.encode(), "", "line 2: a cell in"),
         (b"\xff\xfea", "", "not UTF-8"),
         (f"{HEADER}a,1,USDC,".encode() + b"\xe9\n", "", "line 2: this is not UTF-8"),
         (f"{HEADER}a,1,US\0DC,{BOB}\n".encode(), "", "line 2: the file holds a NUL"),
@@ -115,6 +118,8 @@ HEADER = "ref,amount,token,to\n"
         (b'[{"ref": ["a"], "amount": 1, "token": 2, "to": 3}]', "", "payment 1: 'ref' is neither"),
         (b'[{"ref": true, "amount": 1, "token": 2, "to": 3}]', "", "payment 1: 'ref' is neither"),
         (b'[{"ref": "a", "ref": "b"}]', "", "twice"),
+        (b'[{"ref": 1, "amount": 1, "token": "A", "to": "x", "Recipient": "y"}]', "", "payment 1 names 'to' twice"),
+        (b'{"ref": 1, "amount": 1, "token": "A", "To": "x", "to": "y"}', "", "line 1 names 'to' twice"),
         (b"[" * 100_000, "", "not JSON"),
         (b'{"ref": 1}\n{oops', "", "line 1 lacks"),
         (b" " * (MAX_BYTES + 1), "", "larger than 64 MiB"),
