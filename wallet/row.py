@@ -18,7 +18,7 @@ from l2send.wallet.before_signing import price_of
 from l2send.wallet.behind import cost_behind, gas_behind, may_follow
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.offering import Offering
-from l2send.wallet.signing import Looks, Signing
+from l2send.wallet.signing import LateBehind, Looks, Signing
 
 
 async def sign_in_a_row(
@@ -39,7 +39,10 @@ async def sign_in_a_row(
         its_looks = await _looks_behind(looks, signed, tx, need, signing) if offering.is_accepted(signed) else None
         if its_looks is None:
             break
-        signed = await signing.sign_and_commit(record, tx, its_looks)
+        try:
+            signed = await signing.sign_and_commit(record, tx, its_looks)
+        except LateBehind:  # Once the approval is mined a new quote is asked for, or its allowance is told of.
+            break
         looks, count = its_looks, count + 1
         signed = await offering.offer(signed, rpc, hold=count > len(following))
     return count

@@ -58,6 +58,10 @@ _OLD_CHECKS = 0.6
 T = TypeVar("T")
 
 
+class LateBehind(Refused):
+    """Too late by now, and what comes before is on its way: nothing was signed, and the payment stays open."""
+
+
 @dataclass(frozen=True, slots=True)
 class Looks:
     """The answers needed for a signature: each an answer or its error."""
@@ -192,7 +196,10 @@ class Signing:
         """
         if not _pays(tx.step) or abs(time.time() - checked_at) <= _OLD_CHECKS:
             return
-        if reason := await why_too_late(self.journal.get(record.id), self.rpcs):
+        record = self.journal.get(record.id)
+        if reason := await why_too_late(record, self.rpcs):
+            if waiting_before(record, tx):
+                raise LateBehind(f"{record.id}: the {tx.step.kind} waits for its approval: {reason}.")
             raise await self.cancelled(record, f"while it was being signed it became too late: {reason}")
 
     async def cancelled(self, record: PaymentRecord, reason: str) -> Refused:

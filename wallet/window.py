@@ -78,20 +78,24 @@ class Window:
         Only what concerns the account as a whole ends the signing: a nonce gap, a silent chain, a
         transaction that nodes refuse or no block takes for `patience` seconds. Raises ConfigError, NotFinal (the lock).
         """
-        journal = self.executor.journal
-        records = [journal.get(payment_id) for payment_id in payment_ids]
-        begun = [record for record in records if record.steps[0].state in IN_FLIGHT]
-        self._waiting = [r.id for r in sorted(begun, key=lambda r: r.steps[0].nonce or 0)]
-        unsigned = [record.id for record in records if record.steps[0].state is TxState.PLANNED]
-        waiting = f"a batch of {len(payment_ids)} payments"
+        waiting, journal = f"a batch of {len(payment_ids)} payments", self.executor.journal
         lock = account_lock(
             self.executor.locks, self.chain_id, self.sender, waiting, self._say_other, patience, journal
         )
         async with lock:
             self._moved_at = time.monotonic()
-            await self._sign_all(unsigned, patience)
+            await self._sign_all(self._unsigned(payment_ids), patience)
             await self._until_mined(len(self._waiting), patience)
         await self._until_final(patience)
+
+    def _unsigned(self, payment_ids: Sequence[str]) -> list[str]:
+        """Those to be signed; those that are signed wait for a block. Read once the lock is held: another run that had
+        it may have signed some of them.
+        """
+        records = [self._record(payment_id) for payment_id in payment_ids]
+        begun = [record for record in records if record.steps[0].state in IN_FLIGHT]
+        self._waiting = [r.id for r in sorted(begun, key=lambda r: r.steps[0].nonce or 0)]
+        return [record.id for record in records if record.steps[0].state is TxState.PLANNED]
 
     async def _sign_all(self, unsigned: Sequence[str], patience: float) -> None:
         funds = _Funds(self._rpc, self.sender)
@@ -109,6 +113,8 @@ class Window:
             await self._until_mined(len(self._waiting) - self.size + 1, patience)
             if len(self._waiting) >= self.size or self._is_refused():
                 return self._fail_all(unsigned, payment_id, self._stuck())
+            if self._record(payment_id).steps[0].state is TxState.CANCELLED:
+                continue  # By its sender, since this run began: that stops no other.
             try:
                 await self._sign(payment_id, funds, patience)
             except (Refused, CannotPay) as error:  # A smaller one, or one of another token, may still be paid.

@@ -6,14 +6,18 @@ takes the coin if one was noted, and reverts otherwise.
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from l2send.core.address import Address
-from l2send.core.errors import NotFinal
-from l2send.core.plan import StepKind, UnsignedTx
-from l2send.core.units import Wei
+from l2send.core.errors import NotFinal, Refused
+from l2send.core.plan import GasPrice, StepKind, UnsignedTx
+from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
+from l2send.wallet.keys.signed import SignedTx
+from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.support.addresses import new_address
 from tests.support.faultproxy import Fault, FaultProxy
 from tests.wallet.outbidding import outbid
@@ -108,6 +112,41 @@ def test_a_balance_that_holds_the_fees_of_one_is_waited_with(slow: Rig) -> None:
     slow.node.call("evm_setAutomine", True)
     slow.node.mine()
     assert [tx.state for tx in slow.resume(record.id).steps] == [TxState.FINAL] * 2
+
+
+class SlowSigner(LocalSigner):
+    """Needs as long for its second signature as a person at a device: the first transaction is dropped by the node,
+    and the time to fill the order ends.
+    """
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(SecretKey(rig.key))
+        self.node, self.signed = rig.node, ""
+
+    def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
+        if self.signed:
+            assert self.node.call("anvil_dropTransaction", self.signed) == self.signed
+            self.node.call("evm_increaseTime", 7200)
+            self.node.mine()
+            time.sleep(1)
+        made = super().sign(chain_id, nonce, tx, gas, price)
+        self.signed = made.hash
+        return made
+
+
+def test_an_opening_that_is_too_late_once_signed_leaves_its_approval_followed(slow: Rig) -> None:
+    """The payment stays open until its approval is mined; then its end says that an allowance is left."""
+    record = begin(slow)
+    quick, slow.signer = slow.signer, SlowSigner(slow)
+    record = begun(slow, record)
+    assert [tx.state for tx in record.steps] == [TxState.BROADCAST, TxState.PLANNED]
+    slow.signer = quick
+    slow.node.call("evm_setAutomine", True)
+    with pytest.raises(Refused, match="An allowance it gave is left"):
+        slow.resume(record.id)
+    record = slow.record(record.id)
+    assert (record.state, record.left_allowed) == (PaymentState.CANCELLED, True)
+    assert slow.node.balance(record.payment.to.address) == 0
 
 
 @pytest.mark.parametrize("cancel", [False, True], ids=["speedup", "cancel"])

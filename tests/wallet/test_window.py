@@ -13,9 +13,24 @@ from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused
 from l2send.core.rpc import open_rpcs
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
-from l2send.wallet.window import Window
+from l2send.wallet.window import Report, Window
 from tests.support.faultproxy import LOST_REPLY, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
 from tests.wallet.rig import CHAIN_ID, ETHER, Rig, running_anvil
+
+
+async def one_run(
+    rig: Rig, ids: Sequence[str], report: Report, *, size: int = 16, patience: float = 20.0
+) -> dict[str, L2sendError]:
+    """Why payments failed, in a run with a journal of its own."""
+    journal = rig.journal()
+    try:
+        async with open_rpcs(Registry({"rig": rig.chain})) as rpcs:
+            executor = rig.executor(rpcs, journal)
+            window = Window(executor, CHAIN_ID, rig.signer.address, report, size=size, poll=0.05)
+            await window.run(ids, patience=patience)
+            return window.failed
+    finally:
+        journal.close()
 
 
 def run(
@@ -23,27 +38,8 @@ def run(
 ) -> tuple[dict[str, L2sendError], list[str]]:
     """Why payments failed, and what was told of all of them."""
     told = list[str]()
-
-    async def work() -> dict[str, L2sendError]:
-        journal = rig.journal()
-        registry = Registry({"rig": rig.chain})
-        try:
-            async with open_rpcs(registry) as rpcs:
-                executor = rig.executor(rpcs, journal)
-                window = Window(
-                    executor,
-                    CHAIN_ID,
-                    rig.signer.address,
-                    lambda record: told.append(f"{record.id} {record.state}"),
-                    size=size,
-                    poll=0.05,
-                )
-                await window.run(ids, patience=patience)
-                return window.failed
-        finally:
-            journal.close()
-
-    return asyncio.run(work()), told
+    work = one_run(rig, ids, lambda record: told.append(f"{record.id} {record.state}"), size=size, patience=patience)
+    return asyncio.run(work), told
 
 
 def begin(rig: Rig, count: int, wei: int = 1000) -> list[PaymentRecord]:
@@ -147,3 +143,28 @@ def test_a_second_run_takes_over_what_the_first_left(own_rig: Rig) -> None:
     failed, _ = run(own_rig, [record.id for record in records])
     assert failed == {}
     must_be_paid_once(own_rig, records)
+
+
+def test_two_runs_at_once_pay_each_once_and_the_second_reads_what_the_first_did(own_rig: Rig) -> None:
+    records = begin(own_rig, 5)
+    ids = [record.id for record in records]
+
+    async def both() -> list[dict[str, L2sendError]]:
+        return await asyncio.gather(*(one_run(own_rig, ids, lambda _: None) for _ in range(2)))
+
+    assert asyncio.run(both()) == [{}, {}]
+    must_be_paid_once(own_rig, records)
+
+
+def test_one_that_is_cancelled_meanwhile_stops_no_other(own_rig: Rig) -> None:
+    first, second, third = begin(own_rig, 3)
+
+    def cancel(_: PaymentRecord) -> None:
+        journal = own_rig.journal()
+        if journal.get(second.id).state is PaymentState.PLANNED:
+            journal.cancel(second.id, "cancelled by its sender")
+        journal.close()
+
+    assert asyncio.run(one_run(own_rig, [first.id, second.id, third.id], cancel)) == {}
+    assert own_rig.record(second.id).state is PaymentState.CANCELLED
+    must_be_paid_once(own_rig, [first, third])
