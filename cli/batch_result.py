@@ -18,6 +18,7 @@ from l2send.core.chains import Registry
 from l2send.core.errors import ConfigError, ExitStatus, L2sendError, UsageError
 from l2send.core.plan import Fee, Plan
 from l2send.core.private_files import replace_private
+from l2send.core.text import visible_part
 from l2send.core.units import Amount
 from l2send.resolver.batch_file import BatchRow
 from l2send.wallet.fees_paid import fees_paid
@@ -68,12 +69,15 @@ class LineResult:
 
 def line_results(review: BatchReview | None, result: BatchResult | None, registry: Registry) -> list[LineResult]:
     """Every line in the order of the file; without a file, in the order in which they were begun."""
-    paid = {payment.ref: payment for payment in result.lines} if result else {}
+    begun = result.lines if result else ()
     if review is None:
-        return [_of_payment(None, payment, registry) for payment in paid.values()]
+        return [_of_payment(None, payment, registry) for payment in begun]
+    # The journal has a ref in one Unicode form; the file may have it in another.
+    by_ref = {visible_part(payment.ref): payment for payment in begun}
+    by_id = {payment.record.id: payment for payment in begun}
     found = [LineResult(bad.row, bad.row.ref, _WRONG, error=bad.error) for bad in review.bad]
     for line in review.lines:
-        row, payment = line.wanted.line.row, paid.get(line.wanted.line.row.ref)
+        row, payment = line.wanted.line.row, by_ref.get(visible_part(line.wanted.line.row.ref))
         if payment:
             found.append(_of_payment(row, payment, registry))
             continue
@@ -81,7 +85,7 @@ def line_results(review: BatchReview | None, result: BatchResult | None, registr
         amount, to = line.wanted.payment.amount, str(line.wanted.line.to)
         found.append(LineResult(row, row.ref, state, amount, to, line.plan, error=line.error))
     for known, record in review.known:
-        payment = paid.get(known.row.ref) or BatchPayment(known.row.ref, record)
+        payment = by_id.get(record.id) or BatchPayment(known.row.ref, record)
         found.append(_of_payment(known.row, payment, registry))
     return sorted(found, key=lambda one: one.row.line if one.row else 0)
 

@@ -158,6 +158,12 @@ def _not_paid(review: BatchReview, registry: Registry) -> list[str]:
         for line in review.stopped
         if line.error
     ]
+    if review.left_alone:
+        ids = _listed([record.id for record in review.left_alone], _SHOWN)
+        words.append(
+            f"begun before, and not in the file as it was then: {ids}. This run does not sign it. "
+            f"`l2send cancel ID` ends it, `l2send batch resume {review.name}` pays it"
+        )
     more = [f"and {len(reasons) - _SHOWN} more: `details` has all"] if len(reasons) > _SHOWN else []
     return [*words, *reasons[:_SHOWN], *more]
 

@@ -265,7 +265,7 @@ class BatchOptions(FollowOptions):
         typer.Option("--result", metavar="FILE", help="What became of each line: CSV, or JSON for FILE.json."),
     ] = None
     max_fee_total: Annotated[
-        str, typer.Option("--max-fee-total", metavar="LIMIT", help="20usd: most that all fees together may cost.")
+        str, typer.Option("--max-fee-total", metavar="LIMIT", help="20usd: most that all fees of this run may cost.")
     ] = ""
     again: Again = False
 

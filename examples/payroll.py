@@ -25,7 +25,7 @@ async def pay(client: Client, signer: Signer, name: str, rows: list[BatchRow]) -
         print(*review.bad, "Nothing was sent.", sep="\n")
         return 2
     client.batch.begin(review)
-    result = await client.batch.run(name, signer)
+    result = await client.batch.run(name, signer, without=[record.id for record in review.left_alone])
     for payment in result.lines:
         why = f": {payment.error.message}" if payment.error else ""
         print(f"{payment.ref} {payment.record.id} {payment.record.state}{why}")

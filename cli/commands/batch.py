@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from l2send.batch_review import BatchReview
-from l2send.batches import BatchResult, check_name
+from l2send.batches import BatchResult, batch_name
 from l2send.cli.batch_progress import BatchLive
 from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results
 from l2send.cli.batch_screen import batch_question, show_batch, show_batch_details, show_result
@@ -28,7 +28,7 @@ from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.errors import CannotPay, ExitStatus, Interrupted, Refused, Sent, UsageError
-from l2send.resolver.batch_file import BatchRow, read_batch
+from l2send.resolver.batch_file import MAX_BYTES, BatchRow, read_batch
 from l2send.resolver.batch_lines import JudgedBatch, judge_batch, words_of
 from l2send.resolver.batch_plan import LineWay
 from l2send.resolver.limits import Limits
@@ -77,29 +77,36 @@ def batch(
     if resumed:
         if file != _RESUME:
             raise UsageError(f"one file at a time: {resumed[:40]!r} is too much.", hint="Use l2send batch FILE")
-        return run_to_end(run.carry_on(resumed))
+        return run_to_end(run.carry_on(batch_name(resumed)))
     if file == _RESUME and not Path(file).exists():
         raise UsageError("which batch?", hint="Use l2send batch resume NAME")
     run.check_result(file)
-    check_name(name := options.name or _name_of(file))
+    name = batch_name(options.name or _name_of(file))
     limits = route.limits(registry)
     return run_to_end(run.pay(_read(file), name, limits, total))
 
 
 def _name_of(file: str) -> str:
-    if file == _STDIN:
+    if file == _STDIN or _is_passing(Path(file)):
         raise UsageError(
-            "payments from stdin need a name.", hint="Add --name NAME: the same name again pays none twice."
+            "payments from stdin or a pipe need a name.", hint="Add --name NAME: the same name again pays none twice."
         )
     return Path(file).stem
+
+
+def _is_passing(path: Path) -> bool:
+    """Whether it is a pipe or a file of the process, such as /dev/fd/63: the next run has another name for it."""
+    of_process = str(path.absolute()).startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
+    return path.exists() and not path.is_dir() and (of_process or not path.is_file())
 
 
 def _read(file: str) -> list[BatchRow]:
     """Raises UsageError for a file that is none, or holds no payments."""
     if file == _STDIN:
-        return read_batch(sys.stdin.buffer.read())
+        return read_batch(sys.stdin.buffer.read(MAX_BYTES + 1))
     try:
-        return read_batch(Path(file).read_bytes(), file)
+        with Path(file).open("rb") as opened:
+            return read_batch(opened.read(MAX_BYTES + 1), file)
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}.", hint="Nothing was sent.") from None
 
@@ -132,7 +139,9 @@ class _Run:
             who = choose_sender(client.paths, self.sender, self.keys)
             must_be_able_to_ask(yes=self.yes or self.dry_run, hint="Add --yes, or --dry-run to see the plan.")
             with Live(f"planning {len(judged.lines):,} payments"):
-                review = await client.batch.plan(judged, who.address, name, limits, max_total_usd=total)
+                review = await client.batch.plan(
+                    judged, who.address, name, limits, max_total_usd=total, again=self.options.again
+                )
             self._review = review
             show_batch(review, client.registry)
             if self.dry_run:
@@ -204,9 +213,10 @@ class _Run:
     async def _follow(self, client: Client, name: str, who: Sender) -> int:
         """Every payment to its end, as long as --timeout allows; the result is written as it goes, and at any end."""
         result = client.batch.result(name)
-        if any(payment.record.state is PaymentState.PLANNED for payment in result.payments):
+        left_alone = {record.id for record in self._review.left_alone} if self._review else set[str]()
+        records = [payment.record for payment in result.payments if payment.record.id not in left_alone]
+        if any(record.state is PaymentState.PLANNED for record in records):
             who.unlock()
-        records = [payment.record for payment in result.payments]
         self._write(client, name, result)
         live = BatchLive(name, records)
 
@@ -217,7 +227,9 @@ class _Run:
 
         try:
             with live:
-                result = await client.batch.run(name, who, patience=self.options.timeout, progress=progress)
+                result = await client.batch.run(
+                    name, who, patience=self.options.timeout, progress=progress, without=left_alone
+                )
         except asyncio.CancelledError:
             result = client.batch.result(name)
             self._write(client, name, result)

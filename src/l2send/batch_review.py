@@ -49,6 +49,10 @@ class BatchReview:
     """Lines of one amount to one account."""
     not_pinned: tuple[str, ...] = ()
     """Contracts of bridges that are known by address alone."""
+    moves_before: int = 0
+    """How many moves the batch had before: another run may add some until this one is begun."""
+    left_alone: tuple[Record, ...] = ()
+    """Begun before, not signed yet, and not in the file as they were then: this run pays none of them."""
 
     @property
     def payable(self) -> tuple[PlannedLine, ...]:

@@ -10,17 +10,18 @@ The idempotency key of a line is `NAME/REF`, so the same file again begins what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from l2send.batch_review import BatchReview, checked, judged_recipients, within
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge
-from l2send.core.errors import L2sendError, UsageError
+from l2send.core.errors import L2sendError, Refused, UsageError
 from l2send.core.plan import BRIDGE_FEE, Payment
 from l2send.core.rpc import Rpcs
-from l2send.core.text import clean, visible_text
+from l2send.core.text import clean, visible_part, visible_text
+from l2send.core.units import Seconds
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_lines import BadLine, BatchLine, JudgedBatch
@@ -39,6 +40,8 @@ from l2send.wallet.keys.signer import Signer
 _MOVE = ":move/"
 """Between a batch's name and the number of a payment to the own account: no ref has it, since a name has no colon."""
 _LONGEST_NAME = 100
+_COPY_WITHIN = Seconds(12 * 3600)
+"""How long the same payment with the same ref in a batch of another name counts as the same file under two names."""
 
 
 class ResumeMany(Protocol):
@@ -99,16 +102,18 @@ class Batches:
         limits: Limits | None = None,
         *,
         max_total_usd: float | None = None,
+        again: bool = False,
     ) -> BatchReview:
-        """How every line of a judged file is paid, decoded and checked; `limits` hold for each line.
+        """How every line of a judged file is paid, decoded and checked; `limits` hold for each line. `again`: also a
+        line that a batch of another name began within hours.
 
         Raises UsageError for a name that is none, or that of another account's batch; Refused where the whole costs
         more than `max_total_usd`; NetworkError. What is wrong with one line is told of that line.
         """
-        check_name(name)
+        name = batch_name(name)
         self._refuse_other_sender(name, sender)
         limits = limits or Limits()
-        known, new, bad = self._sorted(judged.lines, sender, name)
+        known, new, bad = self._sorted(judged.lines, sender, name, again=again)
         fine, refused = judged_recipients(new, await look_at_all([one.payment for one in new], self.rpcs, self.like))
         snapshot = await self._funds(sender, [*fine, *new])
         ledger = Ledger(snapshot)
@@ -128,19 +133,20 @@ class Batches:
             self._first_time(lines),
             judged.paid_more_than_once,
             not_pinned,
+            len(self._moves(name)),
+            self._left_alone(name, known),
         )
         return await within(review, limits.max_fee_usd, max_total_usd, self.rpcs)
 
     def begin(self, review: BatchReview, *, again: bool = False) -> list[Record]:
         """Write everything that is payable into the journal, in one transaction: all of it, or none.
 
-        Raises Refused where the same payment is open without a key (unless `again`), UsageError for a ref that was
-        begun meanwhile with another amount or recipient.
+        Raises Refused where the same payment is open without a key (unless `again`), or where another run moved other
+        money meanwhile; UsageError for a ref that was begun meanwhile with another amount or recipient.
         """
-        begun = len(self._moves(review.name))
         moves = [
             Beginning(move.plan.payment, move.plan.legs, f"{review.name}{_MOVE}{number}", again)
-            for number, move in enumerate(review.moves, begun + 1)
+            for number, move in enumerate(review.moves, review.moves_before + 1)
         ]
         payable = sorted(review.payable, key=lambda line: list(LineWay).index(line.way))
         lines = [
@@ -155,24 +161,40 @@ class Batches:
             for line in payable
             if (plan := line.plan)
         ]
-        return self.journal.begin_all([*moves, *lines])
+        try:
+            return self.journal.begin_all([*moves, *lines])
+        except UsageError as error:
+            if len(self._moves(review.name)) == review.moves_before:
+                raise
+            raise Refused(
+                f"another run of {review.name} moved money meanwhile. Nothing was begun by this one.",
+                hint="Run the command again: it pays what is missing then.",
+            ) from error
 
     async def run(
-        self, name: str, signer: Signer | None, *, patience: float = 600.0, progress: Progress = silent
+        self,
+        name: str,
+        signer: Signer | None,
+        *,
+        patience: float = 600.0,
+        progress: Progress = silent,
+        without: Collection[str] = (),
     ) -> BatchResult:
         """Carry on every open payment of the batch, to its end or for `patience` seconds. One stops no other.
 
-        Money that is moved to the own account comes first: the lines that it pays wait for it.
+        `without` are the ids of payments that are left as they are. Money that is moved to the own account comes first:
+        the lines that it pays wait for it.
         """
-        failed = dict[str, L2sendError]()
+        name, failed = batch_name(name), dict[str, L2sendError]()
         for records in (self._moves(name), self._lines(name)):
-            ids = [record.id for record in records if record.meaning.open]
+            ids = [record.id for record in records if record.meaning.open and record.id not in without]
             if ids:
                 failed |= await self.resume_many(ids, signer, patience=patience, progress=progress)
         return self.result(name, failed)
 
     def result(self, name: str, failed: Mapping[str, L2sendError] | None = None) -> BatchResult:
         """How every payment of the batch stands. Raises UsageError where the journal has none of that name."""
+        name = batch_name(name)
         errors, start = failed or {}, len(name) + 1
         moves = [BatchPayment("", record, True, errors.get(record.id)) for record in self._moves(name)]
         lines = [
@@ -193,7 +215,7 @@ class Batches:
         return self.journal.keyed_under(f"{name}{_MOVE}")
 
     def _sorted(
-        self, lines: Iterable[BatchLine], sender: Address, name: str
+        self, lines: Iterable[BatchLine], sender: Address, name: str, *, again: bool
     ) -> tuple[list[tuple[BatchLine, Record]], list[Wanted], list[BadLine]]:
         """Lines that the journal has, new ones, and those whose ref stands for another payment."""
         known, new, bad = list[tuple[BatchLine, Record]](), list[Wanted](), list[BadLine]()
@@ -206,9 +228,25 @@ class Batches:
                 continue
             if record:
                 known.append((line, record))
+            elif not again and (copy := self._under_another_name(payment, line.row.ref)):
+                bad.append(BadLine(line.row, _paid_by_copy(copy)))
             else:
                 new.append(Wanted(line, payment, Findings()))
         return known, new, bad
+
+    def _under_another_name(self, payment: Payment, ref: str) -> Record | None:
+        """The newest payment of the last hours that is the same, has the same ref, and is of another batch."""
+        record = self.journal.paid_recently(payment, _COPY_WITHIN)
+        other_ref = (record.key or "").partition("/")[2] if record else ""
+        return record if other_ref and visible_part(other_ref) == visible_part(ref) else None
+
+    def _left_alone(self, name: str, known: Iterable[tuple[BatchLine, Record]]) -> tuple[Record, ...]:
+        in_file = {record.id for _, record in known}
+        return tuple(
+            record
+            for record in self._lines(name)
+            if record.id not in in_file and record.meaning.open and all(leg.is_unsigned for leg in record.legs)
+        )
 
     def _refuse_other_sender(self, name: str, sender: Address) -> None:
         """Raises UsageError where the name stands for a batch of another account: `run` needs one signer."""
@@ -241,13 +279,17 @@ def key_of(name: str, ref: str) -> str:
     return f"{name}/{ref}"
 
 
-def check_name(name: str) -> None:
-    """Raises UsageError for what cannot be a batch's name."""
-    visible_text(name, "the batch's name")
+def batch_name(typed: str) -> str:
+    """A batch's name in the form that is compared and stored: a file system may spell it in another Unicode form.
+
+    Raises UsageError for what cannot be a batch's name.
+    """
+    name = visible_text(typed, "the batch's name")
     if len(name) > _LONGEST_NAME or {"/", ":"} & set(name):
         raise UsageError(
             f"a batch's name has at most {_LONGEST_NAME} characters, and no `/` and no `:`.", hint="Use --name NAME"
         )
+    return name
 
 
 def _changed(error: UsageError, record: Record | None) -> UsageError:
@@ -258,6 +300,14 @@ def _changed(error: UsageError, record: Record | None) -> UsageError:
         f"`ref` was begun before with another amount, token, recipient or account: {record.id}, "
         f"{record.payment.amount} ({record.state}).",
         hint="A ref stands for one payment. Put the line back as it was, or give the new one a ref of its own.",
+    )
+
+
+def _paid_by_copy(record: Record) -> UsageError:
+    batch = clean((record.key or "").partition("/")[0], 60)
+    return UsageError(
+        f"the batch {batch!r} has the same payment with the same `ref`: {record.id} ({record.state}). Is this the same "
+        f"file under another name? Then add --name '{batch}'. To pay again: --again.",
     )
 
 

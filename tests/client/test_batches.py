@@ -220,6 +220,37 @@ def test_a_name_stands_for_the_batch_of_one_account(home: Home, payer: Payer) ->
         planned(other, lines("theirs", 1, "dev1"), "whose")
 
 
+def test_two_runs_that_were_planned_at_once_move_the_money_once(home: Home) -> None:
+    payer = Payer(home, "dev1")
+    home.fund(payer.address, "dev4", ETH="1")
+    rows = lines("race", 4, "dev4", "20")
+
+    async def work(client: Client) -> int:
+        first, second, shorter = [await plan(client, payer, some, "race") for some in (rows, rows, rows[:3])]
+        assert [len(review.moves) for review in (first, second, shorter)] == [1, 1, 1]
+        assert client.batch.begin(first) == client.batch.begin(second)
+        with pytest.raises(Refused, match="moved money meanwhile"):
+            client.batch.begin(shorter)
+        return sum(payment.is_move for payment in client.batch.result("race").payments)
+
+    assert payer.do(work) == 1
+
+
+def test_the_same_file_under_another_name_is_not_paid_again_unasked(payer: Payer) -> None:
+    rows = lines("copy", 2, "dev1")
+    pay(payer, rows, "december")
+    review = planned(payer, rows, "december (1)")
+    assert review.payable == ()
+    assert all("the batch 'december' has the same payment" in bad.error.message for bad in review.bad)
+    assert len(planned(payer, [replace(row, ref=f"{row.ref}b") for row in rows], "other").payable) == 2
+
+    async def again(client: Client) -> BatchReview:
+        judged = await judge_batch(read_batch(text_of(rows)), client.rpcs, client.book)
+        return await client.batch.plan(judged, payer.address, "december (1)", again=True)
+
+    assert len(payer.do(again).payable) == 2
+
+
 async def _begun(client: Client, payer: Payer, rows: Iterable[Line], name: str) -> None:
     client.batch.begin(await plan(client, payer, rows, name))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,10 @@ from typing import Any
 
 import pytest
 
+from l2send.client import open_client
 from l2send.core.address import Address
+from l2send.resolver.batch_file import read_batch
+from l2send.resolver.batch_lines import judge_batch
 from tests.conftest import Done, Home
 from tests.support.addresses import new_address
 from tests.support.terminal import Terminal
@@ -106,11 +111,48 @@ def test_short_of_money_nothing_is_sent_unless_the_others_are_to_be_paid(home: H
     assert (planned.status, planned.json["counts"]) == (0, {"new": 1, "unfunded": 1})
 
 
+def test_names_and_refs_in_another_unicode_form_are_the_same(home: Home, payer: Payer) -> None:
+    """A file system or a spreadsheet may write an umlaut as two characters; the journal has one."""
+    to, two = new_address(), "mu\u0308ller"
+    assert unicodedata.normalize("NFC", two) != two
+    file = payer.file(f"{two}.csv", [(f"{two}-1", "1", to)])
+    done = payer.run(str(file), "--yes", "--json")
+    assert (done.status, done.json["counts"]) == (0, {"delivered": 1}), done
+    assert done.json["lines"][0]["payment"]
+    resumed = payer.run("resume", two, "--json")
+    assert (resumed.status, resumed.json["name"]) == (0, unicodedata.normalize("NFC", two))
+    assert home.holds(to, "dev1") == 10**6
+
+
+def test_what_the_file_no_longer_says_is_not_paid(home: Home, payer: Payer) -> None:
+    """A run was stopped before its first signature; then a line was changed, and another one taken out."""
+    kept, changed, _ = wanted = people(3, "edit")
+
+    async def begin() -> list[str]:
+        async with open_client(home.paths) as client:
+            rows = read_batch(payer.file("edit.csv", wanted).read_bytes())
+            judged = await judge_batch(rows, client.rpcs, client.book)
+            review = await client.batch.plan(judged, payer.address, "edit")
+            return [record.id for record in client.batch.begin(review)]
+
+    ids = asyncio.run(begin())
+    file = payer.file("edit.csv", [kept, (changed[0], "2", changed[2])])
+    done = payer.run(str(file), "--yes", "--json", "--skip-bad")
+    assert (done.status, done.json["counts"]) == (11, {"delivered": 1, "wrong": 1}), done
+    assert f"not in the file as it was then: {ids[1]}, {ids[2]}" in done.stderr
+    assert [home.holds(to, "dev1") for _, _, to in wanted] == [10**6, 0, 0]
+    assert payer.run("resume", "edit").status == 0
+    assert [home.holds(to, "dev1") for _, _, to in wanted] == [10**6] * 3
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["nowhere.csv", "--yes"], "cannot read nowhere.csv"),
         (["-", "--yes"], "--name"),
+        (["/dev/stdin", "--yes"], "--name"),
+        (["/dev/fd/0", "--yes"], "--name"),
+        (["/dev/zero", "--yes", "--name", "endless"], "larger than 64 MiB"),
         (["resume"], "which batch"),
         (["resume", "never begun"], "no batch is called"),
         (["FILE", "FILE"], "one file at a time"),
