@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import make_home
+
+pytestmark = pytest.mark.lab
 
 
 def test_the_demo_tells_its_story_and_tears_down(tmp_path: Path) -> None:
