@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from l2send.core.errors import ConfigError
+from l2send.core.extras import how_to_install
 
 _PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
@@ -69,7 +70,7 @@ def unusable(name: str, *, no_socks: bool) -> ConfigError:
     if no_socks and value.lower().startswith(_SOCKS):
         return ConfigError(
             f"{name} names a SOCKS proxy, and the package for these is not installed.",
-            hint=f"Install l2send[socks], name an HTTP proxy, or unset {name}.",
+            hint=f"Name an HTTP proxy, or unset {name}. " + how_to_install("socks"),
         )
     if name in _CERTIFICATES:
         return ConfigError(

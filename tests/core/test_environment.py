@@ -66,7 +66,7 @@ def test_a_socks_proxy_without_its_package(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "socksio", None)
     with pytest.raises(ConfigError, match="ALL_PROXY") as caught:
         asyncio.run(opened())
-    assert "l2send[socks]" in caught.value.hint
+    assert "'.[socks]'" in caught.value.hint
 
 
 def test_of_two_wrong_ones_the_first_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

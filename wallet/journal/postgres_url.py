@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from urllib.parse import quote
 
 from l2send.core.errors import ConfigError
+from l2send.core.extras import how_to_install
 from l2send.core.redaction import remember_url
 from l2send.core.text import clean
 
@@ -71,7 +72,7 @@ def _parsed(url: str) -> dict[str, str]:
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
         raise ConfigError(
-            "a journal in PostgreSQL needs the package psycopg.", hint='Install it: pip install "l2send[postgres]"'
+            "a journal in PostgreSQL needs the package psycopg.", hint=how_to_install("postgres")
         ) from None
     try:
         parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}

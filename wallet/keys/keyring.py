@@ -1,4 +1,4 @@
-"""Passwords of keystores in the operating system's keyring (the extra `l2send[keyring]`). Never keys.
+"""Passwords of keystores in the operating system's keyring (the extra `keyring`). Never keys.
 
 That is Keychain, the Secret Service (GNOME Keyring, KeePassXC), KWallet or the Credential Locker: what `keyring` itself
 recommends. A keyring that is a plain file is used only if you choose it (PYTHON_KEYRING_BACKEND).
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from l2send.core.errors import ConfigError
+from l2send.core.extras import how_to_install
 from l2send.core.text import clean
 
 _SERVICE = "l2send"
@@ -72,7 +73,7 @@ def _keyring() -> Any:
         import keyring
         import keyring.core
     except ImportError:
-        raise ConfigError("that needs more than is installed.", hint="Run: pip install 'l2send[keyring]'") from None
+        raise ConfigError("the keyring needs more than is installed.", hint=how_to_install("keyring")) from None
     # A keyring that its variable or its file names counts before this limit.
     keyring.core.init_backend(limit=keyring.core.recommended)
     return keyring

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from l2send.core.address import Address, checksum
 from l2send.core.errors import ConfigError, Interrupted
+from l2send.core.extras import how_to_install
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.text import clean
 from l2send.core.typed import TypedData
@@ -102,7 +103,7 @@ def open_ledger(path: DerivationPath) -> Ledger:
     try:
         from ledgercomm import Transport as Connection  # type: ignore[import-untyped]
     except ImportError:
-        raise ConfigError("a Ledger needs more than is installed.", hint="Run: pip install 'l2send[ledger]'") from None
+        raise ConfigError("a Ledger needs more than is installed.", hint=how_to_install("ledger")) from None
     port = os.environ.get("LEDGER_PROXY_PORT")
     try:
         if port:

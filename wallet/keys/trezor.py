@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2send.core.address import Address, checksum
 from l2send.core.errors import ConfigError, Interrupted
+from l2send.core.extras import how_to_install
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.text import clean
 from l2send.core.typed import TypedData
@@ -79,7 +80,7 @@ def open_trezor(path: DerivationPath, ask: Callable[[str], str]) -> Trezor:
     try:
         from trezorlib import client
     except ImportError:
-        raise ConfigError("a Trezor needs more than is installed.", hint="Run: pip install 'l2send[trezor]'") from None
+        raise ConfigError("a Trezor needs more than is installed.", hint=how_to_install("trezor")) from None
     with _in_words():
         connection = client.get_default_client(
             "l2send",
