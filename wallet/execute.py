@@ -45,8 +45,8 @@ from l2send.wallet.lock import account_lock
 from l2send.wallet.offering import Offering, Say, not_final
 from l2send.wallet.receipts import confirmations, is_known, observe
 from l2send.wallet.replacement import Bid
-from l2send.wallet.row import sign_in_a_row
 from l2send.wallet.signing import PAYING_KINDS, Looks, Signing
+from l2send.wallet.steps_in_a_row import sign_in_a_row
 
 Renewal = Callable[[PaymentRecord], Awaitable[PaymentRecord]]
 """The payment on the terms of a new quote that costs no more. Raises Refused if there is none."""
