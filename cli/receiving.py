@@ -64,7 +64,7 @@ class Reporter:
         else:
             words = f"The time is over: {incoming.settled} of {expected.amount} arrived."
             print_words(err(), styled(words, "yellow"))
-            print_words(err(), "What is sent later still arrives at the address. Wait again with the same command.")
+            print_words(err(), what_to_do(incoming, expected))
         return ExitStatus.DELIVERED if arrived else ExitStatus.NOT_FINAL
 
     def _emit(self, event: str, incoming: Incoming, expected: Expected, more: dict[str, object] | None = None) -> None:
@@ -85,6 +85,17 @@ class Reporter:
         }
         out().out(as_json(document, out()), highlight=False)
         out().file.flush()
+
+
+def what_to_do(incoming: Incoming, expected: Expected) -> str:
+    """What to do when the time is over. A new wait counts from zero, so the same command would ask for too much."""
+    rest = expected.amount.units - incoming.seen.units
+    if rest <= 0:
+        return f"All of it is in a block, but not final: look with `l2send balances {expected.to}`. Do not wait again."
+    if not incoming.seen.units:
+        return "What is sent later still arrives at the address. Wait again with the same command."
+    missing = Amount(rest, expected.amount.token).text
+    return f"A new wait does not count what came before. For the rest, wait with --amount {missing}"
 
 
 def _none(expected: Expected) -> Amount:

@@ -172,7 +172,7 @@ def _together(effects: Sequence[Effects]) -> str:
     """What a leg signs, on one line; `details` has each whole."""
     match effects:
         case [Allows(amount), Opens(order)] if amount == order.pays:
-            return f"allow and lock {shorter(amount)} until {order.delivers.text} arrived"
+            return f"allow and lock {shorter(amount)} until {order.delivers.text} arrives"
         case _:
             return "; ".join(map(_in_short, effects))
 
@@ -184,11 +184,11 @@ def _in_short(effect: Effects) -> str:
         case Allows(amount, spender) if amount.units:
             return f"allow the bridge {_ends(spender)} to take {shorter(amount)}"
         case Opens(order):
-            return f"lock {shorter(order.pays)} until {order.delivers.text} reached {_ends(order.recipient)}"
+            return f"lock {shorter(order.pays)} until {order.delivers.text} reaches {_ends(order.recipient)}"
         case AllowsBySignature(_, amount, spender, _, deadline, _):
             return f"allow {_ends(spender)} to take {shorter(amount)} by {clock(deadline)}"
         case OpensBySignature(order, _, _, deadline):
-            until = f"until {order.delivers.text} reached {_ends(order.recipient)}"
+            until = f"until {order.delivers.text} reaches {_ends(order.recipient)}"
             return f"lock {shorter(order.pays)} {until}, if opened by {clock(deadline)}"
         case Executes(safe=safe, effects=effects):
             words = f"have the Safe {_ends(safe.address)} {', then '.join(map(_in_short, effects))}"

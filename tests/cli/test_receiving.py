@@ -13,6 +13,11 @@ from typing import Any
 
 import pytest
 
+from l2send.cli.receiving import what_to_do
+from l2send.core.chains import load_registry
+from l2send.core.paths import Paths
+from l2send.core.units import Amount, BlockNumber, Wei
+from l2send.wallet.incoming import Expected, Incoming
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.schemas import check
@@ -65,6 +70,23 @@ def test_it_ends_when_the_time_is_over(home: Home) -> None:
     assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["waiting", "timeout"]
     told = home.run("receive", *asked, "--wait", "--timeout", "0.1", "--no-qr")
     assert (told.status, "0 ETH of 1 ETH arrived" in told.stderr) == (8, True)
+
+
+@pytest.mark.parametrize(
+    ("settled", "seen", "said"),
+    [
+        (0, 0, "Wait again with the same command."),
+        (10_000_000, 10_000_000, "For the rest, wait with --amount 15"),
+        (0, 24_999_999, "For the rest, wait with --amount 0.000001"),
+        (10_000_000, 25_000_000, "Do not wait again."),
+        (25_000_000, 26_000_000, "Do not wait again."),
+    ],
+)
+def test_a_new_wait_is_for_the_rest_alone(settled: int, seen: int, said: str) -> None:
+    token = load_registry(Paths.under(Path("/nowhere"))).named("base").token("USDC")
+    expected = Expected(Amount(25_000_000, token), new_address(), BlockNumber(1), Wei(0))
+    incoming = Incoming(Amount(settled, token), Amount(seen, token))
+    assert what_to_do(incoming, expected).endswith(said)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
     shown = terminal.screen()
     assert "USDC: 100 on dev1" in shown
     assert f"dev4:{to}" in shown
-    assert "lock 20.26 USDC until 20 reached" in shown
+    assert "lock 20.26 USDC until 20 reaches" in shown
     terminal.type("yes")
     terminal.press("Enter")
     no_more(terminal)
