@@ -1,6 +1,6 @@
 """Has an account that delegates by EIP-7702 approve and open in one transaction: both happen, or neither.
 
-It is the account's own transaction, with its own nonce, as any other. Accounts without a delegation pay as ever.
+It is the account's own transaction, with its own nonce, as any other. Accounts without a delegation pay as before.
 """
 
 from __future__ import annotations

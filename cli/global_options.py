@@ -106,9 +106,7 @@ Progress = Annotated[
 ]
 Quiet = Annotated[
     bool,
-    typer.Option(
-        "--quiet", "-q", callback=_be_quiet, expose_value=False, help="Print nothing beside the result and errors."
-    ),
+    typer.Option("--quiet", "-q", callback=_be_quiet, expose_value=False, help="Print only the result and errors."),
 ]
 Plain = Annotated[
     bool,

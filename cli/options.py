@@ -48,7 +48,7 @@ HdPath = Annotated[
         "--hd-path",
         "--mnemonic-derivation-path",
         metavar="PATH",
-        help="Which key of a seed, in full: m/44'/60'/0'/0/0",
+        help="Which key of a seed, as a full path: m/44'/60'/0'/0/0",
     ),
 ]
 HdIndex = Annotated[
@@ -78,9 +78,7 @@ def _permitted(context: typer.Context, yes: bool) -> bool:
     return yes
 
 
-Yes = Annotated[
-    bool, typer.Option("--yes", "-y", callback=_permitted, help="Do not ask; go on after all checks have passed.")
-]
+Yes = Annotated[bool, typer.Option("--yes", "-y", callback=_permitted, help="Do not ask. All checks still apply.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +111,15 @@ class RunOptions:
 class PaymentWords:
     """A payment as it was typed: `AMOUNT TOKEN DESTINATION`, or a payment link alone."""
 
-    amount: Annotated[str, typer.Argument(help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")]
-    token: Annotated[str | None, typer.Argument(help="symbol, or address on the destination chain")] = None
-    destination: Annotated[str | None, typer.Argument(help="chain:address, chain:name.eth, or another form")] = None
+    amount: Annotated[
+        str, typer.Argument(metavar="AMOUNT", help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")
+    ]
+    token: Annotated[
+        str | None, typer.Argument(metavar="TOKEN", help="symbol, or address on the destination chain")
+    ] = None
+    destination: Annotated[
+        str | None, typer.Argument(metavar="DESTINATION", help="chain:address, chain:name.eth, or another form")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +179,11 @@ class RouteOptions:
             "--from-chain",
             envvar="L2SEND_FROM_CHAIN",
             metavar="CHAIN",
-            help="Pay from this chain alone; several times for several.",
+            help="Pay only from this chain; repeatable.",
         ),
     ] = None
     via: Annotated[
-        str, typer.Option("--via", envvar="L2SEND_VIA", metavar="BRIDGE", help="Use this bridge alone: direct, eco, …")
+        str, typer.Option("--via", envvar="L2SEND_VIA", metavar="BRIDGE", help="Use only this bridge: direct, eco, …")
     ] = ""
     max_fee: Annotated[
         str,
@@ -187,7 +191,7 @@ class RouteOptions:
             "--max-fee",
             envvar="L2SEND_MAX_FEE",
             metavar="LIMIT",
-            help="3%: most that bridges may take of the amount. 2usd: most that all fees, gas too, may cost.",
+            help="3%: the most that bridges may keep of the amount. 2usd: the most that all fees may cost, gas too.",
         ),
     ] = DEFAULT_MAX_FEE
     fast: Annotated[
@@ -212,7 +216,7 @@ class FollowOptions:
     timeout: Annotated[
         float,
         typer.Option(
-            "--timeout", metavar="SECONDS", help="How long to follow the payment before leaving it to `resume`."
+            "--timeout", metavar="SECONDS", help="How long to follow the payment; `l2send resume` continues it later."
         ),
     ] = 600.0
 
@@ -226,7 +230,7 @@ class ResumeOptions(FollowOptions):
         typer.Option(
             "--max-fee",
             metavar="LIMIT",
-            help="Most that network fees of what is signed now may cost: 2usd, or 20% of the amount.",
+            help="The most that this command may spend on network fees: 2usd, or 20% of the amount.",
         ),
     ] = ""
 
@@ -258,14 +262,15 @@ class BatchOptions(FollowOptions):
         ),
     ] = ""
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Pay the other lines where some are wrong, refused or without money.")
+        bool, typer.Option("--skip-bad", help="Pay the other lines if some are wrong, refused or not funded.")
     ] = False
     result: Annotated[
         Path | None,
         typer.Option("--result", metavar="FILE", help="What became of each line: CSV, or JSON for FILE.json."),
     ] = None
     max_fee_total: Annotated[
-        str, typer.Option("--max-fee-total", metavar="LIMIT", help="20usd: most that all fees of this run may cost.")
+        str,
+        typer.Option("--max-fee-total", metavar="LIMIT", help="20usd: the most that all fees of this run may cost."),
     ] = ""
     again: Again = False
 

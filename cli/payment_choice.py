@@ -10,7 +10,7 @@ from l2send.client import Client
 from l2send.core.errors import UsageError
 from l2send.wallet.journal.records import Record
 
-OptionalId = Annotated[str, typer.Argument(metavar="[ID]", help="the payment's id, or its first characters")]
+OptionalId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
 
 
 def newest_payment(client: Client, *, prefer_open: bool = False) -> Record:

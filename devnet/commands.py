@@ -141,7 +141,7 @@ def solver(
 
 @app.command()
 def down(as_json: JsonOption = False) -> None:
-    """Stop everything and forget it.
+    """Stop everything and delete it.
 
     Example: l2send devnet down
     """

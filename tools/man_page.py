@@ -32,6 +32,7 @@ A DESTINATION is chain:address, chain:name.eth, a contact, or another common for
 _ENVIRONMENT = {
     "L2SEND_HOME": "One folder for configuration, state and cache.",
     "L2SEND_CACHE": "The folder for downloads, where L2SEND_HOME is set.",
+    "L2SEND_JOURNAL": "The PostgreSQL database that holds the journal, shared with other machines.",
     "L2SEND_RPC_<CHAINID>": "The RPC of a chain, instead of the registry's.",
     "ACROSS_API_KEY": "Your key of Across's API; it goes to hosts of across.to alone.",
     "ACROSS_INTEGRATOR_ID": "Your integrator id of Across, such as 0xdead.",

@@ -50,10 +50,10 @@ def balances(
     sender: SenderOptions,
     run_options: RunOptions,
     chain: Annotated[
-        list[str] | None, typer.Option("--chain", metavar="CHAIN", help="This chain alone; several times for several.")
+        list[str] | None, typer.Option("--chain", metavar="CHAIN", help="Only this chain; repeatable.")
     ] = None,
     token: Annotated[
-        list[str] | None, typer.Option("--token", metavar="TOKEN", help="This token alone; several times for several.")
+        list[str] | None, typer.Option("--token", metavar="TOKEN", help="Only this token; repeatable.")
     ] = None,
     testnets: Annotated[bool, typer.Option("--testnets", help="Testnets too.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Read again every 12 seconds, until Ctrl-C.")] = False,

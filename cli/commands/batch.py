@@ -42,7 +42,7 @@ _RESULT_EVERY = 15.0
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="CSV, JSON or NDJSON: ref, amount, token, to, memo. -: stdin")
 ]
-Resumed = Annotated[str, typer.Argument(metavar="[NAME]", help="after `resume`: the batch to carry on, without a file")]
+Resumed = Annotated[str, typer.Argument(metavar="NAME", help="after `resume`: the batch to carry on, without a file")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan of the whole and stop.")]
 
 

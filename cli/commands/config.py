@@ -164,7 +164,7 @@ def path(run_options: RunOptions) -> None:
 def edit(run_options: RunOptions) -> None:
     """Open config.toml in your editor ($VISUAL, $EDITOR).
 
-    A text that is not valid is not kept.
+    Invalid text is not saved.
 
     Example: l2send config edit
     """

@@ -55,7 +55,7 @@ def add(
     name: Name,
     destination: Annotated[str, typer.Argument(help="chain:address, chain:name.eth, an address alone, …")],
     chain: Annotated[
-        list[str] | None, typer.Option("--chain", metavar="CHAIN", help="Theirs on this chain too; repeatable.")
+        list[str] | None, typer.Option("--chain", metavar="CHAIN", help="Also theirs on this chain; repeatable.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="The address was compared: take it without a checksum.")] = (
         False
@@ -229,7 +229,7 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="what `export` wrote: .toml or .csv")],
     run_options: RunOptions,
 ) -> None:
-    """Add the contacts of a file: all, or none if one cannot be.
+    """Add the contacts of a file: all, or none if one is invalid.
 
     Contacts that exist already are skipped.
 

@@ -20,7 +20,7 @@ OnChain = Annotated[
 ]
 To = Annotated[str, typer.Option("--to", metavar="DELEGATE", help="The delegate, as the registry calls it.")]
 OverForeign = Annotated[
-    bool, typer.Option("--over-foreign", help="Also in the place of a delegation to code that l2send does not know.")
+    bool, typer.Option("--over-foreign", help="Replace a delegation to code that l2send does not know.")
 ]
 
 
@@ -57,7 +57,7 @@ def undelegate(
     how: FollowOptions,
     run_options: RunOptions,
 ) -> int:
-    """Have an account run no code any more (EIP-7702).
+    """End an account's delegation (EIP-7702): it runs no code.
 
     Example: l2send wallet undelegate alice --chain base
     """

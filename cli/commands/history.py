@@ -78,17 +78,19 @@ class FilterOptions:
     """Which payments are listed, as it was typed."""
 
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Made then or later.")] = None
-    until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Made before the end of that.")] = None
+    until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Made then or earlier.")] = None
     states: Annotated[
         list[PaymentState] | None,
         typer.Option("--state", metavar="STATE", help=f"Only these; repeatable: {', '.join(PaymentState)}."),
     ] = None
     only_open: Annotated[bool, typer.Option("--open", help="Only those that may still change.")] = False
-    chain: Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="Paid on it or from it.")] = None
+    chain: Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="Paid to or from this chain.")] = None
     token: Annotated[str, typer.Option("--token", metavar="SYMBOL", help="Only payments of this token.")] = ""
     to: Annotated[str | None, typer.Option("--to", metavar="DEST", help="Only to this account, or contact.")] = None
-    memo: Annotated[str, typer.Option("--memo", metavar="TEXT", help="Only with this in their memo.")] = ""
-    key: Annotated[str, typer.Option("--idempotency-key", metavar="KEY", help="Only with a key that starts so.")] = ""
+    memo: Annotated[str, typer.Option("--memo", metavar="TEXT", help="Only those whose memo contains this.")] = ""
+    key: Annotated[
+        str, typer.Option("--idempotency-key", metavar="KEY", help="Only those whose key starts with this.")
+    ] = ""
 
     def understood(self, registry: Registry, book: Book) -> Wanted:
         """Raises UsageError."""
@@ -108,9 +110,11 @@ class FilterOptions:
 @spread
 def history(
     filters: FilterOptions,
-    limit: Annotated[int | None, typer.Option("--limit", "-n", metavar="N", min=1, help="The newest of them.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", metavar="N", min=1, help="No more than this many.")
+    ] = None,
     before: Annotated[
-        str | None, typer.Option("--before", metavar="ID", help="Only those older than this one.")
+        str | None, typer.Option("--before", metavar="ID", help="Only those older than this payment.")
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV for spreadsheets, on stdout.")] = False,
     *,

@@ -109,7 +109,7 @@ class FileOptions:
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="Write the QR code as a picture.")] = None
     svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Write the QR code as a drawing.")] = None
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a deposit page.")] = None
-    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False
 
     @property
     def wanted(self) -> dict[str, Path]:

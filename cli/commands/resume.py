@@ -36,7 +36,7 @@ def resume(
     payment_id: OptionalId = "",
     everything: Annotated[bool, typer.Option("--all", help="Resume every open payment.")] = False,
     resend_refund: Annotated[
-        bool, typer.Option("--resend-refund", help="Send a refund again whose message has not arrived for hours.")
+        bool, typer.Option("--resend-refund", help="Send a refund again if its message has not arrived in three hours.")
     ] = False,
     *,
     account: AccountOptions,

@@ -24,7 +24,7 @@ from l2send.wallet.offline import read
 from l2send.wallet.offline import sign as sign_bundle
 from l2send.wallet.safe_files import is_safe_file
 
-_MAX_FEE = "3%: most that bridges may take of the amount. 0.1ETH: most that network fees may be; 0.05 coin if not said."
+_MAX_FEE = "3%: the most that bridges may keep. 0.1ETH: the most that network fees may cost; the default is 0.05 coin."
 _LIMIT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,18})?)([%A-Za-z0-9]{0,12})", re.ASCII)
 
 

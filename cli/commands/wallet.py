@@ -186,7 +186,7 @@ def remember_(
 ) -> None:
     """Keep a keystore's password in the system's keyring.
 
-    You are not asked for it then.
+    You are no longer asked for it.
 
     Example: l2send wallet remember alice
     """
