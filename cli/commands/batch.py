@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +28,7 @@ from l2send.cli.sender import Sender, choose_payer, choose_sender, refuse_contra
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
-from l2send.core.errors import CannotPay, ExitStatus, Interrupted, Refused, Sent, UsageError
+from l2send.core.errors import CannotPay, ConfigError, ExitStatus, Interrupted, Refused, Sent, UsageError
 from l2send.resolver.batch_file import MAX_BYTES, BatchRow, read_batch
 from l2send.resolver.batch_lines import JudgedBatch, judge_batch, words_of
 from l2send.resolver.batch_plan import LineWay
@@ -92,6 +93,11 @@ def _name_of(file: str) -> str:
             "payments from stdin or a pipe need a name.", hint="Add --name NAME: the same name again pays none twice."
         )
     return Path(file).stem
+
+
+def _moved(result: BatchResult) -> Sent:
+    """Whether money of any payment may have moved."""
+    return max((payment.record.moved for payment in result.payments), key=list(Sent).index)
 
 
 def _is_passing(path: Path) -> bool:
@@ -223,7 +229,8 @@ class _Run:
         def progress(turn: Turn) -> None:
             live.update(turn)
             if self.options.result and time.monotonic() - self._written_at > _RESULT_EVERY:
-                self._write(client, name, client.batch.result(name))
+                with suppress(ConfigError):  # The last writing tells it: payments do not stop for a file.
+                    self._write(client, name, client.batch.result(name))
 
         try:
             with live:
@@ -235,7 +242,7 @@ class _Run:
             self._write(client, name, result)
             raise Interrupted(
                 f"interrupted; {live.line()}.",
-                sent=max((p.record.moved for p in result.payments), key=list(Sent).index),
+                sent=_moved(result),
                 hint=f"Carry it on with: l2send batch resume {name}",
             ) from None
         err().print(live.line())
@@ -248,7 +255,12 @@ class _Run:
         lines = line_results(self._review, result, client.registry)
         moves = [payment for payment in result.payments if payment.is_move] if result else []
         document = batch_document(name, lines, moves, client.registry, self._review)
-        ResultFile(self.options.result).write(document, lines, client.registry)
+        try:
+            ResultFile(self.options.result).write(document, lines, client.registry)
+        except ConfigError as error:
+            error.sent = _moved(result) if result else Sent.NO
+            error.hint = f"What became of each line is in the journal: l2send batch resume {name} --result FILE"
+            raise
 
     def _end(self, client: Client, name: str, result: BatchResult | None) -> int:
         """Say how the batch stands, and its exit status."""

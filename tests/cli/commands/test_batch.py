@@ -145,6 +145,19 @@ def test_what_the_file_no_longer_says_is_not_paid(home: Home, payer: Payer) -> N
     assert [home.holds(to, "dev1") for _, _, to in wanted] == [10**6] * 3
 
 
+def test_a_result_that_cannot_be_written_is_told_beside_what_was_sent(home: Home, payer: Payer) -> None:
+    """Its name has no room for that of the draft beside it."""
+    ((_, _, to),) = wanted = people(1, "full")
+    file, result = payer.file("full.csv", wanted), payer.folder / f"{'x' * 240}.csv"
+    for sent, held in ("no", 0), ("yes", 10**6):
+        done = payer.run(str(file), "--yes", "--json", "--result", str(result))
+        assert (done.status, done.error["sent"]) == (3, sent), done
+        assert "l2send batch resume full --result" in done.error["hint"]
+        assert home.holds(to, "dev1") == held
+        assert payer.run("resume", "full", "--result", str(payer.folder / "full-result.csv")).status == 0
+    assert [row["state"] for row in rows_of(payer.folder / "full-result.csv")] == ["delivered"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
