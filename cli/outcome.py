@@ -67,6 +67,8 @@ def _about_the_money(record: Record) -> str:
     """A sentence about the money; of a delegation, which moves none, about the account."""
     if record.state is PaymentState.DELIVERED and is_delegation(record):
         return "The account runs what was asked for."
+    if record.state is PaymentState.REVERTED and is_delegation(record):
+        return "Its call failed, and the account runs what was asked for: an authorization holds also then (EIP-7702)."
     return record.meaning.money
 
 

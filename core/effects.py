@@ -120,7 +120,12 @@ def each_of(effect: Effects) -> tuple[Effects, ...]:
 
 
 def token_effects(tx: UnsignedTx, registry: Registry) -> Pays | Allows | None:
-    """What `tx` does if it is a plain transfer of native coin or a call of a known token. Raises Refused."""
+    """What `tx` does if it is a plain transfer of native coin or a call of a known token. Raises Refused.
+
+    None if it changes the account's code.
+    """
+    if tx.delegate_to is not None:
+        return None
     chain = registry.chain(tx.chain_id)
     if not tx.data:
         return Pays(Amount(tx.value, chain.native), ChainAddress(tx.chain_id, tx.to))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from l2send.core.address import ZERO_ADDRESS
 from l2send.core.calldata import answers_false
 from l2send.core.code import why_other_code
 from l2send.core.deadlines import why_late
@@ -245,14 +246,19 @@ def _afford(tx: TxRecord, fee: Wei, balance: Wei, rpc: Rpc, cap: FeeCap | None) 
         )
 
 
-async def _estimate(tx: TxRecord, rpc: Rpc) -> Estimate:
+async def estimate_competing(tx: TxRecord, rpc: Rpc) -> Estimate:
+    """The gas that `tx` needs as of the newest block: what waits with its nonce will not have happened."""
+    return await _estimate(tx, rpc, "latest")
+
+
+async def _estimate(tx: TxRecord, rpc: Rpc, *block: str) -> Estimate:
     """The gas `tx` needs. After an approval, a node that has not seen its block yet gets time to catch up."""
     looks = _LAGGING_LOOKS if tx.index and tx.step.kind is StepKind.OPEN else 1
     message = message_of(tx.step.tx, tx.sender)
     while True:
         looks -= 1
         try:
-            gas, does_nothing = await both(rpc.estimate_gas(message), _answers_false(tx, message, rpc))
+            gas, does_nothing = await both(rpc.estimate_gas(message, *block), _answers_false(tx, message, rpc))
         except NodeError as error:
             if error.is_revert and looks > 0:
                 await asyncio.sleep(_LAGGING_PAUSE)
@@ -286,5 +292,10 @@ async def _answers_false(tx: TxRecord, message: dict[str, str], rpc: Rpc) -> boo
 
 
 def message_of(tx: UnsignedTx, sender: str) -> dict[str, str]:
-    """The message that a node simulates."""
-    return {"from": sender, "to": tx.to, "value": hex(tx.value), "data": "0x" + tx.data.hex()}
+    """The message that a node simulates.
+
+    A change of the account's code takes effect before the account is called. Nodes would run the code that is there
+    now, which may refuse to be called: so the gas of a call of no code is asked for, and DELEGATION_GAS is above that.
+    """
+    to = tx.to if tx.delegate_to is None else ZERO_ADDRESS
+    return {"from": sender, "to": to, "value": hex(tx.value), "data": "0x" + tx.data.hex()}

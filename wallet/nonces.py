@@ -7,17 +7,18 @@ journal has used is never given out again, with one exception that is stated in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from l2send.core.address import Address
 from l2send.core.errors import NetworkError, NotFinal, Refused, Sent
+from l2send.core.plan import StepKind
 from l2send.core.rpc import Rpc
 from l2send.core.units import Nonce
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import TxRecord
-from l2send.wallet.journal.states import ENDED, TxState
+from l2send.wallet.journal.states import ENDED, REPLACEABLE, TxState
 
 _LOOKS = 4
 _PAUSE = 1.0
@@ -56,6 +57,7 @@ async def choose(
     for turn in range(_LOOKS):
         counts = first if first and not turn else await _look(rpc, sender, turn)
         count = max(counts)
+        _refuse_behind_delegation(journal.signed_from(chain_id, sender, Nonce(min(counts))))
         if (count == free and former is None) or (count >= free and counts == former):
             return Choice(count)
         if count < free:
@@ -123,6 +125,21 @@ async def _after(pending: Nonce, missing: list[TxRecord], stale: Stale) -> Choic
         first += newest.values()  # Of several that were signed for one step.
         expected = Nonce(expected + 1)
     return Choice(expected, tuple(first), over)
+
+
+def _refuse_behind_delegation(signed: Sequence[TxRecord]) -> None:
+    """Raises Refused while a change of the account's code waits for a block: it uses two nonces, or, cancelled, one.
+
+    Signed with either of the next two, another transaction might never be mined. Source: EIP-7702.
+    """
+    for tx in signed:
+        if tx.step.kind is StepKind.DELEGATE and tx.state in REPLACEABLE:
+            raise Refused(
+                f"{tx.payment_id} changes the code of {tx.sender} and waits for a block: until then its next nonce is "
+                "not known.",
+                hint=f"Nothing more was signed. Follow it: l2send resume {tx.payment_id}. Or end it: l2send cancel "
+                f"{tx.payment_id}",
+            )
 
 
 def _lagging(rpc: Rpc, sender: Address, count: Nonce, free: int) -> NetworkError:

@@ -15,7 +15,7 @@ from l2send.core.fees import gas_price
 from l2send.core.plan import GasPrice, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Gas, Wei
-from l2send.wallet.before_signing import GasTerms
+from l2send.wallet.before_signing import GasTerms, message_of
 from l2send.wallet.behind import waiting_before
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.protocol import Journal
@@ -106,14 +106,14 @@ def _nothing_waits(record: PaymentRecord) -> Refused:
 async def _bid(former: TxRecord, step: Step, rpc: Rpc, *, alone: bool = True) -> Bid:
     """`step` at a price above the former's and not below today's. Source: eth_estimateGas, eth_feeHistory.
 
-    Not `alone`: steps that it depends on are in no block, and by itself it would revert; it keeps its gas.
+    Gas is asked for as of the newest block, without what waits: that is what it competes with. Not `alone`: steps that
+    it depends on are in no block, and by itself it would revert; it keeps its gas.
     """
     said = decode_signed(former.raw)
     if not alone:
         return Bid(former, Step(step.kind, step.tx, said.gas, _above(said, await gas_price(rpc))))
     tx = step.tx
-    message = {"from": former.sender, "to": tx.to, "value": hex(tx.value), "data": "0x" + tx.data.hex()}
-    today, estimate = await asyncio.gather(gas_price(rpc), rpc.estimate_gas(message))
+    today, estimate = await asyncio.gather(gas_price(rpc), rpc.estimate_gas(message_of(tx, former.sender), "latest"))
     same = step.kind is not StepKind.CANCEL and estimate <= said.gas
     gas = said.gas if same else Gas(estimate + estimate * _MARGIN_PERCENT // 100)
     return Bid(former, Step(step.kind, tx, gas, _above(said, today)))

@@ -27,6 +27,7 @@ from l2send.wallet.before_signing import (
     FeeCap,
     GasTerms,
     TxGuard,
+    estimate_competing,
     look_at_cost,
     pin_chain,
     price_of,
@@ -47,7 +48,7 @@ from l2send.wallet.nonces import choose, refuse_unless_prepared_so
 from l2send.wallet.offering import Offering
 from l2send.wallet.receipts import observe
 from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
-from l2send.wallet.stale import is_stale, not_sent_again
+from l2send.wallet.stale import is_stale, not_run, not_sent_again
 
 PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN, StepKind.EXECUTE})
 """Kinds of steps that make a payment; the others refund or cancel."""
@@ -164,7 +165,7 @@ class Signing:
         async def behind() -> Estimate:
             return await gas_behind(rpc, again, before) or again.step.gas
 
-        return await look_at_cost(again, rpc, behind() if before else None)
+        return await look_at_cost(again, rpc, behind() if before else estimate_competing(again, rpc))
 
     def signed(self, signer: Signer, tx: TxRecord, nonce: Nonce, cost: GasTerms) -> SignedTx:
         """The step of `tx` as signed bytes, which were decoded again and passed the guard. Raises Refused."""
@@ -206,11 +207,7 @@ class Signing:
         """What to raise once the payment is cancelled because of `reason`. Its approval may be left."""
         record = await self.ends.never_signed(record, reason)
         if record.proposal:
-            return Refused(
-                f"{record.id} was not sent: {reason}. Its nonce of the Safe is free: with the signatures anyone can "
-                "send it.",
-                hint=f"Have the owners cancel it: l2send cancel {record.id} -o cancel.json",
-            )
+            return not_run(record, reason)
         left = "An allowance it gave is left. " if record.left_allowed else ""
         take_back = f"Revoke it: l2send cancel {record.id}. " if left else ""
         return Refused(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from l2send.core.errors import NotFinal
+from l2send.core.errors import NotFinal, Refused
 from l2send.core.plan import StepKind
 from l2send.core.rpc import Rpcs
 from l2send.wallet.before_signing import why_order_is_late
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
-from l2send.wallet.journal.records import TxRecord
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
 
 async def is_stale(tx: TxRecord, journal: Journal, rpcs: Rpcs) -> bool:
@@ -34,4 +34,12 @@ def not_sent_again(tx: TxRecord) -> NotFinal:
         f"{tx.payment_id} was signed and not seen on chain, and its order is too late to be opened: "
         "it is not sent again.",
         hint=f"The next payment of this account takes its nonce {tx.nonce}, which ends it for good.",
+    )
+
+
+def not_run(record: PaymentRecord, reason: str) -> Refused:
+    """What to raise for what the owners of a Safe signed and must no longer be sent. Its nonce stays free."""
+    return Refused(
+        f"{record.id} was not sent: {reason}. Its nonce of the Safe is free: with the signatures anyone can send it.",
+        hint=f"Have the owners cancel it: l2send cancel {record.id} -o cancel.json",
     )

@@ -11,7 +11,7 @@ from l2send.cli.options import FollowOptions, KeyOptions, RunOptions, SenderOpti
 from l2send.cli.spread import spread
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.delegation import BATCHING_DELEGATE, named_delegate
-from l2send.core.errors import ConfigError
+from l2send.core.errors import ConfigError, UsageError
 from l2send.wallet.keys.keystore import Keystore
 
 Known = Annotated[str, typer.Argument(help="the account's name or address, or a keystore file")]
@@ -113,6 +113,11 @@ def _make(change: _Change, keys: KeyOptions, how: FollowOptions, run_options: Ru
 
     registry = run_options.registry()
     chain = registry.named(change.chain)
+    if keys.ledger or keys.trezor:
+        raise UsageError(
+            "l2send has no delegation signed on a Ledger or a Trezor (EIP-7702).",
+            hint="Use an account with a keystore.",
+        )
     who = choose_sender(run_options.paths, SenderOptions(account=change.account), keys)
     must_be_able_to_ask(yes=change.yes)
 

@@ -214,9 +214,12 @@ class Rpc:
         found = await self.ask(lambda raw: data_bytes(raw, method), method, account, hex(slot), block)
         return found.rjust(32, b"\0")[-32:]
 
-    async def estimate_gas(self, message: dict[str, Any]) -> Gas:
-        """Gas the message would use. Raises NodeError if it would revert. Source: eth_estimateGas."""
-        return await self.ask(lambda raw: gas_amount(raw, "eth_estimateGas"), "eth_estimateGas", message)
+    async def estimate_gas(self, message: dict[str, Any], *block: str) -> Gas:
+        """Gas the message would use. Raises NodeError if it would revert. Source: eth_estimateGas.
+
+        Without a `block` some nodes take the newest one, and others what waits besides.
+        """
+        return await self.ask(lambda raw: gas_amount(raw, "eth_estimateGas"), "eth_estimateGas", message, *block)
 
     async def block(self, tag: str = "latest") -> dict[str, Any]:
         """A block's header. Raises BadAnswer for null. Source: eth_getBlockByNumber."""

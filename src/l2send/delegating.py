@@ -18,6 +18,7 @@ from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Gas, Seconds
+from l2send.wallet.before_signing import message_of
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import Record
 
@@ -61,9 +62,9 @@ async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegati
     if known is None and not is_taken_back(code):
         raise Refused(f"the registry does not list {code} on {chain.name} as code that an account may delegate to.")
     tx = delegation_tx(chain.chain_id, account, code)
-    plain = {"from": account, "to": account, "value": "0x0", "data": "0x"}
+    estimating = rpc.estimate_gas(message_of(tx, account))
     own, runs, price, estimate, holds = await asyncio.gather(
-        rpc.code(account), rpc.code(code), gas_price(rpc), rpc.estimate_gas(plain), rpc.balance(account)
+        rpc.code(account), rpc.code(code), gas_price(rpc), estimating, rpc.balance(account)
     )
     before = delegate_of(own)
     if own and before is None:
@@ -102,4 +103,12 @@ class Delegations:
 
     def begin_delegation(self, delegation: Delegation) -> Record:
         """Write an approved delegation into the journal; `resume` makes it. Raises Refused while one is open."""
+        for record in self.journal.open_payments():
+            same = (record.payment.sender, record.payment.to) == (delegation.account, delegation.payment.to)
+            if same and is_delegation(record):
+                raise Refused(
+                    f"a change of the account's code is open already: {record.id} ({record.state}).",
+                    hint=f"Nothing was signed. Continue it: l2send resume {record.id}. Or end it: l2send cancel "
+                    f"{record.id}",
+                )
         return self.journal.begin(delegation.payment, (delegation.quote,), again=False, typed_name=DELEGATION)

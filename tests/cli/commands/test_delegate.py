@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from l2send.core.address import Address
+from l2send.core.errors import NodeError
 from l2send.devnet.node import Node
 from tests.conftest import Home
 from tests.support.addresses import new_address
@@ -53,5 +56,27 @@ def test_foreign_code_is_named_refused_and_ended(home: Home) -> None:
     assert (over.status, over.error["hint"]) == (7, "Nothing was signed. To take its place: --over-foreign")
     found = home.run("doctor", "--json").json["findings"]
     assert any(f["name"] == "delegation" and f["health"] == "wrong" and foreign in f["says"] for f in found)
+    home.must("wallet", "undelegate", name, "--chain", "dev1", "--yes")
+    assert node.call("eth_getCode", address, "latest") == "0x"
+
+
+def test_a_device_is_refused_before_anything_is_written_down(home: Home) -> None:
+    name, _ = funded(home)
+    before = home.must("history", "--json").json["payments"]
+    refused = home.run("wallet", "delegate", name, "--chain", "dev1", "--ledger", "--yes", "--json")
+    assert (refused.status, refused.error["sent"]) == (2, "no")
+    assert home.must("history", "--json").json["payments"] == before
+
+
+def test_foreign_code_that_refuses_every_call_is_ended(home: Home) -> None:
+    """The account cannot be called as it is: its own transaction of nothing to itself would revert."""
+    name, address = funded(home)
+    node, foreign = Node(home.chain("dev1").rpcs[0]), new_address()
+    node.call("anvil_setCode", foreign, "0x60006000fd")
+    node.call("anvil_setCode", address, "0xef0100" + foreign[2:])
+    with pytest.raises(NodeError, match="revert"):
+        node.call("eth_estimateGas", {"from": address, "to": address})
+    home.must("wallet", "delegate", name, "--chain", "dev1", "--over-foreign", "--yes")
+    node.call("anvil_setCode", address, "0xef0100" + foreign[2:])
     home.must("wallet", "undelegate", name, "--chain", "dev1", "--yes")
     assert node.call("eth_getCode", address, "latest") == "0x"
