@@ -50,6 +50,7 @@ def sign_as_owner(asked: SigningOptions, limits: OfflineLimits, account: Account
 
     async def run() -> int:
         async with open_client(paths, registry) as client:
+            client.adopted(bundle)  # Refuses the file, also one that cancels, where its nonce is another payment's.
             await _approve(client, bundle, review, verb="Sign the payment of", yes=asked.yes)
             if not bundle.cancels:  # What is cancelled is no payment of this journal, unless it is there already.
                 client.adopt(bundle, review, again=asked.again)
@@ -74,7 +75,7 @@ def send_for_owners(
     """
     paths, registry = run_options.paths, run_options.registry()
     bundle = read_safe_file(file)
-    review = _review(bundle, paths, registry, OfflineLimits())
+    review = _review(bundle, paths, registry, None)
     refuse_contradiction(keys)
     who = choose_sender(paths, SenderOptions(account.account, account.keystore), keys)
 
@@ -107,13 +108,13 @@ def show_safe_tx(bundle: SafeBundle, registry: Registry) -> None:
         ("message", f"0x{typed.message_hash.hex()}"),
         ("SafeTx", f"0x{typed.digest.hex()}"),
         *([] if bundle.until is None else [("send by", moment(bundle.until))]),
-        *[("signed", f"{one.owner} ({one.kind})") for one in bundle.signatures],
+        *[("signed" if one.is_verified else "unverified", f"{one.owner} ({one.kind})") for one in bundle.signatures],
         *[("missing", owner) for owner in bundle.missing],
     ]
     print_pairs(err(), [(label, styled(words, limit=300)) for label, words in rows])
 
 
-def _review(bundle: SafeBundle, paths: Paths, registry: Registry, limits: OfflineLimits) -> Review:
+def _review(bundle: SafeBundle, paths: Paths, registry: Registry, limits: OfflineLimits | None) -> Review:
     known = [*(contact.address for contact in load_book(paths.contacts))]
     known += paid_accounts_like(paths, bundle.payment.to.address)
     return review_of_safe(bundle, registry, known, limits)
@@ -141,7 +142,9 @@ async def _execute(client: Client, bundle: SafeBundle, who: Sender, timeout: flo
 
 
 def _signed(bundle: SafeBundle) -> str:
-    return f"{len(bundle.signatures)} of the {bundle.proposal.threshold} owners that the Safe needs have signed."
+    said = f"{len(bundle.signatures)} of the {bundle.proposal.threshold} owners that the Safe needs have signed."
+    unverified = [one.owner for one in bundle.signatures if not one.is_verified]
+    return f"{said} Only the chain can tell whether it is true of {', '.join(unverified)}." if unverified else said
 
 
 def _next(bundle: SafeBundle, path: Path) -> str:

@@ -26,6 +26,7 @@ from l2send.core.typed import TypedData
 from l2send.core.units import Seconds, UnixTime, Wei
 from l2send.wallet.file_fields import load_json, read_address, read_list, read_payment, read_text, read_uint
 from l2send.wallet.journal import codec
+from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.keys.signer import Signer
 
@@ -70,9 +71,12 @@ class SafeBundle:
 
 
 def safe_bundle_of(record: PaymentRecord, *, cancels: bool = False) -> SafeBundle:
-    """What the journal has of a payment that a Safe's owners sign. Raises Refused if its nonce is used."""
+    """What the journal has of a payment that a Safe's owners sign.
+
+    Raises Refused if it is over, or if it is to be cancelled and its nonce is used.
+    """
     assert record.proposal
-    if not record.meaning.open:
+    if not record.meaning.open or (cancels and record.proposal.state is not ProposalState.PROPOSED):
         raise Refused(f"{record.id} is {record.state}: {record.meaning.money}", sent=record.moved)
     fees = [fee.amount.units for fee in record.terms.fees if fee.amount.token.is_native and fee.name != BRIDGE_FEE]
     ends = [record.terms.expires] if record.terms.expires is not None else []
@@ -84,13 +88,16 @@ def safe_bundle_of(record: PaymentRecord, *, cancels: bool = False) -> SafeBundl
 
 
 def refuse_unless_missing(bundle: SafeBundle, owner: Address) -> None:
-    """Raises Refused for an account that is no owner, UsageError for an owner who has signed already."""
+    """Raises Refused for an account that is no owner, UsageError for an owner who has signed already.
+
+    What the chain alone can verify does not count here: anyone can write that into the file in an owner's name.
+    """
     if owner not in bundle.proposal.owners:
         raise Refused(
             f"{owner} was no owner of the Safe when the payment was prepared.",
             hint="Nothing was signed. Sign with the key of an owner: " + ", ".join(bundle.missing),
         )
-    if owner not in bundle.missing:
+    if any(one.owner == owner and one.is_verified for one in bundle.signatures):
         raise UsageError(f"{owner} has signed it already.", hint=f"Missing: {', '.join(bundle.missing)}")
 
 

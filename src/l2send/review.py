@@ -14,7 +14,7 @@ from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
 from l2send.core.deadlines import TIME_TO_FILL, machine_time, moment
 from l2send.core.delegation import refuse_foreign_code
 from l2send.core.effects import Effects, Executes, Opens, Pays, each_of
-from l2send.core.errors import Refused
+from l2send.core.errors import Refused, Sent
 from l2send.core.plan import Fee, Order, Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Seconds, UnixTime
@@ -33,6 +33,10 @@ from l2send.wallet.safe_files import SafeBundle
 NOT_ASKED = (
     "not asked here, without a network: whether the token blocks the recipient, whether the recipient is a contract, "
     "and whether the bridge runs the code that was pinned"
+)
+_MAYBE_RUN = (
+    "Nothing was signed here, but others may have signed and sent it before: `l2send broadcast FILE`, with a network, "
+    "finds out. Only if the Safe did not run it, have its owners cancel it: l2send cancel ID -o cancel.json. Then: "
 )
 
 
@@ -157,7 +161,8 @@ def review_of_safe(
 ) -> Review:
     """A payment that the owners of a Safe sign, decoded and checked likewise; one that is cancelled is only decoded.
 
-    The network fee is the one that the file names.
+    The network fee is the one that the file names. `limits` are those of an owner who is about to sign. Without them
+    neither deadline nor bridge fee is judged: what was signed may have been sent already, and is followed then.
     """
     source = registry.chain(bundle.proposal.execution.chain_id)
     effect = decode(bundle.proposal.execution, registry)
@@ -167,9 +172,9 @@ def review_of_safe(
     quote = _quote(effect.effects[-1], source, fees, bundle.duration, bundle.until)
     way = Way((replace(quote, proposal=bundle.proposal),))
     review = _decoded(bundle.payment, way, registry, known)
-    if not bundle.cancels:
-        _refuse_late(way.legs[0])
-        _refuse_dear_bridges(way, limits or OfflineLimits())
+    if limits and not bundle.cancels:
+        _refuse_late(way.legs[0], _MAYBE_RUN, Sent.MAYBE)
+        _refuse_dear_bridges(way, limits)
     return review
 
 
@@ -185,14 +190,15 @@ def _refuse_dear_bridges(way: Way, limits: OfflineLimits) -> None:
         raise too_dear([way], bridging, [])
 
 
-def _refuse_late(leg: Quote) -> None:
-    """By this machine's clock, which is all there is here. Raises Refused."""
+def _refuse_late(leg: Quote, first: str = "", sent: Sent = Sent.NO) -> None:
+    """By this machine's clock, which is all there is here. `first` is what to do before anything. Raises Refused."""
     ends = [leg.expires] if leg.expires is not None else []
     ends += [UnixTime(leg.order.fill_deadline - TIME_TO_FILL)] if leg.order else []
     if ends and machine_time() >= min(ends):
         raise Refused(
             f"too late: the deadline was {moment(min(ends))}.",
-            hint="Prepare it again; or correct the clock of this machine, if it is wrong.",
+            hint=f"{first}Prepare it again; or correct the clock of this machine, if it is wrong.",
+            sent=sent,
         )
 
 

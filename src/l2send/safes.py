@@ -17,16 +17,18 @@ from l2send.core.calldata import Function
 from l2send.core.errors import NodeError, NotFinal, Refused, Sent
 from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.safe import read_execution
 from l2send.core.safe_signatures import OwnerSignature, SignatureKind, pack_signatures
 from l2send.core.units import Nonce
 from l2send.review import Review
-from l2send.wallet.before_signing import message_of
+from l2send.wallet.before_signing import message_of, why_too_late
 from l2send.wallet.execute import Executor
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
-from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.proposals import execution_in_flight, send_execution
 from l2send.wallet.safe_files import SafeBundle
+from l2send.wallet.stale import not_run
 
 _APPROVED = Function("approvedHashes(address,bytes32)", "uint256")
 _REASONS = {
@@ -38,7 +40,12 @@ _REASONS = {
 
 
 def with_safe_nonce(review: Review, journal: Journal) -> Review:
-    """`review` as it is; of a payment that owners sign, with the next nonce that neither chain nor journal gave out."""
+    """`review` as it is; of a payment that owners sign, with the next nonce that neither chain nor journal gave out.
+
+    Where one owner is enough and sends it, with a note of what it may replace.
+    """
+    if review.plan.payment.executor is not None:
+        return _with_note_of_proposals(review, journal)
     legs = tuple(leg for leg in review.plan.legs if leg.proposal is None)
     if len(legs) == len(review.plan.legs):
         return review
@@ -48,6 +55,24 @@ def with_safe_nonce(review: Review, journal: Journal) -> Review:
     highest = journal.highest_proposed(execution.chain_id, execution.to)
     nonce = quote.proposal.nonce if highest is None else Nonce(max(quote.proposal.nonce, highest + 1))
     way = replace(review.plan.way, legs=(at_nonce(quote, nonce),))
+    return replace(review, plan=replace(review.plan, way=way))
+
+
+def _with_note_of_proposals(review: Review, journal: Journal) -> Review:
+    """`review` of a payment that takes the Safe's next nonce, with a note where owners were to sign for that one."""
+    safe, notes = review.plan.payment.sender, list[str]()
+    for record in (leg for payment in journal.open_payments() for leg in payment.legs):
+        proposal = record.proposal
+        if proposal is None or proposal.state is not ProposalState.PROPOSED:
+            continue
+        if (record.terms.source, record.payment.sender) == (review.plan.quote.source.chain_id, safe):
+            notes.append(
+                f"{record.id} waits for signatures with nonce {proposal.proposal.nonce} of the Safe: if that is the "
+                "next one, this payment takes it, and that payment never happens"
+            )
+    if not notes:
+        return review
+    way = replace(review.plan.way, legs=(replace(review.plan.quote, notes=(*review.plan.quote.notes, *notes)),))
     return replace(review, plan=replace(review.plan, way=way))
 
 
@@ -85,9 +110,31 @@ async def send_signed(
     run it, CannotPay, NotFinal, NetworkError.
     """
     assert record.proposal
-    if record.proposal.state is ProposalState.PROPOSED and execution_in_flight(record) is None:
-        step = await execution_step(record, bundle, sender, executor.rpcs)
-        await send_execution(executor, record.id, step, patience=patience)
+    if record.proposal.state is not ProposalState.PROPOSED:
+        return
+    if waiting := execution_in_flight(record):
+        _refuse_other_waiting(record, bundle, waiting)
+        return
+    if not bundle.cancels and (late := await why_too_late(record, executor.rpcs)):
+        raise not_run(record, late)
+    step = await execution_step(record, bundle, sender, executor.rpcs)
+    await send_execution(executor, record.id, step, patience=patience)
+
+
+def _refuse_other_waiting(record: PaymentRecord, bundle: SafeBundle, waiting: TxRecord) -> None:
+    """Raises Refused where the payment is on its way and its cancellation was to be sent, or the other way round.
+
+    The Safe runs one of the two, and what came first from here is not given up silently.
+    """
+    if read_execution(waiting.step.tx)[0] == bundle.safe_tx:
+        return
+    first, second = ("the payment", "what cancels it") if bundle.cancels else ("what cancels it", "the payment")
+    raise Refused(
+        f"{first} was sent and has not ended, {waiting.hash}: {second} was not sent.",
+        hint=f"Follow it: l2send resume {record.id}. To be first after all, send the file from another machine by "
+        "another account: the Safe runs one of the two.",
+        sent=record.moved,
+    )
 
 
 async def execution_step(record: PaymentRecord, bundle: SafeBundle, sender: Address, rpcs: Rpcs) -> Step:

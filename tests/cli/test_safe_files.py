@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,3 +95,41 @@ def test_killed_and_then_sent_by_a_stranger_it_pays_exactly_once(home: Home, tmp
     assert team.node.quantity("eth_getTransactionCount", address, "latest") == 0
     home.must("0.1", "ETH", f"dev1:{new_address()}", "--account", name, "--yes")
     assert team.node.quantity("eth_getTransactionCount", address, "latest") == 1, "its nonce is free, and taken next"
+
+
+@pytest.mark.parametrize("step", ["journaled", "after_broadcast", "order_opened"])
+def test_killed_while_an_order_of_the_safe_is_sent_it_pays_exactly_once(home: Home, tmp_path: Path, step: str) -> None:
+    team, to, proof = Team(home, tmp_path), new_address(), tmp_path / "proof"
+    bundle = team.sign(team.prepare("20", f"dev4:{to}", via="eco"))
+    file = str(written(bundle, tmp_path / "pay.json"))
+    name, address = home.new_account()
+    home.fund(address, "dev1", ETH="1")
+    kill = {"L2SEND_FAILPOINT": step, "L2SEND_FAILPOINT_PROOF": str(proof)}
+    assert home.run("broadcast", file, "--account", name, "--yes", **kill).status == -9
+    assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
+    done = home.must("broadcast", file, "--account", name, "--yes", "--json")
+    assert done.json["state"] == "delivered"
+    assert (home.holds(to, "dev4"), home.holds(team.safe.address, "dev1")) == (20 * USDC, 100 * USDC - paid(done.json))
+    assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
+
+
+def paid(payment: dict[str, Any]) -> int:
+    return int(payment["legs"][0]["pays"]["base_units"])
+
+
+def test_a_file_that_cancels_another_payment_than_it_says_is_not_signed(
+    home: Home, laptop: Home, tmp_path: Path
+) -> None:
+    """It shows the payment of another machine, and would take the nonce of the one that this journal has."""
+    (_, one), (bob, two) = home.new_account(), home.new_account()
+    safe = new_safe(home, [one, two], 2)
+    home.fund(safe.address, "dev1", USDC="100")
+    files = [str(tmp_path / f"{name}.json") for name in ("mine", "theirs", "cancel", "signed")]
+    words = ("--safe", safe.place, "--yes", "-o")
+    home.must("prepare", "25", "USDC", f"dev1:{new_address()}", *words, files[0])
+    theirs = laptop.must("prepare", "1", "USDC", f"dev1:{new_address()}", *words, files[1], "--json").json["id"]
+    laptop.must("cancel", theirs, "-o", files[2])
+    done = home.run("sign", files[2], "--account", bob, "--yes", "-o", files[3], "--json")
+    assert (done.status, done.error["sent"]) == (7, "no")
+    assert "is that of another payment of this journal" in done.error["message"]
+    assert not Path(files[3]).exists()

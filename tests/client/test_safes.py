@@ -8,18 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from eth_account import Account
 
 from l2send.client import Client
+from l2send.core.address import checksum
 from l2send.core.calldata import Function
-from l2send.core.errors import NotFinal, Refused
+from l2send.core.errors import L2sendError, NotFinal, Refused, Sent
 from l2send.core.plan import UnsignedTx
 from l2send.core.safe import Operation, SafeTx
 from l2send.core.safe_signatures import contract_signature, pack_signatures, read_signature
 from l2send.core.units import Wei
 from l2send.devnet import solver_client, state
 from l2send.devnet.modes import Mode
+from l2send.resolver.limits import Limits
+from l2send.review import OfflineLimits, Review, review_of_safe
 from l2send.safes import execution_step
 from l2send.wallet.journal.proposal_states import ProposalState
+from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.safe_files import SafeBundle, with_signatures
 from tests.bridges.mutations import Capsys
@@ -28,9 +33,12 @@ from tests.support import safes
 from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
 from tests.support.owners import Team, new_signer, through_a_file
+from tests.support.standing_still import standing_still
 
 lab = pytest.mark.lab
 USDC = 10**6
+MESSAGE_HASH = Function("getMessageHash(bytes)", "bytes32")
+"""Of a Safe's fallback handler: the hash that its owners sign for it to have signed those bytes."""
 
 
 @pytest.fixture
@@ -150,6 +158,21 @@ def test_cancelled_by_its_owners_it_never_happens(team: Team, tmp_path: Path) ->
     assert team.prepare("5", f"dev1:{to}").proposal.nonce == bundle.proposal.nonce + 1
 
 
+def test_an_owner_who_pays_alone_is_told_what_that_replaces(home: Home, tmp_path: Path) -> None:
+    """The Safe's next nonce is that of a payment which waits for signatures in the same journal."""
+    team = Team(home, tmp_path, owners=1, threshold=1)
+    home.fund(team.owners[0].address, "dev1", ETH="1")
+    bundle = team.prepare("5", f"dev1:{new_address()}")
+
+    async def plan(client: Client) -> Review:
+        to = client.destination(f"dev1:{new_address()}")
+        payment = client.payment(team.safe.address, "6", "USDC", to, executor=team.owners[0].address)
+        return await client.plan(payment, Limits(from_chains=("dev1",)))
+
+    (note,) = [note for note in team.do(plan).plan.quote.notes if bundle.id in note]
+    assert f"nonce {bundle.proposal.nonce}" in note
+
+
 def test_one_nonce_has_one_approved_transaction(team: Team) -> None:
     """Another payment for the same nonce is refused by this journal, and by the Safe wherever it is tried."""
     bundle = team.prepare()
@@ -208,6 +231,15 @@ def test_an_order_of_a_safe_is_filled(
 
 
 @lab
+def test_fees_and_deadline_are_judged_by_who_signs_and_not_by_who_sends(team: Team) -> None:
+    """An owner allowed the bridge's fee by --max-fee; the account that sends the file has no such option."""
+    bundle = team.prepare("20", f"dev4:{new_address()}", via="eco")
+    with pytest.raises(L2sendError, match="more than"):
+        review_of_safe(bundle, team.home.registry, (), OfflineLimits(percent=1e-9))
+    assert review_of_safe(bundle, team.home.registry).effects
+
+
+@lab
 @pytest.mark.parametrize("token", ["USDC", "ETH"])
 def test_native_coin_and_tokens_on_the_same_chain(home: Home, tmp_path: Path, token: str) -> None:
     team, to = Team(home, tmp_path, version="1.5.0"), new_address()
@@ -257,12 +289,71 @@ def test_gas_of_a_payment_by_a_safe(team: Team, capsys: Capsys) -> None:
 
 
 @lab
+def test_what_cancels_it_is_not_taken_for_the_payment_that_waits(own_home: Home, tmp_path: Path) -> None:
+    """Sent and in no block: the file that cancels is not answered by following the payment as if it were the same."""
+    team, to = Team(own_home, tmp_path), new_address()
+    bundle = team.sign(team.prepare("5", f"dev1:{to}"))
+    cancelling = team.sign(team.cancelling(bundle))
+    with standing_still(team.node):
+        with pytest.raises(NotFinal):
+            team.execute(bundle, patience=1)
+        with pytest.raises(Refused, match="the payment was sent and has not ended") as refused:
+            team.execute(cancelling, patience=1)
+        assert refused.value.sent is Sent.MAYBE
+    assert team.execute(bundle).state is PaymentState.DELIVERED
+    assert team.home.holds(to, "dev1") == 5 * USDC
+
+
+@lab
+def test_what_brings_it_to_the_chain_is_sped_up_and_pays_once(own_home: Home, tmp_path: Path) -> None:
+    """The node estimates gas behind what waits, where nothing says otherwise: there the Safe's nonce is used."""
+    team, to = Team(own_home, tmp_path), new_address()
+    bundle = team.sign(team.prepare("5", f"dev1:{to}"))
+
+    async def speed_up(client: Client) -> PaymentRecord:
+        bids = await client.speedup_bids(bundle.id)
+        return await client.replace(bundle.id, bids, team.executor)
+
+    with standing_still(team.node):
+        with pytest.raises(NotFinal):
+            team.execute(bundle, patience=1)
+        first, second = team.do(speed_up).transactions
+        assert (first.nonce, first.step.tx) == (second.nonce, second.step.tx)
+        assert first.hash != second.hash
+    assert team.execute(bundle).state is PaymentState.DELIVERED
+    assert (team.sent(), team.home.holds(to, "dev1")) == (1, 5 * USDC)
+
+
+@pytest.mark.parametrize("version", ["1.4.1", pytest.param("1.5.0", marks=lab)])
+def test_a_safe_that_owns_the_safe_signs_by_its_own_owner(home: Home, tmp_path: Path, version: str) -> None:
+    """EIP-1271 by Safe's own fallback handler. What its owner signs is a SafeMessage of the owning Safe."""
+    team, key, to = Team(home, tmp_path, version=version), Account.create(), new_address()
+    owning = safes.new_safe(home, [checksum(key.address)], version=version)
+    team.safe.change(safes.SWAP_OWNER.encode(*before(team, 2), owning.address))
+    bundle = team.sign(team.prepare("5", f"dev1:{to}"), 0)
+    assert owning.address in bundle.proposal.owners
+    typed = bundle.typed
+    # Version 1.4.1 asks about the bytes that are hashed, 1.5.0 about their hash.
+    asked = b"\x19\x01" + typed.domain_hash + typed.message_hash if version == "1.4.1" else typed.digest
+    message_hash = team.node.eth_call(owning.address, MESSAGE_HASH.encode(asked))
+    good = contract_signature(owning.address, bytes(key.unsafe_sign_hash(message_hash).signature))
+    bad = contract_signature(owning.address, bytes(Account.create().unsafe_sign_hash(message_hash).signature))
+    with pytest.raises(Refused, match="the Safe would not run it"):
+        team.execute(with_signatures(bundle, [bad]))
+    record = team.execute(through_a_file(with_signatures(bundle, [good]), tmp_path / "signed.json"))
+    assert record.state is PaymentState.DELIVERED
+    assert (team.sent(), home.holds(to, "dev1")) == (1, 5 * USDC)
+
+
+@lab
 def test_the_money_of_an_order_that_is_not_filled_comes_back_to_the_safe(home: Home, team: Team) -> None:
     """Any account with gas asks for it; it is the Safe that gets it."""
     with unfilled(home):
         bundle = team.sign(team.prepare("20", f"dev4:{new_address()}", via="eco"))
         with pytest.raises(NotFinal, match="bridging"):
             team.execute(bundle, patience=2)
+        with pytest.raises(Refused, match="is bridging"):
+            team.cancelling(bundle)
         assert home.holds(team.safe.address, "dev1") < 80 * USDC
         home.must("devnet", "advance", "8000")
         record = team.execute(bundle)

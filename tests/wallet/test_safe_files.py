@@ -21,11 +21,11 @@ from l2send.core.errors import ConfigError, L2sendError, Refused, UsageError
 from l2send.core.paths import Paths
 from l2send.core.plan import ChainAddress, Payment, Proposal, StepKind, UnsignedTx
 from l2send.core.safe import EXECUTE, safe_tx_of
-from l2send.core.safe_signatures import SignatureKind, pack_signatures, read_signature
+from l2send.core.safe_signatures import SignatureKind, contract_signature, pack_signatures, read_signature
 from l2send.core.units import Amount, BlockNumber, Gas, Nonce, Seconds, Wei
 from l2send.review import review_of_safe
 from l2send.wallet.keys.signer import LocalSigner
-from l2send.wallet.safe_files import SafeBundle, merge_safe, read_safe_file, safe_document, sign_safe
+from l2send.wallet.safe_files import SafeBundle, merge_safe, read_safe_file, safe_document, sign_safe, with_signatures
 from l2send.wallet.safe_service import service_document, service_signatures
 from tests.bridges.mutations import Capsys, tell
 from tests.conftest import Home
@@ -137,6 +137,21 @@ def test_every_value_of_a_signed_file(
     tell(capsys, "values and bytes of a signed file of a Safe", caught, tried)
     assert not passed
     assert tried > 1000
+
+
+@pytest.mark.parametrize("kind", [SignatureKind.CONTRACT, SignatureKind.APPROVED_HASH])
+def test_what_others_wrote_in_an_owners_name_does_not_keep_that_owner_from_signing(
+    bundle: SafeBundle, owners: list[LocalSigner], tmp_path: File, kind: SignatureKind
+) -> None:
+    owner = owners[0].address
+    word = bytes(12) + bytes.fromhex(owner[2:]) + bytes(32) + b"\x01"
+    wrong = contract_signature(owner, b"yes") if kind is SignatureKind.CONTRACT else read_signature(word, b"")
+    received = through_a_file(with_signatures(bundle, [wrong]), tmp_path / "pay.json")
+    assert [one.kind for one in received.signatures] == [kind]
+    signed = sign_safe(received, owners[0])
+    assert [(one.owner, one.kind) for one in signed.signatures] == [(owner, SignatureKind.EIP712)]
+    with pytest.raises(UsageError, match="has signed it already"):
+        sign_safe(with_signatures(signed, [wrong]), owners[0])
 
 
 def test_what_no_signature_covers_changes_nothing_that_is_signed(
