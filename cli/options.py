@@ -4,7 +4,7 @@ dataclasses, which `spread` turns into options.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -105,6 +105,25 @@ class RunOptions:
             left_out = f"; {problem.chain} is left out" if problem.chain else ""
             print_words(err(), styled(f"{problem}{left_out}", "yellow", limit=600))
         return registry
+
+
+@dataclass(frozen=True, slots=True)
+class PayingRunOptions(RunOptions):
+    """The same for commands that begin payments, which keep limits."""
+
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy",
+            metavar="FILE",
+            help="A file of limits to keep, beside those of config.toml and L2SEND_POLICY (docs/limits.md).",
+        ),
+    ] = None
+
+    @property
+    def paths(self) -> Paths:
+        """As of RunOptions, with the policy."""
+        return replace(super(PayingRunOptions, self).paths, policy=self.policy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from l2send.cli.progress_mode import ProgressMode
 from l2send.core.errors import ConfigError, UsageError
+from l2send.core.limit_files import TABLE
 from l2send.core.text import clean
 from l2send.core.toml_lines import line_of
 from l2send.core.toml_text import parse_toml
@@ -155,9 +156,10 @@ def load_settings(path: Path) -> Settings:
 
 
 def parse_settings(text: str, where: str) -> Mapping[str, Value]:
-    """The values in a text of the file's format. Raises ConfigError that names `where` they are."""
+    """The values in a text of the file's format, its limits checked. Raises ConfigError that names `where` they are."""
     try:
         data = parse_toml(text)
+        limits = data.pop(TABLE, None)
         schema = data.pop("schema", None)
         if schema != SCHEMA:
             newer = " It was written for a newer l2send." if isinstance(schema, int) and schema > SCHEMA else ""
@@ -166,6 +168,10 @@ def parse_settings(text: str, where: str) -> Mapping[str, Value]:
         raise ConfigError(
             f"{where} is not usable: {clean(error, 300)}", hint="Correct it: l2send config edit"
         ) from error
+    if limits is not None:
+        from l2send.core.spending_limits import parse_limits  # brings time zones: not for homes without limits
+
+        parse_limits(limits, text, where)
     return {name: _read_in_file(name, value, text, where) for name, value in data.items()}
 
 

@@ -20,6 +20,8 @@ class Paths:
     cache: Path
     is_devnets: bool = False
     """Whether it is the devnet's own home, whose journal is its own: L2SEND_JOURNAL does not count there."""
+    policy: Path | None = None
+    """A file of limits that payments keep besides those of config.toml and of L2SEND_POLICY: see limit_files.py."""
 
     @classmethod
     def from_environment(cls) -> Paths:

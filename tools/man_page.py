@@ -36,6 +36,7 @@ _ENVIRONMENT = {
     "L2SEND_RPC_<CHAINID>": "The RPC of a chain, instead of the registry's.",
     "ACROSS_API_KEY": "Your key of Across's API; it goes to hosts of across.to alone.",
     "ACROSS_INTEGRATOR_ID": "Your integrator id of Across, such as 0xdead.",
+    "L2SEND_POLICY": "A file of limits that every payment keeps: docs/limits.md.",
     "NO_COLOR": "No colours.",
     "HTTPS_PROXY": "As everywhere.",
     "VISUAL, EDITOR": "What l2send config edit opens.",

@@ -13,7 +13,7 @@ from l2send.cli.account_menu import choose_account
 from l2send.cli.balances_table import show
 from l2send.cli.consent import consent, notes_of, refuse_or_ask_again
 from l2send.cli.live_balances import LiveBalances, spendable
-from l2send.cli.options import FollowOptions, KeyOptions, PayOptions, RouteOptions, RunOptions, SenderOptions
+from l2send.cli.options import FollowOptions, KeyOptions, PayingRunOptions, PayOptions, RouteOptions, SenderOptions
 from l2send.cli.paying import pay
 from l2send.cli.paying_safe import choose_safe
 from l2send.cli.progress import Live
@@ -44,7 +44,11 @@ _LOOKED_BACK = 200
 
 @spread
 def ask(
-    sender: SenderOptions, keys: KeyOptions, route: RouteOptions, following: FollowOptions, run_options: RunOptions
+    sender: SenderOptions,
+    keys: KeyOptions,
+    route: RouteOptions,
+    following: FollowOptions,
+    run_options: PayingRunOptions,
 ) -> int:
     """Ask for everything: destination, token and amount, show the plan, confirm. Also `l2send` alone.
 
@@ -78,7 +82,7 @@ def ask(
 
 
 async def _pay_until_done(
-    sender: SenderOptions, keys: KeyOptions, limits: Limits, following: FollowOptions, run_options: RunOptions
+    sender: SenderOptions, keys: KeyOptions, limits: Limits, following: FollowOptions, run_options: PayingRunOptions
 ) -> int:
     """Ask for payments and make them until no other one is wanted: the exit status of the last.
 

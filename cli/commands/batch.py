@@ -19,7 +19,7 @@ from l2send.batches import BatchResult, batch_name
 from l2send.cli.batch_progress import BatchLive
 from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results
 from l2send.cli.batch_screen import batch_question, show_batch, show_batch_details, show_result
-from l2send.cli.options import BatchOptions, KeyOptions, RouteOptions, RunOptions, SenderOptions, Yes
+from l2send.cli.options import BatchOptions, KeyOptions, PayingRunOptions, RouteOptions, SenderOptions, Yes
 from l2send.cli.paying_safe import choose_safe
 from l2send.cli.progress import Live
 from l2send.cli.prompts import DETAILS, NO, YES, ask_word
@@ -58,7 +58,7 @@ def batch(
     sender: SenderOptions,
     keys: KeyOptions,
     route: RouteOptions,
-    run_options: RunOptions,
+    run_options: PayingRunOptions,
 ) -> int:
     """Pay a file of payments, each line once: one plan, one review, one yes.
 
@@ -122,7 +122,7 @@ class _Run:
     """One run of the command."""
 
     options: BatchOptions
-    run_options: RunOptions
+    run_options: PayingRunOptions
     sender: SenderOptions
     keys: KeyOptions
     yes: bool

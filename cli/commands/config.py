@@ -8,7 +8,7 @@ import shlex
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,12 +21,16 @@ from l2send.cli.spread import spread
 from l2send.cli.terminal import can_ask
 from l2send.core.chains import load_registry
 from l2send.core.errors import ConfigError, NeedsConfirmation, UsageError
+from l2send.core.limit_files import read_limits
 from l2send.core.paths import Paths
 from l2send.core.private_files import replace_private
 from l2send.core.text import clean
 from l2send.core.trusted_files import read_trusted
 from l2send.wallet.journal.opening import holds_password
 from l2send.wallet.keys.keystore import named
+
+if TYPE_CHECKING:
+    from l2send.core.spending_limits import SpendingLimits
 
 _A_KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
 
@@ -57,14 +61,19 @@ def show(run_options: RunOptions) -> None:
 
 
 def _show(run_options: RunOptions) -> None:
-    settings = load_settings(run_options.paths.settings)
+    settings, found = load_settings(run_options.paths.settings), read_limits(run_options.paths)
     if run_options.as_json:
-        print_json(_document(settings))
+        print_json(_document(settings) | {"limits": [entry for limits in found for entry in _limit_entries(limits)]})
         return
     rows = table("setting", "value", "from", "means")
     for name, key in KEYS.items():
         value, origin = settings.origin(name)
         rows.add_row(styled(name, "bold"), styled(value or "-"), styled(origin, limit=400), styled(key.means))
+    for limits in found:
+        for name, value in limits.shown.items():
+            rows.add_row(
+                styled(f"limits.{name}", "bold"), styled(value, limit=400), styled(limits.origin, limit=400), "a limit"
+            )
     out().print(rows)
 
 
@@ -213,6 +222,10 @@ def _write(paths: Paths, change: Any) -> None:
 def _document(settings: Settings) -> dict[str, object]:
     entries = [_entry(settings, name) for name in KEYS]
     return {"schema": "l2send.config/1", "path": str(settings.path), "settings": entries}
+
+
+def _limit_entries(limits: SpendingLimits) -> list[dict[str, object]]:
+    return [{"key": name, "value": value, "origin": limits.origin} for name, value in limits.shown.items()]
 
 
 def _entry(settings: Settings, name: str) -> dict[str, object]:

@@ -17,6 +17,7 @@ from l2send.cli.screen import aloud
 from l2send.cli.settings import KEYS, load_settings
 from l2send.core.chains import load_registry
 from l2send.core.errors import ConfigError, L2sendError
+from l2send.core.limit_files import read_limits
 from l2send.core.paths import Paths
 from l2send.core.private_files import check_private
 from l2send.core.storage import network_file_system, sync_program
@@ -156,6 +157,14 @@ def _config(paths: Paths) -> Iterator[Finding]:
     yield Finding("config", Health.OK, f"set: {', '.join(changed)}" if changed else "all defaults")
 
 
+def _limits(paths: Paths) -> Iterator[Finding]:
+    """As a payment reads them: what is wrong here stops every payment."""
+    for limits in read_limits(paths):
+        limits.in_registry(load_registry(paths))
+        says = ", ".join(f"{name} {value}" for name, value in limits.shown.items())
+        yield Finding("limits", Health.OK, clean(f"{says} ({limits.origin})", 400))
+
+
 def _contacts(paths: Paths) -> Iterator[Finding]:
     book, registry = load_book(paths.contacts), load_registry(paths)
     lost = sorted({chain for contact in book for chain in contact.chains if chain not in registry.by_name})
@@ -221,6 +230,7 @@ _CHECKS: tuple[Callable[[Paths], Iterator[Finding]], ...] = (
     _keystores,
     _password,
     _config,
+    _limits,
     _contacts,
     _chains,
     _terminal,

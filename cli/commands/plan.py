@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from l2send.cli.commands.send import show_plan
-from l2send.cli.options import KeyOptions, PaymentWords, RouteOptions, RunOptions, SenderOptions
+from l2send.cli.options import KeyOptions, PayingRunOptions, PaymentWords, RouteOptions, SenderOptions
 from l2send.cli.paying_safe import Safe
 from l2send.cli.spread import spread
 
 
 @spread
 def plan(
-    words: PaymentWords, safe: Safe = None, *, sender: SenderOptions, route: RouteOptions, run_options: RunOptions
+    words: PaymentWords, safe: Safe = None, *, sender: SenderOptions, route: RouteOptions, run_options: PayingRunOptions
 ) -> int:
     """Show every way to make a payment, what each costs, and why one wins. Signs and sends nothing.
 

@@ -10,10 +10,10 @@ from l2send.cli.options import (
     Again,
     IdempotencyKey,
     Memo,
+    PayingRunOptions,
     PaymentWords,
     PayOptions,
     RouteOptions,
-    RunOptions,
     SenderOptions,
     Yes,
 )
@@ -46,7 +46,7 @@ def prepare(
     key: IdempotencyKey = None,
     again: Again = False,
     memo: Memo = "",
-    run_options: RunOptions,
+    run_options: PayingRunOptions,
 ) -> int:
     """Plan a payment, and write it to a file for `l2send sign` on a machine without a network.
 

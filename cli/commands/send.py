@@ -9,7 +9,7 @@ import typer
 
 from l2send.cli.consent import notes_of
 from l2send.cli.documents import plan_document
-from l2send.cli.options import KeyOptions, PaymentWords, PayOptions, RouteOptions, RunOptions, SenderOptions, Yes
+from l2send.cli.options import KeyOptions, PayingRunOptions, PaymentWords, PayOptions, RouteOptions, SenderOptions, Yes
 from l2send.cli.paying import approve, follow, pay, report
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.progress import Live
@@ -46,7 +46,7 @@ def send(
     keys: KeyOptions,
     route: RouteOptions,
     payment: PayOptions,
-    run_options: RunOptions,
+    run_options: PayingRunOptions,
 ) -> int:
     """Pay: l2send AMOUNT TOKEN CHAIN:ADDRESS, or a payment link alone. The word `send` may be left out.
 
@@ -88,7 +88,7 @@ def show_plan(
     sender: SenderOptions,
     keys: KeyOptions,
     route: RouteOptions,
-    run_options: RunOptions,
+    run_options: PayingRunOptions,
     safe: str | None = None,
 ) -> int:
     """Show what a payment would do by every way, and sign nothing: `l2send plan`, and `--dry-run`."""

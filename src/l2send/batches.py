@@ -32,6 +32,7 @@ from l2send.resolver.many_recipients import Like, look_at_all
 from l2send.resolver.recipient import Findings
 from l2send.turns import Progress, silent
 from l2send.wallet.journal.beginning import Beginning
+from l2send.wallet.journal.limiting import take
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState
@@ -114,13 +115,14 @@ class Batches:
         self._refuse_other_sender(name, sender)
         limits = limits or Limits()
         known, new, bad = self._sorted(judged.lines, sender, name, again=again)
+        new, over = self._within_limits(new)
         fine, refused = judged_recipients(new, await look_at_all([one.payment for one in new], self.rpcs, self.like))
         snapshot = await self._funds(sender, [*fine, *new])
         ledger = Ledger(snapshot)
         _take_known(ledger, [*(record for _, record in known), *self._moves(name)])
         planned = await plan_lines(fine, ledger, self.bridges, self.rpcs, limits)
         planned, not_pinned = await checked(planned, self.rpcs)
-        lines = sorted((*planned.lines, *refused), key=lambda line: line.wanted.line.row.line)
+        lines = sorted((*planned.lines, *refused, *over), key=lambda line: line.wanted.line.row.line)
         review = BatchReview(
             name,
             sender,
@@ -247,6 +249,17 @@ class Batches:
             for record in self._lines(name)
             if record.id not in in_file and record.meaning.open and all(leg.is_unsigned for leg in record.legs)
         )
+
+    def _within_limits(self, lines: Iterable[Wanted]) -> tuple[list[Wanted], list[PlannedLine]]:
+        """The lines that the journal's limits allow, counted in the order of the file, and those that they refuse."""
+        tallies, allowed, over = self.journal.tallies(), list[Wanted](), list[PlannedLine]()
+        for one in lines:
+            try:
+                take(tallies, one.payment)
+                allowed.append(one)
+            except Refused as error:
+                over.append(PlannedLine(one, LineWay.REFUSED, error=error))
+        return allowed, over
 
     def _refuse_other_sender(self, name: str, sender: Address) -> None:
         """Raises UsageError where the name stands for a batch of another account: `run` needs one signer."""

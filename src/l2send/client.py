@@ -22,6 +22,7 @@ from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, L2sendError
+from l2send.core.limit_files import load_limits
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
@@ -128,6 +129,7 @@ class Client(PastPayments, Delegations):
 
     async def plan(self, payment: Payment, limits: Limits | None = None) -> Review:
         """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
+        self.journal.refuse_over_limits([payment])
         review = await plan_payment(payment, limits or Limits(), self.bridges, self.rpcs, self._accounts_like)
         return self._with_past(review)
 
@@ -142,10 +144,10 @@ class Client(PastPayments, Delegations):
     async def plan_max(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
         """The greatest payment of `token` that all chains can make together, decoded and checked as by `plan`."""
         asked = Payment(sender, to.account, Amount(1, to.chain.token(token)))
-        most = plan_most(asked, limits or Limits(), self.bridges, self.rpcs, self._accounts_like)
-        return self._with_past(await most)
+        return self._with_past(await plan_most(asked, limits or Limits(), self.bridges, self.rpcs, self._accounts_like))
 
     def _with_past(self, review: Review) -> Review:
+        self.journal.refuse_over_limits([review.plan.payment])
         paid_before = self.journal.paid_before(review.plan.payment.to.address)
         return replace(with_safe_nonce(review, self.journal), paid_before=paid_before)
 
@@ -154,10 +156,9 @@ class Client(PastPayments, Delegations):
     ) -> Record:
         """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
 
-        With an idempotency `key` that the journal knows for this very payment, that payment is returned.
-        Raises UsageError for a key that belongs to another payment, Refused while the same payment is open
-        (unless `again`). `typed_name` is what the person called the recipient, `memo` their own note: both are kept
-        for the history, and leave this machine with no payment.
+        With an idempotency `key` that the journal knows for this very payment, that payment is returned. Raises
+        UsageError for a key of another one, Refused for a limit and while the same payment is open (unless `again`).
+        `typed_name` is what you called the recipient, `memo` your own note: for the history, on this machine alone.
         """
         plan = review.plan
         return self.journal.begin(plan.payment, plan.legs, key, again=again, typed_name=typed_name, memo=memo)
@@ -214,10 +215,9 @@ class Client(PastPayments, Delegations):
     ) -> Record:
         """Resume a payment where it stopped, to its end or for `patience` seconds.
 
-        Signed bytes go out again, unsigned steps are signed if they still make sense, an order is followed
-        until it is filled, and the money of an unfilled order is requested back. Of a payment from several
-        chains none is opened before all can be, approvals mined; then they run side by side. A refund whose
-        message counts as lost is asked for again with `resend_refund`.
+        Signed bytes go out again, unsigned steps are signed if they still make sense, an order is followed until it is
+        filled, and the money of an unfilled order is requested back. Of a payment from several chains none is opened
+        before all can be; then they run side by side. `resend_refund` asks again for a refund whose message is lost.
         """
         record = self.journal.find(payment_id)
         tell = reporter(record.id, self.journal, progress)
@@ -393,7 +393,7 @@ async def open_client(
     paths = paths or Paths.from_environment()
     registry = registry or load_registry(paths)
     async with open_rpcs(registry) as rpcs:
-        journal = open_journal(paths)
+        journal = open_journal(paths, partial(load_limits, paths, registry))
         try:
             yield Client(paths, registry, rpcs, journal, fee_limit)
         finally:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from l2send.batch_review import BatchReview
 from l2send.batches import BatchResult
-from l2send.client import Client
+from l2send.client import Client, open_client
 from l2send.core.address import Address
 from l2send.core.errors import CannotPay, Refused, UsageError
+from l2send.core.private_files import write_private
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import judge_batch
 from l2send.resolver.batch_plan import LineWay, missing
@@ -79,6 +82,30 @@ def must_have_got(home: Home, rows: Iterable[Line]) -> None:
 @pytest.fixture(scope="module")
 def payer(home: Home) -> Payer:
     return Payer(home, "dev1", "dev2")
+
+
+def test_lines_beyond_a_limit_are_refused_one_by_one_in_the_order_of_the_file(payer: Payer, tmp_path: Path) -> None:
+    """All share one recipient, since the journal of this home has other payments of today too."""
+    policy, to = tmp_path / "policy.toml", new_address()
+    write_private(policy, b'[limits]\nper_recipient_day = ["10 USD"]\n')
+    rows = [replace(line, to=to, amount=amount) for line, amount in zip(lines("l", 4, "dev1"), "6721", strict=True)]
+
+    async def run() -> BatchReview:
+        async with open_client(replace(payer.home.paths, policy=policy)) as client:
+            review = await plan(client, payer, rows, "limited")
+            client.batch.begin(review)
+            with pytest.raises(Refused, match="9 of 10 USD are used today"):
+                client.batch.begin(replace(review, name="another"))
+            return review
+
+    review = asyncio.run(run())
+    assert [(line.way, line.wanted.line.amount.text) for line in review.lines] == [
+        (LineWay.DIRECT, "6"),
+        (LineWay.REFUSED, "7"),
+        (LineWay.DIRECT, "2"),
+        (LineWay.DIRECT, "1"),
+    ]
+    assert "6 of 10 USD are used today" in str(review.stopped[0].error)
 
 
 def test_every_line_is_paid_once_and_the_same_file_pays_nothing_again(home: Home, payer: Payer) -> None:

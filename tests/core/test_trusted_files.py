@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from l2send.cli.edited_toml import change_toml
 from l2send.cli.settings import load_settings
 from l2send.core.chains import load_registry
 from l2send.core.errors import ConfigError
+from l2send.core.limit_files import read_limits
 from l2send.core.paths import Paths, private_dir
 from l2send.core.trusted_files import check_trusted, read_trusted, read_trusted_text
 from l2send.resolver.contacts import load_book
@@ -25,6 +27,11 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away"
 READERS: dict[str, tuple[str, str, Callable[[Paths, Path], object]]] = {
     "config.toml": ("config.toml", "schema = 1\n", lambda paths, _: load_settings(paths.settings)),
     "chains.toml": ("chains.toml", "schema = 1\n", lambda paths, _: load_registry(paths)),
+    "a policy": (
+        "policy.toml",
+        '[limits]\ntokens = ["USDC"]\n',
+        lambda paths, path: read_limits(replace(paths, policy=path)),
+    ),
     "contacts.toml": ("contacts.toml", "schema = 1\n", lambda paths, _: load_book(paths.contacts)),
     "the password": ("password", "correct horse", lambda _, path: secret_from(path, None, "password")),
     "a keystore": ("keystore.json", '{"crypto": {}}', lambda _, path: open_keystore(path, "x")),

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from l2send.core.errors import L2sendError
+from l2send.core.errors import L2sendError, Refused
+from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.sqlite import SqliteJournal
-from tests.wallet.rig import Node, Rig
+from tests.wallet.rig import ETHER, Node, Rig
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.wallet.rig", "eth_account", "rlp", "httpx", "eth_abi"])
@@ -70,6 +71,38 @@ def open_postgres(url: str, path: Path) -> BaseProcess:
     process = _context.Process(target=_open_postgres, args=(url, path))
     process.start()
     return process
+
+
+def begin_until_refused(path: Path, url: str, tries: int) -> BaseProcess:
+    """A process that begins payments of 1 ETH under a limit of 20 a day; its exit code is how many began."""
+    process = _context.Process(target=_begin_until_refused, args=(path, url, tries))
+    process.start()
+    return process
+
+
+def opened(path: Path, url: str) -> JournalMoves:
+    """The journal at `path`, or that of the database `url`."""
+    if not url:
+        return SqliteJournal(path)
+    from l2send.wallet.journal.postgres import PostgresJournal
+
+    return PostgresJournal(url, path)
+
+
+def _begin_until_refused(path: Path, url: str, tries: int) -> None:
+    from l2send.core.spending_limits import parse_limits
+    from tests.wallet.journal.writing import a_payment, begin
+
+    journal, began = opened(path, url), 0
+    journal.read_limits = lambda: [parse_limits({"per_day": ["20 ETH"]}, "", "policy.toml")]
+    for _ in range(tries):
+        try:
+            begin(journal, a_payment(ETHER))
+        except Refused:
+            break
+        began += 1
+    journal.close()
+    os._exit(began)
 
 
 def _open_postgres(url: str, path: Path) -> None:

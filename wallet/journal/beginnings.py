@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
@@ -17,10 +18,14 @@ from l2send.core.text import clean, visible_text
 from l2send.wallet.journal import codec
 from l2send.wallet.journal.beginning import Beginning
 from l2send.wallet.journal.connection import BEGINNING
-from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY, JournalLookups, whole_id
+from l2send.wallet.journal.limiting import JournalLimiting, take
+from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY, whole_id
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import SponsoredState, TxState
+
+if TYPE_CHECKING:
+    from l2send.wallet.journal.tally import Tally
 
 MOST_MEMO = 200
 """Characters of a memo that are kept."""
@@ -35,7 +40,7 @@ class Said:
     memo: str
 
 
-class JournalBeginnings(JournalLookups):
+class JournalBeginnings(JournalLimiting):
     """What adds payments."""
 
     def begin(
@@ -56,10 +61,11 @@ class JournalBeginnings(JournalLookups):
     def begin_all(self, beginnings: Sequence[Beginning]) -> list[Record]:
         """See Journal."""
         with self._writing(BEGINNING, witnessed=True):
-            ids = [self._begin(one) for one in beginnings]
+            tallies = self.tallies()  # Read here: no other payment begins before this commits.
+            ids = [self._begin(one, tallies) for one in beginnings]
         return [self.find(payment_id) for payment_id in ids]
 
-    def _begin(self, one: Beginning) -> str:
+    def _begin(self, one: Beginning, tallies: Sequence[Tally]) -> str:
         """The id of the payment, within the caller's transaction. Raises UsageError, Refused."""
         fingerprint, key = codec.fingerprint(one.payment), one.key
         if key is not None:
@@ -68,6 +74,7 @@ class JournalBeginnings(JournalLookups):
             key = visible_text(key, THE_KEY)
         if not one.again:
             self._refuse_if_open(fingerprint, key)
+        take(tallies, one.payment)
         whole = self._own_id(one.payment_id) if one.payment_id else self._free_id()
         said = Said(key, clean(one.typed_name, 100), clean(one.memo, MOST_MEMO))
         return self._insert_all(whole, one.payment, one.legs, fingerprint, said)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from l2send.core.errors import ConfigError
@@ -14,6 +16,9 @@ from l2send.core.trusted_files import read_trusted_text
 from l2send.wallet.journal.presence import was_used
 from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.sqlite import SqliteJournal
+
+if TYPE_CHECKING:
+    from l2send.core.spending_limits import SpendingLimits
 
 VARIABLE = "L2SEND_JOURNAL"
 """The environment variable that names a database; `journal` in config.toml says the same."""
@@ -35,9 +40,14 @@ def holds_password(url: str) -> bool:
     return bool(at and ":" in before) or "password" in url.lower()
 
 
-def open_journal(paths: Paths) -> JournalProposals:
-    """The journal of `paths`, made where there is none. Raises ConfigError, JournalLost."""
-    url = journal_url(paths)
+def open_journal(paths: Paths, read_limits: Callable[[], Sequence[SpendingLimits]] | None = None) -> JournalProposals:
+    """The journal of `paths`, made where there is none, which keeps these limits. Raises ConfigError, JournalLost."""
+    journal = _open(paths, journal_url(paths))
+    journal.read_limits = read_limits
+    return journal
+
+
+def _open(paths: Paths, url: str) -> JournalProposals:
     if not url:
         return SqliteJournal(paths.journal)
     from l2send.wallet.journal.postgres import PostgresJournal

@@ -221,6 +221,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         f"CREATE TABLE recipients (address {_TEXT} PRIMARY KEY, ends {_TEXT})",
         "CREATE INDEX recipients_ends ON recipients (ends)",
     ),
+    (
+        # What began on a day is added up under limits.
+        "CREATE INDEX payments_created ON payments (created_at)",
+    ),
 )
 
 ROLE = """

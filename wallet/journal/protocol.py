@@ -9,8 +9,8 @@ URL. What is here is what every journal promises: sqlite.py and postgres.py keep
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
@@ -29,6 +29,9 @@ from l2send.wallet.journal.records import (
     TxRecord,
 )
 from l2send.wallet.journal.states import SponsoredState, TxState
+
+if TYPE_CHECKING:
+    from l2send.wallet.journal.tally import Tally
 
 __all__ = ["ChangedMeanwhile", "IllegalMove", "Journal"]
 
@@ -52,12 +55,21 @@ class Journal(Protocol):
         The same key with the same payment gives the record that exists. Raises UsageError for the same
         key with another payment; Refused, naming it, if the same payment is open already, unless
         `again` is set or both carry keys of their own. `typed_name` and `memo` are kept, and decide nothing.
-        `payment_id` is the id that a file brings along; Refused if another payment has it.
+        `payment_id` is the id that a file brings along; Refused if another payment has it. Refused too where a limit
+        forbids it, counted in this transaction: see core/spending_limits.py.
         """
         ...
 
     def begin_all(self, beginnings: Sequence[Beginning]) -> list[Record]:
         """As `begin`, for many payments in one transaction: all of them, or none. Raises as `begin` does."""
+        ...
+
+    def tallies(self) -> list[Tally]:
+        """What may still be paid today under each file of limits; `begin` counts again. Raises ConfigError."""
+        ...
+
+    def refuse_over_limits(self, payments: Iterable[Payment]) -> None:
+        """Raises Refused where `begin` would refuse these payments, together, for a limit as things stand now."""
         ...
 
     def known(self, payment: Payment, key: str) -> Record | None:

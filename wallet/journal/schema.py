@@ -242,4 +242,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         WHERE raw IS NOT NULL AND replaces IS NULL AND elsewhere = 0
         """,
     ),
+    (
+        # What began on a day is added up under limits.
+        "CREATE INDEX payments_created ON payments (created_at)",
+    ),
 )

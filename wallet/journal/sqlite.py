@@ -5,6 +5,7 @@ holds. Events are added beside every change and are never taken away. Its parts,
 
     connection.py   reads and transactions over a store: store.py says what that is, sqlite_store.py is one
     lookups.py      payments found by id, key, account and nonce
+    limiting.py     what today's payments add up to; tally.py judges by it
     beginnings.py   payments added
     signatures.py   signed bytes
     moves.py        states changed; proposals.py those of what a Safe's owners sign

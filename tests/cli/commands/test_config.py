@@ -54,6 +54,29 @@ def test_a_variable_counts_before_the_file_and_the_file_before_the_default(insid
     assert settings(inside)["max_fee"] == ("5%", "default")
 
 
+def test_limits_are_shown_with_the_file_that_says_them_and_stay_where_they_are(inside: Inside) -> None:
+    inside.must("config", "set", "max_fee", "2%")
+    path = inside.paths.settings
+    limits = '[limits] # for the agent\nper_day = ["500 USD", "0.1 ETH"]\nhours = "09:00-17:00"\n'
+    path.write_text(path.read_text() + limits)
+    policy = inside.path / "policy.toml"
+    write_private(policy, b'[limits]\ntokens = ["USDC"]\n')
+    inside.environment.setenv("L2SEND_POLICY", str(policy))
+    assert inside.must("config", "show", "--json").json["limits"] == [
+        {"key": "per_day", "value": "500 USD, 0.1 ETH", "origin": str(path)},
+        {"key": "hours", "value": "09:00-17:00", "origin": str(path)},
+        {"key": "tokens", "value": "USDC", "origin": str(policy)},
+    ]
+    assert "limits.per_day" in inside.must("config").stdout
+    inside.must("config", "set", "speed", "cheap")
+    assert limits in path.read_text()
+    assert settings(inside)["speed"] == ("cheap", str(path))
+    path.write_text(path.read_text().replace("500 USD", "500"))
+    wrong = inside.run("config", "--json")
+    assert (wrong.status, wrong.error["code"]) == (3, "config_error")
+    assert f"{path}, line 5: per_day: '500' is not an amount" in wrong.error["message"]
+
+
 def test_what_was_unset_is_said_to_scripts_too(inside: Inside) -> None:
     inside.must("config", "set", "from_chains", "base", "oeth")
     gone = inside.must("config", "unset", "from_chains", "--json").json

@@ -11,6 +11,7 @@ from eth_hash.auto import keccak
 
 from l2send.core.bridge import OrderState
 from l2send.core.plan import Step, StepKind
+from l2send.core.spending_limits import parse_limits
 from l2send.core.units import Nonce, Seconds
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
@@ -57,6 +58,8 @@ def everything(journal: SqliteJournal) -> None:
     refund = journal.add_refund(order.id, _step(tx, StepKind.REFUND))
     journal.record_signed(refund, Nonce(9), "0x" + keccak(raw).hex(), raw)
     journal.add_revocation(order.id, _step(tx, StepKind.REVOKE))
+    journal.read_limits = lambda: [parse_limits({"per_day": ["1 ETH"]}, "", "policy.toml")]
+    begin(journal)
 
 
 def _step(tx: TxRecord, kind: StepKind) -> Step:

@@ -1,0 +1,61 @@
+"""The limits of a journal: what its payments of today add up to, read in the transaction that begins another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from l2send.core.plan import Payment
+from l2send.core.units import UnixTime
+from l2send.wallet.journal import codec
+from l2send.wallet.journal.lookups import JournalLookups
+from l2send.wallet.journal.states import PaymentState
+
+if TYPE_CHECKING:
+    from l2send.core.spending_limits import SpendingLimits
+    from l2send.wallet.journal.tally import Tally
+
+MOVED_NOTHING = frozenset({PaymentState.CANCELLED, PaymentState.EXPIRED, PaymentState.REVERTED, PaymentState.REPLACED})
+"""Ends at which no amount left the account. What was refunded did leave it, and stays counted."""
+
+
+def take(tallies: Sequence[Tally], payment: Payment) -> None:
+    """Count a payment that is about to begin. Raises Refused, and counts it nowhere, where one of them forbids it."""
+    for tally in tallies:
+        tally.check(payment)
+    for tally in tallies:
+        tally.count(payment)
+
+
+class JournalLimiting(JournalLookups):
+    """What judges payments by limits."""
+
+    read_limits: Callable[[], Sequence[SpendingLimits]] | None = None
+    """Reads the limits, all of which every payment that begins has to keep. Called when one begins, and only then: a
+    file that is wrong stops no payment that is on its way.
+    """
+
+    def tallies(self) -> list[Tally]:
+        """See Journal. Raises ConfigError for limits that cannot be read."""
+        limits_of_files = self.read_limits() if self.read_limits else ()
+        if not limits_of_files:
+            return []
+        from l2send.wallet.journal.tally import Tally
+
+        now, found = UnixTime(int(time.time())), list[Tally]()
+        for limits in limits_of_files:
+            begun = self._begun_since(limits.day_of(now)[0]) if limits.counts_a_day else []
+            found.append(Tally(limits, now, begun))
+        return found
+
+    def refuse_over_limits(self, payments: Iterable[Payment]) -> None:
+        """See Journal."""
+        tallies = self.tallies()
+        for payment in payments:
+            take(tallies, payment)
+
+    def _begun_since(self, start: UnixTime) -> list[Payment]:
+        """Payments that began since then and may have moved money, or still may; of several chains, each leg."""
+        rows = self._rows("SELECT payment, state FROM payments WHERE created_at >= ?", start)
+        return [codec.payment_from(codec.load(row["payment"])) for row in rows if row["state"] not in MOVED_NOTHING]
