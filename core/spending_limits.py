@@ -132,7 +132,7 @@ def parse_limits(table: object, text: str, origin: str) -> SpendingLimits:
     for name, value in table.items():
         try:
             if name not in _READERS:
-                raise UsageError(f"there is no limit {clean(name, 40)!r}; there are {', '.join(_READERS)}.")
+                raise UsageError(f"there is no such limit; there are {', '.join(_READERS)}.")
             values[name] = _READERS[name](value)
         except L2sendError as error:
             where = f"{origin}, line {line_of(text, ('limits', name))}"

@@ -84,7 +84,7 @@ def test_a_policy_of_another_user_is_refused(paths: Paths) -> None:
         ("schema = 2\n" + ONE, "of another schema"),
         (ONE + '[other]\nmax_fee = "1%"\n', "and nothing else"),
         ("[limits", "is not TOML"),
-        ('[limits]\nper_dya = ["1 USD"]\n', "there is no limit per_dya"),
+        ('[limits]\nper_dya = ["1 USD"]\n', "per_dya: there is no such limit"),
     ],
 )
 def test_a_policy_that_says_nothing_sure_allows_nothing(paths: Paths, text: str | None, said: str) -> None:

@@ -63,7 +63,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('per_week = ["1 USD"]', "there is no limit per_week"),
+        ('per_week = ["1 USD"]', "per_week: there is no such limit; there are per_payment"),
         ('per_day = "500 USD"', "per_day: not a list"),
         ("per_day = [500]", "per_day: not a list of words"),
         ("per_day = []", "per_day: not a list"),

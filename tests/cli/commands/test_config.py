@@ -74,7 +74,7 @@ def test_limits_are_shown_with_the_file_that_says_them_and_stay_where_they_are(i
     path.write_text(path.read_text().replace("500 USD", "500"))
     wrong = inside.run("config", "--json")
     assert (wrong.status, wrong.error["code"]) == (3, "config_error")
-    assert f"{path}, line 5: per_day: '500' is not an amount" in wrong.error["message"]
+    assert f"{path}, line 6: per_day: '500' is not an amount" in wrong.error["message"]
 
 
 def test_what_was_unset_is_said_to_scripts_too(inside: Inside) -> None:

@@ -146,7 +146,7 @@ def test_every_file_of_limits_holds(journal: JournalMoves) -> None:
     pay(journal, 2)
     with pytest.raises(Refused, match="per_payment"):
         pay(journal, 3)
-    with pytest.raises(Refused, match="2 of 10 ETH are used"):
+    with pytest.raises(Refused, match="10 of 10 ETH are used today, 0 are left"):
         journal.refuse_over_limits([a_payment(2 * ETHER) for _ in range(5)])
     journal.refuse_over_limits([a_payment(2 * ETHER) for _ in range(4)])
 

@@ -21,7 +21,7 @@ USDT = Token(BASE, new_address(), "USDT", 6, peg="USD")
 DAI = Token(ARBITRUM, new_address(), "DAI", 18, peg="USD")
 ETH = Token(BASE, None, "ETH", 18)
 SENDER, ALICE, BOB = new_address(), new_address(), new_address()
-NOW = UnixTime(1796000000)  # 2026-11-29 23:33:20 UTC
+NOW = UnixTime(1795995200)
 
 
 def limits(**table: object) -> SpendingLimits:
