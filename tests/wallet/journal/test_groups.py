@@ -153,7 +153,7 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     db = sqlite3.connect(path)
     for trigger in ("legs", "fees", "arrivals", "memos"):
         db.execute(f"DROP TRIGGER {trigger}_stay")
-    for index in ("group", "open", "open_same", "same", "key_seen", "recipient"):
+    for index in ("group", "open", "open_same", "same", "key_seen", "recipient", "created"):
         db.execute(f"DROP INDEX payments_{index}")
     db.execute("CREATE INDEX payments_fingerprint ON payments (fingerprint)")
     db.execute("DROP TABLE recipients")

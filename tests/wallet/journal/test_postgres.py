@@ -310,7 +310,8 @@ def test_doctor_names_the_database(database: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("L2SEND_JOURNAL", database)
     paths = Paths.under(tmp_path / "home")
     (found,) = (finding for finding in look(paths) if finding.name == "journal")
-    assert found.says.startswith("0 payments, commits are flushed to disk, tables of version 1; PostgreSQL 127.0.0.1:")
+    sound = f"0 payments, commits are flushed to disk, tables of version {len(MIGRATIONS)}"
+    assert found.says.startswith(f"{sound}; PostgreSQL 127.0.0.1:")
     assert not paths.journal.exists()
     from dataclasses import replace
 
