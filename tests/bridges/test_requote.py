@@ -62,7 +62,13 @@ class Late:
         node, mined = self.world.origin.node, [tx.block for tx in self.record().transactions if tx.block]
         node.call("anvil_reorg", int(node.call("eth_blockNumber"), 16) - min(mined) + 1, [])
         with closing(sqlite3.connect(self.payer.paths.journal)) as journal, journal:
-            journal.execute("UPDATE transactions SET state = 'mined' WHERE state = 'final'")
+            (stays,) = journal.execute("SELECT sql FROM sqlite_master WHERE name = 'fees_stay'").fetchone()
+            journal.execute("DROP TRIGGER fees_stay")
+            journal.execute(
+                "UPDATE transactions SET state = 'mined', gas_used = NULL, gas_price = NULL, l1_fee = NULL,"
+                " operator_fee = NULL WHERE state = 'final'"
+            )
+            journal.execute(stays)
         self.payer.with_client(lambda client: client.status(self.id))
         assert all(tx.state is not TxState.MINED for tx in self.record().transactions)
 
