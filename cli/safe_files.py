@@ -142,7 +142,7 @@ async def _execute(client: Client, bundle: SafeBundle, who: Sender, timeout: flo
 
 
 def _signed(bundle: SafeBundle) -> str:
-    said = f"{len(bundle.signatures)} of the {bundle.proposal.threshold} owners that the Safe needs have signed."
+    said = f"{len(bundle.signatures)} of the {bundle.proposal.threshold} signatures that the Safe needs are there."
     unverified = [one.owner for one in bundle.signatures if not one.is_verified]
     return f"{said} Only the chain can tell whether it is true of {', '.join(unverified)}." if unverified else said
 
@@ -150,4 +150,5 @@ def _signed(bundle: SafeBundle) -> str:
 def _next(bundle: SafeBundle, path: Path) -> str:
     if len(bundle.signatures) >= bundle.proposal.threshold:
         return f"Any account with gas can send it: l2send broadcast {path}"
-    return f"Missing: {', '.join(bundle.missing)}. Each of them: l2send sign {path} -o SIGNED"
+    more = bundle.proposal.threshold - len(bundle.signatures)
+    return f"{more} more, from: {', '.join(bundle.missing)}. Next: l2send sign {path} -o SIGNED"

@@ -153,7 +153,8 @@ def receive(
     _write(files, found, request)
     document = _document(found, request, files)
     if not run_options.as_json:
-        _print(found, request, draw_qr=out().is_terminal and not is_plain() if draw_qr is None else draw_qr)
+        draw_qr = out().is_terminal and not is_plain() if draw_qr is None else draw_qr
+        _print(found, request, draw_qr=draw_qr, below=2 if waiting.wait else 1)
     elif not waiting.wait:
         print_json(document)
     if not waiting.wait or found.asked is None or found.asked.amount is None:
@@ -237,9 +238,13 @@ def _write(files: FileOptions, found: Destination, request: PaymentRequest) -> N
         err().print(styled(f"wrote {path}", "dim", 400), soft_wrap=True)
 
 
-def _print(found: Destination, request: PaymentRequest, *, draw_qr: bool) -> None:
+def _print(found: Destination, request: PaymentRequest, *, draw_qr: bool, below: int) -> None:
+    """Print the request. `below`: lines that follow; a code that they would push off the terminal is not drawn."""
     link, rows = forms(found)["EIP-681"], _rows(found, request)
     drawn = qr.draw(link, out()) if draw_qr else None
+    needed = len(drawn) + below if drawn else 0
+    is_cut = out().is_terminal and needed > out().height
+    drawn = None if is_cut else drawn
     if drawn and _is_low(len(rows) + len(drawn)):
         _print_beside(drawn, rows)
         return
@@ -248,6 +253,8 @@ def _print(found: Destination, request: PaymentRequest, *, draw_qr: bool) -> Non
     out().print(Text.assemble(("EIP-681", "bold"), "   ", link))
     if drawn:
         out().print(Text("\n").join(drawn))
+    elif is_cut:
+        print_words(err(), f"The QR code needs {needed} lines: make the terminal higher, or write it by --png FILE.")
     elif draw_qr:
         print_words(err(), "This terminal cannot show the QR code: --png FILE writes it.")
 

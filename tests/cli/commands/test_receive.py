@@ -198,6 +198,18 @@ def test_all_of_it_fits_24_lines_with_a_code_that_scans(empty_home: Home, colour
 
 
 @needs_tmux
+@pytest.mark.parametrize(("lines", "is_drawn"), [(24, False), (25, True)])
+def test_a_code_whose_top_would_leave_the_screen_is_not_drawn(empty_home: Home, lines: int, is_drawn: bool) -> None:
+    """An amount of 18 decimals makes a longer link, and the link a larger code: it could not be scanned."""
+    asked = ("--from", VITALIK, "--chain", "base", "--token", "DAI", "--amount", "25")
+    with Terminal(empty_home.environment, 80, lines) as terminal:
+        terminal.start(sys.executable, "-m", "l2send", "receive", *asked)
+        status, screen = terminal.end()
+    assert status == 0
+    assert ("The QR code needs 25 lines" in screen, "█" in screen) == (not is_drawn, is_drawn)
+
+
+@needs_tmux
 def test_a_narrow_screen_is_told_of_the_file(empty_home: Home) -> None:
     with Terminal(empty_home.environment, 40, 50) as terminal:
         terminal.start(sys.executable, "-m", "l2send", *INVOICE)
