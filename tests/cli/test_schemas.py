@@ -97,7 +97,7 @@ def payments(story: Story) -> None:
     story.run("plan", "40", "USDC", f"dev3:{TO}")
     story.run("send", "40", "USDC", f"dev3:{TO}", "--yes")
     story.run("devnet solver", "--mode", "ignore")
-    left = story.run("send", "1", "USDC", f"dev4:{TO}", "--yes", "--timeout", "0.5", status=8)
+    left = story.run("send", "1", "USDC", f"dev4:{TO}", "--yes", "--max-fee", "50%", "--timeout", "0.5", status=8)
     story.run("devnet solver", "--mode", "fill")
     story.run("resume", "--all")
     story.run("resume", left["id"])
