@@ -15,7 +15,7 @@ from l2send.core.spending_limits import SpendingLimits, parse_limits
 from l2send.core.units import UnixTime
 from l2send.wallet.journal.beginning import Beginning
 from l2send.wallet.journal.limiting import MOVED_NOTHING
-from l2send.wallet.journal.moves import JournalMoves
+from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import NOTHING_ARRIVED, PaymentState, TxState
 from tests.wallet import processes
@@ -23,7 +23,7 @@ from tests.wallet.journal.test_groups import begin_legs
 from tests.wallet.journal.writing import CHAIN, a_payment, begin, begin_order, bring_to, sign
 from tests.wallet.rig import ETHER, paying_quote
 
-Open = Callable[[], JournalMoves]
+Open = Callable[[], JournalProposals]
 
 
 def limits(**table: object) -> SpendingLimits:
@@ -31,23 +31,23 @@ def limits(**table: object) -> SpendingLimits:
 
 
 @pytest.fixture
-def limited(journal: JournalMoves) -> JournalMoves:
+def limited(journal: JournalProposals) -> JournalProposals:
     journal.read_limits = lambda: [limits()]
     return journal
 
 
-def pay(journal: JournalMoves, ether: int) -> PaymentRecord:
+def pay(journal: JournalProposals, ether: int) -> PaymentRecord:
     return begin(journal, a_payment(ether * ETHER))
 
 
-def used(journal: JournalMoves) -> str:
+def used(journal: JournalProposals) -> str:
     """How much of the day is used, as a refusal says it."""
     with pytest.raises(Refused, match="are used today") as refused:
         pay(journal, 11)
     return refused.value.message.partition(": ")[2].partition(" of ")[0]
 
 
-def test_a_payment_counts_from_the_moment_it_begins(limited: JournalMoves, open_again: Open) -> None:
+def test_a_payment_counts_from_the_moment_it_begins(limited: JournalProposals, open_again: Open) -> None:
     pay(limited, 6)
     with pytest.raises(Refused, match="6 of 10 ETH are used today, 4 are left, and this payment is 5 ETH"):
         pay(limited, 5)
@@ -60,13 +60,13 @@ def test_a_payment_counts_from_the_moment_it_begins(limited: JournalMoves, open_
         pay(limited, 1)
 
 
-def test_a_known_key_is_not_counted_again(limited: JournalMoves) -> None:
+def test_a_known_key_is_not_counted_again(limited: JournalProposals) -> None:
     payment = a_payment(10 * ETHER)
     record = begin(limited, payment, "invoice 7")
     assert begin(limited, payment, "invoice 7") == record
 
 
-def test_all_of_a_batch_or_none_of_it(limited: JournalMoves) -> None:
+def test_all_of_a_batch_or_none_of_it(limited: JournalProposals) -> None:
     def batch(*ether: int) -> list[Beginning]:
         payments = [a_payment(units * ETHER) for units in ether]
         return [Beginning(payment, (paying_quote(payment, CHAIN),)) for payment in payments]
@@ -77,12 +77,12 @@ def test_all_of_a_batch_or_none_of_it(limited: JournalMoves) -> None:
     assert len(limited.begin_all(batch(4, 5, 1))) == 3
 
 
-def test_every_leg_counts_once(limited: JournalMoves) -> None:
+def test_every_leg_counts_once(limited: JournalProposals) -> None:
     begin_legs(limited, a_payment(10))
     assert used(limited) == "0.00000000000000001"
 
 
-def test_what_was_cancelled_before_its_signature_frees_its_part(limited: JournalMoves) -> None:
+def test_what_was_cancelled_before_its_signature_frees_its_part(limited: JournalProposals) -> None:
     record = pay(limited, 10)
     limited.cancel(record.id, "not wanted")
     assert used(limited) == "0"
@@ -103,13 +103,13 @@ def test_what_was_cancelled_before_its_signature_frees_its_part(limited: Journal
     ],
 )
 def test_a_part_is_freed_only_by_an_end_at_which_nothing_moved(
-    limited: JournalMoves, state: TxState, counted: str
+    limited: JournalProposals, state: TxState, counted: str
 ) -> None:
     bring_to(limited, pay(limited, 7).transactions[0], state)
     assert used(limited) == counted
 
 
-def test_what_was_refunded_stays_counted(limited: JournalMoves) -> None:
+def test_what_was_refunded_stays_counted(limited: JournalProposals) -> None:
     limited.read_limits = None
     order = begin_order(limited)
     for tx in order.transactions:
@@ -123,7 +123,7 @@ def test_what_was_refunded_stays_counted(limited: JournalMoves) -> None:
 
 
 def test_the_next_day_begins_at_midnight_of_the_time_zone(
-    limited: JournalMoves, monkeypatch: pytest.MonkeyPatch
+    limited: JournalProposals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zone = limits(per_day=["10 ETH"], time_zone="Pacific/Auckland")
     limited.read_limits = lambda: [zone]
@@ -141,7 +141,7 @@ def test_the_next_day_begins_at_midnight_of_the_time_zone(
         pay(limited, 1)
 
 
-def test_every_file_of_limits_holds(journal: JournalMoves) -> None:
+def test_every_file_of_limits_holds(journal: JournalProposals) -> None:
     journal.read_limits = lambda: [limits(per_day=["10 ETH"]), limits(per_payment=["2 ETH"])]
     pay(journal, 2)
     with pytest.raises(Refused, match="per_payment"):
@@ -151,7 +151,7 @@ def test_every_file_of_limits_holds(journal: JournalMoves) -> None:
     journal.refuse_over_limits([a_payment(2 * ETHER) for _ in range(4)])
 
 
-def test_limits_that_cannot_be_read_begin_nothing_and_stop_nothing_that_was_begun(journal: JournalMoves) -> None:
+def test_limits_that_cannot_be_read_begin_nothing_and_stop_nothing_that_was_begun(journal: JournalProposals) -> None:
     record = pay(journal, 1)
 
     def unreadable() -> list[SpendingLimits]:
@@ -180,7 +180,7 @@ def test_eight_processes_at_once_never_go_beyond_them(store: str, path: Path, re
     journal.close()
 
 
-def test_a_token_whose_symbol_was_changed_is_counted_as_it_was_paid(limited: JournalMoves) -> None:
+def test_a_token_whose_symbol_was_changed_is_counted_as_it_was_paid(limited: JournalProposals) -> None:
     """The journal keeps the token whole: what the registry says of it later changes nothing."""
     payment = a_payment(6 * ETHER)
     renamed = replace(payment, amount=replace(payment.amount, token=replace(payment.amount.token, symbol="ETHER")))
