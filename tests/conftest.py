@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,10 @@ from tests.support.command_server import CommandServer
 PASSWORD = "correct horse battery staple"
 LONGEST_COMMAND = 120.0  # seconds
 COMMANDS = CommandServer()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Run in the background of a script: commands would inherit that, and Ctrl-C could not be tried.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
