@@ -33,7 +33,7 @@ def test_cancelled_after_the_approval(home: Home, bridge: str, names: list[str])
     account, sender = home.new_account()
     home.fund(sender, "dev1", USDC="100", ETH="1")
     words = ("25", "USDC", f"dev4:{new_address()}", "--via", bridge, "--yes", "--account", account)
-    assert home.run(*words, L2SEND_FAILPOINT="mined:1").status == -9
+    assert home.run(*words, L2SEND_FAILPOINT="broadcast:1").status == -9
     payment = home.must("history", "--json").json["payments"][0]
     spenders = [home.chain("dev1").settlers[bridge].contracts[name] for name in names]
     assert any(allowance(home, sender, spender) for spender in spenders)
