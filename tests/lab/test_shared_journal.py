@@ -22,7 +22,7 @@ from tests.support.postgres import Server
 
 pytestmark = [pytest.mark.lab, pytest.mark.postgres]
 
-_PEOPLE = 5
+_PEOPLE = 30
 _AT_ONCE = 3
 _FAULT_EVERY = 2.0
 _FAULTS = 6
