@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from l2send.bridges.gas_costs import NETWORK_FEES, cost
-from l2send.bridges.via_safe import CARRIED, PLENTY, SafeState, ViaSafe, look_at_safe, told_of_parts
+from l2send.bridges.via_safe import CARRIED, SafeState, ViaSafe, look_at_safe, told_of_parts
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Chain
-from l2send.core.errors import CannotPay
 from l2send.core.plan import Payment, Proposal, Quote
 from l2send.core.rpc import Rpcs
-from l2send.core.safe import approved_by_sender, read_execution, safe_tx_of
-from l2send.core.units import Amount, Gas, Nonce, Wei
+from l2send.core.safe import approved_by_sender, read_execution
+from l2send.core.units import Amount, Gas, Nonce
 
 _THRESHOLD_SLOT = 4
 """Source: libraries/SafeStorage.sol: singleton, modules, owners, ownerCount, threshold."""
@@ -37,15 +36,10 @@ class ViaOwners(ViaSafe):
         """The bridge's own quote, its transactions made a proposal of the Safe's. Raises as Bridge.quote does."""
         rpc = rpcs.on(source.chain_id)
         safe = await look_at_safe(payment.sender, rpc)
-        plenty = replace(native, units=native.units + PLENTY)
-        quote = await self._bridge.quote(payment, source, held, plenty, rpcs)
-        if quote is None or not quote.steps:
+        found = await self._quoted(safe, payment, source, held, native, rpcs)
+        if found is None:
             return None
-        value = sum(step.tx.value for step in quote.steps)
-        if value > native.units:
-            raise CannotPay(f"the Safe holds {native} on {source.name} and needs {Amount(value, source.native)}.")
-        calls = [step.tx for step in quote.steps]
-        safe_tx = safe_tx_of(safe.address, calls, safe.version.multi_send_call_only.address)
+        quote, safe_tx, value = found
         kind, owner = quote.steps[-1].kind, safe.owners[0]
         one_is_enough = {safe.address: {"stateDiff": {_word(_THRESHOLD_SLOT): _word(1)}}}
         wanted = [(kind, safe_tx.execution(approved_by_sender(owner)))]
@@ -58,7 +52,7 @@ class ViaOwners(ViaSafe):
         # Owners take longer than a price holds. What leaves and what arrives is fixed in the order: its own deadlines
         # say how long a solver may take it, and the money comes back if none does.
         quote = replace(quote, steps=(), proposal=proposal, expires=None)
-        return replace(quote, fees=fees, needs=Wei(value), notes=notes, refund=None)
+        return replace(quote, fees=fees, needs=value, notes=notes, refund=None)
 
 
 def at_nonce(quote: Quote, nonce: Nonce) -> Quote:

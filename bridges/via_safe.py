@@ -23,7 +23,7 @@ from l2send.core.code import code_hash
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.plan import Payment, Quote
 from l2send.core.rpc import Call, Rpc, Rpcs
-from l2send.core.safe import approved_by_sender, safe_tx_of
+from l2send.core.safe import SafeTx, approved_by_sender, safe_tx_of
 from l2send.core.units import Amount, Nonce, Wei
 
 CARRIED = ("direct", "eco", "across")
@@ -71,15 +71,10 @@ class ViaSafe(Wrapped):
         assert owner is not None, "only a Safe pays through its owner"
         safe = await look_at_safe(payment.sender, rpc)
         _refuse_unless_enough(safe, owner, source)
-        plenty = replace(native, units=native.units + PLENTY)
-        quote = await self._bridge.quote(payment, source, held, plenty, rpcs)
-        if quote is None or not quote.steps:
+        found = await self._quoted(safe, payment, source, held, native, rpcs)
+        if found is None:
             return None
-        value = sum(step.tx.value for step in quote.steps)
-        if value > native.units:
-            raise CannotPay(f"the Safe holds {native} on {source.name} and needs {Amount(value, source.native)}.")
-        calls = [step.tx for step in quote.steps]
-        safe_tx = safe_tx_of(safe.address, calls, safe.version.multi_send_call_only.address)
+        quote, safe_tx, value = found
         kind = quote.steps[-1].kind
         costed = await cost(rpc, owner, [(kind, safe_tx.execution(approved_by_sender(owner)))])
         refund = quote.refund.most if quote.refund else 0
@@ -92,7 +87,24 @@ class ViaSafe(Wrapped):
             f"domain 0x{typed.domain_hash.hex()}, message 0x{typed.message_hash.hex()}, SafeTx 0x{typed.digest.hex()}"
         )
         notes = (*quote.notes, *_words(safe, owner, source), f"SafeTx with nonce {safe.nonce}: {hashes}")
-        return replace(quote, steps=costed.steps, fees=fees, needs=Wei(value), notes=notes, refund=None)
+        return replace(quote, steps=costed.steps, fees=fees, needs=value, notes=notes, refund=None)
+
+    async def _quoted(
+        self, safe: SafeState, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs
+    ) -> tuple[Quote, SafeTx, Wei] | None:
+        """The bridge's own quote, its calls as one transaction of the Safe, and the coin they carry.
+
+        Raises as Bridge.quote does, CannotPay where the Safe does not hold that coin.
+        """
+        plenty = replace(native, units=native.units + PLENTY)
+        quote = await self._bridge.quote(payment, source, held, plenty, rpcs)
+        if quote is None or not quote.steps:
+            return None
+        value = Wei(sum(step.tx.value for step in quote.steps))
+        if value > native.units:
+            raise CannotPay(f"the Safe holds {native} on {source.name} and needs {Amount(value, source.native)}.")
+        calls = [step.tx for step in quote.steps]
+        return quote, safe_tx_of(safe.address, calls, safe.version.multi_send_call_only.address), value
 
 
 async def look_at_safe(address: Address, rpc: Rpc) -> SafeState:

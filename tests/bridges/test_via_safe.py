@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -18,8 +17,6 @@ from l2send.core.errors import CannotPay, NodeError, Refused
 from l2send.core.plan import UnsignedTx
 from l2send.core.safe import EXECUTE, Operation, SafeTx, approved_by_sender, decode_execution, safe_tx_of
 from l2send.core.units import Nonce, Wei
-from l2send.devnet import solver_client, state
-from l2send.devnet.modes import Mode
 from l2send.guard import checked_effects
 from l2send.resolver.limits import Limits
 from l2send.review import Review
@@ -31,6 +28,7 @@ from tests.support import safes
 from tests.support.addresses import new_address
 from tests.support.paying import Payer
 from tests.support.safes import TestSafe, new_safe
+from tests.support.solving import unfilled
 
 MULTI_SEND = Function("multiSend(bytes)")
 USDC = 10**6
@@ -61,16 +59,6 @@ class Owner(Payer):
 @pytest.fixture
 def owner(home: Home) -> Owner:
     return Owner(home)
-
-
-@contextmanager
-def unfilled(home: Home) -> Iterator[None]:
-    devnet = state.require(home.paths.state)
-    solver_client.set_mode(devnet, Mode.IGNORE)
-    try:
-        yield
-    finally:
-        solver_client.set_mode(devnet, Mode.FILL)
 
 
 def step_of(review: Review) -> UnsignedTx:

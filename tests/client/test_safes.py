@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +16,6 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.safe import Operation, SafeTx
 from l2send.core.safe_signatures import contract_signature, pack_signatures, read_signature
 from l2send.core.units import Wei
-from l2send.devnet import solver_client, state
-from l2send.devnet.modes import Mode
 from l2send.resolver.limits import Limits
 from l2send.review import OfflineLimits, Review, review_of_safe
 from l2send.safes import execution_step
@@ -33,6 +29,7 @@ from tests.support import safes
 from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
 from tests.support.owners import Team, new_signer, through_a_file
+from tests.support.solving import unfilled
 from tests.support.standing_still import standing_still
 
 lab = pytest.mark.lab
@@ -199,16 +196,6 @@ def test_a_replay_is_refused_by_the_safe(team: Team) -> None:
 
     with pytest.raises(NotFinal, match="is used"):
         team.do(work)
-
-
-@contextmanager
-def unfilled(home: Home) -> Iterator[None]:
-    devnet = state.require(home.paths.state)
-    solver_client.set_mode(devnet, Mode.IGNORE)
-    try:
-        yield
-    finally:
-        solver_client.set_mode(devnet, Mode.FILL)
 
 
 @lab
