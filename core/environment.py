@@ -54,6 +54,11 @@ def network_variables() -> list[str]:
     return [name for name in names if os.environ.get(name)]
 
 
+def certificate_variables() -> list[str]:
+    """Those of them that decide which servers are trusted, and where keys are logged."""
+    return [name for name in _CERTIFICATES if os.environ.get(name)]
+
+
 def refuse_missing_folder() -> None:
     """Raises ConfigError for an SSL_CERT_DIR that is no folder: every connection would fail, and none says why."""
     folder = os.environ.get("SSL_CERT_DIR")

@@ -1,4 +1,4 @@
-"""The only file that talks HTTP: JSON of bounded size over httpx. Another HTTP library means changing this file.
+"""JSON of bounded size over httpx. Another HTTP library means changing this file, and connections.py beside it.
 
 URLs may hold API keys: errors name an endpoint by its host alone, and httpx's own log is silenced.
 """
@@ -13,10 +13,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.request import getproxies
 
 import httpx
 
-from l2send.core.environment import network_variables, only, refuse_missing_folder, unusable
+from l2send.core.connections import Connections
+from l2send.core.environment import (
+    certificate_variables,
+    network_variables,
+    only,
+    refuse_missing_folder,
+    unusable,
+)
 from l2send.core.errors import BadAnswer, ConfigError, Transient
 from l2send.core.json_text import parse_json
 
@@ -24,6 +32,8 @@ from l2send.core.json_text import parse_json
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
+_PROXIED = ("http", "https", "all", "no")
+"""What the environment, or the system, may name proxies for, or except from them."""
 _MAX_BODY = 16 * 1024 * 1024
 _LONGEST = 30.0  # seconds for one request in all, however slowly it drips
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -87,9 +97,13 @@ _UNUSABLE = (ImportError, OSError, ValueError, httpx.InvalidURL)
 
 
 def _plain_client(timeout: float) -> Http:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
     headers = {"Accept-Encoding": "identity", "User-Agent": "l2send"}
-    return httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers)
+    if any(scheme in getproxies() for scheme in _PROXIED):  # httpx knows which request goes through which proxy.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
+        return httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers)
+    # Certificates that cannot be used are named before anything is asked; the usual ones are read when they are needed.
+    context = httpx.create_ssl_context() if certificate_variables() else None
+    return httpx.AsyncClient(timeout=timeout, headers=headers, transport=Connections(context))
 
 
 def _unusable_environment(timeout: float) -> ConfigError:

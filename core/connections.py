@@ -1,0 +1,174 @@
+"""Connections to servers: kept alive, few to look through, and over TLS a single one where the server has HTTP/2.
+
+httpcore's pool goes through all its connections at every request, and 200 of them take more time than the requests do.
+So each server has pools of its own, of a few connections each, of which the first with a free one is used.
+
+Whether a server over TLS has HTTP/2 is said in the handshake (ALPN, RFC 7301). A server that is asked one thing at a
+time needs no second stream: the first request that finds all connections busy offers HTTP/2, and what is asked beside
+it does not wait for the answer but takes connections of HTTP/1.1. Where the server took it, that connection carries
+everything from then on. Over plain HTTP, and through a proxy, it is HTTP/1.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+
+import httpx
+
+_A_POOL = 8
+"""Connections of one pool."""
+
+
+class Connections(httpx.AsyncBaseTransport):
+    """All connections of one client."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        """`context` verifies servers over TLS; by default one is made when the first of them is asked."""
+        self._given = context
+        self._servers = dict[tuple[str, str, int | None], _Server]()
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return self._given or httpx.create_ssl_context()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer to a request, whose body is not read yet. Raises httpx.TransportError."""
+        url = request.url
+        place = (url.scheme, url.host, url.port)
+        if place not in self._servers:
+            is_tls = url.scheme == "https"
+            # Without TLS there is nothing to verify, and a context that trusts no one costs nothing to make.
+            context = self._context if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            self._servers[place] = _Server(context, is_tls)
+        return await self._servers[place].send(request)
+
+    async def aclose(self) -> None:
+        """Close all of them."""
+        for server in self._servers.values():
+            await server.close()
+
+
+@dataclass
+class _Pool:
+    """At most `_A_POOL` connections, each for one request at a time."""
+
+    transport: httpx.AsyncHTTPTransport
+    busy: int = 0
+    """Requests whose answer is not read to its end."""
+
+
+@dataclass
+class _Server:
+    """The connections to one server."""
+
+    context: ssl.SSLContext
+    may_offer: bool
+    """Whether HTTP/2 may be offered: over TLS, until the server chose HTTP/1.1, and not while it is being offered."""
+    _streams: httpx.AsyncHTTPTransport | None = field(default=None, init=False)
+    """The one connection of HTTP/2, once the server took it."""
+    _offered: httpx.AsyncHTTPTransport | None = field(default=None, init=False)
+    _pools: list[_Pool] = field(default_factory=list[_Pool], init=False)
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """The answer, over the connection that is best for it. Raises httpx.TransportError."""
+        if self._streams:
+            return self._noted(await self._streams.handle_async_request(request))
+        if self.may_offer and any(pool.busy for pool in self._pools):
+            return await self._offer(request)
+        return await self._alone(request)
+
+    async def _offer(self, request: httpx.Request) -> httpx.Response:
+        """The answer over a connection that offers HTTP/2."""
+        self.may_offer = False
+        asyncio.get_running_loop().run_in_executor(None, _load_http2)  # While the network is waited for.
+        self._offered = self._offered or self._transport(http2=True)
+        try:
+            return self._noted(await self._offered.handle_async_request(request))
+        except BaseException:
+            self.may_offer = True  # Nothing was learned.
+            raise
+
+    def _noted(self, response: httpx.Response) -> httpx.Response:
+        """The answer. Everything that follows goes over its connection if the server chose HTTP/2."""
+        self._streams = self._offered if response.extensions.get("http_version") == b"HTTP/2" else None
+        return response
+
+    async def _alone(self, request: httpx.Request) -> httpx.Response:
+        """The answer over a connection that has no other request meanwhile."""
+        pool = next((pool for pool in self._pools if pool.busy < _A_POOL), None)
+        if pool is None:
+            pool = _Pool(self._transport(http2=False))
+            self._pools.append(pool)
+        pool.busy += 1
+        done = _once(pool)
+        try:
+            response = await pool.transport.handle_async_request(request)
+        except BaseException:
+            done()
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream, done)
+        return response
+
+    def _transport(self, *, http2: bool) -> httpx.AsyncHTTPTransport:
+        _load_httpcore()
+        limits = httpx.Limits(max_connections=_A_POOL)
+        return httpx.AsyncHTTPTransport(verify=self.context, http2=http2, limits=limits)
+
+    async def close(self) -> None:
+        """Close every connection to the server."""
+        for transport in (self._offered, *(pool.transport for pool in self._pools)):
+            if transport:
+                await transport.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    """An answer's body; `done` is called when it is closed."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, done: Callable[[], None]) -> None:
+        self._stream = stream
+        self._done = done
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            yield part
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        try:
+            await self._stream.aclose()
+        finally:
+            self._done()
+
+
+def _once(pool: _Pool) -> Callable[[], None]:
+    """Counts one request of a pool as done, the first time it is called."""
+    left = [pool]
+
+    def done() -> None:
+        if left:
+            left.pop().busy -= 1
+
+    return done
+
+
+def _load_httpcore() -> None:
+    """Load httpcore without HTTP/2, which it would load with itself: 30 ms that most commands do not need."""
+    if "httpcore" in sys.modules or "h2" in sys.modules:
+        return
+    sys.modules["h2"] = None  # type: ignore[assignment]
+    try:
+        import_module("httpcore")
+    finally:
+        del sys.modules["h2"]
+
+
+def _load_http2() -> None:
+    """Load what a connection of HTTP/2 needs."""
+    import_module("h2.connection")
