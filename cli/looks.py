@@ -43,7 +43,7 @@ def be_plain() -> None:
 
 
 def forget_plain() -> None:
-    """As at the start of a command."""
+    """Tables, marks and colours again, for the next command of this process."""
     _asked_for.clear()
 
 

@@ -147,9 +147,19 @@ def _command_first(words: list[str], commands: Collection[str]) -> list[str]:
 
 
 def run(argv: list[str]) -> int:
-    """Run one command line and return its exit status."""
-    set_progress_mode(None)
-    forget_plain()
+    """Run one command line and return its exit status. What it chooses for the screen holds for it alone."""
+    no_color = os.environ.get("NO_COLOR")
+    try:
+        return _run(argv)
+    finally:
+        set_progress_mode(None)
+        forget_plain()
+        os.environ.pop("NO_COLOR", None)
+        if no_color is not None:
+            os.environ["NO_COLOR"] = no_color
+
+
+def _run(argv: list[str]) -> int:
     remember_typed(argv)
     try:
         words = shape(argv)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import time
 
 import pytest
 from rich.console import Console
 
 from l2send.cli import progress
+from l2send.cli.looks import is_plain
 from l2send.cli.progress import Live
-from l2send.cli.progress_mode import ProgressMode, set_progress_mode
+from l2send.cli.progress_mode import ProgressMode, progress_mode, set_progress_mode
 from l2send.core.counting import counted, counting
+from tests.support.inside import Inside, inside
+
+__all__ = ["inside"]
 
 HASH = "0x" + "e5c44366" * 8
 SENTENCES = (
@@ -81,6 +86,13 @@ def test_what_to_do_is_said_once_when_a_payment_is_late(
     said = " ".join(capsys.readouterr().err.split())
     assert said.count("longer than expected") == 1
     assert "`l2send resume p-1` follows it again" in said
+
+
+@pytest.mark.parametrize("words", [("--quiet",), ("--progress", "none"), ("--plain",)])
+def test_what_a_command_chooses_for_the_screen_ends_with_it(words: tuple[str, ...], inside: Inside) -> None:
+    inside.environment.setenv("TERM", "xterm")
+    inside.run("chains", *words)
+    assert (progress_mode(), is_plain(), os.environ.get("NO_COLOR")) == (ProgressMode.PLAIN, False, None)
 
 
 @pytest.mark.parametrize(
