@@ -19,7 +19,7 @@ from l2send.core.chains import Registry
 from l2send.core.deadlines import moment
 from l2send.core.errors import ExitStatus, NotFinal
 from l2send.core.paths import Paths
-from l2send.payments import paid_accounts_like
+from l2send.offline_lookups import paid_accounts_like
 from l2send.resolver.contacts import load_book
 from l2send.review import OfflineLimits, Review, review_of_safe
 from l2send.wallet.journal.records import Record

@@ -26,7 +26,7 @@ from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import L2sendError, UsageError
 from l2send.core.paths import Paths
 from l2send.core.text import clean
-from l2send.payments import payments
+from l2send.offline_lookups import payments
 from l2send.resolver.contacts import load_book
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.keystore import find

@@ -25,7 +25,7 @@ from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
 from l2send.core.text import clean, json_escaped
 from l2send.core.trusted_files import read_trusted_text
-from l2send.payments import paid_accounts_like
+from l2send.offline_lookups import paid_accounts_like
 from l2send.resolver.contacts import Book, Contact, check_name, load_book, parse_book
 from l2send.resolver.destination import look_up, understand
 from l2send.resolver.spelling import Voucher

@@ -23,7 +23,7 @@ from l2send.core.private_files import check_private
 from l2send.core.storage import network_file_system, sync_program
 from l2send.core.text import clean
 from l2send.core.trusted_files import check_trusted
-from l2send.payments import summary
+from l2send.offline_lookups import summary
 from l2send.resolver.contacts import load_book
 from l2send.wallet.keys.keystore import find
 

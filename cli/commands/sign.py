@@ -17,7 +17,7 @@ from l2send.cli.sender import choose_payer
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.core.errors import ExitStatus, UsageError
-from l2send.payments import paid_accounts_like
+from l2send.offline_lookups import paid_accounts_like
 from l2send.resolver.contacts import load_book
 from l2send.review import OfflineLimits, review_of
 from l2send.wallet.offline import read

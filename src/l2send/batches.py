@@ -31,7 +31,7 @@ from l2send.resolver.limits import Limits
 from l2send.resolver.many_recipients import Like, look_at_all
 from l2send.resolver.recipient import Findings
 from l2send.turns import Progress, silent
-from l2send.wallet.journal.beginning import Beginning
+from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.limiting import take
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
@@ -147,12 +147,12 @@ class Batches:
         money meanwhile; UsageError for a ref that was begun meanwhile with another amount or recipient.
         """
         moves = [
-            Beginning(move.plan.payment, move.plan.legs, f"{review.name}{_MOVE}{number}", again)
+            ApprovedPayment(move.plan.payment, move.plan.legs, f"{review.name}{_MOVE}{number}", again)
             for number, move in enumerate(review.moves, review.moves_before + 1)
         ]
         payable = sorted(review.payable, key=lambda line: list(LineWay).index(line.way))
         lines = [
-            Beginning(
+            ApprovedPayment(
                 plan.payment,
                 plan.legs,
                 key_of(review.name, line.wanted.line.row.ref),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2send.batches import Batches
 from l2send.bridges import bridges_of
+from l2send.client_lookups import ClientLookups
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.chains import Registry, load_registry
@@ -30,7 +31,6 @@ from l2send.core.units import Amount, Nonce, parse_amount
 from l2send.delegating import Delegations
 from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
-from l2send.past import PastPayments
 from l2send.planning import plan_most, plan_payment
 from l2send.preparing import prepare_payment
 from l2send.read_web3 import web3_of
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Client(PastPayments, Delegations):
+class Client(ClientLookups, Delegations):
     """Everything that planning, paying and tracking need. Made by `open_client`."""
 
     paths: Paths

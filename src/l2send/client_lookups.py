@@ -1,4 +1,4 @@
-"""The payments that were made: what the journal knows of them, without a look at any chain."""
+"""What a client says of the payments in its journal. No chain is asked."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PAID_JUST_NOW = Seconds(600)
 """How long ago the same payment counts as one that may have been made by mistake a second time."""
 
 
-class PastPayments:
-    """What a client says of the payments in its journal."""
+class ClientLookups:
+    """The lookups of `Client`."""
 
     journal: Journal
     registry: Registry

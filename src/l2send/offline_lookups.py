@@ -1,4 +1,4 @@
-"""The payments of a journal, for commands that need no network: completion, the address book, `l2send doctor`."""
+"""Lookups in the journal for commands that open no client: completion, contacts, `l2send doctor`, `l2send sign`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written into a journal of a payment that was approved."""
+"""A payment that was approved, as the journal gets it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from l2send.core.plan import Payment, Quote
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
-    """A payment as it was approved, to be written into a journal."""
+class ApprovedPayment:
+    """What `begin` writes down: the payment, its legs, and what the payer said of it."""
 
     payment: Payment
     legs: tuple[Quote, ...]

@@ -16,7 +16,7 @@ from l2send.core.plan import Payment, Proposal, Quote, Sponsored, Step
 from l2send.core.safe import read_execution
 from l2send.core.text import clean, visible_text
 from l2send.wallet.journal import codec
-from l2send.wallet.journal.beginning import Beginning
+from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.connection import BEGINNING
 from l2send.wallet.journal.limiting import JournalLimiting, take
 from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY, whole_id
@@ -55,17 +55,17 @@ class JournalBeginnings(JournalLimiting):
         payment_id: str = "",
     ) -> Record:
         """See Journal."""
-        (record,) = self.begin_all([Beginning(payment, tuple(legs), key, again, typed_name, memo, payment_id)])
+        (record,) = self.begin_all([ApprovedPayment(payment, tuple(legs), key, again, typed_name, memo, payment_id)])
         return record
 
-    def begin_all(self, beginnings: Sequence[Beginning]) -> list[Record]:
+    def begin_all(self, beginnings: Sequence[ApprovedPayment]) -> list[Record]:
         """See Journal."""
         with self._writing(BEGINNING, witnessed=True):
             tallies = self.tallies()  # Read here: no other payment begins before this commits.
             ids = [self._begin(one, tallies) for one in beginnings]
         return [self.find(payment_id) for payment_id in ids]
 
-    def _begin(self, one: Beginning, tallies: Sequence[Tally]) -> str:
+    def _begin(self, one: ApprovedPayment, tallies: Sequence[Tally]) -> str:
         """The id of the payment, within the caller's transaction. Raises UsageError, Refused."""
         fingerprint, key = codec.fingerprint(one.payment), one.key
         if key is not None:

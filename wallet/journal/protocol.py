@@ -17,7 +17,7 @@ from l2send.core.bridge import OrderState
 from l2send.core.plan import Payment, Quote, Step
 from l2send.core.tx_fee import TxFee
 from l2send.core.units import BlockNumber, ChainId, Nonce, Seconds
-from l2send.wallet.journal.beginning import Beginning
+from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.records import (
@@ -60,7 +60,7 @@ class Journal(Protocol):
         """
         ...
 
-    def begin_all(self, beginnings: Sequence[Beginning]) -> list[Record]:
+    def begin_all(self, beginnings: Sequence[ApprovedPayment]) -> list[Record]:
         """As `begin`, for many payments in one transaction: all of them, or none. Raises as `begin` does."""
         ...
 

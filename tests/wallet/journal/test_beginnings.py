@@ -8,7 +8,7 @@ import pytest
 
 from l2send.core.errors import Refused, UsageError
 from l2send.core.text import clean
-from l2send.wallet.journal.beginning import Beginning
+from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.beginnings import MOST_MEMO
 from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.states import TxState
@@ -107,8 +107,8 @@ def test_the_memo_is_kept_clean_and_stays_with_every_leg(journal: JournalMoves) 
     assert journal.begin(payment, [quote], "k", memo="another").memo == record.memo, "the first one is kept"
 
 
-def beginnings(*keys: str) -> list[Beginning]:
-    return [Beginning(payment := a_payment(), (paying_quote(payment, CHAIN),), key) for key in keys]
+def beginnings(*keys: str) -> list[ApprovedPayment]:
+    return [ApprovedPayment(payment := a_payment(), (paying_quote(payment, CHAIN),), key) for key in keys]
 
 
 def test_many_are_begun_together_or_none_of_them(journal: JournalMoves) -> None:
@@ -129,7 +129,7 @@ def test_the_same_payment_may_stand_in_a_batch_hundreds_of_times(journal: Journa
     """Each looks for the same one without a key alone, not at all that are open: 600 take a moment, not a minute."""
     payment = a_payment()
     quote = paying_quote(payment, CHAIN)
-    begun = journal.begin_all([Beginning(payment, (quote,), f"b/{n}") for n in range(600)])
+    begun = journal.begin_all([ApprovedPayment(payment, (quote,), f"b/{n}") for n in range(600)])
     assert len({record.id for record in begun}) == 600
     with pytest.raises(Refused, match="open already"):
         journal.begin(payment, [quote])

@@ -13,7 +13,7 @@ from l2send.core.bridge import OrderState
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.spending_limits import SpendingLimits, parse_limits
 from l2send.core.units import UnixTime
-from l2send.wallet.journal.beginning import Beginning
+from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.limiting import MOVED_NOTHING
 from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.records import PaymentRecord
@@ -67,9 +67,9 @@ def test_a_known_key_is_not_counted_again(limited: JournalProposals) -> None:
 
 
 def test_all_of_a_batch_or_none_of_it(limited: JournalProposals) -> None:
-    def batch(*ether: int) -> list[Beginning]:
+    def batch(*ether: int) -> list[ApprovedPayment]:
         payments = [a_payment(units * ETHER) for units in ether]
-        return [Beginning(payment, (paying_quote(payment, CHAIN),)) for payment in payments]
+        return [ApprovedPayment(payment, (paying_quote(payment, CHAIN),)) for payment in payments]
 
     with pytest.raises(Refused, match="9 of 10 ETH are used today"):
         limited.begin_all(batch(4, 5, 2))
