@@ -6,6 +6,8 @@ A state changes only along the tables in states.py, and only from the state that
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from enum import StrEnum
 
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
@@ -29,7 +31,24 @@ from l2send.wallet.journal.states import (
     TxState,
 )
 
-_MAX_DETAIL = 300
+MAX_DETAIL = 300
+"""Characters of a detail that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """What is signed here and sent by another: a sponsor, or an owner of the Safe."""
+
+    called: str
+    """What its events are about."""
+    move: str
+    """The statement for: new state, hash of the transaction, block, detail, payment's id, state before."""
+
+
+SPONSORED = Messages(
+    "messages",
+    "UPDATE sponsored SET state = ?, opening_tx = ?, block = ?, detail = ? WHERE payment_id = ? AND state = ?",
+)
 
 
 class JournalMoves(JournalSignatures):
@@ -53,7 +72,7 @@ class JournalMoves(JournalSignatures):
             raise IllegalMove("a transaction becomes void with the end of another.")
         if to not in TRANSITIONS[tx.state]:
             raise IllegalMove(f"a transaction that is {tx.state} cannot become {to}.")
-        detail = clean(detail, _MAX_DETAIL)
+        detail = clean(detail, MAX_DETAIL)
         with self._writing(tx.payment_id) as db:
             changed = db.execute(
                 "UPDATE transactions SET state = ?, block = ?, block_hash = ?, detail = ?"
@@ -99,7 +118,7 @@ class JournalMoves(JournalSignatures):
 
     def note_tx(self, tx: TxRecord, detail: str) -> TxRecord:
         """See Journal."""
-        detail = clean(detail, _MAX_DETAIL)
+        detail = clean(detail, MAX_DETAIL)
         if detail == tx.detail:
             return tx
         with self._writing(tx.payment_id) as db:
@@ -124,20 +143,28 @@ class JournalMoves(JournalSignatures):
         before = sponsored_of(payment).state
         if before is SponsoredState.PLANNED or to not in SPONSORED_TRANSITIONS[before]:
             raise IllegalMove(f"messages that are {before} cannot become {to} so.")
-        detail = clean(detail, _MAX_DETAIL)
-        with self._writing(payment.id) as db:
-            changed = db.execute(
-                "UPDATE sponsored SET state = ?, opening_tx = ?, block = ?, detail = ?"
-                " WHERE payment_id = ? AND state = ?",
-                (to, opening_tx, block, detail, payment.id, before),
-            )
-            expect_one(changed, payment.id)
-            self._event(payment.id, "messages", before, to, detail or opening_tx)
+        with self._writing(payment.id):
+            self._move_messages(SPONSORED, payment.id, before, to, opening_tx, block, clean(detail, MAX_DETAIL))
         return self.get(payment.id)
+
+    def _move_messages(
+        self,
+        messages: Messages,
+        payment_id: str,
+        before: StrEnum,
+        to: StrEnum,
+        tx_hash: str,
+        block: BlockNumber | None,
+        detail: str,
+    ) -> None:
+        """What another sends to the chain is in a new state, by the transaction `tx_hash`: in the caller's commit."""
+        changed = self._db.execute(messages.move, (to, tx_hash, block, detail, payment_id, before))
+        expect_one(changed, payment_id)
+        self._event(payment_id, messages.called, before, to, detail or tx_hash)
 
     def note_sponsored(self, payment: PaymentRecord, detail: str) -> PaymentRecord:
         """See Journal."""
-        record, detail = sponsored_of(payment), clean(detail, _MAX_DETAIL)
+        record, detail = sponsored_of(payment), clean(detail, MAX_DETAIL)
         if detail == record.detail:
             return payment
         with self._writing(payment.id) as db:
@@ -183,7 +210,7 @@ class JournalMoves(JournalSignatures):
         detail: str,
         arrived: int | None = None,
     ) -> PaymentRecord:
-        detail = clean(detail, _MAX_DETAIL)
+        detail = clean(detail, MAX_DETAIL)
         with self._writing(payment.id) as db:
             changed = db.execute(
                 "UPDATE orders SET state = ?, fill_tx = ?, detail = ? WHERE payment_id = ? AND state = ?",
@@ -199,7 +226,7 @@ class JournalMoves(JournalSignatures):
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
         """See Journal."""
         with self._writing(payment_id, witnessed=True):
-            self._cancel(payment_id, clean(detail, _MAX_DETAIL))
+            self._cancel(payment_id, clean(detail, MAX_DETAIL))
         return self.get(payment_id)
 
     def _cancel(self, payment_id: str, detail: str) -> None:
@@ -223,7 +250,7 @@ class JournalMoves(JournalSignatures):
             if not all(leg.is_unsigned for leg in legs):
                 raise ChangedMeanwhile(f"another l2send is working on {group.id}.")
             for leg in legs:
-                self._cancel(leg.id, clean(detail, _MAX_DETAIL))
+                self._cancel(leg.id, clean(detail, MAX_DETAIL))
         return GroupRecord(group.id, tuple(self.get(leg.id) for leg in group.legs))
 
     def requote(self, payment: PaymentRecord, quote: Quote) -> PaymentRecord:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from l2send.core.text import clean
 from l2send.core.units import BlockNumber
-from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
-from l2send.wallet.journal.moves import JournalMoves
+from l2send.wallet.journal.errors import IllegalMove
+from l2send.wallet.journal.moves import MAX_DETAIL, JournalMoves, Messages
 from l2send.wallet.journal.proposal_states import PROPOSAL_TRANSITIONS, ProposalState
 from l2send.wallet.journal.records import PaymentRecord, ProposalRecord
 
-_MAX_DETAIL = 300
+PROPOSAL = Messages(
+    "proposal",
+    "UPDATE proposals SET state = ?, tx_hash = ?, block = ?, detail = ? WHERE payment_id = ? AND state = ?",
+)
 
 
 class JournalProposals(JournalMoves):
@@ -28,11 +31,11 @@ class JournalProposals(JournalMoves):
         before = _proposal_of(payment).state
         if to not in PROPOSAL_TRANSITIONS[before]:
             raise IllegalMove(f"a proposal that is {before} cannot become {to}.")
-        return self._set(payment, before, to, tx_hash, block, clean(detail, _MAX_DETAIL))
+        return self._set(payment, before, to, tx_hash, block, clean(detail, MAX_DETAIL))
 
     def note_proposal(self, payment: PaymentRecord, detail: str) -> PaymentRecord:
         """See Journal."""
-        record, detail = _proposal_of(payment), clean(detail, _MAX_DETAIL)
+        record, detail = _proposal_of(payment), clean(detail, MAX_DETAIL)
         if detail == record.detail:
             return payment
         return self._set(payment, record.state, record.state, record.tx_hash, record.block, detail)
@@ -46,14 +49,8 @@ class JournalProposals(JournalMoves):
         block: BlockNumber | None,
         detail: str,
     ) -> PaymentRecord:
-        with self._writing(payment.id) as db:
-            changed = db.execute(
-                "UPDATE proposals SET state = ?, tx_hash = ?, block = ?, detail = ? WHERE payment_id = ? AND state = ?",
-                (to, tx_hash, block, detail, payment.id, before),
-            )
-            if changed.rowcount != 1:
-                raise ChangedMeanwhile(f"another l2send is working on {payment.id}.")
-            self._event(payment.id, "proposal", before, to, detail or tx_hash)
+        with self._writing(payment.id):
+            self._move_messages(PROPOSAL, payment.id, before, to, tx_hash, block, detail)
             if to is ProposalState.FINAL and payment.order is None:
                 self._keep_arrival(payment.id, None)
         return self.get(payment.id)
