@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -17,13 +16,12 @@ from pathlib import Path
 from platform import python_version
 
 from bench import cast
+from bench.ending import cache_folder, ended, say
 from bench.latency_client import Delayed, delayed
-from bench.measure import Sample, WrongAnswer, measure
+from bench.measure import Sample, measure
 from bench.report import figures, table
 from bench.stage import TOKENS, Stage, set_up
 from bench.ways import Way, all_ways
-from l2send.core.errors import L2sendError
-from l2send.core.paths import Paths
 
 _SELDOM = 5
 """The slow ways run in every so many-th round."""
@@ -32,34 +30,24 @@ _SELDOM = 5
 def main() -> int:
     """Run the benchmark and print the table. The status says whether all answers were true, not how fast."""
     options = _options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave no chain running
-    try:
-        _run(options.chains, options.rounds, options.latency, as_json=options.json)
-    except WrongAnswer as error:
-        _say(f"No comparison: {error}")
-        return 1
-    except L2sendError as error:
-        _say(f"{error.message} {error.hint}")
-        return int(error.exit_status)
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return ended(lambda: _compare(options.chains, options.rounds, options.latency, as_json=options.json))
 
 
-def _run(chains: int, rounds: int, latencies: Sequence[float], *, as_json: bool) -> None:
-    cache = Path(os.environ.get("L2SEND_CACHE") or Paths.from_environment().cache)
-    program = cast.find(cache, _say)
+def _compare(chains: int, rounds: int, latencies: Sequence[float], *, as_json: bool) -> str:
+    cache = cache_folder()
+    program = cast.find(cache, say)
     ways = all_ways(program, chains)
     with ExitStack() as stack:
-        stage = stack.enter_context(set_up(chains, cache, _say))
+        stage = stack.enter_context(set_up(chains, cache, say))
         doors = {delay: stack.enter_context(delayed(stage.urls, delay / 1000)) for delay in latencies}
         samples = _rounds(ways, stage, doors, rounds)
     if as_json:
-        print(json.dumps(figures(samples), indent=2))
-        return
-    print(f"{len(TOKENS)} tokens on {chains} chains, a new process every time, medians of one interleaved run.")
-    print(f"All ways found the same {len(stage.funded)} balances in every run. {_machine(program)}\n")
-    print(table(samples))
+        return json.dumps(figures(samples), indent=2)
+    return (
+        f"{len(TOKENS)} tokens on {chains} chains, a new process every time, medians of one interleaved run.\n"
+        f"All ways found the same {len(stage.funded)} balances in every run. {_machine(program)}\n\n"
+        f"{table(samples)}"
+    )
 
 
 def _rounds(
@@ -67,14 +55,14 @@ def _rounds(
 ) -> dict[str, dict[float, list[Sample]]]:
     """All ways in turns, so that other work of the machine meets all of them alike."""
     samples = {way.name: {delay: list[Sample]() for delay in doors} for way in ways}
-    _say("Warming up")
+    say("Warming up")
     for way in ways:
         if not way.seldom:
             measure(way, stage, next(iter(doors.values())))
     for number in range(rounds):
         first = number % len(ways)
         for delay, door in doors.items():
-            _say(f"Round {number + 1} of {rounds}, +{delay:g} ms")
+            say(f"Round {number + 1} of {rounds}, +{delay:g} ms")
             for way in [*ways[first:], *ways[:first]]:
                 if not way.seldom or number % _SELDOM == 0:
                     samples[way.name][delay].append(measure(way, stage, door))
@@ -110,10 +98,6 @@ def _options() -> argparse.Namespace:
     if options.rounds < 1 or min(options.latency) < 0:
         parser.error("there is at least one round, and no latency below 0")
     return options
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

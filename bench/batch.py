@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import cast
+from bench.ending import cache_folder, ended, say
 from bench.latency_client import delayed
 from bench.payer import L2SEND, Payer, funded_payer, new_address
 from bench.process import Failed, run
 from l2send.core.calldata import BALANCE_OF
-from l2send.core.errors import L2sendError
-from l2send.core.paths import Paths
 from l2send.devnet import faucet
 from l2send.devnet.node import Node
 
@@ -96,25 +94,17 @@ def main() -> int:
     options = parser.parse_args()
     if options.lines < 1:
         parser.error("there is at least one line")
-    cache = Path(os.environ.get("L2SEND_CACHE") or Paths.from_environment().cache)
-    try:
-        program = cast.find(cache, _say)
-        with funded_payer(cache, _say) as payer:
-            for token, amount in (("USDC", "1000000"), ("ETH", "100")):
-                faucet.fund(payer.home / "state", payer.address, amount, token, payer.chains[1].short_name)
-            rows = measure(payer, program, options.lines, [delay / 1000 for delay in options.latency], _say)
-    except Failed as error:
-        _say(f"No comparison: {error}")
-        return 1
-    except L2sendError as error:
-        _say(f"{error.message} {error.hint}")
-        return int(error.exit_status)
-    print(json.dumps(rows, indent=2) if options.json else report(rows))
-    return 0
+    return ended(lambda: _compare(options))
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _compare(options: argparse.Namespace) -> str:
+    cache = cache_folder()
+    program = cast.find(cache, say)
+    with funded_payer(cache, say) as payer:
+        for token, amount in (("USDC", "1000000"), ("ETH", "100")):
+            faucet.fund(payer.home / "state", payer.address, amount, token, payer.chains[1].short_name)
+        rows = measure(payer, program, options.lines, [delay / 1000 for delay in options.latency], say)
+    return json.dumps(rows, indent=2) if options.json else report(rows)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.curve import svg
+from bench.ending import cache_folder, ended, say
 from bench.journal_rows import Template, account_of, grow, id_of, payment_to, quote_of, template_in
+from bench.process import Failed
 from bench.stage import Stage, set_up
 from l2send.core.address import Address
 from l2send.core.chains import Chain, load_registry
-from l2send.core.errors import L2sendError
 from l2send.core.paths import Paths
 from l2send.core.units import Nonce, Seconds
 from l2send.wallet.journal.sqlite import SqliteJournal
@@ -60,20 +60,16 @@ class Measured:
 def main() -> int:
     """Run the benchmark, print the table, draw the curve. Status 1 if it grows beyond what the README promises."""
     options = _options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leave no chain running
-    cache = Path(os.environ.get("L2SEND_CACHE") or Paths.from_environment().cache)
-    try:
-        with set_up(2, cache, _say) as stage:
-            measured = list(_measure_all(stage, options.sizes, options.rounds))
-    except L2sendError as error:
-        _say(f"{error.message} {error.hint}")
-        return int(error.exit_status)
-    except KeyboardInterrupt:
-        return 130
-    print(_json(measured) if options.json else _table(measured))
-    if options.svg:
-        options.svg.write_text(_curve(measured), encoding="utf-8")
-    return 1 if _too_much(measured) else 0
+    measured = list[Measured]()
+
+    def compare() -> str:
+        with set_up(2, cache_folder(), say) as stage:
+            measured.extend(_measure_all(stage, options.sizes, options.rounds))
+        if options.svg:
+            options.svg.write_text(_curve(measured), encoding="utf-8")
+        return _json(measured) if options.json else _table(measured)
+
+    return ended(compare) or int(_too_much(measured))
 
 
 def _measure_all(stage: Stage, sizes: Sequence[int], rounds: int) -> Iterator[Measured]:
@@ -81,10 +77,10 @@ def _measure_all(stage: Stage, sizes: Sequence[int], rounds: int) -> Iterator[Me
     chain = load_registry(paths).chain(stage.chains[0].chain_id)  # type: ignore[arg-type]
     template, made = template_in(paths.journal, stage.account, chain), 1
     for size in sizes:
-        _say(f"Writing {size - made:,} payments")
+        say(f"Writing {size - made:,} payments")
         grow(paths.journal, template, made, size)
         made = size
-        _say(f"Measuring with {size:,}")
+        say(f"Measuring with {size:,}")
         yield _measure(stage, paths, chain, template, size, rounds)
 
 
@@ -160,7 +156,7 @@ def _run(home: Path, words: Sequence[str]) -> tuple[float, float]:
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise L2sendError(f"l2send {' '.join(words)} ended with {process.returncode}: {said.decode()[-500:]}")
+        raise Failed(f"l2send {' '.join(words)} ended with {process.returncode}: {said.decode()[-500:]}")
     return used.ru_utime + used.ru_stime, int(said.split()[-1]) / 1e3
 
 
@@ -207,10 +203,6 @@ def _curve(measured: Sequence[Measured]) -> str:
     names = [*measured[0].commands, "opening", "by key", "begin and cancel"]
     lines = {name: [(one.size, (one.lookups | one.commands)[name]) for one in measured] for name in names}
     return svg("Milliseconds by the number of payments in the journal", "payments in the journal", lines)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _options() -> argparse.Namespace:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from bench.latency_client import Delayed, Traffic
+from bench.process import Failed
 from bench.stage import Balances, Stage
 from bench.ways import Run, Way
 
@@ -15,7 +16,7 @@ _PASSED_ON = ("PATH", "TMPDIR", "LANG", "LC_ALL")
 """No settings and no HTTP proxy of the user: those would be measured too."""
 
 
-class WrongAnswer(Exception):
+class WrongAnswer(Failed):
     """A way failed, or found other balances than there are: its time means nothing."""
 
 

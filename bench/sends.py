@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -16,13 +15,12 @@ from statistics import median
 from typing import Any
 
 from bench import cast
+from bench.ending import cache_folder, ended, say
 from bench.gas import measure_gas
 from bench.latency_client import Delayed, delayed
 from bench.many import many_at_once
 from bench.payer import L2SEND, Payer, funded_payer
-from bench.process import Failed, Took, run
-from l2send.core.errors import L2sendError
-from l2send.core.paths import Paths
+from bench.process import Took, run
 
 DELAYS = (0.0, 100.0, 200.0)
 """Milliseconds added to every request. The slope over them is the number of sequential round trips."""
@@ -129,29 +127,21 @@ def main() -> int:
     options = parser.parse_args()
     if options.rounds < 1 or options.many < 1:
         parser.error("there is at least one round and one payment")
-    cache = Path(os.environ.get("L2SEND_CACHE") or Paths.from_environment().cache)
-    try:
-        program = cast.find(cache, _say)
-        with funded_payer(cache, _say) as payer:
-            found = {
-                "sends": measure_sends(payer, program, options.rounds, _say),
-                "start": measure_start(payer, options.rounds),
-                "gas": measure_gas(payer),
-                "many_count": options.many,
-                "many": many_at_once(payer, program, options.many),
-            }
-    except Failed as error:
-        _say(f"No comparison: {error}")
-        return 1
-    except L2sendError as error:
-        _say(f"{error.message} {error.hint}")
-        return int(error.exit_status)
-    print(json.dumps(found, indent=2) if options.json else report(found))
-    return 0
+    return ended(lambda: _compare(options))
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _compare(options: argparse.Namespace) -> str:
+    cache = cache_folder()
+    program = cast.find(cache, say)
+    with funded_payer(cache, say) as payer:
+        found = {
+            "sends": measure_sends(payer, program, options.rounds, say),
+            "start": measure_start(payer, options.rounds),
+            "gas": measure_gas(payer),
+            "many_count": options.many,
+            "many": many_at_once(payer, program, options.many),
+        }
+    return json.dumps(found, indent=2) if options.json else report(found)
 
 
 if __name__ == "__main__":
