@@ -24,6 +24,8 @@ YES, NO, BACK, DETAILS = "yes", "no", "back", "details"
 _REDRAWN_EVERY = 0.5  # seconds
 _BESIDE_A_CHOICE = 3
 """Columns of the pointer before a choice."""
+_LONGEST = 1000
+"""Characters of an answer; payment links are the longest."""
 
 T = TypeVar("T")
 Line = Callable[[], str]
@@ -50,6 +52,7 @@ async def ask_word(question: str, *words: str) -> str:
 
     def judge(typed: str) -> None:
         if _word(typed) not in words:
+            asked.application.current_buffer.text = ""  # else the next word would be typed behind this one
             raise UsageError(f"Type one of these words: {', '.join(words)}.")
 
     asked = questionary.text(
@@ -60,7 +63,7 @@ async def ask_word(question: str, *words: str) -> str:
         style=prompt_style(),
     )
     _forget_what_was_typed(asked)
-    return _word(await _answer(asked))
+    return _word(await _typed(asked))
 
 
 async def yes_or_no(question: str) -> bool:
@@ -80,6 +83,26 @@ async def ask_plainly(question: str) -> str:
 
     asked = questionary.text(question, **_how())
     _forget_what_was_typed(asked)
+    return await _typed(asked)
+
+
+async def _typed(asked: Any) -> str:
+    """The line that was typed: one line, also of a pasted text of several. A paste longer than any answer is taken
+    away, and said to be that. Raises Interrupted, KeyboardInterrupt.
+    """
+    from prompt_toolkit.buffer import ValidationState
+    from prompt_toolkit.validation import ValidationError
+
+    def tidy(line: Any) -> None:
+        if "\n" in line.text:
+            line.text = line.text.replace("\n", " ")
+            line.cursor_position = len(line.text)
+        if len(line.text) > _LONGEST:
+            said = f"That was {len(line.text)} characters, more than any answer has. It was not taken."
+            line.text = ""
+            line.validation_state, line.validation_error = ValidationState.INVALID, ValidationError(message=said)
+
+    asked.application.current_buffer.on_text_changed += tidy
     typed: str = await _answer(asked)
     return typed.strip()
 
@@ -180,8 +203,7 @@ async def ask_text(
         output=_stderr(),
         style=prompt_style(),
     )
-    text: str = await _answer(asked)
-    return _unless_back(text.strip())
+    return _unless_back(await _typed(asked))
 
 
 async def choose(question: str, choices: Sequence[tuple[str | Line, T]]) -> T:

@@ -43,6 +43,10 @@ class Terminal:
     def press(self, *keys: str) -> None:
         self._tmux("send-keys", *keys)
 
+    def resize(self, width: int, height: int) -> None:
+        """As a person who drags the window's corner."""
+        self._tmux("resize-window", "-x", str(width), "-y", str(height))
+
     def screen(self) -> str:
         """What the terminal shows and showed, without trailing space."""
         lines = self._tmux("capture-pane", "-p", "-S", "-500").splitlines()
