@@ -24,6 +24,17 @@ class Need(StrEnum):
     TRY = "Try it with play money"
 
 
+@unique
+class Heading(StrEnum):
+    """What an option is for: the headings of a command's `--help`."""
+
+    PAYMENT = "The payment"
+    ACCOUNT = "The account"
+    KEY = "Its key"
+    WAY = "The way and its fees"
+    RUN = "Chains and output"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One command."""

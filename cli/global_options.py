@@ -8,12 +8,14 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from l2send.cli.command_table import COMMANDS, Need
+from l2send.cli.command_table import COMMANDS, Heading, Need
 from l2send.cli.looks import be_plain
 from l2send.cli.progress_mode import ProgressMode, set_progress_mode
+
+_ARGUMENTS, _OPTIONS = "Arguments", "Options"
 
 
 class Root(TyperGroup):
@@ -30,6 +32,26 @@ class Root(TyperGroup):
             rows = [(f"{name:<{width}}", entry.summary) for name, entry in COMMANDS.items() if entry.need is need]
             with formatter.section(need.value):
                 formatter.write_dl(rows)
+
+
+class Command(TyperCommand):
+    """A command whose `--help` shows its options under headings: its own first, those of every command last."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, then each group of options, in the order in which the command declares them."""
+        sections: dict[str, list[Any]] = {_ARGUMENTS: [], _OPTIONS: []}
+        for param in self.get_params(ctx):
+            heading = getattr(param, "rich_help_panel", None) or _OPTIONS
+            if param.param_type_name == "argument":
+                heading = _ARGUMENTS
+            elif param.name == "help" and len(sections) > 2:
+                heading = list(sections)[-1]
+            if record := param.get_help_record(ctx):
+                sections.setdefault(heading, []).append(record)
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
 
 
 class _Commands(Mapping[str, Any]):
@@ -60,7 +82,7 @@ def _load(name: str, epilog: str | None) -> Any:
     if isinstance(target, typer.Typer):
         holder.add_typer(target, name=name, short_help=entry.summary)
     else:
-        holder.command(name, short_help=entry.summary)(target)
+        holder.command(name, cls=Command, short_help=entry.summary)(target)
     command = get_command(holder).commands[name]  # type: ignore[attr-defined]
     _lend(command, _shared_options(), epilog)
     return command
@@ -101,12 +123,20 @@ Progress = Annotated[
         metavar="HOW",
         callback=_tell,
         expose_value=False,
+        rich_help_panel=Heading.RUN,
         help="How progress is shown on stderr: live, plain, json (an object a line), none.  [default: live or plain]",
     ),
 ]
 Quiet = Annotated[
     bool,
-    typer.Option("--quiet", "-q", callback=_be_quiet, expose_value=False, help="Print only the result and errors."),
+    typer.Option(
+        "--quiet",
+        "-q",
+        callback=_be_quiet,
+        expose_value=False,
+        rich_help_panel=Heading.RUN,
+        help="Print only the result and errors.",
+    ),
 ]
 Plain = Annotated[
     bool,
@@ -114,6 +144,7 @@ Plain = Annotated[
         "--plain",
         callback=_be_plain,
         expose_value=False,
+        rich_help_panel=Heading.RUN,
         help="No tables, marks and colours; whole addresses. For screen readers. Also with TERM=dumb.",
     ),
 ]

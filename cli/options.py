@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
+from l2send.cli.command_table import Heading
 from l2send.cli.settings import Settings
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, Refused, UsageError
@@ -78,13 +79,23 @@ def _permitted(context: typer.Context, yes: bool) -> bool:
     return yes
 
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", callback=_permitted, help="Do not ask. All checks still apply.")]
+Yes = Annotated[
+    bool,
+    typer.Option(
+        "--yes",
+        "-y",
+        callback=_permitted,
+        help="Do not ask. All checks still apply.",
+        rich_help_panel=Heading.PAYMENT,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """Options of nearly every command: which chains it uses, and the form of its output."""
 
+    heading: ClassVar[str] = Heading.RUN
     as_json: Json = False
     devnet: Devnet = False
 
@@ -145,6 +156,7 @@ class PaymentWords:
 class AccountOptions:
     """Which keystore signs."""
 
+    heading: ClassVar[str] = Heading.ACCOUNT
     account: Account = None
     keystore: Keystore = None
 
@@ -169,6 +181,7 @@ class SenderOptions(AccountOptions):
 class KeyOptions:
     """How the key is opened: a password from a file or a descriptor, a key as it is, or a device."""
 
+    heading: ClassVar[str] = Heading.KEY
     password_file: PasswordFile = None
     password_fd: Annotated[
         int | None,
@@ -192,6 +205,7 @@ class KeyOptions:
 class RouteOptions:
     """Options that limit the choice of a way to pay."""
 
+    heading: ClassVar[str] = Heading.WAY
     from_chain: Annotated[
         list[str] | None,
         typer.Option(
@@ -232,6 +246,7 @@ class RouteOptions:
 class FollowOptions:
     """How long a payment is followed."""
 
+    heading: ClassVar[str] = Heading.PAYMENT
     timeout: Annotated[
         float,
         typer.Option(
@@ -272,6 +287,7 @@ class PayOptions(FollowOptions):
 class BatchOptions(FollowOptions):
     """How a file of payments is paid."""
 
+    heading: ClassVar[str] = Heading.PAYMENT
     name: Annotated[
         str,
         typer.Option(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.command_table import Heading
 from l2send.cli.options import SenderOptions
 from l2send.cli.request import MaxPayment
 from l2send.cli.settings import load_settings
@@ -27,6 +28,7 @@ Safe = Annotated[
         envvar="L2SEND_SAFE",
         metavar="CHAIN:ADDRESS",
         help="Pay from this Safe. The account is an owner of it.",
+        rich_help_panel=Heading.ACCOUNT,
     ),
 ]
 _WITH_A_CHAIN = frozenset(":@")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 R = TypeVar("R")
 
@@ -14,7 +15,8 @@ R = TypeVar("R")
 def spread(command: Callable[..., R]) -> Callable[..., R]:
     """`command` for Typer: each parameter that is a dataclass is replaced by the fields of that dataclass.
 
-    Typer then shows and parses every field by its own annotation, and `command` gets the dataclasses, filled. All
+    Typer then shows and parses every field by its own annotation, and `command` gets the dataclasses, filled. The
+    heading of a dataclass (`heading: ClassVar[str]`) is the heading of its options in `--help`. All
     parameters become keyword-only, so those with and without a default may stand in any order. Raises TypeError for
     two fields of the same name.
     """
@@ -44,9 +46,21 @@ def spread(command: Callable[..., R]) -> Callable[..., R]:
 def _fields_of(group: type) -> Iterator[Parameter]:
     """The fields of a dataclass as keyword-only parameters."""
     hints = get_type_hints(group, include_extras=True)
+    heading = getattr(group, "heading", None)
     for field in fields(group):
         default = Parameter.empty if field.default is MISSING else field.default
-        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name])
+        annotation = _under(heading, hints[field.name])
+        yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _under(heading: str | None, annotation: Any) -> Any:
+    """The annotation of an option with that heading; its own comes first."""
+    kind, *more = get_args(annotation)
+    if not more or getattr(more[0], "rich_help_panel", heading):
+        return annotation
+    option = copy.copy(more[0])
+    option.rich_help_panel = heading
+    return Annotated[kind, option]
 
 
 def _filled(group: type, given: dict[str, Any] | Mapping[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -18,7 +19,7 @@ from l2send.cli.spread import spread
 from l2send.cli.terminal import run_to_end
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
-from l2send.core.errors import ExitStatus, UnknownToken, UsageError
+from l2send.core.errors import ExitStatus, UnknownChain, UnknownToken, UsageError
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.resolver import ens
 from l2send.resolver.balances import Snapshot, take_snapshot
@@ -65,10 +66,22 @@ def balances(
     Example: l2send balances 0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --chain base --token USDC
     """
     registry = run_options.registry()
+    if whose and whose.lower() not in load_book(run_options.paths.contacts).contacts:
+        _refuse_filter(whose, registry)
     chains = _chains(registry, chain or [], testnets=testnets)
     wanted = _Wanted(chains, _tokens(chains, token or []), run_options, watch)
     known = None if whose else choose_sender(run_options.paths, sender).address
     return run_to_end(_read(whose or "", known, registry, wanted))
+
+
+def _refuse_filter(whose: str, registry: Registry) -> None:
+    """Raises UsageError for the name of a chain or a token, which narrows what is shown, and is no account."""
+    with contextlib.suppress(UnknownChain):
+        name = registry.named(whose).short_name
+        raise UsageError(f"{name} is a chain, not an account.", hint=f"Write: l2send balances --chain {name}")
+    if any(whose.upper() == asset.symbol.upper() for chain in registry for asset in chain.assets):
+        token = whose.upper()
+        raise UsageError(f"{token} is a token, not an account.", hint=f"Write: l2send balances --token {token}")
 
 
 def _chains(registry: Registry, names: Sequence[str], *, testnets: bool) -> list[Chain]:

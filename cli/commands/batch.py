@@ -19,6 +19,7 @@ from l2send.batches import BatchResult, batch_name
 from l2send.cli.batch_progress import BatchLive
 from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results
 from l2send.cli.batch_screen import batch_question, show_batch, show_batch_details, show_result
+from l2send.cli.command_table import Heading
 from l2send.cli.options import BatchOptions, KeyOptions, PayingRunOptions, RouteOptions, SenderOptions, Yes
 from l2send.cli.paying_safe import choose_safe
 from l2send.cli.progress import Live
@@ -44,7 +45,9 @@ File = Annotated[
     str, typer.Argument(metavar="FILE", help="CSV, JSON or NDJSON: ref, amount, token, to, memo. -: stdin")
 ]
 Resumed = Annotated[str, typer.Argument(metavar="NAME", help="after `resume`: the batch to carry on, without a file")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan of the whole and stop.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the plan of the whole and stop.", rich_help_panel=Heading.PAYMENT)
+]
 
 
 @spread

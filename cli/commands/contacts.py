@@ -53,7 +53,9 @@ def contacts(context: typer.Context, run_options: RunOptions) -> None:
 @spread
 def add(
     name: Name,
-    destination: Annotated[str, typer.Argument(help="chain:address, chain:name.eth, an address alone, …")],
+    destination: Annotated[
+        str, typer.Argument(metavar="DESTINATION", help="chain:address, chain:name.eth, an address alone, …")
+    ],
     chain: Annotated[
         list[str] | None, typer.Option("--chain", metavar="CHAIN", help="Also theirs on this chain; repeatable.")
     ] = None,

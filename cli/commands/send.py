@@ -7,9 +7,18 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.command_table import Heading
 from l2send.cli.consent import notes_of
 from l2send.cli.documents import plan_document
-from l2send.cli.options import KeyOptions, PayingRunOptions, PaymentWords, PayOptions, RouteOptions, SenderOptions, Yes
+from l2send.cli.options import (
+    KeyOptions,
+    PayingRunOptions,
+    PaymentWords,
+    PayOptions,
+    RouteOptions,
+    SenderOptions,
+    Yes,
+)
 from l2send.cli.paying import approve, follow, pay, report
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.progress import Live
@@ -32,7 +41,7 @@ from l2send.resolver.limits import Limits
 from l2send.resolver.quotes import refuse_unknown_bridge
 from l2send.review import Review
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.", rich_help_panel=Heading.PAYMENT)]
 
 
 @spread

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from l2send.cli.command_table import Heading
 from l2send.cli.main import root
 from l2send.core.errors import ExitStatus
 from tests.support.inside import Inside, inside
@@ -76,3 +78,20 @@ def test_no_line_in_a_list_of_commands_is_cut_at_80_columns(inside: Inside, path
     for line in listed:
         assert not line.rstrip().endswith(("...", "…")), line
         assert len(line) <= 80
+
+
+def test_the_options_of_a_payment_stand_under_headings_by_need(inside: Inside) -> None:
+    """The payment first, what every command has last; each option once."""
+    shown = inside.must("send", "--help").stdout
+    headings = [line[:-1] for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings == ["Arguments", *Heading]
+    under = dict(zip(headings, re.split(r"(?m)^\S.*:$", shown)[1:], strict=True))
+    for heading, option in {
+        Heading.PAYMENT: "--idempotency-key",
+        Heading.ACCOUNT: "--safe",
+        Heading.KEY: "--ledger",
+        Heading.WAY: "--from-chain",
+        Heading.RUN: "--help",
+    }.items():
+        assert option in under[heading]
+    assert shown.count("  Example: l2send ") == 3

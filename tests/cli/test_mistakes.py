@@ -198,6 +198,17 @@ MISTAKES = [
     ("25 foo bar", "l2send: not a destination: 'bar'.", 2),
     ("25 USDC to", "l2send: the destination is missing.", 2),
     ("25 USDC on", "l2send: the destination is missing.", 2),
+    ("all USDC", "l2send: the destination is missing.", 2),
+    ("all base:{A}", "l2send: the token is missing.", 2),
+    ("balances --chain nowhere", "l2send: no chain is called 'nowhere'.", 2),
+    ("balances --chain base", "l2send: there is no account yet.", 3),
+    ("balances --chain base --token NOPE", "l2send: 'NOPE' is not a token l2send knows on these chains.", 2),
+    ("balances stranger", "l2send: not a destination: 'stranger'.", 2),
+    ("balances base", "l2send: base is a chain, not an account.", 2),
+    ("balances Optimism", "l2send: oeth is a chain, not an account.", 2),
+    ("balances usdc", "l2send: USDC is a token, not an account.", 2),
+    ("contacts add alice", "l2send: Missing argument 'DESTINATION'.", 2),
+    ("contacts add base base:{A}", "l2send: base is the name of a chain.", 2),
 ]
 
 
@@ -229,6 +240,8 @@ def test_a_mistake_is_answered_in_words(inside: Inside, typed: str, first_line: 
         ("25 base:{A}", "Write: l2send 25 TOKEN base:{A}"),
         ("$25 base:{A}", "Write: l2send 25 USDC base:{A}"),
         ("€25 base:{A}", "Write: l2send 25 EURC base:{A}"),
+        ("balances optimism", "Write: l2send balances --chain oeth"),
+        ("balances usdc", "Write: l2send balances --token USDC"),
         ("25 USDC", "Write: l2send 25 USDC CHAIN:ADDRESS"),
         ("25USDC", "Write: l2send 25 USDC CHAIN:ADDRESS"),
         ("25 usdc on optimism", "Write: l2send 25 usdc oeth:ADDRESS"),
@@ -248,6 +261,13 @@ def test_the_line_to_type_is_said(inside: Inside, typed: str, hint: str) -> None
 def test_a_setting_is_told_with_its_unit(inside: Inside) -> None:
     assert inside.must("config", "set", "max_fee", "2").stderr.startswith("max_fee is 2%, in ")
     assert inside.must("config", "get", "max_fee").stdout == "2%\n"
+
+
+def test_a_contact_is_added_on_a_second_chain(inside: Inside) -> None:
+    inside.must("contacts", "add", "alice", f"base:{A}")
+    assert inside.must("contacts", "add", "alice", f"optimism:{A}").stderr.startswith(f"alice is base:{A}, oeth:{A}")
+    other = inside.run("contacts", "add", "alice", "arb1:0x8ba1f109551bD432803012645Ac136ddd64DBA72")
+    assert (other.status, "alice" in other.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("typed", ["help", "version", "help send", "help wallet new", "help exit-codes"])
@@ -276,6 +296,20 @@ def test_mistakes_that_show_when_money_is_looked_for(home: Home) -> None:
         assert done.stderr.startswith(f"l2send: {first_line}"), done
         assert advice in done.stderr
         assert done.status == status, done
+
+
+def test_what_people_type_of_balances_and_of_all_is_understood(home: Home) -> None:
+    name, own = home.new_account()
+    for chain in ("dev1", "dev2", "dev3"):
+        home.fund(own, chain, USDC="50", ETH="1")
+    home.must("contacts", "add", f"of-{name}", f"dev1:{own}")
+    for typed in ("balances --chain dev1", "balances --chain DEV1 --token usdc", f"balances of-{name} --chain dev1"):
+        shown = home.must(*typed.split(" "), ETH_KEYSTORE_ACCOUNT=name).stdout
+        assert ("dev1" in shown, "50" in shown, "dev2" in shown) == (True, True, False), typed
+    everything = home.must("plan", "all", "USDC", f"dev4:{A}", "--account", name, "--json").json
+    assert sorted(leg["source"] for leg in everything["legs"]) == ["dev1", "dev2", "dev3"]
+    one = home.must("plan", "all", "USDC", f"dev4:{A}", "--account", name, "--json", "--from-chain", "dev2").json
+    assert [leg["source"] for leg in one["legs"]] == ["dev2"]
 
 
 def test_less_than_makes_sense_is_refused_with_the_least_that_does(home: Home) -> None:
