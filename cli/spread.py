@@ -56,7 +56,7 @@ def _fields_of(group: type) -> Iterator[Parameter]:
 def _under(heading: str | None, annotation: Any) -> Any:
     """The annotation of an option with that heading; its own comes first."""
     kind, *more = get_args(annotation)
-    if not more or getattr(more[0], "rich_help_panel", heading):
+    if heading is None or not more or more[0].rich_help_panel:
         return annotation
     option = copy.copy(more[0])
     option.rich_help_panel = heading
