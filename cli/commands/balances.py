@@ -23,7 +23,7 @@ from l2send.core.errors import ExitStatus, UnknownChain, UnknownToken, UsageErro
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.resolver import ens
 from l2send.resolver.balances import Snapshot, take_snapshot
-from l2send.resolver.contacts import load_book
+from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import understand
 
 _EVERY = 12.0
@@ -66,16 +66,17 @@ def balances(
     Example: l2send balances 0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --chain base --token USDC
     """
     registry = run_options.registry()
-    if whose and whose.lower() not in load_book(run_options.paths.contacts).contacts:
-        _refuse_filter(whose, registry)
+    _refuse_filter(whose or "", registry, load_book(run_options.paths.contacts))
     chains = _chains(registry, chain or [], testnets=testnets)
     wanted = _Wanted(chains, _tokens(chains, token or []), run_options, watch)
     known = None if whose else choose_sender(run_options.paths, sender).address
     return run_to_end(_read(whose or "", known, registry, wanted))
 
 
-def _refuse_filter(whose: str, registry: Registry) -> None:
+def _refuse_filter(whose: str, registry: Registry, book: Book) -> None:
     """Raises UsageError for the name of a chain or a token, which narrows what is shown, and is no account."""
+    if not whose or whose.lower() in book.contacts:
+        return
     with contextlib.suppress(UnknownChain):
         name = registry.named(whose).short_name
         raise UsageError(f"{name} is a chain, not an account.", hint=f"Write: l2send balances --chain {name}")

@@ -35,6 +35,7 @@ _COLUMNS = ("name", "address", "chains", "ens")
 app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="small letters, digits, - and _")]
+Place = Annotated[str, typer.Argument(metavar="DESTINATION", help="chain:address, chain:name.eth, an address alone, …")]
 Known = Annotated[str, typer.Argument(metavar="CONTACT", help="a contact's name")]
 
 
@@ -53,9 +54,7 @@ def contacts(context: typer.Context, run_options: RunOptions) -> None:
 @spread
 def add(
     name: Name,
-    destination: Annotated[
-        str, typer.Argument(metavar="DESTINATION", help="chain:address, chain:name.eth, an address alone, …")
-    ],
+    destination: Place,
     chain: Annotated[
         list[str] | None, typer.Option("--chain", metavar="CHAIN", help="Also theirs on this chain; repeatable.")
     ] = None,
