@@ -54,8 +54,8 @@ def show_batch_details(review: BatchReview) -> None:
 
 def batch_question(review: BatchReview, registry: Registry) -> str:
     """What a yes answers: how many payments, what of, and the cost."""
-    sums = ", ".join(_sum_words(review.payable, registry))
-    return f"Pay {_number(len(review.payable), 'line')} of {review.name}: {sums}, cost {_in_dollars(review)}?"
+    sums = sums_of(review.payable, registry)
+    return f"Pay {number_of(len(review.payable), 'line')} of {review.name}: {sums}, cost {_in_dollars(review)}?"
 
 
 def _counts(review: BatchReview) -> str:
@@ -69,13 +69,13 @@ def _counts(review: BatchReview) -> str:
         (bad, "wrong"),
     ]
     total = len(review.lines) + len(review.known) + bad
-    return f"{_number(total, 'line')}: {', '.join(f'{count} {words}' for count, words in parts if count) or 'none'}"
+    return f"{number_of(total, 'line')}: {', '.join(f'{count} {words}' for count, words in parts if count) or 'none'}"
 
 
 def _payments(review: BatchReview, registry: Registry) -> list[str]:
     groups = _by_token(review.payable)
     words = [
-        f"{shorter(_sum(lines))} to {_number(_recipients(lines), 'account')} on {_chain(token, registry)}"
+        f"{shorter(_sum(lines))} to {number_of(_recipients(lines), 'account')} on {_chain(token, registry)}"
         for token, lines in groups.items()
     ]
     return words or ["nothing new"]
@@ -84,7 +84,7 @@ def _payments(review: BatchReview, registry: Registry) -> list[str]:
 def _sources(review: BatchReview, registry: Registry) -> list[str]:
     words = list[str]()
     for token, lines in _by_token(line for line in review.payable if line.way is LineWay.DIRECT).items():
-        words.append(f"{shorter(_sum(lines))} on {_chain(token, registry)}, {_number(len(lines), 'transfer')}")
+        words.append(f"{shorter(_sum(lines))} on {_chain(token, registry)}, {number_of(len(lines), 'transfer')}")
     words += [_moved(move, registry) for move in review.moves]
     bridged = defaultdict[tuple[ChainId, str, Token], list[int]](list)
     for line in review.payable:
@@ -93,7 +93,7 @@ def _sources(review: BatchReview, registry: Registry) -> list[str]:
                 bridged[leg.source.chain_id, leg.bridge, leg.pays.token].append(leg.pays.units)
     for (chain_id, bridge, token), units in bridged.items():
         amount = shorter(Amount(sum(units), token))
-        words.append(f"{amount} on {registry.shown(chain_id).name} by {bridge}, {_number(len(units), 'order')}")
+        words.append(f"{amount} on {registry.shown(chain_id).name} by {bridge}, {number_of(len(units), 'order')}")
     return words
 
 
@@ -104,11 +104,11 @@ def _moved(move: Move, registry: Registry) -> str:
     sums = " + ".join(f"{shorter(leg.pays)} on {leg.source.name} by {leg.bridge}" for leg in plan.legs)
     instead = "" if move.instead_usd is None else f"; bridging each would cost about {usd(move.instead_usd)}"
     here = "" if move.cost_usd is None else f" for {usd(move.cost_usd)}"
-    return f"{sums}, moved once to your account on {target}, then {_number(move.lines, 'transfer')}{here}{instead}"
+    return f"{sums}, moved once to your account on {target}, then {number_of(move.lines, 'transfer')}{here}{instead}"
 
 
 def _cost(review: BatchReview) -> str:
-    return f"{_in_dollars(review)}, {_number(review.signatures, 'signature')}"
+    return f"{_in_dollars(review)}, {number_of(review.signatures, 'signature')}"
 
 
 def _in_dollars(review: BatchReview) -> str:
@@ -134,9 +134,11 @@ def _to_check(review: BatchReview) -> list[str]:
     unchecked = [line for line in lines if must_compare(line.to)]
     words = list[str]()
     if new:
-        words.append(f"{_number(len({str(line.to) for line in new}), 'account')} paid for the first time: {_refs(new)}")
+        words.append(
+            f"{number_of(len({str(line.to) for line in new}), 'account')} paid for the first time: {_refs(new)}"
+        )
     if unchecked:
-        words.append(f"{_number(len(unchecked), 'address', 'addresses')} without a checksum: {_refs(unchecked)}")
+        words.append(f"{number_of(len(unchecked), 'address', 'addresses')} without a checksum: {_refs(unchecked)}")
     words += [f"the same amount to the same account: {_refs(same)}" for same in review.twice[:_SHOWN]]
     if len(review.twice) > _SHOWN:
         words.append(f"and {len(review.twice) - _SHOWN} more such groups")
@@ -149,7 +151,7 @@ def _to_check(review: BatchReview) -> list[str]:
 def _not_paid(review: BatchReview, registry: Registry) -> list[str]:
     """What is missing, and the first of the lines that stand still, each with its reason."""
     words = [
-        f"{shorter(amount)} missing on {_chain(amount.token, registry)} for {_number(count, 'line')}"
+        f"{shorter(amount)} missing on {_chain(amount.token, registry)} for {number_of(count, 'line')}"
         for amount, count in missing(review.lines)
     ]
     reasons = [str(bad) for bad in review.bad]
@@ -228,7 +230,13 @@ def _listed(parts: Sequence[str], most: int) -> str:
     return ", ".join(parts[:most]) + more
 
 
-def _number(count: int, word: str, plural: str = "") -> str:
+def sums_of(lines: Iterable[PlannedLine], registry: Registry) -> str:
+    """What lines come to, by token and chain."""
+    return ", ".join(_sum_words(lines, registry))
+
+
+def number_of(count: int, word: str, plural: str = "") -> str:
+    """A count and what is counted: `1 line`, `1,304 lines`."""
     return f"{count:,} {word if count == 1 else plural or f'{word}s'}"
 
 

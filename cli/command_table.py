@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Entry] = {
     "plan": Entry("plan:plan", "Show every way to pay, and what each costs. Sends nothing.", Need.PAY),
     "ask": Entry("ask:ask", "Ask for everything, then pay. Also `l2send` alone.", Need.PAY),
     "batch": Entry("batch:batch", "Pay a file of payments, each line once.", Need.PAY),
+    "work": Entry("work:work", "Pay what `batch --queue` approved, as a worker.", Need.PAY),
     "receive": Entry("receive:receive", "Show where to pay an account, with a QR code.", Need.PAY),
     "status": Entry("status:status", "Look once at a payment: where the money is.", Need.FOLLOW),
     "watch": Entry("watch:watch", "Follow a payment until it completes. Signs nothing.", Need.FOLLOW),

@@ -307,7 +307,16 @@ class BatchOptions(FollowOptions):
         str,
         typer.Option("--max-fee-total", metavar="LIMIT", help="20usd: the most that all fees of this run may cost."),
     ] = ""
+    queue: Annotated[
+        bool,
+        typer.Option("--queue", help="Approve the lines for `l2send work`, which pays them. Nothing is sent here."),
+    ] = False
     again: Again = False
+
+    def refuse_for_queue(self, word: str) -> None:
+        """Raises UsageError for options that mean nothing to `batch status` and `batch withdraw`."""
+        if self.name or self.skip_bad or self.max_fee_total or self.again or self.queue:
+            raise UsageError(f"batch {word} takes no option but --result and --json.", hint=f"l2send batch {word} NAME")
 
     @property
     def most_in_all(self) -> float | None:

@@ -24,6 +24,7 @@ from l2send.cli.options import BatchOptions, KeyOptions, PayingRunOptions, Route
 from l2send.cli.paying_safe import choose_safe
 from l2send.cli.progress import Live
 from l2send.cli.prompts import DETAILS, NO, YES, ask_word
+from l2send.cli.queueing import QUEUE_WORDS, queue_question, tell_queue
 from l2send.cli.screen import err, print_json
 from l2send.cli.sender import Sender, choose_payer, choose_sender, refuse_contradiction
 from l2send.cli.spread import spread
@@ -68,6 +69,8 @@ def batch(
     A line needs a ref, an amount, a token and a destination. All lines are checked before anything is sent.
     The same command again pays what is missing, and nothing twice: a line is known by the batch's name and its ref.
     `l2send batch resume NAME` carries on without the file. --max-fee holds for each line, --max-fee-total for all.
+    With --queue the lines are approved and wait for `l2send work`, here or on another machine: `batch status NAME`
+    says how they stand, `batch withdraw NAME` takes back those that wait.
 
     Example: l2send batch november.csv --account payroll --dry-run
 
@@ -79,11 +82,14 @@ def batch(
     total, registry = options.most_in_all, run_options.registry()
     run = _Run(options, run_options, sender, keys, yes=yes, dry_run=dry_run)
     if resumed:
+        if file in QUEUE_WORDS:
+            options.refuse_for_queue(file)
+            return run_to_end(QUEUE_WORDS[file](batch_name(resumed), options.result, run_options))
         if file != _RESUME:
             raise UsageError(f"one file at a time: {resumed[:40]!r} is too much.", hint="Use l2send batch FILE")
         return run_to_end(run.carry_on(batch_name(resumed)))
-    if file == _RESUME and not Path(file).exists():
-        raise UsageError("which batch?", hint="Use l2send batch resume NAME")
+    if file in {_RESUME, *QUEUE_WORDS} and not Path(file).exists():
+        raise UsageError("which batch?", hint=f"Use l2send batch {file} NAME")
     run.check_result(file)
     name = batch_name(options.name or _name_of(file))
     limits = route.limits(registry)
@@ -147,6 +153,8 @@ class _Run:
             self._refuse_safe(client)
             who = choose_sender(client.paths, self.sender, self.keys)
             must_be_able_to_ask(yes=self.yes or self.dry_run, hint="Add --yes, or --dry-run to see the plan.")
+            if self.options.queue:
+                judged = client.queue.without_waiting(judged, who.address, name)
             with Live(f"planning {len(judged.lines):,} payments"):
                 review = await client.batch.plan(
                     judged, who.address, name, limits, max_total_usd=total, again=self.options.again
@@ -156,8 +164,13 @@ class _Run:
             if self.dry_run:
                 return self._end(client, name, None)
             self._refuse_stopped(review)
+            if self.options.queue:
+                caps = client.queue.caps(review, limits, total)
+                await self._consent(review, queue_question(review, caps, client.registry))
+                client.queue.approve(review, limits, total)
+                return tell_queue(client, name, self.options.result, as_json=self.run_options.as_json)
             if review.payable:
-                await self._consent(review, client)
+                await self._consent(review, batch_question(review, client.registry))
                 who.unlock()
                 client.batch.begin(review, again=self.options.again)
             elif not any(record.meaning.open for _, record in review.known):
@@ -209,11 +222,10 @@ class _Run:
             raise Refused(f"{said}\n{refused[0].message}", hint=hint)
         raise CannotPay(f"{said}\n{unfunded[0].message}", hint=hint)
 
-    async def _consent(self, review: BatchReview, client: Client) -> None:
+    async def _consent(self, review: BatchReview, question: str) -> None:
         """One yes for all. Raises Interrupted for a no."""
-        if self.yes:
+        if self.yes or not review.payable:
             return
-        question = batch_question(review, client.registry)
         while (answer := await ask_word(question, YES, NO, DETAILS)) == DETAILS:
             show_batch_details(review)
         if answer == NO:

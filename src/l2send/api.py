@@ -18,10 +18,12 @@ from l2send.resolver.limits import Limits
 from l2send.review import Review
 from l2send.turns import Progress, Turn
 from l2send.wallet.fees_paid import FeesPaid
+from l2send.wallet.journal.queue_lines import QueuedLine, QueueState
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.keystore import open_keystore
 from l2send.wallet.keys.signer import Signer
+from l2send.working import Worker, WorkEvent
 
 __all__ = [
     "Address",
@@ -46,6 +48,8 @@ __all__ = [
     "PaymentState",
     "Plan",
     "Progress",
+    "QueueState",
+    "QueuedLine",
     "Record",
     "Refused",
     "Review",
@@ -53,6 +57,8 @@ __all__ = [
     "Signer",
     "Snapshot",
     "Turn",
+    "WorkEvent",
+    "Worker",
     "judge_batch",
     "open_client",
     "open_keystore",

@@ -35,17 +35,17 @@ class BatchReview:
     sender: Address
     lines: tuple[PlannedLine, ...]
     """What the journal does not have yet, in the order of the file; some may be unfunded or refused."""
-    known: tuple[tuple[BatchLine, Record], ...]
-    """Lines that were begun before, as the journal has them: nothing of them is begun again."""
-    bad: tuple[BadLine, ...]
-    """Lines that cannot be understood, or that say something else than when they were begun."""
     moves: tuple[Move, ...]
     left: tuple[tuple[Chain, Amount], ...]
     """What is left of each token on each chain, fees at their highest."""
     held: Snapshot
     first_time: tuple[BatchLine, ...]
     """Lines to accounts that no payment of this journal has reached."""
-    twice: tuple[tuple[BatchLine, ...], ...]
+    known: tuple[tuple[BatchLine, Record], ...] = ()
+    """Lines that were begun before, as the journal has them: nothing of them is begun again."""
+    bad: tuple[BadLine, ...] = ()
+    """Lines that cannot be understood, or that say something else than when they were begun."""
+    twice: tuple[tuple[BatchLine, ...], ...] = ()
     """Lines of one amount to one account."""
     not_pinned: tuple[str, ...] = ()
     """Contracts of bridges that are known by address alone."""

@@ -11,7 +11,7 @@ The idempotency key of a line is `NAME/REF`, so the same file again begins what 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from l2send.batch_review import BatchReview, checked, judged_recipients, within
@@ -113,35 +113,61 @@ class Batches:
         """
         name = batch_name(name)
         self._refuse_other_sender(name, sender)
-        limits = limits or Limits()
         known, new, bad = self._sorted(judged.lines, sender, name, again=again)
-        new, over = self._within_limits(new)
+        begun = [*(record for _, record in known), *self._moves(name)]
+        review = await self._plan_new(name, sender, new, begun, limits or Limits(), max_total_usd)
+        return replace(
+            review,
+            known=tuple(known),
+            bad=tuple(sorted((*judged.bad, *bad), key=lambda line: line.row.line)),
+            twice=judged.paid_more_than_once,
+            left_alone=self._left_alone(name, known),
+        )
+
+    async def plan_approved(
+        self, lines: Sequence[Wanted], sender: Address, name: str, limits: Limits, max_total_usd: float | None
+    ) -> BatchReview:
+        """How lines are paid that were approved before, out of what no open payment of the account will take.
+
+        Raises as `plan` does.
+        """
+        begun = [record for record in self.journal.open_payments() if record.payment.sender == sender]
+        return await self._plan_new(name, sender, lines, begun, limits, max_total_usd)
+
+    async def _plan_new(
+        self,
+        name: str,
+        sender: Address,
+        new: Sequence[Wanted],
+        begun: Iterable[Record],
+        limits: Limits,
+        max_total_usd: float | None,
+    ) -> BatchReview:
+        new, over = self._within_limits(new, name)
         fine, refused = judged_recipients(new, await look_at_all([one.payment for one in new], self.rpcs, self.like))
         snapshot = await self._funds(sender, [*fine, *new])
         ledger = Ledger(snapshot)
-        _take_known(ledger, [*(record for _, record in known), *self._moves(name)])
+        _take_known(ledger, begun)
         planned = await plan_lines(fine, ledger, self.bridges, self.rpcs, limits)
         planned, not_pinned = await checked(planned, self.rpcs)
         lines = sorted((*planned.lines, *refused, *over), key=lambda line: line.wanted.line.row.line)
         review = BatchReview(
-            name,
-            sender,
-            tuple(lines),
-            tuple(known),
-            tuple(sorted((*judged.bad, *bad), key=lambda line: line.row.line)),
-            planned.moves,
-            tuple(ledger.amounts()),
-            snapshot,
-            self._first_time(lines),
-            judged.paid_more_than_once,
-            not_pinned,
-            len(self._moves(name)),
-            self._left_alone(name, known),
+            name=name,
+            sender=sender,
+            lines=tuple(lines),
+            moves=planned.moves,
+            left=tuple(ledger.amounts()),
+            held=snapshot,
+            first_time=self._first_time(lines),
+            not_pinned=not_pinned,
+            moves_before=len(self._moves(name)),
         )
         return await within(review, limits.max_fee_usd, max_total_usd, self.rpcs)
 
-    def begin(self, review: BatchReview, *, again: bool = False) -> list[Record]:
+    def begin(self, review: BatchReview, *, again: bool = False, queued: bool = False) -> list[Record]:
         """Write everything that is payable into the journal, in one transaction: all of it, or none.
+
+        `queued`: only while each line still waits in the queue; raises ChangedMeanwhile else.
 
         Raises Refused where the same payment is open without a key (unless `again`), or where another run moved other
         money meanwhile; UsageError for a ref that was begun meanwhile with another amount or recipient.
@@ -159,6 +185,7 @@ class Batches:
                 again,
                 line.wanted.line.to.typed_name,
                 line.wanted.line.row.memo,
+                queued=queued,
             )
             for line in payable
             if (plan := line.plan)
@@ -196,6 +223,16 @@ class Batches:
 
     def result(self, name: str, failed: Mapping[str, L2sendError] | None = None) -> BatchResult:
         """How every payment of the batch stands. Raises UsageError where the journal has none of that name."""
+        payments = self.find(name, failed)
+        if not payments:
+            raise UsageError(
+                f"no batch is called {clean(name, 60)!r} in this journal.",
+                hint="The name is the file's without its suffix, or what --name said.",
+            )
+        return BatchResult(batch_name(name), payments)
+
+    def find(self, name: str, failed: Mapping[str, L2sendError] | None = None) -> tuple[BatchPayment, ...]:
+        """Every payment of the batch, moves first; none where the journal has no batch of that name."""
         name = batch_name(name)
         errors, start = failed or {}, len(name) + 1
         moves = [BatchPayment("", record, True, errors.get(record.id)) for record in self._moves(name)]
@@ -203,12 +240,7 @@ class Batches:
             BatchPayment((record.key or "")[start:], record, False, errors.get(record.id))
             for record in self._lines(name)
         ]
-        if not moves and not lines:
-            raise UsageError(
-                f"no batch is called {clean(name, 60)!r} in this journal.",
-                hint="The name is the file's without its suffix, or what --name said.",
-            )
-        return BatchResult(name, (*moves, *lines))
+        return (*moves, *lines)
 
     def _lines(self, name: str) -> list[Record]:
         return self.journal.keyed_under(f"{name}/")
@@ -250,9 +282,10 @@ class Batches:
             if record.id not in in_file and record.meaning.open and all(leg.is_unsigned for leg in record.legs)
         )
 
-    def _within_limits(self, lines: Iterable[Wanted]) -> tuple[list[Wanted], list[PlannedLine]]:
+    def _within_limits(self, lines: Sequence[Wanted], name: str) -> tuple[list[Wanted], list[PlannedLine]]:
         """The lines that the journal's limits allow, counted in the order of the file, and those that they refuse."""
-        tallies, allowed, over = self.journal.tallies(), list[Wanted](), list[PlannedLine]()
+        keys = [key_of(name, one.line.row.ref) for one in lines]  # They may wait in the queue: counted once.
+        tallies, allowed, over = self.journal.tallies(keys), list[Wanted](), list[PlannedLine]()
         for one in lines:
             try:
                 take(tallies, one.payment)

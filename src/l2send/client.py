@@ -33,6 +33,7 @@ from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
 from l2send.planning import plan_most, plan_payment
 from l2send.preparing import prepare_payment
+from l2send.queueing import Queueing
 from l2send.read_web3 import web3_of
 from l2send.refunding import refund_to_send
 from l2send.renewal import renewed_quote
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Client(ClientLookups, Delegations):
+class Client(ClientLookups, Delegations, Queueing):
     """Everything that planning, paying and tracking need. Made by `open_client`."""
 
     paths: Paths
@@ -160,8 +161,8 @@ class Client(ClientLookups, Delegations):
         UsageError for a key of another one, Refused for a limit and while the same payment is open (unless `again`).
         `typed_name` is what you called the recipient, `memo` your own note: for the history, on this machine alone.
         """
-        plan = review.plan
-        return self.journal.begin(plan.payment, plan.legs, key, again=again, typed_name=typed_name, memo=memo)
+        payment, legs = review.plan.payment, review.plan.legs
+        return self.journal.begin(payment, legs, key, again=again, typed_name=typed_name, memo=memo)
 
     async def prepare(
         self,
@@ -201,7 +202,7 @@ class Client(ClientLookups, Delegations):
         return await self.resume(bundle.id, signer, patience=patience, progress=progress)
 
     async def has_expired(self, review: Review) -> bool:
-        """Whether the price of any leg has run out, by the clock of its chain: plan again then."""
+        """Whether the price of any leg has run out, by the clock of its chain."""
         return await has_expired(review, self.rpcs)
 
     async def resume(
@@ -253,8 +254,8 @@ class Client(ClientLookups, Delegations):
     ) -> Mapping[str, L2sendError]:
         """Resume many payments at once. Returns errors by the id of the payment they stopped.
 
-        Direct transfers of one account on one chain are signed with following nonces, and `window` of them at most
-        wait for a block; everything else is resumed as by `resume`, several at a time. One that fails stops no other.
+        Direct transfers of one account on one chain are signed with following nonces, `window` of them at most wait for
+        a block; everything else is resumed as by `resume`, several at a time. One that fails stops no other.
         """
         one = partial(self.resume, signer=signer, patience=patience, progress=progress)
         report, executor = reporting(progress), self.executor(signer, lambda _: None)
@@ -306,8 +307,7 @@ class Client(ClientLookups, Delegations):
 
         Raises Refused if nothing of it waits, NetworkError.
         """
-        record = self.journal.get(payment_id)
-        if record.sponsored:
+        if (record := self.journal.get(payment_id)).sponsored:
             refuse_speedup(record)
         return await speedup_bids(record, self.journal, self.rpcs)
 

@@ -34,8 +34,9 @@ ELSEWHERE = {
     "ask": ("tests/cli/test_terminal.py", "ask --json"),  # on a terminal alone
     "demo": ("tests/cli/commands/test_demo.py", 'must("demo", "--json").json'),  # takes half a minute
 }
-# Documents that are no answer of a command: they come on stderr, or a line each (tests/cli/test_receiving.py).
-BESIDE = {"error-1.json", "progress-1.json", "incoming-1.json"}
+# Documents that are no answer of a command: they come on stderr, or a line each (tests/cli/test_receiving.py,
+# tests/cli/commands/test_work.py).
+BESIDE = {"error-1.json", "progress-1.json", "incoming-1.json", "work-1.json"}
 
 
 @dataclass
@@ -114,6 +115,11 @@ def batches(story: Story, folder: Path) -> None:
     story.run("batch", str(file), "--skip-bad", "--dry-run")
     story.run("batch", str(file), "--skip-bad", "--yes", status=11)
     story.run("batch", "resume", "story")
+    file.write_text(f"{head}4,0.001,ETH,dev1:{TO},rent,R&D\n")
+    story.run("batch", str(file), "--name", "queued", "--queue", "--again", "--yes")
+    story.run("batch", "status", "queued", status=8)
+    story.run("work", "--once")
+    story.run("batch", "withdraw", "queued")
 
 
 def offline(story: Story, folder: Path, address: Address) -> None:

@@ -23,3 +23,5 @@ class ApprovedPayment:
     """The payer's own note; it decides nothing."""
     payment_id: str = ""
     """The id that it must have; empty where any will do."""
+    queued: bool = False
+    """Whether its key is that of a line which waits in the queue, and begins only if it still does."""

@@ -21,6 +21,8 @@ from l2send.wallet.journal.connection import BEGINNING
 from l2send.wallet.journal.limiting import JournalLimiting, take
 from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY, whole_id
 from l2send.wallet.journal.proposal_states import ProposalState
+from l2send.wallet.journal.queue import refuse_other
+from l2send.wallet.journal.queue_lines import QueuedLine, QueueState
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import SponsoredState, TxState
 
@@ -61,9 +63,36 @@ class JournalBeginnings(JournalLimiting):
     def begin_all(self, beginnings: Sequence[ApprovedPayment]) -> list[Record]:
         """See Journal."""
         with self._writing(BEGINNING, witnessed=True):
-            tallies = self.tallies()  # Read here: no other payment begins before this commits.
+            # Read here: no other payment begins before this commits. Lines that begin now do not count as waiting too.
+            tallies = self.tallies([one.key for one in beginnings if one.key is not None])
             ids = [self._begin(one, tallies) for one in beginnings]
         return [self.find(payment_id) for payment_id in ids]
+
+    def enqueue(self, lines: Sequence[QueuedLine]) -> int:
+        """See Queue."""
+        with self._writing(BEGINNING, witnessed=True):
+            tallies = self.tallies()  # Read here: nothing else is approved before this commits.
+            return sum(self._enqueue(line, tallies) for line in lines)
+
+    def _enqueue(self, line: QueuedLine, tallies: Sequence[Tally]) -> bool:
+        """Whether the line waits now and did not before, within the caller's transaction."""
+        if self.known(line.payment, line.key):
+            return False
+        before = self._queued(line.key)
+        if before:
+            refuse_other(before, line.payment)
+            if before.state is not QueueState.WITHDRAWN:
+                return False
+        take(tallies, line.payment)
+        if before is None:
+            self._insert_line(line)
+        else:
+            self._db.execute(
+                "UPDATE queue SET state = 'waiting', caps = ?, approved_at = ?, not_before = 0, detail = ''"
+                " WHERE key = ?",
+                (line.caps, int(time.time()), before.key),
+            )
+        return True
 
     def _begin(self, one: ApprovedPayment, tallies: Sequence[Tally]) -> str:
         """The id of the payment, within the caller's transaction. Raises UsageError, Refused."""
@@ -76,6 +105,8 @@ class JournalBeginnings(JournalLimiting):
             self._refuse_if_open(fingerprint, key)
         take(tallies, one.payment)
         whole = self._own_id(one.payment_id) if one.payment_id else self._free_id()
+        if key is not None:
+            self._begin_queued(key, one.payment, whole, must_wait=one.queued)
         said = Said(key, clean(one.typed_name, 100), clean(one.memo, MOST_MEMO))
         return self._insert_all(whole, one.payment, one.legs, fingerprint, said)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from l2send.core.plan import Payment
 from l2send.core.units import UnixTime
 from l2send.wallet.journal import codec
-from l2send.wallet.journal.lookups import JournalLookups
+from l2send.wallet.journal.queue import JournalQueue
 from l2send.wallet.journal.states import PaymentState
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def take(tallies: Sequence[Tally], payment: Payment) -> None:
         tally.count(payment)
 
 
-class JournalLimiting(JournalLookups):
+class JournalLimiting(JournalQueue):
     """What judges payments by limits."""
 
     read_limits: Callable[[], Sequence[SpendingLimits]] | None = None
@@ -36,8 +36,8 @@ class JournalLimiting(JournalLookups):
     file that is wrong stops no payment that is on its way.
     """
 
-    def tallies(self) -> list[Tally]:
-        """See Journal. Raises ConfigError for limits that cannot be read."""
+    def tallies(self, without: Collection[str] = ()) -> list[Tally]:
+        """See Queue."""
         limits_of_files = self.read_limits() if self.read_limits else ()
         if not limits_of_files:
             return []
@@ -46,7 +46,8 @@ class JournalLimiting(JournalLookups):
         now, found = UnixTime(int(time.time())), list[Tally]()
         for limits in limits_of_files:
             begun = self._begun_since(limits.day_of(now)[0]) if limits.counts_a_day else []
-            found.append(Tally(limits, now, begun))
+            waiting = self._waiting_payments(without) if limits.counts_a_day else []
+            found.append(Tally(limits, now, [*begun, *waiting]))
         return found
 
     def refuse_over_limits(self, payments: Iterable[Payment]) -> None:

@@ -34,7 +34,7 @@ _HISTORY_HINT = "`l2send history` lists every payment."
 _PAGE = 200
 _AFTER_ALL = 2**63 - 1
 _COUNT_AT_MOST = 100
-_AFTER_ALL_TEXT = chr(0x10FFFF)
+AFTER_ALL_TEXT = chr(0x10FFFF)
 """Stands behind every character of a key."""
 
 
@@ -71,7 +71,7 @@ class JournalLookups(JournalConnection):
         rows = self._rows(
             "SELECT id FROM payments WHERE idempotency_key >= ? AND idempotency_key < ? ORDER BY seq",
             prefix,
-            prefix + _AFTER_ALL_TEXT,
+            prefix + AFTER_ALL_TEXT,
         )
         return [self._whole(whole_id(row["id"])) for row in rows]
 

@@ -80,6 +80,11 @@ class PostgresStore:
         """See Store."""
         return self.target.shown
 
+    @property
+    def locks_rows(self) -> bool:
+        """See Store."""
+        return True
+
     def check(self) -> str:
         """See Store: durability is checked at every start and in every commit; `pg_amcheck` looks at all pages."""
         return f"commits are flushed to disk, tables of version {len(MIGRATIONS)}"

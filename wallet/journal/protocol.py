@@ -10,7 +10,7 @@ URL. What is here is what every journal promises: sqlite.py and postgres.py keep
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
@@ -20,6 +20,7 @@ from l2send.core.units import BlockNumber, ChainId, Nonce, Seconds
 from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
 from l2send.wallet.journal.proposal_states import ProposalState
+from l2send.wallet.journal.queue_lines import Queue
 from l2send.wallet.journal.records import (
     EventRecord,
     GroupRecord,
@@ -30,13 +31,10 @@ from l2send.wallet.journal.records import (
 )
 from l2send.wallet.journal.states import SponsoredState, TxState
 
-if TYPE_CHECKING:
-    from l2send.wallet.journal.tally import Tally
-
 __all__ = ["ChangedMeanwhile", "IllegalMove", "Journal"]
 
 
-class Journal(Protocol):
+class Journal(Queue, Protocol):
     """A store of payments. Every method that writes is one committed, durable transaction."""
 
     def begin(
@@ -62,10 +60,6 @@ class Journal(Protocol):
 
     def begin_all(self, beginnings: Sequence[ApprovedPayment]) -> list[Record]:
         """As `begin`, for many payments in one transaction: all of them, or none. Raises as `begin` does."""
-        ...
-
-    def tallies(self) -> list[Tally]:
-        """What may still be paid today under each file of limits; `begin` counts again. Raises ConfigError."""
         ...
 
     def refuse_over_limits(self, payments: Iterable[Payment]) -> None:
@@ -313,6 +307,11 @@ class Journal(Protocol):
 
     def release_account(self, chain_id: ChainId, sender: Address) -> None:
         """Give that lock back."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What holds the journal, and where; without secrets."""
         ...
 
     def close(self) -> None:

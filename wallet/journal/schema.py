@@ -246,4 +246,47 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # What began on a day is added up under limits.
         "CREATE INDEX payments_created ON payments (created_at)",
     ),
+    (
+        # Lines of batches that were approved and wait for a worker. A line begins one payment, or is withdrawn.
+        """
+        CREATE TABLE queue (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            key TEXT NOT NULL UNIQUE,
+            key_seen TEXT NOT NULL UNIQUE,
+            batch TEXT NOT NULL,
+            sender TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            payment TEXT NOT NULL,
+            typed_name TEXT NOT NULL,
+            memo TEXT NOT NULL,
+            caps TEXT NOT NULL,
+            approved_at INTEGER NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('waiting', 'begun', 'withdrawn')),
+            payment_id TEXT,
+            tries INTEGER NOT NULL DEFAULT 0,
+            not_before INTEGER NOT NULL DEFAULT 0,
+            detail TEXT NOT NULL DEFAULT '',
+            CHECK ((state = 'begun') = (payment_id IS NOT NULL))
+        ) STRICT
+        """,
+        "CREATE INDEX queue_waiting ON queue (sender, seq) WHERE state = 'waiting'",
+        """
+        CREATE TRIGGER queue_stays BEFORE DELETE ON queue
+        BEGIN SELECT RAISE(ABORT, 'what was approved is never deleted'); END
+        """,
+        """
+        CREATE TRIGGER queue_is_as_approved
+        BEFORE UPDATE OF key, key_seen, batch, sender, fingerprint, payment, typed_name, memo ON queue
+        BEGIN SELECT RAISE(ABORT, 'what was approved is never changed'); END
+        """,
+        """
+        CREATE TRIGGER queue_caps_stay BEFORE UPDATE OF caps, approved_at ON queue
+        WHEN NOT (OLD.state = 'withdrawn' AND NEW.state = 'waiting')
+        BEGIN SELECT RAISE(ABORT, 'what was approved is never changed'); END
+        """,
+        """
+        CREATE TRIGGER queue_begins_once BEFORE UPDATE OF state, payment_id ON queue WHEN OLD.state = 'begun'
+        BEGIN SELECT RAISE(ABORT, 'a line begins one payment'); END
+        """,
+    ),
 )

@@ -53,6 +53,11 @@ class SqliteStore:
         """See Store."""
         return f"SQLite file {self.path}"
 
+    @property
+    def locks_rows(self) -> bool:
+        """See Store."""
+        return False
+
     def check(self) -> str:
         """See Store."""
         try:

@@ -61,6 +61,11 @@ class Store(Protocol):
         """What it is and where, for people; without secrets."""
         ...
 
+    @property
+    def locks_rows(self) -> bool:
+        """Whether a transaction locks rows one by one; else one that writes is alone."""
+        ...
+
     def writing(self, about: str, *, witnessed: bool) -> AbstractContextManager[None]:
         """One committed transaction, or none of it: what was read in it still holds when it commits.
 

@@ -33,3 +33,9 @@ def journal(open_again: Open) -> Iterator[JournalMoves]:
     opened = open_again()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def open_postgres(database: str, path: Path) -> Open:
+    """Opens one PostgreSQL journal, as another machine does."""
+    return lambda: PostgresJournal(database, path)

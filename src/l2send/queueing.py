@@ -1,0 +1,110 @@
+"""Approved lines that workers pay: put into the queue, looked at, taken back. working.py pays them.
+
+review = await client.batch.plan(judged, sender, "november", limits)
+client.queue.approve(review, limits)            nothing is signed here
+await client.work([signer], until_done=True)    on this machine, or any other with this journal
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from l2send.batch_review import BatchReview
+from l2send.batches import Batches, batch_name, key_of
+from l2send.core.address import Address
+from l2send.core.paths import Paths
+from l2send.core.plan import Payment
+from l2send.core.text import visible_part
+from l2send.queue_caps import Caps, caps_of, caps_text
+from l2send.resolver.batch_lines import JudgedBatch
+from l2send.resolver.limits import Limits
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.queue_lines import QueuedLine, QueueState
+from l2send.wallet.keys.signer import Signer
+from l2send.working import Tell, Worker
+
+_TO_THE_END = 600.0
+"""Seconds that one run follows its payments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The approved lines of one journal."""
+
+    journal: Journal
+
+    def without_waiting(self, judged: JudgedBatch, sender: Address, name: str) -> JudgedBatch:
+        """`judged` without the lines that wait in the queue already, exactly as they stand there."""
+        waiting = {line.key: line.payment for line in self.lines(name) if line.state is QueueState.WAITING}
+        name = batch_name(name)
+        lines = (
+            line
+            for line in judged.lines
+            if waiting.get(key_of(name, visible_part(line.row.ref))) != Payment(sender, line.to.account, line.amount)
+        )
+        return replace(judged, lines=tuple(lines))
+
+    def caps(self, review: BatchReview, limits: Limits, max_total_usd: float | None = None) -> Caps:
+        """What `approve` allows a worker to sign for each line: to be shown before the yes."""
+        return caps_of(review, limits, max_total_usd)
+
+    def approve(self, review: BatchReview, limits: Limits, max_total_usd: float | None = None) -> int:
+        """Put every payable line into the queue, in one transaction: all of them, or none. How many are new there.
+
+        `limits` and `max_total_usd` are those that `review` was planned with: workers plan again within them. Raises
+        UsageError for a ref that stands for another payment, Refused for a limit of the journal, as `batch.begin` does.
+        """
+        caps = caps_text(caps_of(review, limits, max_total_usd))
+        return self.journal.enqueue(
+            [
+                QueuedLine(
+                    key_of(review.name, line.wanted.line.row.ref),
+                    review.name,
+                    line.wanted.payment,
+                    caps,
+                    line.wanted.line.to.typed_name,
+                    line.wanted.line.row.memo,
+                )
+                for line in review.payable
+            ]
+        )
+
+    def lines(self, name: str) -> list[QueuedLine]:
+        """Every line of a batch that was approved for workers, in that order; none where there is no such batch."""
+        return self.journal.queued(batch_name(name))
+
+    def withdraw(self, name: str) -> int:
+        """Take back every line of a batch that no worker has begun. How many there were."""
+        return self.journal.withdraw(batch_name(name))
+
+
+class Queueing:
+    """What a client does for a queue."""
+
+    journal: Journal
+    paths: Paths
+
+    @property
+    def batch(self) -> Batches:
+        """Files of payments: see batches.py."""
+        raise NotImplementedError
+
+    @property
+    def queue(self) -> Queued:
+        """Approved lines that workers pay."""
+        return Queued(self.journal)
+
+    def worker(self, signers: Sequence[Signer], tell: Tell = lambda _: None) -> Worker:
+        """A worker for the accounts of `signers`; `tell` receives all that it reports. Set its fields, then run it."""
+        return Worker(self.batch, self.paths.state / "locks", signers, tell)
+
+    async def work(self, signers: Sequence[Signer], *, tell: Tell = lambda _: None, until_done: bool = False) -> None:
+        """Pay what waits in the queue for these accounts: for ever, or, with `until_done`, what can be paid now.
+
+        Cancel the task to end it at once; set `worker(…).stop` to end it gracefully. What stops a line or a payment is
+        told, and tried again. Raises JournalLost once the connection to the journal is gone: open another client then.
+        """
+        worker = self.worker(signers, tell)
+        worker.until_done, worker.patience = until_done, _TO_THE_END if until_done else worker.patience
+        await worker.run()

@@ -1,0 +1,298 @@
+"""A worker: takes approved lines out of the queue, plans them within their caps, pays them and follows them.
+
+Any number of workers share a journal. An account is worked for by one of them at a time: it holds the account's lock in
+the journal (of PostgreSQL an advisory lock of its session, of a file `flock`), which is gone with its process or its
+connection. So the lines and the open payments of a worker that died are free for the next one. What keeps a payment
+from being made twice does not rest on that lock: one payment for each key, one step for each nonce, by constraints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
+from enum import StrEnum, unique
+from functools import partial
+from pathlib import Path
+
+from l2send.batch_review import BatchReview
+from l2send.batches import Batches
+from l2send.core.address import Address
+from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
+from l2send.core.plan import GasPrice, UnsignedTx
+from l2send.core.typed import TypedData
+from l2send.core.units import ChainId, Gas, Nonce, UnixTime
+from l2send.queue_caps import read_caps
+from l2send.resolver.batch_file import BatchRow
+from l2send.resolver.batch_lines import BatchLine
+from l2send.resolver.batch_plan import PlannedLine, Wanted
+from l2send.resolver.destination import Destination
+from l2send.resolver.recipient import Findings
+from l2send.turns import Turn
+from l2send.wallet.journal.errors import ChangedMeanwhile, JournalLost
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.queue import EVERY_CHAIN
+from l2send.wallet.journal.queue_lines import QueuedLine
+from l2send.wallet.keys.signed import SignedTx
+from l2send.wallet.keys.signer import Signer
+from l2send.wallet.lock import account_lock
+
+LINES_AT_ONCE = 100
+"""How many lines are planned together: money for them is moved once."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 30, 600
+"""Seconds until a line that could not be begun is tried again; twice as long after each time."""
+_AGAIN_AFTER = 5.0
+"""Seconds until a payment that an error stopped is resumed again."""
+
+
+class Stopping(NotFinal):
+    """The worker was asked to stop: it signs nothing more."""
+
+
+@unique
+class Happened(StrEnum):
+    """What a worker reports."""
+
+    BEGUN = "begun"
+    """A payment was begun for a line."""
+    PAYMENT = "payment"
+    """Something happened to a payment."""
+    HELD_BACK = "held_back"
+    """A line was not begun, and is tried again later."""
+    FAILED = "failed"
+    """An error stopped a payment for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkEvent:
+    """One report. `key` is `BATCH/REF`, empty for a move of money between the account's own chains."""
+
+    what: Happened
+    account: Address
+    key: str = ""
+    payment_id: str = ""
+    state: str = ""
+    text: str = ""
+    error: L2sendError | None = None
+
+
+Tell = Callable[[WorkEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StoppableSigner:
+    """Signs as `signer` does, until the worker is asked to stop."""
+
+    signer: Signer
+    stop: asyncio.Event
+
+    @property
+    def address(self) -> Address:
+        """See Signer."""
+        return self.signer.address
+
+    def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
+        """See Signer. Raises Stopping."""
+        self._refuse()
+        return self.signer.sign(chain_id, nonce, tx, gas, price)
+
+    def sign_typed(self, data: TypedData) -> bytes:
+        """See Signer. Raises Stopping."""
+        self._refuse()
+        return self.signer.sign_typed(data)
+
+    def _refuse(self) -> None:
+        if self.stop.is_set():
+            raise Stopping("this worker stops, and signs nothing more.", hint="Another worker carries it on.")
+
+
+@dataclass
+class Worker:
+    """Works for its accounts until it is stopped, or until nothing is left to do."""
+
+    batch: Batches
+    locks: Path
+    """The folder of the home's locks."""
+    signers: Sequence[Signer]
+    tell: Tell
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by the caller: no new signature is made, what was signed is followed for `grace` seconds more."""
+    until_done: bool = False
+    """End once nothing can be done now, instead of waiting for more."""
+    idle_exit: float | None = None
+    """End after so many seconds with nothing to do."""
+    lines_at_once: int = LINES_AT_ONCE
+    patience: float = 30.0
+    """Seconds that a turn follows its payments before the next lines are taken."""
+    pause: float = 1.0
+    """Seconds between two looks while there is nothing to do."""
+    grace: float = 60.0
+    _later: dict[str, float] = field(default_factory=dict[str, float], init=False)
+    """When a payment that an error stopped is resumed again, by its id."""
+    _keys: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    _busy_at: float = field(default=0.0, init=False)
+
+    @property
+    def journal(self) -> Journal:
+        """Which journal it works over."""
+        return self.batch.journal
+
+    async def run(self) -> None:
+        """Work. Raises JournalLost once the journal's connection is gone: nothing is signed from then on."""
+        self._busy_at = time.monotonic()
+        tasks = [asyncio.create_task(self._serve(StoppableSigner(signer, self.stop))) for signer in self.signers]
+        watch = asyncio.create_task(self._end_after_grace(tasks))
+        try:
+            await asyncio.gather(*tasks)
+        except asyncio.CancelledError:
+            if not self.stop.is_set():
+                raise
+        finally:
+            for task in (*tasks, watch):
+                task.cancel()
+            await asyncio.gather(*tasks, watch, return_exceptions=True)
+
+    async def _end_after_grace(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        await self.stop.wait()
+        await asyncio.sleep(self.grace)
+        for task in tasks:
+            task.cancel()
+
+    async def _serve(self, signer: StoppableSigner) -> None:
+        """Turn after turn for one account."""
+        while not self.stop.is_set():
+            if await self._turn(signer):
+                self._busy_at = time.monotonic()
+                continue
+            idle = time.monotonic() - self._busy_at
+            if self.until_done or (self.idle_exit is not None and idle >= self.idle_exit):
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stop.wait(), self.pause)
+
+    async def _turn(self, signer: StoppableSigner) -> bool:
+        """Whether there was anything to do for the account, and no other worker has it."""
+        async with AsyncExitStack() as stack:
+            lock = account_lock(self.locks, EVERY_CHAIN, signer.address, "a worker", _ignore, 0.0, self.journal)
+            try:
+                await stack.enter_async_context(lock)
+            except NotFinal:
+                return await self._others_turn(signer)
+            open_ids = [one for one in self.journal.begun_open(signer.address) if self._is_due(one)]
+            now = UnixTime(int(time.time()))
+            lines = self.journal.waiting(signer.address, now, self.lines_at_once)
+            if not open_ids and not lines:
+                return False
+            ids = [*open_ids, *(await self._begin(signer.address, lines) if lines else [])]
+            await self._carry_on(signer, ids)
+            return True
+
+    async def _others_turn(self, signer: StoppableSigner) -> bool:
+        """Another worker has the account: with `until_done`, wait as long as it has something to do."""
+        if not self.until_done:
+            return False
+        await asyncio.sleep(self.pause)
+        return bool(self.journal.count_waiting(signer.address)[0] or self.journal.begun_open(signer.address))
+
+    def _is_due(self, payment_id: str) -> bool:
+        return time.monotonic() >= self._later.get(payment_id, 0.0)
+
+    async def _begin(self, account: Address, lines: Sequence[QueuedLine]) -> list[str]:
+        """Plan these lines, and begin those that keep within their caps. Returns the ids of what was begun."""
+        caps, name = read_caps(lines[0].caps), lines[0].batch
+        by_ref = {line.ref: line for line in lines}
+        try:
+            wanted = [self._wanted(line, number) for number, line in enumerate(lines, 1)]
+            review = await self.batch.plan_approved(wanted, account, name, caps.limits, caps.for_all(len(lines)))
+            kept = list[PlannedLine]()
+            for planned in review.lines:
+                error = planned.error
+                try:
+                    if planned.plan:
+                        caps.check(planned.plan)
+                        kept.append(planned)
+                except Refused as dear:
+                    error = dear
+                if error:
+                    self._hold_back([by_ref[planned.wanted.line.row.ref]], error)
+            return self._begin_all(account, replace(review, lines=tuple(kept)))
+        except ChangedMeanwhile:
+            return []  # A line was withdrawn, or begun by hand, since it was read: the next turn reads again.
+        except JournalLost:
+            raise
+        except L2sendError as error:
+            self._hold_back(lines, error)
+            return []
+
+    def _begin_all(self, account: Address, review: BatchReview) -> list[str]:
+        if not review.payable or self.stop.is_set():
+            return []
+        records = self.batch.begin(review, again=True, queued=True)
+        for record in records:
+            self._keys[record.id] = key = record.key or ""
+            self.tell(
+                WorkEvent(Happened.BEGUN, account, key, record.id, record.state.value, str(record.payment.amount))
+            )
+        return [record.id for record in records]
+
+    def _wanted(self, line: QueuedLine, number: int) -> Wanted:
+        """As a file has it. Raises UnknownChain where the registry lacks its chain."""
+        payment = line.payment
+        to = Destination(self.batch.rpcs.registry.chain(payment.to.chain_id), payment.to.address, name=line.typed_name)
+        row = BatchRow(number, line.ref, payment.amount.text, payment.amount.token.symbol, str(to), line.memo)
+        return Wanted(BatchLine(row, to, payment.amount), payment, Findings())
+
+    def _hold_back(self, lines: Sequence[QueuedLine], error: L2sendError) -> None:
+        """Try again later: money may come, fees may fall, a chain may answer."""
+        words = error.message.splitlines()[0]
+        pause = min(_FIRST_PAUSE * 2 ** min(lines[0].tries, 6), _LONGEST_PAUSE)
+        if isinstance(error, NetworkError):
+            pause = _FIRST_PAUSE
+        self.journal.hold_back([line.key for line in lines], words, UnixTime(int(time.time()) + pause))
+        for line in lines:
+            account = line.payment.sender
+            self.tell(WorkEvent(Happened.HELD_BACK, account, line.key, text=words, error=error))
+
+    async def _carry_on(self, signer: StoppableSigner, ids: Sequence[str]) -> None:
+        """Resume payments for a while. Raises JournalLost."""
+        if not ids:
+            return
+        report = partial(self._report, signer.address)
+        failed = await self.batch.resume_many(ids, signer, patience=self.patience, progress=report)
+        lost = next((error for error in failed.values() if isinstance(error, JournalLost)), None)
+        if lost:
+            raise lost
+        still_open = set(self.journal.begun_open(signer.address))
+        for payment_id in ids:
+            error = failed.get(payment_id)
+            if error and not isinstance(error, NotFinal):
+                self._tell_failed(signer.address, payment_id, error)
+            if payment_id in still_open:
+                self._later[payment_id] = time.monotonic() + self._pause_after(error)
+            else:
+                self._later.pop(payment_id, None)
+                self._keys.pop(payment_id, None)
+
+    def _pause_after(self, error: L2sendError | None) -> float:
+        if error and self.until_done:
+            return math.inf
+        return self.pause if error is None or isinstance(error, NotFinal) else _AGAIN_AFTER
+
+    def _report(self, account: Address, turn: Turn) -> None:
+        self.tell(WorkEvent(Happened.PAYMENT, account, self._key(turn.id), turn.id, turn.state.value, turn.text))
+
+    def _tell_failed(self, account: Address, payment_id: str, error: L2sendError) -> None:
+        state = self.journal.find(payment_id).state.value
+        self.tell(WorkEvent(Happened.FAILED, account, self._key(payment_id), payment_id, state, error.message, error))
+
+    def _key(self, payment_id: str) -> str:
+        if payment_id not in self._keys:
+            self._keys[payment_id] = self.journal.find(payment_id).key or ""
+        return self._keys[payment_id]
+
+
+def _ignore(_: str) -> None:
+    pass
