@@ -70,6 +70,7 @@ COMMANDS: Mapping[str, Entry] = {
     "broadcast": Entry("broadcast:broadcast", "Send a payment that `l2send sign` has signed.", Need.OFFLINE),
     "config": Entry("config:app", "See and change settings.", Need.SET_UP),
     "chains": Entry("chains:app", "List the chains l2send knows; check them, pin their code.", Need.SET_UP),
+    "journal": Entry("journal:app", "See and set what the journal holds for all who use it.", Need.SET_UP),
     "doctor": Entry("doctor:doctor", "Check your setup.", Need.SET_UP),
     "completion": Entry("completion:completion", "Make Tab complete commands in your shell.", Need.SET_UP),
     "demo": Entry("demo:demo", "Run the demo on local chains.", Need.TRY),

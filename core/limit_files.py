@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 VARIABLE = "L2SEND_POLICY"
 TABLE = "limits"
+SHARED_LIMITS = "the shared journal"
+"""What limits are called that stand in a journal and hold for all who use it: `l2send journal limits`."""
 _SCHEMA = 1
+_HINT = "Nothing is paid before the policy can be read. Correct the file, or name another one."
 
 
 def load_limits(paths: Paths, registry: Registry) -> tuple[SpendingLimits, ...]:
@@ -54,27 +57,37 @@ def _of_config(path: Path) -> SpendingLimits | None:
         raise ConfigError(
             f"{path} is not usable: {clean(error, 300)}", hint="Correct it: l2send config edit"
         ) from error
-    return None if table is None else _parsed(table, text, path)
+    return None if table is None else _parsed(table, text, str(path))
+
+
+def shared_limits(text: str, registry: Registry) -> SpendingLimits:
+    """The limits that stand in a journal, its chains looked up. Raises ConfigError."""
+    return read_policy(text, SHARED_LIMITS).in_registry(registry)
 
 
 def _of_policy(path: Path) -> SpendingLimits:
-    hint = "Nothing is paid before the policy can be read. Correct the file, or name another one."
     try:
         text = read_trusted_text(path)
-        document = parse_toml(text)
     except FileNotFoundError:
-        raise ConfigError(f"there is no policy {path}.", hint=hint) from None
+        raise ConfigError(f"there is no policy {path}.", hint=_HINT) from None
+    return read_policy(text, str(path))
+
+
+def read_policy(text: str, origin: str) -> SpendingLimits:
+    """The limits of a policy's text, as they are written. Raises ConfigError."""
+    try:
+        document = parse_toml(text)
     except ValueError as error:
-        raise ConfigError(f"the policy {path} is not TOML: {clean(error, 300)}", hint=hint) from error
+        raise ConfigError(f"the policy {origin} is not TOML: {clean(error, 300)}", hint=_HINT) from error
     if document.pop("schema", _SCHEMA) != _SCHEMA:
-        raise ConfigError(f"the policy {path} is of another schema than {_SCHEMA}.", hint=hint)
+        raise ConfigError(f"the policy {origin} is of another schema than {_SCHEMA}.", hint=_HINT)
     table = document.pop(TABLE, None)
     if table is None or document:
-        raise ConfigError(f"the policy {path} has to have the table [limits], and nothing else.", hint=hint)
-    return _parsed(table, text, path)
+        raise ConfigError(f"the policy {origin} has to have the table [limits], and nothing else.", hint=_HINT)
+    return _parsed(table, text, origin)
 
 
-def _parsed(table: object, text: str, path: Path) -> SpendingLimits:
+def _parsed(table: object, text: str, origin: str) -> SpendingLimits:
     from l2send.core.spending_limits import parse_limits  # brings time zones: not for homes without limits
 
-    return parse_limits(table, text, str(path))
+    return parse_limits(table, text, origin)

@@ -23,7 +23,7 @@ from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, L2sendError
-from l2send.core.limit_files import load_limits
+from l2send.core.limit_files import load_limits, shared_limits
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
 from l2send.core.rpc import Rpcs, open_rpcs
@@ -393,7 +393,7 @@ async def open_client(
     paths = paths or Paths.from_environment()
     registry = registry or load_registry(paths)
     async with open_rpcs(registry) as rpcs:
-        journal = open_journal(paths, partial(load_limits, paths, registry))
+        journal = open_journal(paths, partial(load_limits, paths, registry), partial(shared_limits, registry=registry))
         try:
             yield Client(paths, registry, rpcs, journal, fee_limit)
         finally:

@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from l2send.cli.main import run
 from l2send.core.address import Address, checksum
+from l2send.core.private_files import write_private
 from l2send.devnet.node import Node
 from tests.bridges.erc7683_draft.test_order import full
 from tests.cli.commands.test_inspect import resolver_that_says
@@ -120,6 +121,10 @@ def batches(story: Story, folder: Path) -> None:
     story.run("batch", "status", "queued", status=8)
     story.run("work", "--once")
     story.run("batch", "withdraw", "queued")
+    policy = folder / "policy.toml"
+    write_private(policy, b'[limits]\nper_day = ["1000000 USD", "1000000 ETH"]\n')
+    story.run("journal limits", str(policy))
+    story.run("journal limits", "--none")
 
 
 def offline(story: Story, folder: Path, address: Address) -> None:

@@ -73,6 +73,13 @@ def open_postgres(url: str, path: Path) -> BaseProcess:
     return process
 
 
+def approve_until_refused(path: Path, url: str, tries: int) -> BaseProcess:
+    """A process that approves lines of 1 ETH for workers under the journal's own limit; its exit code is how many."""
+    process = _context.Process(target=_approve_until_refused, args=(path, url, tries))
+    process.start()
+    return process
+
+
 def begin_until_refused(path: Path, url: str, tries: int) -> BaseProcess:
     """A process that begins payments of 1 ETH under a limit of 20 a day; its exit code is how many began."""
     process = _context.Process(target=_begin_until_refused, args=(path, url, tries))
@@ -103,6 +110,24 @@ def _begin_until_refused(path: Path, url: str, tries: int) -> None:
         began += 1
     journal.close()
     os._exit(began)
+
+
+def _approve_until_refused(path: Path, url: str, tries: int) -> None:
+    from l2send.core.limit_files import read_policy
+    from l2send.wallet.journal.queue_lines import QueuedLine
+    from tests.wallet.journal.writing import a_payment
+
+    journal, approved = opened(path, url), 0
+    journal.parse_shared = lambda text: read_policy(text, "the shared journal")
+    for number in range(tries):
+        try:
+            approved += journal.enqueue(
+                [QueuedLine(f"b{os.getpid()}/{number}", f"b{os.getpid()}", a_payment(ETHER), "{}")]
+            )
+        except Refused:
+            break
+    journal.close()
+    os._exit(approved)
 
 
 def _open_postgres(url: str, path: Path) -> None:

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from l2send.core.errors import ConfigError
 from l2send.core.plan import Payment
 from l2send.core.units import UnixTime
 from l2send.wallet.journal import codec
+from l2send.wallet.journal.connection import BEGINNING
 from l2send.wallet.journal.queue import JournalQueue
 from l2send.wallet.journal.states import PaymentState
 
@@ -36,19 +38,39 @@ class JournalLimiting(JournalQueue):
     file that is wrong stops no payment that is on its way.
     """
 
+    parse_shared: Callable[[str], SpendingLimits] | None = None
+    """Reads the limits that stand in the journal itself, for all who use it. Raises ConfigError."""
+
+    def shared_limits(self) -> str:
+        """See Queue."""
+        return str(self._rows("SELECT text FROM shared_limits")[0]["text"])
+
+    def set_shared_limits(self, text: str) -> None:
+        """See Queue."""
+        with self._writing(BEGINNING) as db:
+            db.execute("UPDATE shared_limits SET text = ?, set_at = ?", (text, int(time.time())))
+
     def tallies(self, without: Collection[str] = ()) -> list[Tally]:
         """See Queue."""
-        limits_of_files = self.read_limits() if self.read_limits else ()
-        if not limits_of_files:
+        all_limits = [*(self.read_limits() if self.read_limits else ()), *self._limits_of_all()]
+        if not all_limits:
             return []
         from l2send.wallet.journal.tally import Tally
 
         now, found = UnixTime(int(time.time())), list[Tally]()
-        for limits in limits_of_files:
+        for limits in all_limits:
             begun = self._begun_since(limits.day_of(now)[0]) if limits.counts_a_day else []
             waiting = self._waiting_payments(without) if limits.counts_a_day else []
             found.append(Tally(limits, now, [*begun, *waiting]))
         return found
+
+    def _limits_of_all(self) -> list[SpendingLimits]:
+        """Raises ConfigError where they cannot be read: a limit that cannot be read allows nothing."""
+        if not (text := self.shared_limits()):
+            return []
+        if self.parse_shared is None:
+            raise ConfigError("this journal has limits for all who use it, and was opened without a reader of them.")
+        return [self.parse_shared(text)]
 
     def refuse_over_limits(self, payments: Iterable[Payment]) -> None:
         """See Journal."""

@@ -40,10 +40,17 @@ def holds_password(url: str) -> bool:
     return bool(at and ":" in before) or "password" in url.lower()
 
 
-def open_journal(paths: Paths, read_limits: Callable[[], Sequence[SpendingLimits]] | None = None) -> JournalProposals:
-    """The journal of `paths`, made where there is none, which keeps these limits. Raises ConfigError, JournalLost."""
+def open_journal(
+    paths: Paths,
+    read_limits: Callable[[], Sequence[SpendingLimits]] | None = None,
+    parse_shared: Callable[[str], SpendingLimits] | None = None,
+) -> JournalProposals:
+    """The journal of `paths`, made where there is none, which keeps these limits and, read by `parse_shared`, its own.
+
+    Raises ConfigError, JournalLost.
+    """
     journal = _open(paths, journal_url(paths))
-    journal.read_limits = read_limits
+    journal.read_limits, journal.parse_shared = read_limits, parse_shared
     return journal
 
 

@@ -271,6 +271,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             "a line begins one payment",
         ),
     ),
+    (
+        # Limits that every l2send keeps which uses this journal: the text of a policy file. A role that pays need not
+        # be able to change it.
+        f"""
+        CREATE TABLE shared_limits (
+            one integer PRIMARY KEY CHECK (one = 1),
+            text {_TEXT},
+            set_at bigint NOT NULL
+        )
+        """,
+        "INSERT INTO shared_limits VALUES (1, '', 0)",
+    ),
 )
 
 ROLE = """
@@ -280,5 +292,6 @@ CREATE ROLE l2send_payer LOGIN;
 GRANT CONNECT ON DATABASE :"DBNAME" TO l2send_payer;
 GRANT USAGE ON SCHEMA l2send TO l2send_payer;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA l2send TO l2send_payer;
+REVOKE INSERT, UPDATE ON l2send.shared_limits FROM l2send_payer;
 """
 """SQL for psql. Identity columns need no right of their own on their sequences."""

@@ -72,6 +72,14 @@ class Queue(Protocol):
         """
         ...
 
+    def shared_limits(self) -> str:
+        """The limits that stand in the journal, as the text of a policy file; empty where there are none."""
+        ...
+
+    def set_shared_limits(self, text: str) -> None:
+        """Put this text in their place, from the next payment on. The caller has parsed it. Raises ConfigError."""
+        ...
+
     def enqueue(self, lines: Sequence[QueuedLine]) -> int:
         """Write lines down as approved: all of them, or none. How many wait that did not before.
 

@@ -289,4 +289,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'a line begins one payment'); END
         """,
     ),
+    (
+        # Limits that every l2send keeps which uses this journal: the text of a policy file.
+        """
+        CREATE TABLE shared_limits (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            text TEXT NOT NULL,
+            set_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "INSERT INTO shared_limits VALUES (1, '', 0)",
+    ),
 )

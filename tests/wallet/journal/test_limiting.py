@@ -11,6 +11,7 @@ import pytest
 
 from l2send.core.bridge import OrderState
 from l2send.core.errors import ConfigError, Refused
+from l2send.core.limit_files import read_policy
 from l2send.core.spending_limits import SpendingLimits, parse_limits
 from l2send.core.units import UnixTime
 from l2send.wallet.journal.approved_payment import ApprovedPayment
@@ -178,6 +179,43 @@ def test_eight_processes_at_once_never_go_beyond_them(store: str, path: Path, re
     journal = processes.opened(path, url)
     assert journal.count() == 20
     journal.close()
+
+
+@pytest.mark.parametrize("store", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_eight_processes_approve_no_more_for_workers_than_the_journals_own_limits_allow(
+    store: str, path: Path, request: pytest.FixtureRequest
+) -> None:
+    """No process has a file of limits. 20 of 48 lines are approved, and no payment begins beside them."""
+    url = request.getfixturevalue("shared_database") if store == "postgres" else ""
+    journal = processes.opened(path, url)
+    journal.set_shared_limits('[limits]\nper_day = ["20 ETH"]\n')
+    running = [processes.approve_until_refused(path, url, tries=6) for _ in range(8)]
+    for process in running:
+        process.join(90)
+    codes = [process.exitcode for process in running]
+    assert all(code is not None and code >= 0 for code in codes), codes
+    assert sum(code or 0 for code in codes) == 20
+    journal.parse_shared = lambda text: read_policy(text, "the shared journal")
+    with pytest.raises(Refused, match="per_day in the shared journal: 20 of 20 ETH are used today"):
+        begin(journal, a_payment())
+    assert journal._rows("SELECT count(*) AS n FROM queue WHERE state = 'waiting'")[0]["n"] == 20
+    journal.close()
+
+
+def test_limits_of_the_journal_hold_beside_those_of_files_and_stop_what_cannot_read_them(
+    limited: JournalProposals,
+) -> None:
+    limited.set_shared_limits('[limits]\nper_payment = ["2 ETH"]\n')
+    with pytest.raises(ConfigError, match="opened without a reader"):
+        pay(limited, 1)
+    limited.parse_shared = lambda text: read_policy(text, "the shared journal")
+    with pytest.raises(Refused, match="per_payment in the shared journal allows 2 ETH"):
+        pay(limited, 3)
+    pay(limited, 2)
+    limited.set_shared_limits("")
+    pay(limited, 8)
+    with pytest.raises(Refused, match="10 of 10 ETH are used today"):
+        pay(limited, 1)
 
 
 def test_a_token_whose_symbol_was_changed_is_counted_as_it_was_paid(limited: JournalProposals) -> None:

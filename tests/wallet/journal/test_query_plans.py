@@ -20,7 +20,7 @@ from tests.wallet.journal.test_groups import begin_legs
 from tests.wallet.journal.writing import SENDER, a_payment, begin, begin_order, sign, sign_again
 
 _EXPORTS = ("SELECT count(*) AS n FROM payments",)
-_ONE_ROW = ("identity",)
+_ONE_ROW = ("identity", "shared_limits")
 """Tables of one row."""
 _OPEN_ALONE = ("USING INDEX payments_open", "USING INDEX queue_waiting")
 """Indexes of the open payments, and of the lines that wait, and no others."""

@@ -1,0 +1,78 @@
+"""`l2send journal`: what concerns the journal as a whole, for all who use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from l2send.cli.options import RunOptions
+from l2send.cli.screen import out, print_json, print_pairs, styled
+from l2send.cli.spread import spread
+from l2send.core.errors import UsageError
+from l2send.core.limit_files import shared_limits
+from l2send.core.trusted_files import read_trusted_text
+from l2send.wallet.journal.opening import open_journal
+from l2send.wallet.journal.proposals import JournalProposals
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@contextmanager
+def _opened(run_options: RunOptions) -> Iterator[JournalProposals]:
+    """The journal of this run. Raises ConfigError, JournalLost."""
+    journal = open_journal(run_options.paths)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+@app.command("limits")
+@spread
+def limits(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="a policy file with the table [limits]; without it: show them")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Take the limits of the journal away.")] = False,
+    *,
+    run_options: RunOptions,
+) -> None:
+    """Show the limits that stand in the journal, or put those of a file in their place.
+
+    They hold for every payment that is begun or approved over this journal, on every machine, beside the limits of each
+    machine's own files. On PostgreSQL a role that pays needs no right to change them: see docs/operators.md.
+
+    Example: l2send journal limits policy.toml
+    """
+    if file and none:
+        raise UsageError("a file and --none cannot be combined.", hint="Use one of them.")
+    registry = run_options.registry()
+    text = _read(file) if file else ""
+    if file:
+        shared_limits(text, registry)
+    with _opened(run_options) as journal:
+        if file or none:
+            journal.set_shared_limits(text)
+        text, title = journal.shared_limits(), journal.title
+    shown = dict(shared_limits(text, registry).shown) if text else {}
+    if run_options.as_json:
+        print_json({"schema": "l2send.journal_limits/1", "journal": title, "limits": shown})
+        return
+    print_pairs(
+        out(), [("journal", styled(title)), *((name, styled(value, limit=300)) for name, value in shown.items())]
+    )
+    if not shown:
+        out().print("no limits stand in it")
+
+
+def _read(file: Path) -> str:
+    try:
+        return read_trusted_text(file)
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no file {file}.", hint="docs/limits.md shows one. The limits are as they were."
+        ) from None
