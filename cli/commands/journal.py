@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from l2send.cli.options import RunOptions
-from l2send.cli.screen import out, print_json, print_pairs, styled
+from l2send.cli.screen import err, out, print_json, print_pairs, styled
 from l2send.cli.spread import spread
 from l2send.core.errors import UsageError
 from l2send.core.limit_files import shared_limits
 from l2send.core.trusted_files import read_trusted_text
-from l2send.wallet.journal.opening import open_journal
+from l2send.wallet.journal.moving import move as move_rows
+from l2send.wallet.journal.opening import SQLITE, holds_password, open_for_move, open_journal
+from l2send.wallet.journal.postgres_url import SCHEMES
 from l2send.wallet.journal.proposals import JournalProposals
 
 app = typer.Typer(no_args_is_help=True)
@@ -76,3 +78,37 @@ def _read(file: Path) -> str:
         raise UsageError(
             f"there is no file {file}.", hint="docs/limits.md shows one. The limits are as they were."
         ) from None
+
+
+@app.command("move")
+@spread
+def move(
+    to: Annotated[
+        str, typer.Argument(metavar="TO", help="postgresql://USER@HOST/DATABASE, or sqlite: this home's file")
+    ],
+    *,
+    run_options: RunOptions,
+) -> None:
+    """Move the journal to a PostgreSQL database, or back into a file, and check every row.
+
+    It may be killed at any moment: run it again. The journal before refuses to be used once the new one is complete, so
+    that nothing is sent from both. Stop every l2send that uses it first: one that runs on signs nothing more.
+
+    Example: l2send journal move postgresql://l2send_owner@db.example/payments
+    """
+    if to != SQLITE and not to.startswith(SCHEMES):
+        raise UsageError("not the URL of a database.", hint=f"Write postgresql://USER@HOST/DATABASE, or {SQLITE}.")
+    if to != SQLITE and holds_password(to):
+        raise UsageError(
+            "the URL holds a password, which other programs can read from the command line.",
+            hint="Keep it in ~/.pgpass, or in a file that PGPASSFILE names.",
+        )
+    with open_for_move(run_options.paths, to) as (source, target):
+        rows = move_rows(source, target, lambda stage, words: err().print(styled(f"{stage}: {words}", limit=300)))
+        before, now = source.title, target.title
+    if run_options.as_json:
+        print_json({"schema": "l2send.journal_moved/1", "from": before, "to": now, "rows": rows})
+        return
+    do = "l2send config unset journal; and unset L2SEND_JOURNAL" if to == SQLITE else f"l2send config set journal {to}"
+    pairs = [("moved", f"{rows} rows"), ("from", before), ("to", now), ("next", f"on every machine: {do}")]
+    print_pairs(out(), [(name, styled(words, limit=300)) for name, words in pairs])

@@ -32,12 +32,13 @@ TO = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
 # What another test runs and reads by `Done.json`, which holds it to its schema: the words that stand there.
 ELSEWHERE = {
+    "journal move": ("tests/cli/commands/test_journal.py", '"journal", "move"'),  # needs PostgreSQL
     "ask": ("tests/cli/test_terminal.py", "ask --json"),  # on a terminal alone
     "demo": ("tests/cli/commands/test_demo.py", 'must("demo", "--json").json'),  # takes half a minute
 }
 # Documents that are no answer of a command: they come on stderr, or a line each (tests/cli/test_receiving.py,
 # tests/cli/commands/test_work.py).
-BESIDE = {"error-1.json", "progress-1.json", "incoming-1.json", "work-1.json"}
+BESIDE = {"error-1.json", "progress-1.json", "incoming-1.json", "work-1.json", "journal_moved-1.json"}
 
 
 @dataclass

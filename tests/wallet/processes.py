@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -80,6 +81,15 @@ def approve_until_refused(path: Path, url: str, tries: int) -> BaseProcess:
     return process
 
 
+def move_until(home: Path, url: str, to: str, stage: str) -> int:
+    """The exit code of a process that moves the journal of `home`, and kills itself at `stage`."""
+    process = _context.Process(target=_move_until, args=(home, url, to, stage))
+    process.start()
+    process.join(60)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
 def begin_until_refused(path: Path, url: str, tries: int) -> BaseProcess:
     """A process that begins payments of 1 ETH under a limit of 20 a day; its exit code is how many began."""
     process = _context.Process(target=_begin_until_refused, args=(path, url, tries))
@@ -128,6 +138,22 @@ def _approve_until_refused(path: Path, url: str, tries: int) -> None:
             break
     journal.close()
     os._exit(approved)
+
+
+def _move_until(home: Path, url: str, to: str, stage: str) -> None:
+    from l2send.core.paths import Paths
+    from l2send.wallet.journal.moving import move
+    from l2send.wallet.journal.opening import open_for_move
+
+    os.environ["L2SEND_JOURNAL"] = url
+
+    def tell(reached: str, _: str) -> None:
+        if reached == stage:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with open_for_move(Paths.under(home), to) as (source, target):
+        move(source, target, tell)
+    os._exit(0)
 
 
 def _open_postgres(url: str, path: Path) -> None:

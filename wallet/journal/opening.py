@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from l2send.core.errors import ConfigError
+from l2send.core.errors import ConfigError, UsageError
 from l2send.core.paths import Paths
 from l2send.core.private_files import check_private
 from l2send.core.text import clean
 from l2send.core.toml_text import parse_toml
 from l2send.core.trusted_files import read_trusted_text
+from l2send.wallet.journal.moved import Opening
+from l2send.wallet.journal.moving import Place, place_of
+from l2send.wallet.journal.postgres_schema import SCHEMA
 from l2send.wallet.journal.presence import was_used
 from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.sqlite_store import SqliteStore
+from l2send.wallet.journal.store import Store
 
 if TYPE_CHECKING:
     from l2send.core.spending_limits import SpendingLimits
 
+SQLITE = "sqlite"
+"""What `l2send journal move` takes for this home's own file."""
 VARIABLE = "L2SEND_JOURNAL"
 """The environment variable that names a database; `journal` in config.toml says the same."""
 
@@ -54,12 +63,12 @@ def open_journal(
     return journal
 
 
-def _open(paths: Paths, url: str) -> JournalProposals:
+def _open(paths: Paths, url: str, opening: Opening = Opening.USE) -> JournalProposals:
     if not url:
-        return SqliteJournal(paths.journal)
+        return SqliteJournal(paths.journal, opening)
     from l2send.wallet.journal.postgres import PostgresJournal
 
-    return PostgresJournal(url, paths.journal)
+    return PostgresJournal(url, paths.journal, opening)
 
 
 def has_journal(paths: Paths) -> bool:
@@ -89,3 +98,51 @@ def journal_url(paths: Paths) -> str:
     if holds_password(found):
         check_private(paths.settings)
     return found.strip()
+
+
+@contextmanager
+def open_for_move(paths: Paths, to: str) -> Iterator[tuple[Store, Store]]:
+    """The journal of `paths` and the one that it is moved to: a URL, or `sqlite` for this home's file.
+
+    A target that an interrupted move left half way is emptied; one that was moved away itself is put aside. Raises
+    ConfigError, UsageError, JournalLost.
+    """
+    url = journal_url(paths)
+    if (to if to != SQLITE else "") == url:
+        raise UsageError("the journal is there already.", hint="Nothing was changed.")
+    _open(paths, url, Opening.SOURCE).close()  # Fills in what an older l2send left.
+    with closing(_store(paths, url, Opening.SOURCE)) as source:
+        target = _store(paths, "" if to == SQLITE else to, Opening.TARGET)
+        try:
+            there = place_of(target)
+            if not place_of(source).moved_to and not there.empty and (there.arriving or there.moved_to):
+                _put_aside(target, paths, there)
+                target = _store(paths, "" if to == SQLITE else to, Opening.TARGET)
+            yield source, target
+        finally:
+            target.close()
+
+
+def _store(paths: Paths, url: str, opening: Opening) -> Store:
+    if not url:
+        return SqliteStore(paths.journal, opening)
+    from l2send.wallet.journal.postgres_store import PostgresStore
+
+    return PostgresStore(url, paths.journal, opening)
+
+
+def _put_aside(target: Store, paths: Paths, there: Place) -> None:
+    """Make room: what never became a journal is deleted, what was one keeps its rows under another name."""
+    aside = f"moved_{int(time.time())}"
+    if isinstance(target, SqliteStore):
+        target.close()
+        for suffix in ("", "-wal", "-shm"):
+            file = paths.journal.with_name(paths.journal.name + suffix)
+            if there.arriving:
+                file.unlink(missing_ok=True)
+            elif file.exists():
+                file.rename(file.with_name(f"{paths.journal.name}.{aside}{suffix}"))
+        return
+    schema = f"DROP SCHEMA {SCHEMA} CASCADE" if there.arriving else f"ALTER SCHEMA {SCHEMA} RENAME TO {SCHEMA}_{aside}"
+    target.db.execute(schema)
+    target.close()

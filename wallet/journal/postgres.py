@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from l2send.wallet.journal.moved import Opening
 from l2send.wallet.journal.postgres_store import PostgresStore
 from l2send.wallet.journal.proposals import JournalProposals
 
@@ -21,12 +22,12 @@ from l2send.wallet.journal.proposals import JournalProposals
 class PostgresJournal(JournalProposals):
     """A journal in PostgreSQL. One connection; a lost one ends it: open another."""
 
-    def __init__(self, url: str, home_journal: Path) -> None:
+    def __init__(self, url: str, home_journal: Path, opening: Opening = Opening.USE) -> None:
         """Connect, and make the tables where there are none. Raises ConfigError, JournalLost.
 
         `home_journal` is where this home's SQLite journal would be: its witness says how far the journal was.
         """
-        super().__init__(PostgresStore(url, home_journal))
+        super().__init__(PostgresStore(url, home_journal, opening))
         try:
             self._fill_in()
         except BaseException:

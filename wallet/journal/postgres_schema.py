@@ -283,6 +283,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "INSERT INTO shared_limits VALUES (1, '', 0)",
     ),
+    (
+        # Where a journal was moved to: it is not used from then on. And whether this one is still being filled.
+        f"ALTER TABLE identity ADD COLUMN moved_to {_TEXT} DEFAULT ''",
+        "ALTER TABLE identity ADD COLUMN arriving integer NOT NULL DEFAULT 0",
+    ),
 )
 
 ROLE = """

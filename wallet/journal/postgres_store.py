@@ -17,6 +17,7 @@ from l2send.core.address import Address
 from l2send.core.paths import private_dir
 from l2send.core.units import ChainId
 from l2send.wallet.journal.errors import ChangedMeanwhile, JournalReplaced
+from l2send.wallet.journal.moved import Opening, refuse_moved
 from l2send.wallet.journal.postgres_connection import PostgresConnection, connect
 from l2send.wallet.journal.postgres_durability import refuse_unless_durable
 from l2send.wallet.journal.postgres_errors import connection_lost, failure
@@ -36,7 +37,8 @@ _BEGIN = """
 _STILL = """
     SELECT identity.id, pg_backend_pid() AS pid, current_setting('synchronous_commit') AS synchronous_commit,
         current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
-        pg_is_in_recovery() AS standby, (SELECT payment_id FROM events WHERE seq = ?) AS payment
+        pg_is_in_recovery() AS standby, (moved_to <> '' OR arriving <> 0) AS unused,
+        (SELECT payment_id FROM events WHERE seq = ?) AS payment
     FROM identity
 """
 _HOLDERS = """
@@ -51,21 +53,25 @@ _HOLDERS = """
 class PostgresStore:
     """One connection to the database that holds the journal."""
 
-    def __init__(self, url: str, home_journal: Path) -> None:
+    def __init__(self, url: str, home_journal: Path, opening: Opening = Opening.USE) -> None:
         """Connect, and make the tables where there are none. Raises ConfigError, JournalLost.
 
         `home_journal` is where this home's SQLite journal would be: the witness beside it stands for either.
         """
         self.target = read_target(url)
-        self._witness = home_journal
+        self._witness, self._opening = home_journal, opening
         private_dir(home_journal.parent)
-        known = read_witness(home_journal)
+        known = None if opening is Opening.TARGET else read_witness(home_journal)
         self.db: PostgresConnection = connect(self.target)
         self._held = set[int]()
         try:
             migrate(self.db, self.title)
+            if opening is Opening.USE:
+                refuse_moved(self.db, self.title)
             check_witness(self.db, self.title, home_journal, known)
             self._mark = mark_of(self.db)
+            if opening is Opening.TARGET:
+                return
             if known is None or known.event < self._mark.event:
                 write_witness(home_journal, self._mark)
         except BaseException as error:
@@ -122,6 +128,9 @@ class PostgresStore:
     def _refuse_another(self) -> None:
         """A backup may be put back under an open connection, or a pooler may have exchanged the session."""
         found = self.db.execute(_STILL, (self._mark.event,)).fetchone()
+        if self._opening is Opening.TARGET and found:  # It becomes the journal that it is filled from.
+            refuse_unless_durable(found, self.title)
+            return
         if found is None or found["id"] != self._mark.journal or found["pid"] != self.db.pid:
             raise JournalReplaced(
                 f"{self.title} answers with another journal or another session than was opened here, so nothing more "
@@ -133,6 +142,8 @@ class PostgresStore:
                 f"{self.title} was put back from an older copy while l2send was using it.",
                 hint="Read docs/operators.md before you pay again: payments made since are unknown to it.",
             )
+        if self._opening is Opening.USE and found["unused"]:
+            refuse_moved(self.db, self.title)
         refuse_unless_durable(found, self.title)
 
     def rows(self, query: str, values: Sequence[Value]) -> list[Row]:

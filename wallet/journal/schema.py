@@ -300,4 +300,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "INSERT INTO shared_limits VALUES (1, '', 0)",
     ),
+    (
+        # Where a journal was moved to: it is not used from then on. And whether this one is still being filled.
+        "ALTER TABLE identity ADD COLUMN moved_to TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE identity ADD COLUMN arriving INTEGER NOT NULL DEFAULT 0",
+    ),
 )

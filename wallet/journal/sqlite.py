@@ -18,6 +18,7 @@ import sqlite3
 from pathlib import Path
 
 from l2send.wallet.journal.database import failure
+from l2send.wallet.journal.moved import Opening
 from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.sqlite_store import SqliteStore
 
@@ -25,9 +26,9 @@ from l2send.wallet.journal.sqlite_store import SqliteStore
 class SqliteJournal(JournalProposals):
     """A journal in one SQLite file, for the processes of one user on one machine."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opening: Opening = Opening.USE) -> None:
         """Open the journal, or create it. Raises ConfigError if it cannot be trusted or read."""
-        self._file = SqliteStore(path)
+        self._file = SqliteStore(path, opening)
         super().__init__(self._file)
         try:
             self._fill_in()

@@ -11,6 +11,7 @@ from l2send.core.address import Address
 from l2send.core.units import ChainId
 from l2send.wallet.journal.database import check_pages, failure, look_into, open_database
 from l2send.wallet.journal.errors import JournalReplaced
+from l2send.wallet.journal.moved import Opening, refuse_moved
 from l2send.wallet.journal.presence import (
     OpenFiles,
     check_witness,
@@ -27,18 +28,22 @@ from l2send.wallet.journal.store import Row, Value
 class SqliteStore:
     """One SQLite file. A transaction begins by taking the write lock: one writer at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opening: Opening = Opening.USE) -> None:
         """Open the journal, or create it. Raises ConfigError if it cannot be trusted or read."""
-        self.path = path
-        known, before = read_witness(path), file_id(path)
+        self.path, self._opening = path, opening
+        known, before = None if opening is Opening.TARGET else read_witness(path), file_id(path)
         refuse_missing(path, known)
         self.db: sqlite3.Connection = open_database(path)
         try:
             self._files = OpenFiles(path)
             if before not in (None, file_id(path)):
                 raise JournalReplaced(f"{path} was replaced while it was opened.", hint="Run the command again.")
+            if opening is Opening.USE:
+                refuse_moved(self.db, str(path))
             check_witness(self.db, str(path), path, known)
             self._newest_event = mark_of(self.db).event
+            if opening is Opening.TARGET:
+                return
             if known is None or known.event < self._newest_event:
                 write_witness(path, mark_of(self.db))
         except sqlite3.Error as error:
@@ -79,6 +84,8 @@ class SqliteStore:
                 self._refuse_overwritten()
             self.db.execute("BEGIN IMMEDIATE")
             try:
+                if self._opening is Opening.USE:
+                    refuse_moved(self.db, str(self.path))
                 yield
                 self._files.check()
                 self.db.execute("COMMIT")

@@ -3,10 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
 
 from l2send.core.private_files import write_private
 from tests.conftest import Home
 from tests.support.addresses import new_address
+from tests.support.inside import Inside, inside
+
+__all__ = ["inside"]
+
+
+@pytest.mark.postgres
+def test_a_journal_is_moved_to_a_database_and_back(inside: Inside, database: str) -> None:
+    inside.environment.setenv("L2SEND_JOURNAL", "")
+    in_words = inside.run("journal", "move", database)
+    assert (in_words.status, "the URL holds a password" in in_words.stderr) == (2, True)
+    secret = inside.path / "pgpass"
+    write_private(secret, f"*:*:*:*:{unquote(urlsplit(database).password or '')}\n".encode())
+    inside.environment.setenv("PGPASSFILE", str(secret))
+    parts = urlsplit(database)
+    url = f"postgresql://boss@{parts.hostname}:{parts.port}{parts.path}"
+    moved = inside.must("journal", "move", url, "--json").json
+    assert "SQLite file" in moved["from"]
+    assert moved["to"].startswith("PostgreSQL 127.0.0.1")
+    refused = inside.run("journal", "limits")
+    assert (refused.status, "was moved to PostgreSQL" in refused.stderr) == (10, True)
+    inside.environment.setenv("L2SEND_JOURNAL", url)
+    assert inside.must("journal", "limits", "--json").json["journal"] == moved["to"]
+    shown = inside.must("journal", "move", "sqlite")
+    assert "l2send config unset journal" in shown.stdout
+    assert inside.run("journal", "limits").status == 10
+
+
+@pytest.mark.parametrize("to", ["mysql://x/y", "", "journal.db"])
+def test_a_place_that_is_none_is_refused(inside: Inside, to: str) -> None:
+    done = inside.run("journal", "move", to)
+    assert (done.status, "not the URL of a database" in done.stderr) == (2, True)
+    assert not inside.paths.journal.exists()
 
 
 def test_limits_of_the_journal_are_set_shown_kept_and_taken_away(own_home: Home, tmp_path: Path) -> None:
