@@ -14,7 +14,7 @@ from ipaddress import ip_address
 
 from l2send.core.address import Address
 from l2send.core.errors import ConfigError, L2sendError, UsageError
-from l2send.wallet.journal.protocol import Journal
+from l2send.queueing import Queued
 from l2send.working import Happened, WorkEvent
 
 _LONGEST_REQUEST = 8192
@@ -26,8 +26,8 @@ class Metrics:
     """Counts since the start of the process, and what the journal says when it is asked."""
 
     accounts: Sequence[Address]
-    journal: Journal | None = None
-    """None while there is no connection to it."""
+    queue: Queued | None = None
+    """None while there is no connection to the journal."""
     begun: int = 0
     held_back: int = 0
     ended: Counter[str] = field(default_factory=Counter[str])
@@ -75,14 +75,13 @@ class Metrics:
     def _of_journal(self) -> Iterator[str]:
         waiting, oldest, open_payments = list[tuple[str, float]](), list[tuple[str, float]](), list[tuple[str, float]]()
         try:
-            for account in self.accounts if self.journal else ():
-                assert self.journal
-                label = f'account="{account}"'
-                count, since = self.journal.count_waiting(account)
-                waiting.append((label, count))
-                oldest.append((label, 0 if since is None else max(0, int(time.time()) - since)))
-                open_payments.append((label, len(self.journal.begun_open(account))))
-            up = int(self.journal is not None)
+            for account in self.accounts if self.queue else ():
+                assert self.queue
+                label, left = f'account="{account}"', self.queue.left(account)
+                waiting.append((label, left.waiting))
+                oldest.append((label, 0 if left.oldest is None else max(0, int(time.time()) - left.oldest)))
+                open_payments.append((label, left.open))
+            up = int(self.queue is not None)
         except L2sendError:
             up = 0
         yield from _metric("l2send_journal_up", "gauge", "1 while the journal answers.", [("", up)])

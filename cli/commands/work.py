@@ -123,7 +123,7 @@ class _Work:
                     wait, first = _RECONNECT_AFTER, False
                     return await self._work(client)
             except JournalLost as error:
-                self._metrics.journal = None
+                self._metrics.queue = None
                 if self.options.once or first:
                     raise
                 self._metrics.reconnects += 1
@@ -135,26 +135,22 @@ class _Work:
             wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _work(self, client: Client) -> int:
-        self._metrics.journal = client.journal
+        self._metrics.queue = client.queue
         worker: Worker = client.worker(self.signers, self._tell)
         worker.stop, worker.until_done, worker.idle_exit = self._stop, self.options.once, self.options.idle_exit
         if self.options.once:
             worker.patience = _TO_THE_END
         accounts = ", ".join(signer.address for signer in self.signers)
-        self._log.say(f"working for {accounts} over {client.journal.title}")
+        self._log.say(f"working for {accounts} over {client.queue.title}")
         await worker.run()
-        left = [self._left(client, signer) for signer in self.signers]
-        waiting, unfinished = sum(one[0] for one in left), sum(one[1] for one in left)
+        left = [client.queue.left(signer.address) for signer in self.signers]
+        waiting, unfinished = sum(one.waiting for one in left), sum(one.open for one in left)
         self._log.say(f"ended; {waiting} lines wait, {unfinished} payments are open")
         if self.run_options.as_json:
             print_json(
                 {"schema": "l2send.worked/1", "waiting": waiting, "open": unfinished, "begun": self._metrics.begun}
             )
         return ExitStatus.NOT_ALL if self.options.once and (waiting or unfinished) else ExitStatus.DELIVERED
-
-    @staticmethod
-    def _left(client: Client, signer: Signer) -> tuple[int, int]:
-        return client.journal.count_waiting(signer.address)[0], len(client.journal.begun_open(signer.address))
 
     def _tell(self, event: WorkEvent) -> None:
         self._log.event(event)

@@ -16,6 +16,7 @@ from l2send.core.address import Address
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment
 from l2send.core.text import visible_part
+from l2send.core.units import UnixTime
 from l2send.queue_caps import Caps, caps_of, caps_text
 from l2send.resolver.batch_lines import JudgedBatch
 from l2send.resolver.limits import Limits
@@ -29,10 +30,32 @@ _TO_THE_END = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What is left to do for one account."""
+
+    waiting: int
+    """Lines that are not begun."""
+    oldest: UnixTime | None
+    """When the oldest of them was approved."""
+    open: int
+    """Payments of lines that have not ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class Queued:
     """The approved lines of one journal."""
 
     journal: Journal
+
+    @property
+    def title(self) -> str:
+        """What holds the queue, and where; without secrets."""
+        return self.journal.title
+
+    def left(self, account: Address) -> Left:
+        """What is left to do for an account. Raises ConfigError, JournalLost."""
+        count, since = self.journal.count_waiting(account)
+        return Left(count, since, len(self.journal.begun_open(account)))
 
     def without_waiting(self, judged: JudgedBatch, sender: Address, name: str) -> JudgedBatch:
         """`judged` without the lines that wait in the queue already, exactly as they stand there."""

@@ -10,6 +10,7 @@ import pytest
 
 from l2send.cli.work_metrics import Metrics, parse_place, serve
 from l2send.core.errors import ConfigError, NotFinal, UsageError
+from l2send.queueing import Queued
 from l2send.wallet.journal.queue_lines import QueuedLine
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.working import Happened, WorkEvent
@@ -29,7 +30,7 @@ async def ask(port: int, request: bytes) -> str:
 def test_the_text_is_what_prometheus_reads(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.db")
     journal.enqueue([QueuedLine("november/a", "november", a_payment(), "{}")])
-    metrics = Metrics([SENDER], journal)
+    metrics = Metrics([SENDER], Queued(journal))
     metrics.event(WorkEvent(Happened.BEGUN, SENDER, "november/a", "p-1", "planned"))
     for _ in range(2):
         metrics.event(WorkEvent(Happened.PAYMENT, SENDER, "november/a", "p-1", "delivered"))

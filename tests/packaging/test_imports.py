@@ -16,7 +16,7 @@ ROOMS = ("bridges", "cli", "core", "devnet", "resolver", "wallet")
 MAY_IMPORT = {
     "__init__": {"api"},
     "__main__": {"cli"},
-    "api": {"batch_review", "batches", "client", "core", "resolver", "review", "turns", "wallet"},
+    "api": {"batch_review", "batches", "client", "core", "resolver", "review", "turns", "wallet", "working"},
     "batch_review": {"core", "fee_caps", "guard", "resolver", "review", "wallet"},
     "batches": {"batch_review", "core", "resolver", "turns", "wallet"},
     "bridges": {"core"},
@@ -30,10 +30,13 @@ MAY_IMPORT = {
         "devnet",
         "fee_caps",
         "offline_lookups",
+        "queue_caps",
+        "queueing",
         "resolver",
         "review",
         "turns",
         "wallet",
+        "working",
     },
     "client": {
         "batches",
@@ -45,6 +48,7 @@ MAY_IMPORT = {
         "planning",
         "delegating",
         "preparing",
+        "queueing",
         "read_web3",
         "resume_many",
         "refunding",
@@ -68,11 +72,14 @@ MAY_IMPORT = {
     "renewal": {"core", "guard", "wallet"},
     "planning": {"bridges", "core", "fee_caps", "resolver", "review"},
     "preparing": {"core", "review", "turns", "wallet"},
+    "queue_caps": {"batch_review", "core", "fee_caps", "resolver"},
+    "queueing": {"batch_review", "batches", "core", "queue_caps", "resolver", "wallet", "working"},
     "read_web3": {"core", "wallet"},
     "resolver": {"bridges", "core"},
     "review": {"bridges", "core", "fee_caps", "guard", "resolver", "wallet"},
     "turns": {"wallet"},
     "wallet": {"core"},
+    "working": {"batch_review", "batches", "core", "queue_caps", "resolver", "turns", "wallet"},
 }
 DEVNET_COMMANDS = {"devnet", "demo"}
 SLOW = {"aiohttp", "eth_account", "questionary", "segno", "web3"}
