@@ -32,7 +32,7 @@ from l2send.resolver.batch_plan import PlannedLine, Wanted
 from l2send.resolver.destination import Destination
 from l2send.resolver.recipient import Findings
 from l2send.turns import Turn
-from l2send.wallet.journal.errors import ChangedMeanwhile, JournalLost
+from l2send.wallet.journal.errors import ChangedMeanwhile, JournalBusy, JournalLost
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.queue import EVERY_CHAIN
 from l2send.wallet.journal.queue_lines import QueuedLine
@@ -164,7 +164,14 @@ class Worker:
     async def _serve(self, signer: StoppableSigner) -> None:
         """Turn after turn for one account."""
         while not self.stop.is_set():
-            if await self._turn(signer):
+            try:
+                did = await self._turn(signer)
+            except (JournalBusy, ChangedMeanwhile, NetworkError) as error:
+                if self.until_done:
+                    raise
+                did = False
+                self.tell(WorkEvent(Happened.FAILED, signer.address, text=error.message, error=error))
+            if did:
                 self._busy_at = time.monotonic()
                 continue
             idle = time.monotonic() - self._busy_at
@@ -202,9 +209,9 @@ class Worker:
 
     async def _begin(self, account: Address, lines: Sequence[QueuedLine]) -> list[str]:
         """Plan these lines, and begin those that keep within their caps. Returns the ids of what was begun."""
-        caps, name = read_caps(lines[0].caps), lines[0].batch
-        by_ref = {line.ref: line for line in lines}
+        by_ref, name = {line.ref: line for line in lines}, lines[0].batch
         try:
+            caps = read_caps(lines[0].caps)
             wanted = [self._wanted(line, number) for number, line in enumerate(lines, 1)]
             review = await self.batch.plan_approved(wanted, account, name, caps.limits, caps.for_all(len(lines)))
             kept = list[PlannedLine]()
