@@ -43,7 +43,7 @@ def limits(
     *,
     run_options: RunOptions,
 ) -> None:
-    """Show the limits that stand in the journal, or put those of a file in their place.
+    """Show the limits that stand in the journal, or set them.
 
     They hold for every payment that is begun or approved over this journal, on every machine, beside the limits of each
     machine's own files. On PostgreSQL a role that pays needs no right to change them: see docs/operators.md.
@@ -89,10 +89,11 @@ def move(
     *,
     run_options: RunOptions,
 ) -> None:
-    """Move the journal to a PostgreSQL database, or back into a file, and check every row.
+    """Move the journal to PostgreSQL, or back into a file.
 
-    It may be killed at any moment: run it again. The journal before refuses to be used once the new one is complete, so
-    that nothing is sent from both. Stop every l2send that uses it first: one that runs on signs nothing more.
+    Every row is compared. It may be killed at any moment: run it again. The journal before refuses to be used once the
+    new one is complete, so that nothing is sent from both. Stop every l2send that uses it first: one that runs on signs
+    nothing more.
 
     Example: l2send journal move postgresql://l2send_owner@db.example/payments
     """
