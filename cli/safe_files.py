@@ -40,17 +40,18 @@ class SigningOptions:
 def sign_as_owner(asked: SigningOptions, limits: OfflineLimits, account: AccountOptions, keys: KeyOptions) -> int:
     """Show what the Safe would do, and add the signature of one owner. Asks no network."""
     paths, registry = asked.run_options.paths, asked.run_options.registry()
-    bundle = read_safe_file(asked.file)
-    review = _review(bundle, paths, registry, limits)
+    read = read_safe_file(asked.file)
+    review = _review(read, paths, registry, limits)
     refuse_existing(asked.output)
     refuse_contradiction(keys)
     must_be_able_to_ask(yes=asked.yes)
     who = choose_sender(paths, SenderOptions(account.account, account.keystore), keys)
-    refuse_unless_missing(bundle, who.address)
+    refuse_unless_missing(read, who.address)
 
     async def run() -> int:
         async with open_client(paths, registry) as client:
-            client.adopted(bundle)  # Refuses the file, also one that cancels, where its nonce is another payment's.
+            # Refuses the file, also one that cancels, where its nonce is another payment's.
+            bundle = client.adopted(read) or read
             await _approve(client, bundle, review, verb="Sign the payment of", yes=asked.yes)
             if not bundle.cancels:  # What is cancelled is no payment of this journal, unless it is there already.
                 client.adopt(bundle, review, again=asked.again)
@@ -74,14 +75,15 @@ def send_for_owners(
     journal does not know the payment yet.
     """
     paths, registry = run_options.paths, run_options.registry()
-    bundle = read_safe_file(file)
-    review = _review(bundle, paths, registry, None)
+    read = read_safe_file(file)
+    review = _review(read, paths, registry, None)
     refuse_contradiction(keys)
     who = choose_sender(paths, SenderOptions(account.account, account.keystore), keys)
 
     async def run() -> int:
         async with open_client(paths, registry) as client:
-            if client.adopted(bundle) is None:
+            bundle = client.adopted(read) or read
+            if bundle is read:
                 must_be_able_to_ask(yes=yes)
                 await _approve(client, bundle, review, verb="Send the payment of", yes=yes)
                 client.adopt(bundle, review)

@@ -55,14 +55,14 @@ RULES = (
     ),
     Rule(
         "proposal final, failed or cancelled",
-        "the Safe's event with its SafeTx hash, or with that of the empty one, in a block that is deep enough",
-        "its chain",
+        "a block, deep enough, in which the Safe's own nonce moved past its nonce, and its event for that nonce, "
+        "with its SafeTx hash or that of the empty one",
+        "the Safe's storage and events",
         _TWO,
     ),
     Rule(
         "proposal replaced",
-        "a block, deep enough, in which the Safe used its nonce, and whose events explain each nonce by other hashes; "
-        "the settler has no order of its id",
+        "likewise, with another hash; the settler has no order of its id",
         "the Safe's storage and events; the origin settler's storage",
         _TWO,
     ),

@@ -123,10 +123,13 @@ def with_signatures(bundle: SafeBundle, signatures: Sequence[OwnerSignature]) ->
 
 
 def merge_safe(bundles: Sequence[SafeBundle]) -> SafeBundle:
-    """All signatures of files of one payment in one. Raises Refused for files that differ in anything else."""
+    """All signatures of files of one payment in the first of them, also where they were prepared apart.
+
+    Raises Refused for files that pay something else, or by another SafeTx.
+    """
     first = bundles[0]
     for other in bundles[1:]:
-        if replace(other, signatures=()) != replace(first, signatures=()):
+        if (other.payment, other.typed.digest) != (first.payment, first.typed.digest):
             raise Refused(f"the files are not of one transaction: {first.id} and {other.id} differ.")
         first = with_signatures(first, other.signatures)
     return first

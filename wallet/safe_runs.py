@@ -1,24 +1,26 @@
 """What a Safe ran with a nonce: found by its events, and shown by each endpoint's own blocks and storage.
 
 Every `execTransaction` uses one nonce and emits one event, ExecutionSuccess or ExecutionFailure, with the SafeTx hash.
-The hash commits to Safe, chain and nonce: an event with the hash of a proposal is the run of that proposal. Another
-transaction took the nonce if it was free before a block and used after it, and the block has as many of these events as
-nonces were used in it, none of them with the proposal's hash.
+The hash commits to Safe, chain and nonce, but an event alone proves nothing: a module of the Safe can have it emit any
+event. So the Safe's own nonce has to have moved past the proposal's in that block, and the block has to have as many of
+these events as nonces were used in it: in their order, one event is that of the nonce. Where a module made one up, or a
+node does not keep the state of then, a transaction that calls `execTransaction` directly and emits one event decides.
 Source: safe-global/safe-smart-account 1.4.1 and 1.5.0, Safe.sol.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections import Counter
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from l2send.core.address import Address
 from l2send.core.calldata import event_topic
-from l2send.core.errors import BadAnswer, NetworkError
-from l2send.core.plan import Proposal
-from l2send.core.rpc import Log, Rpc, block_number
+from l2send.core.errors import BadAnswer, NetworkError, Refused
+from l2send.core.plan import Proposal, UnsignedTx
+from l2send.core.rpc import Log, Rpc, block_number, both, data_bytes
 from l2send.core.safe import nothing_of, read_execution
-from l2send.core.units import BlockNumber, Nonce
+from l2send.core.units import BlockNumber, Nonce, Wei
 from l2send.wallet.nonce_search import first_block_above
 
 _SUCCESS = event_topic("ExecutionSuccess(bytes32,uint256)")
@@ -80,16 +82,7 @@ async def shows_run(one: Rpc, head: Awaitable[BlockNumber], proposal: Proposal, 
     block = await one.block(hex(run.block))
     if str(block.get("hash", "")).lower() != run.block_hash:
         return False
-    ours, safe = {hash_of(proposal), cancel_hash_of(proposal)}, proposal.execution.to
-    runs = await _runs_in(one, safe, run.block)
-    if run not in runs:
-        return False
-    if run.hash in ours:
-        return True
-    before = await safe_nonce(one, safe, hex(max(run.block - 1, 0)))
-    after = await safe_nonce(one, safe, hex(run.block))
-    explained = before <= proposal.nonce < after and len(runs) == after - before
-    return explained and not ours.intersection(other.hash for other in runs)
+    return await _taker_in(one, proposal, run.block) == run
 
 
 async def _find_on(one: Rpc, proposal: Proposal) -> SafeRun | str:
@@ -99,9 +92,10 @@ async def _find_on(one: Rpc, proposal: Proposal) -> SafeRun | str:
     ours = {hash_of(proposal), cancel_hash_of(proposal)}
     topics = [[_SUCCESS, _FAILURE], sorted(ours)]
     async for logs in one.logs_between({"address": safe, "topics": topics}, min(proposal.since, head), head):
-        for run in map(_run, logs):
-            if run.hash in ours:
-                return run
+        for number in sorted({_run(log).block for log in logs}):
+            claimed = await _taker_in(one, proposal, number)
+            if claimed and claimed.hash in ours:
+                return claimed
 
     async def nonce_at(number: int) -> int:
         return await safe_nonce(one, safe, hex(number))
@@ -109,10 +103,50 @@ async def _find_on(one: Rpc, proposal: Proposal) -> SafeRun | str:
     block = await first_block_above(nonce_at, proposal.nonce, head)
     if block is None:
         return f"{host} keeps no state of blocks that old"
-    runs = await _runs_in(one, safe, block)
+    return (
+        await _taker_in(one, proposal, block) or f"{host} shows no event of the Safe in block {block} that explains it"
+    )
+
+
+async def _taker_in(one: Rpc, proposal: Proposal, number: BlockNumber) -> SafeRun | None:
+    """What took the nonce of `proposal` in a block, as one endpoint shows it; None if that is not shown there.
+
+    Raises NetworkError. Source: eth_getLogs, eth_getStorageAt; eth_getTransactionByHash.
+    """
+    safe, runs = proposal.execution.to, await _runs_in(one, proposal.execution.to, number)
     if not runs:
-        return f"{host} shows no event of the Safe in block {block}"
-    return next((run for run in runs if run.hash in ours), runs[0])
+        return None
+    try:
+        before, after = await both(safe_nonce(one, safe, hex(max(number - 1, 0))), safe_nonce(one, safe, hex(number)))
+    except NetworkError:  # A node without the state of then says so in many words.
+        return await _direct(one, proposal, runs)
+    if not before <= proposal.nonce < after:
+        return None
+    return runs[proposal.nonce - before] if len(runs) == after - before else await _direct(one, proposal, runs)
+
+
+async def _direct(one: Rpc, proposal: Proposal, runs: Sequence[SafeRun]) -> SafeRun | None:
+    """The run of a transaction that calls `execTransaction` itself, with that nonce in its hash, and emits no other.
+
+    A call that succeeds emits the hash with the nonce it used. So an event more is one that a module made up.
+    """
+    count = Counter(run.tx_hash for run in runs)
+    for run in runs:
+        if count[run.tx_hash] == 1 and await _called_hash(one, proposal, run.tx_hash) == run.hash:
+            return run
+    return None
+
+
+async def _called_hash(one: Rpc, proposal: Proposal, tx_hash: str) -> str:
+    """The SafeTx hash, with the nonce of `proposal`, of what a transaction has the Safe run; empty for another call."""
+    described, safe = await one.transaction(tx_hash), proposal.execution.to
+    if described is None or str(described.get("to", "")).lower() != safe.lower():
+        return ""
+    tx = UnsignedTx(proposal.execution.chain_id, safe, Wei(0), data_bytes(described.get("input"), "input"))
+    try:
+        return _hex(read_execution(tx)[0].typed(proposal.nonce).digest)
+    except Refused:  # With a refund of gas, or another function: l2send proposes neither.
+        return ""
 
 
 async def _runs_in(one: Rpc, safe: Address, block: BlockNumber) -> list[SafeRun]:

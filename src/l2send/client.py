@@ -43,7 +43,7 @@ from l2send.resolver.destination import Destination, look_up, parse_destination,
 from l2send.resolver.limits import Limits
 from l2send.resume_many import resume_all
 from l2send.review import Review, has_expired, review_plan
-from l2send.safes import adopt, find_adopted, send_signed, with_safe_nonce
+from l2send.safes import adopt, send_signed, under_known_id, with_safe_nonce
 from l2send.turns import Progress, reporter, reporting, silent
 from l2send.wallet.allowance import revocation
 from l2send.wallet.ends import Ends
@@ -181,9 +181,9 @@ class Client(ClientLookups, Delegations, Queueing):
         begin = partial(self.journal.begin, key=key, again=again, typed_name=typed_name, memo=memo)
         return await prepare_payment(review, self.journal, self.rpcs, locks, begin, say)
 
-    def adopted(self, bundle: SafeBundle) -> PaymentRecord | None:
-        """The payment of a Safe's file, if this journal has it. Raises Refused if its nonce is another payment's."""
-        return find_adopted(self.journal, bundle)
+    def adopted(self, bundle: SafeBundle) -> SafeBundle | None:
+        """A Safe's file by its id in this journal, if that has it. Raises Refused if its nonce is another payment's."""
+        return under_known_id(self.journal, bundle)
 
     def adopt(self, bundle: SafeBundle, review: Review, *, again: bool = False) -> PaymentRecord:
         """Write the payment of a Safe's file, which was approved, into this journal. Raises Refused as `begin` does."""
@@ -192,10 +192,8 @@ class Client(ClientLookups, Delegations, Queueing):
     async def execute(
         self, bundle: SafeBundle, signer: Signer, *, patience: float = 600.0, progress: Progress = silent
     ) -> Record:
-        """Have a Safe run what its owners signed, once, and follow the payment to its end: see safes.py.
-
-        What was sent before, from here or by anyone, is followed and not sent again. Raises as `resume` does.
-        """
+        """Have a Safe run what its owners signed, once, and follow the payment to its end. Raises as `resume` does."""
+        bundle = self.adopted(bundle) or bundle
         await self.status(bundle.id)
         record, tell = self.get(bundle.id), reporter(bundle.id, self.journal, progress)
         await send_signed(record, bundle, signer.address, self.executor(signer, tell), patience=patience)

@@ -28,6 +28,7 @@ from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.proposals import execution_in_flight, send_execution
 from l2send.wallet.safe_files import SafeBundle
+from l2send.wallet.safe_runs import hash_of
 from l2send.wallet.stale import not_run
 
 _APPROVED = Function("approvedHashes(address,bytes32)", "uint256")
@@ -77,13 +78,17 @@ def _with_note_of_proposals(review: Review, journal: Journal) -> Review:
 
 
 def find_adopted(journal: Journal, bundle: SafeBundle) -> PaymentRecord | None:
-    """The payment of the file as this journal has it; None if it has none. Raises Refused for another one."""
+    """The payment of the file as this journal has it, also under another id; None if it has none.
+
+    The same payment by the same SafeTx happens once: two who prepared it apart mean one payment. Raises Refused where
+    its nonce is another one's.
+    """
     execution = bundle.proposal.execution
     found = journal.proposed(execution.chain_id, execution.to, bundle.proposal.nonce)
     if found is None:
         return None
     assert found.proposal
-    if (found.id, found.payment, found.proposal.proposal) != (bundle.id, bundle.payment, bundle.proposal):
+    if (found.payment, found.proposal.hash) != (bundle.payment, hash_of(bundle.proposal)):
         raise Refused(
             f"nonce {bundle.proposal.nonce} of the Safe is that of another payment of this journal: {found.id}, "
             f"which is {found.state}. One transaction is approved for each nonce.",
@@ -103,6 +108,12 @@ def adopt(journal: Journal, bundle: SafeBundle, review: Review, *, again: bool, 
     return record
 
 
+def under_known_id(journal: Journal, bundle: SafeBundle) -> SafeBundle | None:
+    """The file with the id that its payment has in this journal; None if it has none. Raises as `find_adopted`."""
+    known = find_adopted(journal, bundle)
+    return replace(bundle, id=known.id) if known else None
+
+
 async def send_signed(
     record: PaymentRecord, bundle: SafeBundle, sender: Address, executor: Executor, *, patience: float
 ) -> None:
@@ -117,6 +128,7 @@ async def send_signed(
         return
     if not bundle.cancels and (late := await why_too_late(record, executor.rpcs)):
         raise not_run(record, late)
+    bundle = replace(bundle, proposal=record.proposal.proposal)  # With the gas and the owners that were approved here.
     step = await execution_step(record, bundle, sender, executor.rpcs)
     await send_execution(executor, record.id, step, patience=patience)
 

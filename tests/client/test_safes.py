@@ -22,7 +22,7 @@ from l2send.safes import execution_step
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
-from l2send.wallet.safe_files import SafeBundle, with_signatures
+from l2send.wallet.safe_files import SafeBundle, merge_safe, with_signatures
 from tests.bridges.mutations import Capsys
 from tests.conftest import Home
 from tests.support import safes
@@ -170,12 +170,29 @@ def test_an_owner_who_pays_alone_is_told_what_that_replaces(home: Home, tmp_path
     assert f"nonce {bundle.proposal.nonce}" in note
 
 
-def test_one_nonce_has_one_approved_transaction(team: Team) -> None:
+def test_one_nonce_has_one_approved_transaction(team: Team, tmp_path: Path) -> None:
     """Another payment for the same nonce is refused by this journal, and by the Safe wherever it is tried."""
     bundle = team.prepare()
-    other = replace(bundle, id="p-zzzzzzzz", payment=replace(bundle.payment))
+    apart = Team.like(team, tmp_path / "apart").prepare()
+    assert apart.proposal.nonce == bundle.proposal.nonce
     with pytest.raises(Refused, match="One transaction is approved for each nonce"):
-        team.adopt(other, team.home_of("preparer"))
+        team.adopt(apart, team.home_of("preparer"))
+
+
+def test_two_who_prepare_the_same_transaction_mean_one_payment(team: Team, tmp_path: Path) -> None:
+    """Their files have ids of their own. Each signs the other's, the signatures fit together, and it is paid once."""
+    to, other = new_address(), Team.like(team, tmp_path / "apart")
+    mine, theirs = team.prepare("5", f"dev1:{to}"), other.prepare("5", f"dev1:{to}")
+    assert (mine.id != theirs.id, mine.typed.digest) == (True, theirs.typed.digest)
+    theirs = through_a_file(other.sign(theirs, 1), tmp_path / "theirs.json")
+    assert team.adopt(theirs, team.home_of("preparer")).id == mine.id
+    joined = merge_safe([theirs, team.sign(mine, 0)])
+    assert joined.id == theirs.id
+    record = team.execute(joined)
+    assert (record.id, record.state, team.sent()) == (mine.id, PaymentState.DELIVERED, 1)
+    assert other.status(theirs).state is PaymentState.DELIVERED
+    assert (other.execute(joined).id, team.sent()) == (theirs.id, 1), "sent twice"
+    assert team.home.holds(to, "dev1") == 5 * USDC
 
 
 def test_the_same_payment_at_another_nonce_is_refused_while_it_is_open(team: Team) -> None:

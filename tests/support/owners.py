@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
+from copy import copy
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,6 +44,13 @@ class Team:
         home.fund(self.executor.address, "dev1", ETH="1")
         self.safe: TestSafe = new_safe(home, [one.address for one in self.owners], threshold, version=version)
         home.fund(self.safe.address, "dev1", USDC="100", ETH="2")
+
+    @classmethod
+    def like(cls, team: Team, folder: Path) -> Team:
+        """The same owners of the same Safe at a machine of their own, with other journals."""
+        made = copy(team)
+        made.folder = folder
+        return made
 
     def do(self, work: Callable[[Client], Awaitable[T]], paths: Paths | None = None) -> T:
         async def run() -> T:
