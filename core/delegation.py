@@ -73,6 +73,19 @@ def decode_batch(tx: UnsignedTx) -> tuple[UnsignedTx, ...]:
     return calls
 
 
+def why_other_delegation(code: bytes, account: Address, approved: Address, chain: Chain) -> str:
+    """Why a change of the account's code must not be signed, or an empty string: it runs other code than was shown.
+
+    `code` is that of the account now; `approved` what it delegated to then, the zero address for nothing.
+    """
+    now = (delegate_of(code) or ZERO_ADDRESS) if code[:3] == _DESIGNATOR or not code else None
+    if now == approved:
+        return ""
+    runs = "is a contract" if now is None else f"delegates to {'nothing' if is_taken_back(now) else now}"
+    then = "nothing" if is_taken_back(approved) else approved
+    return f"{account} {runs} on {chain.name} now, and delegated to {then} when this was approved"
+
+
 def refuse_foreign_code(code: bytes, chain: Chain) -> None:
     """Refuse to pay from an account with this code, if that is code of others. Raises Refused."""
     delegate = delegate_of(code)

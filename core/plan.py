@@ -107,6 +107,8 @@ class Step:
     None: it is priced when it is signed."""
     nonce: Nonce | None = None
     """If set, the only nonce it may be signed with: a signature for that nonce may exist elsewhere."""
+    over: Address | None = None
+    """Of a delegation: what the account delegated to when it was approved, the zero address for nothing."""
 
 
 @unique

@@ -86,7 +86,8 @@ class Ends:
             return False
         if not use.raw or use.tx is None:
             raise NotFinal(f"{use.hash} does the same, and is of a kind that l2send does not read")
-        self.journal.adopt(former, replace(former.step, tx=use.tx), use.hash, use.raw)
+        said = use.tx if former.step.tx.delegate_to is None else replace(use.tx, delegate_to=use.delegates_to)
+        self.journal.adopt(former, replace(former.step, tx=said), use.hash, use.raw)
         return True
 
     async def find_prepared(self, record: PaymentRecord) -> PaymentRecord:
@@ -215,6 +216,8 @@ class Ends:
         """The transaction of the step that does what `use` does. Raises NotFinal if it is not known."""
         if use.tx is not None:
             for one in record.attempts(tx.step_index):
+                if one.step.kind is StepKind.DELEGATE and one.step.tx.delegate_to == use.delegates_to:
+                    return one
                 if self._same_call(one.step.tx, use.tx):
                     return one
         if tx.step.kind not in {StepKind.TRANSFER, StepKind.OPEN}:
@@ -310,7 +313,8 @@ def words_of(use: NonceUse, nonce: Nonce) -> str:
     """What used a nonce, in words."""
     if use.hash:
         return f"{use.hash} in block {use.block} took nonce {nonce}"
-    return f"nonce {nonce} was used in block {use.block} without a transaction of the account, as a delegation does"
+    how = "as a delegation does" if use.delegates_to is None else f"by its delegation to {use.delegates_to}"
+    return f"nonce {nonce} was used in block {use.block} without a transaction of the account, {how}"
 
 
 async def _nothing() -> None:

@@ -19,6 +19,7 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Rpc, data_bytes, quantity, record
 from l2send.core.units import BlockNumber, Nonce, Wei
 from l2send.wallet.keys.rebuilt import rebuilt
+from l2send.wallet.keys.signed import code_authorized
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class NonceUse:
     """The decoded transaction; None for the creation of a contract, and if there is no transaction."""
     raw: bytes = b""
     """Its signed bytes, which prove themselves; empty if they cannot be rebuilt."""
+    delegates_to: Address | None = None
+    """The code that the account delegates to by it, the zero address for none (EIP-7702); None if it changes no code.
+
+    An authorization also takes a nonce where another account brings it.
+    """
 
 
 async def find_use(rpc: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | None = None) -> NonceUse | str:
@@ -112,18 +118,33 @@ async def _in_block(one: Rpc, sender: Address, nonce: Nonce, number: BlockNumber
     block_hash, transactions = str(block.get("hash", "")).lower(), block.get("transactions")
     if not isinstance(transactions, list):
         raise BadAnswer(f"{one.chain.name} answered a block without its transactions.")
+    brought = None
     for entry in transactions:
         described = record(entry, "transaction")
         theirs = str(described.get("from", "")).lower() == sender.lower()
         if theirs and quantity(described.get("nonce"), "nonce") == nonce:
             return _use(described, sender, number, block_hash, one)
-    return NonceUse(number, block_hash)
+        brought = brought or _brought(described, sender, nonce, one)
+    return NonceUse(number, block_hash, delegates_to=brought)
+
+
+def _brought(described: dict[str, Any], account: Address, nonce: Nonce, one: Rpc) -> Address | None:
+    """The code of an authorization of `account` with that nonce in a transaction of any account."""
+    if described.get("type") != "0x4":
+        return None
+    with suppress(L2sendError):
+        if signed := rebuilt(described, checksum(str(described.get("from")))):
+            return code_authorized(signed.raw, account, one.chain.chain_id, nonce)
+    return None
 
 
 def _use(described: dict[str, Any], sender: Address, number: BlockNumber, block_hash: str, one: Rpc) -> NonceUse:
     signed = rebuilt(described, sender)
     tx_hash = str(described.get("hash", "")).lower()
-    return NonceUse(number, block_hash, tx_hash, _said(described, one), signed.raw if signed else b"")
+    raw = signed.raw if signed else b""
+    nonce = Nonce(quantity(described.get("nonce"), "nonce") + 1)  # Its own authorizations come after its own nonce.
+    code = code_authorized(raw, sender, one.chain.chain_id, nonce)
+    return NonceUse(number, block_hash, tx_hash, _said(described, one), raw, code)
 
 
 def _said(described: dict[str, Any], one: Rpc) -> UnsignedTx | None:

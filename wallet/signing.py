@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from l2send.core.delegation import refuse_foreign_code
+from l2send.core.delegation import refuse_foreign_code, why_other_delegation
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.pace import may_hold
 from l2send.core.plan import Step, StepKind
@@ -119,6 +119,8 @@ class Signing:
             raise await self.cancelled(record, overtaken)
         if tx.step.kind in PAYING_KINDS:
             refuse_foreign_code(_value(looks.code), rpc.chain)
+        elif tx.step.over is not None:
+            await self._refuse_over_another(record, tx, _value(looks.code), rpc)
         choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(looks.counts))
         taken = tx.step.nonce is not None and tx.step.nonce < choice.nonce
         maybe_sent = taken and tx.step.nonce in await self.ends.nonces_maybe_sent(record)
@@ -214,6 +216,16 @@ class Signing:
             f"{record.id} was cancelled: {reason}. Nothing was paid. {left}".rstrip(),
             hint=f"{take_back}Start a new payment to get a new quote.",
         )
+
+    async def _refuse_over_another(self, record: PaymentRecord, tx: TxRecord, code: bytes, rpc: Rpc) -> None:
+        """Raises Refused where the account's code changed since a delegation was approved, which is cancelled then."""
+        assert tx.step.over is not None
+        if why := why_other_delegation(code, tx.sender, tx.step.over, rpc.chain):
+            await self.ends.never_signed(record, why)
+            raise Refused(
+                f"{record.id} was cancelled: {why}. Nothing was signed.",
+                hint=f"Look at it: l2send wallet show NAME --chain {rpc.chain.short_name}. Then ask for it again.",
+            )
 
     async def _is_stale(self, tx: TxRecord) -> bool:
         return await is_stale(tx, self.journal, self.rpcs)

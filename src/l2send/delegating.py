@@ -84,7 +84,7 @@ async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegati
     if data_fee:
         fees.append(Fee("L1 data fee", Amount(data_fee, chain.native)))
     nothing = Amount(0, chain.native)
-    step = Step(StepKind.DELEGATE, tx, gas)
+    step = Step(StepKind.DELEGATE, tx, gas, over=before or ZERO_ADDRESS)
     quote = Quote(DELEGATION, chain, nothing, nothing, tuple(fees), Seconds(2 * chain.confirmations), (step,))
     payment = Payment(account, ChainAddress(chain.chain_id, account), nothing)
     return Delegation(account, chain, before, code, payment, quote)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from eth_account import Account
 
 from l2send.cli.outcome import show_outcome
 from l2send.client import Client
-from l2send.core.address import Address
+from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.delegation import delegate_of, named_delegate
 from l2send.core.errors import NotFinal, Refused, Sent
 from l2send.core.plan import GasPrice, UnsignedTx
@@ -37,11 +39,45 @@ def delegated_to(payer: Payer) -> Address | None:
     return delegate_of(bytes.fromhex(payer.node("dev1").call("eth_getCode", payer.address, "latest")[2:]))
 
 
-def begun(payer: Payer) -> str:
+def begun(payer: Payer, code: Address | None = None) -> str:
     """The id of a delegation that was approved."""
 
     async def work(client: Client) -> str:
-        return client.begin_delegation(await client.plan_delegation(payer.address, "dev1", code_of(payer.home))).id
+        wanted = code_of(payer.home) if code is None else code
+        return client.begin_delegation(await client.plan_delegation(payer.address, "dev1", wanted)).id
+
+    return payer.do(work)
+
+
+def brought_by_another(payer: Payer, code: Address) -> None:
+    """The account's owner signed an authorization elsewhere, and another account brought it to the chain."""
+    send(payer, Account.create(), [authorization(payer, code, payer.sent("dev1"))])
+
+
+def authorization(payer: Payer, code: Address, nonce: int) -> Any:
+    said = {"chainId": payer.home.chain("dev1").chain_id, "address": code, "nonce": nonce}
+    return Account.from_key(payer.key).sign_authorization(said)
+
+
+def send(payer: Payer, by: Any, authorizations: list[Any], *, nonce: int = 0, to: str = "") -> None:
+    node = payer.node("dev1")
+    if by.address != payer.address:
+        node.call("anvil_setBalance", by.address, hex(10**18))
+    tx = {
+        "chainId": payer.home.chain("dev1").chain_id, "nonce": nonce, "gas": 200_000, "to": to or new_address(),
+        "value": 0, "data": b"", "authorizationList": authorizations,
+        "maxFeePerGas": 10**12, "maxPriorityFeePerGas": 10**10,
+    }  # fmt: skip
+    node.call("eth_sendRawTransaction", "0x" + bytes(by.sign_transaction(tx).raw_transaction).hex())
+
+
+def refused_all(payer: Payer, payment: str) -> str:
+    """What `resume --all` says of it."""
+
+    async def work(client: Client) -> str:
+        failed = await client.resume_many([payment], payer.signer)
+        assert isinstance(failed[payment], Refused)
+        return failed[payment].message
 
     return payer.do(work)
 
@@ -132,3 +168,78 @@ def test_a_second_one_is_refused_while_the_first_is_open(payer: Payer, before: C
             begun(payer)
         assert f"l2send cancel {first}" in refused.value.hint
     assert payer.resume(first).state is PaymentState.DELIVERED
+
+
+def delegated_before(payer: Payer, before: str) -> None:
+    if before == "foreign code":
+        brought_by_another(payer, new_address())
+    elif before == "the same code":
+        brought_by_another(payer, code_of(payer.home))
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted"), [("nothing", "the code"), ("foreign code", "the code"), ("the same code", "nothing")]
+)
+def test_code_that_came_meanwhile_is_not_signed_over(payer: Payer, before: str, wanted: str) -> None:
+    """What was approved is a change from what the screen showed, and from nothing else."""
+    delegated_before(payer, before)
+    payment = begun(payer, ZERO_ADDRESS if wanted == "nothing" else None)
+    foreign = new_address()
+    brought_by_another(payer, foreign)
+    sent = payer.sent("dev1")
+    said = refused_all(payer, payment)
+    assert f"was cancelled: {payer.address} delegates to {foreign} on Devnet 1 now" in said
+    assert "Nothing was signed" in said
+    assert payer.find(payment).state is PaymentState.CANCELLED
+    assert (payer.sent("dev1"), delegated_to(payer)) == (sent, foreign)
+
+
+def test_a_change_that_was_made_meanwhile_is_not_made_again(payer: Payer) -> None:
+    payment = begun(payer)
+    brought_by_another(payer, code_of(payer.home))
+    assert f"delegates to {code_of(payer.home)} on Devnet 1 now, and delegated to nothing" in refused_all(
+        payer, payment
+    )
+    assert payer.sent("dev1") == 1
+
+
+def test_what_was_shown_is_signed_over(payer: Payer) -> None:
+    """Foreign code that was on the screen, and is still there."""
+    brought_by_another(payer, new_address())
+    assert payer.resume(begun(payer)).state is PaymentState.DELIVERED
+    assert delegated_to(payer) == code_of(payer.home)
+
+
+@pytest.mark.parametrize("how", ["the same code", "the same code on every chain", "other code", "undelegated"])
+def test_a_delegation_of_another_wallet_with_its_nonce(payer: Payer, how: str) -> None:
+    """Of another shape, and the account delegates to what was asked for: it happened."""
+    if how == "undelegated":
+        brought_by_another(payer, code_of(payer.home))
+    wanted = ZERO_ADDRESS if how == "undelegated" else code_of(payer.home)
+    payment, nonce = begun(payer, wanted), payer.sent("dev1")
+    with standing_still(payer.node("dev1")):
+        with pytest.raises(NotFinal):
+            payer.resume(payment, patience=1)
+        signed = authorization(payer, new_address() if how == "other code" else wanted, nonce + 1)
+        if how.endswith("every chain"):
+            said = {"chainId": 0, "address": wanted, "nonce": nonce + 1}
+            signed = Account.from_key(payer.key).sign_authorization(said)
+        send(payer, Account.from_key(payer.key), [signed], nonce=nonce)
+    assert payer.sent("dev1") == nonce + 2, "the other wallet was not first"
+    record = payer.resume(payment)
+    happened = how != "other code"
+    assert record.state is (PaymentState.DELIVERED if happened else PaymentState.REPLACED)
+    assert (delegated_to(payer) or ZERO_ADDRESS) == wanted or not happened
+
+
+def test_an_authorization_that_another_account_brings_is_named(payer: Payer) -> None:
+    """It took the nonce, and no transaction of the account did: this one never happens, and its words say what did."""
+    with standing_still(payer.node("dev1")):
+        record = waiting(payer)
+        payer.node("dev1").call("anvil_dropTransaction", record.transactions[0].hash)
+        brought_by_another(payer, code_of(payer.home))
+    record = payer.resume(record.id)
+    assert isinstance(record, PaymentRecord)
+    assert record.state is PaymentState.REPLACED
+    assert f"by its delegation to {code_of(payer.home)}" in record.transactions[0].detail
+    assert delegated_to(payer) == code_of(payer.home)

@@ -29,7 +29,8 @@ class Payer:
 
     def __init__(self, home: Home, *chains: str, registry: Registry | None = None) -> None:
         self.home, self.registry = home, registry
-        self.signer = LocalSigner(SecretKey(secrets.token_bytes(32)))
+        self.key = secrets.token_bytes(32)
+        self.signer = LocalSigner(SecretKey(self.key))
         for chain in chains:
             home.fund(self.address, chain, USDC="100", ETH="1")
 

@@ -242,7 +242,7 @@ def test_a_delegation_that_uses_the_nonce_may_pay_in_the_same_transaction(slow: 
     if pays:
         assert slow.node.balance(payment.to.address) == payment.amount.units
         record = reach(slow, record.id, is_in(TxState.INDETERMINATE))
-        assert "as a delegation does: the recipient got as much" in record.transactions[0].detail
+        assert f"by its delegation to {contract}: the recipient got as much" in record.transactions[0].detail
     else:
         assert slow.resume(record.id).state is PaymentState.REPLACED
 

@@ -173,11 +173,12 @@ def step_json(step: Step) -> Json:
         "price": None if step.price is None else _price_json(step.price),
         "nonce": step.nonce,
         **({} if step.tx.delegate_to is None else {"delegate_to": step.tx.delegate_to}),
+        **({} if step.over is None else {"over": step.over}),
     }
 
 
 def step_from(data: Json) -> Step:
-    """The step that `step_json` wrote; the first versions wrote no price and no nonce."""
+    """The step that `step_json` wrote; the first versions wrote no price, no nonce and no `over`."""
     tx = UnsignedTx(
         ChainId(data["chain_id"]),
         Address(data["to"]),
@@ -187,7 +188,8 @@ def step_from(data: Json) -> Step:
     )
     price = data.get("price")
     fixed = None if price is None else _price_from(price)
-    return Step(StepKind(data["kind"]), tx, Gas(data["gas"]), fixed, data.get("nonce"))
+    over = Address(data["over"]) if "over" in data else None
+    return Step(StepKind(data["kind"]), tx, Gas(data["gas"]), fixed, data.get("nonce"), over)
 
 
 def _price_json(price: GasPrice) -> Json:

@@ -145,9 +145,36 @@ def _authority_of(raw: bytes) -> Address:
     Source: EIP-7702, keccak(0x05 || rlp([chain_id, address, nonce])).
     """
     import rlp
+
+    (authorization,) = rlp.decode(raw[1:], strict=True)[9]
+    return _authority(authorization)
+
+
+def code_authorized(raw: bytes, account: Address, chain_id: ChainId, nonce: Nonce) -> Address | None:
+    """The code that a transaction makes `account` delegate to by an authorization with that nonce, the zero address for
+    none; None where it has no such authorization. Of several the first is applied. Source: EIP-7702.
+    """
+    import rlp
+
+    if raw[:1] != bytes([_TYPE_4]):
+        return None
+    for authorization in rlp.decode(raw[1:], strict=True)[9]:
+        chain, code, its_nonce, *_ = authorization
+        if _integer(chain) not in {0, chain_id} or _integer(its_nonce) != nonce:
+            continue
+        try:
+            if _authority(authorization) == account:
+                return checksum(code)
+        except Exception:  # noqa: BLE001, S112 - no signature of any account: the chain passes over it, too
+            continue
+    return None
+
+
+def _authority(signed: Any) -> Address:
+    import rlp
     from eth_keys.datatypes import Signature
 
-    ((*authorization, parity, r, s),) = rlp.decode(raw[1:], strict=True)[9]
+    *authorization, parity, r, s = signed
     if _integer(s) > HALF_ORDER:
         raise Refused("the signature of the authorization has a high s.")
     said: Any = rlp.encode(authorization)
