@@ -46,6 +46,7 @@ def test_the_variable_is_named(case: str, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ConfigError) as caught:
         asyncio.run(opened())
     assert caught.value.message.startswith(name)
+    assert ("file" in caught.value.message) is (name in {"SSL_CERT_FILE", "SSLKEYLOGFILE"}), "what kind of value it is"
     assert (caught.value.exit_status, caught.value.sent) == (ExitStatus.CONFIG, Sent.NO)
     assert "hunter2" not in caught.value.message + caught.value.hint
 

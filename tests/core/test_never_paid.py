@@ -54,6 +54,31 @@ def test_what_no_key_has_is_refused_on_every_chain_and_in_every_spelling(digits:
             parse_destination(text, REGISTRY)
 
 
+SHARED = {
+    "0x000000000022D473030F116dDEE9F6B43aC78BA3": "Permit2",
+    "0xcA11bde05977b3631167028862bE2a173976CA11": "Multicall3",
+    "0x0000000071727De22E5E9d8BAf0edAc6f37da032": "EntryPoint 0.7",
+    "0x4337084D9E255Ff0702461CF8895CE9E3b5Ff108": "EntryPoint 0.8",
+    "0x41675C099F32341bf84BFc5382aF534df5C7461a": "Safe 1.4.1",
+    "0x00000000219ab540356cBB839Cbe05303d7705Fa": "deposit contract",
+    "0x0000F90827F1C53a10cb7A02335B175320002935": "block hashes",
+    "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2": "WETH contract",
+}
+
+
+@pytest.mark.parametrize("address", SHARED)
+def test_what_has_one_address_everywhere_is_refused_by_its_name(address: str) -> None:
+    """Named here too: the list of the code cannot lose one unnoticed."""
+    assert SHARED[address] in why_unpayable(checksum(address), REGISTRY.named("base"), REGISTRY)
+
+
+@pytest.mark.parametrize("digits", ["1", "100", "800a", "10003", "1010", "ffffffff"])
+def test_small_numbers_are_said_to_be_the_chains_own(digits: str) -> None:
+    assert "a precompiled contract" in why_unpayable(
+        checksum("0x" + digits.rjust(40, "0")), REGISTRY.named("base"), REGISTRY
+    )
+
+
 @pytest.mark.parametrize("address", CONTRACTS)
 def test_contracts_of_every_chain_are_written_with_their_checksum_and_refused(address: Address) -> None:
     assert checksum(address.lower()) == address

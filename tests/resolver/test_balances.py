@@ -105,6 +105,21 @@ def test_a_node_that_refuses_is_unknown_at_once_and_never_zero(home: Home) -> No
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("drip", [None, 0.05], ids=["silent", "dripping"])
+def test_where_no_chain_answers_it_is_not_waited_as_long_as_for_one_that_is_needed(drip: float | None) -> None:
+    async def run() -> None:
+        patience = Patience(soon=0.1, silent=0.4, late=30.0)
+        async with silent(drip) as url, open_http() as http:
+            registry = Registry({f"c{number}": unlike(ORIGIN, number, url) for number in (5, 6, 7)})
+            started = time.monotonic()
+            snapshot = await take_snapshot(SENDER, Rpcs(registry, http), patience=patience)
+            assert 0.4 <= time.monotonic() - started < 10, "it waited for a chain that was not needed"
+        with pytest.raises(NetworkError, match="none of the 3 chains answered"):
+            snapshot.refuse_if_offline()
+
+    asyncio.run(run())
+
+
 def test_without_any_answer_there_is_one_line() -> None:
     async def run() -> None:
         registry = Registry({c.short_name: c for c in (ORIGIN, TARGET)})

@@ -38,6 +38,13 @@ def test_a_recipient_that_the_token_blocks_is_refused_in_every_spelling(home: Ho
     assert not findings(home, of_token(home, blocked, 0)).said
 
 
+def test_the_spellings_of_the_great_tokens_are_among_them() -> None:
+    """Named here too: the list of the code cannot lose one unnoticed."""
+    circle, tether, later_tether, paxos = "isBlacklisted", "isBlackListed", "isBlocked", "isFrozen"
+    needed = {f"{name}(address)" for name in (circle, tether, later_tether, paxos, "isBlockListed", "blacklisted")}
+    assert needed <= {function.signature for function in BLOCK_LISTS}
+
+
 def test_a_list_of_an_unknown_name_is_said_not_to_be_known(home: Home) -> None:
     (said,) = findings(home, of_token(home, Function("isOutOfFavour(address)", "uint256"), 1)).said
     assert "not known: whether ODD blocks the recipient" in said
