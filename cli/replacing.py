@@ -46,11 +46,18 @@ async def sign_and_follow(
     return await follow(client, record.id, who, options.timeout) if bids else record
 
 
-def show_bids(bids: Sequence[Bid], registry: Registry) -> None:
-    """Print on stderr what would be signed, what it replaces, and what it costs."""
+def payment_in_words(record: PaymentRecord, registry: Registry) -> str:
+    """`3 USDC to alice on Base`: what was typed for the recipient, else the ends of its address."""
+    to = record.payment.to
+    name = record.typed_name or f"{to.address[:6]}…{to.address[-4:]}"
+    return f"{record.payment.amount} to {name} on {registry.shown(to.chain_id).name}"
+
+
+def show_bids(record: PaymentRecord, bids: Sequence[Bid], registry: Registry) -> None:
+    """Print on stderr which payment it is, what would be signed, what that replaces, and what it costs."""
     if not bids:
         return
-    rows = list[tuple[str, str]]()
+    rows = [("payment", f"{record.id}, {payment_in_words(record, registry)}")]
     for bid in bids:
         chain, former = registry.chain(bid.former.chain_id), bid.former
         cancelling = bid.step.kind is StepKind.CANCEL

@@ -69,7 +69,7 @@ async def make_plan(
         raise refusal(best, found.failed, limits)
     dear = (f"{way.name}: {why_dear(way)}" for way in found.ways if is_dear(way, limits))
     silent = "" if is_direct(best) else not_known(unknown)
-    return Plan(payment, best, f"{_why(best, others)}{silent}", tuple(others), (*found.rejected, *dear))
+    return Plan(payment, best, f"{_why(best, others, limits)}{silent}", tuple(others), (*found.rejected, *dear))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,11 @@ def is_direct(way: Way) -> bool:
     return all(leg.order is None for leg in way.legs)
 
 
-def _why(best: Way, others: list[Way]) -> str:
+def _why(best: Way, others: list[Way], limits: Limits) -> str:
     if is_direct(best):
         return f"the money is already on {best.legs[0].source.name}"
     if not others:
-        return _why_only(best)
+        return _why_only(best, limits)
     if best.cost_usd is None:
         return "a fee has no price here, so the smallest bridge fee decided"
     runner = next((way for way in others if way.cost_usd is not None), None)
@@ -192,7 +192,11 @@ def _why(best: Way, others: list[Way]) -> str:
     return _why_rather(best, best.cost_usd, runner, runner.cost_usd or 0.0)
 
 
-def _why_only(best: Way) -> str:
+def _why_only(best: Way, limits: Limits) -> str:
+    if limits.from_chains or limits.via:  # Other chains may hold enough, and other bridges may bring it.
+        named = [f"from {' and '.join(limits.from_chains)}"] if limits.from_chains else []
+        named += [f"by {limits.via}"] if limits.via else []
+        return f"it is the only way {' and '.join(named)}, as you asked"
     if len(best.legs) == 1:
         return f"{best.legs[0].source.name} is the only chain that can fund it alone"
     return f"no chain can fund it alone; these {len(best.legs)} do it at the least cost"

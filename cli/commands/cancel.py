@@ -13,7 +13,7 @@ from l2send.cli.outcome import what_stays_valid
 from l2send.cli.paying import interruptible, report
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
-from l2send.cli.replacing import ReplaceOptions, show_bids, sign_and_follow
+from l2send.cli.replacing import ReplaceOptions, payment_in_words, show_bids, sign_and_follow
 from l2send.cli.safe_files import show_safe_tx, write_safe_file
 from l2send.cli.screen import err, styled
 from l2send.cli.sender import choose_payer, refuse_contradiction
@@ -75,10 +75,10 @@ async def _cancel(client: Client, record: PaymentRecord, options: ReplaceOptions
         await _tell_of_its_file(client, record, yes=options.yes)
     elif not bids:
         err().print("Its payment is not signed yet, and will not be. Nothing needs to be sent for that.")
-    show_bids(bids, client.registry)
+    show_bids(record, bids, client.registry)
     if record.left_allowed:
         err().print("You sign: the allowance of its bridge is revoked.")
-    await must_agree(f"Cancel the payment of {record.payment.amount}?", yes=options.yes)
+    await must_agree(f"Cancel the payment of {payment_in_words(record, client.registry)}?", yes=options.yes)
     who = choose_payer(client.paths, record.payment.signer, options.account, options.keys)
     if record.left_allowed:
         who.unlock()

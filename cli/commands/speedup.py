@@ -6,7 +6,7 @@ from l2send.cli.options import AccountOptions, KeyOptions, PaymentId, ResumeOpti
 from l2send.cli.paying import report
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
-from l2send.cli.replacing import ReplaceOptions, show_bids, sign_and_follow
+from l2send.cli.replacing import ReplaceOptions, payment_in_words, show_bids, sign_and_follow
 from l2send.cli.sender import choose_signer, refuse_contradiction
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
@@ -45,8 +45,9 @@ async def _speed_up(client: Client, record: PaymentRecord, options: ReplaceOptio
     must_be_able_to_ask(yes=options.yes)
     with Live("looking at the chains"):
         bids = await client.speedup_bids(record.id)
-    show_bids(bids, client.registry)
-    await must_agree("Sign it again at the higher fee?", yes=options.yes)
+    show_bids(record, bids, client.registry)
+    asked = f"Sign the payment of {payment_in_words(record, client.registry)} again, at the higher fee?"
+    await must_agree(asked, yes=options.yes)
     who = choose_signer(client.paths, client.find(record.id), options.account, options.keys)
     after = await sign_and_follow(client, record, bids, who, client.replace, options)
     return report(after, client.registry, as_json=options.as_json)

@@ -189,11 +189,21 @@ def test_no_terminal_to_ask_on_is_no_yes(still: Home, payer: Payer) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
-def test_a_person_sees_both_fees_and_may_say_no(still: Home, payer: Payer) -> None:
-    payment = waiting(still, payer, new_address())
+@pytest.mark.parametrize(
+    ("command", "question"), [("cancel", "Cancel the payment of {}?"), ("speedup", "Sign the payment of {} again")]
+)
+def test_a_person_sees_the_payment_and_both_fees_and_may_say_no(
+    still: Home, payer: Payer, command: str, question: str
+) -> None:
+    to = new_address()
+    payment = waiting(still, payer, to)
     with Terminal(still.environment | {"ETH_KEYSTORE_ACCOUNT": payer[0], "TERM": "xterm-256color"}) as terminal:
-        terminal.start(sys.executable, "-m", "l2send", "cancel", payment)
-        shown = terminal.wait_for("Cancel the payment of 0.1 ETH?")
+        terminal.start(sys.executable, "-m", "l2send", command, payment)
+        terminal.wait_for("(yes, no)")
+        shown = " ".join(terminal.screen().split())
+        paid = f"0.1 ETH to {to[:6]}…{to[-4:]} on Devnet 1"
+        assert f"{payment}, {paid}" in shown
+        assert question.format(paid) in shown
         assert "before:" in shown
         terminal.type("no")
         terminal.press("Enter")

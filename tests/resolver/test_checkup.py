@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from l2send.resolver.checkup import _SYMBOL_IN_A_WORD, Verdict, _judge_token, _symbol
+from l2send.resolver.checkup import _SYMBOL, _SYMBOL_IN_A_WORD, Verdict, _judge_token, _symbol
 from tests.bridges.registry import TARGET, address
 
 USDC = TARGET.tokens[0]
@@ -14,6 +14,7 @@ USDC = TARGET.tokens[0]
 def test_a_symbol_in_32_bytes_is_read(symbol: str) -> None:
     word = _SYMBOL_IN_A_WORD.decode_result(symbol.encode().ljust(32, b"\0"))
     assert _symbol(iter([None, word])) == symbol
+    assert _SYMBOL_IN_A_WORD.selector == _SYMBOL.selector, "the same question, read in another way"
 
 
 def test_a_symbol_as_text_counts_first() -> None:

@@ -241,6 +241,25 @@ def test_limits_narrow_the_choice() -> None:
     assert plan([BRIDGE, DIRECT], *everything, limits=Limits(via="b")).quote.source is THIRD
 
 
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        (Limits(from_chains=("left",)), "it is the only way from left, as you asked"),
+        (Limits(via="b"), "it is the only way by b, as you asked"),
+        (Limits(from_chains=("left",), via="b"), "it is the only way from left and by b, as you asked"),
+        (Limits(), "Left is the only chain that can fund it alone"),
+    ],
+)
+def test_the_only_way_is_not_said_to_be_the_only_one_there_is_where_others_were_not_wanted(
+    limits: Limits, why: str
+) -> None:
+    """Other chains hold as much where the sender named one."""
+    elsewhere = [] if limits == Limits() else [holding(THIRD, RICH if limits.from_chains else 0)]
+    made = plan([BRIDGE], holding(ORIGIN, RICH), holding(TARGET, 0), *elsewhere, limits=limits)
+    assert made.quote.source is ORIGIN
+    assert made.why == why
+
+
 def test_a_chain_that_does_not_answer_is_a_network_error_not_poverty() -> None:
     with pytest.raises(NetworkError, match="third"):
         plan([BRIDGE], holding(ORIGIN, 0), holding(TARGET, 0), holding(THIRD, 0, error="asleep"))
