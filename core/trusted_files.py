@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from l2send.core.errors import ConfigError
 
 _OTHERS_WRITE, _OTHERS = 0o022, 0o077
 _GROUP_WRITES = 0o020
+_ACL_HEADER, _ACL_NAMED, _ACL_WRITE = 4, frozenset({0x02, 0x08}), 0x02
+"""Of an ACL as Linux keeps it, after its version: entries of a named user or group. Source: linux/posix_acl_xattr.h."""
 _MAX_SIZE = 16 * 1024 * 1024
 
 
@@ -94,7 +97,8 @@ def refuse_open_folders(path: Path) -> None:
                 hint="Keep it in a folder of your own.",
             )
         others_write = mode & _OTHERS_WRITE and not mode & stat.S_ISVTX
-        if others_write and not (mode & _OTHERS_WRITE == _GROUP_WRITES and _is_private_group(found.st_gid)):
+        by_own_group = mode & _OTHERS_WRITE == _GROUP_WRITES and _is_private_group(found.st_gid)
+        if others_write and not (by_own_group and not _acl_lets_others_write(folder)):
             raise ConfigError(
                 f"other users can write the folder {folder} (mode {mode:o}), and so replace {path.name}.",
                 hint=f"Run: chmod go-w {folder}",
@@ -109,6 +113,18 @@ def _folders(path: Path) -> Iterator[Path]:
 
 def _is_ours(found: os.stat_result) -> bool:
     return found.st_uid in {0, os.geteuid()}
+
+
+def _acl_lets_others_write(folder: Path) -> bool:
+    """Whether a POSIX ACL lets accounts write that it names. The mode shows these as the group's rights: acl(5).
+
+    So a mode without write for the group leaves none to them either, and only a folder's own group is asked about.
+    """
+    try:
+        entries = os.getxattr(folder, "system.posix_acl_access")[_ACL_HEADER:]
+    except (AttributeError, OSError):  # Not on this system, or no ACL.
+        return False
+    return any(tag in _ACL_NAMED and rights & _ACL_WRITE for tag, rights, _ in struct.iter_unpack("<HHI", entries))
 
 
 def _is_private_group(gid: int) -> bool:

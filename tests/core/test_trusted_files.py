@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,58 @@ def test_a_sticky_folder_keeps_files_of_their_owner(tmp_path: Path) -> None:
     (folder / "file").write_text("x")
     folder.chmod(0o1777)
     assert read_trusted(folder / "file") == b"x"
+
+
+def acl(tag: int, rights: int) -> bytes:
+    """An ACL that gives `rights` to one account besides the owner. Source: linux/posix_acl_xattr.h."""
+    no_id = 0xFFFFFFFF
+    own, group, mask, other = (0x01, 7, no_id), (0x04, 0, no_id), (0x10, rights, no_id), (0x20, 0, no_id)
+    entries = sorted([own, (tag, rights, 12345), group, mask, other])
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+def with_acl(path: Path, tag: int, rights: int) -> None:
+    try:
+        os.setxattr(path, "system.posix_acl_access", acl(tag, rights))
+    except (AttributeError, OSError):
+        pytest.skip("no POSIX ACLs here")
+
+
+NAMED = pytest.mark.parametrize("tag", [0x02, 0x08], ids=["a user", "a group"])
+
+
+@NAMED
+@pytest.mark.parametrize("above", [0, 1])
+def test_what_an_acl_lets_others_write_is_refused(
+    reader: tuple[Path, Callable[[], object]], above: int, tag: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mode shows its rights as those of the group, which may be this user's own."""
+    monkeypatch.setattr("l2send.core.trusted_files._is_private_group", lambda _: True)
+    path, read = reader
+    with_acl(path.parents[above], tag, 7)
+    refused(read, "other users can write the folder")
+
+
+@NAMED
+def test_an_acl_for_reading_refuses_no_folder(tmp_path: Path, tag: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("l2send.core.trusted_files._is_private_group", lambda _: True)
+    folder = private_dir(tmp_path / "shown")
+    (folder / "file").write_text("x")
+    with_acl(folder, tag, 5)
+    assert read_trusted(folder / "file") == b"x"
+
+
+@NAMED
+def test_a_file_with_an_acl_is_refused_until_its_mode_is_tight(tmp_path: Path, tag: int) -> None:
+    """Then the ACL gives nothing away: its mask is the group's part of the mode."""
+    path = private_dir(tmp_path / "home") / "file"
+    path.write_text("x")
+    with_acl(path, tag, 6)
+    refused(lambda: read_trusted(path), "other users can write")
+    path.chmod(0o600)
+    assert read_trusted(path, secret=True) == b"x"
+    with_acl(path, tag, 4)
+    refused(lambda: read_trusted(path, secret=True), "other users can")
 
 
 def test_a_pipe_is_read_as_it_is(tmp_path: Path) -> None:
