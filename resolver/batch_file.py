@@ -9,14 +9,13 @@ order and case. JSON is a list of objects with these names; NDJSON is one object
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import Any
 
+from l2send.core.csv_rows import csv_rows
 from l2send.core.errors import UsageError
 from l2send.core.json_text import parse_json
 
@@ -32,7 +31,6 @@ _OTHER_NAMES = {
     "description": "memo",
 }
 """Common names of these columns."""
-_SEPARATORS = (",", ";", "\t", "|")
 MAX_BYTES = 64 * 1024 * 1024
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -115,63 +113,14 @@ def _decode(data: bytes) -> str:
 
 
 def _from_csv(text: str) -> Iterator[BatchRow]:
-    separator = _separator(text)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    names: list[str] | None = None
-    before = 0
-    try:
-        for cells in lines:
-            line, before = before + 1, lines.line_num
-            if not any(cell.strip() for cell in cells):
-                continue
-            if names is None:
-                names = _header(cells, line)
-                continue
-            if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
-                raise UsageError(
-                    f"line {line} has {len(cells)} cells, the header has {len(names)}.",
-                    hint='Put a cell that holds the separator into quotes: "1,304.53"',
-                )
-            if any(part.count(separator) >= len(names) - 1 for cell in cells for part in cell.splitlines()[1:]):
-                raise UsageError(
-                    f"line {line}: a cell in quotes holds what looks like another line of the file.",
-                    hint="A quote is not closed: those lines would not be paid. Close it where the cell ends.",
-                )
-            yield _row(line, dict(zip(names, cells, strict=False)))
-    except csv.Error as error:
-        raise UsageError(f"line {lines.line_num}: {error}.") from None
+    for line, cells in csv_rows(text, COLUMNS, REQUIRED, _column):
+        yield _row(line, cells)
 
 
-def _separator(text: str) -> str:
-    """The separator that splits the header into the most known columns."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    return max(_SEPARATORS, key=lambda separator: len(_known(header.split(separator))))
-
-
-def _known(cells: list[str]) -> set[str]:
-    names = {_column(cell) for cell in cells}
-    return names & set(COLUMNS)
-
-
-def _column(cell: str) -> str:
-    """The column that a header's cell names: in lower case, without quotes and spaces."""
-    name = cell.strip().strip('"').strip().lower()
+def _column(name: str) -> str:
+    """The column that a name in a file stands for."""
+    name = name.strip().lower()
     return _OTHER_NAMES.get(name, name)
-
-
-def _header(cells: list[str], line: int) -> list[str]:
-    """The columns in the order of the file; those that are not known keep their own name."""
-    names = [_column(cell) if _column(cell) in COLUMNS else cell.strip() for cell in cells]
-    missing = [name for name in REQUIRED if name not in names]
-    if missing:
-        raise UsageError(
-            f"line {line}: the header lacks {', '.join(missing)}.",
-            hint=f"The first line names the columns, in any order: {','.join(COLUMNS)}",
-        )
-    twice = next((name for name in names if name and names.count(name) > 1), None)
-    if twice:
-        raise UsageError(f"line {line}: the header names {twice[:40]!r} twice.")
-    return names
 
 
 def _from_json(text: str) -> Iterator[BatchRow]:

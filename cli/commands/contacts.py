@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from l2send.cli.spreadsheet import csv_text
 from l2send.cli.terminal import can_ask, run_to_end
 from l2send.core.address import alike, parse_address
 from l2send.core.chains import Registry
+from l2send.core.csv_rows import csv_rows
 from l2send.core.errors import ConfigError, ExitStatus, Interrupted, NeedsConfirmation, UsageError
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
@@ -259,31 +258,28 @@ def _contacts_in(file: Path) -> list[Contact]:
     if file.suffix.lower() != ".csv":
         return list(parse_book(text, str(file)))
     try:
-        rows = [{(name or "").strip().lower(): value for name, value in row.items()} for row in _rows(text)]
-    except csv.Error as error:
-        raise ConfigError(f"{file} is not CSV: {error}.", hint="Nothing was added.") from error
-    if rows and not {"name", "address"} <= rows[0].keys():
-        raise ConfigError(f"{file} lacks the columns name and address.", hint=f"Columns: {', '.join(_COLUMNS)}")
-    return [_contact_in(row) for row in rows if any(row.values())]
+        rows = list(csv_rows(text, _COLUMNS, ("name", "address")))
+    except UsageError as error:
+        raise ConfigError(f"{file}, {error.message}", hint=f"{error.hint} Nothing was added.".strip()) from error
+    for line, row in rows:
+        if any(len(cell.splitlines()) > 1 for cell in row.values()):
+            raise ConfigError(
+                f"{file}, line {line}: a cell holds several lines.",
+                hint="A quote may not be closed: the contacts after it would be lost. Nothing was added.",
+            )
+    return [_contact_in(row) for _, row in rows]
 
 
-def _rows(text: str) -> Iterable[dict[str | None, str | None]]:
-    """The rows of CSV, its line ends as they may be, with , or ; or TAB between the cells."""
-    heading = text.partition("\n")[0]
-    separator = next((mark for mark in ";\t" if mark in heading and "," not in heading), ",")
-    return csv.DictReader(io.StringIO(text, newline=None), delimiter=separator)
-
-
-def _contact_in(row: Mapping[str, str | None]) -> Contact:
+def _contact_in(row: Mapping[str, str]) -> Contact:
     """One line of CSV. Raises UsageError."""
-    name, address = ((row.get(column) or "").strip() for column in ("name", "address"))
+    name, address = (row.get(column, "").strip() for column in ("name", "address"))
     address, checksummed = parse_address(address)
     if not checksummed:
         raise NeedsConfirmation(
             f"the address of {clean(name, 40)} has no checksum: {address}.",
             hint="Write it in mixed case as its owner has it. Nothing was added.",
         )
-    chains, ens = (row.get("chains") or "").split(), clean(row.get("ens") or "", 255)
+    chains, ens = row.get("chains", "").split(), clean(row.get("ens", ""), 255)
     return Contact(name.lower(), address, tuple(chains), ens)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.support.terminal import Terminal
 __all__ = ["inside"]
 
 ALICE = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
+CARL = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
 
 def imitation(of: str) -> Address:
@@ -100,6 +102,49 @@ def test_an_import_is_all_or_nothing(inside: Inside) -> None:
     assert not inside.paths.contacts.exists()
     file.write_text(f"name,address\nalice,{ALICE.lower()}\n")
     assert "no checksum" in inside.run("contacts", "import", str(file)).stderr
+
+
+ODD = {
+    "a column named twice": (f"name,address,Address\nalice,{ALICE},{CARL}\n", 3, "names 'address' twice"),
+    "a quote that is not closed": (f'name,address,chains,ens\nalice,{ALICE},base,"a\ncarl,{CARL},base,\n', 3, "line"),
+    "a quote that closes lines later": (
+        f'name,address,chains,ens\nalice,{ALICE},base,"a\ncarl,{CARL},base\nb"\n', 3, "several lines",
+    ),
+    "a cell more than the header": (f"name,address\nalice,{ALICE},{CARL}\n", 3, "has 3 cells"),
+    "no header": (f"alice,{ALICE}\n", 3, "the header lacks name, address"),
+    "a NUL": (f"name,address\nalice,{ALICE}\0\n", 2, ""),
+    "a name twice": (f"name,address\nalice,{ALICE}\nalice,{CARL}\n", 2, "is there already"),
+    "a number in another script": (f"name,address\nalice,{ALICE[:-1]}\uff11\n", 2, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_csv_adds_nothing_and_says_why(inside: Inside, odd: str) -> None:
+    text, status, words = ODD[odd]
+    file = inside.path / "book.csv"
+    file.write_text(text)
+    done = inside.run("contacts", "import", str(file))
+    assert (done.status, inside.paths.contacts.exists()) == (status, False), done
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda text: "\ufeff" + text.replace("\n", "\r\n"),
+        lambda text: "\n\n" + text.replace(",", ";"),
+        lambda text: text.replace(",", "\t").rstrip(),
+        lambda text: text.replace("\n", "\r"),
+        lambda text: text.replace("name,address", ' "Name" , ADDRESS '),
+        lambda text: text.replace("\n", ",,\n"),
+    ],
+    ids=["BOM and CRLF", "semicolons", "tabs, no end", "CR", "quotes, case and spaces", "empty cells"],
+)
+def test_csv_of_every_program_is_read(inside: Inside, form: Callable[[str], str]) -> None:
+    file = inside.path / "book.csv"
+    file.write_bytes(form(f"name,address\nalice,{ALICE}\ncarl,{CARL}\n").encode())
+    inside.must("contacts", "import", str(file))
+    assert [c["name"] for c in inside.must("contacts", "list", "--json").json["contacts"]] == ["alice", "carl"]
 
 
 def test_a_damaged_file_is_an_error_and_stays_as_it_is(inside: Inside) -> None:
