@@ -143,10 +143,20 @@ async def pick(question: str, choices: Iterable[tuple[str | Line, T]]) -> T:
             choice.title = clean(_now(words), 300) if asked.application.is_done else _wrapped(_now(words))
 
     asked.application.before_render += renew
+    _end_by_ctrl_d(asked.application)
     if any(callable(words) for words, _ in lines):
         asked.application.refresh_interval = _REDRAWN_EVERY
     chosen: tuple[T] = await _answer(asked)
     return chosen[0]
+
+
+def _end_by_ctrl_d(application: Any) -> None:
+    """A list of choices ignores it otherwise, and a question that is typed ends."""
+    from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
+
+    keys = KeyBindings()
+    keys.add("c-d")(lambda event: event.app.exit(exception=EOFError))
+    application.key_bindings = merge_key_bindings([application.key_bindings, keys])
 
 
 async def _answer(asked: Any) -> Any:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.application.current import get_app_or_none
 from prompt_toolkit.input import PipeInput, create_pipe_input
 
-from l2send.cli.prompts import Back, ask_plainly, ask_text, ask_word, choose
+from l2send.cli.prompts import Back, ask_plainly, ask_text, ask_word, choose, must_agree, pick
 from l2send.core.errors import BadAmount, Interrupted
 from tests.support.terminal import Terminal
 
@@ -88,10 +88,34 @@ def test_back_leads_back(typed: str) -> None:
         answered(choose("Token", [("USDC", 1), ("ETH", 2)]), "\x1b[A" + ENTER)
 
 
-def test_ctrl_d_ends_it() -> None:
-    for question in (ask_word("Pay?", "yes", "no"), ask_text("Amount", digits), ask_plainly("Type it")):
-        with pytest.raises(Interrupted):
-            answered(question, "\x04")
+EVERY_KIND: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
+    "a word": lambda: ask_word("Pay?", "yes", "no"),
+    "a yes": lambda: must_agree("Pay?", yes=False),
+    "a text": lambda: ask_text("Amount", digits),
+    "the last characters": lambda: ask_plainly("Type it"),
+    "a choice": lambda: pick("Way", [("one", 1), ("two", 2)]),
+    "a choice or back": lambda: choose("Way", [("one", 1), ("two", 2)]),
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_ctrl_d_ends_it(kind: str) -> None:
+    with pytest.raises(Interrupted):
+        answered(EVERY_KIND[kind](), "\x04")
+
+
+@pytest.mark.parametrize("typed", ["", "ye"])
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_an_input_that_is_closed_answers_nothing(kind: str, typed: str) -> None:
+    async def close() -> None:
+        with create_pipe_input() as keyboard, create_app_session(input=keyboard):
+            asking = asyncio.create_task(EVERY_KIND[kind]())
+            await _press(keyboard, typed)
+            keyboard.close()
+            await asyncio.wait_for(asking, 20)
+
+    with pytest.raises(Interrupted):
+        asyncio.run(close())
 
 
 _PROGRAM = """
