@@ -7,7 +7,7 @@ and is said.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any
 
 from l2send.core.address import Address, checksum
 from l2send.core.errors import BadAnswer, L2sendError, NetworkError
+from l2send.core.first_block import first_block_above
 from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Rpc, data_bytes, quantity, record
 from l2send.core.units import BlockNumber, Nonce, Wei
@@ -84,28 +85,6 @@ async def _find_on(one: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | 
     if block is None:
         return f"{host} keeps no state of blocks that old"
     return await _in_block(one, sender, nonce, block)
-
-
-async def first_block_above(
-    count: Callable[[int], Awaitable[int]], nonce: Nonce, head: BlockNumber
-) -> BlockNumber | None:
-    """The block as of which `count` is first above `nonce`; None if its state is not kept any more."""
-    after, back = int(head), 1
-    try:
-        while True:
-            before = max(head - back, 0)
-            if before == 0 or await count(before) <= nonce:
-                break
-            after, back = before, back * 2
-        while after - before > 1:
-            middle = (before + after) // 2
-            if await count(middle) <= nonce:
-                before = middle
-            else:
-                after = middle
-    except NetworkError:
-        return None
-    return BlockNumber(after)
 
 
 async def _count(one: Rpc, sender: Address, block: int) -> int:

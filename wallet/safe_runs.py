@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from l2send.core.address import Address
 from l2send.core.calldata import event_topic
 from l2send.core.errors import BadAnswer, NetworkError, Refused
+from l2send.core.first_block import first_block_above
 from l2send.core.plan import Proposal, UnsignedTx
 from l2send.core.rpc import Log, Rpc, block_number, both, data_bytes
 from l2send.core.safe import nothing_of, read_execution
 from l2send.core.units import BlockNumber, Nonce, Wei
-from l2send.wallet.nonce_search import first_block_above
 
 _SUCCESS = event_topic("ExecutionSuccess(bytes32,uint256)")
 _FAILURE = event_topic("ExecutionFailure(bytes32,uint256)")
@@ -89,6 +89,14 @@ async def _find_on(one: Rpc, proposal: Proposal) -> SafeRun | str:
     safe, host, head = proposal.execution.to, one.endpoints[0].host, await one.block_number()
     if await safe_nonce(one, safe) <= proposal.nonce:
         return f"{host} does not count it as used"
+
+    async def nonce_at(number: int) -> int:
+        return await safe_nonce(one, safe, hex(number))
+
+    block = await first_block_above(nonce_at, proposal.nonce, head)
+    if block is not None:
+        found = await _taker_in(one, proposal, block)
+        return found or f"{host} shows no event of the Safe in block {block} that explains it"
     ours = {hash_of(proposal), cancel_hash_of(proposal)}
     topics = [[_SUCCESS, _FAILURE], sorted(ours)]
     async for logs in one.logs_between({"address": safe, "topics": topics}, min(proposal.since, head), head):
@@ -96,16 +104,7 @@ async def _find_on(one: Rpc, proposal: Proposal) -> SafeRun | str:
             claimed = await _taker_in(one, proposal, number)
             if claimed and claimed.hash in ours:
                 return claimed
-
-    async def nonce_at(number: int) -> int:
-        return await safe_nonce(one, safe, hex(number))
-
-    block = await first_block_above(nonce_at, proposal.nonce, head)
-    if block is None:
-        return f"{host} keeps no state of blocks that old"
-    return (
-        await _taker_in(one, proposal, block) or f"{host} shows no event of the Safe in block {block} that explains it"
-    )
+    return f"{host} keeps no state of blocks that old"
 
 
 async def _taker_in(one: Rpc, proposal: Proposal, number: BlockNumber) -> SafeRun | None:

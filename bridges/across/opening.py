@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from l2send.bridges.across.deposit import DEPOSITED_TOPIC, deposited
 from l2send.core.address import Address, checksum
@@ -16,6 +17,7 @@ from l2send.core.bridge import Opening, OpeningState, Proof
 from l2send.core.calldata import ALLOWANCE, address_word
 from l2send.core.effects import PERMIT2, OpensBySignature
 from l2send.core.errors import BadAnswer, NetworkError
+from l2send.core.first_block import first_block_above
 from l2send.core.permit import is_used, nonce_call
 from l2send.core.plan import Order, Sponsored
 from l2send.core.rpc import Call, Rpc, Rpcs, quantity
@@ -54,7 +56,7 @@ async def look_at_opening(order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Ope
         rpc, seen = used_elsewhere
     if not seen.used:
         return Opening(OpeningState.WAITING)
-    found = await _find_deposit(order, sponsored.since, rpc)
+    found = await _find_deposit(opens, sponsored.since, rpc)
     return found or Opening(OpeningState.USED_UP if seen.used_for_good else OpeningState.WAITING)
 
 
@@ -103,13 +105,33 @@ def _too_late_proof(opens: OpensBySignature) -> Proof:
     return Proof(opens.order.origin, shows)
 
 
-async def _find_deposit(order: Order, since: BlockNumber, rpc: Rpc) -> Opening | None:
-    """The deposit with this relay hash, in any transaction. Raises NetworkError."""
+async def _find_deposit(opens: OpensBySignature, since: BlockNumber, rpc: Rpc) -> Opening | None:
+    """The deposit with this relay hash, in any transaction; its nonce is used. Raises NetworkError."""
+    order = opens.order
     ids = [order.destination.to_bytes(32, "big"), int(order.details["deposit_id"]).to_bytes(32, "big")]
     topics = [DEPOSITED_TOPIC, *("0x" + word.hex() for word in (*ids, address_word(order.sender)))]
     query = {"address": order.details["spoke_pool"], "topics": topics}
     head, lowest = await rpc.block_number(), max(0, since - _REORGANISED)
-    async for logs in rpc.logs_between(query, lowest, min(head, lowest + _MOST_BLOCKS)):
+    try:
+        return await _deposit_between(order, query, lowest, min(head, lowest + _MOST_BLOCKS), rpc)
+    except NetworkError:
+        # Some nodes give the logs of ten blocks a request: too few to search, and enough for the block that is meant.
+        block = await first_block_above(lambda number: _used_at(opens, number, rpc), 0, head)
+        if block is None:
+            raise
+        return await _deposit_between(order, query, block, block, rpc)
+
+
+async def _used_at(opens: OpensBySignature, block: int, rpc: Rpc) -> int:
+    """1 where the nonce is used as of a block, else 0. Raises NetworkError."""
+    (answer,) = (await rpc.aggregate([nonce_call(opens.order.sender, opens.nonce)], hex(block))).values
+    if answer is None:
+        raise BadAnswer(f"Permit2 does not answer on {rpc.chain.name}.")
+    return int(is_used(answer[0], opens.nonce))
+
+
+async def _deposit_between(order: Order, query: dict[str, Any], first: int, last: int, rpc: Rpc) -> Opening | None:
+    async for logs in rpc.logs_between(query, first, last):
         for log in logs:
             if deposited(order.origin, log).relay_hash == order.order_id:
                 block = BlockNumber(quantity(log.get("blockNumber"), "blockNumber"))

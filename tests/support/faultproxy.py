@@ -57,6 +57,15 @@ Twist = Callable[[list[Any], dict[str, Any]], dict[str, Any]]
 """From a request's parameters and the node's answer, as JSON-RPC has it, the answer that is given."""
 
 
+def ten_blocks(params: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """A twist for eth_getLogs: nodes that give the logs of ten blocks a request."""
+    asked = params[0]
+    if int(asked["toBlock"], 16) - int(asked["fromBlock"], 16) < 10:
+        return answer
+    error = {"code": -32600, "message": "you can make eth_getLogs requests with up to a 10 block range"}
+    return {"jsonrpc": "2.0", "id": answer["id"], "error": error}
+
+
 class FaultProxy(SocketServer):
     """`with FaultProxy(node_url) as proxy:` listens on `proxy.url` until the block ends."""
 

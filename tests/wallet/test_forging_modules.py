@@ -28,7 +28,7 @@ from tests.conftest import Home, make_home
 from tests.support import safes
 from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
-from tests.support.faultproxy import FaultProxy
+from tests.support.faultproxy import FaultProxy, ten_blocks
 from tests.support.owners import Team
 from tests.support.settlers import with_chains
 from tests.support.standing_still import standing_still
@@ -172,3 +172,18 @@ def test_a_node_without_old_state_shows_what_was_called_directly(team: Team, mod
     assert found
     expected = (ProposalState.INDETERMINATE, True) if forged else (ProposalState.FINAL, False)
     assert (found.state, "no state" in found.detail) == expected
+
+
+def test_what_ran_is_found_where_a_node_gives_the_logs_of_ten_blocks(team: Team) -> None:
+    """Thousands of blocks after it was prepared: by the block in which the Safe's nonce moved."""
+    bundle = team.sign(team.prepare())
+    team.node.call("anvil_mine", hex(5000))
+    run_by_a_stranger(team, bundle)
+    team.node.call("anvil_mine", hex(5000))
+    with FaultProxy(team.node.url) as proxy:
+        proxy.twist("eth_getLogs", ten_blocks)
+        registry = with_chains(team.home.registry, replace(team.home.chain("dev1"), rpcs=(proxy.url,)))
+        found = status_through(team, bundle, registry).proposal
+        assert 0 < len(proxy.sent("eth_getLogs")) < 10
+    assert found
+    assert found.state is ProposalState.FINAL

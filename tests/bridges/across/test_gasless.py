@@ -24,6 +24,7 @@ from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.bridges.standins import order_state
 from tests.conftest import PASSWORD, Home
 from tests.support.addresses import new_address
+from tests.support.faultproxy import FaultProxy, ten_blocks
 from tests.support.gasless import GASLESS, LATER, USDC, Broke, bring, kinds, mode, signatures, sponsored, with_rpcs
 from tests.support.settlers import with_chains, with_settlers
 from tests.wallet.rig import running_anvil
@@ -157,6 +158,28 @@ def test_an_opening_below_the_head_of_its_quote_is_found(broke: Broke) -> None:
     assert opened.sponsored.state is SponsoredState.OPENED
     assert opened.sponsored.block is not None
     assert opened.sponsored.block < record.sponsored.sponsored.since
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "hundreds of blocks later"])
+def test_an_opening_is_found_where_a_node_gives_the_logs_of_ten_blocks(
+    broke: Broke, monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    """Where that is too few to search, by the block in which the nonce was used."""
+    monkeypatch.setattr("l2send.core.rpc.logs._MOST_REQUESTS", 30)
+    with mode(broke.home, Mode.IGNORE):
+        record = broke.stuck(broke.begin(broke.plan()))
+        if late:
+            broke.node.call("anvil_mine", hex(400), "0x0")
+        bring(broke, record)
+        broke.node.call("anvil_mine", hex(5), "0x0")
+        with FaultProxy(broke.node.url) as proxy:
+            proxy.twist("eth_getLogs", ten_blocks)
+            broke.registry = with_rpcs(broke, proxy.url)
+            opened = broke.look(record)
+            assert 3 < len(proxy.sent("eth_getLogs")) <= 60
+    assert opened.sponsored
+    assert (opened.sponsored.state, opened.moved) == (SponsoredState.OPENED, Sent.YES)
+    assert broke.deposits() == 1
 
 
 def test_expired_needs_every_endpoint_that_answers(broke: Broke) -> None:
