@@ -169,7 +169,7 @@ def test_an_opening_is_found_where_a_node_gives_the_logs_of_ten_blocks(
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan()))
         if late:
-            broke.node.call("anvil_mine", hex(400), "0x0")
+            broke.node.call("anvil_mine", hex(300), "0x0")
         bring(broke, record)
         broke.node.call("anvil_mine", hex(5), "0x0")
         with FaultProxy(broke.node.url) as proxy:
