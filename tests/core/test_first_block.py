@@ -1,4 +1,4 @@
-"""The block in which a count rose, whatever is before and after it."""
+"""The block in which a count rose, in any history of the chain."""
 
 from __future__ import annotations
 

@@ -7,17 +7,20 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import NetworkError
 from l2send.core.http import open_http
-from l2send.core.rpc import Rpcs
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import ChainId
-from l2send.resolver.balances import Patience, Snapshot, take_snapshot
+from l2send.devnet.deploy import ETH_USD
+from l2send.resolver.balances import Patience, Snapshot, highest_native_usd, take_snapshot
 from tests.bridges.registry import ORIGIN, SENDER, TARGET
 from tests.conftest import Home
+from tests.support.faultproxy import FaultProxy
 
 QUICK = Patience(soon=0.6, late=2.0)
 
@@ -141,3 +144,22 @@ def test_a_coin_without_a_feed_has_the_price_it_has_elsewhere(home: Home) -> Non
         assert snapshot.on(two).native_usd == snapshot.on(one).native_usd is not None
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("first", ["the one that says less", "the honest one"])
+def test_of_the_prices_of_a_coin_by_each_endpoint_the_highest_counts(home: Home, first: str) -> None:
+    """One endpoint's price feed says one dollar: gas is not cheap by that."""
+    chain, true, low = home.chain("dev1"), f"{ETH_USD:064x}", f"{10**8:064x}"
+
+    def cheap(_: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
+        return answer | {"result": answer["result"].replace(true, low)}
+
+    async def price(*urls: str) -> float | None:
+        async with open_http() as http:
+            return await highest_native_usd(Rpc(replace(chain, rpcs=urls), http))
+
+    with FaultProxy(chain.rpcs[0]) as liar:
+        liar.twist("eth_call", cheap)
+        assert asyncio.run(price(liar.url)) == 1.0, "the price is not in the answer"
+        urls = (liar.url, chain.rpcs[0])
+        assert asyncio.run(price(*(urls if first.startswith("the one") else urls[::-1]))) == ETH_USD / 10**8

@@ -113,7 +113,7 @@ def status_through(team: Team, bundle: SafeBundle, registry: Registry) -> Paymen
 def test_an_event_that_a_module_made_up_is_no_end(
     team: Team, module: Address, of: Callable[[Proposal], str], when: str
 ) -> None:
-    """The Safe's nonce was used for something else, whatever its module has it emit, and in which block."""
+    """The Safe's nonce was used for something else, no matter what its module has it emit, and in which block."""
     to = new_address()
     bundle = team.sign(team.prepare("5", f"dev1:{to}"))
     other, forged = another_with_its_nonce(team, bundle), forging(team, of(bundle.proposal))
