@@ -14,6 +14,7 @@ import pytest
 from l2send.cli.main import EXIT_STATUSES, root
 from l2send.core.address import checksum
 from l2send.core.errors import ExitStatus
+from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.states import BY_LEGS, MEANINGS, SponsoredState, TxState
 from tests.conftest import Home, make_home
 from tests.support.safes import new_safe
@@ -203,7 +204,7 @@ def test_the_table_of_states_is_that_of_the_code() -> None:
     for state, meaning in MEANINGS.items():
         row = f"| {state} | {meaning.exit_status:d} | {'yes' if meaning.open else 'no'} | {meaning.money} |"
         assert row in page, f"docs/states.md lacks the row: {row}"
-    for known in [*TxState, *SponsoredState]:
+    for known in [*TxState, *SponsoredState, *ProposalState]:
         assert f"| {known} |" in page
     for leg, undelivered, partly in BY_LEGS:
         assert f"| {leg} | {undelivered} | {partly} |" in page
