@@ -8,6 +8,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 INSTALL_PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
 
+# Where it is set, each of the thousand processes of the tests compiles l2send and its libraries once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test postgres lab lint format bench bench-all bench-sends bench-batch bench-journal man lock clean
 

@@ -7,10 +7,9 @@ While a devnet runs in this home, its chains are the whole registry: play money 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +22,7 @@ from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownTo
 from l2send.core.paths import Paths
 from l2send.core.redaction import remember_url
 from l2send.core.settlers import Settlers, settlers_of, types_of
+from l2send.core.shipped_chains import shipped_tables
 from l2send.core.text import clean
 from l2send.core.toml_lines import line_of
 from l2send.core.units import ChainId, Token
@@ -254,7 +254,7 @@ def check_user_chains(text: str, path: Path) -> None:
 def _registry(text: str, path: Path) -> Registry:
     """The registry that ships with l2send, with the tables of the user's text laid over it."""
     user = parse(text, path) if text else {}
-    data = tomllib.loads((files("l2send") / "chains.toml").read_text(encoding="utf-8"))
+    data = deepcopy(shipped_tables()) if user else shipped_tables()
     shipped = {url for entry in data["chains"].values() for url in entry["rpcs"]}
     if user.get("schema", _SCHEMA) != _SCHEMA:
         raise ConfigError(f"{path}: schema {user.get('schema')!r} is not {_SCHEMA}.")

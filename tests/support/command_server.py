@@ -86,12 +86,15 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 
 def _serve(place: str) -> None:
     """Until the pytest process, which holds the other end of stdin, is gone; returns in each command's process."""
+    from l2send.core.shipped_chains import shipped_tables
+
     for room in _ROOMS:
         package = import_module(f"l2send.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
     for name in ("eth_account", "eth_account.messages", "l2send.client"):
         import_module(name)
+    shipped_tables()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(f"{place}.new")
     listener.listen(16)
