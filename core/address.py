@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NewType
 
 from eth_hash.auto import keccak
@@ -23,9 +24,14 @@ def checksum(address: str | bytes) -> Address:
         address = "0x" + address.hex()
     if not _HEX_ADDRESS.fullmatch(address):
         raise BadAddress(f"not an EVM address: {address[:60]!r}")
-    lower = address[2:].lower()
-    digest = keccak(lower.encode()).hex()
-    return Address("0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(lower, digest, strict=False)))
+    return _checksummed(address[2:].lower())
+
+
+@lru_cache(maxsize=2048)
+def _checksummed(digits: str) -> Address:
+    """Remembered: the registry names the same contracts on chain after chain."""
+    digest = keccak(digits.encode()).hex()
+    return Address("0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(digits, digest, strict=False)))
 
 
 def parse_address(text: str) -> tuple[Address, bool]:
