@@ -86,7 +86,8 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 
 def _serve(place: str) -> None:
     """Until the pytest process, which holds the other end of stdin, is gone; returns in each command's process."""
-    from l2send.core.shipped_chains import shipped_tables
+    from l2send.core.chains import load_registry
+    from l2send.core.paths import Paths
 
     for room in _ROOMS:
         package = import_module(f"l2send.{room}")
@@ -94,7 +95,7 @@ def _serve(place: str) -> None:
             import_module(module.name)
     for name in ("eth_account", "eth_account.messages", "l2send.client"):
         import_module(name)
-    shipped_tables()
+    load_registry(Paths.under(Path(place).parent))  # what takes long in it is remembered
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(f"{place}.new")
     listener.listen(16)
