@@ -26,7 +26,7 @@ ARRAY = Fault("an array", forward=True, status=200, body=b"[]")
 NO_RESULT = Fault("no result", forward=True, status=200, body=b'{"jsonrpc":"2.0","id":1}')
 STRANGE_ERROR = Fault("error that is a string", forward=True, status=200, body=b'{"id":1,"error":"boom"}')
 BOMB = Fault(
-    "gzip bomb", forward=True, status=200, body=gzip.compress(bytes(10**8)), headers="Content-Encoding: gzip\r\n"
+    "gzip bomb", forward=True, status=200, body=gzip.compress(bytes(10**8), 1), headers="Content-Encoding: gzip\r\n"
 )
 HUGE = Fault("huge", forward=True, status=200, body=b" " * (17 * 1024 * 1024))
 DEEP = Fault("deep", forward=True, status=200, body=b"[" * 200_000)
