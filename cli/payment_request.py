@@ -29,11 +29,6 @@ class PaymentRequest:
     expires: UnixTime | None = None
     """By this machine's clock."""
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the time is past."""
-        return self.expires is not None and time.time() >= self.expires
-
 
 def payment_request(payee: str, reference: str, expires: str) -> PaymentRequest:
     """What was typed, understood. Raises UsageError."""

@@ -61,8 +61,6 @@ class OrderStatus:
     """Looks for the hash of the transaction that paid the recipient, to show it; empty if it is not found."""
     proofs: tuple[Proof, ...] = ()
     """The evidence for FILLED and REFUNDED; without it they are never believed."""
-    chain_time: UnixTime | None = None
-    """The origin's clock when this was read."""
 
 
 @unique

@@ -18,12 +18,12 @@
     │   ├── WrongChain            an RPC that serves another chain than it should
     │   ├── BadAnswer             an unusable answer: malformed, null, wrong id
     │   └── NodeError             the node understood and said no: a revert, an unsupported method
-    ├── Reverted              5   a transaction reverted on chain
+    ├── (of a payment)        5   a transaction reverted, or another one took its nonce: the state of the payment
     ├── CannotPay             6   insufficient funds, or no route
     │   └── NoGas                 the tokens are there, the coin for the network fee is not
     ├── Refused               7   a policy, a cap, or effects that differ from the payment
     ├── NotFinal              8   submitted, not final yet
-    ├── MoneyBack             9   refunded, or a refund is due
+    ├── (of a payment)        9   refunded, or a refund is due: the state of the payment
     ├── (of the journal)     10   another l2send or program changed, holds or replaced it: wallet/journal/errors.py
     ├── (of a batch)         11   it has finished, and not all of its lines are delivered
     └── Interrupted         130   stopped by the user
@@ -206,12 +206,6 @@ class NodeError(NetworkError):
         return self.kind is ErrorClass.REVERT
 
 
-class Reverted(L2sendError):
-    """A transaction was mined and reverted."""
-
-    exit_status = ExitStatus.REVERTED
-
-
 class CannotPay(L2sendError):
     """The sender's balances cannot fund the payment, or no route exists."""
 
@@ -242,12 +236,6 @@ class NotFinal(L2sendError):
     """Submitted, and the outcome is not final yet."""
 
     exit_status = ExitStatus.NOT_FINAL
-
-
-class MoneyBack(L2sendError):
-    """The payment did not arrive: the money is back with the sender, or can be refunded."""
-
-    exit_status = ExitStatus.MONEY_BACK
 
 
 class Interrupted(L2sendError):

@@ -54,7 +54,7 @@ from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.plan import Order, Payment, Quote, Step, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.settlers import AcrossSettlers
-from l2send.core.units import Amount, BlockNumber, UnixTime, Wei
+from l2send.core.units import Amount, BlockNumber, Wei
 
 _FILLED = 2
 
@@ -135,8 +135,8 @@ class Across:
         if clock.timestamp < order.refund_after or fill.timestamp <= order.fill_deadline:
             until = datetime.fromtimestamp(order.fill_deadline, UTC)
             detail = f"a relayer may fill it until {until:%Y-%m-%d %H:%M:%S} UTC; after that Across pays it back."
-            return OrderStatus(OrderState.OPEN, detail, chain_time=clock.timestamp)
-        return await _expired(order, clock.timestamp, rpcs)
+            return OrderStatus(OrderState.OPEN, detail)
+        return await _expired(order, rpcs)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
         """None: Across pays back by itself; `status` says in words who acts and when."""
@@ -210,20 +210,18 @@ def _filled(order: Order, rpc: Rpc, head: BlockNumber | None) -> OrderStatus:
     return filled(rpc, fill_status(order), _FILLED.__eq__, topics, is_ours, head)
 
 
-async def _expired(order: Order, now: UnixTime, rpcs: Rpcs) -> OrderStatus:
+async def _expired(order: Order, rpcs: Rpcs) -> OrderStatus:
     """Too late for a fill: refunded only where a settlement on the origin proves it, and the destination no fill."""
     coin = f" as W{order.pays.token.symbol}" if order.pays.token.is_native else ""
     try:
         settlement = await refund_of(order, rpcs)
     except NetworkError as error:
         unseen = f" {rpcs.on(order.origin).chain.name} could not be searched for it: {error.message}"
-        return OrderStatus(
-            OrderState.REFUND_DUE, f"no relayer filled it in time; {_WHO_REFUNDS}{unseen}", chain_time=now
-        )
+        return OrderStatus(OrderState.REFUND_DUE, f"no relayer filled it in time; {_WHO_REFUNDS}{unseen}")
     if not settlement:
-        return OrderStatus(OrderState.REFUND_DUE, f"no relayer filled it in time; {_WHO_REFUNDS}", chain_time=now)
+        return OrderStatus(OrderState.REFUND_DUE, f"no relayer filled it in time; {_WHO_REFUNDS}")
     detail = f"the money is back with the sender{coin}: Across paid it in {settlement.tx_hash}."
-    return OrderStatus(OrderState.REFUNDED, detail, proofs=_refund_proofs(order, settlement), chain_time=now)
+    return OrderStatus(OrderState.REFUNDED, detail, proofs=_refund_proofs(order, settlement))
 
 
 def _refund_proofs(order: Order, settlement: Settlement) -> tuple[Proof, ...]:

@@ -151,10 +151,10 @@ def _is_solver(claimant: bytes) -> bool:
 def _unfilled(order: Order, reward: int, origin_now: UnixTime, target_now: UnixTime) -> OrderStatus:
     if reward != _STATUS_FUNDED:
         detail = "the Portal holds nothing for this order."
-        return OrderStatus(OrderState.NOT_OPEN, detail, chain_time=origin_now)
+        return OrderStatus(OrderState.NOT_OPEN, detail)
     if origin_now >= order.refund_after and target_now > order.fill_deadline:
         detail = "no solver filled it in time: the Portal gives the money back to its sender on request."
-        return OrderStatus(OrderState.REFUND_DUE, detail, chain_time=origin_now)
+        return OrderStatus(OrderState.REFUND_DUE, detail)
     until = datetime.fromtimestamp(max(order.fill_deadline, order.refund_after), UTC)
     detail = f"a solver may fill it until {until:%Y-%m-%d %H:%M:%S} UTC; after that it can be refunded."
-    return OrderStatus(OrderState.OPEN, detail, chain_time=origin_now)
+    return OrderStatus(OrderState.OPEN, detail)

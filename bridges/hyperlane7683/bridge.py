@@ -149,7 +149,7 @@ async def _unfilled(order: Order, seen: settler_status.Seen, rpcs: Rpcs) -> Orde
     else:
         until = datetime.fromtimestamp(order.fill_deadline, UTC)
         detail = f"a solver may fill it until {until:%Y-%m-%d %H:%M:%S} UTC; after that it can be refunded."
-    return OrderStatus(state, detail, chain_time=seen.origin_now)
+    return OrderStatus(state, detail)
 
 
 async def _refund_words(order: Order, source: str, target: str, rpcs: Rpcs) -> str:

@@ -169,4 +169,4 @@ def _unfilled(order: Order, seen: settler_status.Seen, registry: Registry) -> Or
             f"a solver may fill it until {until:%Y-%m-%d %H:%M:%S} UTC; "
             f"after {back_at:%H:%M:%S} UTC it can be refunded."
         )
-    return OrderStatus(state, detail, chain_time=seen.origin_now)
+    return OrderStatus(state, detail)

@@ -101,10 +101,6 @@ class FaultProxy(SocketServer):
         """Let `change` have a say in every answer of the node to `method`."""
         self._twists[method] = change
 
-    def straighten(self) -> None:
-        """Pass the node's answers on as they are again."""
-        self._twists.clear()
-
     def sent(self, method: str) -> list[list[Any]]:
         """The parameters of every request of `method`, in order."""
         return [params for name, params in self.requests if name == method]
