@@ -155,6 +155,15 @@ def test_rooms_import_only_what_stands_below_them(root: Path) -> None:
     assert [str(found) for found in _inner_imports(root) if not found.allowed] == []
 
 
+def test_keys_and_journal_do_not_know_each_other(root: Path) -> None:
+    """What signs cannot write the journal, and the journal cannot sign."""
+    apart = {"keys": "l2send.wallet.journal", "journal": "l2send.wallet.keys"}
+    imports = [(path, line, name) for path, line, name in _all_imports(root) if path.parts[0] == "wallet"]
+    assert {path.parts[1] for path, _, _ in imports} >= apart.keys()
+    wrong = [f"{path}:{line} {name}" for path, line, name in imports if name.startswith(apart.get(path.parts[1], "?"))]
+    assert wrong == []
+
+
 def test_the_imports_are_seen_at_all(root: Path) -> None:
     seen = {(found.part, found.target) for found in _inner_imports(root)}
     assert {("bridges", "core"), ("cli", "core"), ("resolver", "core"), ("wallet", "core")} <= seen
