@@ -178,30 +178,15 @@ def home_with_devnet(path: Path, chains: int = 4) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="session")
-def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A devnet takes seconds to start: all tests of this process share one, each with accounts of its own."""
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """The home that most tests share. What lists or resumes everything in a home needs one of its own."""
     with home_with_devnet(tmp_path_factory.mktemp("l2send")) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
-def home(shared_home: Home) -> Home:
-    """The home that most tests share. What lists or resumes everything in a home needs `fresh_home`."""
-    return shared_home
-
-
-@pytest.fixture(scope="module")
-def fresh_home(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A journal, accounts and contacts of one module's own, on the devnet that all share."""
-    made = make_home(tmp_path_factory.mktemp("fresh"))
-    made.paths.state.mkdir(mode=0o700)
-    made.paths.devnet.symlink_to(shared_home.paths.devnet)
-    return made
-
-
 @pytest.fixture(scope="module")
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home with a devnet of one module's own, whose blocks it may take back."""
+    """A home that one module has for itself."""
     with home_with_devnet(tmp_path_factory.mktemp("own")) as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""The devnet that all tests share, as its own code sees it; tests that break devnets start their own."""
+"""One devnet for all tests that only use it; tests that break devnets start their own."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from l2send.devnet import faucet, solver_client, state
+from l2send.devnet import control, faucet, solver_client
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.state import Devnet
-from tests.conftest import Home
 from tests.devnet.user import User, fresh_address
 
 
@@ -24,20 +23,14 @@ def cache() -> Path:
 
 
 @pytest.fixture(scope="session")
-def home(shared_home: Home) -> Path:
-    """The folder of the devnet that all tests of this process share."""
-    return shared_home.paths.state
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
 
 
-@pytest.fixture(scope="module")
-def devnet(home: Path) -> Iterator[Devnet]:
-    """Its clocks are together again afterwards: tests here move those of single chains."""
-    running = state.require(home)
-    yield running
-    now = [Node(chain.rpc_url).now() for chain in running.chains]
-    for chain, time in zip(running.chains, now, strict=True):
-        if time < max(now):
-            faucet.advance(home, max(now) - time, chain.short_name)
+@pytest.fixture(scope="session")
+def devnet(home: Path, cache: Path) -> Iterator[Devnet]:
+    yield control.up(home, cache, chains=4)
+    control.down(home)
 
 
 @pytest.fixture

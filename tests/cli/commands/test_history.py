@@ -48,8 +48,8 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def home(fresh_home: Home) -> Home:
-    return fresh_home
+def home(own_home: Home) -> Home:
+    return own_home
 
 
 @pytest.fixture(scope="module")

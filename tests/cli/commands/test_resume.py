@@ -13,8 +13,8 @@ from tests.support.addresses import new_address
 
 
 @pytest.fixture(scope="module")
-def home(fresh_home: Home) -> Home:
-    return fresh_home
+def home(own_home: Home) -> Home:
+    return own_home
 
 
 @pytest.fixture(scope="module")
