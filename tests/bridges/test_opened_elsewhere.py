@@ -28,11 +28,11 @@ GWEI = 10**9
 
 
 class Stopped(BaseException):
-    """The process is gone before the opening is handed out."""
+    """The process ends before the opening is broadcast."""
 
 
 def signed_and_not_sent(payer: Payer, via: str, monkeypatch: pytest.MonkeyPatch) -> PaymentRecord:
-    """A payment whose opening is signed, and which no node has seen."""
+    """A payment whose opening is signed and was never broadcast."""
     passed = list[Failpoint]()
 
     def stop(place: Failpoint) -> None:
@@ -57,7 +57,7 @@ def signed_and_not_sent(payer: Payer, via: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def send(payer: Payer, said: SignedFields, nonce: int, tx: UnsignedTx) -> str:
-    """By another wallet with the same key, at a higher price. Its hash."""
+    """Sends it from another wallet with the same key, at a higher price. Returns its hash."""
     price = GasPrice(Wei(0), Wei(GWEI), Wei(said.max_fee_per_gas + 10 * GWEI))
     signed = payer.signer.sign(tx.chain_id, Nonce(nonce), tx, Gas(said.gas), price)
     node = payer.world.origin.node
@@ -72,7 +72,7 @@ def send(payer: Payer, said: SignedFields, nonce: int, tx: UnsignedTx) -> str:
 
 
 def refunded_in_the_end(stand_ins: StandIns, payer: Payer, record: PaymentRecord, before: int) -> PaymentRecord:
-    """No solver fills it: the money comes back."""
+    """No solver fills it, and the money comes back."""
     order = order_of(record)
     stand_ins.advance(4 * 3600)
     due = payer.status(record)
@@ -104,7 +104,7 @@ def test_an_opening_that_another_wallet_sped_up_is_followed(
 def test_an_order_that_was_opened_with_another_nonce_is_found_by_its_id(
     stand_ins: StandIns, payer: Payer, via: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The nonce that was signed here went to something else: by that alone the payment would be replaced."""
+    """Another transaction used the nonce that was signed here. That alone would make the payment replaced."""
     before = payer.holds()
     record = signed_and_not_sent(payer, via, monkeypatch)
     said = decode_signed(record.steps[-1].raw)

@@ -194,7 +194,7 @@ def test_a_delegation_that_changes_what_is_signed_is_thrown_away(payer: Delegati
 
 @pytest.mark.parametrize("position", ["chain", "nonce", "authority", "two", "none"])
 def test_an_authorization_that_could_be_used_elsewhere_is_refused(payer: Delegating, position: str) -> None:
-    """As a faulty or hostile signer could write it; the transaction around it is signed by the account itself."""
+    """A faulty or hostile signer could write it. The account itself signs the transaction around it."""
     chain, key = payer.home.chain("dev1").chain_id, Account.create()
     mine = {"chainId": chain, "address": payer.code, "nonce": 6}
     other = {"chain": {"chainId": 0}, "nonce": {"nonce": 5}}.get(position, {})

@@ -199,7 +199,7 @@ def test_what_else_a_safe_could_be_made_to_do_is_refused(home: Home, owner: Owne
 
 
 def test_a_safe_that_was_not_asked_to_pay_does_not(home: Home, owner: Owner) -> None:
-    """The owner's own payment never becomes one of a Safe of theirs, nor the other way about."""
+    """The owner's own payment is never made by a Safe of theirs, and a Safe's payment never by the owner."""
     review = owner.plan("5", f"dev1:{new_address()}")
     plan, tx = review.plan, step_of(review)
     inner = UnsignedTx(tx.chain_id, tx.to, Wei(0), b"")
@@ -253,7 +253,7 @@ def test_an_owner_without_gas_is_told_who_pays_it(home: Home, owner: Owner) -> N
 
 
 def test_a_safe_that_a_reorganisation_could_take_away_does_not_pay(home: Home, owner: Owner) -> None:
-    """A call of an address without code succeeds: it would be taken for the payment."""
+    """A call to an address without code succeeds, so it would look like the payment."""
     chain = replace(home.chain("dev1"), confirmations=10_000)
     owner.registry = Registry(dict(home.registry.by_name) | {"dev1": chain}, is_devnet=True)
     with pytest.raises(CannotPay, match="less than 10000 blocks ago"):

@@ -10,7 +10,7 @@ import time
 import pytest
 
 _BOUND = 15.0
-"""Seconds that a slow machine may take to end; what is waited for below takes a minute."""
+"""Seconds that a slow machine may take to end. What the tests interrupt would take a minute."""
 
 _LOOKUP = """
 import asyncio, time

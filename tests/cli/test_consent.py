@@ -39,7 +39,7 @@ def answer(terminal: Terminal, *words: str) -> None:
 
 @pytest.mark.parametrize("pasted", ["yarn --version", "yes", "y"])
 def test_the_second_line_of_a_pasted_text_answers_nothing(home: Home, terminal: Terminal, pasted: str) -> None:
-    """Before, its first key did: the y of yarn paid."""
+    """The first letter of a pasted line must not count as a yes: `yarn` begins with y."""
     to = new_address()
     terminal.start(*L2SEND, "2", "USDC", f"dev1:{to}")
     answer(terminal, pasted)

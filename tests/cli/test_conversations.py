@@ -126,7 +126,7 @@ def test_several_accounts_show_what_they_hold_and_back_leads_to_them(payers: Hom
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_direct_payment_asks_for_no_way(payers: Home, size: tuple[int, int]) -> None:
-    """An address alone: the chain is asked for, and typed by its full name."""
+    """Only an address is typed. The chain is asked for, and typed by its full name."""
     with Terminal(payers.environment, *size) as terminal:
         terminal.start(str(L2SEND), "ask", "--account", "alice")
         terminal.wait_for("$6,1" if size == WIDE else "you hold")

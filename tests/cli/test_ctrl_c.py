@@ -21,7 +21,7 @@ L2SEND = str(Path(sys.executable).with_name("l2send"))
 PAYEE = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 PASSWORD = "a password that is long"
 _BOUND = 20.0
-"""Seconds: a busy machine. What is waited for at each stage takes longer, or has no end."""
+"""Seconds that a busy machine may take. What each stage waits for takes longer, or has no end."""
 
 
 @pytest.fixture(scope="module")

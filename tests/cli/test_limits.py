@@ -18,7 +18,7 @@ TO = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
 @pytest.fixture
 def policy(inside: Inside) -> Path:
-    """Of a home in which no chain answers."""
+    """A policy file, in a home in which no chain answers."""
     for chain in ("L2SEND_RPC_8453", "L2SEND_RPC_1"):
         inside.environment.setenv(chain, "http://127.0.0.1:1")
     path = inside.path / "policy.toml"

@@ -49,7 +49,7 @@ def test_every_colour_can_be_read(ground: tuple[int, ...]) -> None:
 
 
 def test_no_other_colour_is_used() -> None:
-    """Styles that the code names: each has its colour above, or is no colour."""
+    """Each style that the code names has a colour above, or is no colour."""
     named = set[str]()
     for path in CLI.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -66,7 +66,7 @@ _MARKS = re.compile("[─│┌┐└┘├┤┬┴┼━┃═→←↑↓▶�
 
 @pytest.mark.parametrize("terminal", [{"TERM": "dumb"}, {}], ids=["TERM=dumb", "--plain"])
 def test_a_plain_plan_is_lines_of_words_in_reading_order(home: Home, terminal: dict[str, str]) -> None:
-    """As a screen reader has it: what, to which account, its cost, what is signed; then each way."""
+    """The order in which a screen reader reads it: what, to which account, its cost, what is signed, then each way."""
     name, address = home.new_account()
     home.fund(address, "dev1", USDC="100", ETH="1")
     to = new_address()

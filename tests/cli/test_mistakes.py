@@ -214,7 +214,7 @@ MISTAKES = [
 
 @pytest.fixture(autouse=True)
 def _nothing_typed_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each line is typed in a process of its own: what another line held is not taken out of the answer."""
+    """People type each line in a process of its own. Here all share one, so what was typed before is forgotten."""
     monkeypatch.setattr(redaction, "_typed", redaction.Secrets(redaction.TYPED_MARK))
 
 
@@ -276,7 +276,7 @@ def test_what_is_no_mistake(inside: Inside, typed: str) -> None:
 
 
 def test_mistakes_that_show_when_money_is_looked_for(home: Home) -> None:
-    """Those of people who have an account: what is said first, and what to do."""
+    """Mistakes of people who have an account: what is said first, and what to do."""
     name, own = home.new_account()
     home.fund(own, "dev1", USDC="50")
     poor = [

@@ -77,7 +77,7 @@ def test_killed_while_it_is_sent_it_pays_exactly_once(home: Home, tmp_path: Path
 
 
 def test_killed_and_then_sent_by_a_stranger_it_pays_exactly_once(home: Home, tmp_path: Path) -> None:
-    """Signed here and not handed out, and another account was first: what was signed here is not sent any more."""
+    """It was signed here and not broadcast, and another account sent it first. What was signed here is never sent."""
     team, to = Team(home, tmp_path), new_address()
     bundle = team.sign(team.prepare("5", f"dev1:{to}"))
     file = str(written(bundle, tmp_path / "pay.json"))
@@ -120,7 +120,7 @@ def paid(payment: dict[str, Any]) -> int:
 def test_a_file_that_cancels_another_payment_than_it_says_is_not_signed(
     home: Home, laptop: Home, tmp_path: Path
 ) -> None:
-    """It shows the payment of another machine, and would take the nonce of the one that this journal has."""
+    """The file shows another machine's payment, and would use the nonce of a payment in this journal."""
     (_, one), (bob, two) = home.new_account(), home.new_account()
     safe = new_safe(home, [one, two], 2)
     home.fund(safe.address, "dev1", USDC="100")

@@ -85,7 +85,7 @@ def payer(home: Home) -> Payer:
 
 
 def test_lines_beyond_a_limit_are_refused_one_by_one_in_the_order_of_the_file(payer: Payer, tmp_path: Path) -> None:
-    """All share one recipient, since the journal of this home has other payments of today too."""
+    """All lines have one recipient, because the journal of this home has other payments of today."""
     policy, to = tmp_path / "policy.toml", new_address()
     write_private(policy, b'[limits]\nper_recipient_day = ["10 USD"]\n')
     rows = [replace(line, to=to, amount=amount) for line, amount in zip(lines("l", 4, "dev1"), "6721", strict=True)]

@@ -119,7 +119,7 @@ def test_cancelled_it_changes_no_code(payer: Payer) -> None:
 
 
 def test_a_transfer_of_nothing_by_another_wallet_is_not_taken_for_it(payer: Payer) -> None:
-    """As wallets cancel: the same account and the same empty call, and no code."""
+    """This is how wallets cancel: the same account, the same empty call, and no authorization."""
     with standing_still(payer.node("dev1")):
         record = waiting(payer)
         said = decode_signed(record.transactions[0].raw)
@@ -132,7 +132,7 @@ def test_a_transfer_of_nothing_by_another_wallet_is_not_taken_for_it(payer: Paye
 
 
 def test_nothing_is_signed_behind_one_that_waits(payer: Payer) -> None:
-    """It uses two nonces: a payment signed with the second could never be mined."""
+    """A delegation uses two nonces. A payment signed with the second could never be mined."""
     to = new_address()
     payment = payer.begin(payer.plan("20", f"dev1:{to}")).id
     with standing_still(payer.node("dev1")):
@@ -146,7 +146,7 @@ def test_nothing_is_signed_behind_one_that_waits(payer: Payer) -> None:
 
 
 def test_reverted_it_says_that_the_code_changed(payer: Payer, capsys: pytest.CaptureFixture[str]) -> None:
-    """The authorization is applied before the account is called, and stays when that call fails."""
+    """The chain applies the authorization before it calls the account, and keeps it when that call fails."""
     node, code = payer.node("dev1"), code_of(payer.home)
     runs = node.call("eth_getCode", code, "latest")
     payment = begun(payer)

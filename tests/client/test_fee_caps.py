@@ -80,7 +80,7 @@ def test_what_is_signed_already_counts_with_the_dearest_of_its_attempts(rig: Rig
 
 
 def test_what_another_wallet_paid_for_a_step_uses_none_of_the_cap_up(rig: Rig) -> None:
-    """Its sender sped the approval up there, at a thousand times the price."""
+    """The sender sped up the approval in another wallet, at a thousand times the price."""
     record = begun(rig, 8_100)
     approval, transfer = record.steps
     cheap, dear = (
@@ -97,7 +97,7 @@ def test_what_another_wallet_paid_for_a_step_uses_none_of_the_cap_up(rig: Rig) -
 
 
 def test_a_node_that_showed_no_fee_and_asks_for_one_later_is_not_paid_it(rig: Rig) -> None:
-    """The journal has a fee of nothing: shown by a node that named a base fee of 0."""
+    """The journal shows a fee of zero, because a node named a base fee of 0."""
     record = rig.begin(rig.payment())
     assert not record.terms.fees
 
@@ -147,7 +147,7 @@ def test_a_refund_may_cost_a_tenth_of_what_it_brings_back_with_the_fee_of_its_br
 
 
 def test_refunds_that_are_sent_again_share_the_tenth(rig: Rig) -> None:
-    """The first one's message was lost: its fees are spent anyway."""
+    """The message of the first refund was lost. Its fees are spent anyway."""
     record = begun(rig, 1, order=True, units=10**18)
     first = replace(refund_of(record, value=4 * 10**16), index=8)
     price = GasPrice(Wei(0), Wei(GWEI), Wei(100 * GWEI))

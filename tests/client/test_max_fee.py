@@ -42,7 +42,7 @@ def kept(plan: Plan, limit: float, **prices: float) -> Plan:
 
 
 def test_a_feed_that_says_less_does_not_make_a_payment_cheap() -> None:
-    """The first chain's feed, or its node, lies: 1 dollar. The other chain with that coin says 4,000."""
+    """The first chain's feed, or its node, lies and says 1 dollar. Another chain with that coin says 4,000."""
     dear = Plan(PAYMENT, way(ORIGIN, ETHER // 1000), "why")
     with pytest.raises(Refused, match=r"\$4\.0000"):
         kept(dear, 1.0, left=1.0, right=4000.0)

@@ -145,7 +145,7 @@ def put(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 def test_rubbish_is_refused_in_words_wherever_it_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each field by each odd value, then seeded pairs: only errors with words leave, and nothing odd passes."""
+    """Each field gets each odd value, then seeded pairs do. Every one is refused with a sentence."""
     chosen = random.Random(SEED)
     path, passed, tried = tmp_path / "file.json", 0, 0
     for bundle in (direct(until=soon()), bridged(1_001_000, 1_000_000, soon())):

@@ -44,7 +44,7 @@ def team(home: Home, tmp_path: Path) -> Team:
 
 
 def by_a_stranger(team: Team, bundle: SafeBundle) -> str:
-    """Executed past l2send, by an account that no journal knows: the transaction's hash."""
+    """An account that no journal knows executes it, without l2send. Returns the transaction's hash."""
     stranger = new_address()
     team.node.call("anvil_setBalance", stranger, hex(10**18))
     team.node.call("anvil_impersonateAccount", stranger)
@@ -105,7 +105,7 @@ def test_owners_or_threshold_that_changed_are_told(team: Team) -> None:
 
 
 def before(team: Team, owner: int) -> tuple[str, str]:
-    """The owner before that one in the Safe's list, and itself: the list is as it was given when it was made."""
+    """The owner before that one in the Safe's list, and the owner. The list has the order in which it was given."""
     address = team.owners[owner].address
     return (safes.SENTINEL if owner == 0 else team.owners[owner - 1].address), address
 
@@ -294,7 +294,7 @@ def test_gas_of_a_payment_by_a_safe(team: Team, capsys: Capsys) -> None:
 
 @lab
 def test_what_cancels_it_is_not_taken_for_the_payment_that_waits(own_home: Home, tmp_path: Path) -> None:
-    """Sent and in no block: the file that cancels is not answered by following the payment as if it were the same."""
+    """The payment is sent and in no block. A file that cancels it must not be followed as if it were that payment."""
     team, to = Team(own_home, tmp_path), new_address()
     bundle = team.sign(team.prepare("5", f"dev1:{to}"))
     cancelling = team.sign(team.cancelling(bundle))
@@ -310,7 +310,7 @@ def test_what_cancels_it_is_not_taken_for_the_payment_that_waits(own_home: Home,
 
 @lab
 def test_what_brings_it_to_the_chain_is_sped_up_and_pays_once(own_home: Home, tmp_path: Path) -> None:
-    """The node estimates gas behind what waits, where nothing says otherwise: there the Safe's nonce is used."""
+    """A node estimates gas on top of pending transactions by default. There the Safe's nonce is used already."""
     team, to = Team(own_home, tmp_path), new_address()
     bundle = team.sign(team.prepare("5", f"dev1:{to}"))
 
@@ -351,7 +351,7 @@ def test_a_safe_that_owns_the_safe_signs_by_its_own_owner(home: Home, tmp_path: 
 
 @lab
 def test_the_money_of_an_order_that_is_not_filled_comes_back_to_the_safe(home: Home, team: Team) -> None:
-    """Any account with gas asks for it; it is the Safe that gets it."""
+    """Any account with gas can request it, and the Safe gets the money."""
     with unfilled(home):
         bundle = team.sign(team.prepare("20", f"dev4:{new_address()}", via="eco"))
         with pytest.raises(NotFinal, match="bridging"):

@@ -52,7 +52,7 @@ def test_one_connection_carries_everything_once_the_server_chose_http2(server: T
 
 
 def test_what_is_asked_at_once_does_not_wait_for_each_other(server: TlsServer) -> None:
-    """The first requests to a server among them, before it is known what it speaks."""
+    """Also the first requests to a server, before it is known which protocol it speaks."""
 
     async def run() -> None:
         server.hold_until(MANY)

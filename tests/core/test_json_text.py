@@ -12,7 +12,7 @@ from l2send.core.json_text import parse_json
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[" * 3_000 + "]" * 3_000])
 def test_what_is_nested_too_deeply_is_refused_where_py_ecc_raised_the_limit(text: str) -> None:
-    """In a process of its own: json.loads ends it by a segmentation fault on Python 3.11."""
+    """Runs in a process of its own: json.loads crashes with a segmentation fault on Python 3.11."""
     code = (
         "import sys, eth_account; from l2send.core.json_text import parse_json\n"
         "before = sys.getrecursionlimit()\n"

@@ -41,7 +41,7 @@ def test_without_limits_nothing_is_limited(paths: Paths) -> None:
 
 
 def test_all_files_hold_and_none_replaces_another(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A policy that an agent chooses itself cannot take back the one it was given."""
+    """A policy that an agent chooses itself cannot weaken the policy it was given."""
     written(paths.settings, "schema = 1\n" + ONE)
     monkeypatch.setenv("L2SEND_POLICY", str(written(paths.config / "given.toml", "schema = 1\n" + TWO)))
     chosen = replace(paths, policy=written(paths.config / "chosen.toml", THREE))

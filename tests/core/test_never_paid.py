@@ -104,7 +104,7 @@ def test_accounts_are_not_refused() -> None:
     chain = REGISTRY.named("base")
     for _ in range(2000):
         assert not why_unpayable(checksum("0x" + secrets.token_hex(20)), chain, REGISTRY)
-    # Found by long search, as people do for show: such an account may have an owner.
+    # People search for such addresses to show them off, so the account may have an owner.
     for vanity in ("0x" + "0" * 18 + secrets.token_hex(11), "0xdeadbeef" + secrets.token_hex(16)):
         assert not why_unpayable(checksum(vanity), chain, REGISTRY)
 

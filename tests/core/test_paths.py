@@ -12,7 +12,7 @@ from l2send.core.paths import Paths
 
 @pytest.mark.parametrize("home", ["home", "./home", "../home", " ", " /home", "~nobody-of-that-name/x"])
 def test_a_home_that_depends_on_the_working_folder_is_refused(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
-    """A journal for each folder would know nothing of what the others paid, and a key would pay again."""
+    """Each folder would have its own journal, which knows nothing of the others, and a key could pay twice."""
     monkeypatch.setenv("L2SEND_HOME", home)
     with pytest.raises(ConfigError, match="L2SEND_HOME is not a full path"):
         Paths.from_environment()

@@ -63,7 +63,7 @@ class Asked:
 
 
 Rule = Callable[[Asked], Awaitable[Reply | None]]
-"""What an odd node answers; None where it answers as any other."""
+"""What an odd node answers. None: it answers like any other node."""
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Meeting:
 
 
 current_meeting: ContextVar[Meeting] = ContextVar("current_meeting")
-"""That of the payer that this task is."""
+"""The meeting of this task's payer."""
 
 
 def meet(rule: Rule | None) -> Meeting:

@@ -145,7 +145,7 @@ def test_a_reorganisation_takes_the_order_back_and_the_same_messages_open_it_aga
 
 
 def test_an_opening_below_the_head_of_its_quote_is_found(broke: Broke) -> None:
-    """A reorganisation took the blocks back that the quote was made on."""
+    """A reorganisation took back the blocks that the quote was made on."""
     with mode(broke.home, Mode.IGNORE):
         before = broke.node.call("evm_snapshot")
         broke.node.call("anvil_mine", hex(50))
@@ -183,7 +183,7 @@ def test_an_opening_is_found_where_a_node_gives_the_logs_of_ten_blocks(
 
 
 def test_expired_needs_every_endpoint_that_answers(broke: Broke) -> None:
-    """One that follows another fork, a real node of its own, sees the deadline pass and nothing opened."""
+    """A second, real node follows another fork: there the deadline passes and nothing is opened."""
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan()))
         with running_anvil("--fork-url", broke.node.url, chain_id=broke.chain.chain_id) as fork:
@@ -207,7 +207,7 @@ def test_expired_needs_every_endpoint_that_answers(broke: Broke) -> None:
 
 
 def test_a_plan_whose_permit_was_overtaken_is_cancelled_unsigned(broke: Broke) -> None:
-    """Two plans of one account have the same permit nonce: the token takes one of them."""
+    """Two plans of one account use the same permit nonce. The token takes only one of them."""
     first, second = broke.begin(broke.plan()), broke.begin(broke.plan())
     assert broke.resume(first).state is PaymentState.DELIVERED
     with pytest.raises(Refused, match="another permit of the token was used") as refused:
@@ -218,7 +218,7 @@ def test_a_plan_whose_permit_was_overtaken_is_cancelled_unsigned(broke: Broke) -
 
 
 def test_a_signer_that_signs_something_else_is_found_out(broke: Broke) -> None:
-    """A device shows and signs what it likes: only a signature over the approved message is kept."""
+    """A device may sign anything. Only a signature over the approved message is kept."""
     record, honest = broke.begin(broke.plan()), broke.signer
 
     class Thief(LocalSigner):

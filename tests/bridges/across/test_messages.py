@@ -68,7 +68,7 @@ Messages = tuple[TypedData, ...]
 
 
 class Forger:
-    """Writes whole messages like those of `review`, with one thing changed wherever it stands: as careful as a liar."""
+    """Writes whole messages like those of `review`, with one value changed in every place where it stands."""
 
     def __init__(self, review: Review, registry: Registry) -> None:
         allows, opens = review.effects
@@ -118,7 +118,7 @@ class Forger:
         return order_message(deposit, self.settler, self.opens.nonce, self.opens.open_deadline)
 
     def wrong_payments(self, stranger: Address) -> dict[str, Messages]:
-        """Another payment than the one that was asked for."""
+        """A payment that was not asked for."""
         there, registry, euro = self.there, self.registry, self.here.token("EURC")
         wrapped = self.here.token("WETH"), there.token("WETH")
         return {
@@ -160,7 +160,7 @@ class Forger:
         }
 
     def wrong_permits(self, stranger: Address) -> dict[str, Messages]:
-        """Another permission than for this order, on this chain, and messages that do not belong together."""
+        """A permission for another order or chain, and messages that do not belong together."""
         foreign, euro = {"chainId": str(self.there.chain_id)}, self.here.token("EURC")
         return {
             "a permit for another account": (self.permit(spender=stranger), self.opening()),

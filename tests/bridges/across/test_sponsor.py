@@ -14,7 +14,7 @@ from tests.support.gasless import LATER, USDC, Broke, bring, forwarding, kinds, 
 
 
 def test_the_reply_of_the_sponsor_is_lost(broke: Broke) -> None:
-    """It took the messages, and its reply was lost: the chain is asked, and the same is posted again."""
+    """The sponsor took the messages and its reply was lost. The chain is asked, and the same are posted again."""
     to = new_address()
     with forwarding(broke, lambda _: False) as posted, mode(broke.home, Mode.DELAY):
         record = broke.begin(broke.plan(to))
@@ -78,7 +78,7 @@ def test_messages_that_another_account_brings_open_the_same_order(broke: Broke) 
 
 
 def test_a_sponsor_that_refuses_is_told_and_the_payment_ends_by_its_deadline(broke: Broke) -> None:
-    """The signatures left this machine: only the deadline makes sure that they do nothing."""
+    """The signatures left this machine. Only the deadline ensures that they do nothing."""
     with forwarding(broke, lambda _: {"status": "rejected", "message": "no gas today \x1b[31m"}):
         record = broke.stuck(broke.begin(broke.plan()))
         assert record.sponsored

@@ -150,7 +150,7 @@ def test_another_settler_chain_value_type_or_call_is_refused() -> None:
 
 
 def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_nonce(capsys: Capsys) -> None:
-    """The nonce makes an order unique and moves no money: the guard alone can know which one was approved."""
+    """The nonce makes an order unique and moves no money. Only the guard knows which nonce was approved."""
     tx = open_tx()
     nonce = abi_decode([ORDER_DATA], OPEN.decode_call(tx.data)[0][2])[0][6].to_bytes(32, "big")
     nonce_at = tx.data.index(nonce)

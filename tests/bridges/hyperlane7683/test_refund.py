@@ -44,7 +44,7 @@ def due(stand_ins: StandIns, payer: Payer) -> PaymentRecord:
 
 
 def resumed(payer: Payer, record: PaymentRecord, said: list[str], limit: FeeLimit | None = None, **how: Any) -> Any:
-    """The payment carried on, and what was said meanwhile."""
+    """The payment after it was resumed, and what was said meanwhile."""
 
     async def run(client: Client) -> PaymentRecord:
         client.guard = type(client.guard)(client.registry, limit)

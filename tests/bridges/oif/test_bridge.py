@@ -65,7 +65,7 @@ def test_a_solver_that_pays_late_has_paid(stand_ins: StandIns, payer: Payer) -> 
 
 
 def test_a_fill_that_one_endpoint_alone_shows_is_not_delivered(stand_ins: StandIns, payer: Payer) -> None:
-    """Which of two lies is unknown: the one that shows a fill, or the other, here with an answer of before it."""
+    """One endpoint shows a fill, the other does not. Which of them is wrong is unknown."""
     record, target = payer.open(VIA, new_address()), stand_ins.target
     with FaultProxy(target.chain.rpcs[0]) as other:
 
@@ -87,7 +87,7 @@ def test_a_fill_that_one_endpoint_alone_shows_is_not_delivered(stand_ins: StandI
 
 
 def test_a_refund_counts_once_it_is_confirmed(stand_ins: StandIns, payer: Payer) -> None:
-    """Another account asked for it; a reorganisation could still take it back, and it would not be asked for again."""
+    """Another account requested it. A reorganisation could still undo that, and no second request would follow."""
     record = payer.open(VIA, new_address())
     order = order_of(record)
     stand_ins.advance(PROOF_TIME + 3700)
@@ -127,7 +127,7 @@ def test_a_refund_that_another_account_was_quicker_with_is_not_a_reason_to_pay_a
 
 
 def test_spoofed_events_are_never_shown_as_filled(stand_ins: StandIns, payer: Payer) -> None:
-    """Another contract's OutputFilled with our id and output, and a true fill of another output under our id."""
+    """Another contract emits OutputFilled with our id and output. A real fill of another output has our id."""
     to = new_address()
     record = payer.open(VIA, to)
     order = order_of(record)

@@ -135,7 +135,7 @@ def test_a_second_delivery_another_settler_chain_value_or_call_is_refused() -> N
 
 
 def test_every_changed_byte_of_the_calldata_is_refused_or_only_the_nonce(capsys: Capsys) -> None:
-    """The nonce makes an order unique and moves no money: the guard alone can know which one was approved."""
+    """The nonce makes an order unique and moves no money. Only the guard knows which nonce was approved."""
     tx = open_tx()
     nonce_at = tx.data.index(OPEN.decode_call(tx.data)[0][1].to_bytes(32, "big"))
     assert every_byte(capsys, "oif", tx, check_all) == list(range(nonce_at, nonce_at + 32))

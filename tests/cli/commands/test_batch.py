@@ -125,7 +125,7 @@ def test_names_and_refs_in_another_unicode_form_are_the_same(home: Home, payer: 
 
 
 def test_what_the_file_no_longer_says_is_not_paid(home: Home, payer: Payer) -> None:
-    """A run was stopped before its first signature; then a line was changed, and another one taken out."""
+    """A run stopped before its first signature. Then one line was changed and another was removed."""
     kept, changed, _ = wanted = people(3, "edit")
 
     async def begin() -> list[str]:
@@ -146,7 +146,7 @@ def test_what_the_file_no_longer_says_is_not_paid(home: Home, payer: Payer) -> N
 
 
 def test_a_result_that_cannot_be_written_is_told_beside_what_was_sent(home: Home, payer: Payer) -> None:
-    """Its name has no room for that of the draft beside it."""
+    """The name is so long that the name of the draft beside it is too long."""
     ((_, _, to),) = wanted = people(1, "full")
     file, result = payer.file("full.csv", wanted), payer.folder / f"{'x' * 240}.csv"
     for sent, held in ("no", 0), ("yes", 10**6):

@@ -31,7 +31,7 @@ def account_with_gas(home: Home) -> str:
 
 @pytest.mark.parametrize("sender", ["this home", "a stranger"])
 def test_sent_in_time_it_is_followed_after_its_deadline(home: Home, tmp_path: Path, sender: str) -> None:
-    """Refused as too late, it would be prepared again, and paid twice."""
+    """If it were refused as too late, a person would prepare it again, and it would be paid twice."""
     team, to, name = Team(home, tmp_path), new_address(), account_with_gas(home)
     bundle = team.sign(team.prepare("5", f"dev1:{to}"))
     if sender == "this home":

@@ -69,7 +69,7 @@ def test_a_device_is_refused_before_anything_is_written_down(home: Home) -> None
 
 
 def test_foreign_code_that_refuses_every_call_is_ended(home: Home) -> None:
-    """The account cannot be called as it is: its own transaction of nothing to itself would revert."""
+    """The account cannot be called while it delegates: an empty transaction to itself would revert."""
     name, address = funded(home)
     node, foreign = Node(home.chain("dev1").rpcs[0]), new_address()
     node.call("anvil_setCode", foreign, "0x60006000fd")
