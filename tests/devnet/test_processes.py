@@ -91,10 +91,17 @@ def test_devnet_outlives_the_process_that_started_it(own_home: Path, cache: Path
     assert now.healthy
 
 
-@pytest.mark.parametrize("how_many", [1, 3, 12, 23])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("how", "how_many"),
+    [
+        (signal.SIGINT, 3),
+        (signal.SIGKILL, 12),
+        *(pytest.param(signal.SIGINT, count, marks=pytest.mark.lab) for count in (1, 12, 23)),
+        *(pytest.param(signal.SIGKILL, count, marks=pytest.mark.lab) for count in (1, 3, 23)),
+    ],
+)
 def test_up_that_is_stopped_half_way_leaves_nothing(
-    own_home: Path, cache: Path, how_many: int, how: signal.Signals
+    own_home: Path, cache: Path, how: signal.Signals, how_many: int
 ) -> None:
     up = start_up(own_home, cache, 20)
     assert wait_for(lambda: len(processes(own_home)) >= how_many)
