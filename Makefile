@@ -21,7 +21,7 @@ demo: .venv/.runtime ## send real payments between real chains, all on this mach
 	@$(BIN)/l2send demo $(ARGS)
 
 test: .venv/.dev ## run the tests (ARGS="-k name")
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not lab and not postgres" $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not lab and not postgres" $(ARGS)
 
 postgres: .venv/.dev ## run the tests of the PostgreSQL journal, on a server of their own (Debian: apt-get install postgresql)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "postgres and not lab" $(ARGS)

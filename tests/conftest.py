@@ -29,6 +29,7 @@ from l2send.resolver.balances import take_snapshot
 from tests.support import postgres as postgres_server
 from tests.support import schemas
 from tests.support.command_server import CommandServer
+from tests.support.longest_first import longest_first
 
 PASSWORD = "correct horse battery staple"
 LONGEST_COMMAND = 120.0  # seconds
@@ -45,6 +46,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Lab tests start the real program for each command, quick ones fork it: see support/command_server.py."""
     COMMANDS.wanted = item.get_closest_marker("lab") is None
+
+
+@pytest.hookimpl(trylast=True)  # after those that are not asked for have left
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, they begin with the longest files."""
+    if hasattr(config, "workerinput"):
+        tests = [item for item in items if isinstance(item, pytest.Function)]
+        if len(tests) == len(items):
+            items[:] = [items[place] for place in longest_first(tests)]
 
 
 @dataclass
