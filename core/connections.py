@@ -148,7 +148,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 def _once(pool: _Pool) -> Callable[[], None]:
-    """Counts one request of a pool as done, the first time it is called."""
+    """A function that counts one request of a pool as done, once."""
     left = [pool]
 
     def done() -> None:

@@ -17,7 +17,7 @@ class Count:
     asked: int = 0
 
     def ask(self, what: str, number: int = 1) -> None:
-        """So many more are asked for; those of another kind begin at nothing."""
+        """So many more answers are expected. Another kind of answer starts from zero."""
         if what != self.what:
             self.what, self.answered, self.asked = what, 0, 0
         self.asked += number

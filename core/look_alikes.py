@@ -28,14 +28,14 @@ _TABLE = str.maketrans({other: shape for shape, others in _SHAPES.items() for ot
 
 
 def looks_of(word: str) -> str:
-    """The same text for all words that look like `word`. For comparing: it is not shown, nor stored as a word."""
+    """The same text for all words that look like `word`. Only for comparing: never shown or stored."""
     shown = unicodedata.normalize("NFKC", visible_part(word).translate(_TABLE))
     folded = "".join("-" if unicodedata.category(c) == "Pd" else c for c in shown.translate(_TABLE))
     return " ".join(folded.split())
 
 
 def unlike(word: str, other: str) -> str:
-    """Where two words that look the same first differ, in words."""
+    """The first difference of two words that look the same, in a sentence."""
     at = next(
         (i for i, (one, two) in enumerate(zip(word, other, strict=False)) if one != two), min(len(word), len(other))
     )

@@ -25,7 +25,7 @@ def spent_by(quote: Quote) -> dict[Token, int]:
 
 @dataclass
 class Ledger:
-    """What of a snapshot no payment of the batch takes yet."""
+    """The part of a snapshot that no payment of the batch takes yet."""
 
     snapshot: Snapshot
     left: dict[Token, int] = field(default_factory=dict[Token, int])
@@ -35,7 +35,7 @@ class Ledger:
             self.left = {token: units for holdings in self.snapshot.chains for token, units in holdings.units.items()}
 
     def copy(self) -> Ledger:
-        """Another one that stands where this one does."""
+        """A copy: what is taken from it is not taken from this one."""
         return Ledger(self.snapshot, dict(self.left))
 
     def has(self, token: Token) -> int:
@@ -47,7 +47,7 @@ class Ledger:
         return all(self.has(token) >= units for token, units in spent.items())
 
     def take(self, spent: Mapping[Token, int]) -> None:
-        """Count it as spent, which may leave less than nothing."""
+        """Count it as spent. The rest may be negative."""
         for token, units in spent.items():
             self.left[token] = self.left.get(token, 0) - units
 

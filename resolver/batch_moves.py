@@ -119,7 +119,7 @@ async def _cost_of_each(lines: Sequence[Wanted], planning: Planning) -> float | 
 
 
 async def _bridge_each(lines: Sequence[Wanted], planning: Planning) -> None:
-    """One after the other, out of what the ones before left. The first without money ends it."""
+    """Bridge line after line, out of what is left. The first line without money ends it."""
     for place, one in enumerate(lines):
         plan = await _bridged(one, planning.ledger, planning)
         if isinstance(plan, CannotPay):

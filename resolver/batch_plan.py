@@ -69,9 +69,9 @@ class Move:
     lines: int
     """How many lines its money pays."""
     cost_usd: float | None
-    """What it and the transfers after it cost; None where a fee has no price."""
+    """What the move and the transfers after it cost; None where a fee has no price."""
     instead_usd: float | None
-    """What bridging each line would cost, of which some were asked for."""
+    """What bridging each line would cost. Some of these prices were asked for, the others are taken to be equal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def _ends_of(payments: Iterable[Payment]) -> Mapping[str, set[Address]]:
 
 
 def _plain(payment: Payment, stop: str | Refused, known: Iterable[Address]) -> Findings:
-    """Of an account without code. Raises Refused."""
+    """What is known of an account without code. Raises Refused."""
     if isinstance(stop, Refused):
         raise stop
     said = [stop] if stop else list[str]()
@@ -130,7 +130,7 @@ async def _token_stops(payments: Sequence[Payment], rpcs: Rpcs) -> Mapping[tuple
 async def _of_token(
     token: Token, payments: Sequence[Payment], rpc: Rpc
 ) -> dict[tuple[ChainAddress, Token], str | Refused]:
-    """The same for one token: which block lists it has is asked of the first recipient alone."""
+    """The same for one token. Only the first recipient's request asks which block lists the token has."""
     if token.address is None:
         return {(payment.to, token): "" for payment in payments}
     first = [Call(token.address, listed, (payments[0].to.address,)) for listed in BLOCK_LISTS]

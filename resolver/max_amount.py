@@ -40,7 +40,7 @@ from l2send.resolver.unknown_ways import not_known, of_destination, refusal
 
 _QUESTIONS = 8
 _NOTHING = 10**13
-"""A smaller rest than this part of the amount is not asked about: one wei of an ether is not worth a request."""
+"""The smallest part of the amount that is worth another request."""
 _GAS_RESERVE_PERCENT = 125
 """Margin for native coin that pays its own gas: prices may rise until it is signed."""
 
@@ -51,7 +51,7 @@ class Greatest:
 
     legs: tuple[Quote, ...]
     dear: tuple[Quote, ...]
-    """The quotes of chains that have none within the limits."""
+    """The quotes of chains whose every quote is above the limits."""
     others: tuple[str, ...]
     """Alternatives, and what is not possible, in words."""
     problems: tuple[NoQuote, ...]
@@ -183,7 +183,7 @@ def _next(best: Quote, before: Quote | None, usable: int, too_much: int | None) 
     if before:
         units = max(units, _on_the_line(before, best, usable))
     if units <= best.delivers.units:
-        units = best.delivers.units + left  # Of so little the bridge keeps less than a unit.
+        units = best.delivers.units + left  # The bridge keeps less than one unit of so little.
     return units if too_much is None or units < too_much else (best.delivers.units + too_much) // 2
 
 

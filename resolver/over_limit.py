@@ -15,7 +15,7 @@ _ROOM_PERCENT = 110
 
 
 def is_dear(way: Way, limits: Limits) -> bool:
-    """Whether it exceeds what the sender allows. A fee without a price exceeds every sum of dollars."""
+    """Whether a way costs more than the sender allows. A fee without a price is above every limit in dollars."""
     if way.fee_percent > limits.max_fee_percent:
         return True
     return limits.max_fee_usd is not None and (way.cost_usd is None or way.cost_usd > limits.max_fee_usd)

@@ -16,7 +16,7 @@ from l2send.resolver.limits import Limits
 from l2send.resolver.quotes import NoQuote
 
 WORTH_A_LOOK_USD = 0.01
-"""A way that costs less than this in all is taken: no other one could save more than that."""
+"""A way that costs less than this is taken: no other way could save more."""
 _NAMES = 4
 
 
@@ -60,7 +60,7 @@ def _flag(best: Way, failed: Sequence[NoQuote], limits: Limits) -> str:
 
 
 def not_known(chains: Sequence[Chain]) -> str:
-    """For the end of a reason: the chains whose balances were not taken into account; empty where there are none."""
+    """The end of a reason: the chains whose balances were not counted. Empty where all were."""
     if not chains:
         return ""
     names = ", ".join(chain.short_name for chain in chains[:_NAMES])

@@ -75,7 +75,7 @@ def waiting_before(record: PaymentRecord, tx: TxRecord) -> list[TxRecord]:
 
 
 def _is_free(tx: TxRecord) -> bool:
-    """Whether nothing was fixed beforehand."""
+    """Whether nonce and fees were not fixed by `prepare`."""
     return tx.step.nonce is None and tx.step.price is None
 
 

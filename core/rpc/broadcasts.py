@@ -18,11 +18,11 @@ class Reply(StrEnum):
     """What a node said to a broadcast."""
 
     ACCEPTED = "accepted"
-    """It took the transaction, or knew it already."""
+    """The node took the transaction, or knew it already."""
     NONCE_TOO_LOW = "nonce_too_low"
     """The nonce is used up: by these very bytes or by others; only the chain can tell."""
     REFUSED = "refused"
-    """It understood and will not take it (underpriced, insufficient funds, nonce gap)."""
+    """The node understood and refuses it (underpriced, insufficient funds, nonce gap)."""
     UNKNOWN = "unknown"
     """No usable reply. The transaction may have been accepted."""
 
@@ -34,7 +34,7 @@ class BroadcastReply:
     reply: Reply
     detail: str = ""
     underpriced: bool = False
-    """Whether it was refused for its price alone: a speedup is what helps."""
+    """Whether only its price was refused. Then a speedup helps."""
     least_price: Wei | None = None
     """The smallest tip or price in wei per gas that the node accepts, if it says so."""
     receipt: dict[str, Any] | None = None

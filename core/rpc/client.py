@@ -45,9 +45,9 @@ _TAKEN_NOT_MINED = 4
 """Code of eth_sendRawTransactionSync: the transaction is in the pool, and no block has it yet. Source: EIP-7966."""
 _WRONG_PARAMETERS = -32602
 _RECENT_SECONDS = 3.0
-"""How long a clock that was read is not asked for again where a price is made."""
+"""How long a clock that was read is used again to make a price."""
 _PINNED_SECONDS = 5.0
-"""How long a pin holds for a broadcast: between both the transaction is signed and committed."""
+"""How long a checked chain id holds for a broadcast. In between, the transaction is signed and committed."""
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Rpc:
     http: Http
     endpoints: list[Endpoint] = field(init=False)
     _clock: tuple[UnixTime, float] | None = field(default=None, init=False)
-    """The newest time of a head that an answer carried, and when it came by time.monotonic."""
+    """The newest block time that an answer carried, and time.monotonic() when it came."""
 
     def __post_init__(self) -> None:
         self.endpoints = [Endpoint(url) for url in self.chain.rpcs]
@@ -342,7 +342,7 @@ class Rpc:
 
 
 def _read_block(answer: Any) -> dict[str, Any]:
-    """A header whose number, time and hash have the right shapes where they are there. Raises BadAnswer."""
+    """A header. Its number, time and hash, where present, have the right shapes. Raises BadAnswer."""
     head = record(answer, "eth_getBlockByNumber")
     hash_or_null(head.get("hash"), "a block's hash")
     unix_time(head.get("timestamp"))

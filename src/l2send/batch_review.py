@@ -31,7 +31,7 @@ class BatchReview:
     """How a whole batch is paid. The lines together are all that the file has, each once."""
 
     name: str
-    """By which it is carried on; a line's idempotency key is `name/ref`."""
+    """The batch's name, by which it is resumed. A line's idempotency key is `name/ref`."""
     sender: Address
     lines: tuple[PlannedLine, ...]
     """What the journal does not have yet, in the order of the file; some may be unfunded or refused."""
@@ -50,9 +50,9 @@ class BatchReview:
     not_pinned: tuple[str, ...] = ()
     """Contracts of bridges that are known by address alone."""
     moves_before: int = 0
-    """How many moves the batch had before: another run may add some until this one is begun."""
+    """How many moves the batch had before. Another run may add some until this one begins."""
     left_alone: tuple[Record, ...] = ()
-    """Begun before, not signed yet, and not in the file as they were then: this run pays none of them."""
+    """Lines that were begun and not signed, and that the file now says otherwise: this run pays none of them."""
 
     @property
     def payable(self) -> tuple[PlannedLine, ...]:
@@ -175,7 +175,7 @@ class _Caps:
     prices: Mapping[ChainId, float]
 
     def line(self, line: PlannedLine) -> PlannedLine:
-        """With its cap; refused where it exceeds the limit for each."""
+        """The line with its cap; refused where it is above the limit for each line."""
         if line.plan is None:
             return line
         cost = cost_by(line.plan.way, self.prices)
@@ -185,7 +185,7 @@ class _Caps:
         return replace(line, plan=self.plan(line.plan))
 
     def plan(self, plan: Plan) -> Plan:
-        """With the most that it may cost: what was shown, and its part of what the limits leave."""
+        """The plan with the most it may cost: what was shown, and its part of what the limits leave."""
         cost = cost_by(plan.way, self.prices)
         most = min(cost + self.spare_usd, self.each_usd or float("inf"))
         return replace(plan, way=capped(plan.way, cost, max(cost, most), self.prices))

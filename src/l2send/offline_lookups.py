@@ -15,7 +15,7 @@ from l2send.wallet.journal.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Which journal it is, what was found sound of it, how many payments there are, and which of them are open."""
+    """Which journal it is, what was checked, how many payments it has, and which of them are open."""
 
     title: str
     sound: str
@@ -30,7 +30,7 @@ def payments(paths: Paths, limit: int | None = None) -> list[Record]:
 
 
 def paid_accounts_like(paths: Paths, account: Address) -> list[Address]:
-    """Accounts that were paid and have the ends of `account`; itself, if it is one of them. Raises ConfigError."""
+    """Paid accounts whose first and last digits are those of `account`, itself included. Raises ConfigError."""
     with _journal(paths) as journal:
         return journal.recipients_like(account) if journal else []
 

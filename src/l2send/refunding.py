@@ -72,7 +72,7 @@ async def _sent(record: PaymentRecord, bridge: MessageRefundBridge, order: Order
             raise
         found = None
     if found is None and ours:
-        # When is not known without its log: as late as can be, so that it is not sent again too early.
+        # Without its log the time is unknown. The latest possible one counts, so that none is sent again too early.
         return SentRefund(ours[-1].hash, "", await rpcs.on(order.destination).time())
     return found
 

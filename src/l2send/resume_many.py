@@ -42,7 +42,7 @@ async def resume_all(
         window = Window(executor, chain_id, sender, report, size, failed=failed)
         try:
             await window.run([record.id for record in records], patience=patience)
-        except L2sendError as error:  # Of the lock: nothing of this chain was touched.
+        except L2sendError as error:  # The lock's error: nothing of this chain was touched.
             failed.update({record.id: error for record in records})
 
     await asyncio.gather(*(in_window(*account, records) for account, records in windows.items()))
