@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -137,11 +138,14 @@ def _package(inside: Path, level: int) -> list[str]:
     return parents[: len(parents) - level + 1]
 
 
-def _all_imports(root: Path) -> Iterator[tuple[Path, int, str]]:
-    for inside, tree in _modules(root):
-        for node in ast.walk(tree):
-            for name in _imported(inside, node):
-                yield inside, getattr(node, "lineno", 0), name
+@cache
+def _all_imports(root: Path) -> tuple[tuple[Path, int, str], ...]:
+    return tuple(
+        (inside, getattr(node, "lineno", 0), name)
+        for inside, tree in _modules(root)
+        for node in ast.walk(tree)
+        for name in _imported(inside, node)
+    )
 
 
 def _inner_imports(root: Path) -> Iterator[Import]:
