@@ -33,7 +33,6 @@ from l2send.wallet.before_signing import (
     price_of,
     why_not_now,
     why_order_is_late,
-    why_too_late,
     why_unlike_pinned,
 )
 from l2send.wallet.behind import gas_behind, waiting_before
@@ -60,7 +59,7 @@ T = TypeVar("T")
 
 
 class LateBehind(Refused):
-    """Too late by now, and what comes before is on its way: nothing was signed, and the payment stays open."""
+    """It must not be sent by now, and what comes before is on its way: nothing was signed; the payment stays open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ class Signing:
         price = await price_of(tx, rpc, _value(looks.cap), _value(looks.cost))
         self.say(f"signing {tx.step.kind} on {rpc.chain.name}")
         signed = self.signed(signer, tx, choice.nonce, price)
-        await self._refuse_if_late_by_now(record, tx, looks.at)
+        await self._refuse_if_overtaken(record, tx, looks.at)
         tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw, over=choice.over)
         failpoint(Failpoint.JOURNALED)
         return tx
@@ -190,20 +189,20 @@ class Signing:
             raise ConfigError(f"{tx.payment_id} is paid by {tx.sender}; the account opened is {self.signer.address}.")
         return self.signer
 
-    async def _refuse_if_late_by_now(self, record: PaymentRecord, tx: TxRecord, checked_at: float) -> None:
+    async def _refuse_if_overtaken(self, record: PaymentRecord, tx: TxRecord, checked_at: float) -> None:
         """Signing takes minutes where a person holds a device, and hours where a laptop sleeps, as do the transactions
-        that have to be handed out before: look again after it.
+        that have to be handed out before: look again after it, at the clocks and at the code that would be called.
 
-        A key on this machine mostly signs within moments of the checks. Late bytes were not journaled: they are thrown
+        A key on this machine mostly signs within moments of the checks. Such bytes were not journaled: they are thrown
         away.
         """
         if not _pays(tx.step) or abs(time.time() - checked_at) <= _OLD_CHECKS:
             return
         record = self.journal.get(record.id)
-        if reason := await why_too_late(record, self.rpcs):
+        if reason := await why_not_now(record, self.rpcs):
             if waiting_before(record, tx):
                 raise LateBehind(f"{record.id}: the {tx.step.kind} waits for its approval: {reason}.")
-            raise await self.cancelled(record, f"while it was being signed it became too late: {reason}")
+            raise await self.cancelled(record, f"after it was signed, {reason}")
 
     async def cancelled(self, record: PaymentRecord, reason: str) -> Refused:
         """What to raise once the payment is cancelled because of `reason`. Its approval may be left."""

@@ -28,7 +28,7 @@ from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal,
 from l2send.core.plan import Order
 from l2send.core.rpc import Rpcs
 from l2send.core.typed import TypedData
-from l2send.wallet.before_signing import pin_chain, why_not_now, why_too_late
+from l2send.wallet.before_signing import pin_chain, why_not_now
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
@@ -185,10 +185,10 @@ class SponsoredExecutor:
                 raise Refused("the signature is not the sender's over what was approved; it was thrown away.")
             signatures.append(signature)
         failpoint(Failpoint.SIGNED)
-        if reason := await why_too_late(record, self.rpcs):  # Signing takes time where a person holds a device.
+        if reason := await why_not_now(record, self.rpcs):  # Signing takes time where a person holds a device.
             await self._ends.never_signed(record, reason)
             raise Refused(
-                f"{record.id} was cancelled: while it was being signed it became too late: {reason}. "
+                f"{record.id} was cancelled: after it was signed, {reason}. "
                 "Its signatures were thrown away, and nothing was paid.",
                 hint="Start a new payment to get a new quote.",
             )
