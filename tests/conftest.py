@@ -33,6 +33,7 @@ from tests.support.longest_first import longest_first
 
 PASSWORD = "correct horse battery staple"
 LONGEST_COMMAND = 120.0  # seconds
+LONGEST_LAB_TEST = 900  # seconds
 COMMANDS = CommandServer()
 
 for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
@@ -41,6 +42,13 @@ for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Run in the background of a script: commands would inherit that, and Ctrl-C could not be tried.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A lab test is hundreds of payments: what hangs is caught by limits of its own, on a busy machine too."""
+    for item in items:
+        if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONGEST_LAB_TEST))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
