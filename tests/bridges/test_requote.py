@@ -6,6 +6,7 @@ The price is the registry's here, so that a test can make the second quote deare
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,19 @@ def test_a_higher_price_is_not_paid_and_the_allowance_is_taken_back(late: Late) 
     assert [(tx.step.kind.value, tx.state.value) for tx in late.record().revocations] == [("revoke", "final")]
     assert not late.record().left_allowed
     assert late.allowed() == 0
+    assert late.payer.holds() == 100_000_000
+
+
+@pytest.mark.timeout(120)
+def test_no_second_quote_is_asked_for_where_a_clock_is_wrong(late: Late, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's clock runs three hours ahead: each new quote would be late as well."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3 * 3600)
+    with pytest.raises(Refused, match=r"the new quote is late as well: .* by the clock of this machine") as refused:
+        late.resume(10)
+    assert refused.value.sent is Sent.YES
+    assert late.record().state is PaymentState.CANCELLED
+    assert [detail for after, detail in late.events() if after == "requoted"] == []
     assert late.payer.holds() == 100_000_000
 
 
