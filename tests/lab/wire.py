@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -45,6 +46,7 @@ class Upstream:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._broken: list[asyncio.StreamWriter] = []
 
     async def post(self, body: bytes) -> bytes:
         """The body of the answer to a POST."""
@@ -54,9 +56,14 @@ class Upstream:
         """Status and body of the answer."""
         reader, writer = self._free.pop() if self._free else await asyncio.open_connection(self._host, self._port)
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
-        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        answer = await reader.readexactly(int(head.split("content-length:")[1].split("\r\n")[0]))
+        try:
+            writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+            answer = await reader.readexactly(int(head.split("content-length:")[1].split("\r\n")[0]))
+        except BaseException:  # A hedged read is cancelled once the other endpoint has answered.
+            writer.close()
+            self._broken.append(writer)
+            raise
         self._free.append((reader, writer))
         return int(head.split(" ", 2)[1]), answer
 
@@ -69,9 +76,11 @@ class Upstream:
         return answer["result"]
 
     async def close(self) -> None:
-        for _, writer in self._free:
+        for writer in (*self._broken, *(writer for _, writer in self._free)):
             writer.close()
-            await writer.wait_closed()
+            with suppress(OSError):  # The node may have hung up first.
+                await writer.wait_closed()
+        self._broken.clear()
         self._free.clear()
 
 
