@@ -44,11 +44,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A lab test is hundreds of payments: what hangs is caught by limits of its own, on a busy machine too."""
-    for item in items:
-        if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(LONGEST_LAB_TEST))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A lab test is hundreds of payments: they do not end in the time of other tests."""
+    if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
+        item.add_marker(pytest.mark.timeout(LONGEST_LAB_TEST))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

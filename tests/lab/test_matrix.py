@@ -168,4 +168,5 @@ def assert_all_well(results: Sequence[Result]) -> None:
         if not (result.verdict and (result.verdict.well and result.verdict.state))
     ]
     assert not wrong, "\n".join(wrong)
-    assert sum(result.reached for result in results) >= len(results) * 0.8
+    missed = sum(not result.reached for result in results)
+    assert missed <= max(1, len(results) // 5), f"{missed} of {len(results)} show nothing"
