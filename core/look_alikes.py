@@ -30,7 +30,9 @@ _TABLE = str.maketrans({other: shape for shape, others in _SHAPES.items() for ot
 def looks_of(word: str) -> str:
     """The same text for all words that look like `word`. Only for comparing: never shown or stored."""
     shown = unicodedata.normalize("NFKC", visible_part(word).translate(_TABLE))
-    folded = "".join("-" if unicodedata.category(c) == "Pd" else c for c in shown.translate(_TABLE))
+    folded = shown.translate(_TABLE)
+    if not folded.isascii():
+        folded = "".join("-" if unicodedata.category(c) == "Pd" else c for c in folded)
     return " ".join(folded.split())
 
 

@@ -98,9 +98,9 @@ def why_unpayable(recipient: Address, chain: Chain, chains: Iterable[Chain]) -> 
     """Why `recipient` must not be paid on `chain`, one of `chains`, or an empty string."""
     if reason := _why_keyless(recipient) or _why_of_the_chain(recipient, chain):
         return f"{reason}{',' if ':' in reason else ':'} money sent there is lost"
-    owner = next((other for other in chains if other is not chain and recipient in other.contracts()), None)
-    if owner:
-        return f"a contract on {owner.name}: its owner has no key on {chain.name}, money sent there is lost"
+    for other in chains:
+        if recipient in other.contracts() and other is not chain:
+            return f"a contract on {other.name}: its owner has no key on {chain.name}, money sent there is lost"
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import cProfile
 
 import pytest
 
@@ -12,6 +13,7 @@ from l2send.core.rpc import open_rpcs
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import JudgedBatch, judge_batch, words_of
 from l2send.resolver.contacts import NO_CONTACTS
+from tests.support.addresses import new_address
 
 PAYEE = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
 OTHER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -76,3 +78,28 @@ def test_bad_lines_beyond_the_most_are_counted(registry: Registry) -> None:
     found = judged("".join(f"r{i},1,USDC,nowhere\n" for i in range(60)), registry)
     told = words_of(found.bad).splitlines()
     assert (len(told), told[-1]) == (51, "and 10 more")
+
+
+def test_a_line_costs_the_same_however_many_there_are(registry: Registry) -> None:
+    """A hundred thousand are read in seconds. Counted are the calls of functions, which no busy machine changes."""
+
+    def calls(count: int) -> int:
+        rows = "".join(f"inv-{n},{n + 1}.25,USDC,base:{new_address()}\n" for n in range(count))
+        profile, found = cProfile.Profile(), list[JudgedBatch]()
+
+        async def run() -> None:  # Its result is not the task's: asyncio may print that.
+            async with open_rpcs(registry) as rpcs:
+                rows_read = read_batch(f"ref,amount,token,to\n{rows}".encode())
+                found.append(await judge_batch(rows_read, rpcs, NO_CONTACTS))
+
+        profile.enable()
+        asyncio.run(run())
+        profile.disable()
+        assert len(found[0].lines) == count
+        return sum(entry.callcount for entry in profile.getstats())
+
+    calls(1)  # What is gathered once is gathered.
+    few, some, many = calls(100), calls(200), calls(600)
+    each = (some - few) / 100
+    assert each < 380
+    assert abs((many - some) / 400 - each) < 5
