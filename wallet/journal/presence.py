@@ -29,7 +29,7 @@ FileId = tuple[int, int]
 """Device and inode."""
 
 
-def file_id(path: Path) -> FileId | None:
+def file_id(path: Path | str) -> FileId | None:
     """The file that `path` leads to now, through symlinks; None if there is none. Raises ConfigError."""
     try:
         found = os.stat(path)
@@ -45,20 +45,18 @@ class OpenFiles:
 
     def __init__(self, path: Path) -> None:
         """Remember what is at `path` now; the database is open and was read."""
-        self._path = path
-        self._ids = {name: file_id(self._named(name)) for name in _COMPANIONS}
-
-    def _named(self, suffix: str) -> Path:
-        return self._path.with_name(self._path.name + suffix)
+        # Looked at before and after every read: as text, a path costs a third.
+        names = (str(path.with_name(path.name + suffix)) for suffix in _COMPANIONS)
+        self._ids = {name: file_id(name) for name in names}
 
     def check(self) -> None:
         """Raises JournalReplaced unless the paths still lead to the files that are open."""
-        for suffix, was in self._ids.items():
-            now = file_id(self._named(suffix))
+        for name, was in self._ids.items():
+            now = file_id(name)
             if now != was:
                 what = "deleted" if now is None else "replaced by another file"
                 raise JournalReplaced(
-                    f"{self._named(suffix)} was {what} while l2send was using it. What this run writes would be lost, "
+                    f"{name} was {what} while l2send was using it. What this run writes would be lost, "
                     "so nothing more is signed or sent.",
                     hint=_LOOK_FIRST,
                 )
