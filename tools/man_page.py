@@ -32,13 +32,17 @@ A DESTINATION is chain:address, chain:name.eth, a contact, or another common for
 _ENVIRONMENT = {
     "L2SEND_HOME": "One folder for configuration, state and cache.",
     "L2SEND_CACHE": "The folder for downloads, where L2SEND_HOME is set.",
+    "L2SEND_DEBUG": "Any value: an error of l2send itself is shown with the lines of code that led to it.",
     "L2SEND_JOURNAL": "The PostgreSQL database that holds the journal, shared with other machines.",
     "L2SEND_RPC_<CHAINID>": "The RPC of a chain, instead of the registry's.",
     "ACROSS_API_KEY": "Your key of Across's API; it goes to hosts of across.to alone.",
     "ACROSS_INTEGRATOR_ID": "Your integrator id of Across, such as 0xdead.",
     "L2SEND_POLICY": "A file of limits that every payment keeps: docs/limits.md.",
     "NO_COLOR": "No colours.",
-    "HTTPS_PROXY": "As everywhere.",
+    "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY": "As everywhere.",
+    "SSL_CERT_FILE, SSL_CERT_DIR": "Certificates of the authorities that are trusted, instead of those installed.",
+    "LEDGER_PROXY_ADDRESS, LEDGER_PROXY_PORT": "Where a Ledger or its emulator listens, instead of USB.",
+    "PGHOST, PGHOSTADDR, PGSSLMODE, PGPASSFILE": "What L2SEND_JOURNAL leaves out, as psql reads them.",
     "VISUAL, EDITOR": "What l2send config edit opens.",
 }
 _FILES = {
@@ -142,8 +146,9 @@ def _tail(root: Any) -> Iterator[str]:
 
 
 def _variables(root: Any) -> dict[str, str]:
-    """The environment variables that stand for options, with the option's help."""
-    options = (p for _, command in _leaves(root, "") for p in command.params if p.envvar)
+    """The environment variables that stand for options, with the option's help: that of `send` where it has one."""
+    options = [p for _, command in _leaves(root, "") for p in command.params if p.envvar]
+    options += [p for p in root.commands["send"].params if p.envvar]
     return {str(p.envvar): f"{p.opts[0]}: {p.help}" for p in options}
 
 
