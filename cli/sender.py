@@ -154,6 +154,14 @@ def choose_sender(paths: Paths, options: SenderOptions, keys: KeyOptions | None 
     return Sender(found, stated or (found.address if found else None), keys)
 
 
+def account_names(text: str) -> list[str | None]:
+    """The accounts of a list like `payroll,grants`; None for the one that pays by default. Raises UsageError."""
+    names = [name.strip() for name in text.split(",")] if text else []
+    if "" in names or len(set(names)) != len(names):
+        raise UsageError("--accounts is a list of different names.", hint="Write --accounts payroll,grants")
+    return [*names] or [None]
+
+
 def is_sender_named(paths: Paths, options: SenderOptions, keys: KeyOptions) -> bool:
     """Whether options, environment or config.toml say which account pays. Raises ConfigError."""
     if keys.private_key or _names_a_device(keys) or options.keystore or options.account or options.sender:

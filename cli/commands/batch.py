@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +21,7 @@ from l2send.cli.batch_screen import batch_question, show_batch, show_batch_detai
 from l2send.cli.command_table import Heading
 from l2send.cli.options import BatchOptions, KeyOptions, PayingRunOptions, RouteOptions, SenderOptions, Yes
 from l2send.cli.paying_safe import choose_safe
+from l2send.cli.payments_file import read_rows
 from l2send.cli.progress import Live
 from l2send.cli.prompts import DETAILS, NO, YES, ask_word
 from l2send.cli.queueing import QUEUE_WORDS, queue_question, tell_queue
@@ -31,7 +31,7 @@ from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.errors import CannotPay, ConfigError, ExitStatus, Interrupted, Refused, Sent, UsageError
-from l2send.resolver.batch_file import MAX_BYTES, BatchRow, read_batch
+from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import JudgedBatch, judge_batch, words_of
 from l2send.resolver.batch_plan import LineWay
 from l2send.resolver.limits import Limits
@@ -93,7 +93,7 @@ def batch(
     run.check_result(file)
     name = batch_name(options.name or _name_of(file))
     limits = route.limits(registry)
-    return run_to_end(run.pay(_read(file), name, limits, total))
+    return run_to_end(run.pay(read_rows(file), name, limits, total))
 
 
 def _name_of(file: str) -> str:
@@ -113,17 +113,6 @@ def _is_passing(path: Path) -> bool:
     """Whether it is a pipe or a file of the process, such as /dev/fd/63: the next run has another name for it."""
     of_process = str(path.absolute()).startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
     return path.exists() and not path.is_dir() and (of_process or not path.is_file())
-
-
-def _read(file: str) -> list[BatchRow]:
-    """Raises UsageError for a file that is none, or holds no payments."""
-    if file == _STDIN:
-        return read_batch(sys.stdin.buffer.read(MAX_BYTES + 1))
-    try:
-        with Path(file).open("rb") as opened:
-            return read_batch(opened.read(MAX_BYTES + 1), file)
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}.", hint="Nothing was sent.") from None
 
 
 @dataclass

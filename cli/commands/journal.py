@@ -9,9 +9,14 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli.options import RunOptions
+from l2send.batches import batch_name
+from l2send.cli.options import RunOptions, SenderOptions
+from l2send.cli.payments_file import STDIN, read_rows
+from l2send.cli.recovering import Recovering
 from l2send.cli.screen import err, out, print_json, print_pairs, styled
+from l2send.cli.sender import account_names, choose_sender
 from l2send.cli.spread import spread
+from l2send.cli.terminal import run_to_end
 from l2send.core.errors import UsageError
 from l2send.core.limit_files import shared_limits
 from l2send.core.trusted_files import read_trusted_text
@@ -113,3 +118,42 @@ def move(
     do = "l2send config unset journal; and unset L2SEND_JOURNAL" if to == SQLITE else f"l2send config set journal {to}"
     pairs = [("moved", f"{rows} rows"), ("from", before), ("to", now), ("next", f"on every machine: {do}")]
     print_pairs(out(), [(name, styled(words, limit=300)) for name, words in pairs])
+
+
+@app.command("recover")
+@spread
+def recover(
+    file: Annotated[
+        str, typer.Argument(metavar="[FILE]", help="a file that you would pay next, as `l2send batch` takes it")
+    ] = "",
+    accounts: Annotated[
+        str, typer.Option("--accounts", metavar="NAMES", help="Accounts to look for, by keystore: payroll,grants.")
+    ] = "",
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The batch's name (default: the file's).")] = "",
+    chain: Annotated[
+        list[str] | None, typer.Option("--chain", metavar="CHAIN", help="Look on these chains alone; repeatable.")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Go on with this journal although some of it needs a person's look.")
+    ] = False,
+    *,
+    run_options: RunOptions,
+) -> int:
+    """After a restore: find payments on the chains that the journal does not know, so that none is made again.
+
+    Every transaction of the accounts that the journal lacks is looked up by its nonce, and compared by recipient, token
+    and amount with lines that wait for workers, payments that were not signed, and the lines of FILE. Nothing is signed
+    or sent. Keep every other l2send stopped. Status 0: all was understood, and this home goes on with the journal; 11:
+    what is named needs a look first. Then --accept.
+
+    Example: l2send journal recover november.csv --accounts payroll
+    """
+    registry = run_options.registry()
+    chains = [registry.named(one) for one in chain] if chain else list(registry)
+    rows = read_rows(file) if file else []
+    if file == STDIN and not name:
+        raise UsageError("payments from stdin need a name.", hint="Add the --name they are paid under.")
+    batch = batch_name(name or Path(file).stem) if file else ""
+    payers = [choose_sender(run_options.paths, SenderOptions(one)).address for one in account_names(accounts)]
+    recovering = Recovering(run_options, registry, chains, payers, batch)
+    return run_to_end(recovering.run(rows, accept=accept))

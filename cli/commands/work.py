@@ -13,7 +13,7 @@ import typer
 
 from l2send.cli.options import KeyOptions, PayingRunOptions, SenderOptions
 from l2send.cli.screen import print_json
-from l2send.cli.sender import choose_sender
+from l2send.cli.sender import account_names, choose_sender
 from l2send.cli.spread import spread
 from l2send.cli.terminal import run_to_end
 from l2send.cli.work_log import LogForm, WorkLog
@@ -75,9 +75,7 @@ def work(options: WorkOptions, keys: KeyOptions, run_options: PayingRunOptions) 
 
 def _signers(options: WorkOptions, keys: KeyOptions, run_options: PayingRunOptions) -> list[Signer]:
     """The opened keys. Raises UsageError, ConfigError: before any line is looked at."""
-    names = [name.strip() for name in options.accounts.split(",")] if options.accounts else [None]
-    if "" in names or len(set(names)) != len(names):
-        raise UsageError("--accounts is a list of different names.", hint="Write --accounts payroll,grants")
+    names = account_names(options.accounts)
     if keys.password_fd is not None and len(names) > 1:
         raise UsageError("--password-fd is read once, for one account.", hint="Use --password-file.")
     return [choose_sender(run_options.paths, SenderOptions(name), keys).unlock() for name in names]

@@ -24,8 +24,9 @@ from l2send.core.address import Address
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed import TypedData
-from l2send.core.units import ChainId, Gas, Nonce, UnixTime
+from l2send.core.units import ChainId, Gas, Nonce, Token, UnixTime
 from l2send.queue_caps import read_caps
+from l2send.recovery import paid_unknown_to
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import BatchLine
 from l2send.resolver.batch_plan import PlannedLine, Wanted
@@ -44,6 +45,10 @@ LINES_AT_ONCE = 100
 """How many lines are planned together: money for them is moved once."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 30, 600
 """Seconds until a line that could not be begun is tried again; twice as long after each time."""
+_PAID_ALREADY = (
+    "its recipient got the same token by a transaction of this account that the journal does not know. If the journal "
+    "is an old copy, stop all workers and run `l2send journal recover`"
+)
 _AGAIN_AFTER = 5.0
 """Seconds until a payment that an error stopped is resumed again."""
 
@@ -132,6 +137,10 @@ class Worker:
     grace: float = 60.0
     _later: dict[str, float] = field(default_factory=dict[str, float], init=False)
     """When a payment that an error stopped is resumed again, by its id."""
+    _unknown: dict[Address, set[tuple[Address, Token]]] = field(
+        default_factory=dict[Address, set[tuple[Address, Token]]], init=False
+    )
+    """Who got which token by transactions that the journal does not know, by account."""
     _keys: dict[str, str] = field(default_factory=dict[str, str], init=False)
     _busy_at: float = field(default=0.0, init=False)
 
@@ -188,6 +197,7 @@ class Worker:
                 await stack.enter_async_context(lock)
             except NotFinal:
                 return await self._others_turn(signer)
+            await self._look_for_unknown(signer.address)
             open_ids = [one for one in self.journal.begun_open(signer.address) if self._is_due(one)]
             now = UnixTime(int(time.time()))
             lines = self.journal.waiting(signer.address, now, self.lines_at_once)
@@ -204,6 +214,18 @@ class Worker:
         await asyncio.sleep(self.pause)
         return bool(self.journal.count_waiting(signer.address)[0] or self.journal.begun_open(signer.address))
 
+    async def _look_for_unknown(self, account: Address) -> None:
+        """Once for each account: an old copy of the journal must not pay again what it has forgotten."""
+        if account in self._unknown:
+            return
+        self._unknown[account] = unknown = await paid_unknown_to(account, self.journal, self.batch.rpcs)
+        for payment_id in self.journal.begun_open(account) if unknown else ():
+            record = self.journal.find(payment_id)
+            untouched = all(not tx.raw for tx in record.transactions)
+            if untouched and (record.payment.to.address, record.payment.amount.token) in unknown:
+                self._later[payment_id] = math.inf
+                self._tell_failed(account, payment_id, Refused(_PAID_ALREADY))
+
     def _is_due(self, payment_id: str) -> bool:
         return time.monotonic() >= self._later.get(payment_id, 0.0)
 
@@ -211,6 +233,11 @@ class Worker:
         """Plan these lines, and begin those that keep within their caps. Returns the ids of what was begun."""
         by_ref, name = {line.ref: line for line in lines}, lines[0].batch
         try:
+            unknown = self._unknown[account]
+            doubtful = [one for one in lines if (one.payment.to.address, one.payment.amount.token) in unknown]
+            if doubtful:
+                self._hold_back(doubtful, Refused(_PAID_ALREADY))
+                return []
             caps = read_caps(lines[0].caps)
             wanted = [self._wanted(line, number) for number, line in enumerate(lines, 1)]
             review = await self.batch.plan_approved(wanted, account, name, caps.limits, caps.for_all(len(lines)))

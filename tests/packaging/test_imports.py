@@ -33,6 +33,7 @@ MAY_IMPORT = {
         "offline_lookups",
         "queue_caps",
         "queueing",
+        "recovery",
         "resolver",
         "review",
         "turns",
@@ -76,11 +77,12 @@ MAY_IMPORT = {
     "queue_caps": {"batch_review", "core", "fee_caps", "resolver"},
     "queueing": {"batch_review", "batches", "core", "queue_caps", "resolver", "wallet", "working"},
     "read_web3": {"core", "wallet"},
+    "recovery": {"bridges", "core", "wallet"},
     "resolver": {"bridges", "core"},
     "review": {"bridges", "core", "fee_caps", "guard", "resolver", "wallet"},
     "turns": {"wallet"},
     "wallet": {"core"},
-    "working": {"batch_review", "batches", "core", "queue_caps", "resolver", "turns", "wallet"},
+    "working": {"batch_review", "batches", "core", "queue_caps", "recovery", "resolver", "turns", "wallet"},
 }
 DEVNET_COMMANDS = {"devnet", "demo"}
 SLOW = {"aiohttp", "eth_account", "questionary", "segno", "web3"}

@@ -35,6 +35,10 @@ class JournalConnection:
         """What was found sound, for people. Takes seconds if the journal is large. Raises ConfigError for damage."""
         return self._store.check()
 
+    def accept(self) -> None:
+        """Have this home go on with the journal as it is. Raises ConfigError."""
+        self._store.accept()
+
     def close(self) -> None:
         """Release the store."""
         self._store.close()

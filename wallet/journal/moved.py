@@ -16,8 +16,16 @@ class Opening(Enum):
     USE = auto()
     SOURCE = auto()
     """To be moved away: it may have been, by a run that was interrupted."""
+    RECOVERY = auto()
+    """To be told what it does not know: it may be an older copy than this home saw."""
     TARGET = auto()
     """To be filled: it may be empty, or half way, and the home knows another one."""
+
+
+MOVING = frozenset({Opening.SOURCE, Opening.TARGET})
+"""What may be one of two places of a journal that is moved."""
+UNWITNESSED = frozenset({Opening.RECOVERY, Opening.TARGET})
+"""What is not compared with what this home saw last."""
 
 
 def refuse_moved(db: Database, title: str) -> None:

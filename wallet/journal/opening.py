@@ -63,6 +63,11 @@ def open_journal(
     return journal
 
 
+def open_for_recovery(paths: Paths) -> JournalProposals:
+    """The journal of `paths`, also where it is an older copy than this home saw. Raises ConfigError, JournalLost."""
+    return _open(paths, journal_url(paths), Opening.RECOVERY)
+
+
 def _open(paths: Paths, url: str, opening: Opening = Opening.USE) -> JournalProposals:
     if not url:
         return SqliteJournal(paths.journal, opening)

@@ -17,14 +17,14 @@ from l2send.core.address import Address
 from l2send.core.paths import private_dir
 from l2send.core.units import ChainId
 from l2send.wallet.journal.errors import ChangedMeanwhile, JournalReplaced
-from l2send.wallet.journal.moved import Opening, refuse_moved
+from l2send.wallet.journal.moved import MOVING, UNWITNESSED, Opening, refuse_moved
 from l2send.wallet.journal.postgres_connection import PostgresConnection, connect
 from l2send.wallet.journal.postgres_durability import refuse_unless_durable
 from l2send.wallet.journal.postgres_errors import connection_lost, failure
 from l2send.wallet.journal.postgres_schema import MIGRATIONS
 from l2send.wallet.journal.postgres_tables import migrate
 from l2send.wallet.journal.postgres_url import read_target
-from l2send.wallet.journal.presence import check_witness, mark_of, read_witness, write_witness
+from l2send.wallet.journal.presence import accept_mark, check_witness, mark_of, read_witness, write_witness
 from l2send.wallet.journal.store import Row, Value
 
 if TYPE_CHECKING:
@@ -61,16 +61,16 @@ class PostgresStore:
         self.target = read_target(url)
         self._witness, self._opening = home_journal, opening
         private_dir(home_journal.parent)
-        known = None if opening is Opening.TARGET else read_witness(home_journal)
+        known = None if opening in UNWITNESSED else read_witness(home_journal)
         self.db: PostgresConnection = connect(self.target)
         self._held = set[int]()
         try:
             migrate(self.db, self.title)
-            if opening is Opening.USE:
+            if opening not in MOVING:
                 refuse_moved(self.db, self.title)
             check_witness(self.db, self.title, home_journal, known)
             self._mark = mark_of(self.db)
-            if opening is Opening.TARGET:
+            if opening in UNWITNESSED:
                 return
             if known is None or known.event < self._mark.event:
                 write_witness(home_journal, self._mark)
@@ -90,6 +90,10 @@ class PostgresStore:
     def locks_rows(self) -> bool:
         """See Store."""
         return True
+
+    def accept(self) -> None:
+        """See Store."""
+        accept_mark(self._witness, mark_of(self.db))
 
     def check(self) -> str:
         """See Store: durability is checked at every start and in every commit; `pg_amcheck` looks at all pages."""
@@ -114,7 +118,8 @@ class PostgresStore:
                 raise
             if witnessed:
                 self._mark = mark_of(self.db)
-                write_witness(self._witness, self._mark)
+                if self._opening not in UNWITNESSED:
+                    write_witness(self._witness, self._mark)
         except BaseException as error:
             self._raise_if_from_database(error)
             raise
@@ -142,7 +147,7 @@ class PostgresStore:
                 f"{self.title} was put back from an older copy while l2send was using it.",
                 hint="Read docs/operators.md before you pay again: payments made since are unknown to it.",
             )
-        if self._opening is Opening.USE and found["unused"]:
+        if self._opening not in MOVING and found["unused"]:
             refuse_moved(self.db, self.title)
         refuse_unless_durable(found, self.title)
 

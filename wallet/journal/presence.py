@@ -121,8 +121,16 @@ def write_witness(path: Path, mark: Mark) -> None:
     if known is None or (known.journal, known.event) != (mark.journal, mark.event):
         if known and known.journal == mark.journal and known.event > mark.event:
             return
-        fields = {"journal": mark.journal, "event": mark.event, "payment": mark.payment}
-        _replace(witness_path(path), json.dumps(fields).encode())
+        _replace(witness_path(path), json.dumps(_fields(mark)).encode())
+
+
+def accept_mark(path: Path, mark: Mark) -> None:
+    """Write the journal's mark in the place of any other, once a person has seen to what is missing."""
+    _replace(witness_path(path), json.dumps(_fields(mark)).encode())
+
+
+def _fields(mark: Mark) -> dict[str, str | int]:
+    return {"journal": mark.journal, "event": mark.event, "payment": mark.payment}
 
 
 def _replace(witness: Path, data: bytes) -> None:

@@ -147,6 +147,13 @@ class Journal(Queue, Protocol):
         """
         ...
 
+    def record_found(self, one: ApprovedPayment, nonce: Nonce, tx_hash: str, raw: bytes) -> Record:
+        """Write down a payment that was found on a chain, with its signed bytes, in one step; no limit forbids it.
+
+        `one` has a single step. A payment that its key stands for already is returned as it is.
+        """
+        ...
+
     def replace(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
         """Commit signed bytes that compete for the nonce of `former`, the newest of its step.
 

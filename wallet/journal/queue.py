@@ -48,6 +48,11 @@ class JournalQueue(JournalLookups):
             rows = self._rows(_LIKE_IT + skip, sender, at, first[0]["batch"], first[0]["caps"], most)
         return [_line(row) for row in rows]
 
+    def all_waiting(self, sender: Address) -> list[QueuedLine]:
+        """See Queue."""
+        rows = self._rows("SELECT * FROM queue WHERE state = 'waiting' AND sender = ? ORDER BY seq", sender)
+        return [_line(row) for row in rows]
+
     def count_waiting(self, sender: Address) -> tuple[int, UnixTime | None]:
         """See Queue."""
         rows = self._rows(

@@ -96,6 +96,10 @@ class Queue(Protocol):
         """
         ...
 
+    def all_waiting(self, sender: Address) -> list[QueuedLine]:
+        """Every line of an account that waits, oldest first."""
+        ...
+
     def count_waiting(self, sender: Address) -> tuple[int, UnixTime | None]:
         """How many lines of an account wait, and when the oldest was approved."""
         ...

@@ -13,9 +13,11 @@ from eth_hash.auto import keccak
 
 from l2send.core.plan import Step
 from l2send.core.units import Nonce
+from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.beginnings import JournalBeginnings, step_body
+from l2send.wallet.journal.connection import BEGINNING
 from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
-from l2send.wallet.journal.records import PaymentRecord, SponsoredRecord, TxRecord
+from l2send.wallet.journal.records import PaymentRecord, Record, SponsoredRecord, TxRecord
 from l2send.wallet.journal.rows import SIGNATURE_LENGTH
 from l2send.wallet.journal.states import IN_FLIGHT, REPLACEABLE, SponsoredState, TxState
 from l2send.wallet.journal.store import Result
@@ -37,29 +39,44 @@ class JournalSignatures(JournalBeginnings):
         """See Journal."""
         if tx_hash != "0x" + keccak(raw).hex():
             raise IllegalMove("the hash is not that of the signed bytes.")
-        with self._writing(tx.payment_id, witnessed=True) as db:
+        with self._writing(tx.payment_id, witnessed=True):
             if self._transaction(tx.payment_id, tx.index).step != tx.step:
                 raise ChangedMeanwhile(f"{tx.payment_id} got a new quote meanwhile.")
             turn = 0 if elsewhere else self._turn(tx, nonce, over)
-            changed = db.execute(
-                "UPDATE transactions SET state = ?, nonce = ?, hash = ?, raw = ?, signed_at = ?, elsewhere = ?,"
-                " turn = ? WHERE payment_id = ? AND step = ? AND state = ?",
-                (
-                    TxState.SIGNED,
-                    nonce,
-                    tx_hash,
-                    raw,
-                    int(time.time()),
-                    int(elsewhere),
-                    turn,
-                    tx.payment_id,
-                    tx.index,
-                    TxState.PLANNED,
-                ),
-            )
-            expect_one(changed, tx.payment_id)
-            self._event(tx.payment_id, f"step {tx.index}", TxState.PLANNED, TxState.SIGNED, tx_hash)
+            self._keep_bytes(tx, (nonce, tx_hash, raw), elsewhere, turn)
         return self._transaction(tx.payment_id, tx.index)
+
+    def record_found(self, one: ApprovedPayment, nonce: Nonce, tx_hash: str, raw: bytes) -> Record:
+        """See Journal."""
+        if tx_hash != "0x" + keccak(raw).hex():
+            raise IllegalMove("the hash is not that of the signed bytes.")
+        with self._writing(BEGINNING, witnessed=True):
+            payment_id = self._begin(one, ())  # It happened: no limit can forbid it.
+            (tx,) = self.get(payment_id).transactions
+            if tx.state is TxState.PLANNED:
+                self._keep_bytes(tx, (nonce, tx_hash, raw), True, 0)
+        return self.find(payment_id)
+
+    def _keep_bytes(self, tx: TxRecord, signed: tuple[Nonce, str, bytes], elsewhere: bool, turn: int) -> None:
+        nonce, tx_hash, raw = signed
+        changed = self._db.execute(
+            "UPDATE transactions SET state = ?, nonce = ?, hash = ?, raw = ?, signed_at = ?, elsewhere = ?,"
+            " turn = ? WHERE payment_id = ? AND step = ? AND state = ?",
+            (
+                TxState.SIGNED,
+                nonce,
+                tx_hash,
+                raw,
+                int(time.time()),
+                int(elsewhere),
+                turn,
+                tx.payment_id,
+                tx.index,
+                TxState.PLANNED,
+            ),
+        )
+        expect_one(changed, tx.payment_id)
+        self._event(tx.payment_id, f"step {tx.index}", TxState.PLANNED, TxState.SIGNED, tx_hash)
 
     def _turn(self, tx: TxRecord, nonce: Nonce, over: int | None) -> int:
         """How many other steps were signed with that nonce before: `over`, if the caller knew of them.

@@ -11,9 +11,10 @@ from l2send.core.address import Address
 from l2send.core.units import ChainId
 from l2send.wallet.journal.database import check_pages, failure, look_into, open_database
 from l2send.wallet.journal.errors import JournalReplaced
-from l2send.wallet.journal.moved import Opening, refuse_moved
+from l2send.wallet.journal.moved import MOVING, UNWITNESSED, Opening, refuse_moved
 from l2send.wallet.journal.presence import (
     OpenFiles,
+    accept_mark,
     check_witness,
     file_id,
     mark_of,
@@ -31,18 +32,18 @@ class SqliteStore:
     def __init__(self, path: Path, opening: Opening = Opening.USE) -> None:
         """Open the journal, or create it. Raises ConfigError if it cannot be trusted or read."""
         self.path, self._opening = path, opening
-        known, before = None if opening is Opening.TARGET else read_witness(path), file_id(path)
+        known, before = None if opening in UNWITNESSED else read_witness(path), file_id(path)
         refuse_missing(path, known)
         self.db: sqlite3.Connection = open_database(path)
         try:
             self._files = OpenFiles(path)
             if before not in (None, file_id(path)):
                 raise JournalReplaced(f"{path} was replaced while it was opened.", hint="Run the command again.")
-            if opening is Opening.USE:
+            if opening not in MOVING:
                 refuse_moved(self.db, str(path))
             check_witness(self.db, str(path), path, known)
             self._newest_event = mark_of(self.db).event
-            if opening is Opening.TARGET:
+            if opening in UNWITNESSED:
                 return
             if known is None or known.event < self._newest_event:
                 write_witness(path, mark_of(self.db))
@@ -62,6 +63,10 @@ class SqliteStore:
     def locks_rows(self) -> bool:
         """See Store."""
         return False
+
+    def accept(self) -> None:
+        """See Store."""
+        accept_mark(self.path, mark_of(self.db))
 
     def check(self) -> str:
         """See Store."""
@@ -84,7 +89,7 @@ class SqliteStore:
                 self._refuse_overwritten()
             self.db.execute("BEGIN IMMEDIATE")
             try:
-                if self._opening is Opening.USE:
+                if self._opening not in MOVING:
                     refuse_moved(self.db, str(self.path))
                 yield
                 self._files.check()
@@ -96,7 +101,7 @@ class SqliteStore:
             self._files.check()
             mark = mark_of(self.db)
             self._newest_event = mark.event
-            if witnessed:
+            if witnessed and self._opening not in UNWITNESSED:
                 write_witness(self.path, mark)
         except sqlite3.Error as error:
             raise failure(self.path, error) from error

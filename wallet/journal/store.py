@@ -79,6 +79,10 @@ class Store(Protocol):
         """All rows that a query finds. Raises ConfigError as `writing` does."""
         ...
 
+    def accept(self) -> None:
+        """Have this home go on with the journal as it is, even if it saw more of it before. Raises ConfigError."""
+        ...
+
     def check(self) -> str:
         """What was checked, for people: damage, versions, durability. May take seconds. Raises ConfigError."""
         ...

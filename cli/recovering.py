@@ -1,0 +1,110 @@
+"""`l2send journal recover` at work: every account in turn, then what was found, for people or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from l2send.batches import key_of
+from l2send.cli.documents import Document
+from l2send.cli.options import RunOptions
+from l2send.cli.progress import Live
+from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.client import Client
+from l2send.core.address import Address
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import ExitStatus, NetworkError
+from l2send.core.plan import Payment
+from l2send.core.rpc import open_rpcs
+from l2send.recovery import Found, Recovery, Wanted, recover
+from l2send.resolver.batch_file import BatchRow
+from l2send.resolver.batch_lines import judge_batch
+from l2send.wallet.journal.opening import open_for_recovery
+
+
+@dataclass(frozen=True, slots=True)
+class Recovering:
+    """One run of the command."""
+
+    run_options: RunOptions
+    registry: Registry
+    chains: Sequence[Chain]
+    accounts: Sequence[Address]
+    batch: str
+    """The name of the file's lines; empty without a file."""
+
+    async def run(self, rows: Sequence[BatchRow], *, accept: bool) -> int:
+        """Recover each account. Raises NetworkError, NotFinal: what was written by then stays."""
+        async with open_rpcs(self.registry) as rpcs:
+            journal = open_for_recovery(self.run_options.paths)
+            try:
+                client = Client(self.run_options.paths, self.registry, rpcs, journal)
+                lines = (await judge_batch(rows, rpcs, client.book)).lines
+                recoveries = list[Recovery]()
+                for account in self.accounts:
+                    wanted = [
+                        Wanted(
+                            key_of(self.batch, line.row.ref),
+                            Payment(account, line.to.account, line.amount),
+                            line.to.typed_name,
+                            line.row.memo,
+                        )
+                        for line in lines
+                    ]
+                    with Live(f"looking for transactions of {account}"):
+                        recoveries.append(await recover(account, journal, rpcs, wanted, self.chains))
+                    await self._look(client, recoveries[-1])
+                accepted = accept or all(one.is_complete for one in recoveries)
+                if accepted:
+                    journal.accept()
+                self._tell(recoveries, client, accepted=accepted)
+                return ExitStatus.DELIVERED if accepted else ExitStatus.NOT_ALL
+            finally:
+                journal.close()
+
+    async def _look(self, client: Client, recovery: Recovery) -> None:
+        """How far each payment is; a chain that does not answer now is asked by `resume` later."""
+        for found in recovery.found:
+            if found.record:
+                try:
+                    await client.status(found.record.id)
+                except NetworkError as error:
+                    err().print(styled(f"{found.record.id}: {error.message}", "yellow", limit=300))
+
+    def _tell(self, recoveries: Sequence[Recovery], client: Client, *, accepted: bool) -> None:
+        found = [_document(one, recovery.account, client) for recovery in recoveries for one in recovery.found]
+        held = [one for recovery in recoveries for one in recovery.held_back]
+        if self.run_options.as_json:
+            print_json({"schema": "l2send.journal_recovered/1", "found": found, "look_at": held, "accepted": accepted})
+            return
+        rows = table("chain", "nonce", "transaction", "payment", "was to be paid again", whole=("transaction",))
+        for one in found:
+            payment = f"{one['payment']} {one['state']}" if one["payment"] else one["why"] or "pays no one"
+            again = one["key"] or "yes" if one["was_wanted"] else ""
+            rows.add_row(one["chain"], str(one["nonce"]), one["hash"] or "", styled(payment, limit=200), styled(again))
+        if found:
+            out().print(rows)
+        out().print(
+            f"{len(found)} transactions were unknown to {client.queue.title}; all are accounted for"
+            if accepted
+            else f"{len(found)} transactions were unknown to {client.queue.title}"
+        )
+        for which in held:
+            out().print(styled(f"look at it: {which}", "yellow", limit=200))
+        if not accepted:
+            out().print("Compare what is named with the chains. Then run it again with --accept.")
+
+
+def _document(found: Found, account: Address, client: Client) -> Document:
+    record = client.find(found.record.id) if found.record else None
+    return {
+        "account": account,
+        "chain": found.chain.short_name,
+        "nonce": found.nonce,
+        "hash": found.use.hash or None,
+        "payment": record.id if record else None,
+        "key": record.key if record else None,
+        "state": record.state.value if record else None,
+        "was_wanted": found.was_wanted,
+        "why": found.unread or None,
+    }

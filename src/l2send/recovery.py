@@ -1,0 +1,244 @@
+"""After a backup was restored: finds payments on the chains that the journal does not know, by nonce and recipient.
+
+Every nonce of an account that a chain counts as used, and the journal does not have, is looked up in the blocks. Its
+transaction is decoded as before a signature, and compared with what waits to be paid: lines of the queue, payments that
+were begun and not signed, lines of a file. What it pays is written into the journal with its signed bytes, as the
+payment of that line, so that nothing pays it again. Nothing is signed and nothing is sent.
+
+A line whose recipient got money of that token in any other way (in parts, in a transaction of several calls) is held
+back for a person to look at. What a sponsor opened by a signed message has no nonce of the account, and is not found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from l2send.bridges import decode
+from l2send.core.address import Address
+from l2send.core.agreement import answers
+from l2send.core.chains import Chain, Registry
+from l2send.core.effects import Effects, Opens, Pays, each_of
+from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
+from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind
+from l2send.core.rpc import Rpcs
+from l2send.core.units import Gas, Nonce, Seconds, Token, UnixTime
+from l2send.wallet.journal.approved_payment import ApprovedPayment
+from l2send.wallet.journal.codec import fingerprint
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.states import TxState
+from l2send.wallet.nonce_search import NonceUse, find_use
+
+_MOST = 10_000
+"""Nonces of one account on one chain that are looked up at once."""
+_NEWEST = 20
+"""How many are looked up by a worker where the journal has no transaction of the account on a chain."""
+_NEVER = UnixTime(2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A payment that would be made, and may have been made already."""
+
+    key: str
+    payment: Payment
+    typed_name: str = ""
+    memo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A transaction of an account that the journal did not know."""
+
+    chain: Chain
+    nonce: Nonce
+    use: NonceUse
+    pays: tuple[Pays | Opens, ...]
+    """What it pays, or locks in orders that pay; empty for an approval, a refund, and what cannot be decoded."""
+    unread: str = ""
+    """Why it cannot be decoded."""
+    record: Record | None = None
+    """The payment that the journal has of it now."""
+    was_wanted: bool = False
+    """Whether that is a payment which would have been made again."""
+
+
+@dataclass
+class Recovery:
+    """What was found for one account."""
+
+    account: Address
+    found: list[Found] = field(default_factory=list[Found])
+    held_back: list[str] = field(default_factory=list[str])
+    """Keys of lines, and ids of payments, that a person has to look at."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every transaction was understood, and no line is left to a person."""
+        return not self.held_back and all(not one.unread for one in self.found)
+
+
+async def recover(
+    account: Address, journal: Journal, rpcs: Rpcs, lines: Sequence[Wanted], chains: Iterable[Chain]
+) -> Recovery:
+    """Write every payment of `account` into the journal that the chains show and the journal lacks.
+
+    `lines` are those of a file that would be paid next. Raises NetworkError where a chain cannot be asked, NotFinal
+    while a transaction waits for a block: run it again, what was written stays.
+    """
+    unknown = await asyncio.gather(*(_unknown(account, journal, rpcs, chain) for chain in chains))
+    recovery, wanted = Recovery(account), _Wants(account, journal, lines)
+    for found in sorted((one for of_chain in unknown for one in of_chain), key=lambda one: one.nonce):
+        recovery.found.append(_written(found, account, journal, wanted))
+    others = {pair for one in recovery.found if not one.was_wanted for pair in _paid(one)}
+    recovery.held_back += wanted.hold_back(others)
+    return recovery
+
+
+async def _unknown(account: Address, journal: Journal, rpcs: Rpcs, chain: Chain) -> list[Found]:
+    """The transactions of one chain that the journal lacks, by nonce."""
+    rpc = rpcs.on(chain.chain_id)
+    counts = await answers(rpc, lambda one: one.nonces(account))
+    if not counts:
+        raise NetworkError(f"{chain.name} cannot be asked.", hint="Nothing was paid. Run it again when it answers.")
+    used, waiting = max(count for _, (_, count) in counts), max(count for _, (count, _) in counts)
+    if waiting > used:
+        raise NotFinal(
+            f"{waiting - used} transactions of {account} wait for a block on {chain.name}.",
+            hint="Nothing was paid. Run it again when they are mined.",
+        )
+    known = {tx.nonce for tx in journal.signed_from(chain.chain_id, account, Nonce(0))}
+    first = min((nonce for nonce in known if nonce is not None), default=0)
+    left = [Nonce(nonce) for nonce in range(first, used) if nonce not in known]
+    if len(left) > _MOST:
+        raise Refused(f"{len(left)} transactions of {account} on {chain.name} are unknown here: too many to look up.")
+    return await _looked_up(account, rpcs, chain, left)
+
+
+async def _looked_up(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterable[Nonce]) -> list[Found]:
+    rpc, found, hint = rpcs.on(chain.chain_id), list[Found](), None
+    for nonce in nonces:
+        use = await find_use(rpc, account, nonce, hint)
+        if isinstance(use, str):
+            raise NetworkError(f"nonce {nonce} of {account} is used on {chain.name}, and not found: {use}.")
+        hint = use.block
+        found.append(_decoded(chain, nonce, use, rpcs.registry))
+    return found
+
+
+async def paid_unknown_to(account: Address, journal: Journal, rpcs: Rpcs) -> set[tuple[Address, Token]]:
+    """Who got which token from `account` by transactions that are newer than all that the journal has of it.
+
+    There are none but those of other wallets, and those that an old copy of the journal has lost. A chain that does not
+    answer is left out.
+    """
+
+    async def on(chain: Chain) -> list[Found]:
+        try:
+            used = await rpcs.on(chain.chain_id).nonce(account, "latest")
+            highest = journal.highest_nonce(chain.chain_id, account)
+            first = max(0, used - _NEWEST) if highest is None else highest + 1
+            return await _looked_up(account, rpcs, chain, map(Nonce, range(first, used)))
+        except NetworkError:
+            return []
+
+    found = await asyncio.gather(*map(on, rpcs.registry))
+    return {pair for of_chain in found for one in of_chain for pair in _paid(one)}
+
+
+def _decoded(chain: Chain, nonce: Nonce, use: NonceUse, registry: Registry) -> Found:
+    if use.tx is None or not use.raw:
+        return Found(chain, nonce, use, (), "it creates a contract, or its signed bytes cannot be rebuilt")
+    try:
+        effects: Effects = decode(use.tx, registry)
+    except L2sendError as error:
+        return Found(chain, nonce, use, (), error.message)
+    return Found(chain, nonce, use, tuple(one for one in each_of(effects) if isinstance(one, Pays | Opens)))
+
+
+def _paid(found: Found) -> list[tuple[Address, Token]]:
+    """Who got which token, in any amount."""
+    return [
+        (one.to.address, one.amount.token) if isinstance(one, Pays) else (one.order.recipient, one.order.delivers.token)
+        for one in found.pays
+    ]
+
+
+class _Wants:
+    """What would be paid next for an account, each once."""
+
+    def __init__(self, account: Address, journal: Journal, lines: Sequence[Wanted]) -> None:
+        self._journal = journal
+        self._begun = [
+            leg
+            for record in journal.open_payments()
+            if record.payment.sender == account
+            for leg in record.legs
+            if leg.transactions and all(tx.state is TxState.PLANNED for tx in leg.transactions)
+        ]
+        queued = [Wanted(one.key, one.payment, one.typed_name, one.memo) for one in journal.all_waiting(account)]
+        keys = {one.key for one in queued}
+        of_file = (one for one in lines if one.key not in keys and not journal.known(one.payment, one.key))
+        self._lines = [*queued, *of_file]
+        self._queued = keys
+
+    def take_begun(self, payment: Payment) -> PaymentRecord | None:
+        """A payment that was begun and not signed, and pays exactly this."""
+        same = fingerprint(payment)
+        found = next((leg for leg in self._begun if fingerprint(leg.payment) == same), None)
+        if found:
+            self._begun.remove(found)
+        return found
+
+    def take_line(self, payment: Payment) -> Wanted | None:
+        """The first line that pays exactly this."""
+        same = fingerprint(payment)
+        found = next((one for one in self._lines if fingerprint(one.payment) == same), None)
+        if found:
+            self._lines.remove(found)
+        return found
+
+    def hold_back(self, paid: set[tuple[Address, Token]]) -> list[str]:
+        """What would pay these recipients the same token, and was not found: a person has to look first."""
+        keys = [one.key for one in self._lines if (one.payment.to.address, one.payment.amount.token) in paid]
+        words = "its recipient got the same token by another transaction of this account: compare them"
+        self._journal.hold_back([key for key in keys if key in self._queued], words, _NEVER)
+        begun = [one for one in self._begun if (one.payment.to.address, one.payment.amount.token) in paid]
+        for leg in begun:
+            self._journal.cancel(leg.id, words)
+        return [*keys, *(leg.id for leg in begun)]
+
+
+def _written(found: Found, account: Address, journal: Journal, wanted: _Wants) -> Found:
+    """With the payment that the journal has of it now."""
+    if len(found.pays) != 1 or found.use.tx is None:
+        return found
+    (effect,) = found.pays
+    payment, quote = _of_chain(effect, account, found)
+    if begun := wanted.take_begun(payment):
+        (tx, *more) = begun.transactions
+        if not more and tx.step.tx == found.use.tx:
+            journal.record_signed(tx, found.nonce, found.use.hash, found.use.raw, elsewhere=True)
+            return replace(found, record=journal.find(begun.id), was_wanted=True)
+        journal.cancel(begun.id, f"{found.use.hash} paid it: found on {found.chain.name}")
+    line = wanted.take_line(payment) if begun is None else None
+    key = line.key if line else f"found:{found.chain.chain_id}:{found.use.hash}"
+    typed_name, memo = (line.typed_name, line.memo) if line else (begun.typed_name, begun.memo) if begun else ("", "")
+    one = ApprovedPayment(payment, (quote,), key, True, typed_name, memo)
+    record = journal.record_found(one, found.nonce, found.use.hash, found.use.raw)
+    return replace(found, record=record, was_wanted=line is not None or begun is not None)
+
+
+def _of_chain(effect: Pays | Opens, account: Address, found: Found) -> tuple[Payment, Quote]:
+    """The payment and its terms, as the chain shows them: what its fees were, the receipt says."""
+    assert found.use.tx
+    if isinstance(effect, Pays):
+        payment = Payment(account, effect.to, effect.amount)
+        step = Step(StepKind.TRANSFER, found.use.tx, Gas(0), nonce=found.nonce)
+        return payment, Quote("direct", found.chain, effect.amount, effect.amount, (), Seconds(0), (step,))
+    order = effect.order
+    payment = Payment(account, ChainAddress(order.destination, order.recipient), order.delivers)
+    step = Step(StepKind.OPEN, found.use.tx, Gas(0), nonce=found.nonce)
+    return payment, Quote(order.bridge, found.chain, order.pays, order.delivers, (), Seconds(0), (step,), order)
