@@ -139,7 +139,7 @@ def recover(
     *,
     run_options: RunOptions,
 ) -> int:
-    """After a restore: find payments on the chains that the journal does not know, so that none is made again.
+    """After a restore: find payments that the journal lost.
 
     Every transaction of the accounts that the journal lacks is looked up by its nonce, and compared by recipient, token
     and amount with lines that wait for workers, payments that were not signed, and the lines of FILE. Nothing is signed
