@@ -37,6 +37,7 @@ PAYMENTS = 50
 def machine(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A home with the devnet's chains and a journal of its own."""
     monkeypatch.delenv("L2SEND_JOURNAL", raising=False)
+    home.paths.config.mkdir(mode=0o700, parents=True, exist_ok=True)
     return another_machine(home, tmp_path / "machine")
 
 

@@ -138,6 +138,7 @@ def test_every_line_is_paid_once_while_everything_dies(
             _work_under_faults(crew, faults, postgres, name)
         except BaseException:
             crew.kill()
+            proxy.close()
             raise
         took = time.monotonic() - began
         assert crew.end() == [0] * WORKERS, "workers end well by SIGTERM"

@@ -46,8 +46,12 @@ class TcpProxy:
         while not self._closed:
             try:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
+                continue
+            try:
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # It is down: so is this.
+                client.close()
                 continue
             self._pairs.append((client, server))
             for source, sink in ((client, server), (server, client)):
