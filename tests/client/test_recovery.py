@@ -41,6 +41,15 @@ def machine(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home
     return another_machine(home, tmp_path / "machine")
 
 
+@pytest.fixture
+def payer(home: Home, machine: Home) -> Payer:
+    """Its client is the machine's; the money comes from where the devnet runs."""
+    payer = Payer(machine)
+    for chain in ("dev1", "dev2"):
+        home.fund(payer.address, chain, USDC="100", ETH="1")
+    return payer
+
+
 @contextmanager
 def recovering(home: Home, payer: Payer) -> Iterator[Callable[..., Recovery]]:
     def run(wanted: list[Wanted] | None = None, *chains: str) -> Recovery:
@@ -98,10 +107,10 @@ def _put_back(machine: Home, payer: Payer, server: Server, dump: Path, monkeypat
 @pytest.mark.lab
 @pytest.mark.postgres
 def test_a_backup_from_before_the_last_fifty_payments_pays_none_again(
-    machine: Home, postgres: Server, database: str, monkeypatch: pytest.MonkeyPatch
+    machine: Home, payer: Payer, postgres: Server, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("L2SEND_JOURNAL", database)
-    payer, name = Payer(machine, "dev1", "dev2"), f"b-{new_address()}"
+    name = f"b-{new_address()}"
     early, late = lines("early", 3, "dev1"), [*lines("late", PAYMENTS - 13, "dev1"), *lines("there", 10, "dev2")]
     bridged = lines("bridged", 3, "dev3", "2")
     rows = [*early, *late, *bridged]
@@ -137,8 +146,8 @@ def test_a_backup_from_before_the_last_fifty_payments_pays_none_again(
         assert run().found == []
 
 
-def test_payments_begun_planned_or_unknown_are_found_in_a_file_put_back(machine: Home) -> None:
-    payer, name = Payer(machine, "dev1"), f"b-{new_address()}"
+def test_payments_begun_planned_or_unknown_are_found_in_a_file_put_back(machine: Home, payer: Payer) -> None:
+    name = f"b-{new_address()}"
     begun, unknown, by_hand, fresh = (
         lines("begun", 2, "dev1"),
         lines("file", 2, "dev1"),
@@ -190,8 +199,8 @@ def _lines_of_file(machine: Home, payer: Payer, rows: list[Line]) -> list[Wanted
     return asyncio.run(read())
 
 
-def test_a_recipient_that_was_paid_otherwise_is_left_to_a_person(machine: Home) -> None:
-    payer, name, (row,) = Payer(machine, "dev1"), f"b-{new_address()}", lines("a", 1, "dev1", "3")
+def test_a_recipient_that_was_paid_otherwise_is_left_to_a_person(machine: Home, payer: Payer) -> None:
+    name, (row,) = f"b-{new_address()}", lines("a", 1, "dev1", "3")
     part = Line("part", "2", "dev1", row.to)
 
     async def steps(client: Client) -> None:
@@ -214,17 +223,16 @@ def test_a_recipient_that_was_paid_otherwise_is_left_to_a_person(machine: Home) 
     assert payer.sent("dev1") == sent
 
 
-def test_what_waits_for_a_block_is_waited_for(machine: Home) -> None:
-    payer = Payer(machine, "dev3")
+def test_what_waits_for_a_block_is_waited_for(machine: Home, payer: Payer) -> None:
     other = Payer(another_machine(machine, machine.path / "other"))
     other.signer = payer.signer
-    with standing_still(Node(machine.chain("dev3").rpcs[0])):
+    with standing_still(Node(machine.chain("dev2").rpcs[0])):
 
         async def pay(client: Client) -> None:
-            client.batch.begin(await plan(client, payer, lines("a", 1, "dev3"), "x"))
+            client.batch.begin(await plan(client, payer, lines("a", 1, "dev2"), "x"))
             await client.batch.run("x", payer.signer, patience=1)
 
         other.do(pay)
-        with recovering(machine, payer) as run, pytest.raises(NotFinal, match="wait for a block on Devnet 3"):
-            run(None, "dev3")
-    Node(machine.chain("dev3").rpcs[0]).call("evm_setIntervalMining", 1)  # Others share this devnet.
+        with recovering(machine, payer) as run, pytest.raises(NotFinal, match="wait for a block on Devnet 2"):
+            run(None, "dev2")
+    Node(machine.chain("dev2").rpcs[0]).call("evm_setIntervalMining", 1)  # Others share this devnet.
