@@ -143,7 +143,7 @@ def test_a_backup_from_before_the_last_fifty_payments_pays_none_again(
 
     assert payer.do(states) == {"delivered"}
     with recovering(machine, payer) as run:
-        assert run().found == []
+        assert [one for one in run().found if one.pays] == [], "approvals alone stay unknown: they pay no one"
 
 
 def test_payments_begun_planned_or_unknown_are_found_in_a_file_put_back(machine: Home, payer: Payer) -> None:
@@ -217,7 +217,7 @@ def test_a_recipient_that_was_paid_otherwise_is_left_to_a_person(machine: Home, 
     elsewhere.do(pay)
     with recovering(machine, payer) as run:
         recovery = run(None, "dev1")
-    assert (recovery.is_complete, recovery.held_back) == (False, [f"{name}/a"])
+    assert (recovery.is_complete, recovery.held_back) == (False, [f"{name}/a-0"])
     sent = payer.sent("dev1")
     payer.do(lambda client: work(client, payer))
     assert payer.sent("dev1") == sent

@@ -67,3 +67,4 @@ class TcpProxy:
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+        source.close()  # The pump of the other direction closes the other end.
