@@ -233,7 +233,7 @@ class Worker:
         """Plan these lines, and begin those that keep within their caps. Returns the ids of what was begun."""
         by_ref, name = {line.ref: line for line in lines}, lines[0].batch
         try:
-            unknown = self._unknown[account]
+            unknown = self._unknown.get(account, set())
             doubtful = [one for one in lines if (one.payment.to.address, one.payment.amount.token) in unknown]
             if doubtful:
                 self._hold_back(doubtful, Refused(_PAID_ALREADY))
