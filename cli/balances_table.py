@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from l2send.cli.screen import err, out, print_words, styled, table
 from l2send.core.units import Amount, Token
+from l2send.resolver.account_kinds import AccountKind, Kind
 from l2send.resolver.balances import Holdings, Snapshot
 
 
@@ -67,6 +68,28 @@ def show(snapshot: Snapshot, wanted: Sequence[str]) -> None:
         print_words(err(), styled(nothing, "dim"))
     for holdings in snapshot.unknown:
         print_words(err(), styled(f"unknown: {holdings.error}", "yellow", 300))
+
+
+def show_kinds(kinds: Sequence[AccountKind]) -> None:
+    """On stderr, where the account is more than a key: what it delegates to, whether it is a Safe or a contract."""
+    places = dict[str, list[str]]()
+    for kind in kinds:
+        if words := _in_words(kind):
+            places.setdefault(words, []).append(kind.chain.short_name)
+    for words, names in places.items():
+        style = "yellow" if _UNLISTED in words else "dim"
+        print_words(err(), styled(f"on {', '.join(names)}: {words}", style, 400))
+
+
+_UNLISTED = "which l2send does not know"
+
+
+def _in_words(kind: AccountKind) -> str:
+    """Empty for a key, and where the chain did not answer: it is listed as unknown."""
+    if kind.kind is Kind.DELEGATED:
+        named = f"{kind.delegate_name} ({kind.delegate})" if kind.delegate_name else f"{kind.delegate}, {_UNLISTED}"
+        return f"it delegates to the code {named} (EIP-7702)"
+    return {Kind.SAFE: "it is a Safe", Kind.CONTRACT: "it is a contract"}.get(kind.kind, "")
 
 
 def held_of(chains: Iterable[Holdings]) -> list[Held]:
@@ -142,19 +165,20 @@ def money(usd: float | None) -> str:
     return f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else "< $0.01"
 
 
-def document(snapshot: Snapshot, wanted: Sequence[str]) -> dict[str, object]:
-    """The balances as JSON; see docs/schemas/balances-1.json."""
+def document(snapshot: Snapshot, kinds: Sequence[AccountKind], wanted: Sequence[str]) -> dict[str, object]:
+    """The balances as JSON; see docs/schemas/balances-1.json. `kinds` are those of the snapshot's chains, in order."""
     held, _, _ = _sorted_out(snapshot, wanted)
     prices = Prices(snapshot.chains)
+    chains = [_chain_document(h, wanted, prices, kind) for h, kind in zip(snapshot.chains, kinds, strict=True)]
     return {
         "schema": "l2send.balances/1",
         "account": snapshot.account,
-        "chains": [_chain_document(h, wanted, prices) for h in snapshot.chains],
+        "chains": chains,
         "totals": [{"token": t.symbol, "human": t.human, "usd": _cents(t.usd)} for t in totals_of(held)],
     }
 
 
-def _chain_document(holdings: Holdings, wanted: Sequence[str], prices: Prices) -> dict[str, object]:
+def _chain_document(holdings: Holdings, wanted: Sequence[str], prices: Prices, kind: AccountKind) -> dict[str, object]:
     chain = holdings.chain
     balances = [
         {
@@ -174,6 +198,8 @@ def _chain_document(holdings: Holdings, wanted: Sequence[str], prices: Prices) -
         "testnet": chain.testnet,
         "known": not holdings.error,
         "error": holdings.error or None,
+        "account_is": kind.kind.value,
+        "delegates_to": kind.delegate,
         "balances": balances if not holdings.error else [],
     }
 

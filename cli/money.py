@@ -48,19 +48,20 @@ def _by_kind(fees: Iterable[Fee], share: str = "") -> str:
 
 
 def cost_paid(paid: FeesPaid) -> str:
-    """What a payment cost by its receipts: `$0.61: bridge $0.60, gas $0.0006`; in coins where no price is known.
+    """What a payment cost by its receipts: `$0.61: bridge $0.60, gas $0.0006`, `$0.01 so far for gas`; in coins where
+    no price is known.
 
     Empty where nothing is known of it.
     """
     known = sorted((fee for fee in paid.fees if fee.amount.units), key=lambda fee: fee.name == NETWORK_FEE)
     if not known:
         return usd(0) if paid.is_whole and paid.fees else ""
-    parts = _by_kind(known)
+    parts, so_far = _by_kind(known), "" if paid.is_whole else " so far"
     if not parts:
-        return ", ".join(f"{fee.name} {shorter(fee.amount)}" for fee in known) + ("" if paid.is_whole else ", so far")
+        return ", ".join(f"{fee.name} {shorter(fee.amount)}" for fee in known) + so_far
     total = usd(sum(fee.usd or 0.0 for fee in known))
-    words = f"{total}: {parts}" if len(known) > 1 else f"{total}, {parts.split(' ')[0]}"
-    return words if paid.is_whole else f"{words}, so far"
+    of_what = f": {parts}" if ", " in parts else f" for {parts.split(' ')[0]}"
+    return f"{total}{so_far}{of_what}"
 
 
 def cost_of(fees: Iterable[Fee]) -> str:

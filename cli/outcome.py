@@ -8,7 +8,7 @@ from rich.text import Text
 
 from l2send.cli.money import cost_of, cost_paid, shorter
 from l2send.cli.screen import out, print_pairs, styled
-from l2send.cli.times import clock, duration
+from l2send.cli.times import clock, duration, local_times
 from l2send.core.chains import Chain, Registry
 from l2send.delegating import is_delegation
 from l2send.wallet.fees_paid import fees_paid
@@ -150,7 +150,7 @@ def _movements(record: PaymentRecord, registry: Registry) -> Rows:
     rows = Rows()
     for tx in (tx for tx in record.transactions if tx.index == record.at(tx.step_index).index):
         rows.append((tx.step.kind.value, _transaction(tx, record, registry)))
-        rows += [("", styled(tx.detail, limit=300))] if record.meaning.open and _is_held_back(tx) else []
+        rows += [("", styled(local_times(tx.detail), limit=300))] if record.meaning.open and _is_held_back(tx) else []
     if record.proposal:
         rows += _proposal(record.proposal, registry.shown(record.terms.source))
     if record.sponsored:
@@ -160,7 +160,7 @@ def _movements(record: PaymentRecord, registry: Registry) -> Rows:
         if record.order.fill_tx:
             rows.append(("filled", _place(registry.shown(record.payment.to.chain_id), record.order.fill_tx)))
         elif record.order.detail and record.meaning.open:
-            rows.append(("", styled(record.order.detail)))
+            rows.append(("", styled(local_times(record.order.detail))))
     return rows
 
 
@@ -189,7 +189,7 @@ def _proposal(proposal: ProposalRecord, source: Chain) -> Rows:
     """What the owners of a Safe sign, and the transaction that had the Safe run it."""
     rows = [("SafeTx", styled(f"{proposal.hash}, nonce {proposal.proposal.nonce} ({proposal.state})"))]
     rows += [("run by", _place(source, proposal.tx_hash))] if proposal.tx_hash else []
-    return [*rows, *([("", styled(proposal.detail, limit=300))] if proposal.detail else [])]
+    return [*rows, *([("", styled(local_times(proposal.detail), limit=300))] if proposal.detail else [])]
 
 
 def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
@@ -199,7 +199,7 @@ def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
     if messages.opening_tx:
         rows.append(("opened", _place(source, messages.opening_tx)))
     elif messages.detail:
-        rows.append(("", styled(messages.detail)))
+        rows.append(("", styled(local_times(messages.detail))))
     return rows
 
 

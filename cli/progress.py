@@ -15,7 +15,7 @@ from rich.text import Text
 
 from l2send.cli.progress_mode import ProgressMode, is_asked_for, progress_mode
 from l2send.cli.screen import aloud, as_json, err, print_beside, print_words, styled
-from l2send.cli.times import duration
+from l2send.cli.times import duration, local_times
 from l2send.core.counting import Count, counting
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ class Live:
         if progress_mode() is ProgressMode.JSON:
             self._emit(turn.id, turn.state.value, turn.text)
         else:
-            print_beside(err(), Text(f"{self._elapsed:6.1f} s  ", "dim"), styled(turn.text, limit=400))
+            words = local_times(turn.text) if err().is_terminal else turn.text  # a log has the times of all machines
+            print_beside(err(), Text(f"{self._elapsed:6.1f} s  ", "dim"), styled(words, limit=400))
 
     def ended(self, record: Record) -> None:
         """Nothing more happens to the payment for now. People are shown its outcome instead."""

@@ -24,6 +24,8 @@ YES, NO, BACK, DETAILS = "yes", "no", "back", "details"
 _REDRAWN_EVERY = 0.5  # seconds
 _BESIDE_A_CHOICE = 3
 """Columns of the pointer before a choice."""
+_ANSWER = 12
+"""Columns for an answer behind its question: a longer one goes on below."""
 _LONGEST = 1000
 """Characters of an answer; payment links are the longest."""
 
@@ -56,7 +58,7 @@ async def ask_word(question: str, *words: str) -> str:
             raise UsageError(f"Type one of these words: {', '.join(words)}.")
 
     asked = questionary.text(
-        f"{question} ({', '.join(words)})",
+        _in_lines(f"{question} ({', '.join(words)})", max(map(len, words))),
         validate=_in_words(judge),
         validate_while_typing=False,
         output=_stderr(),
@@ -81,7 +83,7 @@ async def ask_plainly(question: str) -> str:
     """What is typed, as it is. Raises KeyboardInterrupt."""
     import questionary
 
-    asked = questionary.text(question, **_how())
+    asked = questionary.text(_in_lines(question, _ANSWER), **_how())
     _forget_what_was_typed(asked)
     return await _typed(asked)
 
@@ -139,8 +141,7 @@ async def pick(question: str, choices: Iterable[tuple[str | Line, T]]) -> T:
 
     def renew(_: object) -> None:
         for words, choice in lines:
-            # The answer stands behind the question, on a line that the terminal breaks itself.
-            choice.title = clean(_now(words), 300) if asked.application.is_done else _wrapped(_now(words))
+            choice.title = _behind(question, _now(words)) if asked.application.is_done else _wrapped(_now(words))
 
     asked.application.before_render += renew
     _end_by_ctrl_d(asked.application)
@@ -169,6 +170,21 @@ async def _answer(asked: Any) -> Any:
 
 def _now(words: str | Line) -> str:
     return words() if callable(words) else words
+
+
+def _behind(question: str, words: str) -> str:
+    """The chosen line: behind the question, or below it where that is too narrow."""
+    is_short = len(f"? {question} {words}") < shutil.get_terminal_size().columns
+    return clean(words, 300) if is_short else f"\n{' ' * _BESIDE_A_CHOICE}{_wrapped(words)}"
+
+
+def _in_lines(question: str, answer: int) -> str:
+    """A question on as many lines as it needs, broken between words, with room for an answer of so many characters."""
+    width = max(shutil.get_terminal_size().columns - 1, 10)
+    lines = wrap(f"? {clean(question, 500)}", width)
+    if len(lines[-1]) + answer + 2 > width:  # The question would end where the answer has no room.
+        lines = wrap(f"? {clean(question, 500)}", max(width - answer - 2, 10))
+    return "\n".join(lines).removeprefix("? ")
 
 
 def _wrapped(words: str) -> str:
@@ -201,7 +217,7 @@ async def ask_text(
         return "\n".join(wrap(words, app.output.get_size().columns))
 
     asked = questionary.text(
-        question,
+        _in_lines(question, _ANSWER),
         validate=_in_words(judge),
         validate_while_typing=False,
         completer=WordCompleter([*known, BACK], sentence=True),

@@ -1,4 +1,4 @@
-"""`l2send receive --wait`: follows an account on its chain until what was asked for has arrived."""
+"""`l2send receive --wait`: follows an account on its chain, or on several, until what was asked for has arrived."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from l2send.cli.payment_request import PaymentRequest
 from l2send.cli.screen import as_json, err, out, print_words, styled
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, Interrupted
-from l2send.core.rpc import open_rpcs
+from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.core.units import Amount
 from l2send.resolver.destination import Destination
-from l2send.wallet.incoming import Expected, Incoming, expect, wait_for
+from l2send.wallet.incoming import Arrivals, Incoming, Place, expect, wait_for
 
 DEFAULT_PATIENCE = 3600.0
 
@@ -24,103 +24,142 @@ DEFAULT_PATIENCE = 3600.0
 class Reporter:
     """Tells people in sentences, and programs in JSON, a document a line."""
 
-    found: Destination
+    found: tuple[Destination, ...]
+    """Where it may arrive, on each chain."""
     request: PaymentRequest
     as_json: bool
 
-    def began(self, expected: Expected, document: dict[str, object]) -> None:
+    @property
+    def _where(self) -> str:
+        return " and ".join(one.chain.name for one in self.found) + (" together" if len(self.found) > 1 else "")
+
+    def began(self, arrivals: Arrivals, documents: list[dict[str, object]]) -> None:
         """The waiting began: nothing that came before counts."""
         if self.as_json:
-            self._emit("waiting", Incoming(_none(expected), _none(expected)), expected, {"request": document})
+            is_one = len(documents) == 1
+            self._emit("waiting", arrivals, {"request": documents[0]} if is_one else {"requests": documents})
         else:
-            chain = self.found.chain
-            print_words(err(), styled(f"Waiting for {expected.amount} on {chain.name}. Ctrl-C ends it.", "bold"))
+            words = f"Waiting for {arrivals.wanted} on {self._where}. Ctrl-C ends it."
+            print_words(err(), styled(words, "bold", 400))
 
-    def saw(self, incoming: Incoming, expected: Expected) -> None:
+    def saw(self, arrivals: Arrivals) -> None:
         """Something changed, and it is not all there yet."""
-        if incoming.is_enough(expected):
+        if arrivals.is_enough():
             return
         if self.as_json:
-            self._emit("seen", incoming, expected)
-        elif incoming.doubt:
-            print_words(err(), styled(f"not counted yet: {incoming.doubt}", "yellow", 400))
+            self._emit("seen", arrivals)
+        elif arrivals.doubts:
+            print_words(err(), styled(f"not counted yet: {' '.join(arrivals.doubts)}", "yellow", 400))
         else:
-            blocks = max(1, self.found.chain.confirmations)
-            confirmed = f"{incoming.settled} confirmed ({blocks} block{'' if blocks == 1 else 's'})"
-            words = f"{incoming.seen} of {expected.amount} seen, {confirmed}"
-            print_words(err(), styled(words))
+            blocks = _confirmations(self.found)
+            confirmed = f"{arrivals.settled} confirmed ({blocks} block{'' if blocks == 1 else 's'})"
+            print_words(
+                err(), styled(f"{arrivals.seen} of {arrivals.wanted} seen{_split(arrivals)}, {confirmed}", limit=400)
+            )
 
-    def ended(self, incoming: Incoming, expected: Expected) -> int:
+    def ended(self, arrivals: Arrivals) -> int:
         """It arrived, or the time is over: the exit status."""
-        arrived = incoming.is_enough(expected)
+        arrived = arrivals.is_enough()
         if self.as_json:
-            self._emit("arrived" if arrived else "timeout", incoming, expected)
+            self._emit("arrived" if arrived else "timeout", arrivals)
         elif arrived:
-            chain = self.found.chain
             named = f" ({self.request.reference})" if self.request.reference else ""
-            print_words(out(), styled(f"{incoming.settled} arrived on {chain.name}{named}.", "green"))
-            for tx_hash in incoming.transactions:
-                print_words(out(), styled(f"{chain.short_name} {explorer_link(chain, tx_hash) or tx_hash}"))
+            words = f"{arrivals.settled} arrived on {self._where}{_split(arrivals)}{named}."
+            print_words(out(), styled(words, "green", 400))
+            for one, part in zip(self.found, arrivals.parts, strict=True):
+                for tx_hash in part.transactions:
+                    link = explorer_link(one.chain, tx_hash) or tx_hash
+                    print_words(out(), styled(f"{one.chain.short_name} {link}"))
         else:
-            words = f"The time is over: {incoming.settled} of {expected.amount} arrived."
+            words = f"The time is over: {arrivals.settled} of {arrivals.wanted} arrived."
             print_words(err(), styled(words, "yellow"))
-            print_words(err(), what_to_do(incoming, expected))
+            print_words(err(), what_to_do(arrivals))
         return ExitStatus.DELIVERED if arrived else ExitStatus.NOT_FINAL
 
-    def _emit(self, event: str, incoming: Incoming, expected: Expected, more: dict[str, object] | None = None) -> None:
+    def _emit(self, event: str, arrivals: Arrivals, more: dict[str, object] | None = None) -> None:
+        is_one = len(self.found) == 1
         document = {
             "schema": "l2send.incoming/1",
             "event": event,
             "at": round(time.time(), 3),
-            "account": expected.to,
-            "chain": self.found.chain.short_name,
+            "account": self.found[0].address,
+            "chain": self.found[0].chain.short_name if is_one else None,
             "reference": self.request.reference or None,
-            "expected": amount_document(expected.amount),
-            "seen": amount_document(incoming.seen),
-            "arrived": amount_document(incoming.settled),
-            "confirmations": max(1, self.found.chain.confirmations),
-            "transactions": list(incoming.transactions),
-            "detail": incoming.doubt,
+            "expected": amount_document(arrivals.wanted),
+            "seen": amount_document(arrivals.seen),
+            "arrived": amount_document(arrivals.settled),
+            "confirmations": _confirmations(self.found),
+            "transactions": [tx_hash for part in arrivals.parts for tx_hash in part.transactions],
+            "detail": " ".join(arrivals.doubts),
+            "chains": [_of_chain(*each) for each in zip(self.found, arrivals.parts, strict=True)],
             **(more or {}),
         }
         out().out(as_json(document, out()), highlight=False)
         out().file.flush()
 
 
-def what_to_do(incoming: Incoming, expected: Expected) -> str:
+def _confirmations(found: tuple[Destination, ...]) -> int:
+    """The most blocks that one of the chains needs."""
+    return max(1, *(one.chain.confirmations for one in found))
+
+
+def _split(arrivals: Arrivals) -> str:
+    """What was seen on which chain; empty where there is one."""
+    if len(arrivals.places) == 1:
+        return ""
+    pairs = zip(arrivals.places, arrivals.parts, strict=True)
+    return " (" + ", ".join(f"{part.seen.text} on {place.rpc.chain.short_name}" for place, part in pairs) + ")"
+
+
+def _of_chain(found: Destination, part: Incoming) -> dict[str, object]:
+    return {
+        "chain": found.chain.short_name,
+        "seen": amount_document(part.seen),
+        "arrived": amount_document(part.settled),
+        "confirmations": max(1, found.chain.confirmations),
+        "transactions": list(part.transactions),
+        "detail": part.doubt,
+    }
+
+
+def what_to_do(arrivals: Arrivals) -> str:
     """What to do when the time is over. A new wait counts from zero, so the same command would ask for too much."""
-    rest = expected.amount.units - incoming.seen.units
+    rest = arrivals.wanted.units - arrivals.seen.units
     if rest <= 0:
-        return f"All of it is in a block, but not final: look with `l2send balances {expected.to}`. Do not wait again."
-    if not incoming.seen.units:
+        account = arrivals.places[0].expected.to
+        return f"All of it is in a block, but not final: look with `l2send balances {account}`. Do not wait again."
+    if not arrivals.seen.units:
         return "What is sent later still arrives at the address. Wait again with the same command."
-    missing = Amount(rest, expected.amount.token).text
+    missing = Amount(rest, arrivals.wanted.token).text
     return f"A new wait does not count what came before. For the rest, wait with --amount {missing}"
 
 
-def _none(expected: Expected) -> Amount:
-    return Amount(0, expected.amount.token)
-
-
 async def wait(
-    registry: Registry, amount: Amount, reporter: Reporter, document: dict[str, object], patience: float | None
+    registry: Registry,
+    amounts: list[Amount],
+    reporter: Reporter,
+    documents: list[dict[str, object]],
+    patience: float | None,
 ) -> int:
-    """Follow the account until all has arrived: 0, or 8 when the time is over. Raises NetworkError, Interrupted."""
-    found, request = reporter.found, reporter.request
+    """Follow the account until all has arrived: 0, or 8 when the time is over. Raises NetworkError, Interrupted.
+
+    `amounts`: all of it, in the token of each chain.
+    """
+    request = reporter.request
     if request.expires is not None:
         left = max(0.0, request.expires - time.time())
         patience = left if patience is None else min(left, patience)
     try:
         async with open_rpcs(registry) as rpcs:
-            rpc = rpcs.on(found.chain.chain_id)
-            expected = await expect(amount, found.address, rpc)
-            reporter.began(expected, document)
-            last = await wait_for(
-                expected,
-                rpc,
-                lambda incoming: reporter.saw(incoming, expected),
-                patience=DEFAULT_PATIENCE if patience is None else patience,
-            )
-            return reporter.ended(last, expected)
+            places = await asyncio.gather(*(_place(*each, rpcs) for each in zip(reporter.found, amounts, strict=True)))
+            nothing = [Amount(0, amount.token) for amount in amounts]
+            reporter.began(Arrivals(tuple(places), tuple(Incoming(none, none) for none in nothing)), documents)
+            patience = DEFAULT_PATIENCE if patience is None else patience
+            return reporter.ended(await wait_for(places, reporter.saw, patience=patience))
     except asyncio.CancelledError:
         raise Interrupted("interrupted. What is sent to the address still arrives.") from None
+
+
+async def _place(found: Destination, amount: Amount, rpcs: Rpcs) -> Place:
+    rpc = rpcs.on(found.chain.chain_id)
+    return Place(await expect(amount, found.address, rpc), rpc)

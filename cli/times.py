@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
+
+_UTC = re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\b")
+
+
+def local_times(text: str, now: float | None = None) -> str:
+    """A sentence of the journal, its times in UTC written as `moment` does."""
+
+    def local(found: re.Match[str]) -> str:
+        try:
+            return moment(datetime.strptime(found[0], "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC).timestamp(), now)
+        except ValueError:
+            return found[0]
+
+    return _UTC.sub(local, text)
 
 
 def duration(seconds: float) -> str:

@@ -39,6 +39,14 @@ def in_a_line(way: Way) -> str:
     return f"{cost}  {way.name}, about {duration(way.duration)}, {signatures}"
 
 
+def why_not_cheapest(plan: Plan) -> str:
+    """Why another way than the cheapest is the best; empty where the best is the cheapest."""
+    own, others = plan.way.cost_usd, [way.cost_usd for way in plan.alternatives]
+    if own is not None and all(cost is None or cost >= own for cost in others):
+        return ""
+    return f"Best, though not the cheapest: {plan.why}."
+
+
 _NUMBERS = ("arrives", "bridge", "gas", "total", "time", "sign")
 
 

@@ -27,20 +27,41 @@ def why_dear(way: Way) -> str:
     return f"its fee is {way.fee_percent:.1f} % of the amount, all fees together {costs}"
 
 
-def too_dear(dear: Sequence[Way], limits: Limits, rejected: Sequence[str]) -> Refused:
-    """Says how much would have to be sent at least, and which limit would allow it."""
+def too_dear(dear: Sequence[Way], limits: Limits, rejected: Sequence[str], most: Amount | None = None) -> Refused:
+    """Says how much would have to be sent at least, and which limit would allow it.
+
+    `most`: what can be paid within the limits; None where it is not known.
+    """
     if limits.max_fee_usd is not None:
         costs = [way.cost_usd for way in dear if way.cost_usd is not None]
         allow = f"--max-fee {math.ceil(min(costs) * 100) / 100:g}usd" if costs else "--max-fee 5%, which needs no price"
         first = f"every way costs more than ${limits.max_fee_usd:g}, or has a fee without a price."
         return Refused("\n".join([first, *rejected]), hint=f"Allow it: {allow}")
     allow = f"--max-fee {math.ceil(min(way.fee_percent for way in dear))}%"
-    least = min((_least(way, limits) for way in dear if limits.max_fee_percent > 0), default=None, key=_units)
+    least = least_sensible(dear, limits)
     first = f"every way costs more than {limits.max_fee_percent:g} % of the amount."
     if least is None:
         return Refused("\n".join([first, *rejected]), hint=f"Send more at once, or allow it: {allow}")
-    smallest = f"The smallest amount that makes sense here is about {least}."
-    return Refused("\n".join([first, smallest, *rejected]), hint=f"Send {least} or more, or allow it: {allow}")
+    lines = [first, *sensible(least, most), *rejected]
+    if most and least.units > most.units:
+        return Refused("\n".join(lines), hint=f"That is more than you can pay: fund the account, or allow it: {allow}")
+    return Refused("\n".join(lines), hint=f"Send {least} or more, or allow it: {allow}")
+
+
+def sensible(least: Amount | None, most: Amount | None) -> list[str]:
+    """A sentence for each bound that is known: the least that makes sense, and the most that can be paid."""
+    lines = [f"The smallest amount that makes sense here is about {least}."] if least else []
+    if most is None:
+        return lines
+    if not most.units:
+        return [*lines, "Nothing that you hold can be paid there within the limit on fees."]
+    return [*lines, f"The most that can be paid now is {most}."]
+
+
+def least_sensible(ways: Sequence[Way], limits: Limits) -> Amount | None:
+    """The smallest amount whose bridge fee is within the limit in per cent; None where no way takes a fee."""
+    charged = [way for way in ways if way.fee_percent > 0 and limits.max_fee_percent > 0]
+    return min((_least(way, limits) for way in charged), default=None, key=_units)
 
 
 def _units(amount: Amount) -> int:

@@ -23,7 +23,7 @@ from l2send.resolver.halted import with_halts
 from l2send.resolver.limits import Limits
 from l2send.resolver.max_amount import find_greatest
 from l2send.resolver.no_gas import no_gas
-from l2send.resolver.over_limit import is_dear, too_dear, why_dear
+from l2send.resolver.over_limit import is_dear, least_sensible, sensible, too_dear, why_dear
 from l2send.resolver.quotes import (
     USD,
     NoQuote,
@@ -139,7 +139,10 @@ async def _no_way(
         lines = ["it is not known how this payment can be made: a question failed twice.", *found.rejected]
         return NetworkError("\n".join(lines), hint="Nothing is wrong with the command; try again later.")
     if found.ways:
-        return too_dear(found.ways, limits, [f"{way.name}: {why_dear(way)}" for way in found.ways])
+        reasons = [f"{way.name}: {why_dear(way)}" for way in found.ways]
+        everything = await find_greatest(payment, found.sources, bridges, rpcs, limits)
+        most = None if everything.failed else Amount(everything.units, payment.amount.token)
+        return too_dear(found.ways, limits, reasons, most)
     if found.unknown:
         names = ", ".join(chain.short_name for chain in found.unknown)
         lines = [_short_of(found, snapshot), *found.rejected, f"Not known, since they did not answer: {names}."]
@@ -159,12 +162,15 @@ async def _too_little(
     """Says what is held, and the most that can be paid with it."""
     payment, lines = found.payment, [_short_of(found, snapshot), *found.rejected]
     everything = await find_greatest(payment, found.sources, bridges, rpcs, limits)
-    if not 0 < everything.units < payment.amount.units:
-        return CannotPay("\n".join(lines), hint="Fund the account, or send less.")
     most = Amount(everything.units, payment.amount.token)
+    least = least_sensible([Way((quote,)) for quote in (*everything.legs, *everything.dear)], limits)
+    if not most.units and not everything.failed and found.sources:
+        lines += sensible(least, most)
+    if not 0 < most.units < payment.amount.units:
+        return CannotPay("\n".join(lines), hint="Fund the account, or send less.")
     to = f"{rpcs.registry.chain(payment.to.chain_id).short_name}:{payment.to.address}"
     return CannotPay(
-        "\n".join([*lines, f"The most that can be paid now is {most}."]),
+        "\n".join([*lines, *sensible(least, most)]),
         hint=f"Fund the account, or send less: l2send max {most.token.symbol} {to}",
     )
 

@@ -1,5 +1,5 @@
-"""Money that is expected: whether it has arrived at an account on one chain, deep enough, by as many endpoints as an
-end needs. Reads only; no key is involved.
+"""Money that is expected: whether it has arrived at an account on one chain, or on several together, deep enough, by as
+many endpoints as an end needs. Reads only; no key is involved.
 
 Tokens are counted by their Transfer events to the account, coin by its balance: coin leaves no event. Coin that the
 account spends meanwhile is missing from that sum, so that too little is counted, and never too much.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from l2send.core.address import Address
@@ -61,29 +61,101 @@ async def expect(amount: Amount, to: Address, rpc: Rpc) -> Expected:
     return Expected(amount, to, since, max(balances))
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chain on which it may arrive."""
+
+    expected: Expected
+    """All of it, in the token of this chain."""
+    rpc: Rpc
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What came on each chain, in the order of the places."""
+
+    places: tuple[Place, ...]
+    parts: tuple[Incoming, ...]
+
+    @property
+    def settled(self) -> Amount:
+        """On all chains together, what counts and what does not yet."""
+        return self._sum(part.settled for part in self.parts)
+
+    @property
+    def seen(self) -> Amount:
+        """In any block of any chain."""
+        return self._sum(part.seen for part in self.parts)
+
+    @property
+    def wanted(self) -> Amount:
+        """What is waited for."""
+        return self._sum([self.places[0].expected.amount])
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why what is settled does not count yet, a sentence for each chain."""
+        return [part.doubt for part in self.parts if part.doubt]
+
+    def is_enough(self) -> bool:
+        """Whether all of it is there, by as many endpoints as an end needs."""
+        counted = self._sum(part.settled for part in self.parts if not part.doubt)
+        return counted.units >= self.wanted.units
+
+    def _sum(self, amounts: Iterable[Amount]) -> Amount:
+        """In units of the token that has the most decimals: nothing is rounded."""
+        token = max((place.expected.amount.token for place in self.places), key=lambda token: token.decimals)
+        return Amount(sum(amount.in_units_of(token) for amount in amounts), token)
+
+
 async def wait_for(
-    expected: Expected, rpc: Rpc, tell: Callable[[Incoming], None], *, patience: float, pause: float = 2.0
-) -> Incoming:
-    """Look until all of it has arrived, or for `patience` seconds; the last look is returned. A silent chain is asked
-    again. `tell` hears of each change.
+    places: Sequence[Place], tell: Callable[[Arrivals], None], *, patience: float, pause: float = 2.0
+) -> Arrivals:
+    """Look until all of it has arrived, on any of the chains, or for `patience` seconds; the last look is
+    returned. A silent chain is asked again. `tell` hears of each change.
     """
     until = time.monotonic() + patience
-    last = Incoming(replace(expected.amount, units=0), replace(expected.amount, units=0))
+    nothing = [replace(place.expected.amount, units=0) for place in places]
+    last = Arrivals(tuple(places), tuple(Incoming(amount, amount) for amount in nothing))
     while True:
-        try:
-            found = await look(expected, rpc)
-        except NetworkError as error:
-            found = replace(last, doubt=error.message)
+        found = await look_everywhere(last)
         if found != last:
             tell(found)
         last = found
-        if found.is_enough(expected) or time.monotonic() >= until:
+        if found.is_enough() or time.monotonic() >= until:
             return found
         await asyncio.sleep(max(0.0, min(pause, until - time.monotonic())))
 
 
+async def look_everywhere(last: Arrivals) -> Arrivals:
+    """What has arrived on each chain by now, proven once it is enough. A silent chain keeps what it showed before."""
+    parts = await asyncio.gather(*(_looked(_count, *each) for each in zip(last.places, last.parts, strict=True)))
+    found = replace(last, parts=tuple(parts))
+    if not found.is_enough():
+        return found
+    parts = await asyncio.gather(*(_looked(_proven, *each) for each in zip(found.places, found.parts, strict=True)))
+    return replace(found, parts=tuple(parts))
+
+
+async def _looked(look_at: Callable[[Place, Incoming], Awaitable[Incoming]], place: Place, last: Incoming) -> Incoming:
+    if last.doubt and look_at is _proven:
+        return last  # It did not answer a moment ago, and was not counted.
+    try:
+        return await look_at(place, last)
+    except NetworkError as error:
+        return replace(last, doubt=error.message)
+
+
 async def look(expected: Expected, rpc: Rpc) -> Incoming:
-    """What has arrived by now. Raises NetworkError."""
+    """What has arrived on one chain by now, proven once it is enough. Raises NetworkError."""
+    place, nothing = Place(expected, rpc), replace(expected.amount, units=0)
+    found = await _count(place, Incoming(nothing, nothing))
+    return await _proven(place, found) if found.is_enough(expected) else found
+
+
+async def _count(place: Place, _: Incoming) -> Incoming:
+    """What one endpoint shows, by the deepest block that counts and by the newest."""
+    expected, rpc = place.expected, place.rpc
     head = await rpc.block_number()
     deep = _deep(rpc, head)
     if expected.amount.token.is_native:
@@ -95,18 +167,27 @@ async def look(expected: Expected, rpc: Rpc) -> Incoming:
         seen = sum(units for _, _, units in transfers)
         hashes = tuple(dict.fromkeys(tx_hash for _, tx_hash, _ in transfers))
     token = expected.amount
-    found = Incoming(replace(token, units=settled), replace(token, units=seen), hashes)
-    if settled < token.units:
+    return Incoming(replace(token, units=settled), replace(token, units=seen), hashes)
+
+
+async def _proven(place: Place, found: Incoming) -> Incoming:
+    """The same with the doubt of the endpoints, if they do not show as much of it as is needed."""
+    needed = min(found.settled.units, place.expected.amount.units)
+    if not needed:
         return found
-    return replace(found, doubt=await why_unproven(rpc, lambda one, its_head: _shows(expected, one, its_head)))
+
+    async def shows(one: Rpc, its_head: Awaitable[BlockNumber]) -> bool:
+        return await _shows(place.expected, needed, one, its_head)
+
+    return replace(found, doubt=await why_unproven(place.rpc, shows))
 
 
-async def _shows(expected: Expected, one: Rpc, head: Awaitable[BlockNumber]) -> bool:
-    """Whether a single endpoint shows all of it, deep enough."""
+async def _shows(expected: Expected, needed: int, one: Rpc, head: Awaitable[BlockNumber]) -> bool:
+    """Whether a single endpoint shows so many base units of it, deep enough."""
     deep = _deep(one, await head)
     if expected.amount.token.is_native:
-        return await _coin(expected, one, deep) >= expected.amount.units
-    return sum(units for _, _, units in await _transfers(expected, one, deep)) >= expected.amount.units
+        return await _coin(expected, one, deep) >= needed
+    return sum(units for _, _, units in await _transfers(expected, one, deep)) >= needed
 
 
 def _deep(rpc: Rpc, head: BlockNumber) -> BlockNumber:

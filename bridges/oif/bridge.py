@@ -167,6 +167,6 @@ def _unfilled(order: Order, seen: settler_status.Seen, registry: Registry) -> Or
         until = datetime.fromtimestamp(order.fill_deadline, UTC)
         detail = (
             f"a solver may fill it until {until:%Y-%m-%d %H:%M:%S} UTC; "
-            f"after {back_at:%H:%M:%S} UTC it can be refunded."
+            f"after {back_at:%Y-%m-%d %H:%M:%S} UTC it can be refunded."
         )
     return OrderStatus(state, detail)

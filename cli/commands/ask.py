@@ -26,7 +26,7 @@ from l2send.cli.sender import Sender, choose_sender, is_sender_named, refuse_con
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.cli.times import day
-from l2send.cli.ways_table import in_a_line
+from l2send.cli.ways_table import in_a_line, why_not_cheapest
 from l2send.client import Client, open_client
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError, UsageError
 from l2send.core.plan import Payment
@@ -94,7 +94,7 @@ async def _pay_until_done(
         async with LiveBalances(client, who.address) as held:
             while True:
                 talk = await converse(client, held, who, limits)
-                options = PayOptions(following.timeout, again=talk.again)
+                options = PayOptions(following.timeout, again=talk.again, memo=talk.memo)
                 status = await pay(client, talk.review, talk.destination, who, options, as_json=run_options.as_json)
                 if run_options.as_json or not await _is_more_wanted(client, who):
                     return status
@@ -123,6 +123,7 @@ async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limi
         talk.ask_token,
         talk.ask_amount,
         talk.ask_way,
+        talk.ask_memo,
         talk.ask_consent,
     )
     at, asked = 0, list[int]()
@@ -151,6 +152,8 @@ class _Conversation:
     request: Payment | MaxPayment
     review: Review
     _most: Amount | None = None
+    memo = ""
+    """The person's own note; empty for none."""
     again = False
     """Whether the same payment, made a moment ago, is meant a second time."""
 
@@ -236,7 +239,8 @@ class _Conversation:
     def _judge_amount(self, typed: str) -> None:
         """Raises BadAmount for more than is held; fees are looked at with the plan."""
         if not is_max(typed) and parse_amount(typed.strip(), self.token).units > (limit := self._sum()).units:
-            raise BadAmount(f"you hold at most {limit} on all chains together.")
+            payable = f"; at most {self._most} can be paid" if self._most else ""
+            raise BadAmount(f"you hold at most {limit} on all chains together{payable}.")
 
     def _what_is_left(self, typed: str) -> str:
         """What is held, and what of it would stay after `typed`."""
@@ -260,12 +264,16 @@ class _Conversation:
         if not plan.alternatives or isinstance(self.request, MaxPayment) or is_direct(plan.way):
             return False
         best, *others = (plan.way, *plan.alternatives)
-        if best.cost_usd is None or any(way.cost_usd is not None and way.cost_usd < best.cost_usd for way in others):
-            print_beside(err(), Text("  "), styled(f"Best, though not the cheapest: {plan.why}.", "dim", limit=400))
+        if reason := why_not_cheapest(plan):
+            print_beside(err(), Text("  "), styled(reason, "dim", limit=400))
         lines = [(f"{in_a_line(best)} (best)", best), *((in_a_line(way), way) for way in others)]
         way = await choose("Way", lines)
         if way is not best:
             self.review = await self._client.choose(self.review, way)
+        return True
+
+    async def ask_memo(self) -> bool:
+        self.memo = await ask_text("A note for your history (Enter: none)", lambda _: None)
         return True
 
     async def ask_consent(self) -> bool:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from l2send.cli.balances_table import document, show
+from l2send.cli.balances_table import document, show, show_kinds
 from l2send.cli.options import RunOptions, SenderOptions
 from l2send.cli.progress import Live
-from l2send.cli.screen import out, print_json
+from l2send.cli.screen import err, out, print_json, print_words, styled
 from l2send.cli.sender import choose_sender
 from l2send.cli.spread import spread
 from l2send.cli.terminal import run_to_end
+from l2send.cli.times import clock
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus, UnknownChain, UnknownToken, UsageError
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.resolver import ens
+from l2send.resolver.account_kinds import AccountKind, kinds_of
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import understand
@@ -110,22 +113,27 @@ async def _read(whose: str, known: Address | None, registry: Registry, wanted: _
         account = known or await _account(whose, rpcs, wanted.run)
         while True:
             with Live(f"asking {len(wanted.chains)} chains"):
-                snapshot = await take_snapshot(account, rpcs, chains=wanted.chains)
+                snapshot, kinds = await asyncio.gather(
+                    take_snapshot(account, rpcs, chains=wanted.chains), kinds_of(account, wanted.chains, rpcs)
+                )
             if wanted.again and out().is_terminal:
                 out().clear()
-            _print(snapshot, wanted)
+            _print(snapshot, kinds, wanted)
             if not wanted.again:
                 return ExitStatus.NETWORK if snapshot.unknown else ExitStatus.DELIVERED
             await asyncio.sleep(_EVERY)
 
 
-def _print(snapshot: Snapshot, wanted: _Wanted) -> None:
+def _print(snapshot: Snapshot, kinds: Sequence[AccountKind], wanted: _Wanted) -> None:
     if wanted.run.as_json:
-        print_json(document(snapshot, wanted.tokens))
+        print_json(document(snapshot, kinds, wanted.tokens))
         return
     if not wanted.again:
         snapshot.refuse_if_offline()
     show(snapshot, wanted.tokens)
+    show_kinds(kinds)
+    if wanted.again and out().is_terminal:
+        print_words(err(), styled(f"Read at {clock(time.time())}, again every {_EVERY:.0f} s. Ctrl-C ends it.", "dim"))
 
 
 async def _account(text: str, rpcs: Rpcs, run: RunOptions) -> Address:

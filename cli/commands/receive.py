@@ -66,7 +66,10 @@ class ReceiverOptions:
 class AskedOptions:
     """What is asked of the payer."""
 
-    chain: Annotated[str | None, typer.Option("--chain", metavar="CHAIN", help="The chain to be paid on.")] = None
+    chain: Annotated[
+        list[str] | None,
+        typer.Option("--chain", metavar="CHAIN", help="The chain to be paid on; repeatable with --wait."),
+    ] = None
     token: Annotated[
         str | None, typer.Option("--token", metavar="TOKEN", help="The token to be paid in: symbol or address.")
     ] = None
@@ -135,36 +138,43 @@ def receive(
     An address exists on every chain, so the chain must be named; on a terminal it is asked for.
     --html writes a deposit page to hand out: one file, which asks nothing of any network.
     --wait follows the account until the amount has arrived under as many blocks as the chain needs: exit status 0.
+    With several --chain the parts that arrive on them add up.
 
     Example: l2send receive --chain base --token USDC --amount 25 --html deposit.html
 
     Example: l2send receive --chain base --token USDC --amount 25 --reference "invoice 17" --expires 30m --wait --json
     """
     request = asked.request
-    _check_asked(asked, waiting)
+    _check_asked(asked, waiting, files)
     check_targets(list(files.wanted.values()), force=files.force)
     registry = run_options.registry()
     chosen = SenderOptions(receiver.account, receiver.keystore, receiver.receiver)
     who = choose_sender(run_options.paths, chosen, KeyOptions(receiver.password_file))
     address = _address(who)
-    target = _chosen(registry, asked.chain, asked.token, address, ask=can_ask() and not run_options.as_json)
-    found = _asking_for(parse_destination(f"{target.short_name}:{address}", registry), asked.token, asked.amount)
-    _warn(who, target)
-    _write(files, found, request)
-    document = _document(found, request, files)
+    targets = _chosen(registry, asked.chain or [], asked.token, address, ask=can_ask() and not run_options.as_json)
+    every = [parse_destination(f"{target.short_name}:{address}", registry) for target in targets]
+    places = tuple(_asking_for(one, asked.token, asked.amount) for one in every)
+    _warn(who, targets)
+    _write(files, places[0], request)
+    documents = [_document(found, request, files) for found in places]
     if not run_options.as_json:
-        draw_qr = out().is_terminal and not is_plain() if draw_qr is None else draw_qr
-        _print(found, request, draw_qr=draw_qr, below=2 if waiting.wait else 1)
+        wants_qr = out().is_terminal and not is_plain() if draw_qr is None else draw_qr
+        for found in places:
+            _print(found, request, draw_qr=wants_qr and len(places) == 1, below=2 if waiting.wait else 1)
     elif not waiting.wait:
-        print_json(document)
-    if not waiting.wait or found.asked is None or found.asked.amount is None:
+        print_json(documents[0])
+    amounts = [found.asked.amount for found in places if found.asked and found.asked.amount]
+    if not waiting.wait or not amounts:
         return ExitStatus.DELIVERED
-    reporter = Reporter(found, request, run_options.as_json)
-    return run_to_end(wait(registry, found.asked.amount, reporter, document, waiting.timeout))
+    reporter = Reporter(places, request, run_options.as_json)
+    return run_to_end(wait(registry, amounts, reporter, documents, waiting.timeout))
 
 
-def _check_asked(asked: AskedOptions, waiting: WaitOptions) -> None:
-    """Raises UsageError where what was typed does not say how much of what."""
+def _check_asked(asked: AskedOptions, waiting: WaitOptions, files: FileOptions) -> None:
+    """Raises UsageError where what was typed does not say how much of what, or where."""
+    if len(asked.chain or []) > 1 and (files.wanted or not waiting.wait):
+        hint = "Name one chain. With --wait several are followed together, and nothing is written."
+        raise UsageError("a request is for one chain: a payment link, a QR code and a page name one.", hint=hint)
     if asked.amount and not asked.token:
         hint = f"Add --token, for example: --amount {asked.amount[:40]} --token USDC"
         raise UsageError("how much of what?", hint=hint)
@@ -182,10 +192,10 @@ def _address(who: Sender) -> Address:
     return who.address
 
 
-def _chosen(registry: Registry, name: str | None, token: str | None, address: Address, *, ask: bool) -> Chain:
-    """The chain to be paid on: named, or chosen by a person. It is never guessed. Raises UsageError."""
-    if name:
-        return registry.named(name)
+def _chosen(registry: Registry, names: list[str], token: str | None, address: Address, *, ask: bool) -> list[Chain]:
+    """The chains to be paid on: named, or one chosen by a person. None is guessed. Raises UsageError."""
+    if names:
+        return list({chain.chain_id: chain for chain in map(registry.named, names)}.values())
     offered = [c for c in real_first(registry) if not token or _has(c, token)]
     if not offered:
         raise UnknownToken(f"{str(token)[:60]!r} is a token of no chain l2send knows.", hint="See `l2send chains`.")
@@ -196,7 +206,7 @@ def _chosen(registry: Registry, name: str | None, token: str | None, address: Ad
             hint=f"Add --chain, for example: --chain {offered[0].short_name}",
         )
     try:
-        return asyncio.run(choose_chain(f"Which chain should {address} be paid on?", offered))
+        return [asyncio.run(choose_chain(f"Which chain should {address} be paid on?", offered))]
     except KeyboardInterrupt:
         raise Interrupted("interrupted.") from None
 
@@ -217,10 +227,11 @@ def _asking_for(found: Destination, token: str | None, amount: str | None) -> De
     return replace(found, asked=Asked(wanted, parse_amount(amount, wanted) if amount else None))
 
 
-def _warn(who: Sender, chain: Chain) -> None:
+def _warn(who: Sender, chains: list[Chain]) -> None:
     """Warn that an address may be a contract's, which exists only on the chain where it was made."""
     if who.keystore is None:
-        words = f"l2send has no key of {who.address}: make sure that it is yours on {chain.name} too."
+        names = " and ".join(chain.name for chain in chains)
+        words = f"l2send has no key of {who.address}: make sure that it is yours on {names} too."
         print_words(err(), words, "yellow")
 
 

@@ -9,12 +9,13 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from l2send.core.address import checksum
 from tests.cli.test_sessions import L2SEND, NARROW, PAYEE, WIDE, compare, press
-from tests.conftest import Home, home_with_devnet
+from tests.conftest import Home, home_with_devnet, make_home
 from tests.support.terminal import Terminal
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")]
@@ -94,6 +95,48 @@ def test_a_first_run_makes_an_account_after_two_mistakes(without_account: Home, 
     compare(f"first_run_{size[0]}", re.sub(r"(?s)alice: .*?alice\.json", "alice: ITS FILE", screen))
 
 
+KEY = "0x4f3edf983ac636a65a842ce7c78d9aa706d3b113bce9c46f30d7d21715b23b1d"
+PHRASE = "test test test test test test test test test test test junk"
+
+
+@pytest.mark.parametrize(
+    ("downs", "secret", "address"),
+    [
+        (1, KEY, "0x90F8bf6A479f320ead074411a4B0e7944Ea8c9C1"),
+        (2, PHRASE, "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"),
+    ],
+    ids=["key", "phrase"],
+)
+def test_a_first_run_takes_over_a_key_or_a_phrase(without_account: Home, downs: int, secret: str, address: str) -> None:
+    with Terminal(without_account.environment, *WIDE) as terminal:
+        terminal.start(str(L2SEND))
+        answer(terminal, "How do you want to start?", *["Down"] * downs)
+        answer(terminal, "A name for it", "bob")
+        answer(terminal, "Private key" if downs == 1 else "Recovery phrase", secret)
+        answer(terminal, "Password of bob:", PASSWORD)
+        answer(terminal, "Password of bob, again:", PASSWORD)
+        terminal.wait_for("? Pay to")
+        screen = terminal.screen()
+        terminal.press("C-c")
+        assert terminal.end()[0] == 130
+    assert not any(word in screen for word in (secret, secret[2:], "junk", PASSWORD))
+    assert without_account.must("wallet", "show", "bob").stdout.strip() == address
+
+
+def test_a_first_run_starts_local_chains(tmp_path: Path, chains: Home) -> None:
+    home = make_home(tmp_path / "home", HOME=str(tmp_path), TERM="xterm-256color")
+    try:
+        with Terminal(home.environment, *WIDE) as terminal:
+            terminal.start(str(L2SEND))
+            answer(terminal, "How do you want to start?", "Down", "Down", "Down", "Down")
+            status, screen = terminal.end(120)
+        assert status == 0
+        assert "Now `l2send --devnet` asks for a payment there." in screen
+        assert home.must("chains", "--devnet", "--json").json["chains"]
+    finally:
+        home.run("devnet", "down")
+
+
 def test_a_first_run_that_only_looks_at_an_address(without_account: Home) -> None:
     with Terminal(without_account.environment, *WIDE) as terminal:
         terminal.start(str(L2SEND))
@@ -136,6 +179,7 @@ def test_a_direct_payment_asks_for_no_way(payers: Home, size: tuple[int, int]) -
         answer(terminal, "? Token", "Down")
         terminal.wait_for("USDC can be paid")
         answer(terminal, "Amount of USDC", "20")
+        answer(terminal, "? A note")
         terminal.wait_for("Pay 20 USDC to")
         assert "? Way" not in terminal.screen()
         press(terminal, ("no", "Enter"))
@@ -151,6 +195,7 @@ def test_a_bridged_payment_to_a_contact_and_what_is_next(payers: Home, size: tup
         amount = "20" if size == WIDE else "21"  # the same payment twice would be asked about
         answer(terminal, "Amount of USDC", amount)
         answer(terminal, "? Way")
+        answer(terminal, "? A note", "rent of May")
         answer(terminal, f"Pay {amount} USDC to", "yes")
         terminal.wait_for("What next?", 60)
         answer(terminal, "See what you hold now", "Down", "Down")

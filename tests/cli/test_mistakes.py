@@ -298,6 +298,23 @@ def test_mistakes_that_show_when_money_is_looked_for(home: Home) -> None:
         assert done.status == status, done
 
 
+def test_too_little_and_too_much_name_both_bounds(home: Home) -> None:
+    """Whether it is planned, tried or paid, and where all of it is wanted."""
+    name, own = home.new_account()
+    home.fund(own, "dev1", USDC="50", ETH="1")
+    for words in (["0.01"], ["0.01", "--dry-run"], ["200"], ["200", "--dry-run"]):
+        done = home.run(words[0], "USDC", f"dev4:{A}", "--account", name, *(words[1:] or ["--yes"]))
+        assert done.status == (7 if words[0] == "0.01" else 6)
+        assert "The smallest amount that makes sense here is about 0." in done.stderr
+        assert "The most that can be paid now is 49." in done.stderr
+    poor, its = home.new_account()
+    home.fund(its, "dev1", USDC="0.01", ETH="1")
+    everything = home.run("max", "USDC", f"dev4:{A}", "--account", poor, "--dry-run")
+    assert (everything.status, "The smallest amount that makes sense" in everything.stderr) == (7, True)
+    some = home.run("0.005", "USDC", f"dev4:{A}", "--account", poor, "--dry-run")
+    assert (some.status, "Nothing that you hold can be paid there" in some.stderr) == (7, True), some
+
+
 def test_what_people_type_of_balances_and_of_all_is_understood(home: Home) -> None:
     name, own = home.new_account()
     for chain in ("dev1", "dev2", "dev3"):
@@ -321,5 +338,6 @@ def test_less_than_makes_sense_is_refused_with_the_least_that_does(home: Home) -
     assert first == "l2send: every way costs more than 5 % of the amount."
     assert least.startswith("  The smallest amount that makes sense here is about ")
     amount = least.split()[-2]
+    assert "  The most that can be paid now is 49." in done.stderr
     assert home.must("plan", amount, "USDC", f"dev4:{A}", "--account", name)
     assert home.run("plan", str(float(amount) / 2), "USDC", f"dev4:{A}", "--account", name).status == 7

@@ -1,4 +1,4 @@
-"""Amounts and costs as they stand on the review: short enough to read, and never more than there is."""
+"""Amounts and costs on the review, short enough to read and never more than there is; what a payment cost."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2send.cli.money import shorter
+from l2send.cli.money import cost_paid, shorter
+from l2send.core.plan import BRIDGE_FEE, Fee
 from l2send.core.units import Amount
+from l2send.wallet.fees_paid import NETWORK_FEE, FeesPaid
 from tests.bridges.registry import TARGET
 
 USDC, ETH = TARGET.tokens[0], TARGET.native
+GAS = Fee(NETWORK_FEE, Amount(10**14, ETH), 0.31)
+BRIDGE = Fee(BRIDGE_FEE, Amount(600_000, USDC), 0.6)
 
 
 @pytest.mark.parametrize(
@@ -31,3 +35,18 @@ def test_it_is_rounded_down(units: int) -> None:
     number = shorter(Amount(units, ETH)).split()[0].rstrip("…")
     assert float(number) <= units / 10**18 * (1 + 1e-12)
     assert len(number.partition(".")[2]) <= 6
+
+
+@pytest.mark.parametrize(
+    ("fees", "is_whole", "said"),
+    [
+        ((GAS, BRIDGE), True, "$0.91: bridge $0.60, gas $0.31"),
+        ((GAS, BRIDGE), False, "$0.91 so far: bridge $0.60, gas $0.31"),
+        ((GAS,), True, "$0.31 for gas"),
+        ((GAS, GAS), False, "$0.62 so far for gas"),
+        ((Fee(NETWORK_FEE, Amount(10**14, ETH), None),), False, "network fee 0.0001 ETH so far"),
+        ((), False, ""),
+    ],
+)
+def test_what_it_cost_and_whether_that_is_all(fees: tuple[Fee, ...], is_whole: bool, said: str) -> None:
+    assert cost_paid(FeesPaid(fees, is_whole)) == said

@@ -16,8 +16,9 @@ import pytest
 from l2send.cli.receiving import what_to_do
 from l2send.core.chains import load_registry
 from l2send.core.paths import Paths
+from l2send.core.rpc import open_rpcs
 from l2send.core.units import Amount, BlockNumber, Wei
-from l2send.wallet.incoming import Expected, Incoming
+from l2send.wallet.incoming import Arrivals, Expected, Incoming, Place
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.schemas import check
@@ -63,6 +64,32 @@ def test_it_ends_when_all_of_it_has_arrived(home: Home) -> None:
         assert process.wait(30) == 0
 
 
+def test_parts_that_arrive_on_several_chains_add_up(home: Home) -> None:
+    to = new_address()
+    asked = ("--from", to, "--chain", "dev1", "--chain", "dev2", "--token", "USDC", "--amount", "25")
+    with waiting(home, *asked, "--timeout", "120") as process:
+        first = event(process)
+        assert (first["event"], first["chain"], [r["chain"] for r in first["requests"]]) == (
+            "waiting",
+            None,
+            ["dev1", "dev2"],
+        )
+        home.fund(to, "dev1", USDC="20")
+        second = event(process)
+        assert (second["seen"]["human"], [c["seen"]["human"] for c in second["chains"]]) == ("20", ["20", "0"])
+        home.fund(to, "dev2", USDC="5")
+        last = event(process)
+        assert (last["event"], last["arrived"]["human"], len(last["transactions"])) == ("arrived", "25", 2)
+        assert process.wait(30) == 0
+
+
+def test_a_request_without_wait_is_for_one_chain(empty_home: Home) -> None:
+    two = ("--from", new_address(), "--chain", "base", "--chain", "oeth", "--token", "USDC", "--amount", "5")
+    for more in ((), ("--wait", "--html", "page.html")):
+        done = empty_home.run("receive", *two, *more)
+        assert (done.status, "a request is for one chain" in done.stderr) == (2, True)
+
+
 def test_it_ends_when_the_time_is_over(home: Home) -> None:
     asked = ("--from", new_address(), "--chain", "dev1", "--token", "ETH", "--amount", "1")
     done = home.run("receive", *asked, "--wait", "--timeout", "0.5", "--json")
@@ -83,10 +110,12 @@ def test_it_ends_when_the_time_is_over(home: Home) -> None:
     ],
 )
 def test_a_new_wait_is_for_the_rest_alone(settled: int, seen: int, said: str) -> None:
-    token = load_registry(Paths.under(Path("/nowhere"))).named("base").token("USDC")
+    registry = load_registry(Paths.under(Path("/nowhere")))
+    token = registry.named("base").token("USDC")
     expected = Expected(Amount(25_000_000, token), new_address(), BlockNumber(1), Wei(0))
     incoming = Incoming(Amount(settled, token), Amount(seen, token))
-    assert what_to_do(incoming, expected).endswith(said)
+    rpc = open_rpcs(registry).on(registry.named("base").chain_id)
+    assert what_to_do(Arrivals((Place(expected, rpc),), (incoming,))).endswith(said)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ QUESTIONS = (
     ("token", "Token", ("Down", "Enter")),
     ("amount", "Amount of USDC", ("20", "Enter")),
     ("way", "? Way", ("Enter",)),
+    ("memo", "? A note", ("rent", "Enter")),
     ("consent", "Pay 20 USDC to", ("yes", "Enter")),
 )
 """What the conversation asks in turn, the words it is known by, and what is pressed."""
@@ -154,12 +155,13 @@ def test_a_plan(payer: Home, name: str, size: tuple[int, int]) -> None:
 
 def test_payments_to_their_end(payer: Home) -> None:
     """The last in this file: who was paid is offered from then on."""
-    with Terminal(payer.environment, *WIDE) as terminal:
-        terminal.start(str(L2SEND), "1", "USDC", f"dev1:{PAYEE}")
-        terminal.wait_for("Pay 1 USDC to")
-        terminal.type("yes")
-        terminal.press("Enter")
-        compare("payment_80", terminal.end()[1])
+    for name, size, amount in (("payment_80", WIDE, "1"), ("payment_40", NARROW, "2")):
+        with Terminal(payer.environment, *size) as terminal:
+            terminal.start(str(L2SEND), amount, "USDC", f"dev1:{PAYEE}", "--memo", "invoice 17")
+            terminal.wait_for(f"Pay {amount} USDC to")
+            terminal.type("yes")
+            terminal.press("Enter")
+            compare(name, terminal.end()[1])
     with Terminal(payer.environment, 80, 60) as terminal:
         terminal.start(str(L2SEND))
         talk_until_consent(terminal)

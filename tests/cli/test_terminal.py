@@ -58,7 +58,13 @@ def answer_amount(terminal: Terminal, destination: str) -> None:
 def answer_way(terminal: Terminal, destination: str) -> None:
     answer_amount(terminal, destination)
     terminal.press("Enter")
+    answer_note(terminal)
     terminal.wait_for("Pay 20 USDC to")
+
+
+def answer_note(terminal: Terminal, times: int = 1) -> None:
+    terminal.wait_for_times("? A note", times)
+    terminal.press("Enter")
 
 
 def no_more(terminal: Terminal) -> None:
@@ -88,9 +94,10 @@ def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Te
     to = new_address()
     terminal.start(*L2SEND)
     answer_way(terminal, f"dev4:{to}")
-    terminal.type("back")
-    terminal.press("Enter")
-    terminal.wait_for_times("? Way", 2)
+    for question in ("? A note", "? Way"):
+        terminal.type("back")
+        terminal.press("Enter")
+        terminal.wait_for_times(question, 2)
     terminal.press("Up", "Enter")  # `back` is the last choice
     terminal.wait_for_times("Amount of USDC", 2)
     terminal.type("back")
@@ -106,6 +113,7 @@ def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Te
     terminal.wait_for_times("Amount of USDC", 3)
     terminal.type("1")
     terminal.press("Enter")
+    answer_note(terminal, 3)
     terminal.wait_for("Pay 1 USDC to")
     terminal.type("yes")
     terminal.press("Enter")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from l2send.cli.times import clock, day, duration, moment
+from l2send.cli.times import clock, day, duration, local_times, moment
 
 NOON = 1_795_953_600  # 2026-11-29 12:00 UTC
 
@@ -38,3 +38,11 @@ def test_how_far_it_is() -> None:
     assert moment(NOON + 600, NOON) == "13:10 today, in 10 min"
     assert moment(NOON - 20, NOON) == "12:59 today, 20 s ago"
     assert [duration(s) for s in (12, 600, 7200, 3 * 86_400)] == ["12 s", "10 min", "2 h", "3 days"]
+
+
+def test_times_in_a_sentence_of_the_journal_are_local_and_relative() -> None:
+    said = "a solver may fill it until 2026-11-29 13:00:00 UTC; after 2026-11-30 13:00:05 UTC it can be refunded."
+    told = "a solver may fill it until 14:00 today, in 60 min; after 14:00 tomorrow, in 25 h it can be refunded."
+    assert local_times(said, NOON) == told
+    for other in ("until 2026-13-29 13:00:00 UTC", "until then", ""):
+        assert local_times(other, NOON) == other

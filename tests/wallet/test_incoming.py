@@ -10,7 +10,7 @@ from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.rpc import Rpc, open_rpcs
 from l2send.core.units import Amount
-from l2send.wallet.incoming import Expected, Incoming, expect, look, wait_for
+from l2send.wallet.incoming import Arrivals, Expected, Incoming, Place, expect, look, look_everywhere, wait_for
 from tests.support.addresses import new_address
 from tests.support.faultproxy import FaultProxy
 from tests.wallet.rig import ETHER, NATIVE, Rig
@@ -79,9 +79,33 @@ def test_an_endpoint_that_denies_it_stops_it(own_rig: Rig) -> None:
 
 
 def test_a_chain_that_does_not_answer_is_asked_again_until_the_time_is_over(own_rig: Rig) -> None:
-    told, expected = list[Incoming](), begin(own_rig, new_address())
+    told, expected = list[Arrivals](), begin(own_rig, new_address())
     nowhere = own_rig.through("http://127.0.0.1:1")
-    last = ask(nowhere, lambda rpc: wait_for(expected, rpc, told.append, patience=0.5, pause=0.1))
-    assert not last.is_enough(expected)
-    assert last.doubt
+    last = ask(nowhere, lambda rpc: wait_for([Place(expected, rpc)], told.append, patience=0.5, pause=0.1))
+    assert not last.is_enough()
+    assert last.doubts
     assert len(told) == 1, "said once, not at every look"
+
+
+def test_parts_on_several_chains_add_up_and_a_silent_one_does_not_count(own_rig: Rig) -> None:
+    """The second place is the same chain, paid at another account: two balances that are looked at by themselves."""
+    one, other = new_address(), new_address()
+    first, second = begin(own_rig, one), begin(own_rig, other)
+
+    def looked(*, silent: bool = False) -> Arrivals:
+        async def work(rpc: Rpc) -> Arrivals:
+            async with open_rpcs(Registry({"far": own_rig.through("http://127.0.0.1:1").chain})) as far:
+                at = far.on(own_rig.chain.chain_id) if silent else rpc
+                places = (Place(first, rpc), Place(second, at))
+                nothing = Incoming(Amount(0, NATIVE), Amount(0, NATIVE))
+                return await look_everywhere(Arrivals(places, (nothing, nothing)))
+
+        return ask(own_rig, work)
+
+    give(own_rig, one, ETHER // 2)
+    assert (looked().settled.units, looked().is_enough()) == (ETHER // 2, False)
+    give(own_rig, other, ETHER // 2)
+    assert (looked().settled.units, looked().is_enough()) == (ETHER, True)
+    assert (looked(silent=True).is_enough(), len(looked(silent=True).doubts)) == (False, 1)
+    give(own_rig, one, ETHER // 2)
+    assert looked(silent=True).is_enough(), "what one chain shows alone is enough"

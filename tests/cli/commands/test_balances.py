@@ -103,3 +103,13 @@ def test_testnets_are_asked_only_when_they_are_wanted(empty_home: Home) -> None:
     assert not any(chain.testnet for chain in _chains(registry, [], testnets=False))
     assert any(chain.testnet for chain in _chains(registry, [], testnets=True))
     assert [chain.short_name for chain in _chains(registry, ["sepolia", "sep"], testnets=False)] == ["sep"]
+
+
+def test_a_contract_and_an_account_on_a_silent_chain_are_said_to_be_that(home: Home, holder: Address) -> None:
+    contract = home.chain("dev1").token("USDC").address
+    assert contract
+    shown = home.run("balances", contract, "--chain", "dev1", "--json").json["chains"]
+    assert [chain["account_is"] for chain in shown] == ["contract"]
+    assert "on dev1: it is a contract" in home.run("balances", contract, "--chain", "dev1").stderr
+    unknown = home.run("balances", holder, "--json", **silent(home, "dev1")).json["chains"]
+    assert [chain["account_is"] for chain in unknown if chain["chain"] == "dev1"] == ["unknown"]

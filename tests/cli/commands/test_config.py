@@ -10,6 +10,7 @@ import pytest
 from eth_account import Account
 
 from l2send.cli.settings import KEYS, load_settings
+from l2send.core.chains import load_registry
 from l2send.core.errors import ConfigError
 from l2send.core.private_files import write_private
 from tests.conftest import Home
@@ -18,6 +19,7 @@ from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]
 
+PAYEE = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 DOCS = Path(__file__).parents[3] / "docs"
 
 
@@ -252,3 +254,18 @@ def test_a_password_in_a_file_that_others_can_read_is_refused(inside: Inside) ->
     inside.paths.settings.chmod(0o644)
     done = inside.run("history")
     assert (done.status, "chmod 600" in done.stderr) == (3, True)
+
+
+def test_progress_can_be_set_once_for_all_commands(inside: Inside) -> None:
+    """It is what --progress says where that is left out; --progress and --quiet say otherwise for one command."""
+    inside.must("config", "set", "progress", "json")
+    asked = ("plan", "25", "USDC", f"base:{PAYEE}", "--from", PAYEE)
+    offline = {f"L2SEND_RPC_{chain.chain_id}": "http://127.0.0.1:9" for chain in load_registry(inside.paths)}
+    for name, url in offline.items():
+        inside.environment.setenv(name, url)
+    first = inside.run(*asked).stderr.splitlines()[0]
+    assert json.loads(first)["schema"] == "l2send.progress/1"
+    for words in (("--progress", "plain"), ("--quiet",)):
+        assert not inside.run(*asked, *words).stderr.startswith("{")
+    wrong = inside.run("config", "set", "progress", "loud")
+    assert (wrong.status, "not one of auto, live, plain, json, none" in wrong.stderr) == (2, True)

@@ -10,6 +10,8 @@ from l2send.devnet.node import Node
 from tests.conftest import Home
 from tests.support.addresses import new_address
 
+CODE = "0xe6Cae83BdE06E4c305530e199D7217f42808555B"
+
 
 def funded(home: Home) -> tuple[str, Address]:
     name, address = home.new_account()
@@ -25,10 +27,14 @@ def test_an_account_is_delegated_shown_and_freed(home: Home) -> None:
         assert words in done.stderr
     shown = home.must("wallet", "show", name, "--chain", "dev1", "--json").json
     assert (shown["address"], shown["delegation"]["name"]) == (address, "simple7702account")
-    assert (
-        "runs 0xe6Cae83BdE06E4c305530e199D7217f42808555B" in home.must("wallet", "show", name, "--chain", "dev1").stdout
-    )
+    assert f"runs {CODE}" in home.must("wallet", "show", name, "--chain", "dev1").stdout
+    chains = ("--chain", "dev1", "--chain", "dev2", "--token", "ETH")
+    held = home.must("balances", address, *chains, "--json").json["chains"]
+    assert [(chain["account_is"], chain["delegates_to"]) for chain in held] == [("delegated", CODE), ("key", None)]
+    words = f"on dev1: it delegates to the code simple7702account ({CODE}) (EIP-7702)"
+    assert words in " ".join(home.must("balances", address, *chains, COLUMNS="200").stderr.split())
     home.must("wallet", "undelegate", name, "--chain", "dev1", "--yes")
+    assert "delegates" not in home.must("balances", address, *chains).stderr
     shown = home.must("wallet", "show", name, "--chain", "dev1", "--json").json
     assert shown["delegation"] == {"chain": "dev1", "code": None, "name": None}
 
@@ -54,6 +60,8 @@ def test_foreign_code_is_named_refused_and_ended(home: Home) -> None:
     assert "wallet undelegate" in paid.error["hint"]
     over = home.run("wallet", "delegate", name, "--chain", "dev1", "--yes", "--json")
     assert (over.status, over.error["hint"]) == (7, "Nothing was signed. To take its place: --over-foreign")
+    seen = " ".join(home.must("balances", address, "--chain", "dev1", COLUMNS="200").stderr.split())
+    assert f"on dev1: it delegates to the code {foreign}, which l2send does not know (EIP-7702)" in seen
     found = home.run("doctor", "--json").json["findings"]
     assert any(f["name"] == "delegation" and f["health"] == "wrong" and foreign in f["says"] for f in found)
     home.must("wallet", "undelegate", name, "--chain", "dev1", "--yes")

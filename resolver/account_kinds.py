@@ -1,0 +1,65 @@
+"""What an account is on each chain: a key alone, a key that delegates to code (EIP-7702), a Safe, another contract."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+from l2send.bridges.via_safe import has_code_of_safe
+from l2send.core.address import Address
+from l2send.core.chains import Chain
+from l2send.core.delegation import delegate_of, known_delegate
+from l2send.core.errors import L2sendError
+from l2send.core.rpc import Rpc, Rpcs
+
+_PATIENCE = 4.0
+"""Seconds: a chain that is later is unknown, as its balances are."""
+
+
+@unique
+class Kind(StrEnum):
+    """By the code at the address."""
+
+    KEY = "key"
+    """No code: its key alone decides."""
+    DELEGATED = "delegated"
+    SAFE = "safe"
+    CONTRACT = "contract"
+    UNKNOWN = "unknown"
+    """The chain did not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKind:
+    """What the account is on one chain."""
+
+    chain: Chain
+    kind: Kind
+    delegate: Address | None = None
+    """The code that the key delegates to."""
+
+    @property
+    def delegate_name(self) -> str:
+        """The registry's name of the delegate; empty for code that it does not list."""
+        known = known_delegate(self.delegate, self.chain) if self.delegate else None
+        return known.name if known else ""
+
+
+async def kinds_of(account: Address, chains: Iterable[Chain], rpcs: Rpcs) -> list[AccountKind]:
+    """Of every chain, asked at once. A chain that fails is unknown. Source: eth_getCode."""
+    return list(await asyncio.gather(*(_kind(account, rpcs.on(chain.chain_id)) for chain in chains)))
+
+
+async def _kind(account: Address, rpc: Rpc) -> AccountKind:
+    try:
+        code = await asyncio.wait_for(rpc.code(account), _PATIENCE)
+    except (L2sendError, TimeoutError):
+        return AccountKind(rpc.chain, Kind.UNKNOWN)
+    delegate = delegate_of(code)
+    if delegate:
+        return AccountKind(rpc.chain, Kind.DELEGATED, delegate)
+    if has_code_of_safe(code, rpc.chain):
+        return AccountKind(rpc.chain, Kind.SAFE)
+    return AccountKind(rpc.chain, Kind.CONTRACT if code else Kind.KEY)
