@@ -216,7 +216,9 @@ def _why_rather(best: Way, cost: float, runner: Way, its_cost: float) -> str:
             f"quicker: about {best.duration} s for ${cost:.4f}, {runner.name} takes {runner.duration} s "
             f"for ${its_cost:.4f}"
         )
-    return f"one chain does it for ${cost:.4f}; {runner.name} would save less than a cent"
+    if len(runner.legs) > len(best.legs):
+        return f"one chain does it for ${cost:.4f}; {runner.name} would save less than a cent"
+    return f"chosen for its time, for ${cost:.4f}; {runner.name} would cost ${its_cost:.4f}"
 
 
 def _short_of(found: _Found, snapshot: Snapshot) -> str:
