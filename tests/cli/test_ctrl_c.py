@@ -84,3 +84,25 @@ def test_ctrl_c_ends_and_says_how_things_stand(payer: Home, stage: Stage) -> Non
     assert stage.said in screen
     made = len(payer.must("history", "--json").json["payments"]) - before
     assert made == (stage.name == "filling")
+
+
+@pytest.mark.parametrize(
+    ("words", "seen", "said"),
+    [
+        ("resume", "holds the money", "Resume it with: l2send resume p-"),
+        ("watch", "holds the money", "interrupted"),
+        ("receive --chain dev1 --token USDC --amount 5 --wait", "Waiting for 5 USDC", "still arrives"),
+        ("balances --watch", "Read at", "Nothing was sent."),
+    ],
+    ids=["resume", "watch", "receive", "balances"],
+)
+def test_ctrl_c_ends_what_is_followed(payer: Home, words: str, seen: str, said: str) -> None:
+    """Of the order that the stage `filling` left open. Each waits longer than the bound for its next look."""
+    with Terminal(payer.environment) as terminal:
+        terminal.start(L2SEND, *words.split(" "))
+        terminal.wait_for(seen)
+        started = time.monotonic()
+        terminal.press("C-c")
+        status, screen = terminal.end()
+    assert time.monotonic() - started < _BOUND
+    assert (status, "l2send: interrupted" in screen, said in screen) == (130, True, True), screen
