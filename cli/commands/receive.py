@@ -152,8 +152,7 @@ def receive(
     who = choose_sender(run_options.paths, chosen, KeyOptions(receiver.password_file))
     address = _address(who)
     targets = _chosen(registry, asked.chain or [], asked.token, address, ask=can_ask() and not run_options.as_json)
-    every = [parse_destination(f"{target.short_name}:{address}", registry) for target in targets]
-    places = tuple(_asking_for(one, asked.token, asked.amount) for one in every)
+    places = tuple(_asking_for(target, address, asked, registry) for target in targets)
     _warn(who, targets)
     _write(files, places[0], request)
     documents = [_document(found, request, files) for found in places]
@@ -219,12 +218,13 @@ def _has(chain: Chain, token: str) -> bool:
     return True
 
 
-def _asking_for(found: Destination, token: str | None, amount: str | None) -> Destination:
-    """The destination with what is asked of the payer. Raises UnknownToken, BadAmount."""
-    if not token:
+def _asking_for(chain: Chain, address: Address, asked: AskedOptions, registry: Registry) -> Destination:
+    """The account there, with what is asked of the payer. Raises UnknownToken, BadAmount."""
+    found = parse_destination(f"{chain.short_name}:{address}", registry)
+    if not asked.token:
         return found
-    wanted = found.chain.token(token)
-    return replace(found, asked=Asked(wanted, parse_amount(amount, wanted) if amount else None))
+    wanted = chain.token(asked.token)
+    return replace(found, asked=Asked(wanted, parse_amount(asked.amount, wanted) if asked.amount else None))
 
 
 def _warn(who: Sender, chains: list[Chain]) -> None:

@@ -34,6 +34,6 @@ def test_the_cheapest_needs_no_reason() -> None:
 
 
 def test_a_way_chosen_for_time_that_a_halted_chain_hides_is_not_said_to_save_less_than_a_cent() -> None:
-    """Both look as slow as the chain that stands still; the sum saved is said all the same."""
+    """Both look as slow as the chain that stands still; the sum saved is still said."""
     said = why_not_cheapest(plan([SLOW, QUICK], holding(ORIGIN, RICH), limits=Limits(speed=Speed.FAST)))
     assert said == "Best, though not the cheapest: chosen for its time, for $0.2030; left by slow would cost $0.0040."
