@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -114,8 +115,13 @@ def test_a_new_wait_is_for_the_rest_alone(settled: int, seen: int, said: str) ->
     token = registry.named("base").token("USDC")
     expected = Expected(Amount(25_000_000, token), new_address(), BlockNumber(1), Wei(0))
     incoming = Incoming(Amount(settled, token), Amount(seen, token))
-    rpc = open_rpcs(registry).on(registry.named("base").chain_id)
-    assert what_to_do(Arrivals((Place(expected, rpc),), (incoming,))).endswith(said)
+
+    async def told() -> str:
+        async with open_rpcs(registry) as rpcs:
+            place = Place(expected, rpcs.on(registry.named("base").chain_id))
+            return what_to_do(Arrivals((place,), (incoming,)))
+
+    assert asyncio.run(told()).endswith(said)
 
 
 @pytest.mark.parametrize(
