@@ -26,6 +26,7 @@ _BESIDE_A_CHOICE = 3
 """Columns of the pointer before a choice."""
 _ANSWER = 12
 """Columns for an answer behind its question: a longer one goes on below."""
+_UNBROKEN = "\N{NO-BREAK SPACE}"
 _LONGEST = 1000
 """Characters of an answer; payment links are the longest."""
 
@@ -58,7 +59,7 @@ async def ask_word(question: str, *words: str) -> str:
             raise UsageError(f"Type one of these words: {', '.join(words)}.")
 
     asked = questionary.text(
-        _in_lines(f"{question} ({', '.join(words)})", max(map(len, words))),
+        _in_lines(question, max(map(len, words)), words),
         validate=_in_words(judge),
         validate_while_typing=False,
         output=_stderr(),
@@ -178,13 +179,20 @@ def _behind(question: str, words: str) -> str:
     return clean(words, 300) if is_short else f"\n{' ' * _BESIDE_A_CHOICE}{_wrapped(words)}"
 
 
-def _in_lines(question: str, answer: int) -> str:
-    """A question on as many lines as it needs, broken between words, with room for an answer of so many characters."""
+def _in_lines(question: str, answer: int, words: Sequence[str] = ()) -> str:
+    """A question on as many lines as it needs, broken between words, with room for an answer of so many characters.
+
+    The `words` that answer it stand behind it, all on one line where that is wide enough.
+    """
     width = max(shutil.get_terminal_size().columns - 1, 10)
-    lines = wrap(f"? {clean(question, 500)}", width)
+    named = f" ({', '.join(words)})" if words else ""
+    if len(named) + answer < width:
+        named = f" {named[1:].replace(' ', _UNBROKEN)}"
+    asked = f"? {clean(question, 500)}{named}"
+    lines = wrap(asked, width)
     if len(lines[-1]) + answer + 2 > width:  # The question would end where the answer has no room.
-        lines = wrap(f"? {clean(question, 500)}", max(width - answer - 2, 10))
-    return "\n".join(lines).removeprefix("? ")
+        lines = wrap(asked, max(width - answer - 2, 10))
+    return "\n".join(lines).removeprefix("? ").replace(_UNBROKEN, " ")
 
 
 def _wrapped(words: str) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import sys
+import termios
+from array import array
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from prompt_toolkit.application import create_app_session
-from prompt_toolkit.application.current import get_app_or_none
+from prompt_toolkit.application.current import get_app, get_app_or_none
 from prompt_toolkit.input import PipeInput, create_pipe_input
 
 from l2send.cli.prompts import Back, ask_plainly, ask_text, ask_word, choose, must_agree, pick
@@ -45,12 +48,28 @@ def answered(question: Coroutine[Any, Any, Any], *keys: str) -> tuple[Any, list[
 
 
 async def _press(keyboard: PipeInput, keys: str) -> str:
-    await asyncio.sleep(0.05)  # the question stands then, or has taken what was typed before
+    """The error below the line once the question has taken all of `keys`, however slow the machine is."""
+    await _until(lambda: (app := get_app_or_none()) is not None and app.is_running)
+    app = get_app()
     await asyncio.to_thread(keyboard.send_text, keys)  # a pipe holds less than a huge paste
-    await asyncio.sleep(0.05)
-    app = get_app_or_none()
-    error = app.current_buffer.validation_error if app else None
+    await _until(lambda: not app.is_running or not _is_unread(keyboard))
+    await asyncio.sleep(0.05)  # the question is drawn meanwhile
+    error = app.current_buffer.validation_error
     return error.message if error else ""
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(1500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the question takes no keys")
+
+
+def _is_unread(keyboard: PipeInput) -> bool:
+    waiting = array("i", [0])
+    fcntl.ioctl(keyboard.fileno(), termios.FIONREAD, waiting)
+    return waiting[0] > 0
 
 
 def test_a_refused_word_is_gone_before_the_next_is_typed() -> None:
