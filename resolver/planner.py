@@ -163,14 +163,13 @@ async def _too_little(
     payment, lines = found.payment, [_short_of(found, snapshot), *found.rejected]
     everything = await find_greatest(payment, found.sources, bridges, rpcs, limits)
     most = Amount(everything.units, payment.amount.token)
-    least = least_sensible([Way((quote,)) for quote in (*everything.legs, *everything.dear)], limits)
     if not most.units and not everything.failed and found.sources:
-        lines += sensible(least, most)
+        lines += sensible(least_sensible([Way((quote,)) for quote in everything.dear], limits), most)
     if not 0 < most.units < payment.amount.units:
         return CannotPay("\n".join(lines), hint="Fund the account, or send less.")
     to = f"{rpcs.registry.chain(payment.to.chain_id).short_name}:{payment.to.address}"
     return CannotPay(
-        "\n".join([*lines, *sensible(least, most)]),
+        "\n".join([*lines, *sensible(None, most)]),
         hint=f"Fund the account, or send less: l2send max {most.token.symbol} {to}",
     )
 
