@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from l2send.core import redaction
@@ -299,14 +301,22 @@ def test_mistakes_that_show_when_money_is_looked_for(home: Home) -> None:
 
 
 def test_too_little_names_both_bounds_and_too_much_the_most(home: Home) -> None:
-    """Whether it is tried or paid."""
+    """Whether it is planned, tried or paid, and where all of it is wanted."""
     name, own = home.new_account()
     home.fund(own, "dev1", USDC="50", ETH="1")
-    for words in (["0.01"], ["0.01", "--dry-run"], ["200"], ["200", "--dry-run"]):
+    for words in (["200"], ["200", "--dry-run"], ["0.01"], ["0.01", "--dry-run"]):
         done = home.run(words[0], "USDC", f"dev4:{A}", "--account", name, *(words[1:] or ["--yes"]))
         assert done.status == (7 if words[0] == "0.01" else 6)
         assert ("The smallest amount that makes sense here is about " in done.stderr) == (words[0] == "0.01")
         assert "The most that can be paid now is 49." in done.stderr
+    least = re.search(r"is about ([\d.]+) USDC", done.stderr)
+    assert least
+    poor, its = home.new_account()
+    home.fund(its, "dev1", USDC=f"{float(least[1]) / 2:.6f}", ETH="1")
+    everything = home.run("max", "USDC", f"dev4:{A}", "--account", poor, "--dry-run")
+    assert (everything.status, "The smallest amount that makes sense" in everything.stderr) == (7, True), everything
+    some = home.run(f"{float(least[1]) / 4:.6f}", "USDC", f"dev4:{A}", "--account", poor, "--dry-run")
+    assert (some.status, "Nothing that you hold can be paid there" in some.stderr) == (7, True), some
 
 
 def test_what_people_type_of_balances_and_of_all_is_understood(home: Home) -> None:
