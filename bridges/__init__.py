@@ -22,7 +22,7 @@ from l2send.core.bridge import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
 from l2send.core.delegation import EXECUTE_BATCH, decode_batch
 from l2send.core.effects import Allows, CallsTogether, Delegates, Effects, Executes, Opens, Pays
-from l2send.core.errors import Refused
+from l2send.core.errors import ConfigError, Refused
 from l2send.core.plan import ChainAddress, UnsignedTx
 from l2send.core.safe import EXECUTE, decode_execution
 from l2send.core.settlers import types_of
@@ -34,6 +34,16 @@ _TYPES: dict[str, Callable[[str], Bridge]] = {"eco": Eco, "across": Across, "hyp
 def bridges_of(registry: Registry) -> Mapping[str, Bridge]:
     """Every bridge in `registry`, by name. Raises ConfigError if a name has several types."""
     return _made(tuple(types_of(chain.settlers for chain in registry).items()))
+
+
+def bridge_named(bridges: Mapping[str, Bridge], name: str) -> Bridge:
+    """The bridge of that name. Raises ConfigError where the registry no longer lists it."""
+    if name not in bridges:
+        raise ConfigError(
+            f"chains.toml lists no settlers called {name[:40]!r} any more.",
+            hint="Put their entry back: its contracts hold the money.",
+        )
+    return bridges[name]
 
 
 @lru_cache(maxsize=16)

@@ -11,7 +11,7 @@ from l2send.core.calldata import TRANSFER
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, token_effects
 from l2send.core.errors import CannotPay, NodeError, Refused
-from l2send.core.fees import gas_price, l1_fee
+from l2send.core.fees import gas_price, l1_fee_of
 from l2send.core.plan import Fee, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
@@ -157,19 +157,17 @@ async def _emptying(payment: Payment, source: Chain, native: Amount, rpcs: Rpcs)
     tx = transfer_of(replace(payment, amount=Amount(native.units // 2, source.native)))
     message = {"from": payment.sender, "to": tx.to, "value": hex(tx.value), "data": "0x"}
     try:
-        estimate, price, data_fee = await asyncio.gather(
-            rpc.estimate_gas(message), gas_price(rpc), l1_fee(rpc, tx, _PLAIN_TRANSFER)
-        )
+        estimate, price, data_fees = await asyncio.gather(rpc.estimate_gas(message), gas_price(rpc), l1_fee_of(rpc, tx))
     except NodeError as error:
         if not error.is_revert:
             raise
         raise Refused(f"on {source.name} the transfer would revert: {error.message}") from error
     if estimate != _PLAIN_TRANSFER or source.kind in _NO_TIPS:
         gas = Gas(estimate + estimate * MARGIN_PERCENT // 100)
-        data_fee = await l1_fee(rpc, tx, gas)
+        data_fee = data_fees.most(gas)
         left = Amount(price.most(gas) + data_fee, source.native)
         return _Emptying(gas, price, data_fee, f"less than {left} stays on {source.name}: fees that may not be used up")
-    fixed = price if price.legacy else _whole(price)
+    fixed, data_fee = price if price.legacy else _whole(price), data_fees.most(_PLAIN_TRANSFER)
     if data_fee:
         note = f"less than {Amount(data_fee, source.native)} stays on {source.name}: the L1 data fee moves"
     else:

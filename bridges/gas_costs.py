@@ -10,7 +10,7 @@ from l2send.core.bridge import Bridge
 from l2send.core.calldata import ALLOWANCE, APPROVE, answers_false
 from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay, NodeError, NoGas, Refused
-from l2send.core.fees import gas_price, l1_fee
+from l2send.core.fees import gas_price, l1_fee, l1_fee_of
 from l2send.core.plan import Fee, Order, RefundCost, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Overrides, Rpc, Rpcs, if_offered
 from l2send.core.units import Amount, Gas, Token, Wei
@@ -49,8 +49,12 @@ async def cost(
     rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]], overrides: Overrides | None = None
 ) -> Costed:
     """Price these transactions, run one after another. Raises Refused if one would revert, NetworkError."""
-    (gas, simulated), price = await asyncio.gather(_gas_limits(rpc, sender, wanted, overrides), gas_price(rpc))
-    data_fees = await asyncio.gather(*(l1_fee(rpc, tx, limit) for (_, tx), (limit, _) in zip(wanted, gas, strict=True)))
+    (gas, simulated), price, data = await asyncio.gather(
+        _gas_limits(rpc, sender, wanted, overrides),
+        gas_price(rpc),
+        asyncio.gather(*(l1_fee_of(rpc, tx) for _, tx in wanted)),
+    )
+    data_fees = [fee.most(limit) for fee, (limit, _) in zip(data, gas, strict=True)]
     steps = tuple(Step(kind, tx, limit) for (kind, tx), (limit, _) in zip(wanted, gas, strict=True))
     expected = sum(price.expected(used) for _, used in gas)
     native = rpc.chain.native

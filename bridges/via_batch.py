@@ -38,7 +38,8 @@ class ViaBatch(Wrapped):
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """The bridge's own quote, its transactions made one. Raises as Bridge.quote does."""
         quoting = self._bridge.quote(payment, source, held, native, rpcs)
-        if not any(delegate.name == BATCHING_DELEGATE for delegate in source.delegates):
+        batches = any(delegate.name == BATCHING_DELEGATE for delegate in source.delegates)
+        if not batches or source.chain_id == payment.to.chain_id:  # No bridge leads from a chain to itself.
             return await quoting
         quote, code = await asyncio.gather(quoting, rpcs.on(source.chain_id).code(payment.sender))
         delegate = delegate_of(code)

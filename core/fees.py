@@ -30,6 +30,8 @@ MIN_TIP = Wei(1_000_000)
 # be priced too low: the OP stack charges for what is left after compression (FastLZ).
 _SIGNED_EXTRA = bytes(range(1, 133))
 L1_FEE_MARGIN_PERCENT = 25
+_FULL = Gas(30 * 10**6)
+"""Gas for which the operator fee is asked: millions, so that a scalar of millionths leaves no rest."""
 _FEE_THAT_MATTERS = Wei(10**15)
 _FEES_MAY_DIFFER = 10
 """Factor above another endpoint's price: their heads differ, and tips jump."""
@@ -125,25 +127,60 @@ def has_l1_fee(chain: Chain) -> bool:
     return chain.l1_fee_oracle is not None
 
 
-async def l1_fee(rpc: Rpc, tx: UnsignedTx, gas: Gas, margin_percent: int = L1_FEE_MARGIN_PERCENT) -> Wei:
-    """The most that `tx` of gas limit `gas` can cost in addition to gas; zero on chains without such a fee.
+@dataclass(frozen=True, slots=True)
+class L1Fee:
+    """The most that a transaction can cost in addition to gas, in wei, as it depends on its gas limit."""
 
-    That is the L1 data fee, with a margin since it moves with every L1 block, and the OP stack's operator fee, which
-    moves when the operator says so. An oracle without the second belongs to a chain without it. Mantle's oracle
-    gives the first in ETH, with the rate at which the chain charges it in MNT; the second is in MNT.
-    Raises NetworkError. Source: getL1Fee of the chain's oracle; getOperatorFee of the OP stack (Isthmus, Jovian);
-    mantlenetworkio/mantle-v2 src/L2/GasPriceOracle.sol, mantlenetworkio/op-geth core/types/rollup_cost.go (Arsia).
+    data: Wei
+    """Its L1 data fee, with a margin: it moves with every L1 block."""
+    constant: Wei
+    """The operator fee without any gas."""
+    full: Wei
+    """The operator fee with `_FULL` gas."""
+
+    def most(self, gas: Gas) -> Wei:
+        """For that gas limit. Operator fees are a sum and a share of the gas, rounded up here."""
+        share = -(-(self.full - self.constant) * gas // _FULL)
+        return Wei(self.data + self.constant + share)
+
+
+NO_L1_FEE = L1Fee(Wei(0), Wei(0), Wei(0))
+
+
+async def l1_fee_of(rpc: Rpc, tx: UnsignedTx, margin_percent: int = L1_FEE_MARGIN_PERCENT) -> L1Fee:
+    """What `tx` costs in addition to gas, for any gas limit: so that it is asked beside what tells that one.
+
+    That is the L1 data fee, with a margin, and the OP stack's operator fee, which moves when the operator says so. An
+    oracle without the second belongs to a chain without it. Mantle's oracle gives the first in ETH, with the rate at
+    which the chain charges it in MNT; the second is in MNT.
+    Raises NetworkError. Source: getL1Fee of the chain's oracle; getOperatorFee of the OP stack (Isthmus: gas x scalar
+    / 10^6 + constant, Jovian: gas x scalar x 100 + constant); mantlenetworkio/mantle-v2 src/L2/GasPriceOracle.sol,
+    mantlenetworkio/op-geth core/types/rollup_cost.go (Arsia).
     """
     oracle = rpc.chain.l1_fee_oracle
     if oracle is None:
-        return Wei(0)
+        return NO_L1_FEE
     wanted = [
         Call(oracle, _GET_L1_FEE, (tx.data + _SIGNED_EXTRA,)),
-        Call(oracle, _GET_OPERATOR_FEE, (gas,)),
+        Call(oracle, _GET_OPERATOR_FEE, (0,)),
+        Call(oracle, _GET_OPERATOR_FEE, (_FULL,)),
         Call(oracle, _TOKEN_RATIO),
     ]
-    data_fee, operator_fee, token_ratio = (await rpc.aggregate(wanted)).values
+    data_fee, constant, full, token_ratio = (await rpc.aggregate(wanted)).values
     if data_fee is None:
         raise BadAnswer(f"{rpc.chain.name} has no L1 fee oracle at {oracle}.")
+    if (constant is None) != (full is None) or (constant and full and full[0] < constant[0]):
+        raise BadAnswer(f"the L1 fee oracle of {rpc.chain.name} names an operator fee that gas does not add to.")
     fee = data_fee[0] * (token_ratio[0] if token_ratio else 1)
-    return Wei(fee + fee * margin_percent // 100 + (operator_fee[0] if operator_fee else 0))
+    with_margin = Wei(fee + fee * margin_percent // 100)
+    return (
+        L1Fee(with_margin, Wei(constant[0]), Wei(full[0])) if constant and full else L1Fee(with_margin, Wei(0), Wei(0))
+    )
+
+
+async def l1_fee(rpc: Rpc, tx: UnsignedTx, gas: Gas, margin_percent: int = L1_FEE_MARGIN_PERCENT) -> Wei:
+    """The most that `tx` of gas limit `gas` can cost in addition to gas; zero on chains without such a fee.
+
+    Raises NetworkError. Source: as of `l1_fee_of`.
+    """
+    return (await l1_fee_of(rpc, tx, margin_percent)).most(gas)

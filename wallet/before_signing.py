@@ -12,7 +12,7 @@ from l2send.core.calldata import answers_false
 from l2send.core.code import why_other_code
 from l2send.core.deadlines import why_late
 from l2send.core.errors import CannotPay, NetworkError, NodeError, Refused
-from l2send.core.fees import L1_FEE_MARGIN_PERCENT, MIN_TIP, gas_price, l1_fee, refuse_dearer_than_others
+from l2send.core.fees import L1_FEE_MARGIN_PERCENT, MIN_TIP, L1Fee, gas_price, l1_fee_of, refuse_dearer_than_others
 from l2send.core.plan import GasPrice, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, both
 from l2send.core.units import Amount, Gas, Wei
@@ -131,8 +131,8 @@ class Cost:
     """What the chain says about a transaction, requested together."""
 
     today: GasPrice
-    data_fee: Wei
-    """For the gas that was planned."""
+    l1_fee: L1Fee
+    """What it costs in addition to gas."""
     balance: Wei
     estimate: Estimate
     """The gas it needs, or the error of estimating it. The balance is checked first: its error is easier to understand.
@@ -145,13 +145,13 @@ async def look_at_cost(tx: TxRecord, rpc: Rpc, estimating: Awaitable[Estimate] |
     Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
     """
     margin = _L1_FEE_MARGIN_PERCENT if tx.step.price else L1_FEE_MARGIN_PERCENT
-    today, data_fee, balance, estimate = await asyncio.gather(
+    today, l1_fee, balance, estimate = await asyncio.gather(
         gas_price(rpc),
-        l1_fee(rpc, tx.step.tx, tx.step.gas, margin),
+        l1_fee_of(rpc, tx.step.tx, margin),
         rpc.balance(tx.sender),
         estimating or _estimate(tx, rpc),
     )
-    return Cost(today, data_fee, balance, estimate)
+    return Cost(today, l1_fee, balance, estimate)
 
 
 async def affordable(tx: TxRecord, rpc: Rpc, cap: FeeCap | None) -> GasTerms:
@@ -170,13 +170,12 @@ async def price_of(tx: TxRecord, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Ga
     """
     if tx.step.price is not None:
         return await _as_planned(tx, tx.step.price, rpc, cap, cost)
-    message, data_fee = tx.step.tx, cost.data_fee
+    data_fee = cost.l1_fee.most(tx.step.gas)
     price = _within(cost.today, tx.step.gas, data_fee, cap)
     _afford(tx, Wei(price.most(tx.step.gas) + data_fee), cost.balance, rpc, cap)
     estimate = _known(cost.estimate)
     gas = Gas(max(tx.step.gas, estimate + estimate * _MARGIN_PERCENT // 100))
-    if gas > tx.step.gas:
-        data_fee = await l1_fee(rpc, message, gas)
+    data_fee = cost.l1_fee.most(gas)
     price = _within(cost.today, gas, data_fee, cap)
     _afford(tx, Wei(price.most(gas) + data_fee), cost.balance, rpc, cap)
     await refuse_dearer_than_others(rpc, price, gas)
@@ -197,7 +196,7 @@ async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | Non
             f"the base fee on {rpc.chain.name} rose to {base_fee} wei, above the fixed {price.max_fee_per_gas} wei.",
             hint="Nothing was signed. Run the command again: it takes today's fee.",
         )
-    _afford(tx, Wei(price.most(gas) + cost.data_fee), cost.balance, rpc, cap)
+    _afford(tx, Wei(price.most(gas) + cost.l1_fee.most(gas)), cost.balance, rpc, cap)
     if _known(cost.estimate) > gas:
         raise Refused(
             f"the {tx.step.kind} on {rpc.chain.name} needs more gas than the {gas} that were fixed.",

@@ -63,7 +63,7 @@ async def gas_behind(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> Esti
 def cost_behind(cost: Cost, before: TxRecord, estimate: Gas) -> Cost:
     """The cost of a step behind `before`, by what was asked for that one: the balance holds the fees of both."""
     gas, max_fee_per_gas = limits_of(before.raw)
-    taken = gas * max_fee_per_gas + before.step.tx.value + cost.data_fee
+    taken = gas * max_fee_per_gas + before.step.tx.value + cost.l1_fee.most(gas)
     return replace(cost, balance=Wei(max(0, cost.balance - taken)), estimate=estimate)
 
 

@@ -20,7 +20,7 @@ from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused, Sen
 from l2send.core.plan import Order, Proposal, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import BlockNumber, Nonce
-from l2send.wallet.fees_paid import brought_by, brought_by_fill, fee_shown
+from l2send.wallet.fees_paid import brought_by, brought_by_fill, fee_shown, transfers_lately
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
@@ -120,8 +120,8 @@ class Ends:
 
     async def _fill_of(self, order: Order, status: OrderStatus) -> tuple[str, int | None]:
         """The transaction of a fill, empty where it is not found, and what it brought, None where that is not shown."""
-        fill_tx = await status.find_fill()
-        return fill_tx, await brought_by_fill(order, fill_tx, self.rpcs) if fill_tx else None
+        fill_tx, lately = await asyncio.gather(status.find_fill(), transfers_lately(order, self.rpcs))
+        return fill_tx, await brought_by_fill(order, fill_tx, lately, self.rpcs) if fill_tx else None
 
     def opened(self, record: PaymentRecord, words: str) -> PaymentRecord:
         """The order, still open, with these words."""

@@ -24,17 +24,16 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from l2send.core.address import Address
-from l2send.core.agreement import answers
 from l2send.core.bridge import Bridge, OrderState
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, Refused, Sent
 from l2send.core.pace import pause_between_looks
 from l2send.core.plan import Step
-from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.units import Nonce
-from l2send.wallet.before_signing import GasTerms, TxGuard, why_too_late
+from l2send.core.rpc import Rpcs
+from l2send.core.side_by_side import all_of
+from l2send.wallet.before_signing import TxGuard, why_too_late
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import Journal
@@ -42,11 +41,14 @@ from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import ENDED, ENDED_IN_BLOCK, IN_BLOCK, SUCCEEDED, TRANSITIONS, TxState
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
+from l2send.wallet.looks_ahead import LooksAhead
 from l2send.wallet.offering import Offering, Say, not_final
-from l2send.wallet.receipts import confirmations, is_known, observe
+from l2send.wallet.receipts import note_receipt, observe
 from l2send.wallet.replacement import Bid
+from l2send.wallet.sent_elsewhere import find_sent
 from l2send.wallet.signing import PAYING_KINDS, Looks, Signing
 from l2send.wallet.steps_in_a_row import sign_in_a_row
+from l2send.wallet.telling import sentence_about
 
 Renewal = Callable[[PaymentRecord], Awaitable[PaymentRecord]]
 """The payment on the terms of a new quote that costs no more. Raises Refused if there is none."""
@@ -71,6 +73,7 @@ class Executor:
     """Called when a quote expires while its approval is mined; without it the payment is cancelled."""
     bridges: Mapping[str, Bridge] = field(default_factory=dict[str, Bridge])
     """By name; used to ask a settler whether an order is open."""
+    ahead: LooksAhead = field(default_factory=LooksAhead)
     poll: float | None = None
     """Seconds between two looks at a chain, and before bytes are first handed to the next endpoint; None: its pace."""
     _said: dict[str, str] = field(default_factory=dict[str, str], init=False)
@@ -86,16 +89,20 @@ class Executor:
     def _signing(self) -> Signing:
         return Signing(self.journal, self.rpcs, self.signer, self.guard, self._ends, self._offering, self._say)
 
-    async def resume(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
+    async def resume(
+        self, payment_id: str, *, patience: float = 600.0, beside: Callable[[], Awaitable[object]] | None = None
+    ) -> PaymentRecord:
         """Continue a payment where the journal says it stopped, which may be its very beginning.
 
+        `beside` is done while what is mined waits for its confirmations: an order is followed meanwhile.
         Returns it once every signed transaction is at its end: see `record.state` for which. Raises
         NotFinal after `patience` seconds; Refused, CannotPay, NetworkError or ConfigError where nothing
         more was signed. Every error's `sent` says whether money may have moved.
         """
         record = self.journal.get(payment_id)
         failpoint(Failpoint.PLANNED)
-        return await self.drive(record, [tx.step_index for tx in (*record.steps, *record.sent_executions)], patience)
+        indexes = [tx.step_index for tx in (*record.steps, *record.sent_executions)]
+        return await self.drive(record, indexes, patience, beside)
 
     async def find_sent(self, payment_id: str) -> None:
         """Journal as signed a prepared transaction that a node already knows: its signed bytes were sent by other
@@ -104,24 +111,21 @@ class Executor:
         Called before such a payment is called too late, or its nonce is given to another payment. Sends nothing. Raises
         NetworkError, and NotFinal if its nonce is used and it is not known yet by what.
         """
-        await self._ends.find_prepared(self.journal.get(payment_id))
-        for tx in self.journal.get(payment_id).steps:
-            nonce, price = tx.step.nonce, tx.step.price
-            if tx.state is not TxState.PLANNED or nonce is None or price is None:
-                continue
-            rpc = self.rpcs.on(tx.chain_id)
-            if not await _counts_as_used(rpc, tx.sender, nonce):
-                return
-            signed = self._signing.signed(self._signing.signer_of(tx), tx, nonce, GasTerms(tx.step.gas, price))
-            if not await is_known(signed.hash, rpc):
-                return
-            self._say(f"{tx.step.kind} was sent to {rpc.chain.name} already: {signed.hash}")
-            self.journal.record_signed(tx, nonce, signed.hash, signed.raw)
+        await find_sent(payment_id, self._signing)
 
     async def look_ahead(self, payment_id: str) -> Looks:
         """What signing the only step of a payment depends on, asked before its turn: see window.py."""
         record = self.journal.get(payment_id)
         return await self._signing.look(record, record.steps[0])
+
+    async def look_before(self, payment_id: str) -> None:
+        """Ask for what a payment's next signature depends on: `resume` and `approve` sign by it, if soon enough.
+
+        Beside it, what was approved before is looked at once more.
+        """
+        record = self.journal.get(payment_id)
+        mined = [tx.step_index for tx in record.steps if tx.state is TxState.MINED]
+        await asyncio.gather(self.ahead.ask(record, self._signing), *(self._look_at(payment_id, i) for i in mined))
 
     async def sign_only(self, payment_id: str, looks: Looks) -> TxRecord:
         """Sign the only step of a payment and commit it. `offer` hands it out.
@@ -208,15 +212,24 @@ class Executor:
                 await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
         return self.journal.get(record.id)
 
-    async def drive(self, record: PaymentRecord, indexes: Sequence[int], patience: float) -> PaymentRecord:
+    async def drive(
+        self,
+        record: PaymentRecord,
+        indexes: Sequence[int],
+        patience: float,
+        beside: Callable[[], Awaitable[object]] | None = None,
+    ) -> PaymentRecord:
         """Carry these steps of a payment on to their ends, one after another. Raises as `resume` does."""
         until = time.monotonic() + patience
         with self._saying_what_moved(record.id):
             if self._needs_lock(self._read(record.id, indexes)):
                 indexes = await self._until_mined(record, indexes, until)
-            await self._wait(record.id, indexes, _all_ended, until)
-        failpoint(Failpoint.FINAL)
+            await all_of(self._until_ended(record.id, indexes, until), *([beside()] if beside else []))
         return self.journal.get(record.id)
+
+    async def _until_ended(self, payment_id: str, indexes: Sequence[int], until: float) -> None:
+        await self._wait(payment_id, indexes, _all_ended, until)
+        failpoint(Failpoint.FINAL)
 
     @contextmanager
     def _saying_what_moved(self, payment_id: str) -> Iterator[None]:
@@ -263,12 +276,13 @@ class Executor:
         while left:
             count, (tx, *later) = 1, self._read(record.id, left)
             if tx.state is TxState.PLANNED:
-                renewed = await self._renewed(record, tx)
+                looks = self.ahead.take(tx, self.journal)
+                renewed = None if looks and looks.reason == "" else await self._renewed(record, tx)
                 if renewed:
                     paying = record.steps[-1].step_index in indexes
                     again = _before_paying(renewed) + ([renewed.steps[-1].step_index] if paying else [])
                     return await self._step_by_step(renewed, again, until)
-                count = await sign_in_a_row(record, tx, later, self._signing, self._offering)
+                count = await sign_in_a_row(record, tx, later, self._signing, self._offering, looks)
             elif all(one.state is TxState.SIGNED for one in self.journal.get(record.id).attempts(tx.step_index)):
                 await self._signing.refuse_if_stale(tx)
             in_flight, left = left[:count], left[count:]
@@ -314,8 +328,11 @@ class Executor:
         until: float,
     ) -> None:
         """Look at the chain, and broadcast again, until `done`. Raises NotFinal when time is up."""
+        if self._note_receipts(payment_id, indexes) and done(self._read(payment_id, indexes)):
+            return
         while True:
-            await asyncio.gather(*(self._look_at(payment_id, index) for index in indexes))
+            # What is mined lets the next step be signed, and an order be followed: its proof is asked beside these.
+            await asyncio.gather(*(self._look_at(payment_id, i, prove=done is not _last_settled) for i in indexes))
             txs = [tx for tx in self._read(payment_id, indexes) if tx.raw]
             if done(txs) or all(self.journal.get(payment_id).needs_no_waiting(tx.step_index) for tx in txs):
                 return
@@ -324,8 +341,14 @@ class Executor:
             pause = self.poll or pause_between_looks(self.rpcs.on(txs[0].chain_id).chain)
             await asyncio.sleep(min(pause, max(0.0, until - time.monotonic())))
 
-    async def _look_at(self, payment_id: str, step_index: int) -> None:
-        """One look at every transaction of a step.
+    def _note_receipts(self, payment_id: str, indexes: Sequence[int]) -> bool:
+        """Whether a receipt came with the answer to a broadcast: its step is in a block then, as `_look_at` proves."""
+        came = [(tx, self._offering.receipt_of(tx)) for tx in self._read(payment_id, indexes) if tx.raw]
+        noted = [note_receipt(tx, self._ends, receipt) for tx, receipt in came if receipt]
+        return any(noted)
+
+    async def _look_at(self, payment_id: str, step_index: int, *, prove: bool = True) -> None:
+        """One look at every transaction of a step; not `prove`: its success is proven by the next look.
 
         While none of them is in a block, the newest is offered again when it is time. The one it replaces
         is not: a node that has forgotten both would accept a payment that you cancelled.
@@ -335,7 +358,7 @@ class Executor:
             return
         rpc = self.rpcs.on(attempts[0].chain_id)
         try:
-            looked = [await observe(tx, self._ends, self._offering.take_receipt(tx)) for tx in reversed(attempts)]
+            looked = [await self._observe(tx, prove=prove) for tx in reversed(attempts)]
             newest, taken = looked[0], any(tx.state in IN_BLOCK for tx in looked)
             if newest.state in _UNSEEN and not taken:
                 if any(tx.state in IN_BLOCK for tx in attempts):
@@ -344,27 +367,13 @@ class Executor:
                 looked[0] = await self._offering.offer(newest, rpc)
             for tx in reversed(looked):
                 if not taken or tx.state in IN_BLOCK:
-                    await self._tell(tx, rpc)
+                    self._say(await sentence_about(tx, rpc, count=prove), about=tx.hash)
         except NetworkError as error:
             self._say(f"{rpc.chain.name} cannot be asked right now: {error.message}")
 
-    async def _tell(self, tx: TxRecord, rpc: Rpc) -> None:
-        name, kind = rpc.chain.name, tx.step.kind
-        match tx.state:
-            case TxState.BROADCAST:
-                sentence = f"{kind} sent, waiting for {name}: {tx.hash}"
-            case TxState.MINED:
-                count, needed = await confirmations(tx, rpc), max(1, rpc.chain.confirmations)
-                sentence = f"{kind} mined on {name}, {min(count, needed)} of {needed} confirmations"
-                if count >= needed:
-                    sentence = f"{sentence}; {tx.detail}"
-            case TxState.REVERTING | TxState.INDETERMINATE:
-                sentence = f"{kind} on {name}: {tx.detail}"
-            case TxState.FINAL:
-                sentence = f"{kind} final on {name}: {tx.hash}"
-            case _:
-                return
-        self._say(sentence, about=tx.hash)
+    async def _observe(self, tx: TxRecord, *, prove: bool) -> TxRecord:
+        later = None if prove else partial(self._offering.keep_receipt, tx)
+        return await observe(tx, self._ends, self._offering.take_receipt(tx), later)
 
     def _read(self, payment_id: str, indexes: Sequence[int]) -> list[TxRecord]:
         """For each of these steps the transaction that decides."""
@@ -373,15 +382,9 @@ class Executor:
 
     def _say(self, sentence: str, about: str = "") -> None:
         """Report each sentence once, not at every look."""
-        if sentence != self._said.get(about):
+        if sentence and sentence != self._said.get(about):
             self._said[about] = sentence
             self.progress(sentence)
-
-
-async def _counts_as_used(rpc: Rpc, sender: Address, nonce: Nonce) -> bool:
-    """Whether any endpoint counts the nonce as used, by a transaction in a block or one that waits."""
-    counts = await answers(rpc, lambda one: one.nonces(sender))
-    return any(max(both) > nonce for _, both in counts)
 
 
 def _before_paying(record: PaymentRecord) -> list[int]:

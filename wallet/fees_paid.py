@@ -6,14 +6,16 @@ different fees, or more than the signed bytes allow, none is kept, and the fee s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from l2send.core.bridge import OrderState
+from l2send.core.calldata import TRANSFER_TOPIC, address_word
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import NetworkError, Refused
 from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, StepKind
-from l2send.core.rpc import Rpcs
+from l2send.core.rpc import Log, Rpcs
 from l2send.core.tx_fee import TxFee, agreed_fee, fee_of, units_received
 from l2send.core.units import Amount, Token
 from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord
@@ -77,16 +79,35 @@ def brought_by(tx: TxRecord, payment: Payment, sights: Sequence[Sight]) -> int |
     return found.pop() if len(found) == 1 else None
 
 
-async def brought_by_fill(order: Order, fill_tx: str, rpcs: Rpcs) -> int | None:
-    """Units that a fill brought the recipient; None where its receipt does not show it. Never raises for a silent node.
+async def transfers_lately(order: Order, rpcs: Rpcs) -> Sequence[Log]:
+    """What the recipient of an order got of the token lately, by its Transfer events; none where that is not shown.
 
-    That the order is filled is known from the settler's storage. Source: eth_getTransactionReceipt.
+    Asked beside the search for the fill, so that its receipt need not be. Source: ERC-20, eth_getLogs.
     """
+    token = order.delivers.token.address
+    if token is None:
+        return ()
+    topics = [TRANSFER_TOPIC, None, "0x" + address_word(order.recipient).hex()]
     try:
-        receipt = await rpcs.on(order.destination).receipt(fill_tx)
+        return await rpcs.on(order.destination).logs_lately({"address": token, "topics": topics})
     except NetworkError:
-        return None
+        return ()
+
+
+async def brought_by_fill(order: Order, fill_tx: str, lately: Sequence[Log], rpcs: Rpcs) -> int | None:
+    """Units that a fill brought the recipient; None where that is not shown. Never raises for a silent node.
+
+    That the order is filled is known from the settler's storage. `lately` are the recipient's transfers: where those of
+    the fill are not among them, its receipt is asked for. Source: eth_getTransactionReceipt.
+    """
     delivers = order.delivers
+    of_fill = [log for log in lately if log.get("transactionHash") == fill_tx and not log.get("removed")]
+    receipt: Mapping[str, Any] | None = {"status": "0x1", "logs": of_fill}
+    if not of_fill:
+        try:
+            receipt = await rpcs.on(order.destination).receipt(fill_tx)
+        except NetworkError:
+            return None
     return None if receipt is None else units_received(receipt, delivers.token, order.recipient, delivers.units)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from l2send.core.errors import CannotPay, L2sendError, NodeError, NotFinal, Refused, Sent
 from l2send.core.plan import Payment
-from l2send.core.rpc import Rpcs, if_offered
+from l2send.core.rpc import Rpcs, both, if_offered
 from l2send.core.units import Amount
 from l2send.wallet.before_signing import affordable, why_not_now
 from l2send.wallet.ends import Ends
@@ -37,12 +37,15 @@ _ENDED_UNPAID = frozenset(
 )
 
 
-async def make_ready(group: GroupRecord, ends: Ends, approve: LegWork, why_void: LegCheck, say: Say) -> None:
+async def make_ready(
+    group: GroupRecord, ends: Ends, approve: LegWork, why_void: LegCheck, look: LegWork, say: Say
+) -> None:
     """Before anything of a payment is opened: every leg can be opened, its approvals are mined, and it still can be.
 
     "Can be" is: its quote holds, its contracts run the code that was pinned, its transactions succeed when they are
     simulated, and its fees are there. Of a leg that a sponsor opens `why_void` says it: its messages would do what was
-    approved. A leg that cannot ends the whole payment. `approve` carries a leg on to where
+    approved. A leg that cannot ends the whole payment. `look` asks beside it for what the leg's next signature depends
+    on. `approve` carries a leg on to where
     only what pays is left. Between that and its opening a leg does not hold its account's lock: what another payment
     takes of its allowance meanwhile shows in the second look. Raises Refused, NetworkError, NotFinal.
     """
@@ -52,7 +55,7 @@ async def make_ready(group: GroupRecord, ends: Ends, approve: LegWork, why_void:
     async def why_not(leg: PaymentRecord) -> str:
         return await (why_void(leg) if leg.sponsored else _why_not(leg, ends.rpcs))
 
-    await _end_unless(group, await asyncio.gather(*(why_not(leg) for leg in group.legs)), ends)
+    await _end_unless(group, await _ask(group.legs, why_not, look, say), ends)
     approving = [leg for leg in group.legs if any(tx.outcome not in SUCCEEDED for tx in leg.steps[:-1])]
     if not approving:
         return
@@ -62,9 +65,17 @@ async def make_ready(group: GroupRecord, ends: Ends, approve: LegWork, why_void:
     if _begun(group):
         return
     reasons = {leg.id: _ending(outcome) for leg, outcome in zip(approving, outcomes, strict=True)}
-    still = await asyncio.gather(*(why_not(leg) for leg in group.legs if not reasons.get(leg.id)))
+    still = await _ask([leg for leg in group.legs if not reasons.get(leg.id)], why_not, look, say)
     later = iter(still)
     await _end_unless(group, [reasons.get(leg.id) or next(later) for leg in group.legs], ends)
+
+
+async def _ask(legs: Sequence[PaymentRecord], why_not: LegCheck, look: LegWork, say: Say) -> Sequence[str]:
+    """What `why_not` says of each, beside their looks."""
+    reasons, _ = await both(
+        asyncio.gather(*(why_not(leg) for leg in legs)), asyncio.gather(*(look(leg, _named(leg, say)) for leg in legs))
+    )
+    return reasons
 
 
 def _ending(outcome: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -47,18 +48,19 @@ async def choose(
     A transaction that was signed, never handed to a node and is now too late for its order leaves its
     nonce free: taking it is what makes sure that the late one can never happen.
     A count above what the journal explains comes from another wallet, or is wrong; a transaction with too high
-    a nonce is never mined. So a count is then believed only once two looks in a row agree.
+    a nonce is never mined. So a count is then believed only once two looks in a row agree: the former may be the one
+    of `look_ahead`.
     Source: eth_getTransactionCount at `pending`, where the node has it, and at `latest`.
     """
     chain_id = rpc.chain.chain_id
     highest = journal.highest_nonce(chain_id, sender)
     count = free = Nonce(0 if highest is None else highest + 1)
-    former: _Counts | None = None
+    former, ahead = None, rpc.counted.get(sender)
     for turn in range(_LOOKS):
         counts = first if first and not turn else await _look(rpc, sender, turn)
         count = max(counts)
         _refuse_behind_delegation(journal.signed_from(chain_id, sender, Nonce(min(counts))))
-        if (count == free and former is None) or (count >= free and counts == former):
+        if (count == free and former is None) or (count >= free and counts == (former if turn else ahead)):
             return Choice(count)
         if count < free:
             missing = journal.signed_from(chain_id, sender, count)
@@ -72,14 +74,28 @@ _Counts = tuple[Nonce, Nonce]
 """An account's transactions, those that wait included, and those in blocks: two nodes of a balancer may answer."""
 
 
+async def look_ahead(rpc: Rpc, sender: Address) -> None:
+    """The first of two looks, beside what is asked while a payment is planned. Raises nothing for the network.
+
+    At the next endpoint first, as every second look: the one before the signature begins with the first.
+    """
+    with suppress(NetworkError):
+        rpc.counted[sender] = await _at_endpoint(rpc, 1).nonces(sender)
+
+
 async def _look(rpc: Rpc, sender: Address, turn: int) -> _Counts:
     """After the first: a moment later, at the next endpoint first, each of which must prove its chain again."""
     if turn:
         await asyncio.sleep(_PAUSE)
-        urls = rpc.chain.rpcs
-        first = turn % len(urls)
-        rpc = Rpc(replace(rpc.chain, rpcs=(*urls[first:], *urls[:first])), rpc.http)
+        rpc = _at_endpoint(rpc, turn)
     return await rpc.nonces(sender)
+
+
+def _at_endpoint(rpc: Rpc, turn: int) -> Rpc:
+    """The same endpoints, and another one first in each turn."""
+    urls = rpc.chain.rpcs
+    first = turn % len(urls)
+    return Rpc(replace(rpc.chain, rpcs=(*urls[first:], *urls[:first])), rpc.http)
 
 
 def refuse_unless_prepared_so(tx: TxRecord, free: Nonce, *, maybe_sent: bool) -> None:

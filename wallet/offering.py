@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,8 +48,8 @@ class Offering:
     pause: float
     """Seconds before bytes that were not accepted are handed to the next endpoint."""
     _turns: dict[str, _Turn] = field(default_factory=dict[str, _Turn], init=False)
-    _receipts: dict[str, dict[str, Any]] = field(default_factory=dict[str, "dict[str, Any]"], init=False)
-    """By hash: what came with the answer to a broadcast."""
+    _receipts: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, "Mapping[str, Any]"], init=False)
+    """By hash: what came with the answer to a broadcast, or was seen and is not proven."""
 
     def at_once(self, tx: TxRecord) -> None:
         """The next `offer` of `tx` does not wait: the block it was in is gone."""
@@ -60,8 +60,16 @@ class Offering:
         turn = self._turns.get(tx.hash)
         return turn is not None and turn.accepted
 
-    def take_receipt(self, tx: TxRecord) -> dict[str, Any] | None:
-        """The receipt that came with the answer to the broadcast of `tx`, given out once."""
+    def keep_receipt(self, tx: TxRecord, receipt: Mapping[str, Any]) -> None:
+        """Keep the receipt of `tx` for the look that proves it."""
+        self._receipts[tx.hash] = receipt
+
+    def receipt_of(self, tx: TxRecord) -> Mapping[str, Any] | None:
+        """The receipt that came with the answer to the broadcast of `tx`, while it was not taken."""
+        return self._receipts.get(tx.hash)
+
+    def take_receipt(self, tx: TxRecord) -> Mapping[str, Any] | None:
+        """The receipt of `tx` that was kept, given out once."""
         return self._receipts.pop(tx.hash, None)
 
     async def offer(self, tx: TxRecord, rpc: Rpc, *, hold: bool = False) -> TxRecord:

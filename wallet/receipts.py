@@ -9,9 +9,10 @@ ends.py alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from l2send.core.errors import NetworkError, NotFinal
+from l2send.core.errors import BadAnswer, NetworkError, NotFinal
 from l2send.core.plan import StepKind
 from l2send.core.rpc import Rpc, both
 from l2send.core.units import Nonce
@@ -20,13 +21,19 @@ from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use
-from l2send.wallet.sight import Head, Sight, head_of, is_deep, seen, sight_of
+from l2send.wallet.sight import Head, Sight, head_of, is_all_there_is, is_deep, seen, sight_of
+
+Later = Callable[[Mapping[str, Any]], None]
+"""Keeps a receipt for the next look."""
 
 
-async def observe(tx: TxRecord, ends: Ends, receipt: dict[str, Any] | None = None) -> TxRecord:
+async def observe(
+    tx: TxRecord, ends: Ends, receipt: Mapping[str, Any] | None = None, later: Later | None = None
+) -> TxRecord:
     """Look once, move the record accordingly, and return it. Raises NetworkError, changing nothing.
 
     `receipt` is one that came with the answer to the broadcast a moment ago: what it needs beyond that is proof.
+    `later` is given the receipt of a success that is not proven by this look, and the proof is not asked for now.
     Receipt and head are asked for together. A node whose head is below the receipt's block answers from different
     moments: the next look decides.
     Source: eth_getTransactionReceipt, eth_getTransactionCount, eth_getBlockByNumber.
@@ -36,7 +43,7 @@ async def observe(tx: TxRecord, ends: Ends, receipt: dict[str, Any] | None = Non
     rpc = ends.rpcs.on(tx.chain_id)
     try:
         if receipt and (sight := sight_of(receipt, tx)):
-            return await _in_block(tx, sight, ends, None)
+            return await _in_block(tx, sight, ends, None, later)
         sight, head = await both(seen(rpc, tx), head_of(rpc))
         if sight is None:
             used = await rpc.nonce(tx.sender, "latest") > _nonce(tx)
@@ -45,9 +52,23 @@ async def observe(tx: TxRecord, ends: Ends, receipt: dict[str, Any] | None = Non
             sight = await _seen_anywhere(rpc, tx)
             if sight is None:
                 return await _nowhere(tx, ends, rpc, used=used)
-        return await _in_block(tx, sight, ends, head)
+        return await _in_block(tx, sight, ends, head, later)
     except ChangedMeanwhile:
         return _again(tx, ends)
+
+
+def note_receipt(tx: TxRecord, ends: Ends, receipt: Mapping[str, Any]) -> bool:
+    """Whether `receipt`, which came with the answer to the broadcast, shows `tx` in a block; the record is moved then.
+
+    Nothing is asked, and no end is entered: `observe` proves it.
+    """
+    try:
+        sight = sight_of(receipt, tx) if tx.state in IN_FLIGHT else None
+        if sight:
+            _mined(tx, sight, ends)
+    except (BadAnswer, ChangedMeanwhile):
+        return False
+    return sight is not None
 
 
 async def is_known(tx_hash: str, rpc: Rpc) -> bool:
@@ -63,13 +84,6 @@ async def is_known(tx_hash: str, rpc: Rpc) -> bool:
     return False
 
 
-async def confirmations(tx: TxRecord, rpc: Rpc) -> int:
-    """Blocks that hold or follow the one `tx` is in; 0 while it is in none."""
-    if tx.block is None:
-        return 0
-    return max(0, await rpc.block_number() - tx.block + 1)
-
-
 def _nonce(tx: TxRecord) -> Nonce:
     assert tx.nonce is not None, "only signed transactions are looked for"
     return tx.nonce
@@ -79,20 +93,24 @@ def _again(tx: TxRecord, ends: Ends) -> TxRecord:
     return ends.journal.get(tx.payment_id).transactions[tx.index]
 
 
-async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, head: Head | None) -> TxRecord:
+async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, head: Head | None, later: Later | None) -> TxRecord:
     """`head` is None for a block that came with the answer to a broadcast: it is the newest, as far as is known."""
-    there = TxState.MINED if sight.succeeded else TxState.REVERTING
-    if (tx.state, tx.block_hash) != (there, sight.block_hash):
-        tx = ends.journal.move_tx(
-            tx,
-            TxState.MINED if sight.succeeded else TxState.REVERTING,
-            block=sight.block,
-            block_hash=sight.block_hash,
-            detail=sight.words,
-        )
-    if not is_deep(ends.rpcs.on(tx.chain_id), head.number if head else sight.block, sight):
+    tx = _mined(tx, sight, ends)
+    rpc = ends.rpcs.on(tx.chain_id)
+    if not is_deep(rpc, head.number if head else sight.block, sight):
+        return tx
+    if later and sight.succeeded and not (head and is_all_there_is(rpc, sight, head)):
+        later(sight.receipt)
         return tx
     return await ends.in_block(tx, sight, head)
+
+
+def _mined(tx: TxRecord, sight: Sight, ends: Ends) -> TxRecord:
+    """The record, in the block in which it was seen."""
+    there = TxState.MINED if sight.succeeded else TxState.REVERTING
+    if (tx.state, tx.block_hash) == (there, sight.block_hash):
+        return tx
+    return ends.journal.move_tx(tx, there, block=sight.block, block_hash=sight.block_hash, detail=sight.words)
 
 
 async def _nowhere(tx: TxRecord, ends: Ends, rpc: Rpc, *, used: bool) -> TxRecord:

@@ -88,7 +88,7 @@ async def is_canonical(rpc: Rpc, sight: Sight) -> bool:
     return str(block.get("hash", "")).lower() == sight.block_hash
 
 
-def sight_of(receipt: dict[str, Any], tx: TxRecord) -> Sight | None:
+def sight_of(receipt: Mapping[str, Any], tx: TxRecord) -> Sight | None:
     """What a receipt says; None for one of a transaction that is in no block. Raises BadAnswer for another one's."""
     if str(receipt.get("transactionHash", "")).lower() != tx.hash:
         raise BadAnswer("a node answered with the receipt of another transaction.")

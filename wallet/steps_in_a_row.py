@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from l2send.core.errors import L2sendError
-from l2send.core.fees import l1_fee
+from l2send.core.fees import L1Fee, l1_fee_of
 from l2send.core.rpc import Rpc, both
-from l2send.core.units import Gas, Nonce, Wei
+from l2send.core.units import Gas, Nonce
 from l2send.wallet.before_signing import price_of
 from l2send.wallet.behind import cost_behind, gas_behind, may_follow
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
@@ -22,50 +22,61 @@ from l2send.wallet.signing import LateBehind, Looks, Signing
 
 
 async def sign_in_a_row(
-    record: PaymentRecord, first: TxRecord, later: Sequence[TxRecord], signing: Signing, offering: Offering
+    record: PaymentRecord,
+    first: TxRecord,
+    later: Sequence[TxRecord],
+    signing: Signing,
+    offering: Offering,
+    looks: Looks | None = None,
 ) -> int:
     """Sign `first` and hand it out, and as many of `later` as need not wait for it; how many were signed.
 
+    `looks` are those of a moment ago about `first`; without them they are asked for.
     Raises as Signing.sign_and_commit: what was signed before is in the journal and was handed out.
     """
     rpc, followers = signing.rpcs.on(first.chain_id), may_follow(first, later)
     asked = (_needs_of(rpc, tx, [first, *followers[:place]]) for place, tx in enumerate(followers))
-    looks, needs = await both(signing.look(record, first), asyncio.gather(*asked))
+    looking = _given(looks) if looks else signing.look(record, first)
+    looked, needs = await both(looking, asyncio.gather(*asked))
     following = [(tx, need) for tx, need in zip(followers, needs, strict=True) if need]
-    signed = await signing.sign_and_commit(record, first, looks)
+    signed = await signing.sign_and_commit(record, first, looked)
     # Only the last of a row is waited for: what is behind it must not wait for its block.
     signed, count = await offering.offer(signed, rpc, hold=not following), 1
     for tx, need in following:
-        its_looks = await _looks_behind(looks, signed, tx, need, signing) if offering.is_accepted(signed) else None
+        its_looks = await _looks_behind(looked, signed, tx, need, signing) if offering.is_accepted(signed) else None
         if its_looks is None:
             break
         try:
             signed = await signing.sign_and_commit(record, tx, its_looks)
         except LateBehind:  # Once the approval is mined a new quote is asked for, or its allowance is told of.
             break
-        looks, count = its_looks, count + 1
+        looked, count = its_looks, count + 1
         signed = await offering.offer(signed, rpc, hold=count > len(following))
     return count
 
 
-async def _needs_of(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> tuple[Gas, Wei] | None:
-    """Gas and L1 data fee of `tx` behind `before`; None where it has to wait. Raises nothing for the network."""
+async def _given(looks: Looks) -> Looks:
+    return looks
+
+
+async def _needs_of(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> tuple[Gas, L1Fee] | None:
+    """Gas and L1 fee of `tx` behind `before`; None where it has to wait. Raises nothing for the network."""
     try:
-        gas, data_fee = await asyncio.gather(gas_behind(rpc, tx, before), l1_fee(rpc, tx.step.tx, tx.step.gas))
+        gas, data_fee = await asyncio.gather(gas_behind(rpc, tx, before), l1_fee_of(rpc, tx.step.tx))
     except L2sendError:
         return None
     return None if gas is None or isinstance(gas, Exception) else (gas, data_fee)
 
 
 async def _looks_behind(
-    looks: Looks, before: TxRecord, tx: TxRecord, need: tuple[Gas, Wei], signing: Signing
+    looks: Looks, before: TxRecord, tx: TxRecord, need: tuple[Gas, L1Fee], signing: Signing
 ) -> Looks | None:
     """The looks of `before` as those of `tx`, with the next nonce; None where `tx` would not be signed by them."""
     if before.nonce is None or isinstance(looks.cost, BaseException):
         return None
     gas, data_fee = need
     rpc, nonce = signing.rpcs.on(tx.chain_id), Nonce(before.nonce + 1)
-    cost = replace(cost_behind(looks.cost, before, gas), data_fee=data_fee)
+    cost = replace(cost_behind(looks.cost, before, gas), l1_fee=data_fee)
     try:
         cap = await signing.guard.fee_cap(signing.journal.get(tx.payment_id), tx, rpc)
         await price_of(tx, rpc, cap, cost)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 
 from l2send.core.bridge import Bridge, OrderState, OrderStatus, SponsoredBridge
@@ -56,16 +56,18 @@ async def follow(
     *,
     patience: float = 600.0,
     poll: float | None = None,
+    driven: bool = False,
 ) -> PaymentRecord:
     """Follow a payment until the recipient has the money, or it is back, or you must act.
 
-    `poll` is in seconds between two looks, by default as often as the chains have blocks. Returns the record; its
-    `state` says which. Raises NotFinal after `patience` seconds.
+    `poll` is in seconds between two looks, by default as often as the chains have blocks. `driven`: an executor looks
+    at the transactions of its steps. Returns the record; its `state` says which. Raises NotFinal after `patience`
+    seconds.
     """
     until = time.monotonic() + patience
     once = _Once(say)
     while True:
-        record = await look_once(payment_id, journal, rpcs, bridges, once)
+        record = await look_once(payment_id, journal, rpcs, bridges, once, driven=driven)
         if record.state in _SETTLED or _waits_for_owners(record):
             return record
         if time.monotonic() >= until:
@@ -95,12 +97,17 @@ async def look_once(
     rpcs: Rpcs,
     bridges: Mapping[str, Bridge],
     say: Say = _silent,
+    *,
+    driven: bool = False,
 ) -> PaymentRecord:
-    """Look once at every chain that matters, write down what is new, and return the record."""
+    """Look once at every chain that matters, write down what is new, and return the record. `driven` as in `follow`."""
     eyes = _Eyes(Ends(journal, rpcs, bridges), say)
     record = journal.get(payment_id)
-    for tx in record.transactions:
-        await _look(tx, eyes)
+    elsewhere = {tx.step_index for tx in (*record.steps, *record.sent_executions)} if driven else set[int]()
+    indexes = {tx.step_index for tx in record.transactions} - elsewhere
+    await asyncio.gather(
+        *(_look_at_step([tx for tx in record.transactions if tx.step_index == i], eyes) for i in indexes)
+    )
     record = await _look_for_prepared(journal.get(record.id), eyes)
     if record.sponsored:
         record = await _look_at_messages(record, eyes)
@@ -149,6 +156,12 @@ class _Once:
         if sentence != self._last:
             self._last = sentence
             self._say(sentence)
+
+
+async def _look_at_step(attempts: Iterable[TxRecord], eyes: _Eyes) -> None:
+    """One after the other: of transactions with one nonce, what is seen of one says what to look for of the next."""
+    for tx in attempts:
+        await _look(tx, eyes)
 
 
 async def _look(tx: TxRecord, eyes: _Eyes) -> None:

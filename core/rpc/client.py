@@ -25,7 +25,7 @@ from l2send.core.rpc.calls import Aggregate, Batch, Call, value_of
 from l2send.core.rpc.code_sizes import code_sizes_program, read_code_sizes
 from l2send.core.rpc.exchange import request
 from l2send.core.rpc.failover import Endpoint, both, first_answer, if_offered
-from l2send.core.rpc.logs import Log, logs_before, logs_between
+from l2send.core.rpc.logs import Log, logs_before, logs_between, read_logs
 from l2send.core.rpc.simulation import Overrides, Simulated, read_simulation, simulation
 from l2send.core.rpc.values import (
     block_number,
@@ -46,6 +46,7 @@ _TAKEN_NOT_MINED = 4
 _WRONG_PARAMETERS = -32602
 _RECENT_SECONDS = 3.0
 """How long a clock that was read is used again to make a price."""
+_LATELY_SECONDS = 600.0
 _PINNED_SECONDS = 5.0
 """How long a checked chain id holds for a broadcast. In between, the transaction is signed and committed."""
 
@@ -57,8 +58,12 @@ class Rpc:
     chain: Chain
     http: Http
     endpoints: list[Endpoint] = field(init=False)
+    counted: dict[Address, tuple[Nonce, Nonce]] = field(default_factory=dict[Address, tuple[Nonce, Nonce]], init=False)
+    """Of accounts that were asked about while a payment was planned: see wallet/nonces.py."""
     _clock: tuple[UnixTime, float] | None = field(default=None, init=False)
     """The newest block time that an answer carried, and time.monotonic() when it came."""
+    _seen_head: tuple[BlockNumber, float] | None = field(default=None, init=False)
+    """The first head that was seen in the last minutes, and when, by time.monotonic."""
 
     def __post_init__(self) -> None:
         self.endpoints = [Endpoint(url) for url in self.chain.rpcs]
@@ -89,7 +94,10 @@ class Rpc:
         A read is asked beside this, in the same round trip, and its answer thrown away where this fails.
         """
         if not endpoint.verified:
-            self._match(endpoint, quantity(await self._post(endpoint, "eth_chainId", ()), "eth_chainId"))
+            await endpoint.proof.ask(lambda: self._prove(endpoint))
+
+    async def _prove(self, endpoint: Endpoint) -> None:
+        self._match(endpoint, quantity(await self._post(endpoint, "eth_chainId", ()), "eth_chainId"))
 
     async def pin(self) -> None:
         """The chain id, asked again: an endpoint may have been switched since it was verified. Raises WrongChain.
@@ -223,7 +231,13 @@ class Rpc:
 
     async def block(self, tag: str = "latest") -> dict[str, Any]:
         """A block's header. Raises BadAnswer for null. Source: eth_getBlockByNumber."""
-        return await self.ask(_read_block, "eth_getBlockByNumber", tag, False)
+        found = await self.ask(_read_block, "eth_getBlockByNumber", tag, False)
+        if tag == "latest" and found.get("number") is not None:
+            now = time.monotonic()
+            self._clock = (unix_time(found.get("timestamp")), now)
+            if self._seen_head is None or now - self._seen_head[1] > _LATELY_SECONDS:
+                self._seen_head = (block_number(found["number"]), now)
+        return found
 
     async def block_number(self) -> BlockNumber:
         """Height of the head. Source: eth_blockNumber."""
@@ -231,8 +245,7 @@ class Rpc:
 
     async def time(self) -> UnixTime:
         """The chain's clock: the head's timestamp."""
-        return await self.ask(lambda raw: unix_time(_read_block(raw).get("timestamp")),
-                              "eth_getBlockByNumber", "latest", False)  # fmt: skip
+        return unix_time((await self.block()).get("timestamp"))
 
     async def recent_time(self) -> UnixTime:
         """The chain's clock as an answer of the last seconds had it, else asked for: to make a price, not to sign."""
@@ -251,6 +264,16 @@ class Rpc:
     def logs_between(self, query: dict[str, Any], first: int, last: int) -> AsyncIterator[list[Log]]:
         """Event logs, oldest first, in stretches that the node takes: see logs.py. Raises NetworkError."""
         return logs_between(self, query, first, last)
+
+    async def logs_lately(self, query: dict[str, Any]) -> list[Log]:
+        """Event logs since a head that was seen in the last minutes, in one request; none where none was seen.
+
+        Raises NetworkError. Source: eth_getLogs.
+        """
+        if self._seen_head is None:
+            return []
+        asked = {**query, "fromBlock": hex(self._seen_head[0]), "toBlock": "latest"}
+        return await self.ask(read_logs, "eth_getLogs", asked)
 
     def logs_before(self, query: dict[str, Any], last: int) -> AsyncIterator[tuple[BlockNumber, list[Log]]]:
         """Event logs, newest first, in stretches with their first block: see logs.py. Raises NetworkError."""
@@ -338,7 +361,7 @@ class Rpc:
         """
         if time.monotonic() - endpoint.pinned_at > _PINNED_SECONDS:
             endpoint.verified = False
-            await self._verify(endpoint)
+            await self._prove(endpoint)
 
 
 def _read_block(answer: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from l2send.core.errors import BadAnswer, NetworkError, NodeError, NodeFailed, Transient, WrongChain
 from l2send.core.http import host
+from l2send.core.side_by_side import AskedOnce
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -37,6 +38,8 @@ class Endpoint:
     url: str = field(repr=False)
     verified: bool = False
     """Whether it proved to serve the right chain."""
+    proof: AskedOnce[None] = field(default_factory=AskedOnce[None], repr=False)
+    """Being asked to prove it: the first questions to an endpoint come together, and need one proof."""
     pinned_at: float = -math.inf
     """When it last proved so on being asked again, by time.monotonic."""
     most_blocks: int | None = None

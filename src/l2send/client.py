@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from l2send.batches import Batches
-from l2send.bridges import bridges_of
+from l2send.bridges import bridge_named, bridges_of
 from l2send.client_lookups import ClientLookups
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
@@ -55,6 +55,7 @@ from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.legs import make_ready, side_by_side
+from l2send.wallet.looks_ahead import LooksAhead
 from l2send.wallet.offering import Say
 from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
 from l2send.wallet.safe_files import SafeBundle
@@ -80,6 +81,7 @@ class Client(ClientLookups, Delegations, Queueing):
     """Every way to move money that the registry knows, by name."""
     guard: Guard = field(init=False)
     """Called before every signature."""
+    _ahead: LooksAhead = field(default_factory=LooksAhead, init=False)
 
     def __post_init__(self) -> None:
         self.guard = Guard(self.registry, self.fee_limit, lambda group_id: len(self.journal.find(group_id).legs))
@@ -237,6 +239,7 @@ class Client(ClientLookups, Delegations, Queueing):
             self.ends,
             lambda leg, say: self.executor(signer, say).approve(leg.id, patience=patience),
             lambda leg: self._sponsored(leg, None, tell).why_void(leg),
+            lambda leg, say: self.executor(signer, say).look_before(leg.id),
             tell,
         )
         return await side_by_side(record, self.journal, carry_on, tell)
@@ -263,27 +266,22 @@ class Client(ClientLookups, Delegations, Queueing):
         self, payment_id: str, signer: Signer | None, patience: float, say: Say, *, resend_refund: bool
     ) -> PaymentRecord:
         record = self.journal.get(payment_id)
-        executor = self._sponsored(record, signer, say) if record.sponsored else self.executor(signer, say)
-        record = await executor.resume(payment_id, patience=patience)
+        following = partial(follow, payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
+        if record.sponsored:
+            await self._sponsored(record, signer, say).resume(payment_id, patience=patience)
+        else:
+            beside = partial(following, driven=True) if record.order and not record.proposal else None
+            await self.executor(signer, say).resume(payment_id, patience=patience, beside=beside)
         if record.order is None and record.proposal is None:
-            return record
-        record = await follow(payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
+            return self.journal.get(payment_id)
+        record = await following()
         if record.order and record.order.state is OrderState.REFUND_DUE and signer:
-            bridge = self._bridge(record.order.order.bridge)
+            bridge = bridge_named(self.bridges, record.order.order.bridge)
             step = await refund_to_send(record, bridge, self.rpcs, say, resend=resend_refund)
             if step is not None:
                 await self.executor(signer, say).send_refund(payment_id, step, again=resend_refund, patience=patience)
-                record = await follow(payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
+                return await following()
         return record
-
-    def _bridge(self, name: str) -> Bridge:
-        """The bridge of that name. Raises ConfigError where the registry no longer lists it."""
-        if name not in self.bridges:
-            raise ConfigError(
-                f"chains.toml lists no settlers called {name[:40]!r} any more.",
-                hint="Put their entry back: its contracts hold the money.",
-            )
-        return self.bridges[name]
 
     async def status(self, payment_id: str) -> Record:
         """One look at the chains, without waiting and without sending anything."""
@@ -369,15 +367,17 @@ class Client(ClientLookups, Delegations, Queueing):
     def executor(self, signer: Signer | None, say: Say) -> Executor:
         """What signs and sends, asking the guard before each signature."""
         folder = self.paths.state / "locks"
-        return Executor(self.journal, self.rpcs, signer, folder, self.guard, say, self._renew, self.bridges)
+        return Executor(
+            self.journal, self.rpcs, signer, folder, self.guard, say, self._renew, self.bridges, self._ahead
+        )
 
     async def _renew(self, record: PaymentRecord) -> PaymentRecord:
         """The payment on the terms of a new quote: see Renewal."""
-        quote = await renewed_quote(record, self._bridge(record.terms.bridge), self.rpcs)
+        quote = await renewed_quote(record, bridge_named(self.bridges, record.terms.bridge), self.rpcs)
         return self.journal.requote(record, quote)
 
     def _sponsored(self, record: PaymentRecord, signer: Signer | None, say: Say) -> SponsoredExecutor:
-        bridge = self._bridge(record.terms.bridge)
+        bridge = bridge_named(self.bridges, record.terms.bridge)
         if not isinstance(bridge, SponsoredBridge):
             raise ConfigError(f"{record.terms.bridge} opens no orders by signature any more.")
         return SponsoredExecutor(self.journal, self.rpcs, signer, bridge, self.paths.state / "locks", self.guard, say)

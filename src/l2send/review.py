@@ -27,6 +27,7 @@ from l2send.resolver.over_limit import is_dear, too_dear
 from l2send.resolver.recipient import Findings, resemblance
 from l2send.resolver.token_exactness import refuse_inexact
 from l2send.wallet.journal.records import PaidBefore
+from l2send.wallet.nonces import look_ahead
 from l2send.wallet.offline import Bundle, Part, most_of
 from l2send.wallet.safe_files import SafeBundle
 
@@ -107,7 +108,9 @@ async def can_pay(payment: Payment, amount: Amount, source: Rpc) -> None:
     if payment.executor is not None or payment.by_owners:
         await confirm(payment.sender, amount, source)
         return
-    code, _ = await asyncio.gather(source.code(payment.sender), confirm(payment.sender, amount, source))
+    code, *_ = await asyncio.gather(
+        source.code(payment.sender), confirm(payment.sender, amount, source), look_ahead(source, payment.sender)
+    )
     refuse_foreign_code(code, source.chain)
 
 

@@ -11,7 +11,7 @@ from l2send.wallet.execute import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.lock import account_lock
-from l2send.wallet.receipts import confirmations
+from l2send.wallet.telling import confirmations
 from tests.wallet.rig import CHAIN_ID, Rig, to_self
 
 
