@@ -53,7 +53,9 @@ PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN, St
 """Kinds of steps that make a payment; the others refund or cancel."""
 
 _OLD_CHECKS = 0.6
-"""Seconds after which the checks count as old: they take one round trip, and a key on this machine signs in moments."""
+"""Seconds after their answers when the checks count as old: a key on this machine signs in moments."""
+_OLD_QUESTIONS = 3.0
+"""Seconds after they were asked: a node may take long to answer."""
 
 T = TypeVar("T")
 
@@ -68,6 +70,8 @@ class Looks:
 
     at: float
     """When they were asked for, by this machine's clock, which goes on while a laptop sleeps."""
+    answered: float
+    """When the last answer was there."""
     pinned: BaseException | None
     reason: str | BaseException
     """Why it must no longer be signed; empty if it may."""
@@ -77,6 +81,11 @@ class Looks:
     cost: Cost | BaseException
     code: bytes | BaseException
     """The account's own code: that of a delegation, by EIP-7702, or none."""
+
+    def are_old(self) -> bool:
+        """Whether a signature that depends on them took so long that they are asked for again."""
+        now = time.time()
+        return abs(now - self.answered) > _OLD_CHECKS or abs(now - self.at) > _OLD_QUESTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,7 @@ class Signing:
             _code_of_sender(tx, rpc),
             return_exceptions=True,
         )
-        return Looks(asked_at, *found)
+        return Looks(asked_at, time.time(), *found)
 
     async def sign_and_commit(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
         """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
@@ -131,7 +140,7 @@ class Signing:
         price = await price_of(tx, rpc, _value(looks.cap), _value(looks.cost))
         self.say(f"signing {tx.step.kind} on {rpc.chain.name}")
         signed = self.signed(signer, tx, choice.nonce, price)
-        await self._refuse_if_overtaken(record, tx, looks.at)
+        await self._refuse_if_overtaken(record, tx, looks)
         tx = self.journal.record_signed(tx, choice.nonce, signed.hash, signed.raw, over=choice.over)
         failpoint(Failpoint.JOURNALED)
         return tx
@@ -189,14 +198,14 @@ class Signing:
             raise ConfigError(f"{tx.payment_id} is paid by {tx.sender}; the account opened is {self.signer.address}.")
         return self.signer
 
-    async def _refuse_if_overtaken(self, record: PaymentRecord, tx: TxRecord, checked_at: float) -> None:
+    async def _refuse_if_overtaken(self, record: PaymentRecord, tx: TxRecord, looks: Looks) -> None:
         """Signing takes minutes where a person holds a device, and hours where a laptop sleeps, as do the transactions
         that have to be handed out before: look again after it, at the clocks and at the code that would be called.
 
         A key on this machine mostly signs within moments of the checks. Such bytes were not journaled: they are thrown
         away.
         """
-        if not _pays(tx.step) or abs(time.time() - checked_at) <= _OLD_CHECKS:
+        if not _pays(tx.step) or not looks.are_old():
             return
         record = self.journal.get(record.id)
         if reason := await why_not_now(record, self.rpcs):
