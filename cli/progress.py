@@ -90,7 +90,7 @@ class Live:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The line beside the spinner, redrawn several times a second: one line, else halves of it would stay."""
         clock = f"  {self._clock(options.max_width)}" if self._estimate or self._count.asked > 1 else ""
-        words = styled(f"{_HASH.sub('', self._now).rstrip('.')} …", limit=400)
+        words = styled(f"{_HASH.sub('', local_times(self._now)).rstrip('.')} …", limit=400)
         words.truncate(max(0, options.max_width - len(clock)), overflow="ellipsis")
         line = words + Text(clock, "dim")
         line.no_wrap, line.overflow = True, "crop"

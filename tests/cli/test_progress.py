@@ -43,6 +43,15 @@ def test_the_clock_stays_where_the_sentence_is_cut() -> None:
     assert shown.getvalue() == "a solver may fill …  0 s of about 10 min\n"
 
 
+def test_a_time_beside_the_spinner_is_that_of_this_machine() -> None:
+    """The line above it says the same sentence so."""
+    shown = io.StringIO()
+    there = "a solver may fill it until 2020-01-02 03:04:05 UTC"
+    Console(file=shown, width=120, force_terminal=True, color_system=None).print(Live(there, estimate=600))
+    assert "UTC" not in shown.getvalue()
+    assert "Jan 2020" in shown.getvalue()
+
+
 @pytest.mark.parametrize(
     ("width", "line"),
     [
