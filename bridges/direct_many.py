@@ -83,7 +83,7 @@ async def _simulated(sender: Address, txs: Sequence[UnsignedTx], rpc: Rpc) -> li
     itself. Raises NetworkError.
     """
     try:
-        found = await if_offered(rpc.simulate(sender, txs))
+        found = await if_offered(lambda: rpc.simulate(sender, txs))
     except NodeError as error:
         if len(txs) == 1:
             return [Refused(f"on {rpc.chain.name} it would revert: {error.message}")]

@@ -81,7 +81,7 @@ async def _gas_limits(
 ) -> tuple[list[tuple[Gas, Gas]], bool]:
     """Per transaction the limit to sign with and the gas it should use; and whether that was simulated."""
     try:
-        results = await if_offered(rpc.simulate(sender, [tx for _, tx in wanted], overrides))
+        results = await if_offered(lambda: rpc.simulate(sender, [tx for _, tx in wanted], overrides))
     except NodeError as error:
         raise Refused(f"on {rpc.chain.name} it would revert: {error.message}") from error
     if results is None:

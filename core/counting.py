@@ -28,13 +28,12 @@ class Count:
             self.answered += 1
 
 
-_NOT_READ = Count()
-_current: ContextVar[Count] = ContextVar("count", default=_NOT_READ)
+_current: ContextVar[Count | None] = ContextVar("count", default=None)
 
 
 def counted() -> Count:
-    """What counts the answers of the task that asks."""
-    return _current.get()
+    """What counts the answers of the task that asks; outside of `counting`, a count that nothing reads."""
+    return _current.get() or Count()
 
 
 @contextmanager

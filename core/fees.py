@@ -55,15 +55,17 @@ async def gas_price(rpc: Rpc) -> GasPrice:
     Source: EIP-1559 (`eth_feeHistory`, `eth_maxPriorityFeePerGas`), `eth_gasPrice` where blocks carry no base fee.
     """
     market, suggested = await asyncio.gather(
-        if_offered(rpc.ask(_read_history, "eth_feeHistory", hex(_HISTORY_BLOCKS), "latest", [_REWARD_PERCENTILE])),
-        if_offered(rpc.ask(_read_suggestion, "eth_maxPriorityFeePerGas")),
+        if_offered(
+            lambda: rpc.ask(_read_history, "eth_feeHistory", hex(_HISTORY_BLOCKS), "latest", [_REWARD_PERCENTILE])
+        ),
+        if_offered(lambda: rpc.ask(_read_suggestion, "eth_maxPriorityFeePerGas")),
     )
     if market is None:
         market = _of_head(await rpc.block())
     if market.base_fee is None:
         return GasPrice(Wei(0), Wei(0), await _whole_price(rpc), legacy=True)
     if suggested is None:
-        whole = await if_offered(_whole_price(rpc))
+        whole = await if_offered(lambda: _whole_price(rpc))
         suggested = Wei(max(0, (whole or 0) - market.base_fee))
     tip = Wei(max(market.tip, suggested, MIN_TIP))
     return GasPrice(market.base_fee, tip, Wei(2 * market.base_fee + tip))

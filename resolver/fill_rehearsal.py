@@ -34,9 +34,9 @@ async def refuse_undeliverable(order: Order, rpc: Rpc) -> str:
     # has none: coin is lent to it for this call, where the node can do that.
     lent = {settler: {"balance": hex(order.delivers.units + _FOR_FEES)}}
     try:
-        tried = await if_offered(rpc.returned(message, "latest", lent))
+        tried = await if_offered(lambda: rpc.returned(message, "latest", lent))
         if tried is None and token.address:
-            tried = await if_offered(rpc.returned(message))
+            tried = await if_offered(lambda: rpc.returned(message))
     except NodeError as error:
         raise Refused(
             f"{recipient} could not be paid {token.symbol} on {rpc.chain.name}: {error.message}",

@@ -39,7 +39,7 @@ async def refuse_inexact(pays: Amount, sender: Address, rpc: Rpc) -> str:
     transfer = UnsignedTx(token.chain_id, token.address, Wei(0), TRANSFER.encode(_UNUSED_ACCOUNT, pays.units))
     count = UnsignedTx(token.chain_id, token.address, Wei(0), BALANCE_OF.encode(_UNUSED_ACCOUNT))
     seen, results = await asyncio.gather(
-        rpc.aggregate(views), if_offered(rpc.simulate(sender, [count, transfer, count])), return_exceptions=True
+        rpc.aggregate(views), if_offered(lambda: rpc.simulate(sender, [count, transfer, count])), return_exceptions=True
     )
     if isinstance(seen, BaseException):
         raise seen

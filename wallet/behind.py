@@ -46,7 +46,7 @@ async def gas_behind(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> Esti
     Source: eth_simulateV1.
     """
     try:
-        results = await if_offered(rpc.simulate(tx.sender, [one.step.tx for one in (*before, tx)]))
+        results = await if_offered(lambda: rpc.simulate(tx.sender, [one.step.tx for one in (*before, tx)]))
     except NodeError as error:
         return Refused(f"the {tx.step.kind} would fail: {error.message}", hint="It was not signed.")
     except NetworkError as error:

@@ -135,7 +135,7 @@ async def _why_it_fails(leg: PaymentRecord, first: TxRecord, rpcs: Rpcs) -> str:
     reason, price, results = await asyncio.gather(
         why_not_now(leg, rpcs),
         affordable(first, rpc, None),
-        if_offered(rpc.simulate(first.sender, planned)),
+        if_offered(lambda: rpc.simulate(first.sender, planned)),
         return_exceptions=True,
     )
     for answer in (reason, price, results):

@@ -110,7 +110,13 @@ def _mined(tx: TxRecord, sight: Sight, ends: Ends) -> TxRecord:
     there = TxState.MINED if sight.succeeded else TxState.REVERTING
     if (tx.state, tx.block_hash) == (there, sight.block_hash):
         return tx
-    return ends.journal.move_tx(tx, there, block=sight.block, block_hash=sight.block_hash, detail=sight.words)
+    return ends.journal.move_tx(
+        tx,
+        TxState.MINED if sight.succeeded else TxState.REVERTING,
+        block=sight.block,
+        block_hash=sight.block_hash,
+        detail=sight.words,
+    )
 
 
 async def _nowhere(tx: TxRecord, ends: Ends, rpc: Rpc, *, used: bool) -> TxRecord:

@@ -199,7 +199,7 @@ class Rpc:
         Both are the latter where the node has no `pending` tag: what waits is then known from the journal alone.
         """
         waiting, in_blocks = await asyncio.gather(
-            if_offered(self.nonce(account, "pending")), self.nonce(account, "latest")
+            if_offered(lambda: self.nonce(account, "pending")), self.nonce(account, "latest")
         )
         return in_blocks if waiting is None else waiting, in_blocks
 

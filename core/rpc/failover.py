@@ -140,13 +140,14 @@ async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
     return one, other
 
 
-async def if_offered(ask: Awaitable[T]) -> T | None:
+async def if_offered(ask: Callable[[], Awaitable[T]]) -> T | None:
     """The answer of an optional method, or None if the node does not have it, in any words that say so.
 
+    `ask` begins the question, so that a look which is cancelled before it begins leaves none behind.
     Raises Transient and WrongChain, which say nothing about the method, and NodeError for a revert.
     """
     try:
-        return await ask
+        return await ask()
     except NodeFailed:
         return None
     except NodeError as error:

@@ -24,6 +24,7 @@ from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
 from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Gas, Nonce, Seconds, Token, UnixTime
+from l2send.wallet.ends import Ends
 from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.codec import fingerprint
 from l2send.wallet.journal.protocol import Journal
@@ -89,11 +90,11 @@ async def recover(
     while a transaction waits for a block: run it again, what was written stays.
     """
     unknown = await asyncio.gather(*(_unknown(account, journal, rpcs, chain) for chain in chains))
-    recovery, wanted = Recovery(account), _Wants(account, journal, lines)
+    recovery, wanted, ends = Recovery(account), _Wants(account, journal, lines), Ends(journal, rpcs)
     for found in sorted((one for of_chain in unknown for one in of_chain), key=lambda one: one.nonce):
-        recovery.found.append(_written(found, account, journal, wanted))
+        recovery.found.append(await _written(found, account, ends, wanted))
     others = {pair for one in recovery.found if not one.was_wanted for pair in _paid(one)}
-    recovery.held_back += wanted.hold_back(others)
+    recovery.held_back += await wanted.hold_back(others, ends)
     return recovery
 
 
@@ -200,19 +201,20 @@ class _Wants:
             self._lines.remove(found)
         return found
 
-    def hold_back(self, paid: set[tuple[Address, Token]]) -> list[str]:
+    async def hold_back(self, paid: set[tuple[Address, Token]], ends: Ends) -> list[str]:
         """What would pay these recipients the same token, and was not found: a person has to look first."""
         keys = [one.key for one in self._lines if (one.payment.to.address, one.payment.amount.token) in paid]
         words = "its recipient got the same token by another transaction of this account: compare them"
         self._journal.hold_back([key for key in keys if key in self._queued], words, _NEVER)
         begun = [one for one in self._begun if (one.payment.to.address, one.payment.amount.token) in paid]
         for leg in begun:
-            self._journal.cancel(leg.id, words)
+            await ends.never_signed(leg, words)
         return [*keys, *(leg.id for leg in begun)]
 
 
-def _written(found: Found, account: Address, journal: Journal, wanted: _Wants) -> Found:
+async def _written(found: Found, account: Address, ends: Ends, wanted: _Wants) -> Found:
     """With the payment that the journal has of it now."""
+    journal = ends.journal
     if len(found.pays) != 1 or found.use.tx is None:
         return found
     (effect,) = found.pays
@@ -222,7 +224,7 @@ def _written(found: Found, account: Address, journal: Journal, wanted: _Wants) -
         if not more and tx.step.tx == found.use.tx:
             journal.record_signed(tx, found.nonce, found.use.hash, found.use.raw, elsewhere=True)
             return replace(found, record=journal.find(begun.id), was_wanted=True)
-        journal.cancel(begun.id, f"{found.use.hash} paid it: found on {found.chain.name}")
+        await ends.never_signed(begun, f"{found.use.hash} paid it: found on {found.chain.name}")
     line = wanted.take_line(payment) if begun is None else None
     key = line.key if line else f"found:{found.chain.chain_id}:{found.use.hash}"
     typed_name, memo = (line.typed_name, line.memo) if line else (begun.typed_name, begun.memo) if begun else ("", "")

@@ -141,6 +141,7 @@ def test_who_was_paid_is_offered_by_address(home: Home, terminal: Terminal, paye
     terminal.wait_for("Amount of USDC")
     terminal.type("1")
     terminal.press("Enter")
+    answer_note(terminal)
     terminal.wait_for("You paid exactly this")
     terminal.type("no")
     terminal.press("Enter")

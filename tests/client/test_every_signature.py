@@ -51,6 +51,8 @@ SIGNING = {
     ("wallet/offline.py", "_sign"),  # sign: review_of, which is made of checked_legs as every review is
     ("cli/sender.py", "sign"),  # A signer itself: it unlocks the account at its first signature.
     ("cli/sender.py", "sign_typed"),
+    ("src/l2send/working.py", "sign"),  # A signer itself: it signs nothing more once its worker was told to stop.
+    ("src/l2send/working.py", "sign_typed"),
 }
 """The only functions that ask a signer for a signature, and what they ask before."""
 

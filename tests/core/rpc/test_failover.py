@@ -102,13 +102,13 @@ def test_the_server_names_the_pause() -> None:
 
 @pytest.mark.parametrize("error", [REFUSED, NONSENSE, NodeFailed("internal error")])
 def test_an_ability_that_is_missing_is_none(error: NetworkError) -> None:
-    assert asyncio.run(if_offered(failing(error))) is None
+    assert asyncio.run(if_offered(lambda: failing(error))) is None
 
 
 @pytest.mark.parametrize("error", [SLOW, OTHER, REVERT, RateLimited("later")])
 def test_what_says_nothing_about_an_ability_is_raised(error: NetworkError) -> None:
     with pytest.raises(type(error)):
-        asyncio.run(if_offered(failing(error)))
+        asyncio.run(if_offered(lambda: failing(error)))
 
 
 async def failing(error: NetworkError) -> str:
@@ -178,3 +178,19 @@ def test_an_error_in_the_program_is_not_taken_for_a_networks() -> None:
 
     with pytest.raises(KeyError):
         asyncio.run(first_answer("Chain", [Endpoint("http://first")], answer))
+
+
+def test_a_look_that_is_cancelled_before_it_begins_leaves_no_question_behind() -> None:
+    """Begun with the look, a question that never ran was told of on the screen of a person who went back."""
+    begun = list[str]()
+
+    async def ask() -> None:
+        begun.append("asked")
+
+    async def look() -> None:
+        task = asyncio.ensure_future(if_offered(ask))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(look())
+    assert begun == []
