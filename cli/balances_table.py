@@ -166,10 +166,14 @@ def money(usd: float | None) -> str:
 
 
 def document(snapshot: Snapshot, kinds: Sequence[AccountKind], wanted: Sequence[str]) -> dict[str, object]:
-    """The balances as JSON; see docs/schemas/balances-1.json. `kinds` are those of the snapshot's chains, in order."""
+    """The balances as JSON; see docs/schemas/balances-1.json. `kinds`: of the chains where that was asked."""
     held, _, _ = _sorted_out(snapshot, wanted)
     prices = Prices(snapshot.chains)
-    chains = [_chain_document(h, wanted, prices, kind) for h, kind in zip(snapshot.chains, kinds, strict=True)]
+    asked = {kind.chain.chain_id: kind for kind in kinds}
+    chains = [
+        _chain_document(h, wanted, prices, asked.get(h.chain.chain_id, AccountKind(h.chain, Kind.UNKNOWN)))
+        for h in snapshot.chains
+    ]
     return {
         "schema": "l2send.balances/1",
         "account": snapshot.account,

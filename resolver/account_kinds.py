@@ -28,7 +28,7 @@ class Kind(StrEnum):
     SAFE = "safe"
     CONTRACT = "contract"
     UNKNOWN = "unknown"
-    """The chain did not say."""
+    """It was not asked, or the chain did not say."""
 
 
 @dataclass(frozen=True, slots=True)

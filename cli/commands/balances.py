@@ -42,6 +42,8 @@ class _Wanted:
     """Symbols in upper case; empty for every token."""
     run: RunOptions
     again: bool
+    kinds: bool
+    """Whether it is asked what the account is on each of them: more than the one request that balances take."""
 
 
 @spread
@@ -54,7 +56,8 @@ def balances(
     sender: SenderOptions,
     run_options: RunOptions,
     chain: Annotated[
-        list[str] | None, typer.Option("--chain", metavar="CHAIN", help="Only this chain; repeatable.")
+        list[str] | None,
+        typer.Option("--chain", metavar="CHAIN", help="Only this chain, and what the account is there; repeatable."),
     ] = None,
     token: Annotated[
         list[str] | None, typer.Option("--token", metavar="TOKEN", help="Only this token; repeatable.")
@@ -71,7 +74,7 @@ def balances(
     registry = run_options.registry()
     _refuse_filter(whose or "", registry, load_book(run_options.paths.contacts))
     chains = _chains(registry, chain or [], testnets=testnets)
-    wanted = _Wanted(chains, _tokens(chains, token or []), run_options, watch)
+    wanted = _Wanted(chains, _tokens(chains, token or []), run_options, watch, kinds=bool(chain))
     known = None if whose else choose_sender(run_options.paths, sender).address
     return run_to_end(_read(whose or "", known, registry, wanted))
 
@@ -114,7 +117,8 @@ async def _read(whose: str, known: Address | None, registry: Registry, wanted: _
         while True:
             with Live(f"asking {len(wanted.chains)} chains"):
                 snapshot, kinds = await asyncio.gather(
-                    take_snapshot(account, rpcs, chains=wanted.chains), kinds_of(account, wanted.chains, rpcs)
+                    take_snapshot(account, rpcs, chains=wanted.chains),
+                    kinds_of(account, wanted.chains if wanted.kinds else (), rpcs),
                 )
             if wanted.again and out().is_terminal:
                 out().clear()
