@@ -68,7 +68,10 @@ class LineResult:
 
 
 def line_results(review: BatchReview | None, result: BatchResult | None, registry: Registry) -> list[LineResult]:
-    """Every line in the order of the file; without a file, in the order in which they were begun."""
+    """Every line in the order of the file, then what was begun and is not in the file any more.
+
+    Without a file, in the order in which they were begun.
+    """
     begun = result.lines if result else ()
     if review is None:
         return [_of_payment(None, payment, registry) for payment in begun]
@@ -87,7 +90,9 @@ def line_results(review: BatchReview | None, result: BatchResult | None, registr
     for known, record in review.known:
         payment = by_id.get(record.id) or BatchPayment(known.row.ref, record)
         found.append(_of_payment(known.row, payment, registry))
-    return sorted(found, key=lambda one: one.row.line if one.row else 0)
+    in_file = {visible_part(one.ref) for one in found}
+    removed = [_of_payment(None, one, registry) for one in begun if visible_part(one.ref) not in in_file]
+    return [*sorted(found, key=lambda one: one.row.line if one.row else 0), *removed]
 
 
 def _of_payment(row: BatchRow | None, payment: BatchPayment, registry: Registry) -> LineResult:
@@ -106,7 +111,7 @@ def batch_document(
     review: BatchReview | None,
 ) -> Document:
     """The whole batch for scripts; while nothing is begun, with what it would cost."""
-    lines = list(lines)
+    lines, moves = list(lines), list(moves)
     return {
         "schema": SCHEMA,
         "name": name,
@@ -114,7 +119,7 @@ def batch_document(
         "counts": dict(Counter(line.state for line in lines)),
         "cost_usd": review.cost_usd if review else None,
         "signatures": review.signatures if review else None,
-        "moves": [_move_document(move, registry) for move in moves] or _planned_moves(review, registry),
+        "moves": [*(_move_document(move, registry) for move in moves), *_planned_moves(review, len(moves), registry)],
         "left": [
             {"chain": chain.short_name, "amount": amount_document(amount)}
             for chain, amount in (review.left if review else ())
@@ -158,7 +163,9 @@ def _move_document(move: BatchPayment, registry: Registry) -> Document:
     }
 
 
-def _planned_moves(review: BatchReview | None, registry: Registry) -> list[Document]:
+def _planned_moves(review: BatchReview | None, begun: int, registry: Registry) -> list[Document]:
+    """Those of this run, until they are begun. `begun`: how many moves the journal has."""
+    planned = review.moves if review and begun <= review.moves_before else ()
     return [
         {
             "payment": None,
@@ -170,7 +177,7 @@ def _planned_moves(review: BatchReview | None, registry: Registry) -> list[Docum
             "cost_usd": move.cost_usd,
             "instead_usd": move.instead_usd,
         }
-        for move in (review.moves if review else ())
+        for move in planned
     ]
 
 

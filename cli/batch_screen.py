@@ -11,6 +11,7 @@ from rich.text import Text
 
 from l2send.batch_review import BatchReview
 from l2send.cli.batch_result import LineResult
+from l2send.cli.effects_text import describe
 from l2send.cli.money import cost, shorter, usd
 from l2send.cli.recipient import must_compare
 from l2send.cli.screen import aloud, err, out, print_pairs, styled, table
@@ -33,6 +34,7 @@ def show_batch(review: BatchReview, registry: Registry) -> None:
         ("batch", styled(f"{review.name}, {_counts(review)}", "bold")),
         *_some("pay", [styled(words) for words in _payments(review, registry)]),
         *_some("from", [styled(words, limit=300) for words in _sources(review, registry)]),
+        *_some("together", [styled(words, limit=300) for words in _together(review)]),
         ("cost", styled(_cost(review), limit=300)),
         *_some("left", [styled(_left(review))] if review.payable else []),
         *_some("check", [styled(words, "yellow", limit=300) for words in _to_check(review)]),
@@ -95,6 +97,15 @@ def _sources(review: BatchReview, registry: Registry) -> list[str]:
         amount = shorter(Amount(sum(units), token))
         words.append(f"{amount} on {registry.shown(chain_id).name} by {bridge}, {number_of(len(units), 'order')}")
     return words
+
+
+def _together(review: BatchReview) -> list[str]:
+    """Each transaction that pays several lines. What it does, call by call, is in the details."""
+    return [
+        f"{number_of(len(one.lines), 'line')} on {one.quote.source.name} in one transaction of your "
+        f"{'Safe' if one.payment.executor else 'account'}: all of them are paid, or none"
+        for one in review.shared
+    ]
 
 
 def _moved(move: Move, registry: Registry) -> str:
@@ -194,6 +205,8 @@ def _print_lines(review: BatchReview, console: Console) -> None:
     for bad in review.bad:
         rows.add_row(str(bad.row.line), styled(bad.row.ref, limit=40), "", "", styled(bad.error.message, limit=300))
     console.print(rows, soft_wrap=not console.is_terminal)
+    for one in review.shared:
+        console.print(styled(f"{one.quote.source.name}: {describe(one.effect)}", limit=100_000), soft_wrap=True)
 
 
 def _by_token(lines: Iterable[PlannedLine]) -> Mapping[Token, list[PlannedLine]]:

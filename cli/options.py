@@ -305,13 +305,17 @@ class BatchOptions(FollowOptions):
     ] = None
     max_fee_total: Annotated[
         str,
-        typer.Option("--max-fee-total", metavar="LIMIT", help="20usd: the most that all fees of this run may cost."),
+        typer.Option("--max-fee-total", metavar="LIMIT", help="20usd: the most that all fees of the batch may cost."),
     ] = ""
     queue: Annotated[
         bool,
         typer.Option("--queue", help="Approve the lines for `l2send work`, which pays them. Nothing is sent here."),
     ] = False
     again: Again = False
+    no_batching: Annotated[
+        bool,
+        typer.Option("--no-batching", help="A transaction for each line, also where one could pay several."),
+    ] = False
 
     def refuse_for_queue(self, word: str) -> None:
         """Raises UsageError for options that mean nothing to `batch status` and `batch withdraw`."""

@@ -91,6 +91,8 @@ class StepKind(StrEnum):
     """Makes the account delegate to code, or ends that (EIP-7702)."""
     CANCEL = "cancel"
     """Takes the nonce of another transaction, and does nothing."""
+    TOGETHER = "together"
+    """Makes several payments of one account: all of them, or none."""
     EXECUTE = "execute"
     """Brings what the owners of a Safe signed to the chain."""
 
@@ -239,6 +241,8 @@ class Quote:
     """The most that its transactions may cost in network fees together, if the sender set a limit in money."""
     proposal: Proposal | None = None
     """Signed instead of steps if the owners of a Safe sign."""
+    carries: tuple[Payment, ...] = ()
+    """The payments that its one transaction makes, in the order of its calls; empty for the usual quote of one."""
 
     @property
     def signatures(self) -> int:

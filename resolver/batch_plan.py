@@ -82,6 +82,12 @@ class Planned:
     moves: tuple[Move, ...]
     ledger: Ledger
 
+    @property
+    def moves_too_much(self) -> bool:
+        """Whether money is moved for lines that were refused since."""
+        paid = sum(line.way is LineWay.MOVED and line.plan is not None for line in self.lines)
+        return paid < sum(move.lines for move in self.moves)
+
 
 @dataclass
 class Planning:
@@ -91,6 +97,8 @@ class Planning:
     rpcs: Rpcs
     limits: Limits
     ledger: Ledger
+    gas_elsewhere: bool = False
+    """Whether another account than the sender pays for gas."""
     lines: dict[int, PlannedLine] = field(default_factory=dict[int, PlannedLine])
     """By their line in the file."""
     moves: list[Move] = field(default_factory=list[Move])

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from l2send.bridges.direct_many import market_of, quote_transfers
 from l2send.core.bridge import Bridge
@@ -22,10 +23,19 @@ from l2send.resolver.limits import Limits
 
 
 async def plan_lines(
-    wanted: Sequence[Wanted], ledger: Ledger, bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
+    wanted: Sequence[Wanted],
+    ledger: Ledger,
+    bridges: Mapping[str, Bridge],
+    rpcs: Rpcs,
+    limits: Limits,
+    *,
+    gas_elsewhere: bool = False,
 ) -> Planned:
-    """How each of these lines is paid. Raises NetworkError, UsageError; what stops one line is told of that line."""
-    planning = Planning(bridges, rpcs, limits, ledger)
+    """How each of these lines is paid. Raises NetworkError, UsageError; what stops one line is told of that line.
+
+    `gas_elsewhere`: another account than the sender pays for gas.
+    """
+    planning = Planning(bridges, rpcs, limits, ledger, gas_elsewhere)
     by_chain = dict[ChainId, list[Wanted]]()
     for one in wanted:
         by_chain.setdefault(one.payment.to.chain_id, []).append(one)
@@ -62,6 +72,8 @@ async def _quoted(lines: Sequence[Wanted], planning: Planning) -> dict[int, Quot
             left.take(spent)
             funded.append(one)
     quotes = await quote_transfers([one.payment for one in funded], market, rpc)
+    if planning.gas_elsewhere:
+        quotes = [q if isinstance(q, Refused) else replace(q, needs=q.steps[0].tx.value) for q in quotes]
     return {one.line.row.line: quote for one, quote in zip(funded, quotes, strict=True)}
 
 

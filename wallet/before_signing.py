@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from l2send.core.deadlines import why_late
 from l2send.core.errors import CannotPay, NetworkError, NodeError, Refused
 from l2send.core.fees import L1_FEE_MARGIN_PERCENT, MIN_TIP, L1Fee, gas_price, l1_fee_of, refuse_dearer_than_others
 from l2send.core.plan import GasPrice, StepKind, UnsignedTx
-from l2send.core.rpc import Rpc, Rpcs, both
+from l2send.core.rpc import Rpc, Rpcs, Simulated, both, if_offered
 from l2send.core.units import Amount, Gas, Wei
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
@@ -144,14 +144,40 @@ async def look_at_cost(tx: TxRecord, rpc: Rpc, estimating: Awaitable[Estimate] |
 
     Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
     """
-    margin = _L1_FEE_MARGIN_PERCENT if tx.step.price else L1_FEE_MARGIN_PERCENT
     today, l1_fee, balance, estimate = await asyncio.gather(
         gas_price(rpc),
-        l1_fee_of(rpc, tx.step.tx, margin),
+        l1_fee_at_most(tx, rpc),
         rpc.balance(tx.sender),
         estimating or _estimate(tx, rpc),
     )
     return Cost(today, l1_fee, balance, estimate)
+
+
+async def l1_fee_at_most(tx: TxRecord, rpc: Rpc) -> L1Fee:
+    """What `tx` costs at most in addition to gas. Raises NetworkError."""
+    margin = _L1_FEE_MARGIN_PERCENT if tx.step.price else L1_FEE_MARGIN_PERCENT
+    return await l1_fee_of(rpc, tx.step.tx, margin)
+
+
+async def estimates_together(txs: Sequence[TxRecord], rpc: Rpc) -> list[Estimate]:
+    """The gas of each of these transactions of one account, by one simulation where that is offered. Raises nothing.
+
+    One that fails there is asked about by itself, and so are all if the node takes no such request.
+    Source: eth_simulateV1, else eth_estimateGas.
+    """
+    try:
+        results = await if_offered(lambda: rpc.simulate(txs[0].sender, [tx.step.tx for tx in txs]))
+    except NetworkError:
+        results = None
+    if results is None:
+        return list(await asyncio.gather(*(_estimate(tx, rpc) for tx in txs)))
+
+    async def one(tx: TxRecord, result: Simulated) -> Estimate:
+        if not result.succeeded or (tx.step.kind is StepKind.TRANSFER and answers_false(result.output)):
+            return await _estimate(tx, rpc)
+        return result.gas
+
+    return list(await asyncio.gather(*map(one, txs, results)))
 
 
 async def affordable(tx: TxRecord, rpc: Rpc, cap: FeeCap | None) -> GasTerms:

@@ -21,6 +21,20 @@ _NO_NETWORK = "none: nothing was signed"
 RULES = (
     Rule("transaction final", "its receipt says success, its block is in the chain and deep enough", "its chain", _TWO),
     Rule(
+        "transaction of several payments final",
+        "its receipt says success, likewise; for each call the token's own event from the account to the recipient; of "
+        "coin the call in the trace, else the code that makes the calls before and after the block",
+        "its chain",
+        _TWO,
+    ),
+    Rule(
+        "transaction of several payments reverted",
+        "its receipt says failure, likewise; or success without any event, and the account had no code to make the "
+        "calls before and after the block",
+        "its chain",
+        _TWO,
+    ),
+    Rule(
         "transaction reverted",
         "its receipt says failure, likewise; the settler has no order of its id",
         "its chain; the origin settler's storage",

@@ -19,7 +19,9 @@ from l2send.core.effects import token_effects
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.plan import Order, Proposal, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.together import calls_of
 from l2send.core.units import BlockNumber, Nonce
+from l2send.wallet.carried import brought_together, made_coin_calls, made_no_call
 from l2send.wallet.fees_paid import brought_by, brought_by_fill, fee_shown, transfers_lately
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
@@ -46,13 +48,15 @@ class Ends:
         """
         rpc = self.rpcs.on(tx.chain_id)
         why, sights = "", [sight]
-        if head is None or not is_all_there_is(rpc, sight, head):
+        if head is None or not await is_all_there_is(rpc, sight, head):
             why = await why_unproven(rpc, lambda one, its_head: shows(one, its_head, tx, sight, sights.append))
         end = TxState.FINAL if sight.succeeded else TxState.REVERTED
         if not why and (end is TxState.REVERTED or tx.step.kind is StepKind.CANCEL):
             why = await self._why_it_may_be_open(tx)
         if why:
             return self.journal.note_tx(tx, f"not {end} yet: {why}")
+        if end is TxState.FINAL and tx.step.kind is StepKind.TOGETHER:
+            return await self._paid_together(tx, sight, sights)
         arrived = brought_by(tx, self.journal.get(tx.payment_id).payment, sights)
         return self.journal.move_tx(
             tx,
@@ -63,6 +67,29 @@ class Ends:
             fee=fee_shown(tx, sights, rpc.chain),
             arrived=arrived,
         )
+
+    async def _paid_together(self, tx: TxRecord, sight: Sight, sights: list[Sight]) -> TxRecord:
+        """`final`, once each of its calls is shown to have been made; `reverted` where the account made none.
+
+        That is so where it lost the code that makes them before this transaction came into its block.
+        """
+        rpc, payer = self.rpcs.on(tx.chain_id), self.journal.get(tx.payment_id).payment.sender
+        calls = calls_of(tx.step.tx, rpc.chain)
+        brought, why = brought_together(calls, payer, sights), ""
+        if any(not call.data for call in calls):
+            why = await why_unproven(rpc, lambda one, _: made_coin_calls(one, tx, calls, payer, sight.block))
+        fee = fee_shown(tx, sights, rpc.chain)
+        move = partial(self.journal.move_tx, block=sight.block, block_hash=sight.block_hash)
+        if not why and None not in brought:
+            return move(tx, TxState.FINAL, detail=sight.words, fee=fee, arrivals=brought)
+        if not any(call.data and units for call, units in zip(calls, brought, strict=True)):
+            ran_none = partial(made_no_call, tx=tx, block=sight.block)
+            if not await why_unproven(rpc, lambda one, _: ran_none(one)):
+                words = f"{sight.words}, where the account had no code to make its calls: none was made"
+                return move(move(tx, TxState.REVERTING, detail=words), TxState.REVERTED, detail=words, fee=fee)
+        missing = next((place for place, units in enumerate(brought, 1) if units is None), None)
+        words = why or f"its receipt shows no transfer of its call {missing} of {len(calls)}"
+        return self.journal.note_tx(tx, f"not final yet: {words}")
 
     async def replaced(self, tx: TxRecord, use: NonceUse) -> TxRecord:
         """`replaced`, for an indeterminate one whose nonce `use` took for something else. Raises NetworkError."""
@@ -220,11 +247,14 @@ class Ends:
                     return one
                 if self._same_call(one.step.tx, use.tx):
                     return one
-        if tx.step.kind not in {StepKind.TRANSFER, StepKind.OPEN}:
+        if tx.step.kind not in {StepKind.TRANSFER, StepKind.OPEN, StepKind.TOGETHER}:
             return None
         receipt = await self.rpcs.on(tx.chain_id).receipt(use.hash) if use.hash else None
         if use.hash and receipt is None:
             raise NotFinal(f"{use.hash} is in block {use.block}, and no receipt of it is shown yet")
+        if tx.step.kind is StepKind.TOGETHER:
+            await self._refuse_if_any_paid(tx, use, receipt)
+            return None
         if receipt is not None and (self._opened(record, receipt) if record.order else paid_by(tx, receipt)):
             return record.attempts(tx.step_index)[0]
         if record.order is None:
@@ -243,6 +273,13 @@ class Ends:
                 f"{words}: the recipient got as much in that block. Whether that was this payment is not known: look "
                 "at their account before you pay again"
             )
+
+    async def _refuse_if_any_paid(self, tx: TxRecord, use: NonceUse, receipt: dict[str, object] | None) -> None:
+        """Raises NotFinal where what used the nonce may have made one of the payments of `tx`, or that is not shown."""
+        for call in calls_of(tx.step.tx, self.rpcs.on(tx.chain_id).chain):
+            if use.tx is not None and self._same_call(call, use.tx):
+                raise NotFinal(f"{words_of(use, _used(tx))}, and does what one of the calls of {tx.hash} does")
+            await self._refuse_if_received(replace(tx, step=replace(tx.step, tx=call)), use, receipt)
 
     def _same_call(self, one: UnsignedTx, other: UnsignedTx) -> bool:
         """Whether both say the same, or do the same to a known token or with native coin."""

@@ -46,6 +46,7 @@ from l2send.wallet.offering import Offering, Say, not_final
 from l2send.wallet.receipts import note_receipt, observe
 from l2send.wallet.replacement import Bid
 from l2send.wallet.sent_elsewhere import find_sent
+from l2send.wallet.sight import Head
 from l2send.wallet.signing import PAYING_KINDS, Looks, Signing
 from l2send.wallet.steps_in_a_row import sign_in_a_row
 from l2send.wallet.telling import sentence_about
@@ -113,10 +114,10 @@ class Executor:
         """
         await find_sent(payment_id, self._signing)
 
-    async def look_ahead(self, payment_id: str) -> Looks:
-        """What signing the only step of a payment depends on, asked before its turn: see window.py."""
-        record = self.journal.get(payment_id)
-        return await self._signing.look(record, record.steps[0])
+    async def look_ahead(self, payment_ids: Sequence[str]) -> dict[str, Looks]:
+        """What signing the only step of each of these payments of one account depends on, asked before their turns."""
+        looks = await self._signing.look_at_many([self.journal.get(payment_id) for payment_id in payment_ids])
+        return dict(zip(payment_ids, looks, strict=True))
 
     async def look_before(self, payment_id: str) -> None:
         """Ask for what a payment's next signature depends on: `resume` and `approve` sign by it, if soon enough.
@@ -143,14 +144,14 @@ class Executor:
         with self._saying_what_moved(tx.payment_id):
             await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
 
-    async def look(self, payment_id: str) -> PaymentRecord:
+    async def look(self, payment_id: str, head: Awaitable[Head] | None = None) -> PaymentRecord:
         """Look once at every signed transaction of a payment; bytes that are in no block go out again when it is time.
 
-        Raises NotFinal where nodes keep refusing them.
+        `head` is being asked for, for many looks at one chain. Raises NotFinal where nodes keep refusing them.
         """
         with self._saying_what_moved(payment_id):
             for tx in self.journal.get(payment_id).steps:
-                await self._look_at(payment_id, tx.step_index)
+                await self._look_at(payment_id, tx.step_index, head)
         return self.journal.get(payment_id)
 
     async def approve(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
@@ -301,13 +302,8 @@ class Executor:
         record = self.journal.get(record.id)
         before = [step for step in record.steps if step.step_index < tx.step_index]
         approved = before and all(step.outcome in SUCCEEDED for step in before)
-        if (
-            self.renew is None
-            or record.order is None
-            or not approved
-            or tx.step.price
-            or tx.step.kind not in PAYING_KINDS
-        ):
+        fixed = record.order is None or tx.step.price or tx.step.kind not in PAYING_KINDS
+        if self.renew is None or fixed or not approved:
             return None
         late = await why_too_late(record, self.rpcs)
         if not late:
@@ -347,7 +343,9 @@ class Executor:
         noted = [note_receipt(tx, self._ends, receipt) for tx, receipt in came if receipt]
         return any(noted)
 
-    async def _look_at(self, payment_id: str, step_index: int, *, prove: bool = True) -> None:
+    async def _look_at(
+        self, payment_id: str, step_index: int, head: Awaitable[Head] | None = None, *, prove: bool = True
+    ) -> None:
         """One look at every transaction of a step; not `prove`: its success is proven by the next look.
 
         While none of them is in a block, the newest is offered again when it is time. The one it replaces
@@ -358,22 +356,22 @@ class Executor:
             return
         rpc = self.rpcs.on(attempts[0].chain_id)
         try:
-            looked = [await self._observe(tx, prove=prove) for tx in reversed(attempts)]
+            looked = [await self._observe(tx, head, prove=prove) for tx in reversed(attempts)]
             newest, taken = looked[0], any(tx.state in IN_BLOCK for tx in looked)
             if newest.state in _UNSEEN and not taken:
                 if any(tx.state in IN_BLOCK for tx in attempts):
                     self._say(f"{rpc.chain.name} dropped the block: the same bytes go out again")
                     self._offering.at_once(newest)
                 looked[0] = await self._offering.offer(newest, rpc)
-            for tx in reversed(looked):
+            for tx in reversed(looked) if head is None else ():  # Of many, each step in words is too much.
                 if not taken or tx.state in IN_BLOCK:
                     self._say(await sentence_about(tx, rpc, count=prove), about=tx.hash)
         except NetworkError as error:
             self._say(f"{rpc.chain.name} cannot be asked right now: {error.message}")
 
-    async def _observe(self, tx: TxRecord, *, prove: bool) -> TxRecord:
+    async def _observe(self, tx: TxRecord, head: Awaitable[Head] | None, *, prove: bool) -> TxRecord:
         later = None if prove else partial(self._offering.keep_receipt, tx)
-        return await observe(tx, self._ends, self._offering.take_receipt(tx), later)
+        return await observe(tx, self._ends, self._offering.take_receipt(tx), later, head)
 
     def _read(self, payment_id: str, indexes: Sequence[int]) -> list[TxRecord]:
         """For each of these steps the transaction that decides."""

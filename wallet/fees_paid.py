@@ -115,7 +115,20 @@ def _network_fees(leg: PaymentRecord, registry: Registry) -> Iterable[Fee]:
     for tx in leg.transactions:
         if tx.fee is not None:
             coin = registry.shown(tx.chain_id).native
-            yield _priced(NETWORK_FEE, Amount(tx.fee.total, coin), leg)
+            yield _priced(NETWORK_FEE, Amount(part_of(tx.fee.total, leg), coin), leg)
+
+
+def part_of(total: int, leg: PaymentRecord) -> int:
+    """Its part of the fee of its transaction: equal for all payments that the transaction makes, the rest the first's.
+
+    What makes several payments costs nothing beside them.
+    """
+    if leg.terms.carries:
+        return 0
+    if leg.ride is None:
+        return total
+    each, rest = divmod(total, leg.ride.calls)
+    return each + (rest if leg.ride.call == 0 else 0)
 
 
 def _kept(leg: PaymentRecord) -> Iterable[Fee]:

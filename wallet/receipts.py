@@ -9,7 +9,7 @@ ends.py alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from l2send.core.errors import BadAnswer, NetworkError, NotFinal
@@ -28,9 +28,15 @@ Later = Callable[[Mapping[str, Any]], None]
 
 
 async def observe(
-    tx: TxRecord, ends: Ends, receipt: Mapping[str, Any] | None = None, later: Later | None = None
+    tx: TxRecord,
+    ends: Ends,
+    receipt: Mapping[str, Any] | None = None,
+    later: Later | None = None,
+    head_asked: Awaitable[Head] | None = None,
 ) -> TxRecord:
     """Look once, move the record accordingly, and return it. Raises NetworkError, changing nothing.
+
+    `head_asked`: the newest block is being asked for already, for many looks at once.
 
     `receipt` is one that came with the answer to the broadcast a moment ago: what it needs beyond that is proof.
     `later` is given the receipt of a success that is not proven by this look, and the proof is not asked for now.
@@ -44,7 +50,7 @@ async def observe(
     try:
         if receipt and (sight := sight_of(receipt, tx)):
             return await _in_block(tx, sight, ends, None, later)
-        sight, head = await both(seen(rpc, tx), head_of(rpc))
+        sight, head = await both(seen(rpc, tx), head_asked or head_of(rpc))
         if sight is None:
             used = await rpc.nonce(tx.sender, "latest") > _nonce(tx)
             if not used and tx.state in (TxState.SIGNED, TxState.BROADCAST):

@@ -44,14 +44,17 @@ async def head_of(rpc: Rpc) -> Head:
     return Head(block_number(block.get("number")), *hashes)
 
 
-def is_all_there_is(rpc: Rpc, sight: Sight, head: Head) -> bool:
+async def is_all_there_is(rpc: Rpc, sight: Sight, head: Head) -> bool:
     """Whether a second look could show no more: there is one endpoint, and its newest block is the one of the receipt.
 
     Or the one right after it, which names it as its parent. Both were asked for together, so that the receipt's block
-    is in its chain.
+    is in its chain. For an older one the endpoint is asked which block stands there. Raises NetworkError.
     """
-    seen_in = (sight.block, sight.block_hash)
-    return len(rpc.endpoints) == 1 and seen_in in {(head.number, head.hash), (head.number - 1, head.parent_hash)}
+    if len(rpc.endpoints) != 1:
+        return False
+    if (sight.block, sight.block_hash) in {(head.number, head.hash), (head.number - 1, head.parent_hash)}:
+        return True
+    return head.number > sight.block and await is_canonical(rpc, sight)
 
 
 async def seen(rpc: Rpc, tx: TxRecord) -> Sight | None:

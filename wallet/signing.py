@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from l2send.core.address import Address
 from l2send.core.delegation import refuse_foreign_code, why_other_delegation
-from l2send.core.errors import ConfigError, Refused
+from l2send.core.errors import ConfigError, NetworkError, Refused
+from l2send.core.fees import L1Fee, gas_price
 from l2send.core.pace import may_hold
-from l2send.core.plan import Step, StepKind
+from l2send.core.plan import GasPrice, Step, StepKind
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.safe import does_nothing
-from l2send.core.units import Nonce
+from l2send.core.together import refuse_unless_batching
+from l2send.core.units import ChainId, Nonce, Wei
 from l2send.wallet.before_signing import (
     Cost,
     Estimate,
@@ -28,6 +31,8 @@ from l2send.wallet.before_signing import (
     GasTerms,
     TxGuard,
     estimate_competing,
+    estimates_together,
+    l1_fee_at_most,
     look_at_cost,
     pin_chain,
     price_of,
@@ -49,7 +54,7 @@ from l2send.wallet.receipts import observe
 from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
 from l2send.wallet.stale import is_stale, not_run, not_sent_again
 
-PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN, StepKind.EXECUTE})
+PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN, StepKind.EXECUTE, StepKind.TOGETHER})
 """Kinds of steps that make a payment; the others refund or cancel."""
 
 _OLD_CHECKS = 0.6
@@ -89,6 +94,27 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountLooks:
+    """The part of the looks that all signatures of one account on one chain share for moments: answers or errors."""
+
+    at: float
+    pinned: BaseException | None
+    counts: tuple[Nonce, Nonce] | BaseException
+    today: GasPrice | BaseException
+    balance: Wei | BaseException
+    code: bytes | BaseException
+
+    def cost(self, l1_fee: L1Fee | BaseException, estimate: Estimate | BaseException) -> Cost | BaseException:
+        """What a transaction costs by these, or the first error."""
+        for answer in (self.today, self.balance, l1_fee):
+            if isinstance(answer, BaseException):
+                return answer
+        if isinstance(estimate, BaseException) and not isinstance(estimate, NetworkError | Refused):
+            return estimate
+        return Cost(_value(self.today), _value(l1_fee), _value(self.balance), estimate)
+
+
+@dataclass(frozen=True, slots=True)
 class Signing:
     """Signs for an executor."""
 
@@ -115,6 +141,46 @@ class Signing:
         )
         return Looks(asked_at, time.time(), *found)
 
+    async def look_around(self, chain_id: ChainId, sender: Address) -> AccountLooks:
+        """What signatures of one account on one chain share, in one round trip. Raises nothing."""
+        rpc, asked_at = self.rpcs.on(chain_id), time.time()
+        found = await asyncio.gather(
+            pin_chain(rpc),
+            rpc.nonces(sender),
+            gas_price(rpc),
+            rpc.balance(sender),
+            rpc.code(sender),
+            return_exceptions=True,
+        )
+        return AccountLooks(asked_at, *found)
+
+    async def look_at_many(self, records: Sequence[PaymentRecord]) -> list[Looks]:
+        """The looks of many payments of one account on one chain, each with a single step, in order.
+
+        What they share is asked for once, and one simulation runs them all. Raises nothing.
+        """
+        txs = [record.steps[0] for record in records]
+        chain_id, sender = txs[0].chain_id, txs[0].sender
+        around, estimates = await asyncio.gather(
+            self.look_around(chain_id, sender), estimates_together(txs, self.rpcs.on(chain_id))
+        )
+        return await asyncio.gather(
+            *(self._look_beside(*one, around) for one in zip(records, txs, estimates, strict=True))
+        )
+
+    async def _look_beside(
+        self, record: PaymentRecord, tx: TxRecord, estimate: Estimate, around: AccountLooks
+    ) -> Looks:
+        rpc = self.rpcs.on(tx.chain_id)
+        reason, cap, l1_fee = await asyncio.gather(
+            why_not_now(record, self.rpcs) if _pays(tx.step) else _nothing(),
+            self.guard.fee_cap(record, tx, rpc),
+            l1_fee_at_most(tx, rpc),
+            return_exceptions=True,
+        )
+        cost = around.cost(l1_fee, estimate)
+        return Looks(around.at, time.time(), around.pinned, reason, around.counts, cap, cost, around.code)
+
     async def sign_and_commit(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
         """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
 
@@ -127,6 +193,7 @@ class Signing:
             raise await self.cancelled(record, overtaken)
         if tx.step.kind in PAYING_KINDS:
             refuse_foreign_code(_value(looks.code), rpc.chain)
+            refuse_unless_batching(_value(looks.code), tx.step.tx, tx.sender, rpc.chain)
         elif tx.step.over is not None:
             await self._refuse_over_another(record, tx, _value(looks.code), rpc)
         choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(looks.counts))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from l2send.core.address import Address
@@ -20,11 +20,12 @@ from l2send.core.calldata import BALANCE_OF
 from l2send.core.errors import CannotPay, L2sendError, NetworkError, NotFinal, Refused
 from l2send.core.plan import StepKind
 from l2send.core.rpc import Call, Rpc
-from l2send.core.units import ChainId, Nonce, Token
+from l2send.core.units import Amount, ChainId, Nonce, Token
 from l2send.wallet.execute import Executor
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import ENDED, IN_BLOCK, IN_FLIGHT, TxState
 from l2send.wallet.lock import account_lock
+from l2send.wallet.sight import Head, head_of
 from l2send.wallet.signing import Looks
 
 SIZE = 16
@@ -43,7 +44,15 @@ def fits(record: PaymentRecord) -> bool:
     if len(record.approved) != 1 or record.order is not None or record.sponsored is not None:
         return False
     step = record.approved[0].step
-    return step.kind is StepKind.TRANSFER and step.nonce is None
+    return step.kind in {StepKind.TRANSFER, StepKind.TOGETHER} and step.nonce is None
+
+
+def _leaves(record: PaymentRecord) -> dict[Token, int]:
+    """What it pays, in base units by token: what makes several payments pays all of theirs."""
+    found = dict[Token, int]()
+    for amount in [payment.amount for payment in record.terms.carries] or [record.terms.pays]:
+        found[amount.token] = found.get(amount.token, 0) + amount.units
+    return found
 
 
 @dataclass
@@ -59,8 +68,11 @@ class Window:
     """Seconds between two looks while nothing is mined."""
     failed: dict[str, L2sendError] = field(default_factory=dict[str, L2sendError])
     """Why a payment was not signed, or is not followed to its end here."""
-    _looking: dict[str, asyncio.Task[Looks]] = field(default_factory=dict[str, "asyncio.Task[Looks]"], init=False)
-    """What the next signatures depend on, being asked for."""
+    _looking: dict[str, asyncio.Task[dict[str, Looks]]] = field(
+        default_factory=dict[str, "asyncio.Task[dict[str, Looks]]"], init=False
+    )
+    """What the next signatures depend on, being asked for: those that were asked for together have one task."""
+    _nonces: dict[str, Nonce] = field(default_factory=dict[str, Nonce], init=False)
     _next: Nonce | None = field(default=None, init=False)
     """The nonce after the last one that was signed here."""
     _offers: list[asyncio.Task[None]] = field(default_factory=list["asyncio.Task[None]"], init=False)
@@ -98,25 +110,27 @@ class Window:
         return [record.id for record in records if record.steps[0].state is TxState.PLANNED]
 
     async def _sign_all(self, unsigned: Sequence[str], patience: float) -> None:
-        funds = _Funds(self._rpc, self.sender)
+        funds = _Funds(self._rpc)
         try:
             await self._sign_in_order(unsigned, funds, patience)
         finally:
-            for looking in self._looking.values():
+            tasks = set(self._looking.values())
+            for looking in tasks:
                 looking.cancel()
-            await asyncio.gather(*self._looking.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.gather(*self._offers)
 
     async def _sign_in_order(self, unsigned: Sequence[str], funds: _Funds, patience: float) -> None:
         for place, payment_id in enumerate(unsigned):
-            self._look_ahead(unsigned[place : place + self.size])
+            self._look_ahead(unsigned[place : place + 2 * self.size])
             await self._until_mined(len(self._waiting) - self.size + 1, patience)
             if len(self._waiting) >= self.size or self._is_refused():
                 return self._fail_all(unsigned, payment_id, self._stuck())
-            if self._record(payment_id).steps[0].state is TxState.CANCELLED:
+            record = self._record(payment_id)
+            if record.steps[0].state is TxState.CANCELLED:
                 continue  # By its sender, since this run began: that stops no other.
             try:
-                await self._sign(payment_id, funds, patience)
+                await self._sign(record, funds, patience)
             except (Refused, CannotPay) as error:  # A smaller one, or one of another token, may still be paid.
                 self.failed[payment_id] = error
             except L2sendError as error:
@@ -128,15 +142,14 @@ class Window:
                 self._tell(self._record(payment_id))
         return None
 
-    async def _sign(self, payment_id: str, funds: _Funds, patience: float) -> None:
+    async def _sign(self, record: PaymentRecord, funds: _Funds, patience: float) -> None:
         """Raises as Executor.hand_out; asks again while the chain is silent."""
-        until = time.monotonic() + patience
-        tx = self._record(payment_id).steps[0]
-        if not await funds.cover(tx, self._record(payment_id), first=not self._waiting):
+        until, payment_id = time.monotonic() + patience, record.id
+        if not await funds.cover(record, first=not self._waiting):
             await self._until_mined(len(self._waiting), patience)
             if self._waiting:
                 raise self._stuck()
-            await funds.cover(tx, self._record(payment_id), first=True)
+            await funds.cover(record, first=True)
         while True:
             try:
                 await self._sign_next(payment_id)
@@ -164,18 +177,25 @@ class Window:
             self.failed[tx.payment_id] = error
 
     def _look_ahead(self, payment_ids: Sequence[str]) -> None:
-        """Ask for what the next signatures depend on, side by side."""
-        for payment_id in payment_ids:
-            if payment_id not in self._looking:
-                self._looking[payment_id] = asyncio.create_task(self.executor.look_ahead(payment_id))
+        """Ask for what the next signatures depend on, for many at once: before the first of them is needed."""
+        wanted = [payment_id for payment_id in payment_ids if payment_id not in self._looking]
+        if wanted and (payment_ids[0] in wanted or 2 * len(wanted) >= self.size):
+            self._ask_ahead(wanted)
+
+    def _ask_ahead(self, payment_ids: Sequence[str]) -> None:
+        asking = asyncio.create_task(self.executor.look_ahead(payment_ids))
+        self._looking.update(dict.fromkeys(payment_ids, asking))
 
     async def _looks_of(self, payment_id: str) -> Looks:
         """The looks of a payment; asked again where they are old, or where this is not the first try."""
         asked = self._looking.pop(payment_id, None)
-        looks = await asked if asked else None
-        if looks is None or abs(time.time() - looks.at) > _LOOKS_HOLD:
-            return await self.executor.look_ahead(payment_id)
-        return looks
+        looks = (await asked)[payment_id] if asked else None
+        if looks is not None and abs(time.time() - looks.at) <= _LOOKS_HOLD:
+            return looks
+        # Those that were asked for with it are as old.
+        beside = [other for other, task in self._looking.items() if task is asked]
+        self._ask_ahead([payment_id, *beside])
+        return (await self._looking.pop(payment_id))[payment_id]
 
     async def _until_mined(self, count: int, patience: float) -> None:
         """Until `count` of those that wait are in a block, or none was for `patience` seconds."""
@@ -200,16 +220,25 @@ class Window:
         except NetworkError:
             return
         due = [i for i in self._waiting if self._nonce(i) < used] or self._waiting[:1]
-        for record in await asyncio.gather(*map(self._look_at, due)):
+        for record in await self._look_at_all(due):
             state = record.steps[0].outcome
             if state in IN_BLOCK | ENDED:
                 self._waiting.remove(record.id)
                 if state not in ENDED:
                     self._mined.append(record.id)
 
-    async def _look_at(self, payment_id: str) -> PaymentRecord:
+    async def _look_at_all(self, payment_ids: Sequence[str]) -> list[PaymentRecord]:
+        """One look at each, with one newest block for all."""
+        head = asyncio.ensure_future(head_of(self._rpc))
         try:
-            record = await self.executor.look(payment_id)
+            return await asyncio.gather(*(self._look_at(payment_id, head) for payment_id in payment_ids))
+        finally:
+            head.cancel()  # Asked for in vain, where nothing is left to look at.
+            await asyncio.gather(head, return_exceptions=True)
+
+    async def _look_at(self, payment_id: str, head: Awaitable[Head]) -> PaymentRecord:
+        try:
+            record = await self.executor.look(payment_id, head)
         except NotFinal as error:
             self.failed[payment_id] = error
             record = self._record(payment_id)
@@ -222,7 +251,7 @@ class Window:
         while self._mined:
             deep = await self._deep_enough()
             for at in range(0, len(deep), self.size):
-                await asyncio.gather(*map(self._look_at, deep[at : at + self.size]))
+                await self._look_at_all(deep[at : at + self.size])
             self._mined = [i for i in self._mined if self._record(i).steps[0].outcome not in ENDED]
             if self._mined and time.monotonic() >= until:
                 return
@@ -275,9 +304,11 @@ class Window:
         return self.executor.journal.get(payment_id)
 
     def _nonce(self, payment_id: str) -> Nonce:
-        nonce = self._record(payment_id).steps[0].nonce
-        assert nonce is not None, "only signed payments wait"
-        return nonce
+        if payment_id not in self._nonces:
+            nonce = self._record(payment_id).steps[0].nonce
+            assert nonce is not None, "only signed payments wait"
+            self._nonces[payment_id] = nonce
+        return self._nonces[payment_id]
 
     @property
     def _rpc(self) -> Rpc:
@@ -286,33 +317,37 @@ class Window:
 
 @dataclass
 class _Funds:
-    """What the account holds, less what is under way: a node's balance does not count what waits for a block."""
+    """What an account holds, less what is under way: a node's balance does not count what waits for a block.
+
+    The account is the one whose money it is: a Safe, where one of its owners signs.
+    """
 
     rpc: Rpc
-    sender: Address
-    left: dict[Token, int] = field(default_factory=dict[Token, int])
+    left: dict[tuple[Address, Token], int] = field(default_factory=dict[tuple[Address, Token], int])
 
-    async def cover(self, tx: TxRecord, record: PaymentRecord, *, first: bool) -> bool:
+    async def cover(self, record: PaymentRecord, *, first: bool) -> bool:
         """Whether one more payment is covered; it is counted as under way then.
 
         `first`: nothing is under way, so that the chain is asked again. Raises CannotPay where that is not enough.
         """
-        token, units = record.terms.pays.token, record.terms.pays.units
-        if token not in self.left or (first and self.left[token] < units):
-            self.left[token] = await self._held(token)
-        if self.left[token] >= units:
-            self.left[token] -= units
+        payer, leaves = record.payment.sender, _leaves(record)
+        for token, units in leaves.items():
+            if (payer, token) not in self.left or (first and self.left[payer, token] < units):
+                self.left[payer, token] = await self._held(payer, token)
+        if all(self.left[payer, token] >= units for token, units in leaves.items()):
+            for token, units in leaves.items():
+                self.left[payer, token] -= units
             return True
         if first:
+            sums = ", ".join(str(Amount(units, token)) for token, units in leaves.items())
             raise CannotPay(
-                f"{record.id} pays {record.terms.pays}, and the account holds no more than that on "
-                f"{self.rpc.chain.name}.",
+                f"{record.id} pays {sums}, and the account holds no more than that on {self.rpc.chain.name}.",
                 hint="Nothing was signed for it. Bring money to the account, then run this command again.",
             )
         return False
 
-    async def _held(self, token: Token) -> int:
+    async def _held(self, payer: Address, token: Token) -> int:
         if token.address is None:
-            return await self.rpc.balance(self.sender)
-        (units,) = await self.rpc.eth_call(Call(token.address, BALANCE_OF, (self.sender,)))
+            return await self.rpc.balance(payer)
+        (units,) = await self.rpc.eth_call(Call(token.address, BALANCE_OF, (payer,)))
         return int(units)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from l2send.batch_begun import batch_name
 from l2send.batch_review import BatchReview
-from l2send.batches import BatchResult, batch_name
+from l2send.batches import BatchResult
+from l2send.bridges.direct import Direct
 from l2send.cli.batch_progress import BatchLive
 from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results
 from l2send.cli.batch_screen import batch_question, show_batch, show_batch_details, show_result
 from l2send.cli.command_table import Heading
 from l2send.cli.options import BatchOptions, KeyOptions, PayingRunOptions, RouteOptions, SenderOptions, Yes
-from l2send.cli.paying_safe import choose_safe
+from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.payments_file import read_rows
 from l2send.cli.progress import Live
 from l2send.cli.prompts import DETAILS, NO, YES, ask_word
@@ -30,7 +31,7 @@ from l2send.cli.sender import Sender, choose_payer, choose_sender, refuse_contra
 from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
-from l2send.core.errors import CannotPay, ConfigError, ExitStatus, Interrupted, Refused, Sent, UsageError
+from l2send.core.errors import CannotPay, ConfigError, Interrupted, Refused, Sent, UsageError
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import JudgedBatch, judge_batch, words_of
 from l2send.resolver.batch_plan import LineWay
@@ -57,6 +58,7 @@ def batch(
     resumed: Resumed = "",
     yes: Yes = False,
     dry_run: DryRun = False,
+    safe: Safe = None,
     *,
     options: BatchOptions,
     sender: SenderOptions,
@@ -80,7 +82,7 @@ def batch(
     """
     refuse_contradiction(keys)
     total, registry = options.most_in_all, run_options.registry()
-    run = _Run(options, run_options, sender, keys, yes=yes, dry_run=dry_run)
+    run = _Run(options, run_options, sender, keys, safe, yes=yes, dry_run=dry_run)
     if resumed:
         if file in QUEUE_WORDS:
             options.refuse_for_queue(file)
@@ -104,6 +106,13 @@ def _name_of(file: str) -> str:
     return Path(file).stem
 
 
+def _of_safe(safe: PayingSafe, limits: Limits) -> Limits:
+    """The limits of a batch that a Safe pays: transfers on its own chain. Raises UsageError for others."""
+    if limits.via not in {"", Direct.name}:
+        raise UsageError("a Safe pays a batch by transfers on its own chain alone.", hint="Leave --via out.")
+    return replace(safe.narrow(limits), via=Direct.name)
+
+
 def _moved(result: BatchResult) -> Sent:
     """Whether money of any payment may have moved."""
     return max((payment.record.moved for payment in result.payments), key=list(Sent).index)
@@ -123,6 +132,7 @@ class _Run:
     run_options: PayingRunOptions
     sender: SenderOptions
     keys: KeyOptions
+    safe: str | None
     yes: bool
     dry_run: bool
     _review: BatchReview | None = field(default=None, init=False)
@@ -139,19 +149,28 @@ class _Run:
             with Live(f"reading {len(rows):,} lines"):
                 judged = await judge_batch(rows, client.rpcs, client.book)
             self._refuse_bad(judged, name)
-            self._refuse_safe(client)
-            who = choose_sender(client.paths, self.sender, self.keys)
+            safe, sender = choose_safe(self.safe, self.sender, client.paths, client.registry)
+            if safe and self.options.queue:
+                raise UsageError("a Safe's payments are not queued.", hint="Leave --queue out: they are paid at once.")
+            who = choose_sender(client.paths, sender, self.keys)
             must_be_able_to_ask(yes=self.yes or self.dry_run, hint="Add --yes, or --dry-run to see the plan.")
             if self.options.queue:
                 judged = client.queue.without_waiting(judged, who.address, name)
             with Live(f"planning {len(judged.lines):,} payments"):
                 review = await client.batch.plan(
-                    judged, who.address, name, limits, max_total_usd=total, again=self.options.again
+                    judged,
+                    safe.address if safe else who.address,
+                    name,
+                    _of_safe(safe, limits) if safe else limits,
+                    max_total_usd=total,
+                    again=self.options.again,
+                    together=not (self.options.no_batching or self.options.queue),
+                    owner=who.address if safe else None,
                 )
             self._review = review
             show_batch(review, client.registry)
             if self.dry_run:
-                return self._end(client, name, None)
+                return self._end(client, name, client.batch.found(name))
             self._refuse_stopped(review)
             if self.options.queue:
                 caps = client.queue.caps(review, limits, total)
@@ -163,7 +182,7 @@ class _Run:
                 who.unlock()
                 client.batch.begin(review, again=self.options.again)
             elif not any(record.meaning.open for _, record in review.known):
-                return self._end(client, name, client.batch.result(name) if review.known else None)
+                return self._end(client, name, client.batch.found(name))
             return await self._follow(client, name, who)
 
     async def carry_on(self, name: str) -> int:
@@ -188,13 +207,6 @@ class _Run:
             f"{count} of {of} lines of {name} are wrong:\n{words_of(judged.bad)}",
             hint="Correct them, or pay the others with --skip-bad.",
         )
-
-    def _refuse_safe(self, client: Client) -> None:
-        """Raises UsageError where a payment would be paid from a Safe: another account would pay, unasked."""
-        if choose_safe(os.environ.get("L2SEND_SAFE"), self.sender, client.paths, client.registry)[0]:
-            raise UsageError(
-                "a batch is not paid from a Safe yet.", hint="Name the account that pays by its address: --from 0x…"
-            )
 
     def _refuse_stopped(self, review: BatchReview) -> None:
         """Raises UsageError, Refused or CannotPay where a line is not paid, unless the others are to be paid."""
@@ -277,4 +289,4 @@ class _Run:
             err().print("Dry run: nothing was signed and nothing was sent.")
         else:
             show_result(name, lines, self.options.result)
-        return ExitStatus.DELIVERED if self.dry_run else exit_status(lines)
+        return exit_status(lines)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from l2send.batch_together import Shared
 from l2send.core.address import Address
 from l2send.core.chains import Chain
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import Plan
 from l2send.core.rpc import Rpcs
-from l2send.core.units import Amount, ChainId, Token
-from l2send.fee_caps import capped, cost_by, highest_prices
+from l2send.core.units import Amount, Token
 from l2send.guard import checked_legs
 from l2send.resolver.balances import Snapshot, confirm
 from l2send.resolver.batch_lines import BadLine, BatchLine
@@ -49,8 +49,12 @@ class BatchReview:
     """Lines of one amount to one account."""
     not_pinned: tuple[str, ...] = ()
     """Contracts of bridges that are known by address alone."""
+    shared: tuple[Shared, ...] = ()
+    """Transactions that pay several lines each. What they cost stands in the plans of their lines."""
     moves_before: int = 0
     """How many moves the batch had before. Another run may add some until this one begins."""
+    shared_before: int = 0
+    """How many shared transactions the batch had before."""
     left_alone: tuple[Record, ...] = ()
     """Lines that were begun and not signed, and that the file now says otherwise: this run pays none of them."""
 
@@ -78,7 +82,7 @@ class BatchReview:
     @property
     def signatures(self) -> int:
         """How many transactions and messages are signed."""
-        return sum(plan.way.signatures for plan in self.plans)
+        return sum(plan.way.signatures for plan in self.plans) + len(self.shared)
 
 
 def judged_recipients(lines: Sequence[Wanted], found: Sequence[Found]) -> tuple[list[Wanted], list[PlannedLine]]:
@@ -144,48 +148,3 @@ async def _all_endpoints_see(lines: Iterable[PlannedLine], rpcs: Rpcs) -> None:
         await asyncio.gather(
             *(confirm(sender, Amount(units, token), rpcs.on(token.chain_id)) for token, units in sums.items())
         )
-
-
-async def within(review: BatchReview, each_usd: float | None, total_usd: float | None, rpcs: Rpcs) -> BatchReview:
-    """`review` with a cap on the network fees of everything in it, where the sender set a limit in dollars: for each
-    line, for the whole, or both. Raises Refused where it costs more, or a price is missing.
-    """
-    if each_usd is None and total_usd is None:
-        return review
-    prices = await highest_prices((leg.source for p in review.plans for leg in p.legs), review.held, rpcs)
-    cost = sum(cost_by(plan.way, prices) for plan in review.plans)
-    if total_usd is not None and cost > total_usd:
-        shown = f"${cost:.4f}" if cost < float("inf") else "a fee without a price"
-        raise Refused(
-            f"the batch costs {shown}, more than the ${total_usd:g} of --max-fee-total.",
-            hint="Nothing was signed. Raise it, split the file, or try again when fees are lower.",
-        )
-    spare = float("inf") if total_usd is None else (total_usd - cost) / max(1, len(review.plans))
-    limits = _Caps(each_usd, spare, prices)
-    lines = tuple(limits.line(line) for line in review.lines)
-    return replace(review, lines=lines, moves=tuple(replace(m, plan=limits.plan(m.plan)) for m in review.moves))
-
-
-@dataclass(frozen=True, slots=True)
-class _Caps:
-    """What each part of a batch may cost."""
-
-    each_usd: float | None
-    spare_usd: float
-    prices: Mapping[ChainId, float]
-
-    def line(self, line: PlannedLine) -> PlannedLine:
-        """The line with its cap; refused where it is above the limit for each line."""
-        if line.plan is None:
-            return line
-        cost = cost_by(line.plan.way, self.prices)
-        if self.each_usd is not None and cost > self.each_usd:
-            error = Refused(f"it costs ${cost:.4f} by the highest known price, more than ${self.each_usd:g}.")
-            return replace(line, way=LineWay.REFUSED, plan=None, error=error)
-        return replace(line, plan=self.plan(line.plan))
-
-    def plan(self, plan: Plan) -> Plan:
-        """The plan with the most it may cost: what was shown, and its part of what the limits leave."""
-        cost = cost_by(plan.way, self.prices)
-        most = min(cost + self.spare_usd, self.each_usd or float("inf"))
-        return replace(plan, way=capped(plan.way, cost, max(cost, most), self.prices))

@@ -14,33 +14,33 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from l2send.batch_review import BatchReview, checked, judged_recipients, within
+from l2send.batch_begun import MOVE, SHARED, batch_name, beginnings_of, changed, key_of, paid_by_copy, take_known
+from l2send.batch_costs import refuse_dear_lines, within
+from l2send.batch_review import BatchReview, checked, judged_recipients
+from l2send.batch_together import put_together
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge
-from l2send.core.errors import L2sendError, Refused, UsageError
-from l2send.core.plan import BRIDGE_FEE, Payment
+from l2send.core.errors import CannotPay, L2sendError, Refused, UsageError
+from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
-from l2send.core.text import clean, visible_part, visible_text
+from l2send.core.text import clean, visible_part
 from l2send.core.units import Seconds
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_lines import BadLine, BatchLine, JudgedBatch
-from l2send.resolver.batch_plan import LineWay, PlannedLine, Wanted
+from l2send.resolver.batch_plan import LineWay, Planned, PlannedLine, Wanted
 from l2send.resolver.batch_planner import plan_lines
 from l2send.resolver.limits import Limits
 from l2send.resolver.many_recipients import Like, look_at_all
 from l2send.resolver.recipient import Findings
-from l2send.turns import Progress, silent
-from l2send.wallet.journal.approved_payment import ApprovedPayment
+from l2send.shared_payments import separate
+from l2send.turns import Progress, Turn, silent
 from l2send.wallet.journal.limiting import take
 from l2send.wallet.journal.protocol import Journal
-from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signer import Signer
 
-_MOVE = ":move/"
-"""Between a batch's name and the number of a payment to the own account: no ref has it, since a name has no colon."""
-_LONGEST_NAME = 100
 _COPY_WITHIN = Seconds(12 * 3600)
 """How long the same payment with the same ref in a batch of another name counts as the same file under two names."""
 
@@ -104,18 +104,23 @@ class Batches:
         *,
         max_total_usd: float | None = None,
         again: bool = False,
+        together: bool = True,
+        owner: Address | None = None,
     ) -> BatchReview:
-        """How every line of a judged file is paid, decoded and checked; `limits` hold for each line. `again`: also a
-        line that a batch of another name began within hours.
+        """How every line of a judged file is paid, decoded and checked; `limits` hold for each line.
+
+        `again`: also a line that a batch of another name began within hours. `together`: by one transaction for several
+        lines, where the account can. `owner`: who signs and sends where `sender` is a Safe.
 
         Raises UsageError for a name that is none, or that of another account's batch; Refused where the whole costs
         more than `max_total_usd`; NetworkError. What is wrong with one line is told of that line.
         """
-        name = batch_name(name)
-        self._refuse_other_sender(name, sender)
+        name = self._own_name(name, sender)
         known, new, bad = self._sorted(judged.lines, sender, name, again=again)
         begun = [*(record for _, record in known), *self._moves(name)]
-        review = await self._plan_new(name, sender, new, begun, limits or Limits(), max_total_usd)
+        review = await self._plan_new(
+            name, sender, new, begun, limits or Limits(), max_total_usd, together=together, owner=owner
+        )
         return replace(
             review,
             known=tuple(known),
@@ -127,42 +132,80 @@ class Batches:
     async def plan_approved(
         self, lines: Sequence[Wanted], sender: Address, name: str, limits: Limits, max_total_usd: float | None
     ) -> BatchReview:
-        """How lines are paid that were approved before, out of what no open payment of the account will take.
+        """How lines are paid that were approved before, each by itself, out of what no open payment of the account will
+        take.
 
         Raises as `plan` does.
         """
         begun = [record for record in self.journal.open_payments() if record.payment.sender == sender]
-        return await self._plan_new(name, sender, lines, begun, limits, max_total_usd)
+        return await self._plan_new(name, sender, lines, begun, limits, max_total_usd, together=False, owner=None)
 
     async def _plan_new(
         self,
         name: str,
         sender: Address,
         new: Sequence[Wanted],
-        begun: Iterable[Record],
+        begun: Sequence[Record],
         limits: Limits,
         max_total_usd: float | None,
+        *,
+        together: bool,
+        owner: Address | None,
     ) -> BatchReview:
-        new, over = self._within_limits(new, name)
-        fine, refused = judged_recipients(new, await look_at_all([one.payment for one in new], self.rpcs, self.like))
-        snapshot = await self._funds(sender, [*fine, *new])
-        ledger = Ledger(snapshot)
-        _take_known(ledger, begun)
-        planned = await plan_lines(fine, ledger, self.bridges, self.rpcs, limits)
-        planned, not_pinned = await checked(planned, self.rpcs)
-        lines = sorted((*planned.lines, *refused, *over), key=lambda line: line.wanted.line.row.line)
+        fine, refused, snapshot = await self._payable(new, sender, name)
+        planned, not_pinned, dear = await self._planned(fine, snapshot, begun, limits, gas_elsewhere=owner is not None)
+        planned, shared = await put_together(planned, owner, self.rpcs) if together or owner else (planned, ())
+        lines = tuple(sorted((*planned.lines, *refused, *dear), key=lambda line: line.wanted.line.row.line))
+        moves_before, shared_before = self._counts(name)
         review = BatchReview(
             name=name,
             sender=sender,
-            lines=tuple(lines),
+            lines=lines,
             moves=planned.moves,
-            left=tuple(ledger.amounts()),
+            left=tuple(planned.ledger.amounts()),
             held=snapshot,
             first_time=self._first_time(lines),
             not_pinned=not_pinned,
-            moves_before=len(self._moves(name)),
+            shared=shared,
+            moves_before=moves_before,
+            shared_before=shared_before,
         )
-        return await within(review, limits.max_fee_usd, max_total_usd, self.rpcs)
+        return await within(review, self._every(name), limits.max_fee_usd, max_total_usd, self.rpcs)
+
+    def _every(self, name: str) -> list[Record]:
+        """All payments of the batch that the journal has: moves first."""
+        return [*self._moves(name), *self._lines(name)]
+
+    def _counts(self, name: str) -> tuple[int, int]:
+        """How many moves, and transactions that pay several lines, the journal has."""
+        return len(self._moves(name)), len(self._shared(name))
+
+    async def _payable(
+        self, new: Sequence[Wanted], sender: Address, name: str
+    ) -> tuple[list[Wanted], list[PlannedLine], Snapshot]:
+        """The lines that limits and recipients allow, those that they do not, and what is held. Raises NetworkError."""
+        new, over = self._within_limits(new, name)
+        fine, refused = judged_recipients(new, await look_at_all([one.payment for one in new], self.rpcs, self.like))
+        return fine, [*refused, *over], await self._funds(sender, new)
+
+    async def _planned(
+        self, lines: Sequence[Wanted], held: Snapshot, begun: Sequence[Record], limits: Limits, *, gas_elsewhere: bool
+    ) -> tuple[Planned, tuple[str, ...], list[PlannedLine]]:
+        """The plan of these lines, contracts that are not pinned, and the lines that were refused on the way.
+
+        Where money would be moved for a line that is refused in the end, all is planned again without it.
+        """
+        dear = list[PlannedLine]()
+        while True:
+            ledger = Ledger(held)
+            take_known(ledger, begun)
+            planned = await plan_lines(lines, ledger, self.bridges, self.rpcs, limits, gas_elsewhere=gas_elsewhere)
+            planned, not_pinned = await checked(planned, self.rpcs)
+            planned = await refuse_dear_lines(planned, limits.max_fee_usd, held, self.rpcs)
+            if not planned.moves_too_much:
+                return planned, not_pinned, dear
+            dear += [line for line in planned.lines if line.way is LineWay.REFUSED]
+            lines = [line.wanted for line in planned.lines if line.way is not LineWay.REFUSED]
 
     def begin(self, review: BatchReview, *, again: bool = False, queued: bool = False) -> list[Record]:
         """Write everything that is payable into the journal, in one transaction: all of it, or none.
@@ -172,28 +215,10 @@ class Batches:
         Raises Refused where the same payment is open without a key (unless `again`), or where another run moved other
         money meanwhile; UsageError for a ref that was begun meanwhile with another amount or recipient.
         """
-        moves = [
-            ApprovedPayment(move.plan.payment, move.plan.legs, f"{review.name}{_MOVE}{number}", again)
-            for number, move in enumerate(review.moves, review.moves_before + 1)
-        ]
-        payable = sorted(review.payable, key=lambda line: list(LineWay).index(line.way))
-        lines = [
-            ApprovedPayment(
-                plan.payment,
-                plan.legs,
-                key_of(review.name, line.wanted.line.row.ref),
-                again,
-                line.wanted.line.to.typed_name,
-                line.wanted.line.row.memo,
-                queued=queued,
-            )
-            for line in payable
-            if (plan := line.plan)
-        ]
         try:
-            return self.journal.begin_all([*moves, *lines])
+            return self.journal.begin_all(beginnings_of(review, again=again, queued=queued))
         except UsageError as error:
-            if len(self._moves(review.name)) == review.moves_before:
+            if self._counts(review.name) == (review.moves_before, review.shared_before):
                 raise
             raise Refused(
                 f"another run of {review.name} moved money meanwhile. Nothing was begun by this one.",
@@ -215,11 +240,48 @@ class Batches:
         the lines that it pays wait for it.
         """
         name, failed = batch_name(name), dict[str, L2sendError]()
-        for records in (self._moves(name), self._lines(name)):
+        self._separate(name, without)
+        tell = self._telling_lines(name, progress)
+
+        async def carry_on(records: Iterable[Record]) -> None:
             ids = [record.id for record in records if record.meaning.open and record.id not in without]
             if ids:
-                failed |= await self.resume_many(ids, signer, patience=patience, progress=progress)
+                failed.update(await self.resume_many(ids, signer, patience=patience, progress=tell))
+
+        await carry_on(self._moves(name))
+        await carry_on([*self._shared(name), *self._lines(name)])
+        await carry_on(self._freed(name, failed))
         return self.result(name, failed)
+
+    def _telling_lines(self, name: str, progress: Progress) -> Progress:
+        """`progress`, which hears of each line what happens to the transaction that pays it with others."""
+        lines = {
+            record.id: [one.id for one in self.journal.carried_by(record.id)]
+            for record in self._shared(name)
+            if record.meaning.open
+        }
+
+        def tell(turn: Turn) -> None:
+            for payment_id in lines.get(turn.id, [turn.id]):
+                progress(replace(turn, id=payment_id))
+
+        return tell
+
+    def _separate(self, name: str, without: Collection[str]) -> None:
+        """Have the lines of a transaction that is not signed paid one by one, where one of them is left as it is."""
+        for record in self._shared(name):
+            if any(one.id in without for one in self.journal.carried_by(record.id)):
+                separate(record, self.journal, "one of its lines is not paid now")
+
+    def _freed(self, name: str, failed: dict[str, L2sendError]) -> list[Record]:
+        """The lines of transactions that would fail: one by one, so that one of them stops no other."""
+        freed = list[Record]()
+        for record in self._shared(name):
+            if isinstance(failed.get(record.id), Refused | CannotPay):
+                freed += separate(record, self.journal, "together they would fail")
+        for record in freed:
+            failed.pop(record.id, None)
+        return freed
 
     def result(self, name: str, failed: Mapping[str, L2sendError] | None = None) -> BatchResult:
         """How every payment of the batch stands. Raises UsageError where the journal has none of that name."""
@@ -235,18 +297,30 @@ class Batches:
         """Every payment of the batch, moves first; none where the journal has no batch of that name."""
         name = batch_name(name)
         errors, start = failed or {}, len(name) + 1
-        moves = [BatchPayment("", record, True, errors.get(record.id)) for record in self._moves(name)]
-        lines = [
-            BatchPayment((record.key or "")[start:], record, False, errors.get(record.id))
-            for record in self._lines(name)
-        ]
+
+        def why(record: Record) -> L2sendError | None:
+            """A node that was silent for a while stops nothing that was delivered in the end."""
+            if record.state is PaymentState.DELIVERED:
+                return None
+            return errors.get(record.id) or errors.get(record.legs[0].driven_by)
+
+        moves = [BatchPayment("", record, True, why(record)) for record in self._moves(name)]
+        lines = [BatchPayment((r.key or "")[start:], r, False, why(r)) for r in self._lines(name)]
         return (*moves, *lines)
+
+    def found(self, name: str) -> BatchResult | None:
+        """As `result`; None where the journal has no batch of that name."""
+        payments = self.find(name)
+        return BatchResult(batch_name(name), payments) if payments else None
 
     def _lines(self, name: str) -> list[Record]:
         return self.journal.keyed_under(f"{name}/")
 
     def _moves(self, name: str) -> list[Record]:
-        return self.journal.keyed_under(f"{name}{_MOVE}")
+        return self.journal.keyed_under(f"{name}{MOVE}")
+
+    def _shared(self, name: str) -> list[Record]:
+        return self.journal.keyed_under(f"{name}{SHARED}")
 
     def _sorted(
         self, lines: Iterable[BatchLine], sender: Address, name: str, *, again: bool
@@ -258,12 +332,12 @@ class Batches:
             try:
                 record = self.journal.known(payment, key_of(name, line.row.ref))
             except UsageError as error:
-                bad.append(BadLine(line.row, _changed(error, self.journal.keyed(key_of(name, line.row.ref)))))
+                bad.append(BadLine(line.row, changed(error, self.journal.keyed(key_of(name, line.row.ref)))))
                 continue
             if record:
                 known.append((line, record))
             elif not again and (copy := self._under_another_name(payment, line.row.ref)):
-                bad.append(BadLine(line.row, _paid_by_copy(copy)))
+                bad.append(BadLine(line.row, paid_by_copy(copy)))
             else:
                 new.append(Wanted(line, payment, Findings()))
         return known, new, bad
@@ -294,14 +368,16 @@ class Batches:
                 over.append(PlannedLine(one, LineWay.REFUSED, error=error))
         return allowed, over
 
-    def _refuse_other_sender(self, name: str, sender: Address) -> None:
-        """Raises UsageError where the name stands for a batch of another account: `run` needs one signer."""
-        other = next((r for r in (*self._moves(name), *self._lines(name)) if r.payment.sender != sender), None)
+    def _own_name(self, typed: str, sender: Address) -> str:
+        """The name. Raises UsageError where it stands for a batch of another account: `run` needs one signer."""
+        name = batch_name(typed)
+        other = next((r for r in self._every(name) if r.payment.sender != sender), None)
         if other:
             raise UsageError(
                 f"the batch {name} was begun from another account, {other.payment.sender}.",
                 hint="Pay it from that one, or give this batch another name: --name NAME",
             )
+        return name
 
     async def _funds(self, sender: Address, lines: Iterable[Wanted]) -> Snapshot:
         """What is held on the chains of the kinds that are paid to: test money never pays for real money."""
@@ -318,58 +394,3 @@ class Batches:
         return tuple(
             line.wanted.line for line in lines if self.journal.paid_before(line.wanted.payment.to.address) is None
         )
-
-
-def key_of(name: str, ref: str) -> str:
-    """The idempotency key of a line."""
-    return f"{name}/{ref}"
-
-
-def batch_name(typed: str) -> str:
-    """A batch's name in the form that is compared and stored: a file system may spell it in another Unicode form.
-
-    Raises UsageError for what cannot be a batch's name.
-    """
-    name = visible_text(typed, "the batch's name")
-    if len(name) > _LONGEST_NAME or {"/", ":"} & set(name):
-        raise UsageError(
-            f"a batch's name has at most {_LONGEST_NAME} characters, and no `/` and no `:`.", hint="Use --name NAME"
-        )
-    return name
-
-
-def _changed(error: UsageError, record: Record | None) -> UsageError:
-    """Why a line that stands for another payment is not paid."""
-    if record is None:
-        return error
-    return UsageError(
-        f"`ref` was begun before with another amount, token, recipient or account: {record.id}, "
-        f"{record.payment.amount} ({record.state}).",
-        hint="A ref stands for one payment. Put the line back as it was, or give the new one a ref of its own.",
-    )
-
-
-def _paid_by_copy(record: Record) -> UsageError:
-    batch = clean((record.key or "").partition("/")[0], 60)
-    return UsageError(
-        f"the batch {batch!r} has the same payment with the same `ref`: {record.id} ({record.state}). Is this the same "
-        f"file under another name? Then add --name '{batch}'. To pay again: --again.",
-    )
-
-
-def _take_known(ledger: Ledger, records: Iterable[Record]) -> None:
-    """What payments that were begun before and are not signed will take, and what moves of them will bring."""
-    for leg in (leg for record in records if record.meaning.open for leg in record.legs):
-        if leg.is_unsigned:
-            _take_leg(ledger, leg)
-        if leg.payment.to.address == leg.payment.sender:
-            ledger.take({leg.payment.amount.token: -leg.payment.amount.units})
-
-
-def _take_leg(ledger: Ledger, leg: PaymentRecord) -> None:
-    spent = {leg.terms.pays.token: leg.terms.pays.units}
-    for fee in leg.terms.fees:
-        token = fee.amount.token
-        if token.is_native and fee.name != BRIDGE_FEE:
-            spent[token] = spent.get(token, 0) + 2 * fee.amount.units  # as much as it may rise before it is signed
-    ledger.take(spent)

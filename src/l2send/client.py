@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from l2send.batches import Batches
 from l2send.bridges import bridge_named, bridges_of
@@ -34,7 +33,7 @@ from l2send.guard import Guard
 from l2send.planning import plan_most, plan_payment
 from l2send.preparing import prepare_payment
 from l2send.queueing import Queueing
-from l2send.read_web3 import web3_of
+from l2send.read_web3 import ReadsByWeb3
 from l2send.refunding import refund_to_send
 from l2send.renewal import renewed_quote
 from l2send.resolver.balances import Snapshot, take_snapshot
@@ -44,6 +43,7 @@ from l2send.resolver.limits import Limits
 from l2send.resume_many import resume_all
 from l2send.review import Review, has_expired, review_plan
 from l2send.safes import adopt, send_signed, under_known_id, with_safe_nonce
+from l2send.shared_payments import SharedPayments
 from l2send.turns import Progress, reporter, reporting, silent
 from l2send.wallet.allowance import revocation
 from l2send.wallet.ends import Ends
@@ -63,12 +63,9 @@ from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_spe
 from l2send.wallet.watch import follow, look_once
 from l2send.wallet.window import SIZE as WINDOW
 
-if TYPE_CHECKING:
-    from web3 import AsyncWeb3
-
 
 @dataclass
-class Client(ClientLookups, Delegations, Queueing):
+class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
     """Everything that planning, paying and tracking need. Made by `open_client`."""
 
     paths: Paths
@@ -218,10 +215,14 @@ class Client(ClientLookups, Delegations, Queueing):
 
         Signed bytes go out again, unsigned steps are signed if they still make sense, an order is followed until it is
         filled, and the money of an unfilled order is requested back. Of a payment from several chains none is opened
-        before all can be; then they run side by side. `resend_refund` asks again for a refund whose message is lost.
+        before all can be; then they run side by side. What one transaction makes with others is resumed with them.
+        `resend_refund` asks again for a refund whose message is lost.
         """
         record = self.journal.find(payment_id)
         tell = reporter(record.id, self.journal, progress)
+        if record.legs[0].ride:
+            await self.resume(record.legs[0].driven_by, signer, patience=patience, progress=progress)
+            return self.journal.find(record.id)
         for leg in record.legs:
             if signer and any(tx.state is TxState.PLANNED and tx.step.nonce is not None for tx in leg.steps):
                 await self.executor(signer, tell).find_sent(leg.id)
@@ -303,13 +304,13 @@ class Client(ClientLookups, Delegations, Queueing):
 
         Raises Refused if nothing of it waits, NetworkError.
         """
-        if (record := self.journal.get(payment_id)).sponsored:
+        if (record := self.not_shared(payment_id)).sponsored:
             refuse_speedup(record)
         return await speedup_bids(record, self.journal, self.rpcs)
 
     async def cancel_bids(self, payment_id: str) -> list[Bid]:
         """What `replace` would sign so that a waiting payment never happens; maybe nothing. Raises Refused."""
-        record = self.journal.get(payment_id)
+        record = self.by_itself(payment_id)
         if record.sponsored:
             refuse_cancel(record)
             return []
@@ -332,7 +333,7 @@ class Client(ClientLookups, Delegations, Queueing):
         self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent
     ) -> PaymentRecord:
         """Never sign the unsigned steps of a payment, and `replace` its waiting transactions by `bids`."""
-        record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
+        record = await self.ends.never_signed(self.by_itself(payment_id), "cancelled by its sender", by_sender=True)
         return await self.replace(payment_id, bids, signer, progress=progress) if bids else record
 
     async def revocation(self, payment_id: str) -> Step | None:
@@ -355,10 +356,6 @@ class Client(ClientLookups, Delegations, Queueing):
         record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
         say = reporter(record.id, self.journal, progress)
         return await self.executor(signer, say).send_revocation(record.id, step, patience=patience)
-
-    def web3(self, chain: str) -> AsyncWeb3[Any]:
-        """web3.py for reads, over the endpoints of `chain`, a short name: see read_web3.py. Raises UnknownChain."""
-        return web3_of(self.rpcs.on(self.registry.named(chain).chain_id), self.journal)
 
     def _accounts_like(self, account: Address) -> list[Address]:
         """Accounts that were paid before and have the ends of `account`, and the contacts."""

@@ -87,7 +87,12 @@ def payment_cap(record: PaymentRecord) -> Wei:
 
 def network_fees(fees: Sequence[Fee]) -> Wei:
     """The part of `fees` that goes to the network, in its coin."""
-    return Wei(sum(fee.amount.units for fee in fees if fee.amount.token.is_native and fee.name != BRIDGE_FEE))
+    return Wei(sum(fee.amount.units for fee in fees if is_network_fee(fee)))
+
+
+def is_network_fee(fee: Fee) -> bool:
+    """Whether it goes to the network, in its coin."""
+    return fee.amount.token.is_native and fee.name != BRIDGE_FEE
 
 
 def _committed(record: PaymentRecord, tx: TxRecord) -> Wei:
@@ -221,10 +226,11 @@ async def _price(chain: Chain, snapshot: Snapshot, rpcs: Rpcs) -> float:
 
 def cost_by(way: Way, prices: Mapping[ChainId, float]) -> float:
     """What a way costs in dollars by these prices; infinite where one is missing."""
-    return sum(_fee_usd(fee, prices[leg.source.chain_id]) for leg in way.legs for fee in leg.fees)
+    return sum(fee_usd(fee, prices[leg.source.chain_id]) for leg in way.legs for fee in leg.fees)
 
 
-def _fee_usd(fee: Fee, native_usd: float) -> float:
+def fee_usd(fee: Fee, native_usd: float) -> float:
+    """A fee in dollars, by that price of the chain's coin; infinite where its token has none."""
     token = fee.amount.token
     rate = 1.0 if token.peg == "USD" else native_usd if token.is_native else math.inf
     return rate * (fee.amount.units / 10**token.decimals) if fee.amount.units else 0.0

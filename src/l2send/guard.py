@@ -6,7 +6,7 @@ that were signed, before these reach the journal: what is shown is what is signe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from l2send.bridges import decode, decode_message
@@ -16,8 +16,10 @@ from l2send.core.deadlines import machine_time, refuse_long_lock
 from l2send.core.delegation import is_taken_back, known_delegate
 from l2send.core.effects import (
     Allows,
+    CallsTogether,
     Delegates,
     Effects,
+    Executes,
     Opens,
     OpensBySignature,
     TakesBack,
@@ -127,6 +129,28 @@ def checked_effects(
     return _compared(tuple(decode(tx, registry) for tx in txs), payment, spent, registry)
 
 
+def checked_together(payment: Payment, carries: Sequence[Payment], tx: UnsignedTx, registry: Registry) -> Effects:
+    """What `tx` does, decoded call by call: each call makes one of `carries`, in order, and there is no other.
+
+    `payment` names the account. Raises Refused.
+    """
+    effect = decode(tx, registry)
+    who = (payment.sender, payment.executor)
+    if isinstance(effect, Executes):
+        made_by = (effect.safe.address, effect.owner)
+    elif isinstance(effect, CallsTogether):
+        made_by = (effect.account.address, None)
+    else:
+        raise Refused("the transaction does not make several payments.")
+    if made_by != who or any((one.sender, one.executor) != who for one in carries):
+        raise Refused("the calls are made by another account than the one that pays.")
+    if len(effect.effects) != len(carries):
+        raise Refused(f"the transaction makes {len(effect.effects)} calls, not the {len(carries)} that were approved.")
+    for inner, one in zip(effect.effects, carries, strict=True):
+        compare_with_payment((inner,), replace(one, executor=None), one.amount, registry)
+    return effect
+
+
 def checked_messages(
     payment: Payment, bridge: str, sponsored: Sponsored, spent: Amount, registry: Registry
 ) -> tuple[Effects, ...]:
@@ -173,6 +197,9 @@ def _nothing_allowed(record: PaymentRecord) -> Allows | None:
 
 def _approved(record: PaymentRecord, registry: Registry) -> tuple[Effects, ...]:
     """What the payment's own transactions do, compared with it and with the registry once more. Raises Refused."""
+    if record.terms.carries:
+        (tx,) = record.approved
+        return (checked_together(record.payment, record.terms.carries, tx.step.tx, registry),)
     # An approval that is signed was compared then, and may be for more than a later quote takes. It is signed again
     # as it is or not at all.
     signed = [tx for tx in record.approved if tx.step.kind is StepKind.APPROVE and tx.raw]

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from l2send.batch_begun import batch_name, key_of
 from l2send.batch_review import BatchReview
-from l2send.batches import Batches, batch_name, key_of
+from l2send.batches import Batches
 from l2send.core.address import Address
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment

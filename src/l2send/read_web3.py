@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from l2send.core.chains import Registry
 from l2send.core.errors import NodeError, Refused
-from l2send.core.rpc import Rpc
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.keys.signed import decode_signed
 
@@ -86,3 +87,15 @@ def _bytes_of(text: str) -> bytes:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
         raise Refused("these are no signed bytes.") from None
+
+
+class ReadsByWeb3:
+    """What a client offers to scripts that read chains."""
+
+    journal: Journal
+    registry: Registry
+    rpcs: Rpcs
+
+    def web3(self, chain: str) -> AsyncWeb3[Any]:
+        """web3.py for reads, over the endpoints of `chain`, a short name. Raises UnknownChain."""
+        return web3_of(self.rpcs.on(self.registry.named(chain).chain_id), self.journal)

@@ -78,7 +78,10 @@ def _sorted(
 ) -> tuple[dict[tuple[ChainId, Address], list[PaymentRecord]], list[str]]:
     """The payments that fit a window, by account, and those that are resumed one by one. Ended ones are neither."""
     windows, others = dict[tuple[ChainId, Address], list[PaymentRecord]](), list[str]()
-    for payment_id in payment_ids:
+    driven = dict.fromkeys(
+        leg.driven_by if leg.ride else record.id for record in map(journal.find, payment_ids) for leg in record.legs
+    )
+    for payment_id in driven:
         record = journal.find(payment_id)
         if not record.meaning.open:
             continue

@@ -13,12 +13,15 @@ from l2send.batch_review import BatchReview
 from l2send.batches import BatchResult
 from l2send.client import Client, open_client
 from l2send.core.address import Address
-from l2send.core.errors import CannotPay, Refused, UsageError
+from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused, UsageError
+from l2send.core.plan import Way
 from l2send.core.private_files import write_private
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import judge_batch
 from l2send.resolver.batch_plan import LineWay, missing
 from l2send.resolver.limits import Limits
+from l2send.resolver.over_limit import is_dear
+from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.states import PaymentState
 from tests.conftest import Home
 from tests.support.addresses import new_address
@@ -238,6 +241,57 @@ def test_the_whole_costs_no_more_than_its_limit(payer: Payer) -> None:
     assert all(cap is not None for cap in caps)
     refused = planned(payer, rows, "dear", Limits(max_fee_percent=100, max_fee_usd=0.0001))
     assert {line.way for line in refused.lines} == {LineWay.REFUSED}
+
+
+def test_the_limit_of_the_whole_counts_what_other_runs_began(payer: Payer) -> None:
+    rows, more = lines("first", 2, "dev1"), lines("second", 1, "dev1")
+
+    async def begin(client: Client) -> None:
+        client.batch.begin(await plan(client, payer, rows, "twice", total=1))
+
+    payer.do(begin)
+    with pytest.raises(Refused, match="begun of the batch before") as caught:
+        planned(payer, [*rows, *more], "twice", total=1)
+    assert "l2send batch resume twice" in caught.value.hint
+    assert planned(payer, rows, "twice", total=0.0).payable == (), "nothing new costs nothing"
+    result = payer.do(lambda client: client.batch.run("twice", payer.signer, patience=60))
+    costs = [fees_paid(line.record, payer.home.registry).usd for line in result.lines]
+    spent = sum(cost for cost in costs if cost is not None)
+    assert len(planned(payer, [*rows, *more], "twice", total=1).payable) == 1, "what was not used is free again"
+    with pytest.raises(Refused, match="begun of the batch before"):
+        planned(payer, [*rows, *more], "twice", total=spent * 1.2)
+
+
+def test_no_more_is_moved_than_the_lines_need_that_are_paid(home: Home) -> None:
+    """A line whose transfer costs more than its limit is refused, and its money is left where it is."""
+    payer = Payer(home, "dev1")
+    home.fund(payer.address, "dev4", ETH="1")
+    rows = lines("lean", 4, "dev4", "20")
+    judged: list[int] = []
+
+    def dear(way: Way, limits: Limits) -> bool:
+        judged.append(1)
+        return len(judged) == 2 or is_dear(way, limits)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("l2send.resolver.batch_plan.is_dear", dear)
+        review = planned(payer, rows, "lean")
+    assert [line.way for line in review.lines] == [LineWay.MOVED, LineWay.REFUSED, LineWay.MOVED, LineWay.MOVED]
+    (move,) = review.moves
+    assert (move.lines, str(move.plan.payment.amount)) == (3, "60 USDC")
+
+
+def test_a_line_that_was_delivered_has_no_error(home: Home, payer: Payer) -> None:
+    """A node was silent for a while, which was written down against the payment; it arrived anyway."""
+    rows = lines("fine", 1, "dev1")
+    _, result = pay(payer, rows, "fine")
+    (line,) = result.lines
+    again = payer.do(lambda client: _result(client, "fine", {line.record.id: NotFinal("silent")}))
+    assert (again.lines[0].record.state, again.lines[0].error) == (PaymentState.DELIVERED, None)
+
+
+async def _result(client: Client, name: str, failed: dict[str, L2sendError]) -> BatchResult:
+    return client.batch.result(name, failed)
 
 
 def test_a_name_stands_for_the_batch_of_one_account(home: Home, payer: Payer) -> None:

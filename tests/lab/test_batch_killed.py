@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import random
 import signal
@@ -17,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from l2send.core.address import Address
+from l2send.core.delegation import named_delegate
 from l2send.devnet.node import Node
+from l2send.wallet.failpoints import Failpoint
 from tests.conftest import Home
 from tests.support.addresses import new_address
 
@@ -59,6 +62,70 @@ def test_killed_at_random_and_run_again_every_line_is_paid_once(
             f"\n[lab] batch: {LINES} lines on two chains, {kills} kills by SIGKILL, {amid} of them amid payments: "
             f"0 twice, 0 lost, in {time.monotonic() - started:.0f} s"
         )
+
+
+PLACES = (
+    Failpoint.PLANNED,
+    Failpoint.NONCE_CHOSEN,
+    Failpoint.SIGNED,
+    Failpoint.JOURNALED,
+    Failpoint.BEFORE_BROADCAST,
+    Failpoint.AFTER_BROADCAST,
+    Failpoint.BROADCAST,
+)
+"""All that a shared transaction passes until a node has it."""
+
+
+def test_one_transaction_of_several_lines_killed_at_every_place(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, sender = home.new_account()
+    home.fund(sender, "dev1", USDC="100", ETH="1")
+    delegate = named_delegate("simple7702account", home.chain("dev1")).code.address
+    Node(home.chain("dev1").rpcs[0]).call("anvil_setCode", sender, "0xef0100" + delegate[2:])
+    for number, place in enumerate(PLACES, 1):
+        people = [(f"{place}-{n}", new_address()) for n in range(3)]
+        file, proof = tmp_path / f"{place}.csv", tmp_path / f"{place}.proof"
+        file.write_text("ref,amount,token,to\n" + "".join(f"{ref},1,USDC,dev1:{to}\n" for ref, to in people))
+        command = [sys.executable, "-m", "l2send", "batch", str(file), "--yes"]
+        environment = home.environment | {"ETH_KEYSTORE_ACCOUNT": name}
+        dies = environment | {"L2SEND_FAILPOINT": place.value, "L2SEND_FAILPOINT_PROOF": str(proof)}
+        killed = subprocess.run(command, env=dies, check=False, capture_output=True)
+        assert (killed.returncode, proof.exists()) == (-signal.SIGKILL, True), killed.stderr
+        again = subprocess.run(command, env=environment, check=False, capture_output=True)
+        assert again.returncode == 0, again.stderr
+        assert [home.holds(to, "dev1") for _, to in people] == [10**6] * 3, place
+        assert _sent(home, sender) == number, place
+    with capsys.disabled():
+        print(
+            f"\n[lab] batch: one transaction of three lines killed at {len(PLACES)} of {len(PLACES)} places: once each"
+        )
+
+
+def test_ctrl_c_says_how_it_stands_and_the_same_command_carries_on(home: Home, tmp_path: Path) -> None:
+    name, sender = home.new_account()
+    home.fund(sender, "dev1", USDC="1000", ETH="1")
+    people = [(f"c-{n}", new_address()) for n in range(40)]
+    file, result = tmp_path / "stopped.csv", tmp_path / "result.json"
+    file.write_text("ref,amount,token,to\n" + "".join(f"{ref},1,USDC,dev1:{to}\n" for ref, to in people))
+    command = [sys.executable, "-m", "l2send", "batch", str(file), "--yes", "--result", str(result)]
+    environment = home.environment | {"ETH_KEYSTORE_ACCOUNT": name}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    while _sent(home, sender) < 3:
+        assert process.poll() is None, "it ended before it was stopped"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "interrupted; stopped: " in told
+    assert "l2send batch resume stopped" in told
+    written = json.loads(result.read_text())
+    assert len(written["lines"]) == len(people)
+    assert 0 < written["counts"].get("delivered", 0) + written["counts"].get("sending", 0) < len(people)
+    assert _sent(home, sender) < len(people), "Ctrl-C signs nothing more"
+    assert subprocess.run(command, env=environment, check=False, capture_output=True).returncode == 0
+    assert [home.holds(to, "dev1") for _, to in people] == [10**6] * len(people)
+    assert _sent(home, sender) == len(people)
 
 
 def _run(command: list[str], home: Home, account: str, sender: Address, kill_at: int | None) -> int | None:

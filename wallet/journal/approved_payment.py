@@ -25,3 +25,5 @@ class ApprovedPayment:
     """The id that it must have; empty where any will do."""
     queued: bool = False
     """Whether its key is that of a line which waits in the queue, and begins only if it still does."""
+    carried: tuple[ApprovedPayment, ...] = ()
+    """The payments that its one transaction makes, in the order of its calls. They have no steps of their own."""

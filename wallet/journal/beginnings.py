@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
-from l2send.core.errors import Refused
+from l2send.core.errors import Refused, UsageError
 from l2send.core.plan import Payment, Proposal, Quote, Sponsored, Step
 from l2send.core.safe import read_execution
 from l2send.core.text import clean, visible_text
@@ -23,7 +23,7 @@ from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.queue import refuse_other
 from l2send.wallet.journal.queue_lines import QueuedLine, QueueState
-from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import SponsoredState, TxState
 
 if TYPE_CHECKING:
@@ -99,16 +99,52 @@ class JournalBeginnings(JournalLimiting):
         fingerprint, key = codec.fingerprint(one.payment), one.key
         if key is not None:
             if known := self.known(one.payment, key):
+                self._refuse_other_carried(known.legs[0], one)
                 return known.id
             key = visible_text(key, THE_KEY)
         if not one.again:
             self._refuse_if_open(fingerprint, key)
-        take(tallies, one.payment)
+        if not one.carried:  # What it carries is counted.
+            take(tallies, one.payment)
         whole = self._own_id(one.payment_id) if one.payment_id else self._free_id()
         if key is not None:
             self._begin_queued(key, one.payment, whole, must_wait=one.queued)
         said = Said(key, clean(one.typed_name, 100), clean(one.memo, MOST_MEMO))
-        return self._insert_all(whole, one.payment, one.legs, fingerprint, said)
+        self._insert_all(whole, one.payment, one.legs, fingerprint, said)
+        self._begin_carried(whole, one, tallies)
+        return whole
+
+    def _begin_carried(self, shared_id: str, shared: ApprovedPayment, tallies: Sequence[Tally]) -> None:
+        """The payments that its transaction makes. Raises Refused where one of them was begun before: it would be paid
+        twice.
+        """
+        if tuple(one.payment for one in shared.carried) != shared.legs[0].carries:
+            raise ValueError("a transaction carries other payments than its quote says")
+        for call, one in enumerate(shared.carried):
+            fingerprint, key = (
+                codec.fingerprint(one.payment),
+                None if one.key is None else visible_text(one.key, THE_KEY),
+            )
+            if key is not None and (known := self.known(one.payment, key)):
+                raise Refused(f"{known.id} was begun meanwhile, and would be paid by this transaction again.")
+            if not one.again:
+                self._refuse_if_open(fingerprint, key)
+            take(tallies, one.payment)
+            (quote,), payment_id = one.legs, self._free_id()
+            if key is not None:
+                self._begin_queued(key, one.payment, payment_id, must_wait=one.queued)
+            said = Said(key, clean(one.typed_name, 100), clean(one.memo, MOST_MEMO))
+            self._insert(payment_id, one.payment, quote, fingerprint, said, carried=True)
+            self._db.execute(
+                "INSERT INTO rides (payment_id, shared_id, call, calls) VALUES (?, ?, ?, ?)",
+                (payment_id, shared_id, call, len(shared.carried)),
+            )
+
+    @staticmethod
+    def _refuse_other_carried(known: PaymentRecord, one: ApprovedPayment) -> None:
+        """Raises UsageError for a key of a transaction that makes other payments."""
+        if known.terms.carries != one.legs[0].carries:
+            raise UsageError(f"{THE_KEY} belongs to another payment, {known.id}.", hint="Use a new key for this one.")
 
     def _refuse_if_open(self, fingerprint: str, key: str | None) -> None:
         """Raises Refused, naming it, if the same payment is open, unless both have keys of their own."""
@@ -149,9 +185,9 @@ class JournalBeginnings(JournalLimiting):
         fingerprint: str,
         said: Said,
         leg: int | None = None,
+        *,
+        carried: bool = False,
     ) -> None:
-        now = int(time.time())
-        terms = codec.dump(codec.terms_json(codec.Terms.of(quote)))
         self._db.execute(
             "INSERT INTO payments (id, idempotency_key, fingerprint, created_at, sender, payment, terms, group_id, leg,"
             " typed_name, memo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -159,10 +195,10 @@ class JournalBeginnings(JournalLimiting):
                 payment_id,
                 said.key,
                 fingerprint,
-                now,
+                int(time.time()),
                 payment.sender,
                 codec.dump(codec.payment_json(payment)),
-                terms,
+                codec.dump(codec.terms_json(codec.Terms.of(quote))),
                 None if leg is None else whole_id(payment_id),
                 leg,
                 said.typed_name,
@@ -170,8 +206,8 @@ class JournalBeginnings(JournalLimiting):
             ),
         )
         ways = [bool(quote.steps), quote.sponsored is not None, quote.proposal is not None].count(True)
-        if not ways:
-            raise ValueError("a payment without steps pays nothing")
+        if bool(ways) is carried:
+            raise ValueError("a payment without steps pays nothing, unless another one's transaction carries it")
         if ways > 1:
             raise ValueError("a payment has steps, or messages for a sponsor, or a proposal, and never both")
         if quote.sponsored:

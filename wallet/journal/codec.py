@@ -46,6 +46,8 @@ class Terms:
     notes: tuple[str, ...]
     fee_cap: Wei | None = None
     """The most that its transactions may cost in network fees together, if the sender set a limit in money."""
+    carries: tuple[Payment, ...] = ()
+    """The payments that its one transaction makes, in the order of its calls."""
 
     @classmethod
     def of(cls, quote: Quote) -> Terms:
@@ -60,6 +62,7 @@ class Terms:
             quote.expires,
             quote.notes,
             quote.fee_cap,
+            quote.carries,
         )
 
 
@@ -299,6 +302,7 @@ def terms_json(terms: Terms) -> Json:
         "expires": terms.expires,
         "notes": list(terms.notes),
         "fee_cap": None if terms.fee_cap is None else str(terms.fee_cap),
+        **({"carries": [payment_json(payment) for payment in terms.carries]} if terms.carries else {}),
     }
 
 
@@ -315,4 +319,5 @@ def terms_from(data: Json) -> Terms:
         expires=None if expires is None else UnixTime(expires),
         notes=tuple(data["notes"]),
         fee_cap=None if fee_cap is None else Wei(int(fee_cap)),
+        carries=tuple(payment_from(payment) for payment in data.get("carries", ())),
     )

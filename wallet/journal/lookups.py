@@ -48,6 +48,8 @@ class JournalLookups(JournalConnection):
     def _derive(self, payment_ids: list[str]) -> None:
         for payment_id in payment_ids:
             derive(self._db, payment_id, self._payment)
+            for row in self._rows("SELECT payment_id FROM rides WHERE shared_id = ?", payment_id):
+                derive(self._db, row["payment_id"], self._payment)
 
     def known(self, payment: Payment, key: str) -> Record | None:
         """See Journal."""
@@ -201,6 +203,9 @@ class JournalLookups(JournalConnection):
     def events(self, payment_id: str) -> list[EventRecord]:
         """See Journal."""
         rows = self._rows("SELECT * FROM events WHERE payment_id = ? ORDER BY seq", payment_id)
+        record = self.find(payment_id)
+        if isinstance(record, PaymentRecord) and record.ride:
+            rows += self._rows("SELECT * FROM events WHERE payment_id = ? ORDER BY seq", record.ride.shared_id)
         return [EventRecord(UnixTime(r["at"]), r["subject"], r["before"], r["after"], r["detail"]) for r in rows]
 
     def highest_nonce(self, chain_id: ChainId, sender: Address) -> Nonce | None:
@@ -248,13 +253,25 @@ class JournalLookups(JournalConnection):
         orders = self._rows("SELECT * FROM orders WHERE payment_id = ?", row["id"])
         sponsored = self._rows("SELECT * FROM sponsored WHERE payment_id = ?", row["id"])
         proposals = self._rows("SELECT * FROM proposals WHERE payment_id = ?", row["id"])
+        rides = [] if steps or sponsored or proposals else self._ride(row["id"])
+        if rides:
+            steps = self._rows("SELECT * FROM transactions WHERE payment_id = ? ORDER BY step", rides[0]["shared_id"])
         try:
-            return payment_record(row, steps, orders, sponsored, proposals)
+            return payment_record(row, steps, orders, sponsored, proposals, rides)
         except (ValueError, KeyError, TypeError, IndexError, L2sendError) as error:
             raise ConfigError(
                 f"the journal's payment {row['id']} is not readable: another program changed it.",
                 hint="Put a copy back that no other program wrote to. Pay nothing before: it may be open.",
             ) from error
+
+    def _ride(self, payment_id: str) -> list[Row]:
+        return self._rows("SELECT * FROM rides WHERE payment_id = ?", payment_id)
+
+    def carried_by(self, payment_id: str) -> list[PaymentRecord]:
+        """See Journal."""
+        ids = self._rows("SELECT payment_id FROM rides WHERE shared_id = ? ORDER BY call", payment_id)
+        records = (self.get(row["payment_id"]) for row in ids)
+        return [record for record in records if record.ride]
 
 
 def whole_id(payment_id: str) -> str:

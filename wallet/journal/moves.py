@@ -6,6 +6,7 @@ A state changes only along the tables in states.py, and only from the state that
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,6 +65,7 @@ class JournalMoves(JournalSignatures):
         detail: str = "",
         fee: TxFee | None = None,
         arrived: int | None = None,
+        arrivals: Sequence[int | None] | None = None,
     ) -> TxRecord:
         """See Journal."""
         if to is TxState.SIGNED:
@@ -72,6 +74,8 @@ class JournalMoves(JournalSignatures):
             raise IllegalMove("a transaction becomes void with the end of another.")
         if to not in TRANSITIONS[tx.state]:
             raise IllegalMove(f"a transaction that is {tx.state} cannot become {to}.")
+        if (to is TxState.FINAL and tx.step.kind is StepKind.TOGETHER) is (arrivals is None):
+            raise IllegalMove("each payment of a transaction that makes several is delivered on evidence of its own.")
         detail = clean(detail, MAX_DETAIL)
         with self._writing(tx.payment_id) as db:
             changed = db.execute(
@@ -86,6 +90,9 @@ class JournalMoves(JournalSignatures):
                 self._void_rivals(tx)
             if to is TxState.FINAL and tx.step.kind is StepKind.TRANSFER:
                 self._keep_arrival(tx.payment_id, arrived)
+            if arrivals is not None:
+                for one, units in zip(self.carried_by(tx.payment_id), arrivals, strict=True):
+                    self._keep_arrival(one.id, units)
         return self._transaction(tx.payment_id, tx.index)
 
     def _keep_fee(self, tx: TxRecord, fee: TxFee | None) -> None:
@@ -242,6 +249,18 @@ class JournalMoves(JournalSignatures):
         )
         if messages.rowcount:
             self._event(payment_id, "messages", SponsoredState.PLANNED, SponsoredState.CANCELLED, detail)
+
+    def separate(self, payment_id: str, steps: Mapping[str, Step], detail: str) -> list[PaymentRecord]:
+        """See Journal."""
+        with self._writing(payment_id, witnessed=True):
+            carried = self.carried_by(payment_id)
+            if [one.id for one in carried] != list(steps) or self.get(payment_id).steps[0].state is not TxState.PLANNED:
+                raise ChangedMeanwhile(f"another l2send is working on {payment_id}.")
+            self._cancel(payment_id, clean(detail, MAX_DETAIL))
+            for one in carried:
+                self._insert_step(one.id, 0, one.payment.signer, steps[one.id])
+                self._event(one.id, "step 0", "", TxState.PLANNED, clean(detail, MAX_DETAIL))
+        return [self.get(one) for one in steps]
 
     def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:
         """See Journal."""

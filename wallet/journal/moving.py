@@ -29,6 +29,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "orders": ("payment_id",),
     "sponsored": ("payment_id",),
     "proposals": ("payment_id",),
+    "rides": ("payment_id",),
     "events": ("seq",),
     "recipients": ("address",),
     "queue": ("seq",),

@@ -288,6 +288,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         f"ALTER TABLE identity ADD COLUMN moved_to {_TEXT} DEFAULT ''",
         "ALTER TABLE identity ADD COLUMN arriving integer NOT NULL DEFAULT 0",
     ),
+    (
+        # Which payment is made by which call of the transaction of another one, which pays for several.
+        f"""
+        CREATE TABLE rides (
+            payment_id {_TEXT} PRIMARY KEY REFERENCES payments (id),
+            shared_id {_TEXT} REFERENCES payments (id),
+            call integer NOT NULL,
+            calls integer NOT NULL,
+            UNIQUE (shared_id, call),
+            CHECK (call >= 0 AND call < calls AND payment_id <> shared_id)
+        )
+        """,
+        *_stays("rides_are_as_written", "rides", "UPDATE", "true", "which call pays which payment is never changed"),
+        *_stays("rides_stay", "rides", "DELETE", "true", "which call pays which payment is never deleted"),
+    ),
 )
 
 ROLE = """

@@ -9,7 +9,7 @@ URL. What is here is what every journal promises: sqlite.py and postgres.py keep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from l2send.core.address import Address
@@ -123,7 +123,11 @@ class Journal(Queue, Protocol):
         ...
 
     def events(self, payment_id: str) -> list[EventRecord]:
-        """Everything that happened to a payment, in order."""
+        """Everything that happened to a payment, in order; then to the transaction that makes it with others."""
+        ...
+
+    def carried_by(self, payment_id: str) -> list[PaymentRecord]:
+        """The payments that the transaction of this one makes, in the order of its calls; none of any other payment."""
         ...
 
     def record_signed(
@@ -179,12 +183,14 @@ class Journal(Queue, Protocol):
         detail: str = "",
         fee: TxFee | None = None,
         arrived: int | None = None,
+        arrivals: Sequence[int | None] | None = None,
     ) -> TxRecord:
         """Move a transaction from the state in `tx` to another. Raises IllegalMove, ChangedMeanwhile.
 
         When it comes to its end in a block, every other transaction of its step becomes void with it, and what it
         cost is kept: `fee`, by the receipt that ended it. `arrived`: the units that a transfer brought. Both are
-        written once, with the end, and never before it: a block that is taken back takes no fee.
+        written once, with the end, and never before it: a block that is taken back takes no fee. `arrivals`: the same
+        for each payment that the transaction makes, in the order of its calls; given with its `final`, and only then.
         """
         ...
 
@@ -236,6 +242,14 @@ class Journal(Queue, Protocol):
 
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
         """Mark every planned transaction, or planned messages, as never to be signed."""
+        ...
+
+    def separate(self, payment_id: str, steps: Mapping[str, Step], detail: str) -> list[PaymentRecord]:
+        """Have each payment of a transaction that is not signed made by a step of its own, and never sign that one.
+
+        `steps` are by the id of each, in the order of the calls. Raises ChangedMeanwhile, and does nothing, if it was
+        signed or cancelled.
+        """
         ...
 
     def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:

@@ -12,6 +12,7 @@ from l2send.core.tx_fee import TxFee
 from l2send.core.units import Amount, BlockNumber, ChainId, Nonce, UnixTime
 from l2send.wallet.journal.codec import Terms
 from l2send.wallet.journal.proposal_states import ProposalState, money_of_proposal, proposal_payment_state
+from l2send.wallet.journal.ride import Ride
 from l2send.wallet.journal.states import (
     CANCEL_OUTCOME,
     ENDED,
@@ -173,6 +174,13 @@ class PaymentRecord:
     """What its transfer or its fill brought, by the token's own event; None where none was seen."""
     delivered_at: UnixTime | None = None
     """When it was seen to be delivered, by this machine's clock."""
+    ride: Ride | None = None
+    """Whose call makes it, if another payment's does: `transactions` are those of that payment then."""
+
+    @property
+    def driven_by(self) -> str:
+        """The id of the payment whose transactions make it: its own, or that of the one it rides with."""
+        return self.ride.shared_id if self.ride else self.id
 
     @property
     def arrived(self) -> Amount | None:

@@ -11,6 +11,7 @@ from l2send.core.units import BlockNumber, Gas, Nonce, UnixTime, Wei
 from l2send.wallet.journal import codec
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.records import OrderRecord, PaymentRecord, ProposalRecord, SponsoredRecord, TxRecord
+from l2send.wallet.journal.ride import Ride
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.journal.store import Row
 
@@ -24,6 +25,7 @@ def payment_record(
     orders: Sequence[Row],
     sponsored: Sequence[Row],
     proposals: Sequence[Row],
+    rides: Sequence[Row] = (),
 ) -> PaymentRecord:
     """The record of a row of `payments` and its rows in the other tables."""
     return PaymentRecord(
@@ -41,6 +43,7 @@ def payment_record(
         memo=row["memo"],
         arrived_units=None if row["arrived"] is None else int(row["arrived"]),
         delivered_at=None if row["delivered_at"] is None else UnixTime(row["delivered_at"]),
+        ride=Ride(rides[0]["shared_id"], rides[0]["call"], rides[0]["calls"]) if rides else None,
     )
 
 

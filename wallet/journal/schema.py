@@ -305,4 +305,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE identity ADD COLUMN moved_to TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE identity ADD COLUMN arriving INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # Which payment is made by which call of the transaction of another one, which pays for several.
+        """
+        CREATE TABLE rides (
+            payment_id TEXT PRIMARY KEY REFERENCES payments (id),
+            shared_id TEXT NOT NULL REFERENCES payments (id),
+            call INTEGER NOT NULL,
+            calls INTEGER NOT NULL,
+            UNIQUE (shared_id, call),
+            CHECK (call >= 0 AND call < calls AND payment_id <> shared_id)
+        ) STRICT
+        """,
+        """
+        CREATE TRIGGER rides_are_as_written BEFORE UPDATE ON rides
+        BEGIN SELECT RAISE(ABORT, 'which call pays which payment is never changed'); END
+        """,
+        """
+        CREATE TRIGGER rides_stay BEFORE DELETE ON rides
+        BEGIN SELECT RAISE(ABORT, 'which call pays which payment is never deleted'); END
+        """,
+    ),
 )

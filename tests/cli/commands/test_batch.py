@@ -108,7 +108,12 @@ def test_short_of_money_nothing_is_sent_unless_the_others_are_to_be_paid(home: H
     assert "--skip-bad pays the other 1" in done.stderr
     assert home.holds(rich, "dev1") == 0
     planned = payer.run(str(file), "--dry-run", "--via", "direct", "--json")
-    assert (planned.status, planned.json["counts"]) == (0, {"new": 1, "unfunded": 1})
+    assert (planned.status, planned.json["exit"]) == (11, 11), "as its document says"
+    assert planned.json["counts"] == {"new": 1, "unfunded": 1}
+    whole = payer.run(str(payer.file("whole.csv", [("a", "1", rich)])), "--dry-run", "--json")
+    assert (whole.status, whole.json["exit"]) == (0, 0)
+    free = payer.run(str(file), "--dry-run", "--max-fee", "0usd", "--json")
+    assert (free.status, free.json["counts"]["refused"]) == (11, 1), free
 
 
 def test_names_and_refs_in_another_unicode_form_are_the_same(home: Home, payer: Payer) -> None:
@@ -138,11 +143,20 @@ def test_what_the_file_no_longer_says_is_not_paid(home: Home, payer: Payer) -> N
     ids = asyncio.run(begin())
     file = payer.file("edit.csv", [kept, (changed[0], "2", changed[2])])
     done = payer.run(str(file), "--yes", "--json", "--skip-bad")
-    assert (done.status, done.json["counts"]) == (11, {"delivered": 1, "wrong": 1}), done
+    assert (done.status, done.json["counts"]) == (11, {"delivered": 1, "wrong": 1, "planned": 1}), done
+    removed = done.json["lines"][-1]
+    assert (removed["line"], removed["ref"], removed["payment"]) == (None, wanted[2][0], ids[2])
     assert f"not in the file as it was then: {ids[1]}, {ids[2]}" in done.stderr
     assert [home.holds(to, "dev1") for _, _, to in wanted] == [10**6, 0, 0]
     assert payer.run("resume", "edit").status == 0
     assert [home.holds(to, "dev1") for _, _, to in wanted] == [10**6] * 3
+    result = payer.folder / "edit-result.csv"
+    assert payer.run(str(file), "--dry-run", "--skip-bad", "--result", str(result)).status == 11
+    assert [(row["line"], row["ref"], row["state"]) for row in rows_of(result)] == [
+        ("2", "edit-0", "delivered"),
+        ("3", "edit-1", "wrong"),
+        ("", "edit-2", "delivered"),
+    ]
 
 
 def test_a_result_that_cannot_be_written_is_told_beside_what_was_sent(home: Home, payer: Payer) -> None:

@@ -167,8 +167,7 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
         db.execute(f"ALTER TABLE transactions DROP COLUMN {column}")
     db.execute("DROP TABLE sponsored")
     db.execute("DROP TABLE proposals")
-    for table in ("queue", "shared_limits"):
-        db.execute(f"DROP TABLE {table}")
+    db.execute("DROP TABLE rides")
     db.execute("PRAGMA user_version = 2")
     db.commit()
     db.close()

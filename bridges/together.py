@@ -1,0 +1,120 @@
+"""Several transfers of one account on one chain, made by one transaction: priced as a whole, in one simulation.
+
+An account that delegates (EIP-7702) calls itself; a Safe of which one owner is enough is called by that owner. All of
+the transfers happen, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from l2send.bridges.direct import transfer_of
+from l2send.bridges.direct_many import Market
+from l2send.bridges.gas_costs import MARGIN_PERCENT, UNSIMULATED
+from l2send.core.address import Address
+from l2send.core.delegation import batch_tx
+from l2send.core.errors import NodeError, Refused
+from l2send.core.fees import l1_fee
+from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.rpc import Rpc, if_offered
+from l2send.core.safe import EXECUTE, approved_by_sender, read_execution, safe_tx_of
+from l2send.core.together import TOGETHER
+from l2send.core.units import Amount, Gas, Seconds, Wei
+
+MOST_CALLS = 100
+"""Transfers in one transaction: about 5 million gas, and 30 kB, which every chain and node takes."""
+_MOST_GAS = Gas(2**24)
+"""Of one transaction. Source: EIP-7825."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account that pays, and how it makes several calls."""
+
+    address: Address
+    owner: Address | None = None
+    """The owner who sends the transaction of a Safe; None for an account that delegates."""
+    multi_send: Address | None = None
+    """The Safe's MultiSendCallOnly."""
+
+    def transaction(self, payments: Sequence[Payment]) -> UnsignedTx:
+        """The transaction that makes these payments, in order."""
+        calls = [transfer_of(payment) for payment in payments]
+        if self.owner is None or self.multi_send is None:
+            return batch_tx(self.address, calls)
+        return safe_tx_of(self.address, calls, self.multi_send).execution(approved_by_sender(self.owner))
+
+
+async def quote_together(payments: Sequence[Payment], account: Account, market: Market, rpc: Rpc) -> list[Quote] | None:
+    """One quote for all, or several where one transaction would be too large; None where the node cannot simulate it.
+
+    Raises Refused if it would revert, NetworkError. Source: eth_simulateV1.
+    """
+    tx = account.transaction(payments)
+    try:
+        results = await if_offered(rpc.simulate(account.owner or account.address, [tx]))
+    except NodeError as error:
+        raise Refused(f"on {rpc.chain.name} it would revert: {error.message}") from error
+    if results is None:
+        return None
+    (result,) = results
+    if not result.succeeded:
+        raise Refused(f"on {rpc.chain.name} it would revert: {result.reason or 'no reason given'}.")
+    limit = Gas(result.gas + result.gas * MARGIN_PERCENT // 100)
+    if limit > _MOST_GAS and len(payments) > 3:
+        half = len(payments) // 2
+        first = await quote_together(payments[:half], account, market, rpc)
+        second = await quote_together(payments[half:], account, market, rpc)
+        return None if first is None or second is None else [*first, *second]
+    step, data_fee = Step(StepKind.TOGETHER, tx, limit), await l1_fee(rpc, tx, limit)
+    return [_quote(payments, account, step, result.gas, data_fee, market)]
+
+
+def _quote(
+    payments: Sequence[Payment], account: Account, step: Step, used: Gas, data_fee: Wei, market: Market
+) -> Quote:
+    chain, price = market.chain, market.price
+    fees = [Fee("network fee", Amount(price.expected(used), chain.native))]
+    if data_fee:
+        fees.append(Fee("L1 data fee", Amount(data_fee, chain.native)))
+    nothing = Amount(0, chain.native)
+    return Quote(
+        TOGETHER,
+        chain,
+        nothing,
+        nothing,
+        tuple(fees),
+        Seconds(2 * chain.confirmations),
+        (step,),
+        needs=Wei(price.most(step.gas) + data_fee),
+        carries=tuple(replace(payment, executor=account.owner) for payment in payments),
+    )
+
+
+def shared_payment(quote: Quote) -> Payment:
+    """What stands in the journal for a transaction that makes several payments: nothing, to the account itself."""
+    first = quote.carries[0]
+    return Payment(first.sender, ChainAddress(quote.source.chain_id, first.sender), quote.pays, first.executor)
+
+
+def parts_of(quote: Quote) -> list[tuple[Fee, ...]]:
+    """The fees of each payment in it: equal parts, and what cannot be divided with the first."""
+    count = len(quote.carries)
+    return [tuple(_part(fee, place, count) for fee in quote.fees) for place in range(count)]
+
+
+def _part(fee: Fee, place: int, count: int) -> Fee:
+    each, rest = divmod(fee.amount.units, count)
+    amount = replace(fee.amount, units=each + (rest if place == 0 else 0))
+    return Fee(fee.name, amount, None if fee.usd is None else fee.usd / count)
+
+
+def single_step(payment: Payment, shared: UnsignedTx) -> Step:
+    """The step that makes one payment by itself, which `shared` makes with others. Its gas is asked for at its turn."""
+    transfer = transfer_of(payment)
+    if shared.data[:4] != EXECUTE.selector or payment.executor is None:
+        return Step(StepKind.TRANSFER, transfer, UNSIMULATED[StepKind.TRANSFER])
+    safe = read_execution(shared)[0].safe
+    tx = safe_tx_of(safe, [transfer], safe).execution(approved_by_sender(payment.executor))
+    return Step(StepKind.TRANSFER, tx, Gas(2 * UNSIMULATED[StepKind.TRANSFER]))

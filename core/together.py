@@ -1,0 +1,41 @@
+"""Several payments of one account on one chain in one transaction: how it is written, and its calls read back.
+
+All of its calls happen, or none. They are those of `executeBatch`, where the account delegates (EIP-7702), or of
+MultiSendCallOnly, where it is a Safe.
+"""
+
+from __future__ import annotations
+
+from l2send.core.chains import Chain
+from l2send.core.delegation import BATCHING_DELEGATE, EXECUTE_BATCH, decode_batch, delegate_of, known_delegate
+from l2send.core.errors import Refused
+from l2send.core.plan import UnsignedTx
+from l2send.core.safe import EXECUTE, decode_execution
+
+TOGETHER = "together"
+"""What stands for the bridge in the journal's entry of such a transaction: none."""
+
+
+def calls_of(tx: UnsignedTx, chain: Chain) -> tuple[UnsignedTx, ...]:
+    """The calls that the paying account makes in `tx`, in order. Raises Refused for any other transaction."""
+    if tx.data[:4] == EXECUTE.selector:
+        return decode_execution(tx, {safe.multi_send_call_only.address for safe in chain.safes}).calls
+    if tx.data[:4] == EXECUTE_BATCH.selector:
+        return decode_batch(tx)
+    raise Refused("the transaction makes no calls that l2send knows.")
+
+
+def can_batch(code: bytes, chain: Chain) -> bool:
+    """Whether an account with this code makes several calls in one transaction: it delegates to the pinned code."""
+    delegate = delegate_of(code)
+    known = known_delegate(delegate, chain) if delegate else None
+    return known is not None and known.name == BATCHING_DELEGATE
+
+
+def refuse_unless_batching(code: bytes, tx: UnsignedTx, sender: str, chain: Chain) -> None:
+    """Raises Refused where an account would call itself and has not the code that acts on it: nothing would happen."""
+    if tx.to == sender and tx.data and not can_batch(code, chain):
+        raise Refused(
+            f"your account does not delegate to the code that makes several calls on {chain.name} (EIP-7702).",
+            hint="Nothing was signed. l2send wallet delegate NAME --chain … delegates; without it, pay one by one.",
+        )

@@ -1,0 +1,114 @@
+"""A batch as the journal has it: what is written down of an approved one, and what was begun of it before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from l2send.batch_review import BatchReview
+from l2send.batch_together import Shared
+from l2send.core.errors import UsageError
+from l2send.core.plan import BRIDGE_FEE
+from l2send.core.text import clean, visible_text
+from l2send.core.units import Wei
+from l2send.resolver.batch_funds import Ledger
+from l2send.resolver.batch_plan import LineWay
+from l2send.wallet.journal.approved_payment import ApprovedPayment
+from l2send.wallet.journal.records import PaymentRecord, Record
+
+MOVE, SHARED = ":move/", ":together/"
+"""Between a batch's name and the number of a payment to the own account, or of a transaction that pays several lines:
+no ref has it, since a name has no colon.
+"""
+_LONGEST_NAME = 100
+
+
+def beginnings_of(review: BatchReview, *, again: bool, queued: bool = False) -> list[ApprovedPayment]:
+    """Everything of it that is payable: moves first, then transactions that pay several lines, then the others."""
+    moves = [
+        ApprovedPayment(move.plan.payment, move.plan.legs, f"{review.name}{MOVE}{number}", again)
+        for number, move in enumerate(review.moves, review.moves_before + 1)
+    ]
+    payable = sorted(review.payable, key=lambda line: list(LineWay).index(line.way))
+    lines = {
+        line.wanted.line.row.line: ApprovedPayment(
+            plan.payment,
+            plan.legs,
+            key_of(review.name, line.wanted.line.row.ref),
+            again,
+            line.wanted.line.to.typed_name,
+            line.wanted.line.row.memo,
+            queued=queued,
+        )
+        for line in payable
+        if (plan := line.plan)
+    }
+    shared = [
+        _shared(one, f"{review.name}{SHARED}{number}", [lines.pop(line) for line in one.lines])
+        for number, one in enumerate(review.shared, review.shared_before + 1)
+    ]
+    return [*moves, *shared, *lines.values()]
+
+
+def _shared(shared: Shared, key: str, carried: Sequence[ApprovedPayment]) -> ApprovedPayment:
+    """A transaction that pays several lines, as the journal has it: its caps are those of its lines together."""
+    caps = [one.legs[0].fee_cap for one in carried]
+    most = None if None in caps else Wei(sum(cap for cap in caps if cap is not None))
+    quote = replace(shared.quote, fee_cap=most)
+    return ApprovedPayment(shared.payment, (quote,), key, again=True, carried=tuple(carried))
+
+
+def key_of(name: str, ref: str) -> str:
+    """The idempotency key of a line."""
+    return f"{name}/{ref}"
+
+
+def changed(error: UsageError, record: Record | None) -> UsageError:
+    """Why a line that stands for another payment is not paid."""
+    if record is None:
+        return error
+    return UsageError(
+        f"`ref` was begun before with another amount, token, recipient or account: {record.id}, "
+        f"{record.payment.amount} ({record.state}).",
+        hint="A ref stands for one payment. Put the line back as it was, or give the new one a ref of its own.",
+    )
+
+
+def paid_by_copy(record: Record) -> UsageError:
+    """Why a line is not paid that a batch of another name began."""
+    batch = clean((record.key or "").partition("/")[0], 60)
+    return UsageError(
+        f"the batch {batch!r} has the same payment with the same `ref`: {record.id} ({record.state}). Is this the same "
+        f"file under another name? Then add --name '{batch}'. To pay again: --again.",
+    )
+
+
+def take_known(ledger: Ledger, records: Iterable[Record]) -> None:
+    """What payments that were begun before and are not signed will take, and what moves of them will bring."""
+    for leg in (leg for record in records if record.meaning.open for leg in record.legs):
+        if leg.is_unsigned:
+            _take_leg(ledger, leg)
+        if leg.payment.to.address == leg.payment.sender:
+            ledger.take({leg.payment.amount.token: -leg.payment.amount.units})
+
+
+def _take_leg(ledger: Ledger, leg: PaymentRecord) -> None:
+    spent = {leg.terms.pays.token: leg.terms.pays.units}
+    for fee in leg.terms.fees:
+        token = fee.amount.token
+        if token.is_native and fee.name != BRIDGE_FEE and leg.payment.executor is None:
+            spent[token] = spent.get(token, 0) + 2 * fee.amount.units  # as much as it may rise before it is signed
+    ledger.take(spent)
+
+
+def batch_name(typed: str) -> str:
+    """A batch's name in the form that is compared and stored: a file system may spell it in another Unicode form.
+
+    Raises UsageError for what cannot be a batch's name.
+    """
+    name = visible_text(typed, "the batch's name")
+    if len(name) > _LONGEST_NAME or {"/", ":"} & set(name):
+        raise UsageError(
+            f"a batch's name has at most {_LONGEST_NAME} characters, and no `/` and no `:`.", hint="Use --name NAME"
+        )
+    return name

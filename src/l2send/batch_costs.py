@@ -1,0 +1,117 @@
+"""What a batch may cost: `--max-fee` for each line, `--max-fee-total` for the batch, whichever run begins a line.
+
+A run counts what the payments begun before cost: by their receipts where they are at their end, by their caps where
+they are open. Refunds have a cap of their own: see fee_caps.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from l2send.batch_review import BatchReview
+from l2send.core.bridge import OrderState
+from l2send.core.chains import Chain, Registry
+from l2send.core.errors import Refused
+from l2send.core.plan import Plan
+from l2send.core.rpc import Rpcs
+from l2send.core.units import ChainId
+from l2send.fee_caps import capped, cost_by, fee_usd, highest_prices, is_network_fee, payment_cap
+from l2send.resolver.balances import Snapshot
+from l2send.resolver.batch_plan import LineWay, Planned, PlannedLine
+from l2send.wallet.fees_paid import part_of
+from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord
+from l2send.wallet.journal.states import ENDED_IN_BLOCK
+from l2send.wallet.keys.signed import limits_of
+
+
+async def refuse_dear_lines(planned: Planned, each_usd: float | None, held: Snapshot, rpcs: Rpcs) -> Planned:
+    """`planned`, its lines refused that cost more than the limit for each by the highest price that is known.
+
+    Raises NetworkError.
+    """
+    plans = [line.plan for line in planned.lines if line.plan]
+    if each_usd is None or not plans:
+        return planned
+    prices = await highest_prices((leg.source for plan in plans for leg in plan.legs), held, rpcs)
+
+    def judged(line: PlannedLine) -> PlannedLine:
+        cost = cost_by(line.plan.way, prices) if line.plan else 0.0
+        if cost <= each_usd:
+            return line
+        error = Refused(f"it costs ${cost:.4f} by the highest known price, more than ${each_usd:g}.")
+        return replace(line, way=LineWay.REFUSED, plan=None, error=error)
+
+    return replace(planned, lines=tuple(map(judged, planned.lines)))
+
+
+async def within(
+    review: BatchReview, begun: Iterable[Record], each_usd: float | None, total_usd: float | None, rpcs: Rpcs
+) -> BatchReview:
+    """`review` with a cap on the network fees of everything in it, where the sender set a limit in dollars: for each
+    line, for the whole, or both. `begun`: the payments that the batch has in the journal.
+
+    Raises Refused where it costs more in all, or a price is missing; NetworkError.
+    """
+    if (each_usd is None and total_usd is None) or not review.plans:
+        return review
+    legs = [leg for record in begun for leg in record.legs]
+    sources = [leg.source for plan in review.plans for leg in plan.legs]
+    prices = await highest_prices([*sources, *_known_sources(legs, rpcs.registry)], review.held, rpcs)
+    before = 0.0 if total_usd is None else sum(_committed(leg, rpcs.registry, prices) for leg in legs)
+    cost = sum(cost_by(plan.way, prices) for plan in review.plans)
+    if total_usd is not None and before + cost > total_usd:
+        raise _too_dear(review.name, cost, before, total_usd)
+    spare = math.inf if total_usd is None else (total_usd - before - cost) / len(review.plans)
+
+    def limited(plan: Plan) -> Plan:
+        """With the most that it may cost: what was shown, and its part of what the limits leave."""
+        costs = cost_by(plan.way, prices)
+        if math.isinf(costs):
+            return plan
+        most = min(costs + spare, math.inf if each_usd is None else each_usd)
+        return replace(plan, way=capped(plan.way, costs, max(costs, most), prices))
+
+    lines = tuple(replace(line, plan=limited(line.plan)) if line.plan else line for line in review.lines)
+    return replace(review, lines=lines, moves=tuple(replace(move, plan=limited(move.plan)) for move in review.moves))
+
+
+def _too_dear(name: str, cost: float, before: float, total: float) -> Refused:
+    shown = f"${cost:.4f}" if math.isfinite(cost) else "a fee without a price"
+    if not before:
+        hint = "Nothing was signed. Raise it, split the file, or try again when fees are lower."
+        return Refused(f"the batch costs {shown}, more than the ${total:g} of --max-fee-total.", hint=hint)
+    spent = f"${before:.4f}" if math.isfinite(before) else "a fee without a price"
+    return Refused(
+        f"the new lines cost {shown}, and what was begun of the batch before up to {spent}: together more than the "
+        f"${total:g} of --max-fee-total.",
+        hint=f"Nothing was signed. What is open counts with its cap: end it first, l2send batch resume {name}, or "
+        "raise the limit.",
+    )
+
+
+def _known_sources(legs: Iterable[PaymentRecord], registry: Registry) -> list[Chain]:
+    ids = {leg.terms.source for leg in legs}
+    return [chain for chain in registry if chain.chain_id in ids]
+
+
+def _committed(leg: PaymentRecord, registry: Registry, prices: Mapping[ChainId, float]) -> float:
+    """The most that a payment of the journal costs, in dollars; infinite where a price is missing."""
+    price, coin = prices.get(leg.terms.source, math.inf), registry.shown(leg.terms.source).native
+    kept = [fee for fee in leg.terms.fees if not is_network_fee(fee)]
+    if leg.meaning.open:
+        network = int(payment_cap(leg))
+    else:
+        network = part_of(sum(_fee_of(tx) for tx in leg.transactions if tx.state in ENDED_IN_BLOCK), leg)
+        kept = kept if leg.order and leg.order.state is OrderState.FILLED else []
+    rest = sum(fee_usd(fee, price) for fee in kept)
+    return rest + (network / 10.0**coin.decimals * price if network else 0.0)
+
+
+def _fee_of(tx: TxRecord) -> int:
+    """By its receipt, in wei; by its signed bytes the most, where no receipt named it."""
+    if tx.fee is not None:
+        return tx.fee.total
+    gas, price = limits_of(tx.raw)
+    return gas * price

@@ -1,0 +1,135 @@
+"""Lines of a batch that one transaction pays: transfers on one chain, where the account makes several calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from l2send.bridges.direct import Direct
+from l2send.bridges.direct_many import market_of
+from l2send.bridges.together import MOST_CALLS, Account, parts_of, quote_together, shared_payment
+from l2send.bridges.via_safe import look_at_safe
+from l2send.core.address import Address
+from l2send.core.effects import Effects
+from l2send.core.errors import CannotPay, Refused
+from l2send.core.plan import Payment, Plan, Quote, Way
+from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.together import can_batch
+from l2send.core.units import Amount, ChainId
+from l2send.guard import checked_together
+from l2send.resolver.batch_funds import spent_by
+from l2send.resolver.batch_plan import LineWay, Planned, PlannedLine
+from l2send.resolver.quotes import priced
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """One transaction that pays several lines: all of them, or none."""
+
+    quote: Quote
+    lines: tuple[int, ...]
+    """Their lines in the file, in the order of its calls."""
+    effect: Effects
+    """What its bytes do, decoded call by call, and compared with the lines."""
+
+    @property
+    def payment(self) -> Payment:
+        """What stands for it in the journal."""
+        return shared_payment(self.quote)
+
+    @property
+    def plans(self) -> dict[int, Plan]:
+        """For each line what the journal has: its part of the fees, and no step of its own."""
+        found, parts = dict[int, Plan](), parts_of(self.quote)
+        for line, payment, fees in zip(self.lines, self.quote.carries, parts, strict=True):
+            part = replace(
+                self.quote,
+                bridge=Direct.name,
+                pays=payment.amount,
+                delivers=payment.amount,
+                fees=fees,
+                steps=(),
+                needs=None,
+                carries=(),
+            )
+            found[line] = Plan(payment, Way((part,)), f"one transaction pays {len(self.lines)} lines")
+        return found
+
+
+async def put_together(planned: Planned, owner: Address | None, rpcs: Rpcs) -> tuple[Planned, tuple[Shared, ...]]:
+    """`planned`, its transfers on each chain made by one transaction, where the account can make several calls in one.
+
+    `owner` sends it where the account is a Safe: every line is paid so then. Raises Refused where that cannot be,
+    CannotPay where the owner has no gas, NetworkError.
+    """
+    by_chain = dict[ChainId, list[PlannedLine]]()
+    for line in planned.lines:
+        if line.way is LineWay.DIRECT and line.plan:
+            by_chain.setdefault(line.wanted.payment.to.chain_id, []).append(line)
+    found = await asyncio.gather(*(_on_chain(lines, planned, owner, rpcs) for lines in by_chain.values()))
+    shared = tuple(one for some in found for one in some)
+    plans = {line: plan for one in shared for line, plan in one.plans.items()}
+    ledger, lines = planned.ledger, list[PlannedLine]()
+    for one in shared:
+        ledger.take({one.quote.source.native: 0 if owner else one.quote.needs or 0})
+    for line in planned.lines:
+        plan = plans.get(line.wanted.line.row.line)
+        if plan and line.plan:
+            ledger.take({token: -units for token, units in spent_by(line.plan.quote).items()})
+            ledger.take({plan.quote.pays.token: plan.quote.pays.units})
+        lines.append(replace(line, plan=plan) if plan else line)
+    return replace(planned, lines=tuple(lines)), shared
+
+
+async def _on_chain(lines: Sequence[PlannedLine], planned: Planned, owner: Address | None, rpcs: Rpcs) -> list[Shared]:
+    first = lines[0].wanted.payment
+    rpc = rpcs.on(first.to.chain_id)
+    account = await _account(first.sender, owner, rpc)
+    if account is None or (owner is None and len(lines) < 2):
+        return []
+    market, found = await market_of(rpc, first), list[Shared]()
+    for at in range(0, len(lines), MOST_CALLS):
+        part = lines[at : at + MOST_CALLS]
+        try:
+            quotes = await quote_together([line.wanted.payment for line in part], account, market, rpc)
+        except Refused:
+            if owner:
+                raise
+            continue  # One by one: each by itself was seen to succeed.
+        if quotes is None and owner:
+            raise Refused(f"{rpc.chain.name} does not show what the Safe would do.", hint="Pay the lines one by one.")
+        numbers = iter(line.wanted.line.row.line for line in part)
+        for quote in quotes or ():
+            whole = priced(quote, planned.ledger.snapshot.on(rpc.chain))
+            effect = checked_together(shared_payment(whole), whole.carries, whole.steps[0].tx, rpcs.registry)
+            found.append(Shared(whole, tuple(next(numbers) for _ in whole.carries), effect))
+    if owner:
+        await _refuse_without_gas(found, owner, rpc)
+    return found
+
+
+async def _account(sender: Address, owner: Address | None, rpc: Rpc) -> Account | None:
+    """How `sender` makes several calls; None where it cannot. Raises CannotPay, Refused for a Safe, NetworkError."""
+    if owner is None:
+        batching = bool(rpc.chain.delegates) and can_batch(await rpc.code(sender), rpc.chain)
+        return Account(sender) if batching else None
+    safe = await look_at_safe(sender, rpc)
+    if owner not in safe.owners or safe.threshold != 1:
+        raise CannotPay(
+            f"{owner} alone cannot have the Safe {sender} pay on {rpc.chain.name}: {safe.threshold} of its "
+            f"{len(safe.owners)} owners have to sign.",
+            hint="Nothing was signed. A batch is paid by a Safe of which one owner is enough.",
+        )
+    return Account(sender, owner, safe.version.multi_send_call_only.address)
+
+
+async def _refuse_without_gas(shared: Sequence[Shared], owner: Address, rpc: Rpc) -> None:
+    needed, coin = sum(one.quote.needs or 0 for one in shared), rpc.chain.native
+    holds = await rpc.balance(owner)
+    if needed > holds:
+        raise CannotPay(
+            f"{owner}, which pays the gas, needs up to {Amount(needed, coin)} on {rpc.chain.name} and holds "
+            f"{Amount(holds, coin)}.",
+            hint="Nothing was signed.",
+        )
