@@ -34,7 +34,7 @@ def line(gas: int, kind: LineWay = LineWay.DIRECT) -> PlannedLine:
 
 
 def review(*lines: PlannedLine, moves: tuple[Move, ...] = ()) -> BatchReview:
-    return BatchReview("november", SENDER, lines, (), (), moves, (), HELD, (), ())
+    return BatchReview(name="november", sender=SENDER, lines=lines, moves=moves, left=(), held=HELD, first_time=())
 
 
 def limited(asked: BatchReview, each: float | None, total: float | None) -> BatchReview:

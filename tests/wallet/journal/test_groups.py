@@ -167,7 +167,8 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
         db.execute(f"ALTER TABLE transactions DROP COLUMN {column}")
     db.execute("DROP TABLE sponsored")
     db.execute("DROP TABLE proposals")
-    db.execute("DROP TABLE rides")
+    for table in ("rides", "queue", "shared_limits"):
+        db.execute(f"DROP TABLE {table}")
     db.execute("PRAGMA user_version = 2")
     db.commit()
     db.close()
