@@ -54,7 +54,7 @@ def table_of(records: Sequence[Record], registry: Registry) -> Rows:
         rows.add_row(
             r.id,
             _short_time(r),
-            styled(shorter(r.payment.amount)),
+            styled(_several(r) or shorter(r.payment.amount)),
             _short_destination(r, registry),
             styled(_total(r, registry)),
             _state(r),
@@ -69,7 +69,7 @@ def _whole(records: Sequence[Record], registry: Registry) -> Rows:
         rows.add_row(
             r.id,
             clock(r.created_at) if out().is_terminal else f"{datetime.fromtimestamp(r.created_at, UTC):%Y-%m-%d %H:%M}",
-            styled(r.payment.amount),
+            styled(_several(r) or r.payment.amount),
             _destination(r, registry),
             _sources(r, registry),
             ", ".join(_bridges(r)),
@@ -82,6 +82,12 @@ def _whole(records: Sequence[Record], registry: Registry) -> Rows:
 
 def _state(record: Record) -> Text:
     return styled(record.state.value.replace("_", " "), "bold" if record.meaning.open else "")
+
+
+def _several(record: Record) -> str:
+    """What stands for the amount of a transaction that makes several payments, which have lines of their own."""
+    carries = record.legs[0].terms.carries
+    return f"{len(carries)} payments" if carries else ""
 
 
 def _total(record: Record, registry: Registry) -> str:

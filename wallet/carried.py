@@ -1,11 +1,12 @@
 """What the calls of one transaction that makes several payments brought, each on evidence of its own.
 
 A transfer of a token is shown by the token's event. Coin leaves no event: the node's trace shows the call, or, where no
-trace is offered, the account's code before and after the block shows that the calls were made.
+trace is offered, the account's code all through the block shows that the calls were made.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from l2send.core.address import Address
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word, event_topic
 from l2send.core.delegation import EXECUTE_BATCH
 from l2send.core.plan import UnsignedTx
-from l2send.core.rpc import Rpc, both, data_bytes, if_offered, quantity
+from l2send.core.rpc import Rpc, both, data_bytes, if_offered, quantity, record
 from l2send.core.together import can_batch
 from l2send.core.units import BlockNumber
 from l2send.wallet.journal.records import TxRecord
@@ -58,7 +59,7 @@ async def made_coin_calls(
 ) -> bool:
     """Whether a single endpoint shows that the calls which pass on coin were made. Raises NetworkError.
 
-    Source: debug_traceTransaction; else eth_getCode, eth_getTransactionReceipt.
+    Source: debug_traceTransaction; else eth_getTransactionReceipt of a Safe, `_codes_all_through` of other accounts.
     """
     wanted = [(payer.lower(), call.to.lower(), int(call.value)) for call in calls if not call.data]
     trace = await if_offered(one.call("debug_traceTransaction", tx.hash, {"tracer": "callTracer"}))
@@ -69,22 +70,37 @@ async def made_coin_calls(
         receipt = await one.receipt(tx.hash)
         logs = receipt.get("logs") or [] if receipt else []
         return any(_is_run_of(log, payer) for log in logs)
-    return await _has_code(one, payer, block, batching=True)
+    codes = await _codes_all_through(one, payer, block)
+    return codes is not None and all(can_batch(code, one.chain) for code in codes)
 
 
 async def made_no_call(one: Rpc, tx: TxRecord, block: BlockNumber) -> bool:
-    """Whether a single endpoint shows that the account had no code by which it calls anything. Raises NetworkError.
+    """Whether a single endpoint shows that the account had no code at all, so that it called nothing. Raises
+    NetworkError.
 
-    Source: eth_getCode.
+    Other code than the pinned may know the same function. Source: as `_codes_all_through`.
     """
-    by_delegation = tx.step.tx.data[:4] == EXECUTE_BATCH.selector
-    return by_delegation and await _has_code(one, tx.sender, block, batching=False)
+    if tx.step.tx.data[:4] != EXECUTE_BATCH.selector:
+        return False
+    codes = await _codes_all_through(one, tx.sender, block)
+    return codes is not None and not any(codes)
 
 
-async def _has_code(one: Rpc, account: Address, block: BlockNumber, *, batching: bool) -> bool:
-    """Whether it can make calls, or cannot, both before the block and after it."""
-    codes = await both(one.code(account, hex(max(block - 1, 0))), one.code(account, hex(block)))
-    return all(can_batch(code, one.chain) is batching for code in codes)
+async def _codes_all_through(one: Rpc, account: Address, block: BlockNumber) -> tuple[bytes, bytes] | None:
+    """The account's code before the block and after it; None where it may have been another one in between.
+
+    A change of code (EIP-7702) takes a nonce: if the block used no more than the account has transactions there, it
+    brought none. Source: eth_getCode, eth_getTransactionCount, eth_getBlockByNumber.
+    """
+    before, after = hex(max(block - 1, 0)), hex(block)
+    codes, counts, found = await asyncio.gather(
+        both(one.code(account, before), one.code(account, after)),
+        both(one.nonce(account, before), one.nonce(account, after)),
+        one.call("eth_getBlockByNumber", after, True),
+    )
+    sent = record(found, "eth_getBlockByNumber").get("transactions") or []
+    own = [tx for tx in sent if isinstance(tx, dict) and str(tx.get("from", "")).lower() == account.lower()]
+    return codes if counts[1] - counts[0] == len(own) else None
 
 
 def _is_run_of(log: Any, safe: Address) -> bool:

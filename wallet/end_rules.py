@@ -23,14 +23,14 @@ RULES = (
     Rule(
         "transaction of several payments final",
         "its receipt says success, likewise; for each call the token's own event from the account to the recipient; of "
-        "coin the call in the trace, else the code that makes the calls before and after the block",
+        "coin the call in the trace, else the code that makes the calls, all through the block",
         "its chain",
         _TWO,
     ),
     Rule(
         "transaction of several payments reverted",
-        "its receipt says failure, likewise; or success without any event, and the account had no code to make the "
-        "calls before and after the block",
+        "its receipt says failure, likewise; or success without any event, and the account had no code all through "
+        "the block",
         "its chain",
         _TWO,
     ),

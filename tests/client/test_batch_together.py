@@ -10,18 +10,21 @@ import pytest
 from l2send.batch_review import BatchReview
 from l2send.batches import BatchResult
 from l2send.client import Client
-from l2send.core.address import Address
-from l2send.core.delegation import named_delegate
+from l2send.core.address import ZERO_ADDRESS, Address
+from l2send.core.delegation import delegation_tx, named_delegate
 from l2send.core.effects import CallsTogether, Executes, Pays
 from l2send.core.errors import Refused
-from l2send.core.plan import StepKind
+from l2send.core.plan import GasPrice, StepKind, UnsignedTx
+from l2send.core.units import BlockNumber, Gas, Nonce, Wei
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import judge_batch
 from l2send.resolver.batch_plan import LineWay
 from l2send.resolver.limits import Limits
+from l2send.wallet.carried import made_no_call
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.keys.signed import SignedTx
 from tests.client.test_batches import Line, lines, must_have_got, text_of
 from tests.conftest import Home
 from tests.support.addresses import new_address
@@ -94,6 +97,7 @@ def test_one_transaction_pays_all_lines_of_a_chain_tokens_and_coin(home: Home, p
     assert tx.fee
     assert sum(paid) == tx.fee.total
     assert max(paid) - min(paid) < 7
+    assert "7 payments" in home.run("history", "-n", "9", "--chain", "dev1").stdout
 
 
 def test_without_batching_or_delegation_each_line_is_a_transaction(home: Home, payer: Delegating) -> None:
@@ -156,6 +160,42 @@ def test_a_delegation_that_ended_meanwhile_is_noticed_before_and_after_the_signa
     assert {line.record.state for line in result.lines} == {PaymentState.REVERTED}
     assert "no code" in payer.find(record.id).transactions[0].detail
     assert [home.holds(row.to, "dev1") for row in rows] == [0, 0]
+
+
+def test_no_code_is_taken_for_none_made_only_if_no_other_code_made_the_calls(payer: Delegating) -> None:
+    """Coin leaves no event. Where no trace is offered, `reverted` rests on the code of the account in that block."""
+    rows = lines("flip", 2, "dev1", "0.001", "ETH")
+    (tx,) = payer.begun(payer.planned(rows, "flip")).transactions
+    node, chain = payer.node("dev1"), payer.home.chain("dev1").chain_id
+    other = "0xef0100" + new_address()[2:]
+
+    def made_none(block: int) -> bool:
+        return payer.do(lambda client: made_no_call(client.rpcs.on(chain), tx, BlockNumber(block)))
+
+    def mine(*txs: UnsignedTx) -> int:
+        price, nonce = GasPrice(Wei(0), Wei(10**9), Wei(10**11)), payer.sent("dev1")
+        node.call("evm_setAutomine", False)
+        for one in txs:
+            node.call("eth_sendRawTransaction", "0x" + sign(nonce, one, price).raw.hex())
+            nonce += 1 if one.delegate_to is None else 2
+        node.call("evm_mine")
+        node.call("evm_setAutomine", True)
+        return node.quantity("eth_blockNumber")
+
+    def sign(nonce: int, one: UnsignedTx, price: GasPrice) -> SignedTx:
+        return payer.signer.sign(chain, Nonce(nonce), one, Gas(300_000), price)
+
+    nothing = UnsignedTx(chain, payer.address, Wei(0), b"")
+    with_code, without = (delegation_tx(chain, payer.address, code) for code in (payer.code, ZERO_ADDRESS))
+    mine(without)
+    assert made_none(mine(nothing, nothing))
+    assert not made_none(mine(with_code, tx.step.tx, without)), "it had code in between"
+    assert payer.home.holds(rows[0].to, "dev1", "ETH") == 10**15
+    node.call("anvil_setCode", payer.address, other)
+    mine(nothing)
+    assert not made_none(mine(nothing)), "what other code does is not known"
+    node.call("anvil_setCode", payer.address, "0xef0100" + payer.code[2:])
+    payer.do(lambda client: client.cancel(tx.payment_id, [], payer.signer))
 
 
 def test_a_line_names_the_transaction_that_pays_it(payer: Delegating) -> None:
@@ -231,6 +271,8 @@ def test_a_safe_pays_all_lines_by_one_transaction_of_its_owner(home: Home) -> No
     assert owner.sent("dev1") == before + 1
     must_have_got(home, rows)
     assert home.holds(safe.address, "dev1") == 94 * 10**6
+    again = owner.do(lambda client: safe_plan(client, owner, safe.address, rows, "safe"))
+    assert (again.lines, again.shared, len(again.known)) == ((), (), 3), "the same file pays nothing again"
 
 
 def gas_of(result: BatchResult, payer: Payer) -> int:

@@ -255,7 +255,7 @@ class JournalLookups(JournalConnection):
         proposals = self._rows("SELECT * FROM proposals WHERE payment_id = ?", row["id"])
         rides = [] if steps or sponsored or proposals else self._ride(row["id"])
         if rides:
-            steps = self._rows("SELECT * FROM transactions WHERE payment_id = ? ORDER BY step", rides[0]["shared_id"])
+            steps, rides = self._steps_of_ride(row["id"], rides)
         try:
             return payment_record(row, steps, orders, sponsored, proposals, rides)
         except (ValueError, KeyError, TypeError, IndexError, L2sendError) as error:
@@ -263,6 +263,13 @@ class JournalLookups(JournalConnection):
                 f"the journal's payment {row['id']} is not readable: another program changed it.",
                 hint="Put a copy back that no other program wrote to. Pay nothing before: it may be open.",
             ) from error
+
+    def _steps_of_ride(self, payment_id: str, rides: list[Row]) -> tuple[list[Row], list[Row]]:
+        """The steps that make a payment, and its ride unless it was parted meanwhile: as of one moment."""
+        either = "SELECT * FROM transactions WHERE payment_id IN (?, ?) ORDER BY step"
+        steps = self._rows(either, payment_id, rides[0]["shared_id"])
+        own = [step for step in steps if step["payment_id"] == payment_id]
+        return (own, []) if own else (steps, rides)
 
     def _ride(self, payment_id: str) -> list[Row]:
         return self._rows("SELECT * FROM rides WHERE payment_id = ?", payment_id)
