@@ -233,7 +233,7 @@ class JournalMoves(JournalSignatures):
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
         """See Journal."""
         with self._writing(payment_id, witnessed=True):
-            self._cancel(payment_id, clean(detail, MAX_DETAIL))
+            self._cancel(self.get(payment_id).driven_by, clean(detail, MAX_DETAIL))
         return self.get(payment_id)
 
     def _cancel(self, payment_id: str, detail: str) -> None:

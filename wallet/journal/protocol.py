@@ -241,7 +241,10 @@ class Journal(Queue, Protocol):
         ...
 
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
-        """Mark every planned transaction, or planned messages, as never to be signed."""
+        """Mark every planned transaction, or planned messages, as never to be signed.
+
+        A transaction that makes other payments too is never signed then: they are cancelled with this one.
+        """
         ...
 
     def separate(self, payment_id: str, steps: Mapping[str, Step], detail: str) -> list[PaymentRecord]:

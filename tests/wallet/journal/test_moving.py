@@ -24,6 +24,7 @@ from l2send.wallet.journal.states import TxState
 from tests.support.postgres import Server
 from tests.wallet import processes
 from tests.wallet.journal.test_groups import begin_legs
+from tests.wallet.journal.test_ride import begin_together
 from tests.wallet.journal.writing import a_payment, begin, begin_order, sign, sign_again
 
 pytestmark = pytest.mark.postgres
@@ -60,6 +61,7 @@ def fill(journal: JournalProposals) -> None:
     order = begin_order(journal)
     sign(journal, order.transactions[0], 5)
     begin_legs(journal, a_payment(10))
+    begin_together(journal)
     journal.cancel(begin(journal).id, "not wanted, 不要")
     journal.enqueue([QueuedLine("november/a", "november", a_payment(), "{}", "alice", "mémo")])
     journal.set_shared_limits('[limits]\nper_day = ["10 ETH"]\n')

@@ -127,6 +127,14 @@ def test_parted_each_has_a_step_of_its_own_and_the_shared_one_is_never_signed(jo
         journal.separate(shared.id, steps, "again")
 
 
+def test_one_that_is_cancelled_without_being_parted_is_not_paid_with_the_others(journal: JournalMoves) -> None:
+    shared, carried = begin_together(journal)
+    assert journal.cancel(carried[1].id, "it was paid by other means").state is PaymentState.CANCELLED
+    assert {journal.get(one.id).state for one in (shared, *carried)} == {PaymentState.CANCELLED}
+    with pytest.raises(ChangedMeanwhile):
+        sign(journal, shared.transactions[0])
+
+
 def test_what_is_signed_is_not_parted(journal: JournalMoves) -> None:
     shared, carried = begin_together(journal)
     sign(journal, shared.transactions[0])
