@@ -216,7 +216,7 @@ def test_one_review_on_one_screen_and_one_yes(home: Home, payer: Payer, terminal
     terminal.type("details")
     terminal.press("Enter")
     terminal.wait_for(wanted[3][2][-30:])
-    terminal.wait_for("Pay 5 lines")
+    terminal.wait_for_times("Pay 5 lines", 2)
     terminal.type("yes")
     terminal.press("Enter")
     status, shown = terminal.end()
