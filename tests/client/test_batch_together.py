@@ -24,7 +24,6 @@ from l2send.wallet.carried import made_no_call
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
-from l2send.wallet.keys.signed import SignedTx
 from tests.client.test_batches import Line, lines, must_have_got, text_of
 from tests.conftest import Home
 from tests.support.addresses import new_address
@@ -162,40 +161,30 @@ def test_a_delegation_that_ended_meanwhile_is_noticed_before_and_after_the_signa
     assert [home.holds(row.to, "dev1") for row in rows] == [0, 0]
 
 
-def test_no_code_is_taken_for_none_made_only_if_no_other_code_made_the_calls(payer: Delegating) -> None:
+def test_no_code_is_taken_for_none_made_only_if_no_other_code_made_the_calls(home: Home) -> None:
     """Coin leaves no event. Where no trace is offered, `reverted` rests on the code of the account in that block."""
-    rows = lines("flip", 2, "dev1", "0.001", "ETH")
-    (tx,) = payer.begun(payer.planned(rows, "flip")).transactions
+    payer = Delegating(home, "dev1")
+    payer.delegate(payer.code)
+    (tx,) = payer.begun(payer.planned(lines("flip", 2, "dev1", "0.001", "ETH"), "flip")).transactions
     node, chain = payer.node("dev1"), payer.home.chain("dev1").chain_id
     other = "0xef0100" + new_address()[2:]
 
     def made_none(block: int) -> bool:
         return payer.do(lambda client: made_no_call(client.rpcs.on(chain), tx, BlockNumber(block)))
 
-    def mine(*txs: UnsignedTx) -> int:
-        price, nonce = GasPrice(Wei(0), Wei(10**9), Wei(10**11)), payer.sent("dev1")
-        node.call("evm_setAutomine", False)
-        for one in txs:
-            node.call("eth_sendRawTransaction", "0x" + sign(nonce, one, price).raw.hex())
-            nonce += 1 if one.delegate_to is None else 2
-        node.call("evm_mine")
-        node.call("evm_setAutomine", True)
-        return node.quantity("eth_blockNumber")
+    def mine(one: UnsignedTx) -> int:
+        price, nonce = GasPrice(Wei(0), Wei(10**9), Wei(10**11)), Nonce(payer.sent("dev1"))
+        raw = payer.signer.sign(chain, nonce, one, Gas(100_000), price).raw
+        sent = node.call("eth_sendRawTransaction", "0x" + raw.hex())
+        return int(node.call("eth_getTransactionReceipt", sent)["blockNumber"], 16)
 
-    def sign(nonce: int, one: UnsignedTx, price: GasPrice) -> SignedTx:
-        return payer.signer.sign(chain, Nonce(nonce), one, Gas(300_000), price)
-
-    nothing = UnsignedTx(chain, payer.address, Wei(0), b"")
-    with_code, without = (delegation_tx(chain, payer.address, code) for code in (payer.code, ZERO_ADDRESS))
-    mine(without)
-    assert made_none(mine(nothing, nothing))
-    assert not made_none(mine(with_code, tx.step.tx, without)), "it had code in between"
-    assert payer.home.holds(rows[0].to, "dev1", "ETH") == 10**15
+    nothing, no_code = UnsignedTx(chain, payer.address, Wei(0), b""), delegation_tx(chain, payer.address, ZERO_ADDRESS)
+    mine(no_code)
+    assert made_none(mine(nothing))
+    assert not made_none(mine(no_code)), "an authorization took a nonce: code may have come and gone"
     node.call("anvil_setCode", payer.address, other)
     mine(nothing)
     assert not made_none(mine(nothing)), "what other code does is not known"
-    node.call("anvil_setCode", payer.address, "0xef0100" + payer.code[2:])
-    payer.do(lambda client: client.cancel(tx.payment_id, [], payer.signer))
 
 
 def test_a_line_names_the_transaction_that_pays_it(payer: Delegating) -> None:
