@@ -176,7 +176,9 @@ def test_no_code_is_taken_for_none_made_only_if_no_other_code_made_the_calls(hom
         price, nonce = GasPrice(Wei(0), Wei(10**9), Wei(10**11)), Nonce(payer.sent("dev1"))
         raw = payer.signer.sign(chain, nonce, one, Gas(100_000), price).raw
         sent = node.call("eth_sendRawTransaction", "0x" + raw.hex())
-        return int(node.call("eth_getTransactionReceipt", sent)["blockNumber"], 16)
+        while (receipt := node.call("eth_getTransactionReceipt", sent)) is None:
+            node.call("evm_mine")
+        return int(receipt["blockNumber"], 16)
 
     nothing, no_code = UnsignedTx(chain, payer.address, Wei(0), b""), delegation_tx(chain, payer.address, ZERO_ADDRESS)
     mine(no_code)
