@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from l2send.batches import key_of
+from l2send.batch_begun import key_of
 from l2send.cli.documents import Document
 from l2send.cli.options import RunOptions
 from l2send.cli.progress import Live

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from l2send.batches import batch_name
+from l2send.batch_begun import batch_name
 from l2send.cli.options import RunOptions, SenderOptions
 from l2send.cli.payments_file import STDIN, read_rows
 from l2send.cli.recovering import Recovering
