@@ -105,7 +105,7 @@ async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, head: Head | None, l
     rpc = ends.rpcs.on(tx.chain_id)
     if not is_deep(rpc, head.number if head else sight.block, sight):
         return tx
-    if later and sight.succeeded and not (head and is_all_there_is(rpc, sight, head)):
+    if later and sight.succeeded and not (head and await is_all_there_is(rpc, sight, head)):
         later(sight.receipt)
         return tx
     return await ends.in_block(tx, sight, head)
