@@ -53,7 +53,7 @@ async def quote_together(payments: Sequence[Payment], account: Account, market: 
     """
     tx = account.transaction(payments)
     try:
-        results = await if_offered(rpc.simulate(account.owner or account.address, [tx]))
+        results = await if_offered(lambda: rpc.simulate(account.owner or account.address, [tx]))
     except NodeError as error:
         raise Refused(f"on {rpc.chain.name} it would revert: {error.message}") from error
     if results is None:

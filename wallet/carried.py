@@ -62,7 +62,7 @@ async def made_coin_calls(
     Source: debug_traceTransaction; else eth_getTransactionReceipt of a Safe, `_codes_all_through` of other accounts.
     """
     wanted = [(payer.lower(), call.to.lower(), int(call.value)) for call in calls if not call.data]
-    trace = await if_offered(one.call("debug_traceTransaction", tx.hash, {"tracer": "callTracer"}))
+    trace = await if_offered(lambda: one.call("debug_traceTransaction", tx.hash, {"tracer": "callTracer"}))
     if isinstance(trace, dict):
         made = list(_made(trace, _DEEPEST))
         return all(made.count(call) >= wanted.count(call) for call in wanted)
