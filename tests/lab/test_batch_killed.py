@@ -39,7 +39,7 @@ def test_killed_at_random_and_run_again_every_line_is_paid_once(
     for chain in CHAINS:
         home.fund(sender, chain, USDC="100000", ETH="10")
     people = [(f"p-{n}", n % 9 + 1, CHAINS[n % 2], new_address()) for n in range(LINES)]
-    file, result = tmp_path / "payroll.csv", tmp_path / "result.csv"
+    file, result = tmp_path / "killed-at-random.csv", tmp_path / "result.csv"
     rows = "".join(f"{ref},{amount},USDC,{chain}:{to}\n" for ref, amount, chain, to in people)
     file.write_text("ref,amount,token,to\n" + rows)
     command = [sys.executable, "-m", "l2send", "batch", str(file), "--yes", "--result", str(result)]
@@ -51,7 +51,7 @@ def test_killed_at_random_and_run_again_every_line_is_paid_once(
         if status is None:
             kills += 1
             amid += sent < _sent(home, sender) < LINES
-    assert status == 0, status
+    assert status == 0, Path(home.environment["HOME"], "batch.stderr").read_text()[-2000:]
     assert (kills, amid) == (KILLS, KILLS), "not every kill came while payments were made"
     assert {to: home.holds(to, chain) for _, _, chain, to in people} == {to: a * 10**6 for _, a, _, to in people}
     assert _sent(home, sender) == LINES
@@ -131,7 +131,8 @@ def test_ctrl_c_says_how_it_stands_and_the_same_command_carries_on(home: Home, t
 def _run(command: list[str], home: Home, account: str, sender: Address, kill_at: int | None) -> int | None:
     """The exit status; None if it was killed, once the account's transactions were `kill_at`."""
     environment = home.environment | {"ETH_KEYSTORE_ACCOUNT": account}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with Path(home.environment["HOME"], "batch.stderr").open("wb") as stderr:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=stderr)
     if kill_at is None:
         return process.wait(600)
     while process.poll() is None:
