@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -93,4 +94,4 @@ class BatchLive:
             "elapsed_seconds": round(time.monotonic() - self._started, 3),
             "estimate_seconds": None,
         }
-        aloud().out(as_json(document, aloud()), highlight=False)
+        print(as_json(document, sys.stderr), file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from l2send.batch_review import BatchReview
 from l2send.batches import BatchPayment, BatchResult
 from l2send.cli.documents import Document, amount_document, fee_document, fees_paid_document
 from l2send.cli.outcome import explorer_link
-from l2send.cli.screen import as_json, out
+from l2send.cli.screen import as_json
 from l2send.cli.spreadsheet import csv_text
 from l2send.core.chains import Registry
 from l2send.core.errors import ConfigError, ExitStatus, L2sendError, UsageError
@@ -254,7 +255,7 @@ class ResultFile:
 
     def write(self, document: Document, lines: Iterable[LineResult], registry: Registry) -> None:
         """Put the whole of it in the place of what is there. Raises ConfigError."""
-        text = as_json(document, out(), indent=2) + "\n" if self._is_json else _csv(lines, registry)
+        text = as_json(document, sys.stdout, indent=2) + "\n" if self._is_json else _csv(lines, registry)
         replace_private(self.path, text.encode())
 
 

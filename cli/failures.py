@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from pathlib import Path
 
 import typer
-from rich.text import Text
 from typer.exceptions import TyperException
 
 from l2send.cli.blocking import has_run
@@ -90,8 +90,10 @@ def report(error: L2sendError, *, as_envelope: bool) -> None:
             "retryable": error.retryable,
             "exit": int(error.exit_status),
         }
-        aloud().out(as_json({"schema": "l2send.error/1", "error": fields}, aloud()), highlight=False)
+        print(as_json({"schema": "l2send.error/1", "error": fields}, sys.stderr), file=sys.stderr)
         return
+    from rich.text import Text
+
     lines = message.splitlines() or [""]
     print_words(aloud(), f"l2send: {clean(lines[0], 500)}", "bold red")
     for line in lines[1:]:

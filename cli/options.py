@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -15,8 +15,10 @@ from l2send.cli.settings import Settings
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, Refused, UsageError
 from l2send.core.paths import Paths
-from l2send.fee_caps import FeeLimit
 from l2send.resolver.limits import DEFAULT_MAX_FEE, Limits, Speed, parse_max_fee
+
+if TYPE_CHECKING:
+    from l2send.fee_caps import FeeLimit
 
 PaymentId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, with a versioned schema.")]
@@ -271,7 +273,11 @@ class ResumeOptions(FollowOptions):
     @property
     def limit(self) -> FeeLimit | None:
         """The typed limit; None without one. Raises UsageError."""
-        return FeeLimit(*parse_max_fee(self.fee_limit)) if self.fee_limit else None
+        if not self.fee_limit:
+            return None
+        from l2send.fee_caps import FeeLimit  # brings the journal: not for commands that have no such option
+
+        return FeeLimit(*parse_max_fee(self.fee_limit))
 
 
 @dataclass(frozen=True, slots=True)

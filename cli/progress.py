@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
-
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.status import Status
-from rich.text import Text
 
 from l2send.cli.progress_mode import ProgressMode, is_asked_for, progress_mode
 from l2send.cli.screen import aloud, as_json, err, print_beside, print_words, styled
 from l2send.cli.times import duration, local_times
 from l2send.core.counting import Count, counting
+from l2send.core.text import clean
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.status import Status
+    from rich.text import Text
+
     from l2send.turns import Turn
     from l2send.wallet.journal.records import Record
 
@@ -80,7 +82,7 @@ class Live:
             self._emit(turn.id, turn.state.value, turn.text)
         else:
             words = local_times(turn.text) if err().is_terminal else turn.text  # a log has the times of all machines
-            print_beside(err(), Text(f"{self._elapsed:6.1f} s  ", "dim"), styled(words, limit=400))
+            print_beside(err(), self._clock_mark(), styled(words, limit=400))
 
     def ended(self, record: Record) -> None:
         """Nothing more happens to the payment for now. People are shown its outcome instead."""
@@ -89,6 +91,8 @@ class Live:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The line beside the spinner, redrawn several times a second: one line, else halves of it would stay."""
+        from rich.text import Text
+
         clock = f"  {self._clock(options.max_width)}" if self._estimate or self._count.asked > 1 else ""
         words = styled(f"{_HASH.sub('', local_times(self._now)).rstrip('.')} …", limit=400)
         words.truncate(max(0, options.max_width - len(clock)), overflow="ellipsis")
@@ -127,7 +131,13 @@ class Live:
             f"This takes longer than expected. Wait, or press Ctrl-C: the payment stays as it is, and `l2send resume "
             f"{self._payment_id}` follows it again. What no solver fills in time comes back to you."
         )
-        print_beside(err(), Text(f"{self._elapsed:6.1f} s  ", "dim"), styled(words, "yellow", limit=400))
+        print_beside(err(), self._clock_mark(), styled(words, "yellow", limit=400))
+
+    def _clock_mark(self) -> Text:
+        """The seconds that have passed, before a line that stays."""
+        from rich.text import Text
+
+        return Text(f"{self._elapsed:6.1f} s  ", "dim")
 
     @property
     def _elapsed(self) -> float:
@@ -141,11 +151,11 @@ class Live:
             "at": round(time.time(), 3),
             "id": payment_id,
             "phase": phase,
-            "text": styled(text, limit=400).plain,
+            "text": clean(text, 400),
             "elapsed_seconds": round(self._elapsed, 3),
             "estimate_seconds": self._estimate,
         }
-        aloud().out(as_json(document, aloud()), highlight=False)
+        print(as_json(document, sys.stderr), file=sys.stderr)
 
 
 def _bar(part: float, width: int) -> str:

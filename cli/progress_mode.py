@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from enum import StrEnum, unique
 
 from l2send.cli.looks import is_plain
@@ -17,6 +19,8 @@ class ProgressMode(StrEnum):
     NONE = "none"
 
 
+_CALL_IT_A_TERMINAL = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE"})
+"""Variables by which rich takes a pipe for a terminal. Source: rich's documentation, "Environment Variables"."""
 _asked_for = list[ProgressMode]()
 
 
@@ -34,6 +38,8 @@ def progress_mode() -> ProgressMode:
     """How progress is shown: live for a person at a terminal, plain lines otherwise."""
     if _asked_for:
         return _asked_for[0]
+    if not sys.stderr.isatty() and not _CALL_IT_A_TERMINAL & os.environ.keys():
+        return ProgressMode.PLAIN  # known without rich, which scripts do not wait for
     from l2send.cli.screen import aloud
 
     return ProgressMode.LIVE if aloud().is_terminal and not is_plain() else ProgressMode.PLAIN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from dataclasses import dataclass
 
@@ -94,8 +95,7 @@ class Reporter:
             "chains": [_of_chain(*each) for each in zip(self.found, arrivals.parts, strict=True)],
             **(more or {}),
         }
-        out().out(as_json(document, out()), highlight=False)
-        out().file.flush()
+        print(as_json(document, sys.stdout), flush=True)
 
 
 def _confirmations(found: tuple[Destination, ...]) -> int:

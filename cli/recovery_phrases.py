@@ -6,8 +6,6 @@ import secrets
 from pathlib import Path
 
 import typer
-from rich.columns import Columns
-from rich.text import Text
 
 from l2send.cli.screen import aloud
 from l2send.cli.terminal import can_ask
@@ -39,6 +37,9 @@ def show_once(phrase: Phrase) -> None:
             "a recovery phrase is shown only on a terminal, and this is none.",
             hint="Run it on a terminal, or leave out --mnemonic.",
         )
+    from rich.columns import Columns
+    from rich.text import Text
+
     words = phrase.reveal()
     console = aloud()
     with console.screen():

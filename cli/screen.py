@@ -1,19 +1,23 @@
-"""Two consoles: data goes to stdout, everything else to stderr. Foreign text is cleaned for both."""
+"""Two consoles: data goes to stdout, everything else to stderr. Foreign text is cleaned for both.
+
+rich is imported where something is drawn: a script that reads JSON does not wait for it.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from functools import cache
-from typing import Any
-
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, TextIO
 
 from l2send.cli.looks import is_plain, theme
 from l2send.cli.progress_mode import ProgressMode, progress_mode
 from l2send.core.chains import Chain
 from l2send.core.text import clean, json_escaped
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.text import Text
 
 _NARROW = 60  # columns, as is:
 _PIPE = 1000
@@ -22,12 +26,16 @@ _PIPE = 1000
 @cache
 def out() -> Console:
     """stdout: what was asked for. Wide when it is not a terminal, so that a pipe gets whole lines."""
+    from rich.console import Console
+
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, theme=theme())
 
 
 @cache
 def aloud() -> Console:
     """stderr for what must be read: errors, and what a person is asked about."""
+    from rich.console import Console
+
     return Console(stderr=True, markup=False, highlight=False, emoji=False, theme=theme())
 
 
@@ -38,26 +46,31 @@ def err() -> Console:
 
 @cache
 def _nowhere() -> Console:
+    from rich.console import Console
+
     return Console(quiet=True)
 
 
 def print_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout."""
-    out().out(as_json(document, out(), indent=2))
+    print(as_json(document, sys.stdout, indent=2))
 
 
-def as_json(document: dict[str, Any], console: Console, indent: int | None = None) -> str:
-    """JSON text that `console` can show, on one line if not indented.
+def as_json(document: dict[str, Any], stream: TextIO, indent: int | None = None) -> str:
+    """JSON text that `stream` can take, on one line if not indented.
 
-    Characters are escaped where the console cannot take them, and where they show nothing or steer a terminal.
+    Characters are escaped where the stream cannot take them, and where they show nothing or steer a terminal.
     """
-    return json_escaped(json.dumps(document, ensure_ascii=not console.encoding.startswith("utf"), indent=indent))
+    takes_all = (stream.encoding or "utf-8").lower().startswith("utf")
+    return json_escaped(json.dumps(document, ensure_ascii=not takes_all, indent=indent))
 
 
 class Rows:
     """A light table; on a terminal too narrow for one, a list of its rows, each as headings and values."""
 
     def __init__(self, *headings: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> None:
+        from rich.table import Table
+
         self._headings = headings
         self._table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
         self._list = Table.grid(padding=(0, 2))
@@ -90,6 +103,8 @@ class Rows:
                 self._lines.append(said)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.text import Text
+
         if is_plain():
             yield Text("\n".join(self._lines))
         elif not console.is_terminal:
@@ -114,6 +129,8 @@ def print_pairs(console: Console, rows: list[tuple[str, Text]]) -> None:
         for label, value in rows:
             console.out(f"{label:<{width}}{value.plain}".rstrip(), highlight=False)
         return
+    from rich.table import Table
+
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -132,6 +149,8 @@ def print_beside(console: Console, mark: Text, text: Text) -> None:
     if not console.is_terminal or is_plain():
         console.print(mark + text, soft_wrap=True)
         return
+    from rich.table import Table
+
     grid = Table.grid()
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -141,6 +160,8 @@ def print_beside(console: Console, mark: Text, text: Text) -> None:
 
 def styled(text: object, style: str = "", limit: int = 200) -> Text:
     """Any text as one clean line, never as markup."""
+    from rich.text import Text
+
     return Text(clean(text, limit), style=style)
 
 
@@ -149,6 +170,8 @@ _STAGE_STYLE = {"2": "green", "1": "green", "0": "yellow"}
 
 def stage(chain: Chain) -> Text:
     """How mature the rollup is, in words as well as in colour."""
+    from rich.text import Text
+
     words = {"l1": "Ethereum itself"}.get(chain.kind) if chain.chain_id == 1 else None
     return Text(words or str(chain.stage), style=_STAGE_STYLE.get(chain.stage.value, "dim"))
 

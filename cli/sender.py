@@ -22,12 +22,12 @@ from l2send.core.paths import Paths
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
-from l2send.wallet.journal.records import Record
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_on_device
 from l2send.wallet.keys.keyring import remembered
 from l2send.wallet.keys.keystore import Keystore, WrongPassword, find, named, open_keystore, password_from
 
 if TYPE_CHECKING:
+    from l2send.wallet.journal.records import Record
     from l2send.wallet.keys.signed import SignedTx
     from l2send.wallet.keys.signer import Signer
 

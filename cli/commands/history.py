@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -161,13 +162,13 @@ def _payments(client: Client, before: str | None, *, only_open: bool) -> Iterabl
 
 def _print_json(records: Iterable[Record], registry: Registry) -> None:
     """One document, written payment by payment: there may be a million."""
-    console, first = out(), True
-    console.out('{\n  "schema": "l2send.history/1",\n  "payments": [', end="", highlight=False)
+    first = True
+    print('{\n  "schema": "l2send.history/1",\n  "payments": [', end="")
     for record in records:
-        text = json_of(payment_document(record, registry), console, indent=2)
-        console.out(f"{'' if first else ','}\n{indent(text, '    ')}", end="", highlight=False)
+        text = json_of(payment_document(record, registry), sys.stdout, indent=2)
+        print(f"{'' if first else ','}\n{indent(text, '    ')}", end="")
         first = False
-    console.out(f"{'' if first else chr(10) + '  '}]\n}}", highlight=False)
+    print(f"{'' if first else chr(10) + '  '}]\n}}")
 
 
 def _moment(text: str) -> datetime:

@@ -7,12 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from l2send.core.errors import ConfigError, UsageError
 from l2send.core.paths import Paths
 from l2send.core.private_files import check_private
-from l2send.core.text import clean
 from l2send.core.toml_text import parse_toml
 from l2send.core.trusted_files import read_trusted_text
 from l2send.wallet.journal.moved import Opening
@@ -31,16 +29,6 @@ SQLITE = "sqlite"
 """What `l2send journal move` takes for this home's own file."""
 VARIABLE = "L2SEND_JOURNAL"
 """The environment variable that names a database; `journal` in config.toml says the same."""
-
-
-def shown_url(url: str) -> str:
-    """The URL of a database as it may be shown: host, port and name."""
-    try:
-        parts = urlsplit(url)
-        place = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
-    except ValueError:
-        place = "/…"
-    return clean(f"postgresql://{place}", 120) if url else ""
 
 
 def holds_password(url: str) -> bool:

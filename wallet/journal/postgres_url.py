@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from l2send.core.errors import ConfigError
 from l2send.core.extras import how_to_install
@@ -22,6 +22,16 @@ SCHEMES = ("postgresql://", "postgres://")
 _VERIFIED = "verify-full"
 _SECRETS = ("password", "sslpassword", "oauth_client_secret")
 _EXAMPLE = "postgresql://USER@HOST/DATABASE?sslmode=verify-full"
+
+
+def shown_url(url: str) -> str:
+    """The URL of a database as it may be shown: host, port and name."""
+    try:
+        parts = urlsplit(url)
+        place = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    except ValueError:
+        place = "/…"
+    return clean(f"postgresql://{place}", 120) if url else ""
 
 
 @dataclass(frozen=True, slots=True)
