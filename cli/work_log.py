@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from enum import StrEnum, unique
 
 from l2send.cli.documents import Document
-from l2send.cli.screen import aloud, as_json, err, styled
+from l2send.cli.screen import as_json, err, styled
 from l2send.core.errors import L2sendError
 from l2send.working import Happened, WorkEvent
 
@@ -67,4 +68,4 @@ class WorkLog:
             "text": text,
             **{name: value or None for name, value in fields.items()},
         }
-        aloud().out(as_json(document, aloud()), highlight=False)
+        print(as_json(document, sys.stderr), file=sys.stderr)
