@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from platform import python_version
 
 PARTS: dict[str, Sequence[str]] = {
     "sends": ("bench.sends", "--rounds", "3"),
     "balances": ("bench.balances", "--rounds", "2"),
-    "journal": ("bench.journal", "--rounds", "2"),
+    "journal": ("bench.journal", "--rounds", "2", "--sizes", "10", "1000", "100000", "1000000"),
 }
+
+
+def _machine() -> str:
+    """What the seconds belong to. Ratios of a busy machine differ by up to a third from run to run."""
+    cores, busy = os.cpu_count() or 1, os.getloadavg()[0]
+    return f"Python {python_version()}, {cores} cores, {busy:.1f} processes waiting for them before the run."
 
 
 def main() -> int:
@@ -21,16 +30,21 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
     parser.add_argument("--svg", metavar="FILE", help="draw the growth of the journal into this file")
     options = parser.parse_args()
-    found, worst = dict[str, object](), 0
+    found: dict[str, object] = {"machine": _machine()}
+    worst = 0
+    if not options.json:
+        print(f"{found['machine']}\n", flush=True)
     for name, part in PARTS.items():
+        started = time.monotonic()
         command = [sys.executable, "-m", *part, *(["--json"] if options.json else [])]
         command += ["--svg", options.svg] if options.svg and name == "journal" else []
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         worst = worst or done.returncode
         if options.json:
             found[name] = json.loads(done.stdout) if done.stdout.strip() else None
+            found[f"{name}_took_seconds"] = round(time.monotonic() - started)
         else:
-            print(f"## {name}\n\n{done.stdout}", flush=True)
+            print(f"## {name}, {time.monotonic() - started:.0f} s\n\n{done.stdout}", flush=True)
     if options.json:
         print(json.dumps(found, indent=2))
     return worst

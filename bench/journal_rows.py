@@ -66,6 +66,7 @@ def _account(who: int) -> Address:
     return checksum(keccak(b"account %d" % who)[12:])
 
 
+@lru_cache(1000)
 def id_of(number: int) -> str:
     """An id of the usual form, a different one for each number."""
     value = (number * _SPREAD + _SPREAD) % len(ALPHABET) ** ID_LENGTH

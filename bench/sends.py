@@ -26,6 +26,7 @@ DELAYS = (0.0, 100.0, 200.0)
 """Milliseconds added to every request. The slope over them is the number of sequential round trips."""
 EMPTY_TYPER = "import typer; app = typer.Typer(); app.command()(lambda: None); app()"
 _CAST = "`cast send`"
+_BARE = "bare Python"
 
 Way = Callable[[Sequence[str]], list[str]]
 """The command, with the chains at these URLs."""
@@ -80,7 +81,7 @@ def _row(name: str, taken: Mapping[tuple[str, float], list[tuple[float, int]]]) 
 def measure_start(payer: Payer, rounds: int) -> list[dict[str, Any]]:
     """Processor time of starting, beside bare Python and an empty Typer app. Raises Failed."""
     commands = {
-        "bare Python": [sys.executable, "-c", "pass"],
+        _BARE: [sys.executable, "-c", "pass"],
         "an empty Typer app": [sys.executable, "-c", EMPTY_TYPER],
         "`l2send --version`": [L2SEND, "--version"],
         "`l2send --help`": [L2SEND, "--help"],
@@ -92,7 +93,11 @@ def measure_start(payer: Payer, rounds: int) -> list[dict[str, Any]]:
     for _ in range(rounds):
         for name, command in commands.items():
             samples[name].append(run(command, environment))
-    return [{"command": n, "processor_seconds": round(median(t.processor for t in s), 3)} for n, s in samples.items()]
+    used = {name: median(took.processor for took in all_took) for name, all_took in samples.items()}
+    return [
+        {"command": name, "processor_seconds": round(took, 3), "over_bare_python": round(took - used[_BARE], 3)}
+        for name, took in used.items()
+    ]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -109,7 +114,7 @@ def report(found: Mapping[str, Any]) -> str:
             for r in found["sends"]
         ],
     )
-    start = _table(["", "processor seconds"], [list(row.values()) for row in found["start"]])
+    start = _table(["", "processor seconds", "over bare Python"], [list(row.values()) for row in found["start"]])
     many = _table(["", "0 ms: seconds", "100 ms: seconds"], [list(row.values()) for row in found["many"]])
     gas = _table(
         ["", "transactions", "gas", "the paying call alone", "ratio", "limits signed"],
