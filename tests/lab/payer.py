@@ -53,7 +53,16 @@ OF_SEVERAL = "100"
 UNITS_OF_SEVERAL = 100_000_000
 
 _context = multiprocessing.get_context("forkserver")
-_SLOW_IMPORTS = ("eth_account", "rlp", "eth_abi", "httpx", "httpcore", "h11", "certifi", "anyio._backends._asyncio")
+_SLOW_IMPORTS = (
+    "l2send.core.light_eth_account",
+    "rlp",
+    "eth_abi",
+    "httpx",
+    "httpcore",
+    "h11",
+    "certifi",
+    "anyio._backends._asyncio",
+)
 _context.set_forkserver_preload(["tests.lab.payer", *_SLOW_IMPORTS])
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from l2send.core.chains import load_registry
+from l2send.core.paths import Paths
+from tests.support.socket_server import SocketServer
 
 _SIGNING = {"eth_account", "eth_keyfile", "eth_keys", "py_ecc"}
 _SLOW = {*_SIGNING, "aiohttp", "prompt_toolkit", "pydantic", "questionary", "segno", "web3"}
@@ -21,6 +28,28 @@ print(status, len(sys.modules), own, *sorted({name.partition(".")[0] for name in
 """
 
 
+class _Refusing(SocketServer):
+    """A node of every chain that knows no method: what asks a network loads all of it, and ends at once."""
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        asked = json.loads(await reader.readexactly(length))
+        error = {"code": -32601, "message": "the method does not exist"}
+        answers = [{"jsonrpc": "2.0", "id": one["id"], "error": error} for one in asked if isinstance(one, dict)]
+        body = json.dumps(answers if isinstance(asked, list) else {"jsonrpc": "2.0", "id": asked["id"], "error": error})
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        await writer.drain()
+        return True
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[dict[str, str]]:
+    """Variables of the environment: every chain at the same node."""
+    with _Refusing() as node:
+        yield {f"L2SEND_RPC_{chain.chain_id}": node.url for chain in load_registry(Paths.under(Path("/nowhere")))}
+
+
 @dataclass(frozen=True)
 class Loaded:
     """What one command line loaded."""
@@ -31,10 +60,10 @@ class Loaded:
     packages: frozenset[str]
 
 
-def loaded(home: Path, *words: str) -> Loaded:
+def loaded(home: Path, *words: str, nodes: Mapping[str, str] | None = None) -> Loaded:
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, *words],
-        env={"L2SEND_HOME": str(home), "PATH": "/usr/bin:/bin"},
+        env={"L2SEND_HOME": str(home), "PATH": "/usr/bin:/bin", **(nodes or {})},
         cwd=home,
         capture_output=True,
         text=True,
@@ -69,3 +98,23 @@ def test_what_asks_no_network_loads_nothing_slow(tmp_path: Path, words: tuple[st
     found = loaded(tmp_path, *words)
     assert found.status == status
     assert not found.packages & _SLOW
+
+
+_ACCOUNT = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+
+
+@pytest.mark.parametrize(
+    ("words", "modules", "own", "without"),
+    [
+        (("wallet", "list", "--json"), 350, 62, {*_SLOW, *_NETWORK, "rich"}),
+        (("balances", "--from", _ACCOUNT, "--json"), 630, 92, {*_SIGNING, "rich"}),
+        (("history", "--json"), 670, 240, {*_SIGNING, "eth_abi", "pydantic"}),
+        (("1", "USDC", f"base:{_ACCOUNT}", "--from", _ACCOUNT, "--dry-run"), 850, 255, _SIGNING),
+    ],
+)
+def test_each_command_stays_within_its_budget(
+    tmp_path: Path, nodes: Mapping[str, str], words: tuple[str, ...], modules: int, own: int, without: set[str]
+) -> None:
+    found = loaded(tmp_path, *words, nodes=nodes)
+    assert not found.packages & without
+    assert (found.modules <= modules, found.own <= own) == (True, True), found

@@ -25,6 +25,8 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 _ROOMS = ("core", "wallet", "bridges", "resolver", "cli")
+_IMPORTED_WHERE_USED = ("l2send.core.light_eth_account", "eth_abi.abi", "rich.console", "rich.table", "rich.text")
+"""Libraries that commands import inside functions: once here, not once in each of the forked processes."""
 _OWN = ("L2SEND_", "ETH_")
 _MOST_FDS = 16
 
@@ -93,7 +95,7 @@ def _serve(place: str) -> None:
         package = import_module(f"l2send.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    for name in ("eth_account", "eth_account.messages", "l2send.client"):
+    for name in (*_IMPORTED_WHERE_USED, "l2send.client"):
         import_module(name)
     load_registry(Paths.under(Path(place).parent))  # what takes long in it is remembered
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
