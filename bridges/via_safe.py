@@ -19,7 +19,7 @@ from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.bridge import Bridge
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain
-from l2send.core.code import code_hash
+from l2send.core.code import code_hash, has_code_of_safe
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.plan import Payment, Quote
 from l2send.core.rpc import Call, Rpc, Rpcs
@@ -143,11 +143,6 @@ async def _refuse_if_new(address: Address, rpc: Rpc) -> None:
             f"the Safe {address} was made on {rpc.chain.name} less than {rpc.chain.confirmations} blocks ago.",
             hint="Wait a minute, then run the command again.",
         )
-
-
-def has_code_of_safe(code: bytes, chain: Chain) -> bool:
-    """Whether an account with that code is a Safe, as the factories on the chain make them."""
-    return code_hash(code) in {version.proxy_code_hash for version in chain.safes}
 
 
 async def _read(

@@ -197,8 +197,10 @@ def _from_settings(words: list[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point of the installed command."""
+    from l2send.core.late_modules import load_late
     from l2send.wallet.keys.harden import harden
 
+    load_late()
     harden()
     open_streams()
     if os.environ.get(COMPLETION_VARIABLE):

@@ -100,3 +100,8 @@ def _cloned(code: bytes) -> bytes:
 def code_hash(code: bytes) -> str:
     """The keccak of a contract's code as EXTCODEHASH gives it (EIP-1052), 0x-prefixed."""
     return "0x" + bytes(keccak(code)).hex()
+
+
+def has_code_of_safe(code: bytes, chain: Chain) -> bool:
+    """Whether an account with that code is a Safe, as the factories on the chain make them."""
+    return code_hash(code) in {version.proxy_code_hash for version in chain.safes}

@@ -22,10 +22,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from l2send.bridges.via_safe import has_code_of_safe, look_at_safe
+from l2send.bridges.via_safe import look_at_safe
 from l2send.core.address import Address, alike
 from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain
+from l2send.core.code import has_code_of_safe
 from l2send.core.delegation import delegate_of
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import Payment

@@ -54,7 +54,7 @@ UNITS_OF_SEVERAL = 100_000_000
 
 _context = multiprocessing.get_context("forkserver")
 _SLOW_IMPORTS = (
-    "l2send.core.light_eth_account",
+    "eth_account",
     "rlp",
     "eth_abi",
     "httpx",

@@ -25,7 +25,7 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 _ROOMS = ("core", "wallet", "bridges", "resolver", "cli")
-_IMPORTED_WHERE_USED = ("l2send.core.light_eth_account", "eth_abi.abi", "rich.console", "rich.table", "rich.text")
+_IMPORTED_WHERE_USED = ("eth_account", "eth_abi.abi", "rich.console", "rich.table", "rich.text")
 """Libraries that commands import inside functions: once here, not once in each of the forked processes."""
 _OWN = ("L2SEND_", "ETH_")
 _MOST_FDS = 16
@@ -89,8 +89,10 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 def _serve(place: str) -> None:
     """Until the pytest process, which holds the other end of stdin, is gone; returns in each command's process."""
     from l2send.core.chains import load_registry
+    from l2send.core.late_modules import load_late
     from l2send.core.paths import Paths
 
+    load_late()
     for room in _ROOMS:
         package = import_module(f"l2send.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):

@@ -18,7 +18,7 @@ from l2send.wallet.journal.sqlite import SqliteJournal
 from tests.wallet.rig import ETHER, Node, Rig
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.wallet.rig", "l2send.core.light_eth_account", "rlp", "eth_abi.abi"])
+_context.set_forkserver_preload(["tests.wallet.rig", "eth_account", "rlp", "eth_abi.abi"])
 
 
 @dataclass(frozen=True)
