@@ -109,9 +109,9 @@ _ACCOUNT = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
     ("words", "modules", "own", "without"),
     [
         (("wallet", "list", "--json"), 350, 62, {*_SLOW, *_NETWORK, "rich"}),
-        (("balances", "--from", _ACCOUNT, "--json"), 630, 92, {*_SIGNING, "rich"}),
-        (("history", "--json"), 670, 240, {*_SIGNING, "eth_abi", "pydantic"}),
-        (("1", "USDC", f"base:{_ACCOUNT}", "--from", _ACCOUNT, "--dry-run"), 850, 255, _SIGNING),
+        (("balances", "--from", _ACCOUNT, "--json"), 580, 96, {*_SIGNING, "pydantic", "rich"}),
+        (("history", "--json"), 620, 250, {*_SIGNING, "eth_abi", "pydantic"}),
+        (("1", "USDC", f"base:{_ACCOUNT}", "--from", _ACCOUNT, "--dry-run"), 800, 265, {*_SIGNING, "pydantic"}),
     ],
 )
 def test_each_command_stays_within_its_budget(
