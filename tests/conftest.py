@@ -28,13 +28,13 @@ from l2send.devnet import faucet
 from l2send.resolver.balances import take_snapshot
 from tests.support import postgres as postgres_server
 from tests.support import schemas
-from tests.support.command_server import CommandServer
+from tests.support.command_server import COMMANDS
 from tests.support.longest_first import longest_first
 
 PASSWORD = "correct horse battery staple"
 LONGEST_COMMAND = 120.0  # seconds
 LONGEST_LAB_TEST = 900  # seconds
-COMMANDS = CommandServer()
+_LAB = Path(__file__).parent / "lab"
 
 for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
     os.environ.pop(name, None)  # each command would read this machine's certificates, and no test asks for them
@@ -51,8 +51,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Lab tests start the real program for each command, quick ones fork it: see support/command_server.py."""
-    COMMANDS.wanted = item.get_closest_marker("lab") is None
+    """The tests of the lab start the real program for each command, others fork it: see support/command_server.py."""
+    COMMANDS.wanted = _LAB not in item.path.parents
 
 
 @pytest.hookimpl(trylast=True)  # after those that are not asked for have left

@@ -1,12 +1,14 @@
 """`l2send` without its start: a process that has imported it forks for each command.
 
 A command runs in a process of its own, with its own arguments, environment, descriptors and end, as `python -m l2send`
-does; what it leaves out is the second that Python takes to import the libraries. Lab tests, terminals and commands with
-another environment than l2send's own variables start the real program: see `Home.run`.
+does; what it leaves out is the second that Python takes to import the libraries. The tests of the lab and commands with
+another environment than l2send's own variables start the real program: see `Home.run`. In a terminal it is reached
+through `pty_relay.py`.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pkgutil
@@ -17,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -25,10 +28,14 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 _ROOMS = ("core", "wallet", "bridges", "resolver", "cli")
-_IMPORTED_WHERE_USED = ("eth_account", "eth_abi.abi", "rich.console", "rich.table", "rich.text")
+_IMPORTED_WHERE_USED = (
+    *("eth_account", "eth_account.messages", "eth_abi.abi", "rich.console", "rich.table", "rich.text"),
+    *("prompt_toolkit.shortcuts", "questionary"),
+)
 """Libraries that commands import inside functions: once here, not once in each of the forked processes."""
 _OWN = ("L2SEND_", "ETH_")
 _MOST_FDS = 16
+_RELAY = Path(__file__).with_name("pty_relay.py")
 
 
 class CommandServer:
@@ -36,7 +43,7 @@ class CommandServer:
 
     def __init__(self) -> None:
         self.wanted = False
-        """Whether tests may use it: not those of the lab."""
+        """Whether tests may use it: not those in the lab's folder."""
         self._folder = tempfile.TemporaryDirectory(prefix="l2send-commands-")
         self._place = str(Path(self._folder.name) / "socket")
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,7 +62,7 @@ class CommandServer:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.connect(self._place)
             numbers = [0, 1, 2, *fds[3:]]
-            request = json.dumps([list(words), dict(environment), os.getcwd(), numbers]).encode()
+            request = json.dumps([list(words), dict(environment), os.getcwd(), numbers, False]).encode()
             socket.send_fds(connection, [len(request).to_bytes(4, "big")], list(fds))
             connection.sendall(request)
             pid = int.from_bytes(_exactly(connection, 4), "big")
@@ -63,6 +70,15 @@ class CommandServer:
                 os.kill(pid, signal.SIGKILL)
                 raise TimeoutError(f"l2send {' '.join(words)} did not end within {timeout:g} s")
             return int.from_bytes(_exactly(connection, 4), "big", signed=True)
+
+    def in_terminal(self, command: Sequence[str]) -> Sequence[str]:
+        """What is to be typed for `command`: where it is l2send, the relay to a fork that has a terminal of its own."""
+        starts = ((sys.executable, "-m", "l2send"), (str(Path(sys.executable).with_name("l2send")),))
+        own = next((start for start in starts if tuple(command[: len(start)]) == start), None)
+        if not own or not self.wanted:
+            return command
+        self._start()
+        return [sys.executable, "-I", "-S", str(_RELAY), self._place, *command[len(own) :]]
 
     def _start(self) -> None:
         if self._process and self._process.poll() is None:
@@ -121,7 +137,7 @@ def _serve(place: str) -> None:
 def _fork_command(connection: socket.socket) -> None:
     """In a process for one command: fork it, wait for it, and say how it ended. Returns in the command itself."""
     size, fds, _, _ = socket.recv_fds(connection, 4, _MOST_FDS)
-    words, environment, folder, numbers = json.loads(_exactly(connection, int.from_bytes(size, "big")))
+    words, environment, folder, numbers, is_terminal = json.loads(_exactly(connection, int.from_bytes(size, "big")))
     pid = os.fork()
     if pid:
         for fd in fds:
@@ -137,11 +153,22 @@ def _fork_command(connection: socket.socket) -> None:
         os.dup2(fd, number, inheritable=True)
     for fd in above:
         os.close(fd)
+    if is_terminal:
+        _own_terminal()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     random.seed()
     sys.argv = [str(ROOT / "src/l2send/__main__.py"), *words]
+
+
+def _own_terminal() -> None:
+    """As a shell has it: the terminal at descriptor 0 sends this process its Ctrl-C, and lines are shown at once."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Python decides at its start by the terminal whether lines are shown at once.
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for as long as the command lives
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def _main() -> NoReturn:
@@ -151,6 +178,8 @@ def _main() -> NoReturn:
     main()
     sys.exit(0)
 
+
+COMMANDS = CommandServer()
 
 if __name__ == "__main__":
     sys.path[0] = str(ROOT)

@@ -10,6 +10,8 @@ import time
 from types import TracebackType
 from typing import Self
 
+from tests.support.command_server import COMMANDS
+
 
 class Terminal:
     """A tmux window of its own server, gone when the context ends."""
@@ -31,10 +33,13 @@ class Terminal:
         self._tmux("kill-server")
 
     def start(self, *command: str) -> None:
-        """Type a command and Enter, below the top of a cleared screen; its exit status is printed after it."""
+        """Type a command and Enter, below the top of a cleared screen; its exit status is printed after it.
+
+        In quick tests l2send is forked where it can be: see command_server.py.
+        """
         self._tmux("send-keys", "-R")  # what an earlier command printed is gone at once, before the shell clears it
         self._tmux("clear-history")
-        self.type(f"clear; echo; {shlex.join(command)}; printf 'ended with %s\\n' $?")
+        self.type(f"clear; echo; {shlex.join(COMMANDS.in_terminal(command))}; printf 'ended with %s\\n' $?")
         self.press("Enter")
 
     def type(self, text: str) -> None:
