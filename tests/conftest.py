@@ -142,9 +142,9 @@ class Home:
         assert done.status == 0, done
         return done
 
-    def new_account(self) -> tuple[str, Address]:
+    def new_account(self, name: str = "") -> tuple[str, Address]:
         """A fresh encrypted key: its name and address. Its scrypt is light, so that tests are quick."""
-        name, key = f"a{secrets.token_hex(4)}", secrets.token_bytes(32)
+        name, key = name or f"a{secrets.token_hex(4)}", secrets.token_bytes(32)
         content: dict[str, Any] = dict(Account.encrypt(key, PASSWORD, kdf="scrypt", iterations=2))
         write_private(self.paths.keystores / f"{name}.json", json.dumps(content | {"name": name}).encode())
         return name, checksum(Account.from_key(key).address)
@@ -183,6 +183,14 @@ def empty_home(tmp_path: Path) -> Home:
     return make_home(tmp_path / "home")
 
 
+def home_on(chains: Home, path: Path) -> Home:
+    """A home with a journal, accounts and contacts of its own, on the chains of another one."""
+    made = make_home(path)
+    made.paths.state.mkdir(mode=0o700)
+    made.paths.devnet.symlink_to(chains.paths.devnet)
+    return made
+
+
 @contextmanager
 def home_with_devnet(path: Path, chains: int = 4) -> Iterator[Home]:
     """A home in which a devnet runs, with a solver that fills at once."""
@@ -195,15 +203,27 @@ def home_with_devnet(path: Path, chains: int = 4) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """The home that most tests share. What lists or resumes everything in a home needs one of its own."""
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A devnet takes seconds to start: the tests of a process share one, each with accounts of its own."""
     with home_with_devnet(tmp_path_factory.mktemp("l2send")) as made:
         yield made
 
 
+@pytest.fixture(scope="session")
+def home(shared_home: Home) -> Home:
+    """The home that most tests share. What lists or resumes everything in a home needs `fresh_home`."""
+    return shared_home
+
+
+@pytest.fixture(scope="module")
+def fresh_home(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A journal, accounts and contacts that one module has for itself, on the chains that all share."""
+    return home_on(shared_home, tmp_path_factory.mktemp("fresh"))
+
+
 @pytest.fixture(scope="module")
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A home that one module has for itself."""
+    """The same with chains of its own, whose blocks it may take back: they take seconds to start."""
     with home_with_devnet(tmp_path_factory.mktemp("own")) as made:
         yield made
 

@@ -1,9 +1,9 @@
 """`l2send` without its start: a process that has imported it forks for each command.
 
 A command runs in a process of its own, with its own arguments, environment, descriptors and end, as `python -m l2send`
-does; what it leaves out is the second that Python takes to import the libraries. The tests of the lab and commands with
-another environment than l2send's own variables start the real program: see `Home.run`. In a terminal it is reached
-through `pty_relay.py`.
+does; what it leaves out is the second that Python takes to import the libraries. The tests of the lab, and commands in
+an environment that differs in what Python or a library reads at its start, start the real program: see `Home.run`.
+In a terminal the server is reached through `pty_relay.py`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ _IMPORTED_WHERE_USED = (
 )
 """Libraries that commands import inside functions: once here, not once in each of the forked processes."""
 _OWN = ("L2SEND_", "ETH_")
+_READ_LATE = {"HOME", "NO_COLOR", "PYTEST_CURRENT_TEST", "TERM"}
+"""What no library reads at its import."""
 _MOST_FDS = 16
 _RELAY = Path(__file__).with_name("pty_relay.py")
 
@@ -52,9 +54,9 @@ class CommandServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def serves(self, environment: Mapping[str, str]) -> bool:
-        """Whether a command with this environment differs from this process in l2send's own variables alone."""
+        """Whether a command with this environment differs from this process in what is read after the imports alone."""
         changed = {k for k, v in environment.items() if os.environ.get(k) != v} | (os.environ.keys() - environment)
-        return self.wanted and all(name.startswith(_OWN) or name == "PYTEST_CURRENT_TEST" for name in changed)
+        return self.wanted and all(name.startswith(_OWN) or name in _READ_LATE for name in changed)
 
     def run(self, words: Sequence[str], environment: Mapping[str, str], fds: Sequence[int], timeout: float) -> int:
         """Run `l2send words`, with `fds` as its descriptors 0, 1, 2 and the others under their own numbers.

@@ -48,8 +48,8 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def home(own_home: Home) -> Home:
-    return own_home
+def home(fresh_home: Home) -> Home:
+    return fresh_home
 
 
 @pytest.fixture(scope="module")

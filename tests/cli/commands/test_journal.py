@@ -44,24 +44,24 @@ def test_a_place_that_is_none_is_refused(inside: Inside, to: str) -> None:
     assert not inside.paths.journal.exists()
 
 
-def test_limits_of_the_journal_are_set_shown_kept_and_taken_away(own_home: Home, tmp_path: Path) -> None:
-    name, address = own_home.new_account()
-    own_home.fund(address, "dev1", USDC="10", ETH="1")
+def test_limits_of_the_journal_are_set_shown_kept_and_taken_away(fresh_home: Home, tmp_path: Path) -> None:
+    name, address = fresh_home.new_account()
+    fresh_home.fund(address, "dev1", USDC="10", ETH="1")
     policy = tmp_path / "policy.toml"
     write_private(policy, b'[limits]\nper_payment = ["2 USD"]\n')
-    assert own_home.must("journal", "limits", "--json").json["limits"] == {}
-    set_ = own_home.must("journal", "limits", str(policy), "--json").json
+    assert fresh_home.must("journal", "limits", "--json").json["limits"] == {}
+    set_ = fresh_home.must("journal", "limits", str(policy), "--json").json
     assert set_["limits"] == {"per_payment": "2 USD"}
     assert "SQLite file" in set_["journal"]
     words = ("USDC", f"dev1:{new_address()}", "--account", name, "--yes")
-    done = own_home.run("3", *words)
+    done = fresh_home.run("3", *words)
     assert (done.status, "per_payment in the shared journal allows 2 USD" in done.stderr) == (7, True), done
-    own_home.must("2", *words)
+    fresh_home.must("2", *words)
     wrong = tmp_path / "wrong.toml"
     write_private(wrong, b'[limits]\nper_payment = ["2 NOSUCH"]\n')
-    assert own_home.run("journal", "limits", str(wrong)).status == 3
-    assert own_home.run("journal", "limits", str(tmp_path / "none.toml")).status == 2
-    assert own_home.run("journal", "limits", str(policy), "--none").status == 2
-    assert "per_payment" in own_home.must("journal", "limits").stdout
-    assert "no limits stand in it" in own_home.must("journal", "limits", "--none").stdout
-    own_home.must("3", *words)
+    assert fresh_home.run("journal", "limits", str(wrong)).status == 3
+    assert fresh_home.run("journal", "limits", str(tmp_path / "none.toml")).status == 2
+    assert fresh_home.run("journal", "limits", str(policy), "--none").status == 2
+    assert "per_payment" in fresh_home.must("journal", "limits").stdout
+    assert "no limits stand in it" in fresh_home.must("journal", "limits", "--none").stdout
+    fresh_home.must("3", *words)

@@ -13,8 +13,8 @@ from tests.support.addresses import new_address
 
 
 @pytest.fixture(scope="module")
-def home(own_home: Home) -> Home:
-    return own_home
+def home(fresh_home: Home) -> Home:
+    return fresh_home
 
 
 @pytest.fixture(scope="module")
