@@ -1,1 +1,1 @@
-"""Keystores, the journal, and the only code that signs and broadcasts."""
+"""Keystores, the journal, and all code that signs and broadcasts."""

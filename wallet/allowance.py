@@ -1,4 +1,4 @@
-"""An allowance that a payment left to its bridge without using it: found on the chain, and revoked."""
+"""Finds and revokes an allowance that a payment gave its bridge and the bridge never used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from l2send.wallet.journal.records import PaymentRecord
 
 
 async def revocation(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> Step | None:
-    """The approval of zero that revokes what the payment allows and will not use; None if nothing is allowed.
+    """The step that sets the payment's unused allowance back to zero; None if the allowance is zero already.
 
     Raises Refused while another open payment of the account needs the allowance, NetworkError.
     Source: ERC-20 allowance, eth_estimateGas.

@@ -1,4 +1,4 @@
-"""What must hold right before a transaction is signed. If anything fails here, nothing was signed or sent."""
+"""The last checks before a transaction is signed. If one fails, nothing was signed or sent."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from l2send.wallet.journal.records import PaymentRecord, TxRecord
 _NOTHING = Wei(0)
 _MARGIN_PERCENT = 20
 _L1_FEE_MARGIN_PERCENT = 5
-"""Margin of the L1 fee for a step with a fixed price: smaller than at planning, whose reserve then suffices."""
+"""Margin on the L1 fee of a step with a fixed price: below the planning margin, so the planned reserve suffices."""
 _LAGGING_LOOKS = 4
 _LAGGING_PAUSE = 1.5
 
 
 Estimate = Gas | NetworkError | Refused
-"""The gas that a transaction needs, or why that is not known."""
+"""The gas that a transaction needs, or the reason it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class GasTerms:
-    """The limit and the prices a transaction is signed with."""
+    """The gas limit and prices that a transaction is signed with."""
 
     gas: Gas
     price: GasPrice
@@ -47,13 +47,13 @@ class FeeCap:
     """Words after the amount: `were approved`."""
     hint: str = ""
     beside: Wei = _NOTHING
-    """What of it the transaction hands over besides gas, as a refund does whose bridge takes a fee."""
+    """The part of the cap that the transaction itself transfers, such as the fee that a bridge takes for a refund."""
     lowers_price: bool = False
-    """Whether the whole price per gas may be lowered to it, down to what the next block takes; else only the tip."""
+    """Whether the price per gas may be lowered to fit, down to what the next block accepts; else only the tip is."""
 
     @property
     def left(self) -> Wei:
-        """What is left for the network fee."""
+        """The part of the cap that remains for the network fee."""
         return Wei(max(0, self.most - self.beside))
 
 
@@ -68,7 +68,7 @@ class FeeAboveCap(Refused):
 
     @property
     def code(self) -> str:
-        """As every refusal."""
+        """Exit status, the same for every refusal."""
         return "refused"
 
 
@@ -85,18 +85,18 @@ class TxGuard(Protocol):
 
 
 async def pin_chain(rpc: Rpc) -> None:
-    """The chain id, asked again: an endpoint may have been switched since it was verified. Raises WrongChain."""
+    """Request the chain id again: an endpoint may have changed chains since it was verified. Raises WrongChain."""
     await rpc.pin()
 
 
 async def why_not_now(record: PaymentRecord, rpcs: Rpcs) -> str:
-    """Why a payment must no longer be signed, or an empty string: it is too late, or other code would be called."""
+    """Why a payment must no longer be signed: too late, or a contract's code changed. Empty if it may be."""
     late, other = await asyncio.gather(why_too_late(record, rpcs), why_unlike_pinned(record, rpcs))
     return other or late
 
 
 async def why_unlike_pinned(record: PaymentRecord, rpcs: Rpcs) -> str:
-    """Which contract of the payment's bridge runs other code than the registry pins, or an empty string."""
+    """Which contract of the payment's bridge runs code other than the registry pins, or an empty string."""
     if record.order is None:
         return ""
     order = record.order.order
@@ -118,7 +118,7 @@ async def _why_expired(record: PaymentRecord, rpcs: Rpcs) -> str:
 
 
 async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
-    """Why its order must no longer be opened, by the destination's or this machine's clock, or an empty string."""
+    """Why the order must no longer be opened, by the destination's or this machine's clock, or an empty string."""
     if record.order is None:
         return ""
     order = record.order.order
@@ -128,19 +128,18 @@ async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the chain says about a transaction, requested together."""
+    """The chain's answers about the cost of a transaction, requested together."""
 
     today: GasPrice
     l1_fee: L1Fee
     """What it costs in addition to gas."""
     balance: Wei
     estimate: Estimate
-    """The gas it needs, or the error of estimating it. The balance is checked first: its error is easier to understand.
-    """
+    """The gas it needs, or why the estimate failed. The balance is checked first, because its error is clearer."""
 
 
 async def look_at_cost(tx: TxRecord, rpc: Rpc, estimating: Awaitable[Estimate] | None = None) -> Cost:
-    """Price, balance and gas for `tx`, in one round trip; `estimating` finds its gas another way. Raises NetworkError.
+    """Price, balance and gas for `tx`, in one round trip; `estimating` replaces the gas estimate. Raises NetworkError.
 
     Source: eth_estimateGas, eth_feeHistory, eth_getBalance.
     """
@@ -154,16 +153,16 @@ async def look_at_cost(tx: TxRecord, rpc: Rpc, estimating: Awaitable[Estimate] |
 
 
 async def l1_fee_at_most(tx: TxRecord, rpc: Rpc) -> L1Fee:
-    """What `tx` costs at most in addition to gas. Raises NetworkError."""
+    """The most that `tx` can cost in addition to gas. Raises NetworkError."""
     margin = _L1_FEE_MARGIN_PERCENT if tx.step.price else L1_FEE_MARGIN_PERCENT
     return await l1_fee_of(rpc, tx.step.tx, margin)
 
 
 async def estimates_together(txs: Sequence[TxRecord], rpc: Rpc) -> list[Estimate]:
-    """The gas of each of these transactions of one account, by one simulation where that is offered. Raises nothing.
+    """The gas of each of these transactions of one account, by one simulation if the node supports it. Raises nothing.
 
-    One that fails there is asked about by itself, and so are all if the node takes no such request.
-    Source: eth_simulateV1, else eth_estimateGas.
+    A transaction that fails there is estimated alone, and so are all if the node does not support simulation. Source:
+    eth_simulateV1, else eth_estimateGas.
     """
     try:
         results = await if_offered(lambda: rpc.simulate(txs[0].sender, [tx.step.tx for tx in txs]))
@@ -186,13 +185,13 @@ async def affordable(tx: TxRecord, rpc: Rpc, cap: FeeCap | None) -> GasTerms:
 
 
 async def price_of(tx: TxRecord, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> GasTerms:
-    """The gas limit and price for `tx`, once it is known to succeed and to be paid for.
+    """The gas limit and price for `tx`, once it is known to succeed and to be affordable.
 
-    The limit is the planned one, or the new estimate and a fifth if that is more: blocks passed since
-    the plan was made, and a limit that is too low burns the fee. A step with a price of its own is
-    signed with that and its own limit, since its value was chosen to fit them. Raises Refused if the
-    transaction would revert or its fee could exceed `cap`, CannotPay if the balance does not
-    hold it all, NetworkError if by another endpoint a tenth of the fee is enough.
+    The limit is the planned one, or the new estimate plus a fifth if that is higher: blocks were mined since the plan
+    was made, and too low a limit burns the fee. A step with a fixed price is signed with that price and its own limit,
+    since its value was chosen to fit them. Raises Refused if the transaction would revert or its fee could exceed
+    `cap`, CannotPay if the balance is too small, NetworkError if another endpoint says that a tenth of the fee is
+    enough.
     """
     if tx.step.price is not None:
         return await _as_planned(tx, tx.step.price, rpc, cap, cost)
@@ -215,7 +214,7 @@ def _known(estimate: Estimate) -> Gas:
 
 
 async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> GasTerms:
-    """The step's own limit and price, while they suffice."""
+    """The step's planned limit and price, while they suffice."""
     gas, base_fee = tx.step.gas, cost.today.base_fee
     if base_fee > price.max_fee_per_gas:
         raise Refused(
@@ -235,8 +234,8 @@ async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | Non
 def _within(price: GasPrice, gas: Gas, data_fee: Wei, cap: FeeCap | None) -> GasPrice:
     """`price`, lowered to what can still be mined if the whole fee would exceed `cap`.
 
-    On a quiet chain a few generous payers raise the usual tip a thousandfold within seconds, so the tip is lowered
-    first. The base fee decides whether blocks have room, and may rise by an eighth in the next one.
+    On a quiet chain a few high bidders raise the usual tip a thousandfold within seconds, so the tip is lowered first.
+    The base fee is mandatory and may rise by an eighth in the next block.
     """
     if cap is None or price.legacy:
         return price
@@ -272,12 +271,12 @@ def _afford(tx: TxRecord, fee: Wei, balance: Wei, rpc: Rpc, cap: FeeCap | None) 
 
 
 async def estimate_competing(tx: TxRecord, rpc: Rpc) -> Estimate:
-    """The gas that `tx` needs as of the newest block: what waits with its nonce will not have happened."""
+    """The gas that `tx` needs at the newest block, where the pending transaction with its nonce has not run."""
     return await _estimate(tx, rpc, "latest")
 
 
 async def _estimate(tx: TxRecord, rpc: Rpc, *block: str) -> Estimate:
-    """The gas `tx` needs. After an approval, a node that has not seen its block yet gets time to catch up."""
+    """The gas `tx` needs. After an approval, a node that lags behind its block gets time to catch up."""
     looks = _LAGGING_LOOKS if tx.index and tx.step.kind is StepKind.OPEN else 1
     message = message_of(tx.step.tx, tx.sender)
     while True:
@@ -307,7 +306,7 @@ def _would_fail(tx: TxRecord, error: NodeError) -> Refused:
 
 
 async def _answers_false(tx: TxRecord, message: dict[str, str], rpc: Rpc) -> bool:
-    """Whether a transfer of a token would fail without reverting: it would be mined as one that succeeded.
+    """Whether a token transfer would return false instead of reverting: its receipt would then report success.
 
     Source: eth_call.
     """
@@ -317,10 +316,10 @@ async def _answers_false(tx: TxRecord, message: dict[str, str], rpc: Rpc) -> boo
 
 
 def message_of(tx: UnsignedTx, sender: str) -> dict[str, str]:
-    """The message that a node simulates.
+    """The call object that a node simulates.
 
-    A change of the account's code takes effect before the account is called. Nodes would run the code that is there
-    now, which may refuse to be called: so the gas of a call of no code is asked for, and DELEGATION_GAS is above that.
+    A change of the account's code takes effect before the account is called. Nodes would run the present code, which
+    may refuse the call. So the gas of a call without code is estimated; DELEGATION_GAS is higher.
     """
     to = tx.to if tx.delegate_to is None else ZERO_ADDRESS
     return {"from": sender, "to": to, "value": hex(tx.value), "data": "0x" + tx.data.hex()}

@@ -1,11 +1,10 @@
-"""What is signed behind transactions that no block has yet: an opening right behind its approval.
+"""Signing a step before the previous one is mined: an opening right behind its approval transaction.
 
-An opening whose approval is not mined before it reverts, and takes nothing but its gas: the token refuses. So both are
-signed in a row and handed out one after the other, and may share a block. That holds for approvals alone, with a key on
-this account, where a node runs both in a row (eth_simulateV1) and both succeed there. Everything else waits until what
-comes before it is mined: steps with a nonce or a price of their own, a payment from several chains, which is opened
-once all of it is approved, an account whose balance does not hold the fees of both, and a node that did not take the
-approval or does not simulate.
+An opening that is mined before its approval reverts and costs only gas, since the token refuses. So both are signed and
+broadcast in a row, and may share a block. This is done only for approvals, with a key of this account, if a node
+simulates both in a row (eth_simulateV1) and both succeed. In all other cases the next step waits until the previous one
+is mined: if its nonce or price is fixed, if the payment comes from several chains (nothing is opened before all is
+approved), if the balance does not cover both fees, or if the node refused the approval or cannot simulate.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _MAY_FOLLOW = frozenset({StepKind.APPROVE, StepKind.OPEN})
 
 
 def may_follow(first: TxRecord, later: Sequence[TxRecord]) -> list[TxRecord]:
-    """Of the steps that come after `first` those that may be signed before it is mined, in order."""
+    """The steps of `later` that may be signed before `first` is mined, in order."""
     if first.step.kind is not StepKind.APPROVE or not _is_free(first):
         return []
     found = list[TxRecord]()
@@ -40,9 +39,10 @@ def may_follow(first: TxRecord, later: Sequence[TxRecord]) -> list[TxRecord]:
 
 
 async def gas_behind(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> Estimate | None:
-    """The gas that `tx` needs once `before` are mined, or why that is not known; None where no node runs them in a row.
+    """The gas that `tx` needs once `before` are mined, or why it is unknown; None if no node can simulate them in a
+    row.
 
-    A simulation counts gas after refunds, which are a fifth of all at most (EIP-3529): a quarter more is needed.
+    A simulation reports gas after refunds, which are at most a fifth of the total (EIP-3529): a quarter is added.
     Source: eth_simulateV1.
     """
     try:
@@ -61,21 +61,21 @@ async def gas_behind(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> Esti
 
 
 def cost_behind(cost: Cost, before: TxRecord, estimate: Gas) -> Cost:
-    """The cost of a step behind `before`, by what was asked for that one: the balance holds the fees of both."""
+    """The cost of a step behind `before`, from the answers about `before`: the balance must cover the fees of both."""
     gas, max_fee_per_gas = limits_of(before.raw)
     taken = gas * max_fee_per_gas + before.step.tx.value + cost.l1_fee.most(gas)
     return replace(cost, balance=Wei(max(0, cost.balance - taken)), estimate=estimate)
 
 
 def waiting_before(record: PaymentRecord, tx: TxRecord) -> list[TxRecord]:
-    """The steps of the payment before `tx` that were signed and are in no block: it depends on them."""
+    """The steps before `tx` that were signed and are not mined yet: it depends on them."""
     if tx.step.kind not in _MAY_FOLLOW:
         return []
     return [step for step in record.steps if step.step_index < tx.step_index and step.state in REPLACEABLE]
 
 
 def _is_free(tx: TxRecord) -> bool:
-    """Whether nonce and fees were not fixed by `prepare`."""
+    """Whether `prepare` fixed neither nonce nor fees."""
     return tx.step.nonce is None and tx.step.price is None
 
 

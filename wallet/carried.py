@@ -1,7 +1,7 @@
-"""What the calls of one transaction that makes several payments brought, each on evidence of its own.
+"""Proves what each call of a transaction that makes several payments delivered.
 
-A transfer of a token is shown by the token's event. Coin leaves no event: the node's trace shows the call, or, where no
-trace is offered, the account's code all through the block shows that the calls were made.
+A token transfer is proved by the token's event. Native coin leaves no event: the node's trace proves the call, or, if
+the node offers no traces, the account's code before and after the block proves that the calls were made.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from l2send.wallet.sight import Sight
 
 _SAFE_RAN = event_topic("ExecutionSuccess(bytes32,uint256)")
 _DEEPEST = 64
-"""Levels of a trace that are read."""
+"""How many levels of a trace are read."""
 
 
 def brought_together(calls: Sequence[UnsignedTx], payer: Address, sights: Sequence[Sight]) -> list[int | None]:
-    """The units that each call brought its recipient, as all of these receipts show it; None where one does not.
+    """The units that each call delivered to its recipient, by all of these receipts; None where a receipt does not show
+    it.
 
-    Of coin it is the value of the call: that the call was made, `made_coin_calls` says.
+    For native coin this is the call's value; `made_coin_calls` proves that the call was made.
     """
     shown = [_brought(calls, payer, sight.receipt) for sight in sights]
     return [units.pop() if len(units) == 1 else None for units in map(set, zip(*shown, strict=True))]
@@ -40,7 +41,7 @@ def _brought(calls: Sequence[UnsignedTx], payer: Address, receipt: Mapping[str, 
 
 
 def _take(call: UnsignedTx, payer: Address, logs: list[dict[str, Any]]) -> int | None:
-    """What the first event of this transfer says, which then counts for no other; None where there is none."""
+    """The units of the first event of this transfer, which is then used up; None if there is no such event."""
     to, units = TRANSFER.decode_call(call.data)
     topics = [TRANSFER_TOPIC, *("0x" + address_word(who).hex() for who in (payer, to))]
     for log in logs:
@@ -48,7 +49,7 @@ def _take(call: UnsignedTx, payer: Address, logs: list[dict[str, Any]]) -> int |
         if str(log.get("address", "")).lower() != call.to.lower() or theirs != topics:
             continue
         brought = int.from_bytes(data_bytes(log.get("data"), "a log's data"), "big")
-        if brought <= units:  # A token may keep a part; it brings no more than it was asked for.
+        if brought <= units:  # A token may keep a part; it never delivers more than the amount sent.
             logs.remove(log)
             return brought
     return None
@@ -57,9 +58,9 @@ def _take(call: UnsignedTx, payer: Address, logs: list[dict[str, Any]]) -> int |
 async def made_coin_calls(
     one: Rpc, tx: TxRecord, calls: Sequence[UnsignedTx], payer: Address, block: BlockNumber
 ) -> bool:
-    """Whether a single endpoint shows that the calls which pass on coin were made. Raises NetworkError.
+    """Whether a single endpoint shows that the calls which transfer native coin were made. Raises NetworkError.
 
-    Source: debug_traceTransaction; else eth_getTransactionReceipt of a Safe, `_codes_all_through` of other accounts.
+    Source: debug_traceTransaction; else eth_getTransactionReceipt for a Safe, `_codes_all_through` for other accounts.
     """
     wanted = [(payer.lower(), call.to.lower(), int(call.value)) for call in calls if not call.data]
     trace = await if_offered(lambda: one.call("debug_traceTransaction", tx.hash, {"tracer": "callTracer"}))
@@ -75,10 +76,9 @@ async def made_coin_calls(
 
 
 async def made_no_call(one: Rpc, tx: TxRecord, block: BlockNumber) -> bool:
-    """Whether a single endpoint shows that the account had no code at all, so that it called nothing. Raises
-    NetworkError.
+    """Whether a single endpoint shows that the account had no code, so that it called nothing. Raises NetworkError.
 
-    Other code than the pinned may know the same function. Source: as `_codes_all_through`.
+    Code other than the pinned one may have the same function, so only no code counts. Source: as `_codes_all_through`.
     """
     if tx.step.tx.data[:4] != EXECUTE_BATCH.selector:
         return False
@@ -87,10 +87,10 @@ async def made_no_call(one: Rpc, tx: TxRecord, block: BlockNumber) -> bool:
 
 
 async def _codes_all_through(one: Rpc, account: Address, block: BlockNumber) -> tuple[bytes, bytes] | None:
-    """The account's code before the block and after it; None where it may have been another one in between.
+    """The account's code before and after the block; None if it may have changed in between.
 
-    A change of code (EIP-7702) takes a nonce: if the block used no more than the account has transactions there, it
-    brought none. Source: eth_getCode, eth_getTransactionCount, eth_getBlockByNumber.
+    A change of code (EIP-7702) uses a nonce: if the block used no more nonces than the account has transactions in it,
+    the code did not change. Source: eth_getCode, eth_getTransactionCount, eth_getBlockByNumber.
     """
     before, after = hex(max(block - 1, 0)), hex(block)
     codes, counts, found = await asyncio.gather(
@@ -109,7 +109,7 @@ def _is_run_of(log: Any, safe: Address) -> bool:
 
 
 def _made(frame: Mapping[str, Any], depth: int) -> Iterator[tuple[str, str, int]]:
-    """Caller, account called and wei, of every call in a trace that was not taken back."""
+    """Caller, called account and wei of every call in a trace that was not reverted."""
     if frame.get("error") or depth == 0:
         return
     if frame.get("type") == "CALL":

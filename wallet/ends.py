@@ -1,8 +1,9 @@
-"""Ends of transactions, messages and orders. Every end is entered in this file; docs/states.md shows the same table.
+"""The only code that moves transactions, messages and orders to an end state; docs/states.md has the table.
 
-People pay again after `reverted`, `replaced`, `cancelled`, `expired` and `refunded`, and they stop looking after
-`delivered`. So an end rests on the chain's own storage and on the block that used the nonce, as deep as the chain
-needs, by as many witnesses as core/agreement.py counts. What is missing postpones it, in words: the state stays open.
+People pay again after `reverted`, `replaced`, `cancelled`, `expired` and `refunded`, and stop checking after
+`delivered`. So an end state needs proof from the chain's storage and from the block that used the nonce, with the
+chain's number of confirmations, by as many endpoints as core/agreement.py requires. If any proof is missing, the state
+stays open and the reason is recorded.
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ from l2send.wallet.sight import Head, Sight, is_all_there_is, shows
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Enters ends on evidence, and says what is missing if there is too little."""
+    """Records end states that are proved; else says which proof is missing."""
 
     journal: Journal
     rpcs: Rpcs
     bridges: Mapping[str, Bridge] = field(default_factory=dict[str, Bridge])
 
     async def in_block(self, tx: TxRecord, sight: Sight, head: Head | None) -> TxRecord:
-        """`final` or `reverted`, for a transaction that was seen deep enough below `head`. Raises NetworkError.
+        """Moves a transaction that is deep enough below `head` to `final` or `reverted`. Raises NetworkError.
 
-        `head` is None where no newest block was asked for: then the proof is.
+        `head` is None if the newest block was not requested: the proof requests it.
         """
         rpc = self.rpcs.on(tx.chain_id)
         why, sights = "", [sight]
@@ -69,9 +70,9 @@ class Ends:
         )
 
     async def _paid_together(self, tx: TxRecord, sight: Sight, sights: list[Sight]) -> TxRecord:
-        """`final`, once each of its calls is shown to have been made; `reverted` where the account made none.
+        """Moves to `final` once each of its calls is proved to have been made; to `reverted` if the account made none.
 
-        That is so where it lost the code that makes them before this transaction came into its block.
+        An account makes none if it lost the code that makes them before this transaction was mined.
         """
         rpc, payer = self.rpcs.on(tx.chain_id), self.journal.get(tx.payment_id).payment.sender
         calls = calls_of(tx.step.tx, rpc.chain)
@@ -92,7 +93,7 @@ class Ends:
         return self.journal.note_tx(tx, f"not final yet: {words}")
 
     async def replaced(self, tx: TxRecord, use: NonceUse) -> TxRecord:
-        """`replaced`, for an indeterminate one whose nonce `use` took for something else. Raises NetworkError."""
+        """Moves an indeterminate one to `replaced`: `use` took its nonce for something else. Raises NetworkError."""
         rpc, nonce = self.rpcs.on(tx.chain_id), _nonce(tx)
         why = await why_unproven(rpc, lambda one, head: is_used(one, use, tx.sender, nonce, head))
         why = why or await self._why_it_may_be_open(tx)
@@ -101,9 +102,10 @@ class Ends:
         return self.journal.move_tx(tx, TxState.REPLACED, detail=words_of(use, nonce))
 
     async def adopted(self, tx: TxRecord, use: NonceUse) -> bool:
-        """Whether what used the nonce of `tx` does the same, or is of the journal already: then that is followed.
+        """Whether the transaction that used the nonce of `tx` has the same effect or is in the journal: it is followed
+        then.
 
-        Raises NotFinal, in words, where that cannot be told yet; NetworkError.
+        Raises NotFinal with the reason while that is unknown; NetworkError.
         """
         mine = [one for one in self.journal.signed_with(tx.chain_id, tx.sender, _nonce(tx)) if one.hash == use.hash]
         if mine:
@@ -118,7 +120,7 @@ class Ends:
         return True
 
     async def find_prepared(self, record: PaymentRecord) -> PaymentRecord:
-        """The record, with what was prepared here, signed elsewhere and sent by other means. Raises NetworkError."""
+        """Adopts prepared transactions that were signed elsewhere and sent by other means. Raises NetworkError."""
         for tx in record.approved:
             if tx.state is TxState.PLANNED and tx.step.nonce is not None:
                 use = await self._use_of(tx)
@@ -127,11 +129,11 @@ class Ends:
         return self.journal.get(record.id)
 
     async def order(self, record: PaymentRecord, status: OrderStatus) -> PaymentRecord:
-        """`filled` or `refunded`, as `status` shows it, once its proofs hold; till then the order is open."""
+        """Moves the order to `filled` or `refunded`, as `status` says, once that is proved; else it stays open."""
         assert record.order
         order = record.order.order
-        # The transaction of a fill is for people alone. The first time it is looked for beside the proof, which holds
-        # at once where one block is enough; else once the proof holds, since its block may have changed by then.
+        # The fill's transaction is only for display. It is searched for beside the proof if one block is enough; else
+        # once the proof holds, since its block may have changed by then.
         not_yet = f"Not {status.state} yet: "
         is_first = not_yet not in record.order.detail
         why, fill = await asyncio.gather(
@@ -146,26 +148,26 @@ class Ends:
         return self.journal.move_order(record, status.state, fill_tx=fill_tx, detail=status.detail, arrived=arrived)
 
     async def _fill_of(self, order: Order, status: OrderStatus) -> tuple[str, int | None]:
-        """The transaction of a fill, empty where it is not found, and what it brought, None where that is not shown."""
+        """A fill's transaction (empty if not found) and the units it delivered (None if not proved)."""
         fill_tx, lately = await asyncio.gather(status.find_fill(), transfers_lately(order, self.rpcs))
         return fill_tx, await brought_by_fill(order, fill_tx, lately, self.rpcs) if fill_tx else None
 
     def opened(self, record: PaymentRecord, words: str) -> PaymentRecord:
-        """The order, still open, with these words."""
+        """Keeps the order open, with these words."""
         assert record.order
         if record.order.state is OrderState.OPEN:
             return self.journal.note_order(record, words)
         return self.journal.move_order(record, OrderState.OPEN, detail=words)
 
     async def messages(self, record: PaymentRecord, seen: Opening) -> PaymentRecord:
-        """`expired`, for messages that are too late by one look, once that is proven."""
+        """Moves messages that look late to `expired`, once that is proved."""
         why = await self._why_unproven((seen.proof,) if seen.proof else ())
         if why:
             return self.journal.note_sponsored(record, f"too late to be opened. Not expired yet: {why}")
         return self.journal.move_sponsored(record, SponsoredState.EXPIRED, detail=seen.detail)
 
     async def proposal(self, record: PaymentRecord, run: SafeRun) -> PaymentRecord:
-        """`final`, `failed`, `cancelled` or `replaced`, as `run` of the Safe has it, once that is proven."""
+        """Moves the proposal to `final`, `failed`, `cancelled` or `replaced`, as `run` shows, once that is proved."""
         assert record.proposal
         proposal = record.proposal.proposal
         rpc, end = self.rpcs.on(proposal.execution.chain_id), _end_of(proposal, run)
@@ -178,22 +180,23 @@ class Ends:
         return self.journal.move_proposal(record, end, tx_hash=run.tx_hash, block=block, detail=detail)
 
     async def never_signed(self, record: PaymentRecord, reason: str, *, by_sender: bool = False) -> PaymentRecord:
-        """`cancelled`, for everything not signed here. What was prepared to be signed elsewhere may have been sent.
+        """Moves everything not signed here to `cancelled`. A step that was prepared to be signed elsewhere may have
+        been sent.
 
-        Raises NotFinal where that is so or not known; Refused where its nonce is free: until that is used a signed file
-        can still be sent, and only its sender decides that it will not be.
+        Raises NotFinal if it was sent or that is unknown. Raises Refused while its nonce is free: a signed file could
+        still be sent, so only the sender can rule that out.
         """
         await self._refuse_if_sent(record, reason, by_sender=by_sender)
         return self.journal.cancel(record.id, reason)
 
     async def abandoned(self, group: GroupRecord, reason: str) -> GroupRecord:
-        """`cancelled`, for every leg of a payment whose paying step was never signed. Raises as `never_signed`."""
+        """Moves every leg of a payment whose paying step was never signed to `cancelled`. Raises as `never_signed`."""
         for leg in group.legs:
             await self._refuse_if_sent(leg, reason, by_sender=False)
         return self.journal.abandon(group, reason)
 
     async def nonces_maybe_sent(self, record: PaymentRecord) -> list[Nonce]:
-        """Used nonces of steps prepared to be signed elsewhere, unless something else provably used them."""
+        """Used nonces of steps prepared to be signed elsewhere, except those proved to be used by something else."""
         found = list[Nonce]()
         for tx in record.approved:
             if tx.state is TxState.PLANNED and tx.step.nonce is not None:
@@ -221,7 +224,7 @@ class Ends:
                 )
 
     async def _use_of(self, tx: TxRecord) -> NonceUse | str | None:
-        """What used the nonce a step was prepared with, or why that is not known; None while it is free."""
+        """What used the nonce that a step was prepared with, or why that is unknown; None while the nonce is free."""
         assert tx.step.nonce is not None
         rpc, nonce = self.rpcs.on(tx.chain_id), tx.step.nonce
         counts = [count for _, count in await answers(rpc, lambda one: one.nonce(tx.sender, "latest"))]
@@ -240,7 +243,7 @@ class Ends:
         return not await why_unproven(rpc, lambda one, head: is_used(one, use, tx.sender, nonce, head))
 
     async def _same_effect(self, record: PaymentRecord, tx: TxRecord, use: NonceUse) -> TxRecord | None:
-        """The transaction of the step that does what `use` does. Raises NotFinal if it is not known."""
+        """The step's transaction with the same effect as `use`. Raises NotFinal if the effect is unknown."""
         if use.tx is not None:
             for one in record.attempts(tx.step_index):
                 if one.step.kind is StepKind.DELEGATE and one.step.tx.delegate_to == use.delegates_to:
@@ -262,7 +265,7 @@ class Ends:
         return None
 
     async def _refuse_if_received(self, tx: TxRecord, use: NonceUse, receipt: dict[str, object] | None) -> None:
-        """Raises NotFinal where the recipient got as much by what used the nonce, or where that is not shown."""
+        """Raises NotFinal unless what used the nonce is proved not to have paid the recipient as much."""
         words = words_of(use, _used(tx))
         try:
             received = await may_have_paid(tx, use, receipt, self.rpcs.on(tx.chain_id))
@@ -275,14 +278,14 @@ class Ends:
             )
 
     async def _refuse_if_any_paid(self, tx: TxRecord, use: NonceUse, receipt: dict[str, object] | None) -> None:
-        """Raises NotFinal where what used the nonce may have made one of the payments of `tx`, or that is not shown."""
+        """Raises NotFinal unless it is proved that what used the nonce made none of the payments of `tx`."""
         for call in calls_of(tx.step.tx, self.rpcs.on(tx.chain_id).chain):
             if use.tx is not None and self._same_call(call, use.tx):
                 raise NotFinal(f"{words_of(use, _used(tx))}, and does what one of the calls of {tx.hash} does")
             await self._refuse_if_received(replace(tx, step=replace(tx.step, tx=call)), use, receipt)
 
     def _same_call(self, one: UnsignedTx, other: UnsignedTx) -> bool:
-        """Whether both say the same, or do the same to a known token or with native coin."""
+        """Whether both are equal, or have the same effect on a known token or native coin."""
         if one == other:
             return True
         try:
@@ -306,9 +309,9 @@ class Ends:
         return ""
 
     async def _why_it_may_be_open(self, tx: TxRecord) -> str:
-        """Why the order of a payment whose opening fails may still be open, in words; empty if it is not.
+        """Why the order of a payment whose opening failed may still be open; empty if it is not.
 
-        Where the settler has it, the order is open from then on, and decides instead of its transaction.
+        If the settler has the order, it is moved to open and decides the payment's state from then on.
         """
         record = self.journal.get(tx.payment_id)
         paying = [one.index for one in record.approved[-1:]]
@@ -328,7 +331,7 @@ class Ends:
         return f"whether its order is open is not known: {why}" if why else ""
 
     async def see_opened(self, record: PaymentRecord) -> bool:
-        """Whether the settler has the order, opened by any account: it is open then. Raises NetworkError."""
+        """Whether the settler has the order, opened by any account: it is moved to open then. Raises NetworkError."""
         assert record.order
         order = record.order.order
         bridge = self.bridges.get(order.bridge)
@@ -347,7 +350,7 @@ def _end_of(proposal: Proposal, run: SafeRun) -> ProposalState:
 
 
 def words_of(use: NonceUse, nonce: Nonce) -> str:
-    """What used a nonce, in words."""
+    """A sentence about what used a nonce."""
     if use.hash:
         return f"{use.hash} in block {use.block} took nonce {nonce}"
     how = "as a delegation does" if use.delegates_to is None else f"by its delegation to {use.delegates_to}"
@@ -363,7 +366,7 @@ async def _shows(proof: Proof, one: Rpc, head: Awaitable[BlockNumber]) -> bool:
 
 
 async def _deep(chain: Chain, head: Awaitable[BlockNumber]) -> str:
-    """The newest block that is as deep as the chain needs."""
+    """The newest block with the chain's number of confirmations."""
     depth = chain.confirmations - 1
     return hex(max(await head - depth, 0)) if depth > 0 else "latest"
 
@@ -374,5 +377,5 @@ def _nonce(tx: TxRecord) -> Nonce:
 
 
 def _used(tx: TxRecord) -> Nonce:
-    """The nonce of what was signed here, or prepared to be signed elsewhere."""
+    """The nonce of a transaction that was signed here or prepared to be signed elsewhere."""
     return _nonce(tx) if tx.step.nonce is None else tx.step.nonce

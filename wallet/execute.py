@@ -1,8 +1,8 @@
-"""Drives payments of the journal to their end: signing.py signs, offering.py broadcasts, ends.py says what has ended.
+"""Carries the journal's payments to an end state: signing.py signs, offering.py broadcasts, ends.py proves end states.
 
-Messages for a sponsor: see sponsored.py. What the owners of a Safe sign: see proposals.py.
+Messages for a sponsor are in sponsored.py, what the owners of a Safe sign in proposals.py.
 
-What a payment passes through, for each step, and why in this order:
+The stages of each step, and why they are in this order:
 
     lock       one payment at a time per account: no nonce is given twice, no allowance is overwritten
     prepare    the right chain, in time, a nonce, a gas limit that succeeds, a balance that holds it all
@@ -12,9 +12,9 @@ What a payment passes through, for each step, and why in this order:
     mined      the next step is signed on it, or right behind it (behind.py); the lock is held until what pays is mined
     final      as many confirmations as the chain needs; earlier steps are under it by then
 
-The lock is not held while a payment waits for confirmations: its nonces are used up, and its allowance.
-An earlier step need not be final before the next is signed. Should a reorganisation take the earlier one
-back, the later one has the higher nonce and cannot be mined without it; the same bytes of both go out again.
+The lock is released while a payment waits for confirmations: its nonces and its allowance are used up. The next step
+may be signed before the earlier one is final. If a reorganisation removes the earlier one, the later one cannot be
+mined without it, since its nonce is higher; the same bytes of both are broadcast again.
 """
 
 from __future__ import annotations
@@ -52,31 +52,31 @@ from l2send.wallet.steps_in_a_row import sign_in_a_row
 from l2send.wallet.telling import sentence_about
 
 Renewal = Callable[[PaymentRecord], Awaitable[PaymentRecord]]
-"""The payment on the terms of a new quote that costs no more. Raises Refused if there is none."""
+"""Requotes a payment: returns it with a new quote that costs no more. Raises Refused if there is none."""
 _NEXT_ENDPOINT_AFTER = 1.0
-"""Seconds before bytes that were not accepted are handed to the next endpoint."""
+"""Seconds before bytes that no node accepted are broadcast through the next endpoint."""
 _UNSEEN = frozenset({TxState.SIGNED, TxState.BROADCAST})
 _SENT_ORDER = (Sent.NO, Sent.MAYBE, Sent.YES)
 
 
 @dataclass
 class Executor:
-    """Drives payments of the journal to their end. One per signer; payments of one account wait in line."""
+    """Carries the journal's payments to an end state. One per signer; payments of one account wait in line."""
 
     journal: Journal
     rpcs: Rpcs
     signer: Signer | None
-    """None for work that signs nothing: waiting, and broadcasting bytes that exist."""
+    """None for work that signs nothing: waiting, and broadcasting existing bytes."""
     locks: Path
     guard: TxGuard
     progress: Say
     renew: Renewal | None = None
     """Called when a quote expires while its approval is mined; without it the payment is cancelled."""
     bridges: Mapping[str, Bridge] = field(default_factory=dict[str, Bridge])
-    """By name; used to ask a settler whether an order is open."""
+    """By name; used to query a settler about an order."""
     ahead: LooksAhead = field(default_factory=LooksAhead)
     poll: float | None = None
-    """Seconds between two looks at a chain, and before bytes are first handed to the next endpoint; None: its pace."""
+    """Seconds between polls of a chain, and before the next endpoint is tried; None: the chain's pace."""
     _said: dict[str, str] = field(default_factory=dict[str, str], init=False)
 
     def __post_init__(self) -> None:
@@ -93,12 +93,12 @@ class Executor:
     async def resume(
         self, payment_id: str, *, patience: float = 600.0, beside: Callable[[], Awaitable[object]] | None = None
     ) -> PaymentRecord:
-        """Continue a payment where the journal says it stopped, which may be its very beginning.
+        """Continue a payment where the journal says it stopped; it may not have started.
 
-        `beside` is done while what is mined waits for its confirmations: an order is followed meanwhile.
-        Returns it once every signed transaction is at its end: see `record.state` for which. Raises
-        NotFinal after `patience` seconds; Refused, CannotPay, NetworkError or ConfigError where nothing
-        more was signed. Every error's `sent` says whether money may have moved.
+        `beside` runs while mined transactions wait for confirmations: it follows the order. Returns the record once
+        every signed transaction is in an end state; `record.state` says which. Raises NotFinal after `patience`
+        seconds; Refused, CannotPay, NetworkError or ConfigError if nothing more was signed. Every error's `sent` says
+        whether money may have moved.
         """
         record = self.journal.get(payment_id)
         failpoint(Failpoint.PLANNED)
@@ -106,33 +106,32 @@ class Executor:
         return await self.drive(record, indexes, patience, beside)
 
     async def find_sent(self, payment_id: str) -> None:
-        """Journal as signed a prepared transaction that a node already knows: its signed bytes were sent by other
-        means.
+        """Record as signed a prepared transaction that a node already knows because it was sent by other means.
 
-        Called before such a payment is called too late, or its nonce is given to another payment. Sends nothing. Raises
-        NetworkError, and NotFinal if its nonce is used and it is not known yet by what.
+        Called before such a payment is declared too late, or its nonce is given to another payment. Sends nothing.
+        Raises NetworkError, and NotFinal if its nonce is used and the transaction that used it is not known yet.
         """
         await find_sent(payment_id, self._signing)
 
     async def look_ahead(self, payment_ids: Sequence[str]) -> dict[str, Looks]:
-        """What signing the only step of each of these payments of one account depends on, asked before their turns."""
+        """Prefetch the `Looks` for signing the only step of each of these payments of one account."""
         looks = await self._signing.look_at_many([self.journal.get(payment_id) for payment_id in payment_ids])
         return dict(zip(payment_ids, looks, strict=True))
 
     async def look_before(self, payment_id: str) -> None:
-        """Ask for what a payment's next signature depends on: `resume` and `approve` sign by it, if soon enough.
+        """Prefetch what a payment's next signature depends on: `resume` and `approve` use it while it is fresh.
 
-        Beside it, what was approved before is looked at once more.
+        The state of its approval transactions is queried again beside it.
         """
         record = self.journal.get(payment_id)
         mined = [tx.step_index for tx in record.steps if tx.state is TxState.MINED]
         await asyncio.gather(self.ahead.ask(record, self._signing), *(self._look_at(payment_id, i) for i in mined))
 
     async def sign_only(self, payment_id: str, looks: Looks) -> TxRecord:
-        """Sign the only step of a payment and commit it. `offer` hands it out.
+        """Sign the only step of a payment and commit it to the journal. `offer` broadcasts it.
 
-        The caller holds the account's lock: see window.py. Raises Refused, CannotPay, NetworkError or ConfigError
-        where nothing was signed.
+        The caller holds the account's lock: see window.py. Raises Refused, CannotPay, NetworkError or ConfigError if
+        nothing was signed.
         """
         record = self.journal.get(payment_id)
         failpoint(Failpoint.PLANNED)
@@ -140,14 +139,15 @@ class Executor:
             return await self._signing.sign_and_commit(record, record.steps[0], looks)
 
     async def offer(self, tx: TxRecord) -> None:
-        """Hand signed bytes to a node, if it is time. Raises NotFinal where nodes keep refusing them."""
+        """Broadcast signed bytes, if it is time. Raises NotFinal if nodes keep refusing them."""
         with self._saying_what_moved(tx.payment_id):
             await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
 
     async def look(self, payment_id: str, head: Awaitable[Head] | None = None) -> PaymentRecord:
-        """Look once at every signed transaction of a payment; bytes that are in no block go out again when it is time.
+        """Query every signed transaction of a payment once; bytes in no block are rebroadcast when it is time.
 
-        `head` is being asked for, for many looks at one chain. Raises NotFinal where nodes keep refusing them.
+        `head` is a pending request for the newest block, shared by queries. Raises NotFinal if nodes keep refusing
+        bytes.
         """
         with self._saying_what_moved(payment_id):
             for tx in self.journal.get(payment_id).steps:
@@ -174,10 +174,10 @@ class Executor:
     async def send_refund(
         self, payment_id: str, step: Step, *, again: bool = False, patience: float = 600.0
     ) -> PaymentRecord:
-        """Send the transaction that brings an expired order's money back, or continue the one under way.
+        """Send the transaction that refunds an expired order, or continue the one that was sent.
 
-        A refund that was planned before and never signed is replaced by `step` if they differ: the cost of a refund
-        changes. `again`: also if one was sent before and its message was lost.
+        A planned refund that was never signed is replaced by `step` if they differ, since the cost of a refund changes.
+        `again`: send another even if one was sent before, whose message was lost.
         """
         record = self.journal.get(payment_id)
         if record.order is None or record.order.state is not OrderState.REFUND_DUE:
@@ -193,18 +193,18 @@ class Executor:
         return await self.drive(record, [refund.step_index], patience)
 
     async def send_revocation(self, payment_id: str, step: Step, *, patience: float = 600.0) -> PaymentRecord:
-        """Send the transaction that takes an allowance back, or continue the one under way."""
+        """Send the transaction that revokes an allowance, or continue the one that was sent."""
         record = self.journal.get(payment_id)
         under_way = next((tx for tx in record.revocations if TRANSITIONS[tx.outcome]), None)
         revocation = under_way or self.journal.add_revocation(record.id, step)
         return await self.drive(record, [revocation.step_index], patience)
 
     async def replace(self, payment_id: str, bids: Sequence[Bid]) -> PaymentRecord:
-        """Sign each of `bids` with the nonce of what it competes with, and hand it out; `resume` follows them all.
+        """Sign each of `bids` with the nonce of its competitor, and broadcast it; `resume` follows them all.
 
-        The account's lock is not taken: its holder may be waiting for the very transaction that is
-        stuck, no new nonce is given out, and of two that do this at once the journal takes the first.
-        Raises Refused, CannotPay, NetworkError or ConfigError where nothing more was signed.
+        The account's lock is not taken: its holder may be waiting for the stuck transaction. No new nonce is allocated,
+        and if two processes replace at once the journal accepts the first. Raises Refused, CannotPay, NetworkError or
+        ConfigError if nothing more was signed.
         """
         record = self.journal.get(payment_id)
         with self._saying_what_moved(record.id):
@@ -220,7 +220,7 @@ class Executor:
         patience: float,
         beside: Callable[[], Awaitable[object]] | None = None,
     ) -> PaymentRecord:
-        """Carry these steps of a payment on to their ends, one after another. Raises as `resume` does."""
+        """Carry these steps of a payment to an end state, one after another. Raises as `resume` does."""
         until = time.monotonic() + patience
         with self._saying_what_moved(record.id):
             if self._needs_lock(self._read(record.id, indexes)):
@@ -234,7 +234,7 @@ class Executor:
 
     @contextmanager
     def _saying_what_moved(self, payment_id: str) -> Iterator[None]:
-        """Every error that leaves says whether money may have moved."""
+        """Sets on every error that leaves whether money may have moved."""
         try:
             yield
         except L2sendError as error:
@@ -242,7 +242,7 @@ class Executor:
             raise
 
     def _moved(self, payment_id: str) -> Sent:
-        """Whether money may have moved; if the journal cannot be read, it may."""
+        """Whether money may have moved; yes if the journal cannot be read."""
         try:
             return self.journal.get(payment_id).moved
         except ConfigError:
@@ -250,16 +250,16 @@ class Executor:
 
     @staticmethod
     def _needs_lock(txs: Sequence[TxRecord]) -> bool:
-        """Not for a payment that only waits for confirmations, nor for one that failed before its last step."""
+        """False if only confirmations are awaited, or a step before the last failed."""
         for tx in txs:
             if tx.outcome in ENDED and tx.outcome is not TxState.FINAL:
                 return False
         return any(tx.state not in IN_BLOCK for tx in txs)
 
     async def _until_mined(self, record: PaymentRecord, indexes: Sequence[int], until: float) -> Sequence[int]:
-        """Sign what is planned, broadcast what is signed, step after step, until the last one is mined.
+        """Sign planned steps and broadcast signed ones, in order, until the last one is mined.
 
-        Returns the steps, to which a new quote may have added.
+        Returns the step indexes; a new quote may have added steps.
         """
         async with self._lock(record, self._read(record.id, indexes)[0], until):
             failpoint(Failpoint.LOCKED)
@@ -295,9 +295,9 @@ class Executor:
         return indexes
 
     async def _renewed(self, record: PaymentRecord, tx: TxRecord) -> PaymentRecord | None:
-        """The payment with a new quote if the old one expired after its approval; None while the old one holds.
+        """The payment with a new quote if the old one expired after the approval; None while that is valid.
 
-        None is requested for prepared transactions, nor before anything was approved: that payment is planned again.
+        None is requested for a prepared transaction, or before an approval was sent: plan again instead.
         """
         record = self.journal.get(record.id)
         before = [step for step in record.steps if step.step_index < tx.step_index]
@@ -323,11 +323,11 @@ class Executor:
         done: Callable[[Sequence[TxRecord]], bool],
         until: float,
     ) -> None:
-        """Look at the chain, and broadcast again, until `done`. Raises NotFinal when time is up."""
+        """Poll the chain, and rebroadcast, until `done`. Raises NotFinal when time is up."""
         if self._note_receipts(payment_id, indexes) and done(self._read(payment_id, indexes)):
             return
         while True:
-            # What is mined lets the next step be signed, and an order be followed: its proof is asked beside these.
+            # Once mined, the next step can be signed and the order followed: the proof is requested beside these.
             await asyncio.gather(*(self._look_at(payment_id, i, prove=done is not _last_settled) for i in indexes))
             txs = [tx for tx in self._read(payment_id, indexes) if tx.raw]
             if done(txs) or all(self.journal.get(payment_id).needs_no_waiting(tx.step_index) for tx in txs):
@@ -338,7 +338,7 @@ class Executor:
             await asyncio.sleep(min(pause, max(0.0, until - time.monotonic())))
 
     def _note_receipts(self, payment_id: str, indexes: Sequence[int]) -> bool:
-        """Whether a receipt came with the answer to a broadcast: its step is in a block then, as `_look_at` proves."""
+        """Whether the broadcast's reply included a receipt: the step is in a block then; `_look_at` proves it."""
         came = [(tx, self._offering.receipt_of(tx)) for tx in self._read(payment_id, indexes) if tx.raw]
         noted = [note_receipt(tx, self._ends, receipt) for tx, receipt in came if receipt]
         return any(noted)
@@ -346,10 +346,10 @@ class Executor:
     async def _look_at(
         self, payment_id: str, step_index: int, head: Awaitable[Head] | None = None, *, prove: bool = True
     ) -> None:
-        """One look at every transaction of a step; not `prove`: its success is proven by the next look.
+        """Query every transaction of a step once. Without `prove` its success is left for the next query to prove.
 
-        While none of them is in a block, the newest is offered again when it is time. The one it replaces
-        is not: a node that has forgotten both would accept a payment that you cancelled.
+        While none is in a block, the newest is broadcast again when it is time. The one it replaces is not: a node that
+        dropped both would accept a payment that you cancelled.
         """
         attempts = [tx for tx in self.journal.get(payment_id).attempts(step_index) if tx.raw]
         if not attempts or any(tx.state in ENDED_IN_BLOCK for tx in attempts):
@@ -363,7 +363,7 @@ class Executor:
                     self._say(f"{rpc.chain.name} dropped the block: the same bytes go out again")
                     self._offering.at_once(newest)
                 looked[0] = await self._offering.offer(newest, rpc)
-            for tx in reversed(looked) if head is None else ():  # Of many, each step in words is too much.
+            for tx in reversed(looked) if head is None else ():  # Not for each of many payments.
                 if not taken or tx.state in IN_BLOCK:
                     self._say(await sentence_about(tx, rpc, count=prove), about=tx.hash)
         except NetworkError as error:
@@ -374,12 +374,12 @@ class Executor:
         return await observe(tx, self._ends, self._offering.take_receipt(tx), later, head)
 
     def _read(self, payment_id: str, indexes: Sequence[int]) -> list[TxRecord]:
-        """For each of these steps the transaction that decides."""
+        """For each of these steps, the transaction that decides its state."""
         record = self.journal.get(payment_id)
         return [record.at(index) for index in indexes]
 
     def _say(self, sentence: str, about: str = "") -> None:
-        """Report each sentence once, not at every look."""
+        """Report each sentence once, not at every poll."""
         if sentence and sentence != self._said.get(about):
             self._said[about] = sentence
             self.progress(sentence)
@@ -394,5 +394,5 @@ def _all_ended(txs: Sequence[TxRecord]) -> bool:
 
 
 def _last_settled(txs: Sequence[TxRecord]) -> bool:
-    """Whether the last step is mined or never will be; no step is signed if all were cancelled meanwhile."""
+    """Whether the last step is mined or never will be; if all were cancelled meanwhile, nothing more is signed."""
     return not txs or txs[-1].outcome in SUCCEEDED | ENDED

@@ -1,8 +1,8 @@
 """Places where a test kills this process, as a crash or a power cut would.
 
-`L2SEND_FAILPOINT=name[:count]` sends SIGKILL to the process when it passes that place for the count-th
-time (the first by default). `L2SEND_FAILPOINT_PROOF` names a file that is written just before, so that
-a test can tell a kill that happened from one that did not. Unset, a failpoint is one look-up.
+`L2SEND_FAILPOINT=name[:count]` sends SIGKILL to the process when it passes that place for the count-th time (the first
+by default). `L2SEND_FAILPOINT_PROOF` names a file that is written just before, so that a test can prove that the kill
+happened. Unset, a failpoint costs one dictionary look-up.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from enum import StrEnum, unique
 
 @unique
 class Failpoint(StrEnum):
-    """Every place, in the order a payment passes them."""
+    """Every place, in the order a payment reaches them."""
 
     PLANNED = "planned"
-    """The payment is in the journal, nothing is locked."""
+    """The payment is in the journal, no lock is held."""
     LOCKED = "locked"
     NONCE_CHOSEN = "nonce_chosen"
     SIGNED = "signed"
-    """Signed bytes exist in memory alone."""
+    """Signed bytes exist only in memory."""
     JOURNALED = "journaled"
     """They are committed to the journal."""
     BEFORE_BROADCAST = "before_broadcast"
     AFTER_BROADCAST = "after_broadcast"
-    """A node answered; the journal does not know yet."""
+    """A node answered; the answer is not in the journal yet."""
     BROADCAST = "broadcast"
-    """The journal knows."""
+    """The answer is in the journal."""
     MINED = "mined"
     FINAL = "final"
     ORDER_OPENED = "order_opened"
@@ -39,7 +39,7 @@ _passed: dict[str, int] = {}
 
 
 def failpoint(place: Failpoint) -> None:
-    """Die here, if the environment says so."""
+    """Kill this process here, if the environment says so."""
     wanted = os.environ.get("L2SEND_FAILPOINT")
     if not wanted:
         return

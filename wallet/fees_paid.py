@@ -1,7 +1,7 @@
-"""What a payment cost in the end: read from the receipts that ended it, kept in the journal, summed here.
+"""Sums what a payment cost, from the fees that the journal kept of its final receipts.
 
-Receipts are evidence of an end by more than one endpoint (ends.py), and so is the fee in them: where endpoints name
-different fees, or more than the signed bytes allow, none is kept, and the fee stays unknown.
+More than one endpoint confirms a final receipt (ends.py), and with it the fee. If endpoints report different fees, or
+more than the signed bytes allow, no fee is kept and it stays unknown.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from l2send.wallet.keys.signed import limits_of
 from l2send.wallet.sight import Sight
 
 NETWORK_FEE = "network fee"
-"""The name of what a chain took for transactions."""
+"""The name of the fee that a chain took for transactions."""
 KEPT = "kept by the token"
-"""The name of what a token kept of a transfer."""
+"""The name of the part of a transfer that a token kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class FeesPaid:
     """What a payment cost so far."""
 
     fees: tuple[Fee, ...]
-    """Network fees by coin, then what bridges and tokens kept. `usd` is by the prices named when it was approved."""
+    """Network fees by coin, then what bridges and tokens kept. `usd` uses the prices shown when it was approved."""
     is_whole: bool
-    """Whether nothing is missing: the payment is at its end, and every receipt named its fee."""
+    """Whether the sum is complete: the payment is in an end state, and every receipt reported its fee."""
 
     @property
     def usd(self) -> float | None:
-        """All of it in dollars; None where a price or a fee is missing."""
+        """The sum in dollars; None if a price or a fee is missing."""
         prices = [fee.usd for fee in self.fees]
         if not self.is_whole or any(price is None for price in prices):
             return None
@@ -48,7 +48,7 @@ class FeesPaid:
 
 
 def fees_paid(record: Record, registry: Registry) -> FeesPaid:
-    """What the payment cost by its receipts. Reads the journal's record alone."""
+    """What the payment cost by its receipts. Reads only the journal's record."""
     sums = dict[tuple[str, Token], Fee]()
     for fee in (fee for leg in record.legs for fee in (*_network_fees(leg, registry), *_kept(leg))):
         known = sums.get((fee.name, fee.amount.token))
@@ -57,7 +57,7 @@ def fees_paid(record: Record, registry: Registry) -> FeesPaid:
 
 
 def fee_shown(tx: TxRecord, sights: Sequence[Sight], chain: Chain) -> TxFee | None:
-    """The fee on which the receipts agree, if the signed bytes allow it."""
+    """The fee on which all receipts agree, if the signed bytes allow it."""
     fee = agreed_fee([fee_of(sight.receipt, chain) for sight in sights])
     if fee is None:
         return None
@@ -69,7 +69,7 @@ def fee_shown(tx: TxRecord, sights: Sequence[Sight], chain: Chain) -> TxFee | No
 
 
 def brought_by(tx: TxRecord, payment: Payment, sights: Sequence[Sight]) -> int | None:
-    """Units that the transfer of a payment brought its recipient; None where the receipts do not show it."""
+    """Units that a payment's transfer delivered to its recipient; None if the receipts do not show it."""
     token, units = payment.amount.token, payment.amount.units
     if tx.step.kind is not StepKind.TRANSFER or not all(sight.succeeded for sight in sights):
         return None
@@ -80,9 +80,9 @@ def brought_by(tx: TxRecord, payment: Payment, sights: Sequence[Sight]) -> int |
 
 
 async def transfers_lately(order: Order, rpcs: Rpcs) -> Sequence[Log]:
-    """What the recipient of an order got of the token lately, by its Transfer events; none where that is not shown.
+    """Recent transfers of the token to an order's recipient, by its Transfer events; none if no endpoint shows them.
 
-    Asked beside the search for the fill, so that its receipt need not be. Source: ERC-20, eth_getLogs.
+    Requested beside the search for the fill, which saves requesting its receipt. Source: ERC-20, eth_getLogs.
     """
     token = order.delivers.token.address
     if token is None:
@@ -95,10 +95,10 @@ async def transfers_lately(order: Order, rpcs: Rpcs) -> Sequence[Log]:
 
 
 async def brought_by_fill(order: Order, fill_tx: str, lately: Sequence[Log], rpcs: Rpcs) -> int | None:
-    """Units that a fill brought the recipient; None where that is not shown. Never raises for a silent node.
+    """Units that a fill delivered to the recipient; None if not shown. A node that does not answer raises nothing.
 
-    That the order is filled is known from the settler's storage. `lately` are the recipient's transfers: where those of
-    the fill are not among them, its receipt is asked for. Source: eth_getTransactionReceipt.
+    The settler's storage has already proved the fill. `lately` are the recipient's transfers: if those of the fill are
+    missing, its receipt is requested. Source: eth_getTransactionReceipt.
     """
     delivers = order.delivers
     of_fill = [log for log in lately if log.get("transactionHash") == fill_tx and not log.get("removed")]
@@ -119,9 +119,9 @@ def _network_fees(leg: PaymentRecord, registry: Registry) -> Iterable[Fee]:
 
 
 def part_of(total: int, leg: PaymentRecord) -> int:
-    """Its part of the fee of its transaction: equal for all payments that the transaction makes, the rest the first's.
+    """A payment's share of its transaction's fee: equal for all payments in it; the first one bears the remainder.
 
-    What makes several payments costs nothing beside them.
+    The payment that only carries the others bears nothing.
     """
     if leg.terms.carries:
         return 0
@@ -132,7 +132,7 @@ def part_of(total: int, leg: PaymentRecord) -> int:
 
 
 def _kept(leg: PaymentRecord) -> Iterable[Fee]:
-    """What a bridge kept of what left, or a token of what was sent."""
+    """What a bridge kept of the amount sent to it, or a token of the amount transferred."""
     order, arrived = leg.order, leg.arrived
     if leg.state is not PaymentState.DELIVERED:
         return
@@ -153,7 +153,7 @@ def _is_whole(leg: PaymentRecord) -> bool:
 
 
 def _priced(name: str, amount: Amount, leg: PaymentRecord) -> Fee:
-    """With dollars by the price that a feed named when the payment was approved, where its terms hold one."""
+    """The fee, in dollars too if the approved terms hold a feed's price for its token."""
     if amount.units == 0:
         return Fee(name, amount, 0.0)
     for known in leg.terms.fees:

@@ -1,4 +1,4 @@
-"""Fields of the files that carry payments between machines: each of its type and within its size, or ValueError."""
+"""Reads fields of files that carry payments between machines: each has its type and size, or raises ValueError."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_TEXT = 64
 
 
 def read_uint(value: Any, bits: int) -> int:
-    """A whole number as JSON has it: neither true nor false, which Python counts as 1 and 0."""
+    """An integer, as JSON has it; not true or false, which Python counts as 1 and 0."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << bits:
         raise ValueError("not a number of its size")
     return value
@@ -38,13 +38,13 @@ def read_list(value: Any) -> list[Any]:
 
 
 def read_address(value: Any) -> None:
-    """Raises ValueError for what is no address with its ERC-55 checksum."""
+    """Raises ValueError unless it is an address with a valid ERC-55 checksum."""
     if checksum(read_text(value)) != value:
         raise ValueError("not an address with its checksum")
 
 
 def read_payment(written: Any) -> Payment:
-    """What codec.payment_json wrote; what it means together with the rest is for the review."""
+    """The payment that codec.payment_json wrote; the review judges what it means together with the other fields."""
     payment = codec.payment_from(written)
     token = payment.amount.token
     for account in (payment.sender, payment.to.address, *([] if token.address is None else [token.address])):
@@ -57,7 +57,7 @@ def read_payment(written: Any) -> Payment:
 
 
 def load_json(path: Path) -> Any:
-    """What a file holds that no other user can change: it says where money goes. Raises ConfigError, ValueError."""
+    """The content of a file that no other user can change: it says where money goes. Raises ConfigError, ValueError."""
     try:
         data = read_trusted(path)[: _LARGEST + 1]
     except FileNotFoundError as error:

@@ -1,8 +1,8 @@
-"""Money that is expected: whether it has arrived at an account on one chain, or on several together, deep enough, by as
-many endpoints as an end needs. Reads only; no key is involved.
+"""Waits for an incoming payment: whether it arrived at an account, on one chain or several together, with enough
+confirmations by enough endpoints. Only reads; uses no key.
 
-Tokens are counted by their Transfer events to the account, coin by its balance: coin leaves no event. Coin that the
-account spends meanwhile is missing from that sum, so that too little is counted, and never too much.
+Tokens are counted by their Transfer events to the account, native coin by its balance, since it leaves no event. Coin
+that the account spends meanwhile lowers that sum: it may count too little, never too much.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from l2send.core.units import Amount, BlockNumber, Wei
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is waited for."""
+    """An expected payment on one chain."""
 
     amount: Amount
     to: Address
     since: BlockNumber
-    """The newest block when the waiting began: what came before does not count."""
+    """The newest block when the waiting began; earlier transfers do not count."""
     held: Wei
-    """Coin that the account had then; 0 where a token is expected."""
+    """Native coin that the account held then; 0 if a token is expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What came after `since`."""
+    """What arrived after `since`."""
 
     settled: Amount
-    """Under as many blocks as the chain needs."""
+    """The amount with the chain's number of confirmations."""
     seen: Amount
-    """In any block."""
+    """The amount in any block."""
     transactions: tuple[str, ...] = ()
-    """Hashes of the transfers of a token; a transfer of coin names none."""
+    """Hashes of token transfers; a transfer of native coin has none."""
     doubt: str = ""
-    """Why enough that is settled does not count yet, in words."""
+    """Why a sufficient settled amount does not count yet."""
 
     def is_enough(self, expected: Expected) -> bool:
-        """Whether all of it is there, by as many endpoints as an end needs."""
+        """Whether all of it arrived, by as many endpoints as an end state needs."""
         return not self.doubt and self.settled.units >= expected.amount.units
 
 
 async def expect(amount: Amount, to: Address, rpc: Rpc) -> Expected:
-    """Begin to wait at the newest block. Raises NetworkError. Source: eth_blockNumber, eth_getBalance."""
+    """Start waiting at the newest block. Raises NetworkError. Source: eth_blockNumber, eth_getBalance."""
     since = await rpc.block_number()
     if not amount.token.is_native:
         return Expected(amount, to, since, Wei(0))
@@ -63,47 +63,47 @@ async def expect(amount: Amount, to: Address, rpc: Rpc) -> Expected:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A chain on which it may arrive."""
+    """A chain on which the payment may arrive."""
 
     expected: Expected
-    """All of it, in the token of this chain."""
+    """The whole amount, in the token of this chain."""
     rpc: Rpc
 
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What came on each chain, in the order of the places."""
+    """What arrived on each chain, in the order of the places."""
 
     places: tuple[Place, ...]
     parts: tuple[Incoming, ...]
 
     @property
     def settled(self) -> Amount:
-        """On all chains together, what counts and what does not yet."""
+        """The settled sum of all chains, including what does not count yet."""
         return self._sum(part.settled for part in self.parts)
 
     @property
     def seen(self) -> Amount:
-        """In any block of any chain."""
+        """The sum in any block of any chain."""
         return self._sum(part.seen for part in self.parts)
 
     @property
     def wanted(self) -> Amount:
-        """What is waited for."""
+        """The expected amount."""
         return self._sum([self.places[0].expected.amount])
 
     @property
     def doubts(self) -> list[str]:
-        """Why what is settled does not count yet, a sentence for each chain."""
+        """Why the settled amount does not count yet, a sentence for each chain."""
         return [part.doubt for part in self.parts if part.doubt]
 
     def is_enough(self) -> bool:
-        """Whether all of it is there, by as many endpoints as an end needs."""
+        """Whether all of it arrived, by as many endpoints as an end state needs."""
         counted = self._sum(part.settled for part in self.parts if not part.doubt)
         return counted.units >= self.wanted.units
 
     def _sum(self, amounts: Iterable[Amount]) -> Amount:
-        """In units of the token that has the most decimals: nothing is rounded."""
+        """The sum in units of the token that has the most decimals: nothing is rounded."""
         token = max((place.expected.amount.token for place in self.places), key=lambda token: token.decimals)
         return Amount(sum(amount.in_units_of(token) for amount in amounts), token)
 
@@ -111,8 +111,8 @@ class Arrivals:
 async def wait_for(
     places: Sequence[Place], tell: Callable[[Arrivals], None], *, patience: float, pause: float = 2.0
 ) -> Arrivals:
-    """Look until all of it has arrived, on any of the chains, or for `patience` seconds; the last look is
-    returned. A silent chain is asked again. `tell` hears of each change.
+    """Poll until all of it has arrived, on any of the chains, or for `patience` seconds; returns the last result. A
+    chain that does not answer is queried again. `tell` receives each change.
     """
     until = time.monotonic() + patience
     nothing = [replace(place.expected.amount, units=0) for place in places]
@@ -128,7 +128,7 @@ async def wait_for(
 
 
 async def look_everywhere(last: Arrivals) -> Arrivals:
-    """What has arrived on each chain by now, proven once it is enough. A silent chain keeps what it showed before."""
+    """What has arrived on each chain, proved once it is enough. A chain that does not answer keeps its last result."""
     parts = await asyncio.gather(*(_looked(_count, *each) for each in zip(last.places, last.parts, strict=True)))
     found = replace(last, parts=tuple(parts))
     if not found.is_enough():
@@ -139,7 +139,7 @@ async def look_everywhere(last: Arrivals) -> Arrivals:
 
 async def _looked(look_at: Callable[[Place, Incoming], Awaitable[Incoming]], place: Place, last: Incoming) -> Incoming:
     if last.doubt and look_at is _proven:
-        return last  # It did not answer a moment ago, and was not counted.
+        return last  # It did not answer a moment ago: not counted.
     try:
         return await look_at(place, last)
     except NetworkError as error:
@@ -147,14 +147,14 @@ async def _looked(look_at: Callable[[Place, Incoming], Awaitable[Incoming]], pla
 
 
 async def look(expected: Expected, rpc: Rpc) -> Incoming:
-    """What has arrived on one chain by now, proven once it is enough. Raises NetworkError."""
+    """What has arrived on one chain, proved once it is enough. Raises NetworkError."""
     place, nothing = Place(expected, rpc), replace(expected.amount, units=0)
     found = await _count(place, Incoming(nothing, nothing))
     return await _proven(place, found) if found.is_enough(expected) else found
 
 
 async def _count(place: Place, _: Incoming) -> Incoming:
-    """What one endpoint shows, by the deepest block that counts and by the newest."""
+    """What one endpoint shows at the newest confirmed block and at the newest block."""
     expected, rpc = place.expected, place.rpc
     head = await rpc.block_number()
     deep = _deep(rpc, head)
@@ -171,7 +171,7 @@ async def _count(place: Place, _: Incoming) -> Incoming:
 
 
 async def _proven(place: Place, found: Incoming) -> Incoming:
-    """The same with the doubt of the endpoints, if they do not show as much of it as is needed."""
+    """`found`, with the reason if the endpoints do not all show the amount needed."""
     needed = min(found.settled.units, place.expected.amount.units)
     if not needed:
         return found
@@ -183,7 +183,7 @@ async def _proven(place: Place, found: Incoming) -> Incoming:
 
 
 async def _shows(expected: Expected, needed: int, one: Rpc, head: Awaitable[BlockNumber]) -> bool:
-    """Whether a single endpoint shows so many base units of it, deep enough."""
+    """Whether a single endpoint shows `needed` base units with enough confirmations."""
     deep = _deep(one, await head)
     if expected.amount.token.is_native:
         return await _coin(expected, one, deep) >= needed
@@ -191,12 +191,12 @@ async def _shows(expected: Expected, needed: int, one: Rpc, head: Awaitable[Bloc
 
 
 def _deep(rpc: Rpc, head: BlockNumber) -> BlockNumber:
-    """The newest block that lies under as many as the chain needs."""
+    """The newest block with the chain's number of confirmations."""
     return BlockNumber(head - max(0, rpc.chain.confirmations - 1))
 
 
 async def _coin(expected: Expected, rpc: Rpc, block: BlockNumber) -> int:
-    """How much more coin the account has at `block` than it had. Source: eth_getBalance."""
+    """By how much the account's native coin at `block` exceeds what it held. Source: eth_getBalance."""
     if block <= expected.since:
         return 0
     return max(0, await rpc.balance(expected.to, hex(block)) - expected.held)
@@ -210,7 +210,7 @@ async def _transfers(expected: Expected, rpc: Rpc, last: BlockNumber) -> list[tu
     async for logs in rpc.logs_between(query, expected.since + 1, last):
         for log in logs:
             topics = [str(topic).lower() for topic in log.get("topics") or ()]
-            is_own = len(topics) == 3 and topics[1] == to  # To itself: nothing arrived.
+            is_own = len(topics) == 3 and topics[1] == to  # A transfer to itself: nothing arrived.
             if log.get("removed") or is_own or topics[:1] != [TRANSFER_TOPIC] or topics[2:] != [to]:
                 continue
             if str(log.get("address", "")).lower() != str(expected.amount.token.address).lower():

@@ -1,7 +1,7 @@
-"""A payment from several chains: every leg is ready before the first one is opened, then all run side by side.
+"""Payments from several chains: no leg is opened before all are ready; then all run concurrently.
 
-A leg is a payment of its own, with its own steps, order and refund. What is decided here is only what concerns them
-together: nothing is opened unless everything can be, and a leg that fails does not stop the others.
+A leg is a payment of its own, with its own steps, order and refund. This file decides only what concerns all legs:
+nothing is opened unless everything can be, and a leg that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from l2send.wallet.offering import Say
 LegWork = Callable[[PaymentRecord, Say], Awaitable[object]]
 """Continues a leg. Raises L2sendError."""
 LegCheck = Callable[[PaymentRecord], Awaitable[str]]
-"""Why a leg must not be begun, or an empty string. Raises NetworkError."""
+"""Why a leg must not begin, or an empty string. Raises NetworkError."""
 
 _ENDED_UNPAID = frozenset(
     {
@@ -40,14 +40,14 @@ _ENDED_UNPAID = frozenset(
 async def make_ready(
     group: GroupRecord, ends: Ends, approve: LegWork, why_void: LegCheck, look: LegWork, say: Say
 ) -> None:
-    """Before anything of a payment is opened: every leg can be opened, its approvals are mined, and it still can be.
+    """Check that every leg can be opened, have its approvals mined, and check again, before any leg is opened.
 
-    "Can be" is: its quote holds, its contracts run the code that was pinned, its transactions succeed when they are
-    simulated, and its fees are there. Of a leg that a sponsor opens `why_void` says it: its messages would do what was
-    approved. A leg that cannot ends the whole payment. `look` asks beside it for what the leg's next signature depends
-    on. `approve` carries a leg on to where
-    only what pays is left. Between that and its opening a leg does not hold its account's lock: what another payment
-    takes of its allowance meanwhile shows in the second look. Raises Refused, NetworkError, NotFinal.
+    A leg can be opened if its quote is valid, its contracts run the pinned code, its transactions succeed in a
+    simulation, and its fees are covered. For a leg that a sponsor opens, `why_void` decides: its messages must still do
+    what was approved. A leg that cannot be opened ends the whole payment. `look` prefetches what the leg's next
+    signature depends on. `approve` continues a leg until only its paying step is left. From then until its opening a
+    leg does not hold its account's lock: the second check notices if another payment used its allowance. Raises
+    Refused, NetworkError, NotFinal.
     """
     if _begun(group):
         return
@@ -71,7 +71,7 @@ async def make_ready(
 
 
 async def _ask(legs: Sequence[PaymentRecord], why_not: LegCheck, look: LegWork, say: Say) -> Sequence[str]:
-    """What `why_not` says of each, beside their looks."""
+    """The answer of `why_not` for each leg, with `look` run beside it."""
     reasons, _ = await both(
         asyncio.gather(*(why_not(leg) for leg in legs)), asyncio.gather(*(look(leg, _named(leg, say)) for leg in legs))
     )
@@ -79,7 +79,7 @@ async def _ask(legs: Sequence[PaymentRecord], why_not: LegCheck, look: LegWork, 
 
 
 def _ending(outcome: object) -> str:
-    """Why a leg cannot be paid at all, or an empty string. Raises what may be otherwise later, and defects."""
+    """Why a leg can never be paid, or an empty string. Raises temporary errors, and bugs."""
     if isinstance(outcome, CannotPay | Refused):
         return outcome.message
     if isinstance(outcome, BaseException):
@@ -88,16 +88,16 @@ def _ending(outcome: object) -> str:
 
 
 def _begun(group: GroupRecord) -> bool:
-    """Whether a paying step was signed for any leg, or all legs ended: there is nothing left to hold back.
+    """Whether a paying step was signed for any leg, or all legs ended: then no leg needs to wait for the others.
 
-    A leg that was cancelled before ends the others with it: the payment was to be made whole.
+    A leg that was cancelled before that cancels the others: the payment was to be made whole.
     """
     ended = all(leg.state is PaymentState.CANCELLED for leg in group.legs)
     return ended or not all(leg.is_unsigned for leg in group.legs)
 
 
 async def _end_unless(group: GroupRecord, reasons: Sequence[str], ends: Ends) -> None:
-    """End the whole payment if there is a reason against any leg. Raises Refused then."""
+    """Cancel the whole payment if there is a reason against any leg; raises Refused then."""
     problems = [f"{_name(leg)}: {why}" for leg, why in zip(group.legs, reasons, strict=True) if why]
     if not problems:
         return
@@ -118,18 +118,18 @@ async def _end_unless(group: GroupRecord, reasons: Sequence[str], ends: Ends) ->
 
 
 async def _why_not(leg: PaymentRecord, rpcs: Rpcs) -> str:
-    """Why a leg must not be begun, or an empty string."""
+    """Why a leg must not begin, or an empty string."""
     first = next((tx for tx in leg.steps if tx.state is TxState.PLANNED), None)
     if first is None:
         return f"it is {leg.state}"
     if any(tx.outcome in IN_FLIGHT - SUCCEEDED for tx in leg.steps[:-1]):
-        # What it approves is on its way: what pays can be tried once that is mined.
+        # Its approval transaction is pending: the paying step can be simulated once that is mined.
         return await why_not_now(leg, rpcs)
     return await _why_it_fails(leg, first, rpcs)
 
 
 async def _why_it_fails(leg: PaymentRecord, first: TxRecord, rpcs: Rpcs) -> str:
-    """The same, of a leg whose next step is `first`, all asked for in one round trip; what comes first is told."""
+    """The same for a leg with the next step `first`, all requested in one round trip; the first reason is returned."""
     rpc = rpcs.on(first.chain_id)
     planned = [tx.step.tx for tx in leg.steps if tx.state is TxState.PLANNED]
     reason, price, results = await asyncio.gather(
@@ -147,17 +147,17 @@ async def _why_it_fails(leg: PaymentRecord, first: TxRecord, rpcs: Rpcs) -> str:
             return f"it would revert: {answer.message}" if answer.is_revert else ""
         if isinstance(answer, BaseException):
             raise answer
-    # Where the node does not simulate, each step is estimated right before it is signed.
+    # If the node cannot simulate, each step is estimated right before it is signed.
     simulated = results if isinstance(results, list) else []
     failed = next((result for result in simulated if not result.succeeded), None)
     return f"it would revert: {failed.reason or 'no reason given'}" if failed else ""
 
 
 async def side_by_side(group: GroupRecord, journal: Journal, work: LegWork, say: Say) -> Record:
-    """Do `work` for every open leg at the same time, to the end of each: one that fails does not stop the others.
+    """Run `work` for all open legs concurrently, until each finishes: one that fails does not stop the others.
 
-    Returns the payment as it stands then. Raises the error of a leg where no money can have moved, NotFinal
-    with all of them where it may have, and a leg can be carried on.
+    Returns the payment's record then. Raises a leg's error if no money can have moved; NotFinal with all errors if
+    money may have moved and a leg can be continued.
     """
     legs = [leg for leg in group.legs if leg.meaning.open]
     outcomes = await asyncio.gather(*(work(leg, _named(leg, say)) for leg in legs), return_exceptions=True)
@@ -183,7 +183,7 @@ async def side_by_side(group: GroupRecord, journal: Journal, work: LegWork, say:
 
 
 def missing(record: Record) -> Payment | None:
-    """What is left to be paid, where parts of a payment ended without reaching the recipient and others did."""
+    """What remains to be paid, if some parts ended without reaching the recipient and others reached it."""
     unpaid = [leg.payment.amount.units for leg in record.legs if leg.state in _ENDED_UNPAID]
     if not unpaid or not record.delivered.units:
         return None
@@ -195,11 +195,11 @@ def _name(leg: PaymentRecord) -> str:
 
 
 def _told(leg: PaymentRecord, error: L2sendError) -> str:
-    """The error that stopped a leg, with the leg's name once."""
+    """The error that stopped a leg, naming the leg once."""
     return error.message if error.message.startswith(leg.id) else f"{_name(leg)}: {error.message}"
 
 
 def _named(leg: PaymentRecord, say: Say) -> Say:
-    """Progress that names its leg."""
+    """`say`, with the leg's name before each sentence."""
     number = leg.id.rpartition(".")[2]
     return lambda sentence: say(f"leg {number}: {sentence}")

@@ -1,8 +1,8 @@
-"""One payment at a time for each account on each chain, among all processes that share a journal.
+"""Locks an account on a chain: one payment at a time, among all processes that share a journal.
 
-On one machine the lock is `flock` on a file: the kernel frees it when its holder ends, by a crash or kill -9 too.
-The file stays, and names the last holder for the message that others show while they wait. A journal that several
-machines share has a lock of its own, which is taken after that of the machine.
+On one machine the lock is `flock` on a file: the kernel frees it when its holder ends, even by a crash or kill -9. The
+file stays, and names the last holder for the message that waiting processes show. A journal that several machines share
+has its own lock, acquired after that of the machine.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ async def account_lock(
     patience: float,
     journal: Journal | None = None,
 ) -> AsyncIterator[None]:
-    """Hold the account's lock while the context lasts; `waiting` is told once which holder is waited for.
+    """Hold the account's lock for the context; `waiting` is called once with the present holder.
 
-    `holder` names this payment to others; with `journal` no other machine that shares it has the lock either. Raises
+    `holder` names this payment to others; with `journal` the lock also excludes other machines that share it. Raises
     NotFinal after `patience` seconds, ConfigError.
     """
     until = time.monotonic() + patience
@@ -62,7 +62,7 @@ async def account_lock(
 async def _among_machines(
     journal: Journal, chain_id: ChainId, sender: Address, waiting: Callable[[str], None], until: float
 ) -> AsyncIterator[None]:
-    """The lock that the journal itself has."""
+    """Hold the journal's own lock."""
     told = False
     while not journal.take_account(chain_id, sender):
         other = journal.account_holder(chain_id, sender) or "another l2send"
@@ -94,7 +94,7 @@ def _open(path: Path) -> int:
 
 
 def _no_locks(path: Path, error: OSError) -> ConfigError:
-    """Some network file systems answer flock(2) with ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL or EIO."""
+    """The error where flock fails: some network file systems answer ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL or EIO."""
     kind = network_file_system(path.parent)
     where = f" It is a network file system ({kind})." if kind else ""
     return ConfigError(

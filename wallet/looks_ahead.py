@@ -1,7 +1,7 @@
-"""What the next signature of a payment depends on, asked beside other questions about it, a moment before its turn.
+"""Prefetches what a payment's next signature depends on, beside other requests, shortly before it is signed.
 
-The account's lock is not held then. So it counts only if nothing of the account was signed since: another payment may
-have taken the nonce, the balance, or the allowance. The journal knows that before any node does.
+The account's lock is not held then. So the answers count only if nothing was signed for the account since: another
+payment may have used the nonce, the balance or the allowance. The journal shows that before any node does.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from l2send.wallet.journal.states import TxState
 from l2send.wallet.signing import Looks, Signing
 
 HOLD = 4.0
-"""Seconds that what was asked before a signature counts."""
+"""Seconds for which prefetched answers count."""
 
 
 @dataclass
 class LooksAhead:
-    """By payment, the looks at its next step. Executors of one client share it."""
+    """The prefetched `Looks` of each payment's next step. Executors of one client share it."""
 
     _kept: dict[str, tuple[int, Nonce | None, Looks]] = field(
         default_factory=dict[str, "tuple[int, Nonce | None, Looks]"]
     )
 
     async def ask(self, record: PaymentRecord, signing: Signing) -> None:
-        """Ask about the next step that is to be signed here. Raises nothing: `Signing.sign_and_commit` judges it."""
+        """Prefetch for the next step to sign here. Raises nothing: `Signing.sign_and_commit` judges the answers."""
         tx = next((tx for tx in record.steps if tx.state is TxState.PLANNED), None)
         if tx and signing.signer:
             highest = signing.journal.highest_nonce(tx.chain_id, tx.sender)
             self._kept[record.id] = tx.step_index, highest, await signing.look(record, tx)
 
     def take(self, tx: TxRecord, journal: Journal) -> Looks | None:
-        """What was found about this very step, given out once; None where it does not count any more.
+        """The answers for exactly this step, returned once; None if they no longer count.
 
         Called with the account's lock held.
         """

@@ -1,8 +1,8 @@
 """Finds the transaction that used a nonce, by searching the blocks; its hash need not be known.
 
-The block is found by the account's count as of older blocks (eth_getTransactionCount): backwards from the head in steps
-that double, then by halving. A node without old state answers the first part alone; what lies deeper is not known then,
-and is said.
+The block is found by the account's transaction count at older blocks (eth_getTransactionCount): backwards from the head
+in doubling steps, then by bisection. A node without old state answers only the first part; a deeper use is reported as
+unknown.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from l2send.wallet.keys.signed import code_authorized
 
 @dataclass(frozen=True, slots=True)
 class NonceUse:
-    """What used a nonce."""
+    """The use of a nonce."""
 
     block: BlockNumber
     block_hash: str
     hash: str = ""
-    """Hash of the transaction; empty if the block has none of the account with that nonce, as after a delegation."""
+    """Hash of the transaction; empty if no transaction of the account in the block has it, as after a delegation."""
     tx: UnsignedTx | None = None
-    """The decoded transaction; None for the creation of a contract, and if there is no transaction."""
+    """The decoded transaction; None if it creates a contract, or there is none."""
     raw: bytes = b""
-    """Its signed bytes, which prove themselves; empty if they cannot be rebuilt."""
+    """Its signed bytes, which prove themselves; empty if they could not be rebuilt."""
     delegates_to: Address | None = None
-    """The code that the account delegates to by it, the zero address for none (EIP-7702); None if it changes no code.
+    """The code that it makes the account delegate to, the zero address for none (EIP-7702); None if it changes no code.
 
-    An authorization also takes a nonce where another account brings it.
+    An authorization uses a nonce even in another account's transaction.
     """
 
 
 async def find_use(rpc: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | None = None) -> NonceUse | str:
-    """What used `nonce`, from the first endpoint whose answer proves itself, or that can tell; else why none can.
+    """What used `nonce`, by the first endpoint whose answer proves itself, or that knows; else why none knows.
 
     `hint` is the block it was found in before. Source: eth_getTransactionCount, eth_getBlockByNumber.
     """
@@ -61,7 +61,7 @@ async def find_use(rpc: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | 
 
 
 async def is_used(rpc: Rpc, use: NonceUse, sender: Address, nonce: Nonce, head: Awaitable[BlockNumber]) -> bool:
-    """Whether a single endpoint shows that use, as deep as its chain needs."""
+    """Whether a single endpoint shows that use, with the chain's number of confirmations."""
     if await head - use.block + 1 < max(1, rpc.chain.confirmations):
         return False
     block = await rpc.block(hex(use.block))
@@ -75,7 +75,7 @@ async def is_used(rpc: Rpc, use: NonceUse, sender: Address, nonce: Nonce, head: 
 
 async def _find_on(one: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | None) -> NonceUse | str:
     if hint is not None:
-        with suppress(NetworkError):  # A node may have named a block that is not there.
+        with suppress(NetworkError):  # A node may have named a block that does not exist.
             if (found := await _in_block(one, sender, nonce, hint)).hash:
                 return found
     host, head = one.endpoints[0].host, await one.block_number()
@@ -92,7 +92,7 @@ async def _count(one: Rpc, sender: Address, block: int) -> int:
 
 
 async def _in_block(one: Rpc, sender: Address, nonce: Nonce, number: BlockNumber) -> NonceUse:
-    """The account's transaction with that nonce in a block. Raises BadAnswer for a block without transactions."""
+    """The account's transaction with that nonce in a block. Raises BadAnswer for a block without its transactions."""
     block = record(await one.call("eth_getBlockByNumber", hex(number), True), "eth_getBlockByNumber")
     block_hash, transactions = str(block.get("hash", "")).lower(), block.get("transactions")
     if not isinstance(transactions, list):
@@ -108,7 +108,7 @@ async def _in_block(one: Rpc, sender: Address, nonce: Nonce, number: BlockNumber
 
 
 def _brought(described: dict[str, Any], account: Address, nonce: Nonce, one: Rpc) -> Address | None:
-    """The code of an authorization of `account` with that nonce in a transaction of any account."""
+    """The code in an authorization by `account` with that nonce, in any account's transaction."""
     if described.get("type") != "0x4":
         return None
     with suppress(L2sendError):
@@ -121,7 +121,7 @@ def _use(described: dict[str, Any], sender: Address, number: BlockNumber, block_
     signed = rebuilt(described, sender)
     tx_hash = str(described.get("hash", "")).lower()
     raw = signed.raw if signed else b""
-    nonce = Nonce(quantity(described.get("nonce"), "nonce") + 1)  # Its own authorizations come after its own nonce.
+    nonce = Nonce(quantity(described.get("nonce"), "nonce") + 1)  # Its own authorizations use the nonces after its own.
     code = code_authorized(raw, sender, one.chain.chain_id, nonce)
     return NonceUse(number, block_hash, tx_hash, _said(described, one), raw, code)
 

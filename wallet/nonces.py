@@ -1,7 +1,7 @@
-"""Chooses the next nonce: the higher of the chain's count and the journal's.
+"""Chooses the next nonce: the higher of the chain's count and the journal's count.
 
-Called with the account's lock held, so that nothing on this machine signs in between. A nonce the
-journal has used is never given out again, with one exception that is stated in `choose`.
+Called with the account's lock held, so that nothing on this machine signs in between. A nonce that the journal has used
+is never allocated again, with one exception: see `choose`.
 """
 
 from __future__ import annotations
@@ -25,32 +25,31 @@ _LOOKS = 4
 _PAUSE = 1.0
 
 Stale = Callable[[TxRecord], Awaitable[bool]]
-"""Whether a signed transaction that no node is known to have is too late to be sent."""
+"""Whether a signed transaction that no node is known to have is too late to be broadcast."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The nonce to sign with, and what must reach the node before it: earlier bytes it does not know."""
+    """The nonce to sign with, and the earlier bytes that must reach the node first because it does not have them."""
 
     nonce: Nonce
     first: tuple[TxRecord, ...] = ()
     over: int = 0
-    """How many steps were signed with this nonce before, all of them too late to happen."""
+    """How many steps were signed with this nonce before, all of them too late to be mined."""
 
 
 async def choose(
     rpc: Rpc, sender: Address, journal: Journal, stale: Stale, first: tuple[Nonce, Nonce] | None = None
 ) -> Choice:
-    """The next nonce; `first` are the counts of a look a moment ago.
+    """The next nonce; `first` are counts requested a moment ago.
 
     Raises Refused for a gap that l2send cannot fill, NetworkError for a node that lags.
 
-    A transaction that was signed, never handed to a node and is now too late for its order leaves its
-    nonce free: taking it is what makes sure that the late one can never happen.
-    A count above what the journal explains comes from another wallet, or is wrong; a transaction with too high
-    a nonce is never mined. So a count is then believed only once two looks in a row agree: the former may be the one
-    of `look_ahead`.
-    Source: eth_getTransactionCount at `pending`, where the node has it, and at `latest`.
+    A transaction that was signed, never broadcast and is now too late for its order leaves its nonce free: using that
+    nonce again ensures that the late one can never be mined. A count above the journal's comes from another wallet, or
+    is wrong; a transaction with too high a nonce is never mined. So such a count is trusted only once two requests in a
+    row agree: the first may be that of `look_ahead`. Source: eth_getTransactionCount at `pending`, if the node supports
+    it, and at `latest`.
     """
     chain_id = rpc.chain.chain_id
     highest = journal.highest_nonce(chain_id, sender)
@@ -71,20 +70,20 @@ async def choose(
 
 
 _Counts = tuple[Nonce, Nonce]
-"""An account's transactions, those that wait included, and those in blocks: two nodes of a balancer may answer."""
+"""The account's transaction counts, with pending ones and in blocks: two nodes of a balancer may answer."""
 
 
 async def look_ahead(rpc: Rpc, sender: Address) -> None:
-    """The first of two looks, beside what is asked while a payment is planned. Raises nothing for the network.
+    """The first of two requests, sent while a payment is planned. Raises nothing for the network.
 
-    At the next endpoint first, as every second look: the one before the signature begins with the first.
+    It tries the second endpoint first; the request before the signature tries the first one.
     """
     with suppress(NetworkError):
         rpc.counted[sender] = await _at_endpoint(rpc, 1).nonces(sender)
 
 
 async def _look(rpc: Rpc, sender: Address, turn: int) -> _Counts:
-    """After the first: a moment later, at the next endpoint first, each of which must prove its chain again."""
+    """Later requests wait a moment and start at the next endpoint; each endpoint must prove its chain again."""
     if turn:
         await asyncio.sleep(_PAUSE)
         rpc = _at_endpoint(rpc, turn)
@@ -92,16 +91,16 @@ async def _look(rpc: Rpc, sender: Address, turn: int) -> _Counts:
 
 
 def _at_endpoint(rpc: Rpc, turn: int) -> Rpc:
-    """The same endpoints, and another one first in each turn."""
+    """The same endpoints, starting with a different one each turn."""
     urls = rpc.chain.rpcs
     first = turn % len(urls)
     return Rpc(replace(rpc.chain, rpcs=(*urls[first:], *urls[:first])), rpc.http)
 
 
 def refuse_unless_prepared_so(tx: TxRecord, free: Nonce, *, maybe_sent: bool) -> None:
-    """Raises Refused if `tx` was prepared with another nonce than the `free` one: its signature may exist already.
+    """Raises Refused if `tx` was prepared with a nonce other than the `free` one: its signature may already exist.
 
-    `maybe_sent`: its nonce is used, and it is not proven that something else used it: raises NotFinal then.
+    `maybe_sent`: its nonce is used, not provably by something else: raises NotFinal then.
     """
     prepared = tx.step.nonce
     if prepared is None or prepared == free:
@@ -126,7 +125,7 @@ def refuse_unless_prepared_so(tx: TxRecord, free: Nonce, *, maybe_sent: bool) ->
 
 
 async def _after(pending: Nonce, missing: list[TxRecord], stale: Stale) -> Choice:
-    """The nonce after `missing`, which the node does not know and which must be sent first."""
+    """The nonce after `missing`, which the node does not have and which must be sent first."""
     first = list[TxRecord]()
     expected, over = pending, 0
     for nonce, txs in groupby(missing, key=lambda tx: tx.nonce):
@@ -138,15 +137,15 @@ async def _after(pending: Nonce, missing: list[TxRecord], stale: Stale) -> Choic
             over = sum(tx.replaces is None and not tx.elsewhere for tx in same_nonce)
             break
         newest = {(tx.payment_id, tx.step_index): tx for tx in sorted(alive, key=lambda tx: tx.index)}
-        first += newest.values()  # Of several that were signed for one step.
+        first += newest.values()  # Of several that were signed for one step, the newest.
         expected = Nonce(expected + 1)
     return Choice(expected, tuple(first), over)
 
 
 def _refuse_behind_delegation(signed: Sequence[TxRecord]) -> None:
-    """Raises Refused while a change of the account's code waits for a block: it uses two nonces, or, cancelled, one.
+    """Raises Refused while a change of the account's code is pending: it uses two nonces, or one if cancelled.
 
-    Signed with either of the next two, another transaction might never be mined. Source: EIP-7702.
+    Another transaction, with either of the next two nonces, might never be mined. Source: EIP-7702.
     """
     for tx in signed:
         if tx.step.kind is StepKind.DELEGATE and tx.state in REPLACEABLE:

@@ -1,4 +1,4 @@
-"""Hands signed bytes to nodes: always the same bytes, repeatedly if needed. They are in the journal."""
+"""Broadcasts signed bytes: always the same bytes from the journal, repeatedly if needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from l2send.wallet.journal.states import TxState
 from l2send.wallet.stale import is_stale, not_sent_again
 
 Say = Callable[[str], None]
-"""Receives a sentence at each step of a payment's progress."""
+"""Receives a sentence for each step of a payment's progress."""
 
 _AGAIN_AFTER_ACCEPTED = 30.0
 _LONGEST_PAUSE = 15.0
@@ -28,54 +28,54 @@ _REFUSAL_PATIENCE = 30.0
 
 @dataclass(slots=True)
 class _Turn:
-    """When the bytes of one transaction are handed to a node again, and to which."""
+    """When, and to which endpoint, the bytes of one transaction are broadcast again."""
 
     pause: float
     next_at: float = 0.0
     endpoint: int = 0
     refused_since: float | None = None
     accepted: bool = False
-    """Whether a node said that it took them."""
+    """Whether a node said that it accepted them."""
 
 
 @dataclass
 class Offering:
-    """The transactions that are handed out by one executor, and when each goes out again."""
+    """The transactions that one executor broadcasts, and when each is broadcast again."""
 
     journal: Journal
     rpcs: Rpcs
     say: Say
     pause: float
-    """Seconds before bytes that were not accepted are handed to the next endpoint."""
+    """Seconds before bytes that no node accepted are sent to the next endpoint."""
     _turns: dict[str, _Turn] = field(default_factory=dict[str, _Turn], init=False)
     _receipts: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, "Mapping[str, Any]"], init=False)
-    """By hash: what came with the answer to a broadcast, or was seen and is not proven."""
+    """By hash: receipts from a broadcast's reply, or seen and not proved yet."""
 
     def at_once(self, tx: TxRecord) -> None:
-        """The next `offer` of `tx` does not wait: the block it was in is gone."""
+        """Make the next `offer` of `tx` not wait: the block it was in is gone."""
         self._turns.pop(tx.hash, None)
 
     def is_accepted(self, tx: TxRecord) -> bool:
-        """Whether a node said in this process that it took the bytes of `tx`."""
+        """Whether a node said, in this process, that it accepted the bytes of `tx`."""
         turn = self._turns.get(tx.hash)
         return turn is not None and turn.accepted
 
     def keep_receipt(self, tx: TxRecord, receipt: Mapping[str, Any]) -> None:
-        """Keep the receipt of `tx` for the look that proves it."""
+        """Keep the receipt of `tx` for the query that proves it."""
         self._receipts[tx.hash] = receipt
 
     def receipt_of(self, tx: TxRecord) -> Mapping[str, Any] | None:
-        """The receipt that came with the answer to the broadcast of `tx`, while it was not taken."""
+        """The receipt from the reply to the broadcast of `tx`, until it is taken."""
         return self._receipts.get(tx.hash)
 
     def take_receipt(self, tx: TxRecord) -> Mapping[str, Any] | None:
-        """The receipt of `tx` that was kept, given out once."""
+        """The kept receipt of `tx`, returned once."""
         return self._receipts.pop(tx.hash, None)
 
     async def offer(self, tx: TxRecord, rpc: Rpc, *, hold: bool = False) -> TxRecord:
-        """Hand the signed bytes to a node, if it is time. Raises NotFinal once all nodes keep refusing them.
+        """Broadcast the signed bytes, if it is time. Raises NotFinal once all nodes keep refusing them.
 
-        `hold`: where the node offers that, its answer is waited for until it has the receipt.
+        `hold`: if the node supports it, wait for a reply that includes the receipt.
         """
         turn = self._turns.setdefault(tx.hash, _Turn(self.pause))
         if time.monotonic() < turn.next_at:
@@ -102,7 +102,7 @@ class Offering:
         return tx
 
     async def _broadcast(self, tx: TxRecord, rpc: Rpc, endpoint: int, *, hold: bool) -> BroadcastReply:
-        """One broadcast. A receipt that comes with the answer is kept for the look that is next. Raises WrongChain."""
+        """Broadcast once. A receipt in the reply is kept for the next query. Raises WrongChain."""
         if not (hold and may_hold(rpc.chain) and rpc.sends_sync(endpoint)):
             return await rpc.broadcast(tx.raw, endpoint)
         answer = await rpc.broadcast_sync(tx.raw, endpoint)
@@ -111,9 +111,9 @@ class Offering:
         return answer
 
     async def _is_too_late(self, tx: TxRecord, turn: _Turn) -> bool:
-        """Whether handing out the bytes of an order, which no node is known to have, would lock money for nothing.
+        """Whether broadcasting an order's bytes, which no node is known to have, would only lock money until a refund.
 
-        The first time they were looked at right before, so that only a clock that jumped makes a difference.
+        Before the first broadcast they were checked a moment ago, so only a clock that jumped matters.
         """
         order = self.journal.get(tx.payment_id).order if tx.step.kind is StepKind.OPEN else None
         if order is None or (turn.endpoint == 0 and not why_late(order.order, {})):
@@ -121,7 +121,7 @@ class Offering:
         return await is_stale(tx, self.journal, self.rpcs)
 
     def _note_answer(self, tx: TxRecord, answer: BroadcastReply) -> TxRecord:
-        """No answer proves that it was sent. After a refusal or «nonce too low» the next look at the chain decides."""
+        """Records the reply, which proves nothing. After a refusal or «nonce too low» the next query decides."""
         try:
             if answer.reply not in (Reply.ACCEPTED, Reply.UNKNOWN):
                 return self.journal.note_tx(tx, answer.detail)
@@ -133,7 +133,7 @@ class Offering:
 
 
 def not_final(txs: Sequence[TxRecord], reason: str = "") -> NotFinal:
-    """What to say of transactions that are on their way."""
+    """The error for transactions that are pending."""
     last = txs[-1]
     return NotFinal(
         f"{last.payment_id} is not final: its {last.step.kind} is {last.state}.{reason}",
@@ -142,7 +142,7 @@ def not_final(txs: Sequence[TxRecord], reason: str = "") -> NotFinal:
 
 
 def _schedule(turn: _Turn, reply: Reply) -> None:
-    """An accepted transaction is offered again rarely; each time to the next endpoint: one may take it and drop it."""
+    """Sets the next try, at the next endpoint: rare once accepted, since a node may accept and drop it."""
     now = time.monotonic()
     turn.endpoint += 1
     if reply is Reply.ACCEPTED:

@@ -1,12 +1,12 @@
-"""Payments that are signed on a machine without a network. A file carries them there, and carries the signatures back.
+"""Payments that are signed on an offline machine. A file carries them there, and carries the signatures back.
 
     prepare     online: the journal has the payment, and the file says what the journal has: every transaction with
                 its nonce, gas limit and price, fixed
     sign        offline: the file is decoded, shown and checked as a plan is, and gets signatures
     broadcast   online: the executor finds each signature in the file instead of making it; all else is as usual
 
-So a payment happens once for the same reason as any other: its bytes are in the journal before a node sees them, and
-what was prepared is signed with its nonce or never. The file holds no secret, and is not believed in either direction.
+So a payment happens once for the same reason as any other: its bytes are in the journal before a node sees them, and a
+prepared step is signed with its nonce or never. The file holds no secret, and is not trusted in either direction.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ UNSIGNED = "l2send.unsigned/1"
 SIGNED = "l2send.signed/1"
 _KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN})
 _BASE_FEE_TIMES = 4
-"""How much the base fee may grow until the broadcast. Only the base fee at that time is paid."""
+"""How far the base fee may rise before the broadcast. Only the base fee at that time is paid."""
 _MORE_GAS_PERCENT = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is signed on one chain."""
+    """The part of a payment that is signed on one chain."""
 
     id: str
     """The id of the leg, or of a payment with a single leg."""
     duration: Seconds
     until: UnixTime | None
-    """From then on broadcasting is refused, by the chains' clocks. None: as long as nonce and fees are good."""
+    """Broadcasting is refused after this time, by the chains' clocks. None: as long as nonce and fees are valid."""
     steps: tuple[Step, ...]
-    """Each with nonce, gas and price."""
+    """With nonce, gas and price fixed."""
     signed: tuple[bytes, ...] = ()
-    """For each step its signed bytes, or nothing yet."""
+    """The signed bytes of each step, or empty."""
 
     @property
     def chain_id(self) -> ChainId:
@@ -64,7 +64,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A payment on its way to a key or back."""
+    """A payment on its way to the key or back."""
 
     id: str
     payment: Payment
@@ -77,9 +77,9 @@ class Bundle:
 
 
 async def fixed(legs: Sequence[Quote], sender: Address, journal: Journal, rpcs: Rpcs) -> tuple[Quote, ...]:
-    """The quotes with nonce, gas limit and price of every step fixed. Called with the accounts' locks held.
+    """The quotes with a fixed nonce, gas limit and price for every step. Called with the accounts' locks held.
 
-    Nonces follow those of what was prepared before and is not sent yet. Raises Refused for what is not made of
+    Nonces follow those of earlier prepared payments that were not sent yet. Raises Refused for what has no
     transactions, CannotPay, NetworkError. Source: eth_getTransactionCount, eth_feeHistory, eth_getBalance.
     """
     return tuple(await asyncio.gather(*(_fixed(leg, sender, journal, rpcs.on(leg.source.chain_id)) for leg in legs)))
@@ -105,7 +105,7 @@ async def _fixed(quote: Quote, sender: Address, journal: Journal, rpc: Rpc) -> Q
 
 
 def _fixed_step(step: Step, nonce: Nonce, price: GasPrice) -> Step:
-    """A step that has a price has a value that was chosen to fit it and its gas."""
+    """A step; one with a price keeps it, since its value was chosen to fit price and gas."""
     if step.price is not None:
         return replace(step, nonce=nonce)
     return replace(step, nonce=nonce, price=price, gas=Gas(step.gas + step.gas * _MORE_GAS_PERCENT // 100))
@@ -128,13 +128,13 @@ async def _free_nonce(sender: Address, journal: Journal, rpc: Rpc) -> Nonce:
 
 
 def most_of(step: Step) -> Wei:
-    """The most that a step with a price costs in gas, in wei."""
+    """The most that a step with a fixed price costs in gas, in wei."""
     assert step.price is not None
     return step.price.most(step.gas)
 
 
 def bundle_of(record: Record) -> Bundle:
-    """The journal's prepared payment as a bundle. Raises Refused for one that is signed, or was not prepared."""
+    """The bundle of a prepared payment. Raises Refused if it is signed or was not prepared."""
     txs = [tx for leg in record.legs for tx in leg.approved]
     if any(tx.state is not TxState.PLANNED for tx in txs):
         raise Refused(f"{record.id} is {record.state}: it is not waiting to be signed.", sent=record.moved)
@@ -152,7 +152,7 @@ def _part(leg: PaymentRecord) -> Part:
 
 
 def sign(bundle: Bundle, signer: Signer) -> Bundle:
-    """Every step as signed bytes, decoded again. Raises Refused, ConfigError, UsageError."""
+    """Sign every step; the bytes are decoded again. Raises Refused, ConfigError, UsageError."""
     if bundle.is_signed:
         raise UsageError("the file is signed already.", hint="Send it: l2send broadcast FILE")
     if signer.address != bundle.payment.sender:
@@ -174,10 +174,10 @@ def _sign(part: Part, signer: Signer) -> Part:
 
 
 class Presigned:
-    """A Signer that makes no signatures but returns those of a file."""
+    """A Signer that returns the signatures of a file instead of making any."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Raises UsageError for a bundle without signatures, Refused for bytes that are none."""
+        """Raises UsageError for a bundle without signatures, Refused for invalid bytes."""
         if not bundle.is_signed:
             raise UsageError("the file is not signed yet.", hint="Sign it where the key is: l2send sign FILE -o SIGNED")
         self._raws = {raw: decode_signed(raw) for part in bundle.parts for raw in part.signed}
@@ -191,7 +191,7 @@ class Presigned:
         return self._address
 
     def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
-        """The bytes of the file that say exactly this. Raises ConfigError if it has none."""
+        """The file's bytes that contain exactly these values. Raises ConfigError if there are none."""
         for raw, said in self._raws.items():
             if tx.chain_id == chain_id and said.matches(nonce, tx, gas, price):
                 return SignedTx.of(raw)
@@ -201,12 +201,12 @@ class Presigned:
         )
 
     def sign_typed(self, data: TypedData) -> bytes:
-        """Raises ConfigError: a file holds transactions alone."""
+        """Raises ConfigError: a file holds only transactions."""
         raise ConfigError("the file holds no signature for a message.")
 
 
 def document(bundle: Bundle) -> dict[str, Any]:
-    """The bundle as its file has it: see docs/schemas."""
+    """The JSON document of a bundle: see docs/schemas."""
     return {
         "schema": SIGNED if bundle.is_signed else UNSIGNED,
         "id": bundle.id,
@@ -226,9 +226,9 @@ def _part_document(part: Part) -> dict[str, Any]:
 
 
 def read(path: Path) -> Bundle:
-    """The bundle of a file that no other user can change: it says where money goes.
+    """The bundle in a file that no other user can change: it says where money goes.
 
-    What it says has to be checked as a plan is. Raises UsageError, ConfigError.
+    Its content must be checked like a plan. Raises UsageError, ConfigError.
     """
     try:
         written = load_json(path)
@@ -238,12 +238,12 @@ def read(path: Path) -> Bundle:
     except ConfigError:
         raise
     except (L2sendError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
-        pass  # A program wrote it: which field is wrong does not help.
+        pass  # A program wrote the file: naming the wrong field would not help.
     raise UsageError(f"{path} is not a payment that l2send prepared.", hint="Make one: l2send prepare … -o FILE")
 
 
 def _read(written: dict[str, Any]) -> Bundle:
-    """Every field is of its type and within its size; what they mean together is for the review. Raises ValueError."""
+    """Checks the type and size of every field; the review judges what they mean together. Raises ValueError."""
     parts = tuple(_read_part(part) for part in read_list(written["parts"]))
     payment = read_payment(written["payment"])
     if not parts or len({part.chain_id for part in parts}) != len(parts):

@@ -1,7 +1,7 @@
-"""Payments that the owners of a Safe sign: one look at what the Safe ran, and sending what they signed.
+"""Payments that the owners of a Safe sign: queries what the Safe ran, and sends what they signed.
 
-The Safe runs one transaction with each nonce, and any account may send it. So the payment follows the Safe. A
-transaction that was sent from here decides nothing: it may be reverted because another account was first.
+The Safe runs one transaction with each nonce, and any account may send it. So the payment's state follows the Safe. A
+transaction sent from here decides nothing: it may revert because another account was first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, find_run, safe_nonc
 
 
 async def observe_proposal(record: PaymentRecord, ends: Ends) -> PaymentRecord:
-    """Look once at the Safe, move the proposal accordingly, and return the record. Raises NetworkError."""
+    """Query the Safe once, update the proposal, and return the record. Raises NetworkError."""
     proposal = _proposal_of(record)
     if not PROPOSAL_TRANSITIONS[proposal.state]:
         return record
@@ -37,14 +37,14 @@ async def observe_proposal(record: PaymentRecord, ends: Ends) -> PaymentRecord:
 
 
 def execution_in_flight(record: PaymentRecord) -> TxRecord | None:
-    """What was sent from here to have the Safe run it, and may still do so."""
+    """The pending transaction from here that may still have the Safe run it."""
     return next((tx for tx in record.executions if tx.state in IN_FLIGHT), None)
 
 
 async def send_execution(executor: Executor, payment_id: str, step: Step, *, patience: float = 600.0) -> PaymentRecord:
-    """Send what has a Safe run its proposal, or carry on the one under way. Returns once that is at its end.
+    """Send the transaction in which a Safe runs its proposal, or continue the one sent. Returns at its end state.
 
-    One that was planned before and never signed gives way to `step`. Raises as `Executor.resume` does, ConfigError.
+    A planned one that was never signed is replaced by `step`. Raises as `Executor.resume` does, ConfigError.
     """
     journal = executor.journal
     record = journal.get(payment_id)
@@ -64,7 +64,7 @@ async def send_execution(executor: Executor, payment_id: str, step: Step, *, pat
 
 
 async def _is_used(proposal: ProposalRecord, rpc: Rpc) -> bool:
-    """Whether any endpoint counts the nonce as used: one that lags does not deny it."""
+    """Whether any endpoint counts the nonce as used: the others may lag."""
     safe, nonce = proposal.proposal.execution.to, proposal.proposal.nonce
     return any(count > nonce for _, count in await answers(rpc, lambda one: safe_nonce(one, safe)))
 
@@ -79,7 +79,7 @@ async def _unexplained(record: PaymentRecord, proposal: ProposalRecord, ends: En
     words = f"nonce {proposal.proposal.nonce} of the Safe is used, and it is not known yet for what: {why}"
     if proposal.state is ProposalState.INDETERMINATE:
         return ends.journal.note_proposal(record, words)
-    if proposal.state is ProposalState.EXECUTED:  # It was seen: an endpoint that does not show it denies nothing.
+    if proposal.state is ProposalState.EXECUTED:  # It was seen: an endpoint that does not show it proves nothing.
         return record
     return ends.journal.move_proposal(record, ProposalState.INDETERMINATE, detail=words)
 

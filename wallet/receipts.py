@@ -1,10 +1,9 @@
-"""Looks once at a transaction on its chain, and moves the journal accordingly. Nothing is sent from here.
+"""Queries a transaction's state on its chain once, and updates the journal. Sends nothing.
 
-A look believes little. A receipt counts when it names this very hash. No receipt proves nothing by itself: a nonce
-that is still free means «wait»; a used one means that the transaction that used it is searched for. Where that does
-the same, sent by another wallet or another machine, it is followed as if it had been signed here. Where it does
-something else the transaction can be `replaced`. A receipt that vanishes takes the state back. Ends are entered by
-ends.py alone.
+A query trusts little. A receipt counts only if it names exactly this hash. A missing receipt proves nothing by itself:
+if the nonce is free, l2send waits; if it is used, l2send searches for the transaction that used it. If that one has the
+same effect, from another wallet or machine, it is followed as if it had been signed here; otherwise this one can become
+`replaced`. If a receipt vanishes, the state goes back. Only ends.py records end states.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from l2send.wallet.nonce_search import NonceUse, find_use
 from l2send.wallet.sight import Head, Sight, head_of, is_all_there_is, is_deep, seen, sight_of
 
 Later = Callable[[Mapping[str, Any]], None]
-"""Keeps a receipt for the next look."""
+"""Keeps a receipt for the next query."""
 
 
 async def observe(
@@ -34,15 +33,14 @@ async def observe(
     later: Later | None = None,
     head_asked: Awaitable[Head] | None = None,
 ) -> TxRecord:
-    """Look once, move the record accordingly, and return it. Raises NetworkError, changing nothing.
+    """Query once, update the record, and return it. Raises NetworkError, changing nothing.
 
-    `head_asked`: the newest block is being asked for already, for many looks at once.
+    `head_asked`: a pending request for the newest block, shared by many queries.
 
-    `receipt` is one that came with the answer to the broadcast a moment ago: what it needs beyond that is proof.
-    `later` is given the receipt of a success that is not proven by this look, and the proof is not asked for now.
-    Receipt and head are asked for together. A node whose head is below the receipt's block answers from different
-    moments: the next look decides.
-    Source: eth_getTransactionReceipt, eth_getTransactionCount, eth_getBlockByNumber.
+    `receipt` came with the reply to the broadcast a moment ago: it only needs proof. `later` receives the receipt of a
+    success that this query leaves for the next one to prove. Receipt and head are requested together. If a node's head
+    is below the receipt's block, its answers are from different moments: the next query decides. Source:
+    eth_getTransactionReceipt, eth_getTransactionCount, eth_getBlockByNumber.
     """
     if tx.state not in IN_FLIGHT:
         return tx
@@ -64,9 +62,9 @@ async def observe(
 
 
 def note_receipt(tx: TxRecord, ends: Ends, receipt: Mapping[str, Any]) -> bool:
-    """Whether `receipt`, which came with the answer to the broadcast, shows `tx` in a block; the record is moved then.
+    """Whether `receipt`, from the reply to the broadcast, shows `tx` in a block; the record is updated then.
 
-    Nothing is asked, and no end is entered: `observe` proves it.
+    Sends no request and records no end state: `observe` proves it.
     """
     try:
         sight = sight_of(receipt, tx) if tx.state in IN_FLIGHT else None
@@ -78,7 +76,7 @@ def note_receipt(tx: TxRecord, ends: Ends, receipt: Mapping[str, Any]) -> bool:
 
 
 async def is_known(tx_hash: str, rpc: Rpc) -> bool:
-    """Whether any endpoint has the transaction, in a block or waiting. Raises NetworkError where none answers."""
+    """Whether any endpoint has the transaction, mined or pending. Raises NetworkError if none answers."""
     if await rpc.call("eth_getTransactionByHash", tx_hash) is not None:
         return True
     for endpoint in rpc.each():
@@ -100,7 +98,7 @@ def _again(tx: TxRecord, ends: Ends) -> TxRecord:
 
 
 async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, head: Head | None, later: Later | None) -> TxRecord:
-    """`head` is None for a block that came with the answer to a broadcast: it is the newest, as far as is known."""
+    """`head` is None for a block from the reply to a broadcast: it is the newest, as far as known."""
     tx = _mined(tx, sight, ends)
     rpc = ends.rpcs.on(tx.chain_id)
     if not is_deep(rpc, head.number if head else sight.block, sight):
@@ -112,7 +110,7 @@ async def _in_block(tx: TxRecord, sight: Sight, ends: Ends, head: Head | None, l
 
 
 def _mined(tx: TxRecord, sight: Sight, ends: Ends) -> TxRecord:
-    """The record, in the block in which it was seen."""
+    """The record, with the block in which it was seen."""
     there = TxState.MINED if sight.succeeded else TxState.REVERTING
     if (tx.state, tx.block_hash) == (there, sight.block_hash):
         return tx
@@ -126,11 +124,11 @@ def _mined(tx: TxRecord, sight: Sight, ends: Ends) -> TxRecord:
 
 
 async def _nowhere(tx: TxRecord, ends: Ends, rpc: Rpc, *, used: bool) -> TxRecord:
-    """No endpoint shows a receipt, and the nonce is used up, or a receipt was seen before."""
+    """No endpoint shows a receipt, though the nonce is used or a receipt was seen before."""
     if not used:
         return ends.journal.move_tx(tx, TxState.BROADCAST, detail="the block it was in is gone")
     if _rival_in_block(tx, ends):
-        # It used the nonce up. Which of both stays is known at its end, which makes this one void.
+        # It used the nonce. Which of the two stays is known once it is final, which voids this one.
         if tx.state not in IN_BLOCK:
             return tx
         words = "another transaction of this step took its place"
@@ -145,7 +143,7 @@ async def _nowhere(tx: TxRecord, ends: Ends, rpc: Rpc, *, used: bool) -> TxRecor
 
 
 async def _taken(tx: TxRecord, ends: Ends, rpc: Rpc, use: NonceUse) -> TxRecord:
-    """Another transaction than this one has its nonce."""
+    """Handles a nonce that another transaction used."""
     try:
         if await ends.adopted(tx, use):
             return _again(tx, ends)
@@ -157,7 +155,7 @@ async def _taken(tx: TxRecord, ends: Ends, rpc: Rpc, use: NonceUse) -> TxRecord:
 
 
 async def _unexplained(tx: TxRecord, ends: Ends, rpc: Rpc, words: str) -> TxRecord:
-    """Open, with words. For an order the settler's storage counts, even if nothing is known about its transaction."""
+    """Stays open, with a reason. For an order the settler's storage counts, even if its transaction is unknown."""
     if tx.state is TxState.INDETERMINATE:
         tx = ends.journal.note_tx(tx, words)
     else:
@@ -175,7 +173,7 @@ def _rival_in_block(tx: TxRecord, ends: Ends) -> bool:
 
 
 async def _seen_anywhere(rpc: Rpc, tx: TxRecord) -> Sight | None:
-    """Behind a load balancer a node may not know what another has known for blocks."""
+    """Asks every endpoint: behind a load balancer a node may lag several blocks."""
     if len(rpc.endpoints) == 1:
         return None
     for endpoint in rpc.each():

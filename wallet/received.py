@@ -1,7 +1,7 @@
-"""What the recipient of a transfer got from something else that used the nonce: another wallet may have paid the same.
+"""Checks whether something else that used a transfer's nonce paid the recipient: another wallet may have paid the same.
 
-A transfer of a token is seen by the token's event. Coin that a contract passes on leaves no event, so the recipient's
-balance before and after the block says whether it came.
+A token transfer shows as the token's event. Native coin that a contract transfers leaves no event, so the recipient's
+balance before and after the block decides.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from l2send.wallet.nonce_search import NonceUse
 
 
 def paid_by(tx: TxRecord, receipt: dict[str, Any]) -> bool:
-    """Whether a transaction of another shape made the transfer of `tx`, from its own sender."""
+    """Whether a transaction of a different form made the transfer of `tx`, from its own sender."""
     if not _is_token(tx) or receipt.get("status") != "0x1":
         return False
     to, units = TRANSFER.decode_call(tx.step.tx.data)
@@ -30,10 +30,10 @@ def paid_by(tx: TxRecord, receipt: dict[str, Any]) -> bool:
 
 
 async def may_have_paid(tx: TxRecord, use: NonceUse, receipt: dict[str, Any] | None, rpc: Rpc) -> bool:
-    """Whether the recipient of `tx`, a transfer, got as much by that use, from any account. Raises NetworkError.
+    """Whether the recipient of the transfer `tx` got as much by that use, from any account. Raises NetworkError.
 
-    `receipt` is that of the transaction that used the nonce; None where a delegation did, in a transaction of another
-    account: the whole block counts then. Source: eth_getLogs, eth_getBalance.
+    `receipt` is that of the transaction that used the nonce; None if a delegation in another account's transaction used
+    it: the whole block counts then. Source: eth_getLogs, eth_getBalance.
     """
     if receipt is not None and receipt.get("status") != "0x1":
         return False
@@ -63,7 +63,7 @@ async def _logs_in(tx: TxRecord, block: BlockNumber, rpc: Rpc) -> list[dict[str,
 
 
 def _of_token(tx: TxRecord, logs: object) -> list[dict[str, Any]]:
-    """Those of `logs` that the token of `tx` emitted."""
+    """The entries of `logs` that the token of `tx` emitted."""
     found = logs if isinstance(logs, list) else []
     token = tx.step.tx.to.lower()
     return [log for log in found if isinstance(log, dict) and str(log.get("address", "")).lower() == token]

@@ -1,8 +1,8 @@
-"""A second transaction for a waiting nonce: the same with higher fees, or a transfer of nothing.
+"""A second transaction for a pending nonce: the same with higher fees, or a transfer of nothing.
 
-Nodes accept it instead of the first when both its prices are a tenth higher (geth's `pricebump`). The first
-may still be mined, by a node that never saw the second: the chain takes one of the two, and you cannot choose
-which. So a payment is made once by either, and a cancelled payment may turn out to be made.
+Nodes accept it in place of the first if both its prices are a tenth higher (geth's `pricebump`). A node that never saw
+the second may still mine the first: the chain takes one of the two, and you cannot choose which. So either makes the
+payment once, and a cancelled payment may turn out to be paid.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ _MARGIN_PERCENT = 20
 
 @dataclass(frozen=True, slots=True)
 class Bid:
-    """A transaction that would compete for the nonce of `former`; `step` has the price and gas it is signed with."""
+    """A transaction that competes for the nonce of `former`; `step` has its gas limit and price."""
 
     former: TxRecord
     step: Step
 
     @property
     def most(self) -> Wei:
-        """The most it costs in gas."""
+        """The most that it costs in gas."""
         assert self.step.price is not None
         return self.step.price.most(self.step.gas)
 
     @property
     def former_most(self) -> Wei:
-        """The most that the former costs in gas."""
+        """The most that `former` costs in gas."""
         said = decode_signed(self.former.raw)
         return Wei(said.gas * said.max_fee_per_gas)
 
 
 async def speedup_bids(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
-    """Every waiting transaction of the payment again, at a higher price. Raises Refused if none waits."""
+    """A higher bid for every pending transaction of the payment. Raises Refused if none is pending."""
     waiting = await _waiting(record, record.deciding, journal, rpcs)
     if not waiting:
         raise _nothing_waits(journal.get(record.id))
@@ -57,9 +57,9 @@ async def speedup_bids(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> l
 
 
 async def cancel_bids(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> list[Bid]:
-    """For every waiting step of the payment, a transfer of nothing to oneself.
+    """For every pending step of the payment, a transfer of nothing to the sender.
 
-    None where the step that pays is not signed yet: not signing it is enough. Raises Refused if it is too late.
+    No bids if the paying step is not signed yet: not signing it is enough. Raises Refused if it is too late.
     """
     waiting = await _waiting(record, record.steps, journal, rpcs)
     record = journal.get(record.id)
@@ -74,7 +74,7 @@ def cancel_tx(tx: TxRecord) -> UnsignedTx:
 
 
 def refuse_unless_it_outbids(former: TxRecord, cost: GasTerms) -> None:
-    """Raises Refused for prices that nodes would not take in the place of the former's."""
+    """Raises Refused for prices that nodes would not accept in place of the former's."""
     said, price = decode_signed(former.raw), cost.price
     enough = _least(said.max_fee_per_gas) <= price.max_fee_per_gas and (said.legacy or _least(said.tip) <= price.tip)
     if price.legacy is not said.legacy or not enough:
@@ -84,7 +84,7 @@ def refuse_unless_it_outbids(former: TxRecord, cost: GasTerms) -> None:
 async def _waiting(
     record: PaymentRecord, deciding: tuple[TxRecord, ...], journal: Journal, rpcs: Rpcs
 ) -> list[TxRecord]:
-    """The newest transaction of every step that was signed and whose nonce is free."""
+    """The newest transaction of every signed step whose nonce is still free."""
     found = list[TxRecord]()
     for tx in deciding:
         if tx.state not in IN_FLIGHT:
@@ -106,8 +106,8 @@ def _nothing_waits(record: PaymentRecord) -> Refused:
 async def _bid(former: TxRecord, step: Step, rpc: Rpc, *, alone: bool = True) -> Bid:
     """`step` at a price above the former's and not below today's. Source: eth_estimateGas, eth_feeHistory.
 
-    Gas is asked for as of the newest block, without what waits: that is what it competes with. Not `alone`: steps that
-    it depends on are in no block, and by itself it would revert; it keeps its gas.
+    Gas is estimated at the newest block, without the pending transaction that it competes with. Not `alone`: steps that
+    it depends on are not mined, so that it would revert by itself; it keeps its gas limit.
     """
     said = decode_signed(former.raw)
     if not alone:
@@ -127,7 +127,7 @@ def _above(said: SignedFields, today: GasPrice) -> GasPrice:
 
 
 def _raised(price: Wei) -> int:
-    """An eighth more, as the base fee itself rises at most from block to block: above every node's tenth."""
+    """An eighth more: the most that the base fee rises per block, and above the tenth that nodes require."""
     return price + price // 8 + 1
 
 

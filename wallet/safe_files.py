@@ -1,12 +1,12 @@
-"""The file that goes from owner to owner of a Safe: what they sign, and who has signed.
+"""The file that a Safe's owners pass on: what they sign, and who has signed.
 
     prepare     online: the journal has the payment, and the file says what the journal has
     sign        each owner, at any machine, offline too: decoded, shown and checked, and one signature is added
     merge       signatures that were added apart, in one file
     broadcast   any account with gas: once enough owners have signed, as their Safe counts them then
 
-The file holds no secret and is not trusted: the hash that is signed is computed from its bytes, every signature is
-recovered, and owners and threshold are read from the chain before anything is sent.
+The file holds no secret and is not trusted: the signed hash is computed from its bytes, the signer of every signature
+is recovered, and owners and threshold are read from the chain before anything is sent.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ _MOST_OWNERS = 200
 
 @dataclass(frozen=True, slots=True)
 class SafeBundle:
-    """A payment of a Safe on its way to its owners, or back."""
+    """A Safe's payment on its way to the owners or back."""
 
     id: str
     payment: Payment
     proposal: Proposal
     cancels: bool
-    """Whether the owners sign the empty transaction instead, which takes the proposal's nonce."""
+    """Whether the owners sign the empty transaction that uses up the proposal's nonce instead."""
     network_fee: Wei
-    """What sending it was expected to cost."""
+    """The expected cost of sending it."""
     duration: Seconds
     until: UnixTime | None
-    """From then on sending it is refused, by the chains' clocks. None: as long as its nonce is free."""
+    """Sending is refused after this time, by the chains' clocks. None: as long as its nonce is free."""
     signatures: tuple[OwnerSignature, ...] = ()
-    """By owner, at most one of each."""
+    """At most one per owner, in the order of the owners."""
 
     @property
     def safe_tx(self) -> SafeTx:
@@ -60,20 +60,20 @@ class SafeBundle:
 
     @property
     def typed(self) -> TypedData:
-        """The EIP-712 message of it. `digest` is the SafeTx hash."""
+        """Its EIP-712 message; the digest is the SafeTx hash."""
         return self.safe_tx.typed(self.proposal.nonce)
 
     @property
     def missing(self) -> tuple[Address, ...]:
-        """The owners at the time of preparing who have not signed."""
+        """The owners, as of preparing, who have not signed."""
         signed = {one.owner for one in self.signatures}
         return tuple(owner for owner in self.proposal.owners if owner not in signed)
 
 
 def safe_bundle_of(record: PaymentRecord, *, cancels: bool = False) -> SafeBundle:
-    """What the journal has of a payment that a Safe's owners sign.
+    """The bundle of a payment in the journal that a Safe's owners sign.
 
-    Raises Refused if it is over, or if it is to be cancelled and its nonce is used.
+    Raises Refused if it has ended, or if it is to be cancelled and its nonce is used.
     """
     assert record.proposal
     if not record.meaning.open or (cancels and record.proposal.state is not ProposalState.PROPOSED):
@@ -88,9 +88,9 @@ def safe_bundle_of(record: PaymentRecord, *, cancels: bool = False) -> SafeBundl
 
 
 def refuse_unless_missing(bundle: SafeBundle, owner: Address) -> None:
-    """Raises Refused for an account that is no owner, UsageError for an owner who has signed already.
+    """Raises Refused for an account that is not an owner, UsageError for an owner who has signed already.
 
-    What the chain alone can verify does not count here: anyone can write that into the file in an owner's name.
+    Signatures that only the chain can verify do not count here: anyone can write one into the file in an owner's name.
     """
     if owner not in bundle.proposal.owners:
         raise Refused(
@@ -102,7 +102,7 @@ def refuse_unless_missing(bundle: SafeBundle, owner: Address) -> None:
 
 
 def sign_safe(bundle: SafeBundle, signer: Signer) -> SafeBundle:
-    """With the signature of one more owner, recovered from it again. Raises Refused, ConfigError, UsageError."""
+    """Add the signer's signature, whose owner is recovered from it again. Raises Refused, ConfigError, UsageError."""
     refuse_unless_missing(bundle, signer.address)
     typed = bundle.typed
     signature = read_signature(signer.sign_typed(typed), typed.digest)
@@ -112,7 +112,7 @@ def sign_safe(bundle: SafeBundle, signer: Signer) -> SafeBundle:
 
 
 def with_signatures(bundle: SafeBundle, signatures: Sequence[OwnerSignature]) -> SafeBundle:
-    """`bundle` with more of them. Of an owner who signed twice the first that was verified stays."""
+    """`bundle` with more signatures. If an owner signed twice, the first verified one stays."""
     kept = dict[Address, OwnerSignature]()
     for one in (*bundle.signatures, *signatures):
         if one.owner not in kept or (one.is_verified and not kept[one.owner].is_verified):
@@ -123,9 +123,9 @@ def with_signatures(bundle: SafeBundle, signatures: Sequence[OwnerSignature]) ->
 
 
 def merge_safe(bundles: Sequence[SafeBundle]) -> SafeBundle:
-    """All signatures of files of one payment in the first of them, also where they were prepared apart.
+    """The first file with the signatures of all files of the same payment, even if they were prepared separately.
 
-    Raises Refused for files that pay something else, or by another SafeTx.
+    Raises Refused for files of another payment or another SafeTx.
     """
     first = bundles[0]
     for other in bundles[1:]:
@@ -136,7 +136,7 @@ def merge_safe(bundles: Sequence[SafeBundle]) -> SafeBundle:
 
 
 def safe_document(bundle: SafeBundle) -> dict[str, Any]:
-    """The bundle as its file has it: see docs/schemas. `typed_data` is what other tools sign."""
+    """The JSON document of a bundle: see docs/schemas. `typed_data` is for other signing tools."""
     typed = bundle.typed
     return {
         "schema": SAFE_TX,
@@ -157,7 +157,7 @@ def safe_document(bundle: SafeBundle) -> dict[str, Any]:
 
 
 def is_safe_file(path: Path) -> bool:
-    """Whether a file says that it is of a Safe. Raises ConfigError where it cannot be read."""
+    """Whether a file claims to be of a Safe. Raises ConfigError if it cannot be read."""
     try:
         written = load_json(path)
     except ValueError:
@@ -166,9 +166,9 @@ def is_safe_file(path: Path) -> bool:
 
 
 def read_safe_file(path: Path) -> SafeBundle:
-    """The bundle of a file that no other user can change. What it says has to be checked as a plan is.
+    """The bundle in a file that no other user can change. Its content must be checked like a plan.
 
-    Raises UsageError for another file, Refused for a signature that is not its owner's, ConfigError.
+    Raises UsageError for any other file, Refused for a signature that is not its owner's, ConfigError.
     """
     try:
         written = load_json(path)
@@ -178,14 +178,14 @@ def read_safe_file(path: Path) -> SafeBundle:
     except (ConfigError, Refused):
         raise
     except (L2sendError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
-        pass  # A program wrote it: which field is wrong does not help.
+        pass  # A program wrote the file: naming the wrong field would not help.
     raise UsageError(
         f"{path} is not a payment of a Safe that l2send prepared.", hint="Make one: l2send prepare … --safe … -o FILE"
     )
 
 
 def _read(written: dict[str, Any]) -> SafeBundle:
-    """Every field is of its type and within its size. Raises ValueError, Refused."""
+    """Checks the type and size of every field. Raises ValueError, Refused."""
     payment, proposal = read_payment(written["payment"]), _read_proposal(written["proposal"])
     if not payment.by_owners or (payment.sender, payment.executor) != (proposal.execution.to, None):
         raise ValueError("not paid by the Safe")

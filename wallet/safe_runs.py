@@ -1,11 +1,11 @@
-"""What a Safe ran with a nonce: found by its events, and shown by each endpoint's own blocks and storage.
+"""Finds what a Safe ran with a nonce by its events, and proves it by each endpoint's blocks and storage.
 
 Every `execTransaction` uses one nonce and emits one event, ExecutionSuccess or ExecutionFailure, with the SafeTx hash.
 The hash commits to Safe, chain and nonce, but an event alone proves nothing: a module of the Safe can have it emit any
-event. So the Safe's own nonce has to have moved past the proposal's in that block, and the block has to have as many of
-these events as nonces were used in it: in their order, one event is that of the nonce. Where a module made one up, or a
-node does not keep the state of then, a transaction that calls `execTransaction` directly and emits one event decides.
-Source: safe-global/safe-smart-account 1.4.1 and 1.5.0, Safe.sol.
+event. So the Safe's nonce must have passed the proposal's in that block, and the block must have as many of these
+events as nonces used in it: then their order says which event belongs to the nonce. If a module forged an event, or a
+node does not keep old state, a transaction that calls `execTransaction` directly and emits one event decides. Source:
+safe-global/safe-smart-account 1.4.1 and 1.5.0, Safe.sol.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SafeRun:
     """The SafeTx hash."""
     succeeded: bool
     tx_hash: str
-    """Of the transaction that had the Safe run it."""
+    """The transaction in which the Safe ran it."""
     block: BlockNumber
     block_hash: str
 
@@ -59,7 +59,7 @@ async def safe_nonce(rpc: Rpc, safe: Address, block: str = "latest") -> Nonce:
 
 
 async def find_run(rpc: Rpc, proposal: Proposal) -> SafeRun | str:
-    """What the Safe ran with the nonce of `proposal`, from the first endpoint that can tell; else why none can.
+    """What the Safe ran with the nonce of `proposal`, by the first endpoint that knows; else why none knows.
 
     Source: eth_getLogs, eth_getStorageAt.
     """
@@ -76,7 +76,7 @@ async def find_run(rpc: Rpc, proposal: Proposal) -> SafeRun | str:
 
 
 async def shows_run(one: Rpc, head: Awaitable[BlockNumber], proposal: Proposal, run: SafeRun) -> bool:
-    """Whether one endpoint alone shows, deep enough, that `run` took the nonce of `proposal`. Raises NetworkError."""
+    """Whether one endpoint shows, with enough confirmations, that `run` used the nonce. Raises NetworkError."""
     if await head - run.block + 1 < max(1, one.chain.confirmations):
         return False
     block = await one.block(hex(run.block))
@@ -108,7 +108,7 @@ async def _find_on(one: Rpc, proposal: Proposal) -> SafeRun | str:
 
 
 async def _taker_in(one: Rpc, proposal: Proposal, number: BlockNumber) -> SafeRun | None:
-    """What took the nonce of `proposal` in a block, as one endpoint shows it; None if that is not shown there.
+    """What used the nonce of `proposal` in a block, as one endpoint shows it; None if it does not.
 
     Raises NetworkError. Source: eth_getLogs, eth_getStorageAt; eth_getTransactionByHash.
     """
@@ -117,7 +117,7 @@ async def _taker_in(one: Rpc, proposal: Proposal, number: BlockNumber) -> SafeRu
         return None
     try:
         before, after = await both(safe_nonce(one, safe, hex(max(number - 1, 0))), safe_nonce(one, safe, hex(number)))
-    except NetworkError:  # A node without the state of then says so in many words.
+    except NetworkError:  # A node without old state says so in various words.
         return await _direct(one, proposal, runs)
     if not before <= proposal.nonce < after:
         return None
@@ -125,9 +125,9 @@ async def _taker_in(one: Rpc, proposal: Proposal, number: BlockNumber) -> SafeRu
 
 
 async def _direct(one: Rpc, proposal: Proposal, runs: Sequence[SafeRun]) -> SafeRun | None:
-    """The run of a transaction that calls `execTransaction` itself, with that nonce in its hash, and emits no other.
+    """The run of a transaction that calls `execTransaction` directly with that nonce and emits only one such event.
 
-    A call that succeeds emits the hash with the nonce it used. So an event more is one that a module made up.
+    A successful call emits the hash with the nonce it used. So any further event was forged by a module.
     """
     count = Counter(run.tx_hash for run in runs)
     for run in runs:
@@ -137,14 +137,14 @@ async def _direct(one: Rpc, proposal: Proposal, runs: Sequence[SafeRun]) -> Safe
 
 
 async def _called_hash(one: Rpc, proposal: Proposal, tx_hash: str) -> str:
-    """The SafeTx hash, with the nonce of `proposal`, of what a transaction has the Safe run; empty for another call."""
+    """The hash of the SafeTx that a transaction runs, with the nonce of `proposal`; empty for any other call."""
     described, safe = await one.transaction(tx_hash), proposal.execution.to
     if described is None or str(described.get("to", "")).lower() != safe.lower():
         return ""
     tx = UnsignedTx(proposal.execution.chain_id, safe, Wei(0), data_bytes(described.get("input"), "input"))
     try:
         return _hex(read_execution(tx)[0].typed(proposal.nonce).digest)
-    except Refused:  # With a refund of gas, or another function: l2send proposes neither.
+    except Refused:  # A gas refund, or another function: l2send proposes neither.
         return ""
 
 
@@ -154,7 +154,7 @@ async def _runs_in(one: Rpc, safe: Address, block: BlockNumber) -> list[SafeRun]
 
 
 def _run(log: Log) -> SafeRun:
-    """Raises BadAnswer for an event without its SafeTx hash."""
+    """Raises BadAnswer for an event without a SafeTx hash."""
     topics = [str(topic).lower() for topic in log.get("topics", ())]
     if len(topics) != 2:
         raise BadAnswer("a Safe's event names no SafeTx hash.")

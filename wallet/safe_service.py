@@ -1,7 +1,7 @@
-"""A Safe's transaction as Safe's transaction service writes it, which api-kit and Safe's own interface read.
+"""A Safe's transaction in the format of Safe's transaction service, which api-kit and Safe's own interface read.
 
-Source: schema SafeMultisigTransactionResponse of api.safe.global (OpenAPI), the fields that say what is signed, and
-which owners signed it. Nothing is asked of the service here: people bring its document as a file.
+Source: schema SafeMultisigTransactionResponse of api.safe.global (OpenAPI), the fields for what is signed and by which
+owners. No request is sent to the service: people supply its document as a file.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _REFUND = ("gasToken", "safeTxGas", "baseGas", "gasPrice", "refundReceiver")
 
 
 def is_service_document(written: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether that is what a transaction service writes of one transaction."""
+    """Whether this is a transaction service's document of one transaction."""
     return isinstance(written, dict) and {*_FIELDS, "confirmations"} <= written.keys()
 
 
 def service_document(bundle: SafeBundle) -> dict[str, Any]:
-    """The transaction, and who has signed it. `confirmations` are in the order of their owners."""
+    """The transaction and its signatures. `confirmations` are sorted by owner."""
     safe_tx, digest = bundle.safe_tx, "0x" + bundle.typed.digest.hex()
     return {
         "safe": safe_tx.safe,
@@ -77,6 +77,6 @@ def _signature(confirmation: dict[str, Any], bundle: SafeBundle) -> OwnerSignatu
 
 
 def _plain(value: Any) -> str:
-    """Services write the same number as text or number, and nothing as null, 0x or zero."""
+    """Equal values in one form: services write a number as text or number, and nothing as null, 0x or zero."""
     text = "" if value is None else str(value).lower()
     return "" if text in {"0", "0x", ZERO_ADDRESS.lower()} else text

@@ -1,4 +1,4 @@
-"""Finds what was prepared here, signed, and sent by other means than this journal."""
+"""Finds prepared transactions that were signed and sent by other means than this journal."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from l2send.wallet.signing import Signing
 
 
 async def find_sent(payment_id: str, signing: Signing) -> None:
-    """Journal as signed each prepared transaction that a node already knows. Sends nothing.
+    """Record as signed each prepared transaction that a node already knows. Sends nothing.
 
-    Raises NetworkError, and NotFinal if its nonce is used and it is not known yet by what.
+    Raises NetworkError, and NotFinal if its nonce is used and the transaction that used it is not known yet.
     """
     await signing.ends.find_prepared(signing.journal.get(payment_id))
     for tx in signing.journal.get(payment_id).steps:
@@ -33,6 +33,6 @@ async def find_sent(payment_id: str, signing: Signing) -> None:
 
 
 async def _counts_as_used(rpc: Rpc, sender: Address, nonce: Nonce) -> bool:
-    """Whether any endpoint counts the nonce as used, by a transaction in a block or one that waits."""
+    """Whether any endpoint counts the nonce as used, by a mined or pending transaction."""
     counts = await answers(rpc, lambda one: one.nonces(sender))
     return any(max(both) > nonce for _, both in counts)

@@ -1,4 +1,4 @@
-"""Where a receipt shows a transaction, and whether each endpoint shows it."""
+"""The block in which a receipt shows a transaction, and whether each endpoint shows it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from l2send.wallet.journal.records import TxRecord
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Where a transaction was seen in a block."""
+    """A transaction's place in a block."""
 
     block: BlockNumber
     block_hash: str
     succeeded: bool
     receipt: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
-    """All that the endpoint said. Endpoints need not agree on every field of it for an end."""
+    """The endpoint's whole answer. For an end state, endpoints need not agree on every field of it."""
 
     @property
     def words(self) -> str:
-        """For the history."""
+        """A sentence for the history."""
         return f"in block {self.block}" if self.succeeded else f"reverted in block {self.block}"
 
 
@@ -38,17 +38,17 @@ class Head:
 
 
 async def head_of(rpc: Rpc) -> Head:
-    """The newest block as one endpoint has it. Source: eth_getBlockByNumber."""
+    """The newest block of one endpoint. Source: eth_getBlockByNumber."""
     block = await rpc.block()
     hashes = (str(block.get(name, "")).lower() for name in ("hash", "parentHash"))
     return Head(block_number(block.get("number")), *hashes)
 
 
 async def is_all_there_is(rpc: Rpc, sight: Sight, head: Head) -> bool:
-    """Whether a second look could show no more: there is one endpoint, and its newest block is the one of the receipt.
+    """Whether a second query could show no more: there is one endpoint, and its newest block is the receipt's.
 
-    Or the one right after it, which names it as its parent. Both were asked for together, so that the receipt's block
-    is in its chain. For an older one the endpoint is asked which block stands there. Raises NetworkError.
+    Or it is the next block, whose parent is the receipt's. Both were requested together, so the receipt's block is in
+    its chain. For an older block, the endpoint is asked for the block at that height. Raises NetworkError.
     """
     if len(rpc.endpoints) != 1:
         return False
@@ -58,7 +58,7 @@ async def is_all_there_is(rpc: Rpc, sight: Sight, head: Head) -> bool:
 
 
 async def seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
-    """What the receipt says; None while there is none. Raises BadAnswer for one of another transaction.
+    """The place by the receipt; None while there is none. Raises BadAnswer for a receipt of another transaction.
 
     Source: eth_getTransactionReceipt.
     """
@@ -69,7 +69,7 @@ async def seen(rpc: Rpc, tx: TxRecord) -> Sight | None:
 async def shows(
     one: Rpc, head: Awaitable[BlockNumber], tx: TxRecord, sight: Sight, tell: Callable[[Sight], None]
 ) -> bool:
-    """Whether a single endpoint shows the same, in a block as deep as the chain needs.
+    """Whether a single endpoint shows the same, with the chain's number of confirmations.
 
     Calls `tell` with what it shows.
     """
@@ -81,22 +81,22 @@ async def shows(
 
 
 def is_deep(rpc: Rpc, head: BlockNumber, sight: Sight) -> bool:
-    """Whether the block lies under as many as its chain needs, itself among them."""
+    """Whether the block has the chain's number of confirmations, itself included."""
     return head - sight.block + 1 >= max(1, rpc.chain.confirmations)
 
 
 async def is_canonical(rpc: Rpc, sight: Sight) -> bool:
-    """Whether the chain holds this very block at its height: a stale node may still serve its receipts."""
+    """Whether the chain has exactly this block at its height: a stale node may still serve receipts of another."""
     block = await rpc.block(hex(sight.block))
     return str(block.get("hash", "")).lower() == sight.block_hash
 
 
 def sight_of(receipt: Mapping[str, Any], tx: TxRecord) -> Sight | None:
-    """What a receipt says; None for one of a transaction that is in no block. Raises BadAnswer for another one's."""
+    """The place by a receipt; None if it is in no block. Raises BadAnswer for another transaction's receipt."""
     if str(receipt.get("transactionHash", "")).lower() != tx.hash:
         raise BadAnswer("a node answered with the receipt of another transaction.")
     if receipt.get("blockNumber") is None:
-        return None  # Some nodes hand out receipts of pending transactions.
+        return None  # Some nodes return receipts of pending transactions.
     status = quantity(receipt.get("status"), "receipt status")
     block = BlockNumber(quantity(receipt["blockNumber"], "receipt block"))
     return Sight(block, str(receipt.get("blockHash", "")).lower(), status == 1, receipt)

@@ -1,9 +1,9 @@
-"""From a planned transaction to signed bytes in the journal. If anything raises here, that transaction was not sent.
+"""Turns a planned transaction into signed bytes in the journal. If anything raises here, that transaction was not sent.
 
-All that a signature depends on is asked for in one round trip: the chain id, the clocks and the code of the order's
+All that a signature depends on is requested in one round trip: the chain id, the clocks and the code of the order's
 contracts, the account's nonce, today's price, the balance, and whether the transaction would succeed. Then the answers
-are checked one after another; the first failure is reported. The bytes are decoded again, the guard compares
-them with what was approved, and the journal has them on disk before anything else happens.
+are checked one after another; the first failure is reported. The bytes are decoded again, the guard compares them with
+what was approved, and the journal has them on disk before anything else happens.
 """
 
 from __future__ import annotations
@@ -58,44 +58,44 @@ PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN, St
 """Kinds of steps that make a payment; the others refund or cancel."""
 
 _OLD_CHECKS = 0.6
-"""Seconds after their answers when the checks count as old: a key on this machine signs in moments."""
+"""Seconds after the answers when checks count as old: a key on this machine signs at once."""
 _OLD_QUESTIONS = 3.0
-"""Seconds after they were asked: a node may take long to answer."""
+"""Seconds after the requests when checks count as old: a node may take long to answer."""
 
 T = TypeVar("T")
 
 
 class LateBehind(Refused):
-    """It must not be sent by now, and what comes before is on its way: nothing was signed; the payment stays open."""
+    """It must no longer be sent, and the step before it is pending: nothing was signed; the payment stays open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """The answers needed for a signature: each an answer or its error."""
+    """The answers that a signature needs: each is an answer or its error."""
 
     at: float
-    """When they were asked for, by this machine's clock, which goes on while a laptop sleeps."""
+    """When they were requested, by a clock of this machine that runs on while a laptop sleeps."""
     answered: float
-    """When the last answer was there."""
+    """When the last answer arrived."""
     pinned: BaseException | None
     reason: str | BaseException
     """Why it must no longer be signed; empty if it may."""
     counts: tuple[Nonce, Nonce] | BaseException
-    """The account's transactions: those that wait included, and those in blocks."""
+    """The account's transaction counts: with pending ones, and in blocks."""
     cap: FeeCap | BaseException
     cost: Cost | BaseException
     code: bytes | BaseException
-    """The account's own code: that of a delegation, by EIP-7702, or none."""
+    """The account's own code: an EIP-7702 delegation, or empty."""
 
     def are_old(self) -> bool:
-        """Whether a signature that depends on them took so long that they are asked for again."""
+        """Whether signing took so long that the answers must be requested again."""
         now = time.time()
         return abs(now - self.answered) > _OLD_CHECKS or abs(now - self.at) > _OLD_QUESTIONS
 
 
 @dataclass(frozen=True, slots=True)
 class AccountLooks:
-    """The part of the looks that all signatures of one account on one chain share for moments: answers or errors."""
+    """The answers that all signatures of one account on one chain can share for moments: answers or errors."""
 
     at: float
     pinned: BaseException | None
@@ -105,7 +105,7 @@ class AccountLooks:
     code: bytes | BaseException
 
     def cost(self, l1_fee: L1Fee | BaseException, estimate: Estimate | BaseException) -> Cost | BaseException:
-        """What a transaction costs by these, or the first error."""
+        """What a transaction costs by these answers, or the first error."""
         for answer in (self.today, self.balance, l1_fee):
             if isinstance(answer, BaseException):
                 return answer
@@ -127,7 +127,7 @@ class Signing:
     say: Callable[[str], None]
 
     async def look(self, record: PaymentRecord, tx: TxRecord) -> Looks:
-        """All that a signature of `tx` depends on, asked for in one round trip. Raises nothing: `sign` judges it."""
+        """Request all that a signature of `tx` depends on, in one round trip. Raises nothing: `sign` judges it."""
         rpc = self.rpcs.on(tx.chain_id)
         paying, asked_at = _pays(tx.step), time.time()
         found = await asyncio.gather(
@@ -142,7 +142,7 @@ class Signing:
         return Looks(asked_at, time.time(), *found)
 
     async def look_around(self, chain_id: ChainId, sender: Address) -> AccountLooks:
-        """What signatures of one account on one chain share, in one round trip. Raises nothing."""
+        """Request what signatures of one account on one chain share, in one round trip. Raises nothing."""
         rpc, asked_at = self.rpcs.on(chain_id), time.time()
         found = await asyncio.gather(
             pin_chain(rpc),
@@ -155,9 +155,9 @@ class Signing:
         return AccountLooks(asked_at, *found)
 
     async def look_at_many(self, records: Sequence[PaymentRecord]) -> list[Looks]:
-        """The looks of many payments of one account on one chain, each with a single step, in order.
+        """The `Looks` for many payments of one account on one chain, each with a single step, in order.
 
-        What they share is asked for once, and one simulation runs them all. Raises nothing.
+        What they share is requested once, and one simulation runs them all. Raises nothing.
         """
         txs = [record.steps[0] for record in records]
         chain_id, sender = txs[0].chain_id, txs[0].sender
@@ -184,7 +184,7 @@ class Signing:
     async def sign_and_commit(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
         """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
 
-        `looks` are those of a moment ago. Raises Refused, CannotPay, NetworkError, ConfigError.
+        `looks` were requested a moment ago. Raises Refused, CannotPay, NetworkError, ConfigError.
         """
         signer, rpc = self.signer_of(tx), self.rpcs.on(tx.chain_id)
         looks = looks or await self.look(record, tx)
@@ -236,7 +236,7 @@ class Signing:
         return tx
 
     async def _cost_again(self, record: PaymentRecord, again: TxRecord, rpc: Rpc) -> Cost:
-        """What `again` costs: where it depends on steps that no block has, it is run behind them."""
+        """What `again` costs: if it depends on steps that are not mined, it is simulated behind them."""
         before = waiting_before(record, again)
 
         async def behind() -> Estimate:
@@ -245,7 +245,7 @@ class Signing:
         return await look_at_cost(again, rpc, behind() if before else estimate_competing(again, rpc))
 
     def signed(self, signer: Signer, tx: TxRecord, nonce: Nonce, cost: GasTerms) -> SignedTx:
-        """The step of `tx` as signed bytes, which were decoded again and passed the guard. Raises Refused."""
+        """The step of `tx` as signed bytes that were decoded again and passed the guard. Raises Refused."""
         signed = signer.sign(tx.chain_id, nonce, tx.step.tx, cost.gas, cost.price)
         said = decode_signed(signed.raw)
         if said.sender != tx.sender or not said.matches(nonce, tx.step.tx, cost.gas, cost.price):
@@ -255,7 +255,7 @@ class Signing:
         return signed
 
     def signer_of(self, tx: TxRecord) -> Signer:
-        """The signer, which has the key of the account. Raises ConfigError."""
+        """The signer, if it holds the account's key. Raises ConfigError otherwise."""
         if self.signer is None:
             raise ConfigError(
                 f"{tx.payment_id} needs a signature of {tx.sender}, and no account was opened.",
@@ -266,11 +266,11 @@ class Signing:
         return self.signer
 
     async def _refuse_if_overtaken(self, record: PaymentRecord, tx: TxRecord, looks: Looks) -> None:
-        """Signing takes minutes where a person holds a device, and hours where a laptop sleeps, as do the transactions
-        that have to be handed out before: look again after it, at the clocks and at the code that would be called.
+        """Checks the clocks and the called code again after signing: that takes minutes with a device in a person's
+        hand, or hours if a laptop sleeps, and so may the broadcasts before it.
 
-        A key on this machine mostly signs within moments of the checks. Such bytes were not journaled: they are thrown
-        away.
+        A key on this machine usually signs at once, and needs no second check. Late bytes are not journaled, but
+        discarded.
         """
         if not _pays(tx.step) or not looks.are_old():
             return
@@ -281,7 +281,7 @@ class Signing:
             raise await self.cancelled(record, f"after it was signed, {reason}")
 
     async def cancelled(self, record: PaymentRecord, reason: str) -> Refused:
-        """What to raise once the payment is cancelled because of `reason`. Its approval may be left."""
+        """Cancel the payment and return the error to raise. An allowance may remain."""
         record = await self.ends.never_signed(record, reason)
         if record.proposal:
             return not_run(record, reason)
@@ -293,7 +293,7 @@ class Signing:
         )
 
     async def _refuse_over_another(self, record: PaymentRecord, tx: TxRecord, code: bytes, rpc: Rpc) -> None:
-        """Raises Refused where the account's code changed since a delegation was approved, which is cancelled then."""
+        """Raises Refused, and cancels, if the account's code changed since a delegation was approved."""
         assert tx.step.over is not None
         if why := why_other_delegation(code, tx.sender, tx.step.over, rpc.chain):
             await self.ends.never_signed(record, why)
@@ -306,41 +306,41 @@ class Signing:
         return await is_stale(tx, self.journal, self.rpcs)
 
     async def refuse_if_stale(self, tx: TxRecord) -> None:
-        """Raises NotFinal for signed bytes that must not be sent any more."""
+        """Raises NotFinal for signed bytes that must no longer be sent."""
         tx = await observe(tx, self.ends)
         if tx.state is TxState.SIGNED and await self._is_stale(tx):
             raise not_sent_again(tx)
 
 
 async def _code_of_sender(tx: TxRecord, rpc: Rpc) -> bytes:
-    """The code of the account. Raises NetworkError; not for what is learned beside it, which only saves time."""
+    """The account's code. Raises NetworkError; not for what is learned beside it, which only saves time."""
     code, _ = await asyncio.gather(rpc.code(tx.sender), _learn_sync(rpc), return_exceptions=True)
     return _value(code)
 
 
 async def _learn_sync(rpc: Rpc) -> None:
-    """Whether the bytes can be handed out by a request that waits for their receipt, where blocks are quick enough."""
+    """Learn whether the node can broadcast and wait for the receipt in one request, if blocks are quick enough."""
     if may_hold(rpc.chain):
         await rpc.learn_sync()
 
 
 def _pays(step: Step) -> bool:
-    """Whether it makes a payment: a Safe may also be made to do nothing, which cancels one."""
+    """Whether a step makes a payment: a Safe's step may also do nothing, to cancel one."""
     return step.kind in PAYING_KINDS and not (step.kind is StepKind.EXECUTE and does_nothing(step.tx))
 
 
 def _opens(step: Step) -> bool:
-    """Whether it may open an order, for which it can be too late."""
+    """Whether a step may open an order, for which it can be too late."""
     return step.kind is StepKind.OPEN or (step.kind is StepKind.EXECUTE and _pays(step))
 
 
 async def _nothing() -> str:
-    """A refund or a revocation is sent in any case: it protects money from the code that runs there."""
+    """No reason: a refund or a revocation is always sent, since it takes money away from the code that runs there."""
     return ""
 
 
 def _value(answer: T | BaseException) -> T:
-    """The answer; raises its error."""
+    """The answer; raises it if it is an error."""
     if isinstance(answer, BaseException):
         raise answer
     return answer

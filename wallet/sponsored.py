@@ -1,6 +1,6 @@
-"""Payments whose order a sponsor opens: the only code that signs messages and hands them out.
+"""Payments whose order a sponsor opens: the only code that signs messages and posts them.
 
-What such a payment passes through, and why in this order:
+The stages of such a payment, and why they are in this order:
 
     lock       one payment at a time per account: a permit sets an allowance, and its nonce is the account's next
     prepare    the messages would still do what was approved: nonces, allowance, balance, deadlines, by the chain
@@ -9,9 +9,9 @@ What such a payment passes through, and why in this order:
     post       these messages, repeatedly if needed, never others: it is one order, however often it is posted
     opened     seen on the origin, submitted by any account, or `expired`: not opened by the deadline
 
-The sponsor is asked for nothing else. It may take the messages and stay silent, bring the permit alone, or come late:
-the chain takes both by their deadline or not at all, and no second signature is ever made for a payment. So what is
-waited for is the chain, by its own clock.
+Nothing else is asked of the sponsor. It may accept the messages and do nothing, submit only the permit, or be late: the
+chain accepts both by their deadline or not at all, and a payment never gets a second signature. So l2send waits for the
+chain, by the chain's clock.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class MessageGuard(Protocol):
     """Called before every signature of a message; implemented by `l2send.guard`."""
 
     def check_message(self, record: PaymentRecord, data: TypedData) -> None:
-        """Raises Refused for a message that does something else than was approved."""
+        """Raises Refused for a message that does anything other than was approved."""
         ...
 
 
 async def observe_messages(record: PaymentRecord, bridge: SponsoredBridge, ends: Ends) -> PaymentRecord:
-    """Look once at the origin, move messages and order accordingly, and return the record.
+    """Query the origin once, update messages and order, and return the record.
 
     Raises NetworkError, changing nothing.
     """
@@ -93,7 +93,7 @@ async def _not_opened(record: PaymentRecord, messages: SponsoredRecord, seen: Op
 
 
 def refuse_cancel(record: PaymentRecord) -> None:
-    """Signed messages cannot be taken back without gas; they end by themselves. Raises Refused."""
+    """Raises Refused: signed messages cannot be withdrawn without gas; they expire by themselves."""
     messages, _ = _parts(record)
     if messages.state is SponsoredState.PLANNED:
         return
@@ -106,24 +106,24 @@ def refuse_cancel(record: PaymentRecord) -> None:
 
 
 def refuse_speedup(record: PaymentRecord) -> None:
-    """The sender has no transaction whose fee could be raised. Raises Refused."""
+    """Raises Refused: the sender has no transaction whose fee could be raised."""
     raise Refused(f"{record.id} is {record.state}: its transactions are the sponsor's.", sent=record.moved)
 
 
 @dataclass
 class SponsoredExecutor:
-    """Signs and posts the messages of one payment, and waits until its order is open or never can be."""
+    """Signs and posts the messages of one payment, and waits until its order is open or can never be."""
 
     journal: Journal
     rpcs: Rpcs
     signer: Signer | None
-    """None for work that signs nothing: waiting, and posting signatures that exist."""
+    """None for work that signs nothing: waiting, and posting existing signatures."""
     bridge: SponsoredBridge
     locks: Path
     guard: MessageGuard
     say: Say
     poll: float = 1.0
-    """Seconds between two looks at the chain, and before the messages are first posted again."""
+    """Seconds between polls of the chain, and before the messages are first posted again."""
     _next_post: float = field(default=0.0, init=False)
     _pause: float = field(default=0.0, init=False)
     _last_said: str = field(default="", init=False)
@@ -133,9 +133,9 @@ class SponsoredExecutor:
         return Ends(self.journal, self.rpcs, {self.bridge.name: self.bridge})
 
     async def resume(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
-        """Carry the payment on until its order is open, or never can be: see `record.state` for which.
+        """Continue the payment until its order is open or can never be: `record.state` says which.
 
-        Raises NotFinal after `patience` seconds; Refused, NetworkError or ConfigError where nothing was signed.
+        Raises NotFinal after `patience` seconds; Refused, NetworkError or ConfigError if nothing was signed.
         """
         until = time.monotonic() + patience
         record = self.journal.get(payment_id)
@@ -163,14 +163,14 @@ class SponsoredExecutor:
             raise
 
     def _moved(self, payment_id: str) -> Sent:
-        """Whether money may have moved; a journal that cannot be read does not vouch that none did."""
+        """Whether money may have moved; unknown counts as yes if the journal cannot be read."""
         try:
             return self.journal.get(payment_id).moved
         except ConfigError:
             return Sent.MAYBE
 
     async def _sign(self, record: PaymentRecord) -> PaymentRecord:
-        """From planned to committed signatures. If anything raises here, nothing left this machine."""
+        """Sign all planned messages and commit the signatures. If anything raises here, nothing left this machine."""
         messages, order = _parts(record)
         signer = self._signer_of(record)
         rpc = self.rpcs.on(order.origin)
@@ -185,7 +185,7 @@ class SponsoredExecutor:
                 raise Refused("the signature is not the sender's over what was approved; it was thrown away.")
             signatures.append(signature)
         failpoint(Failpoint.SIGNED)
-        if reason := await why_not_now(record, self.rpcs):  # Signing takes time where a person holds a device.
+        if reason := await why_not_now(record, self.rpcs):  # Signing takes time if a person holds a device.
             await self._ends.never_signed(record, reason)
             raise Refused(
                 f"{record.id} was cancelled: after it was signed, {reason}. "
@@ -197,14 +197,14 @@ class SponsoredExecutor:
         return record
 
     async def why_void(self, record: PaymentRecord) -> str:
-        """Why its messages must not be signed any more, or an empty string: see SponsoredBridge.why_not."""
+        """Why its messages must no longer be signed, or an empty string: see SponsoredBridge.why_not."""
         messages, order = _parts(record)
         if messages.state is not SponsoredState.PLANNED:
             return f"it is {record.state}"
         return await why_not_now(record, self.rpcs) or await self.bridge.why_not(order, messages.sponsored, self.rpcs)
 
     async def _refuse_if_void(self, record: PaymentRecord) -> None:
-        """Cancel a payment whose messages would no longer do what was approved, so that it is not resumed."""
+        """Cancel a payment whose messages would no longer do what was approved: it is not resumed then."""
         if reason := await self.why_void(record):
             await self._ends.never_signed(record, reason)
             raise Refused(
@@ -224,7 +224,7 @@ class SponsoredExecutor:
         return self.signer
 
     async def _until_decided(self, record: PaymentRecord, until: float) -> PaymentRecord:
-        """Post, and look at the chain, until the order is open or never can be. Raises NotFinal when time is up."""
+        """Post, and poll the chain, until the order is open or can never be. Raises NotFinal when time is up."""
         while True:
             try:
                 record = await observe_messages(record, self.bridge, self._ends)
@@ -238,9 +238,7 @@ class SponsoredExecutor:
             await asyncio.sleep(min(self.poll, max(0.0, until - time.monotonic())))
 
     async def _post(self, record: PaymentRecord) -> PaymentRecord:
-        """Hand the messages to the sponsor, if it is time, and keep its words. After the deadline the sponsor is not
-        asked.
-        """
+        """Post the messages to the sponsor, if it is time, and keep its answer. Not after the deadline."""
         messages, order = _parts(record)
         if time.monotonic() < self._next_post:
             return record
@@ -264,7 +262,7 @@ class SponsoredExecutor:
         return record
 
     def _tell(self, sentence: str) -> None:
-        """Each sentence once, not at every look."""
+        """Report each sentence once, not at every poll."""
         if sentence != self._last_said:
             self._last_said = sentence
             self.say(sentence)
@@ -286,7 +284,7 @@ def _not_open(record: PaymentRecord) -> NotFinal:
 
 
 def _order_opened(record: PaymentRecord, journal: Journal) -> PaymentRecord:
-    """The order is open exactly if the messages are opened."""
+    """Move the order to open: it is open exactly if the messages are opened."""
     assert record.order is not None
     return record if record.order.state is OrderState.OPEN else journal.move_order(record, OrderState.OPEN)
 

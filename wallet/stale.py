@@ -1,4 +1,4 @@
-"""Signed bytes that would open an order too late for it: they are not handed out, and their nonce is taken instead."""
+"""Signed bytes that would open an order too late: they are not broadcast, and their nonce is used again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
 
 async def is_stale(tx: TxRecord, journal: Journal, rpcs: Rpcs) -> bool:
-    """Whether signed bytes that no node is known to have would open an order too late for it. Raises NetworkError."""
+    """Whether signed bytes that no node is known to have would open an order too late. Raises NetworkError."""
     if tx.step.kind is StepKind.EXECUTE:
         return await _was_run(tx, journal, rpcs)
     if tx.step.kind is not StepKind.OPEN:
@@ -22,14 +22,14 @@ async def is_stale(tx: TxRecord, journal: Journal, rpcs: Rpcs) -> bool:
 
 
 async def _was_run(tx: TxRecord, journal: Journal, rpcs: Rpcs) -> bool:
-    """Whether the Safe ran the proposal, or something else with its nonce, and no node has these bytes for it."""
+    """Whether the Safe ran the proposal, or something else with its nonce, and no node has these bytes."""
     proposal = journal.get(tx.payment_id).proposal
     over = proposal is not None and proposal.state is not ProposalState.PROPOSED
     return over and await rpcs.on(tx.chain_id).transaction(tx.hash) is None
 
 
 def not_sent_again(tx: TxRecord) -> NotFinal:
-    """The warning about them."""
+    """The warning about late bytes."""
     return NotFinal(
         f"{tx.payment_id} was signed and not seen on chain, and its order is too late to be opened: "
         "it is not sent again.",
@@ -38,7 +38,7 @@ def not_sent_again(tx: TxRecord) -> NotFinal:
 
 
 def not_run(record: PaymentRecord, reason: str) -> Refused:
-    """What to raise for what the owners of a Safe signed and must no longer be sent. Its nonce stays free."""
+    """The error for what a Safe's owners signed and must no longer be sent. Its nonce stays free."""
     return Refused(
         f"{record.id} was not sent: {reason}. Its nonce of the Safe is free: with the signatures anyone can send it.",
         hint=f"Have the owners cancel it: l2send cancel {record.id} -o cancel.json",

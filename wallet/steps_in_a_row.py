@@ -1,7 +1,7 @@
-"""Signs a step and hands it out, and right behind it those that need not wait for its block: see behind.py.
+"""Signs and broadcasts a step, and right behind it those that need not wait for its block: see behind.py.
 
-The order is the same for each: nonce, bytes, journal, node. Only the wait for a block between two of them falls away.
-All that their signatures depend on is asked for in one round trip, before the first.
+The order is the same for each: nonce, bytes, journal, node. Only the wait for a block between them is skipped. All that
+their signatures depend on is requested in one round trip, before the first.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ async def sign_in_a_row(
     offering: Offering,
     looks: Looks | None = None,
 ) -> int:
-    """Sign `first` and hand it out, and as many of `later` as need not wait for it; how many were signed.
+    """Sign and broadcast `first`, and as many of `later` as need not wait for it. Returns how many were signed.
 
-    `looks` are those of a moment ago about `first`; without them they are asked for.
-    Raises as Signing.sign_and_commit: what was signed before is in the journal and was handed out.
+    `looks` were requested a moment ago for `first`; if None, they are requested. Raises as Signing.sign_and_commit:
+    what was signed before is in the journal and was broadcast.
     """
     rpc, followers = signing.rpcs.on(first.chain_id), may_follow(first, later)
     asked = (_needs_of(rpc, tx, [first, *followers[:place]]) for place, tx in enumerate(followers))
@@ -40,7 +40,7 @@ async def sign_in_a_row(
     looked, needs = await both(looking, asyncio.gather(*asked))
     following = [(tx, need) for tx, need in zip(followers, needs, strict=True) if need]
     signed = await signing.sign_and_commit(record, first, looked)
-    # Only the last of a row is waited for: what is behind it must not wait for its block.
+    # Only the last broadcast of a row waits for its receipt: the steps behind must not wait for a block.
     signed, count = await offering.offer(signed, rpc, hold=not following), 1
     for tx, need in following:
         its_looks = await _looks_behind(looked, signed, tx, need, signing) if offering.is_accepted(signed) else None
@@ -48,7 +48,7 @@ async def sign_in_a_row(
             break
         try:
             signed = await signing.sign_and_commit(record, tx, its_looks)
-        except LateBehind:  # Once the approval is mined a new quote is asked for, or its allowance is told of.
+        except LateBehind:  # Once the approval is mined, a new quote is requested or the allowance reported.
             break
         looked, count = its_looks, count + 1
         signed = await offering.offer(signed, rpc, hold=count > len(following))
@@ -60,7 +60,7 @@ async def _given(looks: Looks) -> Looks:
 
 
 async def _needs_of(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> tuple[Gas, L1Fee] | None:
-    """Gas and L1 fee of `tx` behind `before`; None where it has to wait. Raises nothing for the network."""
+    """Gas and L1 fee of `tx` behind `before`; None if it has to wait. Raises nothing for the network."""
     try:
         gas, data_fee = await asyncio.gather(gas_behind(rpc, tx, before), l1_fee_of(rpc, tx.step.tx))
     except L2sendError:
@@ -71,7 +71,7 @@ async def _needs_of(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> tuple
 async def _looks_behind(
     looks: Looks, before: TxRecord, tx: TxRecord, need: tuple[Gas, L1Fee], signing: Signing
 ) -> Looks | None:
-    """The looks of `before` as those of `tx`, with the next nonce; None where `tx` would not be signed by them."""
+    """The `Looks` of `before` adapted to `tx`, with the next nonce; None if they would not let it be signed."""
     if before.nonce is None or isinstance(looks.cost, BaseException):
         return None
     gas, data_fee = need
@@ -80,6 +80,6 @@ async def _looks_behind(
     try:
         cap = await signing.guard.fee_cap(signing.journal.get(tx.payment_id), tx, rpc)
         await price_of(tx, rpc, cap, cost)
-    except L2sendError:  # It is looked at again, and told, once what comes before it is mined.
+    except L2sendError:  # It is checked again, and the error reported, once the step before it is mined.
         return None
     return replace(looks, counts=(nonce, nonce), cap=cap, cost=cost)

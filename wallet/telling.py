@@ -1,4 +1,4 @@
-"""What is said of a transaction while it is on its way."""
+"""Sentences that report how far a pending transaction is."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from l2send.wallet.journal.states import TxState
 
 
 async def sentence_about(tx: TxRecord, rpc: Rpc, *, count: bool) -> str:
-    """Where `tx` is, in a sentence; empty where there is nothing to say. Raises NetworkError.
+    """A sentence on where `tx` is; empty if there is nothing to report. Raises NetworkError.
 
-    `count`: with its confirmations, for which the head is asked. Source: eth_blockNumber.
+    `count`: with its confirmations, which needs the newest block. Source: eth_blockNumber.
     """
     name, kind = rpc.chain.name, tx.step.kind
     match tx.state:
@@ -27,7 +27,7 @@ async def sentence_about(tx: TxRecord, rpc: Rpc, *, count: bool) -> str:
 
 
 async def confirmations(tx: TxRecord, rpc: Rpc) -> int:
-    """Blocks that hold or follow the one `tx` is in; 0 while it is in none."""
+    """The number of confirmations of `tx`, its own block included; 0 while it is in none."""
     if tx.block is None:
         return 0
     return max(0, await rpc.block_number() - tx.block + 1)

@@ -1,6 +1,6 @@
-"""Finds out where the money is after it left: receipts, the order's own event, its fill, its refund. Sends nothing.
+"""Finds out where the money is after it left: by receipts, the order's event, its fill, its refund. Sends nothing.
 
-A chain that does not answer changes nothing, and is named. Ends are decided in ends.py.
+A chain that does not answer changes nothing, and is reported. End states are decided in ends.py.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _SETTLED = frozenset(
         PaymentState.EXPIRED,
     }
 )
-"""States in which there is nothing to wait for: the end, or you must act."""
+"""States in which nothing is left to wait for: an end state, or you must act."""
 _NOT_YET = frozenset({TxState.PLANNED, TxState.SIGNED, TxState.BROADCAST, TxState.REVERTING})
-"""States of the transaction that opens an order in which its nonce, as far as known, opened none yet."""
+"""States of the opening transaction in which its nonce, as far as known, has opened no order yet."""
 
 
 def _silent(_: str) -> None:
@@ -58,11 +58,10 @@ async def follow(
     poll: float | None = None,
     driven: bool = False,
 ) -> PaymentRecord:
-    """Follow a payment until the recipient has the money, or it is back, or you must act.
+    """Follow a payment until the recipient has the money, it is refunded, or you must act.
 
-    `poll` is in seconds between two looks, by default as often as the chains have blocks. `driven`: an executor looks
-    at the transactions of its steps. Returns the record; its `state` says which. Raises NotFinal after `patience`
-    seconds.
+    `poll` is in seconds, by default the time between the chains' blocks. `driven`: an executor queries the transactions
+    of its steps. Returns the record; its `state` says which. Raises NotFinal after `patience` seconds.
     """
     until = time.monotonic() + patience
     once = _Once(say)
@@ -80,14 +79,14 @@ async def follow(
 
 
 def _pause(record: PaymentRecord, rpcs: Rpcs) -> float:
-    """Seconds between two looks at the chains of a payment: as the quicker one needs it."""
+    """Seconds between polls of a payment's chains: the pace of the quicker one."""
     ids = {record.terms.source, record.payment.to.chain_id}
     known = [chain for chain in rpcs.registry if chain.chain_id in ids]
     return min(map(pause_between_looks, known), default=1.0)
 
 
 def _waits_for_owners(record: PaymentRecord) -> bool:
-    """Whether nothing happens until the owners of a Safe have signed, and an account sends it."""
+    """Whether nothing happens until a Safe's owners have signed and an account sends it."""
     return record.state is PaymentState.PROPOSED and execution_in_flight(record) is None
 
 
@@ -100,7 +99,7 @@ async def look_once(
     *,
     driven: bool = False,
 ) -> PaymentRecord:
-    """Look once at every chain that matters, write down what is new, and return the record. `driven` as in `follow`."""
+    """Query every relevant chain once, record what is new, and return the record. `driven` as in `follow`."""
     eyes = _Eyes(Ends(journal, rpcs, bridges), say)
     record = journal.get(payment_id)
     elsewhere = {tx.step_index for tx in (*record.steps, *record.sent_executions)} if driven else set[int]()
@@ -138,7 +137,7 @@ class _Eyes:
         return self.ends.rpcs
 
     def bridge(self, name: str) -> Bridge | None:
-        """The bridge of that name; None, with a message, if it is not known."""
+        """The bridge of that name; None, with a message, if it is unknown."""
         bridge = self.ends.bridges.get(name)
         if bridge is None:
             self.say(f"this l2send does not know the bridge {name}.")
@@ -146,7 +145,7 @@ class _Eyes:
 
 
 class _Once:
-    """Reports a sentence when it differs from the last one."""
+    """Reports a sentence if it differs from the last one."""
 
     def __init__(self, say: Say) -> None:
         self._say = say
@@ -159,7 +158,7 @@ class _Once:
 
 
 async def _look_at_step(attempts: Iterable[TxRecord], eyes: _Eyes) -> None:
-    """One after the other: of transactions with one nonce, what is seen of one says what to look for of the next."""
+    """Sequential: with several transactions of one nonce, the state of one decides what to query of the next."""
     for tx in attempts:
         await _look(tx, eyes)
 
@@ -174,7 +173,7 @@ async def _look(tx: TxRecord, eyes: _Eyes) -> None:
 
 
 async def _look_for_prepared(record: PaymentRecord, eyes: _Eyes) -> PaymentRecord:
-    """What was prepared here may have been signed elsewhere, and sent by other means."""
+    """Finds prepared transactions that may have been signed elsewhere and sent by other means."""
     if not record.nonces_elsewhere or not record.meaning.open:
         return record
     try:
@@ -213,14 +212,14 @@ async def _look_at_proposal(record: PaymentRecord, eyes: _Eyes) -> PaymentRecord
 async def _look_at_order(record: PaymentRecord, order: OrderRecord, eyes: _Eyes) -> PaymentRecord:
     if record.proposal:
         return await _look_at_proposed_order(record, order, record.proposal, eyes)
-    opening = next((tx for tx in record.steps if tx.step.kind is StepKind.OPEN), None)  # None: cancelled, or sponsored
+    opening = next((tx for tx in record.steps if tx.step.kind is StepKind.OPEN), None)  # None: cancelled or sponsored
     if not record.sponsored and (opening is None or opening.state not in SUCCEEDED):
         return await _without_its_opening(record, order, opening, eyes)
     bridge = eyes.bridge(order.order.bridge)
     if bridge is None:
         return record
     if opening and order.state is OrderState.NOT_OPEN:
-        # Asked together: what the settlers say counts once the receipt has the order.
+        # Requested together: the settlers' answer counts once the receipt shows the order.
         looking = asyncio.create_task(bridge.status(order.order, eyes.rpcs))
         try:
             record = await _see_opened(record, opening.chain_id, opening.hash, bridge, eyes)
@@ -248,7 +247,7 @@ async def _look_at_proposed_order(
 async def _without_its_opening(
     record: PaymentRecord, order: OrderRecord, opening: TxRecord | None, eyes: _Eyes
 ) -> PaymentRecord:
-    """The transaction that was to open it did not succeed, or is not found: the settler's storage decides by its id."""
+    """The opening transaction failed or was not found: the settler's storage decides, by the order id."""
     waits = opening is not None and opening.state in _NOT_YET
     if order.state is OrderState.NOT_OPEN and (waits or record.is_unsigned):
         return record
@@ -293,14 +292,14 @@ async def _see_opened(
 async def _follow_order(
     record: PaymentRecord, bridge: Bridge, eyes: _Eyes, looking: Awaitable[OrderStatus] | None = None
 ) -> PaymentRecord:
-    """What the settlers say about an order that was seen open; `looking` is a look that was begun."""
+    """The settlers' answers about an order that was seen open; `looking` is a pending query."""
     order = record.order
     if order is None or order.state is OrderState.NOT_OPEN:
         return record
     status = await (looking or bridge.status(order.order, eyes.rpcs))
     match status.state:
         case OrderState.UNKNOWN | OrderState.NOT_OPEN:
-            # It was seen open: a node that knows of no order lags, and changes nothing.
+            # It was seen open: a node without the order lags, and changes nothing.
             _say_words(status.detail, eyes)
             return record
         case OrderState.OPEN:

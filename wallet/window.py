@@ -1,11 +1,11 @@
-"""Many payments of one account on one chain: signed with following nonces, several under way at once.
+"""Many payments of one account on one chain: signed with consecutive nonces, several pending at once.
 
-A single payment keeps its account's lock until it is mined. Here the lock is kept for all of them, and each payment
-is signed and handed out as soon as fewer than `size` wait for a block. The rules of the journal hold for each: bytes
-are committed before a node sees them, and no others are ever handed out for that nonce.
+A single payment keeps its account's lock until it is mined. Here the lock is kept for all of them, and each payment is
+signed and broadcast as soon as fewer than `size` are pending. The journal's rules hold for each: bytes are committed
+before a node sees them, and no others are ever broadcast for that nonce.
 
-A transaction that is not mined stops those behind it, since the chain takes nonces in order: then nothing more is
-signed, and the waiting transaction is named.
+A transaction that is not mined blocks those behind it, since the chain takes nonces in order: then nothing more is
+signed, and the stuck transaction is named.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from l2send.wallet.sight import Head, head_of
 from l2send.wallet.signing import Looks
 
 SIZE = 16
-"""How many transactions may wait for a block: nodes keep about as many for an account that they do not know."""
+"""How many transactions may be pending: about as many as nodes keep for an unknown account."""
 _LOOKS_HOLD = 4.0
-"""Seconds that what was asked before a signature counts."""
+"""Seconds for which prefetched answers count."""
 _STUCK_AFTER = 30.0
-"""Seconds without a block for the oldest, after which the others are said to wait for it."""
+"""Seconds that the oldest may be pending before the others are reported as waiting for it."""
 
 Report = Callable[[PaymentRecord], None]
 """Receives each payment whose state changed."""
 
 
 def fits(record: PaymentRecord) -> bool:
-    """Whether a payment can be one of many in a window: a direct transfer whose nonce nothing has fixed."""
+    """Whether a payment can go through a window: a direct transfer without a fixed nonce."""
     if len(record.approved) != 1 or record.order is not None or record.sponsored is not None:
         return False
     step = record.approved[0].step
@@ -48,7 +48,7 @@ def fits(record: PaymentRecord) -> bool:
 
 
 def _leaves(record: PaymentRecord) -> dict[Token, int]:
-    """What it pays, in base units by token: what makes several payments pays all of theirs."""
+    """What it pays, in base units by token; with several payments in one transaction, their sum."""
     found = dict[Token, int]()
     for amount in [payment.amount for payment in record.terms.carries] or [record.terms.pays]:
         found[amount.token] = found.get(amount.token, 0) + amount.units
@@ -57,7 +57,7 @@ def _leaves(record: PaymentRecord) -> dict[Token, int]:
 
 @dataclass
 class Window:
-    """The payments of one account on one chain. `run` it once."""
+    """The payments of one account on one chain. Call `run` once."""
 
     executor: Executor
     chain_id: ChainId
@@ -65,30 +65,31 @@ class Window:
     report: Report
     size: int = SIZE
     poll: float = 0.5
-    """Seconds between two looks while nothing is mined."""
+    """Seconds between polls while nothing is mined."""
     failed: dict[str, L2sendError] = field(default_factory=dict[str, L2sendError])
-    """Why a payment was not signed, or is not followed to its end here."""
+    """Why a payment was not signed, or is no longer followed here."""
     _looking: dict[str, asyncio.Task[dict[str, Looks]]] = field(
         default_factory=dict[str, "asyncio.Task[dict[str, Looks]]"], init=False
     )
-    """What the next signatures depend on, being asked for: those that were asked for together have one task."""
+    """Pending requests for what the next signatures depend on; requests sent together share one task."""
     _nonces: dict[str, Nonce] = field(default_factory=dict[str, Nonce], init=False)
     _next: Nonce | None = field(default=None, init=False)
-    """The nonce after the last one that was signed here."""
+    """The nonce after the last one signed here."""
     _offers: list[asyncio.Task[None]] = field(default_factory=list["asyncio.Task[None]"], init=False)
     _waiting: list[str] = field(default_factory=list[str], init=False)
-    """Handed out and in no block, by nonce."""
+    """Broadcast and in no block, by nonce."""
     _mined: list[str] = field(default_factory=list[str], init=False)
-    """In a block that may still be taken back."""
+    """In a block that a reorganisation may still remove."""
     _states: dict[str, TxState] = field(default_factory=dict[str, TxState], init=False)
     _said_stuck: str = field(default="", init=False)
     _moved_at: float = field(default=0.0, init=False)
 
     async def run(self, payment_ids: Sequence[str], *, patience: float = 600.0) -> None:
-        """Sign, hand out and follow every payment, in order. What went wrong is in `failed`; one stops no other.
+        """Sign, broadcast and follow every payment, in order. Errors are in `failed`; one failure stops no other
+        payment.
 
-        Only what concerns the account as a whole ends the signing: a nonce gap, a silent chain, a
-        transaction that nodes refuse or no block takes for `patience` seconds. Raises ConfigError, NotFinal (the lock).
+        Only a problem of the whole account ends the signing: a nonce gap, a chain that does not answer, a transaction
+        that nodes refuse or that is not mined for `patience` seconds. Raises ConfigError, NotFinal (the lock).
         """
         waiting, journal = f"a batch of {len(payment_ids)} payments", self.executor.journal
         lock = account_lock(
@@ -101,8 +102,8 @@ class Window:
         await self._until_final(patience)
 
     def _unsigned(self, payment_ids: Sequence[str]) -> list[str]:
-        """Those to be signed; those that are signed wait for a block. Read once the lock is held: another run that had
-        it may have signed some of them.
+        """Those to be signed; signed ones are queued as pending. Read once the lock is held: another run may have
+        signed some.
         """
         records = [self._record(payment_id) for payment_id in payment_ids]
         begun = [record for record in records if record.steps[0].state in IN_FLIGHT]
@@ -128,10 +129,10 @@ class Window:
                 return self._fail_all(unsigned, payment_id, self._stuck())
             record = self._record(payment_id)
             if record.steps[0].state is TxState.CANCELLED:
-                continue  # By its sender, since this run began: that stops no other.
+                continue  # Its sender cancelled it since this run began: that stops no other.
             try:
                 await self._sign(record, funds, patience)
-            except (Refused, CannotPay) as error:  # A smaller one, or one of another token, may still be paid.
+            except (Refused, CannotPay) as error:  # A smaller payment, or one of another token, may still succeed.
                 self.failed[payment_id] = error
             except L2sendError as error:
                 if self._record(payment_id).steps[0].raw:
@@ -143,7 +144,7 @@ class Window:
         return None
 
     async def _sign(self, record: PaymentRecord, funds: _Funds, patience: float) -> None:
-        """Raises as Executor.hand_out; asks again while the chain is silent."""
+        """Raises as Executor.hand_out; tries again while the chain does not answer."""
         until, payment_id = time.monotonic() + patience, record.id
         if not await funds.cover(record, first=not self._waiting):
             await self._until_mined(len(self._waiting), patience)
@@ -161,9 +162,9 @@ class Window:
                 return
 
     async def _sign_next(self, payment_id: str) -> None:
-        """Sign with the nonce after the last one, and hand the bytes out without waiting for the node's answer."""
+        """Sign with the next nonce, and broadcast without waiting for the node's answer."""
         looks = await self._looks_of(payment_id)
-        if self._next is not None:  # The lock is held: no other nonce of this account was given out since.
+        if self._next is not None:  # The lock is held: no other nonce of this account was allocated since.
             looks = replace(looks, counts=(self._next, self._next))
         tx = await self.executor.sign_only(payment_id, looks)
         assert tx.nonce is not None, "it was signed just now"
@@ -177,7 +178,7 @@ class Window:
             self.failed[tx.payment_id] = error
 
     def _look_ahead(self, payment_ids: Sequence[str]) -> None:
-        """Ask for what the next signatures depend on, for many at once: before the first of them is needed."""
+        """Prefetch what the next signatures depend on, for many at once, before the first is needed."""
         wanted = [payment_id for payment_id in payment_ids if payment_id not in self._looking]
         if wanted and (payment_ids[0] in wanted or 2 * len(wanted) >= self.size):
             self._ask_ahead(wanted)
@@ -187,18 +188,18 @@ class Window:
         self._looking.update(dict.fromkeys(payment_ids, asking))
 
     async def _looks_of(self, payment_id: str) -> Looks:
-        """The looks of a payment; asked again where they are old, or where this is not the first try."""
+        """The `Looks` of a payment; requested again if they are old, or if this is a retry."""
         asked = self._looking.pop(payment_id, None)
         looks = (await asked)[payment_id] if asked else None
         if looks is not None and abs(time.time() - looks.at) <= _LOOKS_HOLD:
             return looks
-        # Those that were asked for with it are as old.
+        # Those requested with it are as old.
         beside = [other for other, task in self._looking.items() if task is asked]
         self._ask_ahead([payment_id, *beside])
         return (await self._looking.pop(payment_id))[payment_id]
 
     async def _until_mined(self, count: int, patience: float) -> None:
-        """Until `count` of those that wait are in a block, or none was for `patience` seconds."""
+        """Wait until `count` of the pending ones are in a block, or none was for `patience` seconds."""
         goal = len(self._waiting) - count
         while len(self._waiting) > max(0, goal):
             before = len(self._waiting)
@@ -214,7 +215,7 @@ class Window:
             await asyncio.sleep(self.poll)
 
     async def _look(self) -> None:
-        """At those whose nonce is used, and at the oldest: its bytes go out again in their time."""
+        """Query those whose nonce is used, and the oldest: its bytes are rebroadcast when it is time."""
         try:
             used = await self._rpc.nonce(self.sender, "latest")
         except NetworkError:
@@ -228,12 +229,12 @@ class Window:
                     self._mined.append(record.id)
 
     async def _look_at_all(self, payment_ids: Sequence[str]) -> list[PaymentRecord]:
-        """One look at each, with one newest block for all."""
+        """Query each once, with one request for the newest block."""
         head = asyncio.ensure_future(head_of(self._rpc))
         try:
             return await asyncio.gather(*(self._look_at(payment_id, head) for payment_id in payment_ids))
         finally:
-            head.cancel()  # Asked for in vain, where nothing is left to look at.
+            head.cancel()  # Not needed if nothing was left to query.
             await asyncio.gather(head, return_exceptions=True)
 
     async def _look_at(self, payment_id: str, head: Awaitable[Head]) -> PaymentRecord:
@@ -246,7 +247,7 @@ class Window:
         return record
 
     async def _until_final(self, patience: float) -> None:
-        """As many confirmations as the chain needs, for all; a block that is taken back leaves it to `resume`."""
+        """Wait for enough confirmations of all; a block that is reorganised away is left to `resume`."""
         until = time.monotonic() + patience
         while self._mined:
             deep = await self._deep_enough()
@@ -259,7 +260,7 @@ class Window:
                 await asyncio.sleep(self.poll)
 
     async def _deep_enough(self) -> list[str]:
-        """Those whose block the chain has built upon as often as it takes; none while the chain is silent."""
+        """Those with enough confirmations; none while the chain does not answer."""
         try:
             head = await self._rpc.block_number()
         except NetworkError:
@@ -268,13 +269,13 @@ class Window:
         return [i for i in self._mined if (self._record(i).steps[0].block or 0) <= deepest]
 
     def _fail_all(self, unsigned: Iterable[str], first: str, error: L2sendError) -> None:
-        """`error` for every payment from `first` on that is not signed."""
+        """Set `error` for every unsigned payment from `first` on."""
         ids = list(unsigned)
         for payment_id in ids[ids.index(first) :]:
             self.failed[payment_id] = error
 
     def _is_refused(self) -> bool:
-        """Whether nodes keep refusing the oldest: what has a later nonce waits for it in vain."""
+        """Whether nodes keep refusing the oldest: later nonces cannot be mined before it."""
         return bool(self._waiting) and self._waiting[0] in self.failed
 
     def _stuck(self) -> NotFinal:
@@ -294,7 +295,7 @@ class Window:
         self.executor.progress(f"waiting for {other}, which uses the same account")
 
     def _tell(self, record: PaymentRecord) -> None:
-        """Each state of each payment once."""
+        """Report each state of each payment once."""
         state = record.steps[0].outcome
         if self._states.get(record.id) is not state:
             self._states[record.id] = state
@@ -317,18 +318,18 @@ class Window:
 
 @dataclass
 class _Funds:
-    """What an account holds, less what is under way: a node's balance does not count what waits for a block.
+    """What an account holds, less what is pending: a node's balance does not include pending transactions.
 
-    The account is the one whose money it is: a Safe, where one of its owners signs.
+    The account is the one that holds the money: the Safe, if one of its owners signs.
     """
 
     rpc: Rpc
     left: dict[tuple[Address, Token], int] = field(default_factory=dict[tuple[Address, Token], int])
 
     async def cover(self, record: PaymentRecord, *, first: bool) -> bool:
-        """Whether one more payment is covered; it is counted as under way then.
+        """Whether one more payment is covered; it is counted as pending then.
 
-        `first`: nothing is under way, so that the chain is asked again. Raises CannotPay where that is not enough.
+        `first`: nothing is pending, so the balance is requested again. Raises CannotPay if it is too low.
         """
         payer, leaves = record.payment.sender, _leaves(record)
         for token, units in leaves.items():

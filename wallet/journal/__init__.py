@@ -1,1 +1,1 @@
-"""What happened: the payments, and every byte that was signed for them."""
+"""The journal: every payment, and every byte that was signed for it."""

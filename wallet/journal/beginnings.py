@@ -1,4 +1,4 @@
-"""Writes payments into the journal as they were approved, with all steps planned: all of it, or nothing."""
+"""Records approved payments in the journal, with all their planned steps: all of them, or nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MOST_MEMO = 200
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the payer said of a payment besides what it pays."""
+    """The payer's options for a payment."""
 
     key: str | None
     typed_name: str
@@ -43,7 +43,7 @@ class Said:
 
 
 class JournalBeginnings(JournalLimiting):
-    """What adds payments."""
+    """The journal's methods that add payments."""
 
     def begin(
         self,
@@ -63,7 +63,8 @@ class JournalBeginnings(JournalLimiting):
     def begin_all(self, beginnings: Sequence[ApprovedPayment]) -> list[Record]:
         """See Journal."""
         with self._writing(BEGINNING, witnessed=True):
-            # Read here: no other payment begins before this commits. Lines that begin now do not count as waiting too.
+            # Read in this transaction: no other payment is recorded before it commits. Lines recorded now no longer
+            # count as waiting.
             tallies = self.tallies([one.key for one in beginnings if one.key is not None])
             ids = [self._begin(one, tallies) for one in beginnings]
         return [self.find(payment_id) for payment_id in ids]
@@ -71,11 +72,11 @@ class JournalBeginnings(JournalLimiting):
     def enqueue(self, lines: Sequence[QueuedLine]) -> int:
         """See Queue."""
         with self._writing(BEGINNING, witnessed=True):
-            tallies = self.tallies()  # Read here: nothing else is approved before this commits.
+            tallies = self.tallies()  # Read in this transaction: nothing else is approved before it commits.
             return sum(self._enqueue(line, tallies) for line in lines)
 
     def _enqueue(self, line: QueuedLine, tallies: Sequence[Tally]) -> bool:
-        """Whether the line waits now and did not before, within the caller's transaction."""
+        """Whether the line is newly waiting. Runs in the caller's transaction."""
         if self.known(line.payment, line.key):
             return False
         before = self._queued(line.key)
@@ -95,7 +96,7 @@ class JournalBeginnings(JournalLimiting):
         return True
 
     def _begin(self, one: ApprovedPayment, tallies: Sequence[Tally]) -> str:
-        """The id of the payment, within the caller's transaction. Raises UsageError, Refused."""
+        """The id of the recorded payment. Runs in the caller's transaction. Raises UsageError, Refused."""
         fingerprint, key = codec.fingerprint(one.payment), one.key
         if key is not None:
             if known := self.known(one.payment, key):
@@ -104,7 +105,7 @@ class JournalBeginnings(JournalLimiting):
             key = visible_text(key, THE_KEY)
         if not one.again:
             self._refuse_if_open(fingerprint, key)
-        if not one.carried:  # What it carries is counted.
+        if not one.carried:  # The payments it carries are counted instead.
             take(tallies, one.payment)
         whole = self._own_id(one.payment_id) if one.payment_id else self._free_id()
         if key is not None:
@@ -115,7 +116,7 @@ class JournalBeginnings(JournalLimiting):
         return whole
 
     def _begin_carried(self, shared_id: str, shared: ApprovedPayment, tallies: Sequence[Tally]) -> None:
-        """The payments that its transaction makes. Raises Refused where one of them was begun before: it would be paid
+        """Records the payments that its transaction makes. Raises Refused if one was recorded before: it would be paid
         twice.
         """
         if tuple(one.payment for one in shared.carried) != shared.legs[0].carries:
@@ -142,12 +143,12 @@ class JournalBeginnings(JournalLimiting):
 
     @staticmethod
     def _refuse_other_carried(known: PaymentRecord, one: ApprovedPayment) -> None:
-        """Raises UsageError for a key of a transaction that makes other payments."""
+        """Raises UsageError if the key belongs to a transaction that makes other payments."""
         if known.terms.carries != one.legs[0].carries:
             raise UsageError(f"{THE_KEY} belongs to another payment, {known.id}.", hint="Use a new key for this one.")
 
     def _refuse_if_open(self, fingerprint: str, key: str | None) -> None:
-        """Raises Refused, naming it, if the same payment is open, unless both have keys of their own."""
+        """Raises Refused, with its id, if an equal payment is open, unless both have their own keys."""
         same = "SELECT id FROM payments WHERE fingerprint = ? AND is_open = 1 AND (leg IS NULL OR leg = 1)"
         for row in self._rows(same if key is None else f"{same} AND idempotency_key IS NULL", fingerprint):
             record = self.find(row["id"])
@@ -159,7 +160,7 @@ class JournalBeginnings(JournalLimiting):
             )
 
     def _own_id(self, payment_id: str) -> str:
-        """The id that a file brings along. Raises Refused where another payment has it."""
+        """The id that a file specifies. Raises Refused if another payment has it."""
         if not re.fullmatch(rf"p-[{ALPHABET}]{{{ID_LENGTH}}}", payment_id):
             raise Refused(f"{clean(payment_id, 20)!r} is not a payment's id.")
         if self._is_taken(payment_id):
@@ -275,5 +276,5 @@ class JournalBeginnings(JournalLimiting):
 
 
 def step_body(step: Step) -> str:
-    """A step as its row holds it."""
+    """The JSON of a step, as its row stores it."""
     return codec.dump(codec.step_json(step))

@@ -1,4 +1,4 @@
-"""Payments, steps and orders as JSON, and back, exactly.
+"""Payments, steps and orders as JSON and back, without loss.
 
 Amounts of money are decimal strings, since JSON readers other than Python's round above 2^53.
 `Order.details` is stored as the bridge made it: JSON values with string keys.
@@ -67,7 +67,7 @@ class Terms:
 
 
 def dump(value: Json) -> str:
-    """One line of ASCII JSON. Raises ValueError for what JSON cannot express: NaN, a key that is no string."""
+    """One line of ASCII JSON. Raises ValueError for what JSON cannot express: NaN, a key that is not a string."""
     _check(value)
     return json.dumps(value, allow_nan=False, separators=(",", ":"), sort_keys=True)
 
@@ -98,7 +98,7 @@ def _check(value: Any) -> None:
 
 
 def fingerprint(payment: Payment) -> str:
-    """Equal for two payments exactly if sender, recipient, token and amount are equal."""
+    """A text that is equal for two payments exactly if sender, recipient, token and amount are equal."""
     token = payment.amount.token
     asset = token.address or "native"
     to = f"{payment.to.chain_id}:{payment.to.address}"
@@ -135,7 +135,7 @@ def token_from(data: Json) -> Token:
 
 
 def amount_json(amount: Amount) -> Json:
-    """Base units as a string, and the token whole."""
+    """Base units as a string, and the whole token."""
     return {"units": str(amount.units), "token": token_json(amount.token)}
 
 
@@ -181,7 +181,7 @@ def step_json(step: Step) -> Json:
 
 
 def step_from(data: Json) -> Step:
-    """The step that `step_json` wrote; the first versions wrote no price, no nonce and no `over`."""
+    """The step that `step_json` wrote; early versions wrote no price, nonce or `over`."""
     tx = UnsignedTx(
         ChainId(data["chain_id"]),
         Address(data["to"]),
@@ -307,7 +307,7 @@ def terms_json(terms: Terms) -> Json:
 
 
 def terms_from(data: Json) -> Terms:
-    """The terms that `terms_json` wrote; the first versions wrote no cap on fees."""
+    """The terms that `terms_json` wrote; early versions wrote no fee cap."""
     expires, fee_cap = data["expires"], data.get("fee_cap")
     return Terms(
         bridge=data["bridge"],

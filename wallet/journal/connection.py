@@ -1,4 +1,4 @@
-"""The open journal: every read and every transaction, over whichever store holds it."""
+"""The open journal: its reads and database transactions, over either kind of store."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from l2send.core.units import ChainId
 from l2send.wallet.journal.store import Database, Row, Store
 
 BEGINNING = "begin"
-"""What a transaction is about that adds payments: one at a time, side by side with those of payments that are there."""
+"""The subject of a database transaction that adds payments: one at a time, but beside those that change payments."""
 
 
 class JournalConnection:
-    """One store, and what every part of the journal does with it."""
+    """The journal's access to its store, shared by all its parts."""
 
     def __init__(self, store: Store) -> None:
-        """Over a store that is open."""
+        """Wrap an open store."""
         self._store = store
         self._touched = dict[str, None]()
 
@@ -28,31 +28,31 @@ class JournalConnection:
 
     @property
     def title(self) -> str:
-        """What holds the journal, and where."""
+        """Which kind of store holds the journal, and where."""
         return self._store.title
 
     def check(self) -> str:
-        """What was found sound, for people. Takes seconds if the journal is large. Raises ConfigError for damage."""
+        """What was checked, for display. Slow for large journals. Raises ConfigError for damage."""
         return self._store.check()
 
     def accept(self) -> None:
-        """Have this home go on with the journal as it is. Raises ConfigError."""
+        """Make this home accept the journal as it is. Raises ConfigError."""
         self._store.accept()
 
     def close(self) -> None:
-        """Release the store."""
+        """Close the store."""
         self._store.close()
 
     @contextmanager
     def _writing(self, about: str = "", *, witnessed: bool = False) -> Iterator[Database]:
-        """One committed transaction, or none of it, with an event for each change: see Store.writing."""
+        """One atomic database transaction, with an event for each change: see Store.writing."""
         self._touched.clear()
         with self._store.writing(about, witnessed=witnessed):
             yield self._db
             self._derive(list(self._touched))
 
     def _derive(self, payment_ids: list[str]) -> None:
-        """Update the columns that are derived from the other rows of these payments."""
+        """Recompute the derived columns of these payments."""
         raise NotImplementedError
 
     def _rows(self, query: str, *values: str | int | None) -> list[Row]:

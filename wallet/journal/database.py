@@ -1,6 +1,6 @@
-"""The journal's file: opened only if it can be trusted, with tables of today's version, every write durable.
+"""Opens the journal's file if it can be trusted, migrates its tables, and makes every write durable.
 
-A file that was cut short or damaged is refused: an empty journal in its place would know of no open payment.
+A truncated or damaged file is refused: an empty journal in its place would not know the open payments.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from l2send.wallet.journal.schema import APPLICATION_ID, MIGRATIONS
 _BUSY_SECONDS = 10.0
 _SQLITE_HEADER = 100
 _PAGES_CHECKED_AT_ONCE = 500
-"""A few milliseconds."""
+"""Checking these takes a few milliseconds."""
 _RESTORE_HINT = "Restore journal.db from a backup. Send nothing before: open payments may be unknown here."
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """The file at `path`, created if it is not there. Raises ConfigError if it cannot be trusted or read."""
+    """Open the file at `path`, or create it. Raises ConfigError if it cannot be trusted or read."""
     touch_private(path)
     refuse_open_folders(path)
     _check_companions(path)
@@ -43,7 +43,7 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def _check_companions(path: Path) -> None:
-    """Refuse files that are open to others, and those of which SQLite would make an empty database."""
+    """Refuse files that other users can access, and files that would make SQLite start an empty database."""
     log = path.with_name(path.name + "-wal")
     for companion in (log, path.with_name(path.name + "-shm")):
         if companion.exists():
@@ -54,14 +54,14 @@ def _check_companions(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # mode=rw: the file was created above, with the right mode, and is never created by SQLite.
+    # mode=rw: the file was created above with the right mode; SQLite must never create it.
     db = sqlite3.connect(
         f"file:{percent_encode(str(path))}?mode=rw", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
     )
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA cell_size_check = ON")
-    for pragma in ("fullfsync", "checkpoint_fullfsync"):  # macOS: fsync alone leaves data in the drive
+    for pragma in ("fullfsync", "checkpoint_fullfsync"):  # macOS: fsync alone leaves data in the drive's cache
         db.execute(f"PRAGMA {pragma} = ON")
     _use_write_ahead_log(db)
     db.execute("PRAGMA synchronous = FULL")
@@ -69,14 +69,14 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def look_into(path: Path) -> sqlite3.Connection:
-    """Another connection to a journal that is open here, which reads and writes nothing. Raises sqlite3.Error."""
+    """Another, read-only connection to a journal that is open here. Raises sqlite3.Error."""
     db = sqlite3.connect(f"file:{percent_encode(str(path))}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
     db.row_factory = sqlite3.Row
     return db
 
 
 def _use_write_ahead_log(db: sqlite3.Connection) -> None:
-    """Two processes that create the journal at once: SQLite answers «locked» here without waiting."""
+    """Retries: while two processes create the journal at once, SQLite answers «locked» without waiting."""
     until = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
@@ -92,7 +92,7 @@ def _use_write_ahead_log(db: sqlite3.Connection) -> None:
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Bring the tables up to date. Raises ConfigError for what is not, or not yet, a journal of this l2send."""
+    """Migrate the tables. Raises ConfigError if the file is not a journal, or belongs to a newer l2send."""
     if _version(db) == (APPLICATION_ID, len(MIGRATIONS)):
         return
     db.execute("BEGIN IMMEDIATE")
@@ -119,15 +119,15 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(db: sqlite3.Connection) -> tuple[int, int]:
-    """Which program the file belongs to, and how many migrations it has."""
+    """The program that the file belongs to, and its number of migrations."""
     application, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     return application, version
 
 
 def check_pages(db: sqlite3.Connection, at_most: int | None = None) -> None:
-    """Raises sqlite3.DatabaseError for damaged pages; of files with more than `at_most` pages nothing is looked at.
+    """Raises sqlite3.DatabaseError for damaged pages; a file with more than `at_most` pages is not checked.
 
-    Of a large journal each page is checked when it is read (cell_size_check), and all of them by `l2send doctor`.
+    In a large journal each page is checked when it is read (cell_size_check); `l2send doctor` checks all.
     """
     if at_most is not None and db.execute("PRAGMA page_count").fetchone()[0] > at_most:
         return
@@ -136,7 +136,7 @@ def check_pages(db: sqlite3.Connection, at_most: int | None = None) -> None:
 
 
 def failure(path: Path, error: sqlite3.Error) -> ConfigError:
-    """The error for the user, with what to do."""
+    """The user's error for an SQLite error, with what to do."""
     if getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return JournalBusy(
             f"another program holds the journal {path}, and did not let go of it in {_BUSY_SECONDS:.0f} seconds.",

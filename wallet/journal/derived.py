@@ -1,13 +1,12 @@
-"""Columns that are derived from other rows, so that lookups use an index: computed in this file alone, and computed
-again when their rules change.
+"""Computes columns derived from other rows so that lookups use an index; recomputes them when the rules change.
 
     payments.state, is_open    the leg's state, by the tables in states.py
     payments.recipient         from the payment's JSON
-    payments.key_seen          what the idempotency key looks like: another key that looks the same is refused
-    recipients                 every account that a payment was begun to, by the ends that people compare
+    payments.key_seen          how the idempotency key looks: another key that looks the same is refused
+    recipients                 every account that a payment was made out to, by the ends that people compare
 
-Rows of older journals are filled in when a journal is opened, in batches that are committed one by one: if that is
-interrupted, the next opening continues from there.
+Rows of older journals are filled in when a journal is opened, in batches that are committed one by one: if this is
+interrupted, the next opening continues.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.store import Database, Row, Store
 
 RULES = 2
-"""Counts the changes of what the columns are derived by: tests/wallet/journal/test_derived.py says when to add one."""
+"""Version of the rules for derived columns: tests/wallet/journal/test_derived.py says when to raise it."""
 _BATCH = 4000
 _ALL = 2**62
 
@@ -28,7 +27,7 @@ ReadPayment = Callable[[Row], PaymentRecord]
 
 
 def derive(db: Database, payment_id: str, read: ReadPayment) -> None:
-    """Compute the columns of one payment from its other rows, within the caller's transaction."""
+    """Compute the derived columns of one payment. Runs in the caller's transaction."""
     row = db.execute("SELECT * FROM payments WHERE id = ?", (payment_id,)).fetchone()
     record = read(row)
     key = None if record.key is None else looks_of(record.key)
@@ -41,17 +40,17 @@ def derive(db: Database, payment_id: str, read: ReadPayment) -> None:
 
 
 def remember_recipient(db: Database, account: Address) -> None:
-    """Make `account` findable by its ends."""
+    """Make `account` findable by its first and last characters."""
     db.execute("INSERT INTO recipients (address, ends) VALUES (?, ?) ON CONFLICT DO NOTHING", (account, ends(account)))
 
 
 def fill_in(store: Store, read: ReadPayment) -> None:
-    """Compute the columns of all payments that do not have them by today's rules, batch after batch."""
+    """Compute the columns of all payments that lack today's version of them, in batches."""
     while not _is_filled(state := store.rows("SELECT rules, filled, target FROM identity", ())[0]):
         with store.writing("", witnessed=False):
             if state["rules"] == RULES:
                 _fill_batch(store.db, state["filled"], read)
-            else:  # What is added from now on has its columns at once.
+            else:  # Payments added from now on get their columns at once.
                 newest = store.db.execute("SELECT max(seq) AS seq FROM payments").fetchone()["seq"] or 0
                 store.db.execute("UPDATE identity SET rules = ?, filled = 0, target = ?", (RULES, newest))
 

@@ -1,4 +1,4 @@
-"""Errors of the journal: mistakes of the caller, and what other programs did to its file or its server."""
+"""Errors of the journal: mistakes of its callers, and what other programs did to its file or server."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _TIMES = 3
 
 
 class IllegalMove(L2sendError):
-    """A move between states that the tables do not allow: a defect of the caller."""
+    """A state change that the tables do not allow: a bug in the caller."""
 
 
 class ChangedMeanwhile(L2sendError):
-    """Another process moved this record first; read it again."""
+    """Another process changed this record first; read it again."""
 
     exit_status = ExitStatus.CHANGED
     retryable = True
@@ -26,27 +26,27 @@ class ChangedMeanwhile(L2sendError):
 
 
 class JournalBusy(ConfigError):
-    """Another program holds the journal's file for too long."""
+    """Another program has locked the journal's file for too long."""
 
     exit_status = ExitStatus.CHANGED
     retryable = True
 
 
 class JournalReplaced(ConfigError):
-    """The journal is not the one that was opened, or not the one that was used here last."""
+    """The journal is not the one that was opened, or not the one that this home used last."""
 
     exit_status = ExitStatus.CHANGED
 
 
 class JournalLost(ConfigError):
-    """The connection to the journal's server ended, and with it the locks: this process signs nothing more."""
+    """The connection to the journal's server ended, and with it the account locks: this process signs nothing more."""
 
     exit_status = ExitStatus.NETWORK
     retryable = True
 
 
 async def again_if_changed(work: Callable[[], Awaitable[T]]) -> T:
-    """`work`, repeated if another process moved its record first: only for work that reads the journal each time.
+    """Run `work`, again if another process changed its record first; `work` must read the journal each time.
 
     Raises ChangedMeanwhile if that keeps happening.
     """

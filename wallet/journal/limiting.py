@@ -1,4 +1,4 @@
-"""The limits of a journal: what its payments of today add up to, read in the transaction that begins another."""
+"""The journal's spending limits: sums up today's payments in the database transaction that records another."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from l2send.wallet.journal.tally import Tally
 
 MOVED_NOTHING = frozenset({PaymentState.CANCELLED, PaymentState.EXPIRED, PaymentState.REVERTED, PaymentState.REPLACED})
-"""Ends at which no amount left the account. What was refunded did leave it, and stays counted."""
+"""Final states in which no amount left the account. A refunded amount did leave it, and stays counted."""
 
 
 def take(tallies: Sequence[Tally], payment: Payment) -> None:
-    """Count a payment that is about to begin. Raises Refused, and counts it nowhere, where one of them forbids it."""
+    """Count a payment that is about to be recorded. Raises Refused, and counts nothing, if a limit forbids it."""
     for tally in tallies:
         tally.check(payment)
     for tally in tallies:
@@ -31,15 +31,15 @@ def take(tallies: Sequence[Tally], payment: Payment) -> None:
 
 
 class JournalLimiting(JournalQueue):
-    """What judges payments by limits."""
+    """The journal's methods that check payments against limits."""
 
     read_limits: Callable[[], Sequence[SpendingLimits]] | None = None
-    """Reads the limits, all of which every payment that begins has to keep. Called when one begins, and only then: a
-    file that is wrong stops no payment that is on its way.
+    """Reads the limits that every new payment must keep. Called only when a payment is recorded: a broken file stops no
+    payment that is already being sent.
     """
 
     parse_shared: Callable[[str], SpendingLimits] | None = None
-    """Reads the limits that stand in the journal itself, for all who use it. Raises ConfigError."""
+    """Parses the limits that the journal itself holds, for all its users. Raises ConfigError."""
 
     def shared_limits(self) -> str:
         """See Queue."""
@@ -65,7 +65,7 @@ class JournalLimiting(JournalQueue):
         return found
 
     def _limits_of_all(self) -> list[SpendingLimits]:
-        """Raises ConfigError where they cannot be read: a limit that cannot be read allows nothing."""
+        """Raises ConfigError if they cannot be read: nothing is allowed then."""
         if not (text := self.shared_limits()):
             return []
         if self.parse_shared is None:
@@ -79,6 +79,6 @@ class JournalLimiting(JournalQueue):
             take(tallies, payment)
 
     def _begun_since(self, start: UnixTime) -> list[Payment]:
-        """Payments that began since then and may have moved money, or still may; of several chains, each leg."""
+        """Payments recorded since then that moved money or still may; of a payment from several chains, each leg."""
         rows = self._rows("SELECT payment, state FROM payments WHERE created_at >= ?", start)
         return [codec.payment_from(codec.load(row["payment"])) for row in rows if row["state"] not in MOVED_NOTHING]

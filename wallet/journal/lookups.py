@@ -1,6 +1,6 @@
-"""The payments of the journal, found by their ids, keys, accounts and nonces: every lookup goes by an index.
+"""Finds the journal's payments by ids, keys, accounts and nonces: every lookup uses an index.
 
-tests/wallet/journal/test_query_plans.py walks every statement; history and count alone read all there is.
+tests/wallet/journal/test_query_plans.py checks every statement; only history and count read all rows.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from l2send.wallet.journal.rows import payment_record, tx_record
 from l2send.wallet.journal.states import NOTHING_ARRIVED
 from l2send.wallet.journal.store import Row
 
-# Without 0 o 1 i l u: an id survives being read aloud and typed.
+# Without 0 o 1 i l u: an id can be read aloud and typed without errors.
 ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 ID_LENGTH = 8
 _SHORTEST_PREFIX = 3
 LEG_MARK = "."
-"""Between the id of a payment and the number of its leg."""
+"""Separates a payment's id from the number of its leg."""
 THE_KEY = "the idempotency key"
 _HISTORY_HINT = "`l2send history` lists every payment."
 _PAGE = 200
 _AFTER_ALL = 2**63 - 1
 _COUNT_AT_MOST = 100
 AFTER_ALL_TEXT = chr(0x10FFFF)
-"""Stands behind every character of a key."""
+"""Sorts after every character of a key."""
 
 
 class JournalLookups(JournalConnection):
-    """The journal's reads."""
+    """The journal's read methods."""
 
     def _fill_in(self) -> None:
-        """Compute the derived columns of payments that an older l2send wrote."""
+        """Compute the derived columns of payments from an older l2send."""
         fill_in(self._store, self._payment)
 
     def _derive(self, payment_ids: list[str]) -> None:
@@ -78,10 +78,10 @@ class JournalLookups(JournalConnection):
         return [self._whole(whole_id(row["id"])) for row in rows]
 
     def _keyed(self, key: str) -> list[Row]:
-        """Rows of that very key, or of what older journals took for it, with line ends and the like.
+        """Rows of exactly that key, or of the forms in which older journals stored it, with line ends for example.
 
-        Raises UsageError for what is no key, and was none before; and for another key that looks like a known one:
-        neither paying again nor calling it paid would be right.
+        Raises UsageError for an invalid key that no older journal stored, and for another key that looks like a known
+        one: neither paying again nor reporting it as paid would be right.
         """
         if not key.isprintable() and any("\ud800" <= c <= "\udfff" for c in key):
             visible_text(key, THE_KEY)
@@ -149,7 +149,7 @@ class JournalLookups(JournalConnection):
             left, last = left - len(rows), rows[-1]["seq"]
 
     def _place(self, payment_id: str) -> int:
-        """Where a payment stands in the history. Raises UsageError."""
+        """The row number of a payment in the history. Raises UsageError."""
         rows = self._rows("SELECT seq FROM payments WHERE id = ?", self.find(payment_id).legs[0].id)
         return int(rows[0]["seq"])
 
@@ -193,7 +193,7 @@ class JournalLookups(JournalConnection):
         return [Address(row["address"]) for row in rows]
 
     def _whole(self, payment_id: str) -> Record:
-        """The payment of exactly that id, with all its legs."""
+        """The payment with exactly that id, with all its legs."""
         rows = self._rows("SELECT * FROM payments WHERE id = ?", payment_id) or self._rows(
             "SELECT * FROM payments WHERE group_id = ? ORDER BY leg", payment_id
         )
@@ -265,7 +265,7 @@ class JournalLookups(JournalConnection):
             ) from error
 
     def _steps_of_ride(self, payment_id: str, rides: list[Row]) -> tuple[list[Row], list[Row]]:
-        """The steps that make a payment, and its ride unless it was parted meanwhile: as of one moment."""
+        """The steps that make a payment, and its ride unless it was separated meanwhile: both from one moment."""
         either = "SELECT * FROM transactions WHERE payment_id IN (?, ?) ORDER BY step"
         steps = self._rows(either, payment_id, rides[0]["shared_id"])
         own = [step for step in steps if step["payment_id"] == payment_id]
@@ -282,5 +282,5 @@ class JournalLookups(JournalConnection):
 
 
 def whole_id(payment_id: str) -> str:
-    """The id of the payment that a leg of this id belongs to; else the id itself."""
+    """The id of the payment that this leg belongs to; else the id itself."""
     return payment_id.partition(LEG_MARK)[0]

@@ -1,4 +1,4 @@
-"""A journal that was moved to another place, or is still being filled from one, is not used: see moving.py."""
+"""Refuses a journal that was moved to another place or is still being filled: see moving.py."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ class Opening(Enum):
 
     USE = auto()
     SOURCE = auto()
-    """To be moved away: it may have been, by a run that was interrupted."""
+    """To move it away: an interrupted run may have moved it already."""
     RECOVERY = auto()
-    """To be told what it does not know: it may be an older copy than this home saw."""
+    """To find payments that it does not know: it may be an older copy than this home saw."""
     TARGET = auto()
-    """To be filled: it may be empty, or half way, and the home knows another one."""
+    """To fill it: it may be empty or half filled, and the home knows another one."""
 
 
 MOVING = frozenset({Opening.SOURCE, Opening.TARGET})
-"""What may be one of two places of a journal that is moved."""
+"""Purposes with which a journal may be the source or the target of a move."""
 UNWITNESSED = frozenset({Opening.RECOVERY, Opening.TARGET})
-"""What is not compared with what this home saw last."""
+"""Purposes with which a journal is not compared with what this home saw last."""
 
 
 def refuse_moved(db: Database, title: str) -> None:
-    """Raises JournalReplaced unless the journal is the one that is used."""
+    """Raises JournalReplaced unless this is the journal in use."""
     found = db.execute("SELECT moved_to, arriving FROM identity").fetchone()
     if found["moved_to"]:
         raise JournalReplaced(

@@ -1,4 +1,4 @@
-"""The moves of transactions, messages and orders from one state to the next, each with its event.
+"""Changes the states of transactions, messages and orders, each with its event.
 
 A state changes only along the tables in states.py, and only from the state that the caller believed it was in.
 """
@@ -33,17 +33,17 @@ from l2send.wallet.journal.states import (
 )
 
 MAX_DETAIL = 300
-"""Characters of a detail that are kept."""
+"""How many characters of a detail are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """What is signed here and sent by another: a sponsor, or an owner of the Safe."""
+    """What is signed here and submitted by another party: a sponsor, or an owner of the Safe."""
 
     called: str
-    """What its events are about."""
+    """The subject of its events."""
     move: str
-    """The statement for: new state, hash of the transaction, block, detail, payment's id, state before."""
+    """An UPDATE of: new state, hash of the transaction, block, detail, payment id, state before."""
 
 
 SPONSORED = Messages(
@@ -53,7 +53,7 @@ SPONSORED = Messages(
 
 
 class JournalMoves(JournalSignatures):
-    """Changes to payments that exist."""
+    """The journal's methods that change existing payments."""
 
     def move_tx(
         self,
@@ -96,7 +96,7 @@ class JournalMoves(JournalSignatures):
         return self._transaction(tx.payment_id, tx.index)
 
     def _keep_fee(self, tx: TxRecord, fee: TxFee | None) -> None:
-        """Write down what a transaction cost, in the commit of its end."""
+        """Record what a transaction cost, in the commit of its end state."""
         if fee is not None:
             l1_fee = None if fee.l1_fee is None else str(fee.l1_fee)
             self._db.execute(
@@ -106,14 +106,14 @@ class JournalMoves(JournalSignatures):
             )
 
     def _keep_arrival(self, payment_id: str, units: int | None) -> None:
-        """Write down what arrived, in the commit of the delivery."""
+        """Record what arrived, in the commit of the delivery."""
         self._db.execute(
             "UPDATE payments SET arrived = ?, delivered_at = ? WHERE id = ?",
             (None if units is None else str(units), int(time.time()), payment_id),
         )
 
     def _void_rivals(self, tx: TxRecord) -> None:
-        """What else was signed for the step of `tx` can never be mined: its nonce is used up for good."""
+        """Void what else was signed for the step of `tx`: its nonce is used, so it can never be mined."""
         for rival in self.get(tx.payment_id).attempts(tx.step_index):
             if rival.index == tx.index or rival.state in ENDED:
                 continue
@@ -164,7 +164,7 @@ class JournalMoves(JournalSignatures):
         block: BlockNumber | None,
         detail: str,
     ) -> None:
-        """What another sends to the chain is in a new state, by the transaction `tx_hash`: in the caller's commit."""
+        """Record the new state of what another party submits, in the caller's transaction."""
         changed = self._db.execute(messages.move, (to, tx_hash, block, detail, payment_id, before))
         expect_one(changed, payment_id)
         self._event(payment_id, messages.called, before, to, detail or tx_hash)
@@ -313,7 +313,7 @@ class JournalMoves(JournalSignatures):
     def _add_afterwards(self, payment_id: str, step: Step, kind: StepKind, sender: Address | None = None) -> TxRecord:
         if step.kind is not kind:
             raise IllegalMove(f"a {step.kind} is no {kind}.")
-        with self._writing():  # An id's first characters may name it: about any.
+        with self._writing():  # An id may be abbreviated, so the transaction is about any payment.
             record = self.get(payment_id)
             for earlier in record.afterwards(kind):
                 if TRANSITIONS[earlier.outcome]:

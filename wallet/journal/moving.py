@@ -7,8 +7,8 @@ At each moment exactly one of the two may be used, so that nothing is sent from 
     retired    the source is marked as moved, in the transaction that was open since before the first row was read
     arrived    the target is free to be used
 
-A run that is killed before `retired` leaves the source as it was, and the next one begins again. After it the next run
-compares once more, and completes.
+A run that is killed before `retired` leaves the source unchanged, and the next run starts over. After `retired`, the
+next run compares again and completes.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "shared_limits": ("one",),
     "identity": ("one",),
 }
-"""Every table by what orders its rows; a row that names a row of another table comes after that one."""
+"""Every table, with its sort order; a table comes after those whose rows it refers to."""
 _SINGLE = ("shared_limits", "identity")
-"""Tables of one row, which is there already."""
+"""Tables with one row, which exists already."""
 _NUMBERED = ("payments", "events", "queue")
 _OF_THE_PLACE = ("moved_to", "arriving")
-"""Columns of `identity` that say what a journal is at its place."""
+"""Columns of `identity` that describe a journal at its place."""
 
 
 @unique
 class Stage(StrEnum):
-    """How far a move is."""
+    """How far a move got."""
 
     COPIED = "copied"
     COMPARED = "compared"
@@ -55,12 +55,12 @@ class Stage(StrEnum):
 
 
 Tell = Callable[[Stage, str], None]
-"""Receives each stage when it is reached, with words."""
+"""Receives each stage, with a sentence, when it is reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a journal says of itself."""
+    """What a journal says about its own place."""
 
     id: str
     moved_to: str
@@ -69,16 +69,16 @@ class Place:
 
 
 def place_of(store: Store) -> Place:
-    """Read it. Raises ConfigError."""
+    """Read the place of a store's journal. Raises ConfigError."""
     row = store.rows("SELECT id, moved_to, arriving FROM identity", ())[0]
     rows = [store.rows(f"SELECT 1 FROM {table} LIMIT 1", ()) for table in _NUMBERED]  # noqa: S608 - names from above
     return Place(row["id"], row["moved_to"], bool(row["arriving"]), not any(rows))
 
 
 def move(source: Store, target: Store, tell: Tell) -> int:
-    """Move all rows of `source` into `target`, which is empty, or holds them already. Returns how many rows there are.
+    """Move all rows of `source` into `target`, which is empty or holds them already. Returns the number of rows.
 
-    Raises ConfigError, with the source as it was, where a row does not arrive as it left.
+    Raises ConfigError, leaving the source unchanged, if a row differs after the copy.
     """
     here, there = place_of(source), place_of(target)
     if here.moved_to:
@@ -104,7 +104,7 @@ def move(source: Store, target: Store, tell: Tell) -> int:
 
 
 def _complete(source: Store, target: Store, tell: Tell) -> int:
-    """What is left after the source was retired."""
+    """Finish a move whose source was retired already."""
     if place_of(target).arriving:
         count = _compare(source, target)
         tell(Stage.COMPARED, f"{count} rows are the same in both")
@@ -130,7 +130,7 @@ def _copy(table: str, source: Database, target: Database) -> None:
 
 
 def _count_on(db: Database) -> None:
-    """PostgreSQL numbers new rows by sequences, which know nothing of rows that came with their numbers."""
+    """Advance PostgreSQL's sequences past the numbers of the copied rows."""
     for table in _NUMBERED:
         db.execute(
             f"SELECT setval(pg_get_serial_sequence(?, 'seq'), greatest(max(seq), 1)) FROM {table}",  # noqa: S608
@@ -139,7 +139,7 @@ def _count_on(db: Database) -> None:
 
 
 def _rows(table: str, db: Database) -> Iterator[dict[str, Value]]:
-    """Every row, by its columns in the order of their names, a page at a time."""
+    """Every row, with its columns sorted by name, page by page."""
     keys = _KEYS[table]
     order, marks = ", ".join(keys), ", ".join("?" * len(keys))
     after: Sequence[Value] = ()
@@ -158,7 +158,7 @@ def _rows(table: str, db: Database) -> Iterator[dict[str, Value]]:
 
 
 def _compare(source: Store, target: Store) -> int:
-    """How many rows there are. Raises ConfigError where any differs, is missing, or is too many."""
+    """The number of rows. Raises ConfigError if any row differs, is missing or is extra."""
     count = 0
     for table, keys in _KEYS.items():
         for left, here in zip_longest(_rows(table, source.db), _rows(table, target.db)):

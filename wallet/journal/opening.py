@@ -1,4 +1,4 @@
-"""Which journal a home has: the SQLite file of its own, or the PostgreSQL database that it shares with others."""
+"""Opens the journal of a home: its own SQLite file, or a PostgreSQL database that it shares with others."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from l2send.core.spending_limits import SpendingLimits
 
 SQLITE = "sqlite"
-"""What `l2send journal move` takes for this home's own file."""
+"""The name of this home's own file in `l2send journal move`."""
 VARIABLE = "L2SEND_JOURNAL"
-"""The environment variable that names a database; `journal` in config.toml says the same."""
+"""The environment variable with the URL of a database; `journal` in config.toml has the same meaning."""
 
 
 def holds_password(url: str) -> bool:
-    """Whether the URL itself holds a password, rightly written or not."""
+    """Whether the URL itself holds a password, even if it is malformed."""
     before, at, _ = url.partition("://")[2].rpartition("@")
     return bool(at and ":" in before) or "password" in url.lower()
 
@@ -42,7 +42,7 @@ def open_journal(
     read_limits: Callable[[], Sequence[SpendingLimits]] | None = None,
     parse_shared: Callable[[str], SpendingLimits] | None = None,
 ) -> JournalProposals:
-    """The journal of `paths`, made where there is none, which keeps these limits and, read by `parse_shared`, its own.
+    """Open or create the journal of `paths`. It enforces these limits and its own, which `parse_shared` reads.
 
     Raises ConfigError, JournalLost.
     """
@@ -52,7 +52,7 @@ def open_journal(
 
 
 def open_for_recovery(paths: Paths) -> JournalProposals:
-    """The journal of `paths`, also where it is an older copy than this home saw. Raises ConfigError, JournalLost."""
+    """The journal of `paths`, even if it is an older copy than this home saw. Raises ConfigError, JournalLost."""
     return _open(paths, journal_url(paths), Opening.RECOVERY)
 
 
@@ -65,14 +65,14 @@ def _open(paths: Paths, url: str, opening: Opening = Opening.USE) -> JournalProp
 
 
 def has_journal(paths: Paths) -> bool:
-    """Whether there may be payments: a file, one that was there, or a database. Raises ConfigError."""
+    """Whether there may be payments: a file exists or existed, or a database is configured. Raises ConfigError."""
     return bool(journal_url(paths)) or paths.journal.exists() or was_used(paths.journal)
 
 
 def journal_url(paths: Paths) -> str:
-    """The URL of the shared database, empty where the home has a file of its own. Raises ConfigError.
+    """The URL of the shared database; empty if the home has its own file. Raises ConfigError.
 
-    The variable counts before the file. The devnet's own home takes no notice of either.
+    The variable takes precedence over the file. The devnet's own home ignores both.
     """
     if paths.is_devnets:
         return ""
@@ -97,13 +97,13 @@ def journal_url(paths: Paths) -> str:
 def open_for_move(paths: Paths, to: str) -> Iterator[tuple[Store, Store]]:
     """The journal of `paths` and the one that it is moved to: a URL, or `sqlite` for this home's file.
 
-    A target that an interrupted move left half way is emptied; one that was moved away itself is put aside. Raises
+    A target that an interrupted move half filled is emptied; one that was itself moved away is renamed. Raises
     ConfigError, UsageError, JournalLost.
     """
     url = journal_url(paths)
     if (to if to != SQLITE else "") == url:
         raise UsageError("the journal is there already.", hint="Nothing was changed.")
-    _open(paths, url, Opening.SOURCE).close()  # Fills in what an older l2send left.
+    _open(paths, url, Opening.SOURCE).close()  # Computes the derived columns of rows from an older l2send.
     with closing(_store(paths, url, Opening.SOURCE)) as source:
         target = _store(paths, "" if to == SQLITE else to, Opening.TARGET)
         try:
@@ -125,7 +125,7 @@ def _store(paths: Paths, url: str, opening: Opening) -> Store:
 
 
 def _put_aside(target: Store, paths: Paths, there: Place) -> None:
-    """Make room: what never became a journal is deleted, what was one keeps its rows under another name."""
+    """Make room: delete what never became a journal, rename what was one and keep its rows."""
     aside = f"moved_{int(time.time())}"
     if isinstance(target, SqliteStore):
         target.close()

@@ -1,6 +1,6 @@
-"""The journal in a PostgreSQL database, for all machines that pay from the same accounts.
+"""The journal in a PostgreSQL database, shared by all machines that pay from the same accounts.
 
-The promises are those of the SQLite journal, kept by other means:
+It keeps the promises of the SQLite journal by other means:
 
     postgres_url.py          which server, and that it has to prove who it is
     postgres_connection.py   one session, set up, with an end to every wait
@@ -20,10 +20,10 @@ from l2send.wallet.journal.proposals import JournalProposals
 
 
 class PostgresJournal(JournalProposals):
-    """A journal in PostgreSQL. One connection; a lost one ends it: open another."""
+    """A journal in PostgreSQL, on one connection. If that is lost, open another journal."""
 
     def __init__(self, url: str, home_journal: Path, opening: Opening = Opening.USE) -> None:
-        """Connect, and make the tables where there are none. Raises ConfigError, JournalLost.
+        """Connect, and create the tables if there are none. Raises ConfigError, JournalLost.
 
         `home_journal` is where this home's SQLite journal would be: its witness says how far the journal was.
         """

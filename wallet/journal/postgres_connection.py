@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL: how it is made, what is set on it, and that no wait on it is endless."""
+"""One connection to PostgreSQL: opens it, sets it up, and limits every wait on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _SILENT = 25.0
-"""Seconds without an answer after which a connection counts as lost. The server gives up on a statement before."""
+"""Seconds without an answer after which a connection counts as lost. The server cancels a statement earlier."""
 _NETWORK = {
     "connect_timeout": "10",
     "keepalives_idle": "5",
@@ -31,13 +31,13 @@ _NETWORK = {
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
 }
-"""What libpq does where the network is cut: unless the URL says otherwise."""
+"""libpq's settings for a cut network, unless the URL overrides them."""
 _SETTINGS = (
     f"SET search_path = {SCHEMA}, pg_catalog, pg_temp",
     "SET lock_timeout = '10s'",
     "SET statement_timeout = '20s'",
     "SET idle_in_transaction_session_timeout = '30s'",
-    # So that the server, too, notices a machine that is gone, and frees its locks.
+    # The server, too, must notice a lost client, and free its locks.
     "SET tcp_keepalives_idle = 5",
     "SET tcp_keepalives_interval = 2",
     "SET tcp_keepalives_count = 3",
@@ -51,10 +51,10 @@ _FACTS = """
 
 
 class PostgresConnection:
-    """Runs the journal's statements, `?` standing for each value."""
+    """Runs the journal's statements, with `?` for each value."""
 
     def __init__(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
-        """Over a connection that commits by itself."""
+        """Wrap an autocommit connection."""
         self._connection = connection
         self._watch = _Watch(connection.fileno())
         self.pid = connection.info.backend_pid
@@ -62,7 +62,7 @@ class PostgresConnection:
 
     @property
     def is_open(self) -> bool:
-        """Whether the session may still be there."""
+        """Whether the session may still exist."""
         return not (self._connection.closed or self._connection.broken)
 
     def execute(self, statement: str, values: Sequence[Value] = (), /) -> Result:
@@ -71,7 +71,7 @@ class PostgresConnection:
             return self._connection.execute(_translated(statement), [_plain(value) for value in values] or None)
 
     def commit(self) -> None:
-        """Commit the transaction that was begun. Raises psycopg.Error where it was rolled back instead."""
+        """Commit the open transaction. Raises psycopg.Error if it was rolled back instead."""
         from psycopg import InternalError
 
         with self._watch.waiting():
@@ -80,20 +80,20 @@ class PostgresConnection:
             raise InternalError("the transaction was rolled back")
 
     def rollback(self) -> None:
-        """Undo the transaction; a connection that was lost has undone it."""
+        """Roll the transaction back; the server did so already if the connection was lost."""
         import psycopg
 
         with suppress(psycopg.Error), self._watch.waiting():
             self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
-        """End the session, and with it its locks."""
+        """End the session, which frees its locks."""
         self._watch.stop()
         self._connection.close()
 
 
 def connect(target: Target) -> PostgresConnection:
-    """A session that is set up and trusted. Raises JournalLost, ConfigError."""
+    """A checked session with its settings. Raises JournalLost, ConfigError."""
     import psycopg
     from psycopg.rows import dict_row
 
@@ -124,7 +124,7 @@ def connect(target: Target) -> PostgresConnection:
 
 
 def _refuse_foreign_localhost(raw: psycopg.Connection[dict[str, Any]], target: Target) -> None:
-    """A name like localhost may lead off this machine."""
+    """Refuses a name like localhost that resolves to another machine."""
     address = raw.info.hostaddr
     if target.loopback and address and not address.startswith("127.") and address != "::1":
         raise ConfigError(
@@ -152,14 +152,14 @@ def _translated(statement: str) -> bytes:
 
 
 def _plain(value: Value) -> Value:
-    """Text and numbers as such: psycopg writes the members of an enumeration by their names."""
+    """Text or number as is: psycopg would write an enumeration's member by its name."""
     if isinstance(value, str):
         return str.__str__(value)
     return int(value) if isinstance(value, int) else value
 
 
 class _Watch:
-    """Ends a connection on which an answer is waited for too long: libpq itself waits as long as it takes."""
+    """Closes a connection whose answer takes too long: libpq itself waits without limit."""
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=os.dup(descriptor))

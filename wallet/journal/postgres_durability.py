@@ -1,4 +1,4 @@
-"""Whether a server keeps what it says is committed: nothing may be broadcast that a power cut takes out of the journal.
+"""Refuses a server that may lose a commit: nothing may be broadcast that a power cut removes from the journal.
 
 Source: PostgreSQL documentation, "Write Ahead Log" (fsync, synchronous_commit, full_page_writes).
 """
@@ -10,11 +10,11 @@ from l2send.wallet.journal.store import Row
 
 OLDEST = 130000
 _FLUSHED = {"on", "remote_apply"}
-"""Of the values of synchronous_commit, those that wait for every disk that was asked for."""
+"""The values of synchronous_commit that wait for every requested disk."""
 
 
 def refuse_unless_durable(settings: Row, title: str) -> None:
-    """Raises ConfigError for settings with which a commit may be lost, and for a server that takes none."""
+    """Raises ConfigError for settings that can lose a commit, and for a standby."""
     if settings["standby"]:
         raise ConfigError(
             f"the journal's server is a standby, which takes no payments ({title}).",

@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean for the person. Sources: PostgreSQL documentation, "PostgreSQL Error Codes"."""
+"""Translates PostgreSQL's errors for the user. Sources: PostgreSQL documentation, "PostgreSQL Error Codes"."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNIQUE = "23505"
 
 
 def connection_lost(title: str) -> JournalLost:
-    """The error for a connection that ended after it was open."""
+    """The error for an open connection that ended."""
     return JournalLost(
         f"the connection to the journal was lost ({title}). Nothing more is signed here; what was signed is in the "
         "journal if its commit arrived.",
@@ -36,7 +36,7 @@ def unreachable(title: str, error: psycopg.Error) -> JournalLost:
 
 
 def failure(error: psycopg.Error, title: str, *, lost: bool) -> L2sendError:
-    """The error for what went wrong on an open connection."""
+    """The error for a failure on an open connection."""
     state = error.sqlstate or ""
     if lost or state.startswith(_SERVER_ENDS):
         return connection_lost(title)

@@ -1,7 +1,7 @@
 """The tables of the PostgreSQL journal, as a list of migrations: `schema_version` counts those applied.
 
-They are those of schema.py, in PostgreSQL's words, in a schema of their own. Text is compared by its bytes, as SQLite
-does. A migration that was released is never edited; a change of the tables is another entry in both files.
+They match those of schema.py, in PostgreSQL's dialect, in a schema of their own. Text is compared by its bytes, as in
+SQLite. A released migration is never edited; each change of the tables is a new entry in both files.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
         "CREATE INDEX transactions_state ON transactions (state)",
-        # One step a nonce. Where what was signed with it can never happen, another step takes the next turn.
+        # One step per nonce. If what was signed with it can never happen, another step gets the next turn.
         """
         CREATE UNIQUE INDEX transactions_turn ON transactions (chain_id, sender, nonce, turn)
         WHERE raw IS NOT NULL AND replaces IS NULL AND elsewhere = 0
@@ -222,7 +222,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX recipients_ends ON recipients (ends)",
     ),
     (
-        # What began on a day is added up under limits.
+        # Limits sum up what was recorded on a day.
         "CREATE INDEX payments_created ON payments (created_at)",
     ),
     (
@@ -272,8 +272,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ),
     ),
     (
-        # Limits that every l2send keeps which uses this journal: the text of a policy file. A role that pays need not
-        # be able to change it.
+        # Limits that every l2send using this journal enforces: the text of a policy file. A role that pays does not
+        # need the right to change it.
         f"""
         CREATE TABLE shared_limits (
             one integer PRIMARY KEY CHECK (one = 1),
@@ -284,12 +284,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO shared_limits VALUES (1, '', 0)",
     ),
     (
-        # Where a journal was moved to: it is not used from then on. And whether this one is still being filled.
+        # Where a journal was moved to: it is not used after that. And whether this one is still being filled.
         f"ALTER TABLE identity ADD COLUMN moved_to {_TEXT} DEFAULT ''",
         "ALTER TABLE identity ADD COLUMN arriving integer NOT NULL DEFAULT 0",
     ),
     (
-        # Which payment is made by which call of the transaction of another one, which pays for several.
+        # Which payment is made by which call of another payment's transaction that makes several.
         f"""
         CREATE TABLE rides (
             payment_id {_TEXT} PRIMARY KEY REFERENCES payments (id),
@@ -314,4 +314,4 @@ GRANT USAGE ON SCHEMA l2send TO l2send_payer;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA l2send TO l2send_payer;
 REVOKE INSERT, UPDATE ON l2send.shared_limits FROM l2send_payer;
 """
-"""SQL for psql. Identity columns need no right of their own on their sequences."""
+"""SQL for psql. Identity columns need no separate right on their sequences."""

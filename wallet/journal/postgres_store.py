@@ -1,8 +1,8 @@
-"""The open PostgreSQL database: every read and every transaction, on one connection that is never made again.
+"""The open PostgreSQL database: every read and every transaction, on one connection that is never reopened.
 
-What was read in a transaction still holds when it commits: it takes the lock of the payment that it is about, and one
-that is about any payment takes the journal's alone. Where the connection ends, the locks that it had are gone: from
-then on everything here raises JournalLost, so that nothing more is signed.
+What a transaction read still holds when it commits: it locks the payment that it is about, or the whole journal if it
+is about any payment. When the connection ends, its locks are gone: from then on every method raises JournalLost, so
+that nothing more is signed.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class PostgresStore:
     """One connection to the database that holds the journal."""
 
     def __init__(self, url: str, home_journal: Path, opening: Opening = Opening.USE) -> None:
-        """Connect, and make the tables where there are none. Raises ConfigError, JournalLost.
+        """Connect, and create the tables if there are none. Raises ConfigError, JournalLost.
 
-        `home_journal` is where this home's SQLite journal would be: the witness beside it stands for either.
+        `home_journal` is where this home's SQLite journal would be: the witness beside it serves both kinds of journal.
         """
         self.target = read_target(url)
         self._witness, self._opening = home_journal, opening
@@ -96,7 +96,7 @@ class PostgresStore:
         accept_mark(self._witness, mark_of(self.db))
 
     def check(self) -> str:
-        """See Store: durability is checked at every start and in every commit; `pg_amcheck` looks at all pages."""
+        """See Store: durability is checked at each start and commit; `pg_amcheck` checks all pages."""
         return f"commits are flushed to disk, tables of version {len(MIGRATIONS)}"
 
     def close(self) -> None:
@@ -125,15 +125,15 @@ class PostgresStore:
             raise
 
     def _lock(self, about: str) -> None:
-        """One transaction at a time for each payment; `about` empty: alone in the whole journal."""
+        """Lock one payment; if `about` is empty, the whole journal."""
         whole, payment = _key("journal"), _key(f"payment {about.partition('.')[0]}")
         one = int(bool(about))
         self.db.execute(_BEGIN, (one, whole, whole, one, payment))
 
     def _refuse_another(self) -> None:
-        """A backup may be put back under an open connection, or a pooler may have exchanged the session."""
+        """Raises if a backup was restored under the open connection, or a pooler exchanged the session."""
         found = self.db.execute(_STILL, (self._mark.event,)).fetchone()
-        if self._opening is Opening.TARGET and found:  # It becomes the journal that it is filled from.
+        if self._opening is Opening.TARGET and found:  # It becomes a copy of the journal that fills it.
             refuse_unless_durable(found, self.title)
             return
         if found is None or found["id"] != self._mark.journal or found["pid"] != self.db.pid:
@@ -192,7 +192,7 @@ class PostgresStore:
             raise connection_lost(self.title)
 
     def _raise_if_from_database(self, error: BaseException) -> None:
-        """Raise what an error of psycopg means; do nothing for any other."""
+        """Raise the meaning of a psycopg error; do nothing for any other error."""
         import psycopg
 
         if isinstance(error, psycopg.Error):
@@ -203,7 +203,7 @@ class PostgresStore:
 
 
 def _key(text: str) -> int:
-    """An advisory lock's number: 64 bits, signed."""
+    """The signed 64-bit number of an advisory lock."""
     return int.from_bytes(blake2b(f"l2send {text}".encode(), digest_size=8).digest(), signed=True)
 
 
@@ -212,6 +212,6 @@ def _account_key(chain_id: ChainId, sender: Address) -> int:
 
 
 def _halves(key: int) -> tuple[int, int]:
-    """How pg_locks shows the number: its upper and its lower 32 bits."""
+    """The number as pg_locks shows it: its upper and lower 32 bits."""
     bits = key & (2**64 - 1)
     return bits >> 32, bits & (2**32 - 1)

@@ -1,4 +1,4 @@
-"""The tables of a PostgreSQL journal: made and brought up to date under a lock, by the first that comes."""
+"""Creates and migrates the tables of a PostgreSQL journal, under a lock held by the first process that connects."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from l2send.wallet.journal.postgres_connection import PostgresConnection
 from l2send.wallet.journal.postgres_schema import MIGRATIONS, SCHEMA
 
 _LOCK = 0x6C3273656E64
-"""`l2send`: the advisory lock under which tables are made."""
+"""`l2send`: the advisory lock under which tables are migrated."""
 _VERSION = "SELECT version FROM l2send.schema_version"
 
 
 def migrate(db: PostgresConnection, title: str) -> None:
-    """Bring the tables up to date. Raises ConfigError for those of a newer l2send, or without the right to make them.
+    """Migrate the tables. Raises ConfigError for tables of a newer l2send, or without the right to create them.
 
     Raises psycopg.Error.
     """
@@ -64,8 +64,8 @@ def _may_change(db: PostgresConnection, version: int) -> bool:
 
 
 def _version(db: PostgresConnection) -> int:
-    """How many migrations the tables have; 0 where there are none."""
-    # to_regclass may answer from before the lock was waited for; a query of the catalog does not.
+    """The number of migrations applied to the tables; 0 if there are none."""
+    # to_regclass may answer from before the lock was acquired; a query of the catalog does not.
     there = db.execute(
         "SELECT 1 AS there FROM pg_tables WHERE schemaname = ? AND tablename = 'schema_version'", (SCHEMA,)
     ).fetchone()

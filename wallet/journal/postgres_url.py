@@ -1,8 +1,8 @@
-"""Where a PostgreSQL journal is: a URL that is judged before any connection, and never repeated with its password.
+"""Checks the URL of a PostgreSQL journal before any connection; no message repeats its password.
 
-A password may stand in the URL, where the environment or config.toml holds it; better are ~/.pgpass, PGPASSFILE and a
-service file, which libpq reads by itself. Off this machine the server has to prove who it is: sslmode=verify-full.
-Source: PostgreSQL documentation, "Connection URIs" and "Protection Provided in Different Modes".
+A password may be in the URL, in the environment or config.toml; ~/.pgpass, PGPASSFILE and a service file are better,
+and libpq reads them itself. A server on another machine must prove its identity: sslmode=verify-full. Source:
+PostgreSQL documentation, "Connection URIs" and "Protection Provided in Different Modes".
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def shown_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A database as it is connected to, and as it is shown."""
+    """A database to connect to, with its displayable name."""
 
     shown: str
     """Without user, password and options."""
     loopback: bool
-    """Whether it is on this machine: TLS is not asked for there."""
+    """Whether it is on this machine: no TLS is required then."""
     parameters: Mapping[str, str] = field(repr=False)
-    """What libpq takes, the password among it."""
+    """libpq's parameters, including the password."""
 
 
 def read_target(url: str) -> Target:
-    """What `url` names. Raises ConfigError, which does not repeat it; also where psycopg is missing."""
+    """The database that `url` names. Raises ConfigError without repeating the URL; also if psycopg is missing."""
     if not url.startswith(SCHEMES):
         raise ConfigError("the journal's URL does not begin with postgresql://.", hint=f"Write it like {_EXAMPLE}.")
     parameters = _parsed(url)
@@ -87,9 +87,9 @@ def _parsed(url: str) -> dict[str, str]:
     try:
         parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
         for port in filter(None, parameters.get("port", "").split(",")):
-            int(port)  # Of user:password/more@host, libpq takes the password for a port.
+            int(port)  # In user:password/more@host, libpq takes the password for a port.
         return parameters
-    except (ProgrammingError, ValueError):  # What libpq says repeats the URL, and with it the password.
+    except (ProgrammingError, ValueError):  # libpq's message repeats the URL, with the password.
         raise ConfigError(
             "the journal's URL cannot be read.",
             hint=f"Write it like {_EXAMPLE}. In a password, write @ : / ? # and % as %40 %3A %2F %3F %23 %25.",
@@ -97,7 +97,7 @@ def _parsed(url: str) -> dict[str, str]:
 
 
 def _hosts(parameters: Mapping[str, str]) -> list[str]:
-    """Each place that libpq may connect to; an empty name is the socket of this machine."""
+    """Each host that libpq may connect to; an empty name is this machine's socket."""
     address = parameters.get("hostaddr") or os.environ.get("PGHOSTADDR")
     named = parameters.get("host") or os.environ.get("PGHOST") or ""
     return (address or named).split(",")

@@ -1,8 +1,8 @@
-"""Notices when the journal is not the one it was: its file renamed over, deleted, or an older copy put back.
+"""Detects that the journal was replaced: its file overwritten by a rename, deleted, or restored from an older copy.
 
-While it is open, device and inode of its files are compared with what its path leads to: the open files keep their
-inodes, so no other file can have them. Between two runs a small file beside it, the witness, says how far it was.
-A home has one witness, also where the journal is a PostgreSQL database: another journal than last time is noticed.
+While it is open, the device and inode of its files are compared with those at its path: open files keep their inodes,
+so no other file can have them. Between runs a small file beside it, the witness, records its newest event. A home has
+one witness, even if the journal is a PostgreSQL database: a different journal than last time is detected.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def file_id(path: Path | str) -> FileId | None:
 
 
 class OpenFiles:
-    """The files of a journal that is open: the database, its log, and the index of that."""
+    """The open files of a journal: the database, its write-ahead log, and the log's index."""
 
     def __init__(self, path: Path) -> None:
-        """Remember what is at `path` now; the database is open and was read."""
-        # Looked at before and after every read: as text, a path costs a third.
+        """Remember the files at `path`; the database is open and was read."""
+        # Checked before and after every read: kept as text, since a Path makes that a third slower.
         names = (str(path.with_name(path.name + suffix)) for suffix in _COMPANIONS)
         self._ids = {name: file_id(name) for name in names}
 
@@ -84,7 +84,7 @@ def witness_path(path: Path) -> Path:
 
 
 def read_witness(path: Path) -> Mark | None:
-    """What the small file says; None if there is none, or a power cut left it empty. Raises ConfigError."""
+    """The mark in the witness; None if there is none, or a power cut left it empty. Raises ConfigError."""
     witness = witness_path(path)
     try:
         check_private(witness)
@@ -101,13 +101,13 @@ def read_witness(path: Path) -> Mark | None:
 
 
 def was_used(path: Path) -> bool:
-    """Whether payments were written into a journal at `path`, according to the small file beside it."""
+    """Whether payments were ever recorded in a journal at `path`, according to its witness."""
     known = read_witness(path)
     return known is not None and known.event > 0
 
 
 def refuse_missing(path: Path, known: Mark | None) -> None:
-    """Raises JournalReplaced if no file is at `path` but a journal was used there: a new one would know nothing."""
+    """Raises JournalReplaced if the file at `path` is missing but was used: a new one would know no payment."""
     if known and known.event and not path.exists():
         raise JournalReplaced(
             f"{path} is missing, and a journal was used here before: a new one would not know what is open.",
@@ -116,7 +116,7 @@ def refuse_missing(path: Path, known: Mark | None) -> None:
 
 
 def write_witness(path: Path, mark: Mark) -> None:
-    """Write the journal's mark into the small file, unless that is further ahead. Raises ConfigError."""
+    """Write the journal's mark into the witness, unless that is ahead. Raises ConfigError."""
     known = read_witness(path)
     if known is None or (known.journal, known.event) != (mark.journal, mark.event):
         if known and known.journal == mark.journal and known.event > mark.event:
@@ -125,7 +125,7 @@ def write_witness(path: Path, mark: Mark) -> None:
 
 
 def accept_mark(path: Path, mark: Mark) -> None:
-    """Write the journal's mark in the place of any other, once a person has seen to what is missing."""
+    """Overwrite the witness with the journal's mark, once a person has dealt with what is missing."""
     _replace(witness_path(path), json.dumps(_fields(mark)).encode())
 
 
@@ -134,7 +134,7 @@ def _fields(mark: Mark) -> dict[str, str | int]:
 
 
 def _replace(witness: Path, data: bytes) -> None:
-    """Whole or not at all for other processes. Nothing waits for the disk: after a power cut it may say less."""
+    """Atomic for other processes, but not synced to disk: after a power cut the witness may be behind."""
     draft = witness.with_name(f".{witness.name}.{secrets.token_hex(8)}")
     try:
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, PRIVATE_FILE)
@@ -147,11 +147,11 @@ def _replace(witness: Path, data: bytes) -> None:
 
 
 def check_witness(db: Database, title: str, path: Path, known: Mark | None) -> None:
-    """Raises JournalReplaced for a journal that knows less than `known`, which was read before the journal was.
+    """Raises JournalReplaced if the journal is behind `known`, which was read before the journal.
 
-    `title` names the journal to the person; `path` is where the home's SQLite journal is, or would be.
+    `title` names the journal in the message; `path` is where the home's SQLite journal is, or would be.
     """
-    if known is None or not known.event:  # Nothing is lost with an empty one.
+    if known is None or not known.event:  # An empty journal has lost nothing.
         return
     now = mark_of(db)
     if now.journal != known.journal:

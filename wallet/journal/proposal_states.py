@@ -1,10 +1,10 @@
-"""What a transaction of a Safe that its owners sign can be, and what it can become: tables, no behaviour.
+"""The states of a Safe transaction that its owners sign, and the allowed changes between them: tables only.
 
     proposed ─▶ executed ─▶ final, failed or cancelled
        └─▶ indeterminate ─▶ replaced
 
-It is bound to (chain, Safe, nonce): the Safe runs one transaction with each nonce, no matter which account sends it.
-So its end is what the Safe ran with that nonce, and no end of a transaction that was sent from here.
+It is bound to (chain, Safe, nonce): the Safe runs one transaction with each nonce, no matter which account sends it. So
+its end state follows from what the Safe ran with that nonce, not from a transaction that was sent from here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from l2send.wallet.journal.states import BY_ORDER, PaymentState
 
 @unique
 class ProposalState(StrEnum):
-    """What is known of a transaction of a Safe that its owners sign."""
+    """The known state of a Safe transaction that its owners sign."""
 
     PROPOSED = "proposed"
     """Its nonce is free: with enough signatures any account can have the Safe run it."""
@@ -49,7 +49,7 @@ PROPOSAL_TRANSITIONS: Mapping[ProposalState, frozenset[ProposalState]] = {
     _R.CANCELLED: frozenset(),
 }
 
-# Where the owners of a Safe sign, what is known of their transaction stands in the place of the steps.
+# If the owners of a Safe sign, the state of their transaction takes the place of the steps' states.
 BY_PROPOSAL: Mapping[ProposalState, PaymentState] = {
     _R.PROPOSED: PaymentState.PROPOSED,
     _R.EXECUTED: PaymentState.SENDING,
@@ -62,15 +62,15 @@ BY_PROPOSAL: Mapping[ProposalState, PaymentState] = {
 
 
 def proposal_payment_state(proposal: ProposalState, order: OrderState | None) -> PaymentState:
-    """The state of a payment that the owners of a Safe sign, with its order, None if it has none."""
+    """The state of a payment that the owners of a Safe sign, with its order or None."""
     if order is not None and order in BY_ORDER:
         return BY_ORDER[order]
-    # The money left, and the settler's event has not been seen: it was not looked for yet, or it is missing.
+    # The money left, but the settler's event was not seen: it was not queried yet, or it is missing.
     return PaymentState.INDETERMINATE if order and proposal is _R.FINAL else BY_PROPOSAL[proposal]
 
 
 def money_of_proposal(proposal: ProposalState) -> Sent:
-    """Whether money may have moved, from the state of what the owners of a Safe sign."""
+    """Whether money may have moved, by the state of what the owners of a Safe sign."""
     if proposal in {ProposalState.EXECUTED, ProposalState.FINAL}:
         return Sent.YES
     return Sent.MAYBE if proposal is ProposalState.INDETERMINATE else Sent.NO

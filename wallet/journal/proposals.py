@@ -1,4 +1,4 @@
-"""The moves of what the owners of a Safe sign, each with its event: see moves.py."""
+"""Changes the states of what the owners of a Safe sign, each with its event: see moves.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROPOSAL = Messages(
 
 
 class JournalProposals(JournalMoves):
-    """What changes proposals that are there."""
+    """The journal's methods that change existing proposals."""
 
     def move_proposal(
         self,

@@ -1,10 +1,10 @@
 """The journal: what was approved, signed and seen, durable before l2send acts on it.
 
-Two rules make a payment happen once. Bytes are in the journal, committed, before a node sees them.
-A state changes only along the tables in `states`, and only from the state the caller believed it was in.
+Two rules ensure that a payment happens once. Bytes are committed to the journal before a node sees them. A state
+changes only along the tables in `states`, and only from the state that the caller expected.
 
 The journal knows addresses, names that were typed for them, amounts and signed bytes. It never holds a key or an RPC
-URL. What is here is what every journal promises: sqlite.py and postgres.py keep it.
+URL. This protocol is the contract of every journal; sqlite.py and postgres.py implement it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["ChangedMeanwhile", "IllegalMove", "Journal"]
 
 
 class Journal(Queue, Protocol):
-    """A store of payments. Every method that writes is one committed, durable transaction."""
+    """A store of payments. Every method that writes is one committed, durable database transaction."""
 
     def begin(
         self,
@@ -48,29 +48,29 @@ class Journal(Queue, Protocol):
         memo: str = "",
         payment_id: str = "",
     ) -> Record:
-        """Write a payment down as approved, all steps of all its legs planned: all of it, or none.
+        """Record a payment as approved, with all steps of all its legs planned: all of it, or none.
 
-        The same key with the same payment gives the record that exists. Raises UsageError for the same
-        key with another payment; Refused, naming it, if the same payment is open already, unless
-        `again` is set or both carry keys of their own. `typed_name` and `memo` are kept, and decide nothing.
-        `payment_id` is the id that a file brings along; Refused if another payment has it. Refused too where a limit
-        forbids it, counted in this transaction: see core/spending_limits.py.
+        The same key with the same payment returns the existing record. Raises UsageError for the same key with another
+        payment; Refused, with its id, if an equal payment is open, unless `again` is set or both have their own keys.
+        `typed_name` and `memo` are kept for display. `payment_id` is the id that a file specifies; Refused if another
+        payment has it. Refused too if a limit, counted in this database transaction, forbids it: see
+        core/spending_limits.py.
         """
         ...
 
     def begin_all(self, beginnings: Sequence[ApprovedPayment]) -> list[Record]:
-        """As `begin`, for many payments in one transaction: all of them, or none. Raises as `begin` does."""
+        """As `begin`, for many payments in one database transaction: all of them, or none. Raises as `begin` does."""
         ...
 
     def refuse_over_limits(self, payments: Iterable[Payment]) -> None:
-        """Raises Refused where `begin` would refuse these payments, together, for a limit as things stand now."""
+        """Raises Refused if a limit would now make `begin` refuse these payments together."""
         ...
 
     def known(self, payment: Payment, key: str) -> Record | None:
         """The payment that `key` stands for. Raises UsageError if that is another one than `payment`.
 
-        A key is text, compared as it is seen: `visible_text` says what is none. Keys of older journals that hold more
-        than is seen are found by what is seen of them.
+        A key is text, compared by its visible characters: `visible_text` says what is invalid. Keys of older journals
+        that hold invisible characters are found by their visible ones.
         """
         ...
 
@@ -79,7 +79,7 @@ class Journal(Queue, Protocol):
         ...
 
     def keyed_under(self, prefix: str) -> list[Record]:
-        """Every payment whose key starts with `prefix`, in the order in which they were begun."""
+        """Every payment whose key starts with `prefix`, in the order in which they were recorded."""
         ...
 
     def find(self, payment_id: str) -> Record:
@@ -89,11 +89,11 @@ class Journal(Queue, Protocol):
         ...
 
     def get(self, payment_id: str) -> PaymentRecord:
-        """The leg of that id, or the payment from one chain, as `find` finds it. Raises UsageError."""
+        """The leg with that id, or the payment from one chain that `find` finds. Raises UsageError."""
         ...
 
     def history(self, limit: int | None = None, before: str | None = None) -> list[Record]:
-        """At most `limit` payments, the newest first; of those that are older than the payment `before`."""
+        """At most `limit` payments, newest first; only those older than the payment `before`."""
         ...
 
     def stream(self, limit: int | None = None, before: str | None = None) -> Iterator[Record]:
@@ -101,16 +101,16 @@ class Journal(Queue, Protocol):
         ...
 
     def count(self) -> int:
-        """How many payments there are."""
+        """The number of payments."""
         ...
 
     def open_payments(self) -> list[Record]:
-        """Payments that may still change, the newest first."""
+        """Payments that may still change, newest first."""
         ...
 
     def paid_recently(self, payment: Payment, within: Seconds) -> Record | None:
-        """The newest payment of the same sender, recipient, token and amount that was begun in the last `within`
-        seconds, unless it is known that its recipient got nothing and will not.
+        """The newest payment of the same sender, recipient, token and amount recorded in the last `within` seconds,
+        unless it is proved that its recipient got nothing and will get nothing.
         """
         ...
 
@@ -119,15 +119,17 @@ class Journal(Queue, Protocol):
         ...
 
     def recipients_like(self, account: Address) -> list[Address]:
-        """Accounts that payments were begun to, and that have the ends of `account`; itself, if it is one of them."""
+        """Accounts with the first and last characters of `account` that payments were recorded to; may include
+        `account`.
+        """
         ...
 
     def events(self, payment_id: str) -> list[EventRecord]:
-        """Everything that happened to a payment, in order; then to the transaction that makes it with others."""
+        """Every event of a payment, in order; then those of the transaction that makes it with others."""
         ...
 
     def carried_by(self, payment_id: str) -> list[PaymentRecord]:
-        """The payments that the transaction of this one makes, in the order of its calls; none of any other payment."""
+        """The payments that this one's transaction makes, in the order of its calls; none for any other payment."""
         ...
 
     def record_signed(
@@ -140,36 +142,39 @@ class Journal(Queue, Protocol):
         elsewhere: bool = False,
         over: int | None = None,
     ) -> TxRecord:
-        """Commit signed bytes to a planned transaction. Only then may they be broadcast.
+        """Commit the signed bytes of a planned transaction. Only then may they be broadcast.
 
-        `elsewhere`: another wallet signed them, and they were found on the chain. `over`: how many other steps the
-        caller knows to be signed with that nonce, none of which can happen any more; None for bytes that were found
-        sent, even if the nonce was signed for before.
+        `elsewhere`: another wallet signed them, and they were found on the chain. `over`: how many other steps with
+        that nonce the caller knows, none of which can happen any more; None for bytes found already sent, even if the
+        nonce was signed for before.
 
-        Raises ChangedMeanwhile if it is not planned any more, or planned otherwise than in `tx`; if the nonce was
-        taken by another step meanwhile; and if another machine has the account's lock by now.
+        Raises ChangedMeanwhile if it is no longer planned as in `tx`, if another step took the nonce meanwhile, or if
+        another machine now holds the account's lock.
         """
         ...
 
     def record_found(self, one: ApprovedPayment, nonce: Nonce, tx_hash: str, raw: bytes) -> Record:
-        """Write down a payment that was found on a chain, with its signed bytes, in one step; no limit forbids it.
+        """Record a payment that was found on a chain, with its signed bytes, in one database transaction; limits do not
+        apply.
 
-        `one` has a single step. A payment that its key stands for already is returned as it is.
+        `one` has a single step. If its key is in use, the existing payment is returned.
         """
         ...
 
     def replace(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
         """Commit signed bytes that compete for the nonce of `former`, the newest of its step.
 
-        Both are kept, and followed. Raises ChangedMeanwhile if something newer was signed for that step, or
-        any of its transactions may have used up the nonce.
+        Both are kept and followed. Raises ChangedMeanwhile if something newer was signed for that step, or one of its
+        transactions may have used the nonce.
         """
         ...
 
     def adopt(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
-        """Commit the bytes of a transaction that another wallet sent with the nonce of `former`, which does `step` too.
+        """Commit the bytes of a transaction that another wallet sent with the nonce of `former` and the effect of
+        `step`.
 
-        It is followed as one signed here is. Raises ChangedMeanwhile if it is there already, or the step ended.
+        It is followed like one signed here. Raises ChangedMeanwhile if it is recorded already, or the step is in an end
+        state.
         """
         ...
 
@@ -185,23 +190,23 @@ class Journal(Queue, Protocol):
         arrived: int | None = None,
         arrivals: Sequence[int | None] | None = None,
     ) -> TxRecord:
-        """Move a transaction from the state in `tx` to another. Raises IllegalMove, ChangedMeanwhile.
+        """Change the state of a transaction from that in `tx`. Raises IllegalMove, ChangedMeanwhile.
 
-        When it comes to its end in a block, every other transaction of its step becomes void with it, and what it
-        cost is kept: `fee`, by the receipt that ended it. `arrived`: the units that a transfer brought. Both are
-        written once, with the end, and never before it: a block that is taken back takes no fee. `arrivals`: the same
-        for each payment that the transaction makes, in the order of its calls; given with its `final`, and only then.
+        With an end state in a block, every other transaction of its step becomes void. `fee`: what the final receipt
+        says it cost. `arrived`: the units that a transfer delivered. Both are written once, with the end state, since a
+        reorganised block takes no fee. `arrivals`: the units of each payment that the transaction makes, in the order
+        of its calls; only with `final`.
         """
         ...
 
     def note_tx(self, tx: TxRecord, detail: str) -> TxRecord:
-        """Keep words about a transaction, its state as it is. Raises ChangedMeanwhile."""
+        """Keep words about a transaction; its state stays. Raises ChangedMeanwhile."""
         ...
 
     def record_messages_signed(self, payment: PaymentRecord, signatures: Sequence[bytes]) -> PaymentRecord:
         """Commit the signatures of planned messages, one for each. Only then may the sponsor see them.
 
-        Raises ChangedMeanwhile if they are not planned any more.
+        Raises ChangedMeanwhile if they are no longer planned.
         """
         ...
 
@@ -214,11 +219,11 @@ class Journal(Queue, Protocol):
         block: BlockNumber | None = None,
         detail: str = "",
     ) -> PaymentRecord:
-        """Move a payment's messages from the state in `payment`. Raises IllegalMove, ChangedMeanwhile."""
+        """Change the state of a payment's messages from that in `payment`. Raises IllegalMove, ChangedMeanwhile."""
         ...
 
     def note_sponsored(self, payment: PaymentRecord, detail: str) -> PaymentRecord:
-        """Keep words about a payment's messages, their state as it is. Raises ChangedMeanwhile."""
+        """Keep words about a payment's messages; their state stays. Raises ChangedMeanwhile."""
         ...
 
     def move_order(
@@ -230,56 +235,56 @@ class Journal(Queue, Protocol):
         detail: str = "",
         arrived: int | None = None,
     ) -> PaymentRecord:
-        """Move a payment's order from the state in `payment`. Raises IllegalMove, ChangedMeanwhile.
+        """Change the state of a payment's order from that in `payment`. Raises IllegalMove, ChangedMeanwhile.
 
-        `arrived`: the units that its fill brought the recipient, where that is known.
+        `arrived`: the units that its fill delivered to the recipient, if known.
         """
         ...
 
     def note_order(self, payment: PaymentRecord, detail: str, fill_tx: str = "") -> PaymentRecord:
-        """Keep words about an order, its state as it is. Raises ChangedMeanwhile."""
+        """Keep words about an order; its state stays. Raises ChangedMeanwhile."""
         ...
 
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
-        """Mark every planned transaction, or planned messages, as never to be signed.
+        """Cancel every planned transaction, or planned messages: they are never signed.
 
-        A transaction that makes other payments too is never signed then: they are cancelled with this one.
+        If its transaction makes other payments too, they are cancelled with this one.
         """
         ...
 
     def separate(self, payment_id: str, steps: Mapping[str, Step], detail: str) -> list[PaymentRecord]:
-        """Have each payment of a transaction that is not signed made by a step of its own, and never sign that one.
+        """Split an unsigned transaction: give each payment that it makes its own step, and cancel the shared one.
 
-        `steps` are by the id of each, in the order of the calls. Raises ChangedMeanwhile, and does nothing, if it was
+        `steps` are keyed by payment id, in the order of the calls. Raises ChangedMeanwhile, and does nothing, if it was
         signed or cancelled.
         """
         ...
 
     def abandon(self, group: GroupRecord, detail: str) -> GroupRecord:
-        """Mark every planned transaction and message of every leg as never to be signed.
+        """Cancel every planned transaction and message of every leg: they are never signed.
 
-        Raises ChangedMeanwhile, and does nothing, if what pays of any leg was signed.
+        Raises ChangedMeanwhile, and does nothing, if the paying step of any leg was signed.
         """
         ...
 
     def requote(self, payment: PaymentRecord, quote: Quote) -> PaymentRecord:
-        """Put the steps, the order and the terms of `quote` in the place of what is not signed yet.
+        """Replace what is not signed yet by the steps, the order and the terms of `quote`.
 
-        For a payment whose quote ran out between its approval and what pays: bytes that were signed stay, what is
-        planned was never signed and never will be. Raises ChangedMeanwhile if what pays is not planned any more.
+        For a payment whose quote expired between its approval transaction and its paying step: signed bytes stay,
+        planned steps are never signed. Raises ChangedMeanwhile if the paying step is no longer planned.
         """
         ...
 
     def add_refund(self, payment_id: str, step: Step, sender: Address | None = None) -> TxRecord:
-        """Append a planned refund. Raises Refused while an earlier refund is not at its end."""
+        """Append a planned refund. Raises Refused while an earlier refund is not in an end state."""
         ...
 
     def add_revocation(self, payment_id: str, step: Step) -> TxRecord:
-        """Append a step that revokes an allowance. Raises Refused while an earlier one is not at its end."""
+        """Append a step that revokes an allowance. Raises Refused while an earlier one is not in an end state."""
         ...
 
     def add_execution(self, payment_id: str, step: Step, sender: Address) -> TxRecord:
-        """Append what has a Safe run its proposal, sent by any account. Raises Refused while an earlier one is open."""
+        """Append a step, from any account, in which a Safe runs its proposal. Raises Refused while one is open."""
         ...
 
     def move_proposal(
@@ -291,15 +296,15 @@ class Journal(Queue, Protocol):
         block: BlockNumber | None = None,
         detail: str = "",
     ) -> PaymentRecord:
-        """Move what a Safe's owners sign from the state in `payment`. Raises IllegalMove, ChangedMeanwhile."""
+        """Change the proposal's state from that in `payment`. Raises IllegalMove, ChangedMeanwhile."""
         ...
 
     def note_proposal(self, payment: PaymentRecord, detail: str) -> PaymentRecord:
-        """Keep words about what a Safe's owners sign, its state as it is. Raises ChangedMeanwhile."""
+        """Keep words about what a Safe's owners sign; its state stays. Raises ChangedMeanwhile."""
         ...
 
     def proposed(self, chain_id: ChainId, safe: Address, nonce: Nonce) -> PaymentRecord | None:
-        """The payment whose proposal has that nonce of the Safe."""
+        """The payment whose proposal uses that nonce of the Safe."""
         ...
 
     def highest_proposed(self, chain_id: ChainId, safe: Address) -> Nonce | None:
@@ -311,33 +316,33 @@ class Journal(Queue, Protocol):
         ...
 
     def signed_from(self, chain_id: ChainId, sender: Address, nonce: Nonce) -> list[TxRecord]:
-        """Signed transactions of that account with that nonce or a higher one, by nonce."""
+        """Signed transactions of that account with that nonce or a higher one, in order of nonce."""
         ...
 
     def signed_with(self, chain_id: ChainId, sender: Address, nonce: Nonce) -> list[TxRecord]:
-        """Signed transactions of that account with exactly that nonce: the chain takes one of them at most."""
+        """Signed transactions of that account with exactly that nonce: the chain accepts at most one."""
         ...
 
     def take_account(self, chain_id: ChainId, sender: Address) -> bool:
-        """Take the account's lock among all machines that share this journal; False while another has it.
+        """Acquire the account's lock among all machines that share this journal; False if another holds it.
 
-        wallet/lock.py asks for it, and has the lock among the processes of one machine.
+        wallet/lock.py calls this, and locks among the processes of one machine itself.
         """
         ...
 
     def account_holder(self, chain_id: ChainId, sender: Address) -> str:
-        """Who has that lock; empty if it is not known."""
+        """The holder of that lock; empty if unknown."""
         ...
 
     def release_account(self, chain_id: ChainId, sender: Address) -> None:
-        """Give that lock back."""
+        """Release that lock."""
         ...
 
     @property
     def title(self) -> str:
-        """What holds the journal, and where; without secrets."""
+        """Which kind of store holds the journal, and where; without secrets."""
         ...
 
     def close(self) -> None:
-        """Release the store."""
+        """Close the store."""
         ...

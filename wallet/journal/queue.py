@@ -1,6 +1,6 @@
-"""The queue: lines that were approved and wait for a worker. A line begins one payment, when that is added.
+"""The queue: approved lines that wait for a worker. Each line begins one payment, when that is recorded.
 
-A line has the idempotency key of its payment, so that nothing else begins it a second time, with a queue or without.
+A line has its payment's idempotency key, so that nothing begins the payment twice, with or without the queue.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from l2send.wallet.journal.queue_lines import QueuedLine, QueueState
 from l2send.wallet.journal.store import Row
 
 EVERY_CHAIN = ChainId(0)
-"""In the place of a chain: the lock of an account as a whole, which a worker holds while it works for it."""
+"""Instead of a chain: the lock of a whole account, which a worker holds while it works for that account."""
 _NEXT = """
     SELECT batch, caps FROM queue WHERE state = 'waiting' AND sender = ? AND not_before <= ? ORDER BY seq LIMIT 1
 """
@@ -36,7 +36,7 @@ _MOST_DETAIL = 300
 
 
 class JournalQueue(JournalLookups):
-    """The reads and small writes of the queue; approving.py adds to it."""
+    """The queue's reads and small writes; beginnings.py adds lines."""
 
     def waiting(self, sender: Address, at: UnixTime, most: int) -> list[QueuedLine]:
         """See Queue."""
@@ -89,7 +89,7 @@ class JournalQueue(JournalLookups):
         return [whole_id(row["id"]) for row in mine if self._is_of_queue(row["idempotency_key"])]
 
     def _is_of_queue(self, key: str) -> bool:
-        """Whether a payment's key is that of a line, or of a move of money for a batch that has lines here."""
+        """Whether a key is that of a queued line, or of a move of money for a batch with queued lines."""
         if self._rows("SELECT 1 FROM queue WHERE key = ?", key):
             return True
         batch, is_move, _ = key.partition(":move/")
@@ -104,14 +104,14 @@ class JournalQueue(JournalLookups):
         return _line(rows[0]) if rows else None
 
     def _waiting_payments(self, without: Collection[str]) -> list[Payment]:
-        """What waits, for limits: it may be begun at any moment."""
+        """Payments that wait, for the limits: they may begin at any moment."""
         rows = self._rows("SELECT key, payment FROM queue WHERE state = 'waiting'")
         return [codec.payment_from(codec.load(row["payment"])) for row in rows if row["key"] not in without]
 
     def _begin_queued(self, key: str, payment: Payment, payment_id: str, *, must_wait: bool) -> None:
-        """Within the transaction that begins a payment: the line of its key is begun by it.
+        """Mark the line of this key as begun. Runs in the transaction that records its payment.
 
-        Raises UsageError where that line pays something else, ChangedMeanwhile where it `must_wait` and does not.
+        Raises UsageError if that line pays something else, ChangedMeanwhile if it `must_wait` and does not.
         """
         line = self._queued(key)
         if line is None:

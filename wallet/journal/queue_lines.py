@@ -1,4 +1,4 @@
-"""A line of a batch that was approved and waits for a worker: what it pays, within which caps, and how it stands."""
+"""An approved line of a batch that waits for a worker: its payment, its caps and its state."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _NO_TIME = UnixTime(0)
 
 @unique
 class QueueState(StrEnum):
-    """How a line of the queue stands."""
+    """The state of a queued line."""
 
     WAITING = "waiting"
     """Approved; a worker may begin it."""
     BEGUN = "begun"
-    """A payment was begun for it, which says how it stands from then on."""
+    """A payment was recorded for it, whose state counts from then on."""
     WITHDRAWN = "withdrawn"
-    """Taken back by a person before it was begun: nothing is paid for it."""
+    """A person withdrew it before it began: nothing is paid for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,16 @@ class QueuedLine:
     typed_name: str = ""
     memo: str = ""
     approved_at: UnixTime = _NO_TIME
-    """By the clock of the machine that approved it."""
+    """By the clock of the machine on which it was approved."""
     state: QueueState = QueueState.WAITING
     payment_id: str = ""
-    """Of its payment, once it is begun."""
+    """The id of its payment, once that is recorded."""
     tries: int = 0
-    """How often a worker could not begin it."""
+    """How often a worker failed to begin it."""
     not_before: UnixTime = _NO_TIME
     """When a worker tries again."""
     detail: str = ""
-    """Why it was not begun yet."""
+    """Why it has not begun yet."""
 
     @property
     def ref(self) -> str:
@@ -63,41 +63,41 @@ class QueuedLine:
 
 
 class Queue(Protocol):
-    """The part of a journal that holds approved lines. Every method that writes is one durable transaction."""
+    """The journal's queue of approved lines. Every method that writes is one durable database transaction."""
 
     def tallies(self, without: Collection[str] = ()) -> list[Tally]:
-        """What may still be paid today under each table of limits; `begin` counts again. Raises ConfigError.
+        """What may still be paid today under each set of limits; `begin` counts again. Raises ConfigError.
 
-        Lines that wait count as paid today, but for those with the keys `without`.
+        Waiting lines count as paid today, except those whose keys are in `without`.
         """
         ...
 
     def shared_limits(self) -> str:
-        """The limits that stand in the journal, as the text of a policy file; empty where there are none."""
+        """The journal's own limits, as the text of a policy file; empty if there are none."""
         ...
 
     def set_shared_limits(self, text: str) -> None:
-        """Put this text in their place, from the next payment on. The caller has parsed it. Raises ConfigError."""
+        """Replace them from the next payment on. The caller has parsed `text`. Raises ConfigError."""
         ...
 
     def enqueue(self, lines: Sequence[QueuedLine]) -> int:
-        """Write lines down as approved: all of them, or none. How many wait that did not before.
+        """Record lines as approved: all of them, or none. Returns how many are newly waiting.
 
-        A line that waits, or was begun, stays as it is; one that was withdrawn waits again, within its new caps. Raises
-        UsageError for a key that stands for another payment, Refused where a limit forbids a line: it is counted in
-        this transaction, as `begin` counts.
+        A waiting or begun line is unchanged; a withdrawn one waits again, with its new caps. Raises UsageError for a
+        key that stands for another payment, Refused if a limit forbids a line, counted in this database transaction as
+        `begin` counts.
         """
         ...
 
     def waiting(self, sender: Address, at: UnixTime, most: int) -> list[QueuedLine]:
         """At most `most` lines of an account that may be begun by then, of one batch and one approval, oldest first.
 
-        The caller holds the account among all workers. Lines that another transaction changes now are left out.
+        The caller holds the account's lock among all workers. Lines that another transaction is changing are left out.
         """
         ...
 
     def all_waiting(self, sender: Address) -> list[QueuedLine]:
-        """Every line of an account that waits, oldest first."""
+        """Every waiting line of an account, oldest first."""
         ...
 
     def count_waiting(self, sender: Address) -> tuple[int, UnixTime | None]:
@@ -105,17 +105,17 @@ class Queue(Protocol):
         ...
 
     def hold_back(self, keys: Sequence[str], detail: str, until: UnixTime) -> None:
-        """Keep why these lines were not begun, and when to try again."""
+        """Record why these lines did not begin, and when to try again."""
         ...
 
     def withdraw(self, batch: str) -> int:
-        """Take back every line of a batch that waits. How many there were."""
+        """Withdraw every waiting line of a batch. Returns how many there were."""
         ...
 
     def queued(self, batch: str) -> list[QueuedLine]:
-        """Every line of a batch that was ever approved for workers, in the order of approval."""
+        """Every line of a batch that was ever queued, in the order of approval."""
         ...
 
     def begun_open(self, sender: Address) -> list[str]:
-        """Ids of an account's open payments that lines of the queue began, and of moves of money for them."""
+        """Ids of an account's open payments made for queued lines, and of moves of money for them."""
         ...

@@ -31,10 +31,10 @@ from l2send.wallet.journal.states import (
 )
 
 _AFTERWARDS = frozenset({StepKind.REFUND, StepKind.REVOKE, StepKind.EXECUTE})
-"""Kinds of steps that are not part of a plan: they are added later."""
+"""Kinds of steps that are added after the plan."""
 _UNSIGNED = frozenset({TxState.PLANNED, TxState.CANCELLED, SponsoredState.PLANNED, SponsoredState.CANCELLED})
 _NEVER_PAID = frozenset({TxState.PLANNED, TxState.CANCELLED, TxState.REVERTED, TxState.REPLACED})
-"""States of the paying step in which it used no allowance, and as things stand will not."""
+"""States in which the paying step used no allowance and, as far as known, never will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class TxRecord:
 
     payment_id: str
     index: int
-    """Place among the payment's transactions, from 0: steps first, then refunds and replacements as they come."""
+    """Position among the payment's transactions, from 0: the plan's steps first, then refunds and replacements."""
     step: Step
     sender: Address
     state: TxState
@@ -51,7 +51,7 @@ class TxRecord:
     hash: str = ""
     """keccak of the signed bytes, computed here, 0x-prefixed."""
     raw: bytes = b""
-    """The signed bytes. Nodes are handed these and no others, also after a crash."""
+    """The signed bytes. Nodes get exactly these, also after a crash."""
     block: BlockNumber | None = None
     """The block it is in; for `indeterminate`, the head when its nonce was first seen used up."""
     block_hash: str = ""
@@ -59,11 +59,11 @@ class TxRecord:
     """By this machine's clock."""
     detail: str = ""
     replaces: int | None = None
-    """The index of the step it was signed for again, with the same nonce; None for the first transaction of a step."""
+    """The index of the step that it was signed for again, with the same nonce; None for a step's first transaction."""
     elsewhere: bool = False
-    """Whether another wallet signed it, and chose its fee; it was found on the chain."""
+    """Whether another wallet signed it and chose its fee; it was found on the chain."""
     fee: TxFee | None = None
-    """What it cost, by the receipt that ended it; None before its end, and where no receipt said it."""
+    """What it cost, by its final receipt; None before its end state, and if no receipt reported it."""
 
     @property
     def step_index(self) -> int:
@@ -72,18 +72,18 @@ class TxRecord:
 
     @property
     def outcome(self) -> TxState:
-        """The state it gives its step: a cancelling transaction ends the step, and never makes it happen."""
+        """The state it gives its step: a final cancelling transaction means that the step never happens."""
         return CANCEL_OUTCOME.get(self.state, self.state) if self.step.kind is StepKind.CANCEL else self.state
 
     @property
     def chain_id(self) -> ChainId:
-        """The chain it is for."""
+        """The chain of the transaction."""
         return self.step.tx.chain_id
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
-    """The order a payment opens."""
+    """The order that a payment opens."""
 
     order: Order
     state: OrderState
@@ -94,12 +94,12 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True)
 class SponsoredRecord:
-    """The messages by which a sponsor opens a payment's order. Until they are signed there are no signatures."""
+    """The messages with which a sponsor opens a payment's order. They have no signatures until they are signed."""
 
     sponsored: Sponsored
     state: SponsoredState
     signatures: tuple[bytes, ...] = ()
-    """One for each message. The sponsor gets these and no others, also after a crash."""
+    """One for each message. The sponsor gets exactly these, also after a crash."""
     signed_at: UnixTime | None = None
     """By this machine's clock."""
     opening_tx: str = ""
@@ -111,16 +111,16 @@ class SponsoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProposalRecord:
-    """The transaction of a Safe that its owners sign, and what the chain made of it."""
+    """The Safe transaction that the owners sign, and its state on the chain."""
 
     proposal: Proposal
     hash: str
-    """The SafeTx hash, which owners sign: 0x-prefixed."""
+    """The SafeTx hash that owners sign, 0x-prefixed."""
     state: ProposalState
     tx_hash: str = ""
-    """Hash of the transaction that had the Safe run it, from any account."""
+    """Hash of the transaction with which any account had the Safe run it."""
     block: BlockNumber | None = None
-    """The block that is in; for `indeterminate`, the head when its nonce was first seen used."""
+    """The block of that transaction; for `indeterminate`, the head when its nonce was first seen used."""
     detail: str = ""
 
 
@@ -142,14 +142,14 @@ class PaidBefore:
 
     times: int
     last_at: UnixTime
-    """When the newest of them began, by this machine's clock."""
+    """When the newest of them was recorded, by this machine's clock."""
     more: bool = False
-    """Whether there are more than `times`: counting stops there."""
+    """Whether there are more than `times`: counting stopped there."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRecord:
-    """A payment and how far it got."""
+    """A payment and its progress."""
 
     id: str
     key: str | None
@@ -167,24 +167,24 @@ class PaymentRecord:
     proposal: ProposalRecord | None = None
     """What the owners of a Safe sign; there are no steps then."""
     typed_name: str = ""
-    """The contact or ENS name that was typed for the recipient; empty for an address, which decides in any case."""
+    """The contact or ENS name that was typed for the recipient, or empty. Only the address counts."""
     memo: str = ""
     """The payer's own note; no chain and no recipient sees it."""
     arrived_units: int | None = None
-    """What its transfer or its fill brought, by the token's own event; None where none was seen."""
+    """What its transfer or its fill delivered, by the token's own event; None if no event was seen."""
     delivered_at: UnixTime | None = None
-    """When it was seen to be delivered, by this machine's clock."""
+    """When it was seen as delivered, by this machine's clock."""
     ride: Ride | None = None
-    """Whose call makes it, if another payment's does: `transactions` are those of that payment then."""
+    """Which call of another payment's transaction makes it, if any: `transactions` are that payment's then."""
 
     @property
     def driven_by(self) -> str:
-        """The id of the payment whose transactions make it: its own, or that of the one it rides with."""
+        """The id of the payment whose transactions make it: its own, or the one it rides with."""
         return self.ride.shared_id if self.ride else self.id
 
     @property
     def arrived(self) -> Amount | None:
-        """What the recipient got by the token's own event. A token that keeps a part brings less than was sent."""
+        """What the recipient got, by the token's own event. A token that keeps a part delivers less than was sent."""
         return None if self.arrived_units is None else replace(self.payment.amount, units=self.arrived_units)
 
     @property
@@ -199,7 +199,7 @@ class PaymentRecord:
 
     @property
     def approved(self) -> tuple[TxRecord, ...]:
-        """The transactions of the plan as they were approved, in order; the last one pays."""
+        """The planned transactions as they were approved, in order; the last one pays."""
         firsts = (tx for tx in self.transactions if tx.replaces is None)
         return tuple(tx for tx in firsts if tx.step.kind not in _AFTERWARDS)
 
@@ -210,23 +210,23 @@ class PaymentRecord:
 
     @property
     def paying(self) -> TxState | SponsoredState | ProposalState:
-        """State of what pays: the last step, a sponsor's messages, or what the owners of a Safe sign."""
+        """State of the paying part: the last step, a sponsor's messages, or what the owners of a Safe sign."""
         if self.proposal:
             return self.proposal.state
         return self.sponsored.state if self.sponsored else self.steps[-1].state
 
     @property
     def is_unsigned(self) -> bool:
-        """Whether what pays was not signed, so far or for good."""
+        """Whether the paying part is unsigned, so far or for good."""
         return self.paying in _UNSIGNED
 
     @property
     def is_order_followed(self) -> bool:
-        """Whether its order was seen open: from then on the order decides, and its transactions do not."""
+        """Whether its order was seen open: from then on the order decides the state, not the transactions."""
         return self.order is not None and self.order.state is not OrderState.NOT_OPEN
 
     def needs_no_waiting(self, step_index: int) -> bool:
-        """Whether a step is at its end, or its order is followed instead."""
+        """Whether a step is in an end state, or its order is followed instead."""
         tx = self.at(step_index)
         followed = self.is_order_followed and tx.state is TxState.INDETERMINATE
         paying = tx.step.kind is StepKind.EXECUTE or step_index in [one.index for one in self.approved[-1:]]
@@ -234,35 +234,35 @@ class PaymentRecord:
 
     @property
     def refunds(self) -> tuple[TxRecord, ...]:
-        """For each refund the transaction that decides its state."""
+        """For each refund, the transaction that decides its state."""
         return self.afterwards(StepKind.REFUND)
 
     @property
     def executions(self) -> tuple[TxRecord, ...]:
-        """For each attempt from here to have a Safe run its proposal the transaction that decides its state."""
+        """For each attempt from here to have a Safe run its proposal, the transaction that decides its state."""
         return self.afterwards(StepKind.EXECUTE)
 
     @property
     def sent_executions(self) -> tuple[TxRecord, ...]:
-        """Those of them that have bytes, and may have left: bytes that no node has stay here once the Safe ran it."""
+        """Those with bytes that may have been sent: once the Safe ran the proposal, unsent bytes stay here."""
         free = self.proposal is not None and self.proposal.state is ProposalState.PROPOSED
         return tuple(tx for tx in self.executions if tx.raw and (free or tx.state is not TxState.SIGNED))
 
     @property
     def revocations(self) -> tuple[TxRecord, ...]:
-        """For each revocation of an allowance the transaction that decides its state."""
+        """For each revocation of an allowance, the transaction that decides its state."""
         return self.afterwards(StepKind.REVOKE)
 
     def afterwards(self, kind: StepKind) -> tuple[TxRecord, ...]:
-        """Steps of a kind that is no part of a plan, of each the transaction that decides."""
+        """For each step of this kind that was added after the plan, the transaction that decides its state."""
         firsts = (tx for tx in self.transactions if tx.replaces is None)
         return tuple(self.at(tx.index) for tx in firsts if tx.step.kind is kind)
 
     @property
     def left_allowed(self) -> bool:
-        """Whether it approved, and neither what would use the allowance up nor what takes it back was signed.
+        """Whether it signed an approval, but neither the step that uses the allowance nor its revocation.
 
-        By the journal: what is allowed, the chain alone knows.
+        This is the journal's view; only the chain knows the allowance.
         """
         approved = any(tx.step.kind is StepKind.APPROVE and tx.outcome in SUCCEEDED for tx in self.steps[:-1])
         taken_back = any(tx.outcome in SUCCEEDED for tx in self.revocations)
@@ -270,28 +270,26 @@ class PaymentRecord:
 
     @property
     def nonces_elsewhere(self) -> tuple[Nonce, ...]:
-        """Nonces of steps that were prepared to be signed elsewhere and are not signed here: a file may have
-        signatures.
-        """
+        """Nonces of steps prepared to be signed elsewhere and unsigned here: a file may hold signatures."""
         return tuple(tx.step.nonce for tx in self.approved if tx.nonce is None and tx.step.nonce is not None)
 
     @property
     def deciding(self) -> tuple[TxRecord, ...]:
-        """For each step the transaction that decides its state, what was added later included."""
+        """For each step, those added later included, the transaction that decides its state."""
         return (*self.steps, *self.refunds, *self.revocations, *self.executions)
 
     def attempts(self, step_index: int) -> tuple[TxRecord, ...]:
-        """Every transaction of that step, in the order they were signed: the chain takes one of them at most."""
+        """Every transaction of that step, in the order they were signed: the chain accepts at most one."""
         return tuple(tx for tx in self.transactions if tx.step_index == step_index)
 
     def at(self, step_index: int) -> TxRecord:
-        """The transaction that says how that step stands: the one in a block, else the newest."""
+        """The transaction that decides that step's state: the one in a block, else the newest."""
         attempts = self.attempts(step_index)
         return attempts[deciding([tx.state for tx in attempts])]
 
     @property
     def state(self) -> PaymentState:
-        """Derived each time; the journal's column of it is only for lookups."""
+        """Derived on each read; the journal's state column serves only lookups."""
         order = self.order.state if self.order else None
         if self.proposal:
             return proposal_payment_state(self.proposal.state, order)
@@ -301,7 +299,7 @@ class PaymentRecord:
 
     @property
     def meaning(self) -> Meaning:
-        """Exit status, whether it is open, and a sentence about the money."""
+        """Exit status, whether it is open, and a sentence on where the money is."""
         return MEANINGS[self.state]
 
     @property
@@ -316,14 +314,14 @@ class PaymentRecord:
 
 @dataclass(frozen=True, slots=True)
 class GroupRecord:
-    """A payment from several chains: legs that are payments of their own, begun together, each on its own chain."""
+    """A payment from several chains: its legs are payments on one chain each, recorded together."""
 
     id: str
     legs: tuple[PaymentRecord, ...]
 
     @property
     def key(self) -> str | None:
-        """The caller's idempotency key; it stands for the whole."""
+        """The caller's idempotency key, for the whole payment."""
         return self.legs[0].key
 
     @property
@@ -343,21 +341,21 @@ class GroupRecord:
 
     @property
     def arrived(self) -> Amount | None:
-        """What the legs brought by the token's own events; None where one of them shows none."""
+        """What the legs delivered, by the token's own events; None if one of them shows no event."""
         amounts = [leg.arrived for leg in self.legs]
         known = [amount for amount in amounts if amount is not None]
         return self._sum(known) if len(known) == len(amounts) else None
 
     @property
     def delivered_at(self) -> UnixTime | None:
-        """When the last leg was seen to be delivered, by this machine's clock; None until then."""
+        """When the last leg was seen as delivered, by this machine's clock; None until then."""
         times = [leg.delivered_at for leg in self.legs]
         known = [at for at in times if at is not None]
         return max(known) if len(known) == len(times) else None
 
     @property
     def payment(self) -> Payment:
-        """What was asked for: the sum of the legs."""
+        """The requested payment: the sum of the legs."""
         return replace(self.legs[0].payment, amount=self._sum([leg.payment.amount for leg in self.legs]))
 
     @property
@@ -372,12 +370,12 @@ class GroupRecord:
 
     @property
     def state(self) -> PaymentState:
-        """Derived from the legs each time, never stored."""
+        """Derived from the legs on each read, never stored."""
         return state_of_legs([leg.state for leg in self.legs])
 
     @property
     def meaning(self) -> Meaning:
-        """Exit status, whether it is open, and a sentence about the money."""
+        """Exit status, whether it is open, and a sentence on where the money is."""
         return MEANINGS[self.state]
 
     @property
@@ -391,4 +389,4 @@ class GroupRecord:
 
 
 Record = PaymentRecord | GroupRecord
-"""What the user knows as one payment."""
+"""One payment, as the user sees it."""

@@ -1,4 +1,4 @@
-"""Payments that are made by one transaction: which call of it makes which of them."""
+"""Payments that share one transaction: which of its calls makes which payment."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ride:
-    """That a payment is made by a call of another payment's transaction, which makes several."""
+    """Says that a call of another payment's transaction makes this payment."""
 
     shared_id: str
-    """The payment that has the transaction: it is resumed, sped up and cancelled there."""
+    """The payment that owns the transaction: it is resumed, sped up and cancelled there."""
     call: int
-    """The place among its calls, from 0."""
+    """The index of the call, from 0."""
     calls: int
-    """How many there are: each has its part of the fee."""
+    """The number of calls: each payment bears its share of the fee."""

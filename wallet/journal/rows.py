@@ -1,4 +1,4 @@
-"""Reads rows of the journal's tables into records. schema.py makes the tables."""
+"""Converts rows of the journal's tables into records. schema.py defines the tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.journal.store import Row
 
 SIGNATURE_LENGTH = 65
-"""Signatures of several messages stand in one field, one after the other."""
+"""Signatures of several messages are concatenated in one field."""
 
 
 def payment_record(
@@ -76,7 +76,7 @@ def _fee(row: Row) -> TxFee | None:
 
 
 def order_record(rows: Sequence[Row]) -> OrderRecord | None:
-    """The record of a payment's row of `orders`, if it has one."""
+    """The record of a payment's row of `orders`; None without one."""
     if not rows:
         return None
     row = rows[0]
@@ -85,7 +85,7 @@ def order_record(rows: Sequence[Row]) -> OrderRecord | None:
 
 
 def sponsored_record(rows: Sequence[Row]) -> SponsoredRecord | None:
-    """The record of a payment's row of `sponsored`, if it has one."""
+    """The record of a payment's row of `sponsored`; None without one."""
     if not rows:
         return None
     row = rows[0]
@@ -102,7 +102,7 @@ def sponsored_record(rows: Sequence[Row]) -> SponsoredRecord | None:
 
 
 def proposal_record(rows: Sequence[Row]) -> ProposalRecord | None:
-    """Of a payment's row of `proposals`, where it has one."""
+    """The record of a payment's row of `proposals`; None without one."""
     if not rows:
         return None
     row = rows[0]

@@ -1,12 +1,12 @@
 """The tables of the SQLite journal, as a list of migrations: `PRAGMA user_version` counts those applied.
 
-A migration that was released is never edited; a change of the tables is another entry.
+A released migration is never edited; each change of the tables is a new entry.
 """
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x6C327364
-"""`l2sd`, in the SQLite header: another program's database is not taken for a journal."""
+"""`l2sd`, in the SQLite header: another program's database is not mistaken for a journal."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -67,7 +67,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
         "CREATE INDEX events_payment ON events (payment_id)",
-        # Signed bytes are never exchanged for others, and history is never rewritten, by any program.
+        # Signed bytes are never replaced and history is never rewritten, by any program.
         """
         CREATE TRIGGER signed_bytes_stay BEFORE UPDATE OF nonce, hash, raw ON transactions
         WHEN OLD.raw IS NOT NULL AND (NEW.raw, NEW.nonce, NEW.hash) IS NOT (OLD.raw, OLD.nonce, OLD.hash)
@@ -87,7 +87,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     (
-        # The step that a transaction was signed for again, with the nonce it was signed with first.
+        # The step that a transaction was signed for again, with the nonce of the first signature.
         "ALTER TABLE transactions ADD COLUMN replaces INTEGER",
         """
         CREATE TRIGGER one_nonce_a_step BEFORE INSERT ON transactions
@@ -105,7 +105,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     (
-        # A payment from several chains is a row for each leg, under one id; the key stands in the first.
+        # A payment from several chains has a row for each leg, under one id; the first row holds the key.
         "ALTER TABLE payments ADD COLUMN group_id TEXT",
         "ALTER TABLE payments ADD COLUMN leg INTEGER",
         "CREATE UNIQUE INDEX payments_group ON payments (group_id, leg) WHERE group_id IS NOT NULL",
@@ -116,7 +116,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     (
-        # The messages by which a sponsor opens a payment's order, and their signatures, one after another.
+        # The messages with which a sponsor opens a payment's order, and their concatenated signatures.
         """
         CREATE TABLE sponsored (
             payment_id TEXT PRIMARY KEY REFERENCES payments (id),
@@ -141,11 +141,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     (
-        # What the person called the recipient, where that was a name. Contacts and ENS may change; the address stays.
+        # The name that was typed for the recipient. Contacts and ENS may change; the address stays.
         "ALTER TABLE payments ADD COLUMN typed_name TEXT NOT NULL DEFAULT ''",
     ),
     (
-        # Which journal this is, and how far the columns below are filled in: derived.py. Until then a payment is open.
+        # This journal's identity, and how far the columns below are filled in: derived.py. Until then a payment counts
+        # as open.
         """
         CREATE TABLE identity (
             one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -170,12 +171,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX recipients_ends ON recipients (ends)",
     ),
     (
-        # Whether another wallet signed it: its fee was not approved here. Rows of before count as signed here.
+        # Whether another wallet signed it: its fee was not approved here. Older rows count as signed here.
         "ALTER TABLE transactions ADD COLUMN elsewhere INTEGER NOT NULL DEFAULT 0",
     ),
     (
-        # What a transaction cost, by the receipt that ended it; what the payment's transfer or fill brought, and when
-        # that was seen, by this machine's clock. Wei and units are decimal text: they may pass 63 bits.
+        # What a transaction cost, by its final receipt; what the payment's transfer or fill delivered, and when that
+        # was seen, by this machine's clock. Wei and units are decimal text: they may exceed 63 bits.
         "ALTER TABLE transactions ADD COLUMN gas_used INTEGER",
         "ALTER TABLE transactions ADD COLUMN gas_price TEXT",
         "ALTER TABLE transactions ADD COLUMN l1_fee TEXT",
@@ -201,7 +202,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     (
-        # What the owners of a Safe sign for a payment: one for each nonce of a Safe, and never exchanged for another.
+        # What the owners of a Safe sign for a payment: one for each nonce of a Safe, and never replaced.
         """
         CREATE TABLE proposals (
             payment_id TEXT PRIMARY KEY REFERENCES payments (id),
@@ -228,7 +229,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     (
-        # One step a nonce. Where what was signed with it can never happen, another step takes the next turn.
+        # One step per nonce. If what was signed with it can never happen, another step gets the next turn.
         "ALTER TABLE transactions ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
         """
         UPDATE transactions SET turn = (
@@ -243,11 +244,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     (
-        # What began on a day is added up under limits.
+        # Limits sum up what was recorded on a day.
         "CREATE INDEX payments_created ON payments (created_at)",
     ),
     (
-        # Lines of batches that were approved and wait for a worker. A line begins one payment, or is withdrawn.
+        # Approved lines of batches that wait for a worker. A line begins one payment, or is withdrawn.
         """
         CREATE TABLE queue (
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -290,7 +291,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     (
-        # Limits that every l2send keeps which uses this journal: the text of a policy file.
+        # Limits that every l2send using this journal enforces: the text of a policy file.
         """
         CREATE TABLE shared_limits (
             one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -301,12 +302,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO shared_limits VALUES (1, '', 0)",
     ),
     (
-        # Where a journal was moved to: it is not used from then on. And whether this one is still being filled.
+        # Where a journal was moved to: it is not used after that. And whether this one is still being filled.
         "ALTER TABLE identity ADD COLUMN moved_to TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE identity ADD COLUMN arriving INTEGER NOT NULL DEFAULT 0",
     ),
     (
-        # Which payment is made by which call of the transaction of another one, which pays for several.
+        # Which payment is made by which call of another payment's transaction that makes several.
         """
         CREATE TABLE rides (
             payment_id TEXT PRIMARY KEY REFERENCES payments (id),

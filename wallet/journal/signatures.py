@@ -1,7 +1,7 @@
-"""Signatures, committed before anything that carries them leaves this machine.
+"""Commits signatures to the journal before anything that contains them leaves this machine.
 
-One step a nonce, one signature a message: constraints hold it in the commit of the bytes, and the store says there
-whether this process still has the account.
+Database constraints allow one step per nonce and one signature per message, and the store checks in the same commit
+that this process still holds the account's lock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from l2send.wallet.journal.store import Result
 
 
 class JournalSignatures(JournalBeginnings):
-    """The journal's writes of signed bytes."""
+    """The journal's methods that write signed bytes."""
 
     def record_signed(
         self,
@@ -51,7 +51,7 @@ class JournalSignatures(JournalBeginnings):
         if tx_hash != "0x" + keccak(raw).hex():
             raise IllegalMove("the hash is not that of the signed bytes.")
         with self._writing(BEGINNING, witnessed=True):
-            payment_id = self._begin(one, ())  # It happened: no limit can forbid it.
+            payment_id = self._begin(one, ())  # It happened already: limits do not apply.
             (tx,) = self.get(payment_id).transactions
             if tx.state is TxState.PLANNED:
                 self._keep_bytes(tx, (nonce, tx_hash, raw), True, 0)
@@ -81,9 +81,9 @@ class JournalSignatures(JournalBeginnings):
     def _turn(self, tx: TxRecord, nonce: Nonce, over: int | None) -> int:
         """How many other steps were signed with that nonce before: `over`, if the caller knew of them.
 
-        An index takes one transaction for each turn: of two processes that sign at once, the second is refused.
+        A unique index allows one transaction per turn: if two processes sign at once, the second is refused.
         """
-        if over is not None:  # Not for bytes that were found sent: nothing is signed by keeping them.
+        if over is not None:  # Not for bytes found already sent: recording them signs nothing.
             self._store.refuse_if_taken(tx.chain_id, tx.sender)
         rows = self._rows(
             "SELECT count(*) AS n FROM transactions WHERE chain_id = ? AND sender = ? AND nonce = ?"
@@ -177,6 +177,6 @@ def sponsored_of(payment: PaymentRecord) -> SponsoredRecord:
 
 
 def expect_one(changed: Result, payment_id: str) -> None:
-    """Raises ChangedMeanwhile unless a statement changed one row: another process was faster."""
+    """Raises ChangedMeanwhile unless a statement changed one row: otherwise another process was faster."""
     if changed.rowcount != 1:
         raise ChangedMeanwhile(f"another l2send is working on {payment_id}.")

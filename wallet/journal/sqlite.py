@@ -1,7 +1,7 @@
 """The journal in one SQLite file, for the processes of one user on one machine.
 
-Every method that writes is one transaction that begins by taking the write lock: what it read before it wrote still
-holds. Events are added beside every change and are never taken away. Its parts, which PostgreSQL shares:
+Every method that writes is one database transaction that starts by acquiring the write lock: what it read still holds
+when it writes. Every change adds an event; events are never deleted. Its parts, shared with PostgreSQL:
 
     connection.py   reads and transactions over a store: store.py says what that is, sqlite_store.py is one
     lookups.py      payments found by id, key, account and nonce
@@ -27,7 +27,7 @@ class SqliteJournal(JournalProposals):
     """A journal in one SQLite file, for the processes of one user on one machine."""
 
     def __init__(self, path: Path, opening: Opening = Opening.USE) -> None:
-        """Open the journal, or create it. Raises ConfigError if it cannot be trusted or read."""
+        """Open or create the journal. Raises ConfigError if it cannot be trusted or read."""
         self._file = SqliteStore(path, opening)
         super().__init__(self._file)
         try:

@@ -1,4 +1,4 @@
-"""The open SQLite file: every read and every transaction, each only while the file is the one that was opened."""
+"""The open SQLite file: reads and transactions, each only while the file at the path is the one that was opened."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from l2send.wallet.journal.store import Row, Value
 
 
 class SqliteStore:
-    """One SQLite file. A transaction begins by taking the write lock: one writer at a time."""
+    """One SQLite file. A transaction starts by acquiring the write lock: one writer at a time."""
 
     def __init__(self, path: Path, opening: Opening = Opening.USE) -> None:
-        """Open the journal, or create it. Raises ConfigError if it cannot be trusted or read."""
+        """Open or create the file. Raises ConfigError if it cannot be trusted or read."""
         self.path, self._opening = path, opening
         known, before = None if opening in UNWITNESSED else read_witness(path), file_id(path)
         refuse_missing(path, known)
@@ -107,7 +107,7 @@ class SqliteStore:
             raise failure(self.path, error) from error
 
     def _refuse_overwritten(self) -> None:
-        """A copy may be written into the file itself: only a connection that has read nothing yet sees it."""
+        """Detects a copy written into the file itself: only a connection that has read nothing yet sees it."""
         fresh = look_into(self.path)
         try:
             now = mark_of(fresh)
@@ -128,7 +128,7 @@ class SqliteStore:
             raise failure(self.path, error) from error
 
     def take_account(self, chain_id: ChainId, sender: Address) -> bool:
-        """See Store: a file of one machine has no other."""
+        """See Store: no other machine shares the file."""
         return True
 
     def account_holder(self, chain_id: ChainId, sender: Address) -> str:

@@ -1,4 +1,4 @@
-"""What a transaction, an order and a payment can be, and what they can become: tables, no behaviour.
+"""The states of transactions, orders and payments, and the allowed changes between them: tables only.
 
     transaction   planned ─▶ signed ─▶ broadcast ─▶ mined ─▶ final
                      │          └──────────┴─▶ indeterminate ─▶ replaced
@@ -12,14 +12,13 @@
     order         not_open ─▶ open ─▶ filled
                                 └─▶ refund_due ─▶ refunded
 
-Only what no reorganisation is expected to undo is an end: `final`, `reverted` and `replaced` are reached
-through `mined`, `reverting` and `indeterminate` once the chain's number of confirmations has passed,
-and `void` only together with the `final` or `reverted` of another transaction of the same step.
-Where a sponsor opens the order there are no transactions of ours, and messages instead: `expired` is their end, reached
-once the chain's number of confirmations lies behind their deadline.
-A step may be signed more than once, always with one nonce: `speedup` with higher fees, `cancel` as nothing.
-A payment's own state is derived from its transactions and its order each time, and that of a payment from several
-chains from the states of its legs. What the journal stores of it serves lookups alone: derived.py.
+An end state is one that no reorganisation is expected to undo: `final`, `reverted` and `replaced` are reached through
+`mined`, `reverting` and `indeterminate` after the chain's number of confirmations, and `void` only together with the
+`final` or `reverted` of another transaction of the same step. If a sponsor opens the order, l2send has messages instead
+of transactions: their end state is `expired`, reached once their deadline has the chain's number of confirmations. A
+step may be signed more than once, always with one nonce: `speedup` raises its fees, `cancel` empties it. A payment's
+state is always derived from its transactions and its order, or from the states of its legs. The stored copy serves only
+lookups: derived.py.
 """
 
 from __future__ import annotations
@@ -34,53 +33,53 @@ from l2send.core.errors import ExitStatus, Sent
 
 @unique
 class TxState(StrEnum):
-    """The state of a transaction, as far as it is known."""
+    """The known state of a transaction."""
 
     PLANNED = "planned"
     """Approved by the person, not signed."""
     SIGNED = "signed"
-    """Its bytes are in the journal. No node is known to have taken them."""
+    """Its bytes are in the journal. No node is known to have accepted them."""
     BROADCAST = "broadcast"
-    """Handed to a node, which took it or did not answer."""
+    """Sent to a node, which accepted it or did not answer."""
     MINED = "mined"
     """In a block, and succeeded there."""
     REVERTING = "reverting"
     """In a block, and failed there; a reorganisation could still change that."""
     INDETERMINATE = "indeterminate"
-    """Its nonce is used up, and no receipt of it is found."""
+    """Its nonce is used, but no receipt for it is found."""
     FINAL = "final"
     """Succeeded, under as many blocks as its chain needs."""
     REVERTED = "reverted"
     """Failed, under as many blocks as its chain needs."""
     REPLACED = "replaced"
-    """Another transaction took its nonce, under as many blocks as its chain needs. It will never happen."""
+    """Another transaction used its nonce, under as many blocks as its chain needs. It can never be mined."""
     VOID = "void"
-    """Another transaction of the same step, with the same nonce, ended in a block: this one never will be mined."""
+    """Another transaction of the same step, with the same nonce, ended in a block: this one can never be mined."""
     CANCELLED = "cancelled"
     """Will never be signed."""
 
 
 @unique
 class SponsoredState(StrEnum):
-    """The state of the messages by which a sponsor opens an order, all together."""
+    """The common state of the messages with which a sponsor opens an order."""
 
     PLANNED = "planned"
     """Approved by the person, not signed."""
     SIGNED = "signed"
     """Their signatures are in the journal. The sponsor may have them."""
     OPENED = "opened"
-    """The order of them is in a block; a reorganisation could still change that."""
+    """Their order is in a block; a reorganisation could still change that."""
     INDETERMINATE = "indeterminate"
-    """Their nonce is used up, and no order of them is found."""
+    """Their nonce is used, but no order of theirs is found."""
     EXPIRED = "expired"
-    """Their deadline has passed, under as many blocks as the chain needs, and nothing was opened or ever will be."""
+    """Their deadline has passed, under as many blocks as the chain needs: nothing was opened or ever will be."""
     CANCELLED = "cancelled"
     """Will never be signed."""
 
 
 _T, _O, _S = TxState, OrderState, SponsoredState
 
-# State -> what it can become. `mined -> mined` and `reverting -> reverting` are moves to another block.
+# State -> the states it can change to. `mined -> mined` and `reverting -> reverting` are changes of the block.
 TRANSITIONS: Mapping[TxState, frozenset[TxState]] = {
     _T.PLANNED: frozenset({_T.SIGNED, _T.CANCELLED}),
     _T.SIGNED: frozenset({_T.BROADCAST, _T.MINED, _T.REVERTING, _T.INDETERMINATE, _T.VOID}),
@@ -104,8 +103,8 @@ SPONSORED_TRANSITIONS: Mapping[SponsoredState, frozenset[SponsoredState]] = {
     _S.CANCELLED: frozenset(),
 }
 
-# `unknown` is an answer of a bridge and never a state of the journal: what is not known changes nothing.
-# `refund_due` may turn out to have been filled, or to be open still, when the node that was asked lagged.
+# `unknown` is a bridge's answer, never a state of the journal: an unknown status changes nothing. `refund_due` may turn
+# out to be filled or still open, if the node that answered lagged.
 ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     _O.NOT_OPEN: frozenset({_O.OPEN}),
     _O.OPEN: frozenset({_O.NOT_OPEN, _O.FILLED, _O.REFUND_DUE, _O.REFUNDED}),
@@ -127,8 +126,8 @@ IN_FLIGHT = frozenset({_T.SIGNED, _T.BROADCAST, _T.MINED, _T.REVERTING, _T.INDET
 REPLACEABLE = frozenset({_T.SIGNED, _T.BROADCAST})
 """States of a transaction whose nonce may still be free: another with the same nonce can be signed."""
 
-# Of several transactions with one nonce, what is known of the step is what is known of the one in the first of
-# these groups that any is in; within a group, of the newest.
+# Among several transactions with one nonce, the first of these groups with a member decides the step's state; within a
+# group, the newest member does.
 BY_ATTEMPT: Sequence[frozenset[TxState]] = (
     frozenset({_T.FINAL, _T.REVERTED}),
     frozenset({_T.MINED, _T.REVERTING}),
@@ -136,8 +135,8 @@ BY_ATTEMPT: Sequence[frozenset[TxState]] = (
     frozenset({_T.PLANNED, _T.CANCELLED, _T.REPLACED, _T.VOID}),
 )
 
-# What a cancelling transaction makes of its step: once it is at its end in a block, whether it succeeded
-# there or not, the step can never happen. Until then nothing is known of the step.
+# What a cancelling transaction makes of its step: once it is final in a block, successful or not, the step can never
+# happen. Until then nothing is known about the step.
 CANCEL_OUTCOME: Mapping[TxState, TxState] = {
     _T.MINED: _T.BROADCAST,
     _T.REVERTING: _T.BROADCAST,
@@ -147,14 +146,14 @@ CANCEL_OUTCOME: Mapping[TxState, TxState] = {
 
 
 def deciding(attempts: Sequence[TxState]) -> int:
-    """The index of the attempt that decides its step's state. Attempts are in the order they were signed."""
+    """The index of the attempt that decides its step's state. Attempts are in signing order."""
     group = next(group for group in BY_ATTEMPT if group.intersection(attempts))
     return max(place for place, state in enumerate(attempts) if state in group)
 
 
 @unique
 class PaymentState(StrEnum):
-    """Where a payment is, derived from its transactions and its order."""
+    """The state of a payment, derived from its transactions and its order."""
 
     PLANNED = "planned"
     PROPOSED = "proposed"
@@ -175,7 +174,7 @@ class PaymentState(StrEnum):
 
 _P = PaymentState
 
-# 1. An order that got this far says where the money is, and nothing else counts.
+# 1. An order in one of these states says where the money is, and nothing else counts.
 BY_ORDER: Mapping[OrderState, PaymentState] = {
     _O.OPEN: _P.BRIDGING,
     _O.FILLED: _P.DELIVERED,
@@ -183,7 +182,7 @@ BY_ORDER: Mapping[OrderState, PaymentState] = {
     _O.REFUNDED: _P.REFUNDED,
 }
 
-# 2. Else the step that pays, once there is something to know of it: without an order, and with one.
+# 2. Else the paying step, once its state says anything: without an order, and with one.
 BY_PAYING_STEP: Mapping[TxState, PaymentState] = {
     _T.SIGNED: _P.SENDING,
     _T.BROADCAST: _P.SENDING,
@@ -198,11 +197,11 @@ BY_PAYING_STEP: Mapping[TxState, PaymentState] = {
 }
 BY_STEP_AND_ORDER: Mapping[tuple[TxState, OrderState], PaymentState] = {
     (_T.MINED, _O.NOT_OPEN): _P.BRIDGING,
-    # The money left, and the settler's event has not been seen: it was not looked for yet, or it is missing.
+    # The money left, but the settler's event was not seen: it was not queried yet, or it is missing.
     (_T.FINAL, _O.NOT_OPEN): _P.INDETERMINATE,
 }
 
-# 3. Else the steps before it: the first of these that any of them is in.
+# 3. Else the steps before it: the first of these states that any of them has.
 BY_EARLIER_STEPS: Sequence[tuple[TxState, PaymentState]] = (
     (_T.REVERTED, _P.REVERTED),
     (_T.REPLACED, _P.REPLACED),
@@ -218,7 +217,7 @@ BY_EARLIER_STEPS: Sequence[tuple[TxState, PaymentState]] = (
 
 
 def payment_state(steps: Sequence[TxState], order: OrderState | None) -> PaymentState:
-    """A payment's state, from its steps in order (refunds left out) and its order, None if it has none.
+    """A payment's state, from its steps in order (without refunds) and its order or None.
 
     The last step is the one that pays.
     """
@@ -233,7 +232,7 @@ def payment_state(steps: Sequence[TxState], order: OrderState | None) -> Payment
     return next((state for step, state in BY_EARLIER_STEPS if step in steps[:-1]), _P.PLANNED)
 
 
-# Where a sponsor opens the order, what is known of the messages stands in the place of the steps.
+# If a sponsor opens the order, the state of the messages takes the place of the steps' states.
 BY_MESSAGES: Mapping[SponsoredState, PaymentState] = {
     _S.PLANNED: _P.PLANNED,
     _S.SIGNED: _P.SENDING,
@@ -249,8 +248,8 @@ def sponsored_payment_state(messages: SponsoredState, order: OrderState) -> Paym
     return BY_ORDER.get(order, BY_MESSAGES[messages])
 
 
-# A payment from several chains whose legs differ: the first of these states that any leg is in decides, by what
-# stands beside it: where no leg has delivered, and where some have.
+# If the legs of a payment from several chains differ, the first row whose state any leg has decides: its second column
+# if no leg has delivered, its third if some have.
 BY_LEGS: Sequence[tuple[PaymentState, PaymentState, PaymentState]] = (
     (_P.INDETERMINATE, _P.INDETERMINATE, _P.PARTLY_DELIVERED),
     (_P.SENDING, _P.SENDING, _P.PARTLY_DELIVERED),
@@ -267,7 +266,7 @@ BY_LEGS: Sequence[tuple[PaymentState, PaymentState, PaymentState]] = (
 
 
 def state_of_legs(legs: Sequence[PaymentState]) -> PaymentState:
-    """The state of a payment from several chains: that of its legs where they agree, else by the table."""
+    """The state of a payment from several chains: the legs' common state, else by the table."""
     if len(set(legs)) == 1:
         return legs[0]
     undelivered, partly = next((without, some) for state, without, some in BY_LEGS if state in legs)
@@ -335,7 +334,7 @@ MEANINGS: Mapping[PaymentState, Meaning] = {
 
 
 NOTHING_ARRIVED = frozenset({_P.REFUNDED, _P.REVERTED, _P.REPLACED, _P.CANCELLED, _P.EXPIRED})
-"""States of a payment that never reaches its recipient: paying again pays once."""
+"""States of a payment that never reaches its recipient: paying again does not pay twice."""
 
 
 def money_moved(steps: Sequence[TxState]) -> Sent:
@@ -346,7 +345,7 @@ def money_moved(steps: Sequence[TxState]) -> Sent:
 
 
 def money_of_messages(messages: SponsoredState) -> Sent:
-    """Whether money may have moved, from the state of the messages by which a sponsor opens the order."""
+    """Whether money may have moved, by the state of the messages with which a sponsor opens the order."""
     if messages is SponsoredState.OPENED:
         return Sent.YES
     return Sent.MAYBE if messages in {SponsoredState.SIGNED, SponsoredState.INDETERMINATE} else Sent.NO

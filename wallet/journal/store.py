@@ -1,7 +1,7 @@
-"""What the journal's statements run on: the SQLite file of one machine, or a PostgreSQL database that many share.
+"""The database under the journal: one machine's SQLite file, or a PostgreSQL database that many machines share.
 
-Statements are written once, in what both databases understand, with `?` for values. Tables, opening, locks and the
-meaning of errors are each store's own.
+Statements are written once, in SQL that both databases understand, with `?` for values. Each store has its own tables,
+opening, locks and errors.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from l2send.core.address import Address
 from l2send.core.units import ChainId
 
 Value = str | int | bytes | None
-"""What a statement takes: text, a number of 64 bits, bytes, or NULL."""
+"""A statement's parameter: text, a 64-bit number, bytes, or NULL."""
 
 
 class Row(Protocol):
-    """One row of an answer, by the names of its columns."""
+    """One row of a result, by column name."""
 
     def __getitem__(self, name: str, /) -> Any: ...
 
 
 class Result(Protocol):
-    """The answer to one statement."""
+    """The result of one statement."""
 
     @property
     def rowcount(self) -> int:
-        """How many rows were changed."""
+        """The number of changed rows."""
         ...
 
     def fetchone(self) -> Any:
@@ -36,15 +36,15 @@ class Result(Protocol):
         ...
 
     def fetchall(self) -> list[Any]:
-        """All rows that are left."""
+        """All remaining rows."""
         ...
 
 
 class Database(Protocol):
-    """What runs statements, inside the transaction that `Store.writing` began."""
+    """Runs statements inside the transaction that `Store.writing` started."""
 
     def execute(self, statement: str, values: Sequence[Value] = (), /) -> Result:
-        """Run one statement, `?` standing for each value."""
+        """Run one statement, with `?` for each value."""
         ...
 
 
@@ -53,59 +53,59 @@ class Store(Protocol):
 
     @property
     def db(self) -> Database:
-        """What runs the statements."""
+        """The connection that runs the statements."""
         ...
 
     @property
     def title(self) -> str:
-        """What it is and where, for people; without secrets."""
+        """The kind of store and its place, for display; without secrets."""
         ...
 
     @property
     def locks_rows(self) -> bool:
-        """Whether a transaction locks rows one by one; else one that writes is alone."""
+        """Whether a transaction locks single rows; else a writing transaction is alone."""
         ...
 
     def writing(self, about: str, *, witnessed: bool) -> AbstractContextManager[None]:
-        """One committed transaction, or none of it: what was read in it still holds when it commits.
+        """One atomic database transaction: what it read still holds when it commits.
 
-        `about` is the payment whose rows change; empty where any may. `witnessed`: what is written decides what may
-        be signed or sent, so the home remembers how far the journal was. Raises ConfigError where the store fails
-        or is not the one that was opened.
+        `about` is the payment whose rows change; empty if any may. `witnessed`: the write decides what may be signed or
+        sent, so the home's witness records the journal's newest event. Raises ConfigError where the store fails or is
+        not the one that was opened.
         """
         ...
 
     def rows(self, query: str, values: Sequence[Value]) -> list[Row]:
-        """All rows that a query finds. Raises ConfigError as `writing` does."""
+        """All rows of a query. Raises ConfigError as `writing` does."""
         ...
 
     def accept(self) -> None:
-        """Have this home go on with the journal as it is, even if it saw more of it before. Raises ConfigError."""
+        """Make this home accept the journal as it is, even if it saw more of it before. Raises ConfigError."""
         ...
 
     def check(self) -> str:
-        """What was checked, for people: damage, versions, durability. May take seconds. Raises ConfigError."""
+        """What was checked, for display: damage, versions, durability. May be slow. Raises ConfigError."""
         ...
 
     def take_account(self, chain_id: ChainId, sender: Address) -> bool:
-        """Take the account's lock among all machines that share this store; False while another has it.
+        """Acquire the account's lock among all machines that share this store; False while another holds it.
 
-        Nothing to take where no other machine can have the store: wallet/lock.py has a lock for one machine.
+        Always True if no other machine can use the store: wallet/lock.py locks within one machine.
         """
         ...
 
     def account_holder(self, chain_id: ChainId, sender: Address) -> str:
-        """Who has that lock, as the store knows it: empty if it is not known."""
+        """The holder of that lock, as far as the store knows; empty if unknown."""
         ...
 
     def release_account(self, chain_id: ChainId, sender: Address) -> None:
-        """Give the lock back. A lock whose connection was lost is gone already: no error."""
+        """Release the lock. No error if it was freed already, with its lost connection."""
         ...
 
     def refuse_if_taken(self, chain_id: ChainId, sender: Address) -> None:
-        """Inside a transaction: raises ChangedMeanwhile unless this process may still sign for the account."""
+        """Inside a transaction: raises ChangedMeanwhile unless this process still holds the account's lock."""
         ...
 
     def close(self) -> None:
-        """Release the database."""
+        """Close the database."""
         ...

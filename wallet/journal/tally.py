@@ -1,8 +1,7 @@
-"""Counts payments against the limits of one file, and refuses what goes beyond: which limit, how much of it is used,
-and when it frees.
+"""Counts payments against one file of limits and refuses what exceeds them: which limit, its use, and when it frees.
 
-What a payment brings its recipient counts, from the moment it begins, on the day it begins; fees do not, which
-`--max-fee` limits. Money that an account pays to itself, on any chain, stays its own and is not counted.
+A payment counts with the amount for its recipient, on the day it is recorded; its fees do not count, since `--max-fee`
+limits them. Money that an account pays to itself, on any chain, stays its own and does not count.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ _EDIT = "Have the limit changed, or pay what it allows."
 
 
 class Tally:
-    """What may still be paid under one file of limits; each payment that is counted leaves less."""
+    """What may still be paid under one file of limits; each counted payment reduces it."""
 
     def __init__(self, limits: SpendingLimits, now: UnixTime, begun: Iterable[Payment]) -> None:
-        """`begun`: the payments of the day that `now` lies in, without those that moved nothing and never will."""
+        """`begun`: the payments recorded on the day of `now`, without those that moved nothing and never will."""
         self._limits, self._now = limits, now
         self._of_day = dict[str, Fraction]()
         self._by_recipient = dict[Address, dict[str, Fraction]]()
@@ -32,9 +31,9 @@ class Tally:
             self.count(payment)
 
     def check(self, payment: Payment) -> None:
-        """Raises Refused where a limit forbids a payment that is about to begin.
+        """Raises Refused if a limit forbids a payment that is about to be recorded.
 
-        What moves no amount, such as a delegation, is no payment here.
+        What moves no amount, such as a delegation, is always allowed.
         """
         if not payment.amount.units:
             return
@@ -69,7 +68,7 @@ class Tally:
             raise Refused(f"{limits.origin} allows payments of these tokens alone: {allowed}.", hint=_EDIT)
 
     def _limits_on(self, key: str, most: Most | None, token: Token) -> Iterator[tuple[str, Fraction]]:
-        """The amounts of one key that hold for a token. Raises Refused where there is none: it cannot be limited."""
+        """The limits of one key for a token. Raises Refused if there is none: it cannot be limited."""
         if most is None:
             return
         symbols = [symbol for symbol in _counted_as(token) if symbol in most]
@@ -96,7 +95,7 @@ class Tally:
             )
 
     def count(self, payment: Payment) -> None:
-        """Add a payment that began, unless its money stays the sender's own."""
+        """Count a recorded payment, unless its money stays the sender's own."""
         if _stays_own(payment):
             return
         amount = exactly(payment.amount)
@@ -106,12 +105,12 @@ class Tally:
 
 
 def _counted_as(token: Token) -> list[str]:
-    """Its symbol, and USD at face value if it is pegged."""
+    """Its symbol, and USD at face value if it is pegged to it."""
     return list(dict.fromkeys([token.symbol, *([USD] if token.peg == USD else [])]))
 
 
 def _stays_own(payment: Payment) -> bool:
-    """Whether an account pays itself. A Safe may belong to others on another chain: it does not count as the same."""
+    """Whether an account pays itself. A Safe does not count: on another chain its address may belong to others."""
     is_safe = payment.executor is not None or payment.by_owners
     return payment.to.address == payment.sender and not is_safe
 

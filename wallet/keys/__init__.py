@@ -1,1 +1,1 @@
-"""Who signs: keystores, recovery phrases, devices."""
+"""Signers: keystores, recovery phrases and hardware wallets."""

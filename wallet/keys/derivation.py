@@ -1,7 +1,7 @@
-"""Derivation paths: which of the accounts under one seed is meant. Source: BIP-32, BIP-44.
+"""Derivation paths: they select one of the accounts under a seed. Source: BIP-32, BIP-44.
 
-Other wallets count accounts at two places. Phrases of MetaMask, Foundry and the Trezor of old count in the last place,
-`m/44'/60'/0'/0/N`; Ledger Live and Trezor Suite count in the third, `m/44'/60'/N'/0/0`. `cast` does likewise.
+Wallets number accounts in one of two places. MetaMask, Foundry and older Trezor software use the last,
+`m/44'/60'/0'/0/N`; Ledger Live and Trezor Suite use the third, `m/44'/60'/N'/0/0`. `cast` does the same.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from l2send.core.text import clean
 
 _HARDENED = 1 << 31
 _MOST_PARTS = 10
-"""What the Ethereum app of a Ledger takes."""
+"""The most numbers that a Ledger's Ethereum app accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class DerivationPath:
-    """The numbers of a path; hardened ones are 2^31 higher."""
+    """The numbers of a path; 2^31 is added to hardened ones."""
 
     numbers: tuple[int, ...]
 
@@ -28,7 +28,7 @@ class DerivationPath:
 
 
 def parse_path(text: str) -> DerivationPath:
-    """The path that `m/44'/60'/0'/0/0` spells out; `h` means what `'` means. Raises UsageError."""
+    """Parse a path such as `m/44'/60'/0'/0/0`; `h` means the same as `'`. Raises UsageError."""
     parts = text.strip().split("/")
     if parts[0] != "m" or not 1 < len(parts) <= _MOST_PARTS + 1:
         raise _bad(text)
@@ -36,12 +36,12 @@ def parse_path(text: str) -> DerivationPath:
 
 
 def path_of_phrase(index: int) -> DerivationPath:
-    """Account `index` as wallets that hold a phrase count. Raises UsageError."""
+    """The path of account `index` in wallets that hold a phrase. Raises UsageError."""
     return parse_path(f"m/44'/60'/0'/0/{index}")
 
 
 def path_on_device(index: int) -> DerivationPath:
-    """Account `index` as Ledger Live and Trezor Suite count. Raises UsageError."""
+    """The path of account `index` in Ledger Live and Trezor Suite. Raises UsageError."""
     return parse_path(f"m/44'/60'/{index}'/0/0")
 
 

@@ -1,7 +1,7 @@
-"""Keys in a hardware wallet: it shows what it signs and returns r and s, which are checked; nothing else is believed.
+"""Keys in a hardware wallet: it shows what it signs and returns r and s, which are checked; nothing else is trusted.
 
-The bytes are assembled here and not by the device. They are decoded again, and must be signed by this account for
-exactly what was asked. The devices and their protocols are in `ledger` and `trezor`.
+l2send assembles the bytes, not the device. They are decoded again, and must be this account's signature of exactly the
+request. The devices and their protocols are in `ledger` and `trezor`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TYPE_2 = b"\x02"
 
 
 class Device(Protocol):
-    """A device with one of its accounts chosen. Every method raises ConfigError, Interrupted for a no on the device."""
+    """A device with one account selected. Every method raises ConfigError, or Interrupted for a no on the device."""
 
     @property
     def name(self) -> str:
@@ -46,10 +46,10 @@ class Device(Protocol):
 
 
 class HardwareSigner:
-    """A Signer whose key is in a device."""
+    """A Signer with its key in a device."""
 
     def __init__(self, device: Device, say: Callable[[str], None]) -> None:
-        """`say` is told when you have to look at the device. Raises ConfigError."""
+        """`say` receives a sentence when you have to look at the device. Raises ConfigError."""
         self._device, self._say = device, say
         self._address = device.address()
 
@@ -84,7 +84,7 @@ class HardwareSigner:
 
 
 def unsigned_bytes(nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> bytes:
-    """The transaction as its hash is taken for signing. Source: EIP-1559, EIP-155."""
+    """The transaction's unsigned bytes, whose hash is signed. Source: EIP-1559, EIP-155."""
     import rlp  # type: ignore[import-untyped]
 
     if price.legacy:
@@ -111,7 +111,7 @@ def _type_2(nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> list[Any
 
 
 def _low(signature: RS) -> RS:
-    """Raises Refused for an s that nodes do not take. Source: EIP-2."""
+    """Raises Refused for an s that nodes reject. Source: EIP-2."""
     if not 0 < signature[1] <= HALF_ORDER:
         raise Refused("the device gave a signature that no node takes; it was thrown away.")
     return signature

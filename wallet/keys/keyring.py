@@ -1,7 +1,7 @@
 """Passwords of keystores in the operating system's keyring (the extra `keyring`). Never keys.
 
-That is Keychain, the Secret Service (GNOME Keyring, KeePassXC), KWallet or the Credential Locker: what `keyring` itself
-recommends. A keyring that is a plain file is used only if you choose it (PYTHON_KEYRING_BACKEND).
+These are Keychain, the Secret Service (GNOME Keyring, KeePassXC), KWallet and the Credential Locker: those that
+`keyring` itself recommends. A plain-file keyring is used only if you choose it (PYTHON_KEYRING_BACKEND).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ _SERVICE = "l2send"
 
 
 def remember(keystore: Path, password: str) -> str:
-    """Keep the password of a keystore; returns the name of the keyring that has it. Raises ConfigError."""
+    """Store the password of a keystore; returns the name of the keyring. Raises ConfigError."""
     keyring = _keyring()
     try:
         keyring.set_password(_SERVICE, _name(keystore), password)
         return clean(keyring.get_keyring().name, 60)
     except Exception as error:  # noqa: BLE001 - each keyring raises its own
         refusal = _in_words("the password was not kept", error)
-    # Outside the handler: no traceback then leads to a frame of the library that holds the password.
+    # Raised outside the handler, so that no traceback leads to a frame of the library that holds the password.
     raise refusal
 
 
 def remembered(keystore: Path) -> str | None:
-    """The password that was kept; None without one, without a keyring, or without the extra.
+    """The stored password; None if there is none, no keyring, or the extra is not installed.
 
     Raises ConfigError for a keyring that stays locked: it may hold the password.
     """
@@ -43,7 +43,7 @@ def remembered(keystore: Path) -> str | None:
 
 
 def forget(keystore: Path) -> None:
-    """Raises ConfigError if the keyring has nothing to forget, or does not do it."""
+    """Delete the stored password. Raises ConfigError if there is none, or the keyring fails to delete it."""
     keyring = _keyring()
     try:
         keyring.delete_password(_SERVICE, _name(keystore))
@@ -62,7 +62,7 @@ _SAID = {
 
 
 def _in_words(what: str, error: Exception) -> ConfigError:
-    """Names only the type of the error: its text may repeat the password."""
+    """Reports only the type of the error: its text may repeat the password."""
     name = type(error).__name__
     why, hint = _SAID.get(name, (f"the keyring raised {name}.", "Is it running, and unlocked?"))
     return ConfigError(f"{what}: {why}", hint=hint)
@@ -74,7 +74,7 @@ def _keyring() -> Any:
         import keyring.core
     except ImportError:
         raise ConfigError("the keyring needs more than is installed.", hint=how_to_install("keyring")) from None
-    # A keyring that its variable or its file names counts before this limit.
+    # A keyring chosen by its variable or its file takes precedence over this limit.
     keyring.core.init_backend(limit=keyring.core.recommended)
     return keyring
 

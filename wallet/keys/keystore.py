@@ -1,4 +1,4 @@
-"""Encrypted keystores (Web3 Secret Storage, version 3): made, found and opened.
+"""Creates, finds and opens encrypted keystores (Web3 Secret Storage, version 3).
 
 l2send's own files are in a folder with mode 0700, are created with mode 0600 and hold the account's address.
 Foundry's and geth's folders are read and never written; Foundry's files hold no address, so the
@@ -47,17 +47,17 @@ class Keystore:
     name: str
     path: Path
     address: Address | None
-    """None where the file does not say (Foundry's): known once it is opened."""
+    """None if the file does not hold it (Foundry's): known once the file is opened."""
     origin: str
-    """`l2send`, `foundry`, `geth` or `file`: whose folder it lies in."""
+    """`l2send`, `foundry`, `geth` or `file`: which program's folder it is in."""
 
     def document(self) -> dict[str, object]:
-        """What is told of it in JSON: docs/schemas/account-1.json."""
+        """Its description in JSON: docs/schemas/account-1.json."""
         return {"name": self.name, "address": self.address, "path": str(self.path), "origin": self.origin}
 
 
 def new(folder: Path, name: str, password: str) -> Keystore:
-    """Make a key and its keystore `folder/NAME.json`. Raises UsageError, ConfigError. Takes 2 s (scrypt)."""
+    """Create a key and its keystore `folder/NAME.json`. Raises UsageError, ConfigError. Takes 2 s (scrypt)."""
     from eth_account import Account
 
     return import_key(folder, name, SecretKey(bytes(Account.create().key)), password)
@@ -72,7 +72,7 @@ def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keysto
     address = address_of(key)
     content = {"name": name, **_encrypt(key, password), "address": address[2:].lower()}
     data = json.dumps(content).encode()
-    # A key that cannot be recovered is lost money: the bytes to be written are opened first.
+    # A key that cannot be recovered is lost money: the bytes are decrypted once before they are written.
     if _decrypt(json.loads(data), password, Path(name)).address != address:
         raise ConfigError("the new keystore does not open; nothing was written.")
     write_private(path, data)
@@ -80,7 +80,7 @@ def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keysto
 
 
 def refuse_name(folder: Path, name: str) -> None:
-    """Raises UsageError for an invalid name, ConfigError for a name in use: before a secret is typed."""
+    """Raises UsageError for an invalid name, ConfigError for a name in use; called before a secret is typed."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{clean(name, 40)!r} is no name for an account.",
@@ -91,7 +91,7 @@ def refuse_name(folder: Path, name: str) -> None:
 
 
 def find(folder: Path, home: Path | None = None) -> list[Keystore]:
-    """Keystores in the own `folder`, then in Foundry's and geth's folders under `home`."""
+    """Keystores in l2send's own `folder`, then in Foundry's and geth's folders under `home`."""
     home = Path.home() if home is None else home
     return [
         *_in_folder(folder, _OWN),
@@ -101,7 +101,7 @@ def find(folder: Path, home: Path | None = None) -> list[Keystore]:
 
 
 def named(wanted: str, folder: Path, home: Path | None = None) -> Keystore:
-    """The keystore of that name or address, or the file at that path. Raises ConfigError."""
+    """The keystore with that name or address, or the file at that path. Raises ConfigError."""
     found = find(folder, home)
     for keystore in found:
         if wanted == keystore.name or (keystore.address and wanted.lower() == keystore.address.lower()):
@@ -139,12 +139,12 @@ def _in_folder(folder: Path, origin: str) -> list[Keystore]:
         try:
             found.append(Keystore(_name(path), path, _stated_address(_content(path)), origin))
         except ConfigError:
-            continue  # Not a keystore; folders of other programs may hold anything.
+            continue  # Not a keystore; other programs' folders may hold other files.
     return found
 
 
 def _name(path: Path) -> str:
-    """`NAME.json` -> NAME; Foundry's `NAME` and geth's `UTC--…` stay as they are."""
+    """`NAME.json` -> NAME; Foundry's `NAME` and geth's `UTC--…` are unchanged."""
     return path.name.removesuffix(".json")
 
 
@@ -183,10 +183,10 @@ def _encrypt(key: SecretKey, password: str) -> dict[str, Any]:
 
 
 def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
-    """The key, by the password as it is or in another Unicode form of the same characters.
+    """The key, decrypted with the password as typed or with its other Unicode normal form.
 
-    A keyboard of macOS writes an accented letter as two characters, one of Linux as one: the keystore knows only bytes.
-    Raised outside the handlers: no traceback then leads to a frame that holds the password or the key.
+    macOS may type an accented letter as two characters, Linux types one: the keystore compares only bytes. Errors are
+    raised outside the handlers, so that no traceback leads to a frame that holds the password or the key.
     """
     from eth_account import Account
 
@@ -205,7 +205,7 @@ def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
 
 
 def _version(content: dict[str, Any]) -> Any:
-    """The format's version as a number. Some programs write it as text."""
+    """The format's version as a number. Some programs write it as a string."""
     version = content.get("version")
     return int(version) if isinstance(version, str) and version.isdecimal() else version
 
@@ -219,8 +219,8 @@ def password_from(
 ) -> str:
     """The password from a file, an open file descriptor, the file `ETH_PASSWORD` names, a keyring, or a person.
 
-    The first of these that is given counts. One line end is taken off. Raises ConfigError.
-    Never from argv or a variable's own value: other processes can read both.
+    The first of these that is given counts. One trailing line end is removed. Raises ConfigError. Never from argv or a
+    variable's own value: other processes can read both.
     """
     if file is None and descriptor is None and os.environ.get("ETH_PASSWORD"):
         file = Path(os.environ["ETH_PASSWORD"])
@@ -243,7 +243,7 @@ def password_from(
 
 
 def secret_from(file: Path | None, descriptor: int | None, what: str) -> str:
-    """The text of a file or of an open file descriptor, less one line end; `what` it is. Raises ConfigError."""
+    """The text of a file or file descriptor without one trailing line end; `what` names it. Raises ConfigError."""
     try:
         if file is not None:
             data = _read_secret(file.expanduser(), what)
@@ -252,7 +252,7 @@ def secret_from(file: Path | None, descriptor: int | None, what: str) -> str:
             with os.fdopen(descriptor, "rb", closefd=False) as stream:
                 data = stream.read(_MAX_SIZE)
     except OSError as error:
-        # The name may be the secret itself, put there by mistake: it is not repeated.
+        # The file name may be the secret itself, typed there by mistake: it is not repeated.
         raise ConfigError(f"cannot read the {what} file: {error.strerror}.", hint=_FILE_HINT) from None
     try:
         text = data.decode()
@@ -262,11 +262,11 @@ def secret_from(file: Path | None, descriptor: int | None, what: str) -> str:
 
 
 def _read_secret(path: Path, what: str) -> bytes:
-    """The file, if no other user can read or change it. Raises OSError, ConfigError without the name."""
+    """A file that no other user can read or change. Raises OSError, ConfigError without the file's name."""
     try:
         return read_trusted(path, secret=True)
     except ConfigError as error:
-        # The name may be the secret itself, put there by mistake: it is not repeated.
+        # The file name may be the secret itself, typed there by mistake: it is not repeated.
         message, hint = (text.replace(str(path), f"the {what} file") for text in (error.message, error.hint))
     raise ConfigError(message, hint=hint.replace(f"the {what} file", "FILE"))
 

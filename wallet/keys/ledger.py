@@ -1,9 +1,9 @@
 """A Ledger with its Ethereum app, by the app's own protocol. Source: LedgerHQ/app-ethereum, doc/ethapp.adoc.
 
-USB, and the socket of the vendor's emulator Speculos, are the vendor's library's business (ledgercomm, the extra
-`l2send[ledger]`). Of the app three commands are used, which fit on this page; no library for them is well kept.
-The app shows transfers of native coin by amount and recipient. A call of a contract it only signs with blind signing
-allowed, and shows the contract and not what it does.
+The vendor's library (ledgercomm, the extra `l2send[ledger]`) handles USB and the socket of the emulator Speculos. The
+app's three commands used here are implemented below; no library for them is well maintained. The app shows amount and
+recipient of native-coin transfers. It signs contract calls only if blind signing is allowed, and shows the contract but
+not what the call does.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _SAID = {
 
 
 class Transport(Protocol):
-    """What carries commands to the device and answers back: `ledgercomm.Transport`."""
+    """Sends commands to the device and returns its answers: `ledgercomm.Transport`."""
 
     def exchange_raw(self, apdu: bytes) -> tuple[int, bytes]:
-        """The status word and the data of the answer to one command (ISO 7816-4)."""
+        """The status word and the data of the answer to a command (ISO 7816-4)."""
         ...
 
 
@@ -86,7 +86,7 @@ class Ledger:
         """The answer to one command. Raises ConfigError, Interrupted."""
         try:
             status, answer = self._transport.exchange_raw(bytes([_CLA, command, place, 0, len(data)]) + data)
-        except Exception as error:  # noqa: BLE001 - the library lets the errors of sockets and of USB through, and asserts
+        except Exception as error:  # noqa: BLE001 - the library passes on errors of sockets and USB, and asserts
             raise ConfigError(
                 f"the Ledger does not answer ({type(error).__name__}).", hint="Connect it, and unlock it."
             ) from None
@@ -99,7 +99,7 @@ class Ledger:
 
 
 def open_ledger(path: DerivationPath) -> Ledger:
-    """The Ledger on USB; or Speculos, where LEDGER_PROXY_ADDRESS and LEDGER_PROXY_PORT say. Raises ConfigError."""
+    """The Ledger on USB, or Speculos at LEDGER_PROXY_ADDRESS and LEDGER_PROXY_PORT. Raises ConfigError."""
     try:
         from ledgercomm import Transport as Connection  # type: ignore[import-untyped]
     except ImportError:
@@ -117,9 +117,10 @@ def open_ledger(path: DerivationPath) -> Ledger:
 
 
 def _size_that_hides_no_chain(length: int, chain_id: int) -> int:
-    """The app takes a legacy transaction for one without a chain if its last chunk is exactly the chain and two zeros.
+    """The app reads a legacy transaction as one without a chain id if its last chunk is exactly the chain id and two
+    zeros.
 
-    So no chunk begins there, or later. Source: LedgerHQ/ledger-live, hw-app-eth, safeChunkTransaction.
+    So no chunk may start there or later. Source: LedgerHQ/ledger-live, hw-app-eth, safeChunkTransaction.
     """
     short = chain_id.to_bytes((chain_id.bit_length() + 7) // 8, "big")
     tail = len(short) + (0 if chain_id < 0x80 else 1) + 2
@@ -127,7 +128,7 @@ def _size_that_hides_no_chain(length: int, chain_id: int) -> int:
 
 
 def _rs(answer: bytes) -> RS:
-    """r and s; v comes first and is of many kinds."""
+    """r and s; the v before them has several encodings."""
     if len(answer) != 65:
         raise ConfigError("the Ledger gave no signature.")
     return int.from_bytes(answer[1:33], "big"), int.from_bytes(answer[33:], "big")

@@ -1,6 +1,6 @@
-"""Recovery phrases: words of BIP-39 become a key of BIP-32. Only the key is kept, encrypted as any other.
+"""Recovery phrases: derives a BIP-32 key from BIP-39 words. Only the key is kept, encrypted like any other.
 
-The English list alone, which is the one that hardware wallets and MetaMask write.
+Only the English word list, which hardware wallets and MetaMask use.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _LENGTHS = (12, 15, 18, 21, 24)
 
 
 class Phrase:
-    """The words of a seed, known to fit their checksum. No repr, log line or pickle shows them."""
+    """The words of a seed, with a valid checksum. No repr, log line or pickle shows them."""
 
     __slots__ = ("__words",)
 
     def __init__(self, text: str) -> None:
-        """Read words as a person types them. Raises ConfigError that says which word is wrong, never the word."""
+        """Parse typed words. Raises ConfigError with the position of a wrong word, never the word."""
         words = unicodedata.normalize("NFKD", text).lower().split()
         problem = _problem(words)
         if problem:
@@ -40,17 +40,17 @@ class Phrase:
 
     @classmethod
     def fresh(cls, words: int = 12) -> Phrase:
-        """A new phrase out of the operating system's randomness: 128 bits in 12 words, 256 in 24."""
+        """A new phrase from the operating system's randomness: 128 bits in 12 words, 256 in 24."""
         from eth_account.hdaccount.mnemonic import Mnemonic
 
         return cls(Mnemonic().generate(words))
 
     def key(self, path: DerivationPath, passphrase: str = "") -> SecretKey:
-        """The key at `path`. Every passphrase is right, and leads to other accounts. Raises ConfigError."""
+        """The key at `path`. Every passphrase is valid, and each leads to other accounts. Raises ConfigError."""
         from eth_account.hdaccount import key_from_seed
         from eth_account.hdaccount.mnemonic import Mnemonic
 
-        # Raised outside the handler: no traceback then leads to a frame that holds the seed.
+        # Raised outside the handler, so that no traceback leads to a frame that holds the seed.
         try:
             return SecretKey(key_from_seed(Mnemonic.to_seed(" ".join(self.__words), passphrase), str(path)))
         except Exception as error:  # noqa: BLE001
@@ -59,7 +59,7 @@ class Phrase:
 
 
 def _problem(words: list[str]) -> str:
-    """What is wrong with `words`, by their places, or an empty string. Source: BIP-39."""
+    """What is wrong with `words`, by position, or an empty string. Source: BIP-39."""
     from eth_account.hdaccount.mnemonic import Mnemonic
 
     english = Mnemonic()

@@ -1,7 +1,7 @@
-"""Transactions of the same key that another wallet signed, rebuilt from a node's description.
+"""Rebuilds transactions that another wallet signed with the same key, from a node's description.
 
-A rebuilt transaction proves itself: its bytes hash to its hash, and the signature on them is the account's. No node can
-invent one.
+A rebuilt transaction proves itself: its bytes hash to its hash, and their signature is the account's. No node can forge
+one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Described = Mapping[str, Any]
 
 
 def rebuilt(described: Described, sender: Address) -> SignedTx | None:
-    """The signed bytes; None for a kind that is not known here, or for a description that no key of `sender` signed.
+    """The signed bytes; None for an unknown type, or if the signature is not by `sender`.
 
     Source: EIP-155, EIP-2930, EIP-1559, EIP-7702; ethereum/execution-apis schemas/transaction.yaml.
     """
@@ -36,7 +36,7 @@ def rebuilt(described: Described, sender: Address) -> SignedTx | None:
             return None
         return signed if str(Account.recover_transaction(signed.raw)) == sender else None
     except (BadAnswer, ValueError, TypeError, KeyError, AttributeError):
-        return None  # A node that describes it otherwise than the standard does.
+        return None  # The node's description does not follow the standard.
 
 
 def _legacy(tx: Described) -> list[Any]:

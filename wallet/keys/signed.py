@@ -1,8 +1,8 @@
-"""Signed bytes read back: what a node will execute, and who signed it.
+"""Decodes signed bytes: what a node will execute, and who signed it.
 
-The guard and the journal see what is decoded here, never what was meant to be signed.
-Only the kinds of transaction that l2send signs are read: EIP-1559 (type 2), EIP-155 (legacy), and EIP-7702 (type 4)
-with one authorization, of the sender itself for this chain alone.
+The guard and the journal see what is decoded here, not what was meant to be signed. Only transaction types that l2send
+signs are decoded: EIP-1559 (type 2), EIP-155 (legacy), and EIP-7702 (type 4) with one authorization, by the sender
+itself and for this chain only.
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ class SignedTx:
 
 @dataclass(frozen=True, slots=True)
 class SignedFields:
-    """Everything signed bytes say."""
+    """All fields of signed bytes."""
 
     tx: UnsignedTx
     nonce: Nonce
     gas: Gas
     max_fee_per_gas: Wei
-    """Per gas; the gas price of a legacy transaction."""
+    """For a legacy transaction, the gas price."""
     tip: Wei
     legacy: bool
     sender: Address
     """Recovered from the signature."""
 
     def matches(self, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> bool:
-        """Whether the bytes say exactly this."""
+        """Whether the bytes contain exactly these values."""
         said = (self.tx, self.nonce, self.gas, self.max_fee_per_gas, self.legacy)
         meant = (tx, nonce, gas, price.max_fee_per_gas, price.legacy)
         return said == meant and (self.legacy or self.tip == price.tip)
 
 
 def decode_signed(raw: bytes) -> SignedFields:
-    """What `raw` says. Raises Refused for anything but one whole transaction of a kind l2send signs."""
+    """Decode `raw`. Raises Refused for anything but one complete transaction of a type that l2send signs."""
     from eth_account import Account
 
     fields = _fields_of(raw)
@@ -71,21 +71,21 @@ def decode_signed(raw: bytes) -> SignedFields:
         return said
     except Refused:
         raise
-    except Exception as error:  # noqa: BLE001 - the libraries raise many kinds, and all mean the same
+    except Exception as error:  # noqa: BLE001 - the libraries raise many types of error, and all mean the same
         raise Refused(f"the signed bytes do not decode ({type(error).__name__}).") from None
 
 
 def limits_of(raw: bytes) -> tuple[Gas, Wei]:
-    """The most gas, and the most for each unit of it, that the signed bytes allow. Raises Refused as `decode_signed`.
+    """The gas limit and the most per gas that the signed bytes allow. Raises Refused as `decode_signed`.
 
-    Recovers no signer, which takes most of the time.
+    Does not recover the signer, which would take most of the time.
     """
     _, _, gas, max_fee_per_gas, _, _ = _fields_of(raw)
     return gas, max_fee_per_gas
 
 
 def _fields_of(raw: bytes) -> _Fields:
-    """Raises Refused for anything but one whole transaction of a kind that l2send signs."""
+    """Raises Refused for anything but one complete transaction of a type that l2send signs."""
     import rlp  # type: ignore[import-untyped]
 
     try:
@@ -97,15 +97,15 @@ def _fields_of(raw: bytes) -> _Fields:
             return _legacy(rlp.decode(raw, strict=True))
     except Refused:
         raise
-    except Exception as error:  # noqa: BLE001 - the library raises many kinds, and all mean the same
+    except Exception as error:  # noqa: BLE001 - the library raises many types of error, and all mean the same
         raise Refused(f"the signed bytes do not decode ({type(error).__name__}).") from None
     raise Refused(f"signed bytes of transaction type {raw[0]} are not l2send's.")
 
 
 def signer_of_typed(data: TypedData, signature: bytes) -> Address:
-    """Who signed an EIP-712 message. Raises Refused for a signature that some contract would not take.
+    """Who signed an EIP-712 message. Raises Refused for a signature that some contracts reject.
 
-    Source: EIP-2 (low s) and v of 27 or 28, which FiatTokenV2 and Permit2 demand.
+    Source: EIP-2 (low s) and v of 27 or 28, which FiatTokenV2 and Permit2 require.
     """
     from eth_account import Account
     from eth_account.messages import SignableMessage
@@ -116,7 +116,7 @@ def signer_of_typed(data: TypedData, signature: bytes) -> Address:
     message = SignableMessage(b"\x01", data.domain_hash, data.message_hash)
     try:
         return checksum(Account.recover_message(message, signature=signature))
-    except Exception as error:  # noqa: BLE001 - the library raises many kinds, and all mean the same
+    except Exception as error:  # noqa: BLE001 - the library raises many types of error, and all mean the same
         raise Refused(f"the signature belongs to no account ({type(error).__name__}).") from None
 
 
@@ -129,7 +129,7 @@ def _type_2(items: Any) -> _Fields:
 
 
 def _type_4(items: Any) -> _Fields:
-    """As type 2, and one authorization for the chain of the transaction and the nonce after it. Source: EIP-7702."""
+    """Type 2 plus one authorization, for the transaction's chain and the next nonce. Source: EIP-7702."""
     tx, nonce, gas, max_fee, tip, legacy = _type_2([*items[:9], *items[10:]])
     ((chain_id, code, next_nonce, *_),) = items[9]
     if _integer(chain_id) != tx.chain_id:
@@ -140,7 +140,7 @@ def _type_4(items: Any) -> _Fields:
 
 
 def _authority_of(raw: bytes) -> Address:
-    """Who signed the authorization in a transaction of type 4.
+    """Who signed the authorization of a type-4 transaction.
 
     Source: EIP-7702, keccak(0x05 || rlp([chain_id, address, nonce])).
     """
@@ -151,8 +151,8 @@ def _authority_of(raw: bytes) -> Address:
 
 
 def code_authorized(raw: bytes, account: Address, chain_id: ChainId, nonce: Nonce) -> Address | None:
-    """The code that a transaction makes `account` delegate to by an authorization with that nonce, the zero address for
-    none; None where it has no such authorization. Of several the first is applied. Source: EIP-7702.
+    """The code that `account` delegates to by this transaction's authorization with that nonce, the zero address for
+    none; None without such an authorization. Of several, the chain applies the first. Source: EIP-7702.
     """
     import rlp
 
@@ -165,7 +165,7 @@ def code_authorized(raw: bytes, account: Address, chain_id: ChainId, nonce: Nonc
         try:
             if _authority(authorization) == account:
                 return checksum(code)
-        except Exception:  # noqa: BLE001, S112 - no signature of any account: the chain passes over it, too
+        except Exception:  # noqa: BLE001, S112 - not a valid signature: the chain skips it, too
             continue
     return None
 
@@ -193,7 +193,7 @@ def _legacy(items: Any) -> _Fields:
 
 
 def _integer(item: bytes) -> int:
-    """An RLP integer, in its only spelling."""
+    """An RLP integer in its canonical encoding."""
     if item[:1] == b"\0":
         raise Refused("the signed bytes write a number with leading zeros.")
     return int.from_bytes(item, "big")

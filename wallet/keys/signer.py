@@ -1,6 +1,6 @@
-"""Signing: a transaction, its nonce and its price become bytes that say exactly that, or nothing does.
+"""Signing: turns a transaction, its nonce and its price into bytes that contain exactly these, or raises.
 
-An EIP-712 message is signed by its own digest, which is computed here from its fields.
+For an EIP-712 message, the signed digest is computed here from its fields.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from l2send.wallet.keys.signed import SignedTx, decode_signed, signer_of_typed
 
 
 class Signer(Protocol):
-    """Who signs: a key on this machine, or a device that holds one."""
+    """Signs with a key on this machine or in a device."""
 
     @property
     def address(self) -> Address:
@@ -24,11 +24,11 @@ class Signer(Protocol):
         ...
 
     def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
-        """Bytes that were decoded again and found to say exactly this. Raises Refused, ConfigError."""
+        """Signed bytes that were decoded again and contain exactly these values. Raises Refused, ConfigError."""
         ...
 
     def sign_typed(self, data: TypedData) -> bytes:
-        """The signature of an EIP-712 message, 65 bytes r, s, v with v 27 or 28, found to be this account's.
+        """The signature of an EIP-712 message, 65 bytes r, s, v with v 27 or 28, verified to be this account's.
 
         Raises Refused, ConfigError.
         """
@@ -57,7 +57,7 @@ class SecretKey:
 
     @classmethod
     def from_hex(cls, text: str) -> SecretKey:
-        """A key as 64 hexadecimal digits, with or without 0x. Raises ConfigError without the text."""
+        """Parse a key of 64 hexadecimal digits, with or without 0x. Raises ConfigError without repeating the text."""
         digits = text.strip().removeprefix("0x")
         if len(digits) == 64 and digits.isascii():
             try:
@@ -102,7 +102,7 @@ class LocalSigner:
         return signature
 
     def _authorization(self, chain_id: ChainId, code: Address, nonce: Nonce) -> Any:
-        """For this chain alone, and valid only inside the transaction with `nonce`. Source: EIP-7702."""
+        """For this chain only, and valid only in the transaction with `nonce`. Source: EIP-7702."""
         from eth_account import Account
 
         try:
@@ -124,7 +124,7 @@ class LocalSigner:
     def _signed_bytes(self, fields: dict[str, Any]) -> bytes:
         from eth_account import Account
 
-        # Raised outside the handler: no traceback then leads to a frame that holds the key.
+        # Raised outside the handler, so that no traceback leads to a frame that holds the key.
         try:
             return bytes(Account.sign_transaction(fields, self._key.reveal()).raw_transaction)
         except Exception as error:  # noqa: BLE001
@@ -133,7 +133,7 @@ class LocalSigner:
 
 
 def address_of(key: SecretKey) -> Address:
-    """The account of a key. Raises ConfigError for bytes that are no secp256k1 key."""
+    """The account of a key. Raises ConfigError for bytes that are not a secp256k1 key."""
     from eth_account import Account
 
     try:
@@ -144,7 +144,7 @@ def address_of(key: SecretKey) -> Address:
 
 
 def refuse_unbound(chain_id: ChainId, tx: UnsignedTx) -> None:
-    """A transaction without chain could be replayed, one without recipient would create a contract."""
+    """Refuses a transaction without a chain id (it could be replayed) or a recipient (it creates a contract)."""
     if chain_id < 1 or tx.chain_id != chain_id:
         raise Refused(f"the transaction is for chain {tx.chain_id}, not {chain_id}.")
     if not tx.to or checksum(tx.to) == ZERO_ADDRESS:

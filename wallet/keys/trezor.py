@@ -1,6 +1,6 @@
 """A Trezor, by the vendor's library (trezorlib, the extra `l2send[trezor]`).
 
-TREZOR_PATH names a device, or the vendor's emulator as `udp:127.0.0.1:21324`; else the first on USB is taken.
+TREZOR_PATH names a device, or the vendor's emulator as `udp:127.0.0.1:21324`; else the first on USB is used.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Trezor:
             return int.from_bytes(r, "big"), int.from_bytes(s, "big")
 
     def sign_typed(self, data: TypedData) -> RS:
-        """See Device. Newer models show every field, the Model One the hashes."""
+        """See Device. Newer models show every field, the Model One only hashes."""
         with _in_words():
             if self._session.features.model == _MODEL_ONE:
                 answer = _ethereum().sign_typed_data_hash(
@@ -76,7 +76,7 @@ class Trezor:
 
 
 def open_trezor(path: DerivationPath, ask: Callable[[str], str]) -> Trezor:
-    """The Trezor, unlocked: by its own screen, or by what `ask` is answered. Raises ConfigError, Interrupted."""
+    """The Trezor, unlocked on its own screen or with the answers of `ask`. Raises ConfigError, Interrupted."""
     try:
         from trezorlib import client
     except ImportError:
@@ -92,7 +92,7 @@ def open_trezor(path: DerivationPath, ask: Callable[[str], str]) -> Trezor:
 
 
 def _places(typed: str) -> str:
-    """A PIN that the library takes: of another it says nothing that helps. Raises ConfigError."""
+    """A PIN in the library's form; its own error for a bad one is no help. Raises ConfigError."""
     if not typed or set(typed) - set("123456789"):
         raise ConfigError(
             "the PIN is typed as the places of its digits on the keypad, 1 to 9.", hint="Nothing was signed. Try again."
@@ -101,7 +101,7 @@ def _places(typed: str) -> str:
 
 
 def _ethereum() -> Any:
-    """Its functions are decorated in a way that hides their parameters from type checkers."""
+    """The library's decorators hide its functions' parameters from type checkers."""
     from trezorlib import ethereum
 
     return ethereum
@@ -109,7 +109,7 @@ def _ethereum() -> Any:
 
 @contextmanager
 def _in_words() -> Iterator[None]:
-    """What the library raises, as l2send says it."""
+    """Translates the library's errors into l2send's."""
     from trezorlib.exceptions import Cancelled, TrezorException
     from trezorlib.transport import TransportException
 
