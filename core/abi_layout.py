@@ -1,9 +1,9 @@
-"""Whether ABI bytes are laid out as an encoder lays them out, before anything is decoded from them.
+"""Checks, before decoding, that ABI bytes have the layout that encoders produce.
 
-The ABI lets parts lie anywhere, and many times in the same place: eight megabytes of overlapping arrays become
-gigabytes of values. Encoders write the parts one after another. So each part must begin at or after the end of the
-part before it, and a length must fit into the bytes that are there: what is decoded is never more than what came.
-Source: docs.soliditylang.org abi-spec, "Formal Specification of the Encoding".
+The ABI lets parts lie anywhere and overlap: eight megabytes of overlapping arrays decode to gigabytes of values.
+Encoders write the parts one after another. So each part must begin at or after the end of the previous one, and a
+length must fit into the available bytes: decoded data is never larger than the input. Source: docs.soliditylang.org
+abi-spec, "Formal Specification of the Encoding".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Contracts that are accounts, as chains.toml pins them: the versions of Safe, and the code that EIP-7702 delegates to.
+"""Contracts used as accounts, as pinned in chains.toml: the versions of Safe, and delegates for EIP-7702.
 
-They stand at one address with one code on every chain that has them, so they are listed once, and each chain names
-what stands there. Source of the canonical Safe deployments: npm @safe-global/safe-deployments.
+They have the same address and code on every chain, so they are listed once, and each chain names those it has. Source
+of the canonical Safe deployments: npm @safe-global/safe-deployments.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class SafeVersion:
     """Hash of the code of every Safe that `proxy_factory` makes."""
     singleton: Deployment
     singleton_l2: Deployment
-    """The singleton that emits an event for every execution."""
+    """The singleton that emits an event for every transaction it executes."""
     proxy_factory: Deployment
     multi_send_call_only: Deployment
     fallback_handler: Deployment
 
     @property
     def contracts(self) -> tuple[Deployment, ...]:
-        """All its contracts; none of them is an account."""
+        """All contracts of this version; none of them is an account."""
         return (
             self.singleton,
             self.singleton_l2,

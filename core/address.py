@@ -29,17 +29,17 @@ def checksum(address: str | bytes) -> Address:
 
 @lru_cache(maxsize=2048)
 def _checksummed(digits: str) -> Address:
-    """Remembered: the registry names the same contracts on chain after chain."""
+    """Cached: the registry names the same contracts on many chains."""
     digest = keccak(digits.encode()).hex()
-    # A list is joined in half the time, and so many are read. As characters too, `8` to `f` come after `7`.
+    # Joining a list takes half the time, and very many are read. Also as characters, `8` to `f` sort after `7`.
     return Address("0x" + "".join([c.upper() if d >= "8" else c for c, d in zip(digits, digest, strict=False)]))
 
 
 def parse_address(text: str) -> tuple[Address, bool]:
-    """The address a person typed, and whether its ERC-55 checksum vouches for it.
+    """The address a person typed, and whether it has a valid ERC-55 checksum.
 
-    Mixed case must match the checksum; all-lower and all-upper carry none (False): the caller asks.
-    Raises BadAddress, ChecksumMismatch. Source: ERC-55.
+    Mixed case must match the checksum; all-lower and all-upper have none (False): the caller asks the user. Raises
+    BadAddress, ChecksumMismatch. Source: ERC-55.
     """
     if not _HEX_ADDRESS.fullmatch(text):
         raise BadAddress(_why_not(text), hint="An address is 0x and 40 hexadecimal digits.")
@@ -64,19 +64,19 @@ def _why_not(text: str) -> str:
 
 
 _ENDS = 4
-"""Characters at each end: people compare these, and imitations match them."""
+"""Characters at each end: people compare these, and imitations copy them."""
 
 
 def alike(one: Address, other: Address) -> bool:
-    """Whether two different addresses have the same ends, which is all that most people compare."""
+    """Whether two different addresses have the same ends, the only part that most people compare."""
     return one.lower() != other.lower() and ends(one) == ends(other)
 
 
 def ends(address: Address) -> str:
-    """The characters at both ends that people compare, in lower case: imitations have the same."""
+    """The first and last characters, in lower case, which people compare and imitations copy."""
     return address[2 : 2 + _ENDS].lower() + address[-_ENDS:].lower()
 
 
 def short(address: Address) -> str:
-    """First and last characters, for tables of many rows; review screens print addresses whole."""
+    """First and last characters, for tables with many rows; review screens print whole addresses."""
     return f"{address[:8]}…{address[-6:]}"

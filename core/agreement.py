@@ -1,8 +1,9 @@
-"""Whether a chain's endpoints agree on what a payment's end depends on: the only place that counts witnesses.
+"""Checks whether a chain's endpoints agree on the evidence for an end state: the only place that counts witnesses.
 
-A witness is an endpoint whose own blocks and storage show it. If two endpoints are configured, two must show it, and
-no endpoint that is as far along the chain may deny it. Heads are compared with each other, never with this machine's
-clock: a wrong clock must not silence an endpoint. An endpoint that is silent or behind does not count, and is named.
+A witness is an endpoint whose own blocks and storage show the evidence. If two endpoints are configured, two must show
+it, and no endpoint with as high a head may deny it. Heads are compared with each other, never with this machine's
+clock: a wrong clock must not exclude an endpoint. An endpoint that does not answer or lags does not count, and is
+named.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from l2send.core.rpc import Rpc, both
 from l2send.core.units import BlockNumber
 
 WITNESSES = 2
-"""How many endpoints must show an end, if that many are configured."""
+"""How many endpoints must show an end state, if that many are configured."""
 _PATIENCE = 4.0  # seconds
 
 Shows = Callable[[Rpc, Awaitable[BlockNumber]], Awaitable[bool]]
-"""Whether a single endpoint shows it. Its head is requested at the same time: await it where you need it.
+"""Whether a single endpoint shows the evidence. Its head is requested at the same time: await it if you need it.
 
 Raises NetworkError.
 """
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What one endpoint says."""
+    """The answer of one endpoint."""
 
     host: str
     head: BlockNumber
@@ -39,14 +40,14 @@ class _Answer:
 
 
 async def answers(rpc: Rpc, ask: Callable[[Rpc], Awaitable[T]]) -> list[tuple[str, T]]:
-    """Each endpoint's own answer, with its host; an endpoint that fails or is silent is left out."""
+    """Each endpoint's answer, with its host; endpoints that fail or do not answer are left out."""
     return [(one.endpoints[0].host, heard) for one, heard in await _ask_each(rpc, ask) if heard is not None]
 
 
 async def why_unproven(rpc: Rpc, shows: Shows) -> str:
-    """Why the endpoints do not prove it yet, in words; empty if they do. Source: eth_blockNumber, the proof.
+    """Why the endpoints do not prove the evidence yet; empty if they do. Source: eth_blockNumber, the proof.
 
-    An endpoint that denies it counts from the head on at which another one shows it; below that it is behind.
+    A denial counts only if the endpoint's head is at least the head at which another one shows it; else it lags.
     """
 
     async def ask(one: Rpc) -> _Answer:
@@ -79,7 +80,7 @@ def _too_few(rpc: Rpc, host: str, absent: Sequence[str]) -> str:
 
 
 async def _ask_each(rpc: Rpc, ask: Callable[[Rpc], Awaitable[T]]) -> list[tuple[Rpc, T | None]]:
-    """Ask every endpoint once, side by side, even if it is listed twice; None for an endpoint that is too slow."""
+    """Query every endpoint once, concurrently, even if it is listed twice; None for an endpoint that is too slow."""
     each = list({one.endpoints[0].url: one for one in rpc.each()}.values())
     found = await asyncio.gather(*(asyncio.wait_for(ask(one), _PATIENCE) for one in each), return_exceptions=True)
     heard = list[tuple[Rpc, T | None]]()

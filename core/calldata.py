@@ -1,7 +1,7 @@
-"""Encodes and decodes calldata of functions given by their signature, with eth_abi.
+"""Encodes and decodes calldata of functions by their signature, with eth_abi.
 
-Decoding is strict: bytes that are not exactly what encoding the decoded values gives are refused, so
-nothing can hide behind the values that are shown.
+Decoding is strict: bytes that differ from the encoding of the decoded values are refused, so nothing can hide behind
+the values shown.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Function:
         return abi_decode_exact(self.inputs, data[4:], f"the call of {self.signature.split('(')[0]}")
 
     def decode_result(self, data: bytes) -> tuple[Any, ...]:
-        """The values a call returned. Raises BadAnswer, also for an empty answer (no code there)."""
+        """The values that a call returned. Raises BadAnswer, also for an empty answer (no code there)."""
         return abi_decode(self.outputs, data)
 
 
@@ -98,12 +98,12 @@ def split_types(types: str) -> list[str]:
 
 
 def address_word(address: str) -> bytes:
-    """An address as the bytes32 that ERC-7683 uses."""
+    """An address as a bytes32, as in ERC-7683."""
     return bytes(12) + bytes.fromhex(address[2:])
 
 
 def answers_false(returned: bytes) -> bool:
-    """Whether a token answered `false`, as EIP-20 allows for a transfer that did nothing. Many answer nothing."""
+    """Whether a token returned `false`, as EIP-20 allows for a failed transfer. Many tokens return nothing."""
     return len(returned) == 32 and not any(returned)
 
 

@@ -1,4 +1,4 @@
-"""Suggestions for a name that is no chain or no token."""
+"""Suggestions for a name that matches no chain or no token."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _NEAR = 0.6
 
 
 def nearest(wanted: str, names: Mapping[str, str], testnets: Collection[str]) -> list[str]:
-    """Short names of the chains that `wanted` may mean, chains of real money first.
+    """Short names of the chains that `wanted` may mean, mainnets first.
 
-    `names` has every name, in lower case, with the short name of its chain; `testnets` are short names.
+    `names` maps every name, in lower case, to the short name of its chain; `testnets` are short names.
     """
     low = wanted.lower()
     begins = [name for name in names if len(low) >= 2 and _begin_alike(name, low)]
@@ -26,6 +26,6 @@ def _begin_alike(name: str, typed: str) -> bool:
 
 
 def same_letters(one: str, other: str) -> bool:
-    """Whether two symbols differ only in the order of their letters and in signs."""
+    """Whether two symbols differ only in the order of their letters and in punctuation."""
     first, second = (sorted(c for c in symbol.upper() if c.isalnum()) for symbol in (one, other))
     return first == second

@@ -1,4 +1,4 @@
-"""The registry: chains.toml read into types. What exists is data; this file only reads it.
+"""Reads the registry from chains.toml into types.
 
 Order of precedence: `L2SEND_RPC_<CHAINID>`, the user's chains.toml, the one that ships with l2send.
 While a devnet runs in this home, its chains are the whole registry: play money never meets real money.
@@ -53,28 +53,28 @@ class Chain:
     confirmations: int
     stage: Stage
     multicall3: Address | None
-    """Answers many reads in one request; None if its address is not known, and each read is a request."""
+    """Answers many reads in one request; None if its address is unknown: then each read is a request."""
     price_feed: Address | None
     """Chainlink AggregatorV3 of the native coin in USD, on this chain."""
     tokens: tuple[Token, ...]
     settlers: Mapping[str, Settlers] = field(default_factory=dict[str, Settlers])
-    """Per bridge: its contracts and quote API on this chain."""
+    """For each bridge, its contracts and quote API on this chain."""
     ens: Ens | None = None
     pinned: Mapping[str, Mapping[str, Code]] = field(default_factory=dict[str, Mapping[str, Code]])
-    """Per bridge, by the names of `settlers`: the code that was there when it was pinned."""
+    """For each bridge, by the field names of `settlers`: the code at the time of pinning."""
     safes: tuple[SafeVersion, ...] = ()
     """The versions of Safe on this chain, oldest first."""
     delegates: tuple[Delegate, ...] = ()
     """Contracts that an account may delegate to on this chain (EIP-7702)."""
     aliases: tuple[str, ...] = ()
-    """Other names that are understood where this chain is typed, in lower case; never printed in its place."""
+    """Other names accepted for this chain as input, in lower case; never printed."""
     l1_fee_oracle: Address | None = None
-    """The contract whose `getL1Fee(bytes)` says what the chain charges in addition to gas; None if there is none."""
+    """The contract whose `getL1Fee(bytes)` returns the L1 data fee; None if the chain charges none."""
     _contracts: list[frozenset[Address]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name it has, in lower case."""
+        """Every name of the chain, in lower case."""
         return (self.short_name.lower(), self.name.lower(), *self.aliases)
 
     @property
@@ -83,7 +83,7 @@ class Chain:
         return (self.native, *self.tokens)
 
     def token(self, wanted: str) -> Token:
-        """The token of that symbol (any case) or address. Raises UnknownToken.
+        """The token with that symbol (in any case) or address. Raises UnknownToken.
 
         Symbols are unique within a chain of the registry: native and bridged USDC are USDC and USDC.e.
         """
@@ -93,7 +93,7 @@ class Chain:
         if exact:
             return exact[0]
         known = ", ".join(t.symbol for t in self.assets)
-        # USDT is not USDC mistyped: only the same letters in another order are proposed.
+        # USDT is not a misspelt USDC: only symbols with the same letters in another order are suggested.
         meant = next((t.symbol for t in self.assets if same_letters(t.symbol, wanted)), "")
         raise UnknownToken(
             f"{wanted[:40]!r} is not a token l2send knows on {self.name}.",
@@ -115,12 +115,12 @@ class Chain:
         return found if isinstance(found := self.settlers.get(bridge), kind) else None
 
     def asset_like(self, token: Token) -> Token | None:
-        """The same asset on this chain, if it has it."""
+        """The same asset on this chain, or None."""
         return next((t for t in self.assets if t.same_asset(token)), None)
 
     def contracts(self) -> frozenset[Address]:
-        """Every contract of this chain that is no account: tokens, settlers, Multicall3, oracles, Safe's own."""
-        if not self._contracts:  # Asked of every chain for every recipient: gathered once.
+        """Every contract of this chain that is not an account: tokens, settlers, Multicall3, oracles, Safe's own."""
+        if not self._contracts:  # Needed for every chain and recipient: collected once.
             settlers = (address for entry in self.settlers.values() for address in entry.contracts.values())
             ens = (self.ens.registry, self.ens.universal_resolver) if self.ens else ()
             others = (a for a in (self.multicall3, self.l1_fee_oracle, self.price_feed, *ens) if a)
@@ -139,8 +139,8 @@ class Registry:
     retired: Mapping[str, str] = field(default_factory=dict[str, str])
     """Retired short names, each with the name that replaced it."""
     elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Short names of chains that are not listed and that a name of one of these could be taken for, in their exact
-    spelling, each with the name of that chain."""
+    """Short names of unlisted chains that could be confused with a name of a listed chain, in their exact spelling,
+    each with the name of that chain."""
     problems: tuple[Problem, ...] = ()
     """Errors in the user's own file. The chains of these entries are left out."""
 
@@ -162,7 +162,7 @@ class Registry:
         )
 
     def shown(self, chain_id: ChainId) -> Chain:
-        """The chain with that id, to report a payment there; if it is no longer listed, only its id is known."""
+        """The chain with that id, to report a payment on it; if no longer listed, only its id is known."""
         try:
             return self.chain(chain_id)
         except UnknownChain:
@@ -170,9 +170,9 @@ class Registry:
             return Chain(name, chain_id, name, "", False, coin, (), "", 1, Stage("none", ""), None, None, ())
 
     def find(self, name: str) -> Chain | None:
-        """The chain of that ERC-3770 short name, or of that name in another case, or of that alias if unambiguous.
+        """The chain with that ERC-3770 short name, in any case, or with that alias if unambiguous.
 
-        A retired name, and the name of an entry with errors, mean no chain.
+        None for a retired name, and for the name of an entry with errors.
         """
         if name in self.by_name:
             return self.by_name[name]
@@ -187,7 +187,7 @@ class Registry:
         return same[0] if len(same) == 1 else None
 
     def named(self, short_name: str) -> Chain:
-        """The chain that `find` finds. Raises UnknownChain, naming what was probably meant, and ConfigError."""
+        """The chain that `find` finds. Raises UnknownChain with a suggestion, and ConfigError."""
         chain = self.find(short_name)
         if chain:
             return chain
@@ -216,11 +216,11 @@ class Registry:
 
     @property
     def ens_chain(self) -> Chain | None:
-        """The chain whose ENS answers for names: Ethereum among real chains."""
+        """The chain whose ENS resolves names: Ethereum among real chains."""
         return next((c for c in sorted(self, key=lambda c: c.testnet) if c.ens), None)
 
     def _meant(self, wanted: str) -> str:
-        """A hint: a chain id where a short name belongs, a full name, or the nearest short names."""
+        """A hint for a chain id in place of a short name, for a full name, or with the nearest short names."""
         for chain in self:
             if wanted == str(chain.chain_id):
                 return f"{wanted} is a chain id; the short name of {chain.name} is {chain.short_name}"
@@ -233,7 +233,7 @@ class Registry:
 def load_registry(paths: Paths) -> Registry:
     """The registry with every override applied. Raises ConfigError on a file that cannot be read.
 
-    A wrong entry of the user's own file leaves its chain out: see `Registry.problems`.
+    A chain with a wrong entry in the user's own file is left out: see `Registry.problems`.
     """
     devnet = paths.devnet / "chains.toml"
     if devnet.exists():
@@ -245,14 +245,14 @@ def load_registry(paths: Paths) -> Registry:
 
 
 def check_user_chains(text: str, path: Path) -> None:
-    """Raises ConfigError if `text`, as the user's chains.toml at `path`, has an entry that cannot be used."""
+    """Raises ConfigError if `text`, as the user's chains.toml at `path`, has an unusable entry."""
     problems = _registry(text, path).problems
     if problems:
         raise ConfigError("\n".join(str(problem) for problem in problems))
 
 
 def _registry(text: str, path: Path) -> Registry:
-    """The registry that ships with l2send, with the tables of the user's text laid over it."""
+    """The shipped registry with the user's tables laid over it."""
     user = parse(text, path) if text else {}
     data = deepcopy(shipped_tables()) if user else shipped_tables()
     shipped = {url for entry in data["chains"].values() for url in entry["rpcs"]}
@@ -371,7 +371,7 @@ def _tokens(chain_id: ChainId, entry: Mapping[str, Any]) -> tuple[Token, ...]:
 
 
 def _plain(text: str) -> str:
-    """A name or symbol that any screen can show as it is. Raises ValueError."""
+    """A name or symbol that any screen can display unchanged. Raises ValueError."""
     if not text or clean(text, _LONGEST_NAME) != text:
         raise ValueError("a name or symbol is empty, too long, or holds characters that are not printable")
     return text

@@ -1,8 +1,8 @@
-"""Which code runs at the contracts a payment relies on, and whether it is the code that the registry pins.
+"""Checks that the contracts which a payment relies on run the code that the registry pins.
 
-An address does not say which code runs there: the owner of a proxy can replace it, and a node can be made to answer for
-another contract. So code that was reviewed is pinned by its hash (`l2send chains pin`), and compared before anything
-that depends on it is signed.
+An address does not identify the code at it: the owner of a proxy can replace it, and a node can be made to answer for
+another contract. So reviewed code is pinned by its hash (`l2send chains pin`), and compared before anything that
+depends on it is signed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from l2send.core.errors import BadAnswer
 from l2send.core.rpc import Rpc, Rpcs
 
 IMPLEMENTATION_SLOT = 0x360894A13BA1A3210667C828492DB98DCA3E2076CC3735A920A3CA505D382BBC
-"""Where a proxy keeps the address it hands calls to (EIP-1967)."""
+"""Where a proxy stores its implementation's address (EIP-1967)."""
 HOW_TO_PIN = (
     "Find out from the bridge why its code changed before you pay by it, then: l2send chains pin. "
     "--via pays by another bridge."
@@ -30,7 +30,7 @@ _CLONE = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d9
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One contract of a bridge, and the code pinned for it, if any is."""
+    """One contract of a bridge, with its pinned code, if any."""
 
     chain: Chain
     bridge: str
@@ -63,10 +63,10 @@ async def read_code(rpc: Rpc, address: Address) -> Code | None:
 
 
 async def why_other_code(bridge: str, chains: Iterable[Chain], rpcs: Rpcs) -> str:
-    """Which contract of `bridge` runs other code than was pinned, with both hashes, or an empty string.
+    """Which contract of `bridge` runs code other than the pinned one, with both hashes, or an empty string.
 
-    Contracts without a pin are not looked at. Other code counts once a second look finds the same: it cancels a
-    payment, and a single wrong answer must not. Raises NetworkError, BadAnswer if the two looks differ.
+    Contracts without a pin are skipped. Other code counts only once a second query finds the same, since it cancels a
+    payment and a single wrong answer must not. Raises NetworkError, BadAnswer if the two answers differ.
     """
     pinned = [contract for chain in chains for contract in contracts_of(chain, bridge) if contract.pinned]
     first = await _codes(pinned, rpcs)
@@ -86,7 +86,7 @@ async def _codes(contracts: Sequence[Contract], rpcs: Rpcs) -> list[Code | None]
 
 
 def not_pinned(bridge: str, chains: Iterable[Chain]) -> list[str]:
-    """The contracts of `bridge` whose code is not pinned, in words."""
+    """The contracts of `bridge` whose code is not pinned, by name."""
     return [str(contract) for chain in chains for contract in contracts_of(chain, bridge) if not contract.pinned]
 
 
@@ -103,5 +103,5 @@ def code_hash(code: bytes) -> str:
 
 
 def has_code_of_safe(code: bytes, chain: Chain) -> bool:
-    """Whether an account with that code is a Safe, as the factories on the chain make them."""
+    """Whether an account with this code is a Safe, as created by the factories on the chain."""
     return code_hash(code) in {version.proxy_code_hash for version in chain.safes}

@@ -1,12 +1,11 @@
-"""Connections to servers: kept alive, few to look through, and over TLS a single one where the server has HTTP/2.
+"""Keeps connections to servers alive, in small pools; over TLS, a single connection if the server offers HTTP/2.
 
-httpcore's pool goes through all its connections at every request, and 200 of them take more time than the requests do.
-So each server has pools of its own, of a few connections each, of which the first with a free one is used.
+httpcore's pool iterates over all its connections at every request, and 200 of them take longer than the requests. So
+each server has its own pools of a few connections, and the first pool with a free one is used.
 
-Whether a server over TLS has HTTP/2 is said in the handshake (ALPN, RFC 7301). A server that is asked one thing at a
-time needs no second stream: the first request that finds all connections busy offers HTTP/2, and what is asked beside
-it does not wait for the answer but takes connections of HTTP/1.1. Where the server took it, that connection carries
-everything from then on. Over plain HTTP, and through a proxy, it is HTTP/1.1.
+A TLS handshake negotiates HTTP/2 (ALPN, RFC 7301). Sequential requests need only one stream: the first request that
+finds all connections busy offers HTTP/2, and concurrent requests use HTTP/1.1 connections without waiting for it. If
+the server accepts, that connection carries all later requests. Over plain HTTP and through a proxy, HTTP/1.1 is used.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class Connections(httpx.AsyncBaseTransport):
     """All connections of one client."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        """`context` verifies servers over TLS; by default one is made when the first of them is asked."""
+        """`context` verifies servers over TLS; by default one is created at the first TLS request."""
         self._given = context
         self._servers = dict[tuple[str, str, int | None], _Server]()
 
@@ -43,13 +42,13 @@ class Connections(httpx.AsyncBaseTransport):
         place = (url.scheme, url.host, url.port)
         if place not in self._servers:
             is_tls = url.scheme == "https"
-            # Without TLS there is nothing to verify, and a context that trusts no one costs nothing to make.
+            # Without TLS there is nothing to verify; a context without certificates is cheap to create.
             context = self._context if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             self._servers[place] = _Server(context, is_tls)
         return await self._servers[place].send(request)
 
     async def aclose(self) -> None:
-        """Close all of them."""
+        """Close all connections."""
         for server in self._servers.values():
             await server.close()
 
@@ -60,7 +59,7 @@ class _Pool:
 
     transport: httpx.AsyncHTTPTransport
     busy: int = 0
-    """Requests whose answer is not read to its end."""
+    """Requests whose answer is not fully read."""
 
 
 @dataclass
@@ -69,14 +68,14 @@ class _Server:
 
     context: ssl.SSLContext
     may_offer: bool
-    """Whether HTTP/2 may be offered: over TLS, until the server chose HTTP/1.1, and not while it is being offered."""
+    """Whether HTTP/2 may be offered: over TLS, until the server chooses HTTP/1.1, and not during an offer."""
     _streams: httpx.AsyncHTTPTransport | None = field(default=None, init=False)
-    """The one connection of HTTP/2, once the server took it."""
+    """The one HTTP/2 connection, once the server accepted it."""
     _offered: httpx.AsyncHTTPTransport | None = field(default=None, init=False)
     _pools: list[_Pool] = field(default_factory=list[_Pool], init=False)
 
     async def send(self, request: httpx.Request) -> httpx.Response:
-        """The answer, over the connection that is best for it. Raises httpx.TransportError."""
+        """The answer, over the best connection for the request. Raises httpx.TransportError."""
         if self._streams:
             return self._noted(await self._streams.handle_async_request(request))
         if self.may_offer and any(pool.busy for pool in self._pools):
@@ -86,7 +85,7 @@ class _Server:
     async def _offer(self, request: httpx.Request) -> httpx.Response:
         """The answer over a connection that offers HTTP/2."""
         self.may_offer = False
-        asyncio.get_running_loop().run_in_executor(None, _load_http2)  # While the network is waited for.
+        asyncio.get_running_loop().run_in_executor(None, _load_http2)  # While waiting for the network.
         self._offered = self._offered or self._transport(http2=True)
         try:
             return self._noted(await self._offered.handle_async_request(request))
@@ -95,12 +94,12 @@ class _Server:
             raise
 
     def _noted(self, response: httpx.Response) -> httpx.Response:
-        """The answer. Everything that follows goes over its connection if the server chose HTTP/2."""
+        """The answer. If the server chose HTTP/2, all later requests use its connection."""
         self._streams = self._offered if response.extensions.get("http_version") == b"HTTP/2" else None
         return response
 
     async def _alone(self, request: httpx.Request) -> httpx.Response:
-        """The answer over a connection that has no other request meanwhile."""
+        """The answer over a connection without any other request meanwhile."""
         pool = next((pool for pool in self._pools if pool.busy < _A_POOL), None)
         if pool is None:
             pool = _Pool(self._transport(http2=False))
@@ -140,7 +139,7 @@ class _Body(httpx.AsyncByteStream):
             yield part
 
     async def aclose(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         try:
             await self._stream.aclose()
         finally:
@@ -148,7 +147,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 def _once(pool: _Pool) -> Callable[[], None]:
-    """A function that counts one request of a pool as done, once."""
+    """A function that counts one request of a pool as done; further calls do nothing."""
     left = [pool]
 
     def done() -> None:
@@ -159,7 +158,7 @@ def _once(pool: _Pool) -> Callable[[], None]:
 
 
 def _load_httpcore() -> None:
-    """Load httpcore without HTTP/2, which it would load with itself: 30 ms that most commands do not need."""
+    """Load httpcore without its import of HTTP/2: 30 ms that most commands do not need."""
     if "httpcore" in sys.modules or "h2" in sys.modules:
         return
     sys.modules["h2"] = None  # type: ignore[assignment]
@@ -170,5 +169,5 @@ def _load_httpcore() -> None:
 
 
 def _load_http2() -> None:
-    """Load what a connection of HTTP/2 needs."""
+    """Load the modules for HTTP/2."""
     import_module("h2.connection")

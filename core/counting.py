@@ -1,4 +1,4 @@
-"""How far a long look is: counted where answers come in, read where a person waits for them."""
+"""Counts the answers to many concurrent requests, for the progress display."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Count:
     asked: int = 0
 
     def ask(self, what: str, number: int = 1) -> None:
-        """So many more answers are expected. Another kind of answer starts from zero."""
+        """Expect this many more answers. A new kind of answer starts from zero."""
         if what != self.what:
             self.what, self.answered, self.asked = what, 0, 0
         self.asked += number
 
     def answer(self, what: str) -> None:
-        """One more has answered, or failed."""
+        """Count one more answer or failure."""
         if what == self.what:
             self.answered += 1
 
@@ -32,13 +32,13 @@ _current: ContextVar[Count | None] = ContextVar("count", default=None)
 
 
 def counted() -> Count:
-    """What counts the answers of the task that asks; outside of `counting`, a count that nothing reads."""
+    """The counter of the current task; outside of `counting`, one that nothing reads."""
     return _current.get() or Count()
 
 
 @contextmanager
 def counting() -> Iterator[Count]:
-    """A count of all that is asked inside."""
+    """A counter of all requests made in the context."""
     count = Count()
     token = _current.set(count)
     try:

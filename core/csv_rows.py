@@ -1,8 +1,7 @@
-"""Rows of a CSV file with a header, as spreadsheets and people write it. Only its form is checked here.
+"""Reads rows of a CSV file with a header, as spreadsheets and people write it. Checks only its form.
 
-It may have CRLF, empty lines, another separator, no newline at the end, and the columns in any order and case. A file
-in which a row could be swallowed or read in two ways is refused: a quote that is not closed, a column named twice,
-more cells than the header has.
+It may have CRLF, empty lines, another separator, no final newline, and columns in any order and case. A file whose rows
+could be lost or read in two ways is refused: an unclosed quote, a duplicate column, more cells than the header has.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from l2send.core.errors import UsageError
 _SEPARATORS = (",", ";", "\t", "|")
 
 Names = Callable[[str], str]
-"""The column that a header's cell names, from the cell in lower case without quotes and spaces."""
+"""Maps a header cell, in lower case without quotes and spaces, to its column."""
 
 
 def csv_rows(
     text: str, known: Collection[str], required: Collection[str], named: Names = str
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Every row below the header: where it starts, from 1, and its cells by `known` column; others by their own name.
+    """Every row below the header: its first line, from 1, and its cells by `known` column; others by their own name.
 
-    Raises UsageError, naming the line.
+    Raises UsageError with the line number.
     """
     separator = _separator(text, known, named)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -64,7 +63,7 @@ def _column(cell: str, named: Names) -> str:
 
 
 def _header(cells: list[str], line: int, known: Collection[str], required: Collection[str], named: Names) -> list[str]:
-    """The columns in the order of the file; those that are not known keep their own name."""
+    """The columns in file order; unknown ones keep their own names."""
     names = [column if (column := _column(cell, named)) in known else cell.strip() for cell in cells]
     missing = [name for name in required if name not in names]
     if missing:

@@ -1,7 +1,7 @@
-"""How long money may be locked, and when an order is too late: bounds on an order's times, by several clocks.
+"""Bounds on an order's times, by several clocks: how long money may be locked, and when it is too late to open.
 
-A chain's clock is what its node says. A node that names a distant time could get money locked for years, so this
-machine's clock counts too, with some room for error.
+A chain's clock is only its node's claim. A node that reports a distant time could get money locked for years, so this
+machine's clock counts too, with a margin of error.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from l2send.core.plan import Order
 from l2send.core.units import Seconds, UnixTime
 
 LONGEST_LOCK = Seconds(7 * 86_400)
-"""Every bridge pays back within hours of an order's deadline; days are room for clocks that are set wrong."""
+"""Every bridge refunds within hours of an order's deadline; the rest is a margin for wrong clocks."""
 TIME_TO_FILL = Seconds(20)
-"""An order is not opened when solvers would have less time than this. Bridges ask for more when they quote."""
+"""An order is not opened if solvers would have less time than this. Bridges require more when they quote."""
 CLOCK_ERROR = Seconds(300)
-"""How far this machine's clock may be ahead and is still believed when it says that an order is late."""
+"""How far this machine's clock may be ahead and still count when it says that an order is late."""
 
 
 def machine_time() -> UnixTime:
@@ -36,7 +36,7 @@ def moment(at: UnixTime) -> str:
 
 
 def refuse_long_lock(order: Order, now: UnixTime, more: Mapping[str, UnixTime] | None = None) -> None:
-    """Raises Refused for an order, or a message of it in `more`, that could lock money for longer than days."""
+    """Raises Refused for an order, or a message of it in `more`, that could lock money too long."""
     ends = {"be filled until": order.fill_deadline, "keep the money locked until": order.refund_after, **(more or {})}
     for what, at in ends.items():
         if at > now + LONGEST_LOCK:
@@ -49,7 +49,7 @@ def refuse_long_lock(order: Order, now: UnixTime, more: Mapping[str, UnixTime] |
 
 
 def why_late(order: Order, clocks: Mapping[str, UnixTime]) -> str:
-    """Why `order` must not be opened any more, by the chains' clocks and by this machine's, or an empty string."""
+    """Why `order` must no longer be opened, by the chains' clocks and this machine's, or an empty string."""
     for whose, now in {**clocks, "this machine": UnixTime(machine_time() - CLOCK_ERROR)}.items():
         left = order.fill_deadline - now
         if left <= 0:

@@ -1,6 +1,6 @@
-"""Accounts that delegate to code by EIP-7702, and the calls that such an account makes of itself in one transaction.
+"""Accounts that delegate to code by EIP-7702, and the batches of calls that such an account sends to itself.
 
-Batches are those of `executeBatch` of Simple7702Account alone: all of them happen, or none. Source: EIP-7702;
+The only batch function is `executeBatch` of Simple7702Account: all of its calls succeed, or none. Source: EIP-7702;
 eth-infinitism/account-abstraction, contracts/accounts/Simple7702Account.sol and contracts/core/BaseAccount.sol.
 """
 
@@ -19,9 +19,9 @@ from l2send.core.units import ChainId, Gas, Wei
 
 EXECUTE_BATCH = Function("executeBatch((address,uint256,bytes)[])")
 BATCHING_DELEGATE = "simple7702account"
-"""The delegate of the registry whose `executeBatch` is used."""
+"""The registry's delegate whose `executeBatch` is used."""
 DELEGATION_GAS = Gas(60_000)
-"""Above what an authorization adds to a transaction: 25,000, and what the delegate's receive function uses."""
+"""Above the 25,000 that an authorization adds to a transaction plus the delegate's receive function."""
 _DESIGNATOR = bytes.fromhex("ef0100")
 
 
@@ -31,12 +31,12 @@ def delegate_of(code: bytes) -> Address | None:
 
 
 def known_delegate(account: Address, chain: Chain) -> Delegate | None:
-    """The delegate of the registry at that address."""
+    """The registry's delegate at that address."""
     return next((known for known in chain.delegates if known.code.address == account), None)
 
 
 def named_delegate(name: str, chain: Chain) -> Delegate:
-    """The delegate of that name on `chain`. Raises Refused."""
+    """The delegate with that name on `chain`. Raises Refused."""
     found = next((known for known in chain.delegates if known.name == name), None)
     if found is None:
         names = ", ".join(known.name for known in chain.delegates) or "none"
@@ -45,7 +45,7 @@ def named_delegate(name: str, chain: Chain) -> Delegate:
 
 
 def delegation_tx(chain_id: ChainId, account: Address, code: Address) -> UnsignedTx:
-    """The transaction that makes `account` delegate to `code`; the zero address takes a delegation back."""
+    """The transaction that makes `account` delegate to `code`; the zero address ends the delegation."""
     return UnsignedTx(chain_id, account, Wei(0), b"", delegate_to=code)
 
 
@@ -55,13 +55,15 @@ def is_taken_back(code: Address) -> bool:
 
 
 def batch_tx(account: Address, calls: Sequence[UnsignedTx]) -> UnsignedTx:
-    """The transaction by which a delegated account makes `calls`, all of one chain, in order."""
+    """The transaction with which a delegated account makes `calls`, all on one chain, in order."""
     packed: list[Any] = [(call.to, call.value, call.data) for call in calls]
     return UnsignedTx(calls[0].chain_id, account, Wei(0), EXECUTE_BATCH.encode(packed))
 
 
 def decode_batch(tx: UnsignedTx) -> tuple[UnsignedTx, ...]:
-    """The calls of an `executeBatch`. Raises Refused for fewer than two, for one of the account itself, or for coin."""
+    """The calls of an `executeBatch`. Raises Refused for fewer than two, and for calls to the account itself or with
+    native coin.
+    """
     if tx.value:
         raise Refused("the batch carries native coin to the account that sends it, which does nothing.")
     (packed,) = EXECUTE_BATCH.decode_call(tx.data)
@@ -74,9 +76,9 @@ def decode_batch(tx: UnsignedTx) -> tuple[UnsignedTx, ...]:
 
 
 def why_other_delegation(code: bytes, account: Address, approved: Address, chain: Chain) -> str:
-    """Why a change of the account's code must not be signed, or an empty string: it runs other code than was shown.
+    """Why a change of the account's code must not be signed, or an empty string: its code differs from what was shown.
 
-    `code` is that of the account now; `approved` what it delegated to then, the zero address for nothing.
+    `code` is the account's code now; `approved` the delegate at approval, the zero address for none.
     """
     now = (delegate_of(code) or ZERO_ADDRESS) if code[:3] == _DESIGNATOR or not code else None
     if now == approved:
@@ -87,7 +89,7 @@ def why_other_delegation(code: bytes, account: Address, approved: Address, chain
 
 
 def refuse_foreign_code(code: bytes, chain: Chain) -> None:
-    """Refuse to pay from an account with this code, if that is code of others. Raises Refused."""
+    """Raises Refused for payments from an account whose code is not in the registry."""
     delegate = delegate_of(code)
     if delegate is None or known_delegate(delegate, chain):
         return

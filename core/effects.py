@@ -1,7 +1,7 @@
-"""What a transaction or a signed message does, decoded from the bytes to be signed, and compared with the payment.
+"""The effects of a transaction or a message, decoded from the bytes to be signed, and compared with the payment.
 
-The review screen and the signer's guard both read this, and nothing else: what is shown is what is
-signed. Bytes that cannot be decoded to one of these effects are refused.
+The review screen and the guard both read only these: what is shown is what is signed. Bytes that cannot be decoded to
+one of these effects are refused.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.units import Amount, Token, UnixTime
 
 PERMIT2 = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")
-"""Takes tokens by signature. Source: Uniswap/permit2, its CREATE2 deployment, on every chain that computes the address
-as Ethereum does; a settler with another one is refused."""
+"""Transfers tokens by signature. Source: Uniswap/permit2, its CREATE2 deployment, on every chain that computes CREATE2
+addresses as Ethereum does; a settler with another one is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class Opens:
 
 @dataclass(frozen=True, slots=True)
 class TakesBack:
-    """The money of an expired order goes back to its sender; requesting it costs `fee` in addition to gas."""
+    """The refund of an expired order to its sender; requesting it costs `fee` in addition to gas."""
 
     order_id: str
     fee: Amount
-    """In the coin of the chain where it is requested; usually zero."""
+    """In the coin of the chain where the refund is requested; usually zero."""
     settler: Address
-    """The contract it is requested from. Compared with the order: the registry may name another one by now."""
+    """The contract that refunds. It is compared with the order, since the registry may name another one now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ class AllowsBySignature:
 
 @dataclass(frozen=True, slots=True)
 class OpensBySignature:
-    """Anyone who submits this message to the settler by `open_deadline` opens the order, once. It pays no one else."""
+    """Anyone who submits this message to the settler by `open_deadline` opens the order, and only that, once."""
 
     order: Order
     taker: Address
-    """The contract that takes `order.pays` from the sender: Permit2."""
+    """The contract that transfers `order.pays` from the sender: Permit2."""
     nonce: int
     """The sender's nonce at Permit2, which accepts each nonce once."""
     open_deadline: UnixTime
@@ -85,17 +85,17 @@ class OpensBySignature:
 
 @dataclass(frozen=True, slots=True)
 class Executes:
-    """A Safe performs all of `effects` in order, or none."""
+    """A Safe makes all of `effects` in order, or none."""
 
     safe: ChainAddress
     owner: Address | None
-    """The owner who approves it by sending it: see core/safe.py. None if the owners sign it."""
+    """The owner whose sending approves it: see core/safe.py. None if the owners sign it."""
     effects: tuple[Pays | Allows | Opens, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CallsTogether:
-    """A delegated account does all of `effects`, in order, or nothing (EIP-7702)."""
+    """A delegated account makes all of `effects` in order, or none (EIP-7702)."""
 
     account: ChainAddress
     effects: tuple[Pays | Allows | Opens, ...]
@@ -103,7 +103,7 @@ class CallsTogether:
 
 @dataclass(frozen=True, slots=True)
 class Delegates:
-    """The account runs `code` from then on, or no code where that is the zero address (EIP-7702)."""
+    """The account runs `code` from now on, or none if that is the zero address (EIP-7702)."""
 
     account: ChainAddress
     code: Address
@@ -120,7 +120,7 @@ def each_of(effect: Effects) -> tuple[Effects, ...]:
 
 
 def token_effects(tx: UnsignedTx, registry: Registry) -> Pays | Allows | None:
-    """What `tx` does if it is a plain transfer of native coin or a call of a known token. Raises Refused.
+    """The effect of `tx` if it is a plain transfer of native coin or a call of a known token. Raises Refused.
 
     None if it changes the account's code.
     """
@@ -151,9 +151,9 @@ def _token_called(chain: Chain, to: Address) -> Token | None:
 
 
 def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> None:
-    """Compare the effects of a whole plan with the payment, of which `spent` leaves the sender.
+    """Compare the effects of a whole plan with the payment, for which `spent` leaves the sender.
 
-    Raises Refused, naming the first difference. Nothing that passes here may surprise the sender.
+    Raises Refused with the first difference.
     """
     _check_recipient(payment, registry)
     effects = _of_sender(effects, payment)
@@ -181,7 +181,7 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
 
 
 def _of_sender(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects, ...]:
-    """The sender's own effects: for a Safe they are inside its one transaction. Raises Refused."""
+    """The sender's own effects: those inside a Safe's one transaction. Raises Refused."""
     if payment.executor is None and not payment.by_owners:
         return _unbatched(effects, payment)
     if len(effects) != 1 or not isinstance(effects[0], Executes):
@@ -192,7 +192,7 @@ def _of_sender(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects,
 
 
 def _unbatched(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects, ...]:
-    """What the sender does, if it does all of it in one transaction. Raises Refused for that of another account."""
+    """The effects of a sender's batched transaction, one by one. Raises Refused for another account's batch."""
     if len(effects) != 1 or not isinstance(effects[0], CallsTogether):
         return effects
     _same("the account that makes the calls", effects[0].account.address, payment.sender)
@@ -241,7 +241,7 @@ def _check_order(order: Order, payment: Payment, spent: Amount, registry: Regist
 
 def _check_allowance(effect: Allows, orders: list[Order]) -> None:
     for order in orders:
-        # Taking an allowance back does no harm, and is what Tether's token asks for before a new one.
+        # Revoking an allowance is harmless, and Tether's token requires it before a new one.
         exact_or_none = effect.amount.units in {0, order.pays.units}
         if effect.spender == order.origin_settler and effect.amount.token == order.pays.token and exact_or_none:
             return
@@ -255,7 +255,7 @@ def _check_opening(effect: OpensBySignature) -> None:
 
 
 def _check_permit(effect: AllowsBySignature, paying: Effects) -> None:
-    """A permit must allow exactly what its order takes, to the account that takes it, and for no longer."""
+    """A permit must allow exactly what its order takes, to the account that takes it, and no longer than needed."""
     if not isinstance(paying, OpensBySignature):
         raise Refused("the plan allows by signature what no signed order needs.")
     _same("whose money may be taken", effect.owner, paying.order.sender)

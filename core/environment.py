@@ -1,4 +1,4 @@
-"""Environment variables that decide how the network is reached: which one is wrong, in words.
+"""Environment variables that decide how the network is reached, and errors that name the wrong one.
 
 A value may hold a password or an API key: no error repeats it.
 """
@@ -33,12 +33,12 @@ def why_no_url(text: str) -> str:
 
 
 def rpc_variable(chain_id: int) -> str:
-    """The variable that names a chain's endpoint; it comes before every file."""
+    """The variable with a chain's endpoint; it takes precedence over every file."""
     return f"L2SEND_RPC_{chain_id}"
 
 
 def rpc_of_environment(chain_id: int) -> str | None:
-    """The endpoint that the environment names for a chain. Raises ConfigError for one that is no URL."""
+    """The endpoint for a chain in the environment. Raises ConfigError if it is not a URL."""
     url = os.environ.get(rpc_variable(chain_id))
     if url and (why := why_no_url(url)):
         raise ConfigError(
@@ -49,18 +49,18 @@ def rpc_of_environment(chain_id: int) -> str | None:
 
 
 def network_variables() -> list[str]:
-    """The variables that are set and that decide how the network is reached, as they are spelled."""
+    """The set variables that decide how the network is reached, as they are spelled."""
     names = (*_PROXIES, *(name.lower() for name in _PROXIES), *_CERTIFICATES)
     return [name for name in names if os.environ.get(name)]
 
 
 def certificate_variables() -> list[str]:
-    """Those of them that decide which servers are trusted, and where keys are logged."""
+    """Those that decide which servers are trusted, and where TLS keys are logged."""
     return [name for name in _CERTIFICATES if os.environ.get(name)]
 
 
 def refuse_missing_folder() -> None:
-    """Raises ConfigError for an SSL_CERT_DIR that is no folder: every connection would fail, and none says why."""
+    """Raises ConfigError for an SSL_CERT_DIR that is not a folder: every connection would fail without saying why."""
     folder = os.environ.get("SSL_CERT_DIR")
     if folder and not os.environ.get("SSL_CERT_FILE") and not any(map(os.path.isdir, folder.split(os.pathsep))):
         raise ConfigError(
@@ -70,7 +70,7 @@ def refuse_missing_folder() -> None:
 
 
 def unusable(name: str, *, no_socks: bool) -> ConfigError:
-    """The error for the variable `name`, with which no HTTP client can be made."""
+    """The error for the variable `name` that makes every HTTP client fail."""
     value = os.environ.get(name, "")
     if no_socks and value.lower().startswith(_SOCKS):
         return ConfigError(
@@ -92,7 +92,7 @@ def unusable(name: str, *, no_socks: bool) -> ConfigError:
 
 @contextmanager
 def only(name: str) -> Iterator[None]:
-    """The environment without any of these variables but `name`, while the context lasts."""
+    """The environment with only `name` of these variables, for the context."""
     hidden = {other: os.environ.pop(other) for other in network_variables() if other != name}
     try:
         yield

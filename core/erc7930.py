@@ -24,7 +24,7 @@ _LENGTH_AT = 4
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The decoded parts. An empty reference names no chain, an empty address no account."""
+    """The decoded parts. An empty reference means no chain, an empty address no account."""
 
     chain_type: bytes
     reference: bytes
@@ -50,7 +50,7 @@ def asset(token: Token) -> ChainAddress:
 
 
 def evm_account(data: bytes) -> ChainAddress:
-    """The account on an EVM chain that the bytes of an order name. Raises Refused for anything else."""
+    """The account on an EVM chain encoded in an order's bytes. Raises Refused for anything else."""
     try:
         parts = split(data)
     except BadAddress as error:

@@ -39,7 +39,7 @@ from enum import IntEnum, StrEnum, unique
 
 @unique
 class ExitStatus(IntEnum):
-    """What the process tells its caller; printed in `l2send --help`."""
+    """The exit statuses of the process; printed in `l2send --help`."""
 
     DELIVERED = 0
     UNEXPECTED = 1
@@ -107,15 +107,15 @@ class BadRecipient(UsageError):
 
 
 class UnknownChain(UsageError):
-    """No chain of that short name in the registry."""
+    """No chain with that short name in the registry."""
 
 
 class UnknownToken(UsageError):
-    """No token of that symbol or address on the chain."""
+    """No token with that symbol or address on the chain."""
 
 
 class UnknownName(UsageError):
-    """An ENS name that names no address for the destination chain."""
+    """An ENS name without an address for the destination chain."""
 
 
 class NeedsConfirmation(UsageError):
@@ -136,7 +136,7 @@ class NetworkError(L2sendError):
 
 
 class Transient(NetworkError):
-    """Worth retrying, at the same endpoint or another. `pause` is what the server asked for, in seconds."""
+    """Worth retrying, at the same endpoint or another. `pause` is the wait that the server requested, in seconds."""
 
     def __init__(self, message: str, *, pause: float = 0.0) -> None:
         wait = f"The server asks to wait {pause:.0f} s." if pause >= 1 else "Try again later."
@@ -145,11 +145,11 @@ class Transient(NetworkError):
 
 
 class RateLimited(Transient):
-    """The endpoint takes no more requests for now."""
+    """The endpoint accepts no more requests for now."""
 
 
 class NodeFailed(Transient):
-    """The node said "internal error" and no more. An optional method that keeps failing counts as missing."""
+    """The node answered only "internal error". An optional method that keeps failing counts as missing."""
 
 
 class WrongChain(NetworkError):
@@ -164,7 +164,7 @@ class BadAnswer(NetworkError):
 
 @unique
 class ErrorClass(StrEnum):
-    """What follows from a node's error. core/rpc/node_errors.toml says which words and codes are which."""
+    """The meaning of a node's error. core/rpc/node_errors.toml maps words and codes to it."""
 
     TRANSIENT = "transient"
     RATE_LIMITED = "rate_limited"
@@ -177,11 +177,11 @@ class ErrorClass(StrEnum):
     UNFUNDED = "unfunded"
     """The sender cannot pay what the call costs."""
     REVERT = "revert"
-    """Contract code failed: every node would say so."""
+    """Contract code reverted: every node would say so."""
 
 
 class NodeError(NetworkError):
-    """The node understood the request and said no."""
+    """The node understood the request and refused it."""
 
     retryable = False
 

@@ -1,4 +1,4 @@
-"""What a transaction costs: EIP-1559 prices from the fee history, and the L1 data fee of the chains that have one.
+"""Prices transactions: EIP-1559 prices from the fee history, and the L1 data fee of chains that charge one.
 
 Arbitrum and ZK stack chains include their data fee in `eth_estimateGas`; OP-stack chains, Scroll and Morph charge
 it in addition to gas, so a balance must cover both.
@@ -21,17 +21,17 @@ from l2send.core.units import Amount, Gas, Wei
 _GET_L1_FEE = Function("getL1Fee(bytes)", "uint256")
 _GET_OPERATOR_FEE = Function("getOperatorFee(uint256)", "uint256")
 _TOKEN_RATIO = Function("tokenRatio()", "uint256")
-"""Mantle: the price of an ETH in the chain's own coin; the data fee is charged at this rate."""
+"""Mantle: the price of ETH in the chain's own coin, at which the data fee is converted."""
 _HISTORY_BLOCKS = 10
 _REWARD_PERCENTILE = 50
 MIN_TIP = Wei(1_000_000)
-"""The smallest tip that is offered: what rollups and geth accept."""
-# All that a signed transaction can hold beside its calldata. Zeros, and bytes that repeat, would
-# be priced too low: the OP stack charges for what is left after compression (FastLZ).
+"""The lowest tip offered: what rollups and geth accept."""
+# The most bytes that a signed transaction has beside its calldata. Zeros and repeated bytes would be priced too low:
+# the OP stack charges for the size after compression (FastLZ).
 _SIGNED_EXTRA = bytes(range(1, 133))
 L1_FEE_MARGIN_PERCENT = 25
 _FULL = Gas(30 * 10**6)
-"""Gas for which the operator fee is asked: millions, so that a scalar of millionths leaves no rest."""
+"""Gas for which the operator fee is requested: millions, so that a scalar of millionths leaves no remainder."""
 _FEE_THAT_MATTERS = Wei(10**15)
 _FEES_MAY_DIFFER = 10
 """Factor above another endpoint's price: their heads differ, and tips jump."""
@@ -39,20 +39,20 @@ _FEES_MAY_DIFFER = 10
 
 @dataclass(frozen=True, slots=True)
 class _Market:
-    """What the last blocks say about the price of the next."""
+    """The price of the next block, by the last ones."""
 
     base_fee: Wei | None
-    """None where blocks carry none."""
+    """None if blocks have none."""
     tip: Wei
     """The median tip, 0 if the node does not report tips."""
 
 
 async def gas_price(rpc: Rpc) -> GasPrice:
-    """A price that is mined in the next blocks, with room for six full blocks. Raises NetworkError.
+    """A price that gets into the next blocks, with room for six full blocks. Raises NetworkError.
 
-    The tip is the higher of what others paid and what the node suggests: nodes have a minimum tip, which blocks of
-    a quiet chain do not show. If a node has no fee history, the head's base fee and the suggestion are used.
-    Source: EIP-1559 (`eth_feeHistory`, `eth_maxPriorityFeePerGas`), `eth_gasPrice` where blocks carry no base fee.
+    The tip is the higher of what others paid and what the node suggests: nodes have a minimum tip that a quiet chain's
+    blocks do not show. If a node has no fee history, the head's base fee and the suggestion are used. Source: EIP-1559
+    (`eth_feeHistory`, `eth_maxPriorityFeePerGas`), `eth_gasPrice` if blocks have no base fee.
     """
     market, suggested = await asyncio.gather(
         if_offered(
@@ -94,7 +94,7 @@ def _read_suggestion(answer: Any) -> Wei:
 
 
 def _of_head(head: dict[str, Any]) -> _Market:
-    """Price by the newest block alone: the next base fee is at most an eighth higher."""
+    """Prices by the newest block alone: the next base fee is at most an eighth higher."""
     base_fee = head.get("baseFeePerGas")
     if base_fee is None or not (fee := wei_per_gas(base_fee, "baseFeePerGas")):
         return _Market(None, Wei(0))
@@ -102,15 +102,15 @@ def _of_head(head: dict[str, Any]) -> _Market:
 
 
 async def _whole_price(rpc: Rpc) -> Wei:
-    """Base fee and tip in one. Source: eth_gasPrice."""
+    """Base fee plus tip. Source: eth_gasPrice."""
     return await rpc.ask(lambda answer: wei_per_gas(answer, "eth_gasPrice"), "eth_gasPrice")
 
 
 async def refuse_dearer_than_others(rpc: Rpc, price: GasPrice, gas: Gas) -> None:
-    """Raises NetworkError if another endpoint says that a tenth of the cost of `gas` is enough.
+    """Raises NetworkError if another endpoint says that a tenth of the price of `gas` is enough.
 
-    A single endpoint names the tip, and all of it is paid: a false tip could empty an account. Small fees are not
-    compared; a silent endpoint is left out. Source: as of `gas_price`.
+    A single endpoint suggests the tip, which is paid in full: a false tip could empty an account. Small fees are not
+    compared; an endpoint that does not answer is skipped. Source: as of `gas_price`.
     """
     if len(rpc.endpoints) < 2 or price.expected(gas) < _FEE_THAT_MATTERS:
         return
@@ -131,17 +131,17 @@ def has_l1_fee(chain: Chain) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class L1Fee:
-    """The most that a transaction can cost in addition to gas, in wei, as it depends on its gas limit."""
+    """The most that a transaction can cost in addition to gas, in wei, as a function of its gas limit."""
 
     data: Wei
-    """Its L1 data fee, with a margin: it moves with every L1 block."""
+    """The L1 data fee, with a margin: it changes with every L1 block."""
     constant: Wei
-    """The operator fee without any gas."""
+    """The operator fee for zero gas."""
     full: Wei
-    """The operator fee with `_FULL` gas."""
+    """The operator fee for `_FULL` gas."""
 
     def most(self, gas: Gas) -> Wei:
-        """For that gas limit. Operator fees are a sum and a share of the gas, rounded up here."""
+        """The most for that gas limit. Operator fees are a constant plus a share of the gas, rounded up here."""
         share = -(-(self.full - self.constant) * gas // _FULL)
         return Wei(self.data + self.constant + share)
 
@@ -150,14 +150,13 @@ NO_L1_FEE = L1Fee(Wei(0), Wei(0), Wei(0))
 
 
 async def l1_fee_of(rpc: Rpc, tx: UnsignedTx, margin_percent: int = L1_FEE_MARGIN_PERCENT) -> L1Fee:
-    """What `tx` costs in addition to gas, for any gas limit: so that it is asked beside what tells that one.
+    """What `tx` costs in addition to gas, for any gas limit: so it can be requested beside the gas estimate.
 
-    That is the L1 data fee, with a margin, and the OP stack's operator fee, which moves when the operator says so. An
-    oracle without the second belongs to a chain without it. Mantle's oracle gives the first in ETH, with the rate at
-    which the chain charges it in MNT; the second is in MNT.
-    Raises NetworkError. Source: getL1Fee of the chain's oracle; getOperatorFee of the OP stack (Isthmus: gas x scalar
-    / 10^6 + constant, Jovian: gas x scalar x 100 + constant); mantlenetworkio/mantle-v2 src/L2/GasPriceOracle.sol,
-    mantlenetworkio/op-geth core/types/rollup_cost.go (Arsia).
+    This is the L1 data fee, with a margin, and the OP stack's operator fee, which the operator can change. A chain
+    whose oracle lacks the latter has none. Mantle's oracle returns the data fee in ETH, with the rate at which the
+    chain charges it in MNT; its operator fee is in MNT. Raises NetworkError. Source: getL1Fee of the chain's oracle;
+    getOperatorFee of the OP stack (Isthmus: gas x scalar / 10^6 + constant, Jovian: gas x scalar x 100 + constant);
+    mantlenetworkio/mantle-v2 src/L2/GasPriceOracle.sol, mantlenetworkio/op-geth core/types/rollup_cost.go (Arsia).
     """
     oracle = rpc.chain.l1_fee_oracle
     if oracle is None:
@@ -181,7 +180,7 @@ async def l1_fee_of(rpc: Rpc, tx: UnsignedTx, margin_percent: int = L1_FEE_MARGI
 
 
 async def l1_fee(rpc: Rpc, tx: UnsignedTx, gas: Gas, margin_percent: int = L1_FEE_MARGIN_PERCENT) -> Wei:
-    """The most that `tx` of gas limit `gas` can cost in addition to gas; zero on chains without such a fee.
+    """The most that `tx` with gas limit `gas` can cost in addition to gas; zero on chains without such a fee.
 
     Raises NetworkError. Source: as of `l1_fee_of`.
     """

@@ -1,6 +1,7 @@
-"""Finds the block in which a count of the chain's state rose, without its events: nodes limit searches for these.
+"""Finds the block in which a counter in the chain's state rose, without event logs, whose search nodes limit.
 
-Backwards from the head in steps that double, then by halving. A node without old state answers the first part alone.
+It searches backwards from the head in doubling steps, then by bisection. A node without old state answers only the
+first part.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from l2send.core.units import BlockNumber
 async def first_block_above(
     count: Callable[[int], Awaitable[int]], number: int, head: BlockNumber
 ) -> BlockNumber | None:
-    """The block as of which `count` is first above `number`; None if its state is not kept any more.
+    """The first block at which `count` is above `number`; None if the node no longer keeps its state.
 
-    `count` never falls from block to block, and is above `number` at the head. It may raise NetworkError.
+    `count` must never fall, and be above `number` at the head. It may raise NetworkError.
     """
     after, back = int(head), 1
     try:

@@ -1,6 +1,6 @@
-"""JSON of bounded size over httpx. Another HTTP library means changing this file, and connections.py beside it.
+"""JSON of bounded size over httpx. Only this file and connections.py depend on the HTTP library.
 
-URLs may hold API keys: errors name an endpoint by its host alone, and httpx's own log is silenced.
+URLs may hold API keys: errors name only an endpoint's host, and httpx's own log is silenced.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 _PROXIED = ("http", "https", "all", "no")
-"""What the environment, or the system, may name proxies for, or except from them."""
+"""Schemes for which the environment or the system may name proxies or exceptions."""
 _MAX_BODY = 16 * 1024 * 1024
 _LONGEST = 30.0  # seconds for one request in all, however slowly it drips
 _TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer as it came, with any status."""
+    """A raw answer, with any status."""
 
     status: int
     body: bytes
@@ -61,13 +61,13 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """An API key, sent as RFC 6750 says. No repr shows it."""
+    """An API key, sent by RFC 6750. No repr shows it."""
 
     key: str = field(repr=False)
 
 
 def host(url: str) -> str:
-    """The part of a URL that may be shown."""
+    """The part of a URL that may be displayed."""
     try:
         return httpx.URL(url).host
     except (httpx.InvalidURL, ValueError):
@@ -76,9 +76,9 @@ def host(url: str) -> str:
 
 @asynccontextmanager
 async def open_http(timeout: float = 10.0) -> AsyncIterator[Http]:
-    """A connection pool for as long as the context lasts. `timeout` is in seconds, per request.
+    """A connection pool for the context. `timeout` is in seconds, per request.
 
-    Raises ConfigError where the environment names a proxy or certificates that cannot be used.
+    Raises ConfigError if the environment names an unusable proxy or certificates.
     """
     async with _client(timeout) as http:
         yield http
@@ -93,7 +93,7 @@ def _client(timeout: float) -> Http:
 
 
 _UNUSABLE = (ImportError, OSError, ValueError, httpx.InvalidURL)
-"""Exceptions of httpx for proxies and certificates it cannot use; ImportError without its SOCKS extra."""
+"""httpx's exceptions for an unusable proxy or certificates; ImportError without its SOCKS extra."""
 
 
 def _plain_client(timeout: float) -> Http:
@@ -101,13 +101,13 @@ def _plain_client(timeout: float) -> Http:
     if any(scheme in getproxies() for scheme in _PROXIED):  # httpx knows which request goes through which proxy.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
         return httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers)
-    # Certificates that cannot be used are named before anything is asked; the usual ones are read when they are needed.
+    # Unusable certificates are reported before any request; the usual ones are loaded when needed.
     context = httpx.create_ssl_context() if certificate_variables() else None
     return httpx.AsyncClient(timeout=timeout, headers=headers, transport=Connections(context))
 
 
 def _unusable_environment(timeout: float) -> ConfigError:
-    """The error that names the first variable with which no client can be made."""
+    """The error that names the first variable that makes clients fail."""
     for name in network_variables():
         try:
             with only(name):
@@ -121,7 +121,7 @@ def _unusable_environment(timeout: float) -> ConfigError:
 async def post(http: Http, url: str, request: Any, who: str, limit: int = _MAX_BODY) -> Response:
     """POST `request` as JSON and read an answer of at most `limit` bytes, with any status.
 
-    `who` names the server in errors. Raises Transient where there is no answer, BadAnswer for a body that is too large.
+    `who` names the server in errors. Raises Transient if there is no answer, BadAnswer for a body that is too large.
     """
     return await _exchange(http, lambda: http.build_request("POST", url, json=request), who, limit)
 
@@ -129,8 +129,8 @@ async def post(http: Http, url: str, request: Any, who: str, limit: int = _MAX_B
 async def post_json(http: Http, url: str, request: Any, who: str, limit: int = _MAX_BODY) -> Answer:
     """POST `request` as JSON and read a JSON answer of at most `limit` bytes. `who` names the server in errors.
 
-    Raises Transient for what may pass (no connection, time-outs, HTTP 429 and 5xx), BadAnswer for a body
-    that is too large or not JSON.
+    Raises Transient for temporary failures (no connection, time-outs, HTTP 429 and 5xx), BadAnswer for a body that is
+    too large or not JSON.
     """
     return _answer(await post(http, url, request, who, limit), who)
 
@@ -167,7 +167,7 @@ async def _exchange(http: Http, build: Callable[[], httpx.Request], who: str, li
 
 @asynccontextmanager
 async def _streamed(http: Http, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-    """The answer to `request`, its body not read yet. Redirects are not followed."""
+    """The answer to `request`, with its body unread. Redirects are not followed."""
     response = await http.send(request, stream=True)
     try:
         yield response
@@ -176,7 +176,7 @@ async def _streamed(http: Http, request: httpx.Request) -> AsyncIterator[httpx.R
 
 
 async def _bounded_body(response: httpx.Response, who: str, limit: int) -> bytes:
-    """The body as it was sent. Nothing is decompressed: a few bytes could expand without limit."""
+    """The raw body. Nothing is decompressed: a few bytes could expand without limit."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise BadAnswer(f"{who} answered compressed, which it was asked not to.")
     body = bytearray()

@@ -1,9 +1,9 @@
-"""Modules of libraries that take long to load and are not used by most commands: each is loaded when it is first used.
+"""Delays the import of slow library modules that most commands do not need until their first use.
 
-Nothing is left out. A name that is imported from such a module stands for the real one: it loads the module when it is
-called, subclassed or asked for a part; any other name loads it at once. So a release of a library that needs more of a
-module is slower to start, and works. Only the command does this (`main` in cli/main.py): a program that imports
-l2send, httpx or eth_account gets them as they are.
+Nothing is missing. A listed name of such a module is a placeholder: it loads the module when it is called, subclassed
+or accessed; any other name loads it at once. So if a new release of a library needs more of a module, start-up is
+slower but works. Only the command does this (`main` in cli/main.py): a program that imports l2send, httpx or
+eth_account gets them unchanged.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from typing import TYPE_CHECKING, Any, Union
 if TYPE_CHECKING:
     from importlib.abc import Loader, MetaPathFinder
 else:
-    Loader = MetaPathFinder = object  # importlib.abc brings what `--version` does not wait for
+    Loader = MetaPathFinder = object  # importlib.abc would import modules that `--version` does not need
 
 LATE_MODULES: Mapping[str, Sequence[str]] = {
     # The chain names and currencies of eth_utils: 800 of them.
     "eth_typing.networks": ("ChainId",),
     "eth_utils.network": ("Network", "name_from_chain_id", "network_from_chain_id", "short_name_from_chain_id"),
-    # Brings pydantic. The ABI needs none of it, signing does.
+    # Imports pydantic. The ABI does not need it, signing does.
     "eth_utils.pydantic": ("CamelModel",),
-    # httpx's own command, which brings click, pygments and rich where these are installed.
+    # httpx's own command, which imports click, pygments and rich if installed.
     "httpx._main": ("main",),
-    # For keystores of validators; pairings are two thirds of the start of eth_account.
+    # For validator keystores; pairings take two thirds of eth_account's import time.
     "py_ecc.bls": ("G2ProofOfPossession",),
     "py_ecc.bls12_381.bls12_381_pairing": ("final_exponentiate", "pairing"),
 }
-"""Modules, each with the names that other modules of its library import while they are loaded."""
+"""Modules, each with the names that other modules of its library use during import."""
 
 
 class _Late:
-    """A function or class of a module that is loaded when this is first used."""
+    """A placeholder for a function or class of a module, which is loaded on first use."""
 
     def __init__(self, real: Callable[[], Any]) -> None:
         self._real = real
@@ -46,12 +46,12 @@ class _Late:
         return self._real()(*given, **named)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # typing asks all it is given for such names; that is no use
+        if name.startswith("__"):  # typing probes every object for such names; that is not a use
             raise AttributeError(name)
         return getattr(self._real(), name)
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
-        """A subclass is one of the real class. See PEP 560."""
+        """The real class is subclassed. See PEP 560."""
         return (self._real(),)
 
     def __instancecheck__(self, instance: object) -> bool:
@@ -59,11 +59,11 @@ class _Late:
 
     def __ror__(self, other: Any) -> Any:
         """`dict | CamelModel`, in an annotation."""
-        return Union[other, self]  # noqa: UP007 - the operator would ask here again
+        return Union[other, self]  # noqa: UP007 - the operator would call this method again
 
 
 class _LateLoader(Loader):
-    """Gives a module its late names; loads the rest of it, in its place, when it is used."""
+    """Creates a module with placeholders; executes the real one in it on first use."""
 
     def __init__(self, loader: Loader, names: Sequence[str]) -> None:
         self._loader, self._names = loader, names
@@ -73,11 +73,11 @@ class _LateLoader(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Without its code, which runs once, in the thread that first needs it; others wait."""
+        """Delays the module's code, which runs once, in the first thread that needs it; other threads wait."""
         late, lock = list(self._names), RLock()
 
         def real(name: str) -> Any:
-            if name == "__path__":  # the import system asks for it; packages have it from the start
+            if name == "__path__":  # the import system reads it; packages have it from the start
                 raise AttributeError(name)
             with lock:
                 if late:
@@ -95,10 +95,10 @@ class _LateLoader(Loader):
 
 
 class _Finder(MetaPathFinder):
-    """Finds modules where they are, and has those of the table loaded late."""
+    """Finds the listed modules in their usual place, with the late loader."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """None for a module that is not in the table: others find it."""
+        """None for a module that is not listed: other finders find it."""
         spec = PathFinder.find_spec(name, path, target) if name in LATE_MODULES else None
         if spec and spec.loader:
             spec.loader = _LateLoader(spec.loader, LATE_MODULES[name])
@@ -106,6 +106,6 @@ class _Finder(MetaPathFinder):
 
 
 def load_late() -> None:
-    """From now on, load the modules of the table when they are first used. For the whole process."""
+    """From now on, load the listed modules on first use, in the whole process."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

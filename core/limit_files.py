@@ -1,7 +1,7 @@
-"""Which limits hold: those of config.toml, of the file that `--policy` names, and of L2SEND_POLICY; all of them.
+"""Finds the limits in force: those of config.toml, of the `--policy` file and of L2SEND_POLICY, all together.
 
-A policy file has the table `[limits]` and nothing else but `schema = 1`, which it may leave out. One that is not there,
-or that another user can write, stops every payment: a limit that cannot be read allows nothing.
+A policy file has only the table `[limits]` and an optional `schema = 1`. A missing one, or one that another user can
+write, stops every payment: a limit that cannot be read allows nothing.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 VARIABLE = "L2SEND_POLICY"
 TABLE = "limits"
 SHARED_LIMITS = "the shared journal"
-"""What limits are called that stand in a journal and hold for all who use it: `l2send journal limits`."""
+"""The name of the limits in a journal, which apply to all its users: `l2send journal limits`."""
 _SCHEMA = 1
 _HINT = "Nothing is paid before the policy can be read. Correct the file, or name another one."
 
 
 def load_limits(paths: Paths, registry: Registry) -> tuple[SpendingLimits, ...]:
-    """Every file's limits, its chains looked up. Raises ConfigError for a file that cannot be read or believed."""
+    """Every file's limits, with their chains resolved. Raises ConfigError for a file that cannot be read or trusted."""
     return tuple(limits.in_registry(registry) for limits in read_limits(paths))
 
 
 def read_limits(paths: Paths) -> tuple[SpendingLimits, ...]:
-    """Every file's limits, as they are written. Raises ConfigError."""
+    """Every file's limits, as written. Raises ConfigError."""
     found = [_of_config(paths.settings), *map(_of_policy, policy_files(paths))]
     return tuple(limits for limits in found if limits)
 
 
 def policy_files(paths: Paths) -> list[Path]:
-    """The policy files of this run. The devnet's own home takes no notice of the variable: its chains are others."""
+    """The policy files of this run. The devnet's own home ignores the variable: its chains are others."""
     variable = "" if paths.is_devnets else os.environ.get(VARIABLE, "").strip()
     named = [paths.policy, Path(variable).expanduser() if variable else None]
     return list(dict.fromkeys(path for path in named if path))
@@ -61,7 +61,7 @@ def _of_config(path: Path) -> SpendingLimits | None:
 
 
 def shared_limits(text: str, registry: Registry) -> SpendingLimits:
-    """The limits that stand in a journal, its chains looked up. Raises ConfigError."""
+    """A journal's own limits, with their chains resolved. Raises ConfigError."""
     return read_policy(text, SHARED_LIMITS).in_registry(registry)
 
 
@@ -74,7 +74,7 @@ def _of_policy(path: Path) -> SpendingLimits:
 
 
 def read_policy(text: str, origin: str) -> SpendingLimits:
-    """The limits of a policy's text, as they are written. Raises ConfigError."""
+    """The limits of a policy's text, as written. Raises ConfigError."""
     try:
         document = parse_toml(text)
     except ValueError as error:
@@ -88,6 +88,6 @@ def read_policy(text: str, origin: str) -> SpendingLimits:
 
 
 def _parsed(table: object, text: str, origin: str) -> SpendingLimits:
-    from l2send.core.spending_limits import parse_limits  # brings time zones: not for homes without limits
+    from l2send.core.spending_limits import parse_limits  # imports time zones: not for homes without limits
 
     return parse_limits(table, text, origin)

@@ -1,8 +1,8 @@
-"""What a word looks like: the same text for words that people confuse on a screen.
+"""Maps words that look the same on a screen to one text.
 
-Hyphens that a word processor has put in, letters of other alphabets with the same shape, wide and small forms. Not
-case, and not 0 and O or 1 and l, which most fonts show apart. Source of the pairs: Unicode TS 39, confusables.txt,
-those of whole letters whose shapes are the same.
+It covers hyphens of word processors, letters of other alphabets with the same shape, wide and small forms. It does not
+cover case, nor 0 and O or 1 and l, which most fonts distinguish. Source of the pairs: Unicode TS 39, confusables.txt,
+those of whole letters with identical shapes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TABLE = str.maketrans({other: shape for shape, others in _SHAPES.items() for ot
 
 
 def looks_of(word: str) -> str:
-    """The same text for all words that look like `word`. Only for comparing: never shown or stored."""
+    """The same text for all words that look like `word`. For comparison only: never shown or stored."""
     shown = unicodedata.normalize("NFKC", visible_part(word).translate(_TABLE))
     folded = shown.translate(_TABLE)
     if not folded.isascii():
@@ -37,7 +37,7 @@ def looks_of(word: str) -> str:
 
 
 def unlike(word: str, other: str) -> str:
-    """The first difference of two words that look the same, in a sentence."""
+    """A sentence on the first difference between two words that look the same."""
     at = next(
         (i for i, (one, two) in enumerate(zip(word, other, strict=False)) if one != two), min(len(word), len(other))
     )

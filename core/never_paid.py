@@ -1,4 +1,4 @@
-"""Accounts that must never be paid, on any chain: there is no key for them, so money sent there is lost.
+"""Accounts that must never be paid, on any chain: they have no key, so money sent there is lost.
 
 | class | how it is recognised |
 |---|---|
@@ -8,7 +8,7 @@
 | the wrapped coin of a chain | `CONTRACTS` |
 | tokens, settlers, Multicall3, oracles of any chain of the registry | the registry |
 
-Every signature passes here: see `core.effects.compare_with_payment`. What was typed passes here earlier.
+Checked before every signature, by `core.effects.compare_with_payment`, and earlier when a recipient is typed.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from l2send.core.chains import Chain
 _SMALL = 1 << 32
 """Ethereum's precompiles are at 0x01-0x11 and 0x100 (EIP-7910), Arbitrum's at 0x64-0xff (nitro, precompiles), those of
 the ZK stack at 0x8001 to 0x1000f (era-contracts, system-contracts/contracts/Constants.sol), BNB's at 0x1000-0x3000,
-Polygon's at 0x1001 and 0x1010, Celo's token at 0xce10. A key with such an address takes 2^128 tries."""
+Polygon's at 0x1001 and 0x1010, Celo's token at 0xce10. Finding a key with such an address takes 2^128 tries."""
 _REPEATED = 24
-"""Digits that equal those before them: 2^96 tries for a key, and more than any CREATE2 address was mined for.
-OP predeploys (0x4200…), Blast's (0x4300…), Scroll's (0x5300…), Taiko's (0x1670…), 0xEeee…EEeE, 0xdEaD…0000, 0x6969…."""
+"""Repeated digits: 2^96 tries for a key, and more than any mined CREATE2 address has. OP predeploys (0x4200…), Blast's
+(0x4300…), Scroll's (0x5300…), Taiko's (0x1670…), 0xEeee…EEeE, 0xdEaD…0000, 0x6969…."""
 _LONGEST_PERIOD = 16
 _WORDS = re.compile("0*(?:(?:dead|beef|cafe|babe|face|feed|f00d|c0de|d00d)0*)+[0-9a-f]{0,4}")
-"""0x…dEaD and its like, and the OP stack's 0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001."""
+"""0x…dEaD and similar, and the OP stack's 0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A contract that takes no payments."""
+    """A contract that cannot receive payments."""
 
     what: str
     source: str
@@ -105,7 +105,7 @@ def why_unpayable(recipient: Address, chain: Chain, chains: Iterable[Chain]) -> 
 
 
 def _why_keyless(recipient: Address) -> str:
-    """The reason that is known without a registry."""
+    """The reason that needs no registry."""
     digits = recipient[2:].lower()
     if recipient == ZERO_ADDRESS:
         return "the zero address"
@@ -121,9 +121,9 @@ def _why_keyless(recipient: Address) -> str:
 
 
 def _repeats(digits: str) -> bool:
-    """Whether so many digits in a row equal those some places before them that no key can have been found for it."""
+    """Whether digits repeat so often, at some period, that no key can have been found for the address."""
     number, same = int(digits, 16), "0" * _REPEATED
-    # Of two digits that are equal the difference is 0: a shift by `period` digits compares all of them at once.
+    # Equal digits have the difference 0: a shift by `period` digits compares all of them at once.
     return any(same in f"{number ^ number >> 4 * period:040x}"[period:] for period in range(1, _LONGEST_PERIOD + 1))
 
 

@@ -1,4 +1,4 @@
-"""How often a chain is looked at while it is waited for: a few times a block."""
+"""How often a chain is polled: a few times per block."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from l2send.core.chains import Chain
 
 _BLOCK_SECONDS = {"l1": 12.0, "sidechain": 2.0, "arbitrum": 0.25}
 _OF_OTHERS = 2.0
-"""Seconds between two blocks of the OP stack, and about those of the others."""
+"""Seconds between blocks of the OP stack, and roughly of other chains."""
 _LOOKS_A_BLOCK = 4
 _QUICKEST, _SLOWEST = 0.25, 2.0
 _LONGEST_TO_HOLD = 3.0
-"""Seconds of a block for which a request may be kept open."""
+"""The longest block time, in seconds, for which a request may be kept open."""
 
 
 def block_seconds(chain: Chain) -> float:
@@ -19,10 +19,10 @@ def block_seconds(chain: Chain) -> float:
 
 
 def may_hold(chain: Chain) -> bool:
-    """Whether a broadcast may be kept open until its receipt is there: not where a block takes too long for that."""
+    """Whether a broadcast may wait for its receipt in one request: not if blocks take too long."""
     return block_seconds(chain) <= _LONGEST_TO_HOLD
 
 
 def pause_between_looks(chain: Chain) -> float:
-    """Seconds between two looks: a quarter of a block, within bounds that spare the node and the person who waits."""
+    """Seconds between polls: a quarter of a block, within bounds that spare the node and the waiting user."""
     return min(max(block_seconds(chain) / _LOOKS_A_BLOCK, _QUICKEST), _SLOWEST)

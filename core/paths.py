@@ -1,4 +1,4 @@
-"""Where l2send keeps its files. `L2SEND_HOME` moves all of them under one folder."""
+"""The folders of l2send's files. `L2SEND_HOME` moves all of them under one folder."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ _PRIVATE_DIR = 0o700
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """The three folders: what you edit, what must not be lost, what can be made again."""
+    """The three folders: what you edit, what must not be lost, what can be recreated."""
 
     config: Path
     state: Path
     cache: Path
     is_devnets: bool = False
-    """Whether it is the devnet's own home, whose journal is its own: L2SEND_JOURNAL does not count there."""
+    """Whether it is the devnet's own home, which has its own journal and ignores L2SEND_JOURNAL."""
     policy: Path | None = None
-    """A file of limits that payments keep besides those of config.toml and of L2SEND_POLICY: see limit_files.py."""
+    """A file of limits in addition to those of config.toml and L2SEND_POLICY: see limit_files.py."""
 
     @classmethod
     def from_environment(cls) -> Paths:
         """Under `L2SEND_HOME` when set, else where the platform keeps such files.
 
-        Raises ConfigError for a relative path: each working folder would have its own journal, and none would know what
-        was paid from the others.
+        Raises ConfigError for a relative path: each working folder would have its own journal, unaware of payments from
+        the others.
         """
         home = os.environ.get("L2SEND_HOME")
         if home:
@@ -40,7 +40,7 @@ class Paths:
 
     @classmethod
     def under(cls, home: Path) -> Paths:
-        """All three inside one folder; downloads stay shared unless `L2SEND_CACHE` says otherwise."""
+        """All three inside one folder; downloads stay shared unless `L2SEND_CACHE` is set."""
         return cls(home / "config", home / "state", Path(os.environ.get("L2SEND_CACHE") or home / "cache"))
 
     @classmethod
@@ -54,7 +54,7 @@ class Paths:
 
     @property
     def journal(self) -> Path:
-        """The SQLite file that knows every payment."""
+        """The SQLite file with every payment."""
         return self.state / "journal.db"
 
     @property
@@ -74,17 +74,17 @@ class Paths:
 
     @property
     def settings(self) -> Path:
-        """The user's settings: defaults for what a command line leaves out."""
+        """The user's settings: defaults for omitted options."""
         return self.config / "config.toml"
 
     @property
     def devnet(self) -> Path:
-        """State of a running local devnet."""
+        """The state of a running local devnet."""
         return self.state / "devnet"
 
 
 def _same_everywhere(text: str) -> Path:
-    """The folder that `L2SEND_HOME` names. Raises ConfigError unless it is the same from every folder."""
+    """The folder that `L2SEND_HOME` names. Raises ConfigError for a path that depends on the working folder."""
     try:
         path = Path(text).expanduser()
     except RuntimeError:
@@ -98,7 +98,7 @@ def _same_everywhere(text: str) -> Path:
 
 
 def private_dir(path: Path) -> Path:
-    """`path` as a folder only its owner can enter, as are those made on the way. Raises ConfigError if it is open."""
+    """Create `path` and its parents, accessible only to their owner. Raises ConfigError if others can enter it."""
     for folder in (*reversed(path.parents), path):
         if not folder.is_dir():
             folder.mkdir(mode=_PRIVATE_DIR, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Allowances by signature: EIP-2612 for a token that knows it, and Permit2 for any token.
+"""Allowances by signature: EIP-2612 for tokens that support it, and Permit2 for any token.
 
-A permit does nothing by itself. Anyone can submit it to the token, once, before its deadline; that sets the allowance.
+A permit has no effect by itself. Anyone can submit it to the token, once, before its deadline; that sets the allowance.
 
 Source: EIP-2612; Uniswap/permit2 src/EIP712.sol, src/SignatureTransfer.sol; circlefin/stablecoin-evm contracts/v2.
 """
@@ -21,7 +21,7 @@ from l2send.core.typed import Fields, TypedData
 from l2send.core.units import Amount, ChainId, Token, UnixTime
 
 NONCE_BITMAP = Function("nonceBitmap(address,uint256)", "uint256")
-"""Permit2's bitmap: which of 256 nonces of an owner are used up."""
+"""Permit2's bitmap: which of 256 nonces of an owner are used."""
 NONCES = Function("nonces(address)", "uint256")
 
 _PERMIT: Fields = (
@@ -40,7 +40,7 @@ _PERMIT_TYPEHASH = Function("PERMIT_TYPEHASH()", "bytes32")
 
 @dataclass(frozen=True, slots=True)
 class Permittable:
-    """An EIP-2612 token's domain, and an owner's nonce."""
+    """The domain of an EIP-2612 token, with an owner's nonce."""
 
     token: Token
     name: str
@@ -49,37 +49,37 @@ class Permittable:
     """The owner's next nonce."""
 
     def permit(self, owner: Address, spender: Address, units: int, deadline: UnixTime) -> TypedData:
-        """The message that allows `spender` exactly `units`."""
+        """The message that gives `spender` an allowance of exactly `units`."""
         amount, domain = Amount(units, self.token), (self.name, self.version)
         return _message(AllowsBySignature(owner, amount, spender, self.nonce, deadline, domain))
 
 
 async def permittable(rpc: Rpc, token: Token, owner: Address) -> Permittable | None:
-    """What a permit of `token` needs, or None if the token has no permit as EIP-2612 says. Raises NetworkError."""
+    """The data for a permit of `token`, or None if the token does not support EIP-2612. Raises NetworkError."""
     assert token.address
     calls = [_NAME, _VERSION, _DOMAIN_SEPARATOR, _PERMIT_TYPEHASH]
     asked = [Call(token.address, NONCES, (owner,)), *(Call(token.address, function) for function in calls)]
     nonce, name, version, separator, type_hash = (await rpc.aggregate(asked)).values
     if nonce is None or name is None or separator is None or type_hash not in {None, (_TYPE_HASH,)}:
         return None
-    # A token without `version` that follows OpenZeppelin's ERC20Permit has version 1; its domain tells.
+    # A token without `version` that follows OpenZeppelin's ERC20Permit has version 1; its domain confirms it.
     found = Permittable(token, name[0], version[0] if version else "1", nonce[0])
     domain = found.permit(owner, PERMIT2, 0, UnixTime(0)).domain_hash
     return found if separator == (domain,) else None
 
 
 def nonce_call(owner: Address, nonce: int) -> Call:
-    """Asks Permit2 for the word that holds `nonce`; see `is_used`."""
+    """Requests Permit2's word that holds `nonce`; see `is_used`."""
     return Call(PERMIT2, NONCE_BITMAP, (owner, nonce >> 8))
 
 
 def is_used(bitmap: int, nonce: int) -> bool:
-    """Whether Permit2 has taken that nonce: a signed transfer with it happened, or never will."""
+    """Whether Permit2 has used that nonce: a transfer signed with it happened, or never can."""
     return bool(bitmap >> (nonce & 0xFF) & 1)
 
 
 def decode_permit(data: TypedData, registry: Registry) -> AllowsBySignature:
-    """What an EIP-2612 message of a token of the registry allows. Raises Refused for anything else."""
+    """The allowance in an EIP-2612 message of a registry token. Raises Refused for anything else."""
     try:
         domain, message = data.domain, data.message
         token = registry.chain(ChainId(int(domain["chainId"]))).token(domain["verifyingContract"])
@@ -94,7 +94,7 @@ def decode_permit(data: TypedData, registry: Registry) -> AllowsBySignature:
         meant = _message(allows)
     except (KeyError, TypeError, ValueError, AttributeError, L2sendError) as error:
         raise Refused(f"the permit to be signed cannot be read ({type(error).__name__}).") from None
-    if data != meant or not data.digest:  # A value beyond the range of its type has no digest.
+    if data != meant or not data.digest:  # A value outside the range of its type has no digest.
         raise Refused("the permit to be signed says more than an EIP-2612 permit of a known token.")
     return allows
 

@@ -1,4 +1,4 @@
-"""A payment, and how it will be made: frozen data without side effects.
+"""A payment and the plan for it: frozen data without behaviour.
 
 Payment  what the person asked for
 Quote    one leg of making it: which bridge, from which chain, what it costs
@@ -30,33 +30,33 @@ class ChainAddress:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What the person asked for: `amount` (its token lives on the destination chain) arrives at `to`."""
+    """The request: `amount`, of a token on the destination chain, arrives at `to`."""
 
     sender: Address
-    """The account whose money it is."""
+    """The account that holds the money."""
     to: ChainAddress
     amount: Amount
     executor: Address | None = None
-    """The owner who sends the transaction if `sender` is a Safe of which one owner is enough; else None."""
+    """The owner who sends the transaction if `sender` is a Safe with a threshold of one; else None."""
     by_owners: bool = False
     """Whether `sender` is a Safe whose owners sign a Proposal, which any account may then send."""
 
     @property
     def signer(self) -> Address:
-        """The account that signs transactions, whose nonces are used and which pays the gas; not where owners sign."""
+        """The account that signs, whose nonces are used and which pays the gas; not if owners sign."""
         return self.executor or self.sender
 
 
 @dataclass(frozen=True, slots=True)
 class UnsignedTx:
-    """A transaction without the fields that are filled in at signing (nonce and fees)."""
+    """A transaction without the fields that are set at signing (nonce and fees)."""
 
     chain_id: ChainId
     to: Address
     value: Wei
     data: bytes
     delegate_to: Address | None = None
-    """The code that the account which sends it delegates to from then on (EIP-7702), or the zero address for none."""
+    """The sender's delegate from then on (EIP-7702), the zero address for none; None leaves it unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class GasPrice:
     legacy: bool = False
 
     def expected(self, gas: Gas) -> Wei:
-        """What `gas` will cost if it is mined now."""
+        """The cost of `gas` if it is mined now."""
         return Wei(gas * (self.max_fee_per_gas if self.legacy else min(self.max_fee_per_gas, self.base_fee + self.tip)))
 
     def most(self, gas: Gas) -> Wei:
-        """What `gas` can cost at most; the balance must hold it."""
+        """The most that `gas` can cost; the balance must cover it."""
         return Wei(gas * self.max_fee_per_gas)
 
 
@@ -86,31 +86,31 @@ class StepKind(StrEnum):
     OPEN = "open"
     REFUND = "refund"
     REVOKE = "revoke"
-    """Revokes an allowance that a payment gave and that is no longer needed."""
+    """Revokes an allowance that a payment gave and no longer needs."""
     DELEGATE = "delegate"
-    """Makes the account delegate to code, or ends that (EIP-7702)."""
+    """Makes the account delegate to code, or stop (EIP-7702)."""
     CANCEL = "cancel"
-    """Takes the nonce of another transaction, and does nothing."""
+    """Uses the nonce of another transaction and does nothing else."""
     TOGETHER = "together"
     """Makes several payments of one account: all of them, or none."""
     EXECUTE = "execute"
-    """Brings what the owners of a Safe signed to the chain."""
+    """Submits what the owners of a Safe signed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One transaction of a plan. `gas` is the limit it will be signed with, at least."""
+    """One transaction of a plan. `gas` is its minimum gas limit."""
 
     kind: StepKind
     tx: UnsignedTx
     gas: Gas
     price: GasPrice | None = None
-    """If set, the transaction is signed with exactly this price and `gas`, or not at all.
-    None: it is priced when it is signed."""
+    """If set, the transaction is signed with exactly this price and `gas`, or not at all. None: it is priced at
+    signing."""
     nonce: Nonce | None = None
     """If set, the only nonce it may be signed with: a signature for that nonce may exist elsewhere."""
     over: Address | None = None
-    """Of a delegation: what the account delegated to when it was approved, the zero address for nothing."""
+    """For a delegation: the account's delegate at approval, the zero address for none."""
 
 
 @unique
@@ -136,36 +136,36 @@ class Sponsored:
     """An order that a sponsor opens: the sender signs messages, and sends no transaction."""
 
     messages: tuple[Message, ...]
-    """In the order in which they are submitted; the last one pays."""
+    """In the order of submission; the last one pays."""
     open_deadline: UnixTime
     """By the origin's clock; after it the messages have no effect."""
     since: BlockNumber
-    """The origin's head when they were written: unless the chain reorganises, the order is opened after it."""
+    """The origin's head when they were written: barring a reorganisation, the order is opened after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A transaction of a Safe that its owners sign. With enough signatures any account may send it, once."""
+    """A Safe transaction that its owners sign. With enough signatures any account may send it, once."""
 
     execution: UnsignedTx
     """The call of the Safe's `execTransaction` without signatures: see core/safe.py."""
     nonce: Nonce
-    """Of the Safe. It runs one transaction with each, in order."""
+    """The Safe's nonce. It runs one transaction with each, in order."""
     kind: StepKind
-    """What it is for: a transfer, or an order."""
+    """Its purpose: a transfer, or an order."""
     gas: Gas
-    """The limit for `execution`, by a simulation."""
+    """The gas limit for `execution`, by simulation."""
     since: BlockNumber
-    """The chain's head when it was written: it is executed after it, but for a reorganisation."""
+    """The chain's head when it was written: barring a reorganisation, it is executed after it."""
     owners: tuple[Address, ...]
-    """Of the Safe at that time. They may change before it is executed."""
+    """The Safe's owners at that time. They may change before it is executed."""
     threshold: int
-    """How many of them had to sign then."""
+    """The Safe's threshold at that time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A cross-chain order in full: any later process can recognise its fill, or have it refunded."""
+    """A complete cross-chain order: any later process can recognise its fill, or request its refund."""
 
     bridge: str
     order_id: str
@@ -183,20 +183,20 @@ class Order:
     fill_deadline: UnixTime
     """By the destination's clock; no fill after it."""
     refund_after: UnixTime
-    """By the origin's clock; until then the money stays locked."""
+    """By the origin's clock; no refund before it."""
     details: dict[str, Any] = field(default_factory=dict[str, Any], hash=False)
-    """What else this bridge needs, as JSON values."""
+    """The bridge's further fields, as JSON values."""
 
 
 BRIDGE_FEE = "bridge fee"
-"""The name of the fee that a bridge keeps; every other fee is a network fee."""
+"""The name of the fee that a bridge keeps; all others are network fees."""
 SPONSOR_FEE = "sponsor fee"
 """The name of the fee that a sponsor takes for paying the network fees."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fee:
-    """A cost, named, in the token it is paid in. `usd` is None where no price is known: never zero."""
+    """A named cost, in the token in which it is paid. `usd` is None if no price is known: never zero."""
 
     name: str
     amount: Amount
@@ -205,14 +205,14 @@ class Fee:
 
 @dataclass(frozen=True, slots=True)
 class RefundCost:
-    """What a sender must hold to refund an order, if no one else sends the refund's transaction."""
+    """What a sender must hold to refund an order, if no other account sends the refund's transaction."""
 
     chain: Chain
-    """Where that transaction is sent: the origin or the destination."""
+    """The chain of that transaction: the origin or the destination."""
     most: Wei
     """In the native coin of `chain`, at today's prices."""
     fee: Wei
-    """The part of `most` that is no network fee but is charged by the service that brings the money back."""
+    """The part of `most` that is not a network fee but is charged by the service that transfers the refund."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,40 +229,40 @@ class Quote:
     order: Order | None = None
     """None for a direct transfer."""
     expires: UnixTime | None = None
-    """After this the price no longer holds; by the source's clock."""
+    """The price is valid until then, by the source's clock."""
     notes: tuple[str, ...] = ()
     needs: Wei | None = None
-    """The most native coin that can leave the source, value and fees together; None if the bridge does not say."""
+    """The most native coin that can leave the source, value plus fees; None if the bridge does not specify it."""
     sponsored: Sponsored | None = None
     """Signed instead of steps if a sponsor sends the transactions."""
     refund: RefundCost | None = None
     """None if a refund needs no transaction."""
     fee_cap: Wei | None = None
-    """The most that its transactions may cost in network fees together, if the sender set a limit in money."""
+    """The most that its transactions may cost in network fees together, if the sender set a limit in dollars."""
     proposal: Proposal | None = None
     """Signed instead of steps if the owners of a Safe sign."""
     carries: tuple[Payment, ...] = ()
-    """The payments that its one transaction makes, in the order of its calls; empty for the usual quote of one."""
+    """The payments that its one transaction makes, in the order of its calls; empty for a quote of a single payment."""
 
     @property
     def signatures(self) -> int:
-        """How many transactions and messages are signed for it, each by one account."""
+        """How many transactions and messages are signed for it."""
         return len(self.steps) + (len(self.sponsored.messages) if self.sponsored else 0) + bool(self.proposal)
 
     @property
     def refund_gas(self) -> Wei:
-        """How much of the source's own coin a refund would need."""
+        """How much of the source's native coin a refund would need."""
         here = self.refund is not None and self.refund.chain.chain_id == self.source.chain_id
         return self.refund.most if self.refund and here else Wei(0)
 
     @property
     def settlers(self) -> str:
-        """The name under which the registry lists the contracts it relies on."""
+        """The name under which the registry lists its contracts."""
         return self.order.bridge if self.order else self.bridge
 
     @property
     def cost_usd(self) -> float | None:
-        """Every fee in USD, or None when one of them has no price."""
+        """The sum of all fees in USD, or None if one has no price."""
         prices = [fee.usd for fee in self.fees]
         return None if any(p is None for p in prices) else sum(p for p in prices if p is not None)
 
@@ -275,13 +275,13 @@ class Way:
 
     @property
     def cost_usd(self) -> float | None:
-        """Every fee of every leg in USD, or None when one of them has no price."""
+        """The sum of all legs' fees in USD, or None if one has no price."""
         costs = [leg.cost_usd for leg in self.legs]
         return None if any(c is None for c in costs) else sum(c for c in costs if c is not None)
 
     @property
     def duration(self) -> Seconds:
-        """Until the last leg has arrived: they run side by side."""
+        """Until the last leg has arrived: they run concurrently."""
         return max(leg.duration for leg in self.legs)
 
     @property
@@ -291,7 +291,7 @@ class Way:
 
     @property
     def fee_percent(self) -> float:
-        """What the bridges take, in percent of what arrives."""
+        """What the bridges take, in percent of the delivered amount."""
         taken = sum(float(leg.pays.units) / 10.0**leg.pays.token.decimals for leg in self.legs)
         arrives = sum(float(leg.delivers.units) / 10.0**leg.delivers.token.decimals for leg in self.legs)
         return 100.0 * (taken - arrives) / arrives
@@ -304,7 +304,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The chosen way, the reason, and the alternatives."""
+    """The chosen way, the reason for it, and the alternatives."""
 
     payment: Payment
     way: Way
@@ -320,6 +320,6 @@ class Plan:
 
     @property
     def quote(self) -> Quote:
-        """The only leg of a payment from one source. Raises ValueError where there are several."""
+        """The only leg of a payment from one source. Raises ValueError if there are several."""
         (only,) = self.legs
         return only

@@ -1,4 +1,4 @@
-"""Files that only their owner can read: created with mode 0600, written whole, refused if others can open them."""
+"""Files that only their owner can read: created with mode 0600, written atomically, refused if others can open them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRIVATE_FILE = 0o600
 
 
 def check_private(path: Path) -> None:
-    """Raises ConfigError if `path` is no regular file of this user's, or if others can open it."""
+    """Raises ConfigError if `path` is not a regular file of this user, or if others can open it."""
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
         raise ConfigError(f"{path} is not a regular file.", hint="Move it away, and look into how it got there.")
@@ -26,9 +26,9 @@ def check_private(path: Path) -> None:
 
 
 def touch_private(path: Path) -> None:
-    """Make `path` an empty file with mode 0600 in a folder with mode 0700, unless it exists; check both.
+    """Create `path` as an empty file with mode 0600 in a folder with mode 0700, unless it exists; check both.
 
-    An existing file is only looked at: opening and closing it would drop SQLite's locks on it.
+    An existing file is not opened: closing it would release SQLite's locks on it.
     """
     private_dir(path.parent)
     try:
@@ -51,7 +51,7 @@ def write_private(path: Path, data: bytes) -> None:
     try:
         try:
             _write_synced(draft, data)
-            os.link(draft, path)  # Unlike a rename, a link never takes the place of an existing file.
+            os.link(draft, path)  # Unlike a rename, a link never replaces an existing file.
         finally:
             draft.unlink(missing_ok=True)
     except FileExistsError:
@@ -75,9 +75,9 @@ def write_own(path: Path, data: bytes) -> None:
 
 
 def replace_private(path: Path, data: bytes) -> None:
-    """Write a file that may be there already: afterwards it is the old one or the new one, whole, with mode 0600.
+    """Write a file, or replace it atomically, with mode 0600.
 
-    The folder may be one that others can look into. Raises ConfigError.
+    The folder may be readable by others. Raises ConfigError.
     """
     if not path.parent.exists():
         private_dir(path.parent)
@@ -102,7 +102,7 @@ def _write_synced(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` survive a power cut."""
+    """Make the file names in `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Whether a host named by untrusted data is on the public internet: it must not lead into this machine's own network.
+"""Checks that a host named by untrusted data is on the public internet, not in this machine's own network.
 
 An address counts as public only if it is global by IANA's registries, and every IPv4 address within it too: NAT64,
 6to4, Teredo, ISATAP, mapped, compatible and translated addresses lead to the IPv4 address that they hold.
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 _NAMES_OF_PRIVATE_NETWORKS = frozenset(
     {"localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "arpa", "onion"}
 )
-"""Last labels of names that are local, or that the public DNS does not have. Source: RFC 6761, 6762, 8375; ICANN."""
+"""Last labels of local names, or of names that are not in the public DNS. Source: RFC 6761, 6762, 8375; ICANN."""
 _NOT_PUBLIC = [
     ipaddress.ip_network(block)
     for block in (
@@ -25,7 +25,7 @@ _NOT_PUBLIC = [
         "fec0::/10", "ff00::/8",
     )
 ]  # fmt: skip
-"""Special by IANA's registries. `is_global` knows most; which ones depends on the version of Python."""
+"""Special by IANA's registries. `is_global` covers most, depending on the version of Python."""
 _HOLDS_IPV4 = [ipaddress.IPv6Network(block) for block in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")]
 """Compatible, mapped, translated (SIIT) and NAT64: the last 32 bits are the address."""
 _SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
@@ -33,7 +33,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address can be reached from the whole internet."""
+    """Whether an IP address is reachable from the whole internet."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -62,14 +62,14 @@ def _ipv4_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iter
 
 
 def is_private_name(name: str) -> bool:
-    """Whether a host name can only be meant for a private network: no dot, or a last label of such."""
+    """Whether a host name can only belong to a private network: no dot, or a private last label."""
     labels = name.rstrip(".").lower().split(".")
     return ":" not in name and (len(labels) == 1 or labels[-1] in _NAMES_OF_PRIVATE_NETWORKS)
 
 
 async def addresses_of(name: str) -> list[str]:
-    """What this machine resolves `name` to; empty if only a proxy can resolve it."""
-    if ":" in name:  # An IPv6 address, whose zone may be one that this machine does not know.
+    """The addresses that this machine resolves `name` to; empty if only a proxy can resolve it."""
+    if ":" in name:  # An IPv6 address, whose zone may be unknown to this machine.
         return [name]
     try:
         found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)

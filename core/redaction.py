@@ -1,7 +1,7 @@
-"""Secrets in text: those of URLs, which nodes repeat in their errors, and those that were typed in the wrong place.
+"""Removes secrets from text: those of URLs, which nodes repeat in their errors, and those typed in the wrong place.
 
-Texts are compared without case, separators, percent-encoding and escapes, in windows of a few characters: a secret is
-found where only a part of it is repeated, too.
+Texts are compared without case, separators, percent-encoding and escapes, in windows of a few characters: so a secret
+is found even if only a part of it is repeated.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ URL_MARK = "[hidden]"
 TYPED_MARK = "[not shown: may be a secret]"
 _WINDOW, _PHRASE_WINDOW = 8, 14
 _SHORTEST = 4
-"""A user name, a password or the value of a key in a query is a secret from this length on."""
+"""A user name, a password or the value of a query key is a secret from this length on."""
 _SHORTEST_SEGMENT = 6
 
-# One character of the text as it is compared: %6b, %256b, \u006b, \x6b, &#107; and &#x6b; are k. Another escape of
-# repr() is a separator.
+# One character of the compared text: %6b, %256b, \u006b, \x6b, &#107; and &#x6b; are k. Any other escape of repr() is a
+# separator.
 _ENCODED = re.compile(
     r"(?:%(?:25)*|\\+x|\\+u(?=[0-9a-fA-F]{4})00|\\+U000000|&#[xX]0*(?=[0-9a-fA-F]{2};))([0-9a-fA-F]{2});?|&#0*(\d{2,3});"
 )
@@ -35,7 +35,7 @@ _PLAIN = re.compile(
     r"testnet|unichain|world|worldchain|ws|wss|xdai|zkevm|zksync|zora",
     re.ASCII,
 )
-"""Words in the paths of public endpoints: hiding these would hide the names of chains."""
+"""Words in the paths of public endpoints: hiding them would hide the names of chains."""
 
 _HEX = re.compile(r"[0-9a-fA-F]{56,}")
 _ERC7930 = re.compile(r"(?:0x)?00010000[0-9a-fA-F]+\Z")
@@ -44,24 +44,24 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{43,}")
 _KEYSTORE = re.compile(r"ciphertext|\"crypto\"|'crypto'|kdfparams", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 _WORDS_OF_A_PHRASE = 11
-"""A recovery phrase has 12 words or more; one may have been left out."""
+"""A recovery phrase has at least 12 words; one may be missing."""
 _PHRASE_OF_IDEOGRAPHS = re.compile(r"[\u3400-\u9fff](?:[\W\d_]*[\u3400-\u9fff]){10,}")
 """The Chinese lists of BIP-39: each word is one character, with or without white space between."""
 _IDEOGRAPH_WINDOW = 6
 _KEY_AS_NUMBERS = re.compile(r"\d{1,3}(?:\W+\d{1,3}){31,}")
-"""32 bytes or 64, each as a decimal number: how Solana's tools write a key."""
+"""32 or 64 bytes as decimal numbers: the format of Solana's tools for a key."""
 
 
 class Secrets:
-    """A set of secrets; takes every part of them out of texts."""
+    """A set of secrets; removes every part of them from texts."""
 
     def __init__(self, mark: str) -> None:
-        """`mark` replaces what is taken out."""
+        """`mark` replaces removed text."""
         self._mark = mark
         self._windows: dict[int, set[str]] = {}
 
     def add(self, secret: str, window: int = _WINDOW) -> None:
-        """Take `window` or more characters in a row of `secret` out of texts; all of it where it is shorter."""
+        """Remove `window` or more consecutive characters of `secret` from texts; all of it if it is shorter."""
         text = _comparable(secret)[0].strip()
         if len(text) < _SHORTEST:
             return
@@ -94,7 +94,7 @@ def _replaced(text: str, hidden: bytearray, mark: str) -> str:
 
 
 def _comparable(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Lower-case letters and digits with one space for everything between, and where each stands in `text`."""
+    """Lower-case letters and digits, with one space for everything between, and the position of each in `text`."""
     characters, places, at = list[str](), list[tuple[int, int]](), 0
     while at < len(text):
         match = _ENCODED.match(text, at) or _ESCAPE.match(text, at)
@@ -122,15 +122,15 @@ _typed = Secrets(TYPED_MARK)
 
 
 def remember_url(url: str) -> None:
-    """Take the secrets of `url` out of every text that is cleaned from now on."""
+    """Remove the secrets of `url` from every text that is cleaned from now on."""
     for secret in _secrets_of(url):
         _of_urls.add(secret)
 
 
 def without_url_secrets(text: str, urls: Sequence[str] = ()) -> str:
-    """`text` without the secrets of `urls` and of those that were remembered.
+    """`text` without the secrets of `urls` and of all remembered URLs.
 
-    Of URLs in what the servers of `urls` say, the host stays: they may name keys that l2send does not know.
+    URLs in text from the servers of `urls` are reduced to their host: they may hold keys that l2send does not know.
     """
     named = Secrets(URL_MARK)
     for url in urls:
@@ -171,7 +171,7 @@ def _is_secret(part: str) -> bool:
 
 
 def remember_typed(texts: Iterable[str]) -> None:
-    """Take what may be a secret of these words, as they were typed, out of every error that is shown from now on."""
+    """Remove possible secrets in these typed words from every error shown from now on."""
     words = [text for text in texts if not _is_path(text)]
     for word in words:
         if may_be_secret(word):
@@ -187,7 +187,7 @@ def remember_typed(texts: Iterable[str]) -> None:
 
 
 def _is_path(text: str) -> bool:
-    """Whether it is a path into a folder that exists: its words are not a recovery phrase."""
+    """Whether it is a path into an existing folder: its words are not a recovery phrase."""
     folder = os.path.dirname(text.partition("=")[2] or text)
     try:
         return bool(folder) and os.path.isdir(os.path.expanduser(folder))
@@ -196,7 +196,7 @@ def _is_path(text: str) -> bool:
 
 
 def without_typed_secrets(text: str) -> str:
-    """`text` without what was typed and may be a secret."""
+    """`text` without possible secrets that were typed."""
     return _typed.taken_out(text)
 
 
@@ -210,12 +210,12 @@ def may_be_secret(text: str) -> bool:
 
 
 def _is_mixed(run: str) -> bool:
-    """Base64 and base58 of 32 bytes have all three, names and links hardly ever."""
+    """Base64 and base58 of 32 bytes have all three; names and links hardly ever do."""
     return all(any(test(c) for c in run) for test in (str.isupper, str.islower, str.isdigit))
 
 
 def _phrases(text: str) -> Iterable[str]:
-    """Runs of words that are as long as those of recovery phrases, with any separators."""
+    """Runs of words as long as recovery phrases, with any separators."""
     run = list[str]()
     for word in [*_WORD.findall(text), ""]:
         if 2 <= len(word) <= 9:

@@ -1,7 +1,7 @@
-"""Transactions of a Safe: what is hashed and signed, and what its `execTransaction` does, read from its own bytes.
+"""Transactions of a Safe: their signed hash, and the effects of `execTransaction`, decoded from its own bytes.
 
-Accepted are a CALL, and a DELEGATECALL to the pinned MultiSendCallOnly with nothing but CALLs inside, without a gas
-refund. Anything else is refused. Source: safe-global/safe-smart-account, Safe.sol and libraries/MultiSendCallOnly.sol.
+Accepted are a CALL, and a DELEGATECALL to the pinned MultiSendCallOnly with only CALLs inside, without a gas refund.
+Anything else is refused. Source: safe-global/safe-smart-account, Safe.sol and libraries/MultiSendCallOnly.sol.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXECUTE = Function("execTransaction(address,uint256,bytes,uint8,uint256,uint256,
 _MULTI_SEND = Function("multiSend(bytes)")
 _SIGNATURE = 65
 _APPROVED_BY_SENDER = 1
-"""The `v` that marks a missing signature: the owner approves by sending the transaction."""
+"""The `v` of an owner's missing signature: the owner approves by sending the transaction."""
 _TYPE: Fields = (
     ("address", "to"),
     ("uint256", "value"),
@@ -46,7 +46,7 @@ class Operation(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SafeTx:
-    """One transaction of a Safe. Gas refunds are never offered, so their fields are not here."""
+    """One transaction of a Safe. Gas refunds are never used, so their fields are omitted."""
 
     chain_id: ChainId
     safe: Address
@@ -56,7 +56,7 @@ class SafeTx:
     operation: Operation
 
     def typed(self, nonce: Nonce) -> TypedData:
-        """The EIP-712 message that owners sign for it, with that nonce of the Safe. `digest` is the SafeTx hash."""
+        """The EIP-712 message that owners sign for it with that nonce of the Safe. `digest` is the SafeTx hash."""
         message = {
             "to": self.to,
             "value": str(self.value),
@@ -81,17 +81,17 @@ class SafeTx:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """An `execTransaction`, decoded."""
+    """A decoded `execTransaction`."""
 
     safe_tx: SafeTx
     calls: tuple[UnsignedTx, ...]
-    """The Safe's calls, in order; all of them happen, or none."""
+    """The Safe's calls, in order; all of them succeed, or none."""
     owner: Address | None
-    """The owner who approves it by sending it. Sent by any other account it reverts. None: it carries no approval."""
+    """The owner who approves it by sending it; from any other account it reverts. None: it contains no approval."""
 
 
 def safe_tx_of(safe: Address, calls: Sequence[UnsignedTx], multi_send: Address) -> SafeTx:
-    """The transaction by which a Safe makes `calls` on its chain: one directly, several through MultiSendCallOnly."""
+    """The transaction with which a Safe makes `calls` on its chain: one directly, several through MultiSendCallOnly."""
     chain_id = calls[0].chain_id
     if len(calls) == 1:
         return SafeTx(chain_id, safe, calls[0].to, calls[0].value, calls[0].data, Operation.CALL)
@@ -105,24 +105,24 @@ def nothing_of(safe: Address, chain_id: ChainId) -> SafeTx:
 
 
 def does_nothing(tx: UnsignedTx) -> bool:
-    """Whether an `execTransaction` has the Safe do nothing but use a nonce. Raises Refused."""
+    """Whether an `execTransaction` only uses a nonce of the Safe. Raises Refused."""
     return read_execution(tx)[0] == nothing_of(tx.to, tx.chain_id)
 
 
 def approved_by_sender(owner: Address) -> bytes:
-    """The signatures of a transaction that its only approving owner sends. Source: Safe.sol, checkNSignatures."""
+    """The signatures for a transaction that its only approving owner sends. Source: Safe.sol, checkNSignatures."""
     return bytes(12) + bytes.fromhex(owner[2:]) + bytes(32) + bytes([_APPROVED_BY_SENDER])
 
 
 def decode_execution(tx: UnsignedTx, multi_sends: Collection[Address]) -> Execution:
-    """What an `execTransaction` does. `multi_sends`: MultiSendCallOnly as pinned on the chain. Raises Refused."""
+    """Decode an `execTransaction`. `multi_sends`: MultiSendCallOnly as pinned on the chain. Raises Refused."""
     safe_tx, signatures = read_execution(tx)
     owner = _owner_of(signatures) if signatures else None
     return Execution(safe_tx, _calls_of(safe_tx, multi_sends), owner)
 
 
 def read_execution(tx: UnsignedTx) -> tuple[SafeTx, bytes]:
-    """The transaction of the Safe in an `execTransaction`, and its signatures. Raises Refused."""
+    """The Safe's transaction in an `execTransaction`, and its signatures. Raises Refused."""
     if tx.value:
         raise Refused("the call of the Safe carries native coin, which the Safe would keep.")
     to, value, data, operation, *refund, signatures = EXECUTE.decode_call(tx.data)
@@ -148,7 +148,7 @@ def _calls_of(safe_tx: SafeTx, multi_sends: Collection[Address]) -> tuple[Unsign
 
 
 def _packed(call: UnsignedTx) -> bytes:
-    """One call as MultiSendCallOnly takes it: operation, address, value, length, data."""
+    """One call in MultiSendCallOnly's format: operation, address, value, length, data."""
     head = bytes([Operation.CALL]) + bytes.fromhex(call.to[2:])
     return head + call.value.to_bytes(32, "big") + len(call.data).to_bytes(32, "big") + call.data
 
@@ -161,7 +161,7 @@ def _unpacked(chain_id: ChainId, packed: bytes) -> tuple[UnsignedTx, ...]:
         if len(head) < 85 or length > len(packed) - at:
             raise Refused("the calls of the Safe are cut off.")
         to = checksum(head[1:21])
-        if to == ZERO_ADDRESS:  # Safe 1.5.0 takes it for the Safe itself.
+        if to == ZERO_ADDRESS:  # Safe 1.5.0 treats it as the Safe itself.
             raise Refused("the Safe would call the zero address.")
         calls.append(UnsignedTx(chain_id, to, Wei(int.from_bytes(head[21:53], "big")), packed[at : at + length]))
         at += length

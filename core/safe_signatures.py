@@ -1,4 +1,4 @@
-"""Signatures of a Safe's owners: their kinds, what proves them, and how `execTransaction` takes them.
+"""Signatures of a Safe's owners: their kinds, their proof, and their encoding for `execTransaction`.
 
 | kind | what it is | verified |
 |---|---|---|
@@ -38,23 +38,23 @@ class SignatureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnerSignature:
-    """What one owner gave for one SafeTx hash."""
+    """One owner's signature of one SafeTx hash."""
 
     owner: Address
     kind: SignatureKind
     data: bytes
-    """65 bytes; of a contract what it is asked to judge, of any length."""
+    """65 bytes; for a contract, the bytes that it judges, of any length."""
 
     @property
     def is_verified(self) -> bool:
-        """Whether it is known to be the owner's without asking the chain."""
+        """Whether it is proved to be the owner's without querying the chain."""
         return self.kind in {SignatureKind.EIP712, SignatureKind.ETH_SIGN}
 
 
 def read_signature(data: bytes, digest: bytes) -> OwnerSignature:
-    """A signature of 65 bytes, with its owner: recovered, or named by it. Raises Refused for any other bytes.
+    """A signature of 65 bytes, with its owner: recovered, or named in it. Raises Refused for any other bytes.
 
-    That of a contract is longer, and is read by `contract_signature`.
+    A contract's signature is longer: see `contract_signature`.
     """
     if len(data) != _LENGTH:
         raise Refused(f"a signature of an owner has 65 bytes, and this one {len(data)}.")
@@ -75,14 +75,14 @@ def read_signature(data: bytes, digest: bytes) -> OwnerSignature:
 
 
 def contract_signature(owner: Address, data: bytes) -> OwnerSignature:
-    """What the contract `owner` is asked to judge. Raises Refused for too much of it."""
+    """The bytes that the contract `owner` judges. Raises Refused if they are too long."""
     if len(data) > _LONGEST_CONTRACT_SIGNATURE:
         raise Refused(f"the signature of the contract {owner} has {len(data)} bytes, more than any is known to need.")
     return OwnerSignature(owner, SignatureKind.CONTRACT, data)
 
 
 def pack_signatures(signatures: Iterable[OwnerSignature]) -> bytes:
-    """All of them as `execTransaction` takes them: in the order of their owners, what contracts judge at the end."""
+    """All of them in `execTransaction`'s format: sorted by owner, the bytes for contracts at the end."""
     ordered = sorted(signatures, key=lambda one: int(one.owner, 16))
     fixed, tail = b"", b""
     for one in ordered:
@@ -96,15 +96,15 @@ def pack_signatures(signatures: Iterable[OwnerSignature]) -> bytes:
 
 
 def _recovered(data: bytes, digest: bytes) -> Address:
-    """Raises Refused. Source: ecrecover; a high `s` is refused as EIP-2 has it, so that one key has one signature."""
+    """Raises Refused. Source: ecrecover; a high `s` is refused by EIP-2, so that a key has one signature."""
     from eth_account import Account
 
     try:
         s = int.from_bytes(data[32:64], "big")
         if s > _HALF_ORDER:
             raise ValueError("high s")
-        return checksum(Account._recover_hash(digest, signature=data))  # noqa: SLF001 - the public door wants a message
-    except Exception as error:  # noqa: BLE001 - the library raises many kinds, and all mean the same
+        return checksum(Account._recover_hash(digest, signature=data))  # noqa: SLF001 - no public function
+    except Exception as error:  # noqa: BLE001 - the library raises many types of error, and all mean the same
         raise Refused(f"the signature belongs to no account ({type(error).__name__}).") from None
 
 

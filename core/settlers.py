@@ -1,6 +1,6 @@
-"""What the registry names for one bridge on one chain: its contracts, who gives quotes, and what a solver takes.
+"""The registry's entry for one bridge on one chain: its contracts, its quote API, and the solver's fee.
 
-`[chains.base.settlers.eco]` is of the type that it is called by. Under a name of its own an entry says its `type`:
+The type of `[chains.base.settlers.eco]` is its name. An entry with another name states its `type`:
 `[chains.base.settlers.acme]` with `type = "eco"`.
 """
 
@@ -19,7 +19,7 @@ BPS = 10_000
 """Basis points in a whole: 1 of them is 1/100 %."""
 _DIRECT = "direct"
 _ABOUT = frozenset({"type", "source", "code"})
-"""Fields of the table that say something of the entry, and are read elsewhere."""
+"""Fields that describe the entry itself and are read elsewhere."""
 _LONGEST = 40
 
 
@@ -29,24 +29,24 @@ class Settlers:
 
     @property
     def contracts(self) -> dict[str, Address]:
-        """Every contract that is named, by the name of its field."""
+        """Every contract of the entry, by field name."""
         named = ((one.name, getattr(self, one.name)) for one in fields(self) if "Address" in str(one.type))
         return {name: value for name, value in named if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EcoSettlers(Settlers):
-    """Eco: where orders are opened and filled, and by which prover a solver shows its fill."""
+    """Eco: where orders are opened and filled, and the prover with which a solver shows its fill."""
 
     portal: Address
     prover: Address | None = None
-    """Needed where orders are opened."""
+    """Required where orders are opened."""
     quote_api: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcrossSettlers(Settlers):
-    """Across: the SpokePool of the chain, and the ERC-7683 settler before it where there is one."""
+    """Across: the chain's SpokePool, and the ERC-7683 settler in front of it, if there is one."""
 
     spoke_pool: Address
     origin_settler: Address | None = None
@@ -58,7 +58,7 @@ class AcrossSettlers(Settlers):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HyperlaneSettlers(Settlers):
-    """Hyperlane7683: one router, for both sides of an order."""
+    """Hyperlane7683: one router for both sides of an order."""
 
     router: Address
     quote_api: str = ""
@@ -67,7 +67,7 @@ class HyperlaneSettlers(Settlers):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OifSettlers(Settlers):
-    """OIF: the escrow of the origin, the settler of the destination, and the oracle that both believe."""
+    """OIF: the origin's escrow, the destination's settler, and the oracle that both trust."""
 
     input_settler: Address | None = None
     output_settler: Address | None = None
@@ -85,12 +85,12 @@ TYPES: dict[str, type[Settlers]] = {
 
 
 def settlers_of(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Settlers]:
-    """The `settlers` tables of one chain of chains.toml, by bridge. Raises ConfigError, naming table and field."""
+    """The `settlers` tables of one chain of chains.toml, by bridge. Raises ConfigError with table and field."""
     return {name: parse_settlers(name, table) for name, table in tables.items()}
 
 
 def parse_settlers(bridge: str, table: Mapping[str, Any]) -> Settlers:
-    """A table read into its type. Raises ConfigError, naming the field that is missing, unknown or wrong."""
+    """Parse a table into its type. Raises ConfigError with the field that is missing, unknown or wrong."""
     kind = str(table.get("type", bridge))
     if kind not in TYPES or bridge == _DIRECT or (bridge in TYPES and bridge != kind):
         raise _no_known_type(bridge)
@@ -115,7 +115,7 @@ def type_of(settlers: Settlers) -> str:
 
 
 def types_of(chains: Iterable[Mapping[str, Settlers]]) -> dict[str, str]:
-    """The type of the settlers under each name, of all chains. Raises ConfigError where a name has several."""
+    """The type of the settlers under each name, over all chains. Raises ConfigError if a name has several."""
     found = dict[str, str]()
     for settlers in chains:
         for name, entry in settlers.items():

@@ -1,4 +1,4 @@
-"""The registry that ships with l2send, as its file has it."""
+"""Loads the registry that ships with l2send."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from typing import Any
 
 @cache
 def shipped_tables() -> dict[str, Any]:
-    """The tables of chains.toml. Copy them before you change them: parsing takes long, so a process does it once."""
+    """The tables of chains.toml. Copy them before you change them: they are parsed once per process."""
     return tomllib.loads((files("l2send") / "chains.toml").read_text(encoding="utf-8"))

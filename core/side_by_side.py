@@ -1,4 +1,4 @@
-"""Work side by side, where an error of one part ends the others; and a question that several ask at the same time."""
+"""Runs tasks concurrently, where one error cancels the others, and shares one request among concurrent callers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 async def all_of(*work: Awaitable[object]) -> None:
-    """Do all of it; of several errors the one of the first part is raised. None of it goes on when this returns."""
+    """Run all of it concurrently; of several errors the first part's is raised. Nothing still runs after it returns."""
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -32,12 +32,12 @@ class _Asking(Generic[T]):
 
 @dataclass
 class AskedOnce(Generic[T]):
-    """One question: who asks while it is being asked gets the same answer, or the same error."""
+    """One request: concurrent callers get the same answer, or the same error."""
 
     _asking: _Asking[T] | None = field(default=None, init=False)
 
     async def ask(self, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The answer to `question`. It is not asked to its end once no one waits for it any more."""
+        """The answer to `question`. It is cancelled once no caller waits for it any more."""
         asking = self._asking
         if asking is None:
             asking = self._asking = _Asking(asyncio.create_task(question()))

@@ -1,4 +1,4 @@
-"""What may be paid: the table `[limits]` of config.toml, and policy files of the same shape.
+"""Limits on payments: the table `[limits]` of config.toml, and policy files of the same format.
 
     [limits]
     per_payment = ["500 USD"]                   the most that one payment brings its recipient
@@ -43,7 +43,7 @@ Most = Mapping[str, Fraction]
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The part of a day in which payments may begin, in minutes after midnight; `until` may be earlier than `start`."""
+    """The part of a day in which payments may begin, in minutes after midnight; `until` may be before `start`."""
 
     start: int
     until: int
@@ -59,19 +59,19 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class SpendingLimits:
-    """The limits of one file; None for what it does not limit."""
+    """The limits of one file; None for each that is not set."""
 
     origin: str
-    """The file that says them."""
+    """The file that sets them."""
     shown: Mapping[str, str]
-    """Every key that is set, with its value as people read it."""
+    """Every key that is set, with its value for display."""
     per_payment: Most | None = None
     per_recipient_day: Most | None = None
     per_day: Most | None = None
     recipients: frozenset[Address] | None = None
     chains: tuple[str, ...] | None = None
     chain_ids: frozenset[ChainId] = frozenset()
-    """Of `chains`, once `in_registry` has looked them up."""
+    """The ids of `chains`, once `in_registry` has resolved them."""
     tokens: frozenset[str] | None = None
     hours: Hours | None = None
     time_zone: ZoneInfo | None = None
@@ -79,11 +79,11 @@ class SpendingLimits:
 
     @property
     def counts_a_day(self) -> bool:
-        """Whether the payments of the day have to be added up."""
+        """Whether the day's payments must be summed up."""
         return self.per_day is not None or self.per_recipient_day is not None
 
     def in_registry(self, registry: Registry) -> SpendingLimits:
-        """The same with its chains looked up. Raises ConfigError for a chain or a symbol that the registry lacks."""
+        """The same with its chains resolved. Raises ConfigError for a chain or a symbol that the registry lacks."""
         known = {token.symbol for chain in registry for token in (chain.native, *chain.tokens)}
         amounts = (self.per_payment, self.per_recipient_day, self.per_day)
         named = {symbol for most in amounts for symbol in most or () if symbol != USD} | (self.tokens or set())
@@ -95,12 +95,12 @@ class SpendingLimits:
             raise _wrong(self.origin, error.message) from error
 
     def day_of(self, at: UnixTime) -> tuple[UnixTime, UnixTime]:
-        """When the day that `at` lies in begins and ends, in the time zone of these limits."""
+        """Start and end of the day that contains `at`, in the time zone of these limits."""
         today = self._local(at).date()
         return self._midnight(today), self._midnight(today + timedelta(days=1))
 
     def opens_after(self, at: UnixTime) -> UnixTime:
-        """When the hours begin next, for a time outside of them."""
+        """When the hours begin next, for a time outside them."""
         assert self.hours
         now = self._local(at)
         opening = now.replace(hour=self.hours.start // 60, minute=self.hours.start % 60, second=0, microsecond=0)
@@ -112,7 +112,7 @@ class SpendingLimits:
         return now.hour * 60 + now.minute
 
     def words_of(self, at: UnixTime) -> str:
-        """A time as people read it, with its zone."""
+        """A time for display, with its zone."""
         now = self._local(at)
         zone = self.time_zone.key if self.time_zone else f"{now.astimezone().tzname()}, this machine's time"
         return f"{now:%Y-%m-%d %H:%M} ({zone})"
@@ -125,7 +125,7 @@ class SpendingLimits:
 
 
 def parse_limits(table: object, text: str, origin: str) -> SpendingLimits:
-    """The limits of a table `[limits]`, which stands in `text`. Raises ConfigError that names the line."""
+    """The limits of a table `[limits]` in `text`. Raises ConfigError with the line number."""
     if not isinstance(table, dict) or not table:
         raise _wrong(origin, "[limits] is not a table with keys.")
     values = dict[str, Any]()

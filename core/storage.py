@@ -1,4 +1,4 @@
-"""What kind of place a folder is: on a network file system, or kept in sync by a program that replaces files."""
+"""Detects a folder on a network file system, or one kept in sync by a program that replaces files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NETWORK = re.compile(
     r"|mergerfs))",
     re.IGNORECASE,
 )
-"""Types of file systems whose locks and shared memory do not hold between machines, or not at all."""
+"""File system types whose locks and shared memory do not work between machines, or not at all."""
 _MOUNT_TIMEOUT = 5.0
 
 _BY_NAME = (
@@ -41,11 +41,11 @@ _BY_MARK = (
     (".seafile-data", "Seafile"),
     (".849C9593-D756-4E56-8D6E-42412F2A707B", "OneDrive"),
 )
-"""Files and folders that a sync program keeps at the top of what it syncs; patterns of glob."""
+"""Files and folders that mark the root of a synced folder; glob patterns."""
 
 
 def network_file_system(folder: Path) -> str:
-    """The type of the network file system that `folder` lies on, for example nfs4; empty on a local one."""
+    """The type of the network file system of `folder`, for example nfs4; empty on a local one."""
     place, best = folder.resolve(), ("", "")
     for where, kind in _mounts():
         if place.is_relative_to(where) and len(where) >= len(best[0]):
@@ -54,7 +54,7 @@ def network_file_system(folder: Path) -> str:
 
 
 def _mounts() -> list[tuple[str, str]]:
-    """Mount points and the types of what is mounted there, in order. Sources: proc(5) mountinfo, macOS mount(8)."""
+    """Mount points and file system types, in order. Sources: proc(5) mountinfo, macOS mount(8)."""
     try:
         text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
@@ -78,7 +78,7 @@ def _mounts_of_macos() -> list[tuple[str, str]]:
 
 
 def sync_program(folder: Path) -> str:
-    """The program that keeps `folder` in sync with other machines, as far as names and its marks tell; or nothing."""
+    """The program that syncs `folder` with other machines, by names and marker files; empty if none."""
     written, real = folder.absolute(), folder.resolve()
     for place in dict.fromkeys([written, *written.parents, real, *real.parents]):
         for pattern, name in _BY_NAME:

@@ -1,4 +1,4 @@
-"""The only way for foreign strings (symbols, names, RPC errors) to reach a screen or a file.
+"""Cleans foreign strings (symbols, names, RPC errors): only cleaned ones may reach a screen or a file.
 
 clean                 one printable line, without the secrets of any URL that l2send knows
 redact                that, for text of a known endpoint
@@ -14,8 +14,8 @@ import unicodedata
 from l2send.core.errors import UsageError
 from l2send.core.redaction import without_url_secrets
 
-# Escape sequences go as a whole, so that no readable debris ("[31m") of them stays behind:
-# OSC and other string sequences up to their terminator, CSI sequences, and two-character escapes.
+# Escape sequences are removed whole, so that no readable remains ("[31m") stay: OSC and other string sequences up to
+# their terminator, CSI sequences, and two-character escapes.
 _ESCAPES = re.compile(
     r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]).*?(?:\x07|\x1b\\|\x9c|$)"
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
@@ -40,21 +40,21 @@ _NOT_IN_JSON = re.compile(r"[^\x20-\x7e\n]")
 
 
 def is_invisible(character: str) -> bool:
-    """Whether a character shows nothing or steers what is shown: controls, formats, surrogates, unassigned, fillers."""
+    """Whether a character is invisible or controls the display: controls, formats, surrogates, unassigned, fillers."""
     return character in _SHOW_NOTHING or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def clean(foreign: object, limit: int = 200) -> str:
     """`foreign` as one printable line of at most `limit` characters.
 
-    Removes escape sequences, every character that shows nothing, and the secrets of URLs; folds white space. What is
-    left is data: print it without markup.
+    Removes escape sequences, invisible characters, and the secrets of URLs; collapses white space. The result is data:
+    print it without markup.
     """
     return redact(foreign, limit=limit)
 
 
 def redact(foreign: object, *urls: str, limit: int = 200) -> str:
-    """`clean` for what the servers of `urls` said: their keys are taken out, whole or in part, in any encoding."""
+    """`clean` for text from the servers of `urls`: their keys are removed, whole or in part, in any encoding."""
     bounded = str(foreign)[: limit * 20]
     without_escapes = _ESCAPES.sub("", bounded)
     folded = " ".join(without_escapes.split())
@@ -65,8 +65,8 @@ def redact(foreign: object, *urls: str, limit: int = 200) -> str:
 def visible_text(typed: str, what: str) -> str:
     """An identifier in the only form that is compared and stored: NFC.
 
-    Raises UsageError for empty text and for invisible characters: it would be another word that looks the same.
-    `what` names it, for example "the idempotency key".
+    Raises UsageError for empty text and for invisible characters, which make different words look the same. `what`
+    names it, for example "the idempotency key".
     """
     if not typed:
         raise UsageError(f"{what} is empty.", hint="Is a variable of your script unset? Leave the option out for none.")
@@ -83,13 +83,13 @@ def visible_text(typed: str, what: str) -> str:
 
 
 def visible_part(text: str) -> str:
-    """The visible characters of a word, in NFC: the same for words that differ only in what is invisible."""
+    """The visible characters of a word, in NFC: equal for words that differ only in invisible ones."""
     seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or not is_invisible(c))
     return unicodedata.normalize("NFC", seen.strip())
 
 
 def json_escaped(text: str) -> str:
-    r"""JSON text with \u escapes for every character that shows nothing or steers a terminal."""
+    r"""JSON text with \u escapes for every character that is invisible or controls a terminal."""
     return _NOT_IN_JSON.sub(lambda match: _escape(match[0]) if is_invisible(match[0]) else match[0], text)
 
 

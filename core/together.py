@@ -1,7 +1,7 @@
-"""Several payments of one account on one chain in one transaction: how it is written, and its calls read back.
+"""Decodes a transaction that makes several payments of one account on one chain.
 
-All of its calls happen, or none. They are those of `executeBatch`, where the account delegates (EIP-7702), or of
-MultiSendCallOnly, where it is a Safe.
+All of its calls succeed, or none. They are those of `executeBatch` if the account delegates (EIP-7702), or of
+MultiSendCallOnly if it is a Safe.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.safe import EXECUTE, decode_execution
 
 TOGETHER = "together"
-"""What stands for the bridge in the journal's entry of such a transaction: none."""
+"""The value in place of the bridge's name in such a transaction's journal entry."""
 
 
 def calls_of(tx: UnsignedTx, chain: Chain) -> tuple[UnsignedTx, ...]:
@@ -26,14 +26,14 @@ def calls_of(tx: UnsignedTx, chain: Chain) -> tuple[UnsignedTx, ...]:
 
 
 def can_batch(code: bytes, chain: Chain) -> bool:
-    """Whether an account with this code makes several calls in one transaction: it delegates to the pinned code."""
+    """Whether an account with this code can batch calls: it delegates to the pinned code."""
     delegate = delegate_of(code)
     known = known_delegate(delegate, chain) if delegate else None
     return known is not None and known.name == BATCHING_DELEGATE
 
 
 def refuse_unless_batching(code: bytes, tx: UnsignedTx, sender: str, chain: Chain) -> None:
-    """Raises Refused where an account would call itself and has not the code that acts on it: nothing would happen."""
+    """Raises Refused if an account would call itself without the code that handles it: nothing would happen."""
     if tx.to == sender and tx.data and not can_batch(code, chain):
         raise Refused(
             f"your account does not delegate to the code that makes several calls on {chain.name} (EIP-7702).",

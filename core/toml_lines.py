@@ -1,4 +1,4 @@
-"""The line of a key in a TOML text, which tomllib does not tell."""
+"""Finds the line of a key in a TOML text, which tomllib does not report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Sequence
 
 Path = Sequence[str | int]
-"""Keys and list positions from the top: `("chains", "base", "tokens", 0, "symbol")`."""
+"""Keys and list indexes from the top: `("chains", "base", "tokens", 0, "symbol")`."""
 
 _HEADER = re.compile(r"\s*(\[{1,2})([^\[\]]+)\]")
 _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -25,7 +25,7 @@ def line_of(text: str, path: Path) -> int:
 
 
 def _places(text: str) -> dict[tuple[str | int, ...], int]:
-    """The line of every table and key that has a line of its own."""
+    """The line of every table and key on its own line."""
     places = dict[tuple[str | int, ...], int]()
     counts = dict[tuple[str | int, ...], int]()
     table: tuple[str | int, ...] = ()
@@ -45,7 +45,7 @@ def _places(text: str) -> dict[tuple[str | int, ...], int]:
 
 
 def _inside(keys: tuple[str, ...], counts: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:
-    """The path of a table, through the newest entry of each list of tables."""
+    """The path of a table, through the last entry of each list of tables."""
     path: tuple[str | int, ...] = ()
     for place, key in enumerate(keys):
         path = (*path, key)
@@ -55,7 +55,7 @@ def _inside(keys: tuple[str, ...], counts: dict[tuple[str | int, ...], int]) -> 
 
 
 def _keys(dotted: str) -> tuple[str, ...]:
-    """The keys of `a."b.c".d`; empty for text that is no key, which tomllib has refused before."""
+    """The keys of `a."b.c".d`; empty for an invalid key, which tomllib has refused already."""
     try:
         content = tomllib.loads(f"{dotted} = 0")
     except tomllib.TOMLDecodeError:

@@ -1,7 +1,7 @@
-"""Files that decide where money goes or that open keys: believed only where no other user can change them.
+"""Reads files that decide where money goes or that unlock keys, only if no other user can change them.
 
-A user who can write a file, or a folder on the way to it, can put another file in its place. So every file of this kind
-is read here: its own mode and owner, and those of its folders, through symlinks as well as after them.
+A user who can write a file, or a folder in its path, can replace it. So every such file is read here: its mode and
+owner are checked, and those of its folders, both in the path as written and after resolving symlinks.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from l2send.core.errors import ConfigError
 _OTHERS_WRITE, _OTHERS = 0o022, 0o077
 _GROUP_WRITES = 0o020
 _ACL_HEADER, _ACL_NAMED, _ACL_WRITE = 4, frozenset({0x02, 0x08}), 0x02
-"""Of an ACL as Linux keeps it, after its version: entries of a named user or group. Source: linux/posix_acl_xattr.h."""
+"""For a Linux ACL, after its version field: entries of named users or groups. Source: linux/posix_acl_xattr.h."""
 _MAX_SIZE = 16 * 1024 * 1024
 
 
 def read_trusted(path: Path, *, secret: bool = False) -> bytes:
     """The bytes of a file that no other user can change; if it is `secret`, no other user may read it either.
 
-    A pipe or /dev/fd/63 has no name that could lead elsewhere: it is read as it is. Raises
-    FileNotFoundError, and ConfigError for a file that is not to be trusted or cannot be read.
+    A pipe or /dev/fd/63 has no path that others could redirect: it is read unchecked. Raises FileNotFoundError, and
+    ConfigError for a file that cannot be trusted or read.
     """
     try:
         with open(path, "rb") as file:
@@ -87,7 +87,7 @@ def refuse_opened_up(path: Path, found: os.stat_result, *, secret: bool) -> None
 
 
 def refuse_open_folders(path: Path) -> None:
-    """Raises ConfigError where another user can write a folder on the way to `path`, and so replace the file."""
+    """Raises ConfigError if another user can write a folder in the path of `path`, and so replace the file."""
     for folder in _folders(path):
         found = folder.stat()
         mode = stat.S_IMODE(found.st_mode)
@@ -106,7 +106,7 @@ def refuse_open_folders(path: Path) -> None:
 
 
 def _folders(path: Path) -> Iterator[Path]:
-    """Every folder that decides what `path` leads to: of the path as it is written, and of the file it leads to."""
+    """Every folder that decides where `path` leads: those of the path as written, and of the file it resolves to."""
     written = Path(os.path.abspath(path))
     yield from dict.fromkeys([*written.parents, *written.resolve().parents])
 
@@ -116,9 +116,9 @@ def _is_ours(found: os.stat_result) -> bool:
 
 
 def _acl_lets_others_write(folder: Path) -> bool:
-    """Whether a POSIX ACL lets accounts write that it names. The mode shows these as the group's rights: acl(5).
+    """Whether a POSIX ACL gives named accounts the right to write. The mode shows it as the group's right: acl(5).
 
-    So a mode without write for the group leaves none to them either, and only a folder's own group is asked about.
+    So if the mode denies the group the right to write, it denies them too, and only a folder's own group matters.
     """
     try:
         entries = os.getxattr(folder, "system.posix_acl_access")[_ACL_HEADER:]
@@ -128,7 +128,7 @@ def _acl_lets_others_write(folder: Path) -> bool:
 
 
 def _is_private_group(gid: int) -> bool:
-    """Whether a group is this user's own and has no other member, as Debian and Fedora make one for each user."""
+    """Whether a group is this user's own, without other members, as Debian and Fedora create one for each user."""
     import grp
     import pwd
 

@@ -1,4 +1,4 @@
-"""What a mined transaction cost, and what it brought to an account, as its receipt says."""
+"""Reads from a receipt what a mined transaction cost and what it delivered to an account."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ class TxFee:
 
     gas_used: Gas
     gas_price: Wei
-    """Per gas, as it was charged: `effectiveGasPrice`."""
+    """The charged price per gas: `effectiveGasPrice`."""
     l1_fee: Wei | None
-    """The data fee beside the gas. None: the chain charges one, and its node did not name it."""
+    """The L1 data fee. None: the chain charges one, but its node did not report it."""
     operator_fee: Wei
 
     @property
     def total(self) -> Wei:
-        """All of it, as far as it is known."""
+        """The known part of the fee."""
         return Wei(self.gas_used * self.gas_price + (self.l1_fee or 0) + self.operator_fee)
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing of it is unknown."""
+        """Whether every part of the fee is known."""
         return self.l1_fee is not None
 
 
 def fee_of(receipt: Mapping[str, Any], chain: Chain) -> TxFee | None:
-    """What the sender paid for the transaction of `receipt`; None where the receipt does not say it.
+    """What the sender paid for the transaction of `receipt`; None if the receipt does not report it.
 
-    Arbitrum's `gasUsedForL1` and the ZK stack's data costs are inside `gasUsed`. Scroll, Morph and the OP stack name
-    `l1Fee`; Mantle names it in its own coin. The operator fee is gasUsed x scalar / 10^6 + constant since Isthmus, and
-    gasUsed x scalar x 100 + constant since Jovian, whose receipts have `daFootprintGasScalar`.
-    Source: eth_getTransactionReceipt; ethereum-optimism/op-geth core/types/receipt_opstack.go;
-    ethereum-optimism/specs, Isthmus and Jovian, exec-engine; mantlenetworkio/op-geth core/types/rollup_cost.go.
+    Arbitrum's `gasUsedForL1` and the ZK stack's data costs are included in `gasUsed`. Scroll, Morph and the OP stack
+    report `l1Fee`; Mantle reports it in its own coin. The operator fee is gasUsed x scalar / 10^6 + constant since
+    Isthmus, and gasUsed x scalar x 100 + constant since Jovian, whose receipts have `daFootprintGasScalar`. Source:
+    eth_getTransactionReceipt; ethereum-optimism/op-geth core/types/receipt_opstack.go; ethereum-optimism/specs, Isthmus
+    and Jovian, exec-engine; mantlenetworkio/op-geth core/types/rollup_cost.go.
     """
     try:
         gas_used = gas_amount(receipt.get("gasUsed"), "gasUsed")
@@ -60,7 +60,7 @@ def fee_of(receipt: Mapping[str, Any], chain: Chain) -> TxFee | None:
 
 
 def agreed_fee(fees: list[TxFee | None]) -> TxFee | None:
-    """What all that name a fee say; None where they differ. A node that leaves the data fee out denies nothing."""
+    """The fee that all reports agree on; None if they differ. A node that omits the data fee contradicts nothing."""
     named = {fee for fee in fees if fee is not None}
     whole = {fee for fee in named if fee.is_whole}
     gas = {(fee.gas_used, fee.gas_price) for fee in named}
@@ -70,9 +70,9 @@ def agreed_fee(fees: list[TxFee | None]) -> TxFee | None:
 
 
 def units_received(receipt: Mapping[str, Any], token: Token, to: Address, expected: int) -> int | None:
-    """How many units of `token` the transaction brought to `to`, by the token's own Transfer event.
+    """How many units of `token` the transaction delivered to `to`, by the token's own Transfer event.
 
-    None where that is not shown: coin leaves no event, and several transfers in one transaction may be for several
+    None if that is not shown: native coin leaves no event, and several transfers in one transaction may be for several
     payments, unless one of them is exactly `expected`. Source: ERC-20.
     """
     if token.address is None or receipt.get("status") != "0x1":
@@ -84,7 +84,7 @@ def units_received(receipt: Mapping[str, Any], token: Token, to: Address, expect
 
 
 def _transfers(receipt: Mapping[str, Any], token: Address, to: Address) -> list[int]:
-    """The units of each transfer to `to` in a receipt that core/rpc/broadcasts.py has read."""
+    """The units of each transfer to `to` in a receipt that core/rpc/broadcasts.py has checked."""
     recipient = "0x" + address_word(to).hex()
     found = list[int]()
     for log in receipt.get("logs") or ():
@@ -97,7 +97,7 @@ def _transfers(receipt: Mapping[str, Any], token: Address, to: Address) -> list[
 
 
 def _wei(receipt: Mapping[str, Any], name: str) -> Wei | None:
-    """Raises BadAnswer for what is no sum of money."""
+    """Raises BadAnswer for an invalid amount."""
     value = receipt.get(name)
     if value is None:
         return None

@@ -1,8 +1,8 @@
-"""EIP-712: a message that is signed instead of a transaction; a contract checks it when it is submitted.
+"""EIP-712 messages, signed instead of transactions; a contract verifies one when it is submitted.
 
-It is kept in the JSON form that `eth_signTypedData_v4` takes and that a sponsor is sent: addresses by ERC-55,
-integers as decimal strings, bytes as 0x and digits. One spelling for each value, so that two messages are the
-same exactly if they compare equal.
+A message is kept in the JSON form that `eth_signTypedData_v4` takes and that sponsors receive: addresses by ERC-55,
+integers as decimal strings, bytes as 0x and digits. Each value has one spelling, so that two messages are the same
+exactly if they compare equal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class TypedData:
 
     domain: Mapping[str, Any]
     types: Mapping[str, Fields]
-    """Every struct but EIP712Domain."""
+    """Every struct except EIP712Domain."""
     primary_type: str
     message: Mapping[str, Any]
 
@@ -41,7 +41,7 @@ class TypedData:
 
     @property
     def digest(self) -> bytes:
-        """The 32 bytes that are signed. Raises Refused for values that are not of their types. Source: EIP-712."""
+        """The 32 bytes that are signed. Raises Refused for values outside their types. Source: EIP-712."""
         return bytes(keccak(b"\x19\x01" + b"".join(self._hashes())))
 
     def json(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class TypedData:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TypedData:
-        """The message that `json` wrote. Raises KeyError, TypeError, ValueError for another shape."""
+        """The message that `json` wrote. Raises KeyError, TypeError, ValueError for any other shape."""
         types = {
             name: tuple((field["type"], field["name"]) for field in fields)
             for name, fields in data["types"].items()
@@ -70,7 +70,7 @@ class TypedData:
 
         try:
             signable = encode_typed_data(full_message=self.json())
-        except Exception as error:  # noqa: BLE001 - the library raises many kinds, and all mean the same
+        except Exception as error:  # noqa: BLE001 - the library raises many types of error, and all mean the same
             raise Refused(f"the message to be signed does not encode ({type(error).__name__}).") from None
         return bytes(signable.header), bytes(signable.body)
 

@@ -1,4 +1,4 @@
-"""Units: chains, tokens, amounts. Integers inside, one strict grammar for what is typed."""
+"""Units: chains, tokens, amounts. Integers internally, one strict grammar for typed amounts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Nonce = NewType("Nonce", int)
 BlockNumber = NewType("BlockNumber", int)
 Seconds = NewType("Seconds", int)
 UnixTime = NewType("UnixTime", int)
-"""Seconds since 1970 by a chain's clock, not by this machine's."""
+"""Seconds since 1970, usually by a chain's clock."""
 
 _AMOUNT = re.compile(r"([0-9]+)(?:\.([0-9]+))?", re.ASCII)
 _MAX_UINT256 = 2**256 - 1
@@ -26,7 +26,7 @@ _MAX_UINT256 = 2**256 - 1
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token on one chain, known by its address: `address` is None for the chain's native coin."""
+    """A token on one chain, identified by its address: `address` is None for the chain's native coin."""
 
     chain_id: ChainId
     address: Address | None
@@ -35,7 +35,7 @@ class Token:
     name: str = ""
     bridged: bool = False
     asset: str = ""
-    """The asset's name on every chain, if the symbol is not enough: bridged USDC is not USDC."""
+    """The asset's name on every chain, if the symbol is ambiguous: bridged USDC is not USDC."""
     peg: str = ""
     """"USD" for a stablecoin; used to compare costs, never to convert money."""
 
@@ -58,7 +58,7 @@ class Amount:
 
     @property
     def text(self) -> str:
-        """The number alone, exact, without surplus zeros: `1.5`."""
+        """Only the number, exact, without trailing zeros: `1.5`."""
         return format_units(self.units, self.token.decimals)
 
     def __str__(self) -> str:
@@ -73,8 +73,8 @@ class Amount:
 def parse_amount(text: str, token: Token) -> Amount:
     """The amount a person typed, exact.
 
-    The grammar is `digits[.digits]` in ASCII and nothing else: no sign, exponent, separator or
-    other script's digits, since each of these has cost people money. Raises BadAmount.
+    The grammar is `digits[.digits]` in ASCII: no sign, exponent, separator or other script's digits, since each of
+    these has cost people money. Raises BadAmount.
     """
     match = _AMOUNT.fullmatch(text)
     if not match:
@@ -110,7 +110,7 @@ def _amount_hint(text: str) -> str:
 
 
 def format_units(units: int, decimals: int) -> str:
-    """`units` base units as an exact decimal number without surplus zeros."""
+    """`units` base units as an exact decimal number without trailing zeros."""
     sign, digits = ("-" if units < 0 else ""), str(abs(units)).rjust(decimals + 1, "0")
     whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :].rstrip("0")
     return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"

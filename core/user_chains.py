@@ -1,7 +1,7 @@
-"""The user's own chains.toml, checked field by field: each error names its line and what to write.
+"""Checks the user's own chains.toml field by field: each error names its line and what to write.
 
-A chain with a wrong entry is left out; the others count. That is better than refusing all of them, and better than
-ignoring the entry: a chain with a misspelt RPC would be asked at endpoints that the user did not choose.
+A chain with a wrong entry is left out; the others are used. That is better than refusing all of them, and better than
+ignoring the entry: a chain with a misspelt RPC would be queried at endpoints that the user did not choose.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Problem:
 
 
 class Wrong(Exception):
-    """A value that cannot be used. The text says what to write instead."""
+    """An unusable value. The text says what to write instead."""
 
 
 Check = Callable[[Any], None]
@@ -115,13 +115,13 @@ def _names(value: Any) -> None:
 
 
 def _tables(value: Any) -> None:
-    """The fields of each table are checked by core/settlers.py, which has its own error messages."""
+    """core/settlers.py checks the fields of each table, with its own error messages."""
     if not isinstance(value, Mapping) or not all(isinstance(each, Mapping) for each in value.values()):
         raise Wrong("write one table for each bridge, for example [chains.base.settlers.eco]")
 
 
 def _anything(_: Any) -> None:
-    """Where a fact is from: dates, texts and tables of them."""
+    """Sources of facts: dates, texts and tables of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, path: Path) -> dict[str, Any]:
-    """The tables of the text. Raises ConfigError with the line that is not TOML."""
+    """Parse the text. Raises ConfigError with the line that is not valid TOML."""
     try:
         return parse_toml(text)
     except ValueError as error:
@@ -218,7 +218,7 @@ def parse(text: str, path: Path) -> dict[str, Any]:
 
 
 def lay_over(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
-    """Lay `extra` over `base`: tables merge key by key, tokens by symbol, everything else is replaced."""
+    """Merge `extra` into `base`: tables by key, tokens by symbol; everything else is replaced."""
     for key, value in extra.items():
         if isinstance(value, Mapping) and isinstance(base.get(key), dict):
             lay_over(base[key], value)
@@ -234,7 +234,7 @@ def _are_tables(value: Any) -> bool:
 
 
 def judge(data: Mapping[str, Any], text: str, path: Path, shipped: Mapping[str, Any]) -> Iterator[Problem]:
-    """Everything that is wrong in the file at `path`, which says `text`, over the chains that ship with l2send."""
+    """All errors of the file at `path` with the content `text`, over the shipped chains."""
 
     def problem(place: tuple[str | int, ...], chain: str, what: str) -> Problem:
         return Problem(path, line_of(text, place), chain, what)
@@ -272,7 +272,7 @@ def _problems_of(
 def _in_table(
     value: Any, table: Table, chain: str, *, is_partial: bool = False
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """What is wrong in one table, each with its place. `is_partial`: the rest of it ships with l2send."""
+    """The errors of one table, each with its place. `is_partial`: the rest of the table is shipped."""
     example = table.example.format(chain=chain)
     if not isinstance(value, Mapping):
         yield (), f"it is no table: write {example}"

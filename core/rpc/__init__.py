@@ -1,8 +1,8 @@
-"""JSON-RPC to many chains at once. What other rooms import is listed here; each job has its own file.
+"""JSON-RPC to many chains at once. This file lists the names that other rooms import; each task has its own file.
 
 - exchange.py   one request, one answer; node_errors.py what an error means, by the table node_errors.toml
-- failover.py   one question to a chain's endpoints in turn
-- values.py     JSON values, read strictly; calls.py, simulation.py, logs.py, broadcasts.py what is asked
+- failover.py   one request to a chain's endpoints in turn
+- values.py     JSON values, read strictly; calls.py, simulation.py, logs.py, broadcasts.py the requests
 - client.py     `Rpc`, one chain; `Rpcs`, all of them
 """
 

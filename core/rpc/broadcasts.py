@@ -1,4 +1,4 @@
-"""What a node's answer to signed bytes means."""
+"""The meaning of a node's reply to a broadcast."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from l2send.core.units import Wei
 
 @unique
 class Reply(StrEnum):
-    """What a node said to a broadcast."""
+    """The classes of replies to a broadcast."""
 
     ACCEPTED = "accepted"
-    """The node took the transaction, or knew it already."""
+    """The node accepted the transaction, or had it already."""
     NONCE_TOO_LOW = "nonce_too_low"
-    """The nonce is used up: by these very bytes or by others; only the chain can tell."""
+    """The nonce is used, by these bytes or by others; only the chain can tell."""
     REFUSED = "refused"
     """The node understood and refuses it (underpriced, insufficient funds, nonce gap)."""
     UNKNOWN = "unknown"
@@ -29,7 +29,7 @@ class Reply(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BroadcastReply:
-    """The class of a node's answer, and its own words, cleaned."""
+    """The class of a node's reply, and its own words, cleaned."""
 
     reply: Reply
     detail: str = ""
@@ -38,11 +38,11 @@ class BroadcastReply:
     least_price: Wei | None = None
     """The smallest tip or price in wei per gas that the node accepts, if it says so."""
     receipt: dict[str, Any] | None = None
-    """Of eth_sendRawTransactionSync: the receipt that came with the answer."""
+    """For eth_sendRawTransactionSync: the receipt in the reply."""
 
 
 def reply_of(error: NetworkError) -> BroadcastReply:
-    """What a failed broadcast says of the bytes. Only a node's own words say that they are refused."""
+    """The meaning of a failed broadcast. Only a node's own words can mean that the bytes are refused."""
     meaning = meaning_to_broadcast(error.message) if isinstance(error, NodeError | NodeFailed) else ""
     if meaning in {Reply.ACCEPTED, Reply.NONCE_TOO_LOW}:
         return BroadcastReply(Reply(meaning), error.message)
@@ -54,7 +54,7 @@ def reply_of(error: NetworkError) -> BroadcastReply:
 
 
 def read_receipt(answer: Any, tx_hash: str) -> dict[str, Any] | None:
-    """The receipt of `tx_hash`, or None for null. Fields that are there have the right shapes. Raises BadAnswer."""
+    """The receipt of `tx_hash`, or None for null. Present fields have the right types. Raises BadAnswer."""
     if answer is None:
         return None
     receipt = record(answer, "eth_getTransactionReceipt")
@@ -69,7 +69,7 @@ def read_receipt(answer: Any, tx_hash: str) -> dict[str, Any] | None:
 
 
 def read_transaction(answer: Any, tx_hash: str) -> dict[str, Any] | None:
-    """The transaction `tx_hash`, or None for null. Fields that are there have the right shapes. Raises BadAnswer."""
+    """The transaction `tx_hash`, or None for null. Present fields have the right types. Raises BadAnswer."""
     if answer is None:
         return None
     found = record(answer, "eth_getTransactionByHash")

@@ -1,4 +1,4 @@
-"""Reads of contracts, singly or many at the same block."""
+"""Contract reads, single or many at the same block."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Call:
     """A read of one contract."""
 
     to: Address | None
-    """None for ETH_BALANCE: Multicall3 answers it, or else the node."""
+    """None for ETH_BALANCE: answered by Multicall3 or by the node."""
     function: Function
     arguments: tuple[Any, ...] = ()
 
@@ -35,14 +35,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """Answers of many reads at one block; None where a read reverted or answered nonsense."""
+    """Results of many reads at one block; None if a read reverted or returned an invalid value."""
 
     values: tuple[tuple[Any, ...] | None, ...]
     timestamp: UnixTime
 
 
 def value_of(call: Call, data: bytes) -> tuple[Any, ...] | None:
-    """What a read returned, None if that is not of its type."""
+    """The values that a read returned; None if they are not of its type."""
     try:
         return call.function.decode_result(data) if data else None
     except BadAnswer:
@@ -51,7 +51,7 @@ def value_of(call: Call, data: bytes) -> tuple[Any, ...] | None:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Many reads through Multicall3, with the chain id and the clock of the block they are read at.
+    """Many reads through Multicall3, with the chain id and the timestamp of their block.
 
     Source: mds1/multicall3 aggregate3, getChainId, getCurrentBlockTimestamp.
     """

@@ -1,6 +1,6 @@
-"""One chain's nodes as typed questions. Every answer is read before it counts: see failover.py.
+"""Typed requests to one chain's nodes. Every answer is parsed before it counts: see failover.py.
 
-A broadcast goes out once per call, to one endpoint, and reports what is known, which may be nothing.
+A broadcast is sent once per call, to one endpoint, and reports what is known, which may be nothing.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from l2send.core.units import BlockNumber, ChainId, Gas, Nonce, UnixTime, Wei
 T = TypeVar("T")
 
 _TAKEN_NOT_MINED = 4
-"""Code of eth_sendRawTransactionSync: the transaction is in the pool, and no block has it yet. Source: EIP-7966."""
+"""Code of eth_sendRawTransactionSync: in the pool, but in no block yet. Source: EIP-7966."""
 _WRONG_PARAMETERS = -32602
 _RECENT_SECONDS = 3.0
-"""How long a clock that was read is used again to make a price."""
+"""Seconds for which a block time may be reused to quote a price."""
 _LATELY_SECONDS = 600.0
 _PINNED_SECONDS = 5.0
-"""How long a checked chain id holds for a broadcast. In between, the transaction is signed and committed."""
+"""Seconds for which a chain id check counts for a broadcast. In between, the transaction is signed and committed."""
 
 
 @dataclass
@@ -59,23 +59,23 @@ class Rpc:
     http: Http
     endpoints: list[Endpoint] = field(init=False)
     counted: dict[Address, tuple[Nonce, Nonce]] = field(default_factory=dict[Address, tuple[Nonce, Nonce]], init=False)
-    """Of accounts that were asked about while a payment was planned: see wallet/nonces.py."""
+    """Counts of accounts, requested while a payment was planned: see wallet/nonces.py."""
     _clock: tuple[UnixTime, float] | None = field(default=None, init=False)
-    """The newest block time that an answer carried, and time.monotonic() when it came."""
+    """The newest block time in an answer, and time.monotonic() then."""
     _seen_head: tuple[BlockNumber, float] | None = field(default=None, init=False)
-    """The first head that was seen in the last minutes, and when, by time.monotonic."""
+    """The first head seen in the last minutes, and time.monotonic() then."""
 
     def __post_init__(self) -> None:
         self.endpoints = [Endpoint(url) for url in self.chain.rpcs]
 
     def each(self) -> list[Rpc]:
-        """A client for each endpoint, so that none answers for another."""
+        """A client for each endpoint, so that none answers in place of another."""
         return [Rpc(replace(self.chain, rpcs=(url,)), self.http) for url in self.chain.rpcs]
 
     async def ask(self, read: Callable[[Any], T], method: str, *params: Any) -> T:
-        """What `read` makes of the result; where it raises BadAnswer, the next endpoint is asked.
+        """The result, parsed by `read`; if that raises BadAnswer, the next endpoint is queried.
 
-        Raises NetworkError and its children.
+        Raises NetworkError and its subclasses.
         """
 
         async def ask(endpoint: Endpoint) -> T:
@@ -85,13 +85,13 @@ class Rpc:
         return await first_answer(self.chain.name, self.endpoints, ask)
 
     async def call(self, method: str, *params: Any) -> Any:
-        """The result of a read as it came, which may be null. Raises NetworkError and its children."""
+        """The raw result of a read, which may be null. Raises NetworkError and its subclasses."""
         return await self.ask(lambda result: result, method, *params)
 
     async def _verify(self, endpoint: Endpoint) -> None:
-        """Pin the endpoint to its chain. Raises WrongChain. Source: EIP-695 eth_chainId.
+        """Verify the endpoint's chain. Raises WrongChain. Source: EIP-695 eth_chainId.
 
-        A read is asked beside this, in the same round trip, and its answer thrown away where this fails.
+        A read may be sent beside this, in the same round trip; its answer is discarded if this fails.
         """
         if not endpoint.verified:
             await endpoint.proof.ask(lambda: self._prove(endpoint))
@@ -100,9 +100,9 @@ class Rpc:
         self._match(endpoint, quantity(await self._post(endpoint, "eth_chainId", ()), "eth_chainId"))
 
     async def pin(self) -> None:
-        """The chain id, asked again: an endpoint may have been switched since it was verified. Raises WrongChain.
+        """Request the chain id again: an endpoint may have changed chains since it was verified. Raises WrongChain.
 
-        A broadcast right after it, to the same endpoint, does not ask once more.
+        A broadcast to the same endpoint right after it does not request it again.
         """
 
         async def ask(endpoint: Endpoint) -> int:
@@ -153,7 +153,7 @@ class Rpc:
         return await first_answer(self.chain.name, self.endpoints, ask)
 
     async def _one_by_one(self, endpoint: Endpoint, calls: Sequence[Call], block: str) -> Aggregate:
-        """Each read in a request of its own, all at the block that `block` is now."""
+        """Each read in its own request, all at the block that `block` is now."""
         await self._verify(endpoint)
         head = _read_block(await self._post(endpoint, "eth_getBlockByNumber", (block, False)))
         at = hex(block_number(head.get("number")))
@@ -161,7 +161,7 @@ class Rpc:
         return Aggregate(tuple(values), unix_time(head.get("timestamp")))
 
     async def _alone(self, endpoint: Endpoint, call: Call, block: str) -> tuple[Any, ...] | None:
-        """One read, None where it reverts. Source: eth_call, eth_getBalance."""
+        """One read; None if it reverts. Source: eth_call, eth_getBalance."""
         if call.to is None:
             answer = await self._post(endpoint, "eth_getBalance", (*call.arguments, block))
             return (quantity(answer, "eth_getBalance"),)
@@ -181,7 +181,7 @@ class Rpc:
         )
 
     async def returned(self, message: dict[str, str], block: str = "latest", *overrides: Any) -> bytes:
-        """What a message would return, and with `overrides` of the state. Raises NodeError if it would revert."""
+        """What a message would return, with state `overrides` if given. Raises NodeError if it would revert."""
         return await self.ask(lambda raw: data_bytes(raw, "eth_call"), "eth_call", message, block, *overrides)
 
     async def balance(self, account: Address, block: str = "latest") -> Wei:
@@ -194,9 +194,9 @@ class Rpc:
         return Nonce(await self.ask(lambda raw: count(raw, method), method, account, block))
 
     async def nonces(self, account: Address) -> tuple[Nonce, Nonce]:
-        """Counts of transactions sent: those that wait included, and those in blocks alone.
+        """Counts of transactions sent: with pending ones, and only those in blocks.
 
-        Both are the latter where the node has no `pending` tag: what waits is then known from the journal alone.
+        Both are the latter if the node has no `pending` tag: only the journal knows the pending ones then.
         """
         waiting, in_blocks = await asyncio.gather(
             if_offered(lambda: self.nonce(account, "pending")), self.nonce(account, "latest")
@@ -208,8 +208,8 @@ class Rpc:
         return await self.ask(lambda raw: data_bytes(raw, "eth_getCode"), "eth_getCode", account, block)
 
     async def code_sizes(self, accounts: Sequence[Address]) -> list[int]:
-        """How many bytes of code each account has, `code_sizes.MOST` accounts at most. Raises NodeError where the node
-        does not run creation code. Source: eth_call without `to`.
+        """The code size in bytes of each account, at most `code_sizes.MOST` accounts. Raises NodeError if the node does
+        not run creation code. Source: eth_call without `to`.
         """
         message = {"data": "0x" + code_sizes_program(accounts).hex()}
         return await self.ask(
@@ -225,7 +225,7 @@ class Rpc:
     async def estimate_gas(self, message: dict[str, Any], *block: str) -> Gas:
         """Gas the message would use. Raises NodeError if it would revert. Source: eth_estimateGas.
 
-        Without a `block` some nodes take the newest one, and others what waits besides.
+        Without a `block` some nodes use the newest one, and others include pending transactions.
         """
         return await self.ask(lambda raw: gas_amount(raw, "eth_estimateGas"), "eth_estimateGas", message, *block)
 
@@ -248,7 +248,7 @@ class Rpc:
         return unix_time((await self.block()).get("timestamp"))
 
     async def recent_time(self) -> UnixTime:
-        """The chain's clock as an answer of the last seconds had it, else asked for: to make a price, not to sign."""
+        """The chain's clock from an answer of the last seconds, else requested: to quote a price, not to sign."""
         if self._clock and time.monotonic() - self._clock[1] <= _RECENT_SECONDS:
             return self._clock[0]
         return await self.time()
@@ -258,15 +258,15 @@ class Rpc:
         return await self.ask(lambda raw: read_receipt(raw, tx_hash), "eth_getTransactionReceipt", tx_hash)
 
     async def transaction(self, tx_hash: str) -> dict[str, Any] | None:
-        """The transaction, in a block or waiting, or None. Source: eth_getTransactionByHash."""
+        """The transaction, mined or pending, or None. Source: eth_getTransactionByHash."""
         return await self.ask(lambda raw: read_transaction(raw, tx_hash), "eth_getTransactionByHash", tx_hash)
 
     def logs_between(self, query: dict[str, Any], first: int, last: int) -> AsyncIterator[list[Log]]:
-        """Event logs, oldest first, in stretches that the node takes: see logs.py. Raises NetworkError."""
+        """Event logs, oldest first, in ranges that the node accepts: see logs.py. Raises NetworkError."""
         return logs_between(self, query, first, last)
 
     async def logs_lately(self, query: dict[str, Any]) -> list[Log]:
-        """Event logs since a head that was seen in the last minutes, in one request; none where none was seen.
+        """Event logs since the first head seen in the last minutes, in one request; none if no head was seen.
 
         Raises NetworkError. Source: eth_getLogs.
         """
@@ -276,22 +276,22 @@ class Rpc:
         return await self.ask(read_logs, "eth_getLogs", asked)
 
     def logs_before(self, query: dict[str, Any], last: int) -> AsyncIterator[tuple[BlockNumber, list[Log]]]:
-        """Event logs, newest first, in stretches with their first block: see logs.py. Raises NetworkError."""
+        """Event logs, newest first, in ranges with their first block: see logs.py. Raises NetworkError."""
         return logs_before(self, query, last)
 
     async def simulate(
         self, sender: Address, txs: Sequence[UnsignedTx], overrides: Overrides | None = None
     ) -> list[Simulated]:
-        """Run transactions one after another on top of the head, without signing anything.
+        """Simulate transactions one after another on top of the head; none is signed.
 
-        Raises NodeError where the node does not offer it. Source: eth_simulateV1.
+        Raises NodeError if the node does not support it. Source: eth_simulateV1.
         """
         return await self.ask(
             lambda raw: read_simulation(raw, len(txs)), "eth_simulateV1", simulation(sender, txs, overrides), "latest"
         )
 
     async def broadcast(self, raw: bytes, endpoint: int = 0) -> BroadcastReply:
-        """Hand signed bytes to one endpoint, once. Never raises for what the network does.
+        """Send signed bytes to one endpoint, once. Network failures raise nothing.
 
         Raises WrongChain before anything is sent. Source: eth_sendRawTransaction.
         """
@@ -306,15 +306,16 @@ class Rpc:
         return BroadcastReply(Reply.ACCEPTED)
 
     async def learn_sync(self) -> None:
-        """Whether the first endpoint answers a broadcast with the receipt; asked once, beside other questions.
+        """Learn whether the first endpoint answers a broadcast with the receipt; requested once, beside other requests.
 
-        A node that offers it misses the parameters, which are left out: nothing is sent. Any other answer counts as no.
-        Raises nothing. Source: EIP-7966, and jsonrpc.org/specification for the code of wrong parameters.
+        The request omits the parameters, so nothing is sent: a node that supports the method complains about them. Any
+        other answer counts as no. Raises nothing. Source: EIP-7966, and jsonrpc.org/specification for the code of wrong
+        parameters.
         """
         target = self.endpoints[0]
         if target.sends_sync is not None:
             return
-        target.sends_sync = False  # Until it is known, and so that it is asked once.
+        target.sends_sync = False  # Until it is known, so that it is requested only once.
         try:
             await self._post(target, "eth_sendRawTransactionSync", ())
         except NodeError as error:
@@ -327,10 +328,10 @@ class Rpc:
         return self.endpoints[endpoint % len(self.endpoints)].sends_sync is True
 
     async def broadcast_sync(self, raw: bytes, endpoint: int = 0) -> BroadcastReply:
-        """As `broadcast`, and wait for the receipt where the node offers that, as long as it and the HTTP client do.
+        """As `broadcast`, and wait for the receipt if the node supports that, up to its and the HTTP client's time-out.
 
-        No time is named: not all nodes take one. Where it is not offered, the same bytes go out by `broadcast`.
-        Source: EIP-7966 eth_sendRawTransactionSync.
+        No time-out is sent: not all nodes accept one. Without support, `broadcast` sends the same bytes. Source:
+        EIP-7966 eth_sendRawTransactionSync.
         """
         target = self.endpoints[endpoint % len(self.endpoints)]
         if target.sends_sync is False:
@@ -351,13 +352,13 @@ class Rpc:
         target.sends_sync = True
         try:
             return BroadcastReply(Reply.ACCEPTED, receipt=read_receipt(answer, tx_hash))
-        except BadAnswer as error:  # It took the bytes. What became of them is looked up.
+        except BadAnswer as error:  # It accepted the bytes. Their state is queried later.
             return BroadcastReply(Reply.ACCEPTED, error.message)
 
     async def _verify_again(self, endpoint: Endpoint) -> None:
-        """Before signed bytes: an endpoint may have been switched since it was verified.
+        """Before signed bytes are sent: an endpoint may have changed chains since it was verified.
 
-        Not where it was pinned a moment ago. The bytes name their chain: another one does not take them.
+        Skipped if its chain was verified a moment ago. The bytes name their chain: no other chain accepts them.
         """
         if time.monotonic() - endpoint.pinned_at > _PINNED_SECONDS:
             endpoint.verified = False
@@ -365,7 +366,7 @@ class Rpc:
 
 
 def _read_block(answer: Any) -> dict[str, Any]:
-    """A header. Its number, time and hash, where present, have the right shapes. Raises BadAnswer."""
+    """A header. Its number, time and hash, if present, have the right types. Raises BadAnswer."""
     head = record(answer, "eth_getBlockByNumber")
     hash_or_null(head.get("hash"), "a block's hash")
     unix_time(head.get("timestamp"))
@@ -391,6 +392,6 @@ class Rpcs:
 
 @asynccontextmanager
 async def open_rpcs(registry: Registry, timeout: float = 10.0) -> AsyncIterator[Rpcs]:
-    """RPC clients for as long as the context lasts. `timeout` is in seconds, per request. Raises ConfigError."""
+    """RPC clients for the context. `timeout` is in seconds, per request. Raises ConfigError."""
     async with open_http(timeout) as http:
         yield Rpcs(registry, http)

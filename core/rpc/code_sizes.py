@@ -1,7 +1,7 @@
-"""Which of many accounts have code, asked in one request: a program that is run as if it created a contract.
+"""Reads which of many accounts have code in one request, with a program that is run as if it created a contract.
 
-Multicall3 reads what contracts answer, and no contract says how much code another account has. So the node runs this
-program without storing anything, which every node does for `eth_call` without a `to`:
+Multicall3 calls contracts, and no contract returns another account's code size. So the node runs this program without
+storing anything, as every node does for `eth_call` without a `to`:
 
     for each address behind the program: memory[place] = EXTCODESIZE(address)
     return memory
@@ -18,7 +18,7 @@ from l2send.core.errors import BadAnswer
 
 _WORD = 32
 _LOOP, _BODY, _START = 0x04, 0x12, 0x2A
-"""Where in the program the loop and its body are, and where the addresses start behind it."""
+"""Positions in the program of the loop and its body, and of the addresses behind it."""
 _PROGRAM = bytes.fromhex(
     f"60{_START:02x} 6020"  # p = _START; m = 32
     f"5b 38 82 10 60{_BODY:02x} 57"  # loop: if p < codesize go to body
@@ -29,11 +29,11 @@ _PROGRAM = bytes.fromhex(
     f"60{_LOOP:02x} 56"  # go to loop
 )
 MOST = 500
-"""Accounts in one request: what is returned counts as code, of 24,576 bytes at most (EIP-170)."""
+"""Accounts per request: the result counts as code, at most 24,576 bytes (EIP-170)."""
 
 
 def code_sizes_program(accounts: Sequence[Address]) -> bytes:
-    """What is run to learn the code size of each of `accounts`, `MOST` at most."""
+    """The program that returns the code size of each of `accounts`, at most `MOST`."""
     return _PROGRAM + b"".join(bytes.fromhex(account[2:]) for account in accounts)
 
 

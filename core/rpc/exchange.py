@@ -1,4 +1,4 @@
-"""One JSON-RPC request to one URL, and its answer or the exception that its error means."""
+"""Sends one JSON-RPC request to one URL; returns its result, or raises the exception that its error means."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from l2send.core.rpc.node_errors import error_of, error_of_status, reverted_resu
 from l2send.core.text import redact
 
 _MOST_BYTES = 2 * 1024 * 1024
-"""Of one answer. JSON of many small parts takes thirty times as much memory once it is read."""
+"""The limit for one answer. Parsed JSON of many small parts takes thirty times as much memory."""
 _ids = itertools.count(1)
 _LONGEST_MESSAGE = 400
 
@@ -48,7 +48,7 @@ async def request(http: Http, url: str, method: str, params: Sequence[Any], wher
 
 
 def _without_keys(error: NetworkError, url: str) -> NetworkError:
-    """The error without the keys of `url`, which some providers repeat in their words."""
+    """The error without the keys of `url`, which some providers repeat in their messages."""
     error.message = redact(error.message, url, limit=_LONGEST_MESSAGE)
     error.args = (error.message,)
     return error

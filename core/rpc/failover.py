@@ -1,10 +1,10 @@
-"""Asks a chain's endpoints in turn. The class of the error decides: the next endpoint, another round, or giving up.
+"""Queries a chain's endpoints in turn. The class of an error decides: the next endpoint, another round, or failure.
 
-An endpoint is used only after it proved to serve the chain it is listed for. An answer that does not parse is that
-endpoint's failure: the next one is asked. The most hopeful error of a round decides whether there is another.
+An endpoint's answers count only after it proved to serve its chain. If an answer does not parse, the next endpoint is
+queried. The error of a round that is most likely temporary decides whether there is another round.
 
-Reads are hedged: where an endpoint takes much longer than it usually does, the next one is asked beside it, and the
-first usable answer counts. Broadcasts are not sent from here.
+Reads are hedged: if an endpoint takes much longer than usual, the next one is queried beside it, and the first usable
+answer counts. Broadcasts are not sent from here.
 """
 
 from __future__ import annotations
@@ -27,50 +27,50 @@ _ROUNDS = 3
 _FIRST_PAUSE = 0.3  # seconds
 _MAX_PAUSE = 10.0
 _TIMES_THE_USUAL = 4
-_LEAST_PATIENCE = 0.5  # seconds: what is quick anyway is not asked twice
+_LEAST_PATIENCE = 0.5  # seconds: no hedging for usually quick endpoints before that
 _WEIGHT_OF_THE_NEWEST = 0.25
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """One URL, which no repr shows, and what was learned about it."""
+    """One URL, which no repr shows, and what was learned about the endpoint."""
 
     url: str = field(repr=False)
     verified: bool = False
     """Whether it proved to serve the right chain."""
     proof: AskedOnce[None] = field(default_factory=AskedOnce[None], repr=False)
-    """Being asked to prove it: the first questions to an endpoint come together, and need one proof."""
+    """The pending proof of that: the first concurrent requests to an endpoint share one."""
     pinned_at: float = -math.inf
-    """When it last proved so on being asked again, by time.monotonic."""
+    """When it last proved that again, by time.monotonic."""
     most_blocks: int | None = None
-    """Blocks it answers for in one request for logs, where it refused more."""
+    """Blocks that it accepts in one log request, once it refused more."""
     sends_sync: bool | None = None
     """Whether it offers eth_sendRawTransactionSync; None while that is unknown."""
 
     usual: float | None = None
-    """Seconds that its answers take; None before the first."""
+    """Seconds that its answers usually take; None before the first."""
 
     def note(self, seconds: float) -> None:
-        """An answer took that long."""
+        """Record that an answer took this long."""
         former = seconds if self.usual is None else self.usual
         self.usual = former + _WEIGHT_OF_THE_NEWEST * (seconds - former)
 
     @property
     def patience(self) -> float | None:
-        """Seconds after which another endpoint is asked too; None while it is not known what is usual."""
+        """Seconds after which another endpoint is queried too; None until the usual time is known."""
         return None if self.usual is None else max(_LEAST_PATIENCE, _TIMES_THE_USUAL * self.usual)
 
     @property
     def host(self) -> str:
-        """The part of the URL that may be shown."""
+        """The part of the URL that may be displayed."""
         return host(self.url)
 
 
 async def first_answer(chain: str, endpoints: Sequence[Endpoint], ask: Callable[[Endpoint], Awaitable[T]]) -> T:
-    """The first usable answer of an endpoint. Raises the most hopeful error of the last round.
+    """The first usable answer of an endpoint. Raises the last round's error that is most likely temporary.
 
-    Raises a NodeError at once for a revert, which every node would repeat. Pauses only where time may help: as long
-    as a server asks for, up to 10 s.
+    Raises a NodeError at once for a revert, which every node would repeat. Pauses only if waiting may help: as long as
+    a server asks for, up to 10 s.
     """
     pause = _FIRST_PAUSE
     none_listed = NetworkError(f"{chain}: no RPC endpoint is configured.")
@@ -88,7 +88,7 @@ async def first_answer(chain: str, endpoints: Sequence[Endpoint], ask: Callable[
 
 
 async def _one_round(endpoints: Sequence[Endpoint], ask: Callable[[Endpoint], Awaitable[T]], best: NetworkError) -> T:
-    """The first usable answer of all, each asked once. Raises a revert at once, or else the most hopeful error."""
+    """The first usable answer, each endpoint queried once. Raises a revert at once, else the most temporary error."""
     left = list(endpoints)
     running = set[asyncio.Task[T]]()
     try:
@@ -125,13 +125,13 @@ def _more_hopeful(former: NetworkError, latter: NetworkError) -> NetworkError:
 
 
 def _hope(error: NetworkError) -> int:
-    """How likely asking again helps."""
+    """How likely a retry helps."""
     kinds = (NetworkError, WrongChain, NodeError, BadAnswer, NodeFailed, Transient)
     return max(place for place, kind in enumerate(kinds) if isinstance(error, kind))
 
 
 async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
-    """The answers to two questions that are asked together. An error of `first` comes before one of `second`."""
+    """The answers to two concurrent requests. An error of `first` takes precedence over one of `second`."""
     one, other = await asyncio.gather(first, second, return_exceptions=True)
     if isinstance(one, BaseException):
         raise one
@@ -141,10 +141,10 @@ async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
 
 
 async def if_offered(ask: Callable[[], Awaitable[T]]) -> T | None:
-    """The answer of an optional method, or None if the node does not have it, in any words that say so.
+    """The answer of an optional method, or None if the node says in any words that it does not have it.
 
-    `ask` begins the question, so that a look which is cancelled before it begins leaves none behind.
-    Raises Transient and WrongChain, which say nothing about the method, and NodeError for a revert.
+    `ask` starts the request, so that a cancelled caller leaves none pending. Raises Transient and WrongChain, which say
+    nothing about the method, and NodeError for a revert.
     """
     try:
         return await ask()

@@ -1,7 +1,7 @@
 """Event logs over a range of blocks. Nodes accept a limited range at a time, so a range is halved until it is accepted.
 
-Nodes allow 10, 800, 2,000, 10,000 blocks a request, or a number of logs, and say so in many words and codes. So the
-range is halved whenever a request fails for another reason than that the node has no time; what it took is remembered.
+Nodes allow 10, 800, 2,000 or 10,000 blocks per request, or a number of logs, and say so in many words and codes. So the
+range is halved whenever a request fails, unless the node is only busy; the accepted range is remembered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from l2send.core.rpc.client import Rpc
 
 _MOST_BLOCKS = 9_000
-"""A request: below the 10,000 that most nodes allow."""
+"""Per request: below the 10,000 that most nodes allow."""
 _MOST_REQUESTS = 400
 _NO_SUCH_METHOD = -32601
 
@@ -25,7 +25,7 @@ Log = dict[str, Any]
 
 
 async def logs_between(rpc: Rpc, query: dict[str, Any], first: int, last: int) -> AsyncIterator[list[Log]]:
-    """The logs of the blocks from `first` to `last`, a stretch at a time, oldest first. Raises NetworkError.
+    """The logs of the blocks from `first` to `last`, a range at a time, oldest first. Raises NetworkError.
 
     `query` has address and topics. Source: eth_getLogs.
     """
@@ -37,7 +37,7 @@ async def logs_between(rpc: Rpc, query: dict[str, Any], first: int, last: int) -
 
 
 async def logs_before(rpc: Rpc, query: dict[str, Any], last: int) -> AsyncIterator[tuple[BlockNumber, list[Log]]]:
-    """The logs of the blocks down from `last` to 0, a stretch at a time, newest first, with its first block.
+    """The logs of the blocks from `last` down to 0, a range at a time, newest first, with its first block.
 
     Raises NetworkError. Source: eth_getLogs.
     """
@@ -49,17 +49,17 @@ async def logs_before(rpc: Rpc, query: dict[str, Any], last: int) -> AsyncIterat
 
 
 class _Requests:
-    """Requests for one query, of as many blocks as the endpoint takes, and not without end."""
+    """Requests for one query, with as many blocks as the endpoint accepts, and a limit on their number."""
 
     def __init__(self, rpc: Rpc, query: dict[str, Any]) -> None:
         self._rpc = rpc
         self._query = query
         self._left = _MOST_REQUESTS
         known = [endpoint.most_blocks for endpoint in rpc.endpoints if endpoint.most_blocks]
-        self._blocks = min([_MOST_BLOCKS, *known])  # Whichever endpoint is asked, it takes these.
+        self._blocks = min([_MOST_BLOCKS, *known])  # Every endpoint accepts this many.
 
     async def forward(self, first: int, last: int) -> tuple[list[Log], int]:
-        """The logs from `first` on, and the last block of them."""
+        """The logs from `first` on, and the last block covered."""
         while True:
             end = min(last, first + self._blocks - 1)
             found = await self._ask(first, end)
@@ -67,7 +67,7 @@ class _Requests:
                 return found, end
 
     async def backward(self, last: int) -> tuple[list[Log], int]:
-        """The logs up to `last`, and the first block of them."""
+        """The logs up to `last`, and the first block covered."""
         while True:
             start = max(0, last - self._blocks + 1)
             found = await self._ask(start, last)
@@ -75,7 +75,7 @@ class _Requests:
                 return found, start
 
     async def _ask(self, first: int, last: int) -> list[Log] | None:
-        """The logs of that stretch; None where it was refused, and fewer blocks are to be asked for."""
+        """The logs of that range; None if it was refused and fewer blocks must be requested."""
         if not self._left:
             raise NetworkError(
                 f"{self._rpc.chain.name}: an RPC answers for {self._blocks} blocks a request, too few to search.",
@@ -97,7 +97,7 @@ class _Requests:
 
 
 def read_logs(answer: Any) -> list[Log]:
-    """The entries of an answer, whose fields are of the right shapes where they are there. Raises BadAnswer."""
+    """The entries of an answer, with present fields of the right types. Raises BadAnswer."""
     found = records(answer, "eth_getLogs")
     for log in found:
         topics = log.get("topics", [])

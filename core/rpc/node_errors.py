@@ -1,4 +1,4 @@
-"""What a node's error means: its class, by the words, codes and HTTP statuses of node_errors.toml."""
+"""Classifies a node's error by the words, codes and HTTP statuses of node_errors.toml."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Entry:
 
 @cache
 def _table(name: str, meaning: str) -> tuple[_Entry, ...]:
-    """The entries of `name`, whose field `meaning` says what follows from them."""
+    """The entries of `name`, whose field `meaning` holds their meaning."""
     text = files("l2send.core.rpc").joinpath("node_errors.toml").read_text(encoding="utf-8")
     return tuple(
         _Entry(
@@ -62,7 +62,7 @@ def class_of(message: str, code: int = 0, status: int = 200) -> ErrorClass:
 
 
 def meaning_to_broadcast(message: str) -> str:
-    """`accepted`, `nonce_too_low` or `underpriced`: what a node's words about signed bytes mean; else empty."""
+    """The meaning of a node's message about a broadcast: `accepted`, `nonce_too_low`, `underpriced`, or empty."""
     low = message[:_MOST_WORDS].lower()
     if "unknown transaction" in low:
         return ""
@@ -70,13 +70,13 @@ def meaning_to_broadcast(message: str) -> str:
 
 
 def least_price(message: str) -> int | None:
-    """The wei per gas that a node says it takes at least, where it says so."""
+    """The lowest price in wei per gas that a node says it accepts, or None."""
     found = _MINIMUM.search(message.lower())
     return int(found[1]) if found else None
 
 
 def error_of(error: Any, status: int, pause: float, where: str, method: str) -> NetworkError:
-    """The exception for the `error` of a JSON-RPC answer, an object or a mere text; BadAnswer for anything else."""
+    """The exception for the `error` of a JSON-RPC answer, an object or plain text; BadAnswer for anything else."""
     if isinstance(error, str):
         error = {"message": error}
         if status < 400 and class_of(str(error["message"])) is ErrorClass.REFUSED:
@@ -95,13 +95,13 @@ def error_of(error: Any, status: int, pause: float, where: str, method: str) -> 
 
 
 def error_of_status(status: int, pause: float, where: str, words: str = "") -> NetworkError:
-    """The exception for an HTTP status without a JSON-RPC error; `words` are those of the body."""
+    """The exception for an HTTP status without a JSON-RPC error; `words` are from the body."""
     said = f"{where} answered HTTP {status}" + (f": {clean(words)}" if words else "")
     return _exception(f"{said}.", class_of(words, 0, status), 0, "", pause)
 
 
 def reverted_result(result: Any, method: str) -> NetworkError | None:
-    """The revert that some nodes hand out as if it were the call's result: Error(string) or Panic(uint256)."""
+    """The revert that some nodes return as if it were the call's result: Error(string) or Panic(uint256)."""
     if method != "eth_call" or not isinstance(result, str) or not result.startswith(_ERRORS_OF_SOLIDITY):
         return None
     whole = (len(result) - 2) // 2 % 32 == _SELECTOR
@@ -121,7 +121,7 @@ def _exception(message: str, kind: ErrorClass, code: int, data: str, pause: floa
 
 
 def _revert_data(data: Any) -> str:
-    """The bytes that the contract reverted with, as 0x text, in any form that clients use; else empty."""
+    """The revert data as 0x text, in any of the clients' formats; else empty."""
     if isinstance(data, Mapping):  # hardhat, ganache
         data = data.get("data", data.get("result"))
     found = _REVERT_DATA.fullmatch(data.strip()) if isinstance(data, str) else None
@@ -129,13 +129,13 @@ def _revert_data(data: Any) -> str:
 
 
 def _is_revert_data(data: str, original: Any, method: str) -> bool:
-    """Whether an error of an unknown kind carries data that only reverts have."""
+    """Whether an error of an unknown kind has data that only reverts have."""
     says_so = isinstance(original, str) and original.lstrip().startswith("Reverted")
     return says_so or (method in {"eth_call", "eth_estimateGas"} and len(data) >= 2 + 2 * _SELECTOR)
 
 
 def _asked_pause(data: Any) -> float:
-    """Seconds that Infura asks to wait, in the error itself."""
+    """Seconds that Infura asks to wait, inside the error."""
     rate = data.get("rate") if isinstance(data, Mapping) else None
     asked = rate.get("backoff_seconds") if isinstance(rate, Mapping) else None
     return float(asked) if isinstance(asked, int | float) and 0 <= asked < 3600 else 0.0

@@ -1,4 +1,4 @@
-"""Transactions tried one after another on top of the head, without a signature. Source: eth_simulateV1."""
+"""Simulates transactions one after another on top of the head, without signatures. Source: eth_simulateV1."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from l2send.core.text import clean
 from l2send.core.units import Gas
 
 Overrides = Mapping[Address, Mapping[str, Any]]
-"""What accounts are taken to be, as eth_simulateV1 has it: `{account: {"stateDiff": {slot: word}}}`."""
+"""Assumed state of accounts, in the format of eth_simulateV1: `{account: {"stateDiff": {slot: word}}}`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """How one transaction of a simulation ended."""
+    """The result of one simulated transaction."""
 
     succeeded: bool
     gas: Gas
-    """What it used."""
+    """The gas used."""
     reason: str
     output: bytes
-    """What it returned."""
+    """The returned bytes."""
 
 
 def simulation(sender: Address, txs: Sequence[UnsignedTx], overrides: Overrides | None = None) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def simulation(sender: Address, txs: Sequence[UnsignedTx], overrides: Overrides 
 
 
 def read_simulation(answer: Any, count: int) -> list[Simulated]:
-    """How each of `count` transactions ended. Raises BadAnswer."""
+    """The results of `count` transactions. Raises BadAnswer."""
     blocks = records(answer, "eth_simulateV1")
     results = records(blocks[0].get("calls"), "eth_simulateV1") if len(blocks) == 1 else []
     if len(results) != count:

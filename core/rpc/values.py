@@ -1,4 +1,4 @@
-"""JSON values as nodes write them. Each reader raises BadAnswer for what is not of its shape; nothing becomes zero."""
+"""Reads JSON values of nodes. Each reader raises BadAnswer for a value of another type; none becomes zero."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def quantity(value: Any, what: str) -> int:
 
 
 def count(value: Any, what: str) -> int:
-    """A height, a nonce, an amount of gas: what fits into 63 bits, as every chain's does. Raises BadAnswer."""
+    """A height, a nonce, an amount of gas: at most 63 bits, as on every chain. Raises BadAnswer."""
     return _below(_SIGNED_64_BITS, quantity(value, what), what)
 
 
@@ -51,7 +51,7 @@ def unix_time(value: Any, what: str = "timestamp") -> UnixTime:
 
 
 def seconds(value: int, what: str = "timestamp") -> UnixTime:
-    """A number as a time that calendars have. Raises BadAnswer."""
+    """A number as a time within the calendar's range. Raises BadAnswer."""
     return UnixTime(_below(_YEAR_5000, value, what))
 
 

@@ -1,4 +1,4 @@
-"""Send tokens to any Ethereum chain: one command, whether the money is there or must be bridged.
+"""Send tokens to any Ethereum chain with one command, whether or not the money must be bridged.
 
 `import l2send` is the public API, listed in api.py: plan a payment, make it, follow it.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """A part of the API, loaded when it is first used: `import l2send` alone loads nothing. See PEP 562."""
+    """A name of the API, imported on first use: `import l2send` alone imports nothing. See PEP 562."""
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     api = import_module("l2send.api")

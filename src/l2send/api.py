@@ -1,4 +1,4 @@
-"""Everything `import l2send` offers, in one list. docs/scripts.md shows how it is used."""
+"""All names that `import l2send` offers. docs/scripts.md shows how to use them."""
 
 from __future__ import annotations
 

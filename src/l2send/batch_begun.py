@@ -1,4 +1,4 @@
-"""A batch as the journal has it: what is written down of an approved one, and what was begun of it before."""
+"""A batch in the journal: what is recorded of an approved batch, and which of its payments were recorded before."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.records import PaymentRecord, Record
 
 MOVE, SHARED = ":move/", ":together/"
-"""Between a batch's name and the number of a payment to the own account, or of a transaction that pays several lines:
-no ref has it, since a name has no colon.
+"""Separates a batch's name from the number of a payment to the own account, or of a transaction that pays several
+lines. It is in no line's key, since a name has no colon.
 """
 _LONGEST_NAME = 100
 
 
 def beginnings_of(review: BatchReview, *, again: bool, queued: bool = False) -> list[ApprovedPayment]:
-    """Everything of it that is payable: moves first, then transactions that pay several lines, then the others."""
+    """All payable parts of a batch: moves first, then transactions that pay several lines, then the other lines."""
     moves = [
         ApprovedPayment(move.plan.payment, move.plan.legs, f"{review.name}{MOVE}{number}", again)
         for number, move in enumerate(review.moves, review.moves_before + 1)
@@ -51,7 +51,7 @@ def beginnings_of(review: BatchReview, *, again: bool, queued: bool = False) -> 
 
 
 def _shared(shared: Shared, key: str, carried: Sequence[ApprovedPayment]) -> ApprovedPayment:
-    """A transaction that pays several lines, as the journal has it: its caps are those of its lines together."""
+    """The record of a transaction that pays several lines: its caps are the sums of theirs."""
     caps = [one.legs[0].fee_cap for one in carried]
     most = None if None in caps else Wei(sum(cap for cap in caps if cap is not None))
     quote = replace(shared.quote, fee_cap=most)
@@ -64,7 +64,7 @@ def key_of(name: str, ref: str) -> str:
 
 
 def changed(error: UsageError, record: Record | None) -> UsageError:
-    """Why a line that stands for another payment is not paid."""
+    """The error for a line whose key belongs to a different payment."""
     if record is None:
         return error
     return UsageError(
@@ -75,7 +75,7 @@ def changed(error: UsageError, record: Record | None) -> UsageError:
 
 
 def paid_by_copy(record: Record) -> UsageError:
-    """Why a line is not paid that a batch of another name began."""
+    """The error for a line that a batch of another name has already begun."""
     batch = clean((record.key or "").partition("/")[0], 60)
     return UsageError(
         f"the batch {batch!r} has the same payment with the same `ref`: {record.id} ({record.state}). Is this the same "
@@ -84,7 +84,7 @@ def paid_by_copy(record: Record) -> UsageError:
 
 
 def take_known(ledger: Ledger, records: Iterable[Record]) -> None:
-    """What payments that were begun before and are not signed will take, and what moves of them will bring."""
+    """Reserve in `ledger` what recorded, unsigned payments will spend, and add what their moves will bring."""
     for leg in (leg for record in records if record.meaning.open for leg in record.legs):
         if leg.is_unsigned:
             _take_leg(ledger, leg)
@@ -97,14 +97,14 @@ def _take_leg(ledger: Ledger, leg: PaymentRecord) -> None:
     for fee in leg.terms.fees:
         token = fee.amount.token
         if token.is_native and fee.name != BRIDGE_FEE and leg.payment.executor is None:
-            spent[token] = spent.get(token, 0) + 2 * fee.amount.units  # as much as it may rise before it is signed
+            spent[token] = spent.get(token, 0) + 2 * fee.amount.units  # the most it may rise to before it is signed
     ledger.take(spent)
 
 
 def batch_name(typed: str) -> str:
-    """A batch's name in the form that is compared and stored: a file system may spell it in another Unicode form.
+    """A batch's name in the normal form that is compared and stored: file systems may use another Unicode form.
 
-    Raises UsageError for what cannot be a batch's name.
+    Raises UsageError for an invalid name.
     """
     name = visible_text(typed, "the batch's name")
     if len(name) > _LONGEST_NAME or {"/", ":"} & set(name):

@@ -1,7 +1,7 @@
-"""What a batch may cost: `--max-fee` for each line, `--max-fee-total` for the batch, whichever run begins a line.
+"""Limits what a batch costs: `--max-fee` per line, `--max-fee-total` for the batch, over all its runs.
 
-A run counts what the payments begun before cost: by their receipts where they are at their end, by their caps where
-they are open. Refunds have a cap of their own: see fee_caps.py.
+A run also counts the payments of earlier runs: ended ones by their receipts, open ones by their caps. Refunds have
+their own cap: see fee_caps.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from l2send.wallet.keys.signed import limits_of
 
 
 async def refuse_dear_lines(planned: Planned, each_usd: float | None, held: Snapshot, rpcs: Rpcs) -> Planned:
-    """`planned`, its lines refused that cost more than the limit for each by the highest price that is known.
+    """`planned`, with lines refused that cost more than the limit per line at the highest known price.
 
     Raises NetworkError.
     """
@@ -49,10 +49,10 @@ async def refuse_dear_lines(planned: Planned, each_usd: float | None, held: Snap
 async def within(
     review: BatchReview, begun: Iterable[Record], each_usd: float | None, total_usd: float | None, rpcs: Rpcs
 ) -> BatchReview:
-    """`review` with a cap on the network fees of everything in it, where the sender set a limit in dollars: for each
-    line, for the whole, or both. `begun`: the payments that the batch has in the journal.
+    """`review` with a cap on all its network fees, if the sender set a limit in dollars: per line, for the batch, or
+    both. `begun`: the batch's payments in the journal.
 
-    Raises Refused where it costs more in all, or a price is missing; NetworkError.
+    Raises Refused if the total is higher or a price is missing; NetworkError.
     """
     if (each_usd is None and total_usd is None) or not review.plans:
         return review
@@ -66,7 +66,7 @@ async def within(
     spare = math.inf if total_usd is None else (total_usd - before - cost) / len(review.plans)
 
     def limited(plan: Plan) -> Plan:
-        """With the most that it may cost: what was shown, and its part of what the limits leave."""
+        """`plan` with a cap: the fees shown, plus its share of what remains of the limits."""
         costs = cost_by(plan.way, prices)
         if math.isinf(costs):
             return plan
@@ -97,7 +97,7 @@ def _known_sources(legs: Iterable[PaymentRecord], registry: Registry) -> list[Ch
 
 
 def _committed(leg: PaymentRecord, registry: Registry, prices: Mapping[ChainId, float]) -> float:
-    """The most that a payment of the journal costs, in dollars; infinite where a price is missing."""
+    """The most that a recorded payment costs, in dollars; infinite if a price is missing."""
     price, coin = prices.get(leg.terms.source, math.inf), registry.shown(leg.terms.source).native
     kept = [fee for fee in leg.terms.fees if not is_network_fee(fee)]
     if leg.meaning.open:
@@ -110,7 +110,7 @@ def _committed(leg: PaymentRecord, registry: Registry, prices: Mapping[ChainId, 
 
 
 def _fee_of(tx: TxRecord) -> int:
-    """By its receipt, in wei; by its signed bytes the most, where no receipt named it."""
+    """The fee in wei by the receipt; without one, the most that the signed bytes allow."""
     if tx.fee is not None:
         return tx.fee.total
     gas, price = limits_of(tx.raw)

@@ -1,4 +1,4 @@
-"""A batch that is ready to be shown and approved: every line planned, decoded, and compared with what the file says."""
+"""A batch ready to be shown and approved: every line planned, decoded, and compared with the file."""
 
 from __future__ import annotations
 
@@ -28,39 +28,39 @@ _BY_ITSELF = "Compare it, then pay it by itself with `l2send send`, or keep the 
 
 @dataclass(frozen=True, slots=True)
 class BatchReview:
-    """How a whole batch is paid. The lines together are all that the file has, each once."""
+    """How a whole batch is paid. Each line of the file appears exactly once."""
 
     name: str
-    """The batch's name, by which it is resumed. A line's idempotency key is `name/ref`."""
+    """The batch's name, used to resume it. A line's idempotency key is `name/ref`."""
     sender: Address
     lines: tuple[PlannedLine, ...]
-    """What the journal does not have yet, in the order of the file; some may be unfunded or refused."""
+    """Lines that are not in the journal yet, in file order; some may be unfunded or refused."""
     moves: tuple[Move, ...]
     left: tuple[tuple[Chain, Amount], ...]
-    """What is left of each token on each chain, fees at their highest."""
+    """The remaining balance of each token on each chain, with fees at their maximum."""
     held: Snapshot
     first_time: tuple[BatchLine, ...]
     """Lines to accounts that no payment of this journal has reached."""
     known: tuple[tuple[BatchLine, Record], ...] = ()
-    """Lines that were begun before, as the journal has them: nothing of them is begun again."""
+    """Lines that the journal has already: they are not begun again."""
     bad: tuple[BadLine, ...] = ()
-    """Lines that cannot be understood, or that say something else than when they were begun."""
+    """Lines that are invalid, or differ from what was recorded for them."""
     twice: tuple[tuple[BatchLine, ...], ...] = ()
-    """Lines of one amount to one account."""
+    """Groups of lines with the same amount to the same account."""
     not_pinned: tuple[str, ...] = ()
-    """Contracts of bridges that are known by address alone."""
+    """Bridge contracts whose code is not pinned, only their address."""
     shared: tuple[Shared, ...] = ()
-    """Transactions that pay several lines each. What they cost stands in the plans of their lines."""
+    """Transactions that pay several lines each. Their costs are in the plans of their lines."""
     moves_before: int = 0
-    """How many moves the batch had before. Another run may add some until this one begins."""
+    """How many moves the batch had before. Another run may add some before this one begins."""
     shared_before: int = 0
     """How many shared transactions the batch had before."""
     left_alone: tuple[Record, ...] = ()
-    """Lines that were begun and not signed, and that the file now says otherwise: this run pays none of them."""
+    """Lines that are recorded and unsigned, and differ in the file now: this run pays none of them."""
 
     @property
     def payable(self) -> tuple[PlannedLine, ...]:
-        """The lines that are begun once this is approved."""
+        """The lines that begin once this is approved."""
         return tuple(line for line in self.lines if line.plan is not None)
 
     @property
@@ -70,25 +70,25 @@ class BatchReview:
 
     @property
     def plans(self) -> tuple[Plan, ...]:
-        """Everything that is begun: moves first."""
+        """All payments that begin: moves first."""
         return (*(move.plan for move in self.moves), *(line.plan for line in self.lines if line.plan))
 
     @property
     def cost_usd(self) -> float | None:
-        """All fees in dollars; None where one has no price."""
+        """All fees in dollars; None if one has no price."""
         costs = [plan.way.cost_usd for plan in self.plans]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
     @property
     def signatures(self) -> int:
-        """How many transactions and messages are signed."""
+        """The number of transactions and messages to sign."""
         return sum(plan.way.signatures for plan in self.plans) + len(self.shared)
 
 
 def judged_recipients(lines: Sequence[Wanted], found: Sequence[Found]) -> tuple[list[Wanted], list[PlannedLine]]:
-    """The lines whose recipients may be paid, and those that a person must look at by themselves.
+    """The lines whose recipients may be paid, and those that a person must check one by one.
 
-    A payment asks about each of these; among a thousand lines such a question is not read.
+    A single payment asks about such a recipient; among a thousand lines no one would read the question.
     """
     fine, refused = list[Wanted](), list[PlannedLine]()
     for one, finding in zip(lines, found, strict=True):
@@ -107,7 +107,7 @@ def _why_not_here(findings: Findings) -> Refused | None:
 
 
 async def checked(planned: Planned, rpcs: Rpcs) -> tuple[Planned, tuple[str, ...]]:
-    """Every plan decoded and compared with its line; the contracts whose code is not pinned.
+    """The plans, decoded and compared with their lines, and the contracts whose code is not pinned.
 
     Raises Refused, NetworkError: then nothing of the batch is begun.
     """
@@ -138,7 +138,7 @@ async def checked(planned: Planned, rpcs: Rpcs) -> tuple[Planned, tuple[str, ...
 
 
 async def _all_endpoints_see(lines: Iterable[PlannedLine], rpcs: Rpcs) -> None:
-    """The sum of what leaves each chain by transfers is seen by every endpoint. Raises NetworkError."""
+    """Check that every endpoint sees the sum of what direct transfers take from each chain. Raises NetworkError."""
     sums, sender = dict[Token, int](), None
     for line in lines:
         if line.way is LineWay.DIRECT and line.plan:

@@ -1,4 +1,4 @@
-"""Lines of a batch that one transaction pays: transfers on one chain, where the account makes several calls at once."""
+"""Pays several lines of a batch in one transaction: transfers on one chain, if the account can batch calls."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class Shared:
 
     quote: Quote
     lines: tuple[int, ...]
-    """Their lines in the file, in the order of its calls."""
+    """The numbers of its lines in the file, in the order of its calls."""
     effect: Effects
-    """What its bytes do, decoded call by call, and compared with the lines."""
+    """The decoded effects of its bytes, call by call, compared with the lines."""
 
     @property
     def payment(self) -> Payment:
-        """What stands for it in the journal."""
+        """The payment that represents it in the journal."""
         return shared_payment(self.quote)
 
     @property
     def plans(self) -> dict[int, Plan]:
-        """For each line what the journal has: its part of the fees, and no step of its own."""
+        """For each line the plan in the journal: its share of the fees, and no step of its own."""
         found, parts = dict[int, Plan](), parts_of(self.quote)
         for line, payment, fees in zip(self.lines, self.quote.carries, parts, strict=True):
             part = replace(
@@ -58,10 +58,10 @@ class Shared:
 
 
 async def put_together(planned: Planned, owner: Address | None, rpcs: Rpcs) -> tuple[Planned, tuple[Shared, ...]]:
-    """`planned`, its transfers on each chain made by one transaction, where the account can make several calls in one.
+    """`planned`, with the transfers of each chain in one transaction, if the account can batch calls.
 
-    `owner` sends it where the account is a Safe: every line is paid so then. Raises Refused where that cannot be,
-    CannotPay where the owner has no gas, NetworkError.
+    `owner` sends it if the account is a Safe: every line is paid this way then. Raises Refused if that is impossible,
+    CannotPay if the owner has no gas, NetworkError.
     """
     by_chain = dict[ChainId, list[PlannedLine]]()
     for line in planned.lines:
@@ -96,7 +96,7 @@ async def _on_chain(lines: Sequence[PlannedLine], planned: Planned, owner: Addre
         except Refused:
             if owner:
                 raise
-            continue  # One by one: each by itself was seen to succeed.
+            continue  # One by one: each succeeds by itself.
         if quotes is None and owner:
             raise Refused(f"{rpc.chain.name} does not show what the Safe would do.", hint="Pay the lines one by one.")
         numbers = iter(line.wanted.line.row.line for line in part)
@@ -110,7 +110,7 @@ async def _on_chain(lines: Sequence[PlannedLine], planned: Planned, owner: Addre
 
 
 async def _account(sender: Address, owner: Address | None, rpc: Rpc) -> Account | None:
-    """How `sender` makes several calls; None where it cannot. Raises CannotPay, Refused for a Safe, NetworkError."""
+    """How `sender` batches calls; None if it cannot. Raises CannotPay, Refused for a Safe, NetworkError."""
     if owner is None:
         batching = bool(rpc.chain.delegates) and can_batch(await rpc.code(sender), rpc.chain)
         return Account(sender) if batching else None

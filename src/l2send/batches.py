@@ -1,11 +1,11 @@
-"""Many payments as one: planned together, approved once, begun in one transaction of the journal, and carried on by
-their batch's name from any later process.
+"""Pays many payments as one batch: planned together, approved once, recorded in one database transaction, and resumed
+by the batch's name from any later process.
 
     review = await client.batch.plan(judged, sender, "november")
     client.batch.begin(review)
     result = await client.batch.run("november", signer)
 
-The idempotency key of a line is `NAME/REF`, so the same file again begins what is missing and nothing twice.
+The idempotency key of a line is `NAME/REF`, so running the same file again begins only the missing lines.
 """
 
 from __future__ import annotations
@@ -42,34 +42,34 @@ from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signer import Signer
 
 _COPY_WITHIN = Seconds(12 * 3600)
-"""How long the same payment with the same ref in a batch of another name counts as the same file under two names."""
+"""How long an equal payment with the same ref in another batch counts as the same file under two names."""
 
 
 class ResumeMany(Protocol):
-    """`Client.resume_many`."""
+    """The type of `Client.resume_many`."""
 
     async def __call__(
         self, payment_ids: Sequence[str], signer: Signer | None, *, patience: float = ..., progress: Progress = ...
     ) -> Mapping[str, L2sendError]:
-        """What stopped a payment, by its id."""
+        """Returns the errors that stopped payments, by payment id."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPayment:
-    """One payment of a batch, as the journal has it."""
+    """One payment of a batch, as recorded in the journal."""
 
     ref: str
     record: Record
     is_move: bool = False
-    """Whether it brings money to the own account, and is no line."""
+    """Whether it moves money to the own account, and is not a line."""
     error: L2sendError | None = None
-    """What stopped it in this run."""
+    """The error that stopped it in this run."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """How the payments of a batch stand."""
+    """The states of a batch's payments."""
 
     name: str
     payments: tuple[BatchPayment, ...]
@@ -81,7 +81,7 @@ class BatchResult:
 
     @property
     def all_delivered(self) -> bool:
-        """Whether every line that was begun has reached its recipient."""
+        """Whether every line that began has been delivered."""
         return all(payment.record.state is PaymentState.DELIVERED for payment in self.lines)
 
 
@@ -107,13 +107,13 @@ class Batches:
         together: bool = True,
         owner: Address | None = None,
     ) -> BatchReview:
-        """How every line of a judged file is paid, decoded and checked; `limits` hold for each line.
+        """Plan every line of a judged file, decoded and checked; `limits` apply to each line.
 
-        `again`: also a line that a batch of another name began within hours. `together`: by one transaction for several
-        lines, where the account can. `owner`: who signs and sends where `sender` is a Safe.
+        `again`: include lines that a batch of another name began in the last hours. `together`: pay several lines in
+        one transaction, if the account can. `owner`: the account that signs and sends if `sender` is a Safe.
 
-        Raises UsageError for a name that is none, or that of another account's batch; Refused where the whole costs
-        more than `max_total_usd`; NetworkError. What is wrong with one line is told of that line.
+        Raises UsageError for an invalid name, or that of another account's batch; Refused if the total cost exceeds
+        `max_total_usd`; NetworkError. An error of one line is attached to that line.
         """
         name = self._own_name(name, sender)
         known, new, bad = self._sorted(judged.lines, sender, name, again=again)
@@ -132,8 +132,7 @@ class Batches:
     async def plan_approved(
         self, lines: Sequence[Wanted], sender: Address, name: str, limits: Limits, max_total_usd: float | None
     ) -> BatchReview:
-        """How lines are paid that were approved before, each by itself, out of what no open payment of the account will
-        take.
+        """Plan lines that were approved before, each separately, from the funds that the account's open payments leave.
 
         Raises as `plan` does.
         """
@@ -173,17 +172,17 @@ class Batches:
         return await within(review, self._every(name), limits.max_fee_usd, max_total_usd, self.rpcs)
 
     def _every(self, name: str) -> list[Record]:
-        """All payments of the batch that the journal has: moves first."""
+        """All payments of the batch in the journal: moves first."""
         return [*self._moves(name), *self._lines(name)]
 
     def _counts(self, name: str) -> tuple[int, int]:
-        """How many moves, and transactions that pay several lines, the journal has."""
+        """How many moves, and transactions that pay several lines, are in the journal."""
         return len(self._moves(name)), len(self._shared(name))
 
     async def _payable(
         self, new: Sequence[Wanted], sender: Address, name: str
     ) -> tuple[list[Wanted], list[PlannedLine], Snapshot]:
-        """The lines that limits and recipients allow, those that they do not, and what is held. Raises NetworkError."""
+        """The lines that limits and recipients allow, those they refuse, and the balances. Raises NetworkError."""
         new, over = self._within_limits(new, name)
         fine, refused = judged_recipients(new, await look_at_all([one.payment for one in new], self.rpcs, self.like))
         return fine, [*refused, *over], await self._funds(sender, new)
@@ -191,9 +190,9 @@ class Batches:
     async def _planned(
         self, lines: Sequence[Wanted], held: Snapshot, begun: Sequence[Record], limits: Limits, *, gas_elsewhere: bool
     ) -> tuple[Planned, tuple[str, ...], list[PlannedLine]]:
-        """The plan of these lines, contracts that are not pinned, and the lines that were refused on the way.
+        """The plan of these lines, the contracts that are not pinned, and the lines that planning refused.
 
-        Where money would be moved for a line that is refused in the end, all is planned again without it.
+        If money would be moved for a line that is refused later, all is planned again without that line.
         """
         dear = list[PlannedLine]()
         while True:
@@ -208,12 +207,12 @@ class Batches:
             lines = [line.wanted for line in planned.lines if line.way is not LineWay.REFUSED]
 
     def begin(self, review: BatchReview, *, again: bool = False, queued: bool = False) -> list[Record]:
-        """Write everything that is payable into the journal, in one transaction: all of it, or none.
+        """Record everything payable in the journal, in one database transaction: all of it, or none.
 
-        `queued`: only while each line still waits in the queue; raises ChangedMeanwhile else.
+        `queued`: only if each line still waits in the queue; else raises ChangedMeanwhile.
 
-        Raises Refused where the same payment is open without a key (unless `again`), or where another run moved other
-        money meanwhile; UsageError for a ref that was begun meanwhile with another amount or recipient.
+        Raises Refused if an equal payment without a key is open (unless `again`), or another run moved other money
+        meanwhile; UsageError if a ref was recorded meanwhile with another amount or recipient.
         """
         try:
             return self.journal.begin_all(beginnings_of(review, again=again, queued=queued))
@@ -234,10 +233,10 @@ class Batches:
         progress: Progress = silent,
         without: Collection[str] = (),
     ) -> BatchResult:
-        """Carry on every open payment of the batch, to its end or for `patience` seconds. One stops no other.
+        """Resume every open payment of the batch until it ends, or for `patience` seconds. One failure stops no other.
 
-        `without` are the ids of payments that are left as they are. Money that is moved to the own account comes first:
-        the lines that it pays wait for it.
+        `without` are the ids of payments to skip. Moves to the own account run first: the lines they fund wait for
+        them.
         """
         name, failed = batch_name(name), dict[str, L2sendError]()
         self._separate(name, without)
@@ -254,7 +253,7 @@ class Batches:
         return self.result(name, failed)
 
     def _telling_lines(self, name: str, progress: Progress) -> Progress:
-        """`progress`, which hears of each line what happens to the transaction that pays it with others."""
+        """`progress`, which also receives for each line the events of its shared transaction."""
         lines = {
             record.id: [one.id for one in self.journal.carried_by(record.id)]
             for record in self._shared(name)
@@ -268,13 +267,13 @@ class Batches:
         return tell
 
     def _separate(self, name: str, without: Collection[str]) -> None:
-        """Have the lines of a transaction that is not signed paid one by one, where one of them is left as it is."""
+        """Split an unsigned shared transaction into single payments if one of its lines is skipped."""
         for record in self._shared(name):
             if any(one.id in without for one in self.journal.carried_by(record.id)):
                 separate(record, self.journal, "one of its lines is not paid now")
 
     def _freed(self, name: str, failed: dict[str, L2sendError]) -> list[Record]:
-        """The lines of transactions that would fail: one by one, so that one of them stops no other."""
+        """The lines of shared transactions that would fail, split so that one line stops no other."""
         freed = list[Record]()
         for record in self._shared(name):
             if isinstance(failed.get(record.id), Refused | CannotPay):
@@ -284,7 +283,7 @@ class Batches:
         return freed
 
     def result(self, name: str, failed: Mapping[str, L2sendError] | None = None) -> BatchResult:
-        """How every payment of the batch stands. Raises UsageError where the journal has none of that name."""
+        """The state of every payment of the batch. Raises UsageError if the journal has no batch of that name."""
         payments = self.find(name, failed)
         if not payments:
             raise UsageError(
@@ -294,12 +293,12 @@ class Batches:
         return BatchResult(batch_name(name), payments)
 
     def find(self, name: str, failed: Mapping[str, L2sendError] | None = None) -> tuple[BatchPayment, ...]:
-        """Every payment of the batch, moves first; none where the journal has no batch of that name."""
+        """Every payment of the batch, moves first; empty if the journal has no batch of that name."""
         name = batch_name(name)
         errors, start = failed or {}, len(name) + 1
 
         def why(record: Record) -> L2sendError | None:
-            """A node that was silent for a while stops nothing that was delivered in the end."""
+            """The error of a payment; None if it was delivered: a temporary error does not matter then."""
             if record.state is PaymentState.DELIVERED:
                 return None
             return errors.get(record.id) or errors.get(record.legs[0].driven_by)
@@ -309,7 +308,7 @@ class Batches:
         return (*moves, *lines)
 
     def found(self, name: str) -> BatchResult | None:
-        """As `result`; None where the journal has no batch of that name."""
+        """As `result`; None if the journal has no batch of that name."""
         payments = self.find(name)
         return BatchResult(batch_name(name), payments) if payments else None
 
@@ -325,7 +324,7 @@ class Batches:
     def _sorted(
         self, lines: Iterable[BatchLine], sender: Address, name: str, *, again: bool
     ) -> tuple[list[tuple[BatchLine, Record]], list[Wanted], list[BadLine]]:
-        """Lines that the journal has, new ones, and those whose ref stands for another payment."""
+        """Lines in the journal, new lines, and lines whose ref belongs to a different payment."""
         known, new, bad = list[tuple[BatchLine, Record]](), list[Wanted](), list[BadLine]()
         for line in lines:
             payment = Payment(sender, line.to.account, line.amount)
@@ -343,7 +342,7 @@ class Batches:
         return known, new, bad
 
     def _under_another_name(self, payment: Payment, ref: str) -> Record | None:
-        """The newest payment of the last hours that is the same, has the same ref, and is of another batch."""
+        """The newest equal payment of the last hours with the same ref in another batch."""
         record = self.journal.paid_recently(payment, _COPY_WITHIN)
         other_ref = (record.key or "").partition("/")[2] if record else ""
         return record if other_ref and visible_part(other_ref) == visible_part(ref) else None
@@ -357,8 +356,8 @@ class Batches:
         )
 
     def _within_limits(self, lines: Sequence[Wanted], name: str) -> tuple[list[Wanted], list[PlannedLine]]:
-        """The lines that the journal's limits allow, counted in the order of the file, and those that they refuse."""
-        keys = [key_of(name, one.line.row.ref) for one in lines]  # They may wait in the queue: counted once.
+        """The lines that the journal's limits allow, counted in file order, and those they refuse."""
+        keys = [key_of(name, one.line.row.ref) for one in lines]  # Lines that wait in the queue are not counted twice.
         tallies, allowed, over = self.journal.tallies(keys), list[Wanted](), list[PlannedLine]()
         for one in lines:
             try:
@@ -369,7 +368,7 @@ class Batches:
         return allowed, over
 
     def _own_name(self, typed: str, sender: Address) -> str:
-        """The name. Raises UsageError where it stands for a batch of another account: `run` needs one signer."""
+        """The normalised name. Raises UsageError if it belongs to another account's batch: `run` needs one signer."""
         name = batch_name(typed)
         other = next((r for r in self._every(name) if r.payment.sender != sender), None)
         if other:
@@ -380,7 +379,7 @@ class Batches:
         return name
 
     async def _funds(self, sender: Address, lines: Iterable[Wanted]) -> Snapshot:
-        """What is held on the chains of the kinds that are paid to: test money never pays for real money."""
+        """The balances on chains of the same kind as the destinations: test money never pays for real money."""
         targets = {one.payment.to.chain_id for one in lines}
         kinds = {self.rpcs.registry.chain(chain_id).testnet for chain_id in targets}
         return await take_snapshot(

@@ -66,16 +66,16 @@ from l2send.wallet.window import SIZE as WINDOW
 
 @dataclass
 class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
-    """Everything that planning, paying and tracking need. Made by `open_client`."""
+    """Plans, makes and tracks payments. Created by `open_client`."""
 
     paths: Paths
     registry: Registry
     rpcs: Rpcs
     journal: Journal
     fee_limit: FeeLimit | None = None
-    """The most that refunds, speedups and cancellations may cost, instead of the usual caps: see fee_caps.py."""
+    """The most that refunds, speedups and cancellations may cost, in place of the usual caps: see fee_caps.py."""
     bridges: Mapping[str, Bridge] = field(init=False)
-    """Every way to move money that the registry knows, by name."""
+    """Every bridge in the registry, and direct transfers, by name."""
     guard: Guard = field(init=False)
     """Called before every signature."""
     _ahead: LooksAhead = field(default_factory=LooksAhead, init=False)
@@ -86,12 +86,12 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
 
     @property
     def ends(self) -> Ends:
-        """Enters the ends of transactions, messages and orders."""
+        """Records end states of transactions, messages and orders."""
         return Ends(self.journal, self.rpcs, self.bridges)
 
     @property
     def book(self) -> Book:
-        """The contacts, as the file has them now. Raises ConfigError for a file that cannot be trusted."""
+        """The contacts, read from the file now. Raises ConfigError for a file that cannot be trusted."""
         return load_book(self.paths.contacts)
 
     @property
@@ -100,11 +100,11 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         return Batches(self.journal, self.rpcs, self.bridges, self._accounts_like, self.resume_many)
 
     def destination(self, text: str) -> Destination:
-        """The account that `text` spells out, in any form but a name (see `look_up`). Raises UsageError."""
+        """Parse `text` as an account, in any form but a name (see `look_up`). Raises UsageError."""
         return parse_destination(text, self.registry, self.book)
 
     async def look_up(self, text: str) -> Destination:
-        """The account that `text` names, in any form. Raises UsageError, NetworkError."""
+        """Parse or resolve `text` as an account, in any form. Raises UsageError, NetworkError."""
         return await look_up(understand(text, self.registry, self.book), self.rpcs)
 
     def payment(
@@ -119,7 +119,7 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
     ) -> Payment:
         """A payment of `amount` (a decimal number) of `token` (symbol or address). Raises UsageError.
 
-        Where `sender` is a Safe, `executor` is the owner who signs and sends; `by_owners`: its owners sign a file.
+        If `sender` is a Safe, `executor` is the owner who signs and sends; `by_owners`: its owners sign a file.
         """
         return Payment(sender, to.account, parse_amount(amount, to.chain.token(token)), executor, by_owners)
 
@@ -142,7 +142,7 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         return self._with_past(replace(chosen, held=review.held))
 
     async def plan_max(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
-        """The greatest payment of `token` that all chains can make together, decoded and checked as by `plan`."""
+        """The largest payment of `token` that all chains can make together, decoded and checked as by `plan`."""
         asked = Payment(sender, to.account, Amount(1, to.chain.token(token)))
         return self._with_past(await plan_most(asked, limits or Limits(), self.bridges, self.rpcs, self._accounts_like))
 
@@ -154,11 +154,11 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
     def begin(
         self, review: Review, *, key: str | None = None, again: bool = False, typed_name: str = "", memo: str = ""
     ) -> Record:
-        """Write an approved payment into the journal; `resume` then makes it. Nothing is sent yet.
+        """Record an approved payment in the journal; `resume` then makes it. Nothing is sent yet.
 
-        With an idempotency `key` that the journal knows for this very payment, that payment is returned. Raises
-        UsageError for a key of another one, Refused for a limit and while the same payment is open (unless `again`).
-        `typed_name` is what you called the recipient, `memo` your own note: for the history, on this machine alone.
+        If the journal has this payment under the idempotency `key`, it is returned. Raises UsageError if the key
+        belongs to another payment, Refused for a limit or while an equal payment is open (unless `again`). `typed_name`
+        is the name you typed for the recipient, `memo` your own note; both stay in the journal.
         """
         payment, legs = review.plan.payment, review.plan.legs
         return self.journal.begin(payment, legs, key, again=again, typed_name=typed_name, memo=memo)
@@ -173,25 +173,25 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         memo: str = "",
         say: Say = lambda _: None,
     ) -> Record:
-        """Write an approved payment into the journal as `begin` does, with its nonces and prices fixed: to be signed
-        where no network is (wallet/offline.py). Raises as `begin` does, Refused, CannotPay, NetworkError.
+        """Record an approved payment as `begin` does, with fixed nonces and prices, for signing on an offline machine
+        (wallet/offline.py). Raises as `begin` does, Refused, CannotPay, NetworkError.
         """
         locks = self.paths.state / "locks"
         begin = partial(self.journal.begin, key=key, again=again, typed_name=typed_name, memo=memo)
         return await prepare_payment(review, self.journal, self.rpcs, locks, begin, say)
 
     def adopted(self, bundle: SafeBundle) -> SafeBundle | None:
-        """A Safe's file by its id in this journal, if that has it. Raises Refused if its nonce is another payment's."""
+        """A Safe's file with this journal's id; None without one. Raises Refused if its nonce is another payment's."""
         return under_known_id(self.journal, bundle)
 
     def adopt(self, bundle: SafeBundle, review: Review, *, again: bool = False) -> PaymentRecord:
-        """Write the payment of a Safe's file, which was approved, into this journal. Raises Refused as `begin` does."""
+        """Record the approved payment of a Safe's file in this journal. Raises Refused as `begin` does."""
         return adopt(self.journal, bundle, review, again=again)
 
     async def execute(
         self, bundle: SafeBundle, signer: Signer, *, patience: float = 600.0, progress: Progress = silent
     ) -> Record:
-        """Have a Safe run what its owners signed, once, and follow the payment to its end. Raises as `resume` does."""
+        """Have a Safe run what its owners signed, once, and follow the payment. Raises as `resume` does."""
         bundle = self.adopted(bundle) or bundle
         await self.status(bundle.id)
         record, tell = self.get(bundle.id), reporter(bundle.id, self.journal, progress)
@@ -199,7 +199,7 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         return await self.resume(bundle.id, signer, patience=patience, progress=progress)
 
     async def has_expired(self, review: Review) -> bool:
-        """Whether the price of any leg has run out, by the clock of its chain."""
+        """Whether any leg's price has expired, by the clock of its chain."""
         return await has_expired(review, self.rpcs)
 
     async def resume(
@@ -211,12 +211,12 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         progress: Progress = silent,
         resend_refund: bool = False,
     ) -> Record:
-        """Resume a payment where it stopped, to its end or for `patience` seconds.
+        """Resume a payment where it stopped, until it ends or for `patience` seconds.
 
-        Signed bytes go out again, unsigned steps are signed if they still make sense, an order is followed until it is
-        filled, and the money of an unfilled order is requested back. Of a payment from several chains none is opened
-        before all can be; then they run side by side. What one transaction makes with others is resumed with them.
-        `resend_refund` asks again for a refund whose message is lost.
+        Signed bytes are broadcast again, unsigned steps are signed if they are still valid, an order is followed until
+        it is filled, and the refund of an unfilled order is requested. With several chains, no leg is opened before all
+        can be; then they run concurrently. Payments that share a transaction are resumed together. `resend_refund`
+        requests a refund again if its message was lost.
         """
         record = self.journal.find(payment_id)
         tell = reporter(record.id, self.journal, progress)
@@ -254,10 +254,10 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         patience: float = 600.0,
         progress: Progress = silent,
     ) -> Mapping[str, L2sendError]:
-        """Resume many payments at once. Returns errors by the id of the payment they stopped.
+        """Resume many payments at once. Returns the errors that stopped payments, by payment id.
 
-        Direct transfers of one account on one chain are signed with following nonces, `window` of them at most wait for
-        a block; everything else is resumed as by `resume`, several at a time. One that fails stops no other.
+        Direct transfers of one account on one chain are signed with consecutive nonces, at most `window` of them
+        pending; all others are resumed as by `resume`, several at a time. One failure stops no other payment.
         """
         one = partial(self.resume, signer=signer, patience=patience, progress=progress)
         report, executor = reporting(progress), self.executor(signer, lambda _: None)
@@ -285,7 +285,7 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         return record
 
     async def status(self, payment_id: str) -> Record:
-        """One look at the chains, without waiting and without sending anything."""
+        """Query the chains once, without waiting and without sending anything."""
         record = self.journal.find(payment_id)
         await asyncio.gather(*(look_once(leg.id, self.journal, self.rpcs, self.bridges) for leg in record.legs))
         return self.journal.find(record.id)
@@ -300,16 +300,16 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         return await side_by_side(record, self.journal, lambda leg, say: stay(leg.id, say=say), tell)
 
     async def speedup_bids(self, payment_id: str) -> list[Bid]:
-        """What `replace` would sign to speed up a pending payment: the same again at a higher price.
+        """What `replace` would sign to speed up a pending payment: the same transactions at a higher price.
 
-        Raises Refused if nothing of it waits, NetworkError.
+        Raises Refused if none is pending, NetworkError.
         """
         if (record := self.not_shared(payment_id)).sponsored:
             refuse_speedup(record)
         return await speedup_bids(record, self.journal, self.rpcs)
 
     async def cancel_bids(self, payment_id: str) -> list[Bid]:
-        """What `replace` would sign so that a waiting payment never happens; maybe nothing. Raises Refused."""
+        """What `replace` would sign to cancel a pending payment; may be empty. Raises Refused."""
         record = self.by_itself(payment_id)
         if record.sponsored:
             refuse_cancel(record)
@@ -317,13 +317,13 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         return await cancel_bids(record, self.journal, self.rpcs)
 
     async def nonces_taken(self, payment_id: str) -> list[Nonce]:
-        """The nonces of a prepared payment that are used, where it is not proven that something else used them."""
+        """The used nonces of a prepared payment that are not proved to be used by something else."""
         return await self.ends.nonces_maybe_sent(self.journal.get(payment_id))
 
     async def replace(
         self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent
     ) -> PaymentRecord:
-        """Sign `bids` and hand them out; `resume` then follows what the chain makes of them.
+        """Sign `bids` and broadcast them; `resume` then follows the result.
 
         Raises Refused, CannotPay, NetworkError, ConfigError where nothing more was signed.
         """
@@ -332,14 +332,14 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
     async def cancel(
         self, payment_id: str, bids: Sequence[Bid], signer: Signer | None, *, progress: Progress = silent
     ) -> PaymentRecord:
-        """Never sign the unsigned steps of a payment, and `replace` its waiting transactions by `bids`."""
+        """Cancel the unsigned steps of a payment, and `replace` its pending transactions by `bids`."""
         record = await self.ends.never_signed(self.by_itself(payment_id), "cancelled by its sender", by_sender=True)
         return await self.replace(payment_id, bids, signer, progress=progress) if bids else record
 
     async def revocation(self, payment_id: str) -> Step | None:
-        """What `revoke` would sign to revoke the allowance that a payment gave its bridge and will not use.
+        """What `revoke` would sign to revoke the unused allowance that a payment gave its bridge.
 
-        None where nothing is allowed. Raises Refused while another open payment needs it, NetworkError.
+        None if the allowance is zero. Raises Refused while another open payment needs it, NetworkError.
         """
         return await revocation(self.journal.get(payment_id), self.journal, self.rpcs)
 
@@ -352,24 +352,24 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         patience: float = 600.0,
         progress: Progress = silent,
     ) -> PaymentRecord:
-        """Revoke an allowance by `step`, for a payment that will never be signed. Raises as `resume` does."""
+        """Revoke an allowance with `step`, for a payment that will never be signed. Raises as `resume` does."""
         record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
         say = reporter(record.id, self.journal, progress)
         return await self.executor(signer, say).send_revocation(record.id, step, patience=patience)
 
     def _accounts_like(self, account: Address) -> list[Address]:
-        """Accounts that were paid before and have the ends of `account`, and the contacts."""
+        """Contacts, and accounts paid before, with the first and last characters of `account`."""
         return [*self.journal.recipients_like(account), *(contact.address for contact in self.book)]
 
     def executor(self, signer: Signer | None, say: Say) -> Executor:
-        """What signs and sends, asking the guard before each signature."""
+        """The executor, which signs, broadcasts, and asks the guard before each signature."""
         folder = self.paths.state / "locks"
         return Executor(
             self.journal, self.rpcs, signer, folder, self.guard, say, self._renew, self.bridges, self._ahead
         )
 
     async def _renew(self, record: PaymentRecord) -> PaymentRecord:
-        """The payment on the terms of a new quote: see Renewal."""
+        """The payment with a new quote: see Renewal."""
         quote = await renewed_quote(record, bridge_named(self.bridges, record.terms.bridge), self.rpcs)
         return self.journal.requote(record, quote)
 
@@ -384,7 +384,7 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
 async def open_client(
     paths: Paths | None = None, registry: Registry | None = None, *, fee_limit: FeeLimit | None = None
 ) -> AsyncIterator[Client]:
-    """A client over the registry and the journal of `paths` (by default the user's); `fee_limit` as `Client` has it."""
+    """A client for the registry and the journal of `paths` (by default the user's); `fee_limit` as in `Client`."""
     paths = paths or Paths.from_environment()
     registry = registry or load_registry(paths)
     async with open_rpcs(registry) as rpcs:

@@ -1,7 +1,7 @@
-"""Making an account delegate to code, and ending that (EIP-7702): a transaction of the account's own, in its journal.
+"""Makes an account delegate to code, or stop (EIP-7702), in a transaction of its own that the journal records.
 
-It is written down as a payment of nothing to the account itself, so that it is signed once, followed and resumed as
-any other. Never part of a payment, and never over another delegation unless that was asked for.
+It is recorded as a payment of nothing to the account itself, so that it is signed once, followed and resumed like any
+other. It is never part of another payment, and replaces another delegation only on request.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import Record
 
 DELEGATION = "delegation"
-"""The bridge that such a payment names: none."""
+"""The value in place of the bridge's name in such a payment."""
 _MARGIN_PERCENT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """What an account would run from then on, ready to be shown and approved."""
+    """The change of an account's code, ready to be shown and approved."""
 
     account: Address
     chain: Chain
     before: Address | None
-    """What it delegates to now."""
+    """The code it delegates to now."""
     code: Address
-    """What it will delegate to; the zero address for no code."""
+    """The code it will delegate to; the zero address for none."""
     payment: Payment
     quote: Quote
 
     @property
     def is_over_foreign(self) -> bool:
-        """Whether it takes the place of code that the registry does not list."""
+        """Whether it replaces code that the registry does not list."""
         return self.before is not None and known_delegate(self.before, self.chain) is None
 
 
 def is_delegation(record: Record) -> bool:
-    """Whether a payment of the journal is none, but a change of the account's code."""
+    """Whether a journal's record is a change of the account's code instead of a payment."""
     return record.legs[0].terms.bridge == DELEGATION
 
 
 async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegation:
-    """`account` delegating to `code`, or to none for the zero address, on the chain of `rpc`.
+    """The delegation of `account` to `code`, or to none for the zero address, on the chain of `rpc`.
 
-    Raises Refused for code that is not the registry's, where nothing changes, or where the account is another contract;
+    Raises Refused for code that is not in the registry, if nothing changes, or if the account is another contract;
     CannotPay, NetworkError. Source: eth_getCode, eth_estimateGas, eth_feeHistory, eth_getBalance.
     """
     chain = rpc.chain
@@ -91,18 +91,18 @@ async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegati
 
 
 class Delegations:
-    """What a client does about the code of accounts."""
+    """A client's methods for the code of accounts."""
 
     journal: Journal
     registry: Registry
     rpcs: Rpcs
 
     async def plan_delegation(self, account: Address, chain: str, code: Address) -> Delegation:
-        """What would make `account` run `code` on `chain`, a short name. Raises as the function of that name."""
+        """The change that makes `account` run `code` on `chain`, a short name. Raises as the function of that name."""
         return await plan_delegation(account, code, self.rpcs.on(self.registry.named(chain).chain_id))
 
     def begin_delegation(self, delegation: Delegation) -> Record:
-        """Write an approved delegation into the journal; `resume` makes it. Raises Refused while one is open."""
+        """Record an approved delegation in the journal; `resume` makes it. Raises Refused while one is open."""
         for record in self.journal.open_payments():
             same = (record.payment.sender, record.payment.to) == (delegation.account, delegation.payment.to)
             if same and is_delegation(record):

@@ -8,9 +8,9 @@
 | all refunds of an order, the fees of its bridge included | a tenth of what comes back, or 0.001 coin if more |
 | | or what was agreed to on a terminal |
 
-`--max-fee` of `resume`, `speedup` and `cancel` takes the place of these, for all that the command signs for a payment.
-The legs of a payment from several chains get equal parts of one in dollars.
-If prices disagree, the coin's highest price counts: a lower one would cost the payer.
+`--max-fee` of `resume`, `speedup` and `cancel` replaces these caps for all that the command signs for a payment. The
+legs of a payment from several chains share a cap in dollars equally. If prices disagree, the coin's highest price
+counts: a lower one would cost the payer.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signed import decode_signed
 
 FEES_MAY_GROW = 10
-"""Factor above the network fees that were shown."""
+"""Maximum factor above the network fees shown."""
 SMALL_FEE = Wei(10**15)
 """The cap if no fee was shown, and for a refund of any amount."""
 REFUND_PERCENT = 10.0
-"""Part of the money that a refund brings back."""
+"""Percent of the refunded amount."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeeLimit:
-    """`--max-fee` of a command that signs for a payment that exists."""
+    """`--max-fee` of a command that signs for an existing payment."""
 
     percent: float = math.inf
-    """Percent of what the payment moves."""
+    """Percent of the amount that the payment moves."""
     usd: float | None = None
     since: UnixTime = field(default_factory=machine_time, compare=False)
-    """When the command began: all that it signs for a payment shares the limit."""
+    """When the command started: all that it signs for a payment since then shares the limit."""
 
 
 async def fee_cap(
     record: PaymentRecord, tx: TxRecord, rpc: Rpc, limit: FeeLimit | None, agreed: Wei | None = None
 ) -> FeeCap:
-    """The most that `tx` may cost in network fees, and how to go beyond. Raises Refused, NetworkError.
+    """The most that `tx` may cost in network fees, and how to exceed it. Raises Refused, NetworkError.
 
-    `agreed` is what the sender said yes to for the refund.
+    `agreed` is the cost of the refund that the sender confirmed.
     """
     at_stake = record.order.order.pays if record.order else record.payment.amount
     flag = f"Nothing was signed. To go beyond: --max-fee, for example {_command(record, tx)} --max-fee 5usd"
@@ -86,31 +86,31 @@ def payment_cap(record: PaymentRecord) -> Wei:
 
 
 def network_fees(fees: Sequence[Fee]) -> Wei:
-    """The part of `fees` that goes to the network, in its coin."""
+    """The part of `fees` that goes to the network, in the chain's coin."""
     return Wei(sum(fee.amount.units for fee in fees if is_network_fee(fee)))
 
 
 def is_network_fee(fee: Fee) -> bool:
-    """Whether it goes to the network, in its coin."""
+    """Whether it goes to the network, in the chain's coin."""
     return fee.amount.token.is_native and fee.name != BRIDGE_FEE
 
 
 def _committed(record: PaymentRecord, tx: TxRecord) -> Wei:
-    """The most that the payment's other transactions can cost: of those with one nonce the chain takes one.
+    """The most that the payment's other transactions can cost: of several with one nonce the chain takes one.
 
-    A transaction that another wallet sent instead does not count: its fee was not approved here.
+    A transaction that another wallet sent does not count: its fee was not approved here.
     """
-    # A refund has a cap of its own.
+    # Refunds have their own cap.
     return _most_of(other for other in _beside(record, tx) if other.step.kind is not StepKind.REFUND)
 
 
 def _spent_on_refunds(record: PaymentRecord, tx: TxRecord) -> Wei:
-    """The most that refunds signed before `tx` can cost, the fees of their bridge included."""
+    """The most that refunds signed before `tx` can cost, including their bridge fees."""
     return _with_bridge_fees(other for other in _beside(record, tx) if other.step.kind is StepKind.REFUND)
 
 
 def _signed_since(record: PaymentRecord, tx: TxRecord, since: UnixTime) -> Wei:
-    """The most that what was signed since then for other steps can cost, the fees of bridges included."""
+    """The most that transactions signed since then for other steps can cost, including bridge fees."""
     beside = _beside(record, tx)
     return _with_bridge_fees(other for other in beside if other.signed_at is not None and other.signed_at >= since)
 
@@ -121,7 +121,7 @@ def _with_bridge_fees(txs: Iterable[TxRecord]) -> Wei:
 
 
 def _beside(record: PaymentRecord, tx: TxRecord) -> list[TxRecord]:
-    """What was signed here for other steps than that of `tx`, on its chain."""
+    """Transactions signed here on the chain of `tx` for other steps."""
     others = (other for other in record.transactions if other.raw and not other.elsewhere)
     return [other for other in others if other.chain_id == tx.chain_id and other.step_index != tx.step_index]
 
@@ -135,13 +135,13 @@ def _most_of(signed: Iterable[TxRecord]) -> Wei:
 
 
 def _share(record: PaymentRecord, tx: TxRecord, left: Wei) -> Wei:
-    """The part of `left` for `tx`: later steps need their part of the gas."""
+    """The part of `left` for `tx`: later steps need a part for their gas."""
     later = sum(t.step.gas for t in record.steps if t.step_index > tx.step_index and t.state is TxState.PLANNED)
     return Wei(left * tx.step.gas // (tx.step.gas + later)) if tx.step.gas else left
 
 
 def _value(tx: TxRecord) -> Wei:
-    """The fee that `tx` pays in addition to gas: only refunds have one."""
+    """The fee that `tx` pays besides gas: only refunds have one."""
     return tx.step.tx.value if tx.step.kind is StepKind.REFUND else Wei(0)
 
 
@@ -151,7 +151,7 @@ async def _refund_cap(at_stake: Amount, rpc: Rpc) -> Wei:
 
 
 async def _in_coin(limit: FeeLimit, at_stake: Amount, rpc: Rpc) -> Wei:
-    """`limit` in wei of the chain's coin. Raises Refused where no price is known."""
+    """`limit` in wei of the chain's coin. Raises Refused if no price is known."""
     if limit.usd is not None:
         price = await highest_native_usd(rpc)
         if price is None:
@@ -170,7 +170,7 @@ async def _in_coin(limit: FeeLimit, at_stake: Amount, rpc: Rpc) -> Wei:
 
 
 async def _worth_in_coin(amount: Amount, rpc: Rpc) -> int | None:
-    """`amount` in units of the chain's coin, by the price that counts against the payer; None without a price."""
+    """`amount` in units of the chain's coin, at the price less favourable to the payer; None without a price."""
     coin, token = rpc.chain.native, amount.token
     if token.symbol in {coin.symbol, f"W{coin.symbol}"}:
         return amount.in_units_of(coin)
@@ -185,9 +185,9 @@ def _command(record: PaymentRecord, tx: TxRecord) -> str:
 
 
 async def within_limit(plan: Plan, snapshot: Snapshot, limits: Limits, rpcs: Rpcs) -> Plan:
-    """`plan` with its best way that keeps within `--max-fee` in dollars by every price that is known for a coin.
+    """`plan` with its best way within `--max-fee` in dollars, at every known price of each coin.
 
-    Each leg gets its cap on network fees. Raises Refused, naming what the cheapest way costs then.
+    Each leg gets its cap on network fees. Raises Refused with the cost of the cheapest way.
     """
     if limits.max_fee_usd is None:
         return plan
@@ -205,14 +205,14 @@ async def within_limit(plan: Plan, snapshot: Snapshot, limits: Limits, rpcs: Rpc
 
 
 async def highest_prices(chains: Iterable[Chain], snapshot: Snapshot, rpcs: Rpcs) -> dict[ChainId, float]:
-    """The highest price of each chain's coin that is known, in dollars; infinite where none is."""
+    """The highest known price of each chain's coin, in dollars; infinite if none is known."""
     asked = {chain.chain_id: chain for chain in chains}
     found = await asyncio.gather(*(_price(chain, snapshot, rpcs) for chain in asked.values()))
     return dict(zip(asked, found, strict=True))
 
 
 async def _price(chain: Chain, snapshot: Snapshot, rpcs: Rpcs) -> float:
-    """The highest price of the chain's coin, by any of its endpoints or by the feed of another chain with it."""
+    """The highest price of the chain's coin, by any of its endpoints or by another chain's feed of the same coin."""
     elsewhere: list[float] = [
         held.native_usd
         for held in snapshot.chains
@@ -225,19 +225,19 @@ async def _price(chain: Chain, snapshot: Snapshot, rpcs: Rpcs) -> float:
 
 
 def cost_by(way: Way, prices: Mapping[ChainId, float]) -> float:
-    """What a way costs in dollars by these prices; infinite where one is missing."""
+    """The cost of a way in dollars at these prices; infinite if one is missing."""
     return sum(fee_usd(fee, prices[leg.source.chain_id]) for leg in way.legs for fee in leg.fees)
 
 
 def fee_usd(fee: Fee, native_usd: float) -> float:
-    """A fee in dollars, by that price of the chain's coin; infinite where its token has none."""
+    """A fee in dollars at `native_usd` for the chain's coin; infinite if its token has no price."""
     token = fee.amount.token
     rate = 1.0 if token.peg == "USD" else native_usd if token.is_native else math.inf
     return rate * (fee.amount.units / 10**token.decimals) if fee.amount.units else 0.0
 
 
 def capped(way: Way, cost: float, limit: float, prices: Mapping[ChainId, float]) -> Way:
-    """Every leg may cost what was shown, and its part of what the limit leaves beyond."""
+    """`way` with a cap on each leg: the fees shown, plus its share of what remains of the limit."""
     more = (limit - cost) / len(way.legs)
     return replace(way, legs=tuple(_capped_leg(leg, more, prices[leg.source.chain_id]) for leg in way.legs))
 

@@ -1,7 +1,7 @@
-"""What may be signed: decoded again from the bytes, compared with what was approved, within the fee cap.
+"""Decides what may be signed: the bytes are decoded again, compared with what was approved, and held to the fee cap.
 
-The review (review.py) shows the effects that are computed here, and the executors ask the same code about the bytes
-that were signed, before these reach the journal: what is shown is what is signed.
+The review (review.py) shows the effects computed here, and the executors check signed bytes with the same code before
+these reach the journal: what is shown is what is signed.
 """
 
 from __future__ import annotations
@@ -45,21 +45,20 @@ def _one_leg(_: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Allows only what a payment of the journal needs. Handed to the executors, which ask it before every signature."""
+    """Allows only what a recorded payment needs. The executors ask it before every signature."""
 
     registry: Registry
     limit: FeeLimit | None = None
-    """The sender's limit for what is signed now, instead of the usual caps."""
+    """The sender's limit for the present command, in place of the usual caps."""
     legs_of: Callable[[str], int] = _one_leg
-    """How many legs the payment of a group's id has: they share a limit in dollars."""
+    """The number of legs of the payment with a group id: they share a limit in dollars."""
     agreed: dict[str, Wei] = field(default_factory=dict[str, Wei], compare=False)
-    """What the refund of a payment may cost where the sender said yes to it, by the payment's id."""
+    """The refund cost that the sender confirmed, by payment id."""
 
     def check(self, record: PaymentRecord, tx: TxRecord, said: UnsignedTx) -> None:
         """Allow `said`, decoded from the bytes signed for `tx`. Raises Refused.
 
-        Refunds and revocations go to the contracts of the payment's order, even if the registry names
-        others by now.
+        Refunds and revocations call the contracts of the payment's order, even if the registry now names others.
         """
         if tx.step.kind is StepKind.CANCEL:
             if said != cancel_tx(tx):
@@ -95,7 +94,7 @@ class Guard:
 
 
 def refuse_other_delegation(effect: Effects, tx: TxRecord, registry: Registry) -> None:
-    """Raises Refused unless the account of `tx` delegates to code of the registry, or to none, as was approved."""
+    """Raises Refused unless the account of `tx` delegates to registry code, or to none, as approved."""
     approved = Delegates(ChainAddress(tx.chain_id, tx.sender), tx.step.tx.delegate_to or ZERO_ADDRESS)
     if effect != approved:
         raise Refused("the signed bytes do something else than was approved; they were thrown away.")
@@ -104,7 +103,7 @@ def refuse_other_delegation(effect: Effects, tx: TxRecord, registry: Registry) -
 
 
 def checked_legs(plan: Plan, registry: Registry) -> tuple[tuple[Effects, ...], ...]:
-    """The effects of every leg, each a payment of its own part; the parts sum to the payment. Raises Refused."""
+    """The effects of every leg, each the payment of its part; the parts add up to the payment. Raises Refused."""
     payment = plan.payment
     together = sum(leg.delivers.units for leg in plan.legs)
     if together != payment.amount.units or any(leg.delivers.token != payment.amount.token for leg in plan.legs):
@@ -130,7 +129,7 @@ def checked_effects(
 
 
 def checked_together(payment: Payment, carries: Sequence[Payment], tx: UnsignedTx, registry: Registry) -> Effects:
-    """What `tx` does, decoded call by call: each call makes one of `carries`, in order, and there is no other.
+    """The effects of `tx`, decoded call by call: each call makes one of `carries`, in order, and there are no others.
 
     `payment` names the account. Raises Refused.
     """
@@ -160,7 +159,7 @@ def checked_messages(
 
 
 def check_execution(record: PaymentRecord, said: UnsignedTx, registry: Registry) -> None:
-    """Allow `said`, which brings to the chain what the owners of a Safe sign, or the empty one that cancels it.
+    """Allow `said`, which submits what the owners of a Safe signed, or the empty transaction that cancels it.
 
     Raises Refused.
     """
@@ -189,19 +188,19 @@ def _compared(effects: tuple[Effects, ...], payment: Payment, spent: Amount, reg
 
 
 def _nothing_allowed(record: PaymentRecord) -> Allows | None:
-    """The allowance that the payment gave its bridge, taken back."""
+    """The approval that sets the allowance of the payment's bridge to zero."""
     if record.order is None or record.terms.pays.token.address is None:
         return None
     return Allows(Amount(0, record.order.order.pays.token), record.order.order.origin_settler)
 
 
 def _approved(record: PaymentRecord, registry: Registry) -> tuple[Effects, ...]:
-    """What the payment's own transactions do, compared with it and with the registry once more. Raises Refused."""
+    """The effects of the payment's own transactions, compared again with it and the registry. Raises Refused."""
     if record.terms.carries:
         (tx,) = record.approved
         return (checked_together(record.payment, record.terms.carries, tx.step.tx, registry),)
-    # An approval that is signed was compared then, and may be for more than a later quote takes. It is signed again
-    # as it is or not at all.
+    # A signed approval was compared before, and may be for more than a later quote needs. It is signed again unchanged
+    # or not at all.
     signed = [tx for tx in record.approved if tx.step.kind is StepKind.APPROVE and tx.raw]
     left = [tx for tx in record.approved if tx not in signed]
     approved = checked_effects(record.payment, (tx.step.tx for tx in left), record.terms.pays, registry)

@@ -15,7 +15,7 @@ from l2send.wallet.journal.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Which journal it is, what was checked, how many payments it has, and which of them are open."""
+    """A journal's identity, what was checked, its number of payments and its open ones."""
 
     title: str
     sound: str
@@ -24,19 +24,19 @@ class Summary:
 
 
 def payments(paths: Paths, limit: int | None = None) -> list[Record]:
-    """The newest `limit` payments, or all of them, newest first. Raises ConfigError."""
+    """The newest `limit` payments (default all), newest first. Raises ConfigError."""
     with _journal(paths) as journal:
         return list(journal.history(limit)) if journal else []
 
 
 def paid_accounts_like(paths: Paths, account: Address) -> list[Address]:
-    """Paid accounts whose first and last digits are those of `account`, itself included. Raises ConfigError."""
+    """Paid accounts with the first and last characters of `account`, itself included. Raises ConfigError."""
     with _journal(paths) as journal:
         return journal.recipients_like(account) if journal else []
 
 
 def summary(paths: Paths) -> Summary | None:
-    """None where no payment was made yet. Checks the pages, the mode and the version of the file: ConfigError."""
+    """None if no payment was made yet. Checks the file's pages, mode and version: ConfigError."""
     with _journal(paths) as journal:
         if journal is None:
             return None

@@ -1,4 +1,4 @@
-"""From a payment, or the most of a token, to a review: balances, the best way, notes about the recipient."""
+"""Plans a payment, or the most of a token, into a review: balances, the best way, notes about the recipient."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def plan_payment(
     payment: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: Like
 ) -> Review:
     """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
-    # All at once: the balances, the recipient, and what a direct transfer would cost.
+    # Requested together: the balances, the recipient, and the cost of a direct transfer.
     looking = asyncio.create_task(look(payment, rpcs, like(payment.to.address)))
     ahead = AskedAhead(payment, rpcs)
     target = rpcs.on(payment.to.chain_id)
@@ -43,7 +43,7 @@ async def plan_payment(
         plan = await within_limit(plan, snapshot, limits, rpcs)
         review = await review_plan(plan, await looking, rpcs, held)
         return replace(review, held=snapshot)
-    finally:  # No request goes on once the plan has failed: the connections are closed then.
+    finally:  # No request may outlive a failed plan: the connections are closed then.
         for task in (looking, *held.values()):
             task.cancel()
         await asyncio.gather(looking, return_exceptions=True)
@@ -52,7 +52,7 @@ async def plan_payment(
 
 
 def _usable(payment: Payment, bridges: Mapping[str, Bridge], ahead: AskedAhead) -> Mapping[str, Bridge]:
-    """The bridges as the sender can use them: an account, a Safe through one owner, or a Safe whose owners sign."""
+    """The bridges that the sender can use, as an account, a Safe through one owner, or a Safe whose owners sign."""
     if payment.by_owners:
         return via_owners(bridges)
     if payment.executor is not None:
@@ -61,7 +61,7 @@ def _usable(payment: Payment, bridges: Mapping[str, Bridge], ahead: AskedAhead) 
 
 
 async def plan_most(asked: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: Like) -> Review:
-    """The greatest payment like `asked`, of any amount, decoded and checked. Raises as `plan_payment` does."""
+    """The largest payment like `asked`, of any amount, decoded and checked. Raises as `plan_payment` does."""
     snapshot = await _funding(asked, limits, rpcs)
     token = asked.amount.token
     plan = await plan_of_max(asked.sender, asked.to, token, snapshot, via_batches(bridges), rpcs, limits)
@@ -71,7 +71,7 @@ async def plan_most(asked: Payment, limits: Limits, bridges: Mapping[str, Bridge
 
 
 async def _funding(payment: Payment, limits: Limits, rpcs: Rpcs) -> Snapshot:
-    """What the sender holds on the chains that may fund `payment`: test money never pays for real money."""
+    """The sender's balances on chains that may fund `payment`: test money never pays for real money."""
     target = rpcs.registry.chain(payment.to.chain_id)
     return await take_snapshot(
         payment.sender,

@@ -1,4 +1,4 @@
-"""Payments that are signed on a machine without a network: journaled with fixed nonces and prices."""
+"""Prepares payments for signing on an offline machine: recorded with fixed nonces and prices."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ async def prepare_payment(
     begin: Begin,
     say: Say,
 ) -> Record:
-    """See Client.prepare. `begin` writes the payment into the journal.
+    """See Client.prepare. `begin` records the payment in the journal.
 
-    Every account that pays is locked while its nonces are chosen and written down.
+    Every paying account is locked while its nonces are chosen and recorded.
     """
     payment, legs = review.plan.payment, review.plan.legs
     if payment.executor is not None:
         raise Refused("one owner of the Safe is enough, and pays where the key is.", hint="Nothing was prepared.")
-    if payment.by_owners:  # Its nonce is the Safe's, and the journal gives each but once.
+    if payment.by_owners:  # The nonce is the Safe's; the journal allocates each once.
         return begin(payment, legs)
     async with AsyncExitStack() as held:
         for chain_id in sorted(leg.source.chain_id for leg in legs):

@@ -1,6 +1,6 @@
-"""What a person approved with a line that workers pay later: its caps, kept beside it in the journal as JSON.
+"""The caps that a person approved for a line that workers pay later, kept in the journal as JSON.
 
-A worker plans the line again when its turn comes, and a plan beyond these caps is not signed.
+A worker plans the line again before it pays, and does not sign a plan that exceeds these caps.
 
 | cap | where it comes from |
 |---|---|
@@ -23,50 +23,50 @@ from l2send.fee_caps import FEES_MAY_GROW, SMALL_FEE, network_fees
 from l2send.resolver.limits import Limits, Speed
 
 _LEAST_USD = 0.01
-"""A cap is never lower: on chains that cost less than that, fees double in a minute."""
+"""The minimum of a cap in dollars: on chains cheaper than that, fees double within a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """What may be signed for each line of one approval."""
+    """The caps of each line of one approval."""
 
     percent: float | None
-    """The most that bridges may take of the amount; None where `--max-fee` is in dollars."""
+    """The most that bridges may take of the amount; None if `--max-fee` is in dollars."""
     line_usd: float | None
-    """The most that all fees of one line may come to; None where no price was known."""
+    """The most that all fees of one line may cost; None if no price was known."""
     share_usd: float | None
-    """Its part of what all lines of the approval may cost together."""
+    """The line's share of what all lines of the approval may cost together."""
     line_wei: int
-    """The most that the network fees of one line may come to in its chain's coin; counts where `line_usd` is None."""
+    """The most that one line's network fees may cost, in the chain's coin; used if `line_usd` is None."""
     from_chains: tuple[str, ...]
     via: str
     speed: Speed
 
     @property
     def limits(self) -> Limits:
-        """As the planner takes them."""
+        """The limits for the planner."""
         percent = math.inf if self.percent is None else self.percent
         return Limits(percent, self.line_usd, self.from_chains, self.via, self.speed)
 
     def for_all(self, lines: int) -> float | None:
-        """The most that so many lines may cost together, with the moves of money for them."""
+        """The most that so many lines may cost together, including moves of money for them."""
         return None if self.share_usd is None else self.share_usd * lines
 
     def check(self, plan: Plan) -> None:
-        """Raises Refused where no price is known and the network fees of a plan exceed the cap in coin."""
+        """Raises Refused if no price is known and a plan's network fees exceed the cap in coin."""
         wei = sum(network_fees(leg.fees) for leg in plan.legs)
         if self.line_usd is None and wei > self.line_wei:
             raise Refused(f"its network fees come to {wei} wei, and {self.line_wei} were approved.")
 
     def __str__(self) -> str:
-        """For people: what each line may cost."""
+        """For display: what each line may cost."""
         if self.line_usd is None:
             return f"network fees of up to {self.line_wei / 10**18:.6f} coins for each line"
         return f"up to ${self.line_usd:.2f} in fees for each line"
 
 
 def caps_of(review: BatchReview, limits: Limits, max_total_usd: float | None) -> Caps:
-    """The caps that a yes to `review` approves, planned with these limits."""
+    """The caps that a yes to `review`, planned with these limits, approves."""
     plans = [line.plan for line in review.payable if line.plan]
     costs = [plan.way.cost_usd for plan in plans]
     dearest = max((cost for cost in costs if cost is not None), default=0.0)
@@ -89,7 +89,7 @@ def caps_of(review: BatchReview, limits: Limits, max_total_usd: float | None) ->
 
 
 def caps_text(caps: Caps) -> str:
-    """As the journal keeps them: one line of JSON."""
+    """The journal's form: one line of JSON."""
     fields = {
         "percent": caps.percent,
         "line_usd": caps.line_usd,

@@ -1,4 +1,4 @@
-"""Approved lines that workers pay: put into the queue, looked at, taken back. working.py pays them.
+"""Queues approved lines for workers, lists them and withdraws them. working.py pays them.
 
 review = await client.batch.plan(judged, sender, "november", limits)
 client.queue.approve(review, limits)            nothing is signed here
@@ -27,15 +27,15 @@ from l2send.wallet.keys.signer import Signer
 from l2send.working import Tell, Worker
 
 _TO_THE_END = 600.0
-"""Seconds that one run follows its payments."""
+"""Seconds for which one run follows its payments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left to do for one account."""
+    """The work that is left for one account."""
 
     waiting: int
-    """Lines that are not begun."""
+    """Lines that have not begun."""
     oldest: UnixTime | None
     """When the oldest of them was approved."""
     open: int
@@ -50,16 +50,16 @@ class Queued:
 
     @property
     def title(self) -> str:
-        """What holds the queue, and where; without secrets."""
+        """Which kind of store holds the queue, and where; without secrets."""
         return self.journal.title
 
     def left(self, account: Address) -> Left:
-        """What is left to do for an account. Raises ConfigError, JournalLost."""
+        """The work that is left for an account. Raises ConfigError, JournalLost."""
         count, since = self.journal.count_waiting(account)
         return Left(count, since, len(self.journal.begun_open(account)))
 
     def without_waiting(self, judged: JudgedBatch, sender: Address, name: str) -> JudgedBatch:
-        """`judged` without the lines that wait in the queue already, exactly as they stand there."""
+        """`judged` without the lines that already wait in the queue unchanged."""
         waiting = {line.key: line.payment for line in self.lines(name) if line.state is QueueState.WAITING}
         name = batch_name(name)
         lines = (
@@ -70,14 +70,14 @@ class Queued:
         return replace(judged, lines=tuple(lines))
 
     def caps(self, review: BatchReview, limits: Limits, max_total_usd: float | None = None) -> Caps:
-        """What `approve` allows a worker to sign for each line: to be shown before the yes."""
+        """The caps that `approve` gives workers for each line: show them before the yes."""
         return caps_of(review, limits, max_total_usd)
 
     def approve(self, review: BatchReview, limits: Limits, max_total_usd: float | None = None) -> int:
-        """Put every payable line into the queue, in one transaction: all of them, or none. How many are new there.
+        """Queue every payable line in one database transaction: all of them, or none. Returns how many are new.
 
-        `limits` and `max_total_usd` are those that `review` was planned with: workers plan again within them. Raises
-        UsageError for a ref that stands for another payment, Refused for a limit of the journal, as `batch.begin` does.
+        `limits` and `max_total_usd` are those of the plan of `review`: workers plan again within them. Raises
+        UsageError for a ref that belongs to another payment, Refused for a limit of the journal, as `batch.begin` does.
         """
         caps = caps_text(caps_of(review, limits, max_total_usd))
         return self.journal.enqueue(
@@ -95,16 +95,16 @@ class Queued:
         )
 
     def lines(self, name: str) -> list[QueuedLine]:
-        """Every line of a batch that was approved for workers, in that order; none where there is no such batch."""
+        """Every line of a batch that was approved for workers, in order of approval; none of an unknown batch."""
         return self.journal.queued(batch_name(name))
 
     def withdraw(self, name: str) -> int:
-        """Take back every line of a batch that no worker has begun. How many there were."""
+        """Withdraw every line of a batch that no worker has begun. Returns how many."""
         return self.journal.withdraw(batch_name(name))
 
 
 class Queueing:
-    """What a client does for a queue."""
+    """A client's methods for the queue."""
 
     journal: Journal
     paths: Paths
@@ -124,10 +124,10 @@ class Queueing:
         return Worker(self.batch, self.paths.state / "locks", signers, tell)
 
     async def work(self, signers: Sequence[Signer], *, tell: Tell = lambda _: None, until_done: bool = False) -> None:
-        """Pay what waits in the queue for these accounts: for ever, or, with `until_done`, what can be paid now.
+        """Pay the queued lines of these accounts: forever, or, with `until_done`, those that can be paid now.
 
-        Cancel the task to end it at once; set `worker(…).stop` to end it gracefully. What stops a line or a payment is
-        told, and tried again. Raises JournalLost once the connection to the journal is gone: open another client then.
+        Cancel the task to stop at once; set `worker(…).stop` to stop gracefully. An error of a line or a payment is
+        reported, and retried. Raises JournalLost once the connection to the journal is lost: open another client then.
         """
         worker = self.worker(signers, tell)
         worker.until_done, worker.patience = until_done, _TO_THE_END if until_done else worker.patience

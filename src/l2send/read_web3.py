@@ -1,6 +1,6 @@
-"""web3.py over l2send's own endpoints: for scripts that read chains. It signs nothing and broadcasts nothing new.
+"""web3.py on l2send's endpoints, for scripts that read chains. It signs nothing and broadcasts nothing new.
 
-Each endpoint is verified to serve its chain before it is asked, and another is asked where one fails (core/rpc).
+Each endpoint's chain is verified before its first request, and if it fails another one is used (core/rpc).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _READS = (
     "net_version",
     "web3_clientVersion",
 )
-"""Names, and beginnings of names, of methods that change nothing. Source: ethereum/execution-apis."""
+"""Names and prefixes of read-only methods. Source: ethereum/execution-apis."""
 _BROADCAST = "eth_sendRawTransaction"
 
 
 def web3_of(rpc: Rpc, journal: Journal) -> AsyncWeb3[Any]:
-    """An AsyncWeb3 of one chain, for reads. Its requests raise Refused for everything else, and NetworkError.
+    """A read-only AsyncWeb3 of one chain. Other requests raise Refused; all may raise NetworkError.
 
-    Signed bytes pass if `journal` has them: handing these out again is what l2send does itself.
+    Signed bytes are broadcast if `journal` has them, as l2send itself does repeatedly.
     """
     from web3 import AsyncWeb3
     from web3.providers.async_base import AsyncBaseProvider
@@ -73,7 +73,7 @@ def _refuse_unless_read(method: str, params: list[Any], rpc: Rpc, journal: Journ
 
 
 def _is_journaled(params: list[Any], rpc: Rpc, journal: Journal) -> bool:
-    """Whether these are signed bytes of the journal. Raises Refused for bytes that are no transaction."""
+    """Whether these are signed bytes in the journal. Raises Refused for bytes that are not a transaction."""
     given = params[0] if params else ""
     raw = bytes(given) if isinstance(given, bytes | bytearray) else _bytes_of(str(given))
     said = decode_signed(raw)
@@ -90,12 +90,12 @@ def _bytes_of(text: str) -> bytes:
 
 
 class ReadsByWeb3:
-    """What a client offers to scripts that read chains."""
+    """A client's web3.py for scripts that read chains."""
 
     journal: Journal
     registry: Registry
     rpcs: Rpcs
 
     def web3(self, chain: str) -> AsyncWeb3[Any]:
-        """web3.py for reads, over the endpoints of `chain`, a short name. Raises UnknownChain."""
+        """web3.py for reads, on the endpoints of `chain`, a short name. Raises UnknownChain."""
         return web3_of(self.rpcs.on(self.registry.named(chain).chain_id), self.journal)

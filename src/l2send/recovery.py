@@ -1,12 +1,12 @@
-"""After a backup was restored: finds payments on the chains that the journal does not know, by nonce and recipient.
+"""Recovers a restored journal: finds payments on the chains that it lacks, by nonce and recipient.
 
-Every nonce of an account that a chain counts as used, and the journal does not have, is looked up in the blocks. Its
-transaction is decoded as before a signature, and compared with what waits to be paid: lines of the queue, payments that
-were begun and not signed, lines of a file. What it pays is written into the journal with its signed bytes, as the
-payment of that line, so that nothing pays it again. Nothing is signed and nothing is sent.
+Every nonce of an account that a chain counts as used and the journal lacks is searched in the blocks. Its transaction
+is decoded as before a signature, and compared with what waits to be paid: queued lines, unsigned payments, lines of a
+file. If it pays one of them, it is recorded with its signed bytes as that line's payment, so that nothing pays it
+again. Nothing is signed or sent.
 
-A line whose recipient got money of that token in any other way (in parts, in a transaction of several calls) is held
-back for a person to look at. What a sponsor opened by a signed message has no nonce of the account, and is not found.
+A line whose recipient got that token in any other way (in parts, in a transaction of several calls) is held back for a
+person to check. An order that a sponsor opened with a signed message uses no nonce of the account, and is not found.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from l2send.wallet.journal.states import TxState
 from l2send.wallet.nonce_search import NonceUse, find_use
 
 _MOST = 10_000
-"""Nonces of one account on one chain that are looked up at once."""
+"""How many nonces of one account on one chain are searched at once."""
 _NEWEST = 20
-"""How many are looked up by a worker where the journal has no transaction of the account on a chain."""
+"""How many a worker searches if the journal has no transaction of the account on a chain."""
 _NEVER = UnixTime(2**62)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A payment that would be made, and may have been made already."""
+    """A payment that waits, and may have been made already."""
 
     key: str
     payment: Payment
@@ -51,43 +51,43 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A transaction of an account that the journal did not know."""
+    """A transaction of an account that the journal lacked."""
 
     chain: Chain
     nonce: Nonce
     use: NonceUse
     pays: tuple[Pays | Opens, ...]
-    """What it pays, or locks in orders that pay; empty for an approval, a refund, and what cannot be decoded."""
+    """What it pays, or locks in orders that pay; empty for an approval, a refund, and undecodable transactions."""
     unread: str = ""
     """Why it cannot be decoded."""
     record: Record | None = None
-    """The payment that the journal has of it now."""
+    """The payment that is now recorded for it."""
     was_wanted: bool = False
-    """Whether that is a payment which would have been made again."""
+    """Whether that payment would have been made again."""
 
 
 @dataclass
 class Recovery:
-    """What was found for one account."""
+    """The result for one account."""
 
     account: Address
     found: list[Found] = field(default_factory=list[Found])
     held_back: list[str] = field(default_factory=list[str])
-    """Keys of lines, and ids of payments, that a person has to look at."""
+    """Keys of lines, and ids of payments, that a person must check."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether every transaction was understood, and no line is left to a person."""
+        """Whether every transaction was decoded, and no line is left for a person to check."""
         return not self.held_back and all(not one.unread for one in self.found)
 
 
 async def recover(
     account: Address, journal: Journal, rpcs: Rpcs, lines: Sequence[Wanted], chains: Iterable[Chain]
 ) -> Recovery:
-    """Write every payment of `account` into the journal that the chains show and the journal lacks.
+    """Record every payment of `account` that the chains show and the journal lacks.
 
-    `lines` are those of a file that would be paid next. Raises NetworkError where a chain cannot be asked, NotFinal
-    while a transaction waits for a block: run it again, what was written stays.
+    `lines` are those of a file that would be paid next. Raises NetworkError if a chain does not answer, NotFinal while
+    a transaction is pending: run it again; what was recorded stays.
     """
     unknown = await asyncio.gather(*(_unknown(account, journal, rpcs, chain) for chain in chains))
     recovery, wanted, ends = Recovery(account), _Wants(account, journal, lines), Ends(journal, rpcs)
@@ -130,10 +130,10 @@ async def _looked_up(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterabl
 
 
 async def paid_unknown_to(account: Address, journal: Journal, rpcs: Rpcs) -> set[tuple[Address, Token]]:
-    """Who got which token from `account` by transactions that are newer than all that the journal has of it.
+    """Which recipients got which token from `account` in transactions newer than the journal's newest.
 
-    There are none but those of other wallets, and those that an old copy of the journal has lost. A chain that does not
-    answer is left out.
+    Such transactions are by other wallets, or missing from an old copy of the journal. A chain that does not answer is
+    skipped.
     """
 
     async def on(chain: Chain) -> list[Found]:
@@ -160,7 +160,7 @@ def _decoded(chain: Chain, nonce: Nonce, use: NonceUse, registry: Registry) -> F
 
 
 def _paid(found: Found) -> list[tuple[Address, Token]]:
-    """Who got which token, in any amount."""
+    """Which recipients got which token, in any amount."""
     return [
         (one.to.address, one.amount.token) if isinstance(one, Pays) else (one.order.recipient, one.order.delivers.token)
         for one in found.pays
@@ -186,7 +186,7 @@ class _Wants:
         self._queued = keys
 
     def take_begun(self, payment: Payment) -> PaymentRecord | None:
-        """A payment that was begun and not signed, and pays exactly this."""
+        """A recorded, unsigned payment that pays exactly this."""
         same = fingerprint(payment)
         found = next((leg for leg in self._begun if fingerprint(leg.payment) == same), None)
         if found:
@@ -202,7 +202,7 @@ class _Wants:
         return found
 
     async def hold_back(self, paid: set[tuple[Address, Token]], ends: Ends) -> list[str]:
-        """What would pay these recipients the same token, and was not found: a person has to look first."""
+        """Hold back unmatched payments of the same token to these recipients: a person must check them."""
         keys = [one.key for one in self._lines if (one.payment.to.address, one.payment.amount.token) in paid]
         words = "its recipient got the same token by another transaction of this account: compare them"
         self._journal.hold_back([key for key in keys if key in self._queued], words, _NEVER)
@@ -213,7 +213,7 @@ class _Wants:
 
 
 async def _written(found: Found, account: Address, ends: Ends, wanted: _Wants) -> Found:
-    """With the payment that the journal has of it now."""
+    """`found` with the payment that the journal has for it now."""
     journal = ends.journal
     if len(found.pays) != 1 or found.use.tx is None:
         return found
@@ -234,7 +234,7 @@ async def _written(found: Found, account: Address, ends: Ends, wanted: _Wants) -
 
 
 def _of_chain(effect: Pays | Opens, account: Address, found: Found) -> tuple[Payment, Quote]:
-    """The payment and its terms, as the chain shows them: what its fees were, the receipt says."""
+    """The payment and its terms as the chain shows them; the fees are in the receipt."""
     assert found.use.tx
     if isinstance(effect, Pays):
         payment = Payment(account, effect.to, effect.amount)

@@ -1,8 +1,8 @@
 """Refunds of unfilled orders: requested once, and again only if you say so.
 
-A refund that travels as a message can be lost on its way. The contract that sent it takes another request, and pays
-once. But each costs a fee, and most messages are only late: a refund that was sent, by any account, is not sent again
-unless you ask for that, and not before `RESEND_AFTER`.
+A refund that travels as a bridge message can be lost. The contract that sent it accepts another request, and pays once.
+But each request costs a fee, and most messages are only late: a requested refund, by any account, is requested again
+only if you ask for it, and not before `RESEND_AFTER`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ RESEND_AFTER = Seconds(3 * 3600)
 
 
 async def refund_to_send(record: PaymentRecord, bridge: Bridge, rpcs: Rpcs, say: Say, *, resend: bool) -> Step | None:
-    """The transaction that asks for the money of the record's order now.
+    """The transaction that requests the refund of the record's order now.
 
-    None where nothing is to be sent: the money comes by itself, or a refund is on its way. Raises Refused for a
-    `resend` that comes too early, or where no message can be lost; NetworkError.
+    None if nothing needs to be sent: the refund comes by itself, or was requested. Raises Refused for a `resend` that
+    is too early, or if no message can be lost; NetworkError.
     """
     assert record.order
     order = record.order.order
@@ -43,7 +43,7 @@ async def refund_to_send(record: PaymentRecord, bridge: Bridge, rpcs: Rpcs, say:
 async def _may_be_sent(
     record: PaymentRecord, bridge: MessageRefundBridge, rpcs: Rpcs, say: Say, *, resend: bool
 ) -> bool:
-    """Whether no refund is on its way, or one that counts as lost. Raises Refused, NetworkError."""
+    """Whether no refund was requested, or one that counts as lost. Raises Refused, NetworkError."""
     assert record.order
     order = record.order.order
     sent = await _sent(record, bridge, order, rpcs)
@@ -63,7 +63,7 @@ async def _may_be_sent(
 
 
 async def _sent(record: PaymentRecord, bridge: MessageRefundBridge, order: Order, rpcs: Rpcs) -> SentRefund | None:
-    """The refund on its way, by the chain; where it cannot be searched, by the journal. Raises NetworkError."""
+    """The requested refund, by the chain; by the journal if the chain cannot be searched. Raises NetworkError."""
     ours = [tx for tx in record.refunds if tx.outcome is TxState.FINAL]
     try:
         found = await bridge.sent_refund(order, rpcs)
@@ -72,13 +72,13 @@ async def _sent(record: PaymentRecord, bridge: MessageRefundBridge, order: Order
             raise
         found = None
     if found is None and ours:
-        # Without its log the time is unknown. The latest possible one counts, so that none is sent again too early.
+        # Without its log the time is unknown. The latest possible time counts, so that none is requested too early.
         return SentRefund(ours[-1].hash, "", await rpcs.on(order.destination).time())
     return found
 
 
 def _is_under_way(record: PaymentRecord) -> bool:
-    """Whether a refund of our own is signed and not at its end: it is continued, even if another refund was sent."""
+    """Whether our own refund is signed and not in an end state: it is continued, even if another was requested."""
     return any(tx.raw and TRANSITIONS[tx.outcome] for tx in record.refunds)
 
 

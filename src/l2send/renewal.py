@@ -17,7 +17,7 @@ from l2send.wallet.journal.records import PaymentRecord
 
 
 async def renewed_quote(record: PaymentRecord, bridge: Bridge, rpcs: Rpcs) -> Quote:
-    """The payment's new quote, by the same bridge from the same chain. Raises Refused where there is none as good.
+    """The payment's new quote, by the same bridge from the same chain. Raises Refused if there is none as good.
 
     The approved cap on network fees stays; the bridge must not take more than before.
     """
@@ -36,7 +36,7 @@ async def renewed_quote(record: PaymentRecord, bridge: Bridge, rpcs: Rpcs) -> Qu
 
 
 async def _refuse_if_late(quote: Quote, order: Order, rpcs: Rpcs) -> None:
-    """Raises Refused where the new quote is late too: a clock is wrong, and asking again would not end."""
+    """Raises Refused if the new quote is late too: a clock is wrong, and further quotes would not help."""
     source, target = rpcs.on(order.origin), rpcs.on(order.destination)
     here, there = await asyncio.gather(source.time(), target.time())
     if late := why_late(order, {target.chain.name: there}):
@@ -46,7 +46,7 @@ async def _refuse_if_late(quote: Quote, order: Order, rpcs: Rpcs) -> None:
 
 
 async def _funds(record: PaymentRecord, rpcs: Rpcs) -> tuple[Amount, Amount]:
-    """The sender's balances on the source: of the token, and of the coin for gas."""
+    """The sender's balances on the source chain: of the token, and of the coin for gas."""
     rpc, token = rpcs.on(record.terms.source), record.terms.pays.token
     native = Amount(await rpc.balance(record.payment.sender), rpc.chain.native)
     if token.address is None:

@@ -1,4 +1,4 @@
-"""Resumes many payments together: those of one account on one chain in a window, chains side by side."""
+"""Resumes many payments together: those of one account on one chain in a window, chains concurrently."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from l2send.wallet.journal.states import TxState
 from l2send.wallet.window import Report, Window, fits
 
 _AT_ONCE = 8
-"""How many payments outside windows are resumed side by side; payments of one account wait for each other."""
+"""How many payments outside windows are resumed at once; payments of one account wait for each other."""
 
 _TIME_TO_SIGN = 15
-"""Seconds that a price should still hold when the payment's turn comes."""
+"""Seconds for which a price must remain valid when the payment's turn comes."""
 
 One = Callable[[str], Awaitable[Record]]
 """Resumes one payment. Raises L2sendError."""
@@ -34,7 +34,7 @@ async def resume_all(
     size: int,
     patience: float,
 ) -> Mapping[str, L2sendError]:
-    """Resume every payment. Returns errors by the id of the payment they stopped; the journal has the states."""
+    """Resume every payment. Returns the errors that stopped payments, by payment id; the journal has the states."""
     windows, others = _sorted(payment_ids, journal)
     failed = dict[str, L2sendError]()
 
@@ -42,7 +42,7 @@ async def resume_all(
         window = Window(executor, chain_id, sender, report, size, failed=failed)
         try:
             await window.run([record.id for record in records], patience=patience)
-        except L2sendError as error:  # The lock's error: nothing of this chain was touched.
+        except L2sendError as error:  # An error of the lock: nothing was done on this chain.
             failed.update({record.id: error for record in records})
 
     await asyncio.gather(*(in_window(*account, records) for account, records in windows.items()))
@@ -61,9 +61,9 @@ async def resume_all(
 
 
 async def _renew_expired(record: Record, executor: Executor) -> None:
-    """A new quote for each leg of which nothing is signed and whose price ran out while others were paid.
+    """Get a new quote for each unsigned leg whose price expired while others were paid.
 
-    Raises Refused where the bridge takes more by now, NetworkError.
+    Raises Refused if the bridge now takes more, NetworkError.
     """
     for leg in record.legs:
         untouched = leg.order is not None and all(tx.state is TxState.PLANNED for tx in leg.transactions)
@@ -76,7 +76,7 @@ async def _renew_expired(record: Record, executor: Executor) -> None:
 def _sorted(
     payment_ids: Sequence[str], journal: Journal
 ) -> tuple[dict[tuple[ChainId, Address], list[PaymentRecord]], list[str]]:
-    """The payments that fit a window, by account, and those that are resumed one by one. Ended ones are neither."""
+    """The payments that fit a window, by account, and those that are resumed one by one. Ended ones are in neither."""
     windows, others = dict[tuple[ChainId, Address], list[PaymentRecord]](), list[str]()
     driven = dict.fromkeys(
         leg.driven_by if leg.ride else record.id for record in map(journal.find, payment_ids) for leg in record.legs

@@ -1,4 +1,4 @@
-"""A plan that is ready to be shown and approved: decoded from its own bytes, and compared with the payment."""
+"""A plan ready to be shown and approved: decoded from its own bytes, and compared with the payment."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ _MAYBE_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A plan, and what its own bytes do: checked against the payment, ready to be shown and approved."""
+    """A plan and the decoded effects of its bytes, checked against the payment, ready to be shown and approved."""
 
     plan: Plan
     by_leg: tuple[tuple[Effects, ...], ...]
-    """What the transactions of each leg do, in order."""
+    """The effects of each leg's transactions, in order."""
     findings: Findings
-    """What the chains say about the recipient, to be shown and confirmed."""
+    """The chains' answers about the recipient, to be shown and confirmed."""
     not_pinned: tuple[str, ...] = ()
-    """The contracts of its bridges that are known by address alone: their code is not pinned."""
+    """Bridge contracts whose code is not pinned, only their address."""
     held: Snapshot | None = None
-    """What the sender held when it was planned; None for a payment that was prepared before."""
+    """What the sender held when it was planned; None for a prepared payment."""
     paid_before: PaidBefore | None = None
-    """What the journal knows of payments to this account; None if it knows of none."""
+    """The journal's earlier payments to this account; None if there are none."""
 
     @property
     def effects(self) -> tuple[Effects, ...]:
@@ -64,15 +64,14 @@ class Review:
 
 
 Held = Mapping[Amount, Awaitable[None]]
-"""Amounts, each with the answer of `can_pay` about it."""
+"""Amounts, each with a pending `can_pay` check."""
 _NOTHING_ASKED: Held = {}
 
 
 async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs, held: Held = _NOTHING_ASKED) -> Review:
-    """The plan, decoded and checked against the payment and against what the chains say.
+    """The plan, decoded and checked against the payment and the chains' answers.
 
-    `held` are amounts about which was asked ahead whether the sender can pay them.
-    Raises Refused, NetworkError.
+    `held` are amounts whose `can_pay` check was started ahead. Raises Refused, NetworkError.
     """
     by_leg = checked_legs(plan, rpcs.registry)
     target = rpcs.registry.chain(plan.payment.to.chain_id)
@@ -84,9 +83,9 @@ async def review_plan(plan: Plan, findings: Findings, rpcs: Rpcs, held: Held = _
 
 
 async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: Held) -> list[str]:
-    """The money is there, the contracts are those that were pinned, and the recipient can be paid.
+    """Check that the sender has the money, that contracts run their pinned code, and that the recipient can be paid.
 
-    Returns notes about what could not be tried. Raises Refused, NetworkError.
+    Returns notes about what could not be simulated. Raises Refused, NetworkError.
     """
     target = rpcs.on(payment.to.chain_id)
     source = rpcs.on(leg.source.chain_id)
@@ -101,7 +100,7 @@ async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: Held) -> 
 
 
 async def can_pay(payment: Payment, amount: Amount, source: Rpc) -> None:
-    """Every endpoint sees `amount` with the sender, which runs no code that the registry does not list.
+    """Check that every endpoint sees `amount` with the sender, and that the sender runs only code in the registry.
 
     Raises Refused, NetworkError.
     """
@@ -121,10 +120,10 @@ def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[str], ...]:
 
 
 async def has_expired(review: Review, rpcs: Rpcs) -> bool:
-    """Whether the price of any leg has run out, by the clock of its chain. Raises NetworkError.
+    """Whether any leg's price has expired, by the clock of its chain. Raises NetworkError.
 
-    A clock that was read a few seconds ago will do: each signature depends on the chain's own clock again, and what
-    ran out in these seconds is cancelled there, before anything is signed.
+    A clock read a few seconds ago suffices: before each signature the chain's clock is checked again, and what has
+    expired by then is cancelled before anything is signed.
     """
     legs = [leg for leg in review.plan.legs if leg.expires is not None]
     times = await asyncio.gather(*(rpcs.on(leg.source.chain_id).recent_time() for leg in legs))
@@ -133,21 +132,21 @@ async def has_expired(review: Review, rpcs: Rpcs) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class OfflineLimits:
-    """What the sender allows where no price is known, since no network is asked."""
+    """The sender's limits without known prices, since no network is used."""
 
     percent: float = DEFAULT_MAX_FEE_PERCENT
-    """Most that the bridges may take, in percent of the amount."""
+    """The most that bridges may take, in percent of the amount."""
     coins: float = 0.05
-    """Most that the network fees on one chain may come to, in its coin."""
+    """The most that network fees on one chain may cost, in its coin."""
 
 
 def review_of(
     bundle: Bundle, registry: Registry, known: Iterable[Address] = (), limits: OfflineLimits | None = None
 ) -> Review:
-    """A prepared payment, decoded and checked as a plan is, with nothing but its bytes, the registry and a clock.
+    """A prepared payment, decoded and checked like a plan, with only its bytes, the registry and a clock.
 
-    `known` are the accounts that the recipient could imitate. Every fee is the most it can be, computed from what is
-    signed. Raises Refused for what must not be signed, UnknownChain.
+    `known` are accounts that the recipient could imitate. Every fee is its maximum, computed from what is signed.
+    Raises Refused for what must not be signed, UnknownChain.
     """
     limits = limits or OfflineLimits()
     way = Way(tuple(_quote_of(part, registry) for part in bundle.parts))
@@ -162,10 +161,10 @@ def review_of(
 def review_of_safe(
     bundle: SafeBundle, registry: Registry, known: Iterable[Address] = (), limits: OfflineLimits | None = None
 ) -> Review:
-    """A payment that the owners of a Safe sign, decoded and checked likewise; one that is cancelled is only decoded.
+    """The same for a payment that a Safe's owners sign; a cancellation is only decoded.
 
-    The network fee is the one that the file names. `limits` are those of an owner who is about to sign. Without them
-    neither deadline nor bridge fee is judged: what was signed may have been sent already, and is followed then.
+    The network fee is taken from the file. `limits` are those of an owner who is about to sign. Without them neither
+    deadline nor bridge fee is checked: what was signed may have been sent already, and is then followed.
     """
     source = registry.chain(bundle.proposal.execution.chain_id)
     effect = decode(bundle.proposal.execution, registry)
@@ -194,7 +193,7 @@ def _refuse_dear_bridges(way: Way, limits: OfflineLimits) -> None:
 
 
 def _refuse_late(leg: Quote, first: str = "", sent: Sent = Sent.NO) -> None:
-    """By this machine's clock, which is all there is here. `first` is what to do before anything. Raises Refused."""
+    """By this machine's clock, the only one offline. `first` is what to do before anything else. Raises Refused."""
     ends = [leg.expires] if leg.expires is not None else []
     ends += [UnixTime(leg.order.fill_deadline - TIME_TO_FILL)] if leg.order else []
     if ends and machine_time() >= min(ends):
@@ -217,7 +216,7 @@ def _refuse_dear(leg: Quote, limits: OfflineLimits) -> None:
 
 
 def _quote_of(part: Part, registry: Registry) -> Quote:
-    """What leaves and what arrives is read from the transaction that pays, not from the file."""
+    """The quote of a part; its amounts are read from the paying transaction, not from the file."""
     source = registry.chain(part.chain_id)
     fees = (Fee("network fee at most", Amount(sum(most_of(step) for step in part.steps), source.native)),)
     quote = _quote(each_of(decode(part.steps[-1].tx, registry))[-1], source, fees, part.duration, part.until)

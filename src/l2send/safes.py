@@ -41,9 +41,9 @@ _REASONS = {
 
 
 def with_safe_nonce(review: Review, journal: Journal) -> Review:
-    """`review` as it is; of a payment that owners sign, with the next nonce that neither chain nor journal gave out.
+    """`review`; for a payment that owners sign, with the next nonce that neither chain nor journal has used.
 
-    Where one owner is enough and sends it, with a note of what it may replace.
+    If one owner suffices and sends it, with a note of what it may replace.
     """
     if review.plan.payment.executor is not None:
         return _with_note_of_proposals(review, journal)
@@ -60,7 +60,7 @@ def with_safe_nonce(review: Review, journal: Journal) -> Review:
 
 
 def _with_note_of_proposals(review: Review, journal: Journal) -> Review:
-    """`review` of a payment that takes the Safe's next nonce, with a note where owners were to sign for that one."""
+    """`review` with the Safe's next nonce, with a note if owners were to sign another payment for that nonce."""
     safe, notes = review.plan.payment.sender, list[str]()
     for record in (leg for payment in journal.open_payments() for leg in payment.legs):
         proposal = record.proposal
@@ -78,10 +78,10 @@ def _with_note_of_proposals(review: Review, journal: Journal) -> Review:
 
 
 def find_adopted(journal: Journal, bundle: SafeBundle) -> PaymentRecord | None:
-    """The payment of the file as this journal has it, also under another id; None if it has none.
+    """The file's payment in this journal, even under another id; None without one.
 
-    The same payment by the same SafeTx happens once: two who prepared it apart mean one payment. Raises Refused where
-    its nonce is another one's.
+    The same payment in the same SafeTx is one payment, even if prepared twice. Raises Refused if its nonce belongs to
+    another one.
     """
     execution = bundle.proposal.execution
     found = journal.proposed(execution.chain_id, execution.to, bundle.proposal.nonce)
@@ -99,7 +99,7 @@ def find_adopted(journal: Journal, bundle: SafeBundle) -> PaymentRecord | None:
 
 
 def adopt(journal: Journal, bundle: SafeBundle, review: Review, *, again: bool, typed_name: str = "") -> PaymentRecord:
-    """The payment of a file that was approved here, written into this journal. Raises Refused as Journal.begin does."""
+    """Record the payment of a file that was approved here. Raises Refused as Journal.begin does."""
     known = find_adopted(journal, bundle)
     if known:
         return known
@@ -109,7 +109,7 @@ def adopt(journal: Journal, bundle: SafeBundle, review: Review, *, again: bool, 
 
 
 def under_known_id(journal: Journal, bundle: SafeBundle) -> SafeBundle | None:
-    """The file with the id that its payment has in this journal; None if it has none. Raises as `find_adopted`."""
+    """The file with its payment's id in this journal; None without one. Raises as `find_adopted`."""
     known = find_adopted(journal, bundle)
     return replace(bundle, id=known.id) if known else None
 
@@ -117,8 +117,8 @@ def under_known_id(journal: Journal, bundle: SafeBundle) -> SafeBundle | None:
 async def send_signed(
     record: PaymentRecord, bundle: SafeBundle, sender: Address, executor: Executor, *, patience: float
 ) -> None:
-    """Send what the owners signed, unless the Safe ran it or it is on its way. Raises Refused where the Safe would not
-    run it, CannotPay, NotFinal, NetworkError.
+    """Send what the owners signed, unless the Safe ran it or it is pending. Raises Refused if the Safe would not run
+    it, CannotPay, NotFinal, NetworkError.
     """
     assert record.proposal
     if record.proposal.state is not ProposalState.PROPOSED:
@@ -128,15 +128,15 @@ async def send_signed(
         return
     if not bundle.cancels and (late := await why_too_late(record, executor.rpcs)):
         raise not_run(record, late)
-    bundle = replace(bundle, proposal=record.proposal.proposal)  # With the gas and the owners that were approved here.
+    bundle = replace(bundle, proposal=record.proposal.proposal)  # With the gas and the owners approved here.
     step = await execution_step(record, bundle, sender, executor.rpcs)
     await send_execution(executor, record.id, step, patience=patience)
 
 
 def _refuse_other_waiting(record: PaymentRecord, bundle: SafeBundle, waiting: TxRecord) -> None:
-    """Raises Refused where the payment is on its way and its cancellation was to be sent, or the other way round.
+    """Raises Refused if the payment is pending and its cancellation was to be sent, or the other way round.
 
-    The Safe runs one of the two, and what came first from here is not given up silently.
+    The Safe runs one of the two, and the first one sent from here is not abandoned silently.
     """
     if read_execution(waiting.step.tx)[0] == bundle.safe_tx:
         return
@@ -150,7 +150,7 @@ def _refuse_other_waiting(record: PaymentRecord, bundle: SafeBundle, waiting: Tx
 
 
 async def execution_step(record: PaymentRecord, bundle: SafeBundle, sender: Address, rpcs: Rpcs) -> Step:
-    """The transaction by which `sender` has the Safe run it, tried on the head.
+    """The transaction with which `sender` has the Safe run it, simulated on the newest block.
 
     Raises Refused, CannotPay, NetworkError. Source: eth_call.
     """
@@ -180,7 +180,7 @@ def _refuse_other_nonce(record: PaymentRecord, bundle: SafeBundle, safe: SafeSta
 
 
 async def _enough(bundle: SafeBundle, safe: SafeState, sender: Address, rpc: Rpc) -> Sequence[OwnerSignature]:
-    """As many signatures as the Safe needs now, of accounts that are its owners now. Raises Refused, NetworkError."""
+    """As many signatures of present owners as the Safe needs now. Raises Refused, NetworkError."""
     good, bad = list[OwnerSignature](), list[str]()
     for one in bundle.signatures:
         if one.owner not in safe.owners:
@@ -203,7 +203,7 @@ async def _enough(bundle: SafeBundle, safe: SafeState, sender: Address, rpc: Rpc
 
 
 def _changes(bundle: SafeBundle, safe: SafeState) -> list[str]:
-    """What changed at the Safe since the payment was prepared, in words."""
+    """Sentences on what changed at the Safe since the payment was prepared."""
     said, was = list[str](), bundle.proposal
     if set(was.owners) != set(safe.owners):
         said.append(f"The Safe's owners changed since it was prepared; they are {', '.join(safe.owners)}")
@@ -213,7 +213,7 @@ def _changes(bundle: SafeBundle, safe: SafeState) -> list[str]:
 
 
 async def _has_approved(owner: Address, bundle: SafeBundle, sender: Address, rpc: Rpc) -> bool:
-    """Whether `owner` sends it, or approved the hash by a transaction of its own. Source: eth_call."""
+    """Whether `owner` sends it, or approved the hash in a transaction of its own. Source: eth_call."""
     if owner == sender:
         return True
     call = Call(bundle.payment.sender, _APPROVED, (owner, bundle.typed.digest))
@@ -221,7 +221,7 @@ async def _has_approved(owner: Address, bundle: SafeBundle, sender: Address, rpc
 
 
 async def _refuse_failing(tx: UnsignedTx, sender: Address, rpc: Rpc) -> None:
-    """Raises Refused where the Safe would not run it now, signatures included. Source: eth_call."""
+    """Raises Refused if the Safe would not run it now, signatures included. Source: eth_call."""
     try:
         answer = await rpc.returned(message_of(tx, sender))
     except NodeError as error:

@@ -1,4 +1,4 @@
-"""Payments that one transaction makes together: one of them is treated with all, or parted from the others."""
+"""Payments that share one transaction: an action applies to all of them, or one is separated first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from l2send.wallet.journal.states import TxState
 
 
 def separate(record: Record, journal: Journal, why: str) -> list[PaymentRecord]:
-    """Have each payment of a transaction that is not signed made by its own; none where it was signed, or is ended."""
+    """Give each payment of an unsigned shared transaction its own; empty if it was signed or has ended."""
     (shared,) = record.legs
     (step,) = shared.approved
     if step.state is not TxState.PLANNED:
@@ -24,12 +24,12 @@ def separate(record: Record, journal: Journal, why: str) -> list[PaymentRecord]:
 
 
 class SharedPayments:
-    """What a client does about them."""
+    """A client's methods for shared payments."""
 
     journal: Journal
 
     def not_shared(self, payment_id: str) -> PaymentRecord:
-        """The payment. Raises Refused where its transaction makes others too: what is done to one is done to all."""
+        """The payment. Raises Refused if its transaction makes others too: an action would apply to all."""
         record = self.journal.get(payment_id)
         if record.ride is None or not record.meaning.open:
             return record
@@ -41,9 +41,9 @@ class SharedPayments:
         )
 
     def by_itself(self, payment_id: str) -> PaymentRecord:
-        """The payment, no other one made with it: parted from the others while their transaction is not signed.
+        """The payment, separated from the others if their shared transaction is unsigned.
 
-        Raises Refused where it is signed: what is done to it is done to all of them.
+        Raises Refused if it is signed: an action would apply to all of them.
         """
         record = self.journal.get(payment_id)
         if record.ride is not None:

@@ -1,4 +1,4 @@
-"""What happens to a payment, as it is reported while it is followed."""
+"""Events of a payment, reported while it is followed."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from l2send.wallet.offering import Say
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Something happened to a payment."""
+    """One event of a payment."""
 
     id: str
     """The payment's."""
     state: PaymentState
-    """How the journal has it now: see docs/states.md."""
+    """Its state in the journal after the event: see docs/states.md."""
     text: str
-    """What happened, in one sentence; of a payment from several chains with the leg it happened to."""
+    """What happened, in one sentence; it names the leg of a payment from several chains."""
 
     def __str__(self) -> str:
         return self.text
 
 
 Progress = Callable[[Turn], None]
-"""Receives everything that happens to a payment that is followed."""
+"""Receives the events of a payment that is followed."""
 
 
 def silent(_: Turn) -> None:
-    """Discards progress."""
+    """Discards events."""
 
 
 def reporter(payment_id: str, journal: Journal, progress: Progress) -> Say:
-    """Reports sentences about a payment together with its state."""
+    """Reports sentences about a payment, with its state."""
 
     def say(text: str) -> None:
         record = journal.find(payment_id)
@@ -45,5 +45,5 @@ def reporter(payment_id: str, journal: Journal, progress: Progress) -> Say:
 
 
 def reporting(progress: Progress) -> Callable[[PaymentRecord], None]:
-    """Reports the state of a payment that ended."""
+    """Reports the state of an ended payment."""
     return lambda record: progress(Turn(record.id, record.state, record.meaning.money))

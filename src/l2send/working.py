@@ -1,9 +1,9 @@
-"""A worker: takes approved lines out of the queue, plans them within their caps, pays them and follows them.
+"""A worker takes approved lines from the queue, plans them within their caps, pays them and follows them.
 
-Any number of workers share a journal. An account is worked for by one of them at a time: it holds the account's lock in
-the journal (of PostgreSQL an advisory lock of its session, of a file `flock`), which is gone with its process or its
-connection. So the lines and the open payments of a worker that died are free for the next one. What keeps a payment
-from being made twice does not rest on that lock: one payment for each key, one step for each nonce, by constraints.
+Any number of workers share a journal. One worker at a time serves an account: it holds the account's lock in the
+journal (a PostgreSQL session's advisory lock, or `flock` for a file), which ends with its process or connection. So
+another worker can take the lines and open payments of one that died. Making a payment only once does not depend on that
+lock: database constraints allow one payment per key and one step per nonce.
 """
 
 from __future__ import annotations
@@ -42,38 +42,38 @@ from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
 
 LINES_AT_ONCE = 100
-"""How many lines are planned together: money for them is moved once."""
+"""How many lines are planned together, so that money for them is moved once."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 30, 600
-"""Seconds until a line that could not be begun is tried again; twice as long after each time."""
+"""Seconds until a line that failed to begin is retried; doubled each time."""
 _PAID_ALREADY = (
     "its recipient got the same token by a transaction of this account that the journal does not know. If the journal "
     "is an old copy, stop all workers and run `l2send journal recover`"
 )
 _AGAIN_AFTER = 5.0
-"""Seconds until a payment that an error stopped is resumed again."""
+"""Seconds until a payment that an error stopped is resumed."""
 
 
 class Stopping(NotFinal):
-    """The worker was asked to stop: it signs nothing more."""
+    """The worker was told to stop: it signs nothing more."""
 
 
 @unique
 class Happened(StrEnum):
-    """What a worker reports."""
+    """The kinds of events that a worker reports."""
 
     BEGUN = "begun"
-    """A payment was begun for a line."""
+    """A payment was recorded for a line."""
     PAYMENT = "payment"
-    """Something happened to a payment."""
+    """A payment changed."""
     HELD_BACK = "held_back"
-    """A line was not begun, and is tried again later."""
+    """A line failed to begin, and is retried later."""
     FAILED = "failed"
     """An error stopped a payment for now."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkEvent:
-    """One report. `key` is `BATCH/REF`, empty for a move of money between the account's own chains."""
+    """One event. `key` is `BATCH/REF`, empty for a move of money between the account's own chains."""
 
     what: Happened
     account: Address
@@ -89,7 +89,7 @@ Tell = Callable[[WorkEvent], None]
 
 @dataclass(frozen=True, slots=True)
 class StoppableSigner:
-    """Signs as `signer` does, until the worker is asked to stop."""
+    """Signs as `signer` does, until the worker is told to stop."""
 
     signer: Signer
     stop: asyncio.Event
@@ -116,41 +116,41 @@ class StoppableSigner:
 
 @dataclass
 class Worker:
-    """Works for its accounts until it is stopped, or until nothing is left to do."""
+    """Pays for its accounts until it is stopped, or until nothing is left to do."""
 
     batch: Batches
     locks: Path
-    """The folder of the home's locks."""
+    """The folder of this home's locks."""
     signers: Sequence[Signer]
     tell: Tell
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set by the caller: no new signature is made, what was signed is followed for `grace` seconds more."""
+    """Set by the caller: no new signature is made; signed payments are followed for `grace` seconds more."""
     until_done: bool = False
-    """End once nothing can be done now, instead of waiting for more."""
+    """Stop once nothing can be done now, instead of waiting for more lines."""
     idle_exit: float | None = None
-    """End after so many seconds with nothing to do."""
+    """Stop after this many seconds with nothing to do."""
     lines_at_once: int = LINES_AT_ONCE
     patience: float = 30.0
-    """Seconds that a turn follows its payments before the next lines are taken."""
+    """Seconds for which a turn follows its payments before it takes the next lines."""
     pause: float = 1.0
-    """Seconds between two looks while there is nothing to do."""
+    """Seconds between polls while there is nothing to do."""
     grace: float = 60.0
     _later: dict[str, float] = field(default_factory=dict[str, float], init=False)
-    """When a payment that an error stopped is resumed again, by its id."""
+    """When a payment that an error stopped is resumed, by payment id."""
     _unknown: dict[Address, set[tuple[Address, Token]]] = field(
         default_factory=dict[Address, set[tuple[Address, Token]]], init=False
     )
-    """Who got which token by transactions that the journal does not know, by account."""
+    """Which recipients got which token in transactions that the journal lacks, by account."""
     _keys: dict[str, str] = field(default_factory=dict[str, str], init=False)
     _busy_at: float = field(default=0.0, init=False)
 
     @property
     def journal(self) -> Journal:
-        """Which journal it works over."""
+        """The journal of this worker."""
         return self.batch.journal
 
     async def run(self) -> None:
-        """Work. Raises JournalLost once the journal's connection is gone: nothing is signed from then on."""
+        """Run the worker. Raises JournalLost once the journal's connection is lost: nothing is signed after that."""
         self._busy_at = time.monotonic()
         tasks = [asyncio.create_task(self._serve(StoppableSigner(signer, self.stop))) for signer in self.signers]
         watch = asyncio.create_task(self._end_after_grace(tasks))
@@ -171,7 +171,7 @@ class Worker:
             task.cancel()
 
     async def _serve(self, signer: StoppableSigner) -> None:
-        """Turn after turn for one account."""
+        """Repeat turns for one account."""
         while not self.stop.is_set():
             try:
                 did = await self._turn(signer)
@@ -190,7 +190,7 @@ class Worker:
                 await asyncio.wait_for(self.stop.wait(), self.pause)
 
     async def _turn(self, signer: StoppableSigner) -> bool:
-        """Whether there was anything to do for the account, and no other worker has it."""
+        """One turn for the account: whether there was anything to do, and no other worker held it."""
         async with AsyncExitStack() as stack:
             lock = account_lock(self.locks, EVERY_CHAIN, signer.address, "a worker", _ignore, 0.0, self.journal)
             try:
@@ -208,14 +208,14 @@ class Worker:
             return True
 
     async def _others_turn(self, signer: StoppableSigner) -> bool:
-        """Another worker has the account: with `until_done`, wait as long as it has something to do."""
+        """Another worker holds the account: with `until_done`, wait while it has something to do."""
         if not self.until_done:
             return False
         await asyncio.sleep(self.pause)
         return bool(self.journal.count_waiting(signer.address)[0] or self.journal.begun_open(signer.address))
 
     async def _look_for_unknown(self, account: Address) -> None:
-        """Once for each account: an old copy of the journal must not pay again what it has forgotten."""
+        """Once per account: an old copy of the journal must not pay again what it lacks."""
         if account in self._unknown:
             return
         self._unknown[account] = unknown = await paid_unknown_to(account, self.journal, self.batch.rpcs)
@@ -230,7 +230,7 @@ class Worker:
         return time.monotonic() >= self._later.get(payment_id, 0.0)
 
     async def _begin(self, account: Address, lines: Sequence[QueuedLine]) -> list[str]:
-        """Plan these lines, and begin those that keep within their caps. Returns the ids of what was begun."""
+        """Plan these lines, and begin those within their caps. Returns the ids of the payments."""
         by_ref, name = {line.ref: line for line in lines}, lines[0].batch
         try:
             unknown = self._unknown.get(account, set())
@@ -273,14 +273,14 @@ class Worker:
         return [record.id for record in records]
 
     def _wanted(self, line: QueuedLine, number: int) -> Wanted:
-        """As a file has it. Raises UnknownChain where the registry lacks its chain."""
+        """The line as a file would have it. Raises UnknownChain if the registry lacks its chain."""
         payment = line.payment
         to = Destination(self.batch.rpcs.registry.chain(payment.to.chain_id), payment.to.address, name=line.typed_name)
         row = BatchRow(number, line.ref, payment.amount.text, payment.amount.token.symbol, str(to), line.memo)
         return Wanted(BatchLine(row, to, payment.amount), payment, Findings())
 
     def _hold_back(self, lines: Sequence[QueuedLine], error: L2sendError) -> None:
-        """Try again later: money may come, fees may fall, a chain may answer."""
+        """Retry later: money may arrive, fees may fall, a chain may answer."""
         words = error.message.splitlines()[0]
         pause = min(_FIRST_PAUSE * 2 ** min(lines[0].tries, 6), _LONGEST_PAUSE)
         if isinstance(error, NetworkError):
