@@ -1,8 +1,8 @@
-"""Ways to move money: a folder or file for each bridge, behind the protocol in `l2send.core.bridge`.
+"""Bridges: a folder or file for each, behind the protocol in `l2send.core.bridge`.
 
-The registry names settlers by bridge: `[chains.base.settlers.eco]`. A user's file may list more, each under its
-own name with the `type` of order that it takes: `[chains.base.settlers.other]` with `type = "eco"`. That is a bridge
-of its own, which uses only those contracts.
+The registry names settlers by bridge: `[chains.base.settlers.eco]`. A user's file may list more, each under its own
+name with the `type` of its orders: `[chains.base.settlers.other]` with `type = "eco"`. Each is a separate bridge that
+uses only those contracts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def bridges_of(registry: Registry) -> Mapping[str, Bridge]:
 
 
 def bridge_named(bridges: Mapping[str, Bridge], name: str) -> Bridge:
-    """The bridge of that name. Raises ConfigError where the registry no longer lists it."""
+    """The bridge of that name. Raises ConfigError if the registry no longer lists it."""
     if name not in bridges:
         raise ConfigError(
             f"chains.toml lists no settlers called {name[:40]!r} any more.",
@@ -56,7 +56,7 @@ def _made(listed: tuple[tuple[str, str], ...]) -> Mapping[str, Bridge]:
 
 
 def decode(tx: UnsignedTx, registry: Registry) -> Effects:
-    """What `tx` does, decoded from its bytes by the bridge that knows it. Raises Refused for unknown calls."""
+    """The effects of `tx`, decoded from its bytes by the bridge that knows them. Raises Refused for unknown calls."""
     if tx.delegate_to is not None:
         return _decode_delegation(tx, tx.delegate_to)
     if tx.data[:4] == EXECUTE.selector:
@@ -72,7 +72,7 @@ def decode(tx: UnsignedTx, registry: Registry) -> Effects:
 
 
 def _decode_safe(tx: UnsignedTx, registry: Registry) -> Executes:
-    """What a Safe's owner makes it do. Raises Refused for anything but payments, approvals and orders inside."""
+    """What an owner makes a Safe do. Raises Refused for anything but payments, approvals and orders inside."""
     chain = registry.chain(tx.chain_id)
     execution = decode_execution(tx, {safe.multi_send_call_only.address for safe in chain.safes})
     effects = _decode_calls(execution.calls, "the Safe", registry)
@@ -96,7 +96,7 @@ def _decode_delegation(tx: UnsignedTx, code: Address) -> Delegates:
 
 
 def decode_message(bridge: str, data: TypedData, registry: Registry) -> Effects:
-    """What the message `data` does once it is signed, from itself, as `bridge` reads it. Raises Refused."""
+    """The effects of the message `data` once it is signed, as `bridge` decodes it. Raises Refused."""
     found = bridges_of(registry).get(bridge)
     if not isinstance(found, SponsoredBridge):
         raise Refused("l2send cannot tell what the message would do, and signs nothing it cannot tell.")

@@ -19,9 +19,9 @@ from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
 _BLOCK_SECONDS = {"l1": 12}
 _PLAIN_TRANSFER = Gas(21_000)
 _FIXED_PRICE_HOLDS = Seconds(600)
-"""Seconds after which a fixed price, and the amount that fits it, are stale."""
+"""Seconds for which a fixed price, and the amount that fits it, are valid."""
 _NO_TIPS = frozenset({"arbitrum"})
-"""Kinds of chains that charge only the base fee: part of the reserve always stays."""
+"""Kinds of chains that charge only the base fee: part of the reserve always remains."""
 
 
 class Direct:
@@ -31,11 +31,11 @@ class Direct:
     contract_senders = ContractSenders(True, RefundAddress.NONE, "a transfer locks nothing, and is final.")
 
     def __init__(self, ahead: AskedAhead | None = None) -> None:
-        """`ahead`: what was requested while the balances were still being read."""
+        """`ahead`: a cost requested while the balances were still being read."""
         self._ahead = ahead
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
-        """A transfer, if `source` is the destination. Raises CannotPay when the gas is not there too."""
+        """A transfer, if `source` is the destination. Raises CannotPay if the gas is missing."""
         if source.chain_id != payment.to.chain_id:
             return None
         ahead = self._ahead.taken_for(payment) if self._ahead else None
@@ -44,9 +44,9 @@ class Direct:
         return transfer_quote(payment, source, found)
 
     async def everything(self, payment: Payment, source: Chain, native: Amount, rpcs: Rpcs) -> Quote:
-        """A transfer of the whole balance of native coin, but exactly the gas it will use: see `_Emptying`.
+        """A transfer of the whole balance of native coin, minus exactly its gas: see `_Emptying`.
 
-        `payment` names the recipient. Raises CannotPay if the balance does not even cover the fees, Refused.
+        `payment` names the recipient. Raises CannotPay if the balance does not cover the fees, Refused.
         """
         emptying = await _emptying(payment, source, native, rpcs)
         units = native.units - emptying.most
@@ -107,21 +107,21 @@ def transfer_quote(payment: Payment, source: Chain, found: Costed) -> Quote:
 
 
 class AskedAhead:
-    """The cost of a transfer, requested together with everything else: its bytes are known before any balance."""
+    """The cost of a transfer, requested before the balances are known: its bytes do not depend on them."""
 
     def __init__(self, payment: Payment, rpcs: Rpcs) -> None:
         self._payment = payment
         self._task: asyncio.Task[Costed] | None = asyncio.create_task(_cost(payment, rpcs))
 
     def taken_for(self, payment: Payment) -> asyncio.Task[Costed] | None:
-        """The answer, if it is about `payment`; returned once, so a second call asks again."""
+        """The pending answer if it is for `payment`; returned once, so a second call requests it again."""
         if payment != self._payment:
             return None
         task, self._task = self._task, None
         return task
 
     async def drop(self) -> None:
-        """Stop asking if the answer was not used."""
+        """Cancel the request if its answer was not used."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -134,7 +134,7 @@ async def _cost(payment: Payment, rpcs: Rpcs) -> Costed:
 
 @dataclass(frozen=True, slots=True)
 class _Emptying:
-    """Price and gas of a transfer that empties an account, and what it leaves, in words.
+    """Price and gas of a transfer that empties an account, with a sentence on what it leaves.
 
     A plain transfer uses 21000 gas, no more and no less. If the tip is as high as the whole price, that price is
     paid at any base fee: so the fee is known to the wei before it is signed.
@@ -147,12 +147,12 @@ class _Emptying:
 
     @property
     def most(self) -> Wei:
-        """Everything that must stay in the account until it is mined."""
+        """The amount that must stay in the account until the transfer is mined."""
         return Wei(self.price.most(self.gas) + self.l1_fee)
 
 
 async def _emptying(payment: Payment, source: Chain, native: Amount, rpcs: Rpcs) -> _Emptying:
-    """Raises Refused if the recipient does not take native coin. Source: eth_estimateGas, eth_feeHistory."""
+    """Raises Refused if the recipient does not accept native coin. Source: eth_estimateGas, eth_feeHistory."""
     rpc = rpcs.on(source.chain_id)
     tx = transfer_of(replace(payment, amount=Amount(native.units // 2, source.native)))
     message = {"from": payment.sender, "to": tx.to, "value": hex(tx.value), "data": "0x"}
@@ -182,7 +182,7 @@ def _whole(price: GasPrice) -> GasPrice:
 
 
 def transfer_of(payment: Payment) -> UnsignedTx:
-    """The transaction that pays, where the money is on the destination already."""
+    """The paying transaction if the money is already on the destination."""
     token, to = payment.amount.token, payment.to
     if token.address is None:
         return UnsignedTx(to.chain_id, to.address, Wei(payment.amount.units), b"")

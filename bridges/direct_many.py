@@ -1,7 +1,7 @@
-"""Many transfers on one chain, priced by a request for each fifty instead of several for each.
+"""Prices many transfers on one chain with one request per fifty transfers.
 
-What is signed for each is asked for again at its turn: see wallet/signing.py. Here it is found out what all of them
-cost, and which would revert.
+Before each is signed, its values are requested again: see wallet/signing.py. Here only their costs are found, and which
+of them would revert.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ _IN_ONE_SIMULATION = 50
 _AT_ONCE = 4
 _TRANSFER_GAS = UNSIMULATED[StepKind.TRANSFER]
 _TWO_BALANCES = 25_000
-"""Gas for two words of storage, one of them new (EIP-2929): what a transfer of nothing leaves as it is."""
+"""Gas for two storage words, one of them new (EIP-2929), which a transfer of nothing does not write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What gas costs on a chain, as long as a plan is made."""
+    """The price of gas on a chain while a plan is made."""
 
     chain: Chain
     price: GasPrice
     data_fee: Wei
-    """The most that a transfer costs beside its gas."""
+    """The most that a transfer costs besides its gas."""
 
 
 async def market_of(rpc: Rpc, sample: Payment) -> Market:
-    """Today's prices. The data fee is that of `sample`: transfers differ by recipient alone. Raises NetworkError."""
+    """Current prices. The data fee is that of `sample`: transfers differ only by recipient. Raises NetworkError."""
     price, data_fee = await asyncio.gather(gas_price(rpc), l1_fee(rpc, transfer_of(sample), _TRANSFER_GAS))
     return Market(rpc.chain, price, data_fee)
 
 
 async def quote_transfers(payments: Sequence[Payment], market: Market, rpc: Rpc) -> list[Quote | Refused]:
-    """A quote for each payment, or why it would fail, in order. All are of one sender. Raises NetworkError."""
+    """For each payment of one sender, a quote or why it would fail, in order. Raises NetworkError."""
     results = await _all_simulated(payments, rpc)
     return [_quote(payment, result, market) for payment, result in zip(payments, results, strict=True)]
 
 
 async def quote_transfers_later(payments: Sequence[Payment], market: Market, rpc: Rpc) -> list[Quote]:
-    """Quotes of transfers whose money arrives before they are signed, in order. Raises NetworkError.
+    """Quotes for transfers whose money will arrive before they are signed, in order. Raises NetworkError.
 
-    What they use is learned from transfers of nothing, which write two balances less. The limit is what a transfer
-    needs at most; it is asked for again before it is signed.
+    Their gas is estimated from transfers of nothing, which write two balances less. The limit is a transfer's maximum;
+    it is estimated again before signing.
     """
     nothing = [replace(payment, amount=replace(payment.amount, units=0)) for payment in payments]
     found = list[Quote]()
@@ -67,7 +67,7 @@ async def quote_transfers_later(payments: Sequence[Payment], market: Market, rpc
 
 
 async def _all_simulated(payments: Sequence[Payment], rpc: Rpc) -> list[Simulated | Refused | None]:
-    """How the transfer of each would end, in order."""
+    """The simulated result of each transfer, in order."""
     parts = [payments[at : at + _IN_ONE_SIMULATION] for at in range(0, len(payments), _IN_ONE_SIMULATION)]
     turn = asyncio.Semaphore(_AT_ONCE)
 
@@ -79,8 +79,8 @@ async def _all_simulated(payments: Sequence[Payment], rpc: Rpc) -> list[Simulate
 
 
 async def _simulated(sender: Address, txs: Sequence[UnsignedTx], rpc: Rpc) -> list[Simulated | Refused | None]:
-    """How each would end; None where the node cannot simulate. A node may refuse all because of one: then each by
-    itself. Raises NetworkError.
+    """The results; None if the node cannot simulate. A node may refuse all because of one: then each is simulated
+    alone. Raises NetworkError.
     """
     try:
         found = await if_offered(lambda: rpc.simulate(sender, txs))

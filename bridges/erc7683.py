@@ -1,4 +1,4 @@
-"""ERC-7683 v1, the text of 2025-01-08 that deployed settlers speak: its call, its event, its structs.
+"""ERC-7683 v1, the text of 2025-01-08 that deployed settlers implement: its call, its event, its structs.
 
 Source: ethereum/ERCs commit 563555549, ERCS/erc-7683.md.
 """
@@ -22,27 +22,27 @@ OPEN = Function(f"open({ONCHAIN_ORDER})")
 RESOLVE = Function(f"resolve({ONCHAIN_ORDER})", RESOLVED_ORDER)
 OPEN_TOPIC = event_topic(f"Open(bytes32,{RESOLVED_ORDER})")
 NO_DEADLINE = 2**32 - 1
-"""The `openDeadline` of an order that its sender opens, which has none."""
+"""The `openDeadline` of an order that its sender opens: none."""
 NATIVE = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a kind of settler says about an order where ERC-7683 leaves the choice to it."""
+    """The fields of a resolved order that ERC-7683 leaves to each kind of settler."""
 
     spent_to: bytes
-    """The account that it says the solver pays."""
+    """The account that the solver pays, as resolved."""
     origin_data: bytes
-    """What the solver must hand to the destination's settler."""
+    """The data that the solver passes to the destination's settler."""
     open_deadline: int = NO_DEADLINE
     received_by: bytes = bytes(32)
-    """The account that it says pays the solver."""
+    """The account that pays the solver, as resolved."""
 
 
 def first_mismatch(resolved: tuple[Any, ...], order: Order, said: Resolution) -> str:
-    """The first field of a ResolvedCrossChainOrder in which a settler takes `order` for another, or an empty string.
+    """The first field of a ResolvedCrossChainOrder in which a settler's view differs from `order`, or an empty string.
 
-    Solvers read these fields: an order that is announced wrongly may not be filled, or be filled wrongly.
+    Solvers read these fields: a wrongly announced order may not be filled, or be filled wrongly.
     """
     expected: dict[str, Any] = {
         "user": order.sender.lower(),
@@ -60,14 +60,14 @@ def first_mismatch(resolved: tuple[Any, ...], order: Order, said: Resolution) ->
 
 
 def token_word(amount: Amount) -> bytes:
-    """A token as settlers write it; zeros for native coin."""
+    """A token as settlers encode it; zeros for native coin."""
     return address_word(amount.token.address) if amount.token.address else NATIVE
 
 
 def emitted_open(receipt: dict[str, Any], settler: Address, order_id: str, topic: str = OPEN_TOPIC) -> bool:
-    """Whether `settler` itself emitted `Open` for `order_id` in this receipt, and the transaction succeeded.
+    """Whether `settler` itself emitted `Open` for `order_id` in this receipt of a successful transaction.
 
-    `topic` is for settlers whose own `Open` carries another order.
+    `topic` is for settlers whose `Open` has another order struct.
     """
     if receipt.get("status") != "0x1":
         return False

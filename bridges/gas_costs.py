@@ -1,4 +1,4 @@
-"""What the transactions of a quote need: gas limits by simulation, fees by the chain's own prices."""
+"""Costs of a quote's transactions: gas limits by simulation, fees by the chain's own prices."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from l2send.core.units import Amount, Gas, Token, Wei
 NETWORK_FEES = frozenset({"network fee", "L1 data fee"})
 """The names of the fees that are computed here."""
 MARGIN_PERCENT = 20
-"""Margin of a gas limit above the estimated use."""
-# Where a node cannot simulate a sequence: above what every pinned settler and token was seen to use. The most was the
-# first order of a sender at Hyperlane7683 with USDC, behind two proxies: 525,125.
+"""Margin of a gas limit above the estimate."""
+# For nodes that cannot simulate a sequence: above the observed gas of every pinned settler and token. The highest was a
+# sender's first order at Hyperlane7683 with USDC, behind two proxies: 525,125.
 UNSIMULATED = {
     StepKind.TRANSFER: Gas(120_000),
     StepKind.APPROVE: Gas(80_000),
@@ -31,12 +31,12 @@ UNSIMULATED = {
 
 @dataclass(frozen=True, slots=True)
 class Costed:
-    """Steps with gas limits, what they are expected to cost, and what the sender must hold for them."""
+    """Steps with gas limits, their expected costs, and what the sender must hold for them."""
 
     steps: tuple[Step, ...]
     fees: tuple[Fee, ...]
     needs: Wei
-    """The most native coin that leaves, value included: the sum over the steps."""
+    """The most native coin that leaves, including value: the sum over the steps."""
     simulated: bool
 
     @property
@@ -79,7 +79,7 @@ def refuse_without_gas(costed: Costed, pays: Amount, chain: Chain, native: Amoun
 async def _gas_limits(
     rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]], overrides: Overrides | None
 ) -> tuple[list[tuple[Gas, Gas]], bool]:
-    """Per transaction the limit to sign with and the gas it should use; and whether that was simulated."""
+    """For each transaction, the gas limit to sign and the expected gas; and whether these were simulated."""
     try:
         results = await if_offered(lambda: rpc.simulate(sender, [tx for _, tx in wanted], overrides))
     except NodeError as error:
@@ -95,9 +95,9 @@ async def _gas_limits(
 
 
 async def most_for_opening(rpc: Rpc) -> Wei:
-    """Gas money that surely suffices to open an order, approval included. Raises NetworkError.
+    """An amount that certainly covers the gas for opening an order, including approval. Raises NetworkError.
 
-    Twice the gas: the rest is for the L1 data fee, where there is one.
+    Twice the gas: half is a reserve for an L1 data fee.
     """
     price = await gas_price(rpc)
     return Wei(2 * price.most(Gas(UNSIMULATED[StepKind.APPROVE] + UNSIMULATED[StepKind.OPEN])))
@@ -106,7 +106,7 @@ async def most_for_opening(rpc: Rpc) -> Wei:
 async def refund_cost(bridge: Bridge, order: Order, rpcs: Rpcs) -> RefundCost | None:
     """What a refund of `order` would cost today; None if a refund needs no transaction.
 
-    It would revert now, so its gas is not simulated: the limit is what it will be signed with. Raises NetworkError.
+    It would revert now, so its gas is not simulated: the limit is the one it will be signed with. Raises NetworkError.
     """
     step = await bridge.refund(order, rpcs)
     if step is None:
@@ -117,7 +117,7 @@ async def refund_cost(bridge: Bridge, order: Order, rpcs: Rpcs) -> RefundCost | 
 
 
 async def allowance(rpc: Rpc, sender: Address, spender: Address, token: Token) -> int:
-    """What `spender` may take of `token`, in base units; 0 of native coin. Raises NetworkError."""
+    """The allowance of `spender`, in base units; 0 for native coin. Raises NetworkError."""
     if token.address is None:
         return 0
     (allowed,) = await rpc.eth_call(Call(token.address, ALLOWANCE, (sender, spender)))
@@ -129,10 +129,10 @@ async def approval(
 ) -> list[tuple[StepKind, UnsignedTx]]:
     """The approvals that make the allowance of `spender` exactly `amount`; none for native coin.
 
-    `allowed` is what is allowed, where that was asked a moment ago.
+    `allowed` is the present allowance, if it was requested a moment ago.
 
-    A larger one, of a payment that was not made, is made smaller: when the order is open, nothing is left. Some tokens
-    (Tether's) refuse to change an allowance that is not zero: it is set to zero first.
+    A larger allowance, left by a payment that was not made, is reduced: once the order is open, nothing remains. Some
+    tokens (Tether's) refuse to change a non-zero allowance: it is set to zero first.
     """
     token: Token = amount.token
     if token.address is None:
@@ -149,7 +149,7 @@ async def approval(
 
 
 async def _succeeds(rpc: Rpc, sender: Address, tx: UnsignedTx) -> bool:
-    """Whether the call would not revert now. Source: eth_call."""
+    """Whether the call would succeed now. Source: eth_call."""
     try:
         await rpc.returned({"from": sender, "to": tx.to, "data": "0x" + tx.data.hex()})
     except NodeError as error:

@@ -1,4 +1,4 @@
-"""Reads parts that all quote APIs have: whole numbers, as JSON numbers or decimal strings, times, refusals."""
+"""Parses values that all quote APIs have: integers, as JSON numbers or decimal strings, times, refusals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST_REASON = 120
 
 
 def parse_uint(value: Any) -> int:
-    """A whole number from 0 to 2^256 - 1. Raises TypeError, ValueError."""
+    """An integer from 0 to 2^256 - 1. Raises TypeError, ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError
     if isinstance(value, str) and not (value.isascii() and value.isdecimal() and len(value) <= _DIGITS):
@@ -25,7 +25,7 @@ def parse_uint(value: Any) -> int:
 
 
 def positive(value: Any) -> int:
-    """A whole number from 1 to 2^256 - 1. Raises TypeError, ValueError."""
+    """An integer from 1 to 2^256 - 1. Raises TypeError, ValueError."""
     number = parse_uint(value)
     if not number:
         raise ValueError
@@ -33,12 +33,12 @@ def positive(value: Any) -> int:
 
 
 def parse_duration(value: Any) -> Seconds:
-    """An estimated duration, from 0 s; a fraction is rounded up. Raises TypeError, ValueError."""
+    """An estimated duration of at least 0 s, rounded up. Raises TypeError, ValueError."""
     return Seconds(parse_uint(math.ceil(value) if _is_fraction(value) else value))
 
 
 def parse_time(value: Any) -> UnixTime:
-    """An expiry time, a fraction of a second rounded down. Raises TypeError, ValueError."""
+    """An expiry time, rounded down to whole seconds. Raises TypeError, ValueError."""
     return UnixTime(parse_uint(math.floor(value) if _is_fraction(value) else value))
 
 
@@ -47,6 +47,6 @@ def _is_fraction(value: Any) -> bool:
 
 
 def reason(body: Any) -> str:
-    """Why a request was refused, cleaned."""
+    """The reason of a refused request, cleaned."""
     said = body.get("message") or body.get("error") if isinstance(body, dict) else None
     return clean(str(said or ""), _LONGEST_REASON) or "no reason given"

@@ -1,10 +1,10 @@
 """The quote schema of LI.FI Intents, POST /api/v1/integrator/quote/request: chains by CAIP-2, plain addresses.
 
-The client's types name no `eta` and no `validUntil`; the documentation has `validUntil`. Both are read where they are
-given. The solver of `metadata.exclusiveFor` is ignored: any solver may fill what l2send opens.
+The client's types have neither `eta` nor `validUntil`; the documentation has `validUntil`. Both are read if present.
+The solver of `metadata.exclusiveFor` is ignored: any solver may fill what l2send opens.
 
-Source: lifinance/intent.ts 2fb4e29 (2026-05-06) src/api/intentApi.ts, which asks for orders of OIF's type
-`oif-user-open-v0`; docs.li.fi/lifi-intents/intents-api/request-quote (no amount at the side that is not fixed).
+Source: lifinance/intent.ts 2fb4e29 (2026-05-06) src/api/intentApi.ts, which requests orders of OIF's type
+`oif-user-open-v0`; docs.li.fi/lifi-intents/intents-api/request-quote (no amount on the side that is not fixed).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CAIP2 = re.compile(r"eip155:([1-9][0-9]{0,77})", re.ASCII)
 
 
 def _request(payment: Payment, source: Token) -> dict[str, Any]:
-    """A question for an exact delivery, paid by a transaction of the user's own."""
+    """A request for an exact delivery, paid by a transaction of the user's own."""
     sender = ChainAddress(source.chain_id, payment.sender)
     given, wanted = erc7930.asset(source), erc7930.asset(payment.amount.token)
     intent = {
@@ -71,7 +71,7 @@ def _allowances(order: Any) -> list[Any]:
 
 
 def _account(item: Any, name: str) -> ChainAddress:
-    """The address under `name`, on the chain that stands beside it."""
+    """The address in field `name`, on the chain given beside it."""
     found = _CAIP2.fullmatch(item["chain"])
     if not found or not isinstance(item[name], str):
         raise ValueError

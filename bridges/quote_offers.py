@@ -1,7 +1,7 @@
-"""A price from a quote endpoint: the question, the offers of solvers, and the cheapest offer that fits.
+"""Gets a price from a quote endpoint: the request, the solvers' offers, and the cheapest offer that fits.
 
-There are two schemas, OIF's (oif_quotes.py) and LI.FI's (lifi_quotes.py). Each writes the question and reads an
-offer; the rules for offers are here. Only the price and the times of an offer are used.
+There are two schemas, OIF's (oif_quotes.py) and LI.FI's (lifi_quotes.py). Each builds the request and parses an offer;
+the rules for offers are here. Only the price and the times of an offer are used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ USER_OPEN = "oif-user-open-v0"
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the endpoint says that the settler must be allowed."""
+    """The allowance that the endpoint says the settler needs."""
 
     token: ChainAddress
     spender: ChainAddress
@@ -45,7 +45,7 @@ class Offer:
     delivered: int
     receiver: ChainAddress
     opened_by: ChainAddress | None
-    """The contract that the order is opened at, None where it is not opened by the user."""
+    """The contract where the user opens the order; None if the user does not open it."""
     allowances: tuple[Allowance, ...]
     eta: Seconds | None
     valid_until: UnixTime | None
@@ -53,13 +53,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """How an endpoint is asked and read."""
+    """How to build an endpoint's request and parse its offers."""
 
     who: str
     """Its name in errors."""
     request: Callable[[Payment, Token], dict[str, Any]]
     read: Callable[[Any], Offer]
-    """Raises KeyError, TypeError, ValueError, AttributeError or Refused for what is no offer of the schema."""
+    """Raises KeyError, TypeError, ValueError, AttributeError or Refused for an offer that does not fit the schema."""
 
 
 async def cheapest_offer(
@@ -93,7 +93,7 @@ def _read(offer: Any, schema: Schema) -> Offer:
 
 
 def _price_of(offer: Offer, settler: Address, payment: Payment, source: Token) -> SolverPrice:
-    """The price of an offer for what was asked, through the settler of the registry. Raises Refused."""
+    """The price of an offer that fits the request, through the registry's settler. Raises Refused."""
     pinned = ChainAddress(source.chain_id, settler)
     here, there = erc7930.asset(source), erc7930.asset(payment.amount.token)
     if offer.opened_by != pinned:

@@ -1,4 +1,4 @@
-"""Finishes every quote: approvals, simulation, prices, decoding again, and what the sender can afford."""
+"""Completes every quote: approvals, simulation, prices, a second decoding, and whether the sender can afford it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Seconds, UnixTime
 
 PRICE_HOLDS = Seconds(60)
-"""How long a price holds if the quote does not say."""
+"""How long a price is valid if the quote does not say."""
 USUAL_FILL_TIME = Seconds(60)
 """How long a fill takes if the quote does not say."""
 
 Demand = Callable[[bool, str], None]
 Agree = Callable[[Order], Sequence[Awaitable[object]]]
-"""Checks of the chains once the order is known. Each raises Refused if they read the order differently."""
+"""Checks against the chains once the order is known. Each raises Refused if they decode the order differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +32,24 @@ class Funding:
     payment: Payment
     source: Chain
     held: Amount
-    """Of the asset that is paid."""
+    """The balance of the asset that is paid."""
     native: Amount
-    """Of the coin that pays gas."""
+    """The balance of the coin that pays gas."""
 
 
 @dataclass(frozen=True, slots=True)
 class SolverPrice:
-    """What leaves the sender, and how long that price holds (None: `PRICE_HOLDS`)."""
+    """What leaves the sender, and how long that price is valid (None: `PRICE_HOLDS`)."""
 
     pays: Amount
     duration: Seconds
     valid_until: UnixTime | None = None
     allowed: int | None = None
-    """What the settler may take of the token already, where that was asked beside the price; else it is asked."""
+    """The settler's present allowance, if it was requested beside the price; None: it is requested."""
 
 
 def demanding(bridge: str) -> Demand:
-    """A check of orders for `bridge`: raises Refused, "the order for Eco …", where its condition is false."""
+    """A check for orders of `bridge`: raises Refused, "the order for Eco …", if its condition is false."""
 
     def demand(condition: bool, otherwise: str) -> None:
         if not condition:
@@ -59,7 +59,7 @@ def demanding(bridge: str) -> Demand:
 
 
 def refuse_unaffordable(pays: Amount, funding: Funding) -> None:
-    """Raises CannotPay where the sender holds less than `pays`."""
+    """Raises CannotPay if the sender holds less than `pays`."""
     if pays.units > funding.held.units:
         name, wanted = funding.source.name, funding.payment.amount
         raise CannotPay(f"{name} needs {pays} to deliver {wanted}, you hold {funding.held}.")
@@ -68,7 +68,7 @@ def refuse_unaffordable(pays: Amount, funding: Funding) -> None:
 async def costed(rpc: Rpc, funding: Funding, pays: Amount, wanted: list[tuple[StepKind, UnsignedTx]]) -> Costed:
     """These transactions, which pay `pays`, with gas limits and fees.
 
-    Raises CannotPay where the coin for them is not there, NoGas where only gas is missing, NetworkError, Refused.
+    Raises CannotPay if the coin for them is missing, NoGas if only gas is missing, NetworkError, Refused.
     """
     found = await cost(rpc, funding.payment.sender, wanted)
     refuse_without_gas(found, pays, funding.source, funding.native)
@@ -78,9 +78,9 @@ async def costed(rpc: Rpc, funding: Funding, pays: Amount, wanted: list[tuple[St
 async def finish(
     bridge: Bridge, funding: Funding, price: SolverPrice, tx: UnsignedTx, now: UnixTime, rpcs: Rpcs, agree: Agree
 ) -> Quote:
-    """The quote whose last step is `tx`, once the contracts agree on its order; `now` is by the source's clock.
+    """The quote with `tx` as its last step, once the contracts agree on its order; `now` is by the source's clock.
 
-    Raises CannotPay where the coin for the fees is not there, NetworkError, Refused.
+    Raises CannotPay if the coin for the fees is missing, NetworkError, Refused.
     """
     rpc, payment = rpcs.on(funding.source.chain_id), funding.payment
     opens = bridge.effects(tx, rpcs.registry)
@@ -110,7 +110,7 @@ async def finish(
 
 
 def with_notes(quote: Quote, *notes: str) -> Quote:
-    """The quote with these notes in front."""
+    """The quote with these notes first."""
     return replace(quote, notes=(*notes, *quote.notes))
 
 

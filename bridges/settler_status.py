@@ -1,4 +1,4 @@
-"""Whether an order was filled or refunded, by the storage of two chains. Events are only hints; storage decides."""
+"""Checks whether an order was filled or refunded, by the storage of two chains. Events are only hints."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from l2send.core.units import BlockNumber, UnixTime
 _MOST_BLOCKS = 180_000
 """Blocks searched for the event of a fill, back from the head."""
 _MOST_STRETCHES = 40
-"""Requests of as many blocks as the node takes at a time."""
+"""Log requests, each of as many blocks as the node accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the settlers of both chains hold for an order, and both clocks."""
+    """The settlers' values for an order on both chains, and both clocks."""
 
     origin: Any
     target: Any
     origin_now: UnixTime
     target_now: UnixTime
     target_head: BlockNumber | None
-    """The destination's newest block, from which the event of a fill is searched for; None where it is not known."""
+    """The destination's newest block, from which the fill's event is searched; None if unknown."""
 
 
 async def look(order: Order, on_origin: Call, on_target: Call, rpcs: Rpcs) -> Seen | OrderStatus:
-    """Both values, read at the same time; UNKNOWN, with the reason, if a chain or a settler is silent."""
+    """Both values, read at the same time; UNKNOWN with the reason if a chain or a settler does not answer."""
     origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
     held, filled, head = await asyncio.gather(
         origin.aggregate([on_origin]), target.aggregate([on_target]), head_of(target), return_exceptions=True
@@ -52,7 +52,7 @@ async def look(order: Order, on_origin: Call, on_target: Call, rpcs: Rpcs) -> Se
 
 
 async def head_of(rpc: Rpc) -> BlockNumber | None:
-    """The newest block, asked beside the look at a fill so that its event is found without another round trip."""
+    """The newest block, requested beside the fill's status, so that its event is found without another round trip."""
     try:
         return await rpc.block_number()
     except NetworkError:
@@ -60,7 +60,7 @@ async def head_of(rpc: Rpc) -> BlockNumber | None:
 
 
 def silent(rpc: Rpc, error: NetworkError) -> OrderStatus:
-    """Unknown is a state: a chain that does not answer has not said that nothing was paid."""
+    """UNKNOWN: a chain that does not answer has not denied a payment."""
     return OrderStatus(OrderState.UNKNOWN, f"{rpc.chain.name} could not be asked: {error.message}")
 
 
@@ -72,10 +72,9 @@ def filled(
     is_ours: Callable[[Log], bool],
     head: BlockNumber | None = None,
 ) -> OrderStatus:
-    """FILLED as one look showed it, and the read of the destination's storage that proves it.
+    """FILLED by a single query, with the storage read on the destination that proves it.
 
-    `topics` and `is_ours` find the event of the fill, which only tells its transaction; `head` is where its search
-    begins.
+    `topics` and `is_ours` find the fill's event, which only shows its transaction; the search starts at `head`.
     """
     query = {"address": call.to, "topics": topics}
     return OrderStatus(
@@ -87,13 +86,13 @@ def filled(
 
 
 def refunded(rpc: Rpc, call: Call, status: Any) -> OrderStatus:
-    """REFUNDED as one look showed it, and the read of the origin's storage that proves it."""
+    """REFUNDED by a single query, with the storage read on the origin that proves it."""
     proof = Proof(rpc.chain.chain_id, stored(call, lambda found: bool(found == status)))
     return OrderStatus(OrderState.REFUNDED, "the money is back with the sender.", proofs=(proof,))
 
 
 def stored(call: Call, holds: Callable[[Any], bool]) -> Callable[[Rpc, str], Awaitable[bool]]:
-    """Whether one endpoint alone shows a value in storage as of a block. A read that fails says nothing: BadAnswer."""
+    """Whether a single endpoint shows a value in storage at a block. A failed read proves nothing: BadAnswer."""
 
     async def shows(one: Rpc, block: str) -> bool:
         (value,) = (await one.aggregate([call], block)).values
@@ -107,7 +106,7 @@ def stored(call: Call, holds: Callable[[Any], bool]) -> Callable[[Rpc, str], Awa
 async def _transaction(
     rpc: Rpc, query: dict[str, Any], is_ours: Callable[[Log], bool], known_head: BlockNumber | None
 ) -> str:
-    """The hash of the fill, to show it; empty if the node refuses logs. Storage proved the fill."""
+    """The hash of the fill, for display; empty if the node refuses logs. Storage proved the fill."""
     try:
         head, stretches = known_head or await rpc.block_number(), 0
         async for first, logs in rpc.logs_before(query, head):

@@ -1,8 +1,8 @@
-"""A solver's fee for an order, for settlers without a price API of their own: a quote endpoint's figure, or yours.
+"""A solver's price for an order of settlers without their own price API: from a quote endpoint, or your own figure.
 
-The endpoint that is listed as `quote_api` is asked, of LI.FI's shape or of OIF's. Without it `solver_fee_bps` counts,
-the fee in 1/100 % at which you know that a solver fills. Without either there is no offer. The calldata of an endpoint
-is never used: an order is built here, and the answer is a price.
+The endpoint in `quote_api` is queried, in LI.FI's format or OIF's. Without it `solver_fee_bps` counts, the fee in 1/100
+% at which you know that a solver fills. Without either there is no offer. An endpoint's calldata is never used: orders
+are built here, and only the price is taken.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from l2send.core.units import Amount, Seconds, UnixTime
 
 _FILL_TIME = Seconds(3600)
 _OF_LIFI = "/integrator/quote/request"
-"""How the path of LI.FI's endpoint ends."""
+"""The end of the path of LI.FI's endpoint."""
 
 Listed = HyperlaneSettlers | OifSettlers
 
 
 def is_priced(listed: Listed) -> bool:
-    """Whether the registry says where a price comes from."""
+    """Whether the registry names a source of prices."""
     return bool(listed.quote_api) or listed.solver_fee_bps is not None
 
 
 async def solver_price(listed: Listed, settler: Address, funding: Funding, rpcs: Rpcs) -> SolverPrice:
-    """The price of delivering the payment exactly through `settler`, by what is listed on the origin.
+    """The price of delivering the payment exactly through `settler`, by the origin's entry.
 
-    Ask `is_priced` first. Raises CannotPay where more is needed than is held, NetworkError, Refused.
+    Call `is_priced` first. Raises CannotPay if the price exceeds the balance, NetworkError, Refused.
     """
     url, token = listed.quote_api, funding.held.token
     if url:
@@ -48,12 +48,12 @@ async def solver_price(listed: Listed, settler: Address, funding: Funding, rpcs:
 
 
 def own_price(bps: int, arrives: int) -> int:
-    """What leaves the sender where a solver takes `bps` of what arrives, in base units, rounded up."""
+    """What leaves the sender if a solver takes `bps` of the delivered amount, in base units, rounded up."""
     return arrives - (-arrives * bps // BPS)
 
 
 def fill_deadline(price: SolverPrice, origin_now: UnixTime, target_now: UnixTime) -> UnixTime:
-    """The fill deadline, judged by the chains' clocks. Raises Refused for a price that expired."""
+    """The fill deadline, by the chains' clocks. Raises Refused for an expired price."""
     now = max(origin_now, target_now)
     if price.valid_until is not None and price.valid_until < now:
         raise Refused("the quote ran out before it could be used.")

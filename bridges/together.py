@@ -1,7 +1,7 @@
-"""Several transfers of one account on one chain, made by one transaction: priced as a whole, in one simulation.
+"""Several transfers of one account on one chain in one transaction: priced as a whole, by one simulation.
 
-An account that delegates (EIP-7702) calls itself; a Safe of which one owner is enough is called by that owner. All of
-the transfers happen, or none.
+An account that delegates (EIP-7702) calls itself; an owner calls a Safe with a threshold of one. All of the transfers
+succeed, or none.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from l2send.core.together import TOGETHER
 from l2send.core.units import Amount, Gas, Seconds, Wei
 
 MOST_CALLS = 100
-"""Transfers in one transaction: about 5 million gas, and 30 kB, which every chain and node takes."""
+"""Transfers per transaction: about 5 million gas and 30 kB, which every chain and node accepts."""
 _MOST_GAS = Gas(2**24)
-"""Of one transaction. Source: EIP-7825."""
+"""Per transaction. Source: EIP-7825."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account that pays, and how it makes several calls."""
+    """The paying account, and how it batches calls."""
 
     address: Address
     owner: Address | None = None
-    """The owner who sends the transaction of a Safe; None for an account that delegates."""
+    """The owner who sends a Safe's transaction; None for an account that delegates."""
     multi_send: Address | None = None
     """The Safe's MultiSendCallOnly."""
 
@@ -47,7 +47,7 @@ class Account:
 
 
 async def quote_together(payments: Sequence[Payment], account: Account, market: Market, rpc: Rpc) -> list[Quote] | None:
-    """One quote for all, or several where one transaction would be too large; None where the node cannot simulate it.
+    """One quote for all, or several if one transaction would be too large; None if the node cannot simulate it.
 
     Raises Refused if it would revert, NetworkError. Source: eth_simulateV1.
     """
@@ -93,13 +93,13 @@ def _quote(
 
 
 def shared_payment(quote: Quote) -> Payment:
-    """What stands in the journal for a transaction that makes several payments: nothing, to the account itself."""
+    """What represents a transaction of several payments in the journal: a payment of nothing to the account itself."""
     first = quote.carries[0]
     return Payment(first.sender, ChainAddress(quote.source.chain_id, first.sender), quote.pays, first.executor)
 
 
 def parts_of(quote: Quote) -> list[tuple[Fee, ...]]:
-    """The fees of each payment in it: equal parts, and what cannot be divided with the first."""
+    """The fees of each payment in it: equal shares, with the remainder added to the first."""
     count = len(quote.carries)
     return [tuple(_part(fee, place, count) for fee in quote.fees) for place in range(count)]
 
@@ -111,7 +111,7 @@ def _part(fee: Fee, place: int, count: int) -> Fee:
 
 
 def single_step(payment: Payment, shared: UnsignedTx) -> Step:
-    """The step that makes one payment by itself, which `shared` makes with others. Its gas is asked for at its turn."""
+    """The step that makes one payment of `shared` alone. Its gas is estimated before it is signed."""
     transfer = transfer_of(payment)
     if shared.data[:4] != EXECUTE.selector or payment.executor is None:
         return Step(StepKind.TRANSFER, transfer, UNSIMULATED[StepKind.TRANSFER])

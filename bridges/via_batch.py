@@ -1,6 +1,6 @@
-"""Has an account that delegates by EIP-7702 approve and open in one transaction: both happen, or neither.
+"""Makes an account that delegates by EIP-7702 approve and open in one transaction: both succeed, or neither.
 
-It is the account's own transaction, with its own nonce, as any other. Accounts without a delegation pay as before.
+It is the account's own transaction, with its own nonce, like any other. Accounts without a delegation are unaffected.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NOTE = "your account delegates to code (EIP-7702): approval and order are one t
 
 
 def via_batches(bridges: Mapping[str, Bridge]) -> dict[str, Bridge]:
-    """The bridges; those that open orders by transactions do so in batches, where the account can make them."""
+    """The bridges; those that open orders by transactions use batches if the account can make them."""
     return {name: ViaBatch(one) if _opens_by_transactions(one) else one for name, one in bridges.items()}
 
 
@@ -36,7 +36,7 @@ class ViaBatch(Wrapped):
     """A bridge whose approval and opening are one transaction of a delegated account."""
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
-        """The bridge's own quote, its transactions made one. Raises as Bridge.quote does."""
+        """The bridge's own quote, with its transactions merged into one. Raises as Bridge.quote does."""
         quoting = self._bridge.quote(payment, source, held, native, rpcs)
         batches = any(delegate.name == BATCHING_DELEGATE for delegate in source.delegates)
         if not batches or source.chain_id == payment.to.chain_id:  # No bridge leads from a chain to itself.

@@ -1,6 +1,6 @@
-"""Has a Safe make the transactions of a bridge once its owners have signed: a quote with a Proposal instead of steps.
+"""Makes a Safe run a bridge's transactions once its owners have signed: a quote with a Proposal instead of steps.
 
-No account has to send it yet: whether it would succeed is simulated as if one owner were enough.
+It is not sent yet: the simulation assumes a threshold of one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from l2send.core.units import Amount, Gas, Nonce
 _THRESHOLD_SLOT = 4
 """Source: libraries/SafeStorage.sol: singleton, modules, owners, ownerCount, threshold."""
 _GAS_OF_A_SIGNATURE = 8_000
-"""Above what checking one costs: ecrecover, its 65 bytes, and a look at the owner. A contract may need more."""
+"""Above the cost of checking one: ecrecover, its 65 bytes, and a read of the owner. A contract may need more."""
 OVERHEAD = Gas(30_000)
 
 
@@ -33,7 +33,7 @@ class ViaOwners(ViaSafe):
     """A bridge for payments whose sender is a Safe, and that its owners sign for any account to send."""
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
-        """The bridge's own quote, its transactions made a proposal of the Safe's. Raises as Bridge.quote does."""
+        """The bridge's own quote, with its transactions as a proposal of the Safe. Raises as Bridge.quote does."""
         rpc = rpcs.on(source.chain_id)
         safe = await look_at_safe(payment.sender, rpc)
         found = await self._quoted(safe, payment, source, held, native, rpcs)
@@ -49,14 +49,14 @@ class ViaOwners(ViaSafe):
         execution, since = safe_tx.execution(b""), await rpc.block_number()
         proposal = Proposal(execution, safe.nonce, kind, gas, since, safe.owners, safe.threshold)
         notes = (*quote.notes, *_words(safe, source), *costed.notes)
-        # Owners take longer than a price holds. What leaves and what arrives is fixed in the order: its own deadlines
-        # say how long a solver may take it, and the money comes back if none does.
+        # Owners take longer than a price is valid. The order fixes what leaves and what arrives: its own deadlines
+        # limit how long a solver may fill it, and the money is refunded if none does.
         quote = replace(quote, steps=(), proposal=proposal, expires=None)
         return replace(quote, fees=fees, needs=value, notes=notes, refund=None)
 
 
 def at_nonce(quote: Quote, nonce: Nonce) -> Quote:
-    """A quote of a Safe whose owners sign, with the nonce that is free, and the hashes that they compare."""
+    """A quote for a Safe whose owners sign, with the next free nonce, and the hashes that they compare."""
     assert quote.proposal is not None
     typed = read_execution(quote.proposal.execution)[0].typed(nonce)
     hashes = f"domain 0x{typed.domain_hash.hex()}, message 0x{typed.message_hash.hex()}, SafeTx 0x{typed.digest.hex()}"
@@ -72,7 +72,7 @@ def _word(value: int) -> str:
 
 
 def _words(safe: SafeState, source: Chain) -> list[str]:
-    """What is told of a Safe before its owners sign."""
+    """Notes about a Safe before its owners sign."""
     who = f"the Safe {source.short_name}:{safe.address} ({safe.version.version}) pays"
     need = f"{safe.threshold} of its {len(safe.owners)} owners sign: {', '.join(safe.owners)}. None has signed yet"
     return [f"{who}. {need}", *told_of_parts(safe)]

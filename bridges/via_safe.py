@@ -1,7 +1,7 @@
-"""Has a Safe make the transactions of a bridge: an owner sends one transaction, which runs whole or not at all.
+"""Makes a Safe run a bridge's transactions: an owner sends one transaction, which succeeds as a whole or not at all.
 
-Only where one owner is enough: that owner approves by sending it. So there is no signature that anyone else could use,
-and the nonce of the owner's own account is what makes it happen once.
+Only for Safes with a threshold of one: the owner approves by sending. So there is no signature that others could use,
+and the nonce of the owner's own account ensures that it happens once.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from l2send.core.safe import SafeTx, approved_by_sender, safe_tx_of
 from l2send.core.units import Amount, Nonce, Wei
 
 CARRIED = ("direct", "eco", "across")
-"""The bridges whose transactions a Safe makes: the others were not tried with one."""
+"""The bridges whose transactions a Safe may make: the others were not tested with one."""
 PLENTY = 10**30
-"""The owner pays the gas, so the coin that the Safe holds does not limit it."""
+"""The owner pays the gas, so the Safe's coin balance does not limit it."""
 _OWNERS = Function("getOwners()", "address[]")
 _THRESHOLD = Function("getThreshold()", "uint256")
 _NONCE = Function("nonce()", "uint256")
@@ -42,7 +42,7 @@ _HANDLER_SLOT = int.from_bytes(keccak(b"fallback_manager.handler.address"), "big
 
 @dataclass(frozen=True, slots=True)
 class SafeState:
-    """A Safe as its chain has it."""
+    """The on-chain state of a Safe."""
 
     address: Address
     version: SafeVersion
@@ -50,11 +50,11 @@ class SafeState:
     threshold: int
     nonce: Nonce
     guard: Address | None
-    """A contract that judges every transaction of the Safe."""
+    """A contract that checks every transaction of the Safe."""
     modules: tuple[Address, ...]
-    """Contracts that move its money without its owners."""
+    """Contracts that can move its money without its owners."""
     handler: Address | None
-    """What answers calls that are no function of the Safe."""
+    """The contract that handles calls of functions that the Safe lacks."""
 
 
 def via_safe(bridges: Mapping[str, Bridge]) -> dict[str, Bridge]:
@@ -66,7 +66,7 @@ class ViaSafe(Wrapped):
     """A bridge for payments whose sender is a Safe, and whose executor is the owner who sends the transaction."""
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
-        """The bridge's own quote, its transactions made one of the Safe's. Raises as Bridge.quote does."""
+        """The bridge's own quote, with its transactions as one of the Safe's. Raises as Bridge.quote does."""
         rpc, owner = rpcs.on(source.chain_id), payment.executor
         assert owner is not None, "only a Safe pays through its owner"
         safe = await look_at_safe(payment.sender, rpc)
@@ -92,9 +92,9 @@ class ViaSafe(Wrapped):
     async def _quoted(
         self, safe: SafeState, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs
     ) -> tuple[Quote, SafeTx, Wei] | None:
-        """The bridge's own quote, its calls as one transaction of the Safe, and the coin they carry.
+        """The bridge's own quote, its calls as one transaction of the Safe, and their native coin.
 
-        Raises as Bridge.quote does, CannotPay where the Safe does not hold that coin.
+        Raises as Bridge.quote does, CannotPay if the Safe does not hold that coin.
         """
         plenty = replace(native, units=native.units + PLENTY)
         quote = await self._bridge.quote(payment, source, held, plenty, rpcs)
@@ -108,10 +108,10 @@ class ViaSafe(Wrapped):
 
 
 async def look_at_safe(address: Address, rpc: Rpc) -> SafeState:
-    """The Safe at `address`, once its code, that of its singleton and of MultiSendCallOnly are those of the registry.
+    """The Safe at `address`, if its code and that of its singleton and MultiSendCallOnly match the registry.
 
-    Raises CannotPay where there is none, Refused for code that is not pinned, NetworkError.
-    Source: eth_getCode, eth_getStorageAt, eth_call.
+    Raises CannotPay if there is none, Refused for code that is not pinned, NetworkError. Source: eth_getCode,
+    eth_getStorageAt, eth_call.
     """
     chain = rpc.chain
     code, singleton, guard, handler = await asyncio.gather(
@@ -133,7 +133,7 @@ async def look_at_safe(address: Address, rpc: Rpc) -> SafeState:
 
 
 async def _refuse_if_new(address: Address, rpc: Rpc) -> None:
-    """Raises CannotPay for a Safe that a reorganisation could undo: a call of no code succeeds, and pays no one."""
+    """Raises CannotPay for a Safe that a reorganisation could undo: a call without code succeeds and pays no one."""
     depth = rpc.chain.confirmations - 1
     if depth <= 0:
         return
@@ -181,14 +181,14 @@ def _refuse_unless_enough(safe: SafeState, owner: Address, source: Chain) -> Non
 
 
 def _words(safe: SafeState, owner: Address, source: Chain) -> list[str]:
-    """What is told of a Safe before it pays."""
+    """Notes about a Safe before it pays."""
     others = [one for one in safe.owners if one != owner]
     who = f"the Safe {source.short_name}:{safe.address} ({safe.version.version}) pays. You, {owner}, approve by sending"
     return [f"{who}, 1 of 1 needed. Other owners: {', '.join(others) or 'none'}", *told_of_parts(safe)]
 
 
 def told_of_parts(safe: SafeState) -> list[str]:
-    """Its guard, modules and fallback handler where they are not Safe's own, a sentence each."""
+    """A sentence each on a guard, modules and a fallback handler that are not Safe's own."""
     said = list[str]()
     if safe.guard:
         said.append(f"its guard {safe.guard} judges each of its transactions, and can stop them")

@@ -1,1 +1,1 @@
-"""Finds out who the recipient is, what the sender holds, and which plan pays the recipient."""
+"""Finds the recipient, the sender's balances, and the plan that pays."""

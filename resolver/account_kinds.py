@@ -1,4 +1,4 @@
-"""What an account is on each chain: a key alone, a key that delegates to code (EIP-7702), a Safe, another contract."""
+"""Finds what an account is on each chain: a plain key, a key that delegates to code (EIP-7702), a Safe, a contract."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from l2send.core.errors import L2sendError
 from l2send.core.rpc import Rpc, Rpcs
 
 _PATIENCE = 4.0
-"""Seconds: a chain that is later is unknown, as its balances are."""
+"""Seconds: a later chain is unknown, as its balances are."""
 
 
 @unique
 class Kind(StrEnum):
-    """By the code at the address."""
+    """The kind of an account, by the code at its address."""
 
     KEY = "key"
-    """No code: its key alone decides."""
+    """No code: only its key decides."""
     DELEGATED = "delegated"
     SAFE = "safe"
     CONTRACT = "contract"
     UNKNOWN = "unknown"
-    """It was not asked, or the chain did not say."""
+    """Not queried, or the chain did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountKind:
-    """What the account is on one chain."""
+    """The kind of an account on one chain."""
 
     chain: Chain
     kind: Kind
@@ -42,13 +42,13 @@ class AccountKind:
 
     @property
     def delegate_name(self) -> str:
-        """The registry's name of the delegate; empty for code that it does not list."""
+        """The registry's name of the delegate; empty if it is not listed."""
         known = known_delegate(self.delegate, self.chain) if self.delegate else None
         return known.name if known else ""
 
 
 async def kinds_of(account: Address, chains: Iterable[Chain], rpcs: Rpcs) -> list[AccountKind]:
-    """Of every chain, asked at once. A chain that fails is unknown. Source: eth_getCode."""
+    """The kinds on all chains, requested at once. A chain that fails is unknown. Source: eth_getCode."""
     return list(await asyncio.gather(*(_kind(account, rpcs.on(chain.chain_id)) for chain in chains)))
 
 

@@ -1,7 +1,7 @@
-"""What an account holds: every known token on every chain, one request a chain, all at the same time.
+"""Reads what an account holds: every known token on every chain, one request per chain, all at once.
 
-A chain without Multicall3 takes several requests; the RPC client makes them. A chain that has not answered after a few
-seconds is unknown. Only a payment that cannot be made without it waits longer.
+A chain without Multicall3 needs several requests; the RPC client makes them. A chain that has not answered after a few
+seconds is unknown. Only a payment that needs that chain waits longer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from l2send.core.units import Amount, Token, UnixTime
 
 LATEST_ROUND = Function("latestRoundData()", "uint80,int256,uint256,uint256,uint80")
 HEADS_APART = 120  # seconds
-PRICE_AGE = 26 * 3600  # Chainlink's slowest feeds beat once a day.
+PRICE_AGE = 26 * 3600  # Chainlink's slowest feeds update once a day.
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,45 +31,45 @@ class Patience:
     soon: float = 4.0
     """Every chain."""
     silent: float = 10.0
-    """For every chain while none has answered: a busy machine must not look offline."""
+    """For every chain while none has answered: a busy machine must not be mistaken for an offline one."""
     late: float = 20.0
     """For a chain that the payment needs."""
 
 
 _CHAINS = "chains"
-"""What is counted while a person waits."""
+"""The progress counter's name."""
 _PATIENCE = Patience()
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """One chain's part of a snapshot. A token that is missing from `units` could not be read."""
+    """One chain's part of a snapshot. A token missing from `units` could not be read."""
 
     chain: Chain
     units: Mapping[Token, int] = field(default_factory=dict[Token, int])
     native_usd: float | None = None
-    """Price of one native coin by the chain's own feed, or None if no fresh price is known."""
+    """Price of one native coin by the chain's own feed; None without a fresh price."""
     timestamp: UnixTime | None = None
     error: str = ""
-    """Why the chain is unknown; empty when it answered."""
+    """Why the chain is unknown; empty if it answered."""
     refused: bool = False
-    """Whether an endpoint answered, but unusably: asking again would not help."""
+    """Whether an endpoint gave an unusable answer: a retry would not help."""
 
     def held(self, token: Token) -> Amount | None:
-        """The balance, or None if it is unknown: never zero because an answer is missing."""
+        """The balance, or None if unknown: a missing answer is never zero."""
         units = self.units.get(token)
         return None if units is None else Amount(units, token)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What `account` holds on every chain that was asked, in registry order."""
+    """What `account` holds on every queried chain, in registry order."""
 
     account: Address
     chains: tuple[Holdings, ...]
 
     def on(self, chain: Chain) -> Holdings:
-        """The part of one chain."""
+        """One chain's part of the snapshot."""
         return next(h for h in self.chains if h.chain.chain_id == chain.chain_id)
 
     @property
@@ -100,10 +100,9 @@ async def take_snapshot(
     enough: Callable[[Snapshot], bool] = lambda _: True,
     patience: Patience = _PATIENCE,
 ) -> Snapshot:
-    """Ask `chains` (by default all of the registry) at once. A chain that fails is part of the answer, as unknown.
+    """Query `chains` (by default all of the registry) at once. A chain that fails is in the result, as unknown.
 
-    After `patience.soon` the chains that are late are unknown if `enough` is content with the others, or else after
-    `patience.late`.
+    Late chains are unknown after `patience.soon` if `enough` accepts the others, else after `patience.late`.
     """
     asked = list(rpcs.registry if chains is None else chains)
     tasks = [asyncio.create_task(_holdings(account, rpcs.on(chain.chain_id))) for chain in asked]
@@ -143,9 +142,9 @@ def _so_far(account: Address, asked: list[Chain], tasks: list[asyncio.Task[Holdi
 
 
 def _with_prices_of_others(holdings: list[Holdings]) -> tuple[Holdings, ...]:
-    """The same coin costs the same on every chain: without this, a way over a chain whose own feed is missing, stale
-    or wrong could not be compared. The higher of a chain's own price and the median of all counts: costs are not
-    understated.
+    """Fill in prices from other chains: the same coin costs the same on every chain, and a way over a chain whose feed
+    is missing, stale or wrong could not be compared. The higher of a chain's own price and the median counts, so costs
+    are not understated.
     """
     prices = dict[tuple[str, bool], list[float]]()
     for each in holdings:
@@ -164,10 +163,10 @@ def _coin(chain: Chain) -> tuple[str, bool]:
 
 
 async def confirm(account: Address, needed: Amount, rpc: Rpc) -> None:
-    """Make sure that every endpoint of the chain that answers sees at least `needed`.
+    """Check that every endpoint of the chain that answers sees at least `needed`.
 
-    One endpoint may lag, or lie; the lowest balance counts. Raises NetworkError if one sees less, or if
-    their clocks are too far apart to be the same chain's head.
+    An endpoint may lag, or lie; the lowest balance counts. Raises NetworkError if one sees less, or if their clocks are
+    too far apart to be the same chain's head.
     """
     if len(rpc.endpoints) < 2:
         return
@@ -214,10 +213,10 @@ async def _holdings(account: Address, rpc: Rpc) -> Holdings:
 
 
 async def highest_native_usd(rpc: Rpc) -> float | None:
-    """The price of the chain's coin, taken to the payer's disadvantage: the highest that an endpoint reads from its
-    feed.
+    """The price of the chain's coin: the highest that any endpoint reads from its feed, since costs must not be
+    understated.
 
-    None where no feed is known, or none of them answers with a fresh price. Source: Chainlink AggregatorV3.
+    None if no feed is known, or no endpoint returns a fresh price. Source: Chainlink AggregatorV3.
     """
     feed = rpc.chain.price_feed
     if not feed:
@@ -229,7 +228,7 @@ async def highest_native_usd(rpc: Rpc) -> float | None:
 
 
 def _price(chain: Chain, answer: Aggregate) -> float | None:
-    """USD per native coin from a Chainlink AggregatorV3 answer, if it is positive and fresh."""
+    """USD per native coin in a Chainlink AggregatorV3 answer, if it is positive and fresh."""
     if not chain.price_feed:
         return None
     decimals, round_data = answer.values[-2:]

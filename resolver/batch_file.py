@@ -1,10 +1,10 @@
-"""Reads a file of payments: CSV with any separator, JSON, NDJSON. Only its form is checked here.
+"""Reads a file of payments: CSV with any separator, JSON, NDJSON. Checks only its form.
 
     ref,amount,token,to,memo
     inv-17,25,USDC,base:0x…,November
 
-CSV may have a BOM, CRLF, empty lines, `;` or TAB as its separator, no newline at the end, and the columns in any
-order and case. JSON is a list of objects with these names; NDJSON is one object a line. Other columns are kept.
+CSV may have a BOM, CRLF, empty lines, `;` or TAB as its separator, no newline at the end, and the columns in any order
+and case. JSON is a list of objects with these names; NDJSON is one object per line. Other columns are kept.
 """
 
 from __future__ import annotations
@@ -55,23 +55,23 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """One payment as it stands in the file; only white space is trimmed."""
+    """One payment as written in the file; only white space is trimmed."""
 
     line: int
-    """Where it starts in the file, from 1; of a JSON list the place in the list."""
+    """Its first line in the file, from 1; in a JSON list, its position."""
     ref: str
     amount: str
     token: str
     to: str
     memo: str = ""
     extra: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
-    """The other columns, by the names they have in the file."""
+    """The other columns, by their names in the file."""
 
 
 def read_batch(data: bytes, name: str = "") -> list[BatchRow]:
-    """Every payment of a file, in order. `name` may tell the format by its suffix; else the first character does.
+    """Every payment of a file, in order. The suffix of `name` may give the format; else the first character does.
 
-    Raises UsageError, naming the line, for a file that cannot be read as a list of payments, or has none.
+    Raises UsageError with the line number for a file that cannot be read as a list of payments, or has none.
     """
     text = _decode(data)
     match format_of(text, name):
@@ -87,7 +87,7 @@ def read_batch(data: bytes, name: str = "") -> list[BatchRow]:
 
 
 def format_of(text: str, name: str = "") -> BatchFormat:
-    """The format that the suffix of `name` says; without a known one, what the text starts as."""
+    """The format by the suffix of `name`; without a known one, by the start of the text."""
     for suffix, known in _SUFFIXES.items():
         if name.lower().endswith(suffix):
             return known
@@ -118,7 +118,7 @@ def _from_csv(text: str) -> Iterator[BatchRow]:
 
 
 def _column(name: str) -> str:
-    """The column that a name in a file stands for."""
+    """The standard name of a column in a file."""
     name = name.strip().lower()
     return _OTHER_NAMES.get(name, name)
 
@@ -142,7 +142,7 @@ def _from_ndjson(text: str) -> Iterator[BatchRow]:
 
 
 def _parse(text: str, where: str) -> Any:
-    """JSON whose numbers stay text: a float would lose digits."""
+    """Parse JSON but keep numbers as text: a float would lose digits."""
     try:
         return parse_json(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_each_once)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""One ledger for a whole batch: what is held, less what the payments before take. Numbers alone."""
+"""The ledger of a batch: the balances, less what earlier payments take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from l2send.resolver.balances import Snapshot
 
 
 def spent_by(quote: Quote) -> dict[Token, int]:
-    """What leaves the sender for one quote at most, its network fees included, in base units by token."""
+    """The most that leaves the sender for one quote, including network fees, in base units by token."""
     coin, pays = quote.source.native, quote.pays
     fees = sum(fee.amount.units for fee in quote.fees if fee.amount.token == coin and fee.name != BRIDGE_FEE)
     spent = {pays.token: pays.units}
@@ -25,7 +25,7 @@ def spent_by(quote: Quote) -> dict[Token, int]:
 
 @dataclass
 class Ledger:
-    """The part of a snapshot that no payment of the batch takes yet."""
+    """The part of a snapshot that no payment of the batch has taken yet."""
 
     snapshot: Snapshot
     left: dict[Token, int] = field(default_factory=dict[Token, int])
@@ -35,24 +35,24 @@ class Ledger:
             self.left = {token: units for holdings in self.snapshot.chains for token, units in holdings.units.items()}
 
     def copy(self) -> Ledger:
-        """A copy: what is taken from it is not taken from this one."""
+        """An independent copy."""
         return Ledger(self.snapshot, dict(self.left))
 
     def has(self, token: Token) -> int:
-        """What is left of it, in base units; 0 where it is unknown: what is not known is not spent."""
+        """The remaining amount, in base units; 0 if unknown: unknown money is not spent."""
         return max(0, self.left.get(token, 0))
 
     def covers(self, spent: Mapping[Token, int]) -> bool:
-        """Whether all of it is left."""
+        """Whether all of it remains."""
         return all(self.has(token) >= units for token, units in spent.items())
 
     def take(self, spent: Mapping[Token, int]) -> None:
-        """Count it as spent. The rest may be negative."""
+        """Count it as spent. The remainder may become negative."""
         for token, units in spent.items():
             self.left[token] = self.left.get(token, 0) - units
 
     def after(self, *, without: Token | None = None) -> Snapshot:
-        """The snapshot as it is once everything taken has left. `without`: none of that token."""
+        """The snapshot after everything taken has left. `without`: none of that token."""
         chains = tuple(
             replace(holdings, units={token: 0 if token == without else self.has(token) for token in holdings.units})
             for holdings in self.snapshot.chains
@@ -60,7 +60,7 @@ class Ledger:
         return replace(self.snapshot, chains=chains)
 
     def amounts(self) -> list[tuple[Chain, Amount]]:
-        """What is left, for people: every token of which anything was held, by chain."""
+        """The remaining amounts for display: every token held at the start, by chain."""
         return [
             (holdings.chain, Amount(self.has(token), token))
             for holdings in self.snapshot.chains

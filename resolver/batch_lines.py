@@ -1,7 +1,7 @@
 """Judges the rows of a batch file: each becomes a payment that can be planned, or a reason why not.
 
-Every row is judged before anything else happens, so that all errors are reported at once. Names are looked up in ENS,
-each once, since a person may have many lines.
+Every row is judged before anything else happens, so that all errors are reported at once. ENS names are resolved once
+each, since a person may have many lines.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class BatchLine:
     row: BatchRow
     to: Destination
     amount: Amount
-    """Its token is on the destination's chain."""
+    """In a token on the destination's chain."""
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """One row that cannot be paid as it stands, and why."""
+    """One row that cannot be paid as written, and why."""
 
     row: BatchRow
     error: L2sendError
@@ -47,14 +47,14 @@ class BadLine:
 
 @dataclass(frozen=True, slots=True)
 class JudgedBatch:
-    """All rows of a file, each once, in its order."""
+    """All rows of a file, each once, in file order."""
 
     lines: tuple[BatchLine, ...]
     bad: tuple[BadLine, ...]
 
     @property
     def paid_more_than_once(self) -> tuple[tuple[BatchLine, ...], ...]:
-        """Lines with the same amount to the same account: reported, since it may be intended."""
+        """Groups of lines with the same amount to the same account: reported, since they may be intended."""
         same = dict[tuple[str, Amount], list[BatchLine]]()
         for line in self.lines:
             same.setdefault((str(line.to), line.amount), []).append(line)
@@ -87,7 +87,7 @@ def _understood(text: str, registry: Registry, book: Book) -> Spelling | L2sendE
 
 
 async def _looked_up(names: dict[str, Spelling], rpcs: Rpcs) -> dict[str, Destination | L2sendError]:
-    """The account of each name, or why it has none. Raises NetworkError: an unknown name and a silent node differ."""
+    """The account of each name, or why it has none. Raises NetworkError: an unknown name is not a failed request."""
     turn = asyncio.Semaphore(_LOOK_UPS_AT_ONCE)
 
     async def one(spelling: Spelling) -> Destination | L2sendError:
@@ -103,8 +103,8 @@ async def _looked_up(names: dict[str, Spelling], rpcs: Rpcs) -> dict[str, Destin
 
 
 def _check_ref(row: BatchRow, taken: dict[str, int]) -> None:
-    """Raises UsageError for a `ref` that is missing, holds what is not seen, or looks like that of an earlier line: as
-    an idempotency key the journal would refuse it when other lines are paid already.
+    """Raises UsageError for a `ref` that is missing, has invisible characters, or looks like that of an earlier line:
+    the journal would refuse it as an idempotency key after other lines are paid.
     """
     if not row.ref:
         raise UsageError("`ref` is empty.", hint="Give every payment a reference of its own: it is paid once.")
@@ -129,7 +129,7 @@ def _line(row: BatchRow, found: Destination | Spelling | L2sendError, registry: 
 
 
 def words_of(bad: Iterable[BadLine], most: int = 50) -> str:
-    """Bad lines, one a line; beyond `most` their number."""
+    """Bad lines, one per line; beyond `most` only their number."""
     lines = [str(line) for line in bad]
     more = [f"and {len(lines) - most} more"] if len(lines) > most else []
     return "\n".join([*lines[:most], *more])

@@ -1,7 +1,7 @@
-"""Lines whose money is on other chains: each bridged by itself, or all of it moved once to the sender's own account.
+"""Plans lines whose money is on other chains: each bridged separately, or one move to the sender's own account.
 
-A bridged payment to the own account costs one bridge fee and one order. Transfers from there cost little. Both ways
-are priced, and the cheaper one is taken; the review shows both.
+A bridged payment to the own account costs one bridge fee and one order, and transfers from there are cheap. Both ways
+are priced and the cheaper one is chosen; the review shows both.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from l2send.resolver.planner import make_plan
 from l2send.resolver.quotes import priced
 
 _ASKED_EACH = 5
-"""Lines whose own quotes are asked for, to compare; with more of them the rest is taken to cost as much."""
+"""How many lines are quoted separately for comparison; further lines are assumed to cost as much."""
 
 
 async def bring_money(lines: Sequence[Wanted], planning: Planning) -> None:
-    """Settle lines of one token on one chain, none of which the money there pays. Raises NetworkError."""
+    """Settle lines of one token on one chain that the money there does not pay. Raises NetworkError."""
     if planning.limits.via == Direct.name:
         return _leave_unfunded(
             lines, unfunded(lines[0], "only transfers are allowed, and it is not on that chain."), planning
@@ -37,7 +37,7 @@ async def bring_money(lines: Sequence[Wanted], planning: Planning) -> None:
         return await _bridge_each(lines, planning)
     planning.moves.append(Move(move.plan, move.count, move.cost_usd, each))
     _take(move.plan, planning.ledger)
-    # What arrives can be spent again; what was there before was counted in.
+    # What arrives can be spent again; what was there before was counted already.
     planning.ledger.take({move.plan.payment.amount.token: -move.plan.payment.amount.units})
     for one, quote in zip(lines, move.quotes, strict=False):
         planning.settle_by(one, LineWay.MOVED, quote, "its money is moved there first")
@@ -59,8 +59,8 @@ class _Movable:
 
 
 async def _movable(lines: Sequence[Wanted], planning: Planning) -> _Movable | None:
-    """The move that pays all lines, or as many from the first on as can be; None where it pays fewer than two, or the
-    coin for the transfers is missing.
+    """The move that pays as many lines as possible, from the first on; None if it pays fewer than two, or the coin for
+    the transfers is missing.
     """
     chain = planning.rpcs.registry.chain(lines[0].payment.to.chain_id)
     if len(lines) < 2 or not may_pay_directly(chain, planning.limits):
@@ -70,7 +70,7 @@ async def _movable(lines: Sequence[Wanted], planning: Planning) -> _Movable | No
     quotes = [priced(quote, planning.ledger.snapshot.on(chain)) for quote in later]
     found = await _move_for(lines, quotes, planning)
     low, high = 2, len(lines) - 1
-    while found is None and low <= high:  # The longest start of the list that can be moved.
+    while found is None and low <= high:  # Bisects for the most lines that can be paid.
         middle = (low + high + 1) // 2
         attempt = await _move_for(lines[:middle], quotes[:middle], planning)
         if attempt is None:
@@ -107,7 +107,7 @@ async def _move_for(lines: Sequence[Wanted], quotes: Sequence[Quote], planning: 
 
 
 async def _cost_of_each(lines: Sequence[Wanted], planning: Planning) -> float | None:
-    """What bridging each line would cost in dollars; None where it cannot be done, or a fee has no price."""
+    """The cost of bridging each line, in dollars; None if impossible, or if a fee has no price."""
     asked, ledger = lines[:_ASKED_EACH], planning.ledger.copy()
     costs = list[float]()
     for one in asked:
@@ -119,7 +119,7 @@ async def _cost_of_each(lines: Sequence[Wanted], planning: Planning) -> float | 
 
 
 async def _bridge_each(lines: Sequence[Wanted], planning: Planning) -> None:
-    """Bridge line after line, out of what is left. The first line without money ends it."""
+    """Bridge one line after another from the remaining money. The first line without money ends it."""
     for place, one in enumerate(lines):
         plan = await _bridged(one, planning.ledger, planning)
         if isinstance(plan, CannotPay):

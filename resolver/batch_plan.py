@@ -1,4 +1,4 @@
-"""The plan of a whole batch: how each line is paid, out of one ledger of funds, in the order of the file.
+"""The plan of a batch: how each line is paid, from one ledger of funds, in file order.
 
     direct    the money is on the destination
     moved     the same, once a payment to the sender's own account there has brought it: see batch_moves.py
@@ -6,7 +6,7 @@
     unfunded  the money does not reach for it; of one token on one chain, nor for the lines after it
     refused   it would fail, or cost more than the sender allows
 
-What a line is signed with is asked for again at its turn. Made by batch_planner.py.
+Before a line is signed, its values are requested again. batch_planner.py makes the plan.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from l2send.resolver.recipient import Findings
 
 @unique
 class LineWay(StrEnum):
-    """How a line of a batch is paid, or that it is not."""
+    """How a line of a batch is paid, or why it is not."""
 
     DIRECT = "direct"
     MOVED = "moved"
@@ -44,7 +44,7 @@ class LineWay(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A line that is to be paid, and what the chains say of its recipient."""
+    """A line to pay, and the findings about its recipient."""
 
     line: BatchLine
     payment: Payment
@@ -53,7 +53,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class PlannedLine:
-    """How one line is paid; `plan` is None where it is not, and `error` says why."""
+    """How one line is paid; if it is not, `plan` is None and `error` says why."""
 
     wanted: Wanted
     way: LineWay
@@ -63,20 +63,20 @@ class PlannedLine:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One payment to the sender's own account, in the place of a bridged one for each line."""
+    """One payment to the sender's own account, in place of a bridged payment for each line."""
 
     plan: Plan
     lines: int
     """How many lines its money pays."""
     cost_usd: float | None
-    """What the move and the transfers after it cost; None where a fee has no price."""
+    """The cost of the move and the transfers after it; None if a fee has no price."""
     instead_usd: float | None
-    """What bridging each line would cost. Some of these prices were asked for, the others are taken to be equal."""
+    """The cost of bridging each line. Some of these prices were requested, the others are assumed equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """How every line is paid, in the order of the file, and what is left."""
+    """How every line is paid, in file order, and the remaining money."""
 
     lines: tuple[PlannedLine, ...]
     moves: tuple[Move, ...]
@@ -84,32 +84,32 @@ class Planned:
 
     @property
     def moves_too_much(self) -> bool:
-        """Whether money is moved for lines that were refused since."""
+        """Whether money is moved for lines that were refused later."""
         paid = sum(line.way is LineWay.MOVED and line.plan is not None for line in self.lines)
         return paid < sum(move.lines for move in self.moves)
 
 
 @dataclass
 class Planning:
-    """A plan that is being made."""
+    """A plan in progress."""
 
     bridges: Mapping[str, Bridge]
     rpcs: Rpcs
     limits: Limits
     ledger: Ledger
     gas_elsewhere: bool = False
-    """Whether another account than the sender pays for gas."""
+    """Whether an account other than the sender pays for gas."""
     lines: dict[int, PlannedLine] = field(default_factory=dict[int, PlannedLine])
-    """By their line in the file."""
+    """By line number in the file."""
     moves: list[Move] = field(default_factory=list[Move])
     markets: dict[ChainId, Market] = field(default_factory=dict[ChainId, Market])
 
     def settle(self, wanted: Wanted, way: LineWay, plan: Plan | None = None, error: L2sendError | None = None) -> None:
-        """Say how a line is paid."""
+        """Record how a line is paid."""
         self.lines[wanted.line.row.line] = PlannedLine(wanted, way, plan, error)
 
     def settle_by(self, wanted: Wanted, way: LineWay, quote: Quote, why: str) -> None:
-        """Pay a line by a transfer, unless that costs more than the sender allows. Takes it from the ledger."""
+        """Pay a line by a transfer taken from the ledger, unless that costs more than the sender allows."""
         quote = priced(quote, self.ledger.snapshot.on(quote.source))
         only = Way((quote,))
         if is_dear(only, self.limits):
@@ -119,12 +119,12 @@ class Planning:
 
 
 def may_pay_directly(chain: Chain, limits: Limits) -> bool:
-    """Whether the sender allows transfers of what is on that chain."""
+    """Whether the sender allows transfers from that chain."""
     return limits.via in {"", Direct.name} and (not limits.from_chains or chain.short_name in limits.from_chains)
 
 
 def missing(planned: Iterable[PlannedLine]) -> list[tuple[Amount, int]]:
-    """What the lines that are not funded come to, by token and chain, and how many they are."""
+    """The sums of unfunded lines, by token and chain, with the number of lines."""
     found = dict[Token, tuple[int, int]]()
     for line in planned:
         if line.way is LineWay.UNFUNDED:
@@ -135,5 +135,5 @@ def missing(planned: Iterable[PlannedLine]) -> list[tuple[Amount, int]]:
 
 
 def unfunded(one: Wanted, why: str) -> CannotPay:
-    """Why a line is not paid for want of money."""
+    """The error for a line that the money does not cover."""
     return CannotPay(f"the money does not reach for {one.payment.amount}: {why}")

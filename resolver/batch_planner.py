@@ -1,5 +1,5 @@
-"""Plans every line of a batch out of one ledger of funds, in the order of the file: transfers first, then what must be
-brought from other chains. Every transfer is simulated, fifty in a request.
+"""Plans every line of a batch from one ledger of funds, in file order: transfers first, then lines whose money must
+come from other chains. Every transfer is simulated, fifty per request.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ async def plan_lines(
     *,
     gas_elsewhere: bool = False,
 ) -> Planned:
-    """How each of these lines is paid. Raises NetworkError, UsageError; what stops one line is told of that line.
+    """How each of these lines is paid. Raises NetworkError, UsageError; an error of one line is attached to that line.
 
-    `gas_elsewhere`: another account than the sender pays for gas.
+    `gas_elsewhere`: an account other than the sender pays for gas.
     """
     planning = Planning(bridges, rpcs, limits, ledger, gas_elsewhere)
     by_chain = dict[ChainId, list[Wanted]]()
@@ -50,13 +50,13 @@ async def plan_lines(
 
 
 def _must_be_known(snapshot: Snapshot, chain: Chain) -> None:
-    """Raises NetworkError where what is held on a destination is not known."""
+    """Raises NetworkError if the balances on a destination are unknown."""
     if error := snapshot.on(chain).error:
         raise NetworkError(f"{chain.name} cannot be asked: {error}", hint="Nothing was sent. Try again later.")
 
 
 async def _quoted(lines: Sequence[Wanted], planning: Planning) -> dict[int, Quote | Refused]:
-    """Transfers on one chain, for the lines whose tokens are there, gas aside: by line. Raises NetworkError."""
+    """Quotes, by line, of transfers on one chain whose tokens are there, gas aside. Raises NetworkError."""
     chain = planning.rpcs.registry.chain(lines[0].payment.to.chain_id)
     rpc, left = planning.rpcs.on(chain.chain_id), planning.ledger.copy()
     sample = max((one.payment for one in lines), key=lambda payment: payment.amount.token.address is not None)
@@ -78,8 +78,8 @@ async def _quoted(lines: Sequence[Wanted], planning: Planning) -> dict[int, Quot
 
 
 def _pay_directly(lines: Sequence[Wanted], quotes: Mapping[int, Quote | Refused], planning: Planning) -> None:
-    """Settle the lines whose transfers the ledger covers, gas too. The first of a token that it does not cover ends
-    that token: money is spent in the order of the file.
+    """Settle the lines whose transfers the ledger covers, including gas. A token's first line that it does not cover
+    stops that token: money is spent in file order.
     """
     ended = set[Token]()
     for one in lines:

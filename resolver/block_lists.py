@@ -1,7 +1,8 @@
-"""The functions by which tokens say that they block an account: money that arrives there is locked or destroyed.
+"""The functions by which tokens report that they block an account: money sent there is locked or destroyed.
 
-A transfer to such an account may succeed: Tether's token refuses only what a blocked account sends. So the token is
-asked. Any answer but zero means blocked. A token that answers none of the functions is reported as not known.
+A transfer to such an account may succeed: Tether's token refuses only transfers from a blocked account. So the
+functions are called. Any result other than zero means blocked. A token with none of the functions is reported as
+unknown.
 """
 
 from __future__ import annotations
@@ -27,6 +28,6 @@ SPELLINGS: Mapping[str, str] = {
     "isDenylisted(address)": "a function of that name",
     "isSanctioned(address)": "Chainalysis' oracle, and tokens that pass it on",
 }
-"""Each function with who uses it, or where it was seen."""
+"""Each function, with the tokens that use it."""
 
 BLOCK_LISTS = tuple(Function(signature, "uint256") for signature in SPELLINGS)

@@ -1,7 +1,7 @@
-"""ERC-3668 (CCIP Read): a contract sends its caller to a gateway, and checks the answer itself.
+"""ERC-3668 (CCIP Read): a contract refers its caller to a gateway, and verifies the answer itself.
 
-The contract, not the gateway, is trusted; but it chooses which server this machine talks to. So: https and
-public hosts only, no redirects, few hops, few gateways, small answers, little time.
+The contract is trusted, not the gateway; but the contract chooses which server this machine contacts. So only https and
+public hosts are allowed, no redirects, and few hops, few gateways, small answers, short time-outs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from l2send.core.text import clean
 _LOOKUP = Function("OffchainLookup(address,string[],bytes,bytes4,bytes)")
 _BATCH = Function("query((address,string[],bytes)[])", "bool[],bytes[]")
 _BATCH_HERE = "x-batch-gateway:true"
-"""ENS's URL that means: ask the gateways of this batch yourself. Source: ENSIP-21."""
+"""ENS's URL that means: query the gateways of this batch yourself. Source: ENSIP-21."""
 _MOST_HOPS = 4
 _MOST_GATEWAYS = 4
 _MOST_IN_A_BATCH = 4
@@ -32,7 +32,7 @@ _SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class _Lookup:
-    """What the contract asks its caller to find out."""
+    """The request that the contract asks its caller to make."""
 
     sender: Address
     urls: tuple[str, ...]
@@ -42,10 +42,10 @@ class _Lookup:
 
 
 async def call_contract(rpc: Rpc, to: Address, data: bytes, *, local: bool = False) -> bytes:
-    """What the contract `to` answers to `data`, by way of its gateways if it says so.
+    """The answer of the contract `to` to `data`, through its gateways if it refers to them.
 
-    `local` allows gateways on this machine, and none elsewhere: for a devnet. Raises NetworkError; NodeError
-    for a revert that is no lookup.
+    `local` allows only gateways on this machine: for a devnet. Raises NetworkError; NodeError for a revert that is not
+    a lookup.
     """
     for _ in range(_MOST_HOPS):
         try:
@@ -62,7 +62,7 @@ async def call_contract(rpc: Rpc, to: Address, data: bytes, *, local: bool = Fal
 
 
 def _lookup(error: NodeError) -> _Lookup | None:
-    """The lookup that a revert asks for, if it does."""
+    """The lookup in a revert, if it has one."""
     if not error.data.startswith("0x" + _LOOKUP.selector.hex()):
         return None
     sender, urls, data, callback, extra = abi_decode(_LOOKUP.inputs, data_bytes(error.data, "revert data")[4:])
@@ -87,7 +87,7 @@ async def _ask(http: Http, lookup: _Lookup, *, local: bool) -> bytes:
 
 
 async def _fetch(http: Http, url: str, lookup: _Lookup, *, local: bool) -> bytes:
-    """What one gateway answers. Source: ERC-3668, "Client Lookup Protocol"."""
+    """The answer of one gateway. Source: ERC-3668, "Client Lookup Protocol"."""
     sender, data = lookup.sender.lower(), "0x" + lookup.data.hex()
     by_get = "{data}" in url
     url = url.replace("{sender}", sender).replace("{data}", data)
@@ -120,14 +120,12 @@ async def _permit(url: str, *, local: bool) -> None:
 
 
 def _is_local(address: str) -> bool:
-    """Whether a URL is local: a devnet allows gateways only on this machine; elsewhere private addresses count as
-    local.
-    """
+    """Whether an address is local: on a devnet only this machine, elsewhere any private address."""
     return not is_public(address)
 
 
 async def _batch(http: Http, data: bytes, *, local: bool) -> bytes:
-    """What a batch gateway would answer: each request of the batch with its own answer or failure."""
+    """The answer of a batch gateway: each request of the batch with its own answer or failure."""
     (requests,) = abi_decode(_BATCH.inputs, data[4:])
     if data[:4] != _BATCH.selector or len(requests) > _MOST_IN_A_BATCH:
         raise BadAnswer("a batch of offchain lookups is malformed or too large.")

@@ -1,9 +1,9 @@
-"""Compares the registry with the chains: asks every endpoint separately, looks at every contract on its chain.
+"""Compares the registry with the chains: queries every endpoint separately, and every contract on its chain.
 
-Where the code of a bridge's contract is pinned, it is compared.
+Pinned code of bridge contracts is compared.
 
-Two kinds of problems are distinguished. A fact is wrong: no code, other decimals, another chain. Or it cannot be
-checked at the moment: no answer, a head or a price that has stopped. Only the first needs a correction.
+It distinguishes two kinds of problems. A fact is wrong: no code, other decimals, another chain. Or it cannot be checked
+now: no answer, a stale head or price. Only the first needs a correction.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from l2send.resolver.balances import HEADS_APART, LATEST_ROUND, PRICE_AGE
 
 _SYMBOL = Function("symbol()", "string")
 _SYMBOL_IN_A_WORD = Function("symbol()", "bytes32")
-"""As tokens older than ERC-20's final text have it, among them Maker's MKR and SAI."""
-_HEAD_AGE = 3600  # seconds; test chains and young rollups make a block only when there is a transaction
+"""For tokens older than ERC-20's final text, among them Maker's MKR and SAI."""
+_HEAD_AGE = 3600  # seconds; test chains and young rollups make a block only for a transaction
 _LONGEST_SYMBOL = 20
 
 
 @unique
 class Verdict(StrEnum):
-    """The verdict, in the words that people and scripts see."""
+    """The verdict, as shown to people and scripts."""
 
     OK = "ok"
     STALE = "stale"
-    """It answers with old facts."""
+    """It answers with old data."""
     SILENT = "no answer"
     WRONG = "wrong"
-    """The registry says something else than the chain."""
+    """The registry differs from the chain."""
 
 
 _BY_WEIGHT = list(Verdict)
@@ -55,7 +55,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class EndpointReport:
-    """One RPC endpoint, which is named by its host alone: URLs may hold API keys."""
+    """One RPC endpoint, named only by its host: URLs may hold API keys."""
 
     host: str
     verdict: Verdict
@@ -63,12 +63,12 @@ class EndpointReport:
     latency: float | None = None
     """Seconds that one read took."""
     head: UnixTime | None = None
-    """When its newest block was made, by the chain's clock."""
+    """The time of its newest block, by the chain's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One contract of the registry, and whether it is what the registry says."""
+    """One contract of the registry, and whether it matches the chain."""
 
     kind: str
     """`multicall3`, `token`, `settler`, `account`, `ens`, `l1_fee_oracle` or `price_feed`."""
@@ -82,7 +82,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:
-    """All that was found on one chain."""
+    """The results for one chain."""
 
     chain: Chain
     endpoints: tuple[EndpointReport, ...]
@@ -90,15 +90,15 @@ class ChainReport:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all."""
+        """The worst verdict of all."""
         return worst([*(e.verdict for e in self.endpoints), *(f.verdict for f in self.facts)])
 
 
 async def check_chains(chains: Iterable[Chain], rpcs: Rpcs, now: float) -> list[ChainReport]:
-    """Ask all `chains` at once. Never raises for what a chain does: that is the report. `now` is Unix time.
+    """Query all `chains` at once. Failures of a chain are reported, not raised. `now` is Unix time.
 
-    Endpoints come first, so that their latencies are not those of a busy machine, and so that the
-    contracts are read without waiting for an endpoint that does not answer.
+    Endpoints come first, so that a busy machine does not distort their latencies, and contracts are read without
+    waiting for an endpoint that does not answer.
     """
     asked = [rpcs.on(chain.chain_id) for chain in chains]
     endpoints = await asyncio.gather(*(_endpoints(rpc, now) for rpc in asked))
@@ -107,7 +107,7 @@ async def check_chains(chains: Iterable[Chain], rpcs: Rpcs, now: float) -> list[
 
 
 async def check_endpoints(chains: Iterable[Chain], rpcs: Rpcs, now: float) -> list[ChainReport]:
-    """The endpoints alone, without looking at any contract."""
+    """Only the endpoints, without querying contracts."""
     asked = [rpcs.on(chain.chain_id) for chain in chains]
     endpoints = await asyncio.gather(*(_endpoints(rpc, now) for rpc in asked))
     return [ChainReport(rpc.chain, found, ()) for rpc, found in zip(asked, endpoints, strict=True)]
@@ -119,7 +119,7 @@ async def _endpoints(rpc: Rpc, now: float) -> tuple[EndpointReport, ...]:
 
 
 async def _facts(rpc: Rpc, endpoints: Sequence[EndpointReport]) -> tuple[Fact, ...]:
-    """The contracts, as healthy endpoints see them; a stuck endpoint shows the past."""
+    """The contracts, by healthy endpoints; a stuck endpoint shows old state."""
     urls = [url for url, e in zip(rpc.chain.rpcs, endpoints, strict=True) if e.verdict is Verdict.OK]
     usable = Rpc(replace(rpc.chain, rpcs=tuple(urls)), rpc.http)
     settlers = [contract for bridge in rpc.chain.settlers for contract in contracts_of(rpc.chain, bridge)]
@@ -135,7 +135,7 @@ async def _facts(rpc: Rpc, endpoints: Sequence[EndpointReport]) -> tuple[Fact, .
 async def _endpoint(one: Rpc) -> EndpointReport:
     host = one.endpoints[0].host
     try:
-        # The first read proves the chain id and opens the connection, so that the second one is timed alone.
+        # The first read proves the chain id and opens the connection, so that only the second one is timed.
         await one.call("eth_chainId")
         started = time.monotonic()
         head = await one.time()
@@ -147,7 +147,7 @@ async def _endpoint(one: Rpc) -> EndpointReport:
 
 
 def _judge_heads(reports: Sequence[EndpointReport], now: float) -> Iterator[EndpointReport]:
-    """A stuck node answers quickly and correctly: only its clock shows it."""
+    """A stuck node answers quickly and correctly: only its clock reveals it."""
     newest = max((e.head for e in reports if e.head is not None), default=None)
     for report in reports:
         if report.head is None or newest is None:
@@ -162,7 +162,7 @@ def _judge_heads(reports: Sequence[EndpointReport], now: float) -> Iterator[Endp
 
 
 def _contracts(chain: Chain) -> Iterator[tuple[str, str, Address]]:
-    """Kind, name and address of contracts that must have code and have no views to check."""
+    """Kind, name and address of contracts that must have code but have no views to check."""
     if chain.multicall3:
         yield "multicall3", "Multicall3", chain.multicall3
     if chain.l1_fee_oracle:
@@ -196,7 +196,7 @@ async def _runs_what_is_pinned(rpc: Rpc, settler: Contract) -> Fact:
 
 
 def _accounts(chain: Chain) -> Iterator[tuple[str, Deployment]]:
-    """The contracts that accounts are made of or run, each with its name."""
+    """The contracts that accounts consist of or run, each with its name."""
     for safe in chain.safes:
         for contract in safe.contracts:
             yield f"Safe {safe.version}", contract
@@ -205,7 +205,7 @@ def _accounts(chain: Chain) -> Iterator[tuple[str, Deployment]]:
 
 
 async def _is_deployed(rpc: Rpc, name: str, contract: Deployment) -> Fact:
-    """Whether the code that is pinned stands there. Source: eth_getCode, EIP-1052."""
+    """Whether the pinned code is there. Source: eth_getCode, EIP-1052."""
     try:
         code = await rpc.code(contract.address)
     except L2sendError as error:
@@ -218,7 +218,7 @@ async def _is_deployed(rpc: Rpc, name: str, contract: Deployment) -> Fact:
 
 
 async def _read_contracts(rpc: Rpc) -> list[Fact]:
-    """The contracts that say what they are, tokens and the price feed, in one request."""
+    """The contracts with views to check, tokens and the price feed, in one request."""
     tokens = _token_contracts(rpc.chain)
     calls = [Call(address, function) for _, address in tokens for function in (DECIMALS, _SYMBOL, _SYMBOL_IN_A_WORD)]
     feed = rpc.chain.price_feed
@@ -252,7 +252,7 @@ def _unread(chain: Chain, why: str) -> Iterator[Fact]:
 
 
 def _symbol(values: Iterator[tuple[Any, ...] | None]) -> str | None:
-    """The next two answers: the symbol as a text, or else as the 32 bytes it is padded to."""
+    """The next two answers: the symbol as a string, or else as bytes32."""
     text, word = next(values), next(values)
     if text is not None:
         return str(text[0])

@@ -1,4 +1,4 @@
-"""The code at the bridges' contracts, as several endpoints see it: a single one might lie."""
+"""Reads the code of bridge contracts from several endpoints, since a single one might lie."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from l2send.core.errors import L2sendError
 from l2send.core.rpc import Rpcs
 
 WITNESSES = 2
-"""How many endpoints must agree before it is believed."""
+"""How many endpoints must agree before the code counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One contract, and the code that its chain's endpoints show."""
+    """One contract, and its code by the chain's endpoints."""
 
     contract: Contract
     seen: tuple[tuple[str, Code | None], ...]
-    """For every endpoint that answered, its host and the code; None is no code."""
+    """For every endpoint that answered, its host and the code; None means no code."""
     silent: int
-    """Endpoints that did not answer."""
+    """How many endpoints did not answer."""
 
     @property
     def agreed(self) -> Code | None:
@@ -33,13 +33,13 @@ class Sighting:
 
     @property
     def disputed(self) -> bool:
-        """Whether two endpoints contradict each other, or agree that nothing is there: waiting does not help."""
+        """Whether two endpoints contradict each other, or agree that there is no code: a retry does not help."""
         said = {code for _, code in self.seen}
         return len(said) > 1 or (len(self.seen) >= WITNESSES and said == {None})
 
     @property
     def problem(self) -> str:
-        """Why no code is agreed, or an empty string."""
+        """Why no code is agreed on, or an empty string."""
         if self.agreed:
             return ""
         if self.disputed:
@@ -48,7 +48,7 @@ class Sighting:
 
 
 async def look_at(contracts: Iterable[Contract], rpcs: Rpcs) -> list[Sighting]:
-    """Ask every endpoint of its chain for each contract, all at once. Never raises for what a node does."""
+    """Query every endpoint of each contract's chain, all at once. Failures of nodes raise nothing."""
     return list(await asyncio.gather(*(_look(contract, rpcs) for contract in contracts)))
 
 

@@ -4,8 +4,8 @@
     base:alice     the contact on that chain, if it is known there
     alice@base     the same
 
-A contact's name has neither a dot nor a colon and is no chain's short name, so no other form of destination can be
-taken for it. Its address was checked when it was added, and is stored: nothing is looked up when it is paid.
+A contact's name has neither a dot nor a colon and is not a chain's short name, so it cannot be confused with another
+form of destination. Its address was checked when it was added, and is stored: nothing is resolved when it is paid.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _LONGEST_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """An account with the name that you gave it."""
+    """An account with your name for it."""
 
     name: str
     address: Address
     chains: tuple[str, ...] = ()
     """Short names of the chains it is known on. Empty: on any chain, named with each payment."""
     ens: str = ""
-    """The ENS name the address was looked up by when it was added; it is not asked for again."""
+    """The ENS name from which the address was resolved when it was added; it is not resolved again."""
 
     def __str__(self) -> str:
         places = [f"{chain}:{self.address}" for chain in self.chains] or [f"{self.address} on any chain"]
@@ -63,7 +63,7 @@ class Book:
         return len(self.contacts)
 
     def named(self, name: str) -> Contact:
-        """The contact of that name, in any case. Raises UsageError with a suggestion."""
+        """The contact with that name, in any case. Raises UsageError with a suggestion."""
         contact = self.contacts.get(name.lower())
         if contact:
             return contact
@@ -74,16 +74,16 @@ class Book:
         )
 
     def resembles(self, name: str) -> str:
-        """Contacts whose names are nearly `name`, for a hint; usually empty."""
+        """Contacts with names similar to `name`, for a hint; usually empty."""
         return ", ".join(difflib.get_close_matches(name.lower(), self.contacts, n=3, cutoff=0.7))
 
     def at(self, address: Address, chain: Chain) -> Contact | None:
-        """The contact with this account."""
+        """The contact with this account, or None."""
         here = (c for c in self if c.address == address)
         return next((c for c in here if not c.chains or chain.short_name in c.chains), None)
 
     def read(self, text: str, registry: Registry) -> Spelling | None:
-        """What `text` says if it names a contact, else None. Raises BadAddress for a chain it is not known on."""
+        """The spelling of `text` if it names a contact, else None. Raises BadAddress for a chain it is not known on."""
         name, short_name = _split(text)
         if name.lower() not in self.contacts or (short_name and registry.find(short_name) is None):
             return None
@@ -99,7 +99,7 @@ class Book:
         return Spelling(FORM, chain, contact.address, vouched_by=Voucher.CONTACT, contact=contact.name, among=known)
 
     def check_new(self, contact: Contact, registry: Registry) -> None:
-        """Raises UsageError for a contact that this book must not take."""
+        """Raises UsageError for a contact that cannot be added to this book."""
         check_name(contact.name, registry)
         _check_address(contact, registry)
         for other in self:
@@ -125,7 +125,7 @@ NO_CONTACTS = Book()
 
 
 def _split(text: str) -> tuple[str, str]:
-    """A contact's name and a chain's short name, which may be empty, in the ways they are written together."""
+    """A contact's name and a chain's short name, which may be empty, in either notation."""
     before, colon, behind = text.partition(":")
     if colon:
         return behind, before
@@ -134,7 +134,7 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def check_name(name: str, registry: Registry) -> None:
-    """Raises UsageError for what cannot be a contact's name."""
+    """Raises UsageError for an invalid contact name."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{clean(name, 40)!r} is no name for a contact.",
@@ -165,7 +165,7 @@ def load_book(path: Path) -> Book:
 
 
 def parse_book(text: str, where: str) -> Book:
-    """The contacts in a text of the file's format. Raises ConfigError that names `where` they are."""
+    """Parse contacts in the file's format. Raises ConfigError that names `where` they are."""
     try:
         data = parse_toml(text)
         schema = data.get("schema")

@@ -1,4 +1,4 @@
-"""Which accounts run code on which chains by EIP-7702, as their chains have it."""
+"""Finds which accounts run code on which chains by EIP-7702."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Delegated:
 
     @property
     def name(self) -> str:
-        """What the registry calls that code; empty for code that it does not list."""
+        """The registry's name of that code; empty if it is not listed."""
         known = known_delegate(self.code, self.chain)
         return known.name if known else ""
 
     @property
     def words(self) -> str:
-        """For the screen."""
+        """For display."""
         return f"{self.code} ({self.name or 'not in the registry'})"
 
 

@@ -1,4 +1,4 @@
-"""Where the money goes: reads a text in any form of destination into an account on a chain.
+"""Parses a destination in any form into an account on a chain.
 
     understand   what the text says, without a network
     look_up      the account it names: a name is looked up in ENS; the chain must be known by then
@@ -26,7 +26,7 @@ from l2send.resolver.spelling import LinkRequest, Spelling, Voucher, is_xdc, rea
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a payment link asks for: a token of the destination's chain, and how much of it if it says so."""
+    """The request in a payment link: a token of the destination's chain, and an amount if it names one."""
 
     token: Token
     amount: Amount | None
@@ -34,7 +34,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An understood destination. If no checksum or name confirms the address, a person must compare it."""
+    """A parsed destination. If no checksum or name confirms the address, a person must compare it."""
 
     chain: Chain
     address: Address
@@ -45,16 +45,16 @@ class Destination:
     """The ENS name that was typed, in its normal form."""
     asked: Asked | None = None
     contact: str = ""
-    """The name this account has in the address book, typed or not."""
+    """The account's name in the address book, typed or not."""
 
     @property
     def checksummed(self) -> bool:
-        """Whether a checksum vouches for what was typed."""
+        """Whether a checksum confirms what was typed."""
         return self.vouched_by in {Voucher.ERC55, Voucher.ERC7828}
 
     @property
     def typed_name(self) -> str:
-        """The ENS name or the contact that was typed; empty if an address was typed, even that of a contact."""
+        """The typed ENS name or contact; empty if an address was typed, even that of a contact."""
         return self.name or (self.contact if self.vouched_by is Voucher.CONTACT else "")
 
     @property
@@ -67,7 +67,7 @@ class Destination:
 
 
 def understand(text: str, registry: Registry, book: Book = NO_CONTACTS) -> Spelling:
-    """What `text` says, in any form. Raises BadAddress, ChecksumMismatch, BadAmount, UnknownChain, UnknownName.
+    """Parse `text` in any form. Raises BadAddress, ChecksumMismatch, BadAmount, UnknownChain, UnknownName.
 
     A bare address or name gives a spelling without a chain: ask for it, or let `look_up` refuse.
     """
@@ -76,7 +76,7 @@ def understand(text: str, registry: Registry, book: Book = NO_CONTACTS) -> Spell
 
 
 def _in_a_form(text: str, registry: Registry, book: Book) -> Spelling:
-    """By the forms that are standards, told apart by what stands in them. Raises as `understand`."""
+    """Parse a standard form, recognised by its characters. Raises as `understand`."""
     if payment_uri.is_link(text):
         return payment_uri.read(text, registry)
     if erc7828.is_binary(text):
@@ -107,7 +107,7 @@ def _bare(text: str, registry: Registry, book: Book) -> Spelling:
 
 
 async def look_up(spelling: Spelling, rpcs: Rpcs) -> Destination:
-    """The account that is meant. Raises as `settle` does, UnknownName, and NetworkError where ENS cannot be asked."""
+    """The account of a spelling. Raises as `settle` does, UnknownName, and NetworkError if ENS does not answer."""
     if not spelling.name or spelling.chain is None:
         return settle(spelling, rpcs.registry)
     address = await ens.resolve(spelling.name, spelling.chain, rpcs)
@@ -117,7 +117,7 @@ async def look_up(spelling: Spelling, rpcs: Rpcs) -> Destination:
 
 
 def parse_destination(text: str, registry: Registry, book: Book = NO_CONTACTS) -> Destination:
-    """The account that `text` names without looking anything up. Raises as `understand` and `settle` do."""
+    """The account in `text`, without any lookup. Raises as `understand` and `settle` do."""
     return settle(understand(text, registry, book), registry)
 
 

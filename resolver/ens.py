@@ -1,10 +1,9 @@
-"""The address that an ENS name has on the destination's chain, and on no other.
+"""Resolves an ENS name to its address on the destination's chain, and on no other.
 
-A name holds one record per chain (ENSIP-9, ENSIP-11, ENSIP-19). If the one that is needed is empty, that is
-the answer: the record for Ethereum is never used in its place, since the account that has it may be a
-contract without an owner on the other chain.
+A name holds one record per chain (ENSIP-9, ENSIP-11, ENSIP-19). If the needed record is empty, there is no address: the
+record for Ethereum is never used instead, since that account may be a contract without an owner on the other chain.
 
-A single RPC endpoint is not believed: if two are configured, two must give the same address.
+A single RPC endpoint is not trusted: if two are configured, two must return the same address.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ _NO_RECORD = [
         "UnsupportedResolverProfile(bytes4)",
     )
 ]
-"""What a universal resolver says of a name that has no such record. Source: ENSIP-23."""
+"""A universal resolver's errors for a name without such a record. Source: ENSIP-23."""
 _ENOUGH = 2
 
 
 async def resolve(name: str, chain: Chain, rpcs: Rpcs) -> Address:
     """The address of the normalised `name` on `chain`.
 
-    Raises UnknownName where it has none, ConfigError where no chain of the registry has ENS, NetworkError.
+    Raises UnknownName if it has none, ConfigError if no chain of the registry has ENS, NetworkError.
     """
     home = rpcs.registry.ens_chain
     if home is None or home.ens is None:
@@ -57,7 +56,7 @@ async def resolve(name: str, chain: Chain, rpcs: Rpcs) -> Address:
 
 
 async def _why(name: str, coin: int, chain: Chain, rpcs: Rpcs) -> str:
-    """Which other record the name has, to show that it is no typing mistake, and what to do."""
+    """Which other record the name has, to show that it is not a typing error, and what to do."""
     home = rpcs.registry.ens_chain
     ask = f"Ask the recipient for their address on {chain.name}, or to set one in ENS (coin type {coin})."
     if coin == ETH_COIN_TYPE or home is None or home.ens is None:
@@ -73,7 +72,7 @@ async def _why(name: str, coin: int, chain: Chain, rpcs: Rpcs) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One record of one name, and where to ask for it."""
+    """One record of one name, and where to request it."""
 
     name: str
     coin: int
@@ -83,18 +82,18 @@ class _Question:
 
     @property
     def data(self) -> bytes:
-        """The resolver's function for the record. Every resolver has the old one for Ethereum."""
+        """The calldata for the resolver. Every resolver supports the old function for Ethereum."""
         node = namehash(self.name)
         return _ADDR_ETH.encode(node) if self.coin == ETH_COIN_TYPE else _ADDR.encode(node, self.coin)
 
     @property
     def local(self) -> bool:
-        """Whether gateways are on this machine."""
+        """Whether gateways may be on this machine."""
         return self.rpcs.registry.is_devnet
 
 
 async def _agreed(question: _Question) -> Address | None:
-    """What the first two endpoints that answer agree on; None for no record. Raises NetworkError."""
+    """The common answer of the first two endpoints that answer; None for no record. Raises NetworkError."""
     rpcs = [Rpc(replace(question.home, rpcs=(url,)), question.rpcs.http) for url in question.home.rpcs]
     needed = min(_ENOUGH, len(rpcs))
     answers = list[Address | None]()
@@ -138,7 +137,7 @@ async def _ask(question: _Question, rpc: Rpc) -> Address | None:
 
 
 async def _by_universal_resolver(question: _Question, rpc: Rpc, universal: Address) -> Address | None:
-    """ENS's own entry point finds the resolver and asks it. Source: ENSIP-23."""
+    """ENS's own entry point finds the resolver and calls it. Source: ENSIP-23."""
     data = _RESOLVE_ALL.encode(wire(question.name), question.data)
     try:
         raw = await ccip.call_contract(rpc, universal, data, local=question.local)
@@ -151,7 +150,7 @@ async def _by_universal_resolver(question: _Question, rpc: Rpc, universal: Addre
 
 
 async def _by_registry(question: _Question, rpc: Rpc) -> Address | None:
-    """The resolver of the name, or of its nearest parent that answers for the names below it. Source: ENSIP-10."""
+    """The name's resolver, or that of its nearest parent that resolves names below it. Source: ENSIP-10."""
     names = suffixes(question.name)
     asked = [Call(question.ens.registry, _RESOLVER, (namehash(name),)) for name in names]
     resolvers = [value[0] if value else ZERO_ADDRESS for value in (await rpc.aggregate(asked)).values]
@@ -169,7 +168,7 @@ async def _by_registry(question: _Question, rpc: Rpc) -> Address | None:
 
 
 async def _plain(rpc: Rpc, resolver: Address, question: _Question) -> bytes:
-    """A resolver from before ENSIP-9 knows no record but Ethereum's, and says so by a revert."""
+    """A resolver from before ENSIP-9 has only Ethereum's record, and reverts for others."""
     try:
         return await ccip.call_contract(rpc, resolver, question.data, local=question.local)
     except NodeError as error:
@@ -179,7 +178,7 @@ async def _plain(rpc: Rpc, resolver: Address, question: _Question) -> bytes:
 
 
 def _address(record: bytes, question: _Question) -> Address | None:
-    """The address in a record as the resolver returned it; None if it is empty. Raises BadAnswer."""
+    """The address in a resolver's record; None if it is empty. Raises BadAnswer."""
     if not record:
         return None
     if question.coin == ETH_COIN_TYPE:

@@ -1,4 +1,4 @@
-"""ENS names as text and as numbers: which texts are names, normal form, node, wire form, a chain's coin type."""
+"""ENS names: recognition, normal form, node, wire form, and a chain's coin type."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _MOST_CHARACTERS = 255
 
 
 def is_name(text: str) -> bool:
-    """Whether `text` can only be meant as a name: labels with a dot between them, the last no number."""
+    """Whether `text` can only be a name: labels separated by dots, the last one not a number."""
     last = text.rpartition(".")[2]
     return "." in text and bool(last) and not last.isdigit() and not re.search(r"[\s:@#/?]", text)
 
 
 def normalised(text: str) -> str:
-    """The normal form under which ENS knows this name. Raises UnknownName for an impossible name.
+    """The normal form of this name in ENS. Raises UnknownName for an invalid name.
 
-    Source: ENSIP-15, as the package ens-normalize has it.
+    Source: ENSIP-15, implemented by the package ens-normalize.
     """
     from ens_normalize import DisallowedSequence, ens_normalize
 
@@ -52,7 +52,7 @@ def namehash(name: str) -> bytes:
 
 
 def wire(name: str) -> bytes:
-    """A normalised name as DNS writes it. Raises UnknownName. Source: ENSIP-10."""
+    """A normalised name in DNS wire format. Raises UnknownName. Source: ENSIP-10."""
     labels = [label.encode() for label in name.split(".")]
     if any(len(label) > _MOST_CHARACTERS for label in labels):
         raise UnknownName("a part of the name is longer than ENS allows.")
@@ -60,7 +60,7 @@ def wire(name: str) -> bytes:
 
 
 def coin_type(chain_id: ChainId) -> int:
-    """Which record of a name holds its address on that chain. Raises UnknownName. Source: ENSIP-9, ENSIP-11."""
+    """The coin type of a name's record for that chain. Raises UnknownName. Source: ENSIP-9, ENSIP-11."""
     if chain_id == 1:
         return ETH_COIN_TYPE
     if chain_id >= _EVM_BIT:

@@ -19,7 +19,7 @@ def read(text: str, registry: Registry) -> Spelling:
 
 
 def _refuse_elsewhere(prefix: str, rest: str) -> None:
-    """`bitcoin:bc1q…` and its likes. Raises BadAddress."""
+    """Raises BadAddress for `bitcoin:bc1q…` and the like."""
     what = foreign(rest.partition("?")[0])
     network = foreign_network(prefix)
     if what or network:

@@ -1,4 +1,4 @@
-"""Interoperable addresses: ERC-7930 in bytes, written as hex, and ERC-7828 in words, `0x…@base#17DE0709`."""
+"""Interoperable addresses: ERC-7930 as hex bytes, and ERC-7828 as text, `0x…@base#17DE0709`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ACCOUNT_DIGITS = 42
 _CHECKSUM = re.compile(r"[0-9A-F]{8}", re.ASCII)
 _TYPES = {bytes.fromhex("0001"): "Bitcoin", bytes.fromhex("0002"): "Solana"}
 _LABELS = {"ethereum": ChainId(1)}
-"""Chain labels of the standard's own examples that are no short names."""
+"""Chain labels in the standard's examples that are not short names."""
 
 
 def is_binary(text: str) -> bool:
-    """Whether `text` is ERC-7930 in hex: the version in front, and lengths that fit."""
+    """Whether `text` is ERC-7930 in hex: starts with the version, and its lengths fit."""
     if not _BINARY.fullmatch(text) or len(text) == _ACCOUNT_DIGITS:
         return False
     try:
@@ -47,7 +47,7 @@ def read_binary(text: str, registry: Registry) -> Spelling:
 
 
 def _chain_of(reference: bytes, registry: Registry) -> Chain:
-    """The chain of an eip155 reference. The sender must not fill in a missing one. Raises BadAddress."""
+    """The chain of an eip155 reference. A missing one must not be filled in by the sender. Raises BadAddress."""
     if not reference:
         raise BadAddress(
             "the interoperable address (ERC-7930) names no chain, so it cannot be paid.",

@@ -1,8 +1,8 @@
-"""Tries the last step of a fill: whether the destination's token would let the settler pay the recipient.
+"""Simulates the last step of a fill: whether the destination's token would let the settler pay the recipient.
 
-The solver's own transaction cannot be simulated, since who sends it is not known yet. Its last step can: the settler
-hands the token to the recipient. A transfer of nothing is asked for, which ERC-20 wants treated like any other, so
-it needs no balance: a token that is paused, or that blocks the settler or the recipient, refuses it.
+The solver's own transaction cannot be simulated, since its sender is not known yet. Its last step can: the settler
+transfers the token to the recipient. A transfer of zero is simulated, which needs no balance and which ERC-20 treats
+like any other: a token that is paused, or blocks the settler or the recipient, refuses it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _UNTRIED = "the last step, which pays the recipient, was not tried: the node doe
 async def refuse_undeliverable(order: Order, rpc: Rpc) -> str:
     """Raises Refused if the destination would not let the settler pay the recipient, NetworkError.
 
-    Returns a note for the sender if that cannot be tried, else an empty string. Source: eth_call, with a
-    state override where the node takes one.
+    Returns a note for the sender if that cannot be simulated, else an empty string. Source: eth_call, with a state
+    override if the node supports it.
     """
     token, settler, recipient = order.delivers.token, order.destination_settler, order.recipient
     message: dict[str, str] = {"from": settler, "to": token.address or recipient}
@@ -30,8 +30,8 @@ async def refuse_undeliverable(order: Order, rpc: Rpc) -> str:
         message["data"] = "0x" + TRANSFER.encode(recipient, 0).hex()
     else:
         message["value"] = hex(order.delivers.units)
-    # The settler holds the coin only while it fills, and pays no L1 fee, which some nodes want of any caller that
-    # has none: coin is lent to it for this call, where the node can do that.
+    # The settler holds coin only during a fill, and pays no L1 fee, which some nodes require of callers without coin:
+    # so this call gives it coin by an override, if the node supports that.
     lent = {settler: {"balance": hex(order.delivers.units + _FOR_FEES)}}
     try:
         tried = await if_offered(lambda: rpc.returned(message, "latest", lent))

@@ -7,7 +7,7 @@ from l2send.resolver.destination import Destination
 
 
 def forms(found: Destination) -> dict[str, str]:
-    """The forms by the name of their standard; the payment link repeats what was asked for."""
+    """The forms by the name of their standard; the payment link repeats the request."""
     asked = found.asked
     link = payment_uri.write(found.account, asked.amount, asked.token) if asked else payment_uri.write(found.account)
     return {

@@ -1,4 +1,4 @@
-"""Chains that make no blocks: reported before you pay there or from there. Nothing arrives until they go on."""
+"""Reports chains that make no blocks before you pay on or from them. Nothing arrives until they resume."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from l2send.resolver.balances import Holdings, Snapshot
 HALTED = 3600
 """Seconds without a block. Young rollups make one only when there is a transaction."""
 _WITNESSES = 3
-"""Other chains whose clocks together count more than this machine's."""
+"""How many other chains' clocks together outweigh this machine's."""
 
 
 def with_halts(way: Way, snapshot: Snapshot, now: float) -> Way:
-    """The way, with a note at each leg whose source or destination stands still, and no estimate of minutes there.
+    """The way, with a note on each leg whose source or destination has halted, and no time estimate there.
 
     `now` is this machine's clock, in Unix time.
     """
@@ -44,9 +44,9 @@ def _destination(leg: Quote, snapshot: Snapshot) -> list[Chain]:
 
 
 def seconds_behind(holdings: Holdings, snapshot: Snapshot, now: float) -> int:
-    """How old the newest block of a chain is, by the blocks of the others, or by `now` where these are too few.
+    """The age of a chain's newest block, by the blocks of other chains, or by `now` if these are too few.
 
-    Zero where the chain did not answer.
+    Zero if the chain did not answer.
     """
     if holdings.timestamp is None:
         return 0

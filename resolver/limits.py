@@ -1,4 +1,4 @@
-"""The sender's limits on ways to pay, and what a minute of waiting is worth."""
+"""The sender's limits on ways to pay, and the price of a minute of waiting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CAP = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(%|usd)?", re.ASCII)
 
 @unique
 class Speed(StrEnum):
-    """How fees and time are weighed against each other."""
+    """How fees and time are weighed."""
 
     CHEAP = "cheap"
     BALANCED = "balanced"
@@ -26,7 +26,7 @@ class Speed(StrEnum):
 
 
 USD_PER_MINUTE: Mapping[Speed, float] = {Speed.CHEAP: 0.0, Speed.BALANCED: 0.01, Speed.FAST: 1.0}
-"""What a minute of waiting adds to the cost by which ways are compared."""
+"""What a minute of waiting adds to the cost when ways are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +34,21 @@ class Limits:
     """What the sender allows. Empty means no limit."""
 
     max_fee_percent: float = DEFAULT_MAX_FEE_PERCENT
-    """Most that the bridges may take, in percent of the amount."""
+    """The most that bridges may take, in percent of the amount."""
     max_fee_usd: float | None = None
-    """Most that all fees may cost together, those of the networks too."""
+    """The most that all fees may cost together, including network fees."""
     from_chains: tuple[str, ...] = ()
     via: str = ""
     speed: Speed = Speed.BALANCED
 
     @property
     def usd_per_minute(self) -> float:
-        """What a minute is worth."""
+        """The price of a minute of waiting."""
         return USD_PER_MINUTE[self.speed]
 
 
 def parse_max_fee(text: str) -> tuple[float, float | None]:
-    """`3` or `3%`: percent that the bridges may take. `2usd`: dollars for all fees. As `Limits` holds them.
+    """`3` or `3%`: percent that bridges may take. `2usd`: dollars for all fees. In the form of `Limits`.
 
     A limit in dollars replaces the usual limit in percent. Raises UsageError.
     """

@@ -1,7 +1,7 @@
-"""Many recipients looked at as recipient.py looks at one, in a few requests a chain instead of dozens for each.
+"""Checks many recipients as recipient.py checks one, in a few requests per chain instead of dozens per recipient.
 
-An account without code on any chain, which nearly every recipient is, needs no more than its token's answers, and those
-of hundreds fit one request. Every other account is looked at by itself, by recipient.py.
+An account without code on any chain, like nearly every recipient, needs only its token's answers, and hundreds of them
+fit into one request. recipient.py checks every other account separately.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _READS_AT_ONCE = 200
 _AT_ONCE = 8
 
 Like = Callable[[Address], Iterable[Address]]
-"""The accounts that are known and could be imitated by this one."""
+"""Known accounts that this one could imitate."""
 Found = Findings | L2sendError
-"""What is known of a recipient, or why they must not be paid."""
+"""The findings about a recipient, or why it must not be paid."""
 
 
 async def look_at_all(payments: Sequence[Payment], rpcs: Rpcs, like: Like) -> list[Found]:
-    """What is found of each payment's recipient, in order. Raises NetworkError if a destination cannot be asked."""
+    """The findings about each payment's recipient, in order. Raises NetworkError if a destination does not answer."""
     among = _ends_of(payments)
     with_code = await _with_code(payments, rpcs)
     plain = [payment for payment in payments if payment.to not in with_code]
@@ -56,7 +56,7 @@ async def look_at_all(payments: Sequence[Payment], rpcs: Rpcs, like: Like) -> li
 
 
 def _ends_of(payments: Iterable[Payment]) -> Mapping[str, set[Address]]:
-    """The recipients by the ends that people compare: one may imitate another of the same file."""
+    """The recipients by first and last characters: one may imitate another of the same file."""
     found = defaultdict[str, set[Address]](set)
     for payment in payments:
         found[ends(payment.to.address)].add(payment.to.address)
@@ -64,7 +64,7 @@ def _ends_of(payments: Iterable[Payment]) -> Mapping[str, set[Address]]:
 
 
 def _plain(payment: Payment, stop: str | Refused, known: Iterable[Address]) -> Findings:
-    """What is known of an account without code. Raises Refused."""
+    """The findings about an account without code. Raises Refused."""
     if isinstance(stop, Refused):
         raise stop
     said = [stop] if stop else list[str]()
@@ -74,7 +74,7 @@ def _plain(payment: Payment, stop: str | Refused, known: Iterable[Address]) -> F
 
 
 async def _with_code(payments: Sequence[Payment], rpcs: Rpcs) -> set[ChainAddress]:
-    """The recipients that are a contract on any chain. One that does not answer soon counts as none, unless it is the
+    """The recipients that are contracts on any chain. A late chain counts as showing none, unless it is the
     destination. Raises NetworkError.
     """
     wanted = defaultdict[bool, dict[Address, None]](dict)
@@ -99,7 +99,7 @@ async def _with_code(payments: Sequence[Payment], rpcs: Rpcs) -> set[ChainAddres
 
 
 async def _have_code(accounts: Sequence[Address], rpc: Rpc) -> set[Address]:
-    """Those that have code on one chain; asked one by one where the node does not run creation code."""
+    """The accounts with code on one chain; queried one by one if the node does not run creation code."""
     parts = [accounts[at : at + MOST] for at in range(0, len(accounts), MOST)]
     try:
         sizes = [size for part in await asyncio.gather(*map(rpc.code_sizes, parts)) for size in part]
@@ -117,7 +117,7 @@ async def _have_code(accounts: Sequence[Address], rpc: Rpc) -> set[Address]:
 
 
 async def _token_stops(payments: Sequence[Payment], rpcs: Rpcs) -> Mapping[tuple[ChainAddress, Token], str | Refused]:
-    """What each payment's token says of its recipient, as `judge_token` tells it. Raises NetworkError."""
+    """The result of `judge_token` for each payment's token and recipient. Raises NetworkError."""
     by_token = defaultdict[Token, dict[ChainAddress, Payment]](dict)
     for payment in payments:
         by_token[payment.amount.token][payment.to] = payment

@@ -1,9 +1,9 @@
-"""The most that can be delivered: all that every chain holds of a token, less what sending it costs.
+"""Computes the most that can be delivered: all that every chain holds of a token, less the cost of sending it.
 
-Directly, a token is sent whole, and native coin less exactly its gas (see `Direct.everything`). Through a bridge the
-amount that arrives has to be named, and its price asked: the fee of a smaller amount bounds that of a greater one from
-above, since fees are a flat sum and a share. Each answer so leads to a greater amount whose price must fit, and a
-handful of them to the last unit. Of each chain the bridge that delivers most is taken, within the limits on fees.
+A direct transfer sends all of a token, and native coin less exactly its gas (see `Direct.everything`). A bridge needs
+the delivered amount in its request: since fees are a flat sum plus a share, the relative fee of a smaller amount bounds
+that of a larger one. So each answer leads to a larger amount that is affordable, and a few answers lead to the last
+unit. For each chain, the bridge that delivers most within the limits on fees is chosen.
 """
 
 from __future__ import annotations
@@ -42,28 +42,28 @@ _QUESTIONS = 8
 _NOTHING = 10**13
 """The smallest part of the amount that is worth another request."""
 _GAS_RESERVE_PERCENT = 125
-"""Margin for native coin that pays its own gas: prices may rise until it is signed."""
+"""Margin for native coin that pays its own gas: prices may rise before signing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Greatest:
-    """The greatest quote of every chain that has one within the limits."""
+    """The largest quote within the limits for every chain that has one."""
 
     legs: tuple[Quote, ...]
     dear: tuple[Quote, ...]
-    """The quotes of chains whose every quote is above the limits."""
+    """The quotes of chains on which every quote exceeds the limits."""
     others: tuple[str, ...]
-    """Alternatives, and what is not possible, in words."""
+    """Sentences on alternatives and on what is not possible."""
     problems: tuple[NoQuote, ...]
 
     @property
     def units(self) -> int:
-        """What arrives in all."""
+        """The total that arrives."""
         return sum(leg.delivers.units for leg in self.legs)
 
     @property
     def failed(self) -> list[NoQuote]:
-        """What could not be asked."""
+        """Requests that failed."""
         return [problem for problem in self.problems if problem.unknown]
 
 
@@ -76,7 +76,7 @@ async def plan_of_max(
     rpcs: Rpcs,
     limits: Limits,
 ) -> Plan:
-    """The greatest payment of `token` that all chains can make. Raises CannotPay, NetworkError, Refused."""
+    """The largest payment of `token` that all chains can make. Raises CannotPay, NetworkError, Refused."""
     refuse_unknown_bridge(limits, bridges)
     snapshot.refuse_if_offline()
     asked = Payment(sender, to, Amount(1, token))
@@ -97,7 +97,7 @@ async def plan_of_max(
 async def find_greatest(
     asked: Payment, sources: Sequence[Source], bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
 ) -> Greatest:
-    """The greatest quote of each of `sources`; the amount of `asked` is ignored."""
+    """The largest quote of each of `sources`; the amount of `asked` is ignored."""
     asks = [_most_by(bridge, asked, source, rpcs) for source in sources for bridge in allowed(bridges, limits)]
     answers = await asyncio.gather(*asks)
     quotes = [answer for answer in answers if isinstance(answer, Quote)]
@@ -115,7 +115,7 @@ async def find_greatest(
 
 
 def _worth_sending(legs: list[Quote], limits: Limits) -> tuple[list[Quote], list[Quote]]:
-    """The legs that stay within the limit in dollars together, and cost less than they bring; and the others."""
+    """The legs that together stay within the limit in dollars and cost less than they deliver; and the others."""
     by_cost = sorted(legs, key=lambda leg: float("inf") if leg.cost_usd is None else leg.cost_usd / leg.delivers.units)
     kept, left_out = list[Quote](), list[Quote]()
     for leg in by_cost:
@@ -135,7 +135,7 @@ def _costs_more_than_it_brings(leg: Quote) -> bool:
 
 
 async def _most_by(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -> Quote | NoQuote | None:
-    """A bridge's greatest quote from one source; why there is none; None where it does not serve that pair."""
+    """A bridge's largest quote from one source, or why there is none; None if it does not serve that pair."""
     chain = source.holdings.chain
     if not isinstance(bridge, Direct):
         return await _through(bridge, asked, source, rpcs)
@@ -150,7 +150,7 @@ async def _most_by(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -
 
 
 async def _through(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -> Quote | NoQuote | None:
-    """Ask for half of what is held, then for as much as the answers so far say is affordable."""
+    """Request half of the balance, then as much as the answers so far show to be affordable."""
     best: Quote | None = None
     before: Quote | None = None
     too_much: int | None = None
@@ -175,7 +175,7 @@ async def _through(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -
 
 
 def _next(best: Quote, before: Quote | None, usable: int, too_much: int | None) -> int:
-    """The amount to ask for after `best`: by the line through it and the quote before, below what was too much."""
+    """The amount to request after `best`: on the line through it and the quote before, below what was too much."""
     left = _in_units_of(usable - best.pays.units, best.pays.token, best.delivers.token)
     if left <= best.delivers.units // _NOTHING:
         return 0
@@ -183,18 +183,18 @@ def _next(best: Quote, before: Quote | None, usable: int, too_much: int | None) 
     if before:
         units = max(units, _on_the_line(before, best, usable))
     if units <= best.delivers.units:
-        units = best.delivers.units + left  # The bridge keeps less than one unit of so little.
+        units = best.delivers.units + left  # At so small an amount the bridge keeps less than one unit.
     return units if too_much is None or units < too_much else (best.delivers.units + too_much) // 2
 
 
 def _on_the_line(one: Quote, other: Quote, usable: int) -> int:
-    """Units that arrive for `usable` units if what is paid grows evenly with what arrives."""
+    """Units that arrive for `usable` units if the price is linear in the delivered amount."""
     paid, arrives = other.pays.units - one.pays.units, other.delivers.units - one.delivers.units
     return 0 if paid <= 0 or arrives <= 0 else other.delivers.units + (usable - other.pays.units) * arrives // paid
 
 
 def _usable(quote: Quote, source: Source) -> int:
-    """What of the held units can go to the bridge: of native coin, what neither gas nor a refund would need."""
+    """The part of the balance that can go to the bridge: for native coin, less the gas and a refund's gas."""
     if not source.held.token.is_native:
         return source.held.units
     if quote.needs is None:

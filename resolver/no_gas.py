@@ -11,11 +11,11 @@ from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.quotes import NoQuote
 
 _ENOUGH_FOR = 10
-"""How many payments like this one the suggested amount of coin pays for."""
+"""How many payments like this one the suggested amount of coin covers."""
 
 
 def no_gas(problems: Iterable[NoQuote], snapshot: Snapshot, payment: Payment) -> CannotPay | None:
-    """The refusal that names the chains without gas, what is needed there, and the ways out; None for enough gas."""
+    """The refusal that names the chains without gas, the coin needed there, and the remedies; None if gas suffices."""
     needed = dict[str, int]()
     chains = dict[str, Holdings]()
     for problem in problems:
@@ -41,7 +41,7 @@ def _line(holdings: Holdings, units: int) -> str:
 
 
 def _dollars(value: float) -> str:
-    """To the first significant digit: gas on a rollup costs a small part of a cent."""
+    """Rounded to the first significant digit: gas on a rollup costs a fraction of a cent."""
     return f"${value:.2f}" if value >= 0.01 else f"${float(f'{value:.1g}'):f}".rstrip("0").rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""Accounts that are not on any EVM chain: recognised, so that the refusal can say what they are."""
+"""Recognises accounts on networks without EVM, so that the refusal can name them."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ _NETWORKS = {
 
 
 def foreign(account: str) -> str:
-    """What `account` is if it is no EVM account, for example "a Solana address"; else empty."""
+    """What `account` is if it is not an EVM account, for example "a Solana address"; else empty."""
     if _EVM_DIGITS.fullmatch(account):
         return ""
     return next((what for pattern, what in _PATTERNS if pattern.fullmatch(account)), "")
 
 
 def foreign_network(name: str) -> str:
-    """The network that `name` (a URI scheme, a CAIP-2 namespace, a short name) stands for if it has no EVM.
+    """The non-EVM network that `name` (a URI scheme, a CAIP-2 namespace, a short name) stands for, or empty.
 
-    Sources: CASA namespaces, SLIP-0044 symbols, BIP-21 and its likes.
+    Sources: CASA namespaces, SLIP-0044 symbols, BIP-21 and similar.
     """
     return _NETWORKS.get(name.lower(), "")

@@ -1,4 +1,4 @@
-"""Ways whose fees exceed the sender's limits, and what would be within the limits."""
+"""Refuses ways whose fees exceed the sender's limits, and says what would be within them."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from l2send.core.units import Amount
 from l2send.resolver.limits import Limits
 
 _ROOM_PERCENT = 110
-"""Margin of the smallest amount that is suggested: fees change."""
+"""Margin above the smallest suggested amount: fees change."""
 
 
 def is_dear(way: Way, limits: Limits) -> bool:
-    """Whether a way costs more than the sender allows. A fee without a price is above every limit in dollars."""
+    """Whether a way costs more than the sender allows. A fee without a price exceeds every limit in dollars."""
     if way.fee_percent > limits.max_fee_percent:
         return True
     return limits.max_fee_usd is not None and (way.cost_usd is None or way.cost_usd > limits.max_fee_usd)
 
 
 def why_dear(way: Way) -> str:
-    """What it costs, in words."""
+    """A sentence on what it costs."""
     costs = "a fee without a price" if way.cost_usd is None else f"${way.cost_usd:.4f}"
     return f"its fee is {way.fee_percent:.1f} % of the amount, all fees together {costs}"
 
 
 def too_dear(dear: Sequence[Way], limits: Limits, rejected: Sequence[str], most: Amount | None = None) -> Refused:
-    """Says how much would have to be sent at least, and which limit would allow it.
+    """The refusal, with the least amount that would be within the limits, and the limit that would allow this one.
 
-    `most`: what can be paid within the limits; None where it is not known.
+    `most`: what can be paid within the limits; None if unknown.
     """
     if limits.max_fee_usd is not None:
         costs = [way.cost_usd for way in dear if way.cost_usd is not None]
@@ -49,7 +49,7 @@ def too_dear(dear: Sequence[Way], limits: Limits, rejected: Sequence[str], most:
 
 
 def sensible(least: Amount | None, most: Amount | None) -> list[str]:
-    """A sentence for each bound that is known: the least that makes sense, and the most that can be paid."""
+    """A sentence for each known bound: the least that makes sense, and the most that can be paid."""
     lines = [f"The smallest amount that makes sense here is about {least}."] if least else []
     if most is None:
         return lines
@@ -59,7 +59,7 @@ def sensible(least: Amount | None, most: Amount | None) -> list[str]:
 
 
 def least_sensible(ways: Sequence[Way], limits: Limits) -> Amount | None:
-    """The smallest amount whose bridge fee is within the limit in per cent; None where no way takes a fee."""
+    """The smallest amount whose bridge fee is within the limit in percent; None if no way takes a fee."""
     charged = [way for way in ways if way.fee_percent > 0 and limits.max_fee_percent > 0]
     return min((_least(way, limits) for way in charged), default=None, key=_units)
 
@@ -71,7 +71,7 @@ def _units(amount: Amount) -> int:
 def _least(way: Way, limits: Limits) -> Amount:
     """The smallest amount for which a fee of this size is within the limit, rounded up to two digits.
 
-    Most of what a bridge takes of a small amount is a flat sum, which does not grow with it.
+    For small amounts, most of a bridge's fee is a flat sum that does not grow with the amount.
     """
     token = way.legs[0].delivers.token
     taken = max(sum(leg.pays.in_units_of(token) - leg.delivers.units for leg in way.legs), 1)

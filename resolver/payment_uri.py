@@ -2,8 +2,8 @@
 
     ethereum:[pay-]target[@chainId][/function][?parameters]
 
-Either the target is paid the chain's coin, or the target is a token and `transfer` names who is paid.
-Nothing else that a link may ask to be called is called.
+Either the target is paid the chain's coin, or the target is a token and `transfer` names the recipient. No other
+function in a link is called.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"\+?([0-9]*)(?:\.([0-9]+))?(?:[eE]\+?([0-9]{1,3}))?", re.A
 _CHAIN_ID = re.compile(r"[1-9][0-9]{0,31}", re.ASCII)
 _MAX_UINT256 = 2**256 - 1
 _PRICES = frozenset({"gas", "gasLimit", "gasPrice"})
-"""Parameters that suggest fees. l2send computes its own."""
+"""Parameters that suggest fees. l2send computes its own and ignores them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class _Link:
 
 
 def is_link(text: str) -> bool:
-    """Whether `text` is a link of this kind. URI schemes know no case."""
+    """Whether `text` is such a link. URI schemes ignore case."""
     return text[: len(_SCHEME)].lower() == _SCHEME
 
 
@@ -70,7 +70,7 @@ def _parse(text: str, registry: Registry) -> _Link:
 
 
 def _chain(text: str | None, registry: Registry) -> Chain | None:
-    """The chain after the @, if there is one: a link without it means every wallet's own current chain."""
+    """The chain after the @, or None: a link without it means each wallet's own current chain."""
     if text is None:
         return None
     if not _CHAIN_ID.fullmatch(text):
@@ -124,7 +124,7 @@ def _units(text: str) -> int:
 
 
 def _number(text: str) -> int:
-    """A whole number, also as `2.014e18`. Raises BadAmount."""
+    """An integer, also as `2.014e18`. Raises BadAmount."""
     match = _NUMBER.fullmatch(text)
     whole, fraction, exponent = (match[1], match[2] or "", int(match[3] or 0)) if match else ("", "", 0)
     if not match or not whole + fraction or len(whole + fraction) > 80 or exponent > 80:
@@ -138,7 +138,7 @@ def _number(text: str) -> int:
 
 
 def write(account: ChainAddress, amount: Amount | None = None, token: Token | None = None) -> str:
-    """The payment link of an account, with what is asked of the payer: an amount, or a token and any amount."""
+    """The payment link of an account with the requested amount, or with a token and any amount."""
     token = amount.token if amount else token
     if token is None or token.address is None:
         value = f"?value={amount.units}" if amount else ""

@@ -1,8 +1,8 @@
-"""Which way a payment is made: directly if the money is there, else by the chain, or the chains, where it costs least.
+"""Chooses how a payment is made: directly if the money is on the destination, else from the cheapest chain or chains.
 
-Ways are compared by one cost: bridge fees, gas, L1 data fees and time (see `quotes` and `limits`). Money that is on
-the destination already is sent directly. Else one source makes the payment if one can, unless several together save
-at least a cent: a payment in parts can arrive in parts.
+Ways are compared by one cost: bridge fees, gas, L1 data fees and time (see `quotes` and `limits`). Money on the
+destination is sent directly. Else a single source is used if one suffices, unless several together save at least a
+cent: a payment in parts may arrive in parts.
 """
 
 from __future__ import annotations
@@ -74,16 +74,16 @@ async def make_plan(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Everything that was learned about the ways to make a payment."""
+    """All findings about the ways to make a payment."""
 
     payment: Payment
     singles: tuple[Way, ...]
     problems: tuple[NoQuote, ...]
-    """Of single sources."""
+    """Those of single sources."""
     several: Several | None
     sources: tuple[Source, ...]
     unknown: tuple[Chain, ...]
-    """Chains that may hold some of the money: they did not answer."""
+    """Chains that may hold some of the money, but did not answer."""
 
     @property
     def ways(self) -> tuple[Way, ...]:
@@ -93,7 +93,7 @@ class _Found:
 
     @property
     def failed(self) -> list[NoQuote]:
-        """What could not be asked."""
+        """Requests that failed."""
         return [problem for problem in (*self.problems, *self.problems_of_several) if problem.unknown]
 
     @property
@@ -103,7 +103,7 @@ class _Found:
 
     @property
     def rejected(self) -> tuple[str, ...]:
-        """Why the other ways are not possible, in words."""
+        """Sentences on why the other ways are not possible."""
         words = [str(problem) for problem in self.problems]
         return tuple(dict.fromkeys([*words, *(self.several.rejected if self.several else ())]))
 
@@ -111,7 +111,7 @@ class _Found:
 async def _by_one(
     payment: Payment, sources: Sequence[Source], bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
 ) -> tuple[list[Way], list[NoQuote]]:
-    """Every way by a single source, and why others are none."""
+    """Every way from a single source, and why other sources have none."""
     able = [s for s in sources if s.held.units >= payment.amount.in_units_of(s.held.token)]
     asked = [ask(bridge, payment, source, rpcs) for source in able for bridge in allowed(bridges, limits)]
     answers = await asyncio.gather(*asked)
@@ -122,7 +122,7 @@ async def _by_one(
 async def _by_several(
     payment: Payment, sources: Sequence[Source], bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
 ) -> Several | None:
-    """The best way by several sources; None where the money is on the destination already."""
+    """The best way from several sources; None if the money is already on the destination."""
     there = [s for s in sources if s.holdings.chain.chain_id == payment.to.chain_id]
     enough = any(s.held.units >= payment.amount.units for s in there) and limits.via in {"", "direct"}
     if len(sources) < 2 or enough:
@@ -133,7 +133,7 @@ async def _by_several(
 async def _no_way(
     found: _Found, snapshot: Snapshot, bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
 ) -> L2sendError:
-    """Why nothing can make the payment within the limits."""
+    """The error that says why nothing can make the payment within the limits."""
     payment = found.payment
     if found.failed:
         lines = ["it is not known how this payment can be made: a question failed twice.", *found.rejected]
@@ -159,7 +159,7 @@ async def _no_way(
 async def _too_little(
     found: _Found, snapshot: Snapshot, bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
 ) -> CannotPay:
-    """Says what is held, and the most that can be paid with it."""
+    """The error with the balances, and the most that can be paid with them."""
     payment, lines = found.payment, [_short_of(found, snapshot), *found.rejected]
     everything = await find_greatest(payment, found.sources, bridges, rpcs, limits)
     most = Amount(everything.units, payment.amount.token)
@@ -175,7 +175,7 @@ async def _too_little(
 
 
 def _preference(way: Way, limits: Limits) -> tuple[bool, int, tuple[int, int, int, str]]:
-    """Smaller is better: direct first, parts only if they save a noticeable sum."""
+    """A sort key, smaller is better: direct first, parts only if they save a noticeable sum."""
     return (not is_direct(way), total(way, limits) + (_WORTH_PARTS if len(way.legs) > 1 else 0), rank(way, limits))
 
 
@@ -198,7 +198,7 @@ def _why(best: Way, others: list[Way], limits: Limits) -> str:
 
 
 def _why_only(best: Way, limits: Limits) -> str:
-    if limits.from_chains or limits.via:  # Other chains may hold enough, and other bridges may bring it.
+    if limits.from_chains or limits.via:  # Other chains may hold enough, and other bridges may deliver it.
         named = [f"from {' and '.join(limits.from_chains)}"] if limits.from_chains else []
         named += [f"by {limits.via}"] if limits.via else []
         return f"it is the only way {' and '.join(named)}, as you asked"
@@ -221,7 +221,7 @@ def _why_rather(best: Way, cost: float, runner: Way, its_cost: float) -> str:
 
 
 def _short_of(found: _Found, snapshot: Snapshot) -> str:
-    """What is held where, and what is missing."""
+    """A sentence on what is held where, and what is missing."""
     payment, several = found.payment, found.several
     held = list[str]()
     for holdings in snapshot.chains:
@@ -234,7 +234,7 @@ def _short_of(found: _Found, snapshot: Snapshot) -> str:
 
 
 def _together(payment: Payment, several: Several | None) -> str:
-    """What all sources could do together, and what that lacks."""
+    """A sentence on what all sources could do together, and what is missing."""
     if several is None:
         return ""
     token = payment.amount.token
@@ -245,7 +245,7 @@ def _together(payment: Payment, several: Several | None) -> str:
 
 
 def _not_served(found: _Found, rpcs: Rpcs, limits: Limits) -> CannotPay:
-    """The only bridge that is allowed does not move this asset between these chains."""
+    """The error that the only allowed bridge does not move this asset between these chains."""
     target = rpcs.registry.chain(found.payment.to.chain_id)
     chains = [source.holdings.chain for source in found.sources]
     names = " or ".join(chain.name for chain in chains if chain is not target) or target.name

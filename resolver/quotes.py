@@ -1,9 +1,9 @@
-"""Asks a bridge about a source, and makes the cost of its answer comparable with every other.
+"""Requests a bridge's quote from a source, and makes the costs of quotes comparable.
 
-The cost of a quote or a way is one integer, so that sums are exact and ties are ties. Its highest digits count
-the fees that nothing can price: they rank behind every price, and are never taken for zero. The next ones are
-fees in the asset itself where that has no price, which compare among themselves. The rest is USD: a stablecoin
-by its peg, gas by the chain's own price feed.
+The cost of a quote or a way is one integer, so that sums and ties are exact. Its highest digits count fees without any
+price: they rank behind every price and never count as zero. The next ones are fees in the asset itself if it has no
+price, which are comparable with each other. The rest is USD: a stablecoin by its peg, gas by the chain's own price
+feed.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _UNPRICED = 10**95
 _PATIENCE = 12.0
 """Seconds that one quote may take."""
 _PAUSE = 0.5
-"""Seconds before a question that failed by the network is asked again."""
+"""Seconds before a request that failed by the network is repeated."""
 
 _OFFERS = "offers of bridges"
-"""What is counted while a person waits."""
+"""The progress counter's name."""
 
 STAGES: Mapping[str, int] = {"2": 0, "1": 1, "0": 2}
 NO_STAGE = 3
@@ -59,16 +59,16 @@ class NoQuote:
     bridge: str
     why: str
     unknown: bool = False
-    """The network failed: there may be an offer, and its price is not known."""
+    """The network failed: there may be an offer, at an unknown price."""
     error: L2sendError | None = None
-    """What the bridge raised."""
+    """The bridge's error."""
 
     def __str__(self) -> str:
         return f"{self.chain.short_name} by {self.bridge}: {self.why}"
 
 
 def sources_of(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> list[Source]:
-    """Every chain that is allowed and known to hold some of the asset."""
+    """Every allowed chain that is known to hold some of the asset."""
     found = list[Source]()
     for holdings, token in _candidates(payment, snapshot, rpcs, limits):
         held, native = holdings.held(token), holdings.held(holdings.chain.native)
@@ -78,7 +78,7 @@ def sources_of(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits)
 
 
 def refuse_own_account(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> None:
-    """Raises BadRecipient for a payment to the account that pays, of what no other chain holds."""
+    """Raises BadRecipient for a payment to the paying account itself, of an asset that no other chain holds."""
     if payment.sender != payment.to.address:
         return
     if sources_of(payment, snapshot, rpcs, limits) or unknown_sources(payment, snapshot, rpcs, limits):
@@ -92,7 +92,7 @@ def refuse_own_account(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits:
 
 
 def unknown_sources(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> list[Chain]:
-    """Every chain that is allowed and may hold some of the asset, according to the answers so far."""
+    """Every allowed chain that may hold some of the asset, by the answers so far."""
     return [
         holdings.chain
         for holdings, token in _candidates(payment, snapshot, rpcs, limits)
@@ -101,8 +101,8 @@ def unknown_sources(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Li
 
 
 def can_do_without(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> bool:
-    """Whether the chains that did not answer are not needed: the destination and the chains that the sender named are
-    known, and what the others hold is enough for the payment.
+    """Whether the payment does not need the chains that did not answer: the destination and the chains that the sender
+    named are known, and the known balances suffice.
     """
     target = rpcs.registry.chain(payment.to.chain_id)
     needed = {target.short_name, *limits.from_chains}
@@ -113,9 +113,9 @@ def can_do_without(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Lim
 
 
 def _candidates(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> list[tuple[Holdings, Token]]:
-    """The chains that are allowed and have the asset, each with its own token of it.
+    """The allowed chains with the asset, each with its own token for it.
 
-    A payment to the sender's own account takes nothing from the chain where that is: it would only burn gas.
+    A payment to the sender's own account takes nothing from its destination: that would only burn gas.
     """
     target = rpcs.registry.chain(payment.to.chain_id)
     is_own = payment.sender == payment.to.address
@@ -131,20 +131,20 @@ def _candidates(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits
 
 
 def allowed(bridges: Mapping[str, Bridge], limits: Limits) -> list[Bridge]:
-    """The bridges that may be used."""
+    """The allowed bridges."""
     return [bridge for bridge in bridges.values() if limits.via in {"", bridge.name}]
 
 
 def refuse_unknown_bridge(limits: Limits, bridges: Mapping[str, Bridge]) -> None:
-    """Raises UsageError where the only bridge that is allowed is none of `bridges`."""
+    """Raises UsageError if the only allowed bridge is not in `bridges`."""
     if limits.via not in {"", *bridges}:
         raise UsageError(f"no bridge is called {limits.via[:40]!r}.", hint=f"Known: {', '.join(bridges)}")
 
 
 async def ask(bridge: Bridge, payment: Payment, source: Source, rpcs: Rpcs) -> Quote | NoQuote | None:
-    """A bridge's quote from one source; why there is none; None where it does not serve that pair.
+    """A bridge's quote from one source, or why there is none; None if it does not serve that pair.
 
-    A question that fails by the network is asked a second time.
+    A request that fails by the network is repeated once.
     """
     chain = source.holdings.chain
 
@@ -163,7 +163,7 @@ async def ask(bridge: Bridge, payment: Payment, source: Source, rpcs: Rpcs) -> Q
 async def without_network_errors(
     chain: Chain, bridge: str, question: Callable[[], Awaitable[Quote | None]]
 ) -> Quote | NoQuote | None:
-    """The answer to `question`, asked twice at most, or why there is none."""
+    """The answer to `question`, requested at most twice, or why there is none."""
     for is_last in (False, True):
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -179,7 +179,7 @@ async def without_network_errors(
 
 
 def priced(quote: Quote, holdings: Holdings) -> Quote:
-    """The quote with a USD value on every fee that has one."""
+    """The quote with a USD value for every fee that has a price."""
 
     def price(fee: Fee) -> Fee:
         token = fee.amount.token
@@ -190,7 +190,7 @@ def priced(quote: Quote, holdings: Holdings) -> Quote:
 
 
 def cost(quote: Quote) -> int:
-    """The sum of a quote's fees, as a comparable number."""
+    """The sum of a quote's fees, as a comparable integer."""
     return sum(_worth(fee, quote.delivers.token) for fee in quote.fees)
 
 
@@ -208,16 +208,16 @@ def per_second(limits: Limits) -> int:
 
 
 def total(way: Way, limits: Limits) -> int:
-    """The fees of all legs, and the time until the last one has arrived."""
+    """The fees of all legs, plus the time until the last one arrives."""
     return sum(cost(leg) for leg in way.legs) + per_second(limits) * way.duration
 
 
 def rank(way: Way, limits: Limits) -> tuple[int, int, int, str]:
-    """Smaller is better: cheap and quick, then fewer signatures, then safer rollups."""
+    """A sort key, smaller is better: cheap and quick, then fewer signatures, then safer rollups."""
     worst = max(stage_of(leg) for leg in way.legs)
     return (total(way, limits), way.signatures, worst, way.name)
 
 
 def stage_of(quote: Quote) -> int:
-    """How far the source's rollup is from the highest stage."""
+    """How far the source's rollup is below the highest stage."""
     return STAGES.get(quote.source.stage.value, NO_STAGE)

@@ -1,4 +1,4 @@
-"""The recipient as the chains see it: what is shown, what must be confirmed, what is refused.
+"""Checks the recipient on the chains: what to show, what to confirm, what to refuse.
 
 | found                                                        | then                |
 |--------------------------------------------------------------|---------------------|
@@ -41,19 +41,19 @@ PAUSED = Function("paused()", "bool")
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Notes that are shown before the yes."""
+    """Notes to show before the user confirms."""
 
     said: tuple[str, ...] = ()
     confirm: tuple[str, ...] = ()
-    """Each needs a yes of its own."""
+    """Each needs its own confirmation."""
     type_out: str = ""
-    """Why the end of the address must be typed; empty if it need not."""
+    """Why the end of the address must be typed; empty if not needed."""
 
 
 async def look(payment: Payment, rpcs: Rpcs, known: Iterable[Address]) -> Findings:
-    """Look at the recipient on every chain and at the token on the destination.
+    """Query the recipient on every chain, and the token on the destination.
 
-    Raises Refused for a token that would not arrive, NetworkError if the destination cannot be asked.
+    Raises Refused for a token that would not arrive, NetworkError if the destination does not answer.
     """
     registry = rpcs.registry
     target = registry.chain(payment.to.chain_id)
@@ -87,9 +87,9 @@ async def look(payment: Payment, rpcs: Rpcs, known: Iterable[Address]) -> Findin
 
 
 async def _check_token(payment: Payment, rpc: Rpc) -> str:
-    """The token is there, counts as the registry says, and lets the recipient have it. Raises Refused.
+    """Check that the token exists, matches the registry, and does not block the recipient. Raises Refused.
 
-    Returns what could not be known of that, in words, or an empty string.
+    Returns a sentence on what could not be checked, or an empty string.
     """
     token = payment.amount.token
     if token.address is None:
@@ -101,13 +101,13 @@ async def _check_token(payment: Payment, rpc: Rpc) -> str:
 
 
 Answer = tuple[Any, ...] | None
-"""Of a read; None where there is none."""
+"""The answer of a read; None if it has none."""
 
 
 def judge_token(payment: Payment, chain: Chain, decimals: Answer, paused: Answer, lists: Sequence[Answer]) -> str:
-    """What the token's answers mean for the recipient; `lists` are those of its block lists. Raises Refused.
+    """Judge the token's answers for the recipient; `lists` are those of its block lists. Raises Refused.
 
-    Returns what could not be known of that, in words, or an empty string.
+    Returns a sentence on what could not be checked, or an empty string.
     """
     token, known = payment.amount.token, any(answer is not None for answer in lists)
     if decimals is None:
@@ -141,7 +141,7 @@ async def _what_it_is(account: Address, rpc: Rpc) -> str:
 
 
 async def _contract_on(account: Address, chains: list[Chain], rpcs: Rpcs) -> list[tuple[Chain, bytes]]:
-    """The chains on which the account is a contract, with its code; one that does not answer soon counts as none."""
+    """The chains on which the account is a contract, with its code; a late chain counts as none."""
 
     async def code(chain: Chain) -> bytes:
         try:
@@ -154,7 +154,7 @@ async def _contract_on(account: Address, chains: list[Chain], rpcs: Rpcs) -> lis
 
 
 def resemblance(account: Address, known: Iterable[Address]) -> str:
-    """Why `account` may be an imitation of one that is known: the ends that people compare are the same."""
+    """Why `account` may imitate a known one: the first and last characters that people compare are the same."""
     accounts = set(known)
     imitated = next((other for other in accounts if alike(other, account)), None)
     if imitated is None or account in accounts:

@@ -1,7 +1,7 @@
-"""What refunds would cost, and whether a way leaves enough for them; if not, its legs say so.
+"""Computes what refunds would cost, and adds a note to legs if a way does not leave enough for them.
 
-No way is refused for that. Most orders are filled, and coin for the gas of a refund can be brought later. Refused is a
-way whose refund costs a fee, beside gas, that is out of proportion to what it would bring back.
+No way is refused for that: most orders are filled, and coin for a refund's gas can be sent later. A way is refused if
+its refund costs a fee, besides gas, that is out of proportion to the refund.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from l2send.core.units import Amount, ChainId
 from l2send.resolver.balances import Snapshot, highest_native_usd
 
 MOST_FEE_PERCENT = 25
-"""Most percent of the payment that a refund may cost in addition to gas."""
+"""The most that a refund may cost besides gas, in percent of the payment."""
 
 
 def with_warnings(way: Way, snapshot: Snapshot) -> Way:
-    """The way, with a note at each leg whose refund could not be paid for with what all legs leave together."""
+    """The way, with a note on each leg whose refund could not be paid with what all legs leave together."""
     return Way(tuple(_warned(leg, leg.refund, way, snapshot) if leg.refund else leg for leg in way.legs))
 
 
 async def refuse_dear_refund(refund: RefundCost, amount: Amount, rpcs: Rpcs) -> None:
-    """Raises Refused where a refund's fee is worth more than `MOST_FEE_PERCENT` of `amount`, as far as prices tell.
+    """Raises Refused if a refund's fee is worth more than `MOST_FEE_PERCENT` of `amount`, by known prices.
 
-    By the price of the coin that counts against the sender. Raises NetworkError.
+    The higher price of the coin counts. Raises NetworkError.
     """
     if not refund.fee:
         return
@@ -58,7 +58,7 @@ def _warned(leg: Quote, refund: RefundCost, way: Way, snapshot: Snapshot) -> Quo
 
 
 def _spent_on(chain_id: ChainId, way: Way) -> int:
-    """Native coin that can leave that chain at most."""
+    """The most native coin that can leave that chain."""
     return sum(_spent_by(leg) for leg in way.legs if leg.source.chain_id == chain_id)
 
 
@@ -69,6 +69,6 @@ def _spent_by(leg: Quote) -> int:
 
 
 def _two_digits(units: int) -> int:
-    """Rounded up to two significant digits: prices move before it comes to that."""
+    """Rounded up to two significant digits: prices may change before a refund."""
     step = int(10 ** max(len(str(units)) - 2, 0))
     return -(-units // step) * step

@@ -1,9 +1,9 @@
-"""Several sources for one payment: what each could deliver and at what cost, the best split, and its exact quotes.
+"""Pays from several sources: finds what each could deliver and at what cost, the best split, and its exact quotes.
 
-Fees are affine in the amount: a flat sum and a share. So two quotes of each source by each bridge, for amounts it
-can certainly fund, tell what any amount would cost, and the most that the source can deliver. `subsets.choose` finds
-the best split on these; then every part of it is quoted again, exactly. Should a bridge not behave as expected
-there, what it said is learned, and the search is made again.
+Fees are affine in the amount: a flat sum plus a share. So two quotes per source and bridge, for amounts that the source
+can certainly fund, predict the cost of any amount, and the most that the source can deliver. `subsets.choose` finds the
+best split with these; then each part is quoted again, exactly. If a quote differs from the prediction, it is added to
+the data and the search is repeated.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from l2send.resolver.quotes import NoQuote, Source, allowed, ask, cost, per_seco
 from l2send.resolver.subsets import MOST_SETS, Option, choose
 
 _MOST_SOURCES = 12
-"""The largest balances are looked at; every source is a leg to sign, and doubles the subsets."""
+"""Only the largest balances are considered; every source is a leg to sign, and doubles the subsets."""
 _ROUNDS = 5
 _SLACK = 2
-"""Base units of the destination kept back from the most a source can deliver: quotes round up."""
+"""Base units of the destination deducted from the most that a source can deliver: quotes round up."""
 _GAS_MARGIN_PERCENT = 25
-"""Gas that moves between two quotes, for a native coin that pays for both."""
+"""Margin for gas that changes between two quotes, if native coin pays for both."""
 _UNKNOWN_GAS = 4
-"""Where a bridge does not say what gas can cost at most: times what it expects."""
+"""Factor on the expected gas if a bridge does not give a maximum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """The best way by several sources, if there is one, and what was learned on the way to it."""
+    """The best way from several sources, if there is one, and the findings of the search."""
 
     way: Way | None
     most: int
     """What all sources together could deliver, in base units of the destination."""
     rejected: tuple[str, ...]
     problems: tuple[NoQuote, ...] = ()
-    """The last one of every bridge and source."""
+    """The last problem of every bridge and source."""
     was_served: bool = True
-    """Whether any bridge said anything of any source."""
+    """Whether any bridge answered for any source."""
 
 
 @dataclass
 class _Offer:
-    """What one bridge takes from one source, as far as it has been asked. Amounts are delivered units."""
+    """What one bridge takes from one source, by the quotes so far. Amounts are delivered units."""
 
     source: Source
     bridge: Bridge
@@ -61,7 +61,7 @@ class _Offer:
     keeps_refund_gas: bool = True
 
     def option(self, amount: int) -> Option | None:
-        """Its cost and its bounds, or None while nothing is known."""
+        """Its cost and its bounds; None without data."""
         if not self.quotes or self.dropped:
             return None
         low, high = min(self.quotes), max(self.quotes)
@@ -79,22 +79,22 @@ class _Offer:
         )
 
     def _affordable(self) -> int:
-        """The most it could deliver from what is held, by the line through its quotes."""
+        """The most it could deliver from the balance, by the line through its quotes."""
         low, high = min(self.quotes), max(self.quotes)
         flat, rate = _line(low, self.quotes[low].pays.units, high, self.quotes[high].pays.units)
         spare = self.source.held.units
         if self.source.held.token.is_native:
             spare -= _reserve(self.quotes[high], refund=self.keeps_refund_gas)
         if not rate:
-            return high  # One price for every amount: nothing is to be made of that.
+            return high  # The same price for every amount: no line can be drawn.
         exact = rate == _same(self.source.held.token, self.quotes[high].delivers.token) and not flat
         reach = int((spare - flat) / rate) - (0 if exact else _SLACK)
-        # What was quoted can be paid, but not always with a refund's gas kept back.
+        # A quoted amount is affordable, but not always with a reserve for a refund's gas.
         quoted = not self.keeps_refund_gas or self.quotes[high].pays.units <= spare
         return max(reach, high if quoted else 0)
 
     def learn(self, units: int, answer: Quote | NoQuote | None) -> None:
-        """Take in what was answered for exactly `units`."""
+        """Add the answer for exactly `units` to the data."""
         if isinstance(answer, Quote):
             self.quotes[units] = answer
             return
@@ -102,7 +102,7 @@ class _Offer:
         if not self.quotes:
             return
         if units > max(self.quotes):
-            # Too much for it: halfway back to what it is known to deliver.
+            # Too much for it: halve the distance to what it is known to deliver.
             self.ceiling = (units + max(self.quotes)) // 2
         elif units < min(self.quotes):
             self.least = min(self.quotes)
@@ -111,7 +111,7 @@ class _Offer:
 
 
 def _reserve(quote: Quote, *, refund: bool) -> int:
-    """The native coin to keep back for gas where the quote pays in the same coin: for its steps, and for a refund."""
+    """The native coin to reserve for gas if the quote pays in the same coin: for its steps, and for a refund."""
     kept = quote.refund_gas if refund else 0
     if quote.needs is None:
         bridge_fee = quote.pays.units - quote.delivers.in_units_of(quote.pays.token)
@@ -122,14 +122,14 @@ def _reserve(quote: Quote, *, refund: bool) -> int:
 
 
 def _same(source: Token, target: Token) -> Fraction:
-    """Base units of the source that are worth one of the target."""
+    """Base units of the source worth one of the target."""
     return Fraction(10**source.decimals, 10**target.decimals)
 
 
 def _line(low: int, at_low: int, high: int, at_high: int) -> tuple[Fraction, Fraction]:
     """Flat part and rate of the line through two points; neither is negative.
 
-    Through one point alone, all is rate: for larger amounts that overstates the fee, never understates it.
+    With one point, all is rate: for larger amounts that overstates the fee, never understates it.
     """
     if low == high:
         return Fraction(0), Fraction(at_high, high)
@@ -148,13 +148,13 @@ async def find_several(
         for place, source in enumerate(ranked[:_MOST_SOURCES])
         for bridge in allowed(bridges, limits)
     ]
-    # Where nothing else decides, what is on the destination already is used up first.
+    # In a tie, money already on the destination is used first.
     offers.sort(key=lambda offer: offer.source.holdings.chain.chain_id != payment.to.chain_id)
     await asyncio.gather(*(_probe(offer, payment, rpcs) for offer in offers))
     search = _Search(payment, offers, rpcs, limits)
     way = await search.best_way()
     if way is None and payment.amount.token.is_native:
-        # Rather a payment that cannot pay for its refund, and says so, than none.
+        # Prefer a payment that cannot pay for its refund, and says so, to none.
         for offer in offers:
             offer.keeps_refund_gas = False
         way = await search.best_way()
@@ -171,7 +171,7 @@ async def find_several(
 
 
 async def _probe(offer: _Offer, payment: Payment, rpcs: Rpcs) -> None:
-    """Ask for half and for nearly all of what the source could deliver."""
+    """Request quotes for half and for nearly all of what the source could deliver."""
     token = payment.amount.token
     within = min(payment.amount.units, int(offer.source.held.units / _same(offer.source.held.token, token)))
     points = sorted({within // 2, within * 9 // 10} - {0})
@@ -190,10 +190,10 @@ class _Search:
     rpcs: Rpcs
     limits: Limits
     stopped: bool = False
-    """Whether there were too many combinations to compare them all."""
+    """Whether the search stopped before comparing all combinations."""
 
     async def best_way(self) -> Way | None:
-        """Search, ask exactly, and search again with what was learned where an answer was not as expected."""
+        """Search, request exact quotes, and search again with the new data if a quote differed."""
         for _ in range(_ROUNDS):
             parts = self._best_parts()
             if not parts:
@@ -222,7 +222,7 @@ async def _ask_for(offer: _Offer, units: int, payment: Payment, rpcs: Rpcs) -> Q
 
 
 def _together(offers: Sequence[_Offer], amount: int) -> int:
-    """The sum of what each source delivers by the bridge that can deliver most of it."""
+    """The sum of the most that each source delivers by its best bridge."""
     most = dict[int, int]()
     for offer in offers:
         option = offer.option(amount)

@@ -1,6 +1,6 @@
-"""What a text says about an account, before a chain is asked for, a name is looked up, or it is refused.
+"""The parsed form of a destination, before a chain is requested, a name is resolved, or it is refused.
 
-Each form of writing has a file of its own that reads a text into a `Spelling`.
+Each form has its own file, which parses a text into a `Spelling`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _XDC = re.compile("xdc[0-9a-f]{40}", re.ASCII | re.IGNORECASE)
 
 
 def is_xdc(text: str) -> bool:
-    """Whether `text` is an address as the XDC network writes it."""
+    """Whether `text` is an address in the XDC network's notation."""
     return _XDC.fullmatch(text) is not None
 
 
@@ -35,14 +35,14 @@ class Voucher(StrEnum):
     ERC7828 = "erc-7828"
     """A checksum over chain and address."""
     CONTACT = "contact"
-    """It was not typed: the address book holds it, where it was checked when it was added."""
+    """Not typed: the address is from the address book, where it was checked when it was added."""
     ENS = "ens"
-    """It was not typed: the Ethereum Name Service names it for this very chain."""
+    """Not typed: the Ethereum Name Service returns it for exactly this chain."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRequest:
-    """What a payment link asks for. `token` is None for the chain's native coin, `units` if it names no amount."""
+    """The request in a payment link. `token` is None for the chain's native coin, `units` if it names no amount."""
 
     token: Address | None
     units: int | None
@@ -50,22 +50,22 @@ class LinkRequest:
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """One reading of a text. What it does not say is None or empty."""
+    """One parsed destination. Fields that it does not specify are None or empty."""
 
     form: str
-    """The standard it follows, for people: `ERC-3770`."""
+    """The name of its standard: `ERC-3770`."""
     chain: Chain | None = None
     address: Address | None = None
     name: str = ""
-    """An ENS name, normalised; it stands for an address that is not known yet."""
+    """An ENS name, normalised, whose address is not known yet."""
     vouched_by: Voucher = Voucher.NONE
     checksum: str = ""
     """An ERC-7828 checksum that the address of `name` must match."""
     request: LinkRequest | None = None
     contact: str = ""
-    """The name it has in the address book."""
+    """Its name in the address book."""
     among: tuple[Chain, ...] = ()
-    """If no chain is named: the chains it can be on. Empty: any."""
+    """Without a chain: the chains it can be on. Empty: any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,18 @@
-"""Which sources fund a payment together, and how much each: the exact optimum, in plain numbers.
+"""Finds which sources fund a payment together, and how much each: the exact optimum, in plain numbers.
 
-An option is a source by one bridge. It costs `flat` once it is used and `rate` for each unit it delivers, and can
-deliver from `least` to `most` units. Of each source at most one option is used. The legs run side by side, so a
-choice takes as long as its slowest leg.
+An option is a source with one bridge. It costs `flat` if used plus `rate` for each delivered unit, and can deliver from
+`least` to `most` units. At most one option of each source is used. Legs run concurrently, so a choice takes as long as
+its slowest leg.
 
-The search looks at every set of options, except those that cannot beat the best one found: a set is left, with
-all that contain it, once even the remaining sources at their best could not bring its cost below. Within a set the
-split is simple, since costs are affine: every option delivers its least, and the lowest rates are filled up first; of
-equal rates, that of the earlier option.
+The search visits every set of options, except those that cannot beat the best one found: a set is skipped, with all its
+supersets, once even the best use of the remaining sources could not lower its cost enough. Within a set the split is
+simple, since costs are affine: every option delivers its least, and the lowest rates are filled first; for equal rates,
+the earlier option.
 
-A set is better that costs less; at equal cost, that needs fewer signatures; then, whose worst stage is better.
+A set is better if it costs less; at equal cost, if it needs fewer signatures; then, if its worst stage is better.
 
-Real fees leave a few thousand sets to look at, among twelve sources and five bridges. Fees made up to be alike could
-make it many more: the search stops at `MOST_SETS`, and says that it did.
+With real fees, twelve sources and five bridges, a few thousand sets are visited. Artificially similar fees could make
+it many more: the search stops at `MOST_SETS`, and reports it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_SETS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One source by one bridge. All numbers are integers; costs are in a unit of the caller's."""
+    """One source with one bridge. All numbers are integers; costs are in the caller's unit."""
 
     source: int
     flat: int
@@ -39,7 +39,7 @@ class Option:
     """The smaller, the safer."""
 
     def at_least_as_good_as(self, other: Option) -> bool:
-        """Whether nothing could be lost by using this one of the same source instead."""
+        """Whether replacing another option of the same source by this one could lose nothing."""
         mine = (self.flat, self.rate, self.least, self.seconds, self.signatures, self.stage, -self.most)
         its = (other.flat, other.rate, other.least, other.seconds, other.signatures, other.stage, -other.most)
         return all(a <= b for a, b in zip(mine, its, strict=True))
@@ -47,13 +47,13 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The best set: places in the list of options, each with its units."""
+    """The best set: indexes in the list of options, each with its units."""
 
     parts: tuple[tuple[int, int], ...]
     cost: int
     signatures: int
     looked_at: int
-    """How many sets were priced; never more than every source's options, and none of it, multiplied."""
+    """How many sets were priced; at most the product over all sources of their options plus one."""
     complete: bool = True
     """Whether nothing better can exist: the search was not stopped."""
 
@@ -71,7 +71,7 @@ class _Search:
     parts: tuple[tuple[int, int], ...] = ()
     looked_at: int = 0
     _rest: list[list[tuple[int, int]]] = field(default_factory=list[list[tuple[int, int]]])
-    """For the sources from each place on: the best rate that each could have, and the most it could deliver."""
+    """For the sources from each index on: the best rate of each, and the most it could deliver."""
 
     def run(self) -> None:
         rates = [(min(o.flat // o.most + o.rate for _, o in s), max(o.most for _, o in s)) for s in self.sources]
@@ -79,7 +79,7 @@ class _Search:
         self._descend(0, [])
 
     def _descend(self, place: int, chosen: list[Indexed]) -> None:
-        """Decide about the sources from `place` on; those before it are decided."""
+        """Decide the sources from `place` on; those before it are decided."""
         if self.looked_at >= MOST_SETS or not self._can_win(place, chosen) or place == len(self.sources):
             return
         for option in self.sources[place]:
@@ -90,7 +90,7 @@ class _Search:
         self._descend(place + 1, chosen)
 
     def _can_win(self, place: int, chosen: list[Indexed]) -> bool:
-        """Whether `chosen`, with the sources left to decide, may reach the amount and the best cost known."""
+        """Whether `chosen`, with the undecided sources, may reach the amount and beat the best known cost."""
         offers = [(o.rate, o.most) for _, o in chosen] + self._rest[place]
         left, cost = self.amount, self._fixed(chosen)
         for rate, most in sorted(offers):
@@ -121,7 +121,7 @@ class _Search:
 
 
 def choose(amount: int, options: Sequence[Option], per_second: int = 0) -> Choice | None:
-    """The best set of `options` that delivers exactly `amount`, or None where none does."""
+    """The best set of `options` that delivers exactly `amount`, or None if there is none."""
     search = _Search(amount, per_second, _worth_using(options))
     search.run()
     if search.key is None:
@@ -131,7 +131,7 @@ def choose(amount: int, options: Sequence[Option], per_second: int = 0) -> Choic
 
 
 def _worth_using(options: Sequence[Option]) -> list[list[Indexed]]:
-    """The options of each source that no other one of it beats in everything; the cheapest source first."""
+    """The options of each source that no other one of it beats in every respect; the cheapest source first."""
     usable = sorted(((i, o) for i, o in enumerate(options) if o.most >= o.least > 0), key=lambda pair: pair[1].source)
     sources = [_undominated(list(own)) for _, own in groupby(usable, key=lambda pair: pair[1].source)]
     return sorted(sources, key=lambda own: min(o.flat // o.most + o.rate for _, o in own))
@@ -141,7 +141,7 @@ def _undominated(own: list[Indexed]) -> list[Indexed]:
     kept = list[Indexed]()
     for index, option in own:
         rivals = [(i, o) for i, o in own if i != index and o.at_least_as_good_as(option)]
-        # Of two that are equal in everything the first one stays.
+        # Of two equal options the first one stays.
         if not any(i < index or not option.at_least_as_good_as(o) for i, o in rivals):
             kept.append((index, option))
     return kept

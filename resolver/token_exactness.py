@@ -1,8 +1,8 @@
-"""Whether a token arrives in full and its balances stay as they are: a bridge must lock exactly the agreed amount.
+"""Checks that a token arrives in full and does not rebase: a bridge must lock exactly the agreed amount.
 
-Some tokens keep a part of every transfer, others change balances by themselves (they rebase). An order of such a
-token locks less than it says: it fails, or no solver fills it, or its refund is of another amount. The first kind is
-found by simulating a transfer to an account that nothing else uses. The second has views that other tokens lack.
+Some tokens keep a part of every transfer, others change balances by themselves (they rebase). An order with such a
+token locks less than it states: it fails, or no solver fills it, or its refund differs. The first kind is detected by
+simulating a transfer to an unused account. The second kind has views that other tokens lack.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _SHARES = (
 
 
 async def refuse_inexact(pays: Amount, sender: Address, rpc: Rpc) -> str:
-    """Raises Refused for a token that cannot be locked as it is, NetworkError. Source: eth_simulateV1.
+    """Raises Refused for a token that cannot be locked exactly, NetworkError. Source: eth_simulateV1.
 
-    Returns a note for the person who pays where that cannot be tried, else an empty string.
+    Returns a note for the payer if that cannot be simulated, else an empty string.
     """
     token = pays.token
     if token.address is None:

@@ -1,7 +1,7 @@
-"""What happens if the network failed for a way that may be cheaper than the best one known.
+"""Refuses a payment if the network failed for a way that may be cheaper than the best known one.
 
-A failing node or API says nothing about the price. So the best way that did answer is not taken silently: the
-payment is refused with what failed, and with the option that takes that way.
+A failing node or API says nothing about the price. So the best known way is not taken silently: the refusal names what
+failed, and the option that takes the known way.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from l2send.resolver.limits import Limits
 from l2send.resolver.quotes import NoQuote
 
 WORTH_A_LOOK_USD = 0.01
-"""A way that costs less than this is taken: no other way could save more."""
+"""A way cheaper than this is taken: no other way could save more."""
 _NAMES = 4
 
 
 def of_destination(
     payment: Payment, unknown: Sequence[Chain], snapshot: Snapshot, bridges: Sequence[str]
 ) -> list[NoQuote]:
-    """The direct way, where it is not known what is held on the destination: money that is there is sent directly."""
+    """The direct way, if the balance on the destination is unknown: money there is sent directly."""
     target = next((chain for chain in unknown if chain.chain_id == payment.to.chain_id), None)
     if target is None or "direct" not in bridges:
         return []
@@ -32,13 +32,13 @@ def of_destination(
 
 
 def may_be_cheaper(best: Way) -> bool:
-    """Whether another way could save what a person would notice. Money on the destination is always sent directly."""
+    """Whether another way could save a noticeable sum. Money on the destination is always sent directly."""
     is_direct = all(leg.order is None for leg in best.legs)
     return not is_direct and (best.cost_usd is None or best.cost_usd > WORTH_A_LOOK_USD)
 
 
 def refusal(best: Way, failed: Sequence[NoQuote], limits: Limits) -> NetworkError:
-    """Says what failed, and how to take `best`."""
+    """The error with what failed, and how to take `best`."""
     cost = "at a cost without a price" if best.cost_usd is None else f"for about ${best.cost_usd:.4f}"
     lines = ["a way that may be cheaper could not be asked, twice:", *dict.fromkeys(str(each) for each in failed)]
     flag = _flag(best, failed, limits)
@@ -47,7 +47,7 @@ def refusal(best: Way, failed: Sequence[NoQuote], limits: Limits) -> NetworkErro
 
 
 def _flag(best: Way, failed: Sequence[NoQuote], limits: Limits) -> str:
-    """Options under which what failed is not asked; empty where there are none."""
+    """Options that skip what failed; empty if there are none."""
     chains = list(dict.fromkeys(leg.source.short_name for leg in best.legs))
     via = {leg.bridge for leg in best.legs}
     if len(via) == 1 and not via & {each.bridge for each in failed} and not limits.via:
@@ -60,7 +60,7 @@ def _flag(best: Way, failed: Sequence[NoQuote], limits: Limits) -> str:
 
 
 def not_known(chains: Sequence[Chain]) -> str:
-    """The end of a reason: the chains whose balances were not counted. Empty where all were."""
+    """The end of a reason: the chains with unknown balances. Empty if all are known."""
     if not chains:
         return ""
     names = ", ".join(chain.short_name for chain in chains[:_NAMES])

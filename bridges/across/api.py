@@ -1,13 +1,13 @@
-"""Across's price for a delivery, by its API: a price and a time, never calldata.
+"""Gets the price of a delivery from Across's API: a price and a time, never calldata.
 
-Across calls this API deprecated. Without it your own figure prices a deposit: see price.py.
+Across has deprecated this API. Without it, a deposit is priced by your own figure: see price.py.
 
-This is the legacy schema, GET /suggested-fees on app.across.to/api: amounts are base units in decimal
-strings, ETH goes by the address of WETH, and the amount asked about is the one deposited. A payment fixes
-what is delivered, so the question is repeated until the deposit covers both the delivery and the fee.
+This is the legacy schema, GET /suggested-fees on app.across.to/api: amounts are base units in decimal strings, ETH is
+given by the address of WETH, and the amount in the request is the one deposited. A payment fixes what is delivered, so
+the request is repeated until the deposit covers both the delivery and the fee.
 
-The relayer that the API would give an exclusive right to fill is ignored: any relayer may fill. Across gives out API
-keys: the one in ACROSS_API_KEY goes along, to hosts of across.to over https and nowhere else.
+The relayer to which the API gives an exclusive right to fill is ignored: any relayer may fill. An API key of Across in
+ACROSS_API_KEY is sent only to hosts of across.to over https.
 
 Source: docs.across.to/api-reference (authentication) and /api-reference/suggested-fees/get.
 """
@@ -33,7 +33,7 @@ _OWN_HOSTS = ".across.to"
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The question: the price of `wanted` units of the input token on the other side."""
+    """The request: the price of delivering `wanted` units of the input token on the destination."""
 
     origin: int
     destination: int
@@ -48,30 +48,30 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class AcrossPrice:
-    """What must be deposited: the used part of the API's answer, or your own figure."""
+    """The required deposit: the used part of the API's answer, or your own figure."""
 
     input_units: int
     quoted_at: UnixTime | None
-    """The hub chain's time that sets the system's fee; None: now."""
+    """The hub chain's time at which the system's fee is set; None: now."""
     deadline: UnixTime | None
-    """The fill deadline that the API proposes; None: the latest that l2send allows."""
+    """The API's fill deadline; None: the latest that l2send allows."""
     duration: Seconds
 
 
 async def ask_price(http: Http, api: str, delivery: Delivery) -> AcrossPrice:
-    """What must be deposited so that `delivery.wanted` arrives. Raises NetworkError, Refused."""
+    """The deposit with which `delivery.wanted` arrives. Raises NetworkError, Refused."""
     units = delivery.wanted
     for _ in range(_ROUNDS):
         fee, price = await _ask(http, api, delivery, units)
         if units - fee >= delivery.wanted:
             return price
-        # A part of the fee grows with the deposit: a 500th more covers what the fee itself adds to it.
+        # Part of the fee grows with the deposit: a 500th more covers what the fee adds to it.
         units = delivery.wanted + fee + fee // 500 + 1
     raise Refused("the fees that Across quotes do not settle on one amount.")
 
 
 async def _ask(http: Http, api: str, delivery: Delivery, units: int) -> tuple[int, AcrossPrice]:
-    """The fee for depositing `units`, in units of the input token, and the price it makes."""
+    """The fee for depositing `units`, in units of the input token, and the resulting price."""
     parameters = {
         "inputToken": delivery.input_token,
         "outputToken": delivery.output_token,
@@ -90,7 +90,7 @@ async def _ask(http: Http, api: str, delivery: Delivery, units: int) -> tuple[in
 
 
 def _key_for(api: str) -> Bearer | None:
-    """The user's key, if `api` is Across's own. Raises ConfigError for one that no header can carry."""
+    """The user's key, if `api` is Across's own. Raises ConfigError for a key that no header can hold."""
     key, url = os.environ.get(_KEY, ""), urlsplit(api)
     if not key or url.scheme != "https" or not f".{url.hostname}".endswith(_OWN_HOSTS):
         return None

@@ -1,15 +1,15 @@
 """Across: money is locked in the origin's SpokePool, and a relayer pays the recipient through the destination's. Across
-itself pays a deposit that was not filled by its deadline back to the depositor.
+itself refunds a deposit that was not filled by its deadline to the depositor.
 
 An order's id is its relay hash, which commits to everything and is known before signing (deposit.py).
 `fillStatuses(id)` on the destination's SpokePool is the fill; anyone can emit a FilledRelay event with a deposit's
-number, so no event is believed. One thing the hash does not hold: a depositor may sign a message that lets a relayer
+number, so no event is trusted. The hash does not cover one thing: a depositor may sign a message that lets a relayer
 pay less, or another account. l2send never signs it.
 
-Where the registry has an origin settler that works, tokens are deposited by its ERC-7683 `open`. Across took it out of
-its sources, so everywhere else, and for native coin, which `open` does not take, the same deposit goes to the SpokePool
-itself. `deposit` and `depositV3` are neither made nor signed: their id is the pool's next number, which another deposit
-may take first, so that nothing known before signing would name the order.
+If the registry has a working origin settler, tokens are deposited by its ERC-7683 `open`. Across removed it from its
+sources, so elsewhere, and for native coin, which `open` does not accept, the same deposit goes to the SpokePool itself.
+`deposit` and `depositV3` are neither built nor signed: their id is the pool's next number, which another deposit may
+take first, so the order's id would be unknown before signing.
 
 Native coin travels as its wrapped token: a SpokePool wraps what it receives and unwraps it for an account without code.
 A contract is paid the wrapped token, and a refund is the wrapped token too.
@@ -74,7 +74,7 @@ class Across:
         self.name = name
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
-        """A deposit on `source` that delivers the payment exactly, built here at the API's price."""
+        """A deposit on `source` that delivers the payment exactly, built here at the quoted price."""
         way = crossing(self.name, source, rpcs.registry.chain(payment.to.chain_id), held.token, payment.amount.token)
         listed = source.settlers_of(self.name, AcrossSettlers)
         if way is None or listed is None or not is_priced(listed):
@@ -98,7 +98,7 @@ class Across:
         return with_notes(quote, *_notes(quote.order, code, way))
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
-        """The order that a deposit would lock money in. Raises Refused for any other call of these contracts."""
+        """The order in which a deposit locks money. Raises Refused for any other call of these contracts."""
         listed = registry.chain(tx.chain_id).settlers_of(self.name, AcrossSettlers)
         if listed is None:
             return None
@@ -120,7 +120,7 @@ class Across:
         return order
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
-        """Where the money is: the fill by the destination's storage, its time by both clocks."""
+        """The order's state: the fill by the destination's storage, deadlines by both clocks."""
         origin, target = rpcs.on(order.origin), rpcs.on(order.destination)
         try:
             clock, fill, head = await asyncio.gather(
@@ -139,14 +139,14 @@ class Across:
         return await _expired(order, rpcs)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
-        """None: Across pays back by itself; `status` says in words who acts and when."""
+        """None: Across refunds by itself; `status` says who acts and when."""
         return None
 
     def opened(self, order: Order, receipt: dict[str, Any]) -> bool:
-        """Whether the origin's SpokePool emitted FundsDeposited for this very relay hash.
+        """Whether the origin's SpokePool emitted FundsDeposited for exactly this relay hash.
 
-        That is the money's own event, of deposits through the settler too. The settler's `Open` carries
-        another id, and its topic is not that of ERC-7683 v1 (its chain id is a uint64).
+        The SpokePool emits it for deposits through the settler too. The settler's `Open` has another id, and its topic
+        is not that of ERC-7683 v1 (its chain id is a uint64).
         """
         if receipt.get("status") != "0x1":
             return False
@@ -155,7 +155,7 @@ class Across:
         return any(_is(DEPOSITED_TOPIC, log) and _hash_of(log, order) == order.order_id for log in mine)
 
     async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
-        """False: a SpokePool keeps no record of deposits. Its caller is in the id, so only the sender can open it."""
+        """False: a SpokePool keeps no record of deposits. The id has its caller, so only the sender can open it."""
         return False
 
 
@@ -166,7 +166,7 @@ _WHO_REFUNDS = (
 
 
 def _deposit_tx(payment: Payment, way: Crossing, price: AcrossPrice, state: ContractState) -> UnsignedTx:
-    """The transaction that locks the price on the origin and delivers the payment on the destination."""
+    """The transaction that locks the deposit on the origin and delivers the payment on the destination."""
     native = payment.amount.token.is_native
     deposit = Deposit(
         origin=way.source.chain_id,
@@ -187,7 +187,7 @@ def _deposit_tx(payment: Payment, way: Crossing, price: AcrossPrice, state: Cont
 
 
 def _notes(order: Order, code: bytes, way: Crossing) -> tuple[str, ...]:
-    """Notes about native coin on Across, and whose deposit it is."""
+    """Notes about native coin on Across, and about which account makes the deposit."""
     counted = order.details.get("integrator")
     whose = (f"Across counts it for the integrator {counted}",) if counted else ()
     if not order.pays.token.is_native:
@@ -200,7 +200,7 @@ def _notes(order: Order, code: bytes, way: Crossing) -> tuple[str, ...]:
 
 
 def _filled(order: Order, rpc: Rpc, head: BlockNumber | None) -> OrderStatus:
-    """Filled, by the destination's storage; its transaction by the event that has the whole relay hash."""
+    """Filled, by the destination's storage; its transaction by the event with the complete relay hash."""
     ids = (order.origin, int(order.details["deposit_id"]))
     topics = [FILLED_TOPIC, *("0x" + number.to_bytes(32, "big").hex() for number in ids)]
 
@@ -211,7 +211,7 @@ def _filled(order: Order, rpc: Rpc, head: BlockNumber | None) -> OrderStatus:
 
 
 async def _expired(order: Order, rpcs: Rpcs) -> OrderStatus:
-    """Too late for a fill: refunded only where a settlement on the origin proves it, and the destination no fill."""
+    """Too late for a fill: refunded only if the origin's settlement proves it, and the destination shows no fill."""
     coin = f" as W{order.pays.token.symbol}" if order.pays.token.is_native else ""
     try:
         settlement = await refund_of(order, rpcs)
@@ -225,7 +225,7 @@ async def _expired(order: Order, rpcs: Rpcs) -> OrderStatus:
 
 
 def _refund_proofs(order: Order, settlement: Settlement) -> tuple[Proof, ...]:
-    """The destination has no fill and accepts none any more, and the origin has the settlement that paid."""
+    """Proofs that the destination has no fill and accepts none any more, and that the origin has the settlement."""
 
     async def never_filled(one: Rpc, block: str) -> bool:
         seen = await one.aggregate([fill_status(order)], block)

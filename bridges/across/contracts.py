@@ -1,4 +1,4 @@
-"""The contracts of Across that a payment uses, and what both say about it, by their own clocks.
+"""The Across contracts that a payment uses, and their state on both chains, by the chains' clocks.
 
 Source: across-protocol/contracts contracts/spoke-pools/SpokePool.sol; of 4.1.12 also erc7683/AcrossOriginSettler.sol.
 """
@@ -30,26 +30,26 @@ _MIN_FILL_TIME = Seconds(30)
 _MAX_FILL_TIME = Seconds(2 * 3600)
 _HUB_BEHIND = Seconds(120)
 _SIGNING_TIME = Seconds(600)
-"""How long a quote must hold when it is made: a person reads, approvals are mined."""
+"""How long a quote must remain valid when it is made: for reading, and for mining approvals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """The contracts and tokens that a payment uses. Native coin travels as its wrapped token."""
+    """The contracts and tokens of a payment. Native coin travels as its wrapped token."""
 
     source: Chain
     target: Chain
     pool: Address
     target_pool: Address
     settler: Address | None
-    """The origin settler of the registry."""
+    """The registry's origin settler."""
     input_token: Address
     output_token: Address
 
 
 @dataclass(frozen=True, slots=True)
 class ContractState:
-    """What the contracts of both chains say, by their own clocks."""
+    """The state of the contracts on both chains, by the chains' clocks."""
 
     origin_now: UnixTime
     target_now: UnixTime
@@ -59,7 +59,7 @@ class ContractState:
 
 
 def crossing(bridge: str, source: Chain, target: Chain, give: Token, get: Token) -> Crossing | None:
-    """None if Across is not on these chains, or would deliver another token than the payment's."""
+    """None if Across is not on these chains, or would deliver a token other than the payment's."""
     here, there = (chain.settlers_of(bridge, AcrossSettlers) for chain in (source, target))
     input_token, output_token = _travels_as(source, give), _travels_as(target, get)
     if source is target or here is None or there is None or not (input_token and output_token):
@@ -77,7 +77,7 @@ def wrapped_coin(chain: Chain) -> Address | None:
 def _travels_as(chain: Chain, token: Token) -> Address | None:
     """A token's address, the wrapped token's for native coin, None for the wrapped token itself.
 
-    A SpokePool pays the wrapped token out as native coin: it cannot deliver the token as such.
+    A SpokePool unwraps the wrapped token into native coin: it cannot deliver the token itself.
     """
     wrapped = wrapped_coin(chain)
     if token.is_native:
@@ -86,7 +86,7 @@ def _travels_as(chain: Chain, token: Token) -> Address | None:
 
 
 async def ask_contracts(way: Crossing, rpcs: Rpcs, delivered: Token) -> ContractState:
-    """What both chains' contracts say about such a deposit. Raises Refused if they would not take or fill it."""
+    """The state of both chains' contracts for such a deposit. Raises Refused if they would not accept or fill it."""
     pool, token, target_id = way.pool, way.input_token, way.target.chain_id
     settler = way.settler or pool
     origin, target = await asyncio.gather(
@@ -109,7 +109,7 @@ async def ask_contracts(way: Crossing, rpcs: Rpcs, delivered: Token) -> Contract
     if quote_buffer is None or deadline_buffer is None or paused is None:
         raise Refused(f"there is no SpokePool of Across on {way.source.name} where the registry has it.")
     refuse_if(bool(paused[0]), f"Across takes no deposits on {way.source.name} at the moment.")
-    # Today's pools take every route, and have no such function; where a pool has it, it decides.
+    # Current pools accept every route and lack this function; if a pool has it, it decides.
     refuse_if(route is not None and not route[0], f"Across does not go from {way.source.name} to {way.target.name}.")
     if delivered.is_native:
         refuse_if(_address(wrapped) != token, f"the SpokePool of {way.source.name} wraps into another token.")
@@ -133,7 +133,7 @@ def _check_target(way: Crossing, target: Aggregate, delivered: Token) -> None:
 
 
 def fill_deadline(quoted: UnixTime | None, state: ContractState) -> UnixTime:
-    """When the order expires, judged by the chains' clocks. The pool refuses what is later than it allows."""
+    """The order's fill deadline, by the chains' clocks. The pool refuses one later than it allows."""
     now = max(state.origin_now, state.target_now)
     latest = min(now + _MAX_FILL_TIME, state.origin_now + state.deadline_buffer)
     deadline = latest if quoted is None else min(quoted, latest)
@@ -142,8 +142,8 @@ def fill_deadline(quoted: UnixTime | None, state: ContractState) -> UnixTime:
 
 
 def quoted_at(quoted: UnixTime | None, state: ContractState) -> UnixTime:
-    """The time that sets the system's fee. The pool refuses what is in its future or too far in its past."""
-    if quoted is None:  # The hub's chain, which sets the fee, must have come as far.
+    """The time that sets the system's fee. The pool refuses one in its future or too far in its past."""
+    if quoted is None:  # The hub's chain, which sets the fee, must have reached it.
         return UnixTime(state.origin_now - min(_HUB_BEHIND, state.quote_buffer // 2))
     oldest = state.origin_now - state.quote_buffer + _SIGNING_TIME
     refuse_if(quoted < oldest, "Across's quote is too old for its own SpokePool.")

@@ -1,13 +1,13 @@
-"""An Across deposit: how it is written to the origin, and the hash by which both chains know it.
+"""An Across deposit: its calldata for the origin, and the hash that identifies it on both chains.
 
-A SpokePool knows a deposit by its relay hash: keccak of the whole V3RelayData and the destination's chain
-id. The data hold a deposit id. The pool's own counter would give one that is known only once the deposit
-is mined; `unsafeDeposit` takes a nonce instead and makes the id keccak(caller, depositor, nonce). So the
-hash is known before anything is signed. What is unsafe there, two deposits with one id, needs the same
-depositor to use a nonce twice: it is made of the depositor's own address and 96 random bits.
+A SpokePool identifies a deposit by its relay hash: keccak of the whole V3RelayData and the destination's chain id. The
+data include a deposit id. One from the pool's counter is known only once the deposit is mined; `unsafeDeposit` takes a
+nonce instead, and its id is keccak(caller, depositor, nonce). So the hash is known before anything is signed. The
+danger in the name, two deposits with one id, requires that a depositor uses a nonce twice: l2send's nonces are the
+depositor's address and 96 random bits.
 
-The depositor is in the nonce because `open` of the origin settler takes it from its caller, who is not in
-the calldata: with it, the bytes alone tell who pays and who is refunded.
+The nonce includes the depositor because the origin settler's `open` uses its caller, which is not in the calldata: so
+the bytes alone show who pays and who is refunded.
 
 Source: across-protocol/contracts contracts/spoke-pools/SpokePool.sol (unsafeDeposit, getUnsafeDepositId,
 getV3RelayHash), interfaces/V3SpokePoolInterface.sol; of 4.1.12 also erc7683/ERC7683OrderDepositor.sol.
@@ -63,7 +63,7 @@ _NONCE_BITS = 96
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """A deposit without message and without an exclusive relayer: anyone may fill it, it only pays."""
+    """A deposit without a message or an exclusive relayer: any relayer may fill it, and it only pays."""
 
     origin: int
     destination: int
@@ -76,7 +76,7 @@ class Deposit:
     nonce: int
     fill_deadline: int
     named_relayer: Address = ZERO_ADDRESS
-    """Stands in the relay data as the exclusive relayer, for no time at all: see across_gasless."""
+    """The exclusive relayer in the relay data, with an exclusivity of zero seconds: see gasless.py."""
 
     def id(self, caller: Address) -> int:
         """The deposit id if `caller` calls `unsafeDeposit`. Source: SpokePool.getUnsafeDepositId."""
@@ -84,7 +84,7 @@ class Deposit:
         return int.from_bytes(keccak(packed), "big")
 
     def relay(self, caller: Address) -> tuple[Any, ...]:
-        """The V3RelayData that the pool will emit, as the ABI encoder takes it."""
+        """The V3RelayData that the pool will emit, as input for the ABI encoder."""
         return (
             address_word(self.depositor),
             address_word(self.recipient),
@@ -108,7 +108,7 @@ class Deposit:
         return UNSAFE_DEPOSIT.encode(*words, *amounts, bytes(32), self.nonce, *times, b"")
 
     def open(self) -> bytes:
-        """Calldata for the origin settler's `open`. It takes its caller for the depositor."""
+        """Calldata for the origin settler's `open`, whose caller is the depositor."""
         data = (
             self.input_token,
             self.input_units,
@@ -126,7 +126,7 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Deposited:
-    """A deposit that was made, with or without l2send, as its event describes it."""
+    """A deposit in a block, by l2send or not, as its event describes it."""
 
     relay_hash: str
     destination: int
@@ -136,7 +136,7 @@ class Deposited:
 
 
 def new_nonce(depositor: Address) -> int:
-    """A nonce that this depositor never used and never will again."""
+    """A nonce that this depositor has never used and will never use again."""
     return int(depositor, 16) << _NONCE_BITS | secrets.randbits(_NONCE_BITS)
 
 
@@ -153,7 +153,7 @@ def decode_unsafe_deposit(origin: int, data: bytes) -> tuple[Deposit, int]:
 
 
 def decode_open(origin: int, data: bytes) -> Deposit:
-    """The deposit that this call of the origin settler would make. Raises Refused."""
+    """The deposit that this call of the origin settler makes. Raises Refused."""
     ((deadline, data_type, order_data),) = OPEN.decode_call(data)
     demand(data_type == ORDER_DATA_TYPE, "is of a type l2send does not know")
     (values,) = abi_decode_exact([ORDER_DATA], order_data, "the order for Across")
@@ -198,7 +198,7 @@ def demand(condition: bool, otherwise: str) -> None:
 
 
 def owner_of(nonce: int) -> Address:
-    """The depositor that `new_nonce` made it for."""
+    """The depositor in a nonce of `new_nonce`."""
     return checksum((nonce >> _NONCE_BITS).to_bytes(20, "big"))
 
 
@@ -208,7 +208,7 @@ def _account(word: bytes) -> Address:
 
 
 def _topics(log: dict[str, Any]) -> tuple[int, int, int]:
-    """The three indexed values of an event, as numbers."""
+    """An event's three indexed values, as numbers."""
     try:
         first, second, third = (int(topic, 16) for topic in log["topics"][1:])
     except (KeyError, TypeError, ValueError):

@@ -1,12 +1,12 @@
-"""Across for a sender without gas: messages are signed, and a sponsor opens the order and pays the network for it.
+"""Across for a sender without gas: the sender signs messages; a sponsor opens the order and pays the network fee.
 
-`openFor` of the origin settler takes the money through Permit2, by the sender's signature over the whole order. Permit2
-itself must be allowed by the token: where it is not, and the token knows EIP-2612, a permit of exactly the amount is
-signed too, which the sponsor brings first. Once open, the order is one of Across like any other.
+The origin settler's `openFor` takes the money through Permit2, by the sender's signature over the whole order. Permit2
+needs an allowance from the token: if it has none, and the token supports EIP-2612, a permit of exactly the amount is
+signed too, which the sponsor submits first. Once open, the order is like any other of Across.
 
-A sponsor can open the order that was signed, or not (sponsor.py, opening.py). Both permit and order are void after
-`open_deadline` by the origin's clock. It is paid from what the order pays above the relayer's price. `sponsor_api` in
-chains.toml names the server; the shipped registry has none.
+A sponsor can only open the signed order, or not (sponsor.py, opening.py). Permit and order are void after
+`open_deadline` by the origin's clock. The sponsor's fee is what the order pays above the relayer's price. `sponsor_api`
+in chains.toml names the server; the shipped registry has none.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _QUOTED_BEFORE = Function("QUOTE_BEFORE_DEADLINE()", "uint256")
 _RESOLVE_FOR = Function(f"resolveFor({GASLESS_ORDER},bytes)", RESOLVED_ORDER)
 
 _TIME_TO_OPEN = Seconds(600)
-"""How long a sponsor has. Until then it is not certain that the payment will not happen."""
+"""How long a sponsor has to open it. Until then the payment may still happen."""
 _LEAST_TIME_TO_OPEN = Seconds(60)
 _LEAST_TIME_TO_FILL = Seconds(60)
 _LATEST_FILL = Seconds(6 * 3600)
@@ -58,7 +58,7 @@ _LATEST_FILL = Seconds(6 * 3600)
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What Across, the sponsor, the contracts and the token say: everything the messages are made from."""
+    """The answers of Across, the sponsor, the contracts and the token from which the messages are built."""
 
     way: Crossing
     settler: Address
@@ -66,16 +66,16 @@ class _Terms:
     fee: SponsorFee
     state: ContractState
     allowed: int
-    """What Permit2 may take of the token already, in base units."""
+    """Permit2's present allowance from the token, in base units."""
 
     @property
     def needs_permit(self) -> bool:
-        """Whether the token must be given an allowance for Permit2."""
+        """Whether Permit2 needs an allowance from the token."""
         return self.allowed < self.price.input_units + self.fee.opening
 
     @property
     def charged(self) -> int:
-        """What the sponsor takes, in base units."""
+        """The sponsor's fee, in base units."""
         return self.fee.opening + (self.fee.permit if self.needs_permit else 0)
 
 
@@ -87,14 +87,14 @@ class AcrossGasless(Across):
     )
 
     def __init__(self, name: str = "across") -> None:
-        """`name` is that of Across's entries in the registry; this way is called after it."""
+        """`name` is that of Across's entries in the registry; this bridge's own name is derived from it."""
         super().__init__(f"{name}-gasless")
         self._entry = name
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
-        """An order that delivers the payment exactly, to be opened by the sponsor of the registry.
+        """An order that delivers the payment exactly, to be opened by the registry's sponsor.
 
-        None where the registry names none, and where the sender holds the gas to open an order alone.
+        None if the registry names none, or if the sender has the gas to open an order.
         """
         listed = source.settlers_of(self._entry, AcrossSettlers)
         target = rpcs.registry.chain(payment.to.chain_id)
@@ -139,17 +139,17 @@ class AcrossGasless(Across):
         )
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
-        """None: nothing is sent from here."""
+        """None: the sender sends no transaction."""
         return None
 
     def message_effects(self, data: TypedData, registry: Registry) -> AllowsBySignature | OpensBySignature:
-        """A permit of a known token, or an order through the settler of the registry. Raises Refused."""
+        """A permit of a known token, or an order through the registry's settler. Raises Refused."""
         if data.primary_type == "Permit":
             return decode_permit(data, registry)
         return decode_order_message(self._entry, data, registry)
 
     async def why_not(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> str:
-        """Why the messages, signed now, would do nothing or something else than was meant."""
+        """Why the messages, if signed now, would do nothing, or something other than intended."""
         opens, rpc = self._opens(sponsored, rpcs.registry), rpcs.on(order.origin)
         token, owner = Address(order.details["input_token"]), order.sender
         seen = await rpc.aggregate([
@@ -175,7 +175,7 @@ class AcrossGasless(Across):
         return next((words for words, holds in reasons.items() if holds), "")
 
     async def post(self, order: Order, sponsored: Sponsored, signatures: tuple[bytes, ...], rpcs: Rpcs) -> str:
-        """See SponsoredBridge. The sponsor knows an order by its digest: it may be handed the same again."""
+        """See SponsoredBridge. The sponsor identifies an order by its digest, so the same one may be posted again."""
         listed = rpcs.registry.chain(order.origin).settlers_of(self._entry, AcrossSettlers)
         if listed is None or not listed.sponsor_api:
             raise ConfigError(f"chains.toml names no sponsor_api for {self._entry} any more.")
@@ -186,14 +186,14 @@ class AcrossGasless(Across):
         return await look_at_opening(order, sponsored, rpcs)
 
     async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
-        """False: Permit2's nonce tells it, see `opening`."""
+        """False: Permit2's nonce decides, see `opening`."""
         return False
 
     def _effects_of(self, sponsored: Sponsored, registry: Registry) -> list[AllowsBySignature | OpensBySignature]:
         return [self.message_effects(message.data, registry) for message in sponsored.messages]
 
     def _opens(self, sponsored: Sponsored, registry: Registry) -> OpensBySignature:
-        """What the last message does. Raises Refused."""
+        """The effect of the last message. Raises Refused."""
         opens = self._effects_of(sponsored, registry)[-1]
         if not isinstance(opens, OpensBySignature):
             raise Refused("the messages open no order.")
@@ -201,7 +201,7 @@ class AcrossGasless(Across):
 
 
 async def _ask_terms(funding: Funding, way: Crossing, settler: Address, listed: AcrossSettlers, rpcs: Rpcs) -> _Terms:
-    """Everything that must be known before messages are written, requested at once. Raises NetworkError, Refused."""
+    """Everything that the messages depend on, requested at once. Raises NetworkError, Refused."""
     rpc, sender = rpcs.on(way.source.chain_id), funding.payment.sender
     price, fee, state, (allowed,), code = await asyncio.gather(
         price_of(listed, delivery_of(funding, way), rpcs.http),
@@ -210,13 +210,13 @@ async def _ask_terms(funding: Funding, way: Crossing, settler: Address, listed: 
         rpc.eth_call(Call(way.input_token, ALLOWANCE, (sender, PERMIT2))),
         rpc.code(sender),
     )
-    # Token and Permit2 would ask that code (EIP-1271), which may say anything of a plain signature.
+    # Token and Permit2 would ask the sender's code (EIP-1271), which may reject a plain signature.
     refuse_if(bool(code), f"your account runs code on {way.source.name}: what it signs may not count there.")
     return _Terms(way, settler, price, fee, state, allowed)
 
 
 async def _messages(payment: Payment, terms: _Terms, pays: Amount, rpc: Rpc) -> Sponsored:
-    """What the sender signs: a permit where Permit2 may not take the money yet, and the order."""
+    """The messages to sign: a permit if Permit2 lacks the allowance, and the order."""
     way, deadline = terms.way, _open_deadline(terms.price, terms.state)
     deposit = _deposit(payment, way, pays, terms.price, terms.state)
     permits = await _permits(rpc, payment.sender, pays, deadline) if terms.needs_permit else ()
@@ -246,14 +246,14 @@ def _deposit(payment: Payment, way: Crossing, pays: Amount, price: AcrossPrice, 
 
 
 def _open_deadline(price: AcrossPrice, state: ContractState) -> UnixTime:
-    """Until when a sponsor may open it: a relayer must be able to fill it even then."""
+    """The deadline for opening: even then a relayer must have time to fill."""
     deadline = min(state.origin_now + _TIME_TO_OPEN, fill_deadline(price.deadline, state) - _LEAST_TIME_TO_FILL)
     refuse_if(deadline < state.origin_now + 2 * _LEAST_TIME_TO_OPEN, "Across's quote leaves a sponsor no time.")
     return UnixTime(deadline)
 
 
 async def _permits(rpc: Rpc, owner: Address, pays: Amount, deadline: UnixTime) -> tuple[Message]:
-    """The permit by which Permit2 may take exactly what is paid. Raises Refused for a token that knows none."""
+    """The permit for Permit2 of exactly the amount. Raises Refused for a token without EIP-2612."""
     found = await permittable(rpc, pays.token, owner)
     if found is None:
         raise Refused(
@@ -284,7 +284,7 @@ async def _refuse_other_opening(order: Order, sponsored: Sponsored, state: Contr
     )
     field = "resolveFor" if resolved is None else first_mismatch(resolved[0], order, said)
     refuse_if(bool(field), f"the origin settler would open another order than the one that is signed, by its {field}.")
-    # It makes the time of the quote out of the deadline; the pool takes none of its future, and none too old.
+    # It derives the quote's time from the deadline; the pool accepts none in its future, and none too old.
     quoted = sponsored.open_deadline - before[0]
     oldest = sponsored.open_deadline - state.quote_buffer
     refuse_if(not oldest <= quoted <= state.origin_now, "the SpokePool would not take an order with this deadline.")

@@ -1,8 +1,7 @@
 """Across integrator IDs: an integrator appends its id to the calldata of its deposits; no contract reads it.
 
-Across asks this of integrators that request /suggested-fees and make the deposit themselves; the parameter of that
-name is for its other API, which makes the deposits. The id is the user's own, and is decoded again like all that
-is signed.
+Across asks this of integrators that request /suggested-fees and build the deposit themselves; the parameter of that
+name is for its other API, which builds deposits. The id is the user's own, and is decoded again like everything signed.
 
 Source: docs.across.to/introduction/api-keys (direct contract integration).
 """
@@ -24,7 +23,7 @@ _SELECTOR, _WORD = 4, 32
 
 
 def with_integrator(deposit: UnsignedTx) -> UnsignedTx:
-    """The deposit, with the id in ACROSS_INTEGRATOR_ID if it is set. Raises ConfigError if that is no id."""
+    """The deposit with the id in ACROSS_INTEGRATOR_ID, if set. Raises ConfigError for an invalid id."""
     given = os.environ.get(_VARIABLE, "")
     if not given:
         return deposit
@@ -34,6 +33,6 @@ def with_integrator(deposit: UnsignedTx) -> UnsignedTx:
 
 
 def split_integrator(data: bytes) -> tuple[bytes, str]:
-    """Calldata without the id that is appended to it, and the id as 0x-prefixed hex, empty where there is none."""
+    """Calldata without the appended id, and the id as 0x-prefixed hex, empty without one."""
     appended = (len(data) - _SELECTOR) % _WORD == _LENGTH and data[-_LENGTH:].startswith(_DELIMITER)
     return (data[:-_LENGTH], f"0x{data[-2:].hex()}") if appended else (data, "")

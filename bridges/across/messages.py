@@ -1,7 +1,7 @@
-"""The message with which a sender lets a sponsor open an Across order, and how it is decoded.
+"""The message that lets a sponsor open an Across order: built and decoded.
 
 It is Permit2's PermitWitnessTransferFrom, whose witness is the whole ERC-7683 order: Permit2 takes the money only for
-the settler, only with this order, and once for each nonce. The account that submits it can choose nothing:
+the settler, only with this order, and once for each nonce. The submitting account has no choice:
 
 - The settler takes an exclusive relayer from its caller where the order names none, and the relay hash by which the
   order is followed would then be the caller's to choose. So the order names the sender, with an exclusivity of no
@@ -68,12 +68,12 @@ _TYPES: dict[str, Fields] = {
 
 
 def new_permit_nonce() -> int:
-    """A nonce that was never used at Permit2: its nonces have no order."""
+    """An unused nonce of Permit2, whose nonces need no order."""
     return secrets.randbits(256)
 
 
 def order_message(deposit: Deposit, settler: Address, nonce: int, open_deadline: UnixTime) -> TypedData:
-    """The message that opens `deposit` through `settler`, by `open_deadline`, with that nonce of Permit2."""
+    """The message that opens `deposit` through `settler`, by `open_deadline`, with that Permit2 nonce."""
     order_data = {
         "inputToken": deposit.input_token,
         "inputAmount": str(deposit.input_units),
@@ -111,9 +111,9 @@ def order_message(deposit: Deposit, settler: Address, nonce: int, open_deadline:
 
 
 def decode_order_message(bridge: str, data: TypedData, registry: Registry) -> OpensBySignature:
-    """The order that `data` opens once it is signed, read from its fields.
+    """The order that `data` opens once it is signed, decoded from its fields.
 
-    The message is rebuilt from what was read: a field that l2send does not read, or misread, makes a different
+    The message is rebuilt from the decoded order: a field that l2send ignored or misread would make a different
     message. Raises Refused.
     """
     try:
@@ -123,7 +123,7 @@ def decode_order_message(bridge: str, data: TypedData, registry: Registry) -> Op
         meant = order_message(deposit, settler, nonce, open_deadline)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, L2sendError) as error:
         raise Refused(f"the message to be signed cannot be read ({type(error).__name__}).") from None
-    if data != meant or not data.digest:  # A value beyond the range of its type has no digest.
+    if data != meant or not data.digest:  # A value outside the range of its type has no digest.
         raise Refused("the message to be signed says something else than the order in it.")
     demand(deposit.named_relayer == deposit.depositor, "leaves its id to the account that opens it")
     demand(owner_of(deposit.nonce) == deposit.depositor, "has a nonce that does not belong to who is refunded")
@@ -135,7 +135,7 @@ def decode_order_message(bridge: str, data: TypedData, registry: Registry) -> Op
 
 
 def gasless_order(data: TypedData) -> tuple[Any, ...]:
-    """The GaslessCrossChainOrder of a message, as the ABI encoder takes it."""
+    """The GaslessCrossChainOrder of a message, as input for the ABI encoder."""
     witness = data.message["witness"]
     numbers = [int(witness[name]) for name in ("nonce", "originChainId", "openDeadline", "fillDeadline")]
     kind, order_data = bytes.fromhex(witness["orderDataType"][2:]), witness["orderData"]

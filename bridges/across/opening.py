@@ -1,6 +1,6 @@
-"""Whether an order that was signed for a sponsor was opened, according to the origin; the sponsor is not believed.
+"""Checks whether a sponsor opened a signed order, by the origin's state; the sponsor is not trusted.
 
-An opening uses up Permit2's nonce; the SpokePool's event with the order's own relay hash shows which order it opened.
+An opening uses Permit2's nonce; the SpokePool's event with the order's relay hash shows which order it opened.
 
 Source: Uniswap/permit2 SignatureTransfer (nonceBitmap); across-protocol/contracts SpokePool.sol (FundsDeposited).
 """
@@ -25,25 +25,25 @@ from l2send.core.text import clean
 from l2send.core.units import Amount, BlockNumber, UnixTime
 
 _REORGANISED = 64
-"""Blocks by which an opening may lie below the head of its quote: two epochs, after which Ethereum itself is final."""
+"""How many blocks an opening may be below its quote's head: two epochs, after which Ethereum itself is final."""
 _MOST_BLOCKS = 900_000
 """Blocks searched for an opening, from the first that can hold it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _NonceSight:
-    """What a look at Permit2's nonce shows about an order."""
+    """The state of Permit2's nonce for an order."""
 
     used: bool
-    """At the head."""
+    """As of the head."""
     used_for_good: bool
-    """Used, as deep as the chain needs."""
+    """Used, with the chain's number of confirmations."""
     too_late: bool
-    """Unused, and the deadline has passed, as deep as the chain needs."""
+    """Unused, and past the deadline with the chain's number of confirmations."""
 
 
 async def look_at_opening(order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Opening:
-    """Whether the order was opened, or never can be. Raises NetworkError."""
+    """Whether the order was opened, or can never be. Raises NetworkError."""
     opens, rpc = _as_signed(order, sponsored), rpcs.on(order.origin)
     seen = await _look_at_nonce(rpc, opens)
     if seen.too_late:
@@ -61,14 +61,14 @@ async def look_at_opening(order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Ope
 
 
 def _as_signed(order: Order, sponsored: Sponsored) -> OpensBySignature:
-    """The effect of the last message as it was approved: the registry may name other settlers by now."""
+    """The effect of the last message as approved: the registry may name other settlers now."""
     data = sponsored.messages[-1].data
     nonce, deadline = (int(data.message["witness"][name]) for name in ("nonce", "openDeadline"))
     return OpensBySignature(order, checksum(data.domain["verifyingContract"]), nonce, UnixTime(deadline))
 
 
 async def _look_at_nonce(rpc: Rpc, opens: OpensBySignature) -> _NonceSight:
-    """What the endpoints of `rpc` say about the nonce at Permit2, without proof. Raises NetworkError."""
+    """The nonce's state by the endpoints of `rpc`, without proof. Raises NetworkError."""
     asked = [nonce_call(opens.order.sender, opens.nonce)]
     deep = max(await rpc.block_number() - max(rpc.chain.confirmations - 1, 0), 0)
     now, then = await asyncio.gather(rpc.aggregate(asked), rpc.aggregate(asked, hex(deep)))
@@ -80,7 +80,7 @@ async def _look_at_nonce(rpc: Rpc, opens: OpensBySignature) -> _NonceSight:
 
 
 async def _sees_it_used(rpc: Rpc, opens: OpensBySignature) -> tuple[Rpc, _NonceSight] | None:
-    """The first endpoint that shows the nonce as used, and what it saw."""
+    """The first endpoint that shows the nonce as used, and its view."""
     for endpoint in rpc.each():
         try:
             seen = await _look_at_nonce(endpoint, opens)
@@ -92,7 +92,7 @@ async def _sees_it_used(rpc: Rpc, opens: OpensBySignature) -> tuple[Rpc, _NonceS
 
 
 def _too_late_proof(opens: OpensBySignature) -> Proof:
-    """The deadline is past and the nonce unused as of a block; and at the head it is still unused."""
+    """At a block, the deadline is past and the nonce unused; and at the head it is still unused."""
 
     async def shows(one: Rpc, block: str) -> bool:
         asked = [nonce_call(opens.order.sender, opens.nonce)]
@@ -106,7 +106,7 @@ def _too_late_proof(opens: OpensBySignature) -> Proof:
 
 
 async def _find_deposit(opens: OpensBySignature, since: BlockNumber, rpc: Rpc) -> Opening | None:
-    """The deposit with this relay hash, in any transaction; its nonce is used. Raises NetworkError."""
+    """The deposit with this relay hash, in any transaction, once its nonce is used. Raises NetworkError."""
     order = opens.order
     ids = [order.destination.to_bytes(32, "big"), int(order.details["deposit_id"]).to_bytes(32, "big")]
     topics = [DEPOSITED_TOPIC, *("0x" + word.hex() for word in (*ids, address_word(order.sender)))]
@@ -115,7 +115,7 @@ async def _find_deposit(opens: OpensBySignature, since: BlockNumber, rpc: Rpc) -
     try:
         return await _deposit_between(order, query, lowest, min(head, lowest + _MOST_BLOCKS), rpc)
     except NetworkError:
-        # Some nodes give the logs of ten blocks a request: too few to search, and enough for the block that is meant.
+        # Some nodes return logs of only ten blocks per request: too few to search, but enough for the known block.
         block = await first_block_above(lambda number: _used_at(opens, number, rpc), 0, head)
         if block is None:
             raise
@@ -123,7 +123,7 @@ async def _find_deposit(opens: OpensBySignature, since: BlockNumber, rpc: Rpc) -
 
 
 async def _used_at(opens: OpensBySignature, block: int, rpc: Rpc) -> int:
-    """1 where the nonce is used as of a block, else 0. Raises NetworkError."""
+    """1 if the nonce is used at a block, else 0. Raises NetworkError."""
     (answer,) = (await rpc.aggregate([nonce_call(opens.order.sender, opens.nonce)], hex(block))).values
     if answer is None:
         raise BadAnswer(f"Permit2 does not answer on {rpc.chain.name}.")

@@ -1,4 +1,4 @@
-"""An order of Across: decoded from a deposit, with the relay data whose hash is its id, confirmed by both pools.
+"""Decodes an Across order from a deposit, with the relay data whose hash is its id, and has both pools confirm it.
 
 Source: across-protocol/contracts contracts/spoke-pools/SpokePool.sol (getUnsafeDepositId, getV3RelayHash,
 fillStatuses).
@@ -26,7 +26,7 @@ _FILL_STATUS = Function("fillStatuses(bytes32)", "uint256")
 
 
 def order_of(bridge: str, settler: Address, deposit: Deposit, quoted_at: int | None, registry: Registry) -> Order:
-    """The order that a decoded deposit makes through `settler`. Refused: everything that is not a plain payment."""
+    """The order that a decoded deposit makes through `settler`. Raises Refused for anything but a plain payment."""
     source, target = registry.chain(ChainId(deposit.origin)), registry.chain(ChainId(deposit.destination))
     here, there = (chain.settlers_of(bridge, AcrossSettlers) for chain in (source, target))
     if here is None or there is None:
@@ -79,7 +79,7 @@ def relay_of(order: Order) -> tuple[Any, ...]:
 
 
 async def refuse_other_ids(order: Order, rpcs: Rpcs) -> None:
-    """Ask both pools for the ids that were computed here: another answer would make an untraceable order.
+    """Ask both pools for the ids computed here: an order with other ids could not be followed.
 
     Raises Refused, NetworkError.
     """
@@ -103,5 +103,5 @@ def fill_status(order: Order) -> Call:
 
 
 def _caller(order: Order) -> Address:
-    """The account that calls the SpokePool: the sender, or the origin settler for the sender."""
+    """The account that calls the SpokePool: the sender, or the origin settler on its behalf."""
     return order.sender if order.origin_settler == order.details["spoke_pool"] else order.origin_settler

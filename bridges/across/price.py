@@ -1,8 +1,8 @@
-"""How much a deposit at Across must be: by your own figure, or by Across's API.
+"""The required size of an Across deposit, by your own figure or by Across's API.
 
-`solver_fee_bps` in the registry is the fee in 1/100 % at which you know relayers to fill. It comes before the API that
-the shipped registry lists, and needs none: the pools themselves say by which times they take a deposit. A deposit that
-offers less than relayers want is not filled, but refunded.
+`solver_fee_bps` in the registry is the fee in 1/100 % at which you know relayers to fill. It takes precedence over the
+API in the shipped registry and works without it: the pools themselves give the valid times. A deposit below the
+relayers' price is not filled, but refunded.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from l2send.core.settlers import AcrossSettlers
 
 
 def is_priced(listed: AcrossSettlers) -> bool:
-    """Whether the registry says where a price comes from."""
+    """Whether the registry names a source of prices."""
     return bool(listed.quote_api) or listed.solver_fee_bps is not None
 
 
 def delivery_of(funding: Funding, way: Crossing) -> Delivery:
-    """What the price is asked for."""
+    """The delivery whose price is requested."""
     return Delivery(
         origin=way.source.chain_id,
         destination=way.target.chain_id,
@@ -34,7 +34,7 @@ def delivery_of(funding: Funding, way: Crossing) -> Delivery:
 
 
 async def price_of(listed: AcrossSettlers, delivery: Delivery, http: Http) -> AcrossPrice:
-    """What must be deposited so that `delivery.wanted` arrives. Ask `is_priced` first. Raises NetworkError, Refused."""
+    """The deposit with which `delivery.wanted` arrives. Call `is_priced` first. Raises NetworkError, Refused."""
     if listed.solver_fee_bps is None:
         return await ask_price(http, listed.quote_api, delivery)
     return AcrossPrice(own_price(listed.solver_fee_bps, delivery.wanted), None, None, USUAL_FILL_TIME)

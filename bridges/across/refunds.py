@@ -1,20 +1,20 @@
-"""Whether Across paid an expired deposit back, as far as the origin chain can prove it.
+"""Checks whether Across refunded an expired deposit, as far as the origin chain can prove it.
 
-What is proven on chain is a payment, not its reason. Across settles in bundles: a leaf that the SpokePool
-executes pays, per token, a sum to each account, and names no deposit. So a payment counts as this order's
-refund only if it cannot be anything else:
+The chain proves a payment, not its reason. Across settles in bundles: a leaf that the SpokePool executes pays, per
+token, a sum to each account, and names no deposit. So a payment counts as this order's refund only if it cannot be
+anything else:
 
 - the pinned SpokePool itself executed the leaf (ExecutedRelayerRefundRoot), as deep as the chain needs, after
   the order's deadline, and the transfer did not fail (`deferredRefunds`);
 - the sum is exactly what this deposit, with or without other deposits of the same account and token that
   expired unfilled, comes to; and those others alone do not come to it.
 
-Logs say which other deposits there are, and a log that is left out proves nothing. So as many endpoints are asked for
-them as an end needs witnesses, and what any of them lists counts. That another deposit was filled, so that no
-settlement can be its refund, needs as many.
+Logs list the other deposits, but a missing log proves nothing. So as many endpoints are queried as an end state needs
+witnesses, and every deposit that any of them lists counts. Proving that another deposit was filled, so that no
+settlement is its refund, needs as many.
 
-An account with several deposits of the same amount may never see `refunded`: l2send then says expired, and the
-balance shows the money. What was deposited more than a day before this order could be opened is not considered.
+An account with several deposits of the same amount may never see `refunded`: l2send then reports `expired`, and the
+balance shows the money. Deposits made more than a day before this order could be opened are not considered.
 
 Source: across-protocol/contracts SpokePool.sol executeRelayerRefundLeaf; UMIP-179 for who is refunded.
 """
@@ -60,7 +60,7 @@ class Settlement:
 
 
 async def refund_of(order: Order, rpcs: Rpcs) -> Settlement | None:
-    """The settlement that paid this order's money back, or None while nothing proves it. Raises NetworkError."""
+    """The settlement that refunded this order, or None while nothing proves it. Raises NetworkError."""
     rpc = rpcs.on(order.origin)
     payments, deposits = await _history_by_all(order, rpc)
     others = [d for d in deposits if d.relay_hash != order.order_id]
@@ -76,7 +76,7 @@ async def refund_of(order: Order, rpcs: Rpcs) -> Settlement | None:
 
 
 async def is_settled(order: Order, settlement: Settlement, one: Rpc, block: str) -> bool:
-    """Whether a single endpoint shows that settlement as of `block`: its receipt, with this payment.
+    """Whether a single endpoint shows that settlement at `block`: its receipt, with this payment.
 
     Source: eth_getTransactionReceipt, eth_getBlockByNumber.
     """
@@ -94,7 +94,7 @@ async def is_settled(order: Order, settlement: Settlement, one: Rpc, block: str)
 
 
 def _can_only_hold(ours: int, others: Sequence[int], paid: int) -> bool:
-    """Whether `paid` is ours and some of the others' together, and not some of the others' alone."""
+    """Whether `paid` equals ours plus some of the others', and never a sum of only others'."""
     sums = {0}
     for units in others:
         sums |= {units + one for one in sums}
@@ -102,7 +102,7 @@ def _can_only_hold(ours: int, others: Sequence[int], paid: int) -> bool:
 
 
 async def _history_by_all(order: Order, rpc: Rpc) -> tuple[list[Settlement], list[Deposited]]:
-    """What any endpoint lists of `_history`. Raises NetworkError where fewer answer than an end needs witnesses."""
+    """The union of `_history` from several endpoints. Raises NetworkError if fewer answer than an end state needs."""
     each = rpc.each()
     heard = await asyncio.gather(*(_history(order, one) for one in each), return_exceptions=True)
     payments, deposits = dict[Settlement, None](), dict[str, Deposited]()
@@ -121,7 +121,7 @@ async def _history_by_all(order: Order, rpc: Rpc) -> tuple[list[Settlement], lis
 
 
 async def _history(order: Order, rpc: Rpc) -> tuple[list[Settlement], list[Deposited]]:
-    """What settlements paid the sender, and what it deposited, in this token; nothing if there is too much to read."""
+    """The sender's settlements and deposits in this token; empty if there are too many logs to read."""
     pool, token = order.details["spoke_pool"], Address(order.details["input_token"])
     sender = "0x" + address_word(order.sender).hex()
     last = await rpc.block_number() - max(rpc.chain.confirmations - 1, 0)
@@ -138,7 +138,7 @@ async def _history(order: Order, rpc: Rpc) -> tuple[list[Settlement], list[Depos
 
 
 async def _logs_since(rpc: Rpc, query: dict[str, Any], last: int, earliest: UnixTime) -> list[Log] | None:
-    """The logs down from block `last` to one before `earliest`; None if that is too far away to read them all."""
+    """The logs from block `last` down to one before `earliest`; None if they are too many blocks to read."""
     found = list[Log]()
     async for first, logs in rpc.logs_before(query, last):
         found += logs
@@ -151,7 +151,7 @@ async def _logs_since(rpc: Rpc, query: dict[str, Any], last: int, earliest: Unix
 
 
 def _payment(log: dict[str, Any], token: Address, sender: Address) -> Settlement | None:
-    """What this leaf paid `sender` in `token`, None if nothing or if a transfer in it failed."""
+    """What this leaf paid `sender` in `token`; None if nothing, or if one of its transfers failed."""
     _, amounts, paid_token, accounts, deferred, _ = abi_decode(_EXECUTED_DATA, data_bytes(log.get("data"), "data"))
     units = sum(a for a, account in zip(amounts, accounts, strict=False) if checksum(account) == sender)
     if deferred or checksum(paid_token) != token or not units:
@@ -160,7 +160,7 @@ def _payment(log: dict[str, Any], token: Address, sender: Address) -> Settlement
 
 
 async def _is_filled(bridge: str, deposit: Deposited, rpcs: Rpcs) -> bool:
-    """Whether that deposit is proven to be paid out; not if its destination is unknown here."""
+    """Whether that deposit is proved to be filled; False if its destination is unknown here."""
     try:
         rpc = rpcs.on(ChainId(deposit.destination))
     except UnknownChain:

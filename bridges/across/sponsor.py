@@ -1,8 +1,8 @@
-"""The sponsor that opens an Across order for a sender without gas: its fee, and how messages are handed to it.
+"""The API of a sponsor that opens Across orders for senders without gas: its fee, and posting messages.
 
-Only the sponsor's fee is believed. No sponsor of Across has a published API. The protocol here is a stand-in, which
-the devnet's sponsor answers: OIF's `POST /v1/orders` as far as it fits, with a `type` of our own, a second field for
-the permit, and a plain request for the fee.
+Only the fee is taken from the sponsor's answers. No sponsor of Across has a published API. The protocol here is a
+stand-in, served by the devnet's sponsor: OIF's `POST /v1/orders` as far as it fits, with our own `type`, a second field
+for the permit, and a plain request for the fee.
 
 Source: openintentsframework/oif-specs specs/openapi.yaml (PostOrderRequest, PostOrderResponse).
 """
@@ -23,7 +23,7 @@ _WHO = "the sponsor"
 
 @dataclass(frozen=True, slots=True)
 class SponsorFee:
-    """What a sponsor takes, in base units of the token that is paid with."""
+    """A sponsor's fee, in base units of the token that is paid."""
 
     opening: int
     permit: int
@@ -31,7 +31,7 @@ class SponsorFee:
 
 
 async def ask_fee(http: Http, url: str, token: Token) -> SponsorFee:
-    """What the sponsor takes for opening an order that pays with `token`. Raises NetworkError, Refused."""
+    """The sponsor's fee for opening an order that pays with `token`. Raises NetworkError, Refused."""
     answer = await get_json(http, f"{url}/v1/fee", {"chainId": str(token.chain_id), "token": token.address or ""}, _WHO)
     if answer.status >= 400:
         raise Refused(f"the sponsor opens no such order: {reason(answer.body)}")
@@ -42,9 +42,9 @@ async def ask_fee(http: Http, url: str, token: Token) -> SponsorFee:
 
 
 async def post_order(http: Http, url: str, sponsored: Sponsored, signatures: tuple[bytes, ...]) -> str:
-    """Hand all messages to the sponsor, which knows an order by its digest and may be given it again.
+    """Post all messages to the sponsor, which identifies an order by its digest and accepts it again.
 
-    Its words, empty if it accepted them. Raises NetworkError.
+    Returns its refusal, empty if it accepted them. Raises NetworkError.
     """
     *permit, opening = zip(sponsored.messages, signatures, strict=True)
     schemes = ["permit2", *(["erc20-permit"] if permit else [])]

@@ -1,1 +1,1 @@
-"""Eco: orders of its Portal, its quote API, how they end."""
+"""Eco: orders of its Portal, its quote API, their status."""

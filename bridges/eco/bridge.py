@@ -1,9 +1,9 @@
-"""Eco Portal, an ERC-7683 v1 settler. `open` locks the money in a vault of the order on the origin, and a solver pays
-the recipient through the destination's Portal. Anyone can send the money of an order that was not filled by its
-deadline back to the sender.
+"""Eco Portal, an ERC-7683 v1 settler. `open` locks the money in the order's vault on the origin, and a solver pays the
+recipient through the destination's Portal. Anyone can have an order that was not filled by its deadline refunded to the
+sender.
 
 `claimants(id)` on the destination's Portal is set only by a fill, and the id commits to the call that pays the
-recipient (order.py): no event has to be believed.
+recipient (order.py): no event needs to be trusted.
 
 Source: eco/eco-routes contracts/{IntentSource,Inbox}.sol, and for the Portal of 2.12 its proven-cancellation-design.md,
 revised 2026-09-28.
@@ -39,8 +39,8 @@ FULFILLED_TOPIC = event_topic("IntentFulfilled(bytes32,bytes32)")
 
 _STATUS_INITIAL, _STATUS_FUNDED, _STATUS_REFUNDED = 0, 1, 3
 _CANCELLED = keccak(b"eco.portal.intent.cancelled")
-"""Whose low 20 bytes a Portal of 2.12 writes in the place of a solver, once an order that was not filled in time is
-cancelled. Its design had all 32 until 2026-09-28. No key has either, and a fill there may not name it."""
+"""A Portal of 2.12 stores its low 20 bytes in place of a solver once an order that was not filled in time is cancelled.
+Until 2026-09-28 its design used all 32. No key has such an address, and a fill there may not name it."""
 
 _MIN_FILL_TIME = Seconds(30)
 _MAX_FILL_TIME = Seconds(2 * 3600)
@@ -80,7 +80,7 @@ class Eco:
         return await finish(self, funding, solver, tx, now, rpcs, lambda order: [_refuse_other_id(tx, order, rpc)])
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
-        """The order that `open` would lock money in, or the refund it asks for. Raises Refused."""
+        """The order in which `open` locks money, or the refund that it requests. Raises Refused."""
         chain = registry.chain(tx.chain_id)
         if tx.data[:4] == _REFUND.selector and not tx.value:
             order_id = order_id_of(*_REFUND.decode_call(tx.data))
@@ -93,7 +93,7 @@ class Eco:
         raise Refused("the call of Eco's Portal is neither `open` nor `refund`.")
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
-        """Where the money is, by the Portals' own storage on both chains, read at the same time."""
+        """The order's state, by the Portals' storage on both chains, read at the same time."""
         order_id = bytes.fromhex(order.order_id[2:])
         locked = Call(order.origin_settler, _REWARD_STATUS, (order_id,))
         claimed = Call(order.destination_settler, _CLAIMANTS, (order_id,))
@@ -108,7 +108,7 @@ class Eco:
         return _unfilled(order, seen.origin, seen.origin_now, seen.target_now)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
-        """The Portal's `refund` on the origin chain; anyone may send it, the money goes to the sender."""
+        """The Portal's `refund` on the origin chain; anyone may send it, the sender gets the money."""
         reward = reward_of(order)
         route_hash = keccak(bytes.fromhex(order.details["route"][2:]))
         data = _REFUND.encode(order.destination, route_hash, reward)
@@ -119,7 +119,7 @@ class Eco:
         return emitted_open(receipt, order.origin_settler, order.order_id)
 
     async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
-        """Whether the Portal has a reward under this id: funded, withdrawn or refunded."""
+        """Whether the Portal has a reward for this id: funded, withdrawn or refunded."""
         locked = Call(order.origin_settler, _REWARD_STATUS, (bytes.fromhex(order.order_id[2:]),))
         return await stored(locked, lambda status: status != _STATUS_INITIAL)(origin, block)
 

@@ -1,6 +1,6 @@
-"""An order for Eco: the route that a solver executes, the reward it earns, and the id that commits to both.
+"""Eco orders: the route that a solver executes, its reward, and the id that commits to both.
 
-An order's id is keccak(destination, keccak(route), keccak(reward)). The route holds the very call that pays the
+An order's id is keccak(destination, keccak(route), keccak(reward)). The route contains the call that pays the
 recipient.
 
 Source: eco/eco-routes contracts/{types/Intent,types/ERC7683,IntentSource}.sol.
@@ -61,7 +61,7 @@ def order_id_of(destination: int, route_hash: bytes, reward: tuple[Any, ...]) ->
 
 
 def decode_open(bridge: str, tx: UnsignedTx, registry: Registry) -> Order:
-    """The order inside the bytes of `open`. Refused: everything that is not a plain payment."""
+    """The order in the calldata of `open`. Raises Refused for anything but a plain payment."""
     ((fill_deadline, data_type, order_data),) = OPEN.decode_call(tx.data)
     demand(data_type == ORDER_DATA_TYPE, "is of a type l2send does not know")
     (order,) = abi_decode_exact([ORDER_DATA], order_data, "the order for Eco")
@@ -107,7 +107,7 @@ def _single(chain: Chain, native: int, tokens: Any) -> Amount:
 
 
 def _recipient(delivers: Amount, calls: Any) -> Address:
-    """The account that the route's only call pays `delivers`. Raises Refused if it does anything else."""
+    """The account that the route's only call pays `delivers`. Raises Refused if the route does anything else."""
     demand(len(calls) == 1, "makes more than one call")
     ((target, data, value),) = calls
     if delivers.token.address is None:

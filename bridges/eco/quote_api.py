@@ -33,7 +33,7 @@ class EcoPrice:
 
 
 async def ask_price(here: EcoSettlers, there: EcoSettlers, rpcs: Rpcs, payment: Payment, source: Token) -> EcoPrice:
-    """What delivering the payment exactly costs from `source`. Raises NetworkError, Refused."""
+    """The cost of delivering the payment exactly from `source`. Raises NetworkError, Refused."""
     asked = {
         "sourceChainID": source.chain_id,
         "destinationChainID": payment.to.chain_id,
@@ -44,7 +44,7 @@ async def ask_price(here: EcoSettlers, there: EcoSettlers, rpcs: Rpcs, payment: 
         "refundRecipient": payment.sender,
     }
     contracts = {"sourcePortal": here.portal, "destinationPortal": there.portal, "prover": here.prover}
-    # The schema has one amount, `sourceAmount`: of `exactOut`, which fixes the output, it is the output.
+    # The schema has one amount, `sourceAmount`; with `exactOut`, which fixes the output, it means the output.
     wanted = asked | {"sourceAmount": str(payment.amount.units)}
     request = {
         "dAppID": _DAPP_ID,
@@ -62,7 +62,7 @@ async def ask_price(here: EcoSettlers, there: EcoSettlers, rpcs: Rpcs, payment: 
 
 
 def _cheapest(offers: list[Any], asked: Mapping[str, Any], contracts: Mapping[str, Any], wanted_units: int) -> EcoPrice:
-    """The lowest price of a solver. Offers that do not fit are skipped; if none fits, the error is raised."""
+    """The lowest price of a solver. Offers that do not fit are skipped; if none fits, an error is raised."""
     prices: list[EcoPrice] = []
     fault: BadAnswer | Refused = Refused("Eco does not quote this: no solver offers it.")
     for offer in offers:
@@ -76,7 +76,7 @@ def _cheapest(offers: list[Any], asked: Mapping[str, Any], contracts: Mapping[st
 
 
 def _read_offer(offer: Any, asked: Mapping[str, Any], contracts: Mapping[str, Any], wanted_units: int) -> EcoPrice:
-    """One solver's price for delivering at least `wanted_units` of what was asked. Raises BadAnswer, Refused."""
+    """One solver's price for delivering at least `wanted_units` of the request. Raises BadAnswer, Refused."""
     try:
         quote, named = offer["quoteData"]["quoteResponse"], offer["quoteData"]["contracts"]
         same = all(_is(quote[name], value) for name, value in asked.items())
@@ -99,5 +99,5 @@ def _read_offer(offer: Any, asked: Mapping[str, Any], contracts: Mapping[str, An
 
 
 def _is(found: Any, expected: object) -> bool:
-    """Whether an answer repeats what was asked; addresses in any case."""
+    """Whether an answer repeats the request; addresses in any case."""
     return type(found) is type(expected) and str(found).lower() == str(expected).lower()

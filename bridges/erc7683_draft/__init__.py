@@ -1,1 +1,1 @@
-"""The current draft of ERC-7683: its orders, decoded and in words."""
+"""The current draft of ERC-7683: decodes its orders and describes them."""

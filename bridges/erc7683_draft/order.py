@@ -1,11 +1,12 @@
-"""The current ERC-7683 draft (ethereum/ERCs commit 96d110fbb, 2026-05-13): an order as its resolver explains it.
+"""The current ERC-7683 draft (ethereum/ERCs commit 96d110fbb, 2026-05-13): decodes what a resolver returns for an
+order.
 
-That text is for solvers: `IResolver.resolve(payload)` answers with the calls a solver makes (steps), the values
-it decides on the way (variables), what it is paid (payments), and what the resolver could not check (assumptions).
-Nothing deployed settles this way yet; l2send reads it, to show an order and to check that it holds together.
+That text is for solvers: `IResolver.resolve(payload)` returns the calls that a solver makes (steps), the values it
+chooses (variables), what it is paid (payments), and what the resolver could not check (assumptions). No deployed
+settler uses it yet; l2send reads it to show an order and check its consistency.
 
-Every element is calldata of a function that says which kind it is. A kind that is not of the draft is refused.
-What a resolver says is only as good as the resolver: a spend is announced here, not made.
+Every element is calldata of a function that identifies its kind. A kind that is not in the draft is refused. A
+resolver's answer is only as reliable as the resolver: it announces spending, and makes none.
 """
 
 from __future__ import annotations
@@ -52,11 +53,11 @@ _FIELDS = frozenset({"block.number", "block.timestamp"})
 _OUTPUTS = _FIELDS | {"receipt.effectiveGasPrice"}
 _POLICIES = frozenset({"ignore", "abort"})
 _MOST = 256
-"""Most elements of a list. A person could not check an order with more."""
+"""The most elements of a list: a person could not check more."""
 
 
 def decode_resolved(answer: bytes) -> ResolvedOrder:
-    """What `resolve` returned. Raises Refused for anything that the draft does not allow or l2send cannot show."""
+    """The answer of `resolve`. Raises Refused for anything that the draft does not allow or l2send cannot show."""
     ((steps, variables, payments, assumptions),) = abi_decode_exact(RESOLVE.outputs, answer, "the resolver's answer")
     _demand(max(map(len, (steps, variables, payments, assumptions))) <= _MOST, "is too long to be checked")
     order = ResolvedOrder(
@@ -74,8 +75,8 @@ def decode_resolved(answer: bytes) -> ResolvedOrder:
 def announces(order: ResolvedOrder, to: ChainAddress, amount: Amount) -> bool:
     """Whether some step may spend at least `amount`, a constant, on the account `to`.
 
-    Needed for a delivery and no proof of one: the draft lets a resolver name an upper bound, and a settler
-    in between as recipient.
+    Necessary for a delivery, but no proof of one: the draft lets a resolver name an upper bound, and an intermediate
+    settler as recipient.
     """
     return any(
         spend.token == asset(amount.token)
@@ -89,15 +90,15 @@ def announces(order: ResolvedOrder, to: ChainAddress, amount: Amount) -> bool:
 
 
 def variables_in(items: Iterable[Argument | Formula | None]) -> set[int]:
-    """The variables that arguments or formulas mention."""
+    """The variables to which arguments or formulas refer."""
     return {item.index for item in items if isinstance(item, Variable)}
 
 
 def argument(data: bytes) -> Argument:
     """A variable's index, or a framed ABI encoding: `abi.encode("", value)`. Raises Refused.
 
-    A value of 0x60 reads as the frame of a dynamic value with nothing in it. Since every dynamic value has
-    at least one word, those 96 bytes are the number.
+    The value 0x60 looks like the frame of an empty dynamic value. Since every dynamic value has at least one word,
+    those 96 bytes mean the number.
     """
     if len(data) == 32:
         return Variable(int.from_bytes(data, "big"))
@@ -217,7 +218,7 @@ def _demand(condition: bool, otherwise: str) -> None:
 
 
 def _check_indices(order: ResolvedOrder) -> None:
-    """Every step and variable that is mentioned exists, and payments go where a solver said."""
+    """Every referenced step and variable exists, and payments go to accounts that a solver chose."""
     steps, variables = set[int](), set[int]()
     for step in order.steps:
         variables |= variables_in(step.arguments)
@@ -261,7 +262,7 @@ def _inputs(role: Role) -> set[int]:
 
 
 def _check_chains(order: ResolvedOrder) -> None:
-    """A call spends on the chain it is made on; a payment is made on its token's chain."""
+    """A call spends on its own chain; a payment is made on its token's chain."""
     for step in order.steps:
         for spend in step.attributes:
             if isinstance(spend, SpendsErc20):
@@ -272,7 +273,7 @@ def _check_chains(order: ResolvedOrder) -> None:
 
 
 def _check_acyclic(order: ResolvedOrder) -> None:
-    """No step or variable waits for itself. Source: the draft's hard dependencies."""
+    """No step or variable depends on itself. Source: the draft's hard dependencies."""
     waits = {("step", i): _needs(step) for i, step in enumerate(order.steps)}
     for i, role in enumerate(order.variables):
         after = {("step", role.step)} if isinstance(role, ExecutionOutput) else set[tuple[str, int]]()

@@ -1,4 +1,4 @@
-"""What an order of the current ERC-7683 draft is made of: steps, variables, payments, assumptions.
+"""The elements of an order of the current ERC-7683 draft: steps, variables, payments, assumptions.
 
 Source: ethereum/ERCs ERCS/erc-7683.md, the draft of May 2026.
 """
@@ -13,7 +13,7 @@ from l2send.core.units import Seconds
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A value that the solver decides: the index of its role."""
+    """The index of a value that the solver chooses."""
 
     index: int
 
@@ -50,7 +50,7 @@ class SpendsGas:
 
 @dataclass(frozen=True, slots=True)
 class TimingBounds:
-    """The call's block must lie between these, by number or by Unix time; None is no bound."""
+    """The call's block must be between these, by number or by Unix time; None means no bound."""
 
     field: str
     lower: Formula | None
@@ -73,7 +73,7 @@ class NeedsVariable:
 
 @dataclass(frozen=True, slots=True)
 class RevertPolicy:
-    """Where the call reverts with data that begins so: `ignore` the step, or `abort` the order."""
+    """If the call reverts with data that starts like this: `ignore` the step, or `abort` the order."""
 
     policy: str
     expected_reason: bytes
@@ -111,7 +111,7 @@ class StepCaller:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionOutput:
-    """What was observed when that step was executed."""
+    """An observed result of that step's execution."""
 
     field: str
     step: int
@@ -119,7 +119,7 @@ class ExecutionOutput:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What an off-chain procedure answers."""
+    """The answer of an off-chain procedure."""
 
     kind: str
     data: bytes
@@ -128,7 +128,7 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a contract answers; at the latest block where `block` is None."""
+    """A contract's answer; at the latest block if `block` is None."""
 
     target: ChainAddress
     selector: bytes
@@ -138,7 +138,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class QueryEvents:
-    """The events of a block; a topic that is None is not filtered by."""
+    """The events of a block; a None topic does not filter."""
 
     emitter: ChainAddress
     topics: tuple[bytes | None, ...]
@@ -158,12 +158,12 @@ class Payment:
     recipient_variable: int
     on_step: int
     delay: Seconds
-    """As the resolver estimates it."""
+    """By the resolver's estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """What the resolver could not check. Foreign text: clean it before it is shown."""
+    """What the resolver could not check. Foreign text: clean it before display."""
 
     name: str
     data: bytes
@@ -171,7 +171,7 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedOrder:
-    """An order that holds together: every index exists, and no step waits for itself."""
+    """A consistent order: every index exists, and no step depends on itself."""
 
     steps: tuple[Step, ...]
     variables: tuple[Role, ...]

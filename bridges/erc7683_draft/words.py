@@ -1,4 +1,4 @@
-"""A resolved ERC-7683 order in words. Addresses are whole, foreign text is cleaned, an unknown type stays bytes."""
+"""Describes a resolved ERC-7683 order: whole addresses, cleaned foreign text, unknown types as bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from l2send.core.text import clean
 from l2send.core.units import Amount
 
 _SHOWN = 32
-"""Bytes of foreign data that are shown."""
+"""How many bytes of foreign data are shown."""
 
 
 def describe(order: kinds.ResolvedOrder, registry: Registry) -> list[str]:

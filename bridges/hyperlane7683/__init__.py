@@ -1,1 +1,1 @@
-"""Hyperlane7683: orders of its router, the route between two of them, refunds by message."""
+"""Hyperlane7683: orders of its router, the route between two routers, refunds by message."""

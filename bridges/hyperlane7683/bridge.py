@@ -1,10 +1,10 @@
-"""Hyperlane7683, BootNode's ERC-7683 v1 router: one contract a chain, both origin and destination settler.
+"""Hyperlane7683, BootNode's ERC-7683 v1 router: one contract per chain, both origin and destination settler.
 
 An order's id is the keccak of its OrderData, which names recipient, token and amount. The destination's router marks an
 id as filled only by paying exactly that, so its storage is the proof.
 
-A refund starts on the destination, and reaches the money on the origin as a Hyperlane message: see refund.py. If the
-two routers do not know each other, it never arrives: see route.py.
+A refund starts on the destination and reaches the origin as a Hyperlane message: see refund.py. If the two routers are
+not enrolled with each other, it never arrives: see route.py.
 
 Source: BootNodeDev/intents-framework solidity/src/{Hyperlane7683,BasicSwap7683,Base7683}.sol.
 """
@@ -56,7 +56,7 @@ class Hyperlane7683:
         self.name = name
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
-        """An order that delivers the payment exactly; None unless the registry says what a solver takes."""
+        """An order that delivers the payment exactly; None unless the registry names a source of prices."""
         target = rpcs.registry.chain(payment.to.chain_id)
         here, there = (chain.settlers_of(self.name, HyperlaneSettlers) for chain in (source, target))
         if source is target or here is None or there is None or not is_priced(here):
@@ -78,7 +78,7 @@ class Hyperlane7683:
         return with_notes(quote, await _refund_note(payment, target, route.message_fee, rpcs))
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
-        """The order that `open` would lock money in, or the one whose `refund` is asked for. Raises Refused."""
+        """The order in which `open` locks money, or the one whose `refund` is requested. Raises Refused."""
         chain = registry.chain(tx.chain_id)
         if tx.data[:4] == REFUND.selector:
             return decode_refund(tx, chain)
@@ -90,7 +90,7 @@ class Hyperlane7683:
         raise Refused("the call of the Hyperlane7683 router is neither `open` nor `refund`.")
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
-        """Where the money is, by the routers' own storage on both chains."""
+        """The order's state, by the routers' own storage on both chains."""
         order_id = bytes.fromhex(order.order_id[2:])
         on_target = Call(order.destination_settler, _ORDER_STATUS, (order_id,))
         on_origin = Call(order.origin_settler, _ORDER_STATUS, (order_id,))
@@ -98,7 +98,7 @@ class Hyperlane7683:
         if isinstance(seen, OrderStatus):
             return seen
         if seen.target == _FILLED:
-            # The event's id is no topic: it is the first word of the data.
+            # The event's id is not indexed: it is the first word of the data.
             return settler_status.filled(
                 rpcs.on(order.destination),
                 on_target,
@@ -112,11 +112,11 @@ class Hyperlane7683:
         return await _unfilled(order, seen, rpcs)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
-        """The router's `refund` on the DESTINATION chain, with the message's fee that it asks for now."""
+        """The router's `refund` on the DESTINATION chain, with the message fee that it asks now."""
         return await refund_step(order, rpcs)
 
     async def sent_refund(self, order: Order, rpcs: Rpcs) -> SentRefund | None:
-        """The newest refund that the destination's router was asked for. Raises NetworkError."""
+        """The newest refund requested from the destination's router. Raises NetworkError."""
         return await sent_refund(order, rpcs)
 
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
@@ -153,7 +153,7 @@ async def _unfilled(order: Order, seen: settler_status.Seen, rpcs: Rpcs) -> Orde
 
 
 async def _refund_words(order: Order, source: str, target: str, rpcs: Rpcs) -> str:
-    """What is to be done for the refund, or what was done already."""
+    """A sentence on what to do for the refund, or what was done already."""
     unfilled = "no solver filled it in time:"
     try:
         sent = await sent_refund(order, rpcs)

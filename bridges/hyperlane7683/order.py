@@ -1,8 +1,8 @@
-"""An order for Hyperlane7683: how `open` carries it, what it says, and its id, the keccak of its OrderData.
+"""Hyperlane7683 orders: the calldata of `open`, their fields, and their id, the keccak of OrderData.
 
 `open` puts msg.sender and the outer fillDeadline into the order before it computes the id, `refund` takes the raw
-order: unless both say the same, an order can never be refunded. `resolve` names the settler as recipient of what the
-solver spends; only OrderData names the person paid.
+order: unless these are equal, the order can never be refunded. `resolve` names the settler as recipient of what the
+solver spends; only OrderData names the final recipient.
 
 Source: BootNodeDev/intents-framework solidity/src/{BasicSwap7683,Base7683,libs/OrderEncoder}.sol.
 """
@@ -58,7 +58,7 @@ def open_tx(
 
 
 def decode_open(bridge: str, tx: UnsignedTx, registry: Registry) -> Order:
-    """The order in the bytes of `open`. Refused: everything that is not a plain payment."""
+    """The order in the calldata of `open`. Raises Refused for anything but a plain payment."""
     (onchain_order,) = OPEN.decode_call(tx.data)
     fields = fields_of(onchain_order)
     sender, recipient, token_in, token_out, units_in, units_out = fields[:6]
@@ -89,7 +89,7 @@ def decode_open(bridge: str, tx: UnsignedTx, registry: Registry) -> Order:
 
 
 def fields_of(onchain_order: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What is in the argument of `open` or `refund`. Raises Refused for an order of another kind."""
+    """The OrderData fields in an argument of `open` or `refund`. Raises Refused for an order of another type."""
     fill_deadline, data_type, order_data = onchain_order
     demand(data_type == ORDER_DATA_TYPE, "is of a type l2send does not know")
     fields: tuple[Any, ...]
@@ -99,17 +99,17 @@ def fields_of(onchain_order: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def destination_of(onchain_order: tuple[Any, ...]) -> ChainId:
-    """The chain where it is to be filled, and its refund is asked for."""
+    """The chain on which it is to be filled, and its refund requested."""
     return ChainId(fields_of(onchain_order)[_DESTINATION])
 
 
 def order_id_of(order_data: bytes) -> str:
-    """The id by which both routers know it."""
+    """The id of an order at both routers."""
     return "0x" + keccak(order_data).hex()
 
 
 def order_data_of(order: Order) -> bytes:
-    """The OrderData that was opened. Raises Refused if what was kept of it is not this order."""
+    """The OrderData that was opened. Raises Refused if the stored data do not match this order."""
     order_data = bytes.fromhex(order.details["order_data"][2:])
     demand(order_id_of(order_data) == order.order_id, "that was kept does not match its id")
     return order_data
@@ -120,6 +120,6 @@ def _amount(chain: Chain, token: bytes, units: int) -> Amount:
 
 
 def _account(word: bytes, what: str) -> Address:
-    """The account in a bytes32; the settler would silently cut off anything in front of it. Raises Refused."""
+    """The account in a bytes32. Raises Refused for upper bytes other than zero, which the settler would drop."""
     demand(not any(word[:12]), f"has a {what} that is no EVM account")
     return checksum(word[12:])

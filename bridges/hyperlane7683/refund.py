@@ -1,8 +1,8 @@
-"""A refund of Hyperlane7683: asked for on the destination, brought to the origin as a Hyperlane message.
+"""Refunds of Hyperlane7683: requested on the destination, delivered to the origin as a Hyperlane message.
 
-It costs gas and Hyperlane's fee on the destination. The router there does not remember it: it takes `refund` for the
-same order again, and sends one more message, of which the origin heeds the first that arrives. So a lost message can
-be replaced. The events of the router and of the mailbox show whether one is on its way: a hint, which ends nothing.
+It costs gas and Hyperlane's fee on the destination. The router there keeps no record: it accepts `refund` for the same
+order again, and sends another message; the origin handles the first that arrives. So a lost message can be replaced.
+Events of the router and the mailbox show whether one is pending: only a hint, never proof of an end state.
 
 Source: BootNodeDev/intents-framework solidity/src/{Base7683,Hyperlane7683}.sol (refund, Refund);
 hyperlane-xyz/hyperlane-monorepo solidity/contracts/{Mailbox,libs/Message}.sol (Dispatch, the id of a message).
@@ -34,7 +34,7 @@ _MOST_BLOCKS = 180_000
 
 
 def decode_refund(tx: UnsignedTx, chain: Chain) -> TakesBack:
-    """The order whose `refund` is asked for by `tx`. Raises Refused."""
+    """The order whose `refund` `tx` requests. Raises Refused."""
     (orders,) = REFUND.decode_call(tx.data)
     demand(len(orders) == 1, "is not alone in its refund")
     demand(destination_of(orders[0]) == tx.chain_id, "is to be refunded from another chain than its destination")
@@ -42,21 +42,21 @@ def decode_refund(tx: UnsignedTx, chain: Chain) -> TakesBack:
 
 
 async def refund_step(order: Order, rpcs: Rpcs) -> Step:
-    """The router's `refund` on the destination, with the fee that it asks for now. Raises NetworkError, Refused."""
+    """The router's `refund` on the destination, with the fee that it asks now. Raises NetworkError, Refused."""
     (fee,) = await rpcs.on(order.destination).eth_call(Call(order.destination_settler, MESSAGE_FEE, (order.origin,)))
     return refund_at(order, Wei(fee))
 
 
 def refund_at(order: Order, fee: Wei) -> Step:
-    """The router's `refund` on the destination, with `fee` for the message. Raises Refused for a damaged order."""
+    """The router's `refund` on the destination, with `fee` for the message. Raises Refused for damaged order data."""
     data = REFUND.encode([(order.fill_deadline, ORDER_DATA_TYPE, order_data_of(order))])
     return Step(StepKind.REFUND, UnsignedTx(order.destination, order.destination_settler, fee, data), _GAS)
 
 
 async def sent_refund(order: Order, rpcs: Rpcs) -> SentRefund | None:
-    """The newest refund of this order that anyone requested, or None if none is found.
+    """The newest refund of this order requested by any account, or None if none is found.
 
-    Looks back from the destination's head to the order's deadline. Raises NetworkError.
+    Searches back from the destination's head to the order's deadline. Raises NetworkError.
     """
     rpc = rpcs.on(order.destination)
     query = {"address": order.destination_settler, "topics": [_REFUND_TOPIC]}
@@ -77,7 +77,7 @@ async def _describe(log: Log, order: Order, rpc: Rpc) -> SentRefund:
 
 
 def _names(log: Log, order: Order) -> bool:
-    """Whether this Refund event is of `order`, among others that one transaction may ask for."""
+    """Whether this Refund event names `order`, among others in the same transaction."""
     try:
         (ids,) = abi_decode(["bytes32[]"], data_bytes(log.get("data"), "data"))
     except BadAnswer:
@@ -86,7 +86,7 @@ def _names(log: Log, order: Order) -> bool:
 
 
 def _message_id(receipt: Log, order: Order) -> str:
-    """The id of the message from the destination's router to the origin's, empty where none is in the receipt."""
+    """The id of the message from the destination's router to the origin's; empty if the receipt has none."""
     sender, recipient = address_word(order.destination_settler), address_word(order.origin_settler)
     parties = sender, order.origin.to_bytes(32, "big"), recipient
     topics = [_DISPATCH_TOPIC, *("0x" + word.hex() for word in parties)]

@@ -1,7 +1,7 @@
-"""Whether two routers serve each other and read an order as l2send does: asked before anything is signed.
+"""Checks, before anything is signed, that two routers serve each other and decode an order as l2send does.
 
-Otherwise neither a solver's claim nor a refund ever arrives. The gas that a router pays for its message on the other
-side (`destinationGas`) is part of that: if it is zero, no relayer has to deliver the message.
+Otherwise neither a solver's claim nor a refund ever arrives. This includes the gas that a router pays for its message
+on the other side (`destinationGas`): if it is zero, no relayer has to deliver the message.
 
 Source: hyperlane-xyz/hyperlane-monorepo solidity/contracts/client/{Router,GasRouter}.sol; ERC-7683 `resolve`.
 """
@@ -22,7 +22,7 @@ from l2send.core.settlers import HyperlaneSettlers
 from l2send.core.units import Amount, UnixTime
 
 MESSAGE_FEE = Function("quoteGasPayment(uint32)", "uint256")
-"""What the message of a refund costs now, in the coin of the router's chain; reverts for an unenrolled domain."""
+"""The current fee of a refund's message, in the coin of the router's chain; reverts for an unenrolled domain."""
 _LOCAL_DOMAIN = Function("localDomain()", "uint32")
 _ROUTERS = Function("routers(uint32)", "bytes32")
 _MESSAGE_GAS = Function("destinationGas(uint32)", "uint256")
@@ -30,7 +30,7 @@ _MESSAGE_GAS = Function("destinationGas(uint32)", "uint256")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What two routers that serve each other say."""
+    """The answers of two routers that serve each other."""
 
     message_fee: Amount
     """Fee of a refund's message, in the coin of the destination."""
@@ -41,7 +41,7 @@ class Route:
 async def check_route(
     here: HyperlaneSettlers, there: HyperlaneSettlers, source: Chain, target: Chain, rpcs: Rpcs
 ) -> Route:
-    """Ask both routers whether they trust each other and bring a refund back. Raises Refused, NetworkError."""
+    """Check that both routers trust each other and can deliver a refund. Raises Refused, NetworkError."""
     on_origin, on_target = await asyncio.gather(
         rpcs.on(source.chain_id).aggregate(
             [Call(here.router, _LOCAL_DOMAIN), Call(here.router, _ROUTERS, (target.chain_id,))]
@@ -72,7 +72,7 @@ async def check_route(
 
 
 async def refuse_other_order(tx: UnsignedTx, order: Order, rpcs: Rpcs) -> None:
-    """The router, which can be upgraded, must take it for this very order. Raises Refused, NetworkError."""
+    """Check that the upgradeable router resolves it to exactly this order. Raises Refused, NetworkError."""
     call = Call(tx.to, RESOLVE, OPEN.decode_call(tx.data))
     (resolved,) = await rpcs.on(tx.chain_id).eth_call(call, sender=order.sender)
     said = Resolution(spent_to=address_word(order.destination_settler), origin_data=order_data_of(order))

@@ -1,1 +1,1 @@
-"""OIF, the Open Intents Framework: orders of its escrow, how they end."""
+"""OIF, the Open Intents Framework: orders of its escrow, their status."""

@@ -1,13 +1,13 @@
-"""OIF, the Open Intents Framework that LI.FI Intents runs: an escrow on the origin, an output settler on the
-destination, and an oracle that carries the proof of a fill from one to the other.
+"""OIF, the Open Intents Framework used by LI.FI Intents: an escrow on the origin, an output settler on the destination,
+and an oracle that carries the proof of a fill between them.
 
-The output settler keeps a record of each output it paid, under the order's id and the hash of the whole output:
-oracle, settler, chain, token, amount, recipient. A record under our hash is our recipient's payment. It says who
-was paid, not when: a solver may still pay after the fill deadline, at its own loss.
+The output settler keeps a record of each output it paid, under the order's id and the hash of the whole output: oracle,
+settler, chain, token, amount, recipient. A record under our hash proves our recipient's payment. It proves who was
+paid, not when: a solver may still pay after the fill deadline, at its own loss.
 
-The oracle decides who gets the money on the origin, so both of its ends are pinned by the registry like settlers.
-Anyone can send the money of an order that no oracle has proven by `expires` back to the sender, filled or not; l2send
-requests that only if nothing was filled.
+The oracle decides who gets the money on the origin, so both of its ends are pinned by the registry like settlers. After
+`expires`, anyone can have an order that no oracle has proved refunded to the sender, filled or not; l2send requests
+that only if nothing was filled.
 
 Source: openintentsframework/oif-contracts src/input/escrow/InputSettlerEscrow.sol, src/output/OutputSettlerBase.sol.
 """
@@ -47,7 +47,7 @@ _REFUND_GAS = Gas(300_000)
 
 
 class Oif:
-    """Cross-chain payments through the Open Intents Framework. ERC-20 alone: its escrow takes no native coin."""
+    """Cross-chain payments through the Open Intents Framework. Only ERC-20: its escrow accepts no native coin."""
 
     contract_senders = ContractSenders(
         True,
@@ -85,7 +85,7 @@ class Oif:
         )
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
-        """The order that `open` would lock money in, or the one whose `refund` is asked for. Raises Refused."""
+        """The order in which `open` locks money, or the one whose `refund` is requested. Raises Refused."""
         chain = registry.chain(tx.chain_id)
         if tx.data[:4] == REFUND.selector and not tx.value:
             (fields,) = REFUND.decode_call(tx.data)
@@ -98,7 +98,7 @@ class Oif:
         raise Refused("the call of the OIF escrow is neither `open` nor `refund`.")
 
     async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
-        """Where the money is, by the settlers' own storage on both chains."""
+        """The order's state, by the settlers' own storage on both chains."""
         order_id = bytes.fromhex(order.order_id[2:])
         on_target = Call(order.destination_settler, _FILL_RECORD, (order_id, output_hash(fields_of(order)[7][0])))
         on_origin = Call(order.origin_settler, _ORDER_STATUS, (order_id,))
@@ -115,12 +115,12 @@ class Oif:
         return _unfilled(order, seen, rpcs.registry)
 
     async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
-        """The escrow's `refund` on the origin chain; anyone may send it, the money goes to the sender."""
+        """The escrow's `refund` on the origin chain; anyone may send it, the sender gets the money."""
         data = REFUND.encode(fields_of(order))
         return Step(StepKind.REFUND, UnsignedTx(order.origin, order.origin_settler, Wei(0), data), _REFUND_GAS)
 
     def opened(self, order: Order, receipt: dict[str, object]) -> bool:
-        """Whether the escrow emitted its `Open`, which is not ERC-7683's, with this order's id."""
+        """Whether the escrow emitted its own `Open`, which differs from ERC-7683's, with this order's id."""
         return emitted_open(receipt, order.origin_settler, order.order_id, OPEN_TOPIC)
 
     async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
@@ -130,7 +130,7 @@ class Oif:
 
 
 async def _refuse_other_settlers(tx: UnsignedTx, order: Order, rpcs: Rpcs) -> None:
-    """The escrow must compute the id that is tracked, and the output settler keep records. Raises Refused."""
+    """The escrow must compute the id that l2send follows, and the output settler must keep records. Raises Refused."""
     (fields,) = OPEN.decode_call(tx.data)
     order_id = bytes.fromhex(order.order_id[2:])
     record = Call(order.destination_settler, _FILL_RECORD, (order_id, output_hash(fields[7][0])))
@@ -145,7 +145,7 @@ async def _refuse_other_settlers(tx: UnsignedTx, order: Order, rpcs: Rpcs) -> No
 
 
 def _pays(log: Log, order: Order) -> bool:
-    """Whether this OutputFilled is of our output, among others that anyone may fill under our id."""
+    """Whether this OutputFilled is of our output: anyone may fill other outputs under our id."""
     output = abi_encode([OUTPUT], [fields_of(order)[7][0]])[32:].hex()
     return output in str(log.get("data", ""))
 

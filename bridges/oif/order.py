@@ -1,4 +1,4 @@
-"""An order for OIF: the StandardOrder that the escrow opens, its id, and the key by which its fill is recorded.
+"""OIF orders: the StandardOrder that the escrow opens, its id, and the key under which its fill is recorded.
 
 Source: openintentsframework/oif-contracts src/input/types/{StandardOrderType,MandateOutputType}.sol,
 src/libs/MandateOutputEncodingLib.sol.
@@ -26,7 +26,7 @@ ORDER = f"(address,uint256,uint256,uint32,uint32,address,uint256[2][],{OUTPUT}[]
 """user, nonce, origin chain id, expires, fill deadline, input oracle, inputs, outputs."""
 OPEN = Function(f"open({ORDER})")
 PROOF_TIME = Seconds(2 * 3600)
-"""From the fill deadline to `expires`, for the oracle's message. An order with another gap is not one of l2send's."""
+"""From the fill deadline to `expires`, for the oracle's message. Orders with any other gap are not l2send's."""
 
 demand = demanding("OIF")
 
@@ -61,7 +61,7 @@ def open_tx(here: OifSettlers, there: OifSettlers, payment: Payment, pays: Amoun
 
 
 def decode_open(bridge: str, tx: UnsignedTx, registry: Registry) -> Order:
-    """The order in the bytes of `open`. Refused: everything that is not a plain payment."""
+    """The order in the calldata of `open`. Raises Refused for anything but a plain payment."""
     demand(not tx.value, "carries native coin, which the escrow does not take")
     (fields,) = OPEN.decode_call(tx.data)
     user, _nonce, origin, expires, deadline, input_oracle, inputs, outputs = fields
@@ -97,7 +97,7 @@ def decode_open(bridge: str, tx: UnsignedTx, registry: Registry) -> Order:
 
 
 def order_id_of(settler: Address, fields: tuple[Any, ...]) -> str:
-    """The id by which the escrow holds the money. Source: StandardOrderType.orderIdentifier."""
+    """The id under which the escrow holds the money. Source: StandardOrderType.orderIdentifier."""
     user, nonce, origin, expires, deadline, input_oracle, inputs, outputs = fields
     packed = (
         origin.to_bytes(32, "big"),
@@ -122,7 +122,7 @@ def output_hash(output: tuple[Any, ...]) -> bytes:
 
 
 def fields_of(order: Order) -> tuple[Any, ...]:
-    """The StandardOrder that was opened. Raises Refused if what was kept of it is not this order."""
+    """The StandardOrder that was opened. Raises Refused if the stored data do not match this order."""
     kept = bytes.fromhex(order.details["order"][2:])
     (fields,) = abi_decode_exact([ORDER], kept, "the order kept for OIF")
     demand(order_id_of(order.origin_settler, fields) == order.order_id, "that was kept does not match its id")
@@ -131,6 +131,6 @@ def fields_of(order: Order) -> tuple[Any, ...]:
 
 
 def _account(word: bytes, what: str) -> Address:
-    """The account in a bytes32. Raises Refused for one that is no EVM address."""
+    """The account in a bytes32. Raises Refused if it is not an EVM address."""
     demand(not any(word[:12]), f"has a {what} that is no EVM account")
     return checksum(word[12:])
