@@ -22,6 +22,7 @@ def test_the_page_shows_the_table_of_the_code() -> None:
 def test_every_end_has_its_row() -> None:
     ends = {f"transaction {state}" for state in ENDED} | {"messages cancelled", "messages expired"}
     ends |= {"proposal final, failed or cancelled", "proposal replaced"}
+    ends |= {"transaction of several payments final", "transaction of several payments reverted"}
     assert {rule.end for rule in RULES} == ends | {"order filled", "order refunded"}
 
 
