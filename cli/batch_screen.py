@@ -42,7 +42,7 @@ def show_batch(review: BatchReview, registry: Registry) -> None:
     ]
     err().print()
     print_pairs(err(), rows)
-    if not err().is_terminal:
+    if not (err().is_terminal or err().quiet):
         _print_lines(review, err())
     err().print()
 

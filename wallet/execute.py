@@ -125,7 +125,7 @@ class Executor:
         """
         record = self.journal.get(payment_id)
         mined = [tx.step_index for tx in record.steps if tx.state is TxState.MINED]
-        await asyncio.gather(self.ahead.ask(record, self._signing), *(self._look_at(payment_id, i) for i in mined))
+        await asyncio.gather(self.ahead.ask(record, self._signing), *(self._look_at(record.attempts(i)) for i in mined))
 
     async def sign_only(self, payment_id: str, looks: Looks) -> TxRecord:
         """Sign the only step of a payment and commit it to the journal. `offer` broadcasts it.
@@ -150,8 +150,9 @@ class Executor:
         bytes.
         """
         with self._saying_what_moved(payment_id):
-            for tx in self.journal.get(payment_id).steps:
-                await self._look_at(payment_id, tx.step_index, head)
+            record = self.journal.get(payment_id)
+            for tx in record.steps:
+                await self._look_at(record.attempts(tx.step_index), head)
         return self.journal.get(payment_id)
 
     async def approve(self, payment_id: str, *, patience: float = 600.0) -> PaymentRecord:
@@ -328,7 +329,8 @@ class Executor:
             return
         while True:
             # Once mined, the next step can be signed and the order followed: the proof is requested beside these.
-            await asyncio.gather(*(self._look_at(payment_id, i, prove=done is not _last_settled) for i in indexes))
+            record, prove = self.journal.get(payment_id), done is not _last_settled
+            await asyncio.gather(*(self._look_at(record.attempts(i), prove=prove) for i in indexes))
             txs = [tx for tx in self._read(payment_id, indexes) if tx.raw]
             if done(txs) or all(self.journal.get(payment_id).needs_no_waiting(tx.step_index) for tx in txs):
                 return
@@ -344,14 +346,14 @@ class Executor:
         return any(noted)
 
     async def _look_at(
-        self, payment_id: str, step_index: int, head: Awaitable[Head] | None = None, *, prove: bool = True
+        self, found: Sequence[TxRecord], head: Awaitable[Head] | None = None, *, prove: bool = True
     ) -> None:
         """Query every transaction of a step once. Without `prove` its success is left for the next query to prove.
 
         While none is in a block, the newest is broadcast again when it is time. The one it replaces is not: a node that
         dropped both would accept a payment that you cancelled.
         """
-        attempts = [tx for tx in self.journal.get(payment_id).attempts(step_index) if tx.raw]
+        attempts = [tx for tx in found if tx.raw]
         if not attempts or any(tx.state in ENDED_IN_BLOCK for tx in attempts):
             return
         rpc = self.rpcs.on(attempts[0].chain_id)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from l2send.core.address import Address
 from l2send.core.calldata import BALANCE_OF
 from l2send.core.errors import CannotPay, L2sendError, NetworkError, NotFinal, Refused
+from l2send.core.pace import pause_between_looks
 from l2send.core.plan import StepKind
 from l2send.core.rpc import Call, Rpc
 from l2send.core.units import Amount, ChainId, Nonce, Token
@@ -64,8 +65,8 @@ class Window:
     sender: Address
     report: Report
     size: int = SIZE
-    poll: float = 0.5
-    """Seconds between polls while nothing is mined."""
+    poll: float | None = None
+    """Seconds between polls while nothing is mined; None: the chain's pace."""
     failed: dict[str, L2sendError] = field(default_factory=dict[str, L2sendError])
     """Why a payment was not signed, or is no longer followed here."""
     _looking: dict[str, asyncio.Task[dict[str, Looks]]] = field(
@@ -123,7 +124,7 @@ class Window:
 
     async def _sign_in_order(self, unsigned: Sequence[str], funds: _Funds, patience: float) -> None:
         for place, payment_id in enumerate(unsigned):
-            self._look_ahead(unsigned[place : place + 2 * self.size])
+            self._look_ahead(unsigned[place : place + self.size + self.size // 2])
             await self._until_mined(len(self._waiting) - self.size + 1, patience)
             if len(self._waiting) >= self.size or self._is_refused():
                 return self._fail_all(unsigned, payment_id, self._stuck())
@@ -157,7 +158,7 @@ class Window:
             except NetworkError:
                 if self._record(payment_id).steps[0].raw or time.monotonic() >= until:
                     raise
-                await asyncio.sleep(self.poll)
+                await asyncio.sleep(self._pause)
             else:
                 return
 
@@ -168,8 +169,9 @@ class Window:
             looks = replace(looks, counts=(self._next, self._next))
         tx = await self.executor.sign_only(payment_id, looks)
         assert tx.nonce is not None, "it was signed just now"
-        self._next = Nonce(tx.nonce + 1)
+        self._nonces[payment_id], self._next = tx.nonce, Nonce(tx.nonce + 1)
         self._offers.append(asyncio.create_task(self._offer(tx)))
+        await asyncio.sleep(0)  # Broadcast it now, not after the next signature.
 
     async def _offer(self, tx: TxRecord) -> None:
         try:
@@ -178,9 +180,12 @@ class Window:
             self.failed[tx.payment_id] = error
 
     def _look_ahead(self, payment_ids: Sequence[str]) -> None:
-        """Prefetch what the next signatures depend on, for many at once, before the first is needed."""
+        """Prefetch what the next signatures depend on, for many at once, before the first is needed.
+
+        A prefetch is about ten requests, for one payment or for a whole window.
+        """
         wanted = [payment_id for payment_id in payment_ids if payment_id not in self._looking]
-        if wanted and (payment_ids[0] in wanted or 2 * len(wanted) >= self.size):
+        if wanted and len(payment_ids) - len(wanted) <= self.size // 2:
             self._ask_ahead(wanted)
 
     def _ask_ahead(self, payment_ids: Sequence[str]) -> None:
@@ -203,6 +208,7 @@ class Window:
         goal = len(self._waiting) - count
         while len(self._waiting) > max(0, goal):
             before = len(self._waiting)
+            await self._until_offered()
             await self._look()
             if len(self._waiting) < before:
                 self._moved_at = time.monotonic()
@@ -212,7 +218,13 @@ class Window:
                 return
             if idle >= _STUCK_AFTER:
                 self._say_stuck()
-            await asyncio.sleep(self.poll)
+            await asyncio.sleep(self._pause)
+
+    async def _until_offered(self) -> None:
+        """Wait a moment for the answers to pending broadcasts: before that, no block can contain them."""
+        self._offers = [offer for offer in self._offers if not offer.done()]
+        if self._offers:
+            await asyncio.wait(self._offers, timeout=self._pause)
 
     async def _look(self) -> None:
         """Query those whose nonce is used, and the oldest: its bytes are rebroadcast when it is time."""
@@ -257,7 +269,7 @@ class Window:
             if self._mined and time.monotonic() >= until:
                 return
             if self._mined:
-                await asyncio.sleep(self.poll)
+                await asyncio.sleep(self._pause)
 
     async def _deep_enough(self) -> list[str]:
         """Those with enough confirmations; none while the chain does not answer."""
@@ -310,6 +322,10 @@ class Window:
             assert nonce is not None, "only signed payments wait"
             self._nonces[payment_id] = nonce
         return self._nonces[payment_id]
+
+    @property
+    def _pause(self) -> float:
+        return self.poll or pause_between_looks(self._rpc.chain)
 
     @property
     def _rpc(self) -> Rpc:

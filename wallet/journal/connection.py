@@ -44,10 +44,10 @@ class JournalConnection:
         self._store.close()
 
     @contextmanager
-    def _writing(self, about: str = "", *, witnessed: bool = False) -> Iterator[Database]:
+    def _writing(self, about: str = "", *, witnessed: bool = False, durable: bool = True) -> Iterator[Database]:
         """One atomic database transaction, with an event for each change: see Store.writing."""
         self._touched.clear()
-        with self._store.writing(about, witnessed=witnessed):
+        with self._store.writing(about, witnessed=witnessed, durable=durable):
             yield self._db
             self._derive(list(self._touched))
 

@@ -1,4 +1,4 @@
-"""Opens the journal's file if it can be trusted, migrates its tables, and makes every write durable.
+"""Opens the journal's file if it can be trusted, and migrates its tables.
 
 A truncated or damaged file is refused: an empty journal in its place would not know the open payments.
 """

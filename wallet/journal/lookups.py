@@ -34,6 +34,18 @@ _HISTORY_HINT = "`l2send history` lists every payment."
 _PAGE = 200
 _AFTER_ALL = 2**63 - 1
 _COUNT_AT_MOST = 100
+_STEPS = (
+    "SELECT t.*, EXISTS (SELECT 1 FROM orders o WHERE o.payment_id = t.payment_id) AS has_order,"
+    " EXISTS (SELECT 1 FROM sponsored s WHERE s.payment_id = t.payment_id) AS has_messages,"
+    " EXISTS (SELECT 1 FROM proposals p WHERE p.payment_id = t.payment_id) AS has_proposal"
+    " FROM transactions t WHERE t.payment_id = ? ORDER BY t.step"
+)
+_BESIDE = {
+    "has_order": "SELECT * FROM orders WHERE payment_id = ?",
+    "has_messages": "SELECT * FROM sponsored WHERE payment_id = ?",
+    "has_proposal": "SELECT * FROM proposals WHERE payment_id = ?",
+}
+"""What few payments have."""
 AFTER_ALL_TEXT = chr(0x10FFFF)
 """Sorts after every character of a key."""
 
@@ -249,10 +261,11 @@ class JournalLookups(JournalConnection):
         return None if rows[0]["nonce"] is None else Nonce(rows[0]["nonce"])
 
     def _payment(self, row: Row) -> PaymentRecord:
-        steps = self._rows("SELECT * FROM transactions WHERE payment_id = ? ORDER BY step", row["id"])
-        orders = self._rows("SELECT * FROM orders WHERE payment_id = ?", row["id"])
-        sponsored = self._rows("SELECT * FROM sponsored WHERE payment_id = ?", row["id"])
-        proposals = self._rows("SELECT * FROM proposals WHERE payment_id = ?", row["id"])
+        steps = self._rows(_STEPS, row["id"])
+        orders, sponsored, proposals = (
+            self._rows(statement, row["id"]) if not steps or steps[0][has_it] else []
+            for has_it, statement in _BESIDE.items()
+        )
         rides = [] if steps or sponsored or proposals else self._ride(row["id"])
         if rides:
             steps, rides = self._steps_of_ride(row["id"], rides)

@@ -34,6 +34,10 @@ from l2send.wallet.journal.states import (
 
 MAX_DETAIL = 300
 """How many characters of a detail are kept."""
+_SHOWN_AGAIN = frozenset({TxState.BROADCAST, TxState.MINED, TxState.FINAL})
+"""States that a query of the chain finds again. After a power cut the state may be the previous one, as after a kill
+right before that commit: a durable commit waits milliseconds for the disk, and these need none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class JournalMoves(JournalSignatures):
         if (to is TxState.FINAL and tx.step.kind is StepKind.TOGETHER) is (arrivals is None):
             raise IllegalMove("each payment of a transaction that makes several is delivered on evidence of its own.")
         detail = clean(detail, MAX_DETAIL)
-        with self._writing(tx.payment_id) as db:
+        with self._writing(tx.payment_id, durable=to not in _SHOWN_AGAIN) as db:
             changed = db.execute(
                 "UPDATE transactions SET state = ?, block = ?, block_hash = ?, detail = ?"
                 " WHERE payment_id = ? AND step = ? AND state = ?",
@@ -128,7 +132,7 @@ class JournalMoves(JournalSignatures):
         detail = clean(detail, MAX_DETAIL)
         if detail == tx.detail:
             return tx
-        with self._writing(tx.payment_id) as db:
+        with self._writing(tx.payment_id, durable=False) as db:
             changed = db.execute(
                 "UPDATE transactions SET detail = ? WHERE payment_id = ? AND step = ? AND state = ?",
                 (detail, tx.payment_id, tx.index, tx.state),

@@ -104,8 +104,8 @@ class PostgresStore:
         self.db.close()
 
     @contextmanager
-    def writing(self, about: str, *, witnessed: bool) -> Iterator[None]:
-        """See Store."""
+    def writing(self, about: str, *, witnessed: bool, durable: bool = True) -> Iterator[None]:
+        """See Store. Every commit is durable here."""
         try:
             self.db.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             try:

@@ -35,7 +35,10 @@ __all__ = ["ChangedMeanwhile", "IllegalMove", "Journal"]
 
 
 class Journal(Queue, Protocol):
-    """A store of payments. Every method that writes is one committed, durable database transaction."""
+    """A store of payments. Every method that writes is one committed database transaction, durable before it returns.
+
+    Of the moves that `move_tx` makes to what a chain shows again, a power cut may undo the newest; a kill undoes none.
+    """
 
     def begin(
         self,

@@ -81,12 +81,14 @@ class SqliteStore:
         self.db.close()
 
     @contextmanager
-    def writing(self, about: str, *, witnessed: bool) -> Iterator[None]:  # one writer in any case
-        """See Store."""
+    def writing(self, about: str, *, witnessed: bool, durable: bool = True) -> Iterator[None]:
+        """See Store. There is one writer in any case."""
+        assert durable or not witnessed, "what decides what may be signed or sent is on the disk before"
         try:
             self._files.check()
             if witnessed:
                 self._refuse_overwritten()
+            self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 if self._opening not in MOVING:

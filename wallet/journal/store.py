@@ -66,12 +66,13 @@ class Store(Protocol):
         """Whether a transaction locks single rows; else a writing transaction is alone."""
         ...
 
-    def writing(self, about: str, *, witnessed: bool) -> AbstractContextManager[None]:
+    def writing(self, about: str, *, witnessed: bool, durable: bool = True) -> AbstractContextManager[None]:
         """One atomic database transaction: what it read still holds when it commits.
 
         `about` is the payment whose rows change; empty if any may. `witnessed`: the write decides what may be signed or
-        sent, so the home's witness records the journal's newest event. Raises ConfigError where the store fails or is
-        not the one that was opened.
+        sent, so the home's witness records the journal's newest event. Without `durable` a power cut may undo it until
+        a durable commit follows, and a kill does not: for what a chain shows again. Raises ConfigError where the store
+        fails or is not the one that was opened.
         """
         ...
 

@@ -15,6 +15,7 @@ from l2send.wallet.journal import codec
 from l2send.wallet.journal.database import open_database
 from l2send.wallet.journal.schema import MIGRATIONS
 from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.states import TxState
 from tests.wallet import processes
 from tests.wallet.journal.writing import CHAIN, SENDER, a_payment, begin, sign, sign_again
 from tests.wallet.rig import CHAIN_ID, paying_quote
@@ -69,6 +70,22 @@ def test_it_is_durable_before_it_returns(journal: SqliteJournal) -> None:
     assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert db.execute("PRAGMA synchronous").fetchone()[0] == 2
     assert db.execute("PRAGMA fullfsync").fetchone()[0] == 1
+
+
+def test_signed_bytes_wait_for_the_disk_and_what_a_chain_shows_again_does_not(journal: SqliteJournal) -> None:
+    def waited() -> bool:
+        return bool(journal._db.execute("PRAGMA synchronous").fetchone()[0] == 2)
+
+    tx = begin(journal).transactions[0]
+    assert waited()
+    tx = journal.move_tx(sign(journal, tx), TxState.BROADCAST)
+    assert not waited()
+    sign_again(journal, journal.note_tx(tx, "words"))
+    assert waited()
+    tx = journal.move_tx(journal.move_tx(tx, TxState.MINED), TxState.FINAL)
+    assert not waited()
+    journal.cancel(begin(journal).id, "no more")
+    assert waited()
 
 
 def test_a_newer_journal_is_left_alone(path: Path) -> None:

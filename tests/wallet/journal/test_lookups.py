@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from l2send.core.plan import ChainAddress
 from l2send.core.units import Seconds
 from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
 from tests.support.addresses import new_address
 from tests.wallet.journal.conftest import Open
@@ -153,3 +155,13 @@ def test_pages_of_the_history_make_it_up(journal: JournalMoves) -> None:
     assert journal.count() == 7
     with pytest.raises(UsageError, match="no payment"):
         journal.history(3, "p-22222222")
+
+
+def test_a_plain_payment_is_read_by_two_statements(path: Path) -> None:
+    """It is read some twenty times on its way: tables that have nothing of it are not asked."""
+    journal, statements = SqliteJournal(path), list[str]()
+    record = begin(journal)
+    journal._db.set_trace_callback(statements.append)
+    assert journal.get(record.id) == record
+    assert len(statements) == 2
+    journal.close()

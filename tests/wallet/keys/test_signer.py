@@ -255,3 +255,11 @@ def test_signatures_are_made_by_libsecp256k1() -> None:
     from eth_keys.backends.coincurve import CoinCurveECCBackend
 
     assert isinstance(get_backend(), CoinCurveECCBackend)
+
+
+def test_bytes_that_the_signer_has_read_are_not_decoded_again() -> None:
+    """To recover who signed them takes longer than to sign: the guard asks right after the signer."""
+    decode_signed.cache_clear()
+    signed = SIGNER.sign(TX.chain_id, Nonce(3), TX, Gas(21000), PRICE)
+    assert decode_signed(signed.raw).sender == SIGNER.address
+    assert decode_signed.cache_info().misses == 1
