@@ -178,15 +178,6 @@ def test_what_signatures_share_is_asked_for_once_a_window(rig: Rig, proxy: Fault
     must_be_paid_once(rig, records)
 
 
-def test_nothing_is_looked_for_while_nodes_have_not_answered(rig: Rig, proxy: FaultProxy) -> None:
-    """The chain mines at once: what was handed out is in a block by the time that the node answers."""
-    records = begin(rig, 8)
-    failed, _ = run(rig.through(proxy.url), [record.id for record in records], size=4)
-    assert failed == {}
-    assert len(proxy.sent("eth_getTransactionReceipt")) == len(records)
-    must_be_paid_once(rig, records)
-
-
 def test_a_block_that_many_share_is_asked_for_once(tmp_path: Path) -> None:
     with running_anvil("--block-time", "1") as node, FaultProxy(node.url) as proxy:
         rig = Rig(tmp_path, node, (proxy.url,), confirmations=3).funded()
