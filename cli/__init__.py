@@ -1,1 +1,1 @@
-"""Talks to people and scripts: commands, prompts, rendering, exit codes."""
+"""The user interface for people and scripts: commands, prompts, rendering, exit statuses."""

@@ -1,4 +1,4 @@
-"""Which account pays, asked on a terminal: those that have a keystore here, with what each holds; or a first one."""
+"""Asks on a terminal which account pays: one with a keystore here, shown with its balances, or a new first one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHOWN = 12
 
 @unique
 class Start(Enum):
-    """How a first account is made or found."""
+    """How to create or find a first account."""
 
     NEW = "Make a new account: a new key, encrypted with a password of yours"
     KEY = "Import a private key that you have"
@@ -43,7 +43,7 @@ _STARTS = [(start.value, start) for start in Start]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The account that was chosen, or the exit status of what was done in its place."""
+    """The chosen account, or the exit status of the action taken instead."""
 
     keystore: Keystore | None
     ended: int = ExitStatus.DELIVERED
@@ -51,18 +51,18 @@ class Chosen:
 
 @dataclass
 class _Worth:
-    """What each account holds, as far as it has been asked."""
+    """What each account holds, by the answers so far."""
 
     words: dict[Address, str] = field(default_factory=dict[Address, str])
 
     def of(self, keystore: Keystore) -> str:
-        """In words; that it is being asked until then."""
+        """A sentence on the balances, or that they are being read."""
         if keystore.address is None:
             return "its address is known once it is opened"
         return self.words.get(keystore.address, "asking what it holds …")
 
     async def ask(self, account: Address, rpcs: Rpcs) -> None:
-        """Ask all chains once."""
+        """Query all chains once."""
         try:
             self.words[account] = worth_in_words(await take_snapshot(account, rpcs))
         except L2sendError as error:
@@ -70,7 +70,7 @@ class _Worth:
 
 
 def choose_account(run_options: RunOptions, registry: Registry) -> Chosen:
-    """The only account of l2send's own, or the one that is chosen; without any, how to have one is asked first.
+    """l2send's only account, or the chosen one; without any, first asks how to create one.
 
     Raises KeyboardInterrupt, Back, ConfigError.
     """
@@ -90,7 +90,7 @@ def choose_account(run_options: RunOptions, registry: Registry) -> Chosen:
 
 
 async def _choose(known: list[Keystore], registry: Registry) -> Keystore | None:
-    """One of `known`; None for another one. What they hold is read while the list stands."""
+    """One of `known`; None for another one. Balances are read while the list is shown."""
     worth = _Worth()
     async with open_rpcs(registry) as rpcs:
         reading = [asyncio.create_task(worth.ask(k.address, rpcs)) for k in known if k.address]
@@ -109,7 +109,7 @@ def _line(keystore: Keystore, worth: _Worth) -> Callable[[], str]:
 
 
 def _start(run_options: RunOptions, start: Start) -> Chosen:
-    """Do it; what is wrong with an answer is said, and how to start is asked again. Raises KeyboardInterrupt."""
+    """Do it; an error in an answer is reported, and the start is asked again. Raises KeyboardInterrupt."""
     while True:
         try:
             return _DO[start](run_options)
@@ -170,7 +170,7 @@ _DO: Mapping[Start, Callable[[RunOptions], Chosen]] = {
 
 
 def _name(run_options: RunOptions) -> str:
-    """A name that no account has. Raises Back, KeyboardInterrupt."""
+    """An unused account name. Raises Back, KeyboardInterrupt."""
     folder = run_options.paths.keystores
 
     def judge(typed: str) -> None:
@@ -180,7 +180,7 @@ def _name(run_options: RunOptions) -> str:
 
 
 def _named(name: str, run_options: RunOptions) -> Chosen:
-    """Raises ConfigError if it is not there."""
+    """Raises ConfigError if it does not exist."""
     for keystore in find(run_options.paths.keystores):
         if keystore.name == name:
             return Chosen(keystore)

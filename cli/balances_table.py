@@ -1,4 +1,4 @@
-"""What an account holds, as a table with what it is worth, and as a document."""
+"""An account's balances as a table with their worth, and as a JSON document."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from l2send.resolver.balances import Holdings, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """One asset on all chains together. Its worth is None where no price is known: never zero."""
+    """The sum of one asset on all chains. Its worth is None if no price is known: never zero."""
 
     symbol: str
     human: str
@@ -21,7 +21,7 @@ class Total:
 
 
 class Prices:
-    """USD for one whole token: of a stablecoin by its peg, of a coin and its wrapped form by the chains' feeds."""
+    """USD for one whole token: stablecoins by their peg, coins and their wrapped forms by the chains' feeds."""
 
     def __init__(self, chains: Iterable[Holdings]) -> None:
         self._coins: Mapping[tuple[str, bool], float] = {
@@ -29,7 +29,7 @@ class Prices:
         }
 
     def worth(self, amount: Amount, holdings: Holdings) -> float | None:
-        """What `amount`, held there, is worth in USD."""
+        """What `amount` on that chain is worth in USD."""
         price = self._of(amount.token, holdings)
         return None if price is None else price * float(amount.units) / 10.0**amount.token.decimals
 
@@ -46,7 +46,7 @@ Held = tuple[Holdings, Amount, float | None]
 
 
 def show(snapshot: Snapshot, wanted: Sequence[str]) -> None:
-    """The balances above zero and the totals on stdout; what is unknown, and how much is nothing, on stderr.
+    """Print balances above zero and totals on stdout; unknown ones, and the number of zero balances, on stderr.
 
     `wanted` are symbols in upper case, or empty for every token.
     """
@@ -71,7 +71,7 @@ def show(snapshot: Snapshot, wanted: Sequence[str]) -> None:
 
 
 def show_kinds(kinds: Sequence[AccountKind]) -> None:
-    """On stderr, where the account is more than a key: what it delegates to, whether it is a Safe or a contract."""
+    """Print on stderr what the account is, if not just a key: its delegate, a Safe or a contract."""
     places = dict[str, list[str]]()
     for kind in kinds:
         if words := _in_words(kind):
@@ -85,7 +85,7 @@ _UNLISTED = "which l2send does not know"
 
 
 def _in_words(kind: AccountKind) -> str:
-    """Empty for a key, and where the chain did not answer: it is listed as unknown."""
+    """Empty for a key, and for a chain that did not answer, which is listed as unknown."""
     if kind.kind is Kind.DELEGATED:
         named = f"{kind.delegate_name} ({kind.delegate})" if kind.delegate_name else f"{kind.delegate}, {_UNLISTED}"
         return f"it delegates to the code {named} (EIP-7702)"
@@ -93,7 +93,7 @@ def _in_words(kind: AccountKind) -> str:
 
 
 def held_of(chains: Iterable[Holdings]) -> list[Held]:
-    """The balances above zero, each with what it is worth."""
+    """The balances above zero, each with its worth."""
     chains = tuple(chains)
     prices = Prices(chains)
     return [
@@ -106,7 +106,7 @@ def held_of(chains: Iterable[Holdings]) -> list[Held]:
 
 
 def _sorted_out(snapshot: Snapshot, wanted: Sequence[str]) -> tuple[list[Held], list[tuple[Holdings, Token]], int]:
-    """What is held, what could not be read, and how many tokens have a balance of zero."""
+    """The balances, what could not be read, and the number of tokens with a zero balance."""
     prices, held, unread, empty = Prices(snapshot.chains), list[Held](), list[tuple[Holdings, Token]](), 0
     for holdings in snapshot.chains:
         for token in chosen(holdings, wanted) if not holdings.error else ():
@@ -121,7 +121,7 @@ def _sorted_out(snapshot: Snapshot, wanted: Sequence[str]) -> tuple[list[Held], 
 
 
 def chosen(holdings: Holdings, wanted: Sequence[str]) -> list[Token]:
-    """The tokens of a chain that were asked for."""
+    """The requested tokens of a chain."""
     return [token for token in holdings.chain.assets if not wanted or token.symbol.upper() in wanted]
 
 
@@ -142,7 +142,7 @@ def _show_totals(held: Sequence[Held]) -> None:
 
 
 def totals_of(held: Sequence[Held]) -> list[Total]:
-    """A total of each asset, the most money first. Play money and real money are never added up."""
+    """A total for each asset, the most valuable first. Play money and real money are never added up."""
     sums = dict[tuple[str, bool, bool], list[Held]]()
     for entry in held:
         holdings, amount, _ = entry
@@ -159,14 +159,14 @@ def totals_of(held: Sequence[Held]) -> list[Total]:
 
 
 def money(usd: float | None) -> str:
-    """Dollars and cents; less than a cent is said as such."""
+    """Dollars and cents; less than a cent is shown as such."""
     if usd is None:
         return "-"
     return f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else "< $0.01"
 
 
 def document(snapshot: Snapshot, kinds: Sequence[AccountKind], wanted: Sequence[str]) -> dict[str, object]:
-    """The balances as JSON; see docs/schemas/balances-1.json. `kinds`: of the chains where that was asked."""
+    """The balances as JSON; see docs/schemas/balances-1.json. `kinds`: those that were requested."""
     held, _, _ = _sorted_out(snapshot, wanted)
     prices = Prices(snapshot.chains)
     asked = {kind.chain.chain_id: kind for kind in kinds}

@@ -1,4 +1,4 @@
-"""A batch while it runs: how many payments are in which state, how many a second, and how long the rest may take."""
+"""The progress of a running batch: payments by state, payments per second, and the time that remains."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from l2send.wallet.journal.records import Record
 
 _LINE_EVERY = 10.0
-"""Seconds between two lines where stderr is no terminal."""
+"""Seconds between two lines if stderr is not a terminal."""
 _ENOUGH_TO_TELL = 5
-"""Payments that have ended before a rate is told."""
+"""How many payments must have ended before a rate is shown."""
 
 
 class BatchLive:
-    """Shows how a batch stands while the context lasts: one line on a terminal, a line now and then in a log."""
+    """Shows the progress of a batch for the context: one line on a terminal, a line now and then in a log."""
 
     def __init__(self, name: str, records: Iterable[Record]) -> None:
-        """`records` are the payments of the batch as they stand at the beginning."""
+        """`records` are the batch's payments at the start."""
         found = list(records)
         self._name, self._started, self._told_at = name, time.monotonic(), time.monotonic()
         self._states = {record.id: record.state for record in found}
@@ -53,7 +53,7 @@ class BatchLive:
             self._status.stop()
 
     def update(self, turn: Turn) -> None:
-        """Something happened to one payment."""
+        """Handle an event of one payment."""
         self._states[turn.id] = turn.state
         if not MEANINGS[turn.state].open:
             self._open.discard(turn.id)
@@ -64,7 +64,7 @@ class BatchLive:
             err().print(styled(self.line(), limit=300), soft_wrap=True)
 
     def line(self) -> str:
-        """The counts by state, the rate, and the time that is left."""
+        """The counts by state, the rate, and the remaining time."""
         counts = Counter(self._states.values())
         parts = ", ".join(f"{counts[state]:,} {state}" for state in PaymentState if counts[state])
         return f"{self._name}: {parts}{self._rate()}"
@@ -78,13 +78,13 @@ class BatchLive:
         return f"; {rate:.1f} a second{left}"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """One line, as long as the terminal is wide."""
+        """One line, as wide as the terminal."""
         line = Text(self.line(), no_wrap=True)
         line.truncate(max(0, options.max_width - 2), overflow="ellipsis")
         yield line
 
     def _emit(self, turn: Turn) -> None:
-        """One line of NDJSON, as docs/schemas/progress-1.json describes it."""
+        """Print one line of NDJSON: see docs/schemas/progress-1.json."""
         document = {
             "schema": "l2send.progress/1",
             "at": round(time.time(), 3),

@@ -1,4 +1,4 @@
-"""What became of every line of a batch: a document for scripts, and a file for spreadsheets, written as a whole."""
+"""The result of every line of a batch: a document for scripts, and a file for spreadsheets, written atomically."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ _FINE = frozenset({_NEW, PaymentState.DELIVERED.value})
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """One line of the file, or one payment of the journal where there is no file."""
+    """One line of the file, or without a file one payment of the journal."""
 
     row: BatchRow | None
     ref: str
     state: str
-    """Of its payment; `new`, `wrong`, `unfunded` or `refused` where there is none."""
+    """The state of its payment; without one `new`, `wrong`, `unfunded` or `refused`."""
     amount: Amount | None = None
     destination: str = ""
     plan: Plan | None = None
@@ -64,19 +64,19 @@ class LineResult:
 
     @property
     def record(self) -> Record | None:
-        """Its payment, if it was begun."""
+        """Its payment, if it was recorded."""
         return self.payment.record if self.payment else None
 
 
 def line_results(review: BatchReview | None, result: BatchResult | None, registry: Registry) -> list[LineResult]:
-    """Every line in the order of the file, then what was begun and is not in the file any more.
+    """Every line in file order, then recorded payments that are no longer in the file.
 
-    Without a file, in the order in which they were begun.
+    Without a file, in the order in which they were recorded.
     """
     begun = result.lines if result else ()
     if review is None:
         return [_of_payment(None, payment, registry) for payment in begun]
-    # The journal has a ref in one Unicode form; the file may have it in another.
+    # The journal stores a ref in one Unicode form; the file may use another.
     by_ref = {visible_part(payment.ref): payment for payment in begun}
     by_id = {payment.record.id: payment for payment in begun}
     found = [LineResult(bad.row, bad.row.ref, _WRONG, error=bad.error) for bad in review.bad]
@@ -111,7 +111,7 @@ def batch_document(
     registry: Registry,
     review: BatchReview | None,
 ) -> Document:
-    """The whole batch for scripts; while nothing is begun, with what it would cost."""
+    """The whole batch for scripts; before it begins, with its expected cost."""
     lines, moves = list(lines), list(moves)
     return {
         "schema": SCHEMA,
@@ -165,7 +165,7 @@ def _move_document(move: BatchPayment, registry: Registry) -> Document:
 
 
 def _planned_moves(review: BatchReview | None, begun: int, registry: Registry) -> list[Document]:
-    """Those of this run, until they are begun. `begun`: how many moves the journal has."""
+    """The moves of this run, until they begin. `begun`: how many moves the journal has."""
     planned = review.moves if review and begun <= review.moves_before else ()
     return [
         {
@@ -194,7 +194,7 @@ def _hashes(record: Record | None) -> list[str]:
 
 
 def _approved(line: LineResult) -> Iterator[Fee]:
-    """What was shown before the yes."""
+    """The fees shown before approval."""
     if line.record:
         yield from (fee for leg in line.record.legs for fee in leg.terms.fees)
     elif line.plan:
@@ -202,7 +202,7 @@ def _approved(line: LineResult) -> Iterator[Fee]:
 
 
 def _explorer(record: Record | None, registry: Registry) -> str:
-    """Where a person can see that the recipient was paid."""
+    """A link to the transaction that paid the recipient."""
     if record is None:
         return ""
     for leg in record.legs:
@@ -214,20 +214,20 @@ def _explorer(record: Record | None, registry: Registry) -> str:
 
 
 def exit_status(lines: Iterable[LineResult]) -> ExitStatus:
-    """0 where every line is delivered, or nothing was begun and nothing is wrong."""
+    """0 if every line is delivered, or nothing began and nothing is wrong."""
     return ExitStatus.DELIVERED if all(line.state in _FINE for line in lines) else ExitStatus.NOT_ALL
 
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
-    """The file of `--result`: JSON where its name says so, else CSV for spreadsheets. It holds what people are paid, so
-    that only its owner can read it.
+    """The file of `--result`: JSON by its suffix, else CSV for spreadsheets. It shows what people are paid, so only its
+    owner can read it.
     """
 
     path: Path
 
     def check(self, source: str) -> None:
-        """Raises UsageError where something else is at its path: a file of payments, above all."""
+        """Raises UsageError if a different file is at its path, above all a file of payments."""
         if not self.path.exists():
             if not self.path.parent.is_dir():
                 raise UsageError(
@@ -254,7 +254,7 @@ class ResultFile:
         return f'"{SCHEMA}"' in head if self._is_json else head.startswith(",".join(_COLUMNS))
 
     def write(self, document: Document, lines: Iterable[LineResult], registry: Registry) -> None:
-        """Put the whole of it in the place of what is there. Raises ConfigError."""
+        """Write it atomically over the existing file. Raises ConfigError."""
         text = as_json(document, sys.stdout, indent=2) + "\n" if self._is_json else _csv(lines, registry)
         replace_private(self.path, text.encode())
 

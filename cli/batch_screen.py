@@ -1,4 +1,4 @@
-"""The review of a batch: what is paid, from where, at what cost, and what a person should know, on one screen."""
+"""The review of a batch on one screen: what is paid, from where, at what cost, and what to check."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from l2send.wallet.journal.states import PaymentState
 
 Labelled = list[tuple[str, Text]]
 _SHOWN = 3
-"""Lines, chains and errors that are named; the number of the others is told."""
+"""How many lines, chains and errors are listed; the number of further ones is shown."""
 _TOLD = 50
-"""Lines of the result that are named."""
+"""How many lines of the result are listed."""
 
 
 def show_batch(review: BatchReview, registry: Registry) -> None:
@@ -48,14 +48,14 @@ def show_batch(review: BatchReview, registry: Registry) -> None:
 
 
 def show_batch_details(review: BatchReview) -> None:
-    """Print every line, for a person who asked for them."""
+    """Print every line, for a user who typed `details`."""
     aloud().print()
     _print_lines(review, aloud())
     aloud().print()
 
 
 def batch_question(review: BatchReview, registry: Registry) -> str:
-    """What a yes answers: how many payments, what of, and the cost."""
+    """The question before a batch: how many payments, of how much, and the cost."""
     sums = sums_of(review.payable, registry)
     return f"Pay {number_of(len(review.payable), 'line')} of {review.name}: {sums}, cost {_in_dollars(review)}?"
 
@@ -100,7 +100,7 @@ def _sources(review: BatchReview, registry: Registry) -> list[str]:
 
 
 def _together(review: BatchReview) -> list[str]:
-    """Each transaction that pays several lines. What it does, call by call, is in the details."""
+    """Each transaction that pays several lines. The details show its calls."""
     return [
         f"{number_of(len(one.lines), 'line')} on {one.quote.source.name} in one transaction of your "
         f"{'Safe' if one.payment.executor else 'account'}: all of them are paid, or none"
@@ -109,7 +109,7 @@ def _together(review: BatchReview) -> list[str]:
 
 
 def _moved(move: Move, registry: Registry) -> str:
-    """The move, beside what bridging each line would cost."""
+    """The move, compared with the cost of bridging each line."""
     plan = move.plan
     target = registry.shown(plan.payment.to.chain_id).name
     sums = " + ".join(f"{shorter(leg.pays)} on {leg.source.name} by {leg.bridge}" for leg in plan.legs)
@@ -139,7 +139,7 @@ def _left(review: BatchReview) -> str:
 
 
 def _to_check(review: BatchReview) -> list[str]:
-    """What a person should look at before the yes."""
+    """What the user should check before approving."""
     lines = [line.wanted.line for line in review.payable]
     new = [line for line in review.first_time if line in lines]
     unchecked = [line for line in lines if must_compare(line.to)]
@@ -160,7 +160,7 @@ def _to_check(review: BatchReview) -> list[str]:
 
 
 def _not_paid(review: BatchReview, registry: Registry) -> list[str]:
-    """What is missing, and the first of the lines that stand still, each with its reason."""
+    """What is missing, and the first of the unpaid lines, each with its reason."""
     words = [
         f"{shorter(amount)} missing on {_chain(amount.token, registry)} for {number_of(count, 'line')}"
         for amount, count in missing(review.lines)
@@ -244,23 +244,23 @@ def _listed(parts: Sequence[str], most: int) -> str:
 
 
 def sums_of(lines: Iterable[PlannedLine], registry: Registry) -> str:
-    """What lines come to, by token and chain."""
+    """The sums of lines, by token and chain."""
     return ", ".join(_sum_words(lines, registry))
 
 
 def number_of(count: int, word: str, plural: str = "") -> str:
-    """A count and what is counted: `1 line`, `1,304 lines`."""
+    """A count with its noun: `1 line`, `1,304 lines`."""
     return f"{count:,} {word if count == 1 else plural or f'{word}s'}"
 
 
 def _some(label: str, values: Sequence[Text]) -> Labelled:
-    """The label stands before the first value alone; after six values their number."""
+    """Only the first value gets the label; after six values their number follows."""
     shown = [*values[:6], *([styled(f"and {len(values) - 6} more")] if len(values) > 6 else [])]
     return [(label if at == 0 else "", value) for at, value in enumerate(shown)]
 
 
 def show_result(name: str, lines: Sequence[LineResult], written: Path | None) -> None:
-    """Print on stdout how many lines are in which state, and each that is not delivered."""
+    """Print on stdout the number of lines in each state, and each undelivered line."""
     counts = Counter(line.state for line in lines)
     delivered = counts[PaymentState.DELIVERED.value]
     others = ", ".join(f"{count} {state}" for state, count in counts.items() if state != PaymentState.DELIVERED.value)

@@ -1,7 +1,7 @@
-"""Work that blocks, which Ctrl-C does not have to wait for.
+"""Runs blocking work so that Ctrl-C need not wait for it.
 
-asyncio takes Ctrl-C as a request to cancel the task that runs. A task that waits for a password, for scrypt or for a
-look-up of a host name would not see that request before it is done.
+asyncio turns Ctrl-C into a request to cancel the running task. A task that waits for a password, scrypt or a DNS
+look-up would not see that request before it is done.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Abandoning(ThreadPoolExecutor):
-    """Threads that are given up at the end: a host name that is still looked up keeps no command from ending."""
+    """Threads that are abandoned at the end: a pending DNS look-up keeps no command from ending."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run it in a thread of its own."""
@@ -41,14 +41,14 @@ _has_run = threading.Event()
 
 
 def has_run() -> bool:
-    """Whether anything was asked of a network in this process, and so may have been sent."""
+    """Whether any network request was made in this process, so something may have been sent."""
     return _has_run.is_set()
 
 
 def run(command: Coroutine[Any, Any, T]) -> T:
-    """As asyncio.run, without waiting at the end for what other threads do. Raises KeyboardInterrupt on Ctrl-C.
+    """As asyncio.run, without waiting for other threads at the end. Raises KeyboardInterrupt on Ctrl-C.
 
-    Ctrl-C while a task blocks ends the loop at once. What `command` then says of its cancellation is raised.
+    Ctrl-C while a task blocks ends the loop at once. The error that `command` raises when cancelled is raised.
     """
     _has_run.set()
     with asyncio.Runner() as runner:
@@ -70,9 +70,9 @@ async def _wait_for(task: asyncio.Task[T]) -> T:
 
 
 def leave(status: int) -> NoReturn:
-    """End the process with `status`, at once after Ctrl-C.
+    """Exit the process with `status`, immediately after Ctrl-C.
 
-    Threads that still work in C are not waited for, and nothing they use is taken down: scrypt would crash then.
+    Threads still running C code are not joined, and nothing they use is freed: scrypt would crash then.
     """
     if threading.active_count() > 1 or status == ExitStatus.INTERRUPTED:
         sys.stdout.flush()
@@ -83,7 +83,7 @@ def leave(status: int) -> NoReturn:
 
 @contextmanager
 def interrupted_at_once() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt in here, inside asyncio too."""
+    """Ctrl-C raises KeyboardInterrupt in the context, inside asyncio too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -101,7 +101,7 @@ def result_of(future: Future[T]) -> T:
 
 
 def apart(work: Callable[[], T]) -> T:
-    """The result of `work`, done in another thread. Raises KeyboardInterrupt on Ctrl-C, and what `work` raises."""
+    """The result of `work`, run in another thread. Raises KeyboardInterrupt on Ctrl-C, and what `work` raises."""
     if threading.current_thread() is not threading.main_thread():
         return work()
     future: Future[T] = Future()
@@ -110,7 +110,7 @@ def apart(work: Callable[[], T]) -> T:
 
 
 def run_into(future: Future[T], work: Callable[[], T]) -> None:
-    """The result of `work`, or its error, where another thread waits for it."""
+    """Store the result of `work`, or its error, for the thread that waits for it."""
     try:
         result = work()
     except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for

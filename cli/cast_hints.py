@@ -1,6 +1,6 @@
 """Options of `cast send` that l2send names differently or does not have: a sentence for each.
 
-What both have under the same name means the same in both; tests/cli/test_cast_hints.py reads cast's own help.
+Options with the same name have the same meaning in both; tests/cli/test_cast_hints.py reads cast's own help.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ ANSWERS = {
 
 
 def answer(option: str) -> str:
-    """What to do instead of an option of `cast send`; empty for an option that cast does not have either."""
+    """The replacement for an option of `cast send`; empty for an option that cast lacks, too."""
     if option.startswith("--tempo."):
         return "Tempo is no chain that l2send knows."
     return ANSWERS.get(option, "")

@@ -1,4 +1,4 @@
-"""Everything that the registry says about a chain, on a page."""
+"""A page with everything that the registry has on a chain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from l2send.core.http import host
 
 
 def show_chain(chain: Chain) -> None:
-    """Print the page on stdout. RPCs are named by their hosts alone: URLs may hold API keys."""
+    """Print the page on stdout. RPCs are shown only by host: URLs may hold API keys."""
     rows = [
         ("chain", styled(f"{chain.short_name}, {chain.name}", "bold")),
         ("id", styled(f"{chain.chain_id}, CAIP-2 eip155:{chain.chain_id}")),
@@ -43,5 +43,5 @@ def _bridges(chain: Chain) -> list[str]:
 
 
 def _labelled(label: str, values: list[str]) -> list[tuple[str, Text]]:
-    """The label on the first line alone."""
+    """Only the first line gets the label."""
     return [("" if number else label, styled(value)) for number, value in enumerate(values)]

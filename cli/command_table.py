@@ -1,5 +1,5 @@
-"""Every command of l2send: its name, its file, and its line in the list of commands. Nothing is imported here:
-a command is loaded when it is called.
+"""Every command of l2send: its name, its file, and its line in the list of commands. Nothing is imported here: each
+command is loaded when it is called.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 COMPLETION_VARIABLE = "L2SEND_COMPLETE"
-"""Set by a shell that asks for the words that Tab completes, to the shell's name."""
+"""Set by a shell to its name when it requests the candidates for Tab."""
 
 
 @unique
 class Need(StrEnum):
-    """What a command is for: the headings of `l2send --help`, in order."""
+    """The purpose of a command: the headings of `l2send --help`, in order."""
 
     PAY = "Pay"
     FOLLOW = "Follow a payment"
@@ -26,7 +26,7 @@ class Need(StrEnum):
 
 @unique
 class Heading(StrEnum):
-    """What an option is for: the headings of a command's `--help`."""
+    """The purpose of an option: the headings of a command's `--help`."""
 
     PAYMENT = "The payment"
     ACCOUNT = "The account"

@@ -1,4 +1,4 @@
-"""What must be shown about a recipient before a payment, and the yes to all of it."""
+"""Shows what a user must know about a recipient before a payment, and asks for consent."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _TYPED = 10  # more characters than an imitation can match
 
 
 def notes_of(target: Destination, review: Review) -> list[str]:
-    """Notes about the recipient on the review screen."""
+    """Notes about the recipient for the review screen."""
     found = review.findings
     return [*filter(None, [note(target)]), *found.said, *found.confirm, *([found.type_out] if found.type_out else [])]
 
 
 def refuse_look_alike(review: Review) -> None:
-    """Raises NeedsConfirmation: --yes does not answer a question that must be typed."""
+    """Raises NeedsConfirmation: --yes does not answer a question that needs typed text."""
     if review.findings.type_out:
         raise NeedsConfirmation(
             review.findings.type_out,
@@ -36,9 +36,9 @@ def refuse_look_alike(review: Review) -> None:
 async def consent(
     target: Destination, review: Review, registry: Registry, *, back: bool = False, verb: str = "Pay"
 ) -> None:
-    """Ask for everything that is unusual about the recipient, and for the payment itself last.
+    """Ask about everything unusual with the recipient, and last about the payment itself.
 
-    `back`: whether that is an answer, which raises Back. Raises Interrupted for a no, KeyboardInterrupt.
+    `back`: whether `back` is a possible answer, which raises Back. Raises Interrupted for a no, KeyboardInterrupt.
     """
     questions = [f"{why} Pay anyway?" for why in review.findings.confirm]
     if must_compare(target):
@@ -63,7 +63,7 @@ async def _agreed(words: str, review: Review, registry: Registry, *, back: bool)
 
 
 async def refuse_or_ask_again(payment: Payment, recent: Record | None, *, yes: bool, again: bool) -> bool:
-    """Whether the same payment, made a moment ago, is meant a second time: then True. False where there is none.
+    """True if the user confirms a payment equal to a recent one; False if there is none.
 
     Raises Refused with --yes, unless --again; Interrupted for a no.
     """

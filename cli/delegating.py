@@ -1,4 +1,4 @@
-"""A delegation of an account (EIP-7702): shown with what it means, and approved."""
+"""Shows what a delegation of an account (EIP-7702) means, and asks for approval."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from l2send.delegating import Delegation
 
 
 async def approve_delegation(delegation: Delegation, *, yes: bool, over_foreign: bool) -> None:
-    """Show what the account will run, and ask. Raises Refused for a foreign delegation in the way, Interrupted."""
+    """Show what the account will run, and ask. Raises Refused for an existing foreign delegation, Interrupted."""
     chain, before, code = delegation.chain, delegation.before, delegation.code
     if delegation.is_over_foreign and not over_foreign:
         raise Refused(

@@ -23,19 +23,19 @@ _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
 def page(found: Destination, request: PaymentRequest) -> bytes:
-    """The page that asks for a payment to `found`."""
+    """The page that requests a payment to `found`."""
     template = (files("l2send.cli") / "deposit_page.html").read_text(encoding="utf-8")
     values = {name: html.escape(clean(value, 500)) for name, value in _texts(found, request).items()}
     values["token_note"] = _token_note(found)
     values["request"] = _request(request)
     values["policy"] = html.escape(_policy(template))
     values["qr"] = qr.inline_svg(forms(found)["EIP-681"])
-    # One pass: text inside a value is never taken for a placeholder.
+    # One pass: text inside a value is never mistaken for a placeholder.
     return _PLACE.sub(lambda place: values[place[1]], template).encode()
 
 
 def _request(request: PaymentRequest) -> str:
-    """Who asks, for what, until when; empty where nothing was said."""
+    """Who requests, for what, until when; empty without these."""
     rows = {
         "To": request.payee,
         "For": request.reference,
@@ -46,7 +46,7 @@ def _request(request: PaymentRequest) -> str:
 
 
 def _title(found: Destination, request: PaymentRequest) -> str:
-    """What is asked, on which chain, for what, by which account: what a browser's tab and its history show."""
+    """The amount, the chain, the purpose and the account: shown in a browser's tab and history."""
     asked = found.asked
     what = f" {asked.amount or asked.token.symbol}" if asked else ""
     words = [f"Deposit{what} on {found.chain.name}", request.reference, request.payee]
@@ -77,7 +77,7 @@ def _texts(found: Destination, request: PaymentRequest) -> dict[str, str]:
 
 
 def _token_note(found: Destination) -> str:
-    """The token by its contract: a symbol can be shared."""
+    """The token's contract: several tokens can share a symbol."""
     token = found.asked.token if found.asked else None
     if token is None or token.address is None:
         return ""
@@ -91,7 +91,7 @@ def _policy(template: str) -> str:
             "default-src 'none'",
             f"script-src {_hash_of('script', template)}",
             f"style-src {_hash_of('style', template)}",
-            "img-src data:",  # the empty icon, without which a browser would ask the server for one
+            "img-src data:",  # the empty icon; else a browser would request one from the server
             "base-uri 'none'",
             "form-action 'none'",
         ]

@@ -1,4 +1,4 @@
-"""What `--json` prints of payments: versioned schemas, amounts as strings, in base and human units."""
+"""The `--json` documents of payments: versioned schemas, amounts as strings, in base and human units."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _leg(record: PaymentRecord, registry: Registry) -> Document:
 
 
 def _proposal(record: ProposalRecord) -> Document:
-    """What the owners of a Safe sign, and how that stands."""
+    """What the owners of a Safe sign, and its state."""
     proposal = record.proposal
     return {
         "safe": proposal.execution.to,
@@ -99,7 +99,7 @@ def _proposal(record: ProposalRecord) -> Document:
 
 
 def _sponsored(record: SponsoredRecord) -> Document:
-    """What was signed for a sponsor, which sends the transactions, and how that stands."""
+    """The messages signed for a sponsor, who sends the transactions, and their state."""
     return {
         "messages": [message.kind.value for message in record.sponsored.messages],
         "state": record.state.value,
@@ -110,7 +110,7 @@ def _sponsored(record: SponsoredRecord) -> Document:
 
 
 def payment_document(record: Record, registry: Registry) -> Document:
-    """A payment of the journal, from however many chains it is paid."""
+    """A payment of the journal, from one chain or several."""
     payment = record.payment
     target = registry.shown(payment.to.chain_id)
     return {
@@ -167,7 +167,7 @@ def _quote(quote: Quote) -> Document:
 
 
 def fee_document(fee: Fee) -> Document:
-    """A fee with its name, and what it is in dollars where that is known."""
+    """A named fee, with its dollars if known."""
     return {"name": fee.name, "amount": amount_document(fee.amount), "usd": fee.usd}
 
 

@@ -1,4 +1,4 @@
-"""Files that a person and l2send both edit: order, comments and blank lines stay as they are."""
+"""Edits files that people edit too: order, comments and blank lines are kept."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from l2send.core.trusted_files import read_trusted_text
 
 
 def change_toml(path: Path, change: Callable[[Any], None], check: Callable[[str], object]) -> None:
-    """Let `change` edit the document (tomlkit's) in `path`, and write it whole, with mode 0600.
+    """Let `change` edit the tomlkit document in `path`, and write it atomically, with mode 0600.
 
     A missing file starts as schema 1. A file that others can write is refused: their text would count as yours from
-    then on. Raises ConfigError, and the error of `check` for the new text: then the file is as it was.
+    then on. Raises ConfigError, and the error of `check` for the new text, leaving the file unchanged.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError

@@ -1,4 +1,4 @@
-"""What each transaction or message does, in words, with every address whole: read from its own bytes."""
+"""Describes what each transaction or message does, decoded from its own bytes, with whole addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from l2send.core.effects import (
 
 
 def describe(effect: Effects) -> str:
-    """One effect in words."""
+    """A sentence on one effect."""
     match effect:
         case Pays(amount, to):
             return f"pay {amount} to {to.address}"
@@ -60,7 +60,7 @@ def _describe_compound(effect: Executes | CallsTogether | Delegates) -> str:
 
 
 def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
-    """What a signed message does once it is submitted."""
+    """A sentence on the effect of a signed message once submitted."""
     match effect:
         case AllowsBySignature(_, amount, spender, _, deadline, _):
             return f"allow {_taker(spender)} to take exactly {amount}, if a sponsor brings it by {moment(deadline)}"

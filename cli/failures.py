@@ -25,15 +25,15 @@ _SENT_IN_WORDS = {
 
 
 _PYDANTIC = "Value error, "
-"""Prefix of pydantic's messages, which means nothing to a person."""
+"""Prefix of pydantic's messages, meaningless to users."""
 
 
 class Unexpected(L2sendError):
-    """An error in l2send itself: what it interrupted is not known."""
+    """A bug in l2send itself: the state of what it interrupted is unknown."""
 
 
 def failure_of(error: BaseException) -> L2sendError:
-    """Any end of a command as an error that says whether anything was sent."""
+    """Any error that ends a command, as one that says whether anything was sent."""
     match error:
         case L2sendError():
             return error
@@ -52,7 +52,7 @@ def failure_of(error: BaseException) -> L2sendError:
 
 
 def _is_of_an_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C came first: Python makes other errors of one that falls into the making of a class."""
+    """Whether Ctrl-C came first: Python raises another error for one that arrives while a class is created."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
@@ -61,13 +61,13 @@ def _is_of_an_interrupt(error: BaseException | None) -> bool:
 
 
 def _command(error: TyperException) -> str:
-    """The words of the command that was being read, as far as they were understood."""
+    """The command being parsed, as far as it was recognised."""
     context = getattr(error, "ctx", None)
     return str(context.command_path) if context else "l2send"
 
 
 def _unexpected(error: BaseException) -> Unexpected:
-    """Its type and its place. Its text may hold anything, even a key, and is not repeated."""
+    """Shows its type and place. Its text may hold anything, even a key, and is not repeated."""
     if os.environ.get("L2SEND_DEBUG"):
         aloud().out("".join(traceback.format_tb(error.__traceback__)), highlight=False)
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -79,7 +79,7 @@ def _unexpected(error: BaseException) -> Unexpected:
 
 
 def report(error: L2sendError, *, as_envelope: bool) -> None:
-    """Print an error on stderr: for people, or as the one line of JSON that docs/scripts.md describes."""
+    """Print an error on stderr: for people, or as the one line of JSON described in docs/scripts.md."""
     message, hint = without_typed_secrets(error.message), without_typed_secrets(error.hint)
     if as_envelope:
         fields = {

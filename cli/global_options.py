@@ -1,4 +1,4 @@
-"""Options that every command has, and the group that loads a command when it is called."""
+"""Options of every command, and the group that loads a command when it is called."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _ARGUMENTS, _OPTIONS = "Arguments", "Options"
 
 
 class Root(TyperGroup):
-    """The command `l2send`, whose commands all understand `--progress` and `--quiet`."""
+    """The command `l2send`, whose commands all accept `--progress` and `--quiet`."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.commands = _Commands(self.epilog)  # type: ignore[assignment]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """The list of commands under headings, from the table alone."""
+        """The list of commands under headings, from the table only."""
         width = max(map(len, COMMANDS))
         for need in Need:
             rows = [(f"{name:<{width}}", entry.summary) for name, entry in COMMANDS.items() if entry.need is need]
@@ -35,7 +35,7 @@ class Root(TyperGroup):
 
 
 class Command(TyperCommand):
-    """A command whose `--help` shows its options under headings: its own first, those of every command last."""
+    """A command whose `--help` lists its options under headings: its own first, common ones last."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, then each group of options, in the order in which the command declares them."""
@@ -55,7 +55,7 @@ class Command(TyperCommand):
 
 
 class _Commands(Mapping[str, Any]):
-    """The commands of the table, each loaded when it is first asked for."""
+    """The commands of the table, each loaded on first access."""
 
     def __init__(self, epilog: str | None) -> None:
         self._epilog, self._loaded = epilog, dict[str, Any]()
@@ -73,7 +73,7 @@ class _Commands(Mapping[str, Any]):
 
 
 def _load(name: str, epilog: str | None) -> Any:
-    """The command of that name with the options that all have. Raises KeyError."""
+    """The command of that name with the common options. Raises KeyError."""
     entry = COMMANDS[name]
     module, _, attribute = entry.place.partition(":")
     target = getattr(import_module(f"l2send.cli.commands.{module}"), attribute)
@@ -89,11 +89,11 @@ def _load(name: str, epilog: str | None) -> Any:
 
 
 def _nothing() -> None:
-    """Makes a group of a Typer app that has one command alone."""
+    """Turns a Typer app with a single command into a group."""
 
 
 def _lend(command: Any, options: Sequence[Any], epilog: str | None) -> None:
-    """Add `epilog` to a command and all below it, `options` to those that do something themselves."""
+    """Add `epilog` to a command and its subcommands, `options` to those that run something."""
     command.epilog = epilog
     for below in getattr(command, "commands", {}).values():
         _lend(below, options, epilog)
@@ -154,7 +154,7 @@ _lender = typer.Typer(add_completion=False)
 
 @_lender.command()
 def _options(progress: Progress = None, quiet: Quiet = False, plain: Plain = False) -> None:
-    """Never run: its options are copied to the other commands."""
+    """Never called: its options are copied to the other commands."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Payments of the journal as lines: a table that fits the terminal, and CSV for spreadsheets."""
+"""The journal's payments as rows: a table that fits the terminal, and CSV for spreadsheets."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ COLUMNS = (
     "explorer",
 )
 _WIDE = 150
-"""Columns of a terminal from which on whole addresses fit, and where the money came from."""
+"""Columns from which a terminal has room for whole addresses and sources."""
 
 
 def table_of(records: Sequence[Record], registry: Registry) -> Rows:
-    """A line for each payment. Names and the ends of addresses where the terminal is not wide."""
+    """A row for each payment. On a narrow terminal, names and shortened addresses."""
     if not out().is_terminal or is_plain() or out().width >= _WIDE:
         return _whole(records, registry)
     rows = table(
@@ -85,13 +85,13 @@ def _state(record: Record) -> Text:
 
 
 def _several(record: Record) -> str:
-    """What stands for the amount of a transaction that makes several payments, which have lines of their own."""
+    """What is shown as the amount of a transaction of several payments, which have rows of their own."""
     carries = record.legs[0].terms.carries
     return f"{len(carries)} payments" if carries else ""
 
 
 def _total(record: Record, registry: Registry) -> str:
-    """What it cost in all, without its parts."""
+    """Its total cost, without the parts."""
     return cost_paid(fees_paid(record, registry)).partition(":")[0].partition(",")[0]
 
 
@@ -106,7 +106,7 @@ def _short_destination(record: Record, registry: Registry) -> Text:
 
 
 def _destination(record: Record, registry: Registry) -> Text:
-    """The account, and what it was called when it was paid: names may lead elsewhere today."""
+    """The account, and its name when it was paid: names may resolve differently today."""
     to = record.payment.to
     account = f"{registry.shown(to.chain_id).short_name}:{to.address}"
     return styled(f"{account} (typed: {record.typed_name})" if record.typed_name else account)
@@ -123,9 +123,9 @@ def _bridges(record: Record) -> Iterable[str]:
 
 
 def csv_rows(records: Iterable[Record], registry: Registry, book: Book) -> Iterator[tuple[str, ...]]:
-    """One line a payment; amounts are exact decimals, several values stand in one cell with spaces between.
+    """One row per payment; amounts are exact decimals, several values share a cell, separated by spaces.
 
-    Fees stand with their coins, `0.00021 ETH 0.6 USDC`; their dollars are by the prices named at the approval.
+    Fees include their coins, `0.00021 ETH 0.6 USDC`; their dollars use the prices at approval.
     """
     for record in records:
         payment = record.payment

@@ -1,7 +1,7 @@
-"""Values that need no pydantic: Typer reads every value through it, and importing it takes longer than most commands.
+"""Parses values without pydantic: Typer uses it for every value, and importing it takes longer than most commands.
 
-Words, paths and missing values are taken as they are; Typer's own parsing stays for everything else, and for every
-error. tests/packaging/test_start.py notices a Typer in which this has no effect any more.
+Words, paths and missing values are used unchanged; Typer's own parsing stays for everything else, and for every error.
+tests/packaging/test_start.py fails with a Typer in which this has no effect.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typer._coercion import build_runtime_param
 
 
 def read_values_lightly() -> None:
-    """Let Typer, in the version that is pinned, read plain values without pydantic in this process."""
+    """Let the pinned Typer parse plain values without pydantic in this process."""
     typer.core.build_runtime_param = _Lightly  # type: ignore[assignment, attr-defined]
 
 
 class _Lightly:
-    """Replaces Typer's converter of a parameter's words into its value."""
+    """Replaces Typer's converter from a parameter's words to its value."""
 
     def __init__(self, descriptor: Any) -> None:
         self._descriptor = descriptor
@@ -33,7 +33,7 @@ class _Lightly:
         return build_runtime_param(self._descriptor).coerce(value, param=param, ctx=ctx) if plain is None else plain
 
     def _plain(self, value: Any, *, several: bool) -> Any:
-        """The value, if it is a word, a list of words, a path or of the right type already; else None."""
+        """The value if it is a word, a list of words, a path or already of the right type; else None."""
         kind = self._descriptor.annotation
         if several:
             words = isinstance(value, list | tuple) and all(isinstance(word, str) for word in value)

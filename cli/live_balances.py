@@ -1,4 +1,4 @@
-"""What the sender holds, read repeatedly while a person answers questions."""
+"""The sender's balances, read repeatedly while the user answers questions."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from l2send.resolver.balances import Holdings, Snapshot
 _EVERY = 12.0  # seconds: about one block of Ethereum
 
 _NAMED = 3
-"""How many tokens are named beside a sum."""
+"""How many tokens are listed beside a sum."""
 _DECIMALS = 4
 
 Held = dict[Token, list[Amount]]
-"""Tokens of one chain, each with what is held of it, chain by chain, the most first."""
+"""Tokens of one chain, each with its balances by chain, the largest first."""
 
 
 class LiveBalances:
-    """Balances on every chain: requested from the start, and kept fresh while the context lasts."""
+    """Balances on every chain: requested from the start, and refreshed during the context."""
 
     def __init__(self, client: Client, account: Address) -> None:
         self._client, self._account = client, account
@@ -57,17 +57,17 @@ class LiveBalances:
             await asyncio.sleep(_EVERY)
 
     def worth(self) -> str:
-        """What all of it is worth, with the greatest balances; that it is being read until then."""
+        """The total worth with the largest balances, or that they are being read."""
         if self._latest is None:
             return f"asking {len(self._client.registry)} chains what you hold …"
         return f"you hold {worth_in_words(self._latest)}"
 
     def on(self, chain: Chain) -> str:
-        """The balances on `chain` in words; empty for nothing, and until they are known."""
+        """A sentence on the balances on `chain`; empty for none, and until they are known."""
         return in_words(self._latest.on(chain)) if self._latest else ""
 
     def of(self, token: Token, to: Chain) -> list[Amount]:
-        """What is held of `token`, which is `to`'s, chain by chain, as of the newest reading."""
+        """The balances of `token`, of the chain `to`, by chain, in the newest reading."""
         return spendable(self._latest, to).get(token, []) if self._latest else []
 
 
@@ -77,7 +77,7 @@ def in_words(holdings: Holdings) -> str:
 
 
 def worth_in_words(snapshot: Snapshot) -> str:
-    """`$1,234.56: 1000 USDC, 0.1 ETH`: the sum of what has a price, and the greatest balances of all chains together.
+    """`$1,234.56: 1000 USDC, 0.1 ETH`: the sum of priced balances, and the largest balances over all chains.
 
     Only real money, unless there is only play money.
     """
@@ -97,7 +97,7 @@ def _short(number: str) -> str:
 
 
 def spendable(snapshot: Snapshot, to: Chain) -> Held:
-    """The tokens of `to`, each with what the sender holds of the same asset; of test money only for test chains."""
+    """The tokens of `to`, each with the sender's balances of the same asset; test money only for test chains."""
     held: Held = {}
     for token in to.assets:
         amounts = [

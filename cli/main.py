@@ -1,4 +1,4 @@
-"""The `l2send` command: turns what was typed into a command, and every end into an exit status.
+"""The `l2send` command: turns the typed words into a command, and its end into an exit status.
 
 Nothing slow is imported here: `--version`, `--help` and completion wait for this file.
 """
@@ -38,7 +38,7 @@ EXIT_STATUSES = (
     "11 a batch ended, not all of it delivered · 130 interrupted"
 )
 _PAYMENT_WORDS = frozenset({"send", "plan", "prepare"})
-"""Commands that take the words of a payment."""
+"""Commands that take a payment's words."""
 _SHOW_HELP_ALONE = frozenset({"wallet", "devnet"})
 """Groups that do nothing themselves."""
 
@@ -80,10 +80,10 @@ def root() -> TyperGroup:
 
 
 def shape(argv: list[str]) -> list[str]:
-    """The command line as Typer expects it: `l2send 25 USDC base:0x…` is `l2send send 25 USDC base:0x…`.
+    """The command line for Typer: `l2send 25 USDC base:0x…` is `l2send send 25 USDC base:0x…`.
 
-    Raises BadAmount for a negative number, which would otherwise be read as an option; UsageError for an unknown
-    command, and for a payment that lacks a word.
+    Raises BadAmount for a negative number, which Typer would read as an option; UsageError for an unknown command, and
+    for a payment that lacks a word.
     """
     command, *rest = words = shape_unfinished(argv)
     if command not in _PAYMENT_WORDS:
@@ -92,7 +92,7 @@ def shape(argv: list[str]) -> list[str]:
 
 
 def _known(words: list[str]) -> Known:
-    """Chains and contacts of the run that `words` ask for. Raises ConfigError."""
+    """The chains and contacts of the run in `words`. Raises ConfigError."""
     from l2send.cli.word_readings import Known
     from l2send.core.chains import load_registry
     from l2send.core.paths import Paths
@@ -103,7 +103,7 @@ def _known(words: list[str]) -> Known:
 
 
 def shape_unfinished(argv: list[str]) -> list[str]:
-    """As `shaped`, for a line that is still being typed: missing words are no error. Raises BadAmount."""
+    """As `shape`, for a line that is still being typed: missing words are not an error. Raises BadAmount."""
     negative = next((a for a in argv if re.fullmatch(r"-[0-9.,_]+", a)), None)
     if negative:
         raise BadAmount(f"not an amount: {negative!r}.", hint="Use no sign.")
@@ -121,12 +121,12 @@ def shape_unfinished(argv: list[str]) -> list[str]:
 
 
 def _below(command: str) -> Collection[str]:
-    """The commands of a group; none of a command."""
+    """The commands of a group; none for a command."""
     return getattr(root().commands[command], "commands", ())
 
 
 def _help(argv: list[str]) -> list[str]:
-    """`l2send help`, `help COMMAND`, `help exit-codes`, `version`, as Typer expects them."""
+    """Turn `l2send help`, `help COMMAND`, `help exit-codes` and `version` into words for Typer."""
     match argv:
         case ["version", *_]:
             return ["--version"]
@@ -140,14 +140,14 @@ def _help(argv: list[str]) -> list[str]:
 
 
 def _command_first(words: list[str], commands: Collection[str]) -> list[str]:
-    """`words` with the command in front of the options that were written before it."""
+    """`words` with the command moved before the options in front of it."""
     known = (at for at, word in enumerate(words) if word in commands)
     at = next(known, 0) if words and words[0].startswith("-") else 0
     return [*words[at : at + 1], *words[:at], *words[at + 1 :]]
 
 
 def run(argv: list[str]) -> int:
-    """Run one command line and return its exit status. What it chooses for the screen holds for it alone."""
+    """Run one command line and return its exit status. Its screen settings apply only to it."""
     no_color = os.environ.get("NO_COLOR")
     try:
         return _run(argv)
@@ -177,7 +177,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _from_settings(words: list[str]) -> dict[str, Any]:
-    """The settings of config.toml, as Typer takes them; none for commands that must work while the file is wrong.
+    """The settings of config.toml for Typer; none for commands that must work with a broken file.
 
     Raises ConfigError.
     """
@@ -208,7 +208,7 @@ def main() -> None:
 
         sys.stdout.writelines(f"{word}\n" for word in answer(sys.argv[-1], root(), shape_unfinished))
         return
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # what Ctrl-C does, ends it well
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # like Ctrl-C, a clean end
     status = run(sys.argv[1:])
     if "l2send.cli.blocking" in sys.modules:
         from l2send.cli.blocking import leave

@@ -1,4 +1,4 @@
-"""Sums of money and what is left, for people. Exact figures are in `details` and in --json."""
+"""Sums of money and remaining balances for people. Exact figures are in `details` and in --json."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DECIMALS = 6
 
 
 def usd(value: float) -> str:
-    """Dollars: cents where there are any, more digits only below a cent."""
+    """Dollars: cents if there are any, more digits only below a cent."""
     if 0 < value < _LEAST_SHOWN:
         return f"under ${_LEAST_SHOWN}"
     return f"${value:.2f}" if value >= 0.01 or value == 0 else f"${value:.4f}"
@@ -31,13 +31,13 @@ def cost(way: Way) -> str:
 
 
 def cost_by_kind(way: Way) -> str:
-    """The same in its parts: `bridge $0.60 (0.09 %), gas $0.0006`; empty where a price is missing."""
+    """The same by kind: `bridge $0.60 (0.09 %), gas $0.0006`; empty if a price is missing."""
     share = f" ({way.fee_percent:.2f} %)" if way.fee_percent >= 0.005 else ""
     return _by_kind((fee for leg in way.legs for fee in leg.fees), share)
 
 
 def _by_kind(fees: Iterable[Fee], share: str = "") -> str:
-    """Dollars by what took them; `share` stands behind the bridge's. Empty where a price is missing."""
+    """Dollars by kind of fee; `share` follows the bridge's. Empty if a price is missing."""
     sums = dict[str, float]()
     for fee in fees:
         if fee.usd is None:
@@ -48,10 +48,10 @@ def _by_kind(fees: Iterable[Fee], share: str = "") -> str:
 
 
 def cost_paid(paid: FeesPaid) -> str:
-    """What a payment cost by its receipts: `$0.61: bridge $0.60, gas $0.0006`, `$0.01 so far for gas`; in coins where
-    no price is known.
+    """What a payment cost by its receipts: `$0.61: bridge $0.60, gas $0.0006`, `$0.01 so far for gas`; in coins if no
+    price is known.
 
-    Empty where nothing is known of it.
+    Empty if no fee is known.
     """
     known = sorted((fee for fee in paid.fees if fee.amount.units), key=lambda fee: fee.name == NETWORK_FEE)
     if not known:
@@ -73,7 +73,7 @@ def cost_of(fees: Iterable[Fee]) -> str:
 
 
 def shorter(amount: Amount) -> str:
-    """An amount with at most six decimals, rounded down, and `…` where something is left out."""
+    """An amount with at most six decimals, rounded down, and `…` if digits are omitted."""
     whole, _, fraction = amount.text.partition(".")
     if len(fraction) <= _DECIMALS:
         return str(amount)
@@ -81,9 +81,9 @@ def shorter(amount: Amount) -> str:
 
 
 def left_after(plan: Plan, held: Snapshot, paid: FeesPaid | None = None) -> str:
-    """What is left of the token: on the paying chain, and on all chains that answered. Empty if not known.
+    """What remains of the token: on the paying chain, and on all chains that answered. Empty if unknown.
 
-    `paid`: what the transactions cost in the end, in the place of what they were expected to cost.
+    `paid`: the actual costs of the transactions, in place of the expected ones.
     """
     token = plan.payment.amount.token
     everywhere = [

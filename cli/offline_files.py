@@ -1,4 +1,4 @@
-"""Files of prepared payments, as `l2send prepare`, `sign` and `broadcast` read, write and show them."""
+"""Files of prepared payments: `l2send prepare`, `sign` and `broadcast` read, write and show them."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="a file of `l2send pr
 
 
 def refuse_existing(path: Path) -> None:
-    """Called before anything is approved. Raises UsageError."""
+    """Called before anything is approved. Raises UsageError if the file exists."""
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists already; it is left as it is.", hint="Choose another path.")
 
 
 def write_bundle(path: Path, bundle: Bundle, *, as_json: bool) -> None:
-    """Write the new file, and print its payment's id or its JSON. Raises ConfigError where it cannot be written."""
+    """Write the new file, and print its payment's id or its JSON. Raises ConfigError if it cannot be written."""
     write_document(path, document(bundle), bundle.id, as_json=as_json)
 
 
 def write_document(path: Path, written: dict[str, Any], payment_id: str, *, as_json: bool) -> None:
-    """Write the new file, and print its payment's id or its JSON. Raises ConfigError where it cannot be written."""
+    """Write the new file, and print its payment's id or its JSON. Raises ConfigError if it cannot be written."""
     write_own(path, json.dumps(written, indent=2).encode() + b"\n")
     if as_json:
         print_json(written)
@@ -46,14 +46,14 @@ def write_document(path: Path, written: dict[str, Any], payment_id: str, *, as_j
 
 
 def recipient_of(payment: Payment, registry: Registry, book: Book) -> Destination:
-    """The account of a file, which was written with its checksum, and its name among the contacts."""
+    """The account in a file, written with its checksum, and its contact's name."""
     chain = registry.chain(payment.to.chain_id)
     contact = book.at(payment.to.address, chain)
     return Destination(chain, payment.to.address, Voucher.ERC55, contact=contact.name if contact else "")
 
 
 def show_parts(bundle: Bundle, registry: Registry) -> None:
-    """Show what is fixed: nonce and highest cost of every signature, and how long it is valid."""
+    """Show what is fixed: nonce and maximum cost of every signature, and how long it is valid."""
     rows = list[tuple[str, Text]]()
     for part in bundle.parts:
         chain = registry.chain(part.chain_id)

@@ -1,5 +1,5 @@
-"""Options that several commands share, named as `cast` names them where it has them; those that belong together as
-dataclasses, which `spread` turns into options.
+"""Options that several commands share, with cast's names where it has them; related ones are dataclasses, which
+`spread` turns into options.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ Memo = Annotated[
 
 
 def _permitted(context: typer.Context, yes: bool) -> bool:
-    """Raises Refused for --yes if config.toml says `confirm = always`."""
+    """Raises Refused for --yes if config.toml has `confirm = always`."""
     settings = context.find_object(Settings)
     if yes and settings and settings.always_asks:
         raise Refused(
@@ -95,7 +95,7 @@ Yes = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options of nearly every command: which chains it uses, and the form of its output."""
+    """Options of nearly every command: its chains, and the form of its output."""
 
     heading: ClassVar[str] = Heading.RUN
     as_json: Json = False
@@ -103,14 +103,14 @@ class RunOptions:
 
     @property
     def paths(self) -> Paths:
-        """The folders of this run. `--devnet` means the devnet's own home. Raises ConfigError if none runs there."""
+        """The folders of this run; with `--devnet` the devnet's own home. Raises ConfigError if none runs there."""
         paths = Paths.for_devnet() if self.devnet else Paths.from_environment()
         if self.devnet and not (paths.devnet / "chains.toml").exists():
             raise ConfigError("no devnet is running.", hint="Start one: l2send devnet up")
         return paths
 
     def registry(self) -> Registry:
-        """The chains of this run; says which entries of the user's own file are wrong. Raises ConfigError."""
+        """The chains of this run; reports wrong entries of the user's own file. Raises ConfigError."""
         registry = load_registry(self.paths)
         for problem in registry.problems:
             from l2send.cli.screen import err, print_words, styled
@@ -122,7 +122,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class PayingRunOptions(RunOptions):
-    """The same for commands that begin payments, which keep limits."""
+    """The same for commands that begin payments, which limits apply to."""
 
     policy: Annotated[
         Path | None,
@@ -135,13 +135,13 @@ class PayingRunOptions(RunOptions):
 
     @property
     def paths(self) -> Paths:
-        """As of RunOptions, with the policy."""
+        """As in RunOptions, with the policy."""
         return replace(super(PayingRunOptions, self).paths, policy=self.policy)
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentWords:
-    """A payment as it was typed: `AMOUNT TOKEN DESTINATION`, or a payment link alone."""
+    """A payment as typed: `AMOUNT TOKEN DESTINATION`, or only a payment link."""
 
     amount: Annotated[
         str, typer.Argument(metavar="AMOUNT", help="number, for example 25 or 0.5; max; or a payment link (EIP-681)")
@@ -165,7 +165,7 @@ class AccountOptions:
 
 @dataclass(frozen=True, slots=True)
 class SenderOptions(AccountOptions):
-    """Which account pays: by its keystore, or by its address alone where nothing is signed."""
+    """Which account pays: by its keystore, or by its address if nothing is signed."""
 
     sender: Annotated[
         str | None,
@@ -181,7 +181,7 @@ class SenderOptions(AccountOptions):
 
 @dataclass(frozen=True, slots=True)
 class KeyOptions:
-    """How the key is opened: a password from a file or a descriptor, a key as it is, or a device."""
+    """How the key is opened: a password from a file or a descriptor, a plain key, or a device."""
 
     heading: ClassVar[str] = Heading.KEY
     password_file: PasswordFile = None
@@ -259,7 +259,7 @@ class FollowOptions:
 
 @dataclass(frozen=True, slots=True)
 class ResumeOptions(FollowOptions):
-    """How an existing payment is continued: what may be paid for it now, and how long it is followed."""
+    """How an existing payment is continued: its limit on costs, and how long it is followed."""
 
     fee_limit: Annotated[
         str,
@@ -275,14 +275,14 @@ class ResumeOptions(FollowOptions):
         """The typed limit; None without one. Raises UsageError."""
         if not self.fee_limit:
             return None
-        from l2send.fee_caps import FeeLimit  # brings the journal: not for commands that have no such option
+        from l2send.fee_caps import FeeLimit  # imports the journal: not for commands without this option
 
         return FeeLimit(*parse_max_fee(self.fee_limit))
 
 
 @dataclass(frozen=True, slots=True)
 class PayOptions(FollowOptions):
-    """How a payment is made: once for a key, and whether the same one may be made again."""
+    """How a payment is made: once per key, and whether an equal one may be made again."""
 
     key: IdempotencyKey = None
     again: Again = False
@@ -324,7 +324,7 @@ class BatchOptions(FollowOptions):
     ] = False
 
     def refuse_for_queue(self, word: str) -> None:
-        """Raises UsageError for options that mean nothing to `batch status` and `batch withdraw`."""
+        """Raises UsageError for options that do not apply to `batch status` and `batch withdraw`."""
         if self.name or self.skip_bad or self.max_fee_total or self.again or self.queue:
             raise UsageError(f"batch {word} takes no option but --result and --json.", hint=f"l2send batch {word} NAME")
 

@@ -26,13 +26,13 @@ class Ending:
     """What only the process that made the payment knows about its end."""
 
     seconds: float
-    """From the approval on."""
+    """Since the approval."""
     left: str = ""
-    """What the sender has left."""
+    """The sender's remaining balance."""
 
 
 def show_outcome(record: Record, registry: Registry, ending: Ending | None = None) -> None:
-    """Print how a payment stands, on stdout: one link for what is delivered, every transaction of what is not."""
+    """Print a payment's state on stdout: one link if it is delivered, every transaction if it is not."""
     target = registry.shown(record.payment.to.chain_id)
     destination = f"{target.short_name}:{record.payment.to.address}"
     rows = [
@@ -64,7 +64,7 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
 
 
 def _about_the_money(record: Record) -> str:
-    """A sentence about the money; of a delegation, which moves none, about the account."""
+    """A sentence about the money, or for a delegation, which moves none, about the account."""
     if record.state is PaymentState.DELIVERED and is_delegation(record):
         return "The account runs what was asked for."
     if record.state is PaymentState.REVERTED and is_delegation(record):
@@ -73,7 +73,7 @@ def _about_the_money(record: Record) -> str:
 
 
 def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
-    """From where, when, at what cost, and what is left."""
+    """Source, time, cost, and the remaining balance."""
     parts = [
         f"{shorter(leg.terms.pays)} on {registry.shown(leg.terms.source).name}"
         + ("" if leg.terms.bridge == "direct" else f" by {leg.terms.bridge}")
@@ -90,7 +90,7 @@ def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
 
 
 def _arrived(record: Record) -> Rows:
-    """What arrived by the token's own event, where that is not what was sent."""
+    """What arrived by the token's own event, if it differs from what was sent."""
     arrived = record.arrived
     if arrived is None or arrived.units >= record.payment.amount.units:
         return []
@@ -110,7 +110,7 @@ def _when(record: Record, ending: Ending | None) -> str:
 
 
 def _cost(record: Record, registry: Registry) -> Rows:
-    """What it cost by its receipts; what was quoted for it until there are any."""
+    """Its cost by its receipts; the quoted cost until there are any."""
     paid = cost_paid(fees_paid(record, registry))
     if paid:
         return [("cost", styled(paid, limit=300))]
@@ -119,14 +119,14 @@ def _cost(record: Record, registry: Registry) -> Rows:
 
 
 def _link(record: Record, registry: Registry) -> Rows:
-    """Where to see that it arrived: the transaction that paid the recipient."""
+    """A link to the transaction that paid the recipient."""
     target = registry.shown(record.payment.to.chain_id)
     found = [tx_hash for tx_hash in delivering(record) if tx_hash]
     return [("see" if i == 0 else "", _place(target, tx_hash)) for i, tx_hash in enumerate(found)]
 
 
 def delivering(record: Record) -> list[str]:
-    """Of each leg the hash of the transaction that pays the recipient, as far as it is known; else empty."""
+    """For each leg the hash of the transaction that pays the recipient, or empty if unknown."""
     return [leg.order.fill_tx if leg.order else _paid_by(leg) for leg in record.legs]
 
 
@@ -139,7 +139,7 @@ def _state(record: Record, words: str) -> Text:
 
 
 def _leg(number: int, leg: PaymentRecord, registry: Registry) -> Rows:
-    """One source of several: what it was to bring, how that stands, and its transactions."""
+    """One source of several: its part, its state, and its transactions."""
     source = registry.shown(leg.terms.source)
     words = f"{leg.payment.amount} from {source.name} by {leg.terms.bridge}: {leg.state}"
     return [(f"leg {number}", _state(leg, words)), *_movements(leg, registry)]
@@ -165,7 +165,7 @@ def _movements(record: PaymentRecord, registry: Registry) -> Rows:
 
 
 def warnings_of(record: Record, registry: Registry) -> list[str]:
-    """What an ended payment left behind that you should act on, a sentence each."""
+    """Sentences on what an ended payment left behind that needs action."""
     if record.meaning.open:
         return []
     allowed = (
@@ -177,7 +177,7 @@ def warnings_of(record: Record, registry: Registry) -> list[str]:
 
 
 def what_stays_valid(record: PaymentRecord, registry: Registry) -> str:
-    """What was prepared to be signed elsewhere, and how it ends: no journal takes a signature back."""
+    """What was prepared to be signed elsewhere, and how it ends: no journal can revoke a signature."""
     nonces, source = ", ".join(map(str, record.nonces_elsewhere)), registry.shown(record.terms.source)
     return (
         f"A signed file of it stays valid until its nonces on {source.name} ({nonces}) are used. "
@@ -186,14 +186,14 @@ def what_stays_valid(record: PaymentRecord, registry: Registry) -> str:
 
 
 def _proposal(proposal: ProposalRecord, source: Chain) -> Rows:
-    """What the owners of a Safe sign, and the transaction that had the Safe run it."""
+    """What the owners of a Safe sign, and the transaction in which the Safe ran it."""
     rows = [("SafeTx", styled(f"{proposal.hash}, nonce {proposal.proposal.nonce} ({proposal.state})"))]
     rows += [("run by", _place(source, proposal.tx_hash))] if proposal.tx_hash else []
     return [*rows, *([("", styled(local_times(proposal.detail), limit=300))] if proposal.detail else [])]
 
 
 def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
-    """The messages, and the transaction that brought them to the chain."""
+    """The messages, and the transaction that submitted them."""
     kinds = " and ".join(message.kind.value for message in messages.sponsored.messages)
     rows = [("messages", styled(f"{kinds} ({messages.state})"))]
     if messages.opening_tx:
@@ -204,12 +204,12 @@ def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
 
 
 def _is_held_back(tx: TxRecord) -> bool:
-    """Whether its end waits for more than blocks; its words name it."""
+    """Whether its end state waits for more than blocks; its words name the reason."""
     return tx.state is TxState.INDETERMINATE or (tx.state in IN_FLIGHT & IN_BLOCK and tx.detail.startswith("not "))
 
 
 def _transaction(tx: TxRecord, record: PaymentRecord, registry: Registry) -> Text:
-    """The one that decides its step; how many others were signed for it, as `speedup` does."""
+    """The transaction that decides its step, and how many others were signed for it, for example by `speedup`."""
     place = _place(registry.shown(tx.chain_id), tx.hash) if tx.hash else styled("not signed")
     others = len(record.attempts(tx.step_index)) - 1
     times = "" if others < 1 else ", signed twice" if others == 1 else f", signed {others + 1} times"
@@ -217,10 +217,10 @@ def _transaction(tx: TxRecord, record: PaymentRecord, registry: Registry) -> Tex
 
 
 def _place(chain: Chain, tx_hash: str) -> Text:
-    """A transaction as a person can find it."""
+    """A transaction with its explorer link."""
     return styled(f"{chain.short_name} {explorer_link(chain, tx_hash) or tx_hash}")
 
 
 def explorer_link(chain: Chain, tx_hash: str) -> str:
-    """Where a person can look at a transaction; empty if the chain has no explorer."""
+    """A link to a transaction; empty if the chain has no explorer."""
     return f"{chain.explorer.rstrip('/')}/tx/{tx_hash}" if chain.explorer and tx_hash else ""

@@ -1,4 +1,4 @@
-"""A payment from its plan to its end: shown, approved, made, followed and reported. For every command that pays."""
+"""Shows, approves, makes, follows and reports a payment, for every command that pays."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Approved:
 
     review: Review
     again: bool
-    """Whether it may be made although the same payment is open or was just made."""
+    """Whether it may be made although an equal payment is open or recent."""
 
 
 async def approve(
@@ -51,9 +51,9 @@ async def approve(
     yes: bool,
     options: PayOptions,
 ) -> Approved:
-    """A plan that was shown and approved, whose prices hold; `who` is unlocked then. Raises Refused, Interrupted.
+    """A plan that was shown and approved, with valid prices; `who` is unlocked then. Raises Refused, Interrupted.
 
-    None for `who` where nothing is signed here.
+    None for `who` if nothing is signed here.
     """
     if who:
         who.prepare_to_unlock()
@@ -79,7 +79,7 @@ async def approve(
 
 
 async def _meant_again(client: Client, payment: Payment, *, yes: bool, options: PayOptions) -> bool:
-    """Whether a payment equal to a recent one is meant. Two different keys mean two payments."""
+    """Whether the user confirms a payment equal to a recent one. Two different keys mean two payments."""
     recent = None if options.again else client.paid_recently(payment)
     if recent and options.key and recent.key:
         recent = None
@@ -89,7 +89,7 @@ async def _meant_again(client: Client, payment: Payment, *, yes: bool, options: 
 async def pay(
     client: Client, review: Review, target: Destination, who: Sender, options: PayOptions, *, as_json: bool
 ) -> int:
-    """Make a payment that was approved, and say how it ended: its exit status. Raises as `follow` does."""
+    """Make an approved payment and report it. Returns its exit status. Raises as `follow` does."""
     signer = who.unlock()
     record = client.begin(review, key=options.key, again=options.again, typed_name=target.typed_name, memo=options.memo)
     err().print(styled(f"payment {record.id}", "bold"))
@@ -123,7 +123,7 @@ async def follow(
             return record
     except NotFinal as unfinished:
         record = client.find(payment_id)
-        if not (isinstance(record, PaymentRecord) and record.order):  # Of an open order the outcome says all of it.
+        if not (isinstance(record, PaymentRecord) and record.order):  # The outcome has all of an order.
             for line in [*unfinished.message.splitlines(), unfinished.hint]:
                 print_words(err(), styled(line, limit=600))
         return record
@@ -131,7 +131,7 @@ async def follow(
 
 @contextmanager
 def interruptible(client: Client, payment_id: str) -> Iterator[None]:
-    """Turns Ctrl-C and SIGTERM into an Interrupted that says how the payment stands."""
+    """Turns Ctrl-C and SIGTERM into an Interrupted with the payment's state."""
     try:
         yield
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -144,7 +144,7 @@ def interruptible(client: Client, payment_id: str) -> Iterator[None]:
 
 
 def report(record: Record, registry: Registry, *, as_json: bool, ending: Ending | None = None) -> int:
-    """Say how a payment stands, and return its exit status."""
+    """Report a payment's state, and return its exit status."""
     if as_json:
         print_json(payment_document(record, registry))
     else:

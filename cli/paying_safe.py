@@ -1,4 +1,4 @@
-"""Which Safe pays: named by `--safe`, by `--from` or `--account`, or by config.toml."""
+"""Finds the paying Safe: from `--safe`, from `--from` or `--account`, or from config.toml."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Safe = Annotated[
     ),
 ]
 _WITH_A_CHAIN = frozenset(":@")
-"""What stands between chain and address, in either form. No keystore and no plain address has it."""
+"""Separators of chain and address, in either form. No keystore name and no plain address has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class PayingSafe:
     address: Address
 
     def narrow(self, limits: Limits) -> Limits:
-        """`limits` with the chain of the Safe alone. Raises UsageError for another chain beside it."""
+        """`limits` with only the Safe's chain. Raises UsageError if another chain is named."""
         if limits.from_chains not in {(), (self.chain.short_name,)}:
             raise UsageError(
                 f"the Safe is on {self.chain.short_name} and --from-chain names another chain.",
@@ -52,7 +52,7 @@ class PayingSafe:
         return replace(limits, from_chains=(self.chain.short_name,))
 
     def pays(self, request: Payment | MaxPayment) -> Payment:
-        """The request with the Safe as the payer, and its sender as the owner who signs. Raises UsageError for max."""
+        """The request with the Safe as the payer, and its sender as the signing owner. Raises UsageError for max."""
         if isinstance(request, MaxPayment):
             raise UsageError("max is not computed for a Safe.", hint="Write the amount.")
         return replace(request, sender=self.address, executor=request.sender)
@@ -65,10 +65,10 @@ class PayingSafe:
 def choose_safe(
     safe: str | None, sender: SenderOptions, paths: Paths, registry: Registry
 ) -> tuple[PayingSafe | None, SenderOptions]:
-    """The Safe that pays, if one does, and the options that say which of its owners signs.
+    """The paying Safe, if any, and the options for its signing owner.
 
-    `--safe` counts before `--from` and `--account`, and these before config.toml. An account that is named by its plain
-    address or by its keystore is no Safe. Raises UsageError, ConfigError.
+    `--safe` takes precedence over `--from` and `--account`, and these over config.toml. A plain address or a keystore
+    never means a Safe. Raises UsageError, ConfigError.
     """
     book = load_book(paths.contacts)
     typed, owner = _typed(sender, paths, book)
@@ -84,7 +84,7 @@ def choose_safe(
 
 
 def _typed(sender: SenderOptions, paths: Paths, book: Book) -> tuple[str | None, SenderOptions]:
-    """What `--from` or `--account` says of a Safe, and the options without it."""
+    """The Safe in `--from` or `--account`, and the options without it."""
     if sender.sender is not None and _names_a_safe(sender.sender, book):
         return sender.sender, replace(sender, sender=None)
     if sender.account is not None and _names_a_safe(sender.account, book) and not _is_keystore(sender.account, paths):

@@ -1,4 +1,4 @@
-"""The payment a command is about: by the id that was typed, or the newest of the journal."""
+"""Finds the payment of a command: by the typed id, or the newest in the journal."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a request for a payment says besides where and how much: who asks, for what, until when.
+"""The parts of a payment request besides place and amount: who requests, for what, until when.
 
-A payment link has no place for these: ERC-681 knows `value`, `gas` and the arguments of a call, and nothing else. So
-they stand on the screen, on the deposit page and in JSON.
+A payment link cannot hold these: ERC-681 has only `value`, `gas` and the arguments of a call. So they are shown on the
+screen, on the deposit page and in JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """Empty, or None, where nothing was said."""
+    """Fields that were not given are empty or None."""
 
     payee: str = ""
     reference: str = ""
@@ -31,13 +31,13 @@ class PaymentRequest:
 
 
 def payment_request(payee: str, reference: str, expires: str) -> PaymentRequest:
-    """What was typed, understood. Raises UsageError."""
+    """The typed values, parsed. Raises UsageError."""
     until = expiry(expires) if expires else None
     return PaymentRequest(clean(payee, _LONGEST), clean(reference, _LONGEST), until)
 
 
 def expiry(text: str) -> UnixTime:
-    """`30m`, `2h`, `3d` from now, or a time of ISO 8601, in UTC unless it says otherwise. Raises UsageError."""
+    """`30m`, `2h`, `3d` from now, or an ISO 8601 time, in UTC by default. Raises UsageError."""
     now, span = time.time(), _SPAN.fullmatch(text.strip().lower())
     if span:
         at = now + int(span[1]) * _SECONDS[span[2]]
@@ -55,5 +55,5 @@ def expiry(text: str) -> UnixTime:
 
 
 def utc(at: UnixTime) -> str:
-    """A moment for people anywhere: `2026-11-22 18:00 UTC`."""
+    """A moment in UTC: `2026-11-22 18:00 UTC`."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Reads a file of payments that was named on the command line, or stdin."""
+"""Reads a file of payments named on the command line, or stdin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STDIN = "-"
 
 
 def read_rows(file: str) -> list[BatchRow]:
-    """The payments of a file, `-` for stdin. Raises UsageError for a file that is none, or holds no payments."""
+    """The payments of a file, `-` for stdin. Raises UsageError for an invalid file, or one without payments."""
     if file == STDIN:
         return read_batch(sys.stdin.buffer.read(MAX_BYTES + 1))
     try:

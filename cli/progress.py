@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from l2send.wallet.journal.records import Record
 
 _ASKING, _STARTING = "asking", "starting"
-"""The phases before a payment exists or anything happened to it. Other phases are states of payments."""
+"""The phases before a payment exists or has any event. Other phases are payment states."""
 
 _LATE = 10.0
-"""Seconds beyond the estimate, or twice the estimate if that is longer, after which it is late."""
+"""Seconds beyond the estimate, or twice the estimate if that is longer, after which a payment is late."""
 _WIDE, _BAR = 72, 16
-"""Columns from which on a bar is shown, and how long it is."""
+"""Columns that a terminal needs for a bar, and the bar's length."""
 _HASH = re.compile(r":? 0x[0-9a-f]{64}\b")
 
 
 class Live:
-    """Shows what is happening while the context lasts. Each new sentence stays on the screen as a line."""
+    """Shows progress during the context. Each new sentence stays on the screen as a line."""
 
     _is_shown: ClassVar[bool] = False
-    """One line is rewritten at a time: that of the outermost."""
+    """Only the outermost one rewrites its line."""
 
     def __init__(self, first: str, *, payment_id: str | None = None, estimate: int | None = None) -> None:
         """`estimate` is the time in seconds that all of it may take."""
@@ -74,23 +74,23 @@ class Live:
             print_words(err(), styled(f"{self._so_far} answered"))
 
     def update(self, turn: Turn) -> None:
-        """Something happened to the payment."""
+        """Handle an event of the payment."""
         if turn.text == self._now:
             return
         self._now = turn.text
         if progress_mode() is ProgressMode.JSON:
             self._emit(turn.id, turn.state.value, turn.text)
         else:
-            words = local_times(turn.text) if err().is_terminal else turn.text  # a log has the times of all machines
+            words = local_times(turn.text) if err().is_terminal else turn.text  # a log combines times of many machines
             print_beside(err(), self._clock_mark(), styled(words, limit=400))
 
     def ended(self, record: Record) -> None:
-        """Nothing more happens to the payment for now. People are shown its outcome instead."""
+        """The payment has no more events for now. People see its outcome instead."""
         if progress_mode() is ProgressMode.JSON:
             self._emit(record.id, record.state.value, record.meaning.money)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The line beside the spinner, redrawn several times a second: one line, else halves of it would stay."""
+        """The line beside the spinner, redrawn several times a second; a single line, else parts of it would remain."""
         from rich.text import Text
 
         clock = f"  {self._clock(options.max_width)}" if self._estimate or self._count.asked > 1 else ""
@@ -101,7 +101,7 @@ class Live:
         yield line
 
     def _clock(self, width: int) -> str:
-        """How far it is: answers that were counted, or the time beside the estimate; or that it is late."""
+        """The progress: counted answers, or the time beside the estimate, or that it is late."""
         if not self._estimate:
             return f"{self._so_far}{_bar(self._count.answered / self._count.asked, width)}"
         if self._elapsed > self._late_after:
@@ -120,10 +120,10 @@ class Live:
         return estimate + max(_LATE, estimate)
 
     def _say_when_late(self) -> None:
-        """Once, when a payment takes longer than it should: what a person may do."""
+        """Say once, when a payment is late, what the user may do."""
         if not (self._payment_id and self._estimate):
             return
-        with contextlib.suppress(RuntimeError):  # without a loop nothing is waited for
+        with contextlib.suppress(RuntimeError):  # without an event loop there is nothing to wait for
             self._lateness = asyncio.get_running_loop().call_later(self._late_after, self._say_late)
 
     def _say_late(self) -> None:
@@ -134,7 +134,7 @@ class Live:
         print_beside(err(), self._clock_mark(), styled(words, "yellow", limit=400))
 
     def _clock_mark(self) -> Text:
-        """The seconds that have passed, before a line that stays."""
+        """The elapsed seconds, before a line that stays."""
         from rich.text import Text
 
         return Text(f"{self._elapsed:6.1f} s  ", "dim")
@@ -145,7 +145,7 @@ class Live:
         return time.monotonic() - self._started
 
     def _emit(self, payment_id: str | None, phase: str, text: str) -> None:
-        """One line of NDJSON, as docs/schemas/progress.json describes it."""
+        """Print one line of NDJSON: see docs/schemas/progress.json."""
         document = {
             "schema": "l2send.progress/1",
             "at": round(time.time(), 3),
@@ -159,7 +159,7 @@ class Live:
 
 
 def _bar(part: float, width: int) -> str:
-    """How much of the whole is done, in characters that any terminal shows and a screen reader skips."""
+    """A progress bar in characters that any terminal shows and a screen reader skips."""
     if width < _WIDE:
         return ""
     done = round(_BAR * min(max(part, 0.0), 1.0))

@@ -20,17 +20,17 @@ class ProgressMode(StrEnum):
 
 
 _CALL_IT_A_TERMINAL = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE"})
-"""Variables by which rich takes a pipe for a terminal. Source: rich's documentation, "Environment Variables"."""
+"""Variables that make rich treat a pipe as a terminal. Source: rich's documentation, "Environment Variables"."""
 _asked_for = list[ProgressMode]()
 
 
 def set_progress_mode(how: ProgressMode | None) -> None:
-    """Set how progress is shown; None: chosen by what stderr is."""
+    """Set how progress is shown; None: depending on stderr."""
     _asked_for[:] = [how] if how else []
 
 
 def is_asked_for() -> bool:
-    """Whether `--progress` or config.toml says how; not where it only suits what stderr is."""
+    """Whether `--progress` or config.toml sets the mode; False if it only depends on stderr."""
     return bool(_asked_for)
 
 
@@ -39,7 +39,7 @@ def progress_mode() -> ProgressMode:
     if _asked_for:
         return _asked_for[0]
     if not sys.stderr.isatty() and not _CALL_IT_A_TERMINAL & os.environ.keys():
-        return ProgressMode.PLAIN  # known without rich, which scripts do not wait for
+        return ProgressMode.PLAIN  # decided without importing rich, so scripts do not wait for it
     from l2send.cli.screen import aloud
 
     return ProgressMode.LIVE if aloud().is_terminal and not is_plain() else ProgressMode.PLAIN

@@ -1,8 +1,8 @@
-"""Questions on a terminal, on stderr: stdout has only the result, and may be a file. Ctrl-C ends every question.
+"""Asks questions on stderr: stdout has only the result, and may be a file. Ctrl-C ends every question.
 
-A question that moves money takes a whole word and Enter, never one key, and what was typed before it was asked is
-thrown away: the second line of a pasted text answers nothing. Questions of the conversation can be answered with
-`back`. Nothing is expressed only by colour or position: choices are lines of words.
+A question that moves money needs a whole word and Enter, never one key, and input typed before it is discarded: the
+second line of a pasted text answers nothing. `back` answers every question of the conversation. Nothing is expressed
+only by colour or position: choices are lines of words.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _REDRAWN_EVERY = 0.5  # seconds
 _BESIDE_A_CHOICE = 3
 """Columns of the pointer before a choice."""
 _ANSWER = 12
-"""Columns for an answer behind its question: a longer one goes on below."""
+"""Columns reserved for an answer after its question: a longer one continues below."""
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 _LONGEST = 1000
-"""Characters of an answer; payment links are the longest."""
+"""The most characters of an answer; payment links are the longest."""
 
 T = TypeVar("T")
 Line = Callable[[], str]
 """The words of a choice, which may change while it is shown."""
 Judge = Callable[[str], object]
-"""Raises L2sendError for what is wrong with an answer."""
+"""Raises L2sendError for an invalid answer."""
 
 
 class Back(Interrupted):
-    """The person wants to change an earlier answer; without one, it ends the command."""
+    """The user wants to change an earlier answer; if there is none, the command ends."""
 
     def __init__(self) -> None:
         super().__init__("there is no question before this one.")
@@ -50,12 +50,12 @@ def _how() -> dict[str, Any]:
 
 
 async def ask_word(question: str, *words: str) -> str:
-    """One of `words`, typed whole and followed by Enter; all of them are named. Raises KeyboardInterrupt."""
+    """One of `words`, typed whole and followed by Enter; the question lists all. Raises KeyboardInterrupt."""
     import questionary
 
     def judge(typed: str) -> None:
         if _word(typed) not in words:
-            asked.application.current_buffer.text = ""  # else the next word would be typed behind this one
+            asked.application.current_buffer.text = ""  # else the next word would be appended to this one
             raise UsageError(f"Type one of these words: {', '.join(words)}.")
 
     asked = questionary.text(
@@ -81,7 +81,7 @@ async def must_agree(question: str, *, yes: bool) -> None:
 
 
 async def ask_plainly(question: str) -> str:
-    """What is typed, as it is. Raises KeyboardInterrupt."""
+    """The typed line, unchanged. Raises KeyboardInterrupt."""
     import questionary
 
     asked = questionary.text(_in_lines(question, _ANSWER), **_how())
@@ -90,8 +90,8 @@ async def ask_plainly(question: str) -> str:
 
 
 async def _typed(asked: Any) -> str:
-    """The line that was typed: one line, also of a pasted text of several. A paste longer than any answer is taken
-    away, and said to be that. Raises Interrupted, KeyboardInterrupt.
+    """The typed line; of a pasted text only one line. A paste longer than any answer is discarded with a message.
+    Raises Interrupted, KeyboardInterrupt.
     """
     from prompt_toolkit.buffer import ValidationState
     from prompt_toolkit.validation import ValidationError
@@ -111,14 +111,14 @@ async def _typed(asked: Any) -> str:
 
 
 def _word(typed: str) -> str:
-    """An answer as it is compared. `n` is a no; a yes is never one key."""
+    """An answer in compared form. `n` means no; a yes is never one key."""
     word = typed.strip().lower()
     return NO if word == NO[0] else word
 
 
 def _forget_what_was_typed(asked: Any) -> None:
-    """Nothing that was typed or pasted before the question is on the screen answers it: neither what the terminal
-    holds, nor what the question before has read and not used.
+    """Discard input typed or pasted before the question is shown: in the terminal's buffer, or read but unused by the
+    previous question.
     """
     from prompt_toolkit.input.typeahead import clear_typeahead
 
@@ -133,7 +133,7 @@ def _forget_what_was_typed(asked: Any) -> None:
 async def pick(question: str, choices: Iterable[tuple[str | Line, T]]) -> T:
     """One of `choices`, each a line of words and what it stands for. Raises KeyboardInterrupt.
 
-    A line that is a function is called again while the question stands: it may say more later.
+    A line that is a function is called again while the question is shown: it may change.
     """
     import questionary
 
@@ -153,7 +153,7 @@ async def pick(question: str, choices: Iterable[tuple[str | Line, T]]) -> T:
 
 
 def _end_by_ctrl_d(application: Any) -> None:
-    """A list of choices ignores it otherwise, and a question that is typed ends."""
+    """End a list of choices, too, on Ctrl-D, as typed questions do."""
     from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
 
     keys = KeyBindings()
@@ -162,7 +162,7 @@ def _end_by_ctrl_d(application: Any) -> None:
 
 
 async def _answer(asked: Any) -> Any:
-    """What was answered. Raises Interrupted where the input ends (Ctrl-D), KeyboardInterrupt."""
+    """The answer. Raises Interrupted at the end of input (Ctrl-D), KeyboardInterrupt."""
     try:
         return await asked.unsafe_ask_async()
     except EOFError:
@@ -174,15 +174,15 @@ def _now(words: str | Line) -> str:
 
 
 def _behind(question: str, words: str) -> str:
-    """The chosen line: behind the question, or below it where that is too narrow."""
+    """The chosen line: after the question, or below it if there is no room."""
     is_short = len(f"? {question} {words}") < shutil.get_terminal_size().columns
     return clean(words, 300) if is_short else f"\n{' ' * _BESIDE_A_CHOICE}{_wrapped(words)}"
 
 
 def _in_lines(question: str, answer: int, words: Sequence[str] = ()) -> str:
-    """A question on as many lines as it needs, broken between words, with room for an answer of so many characters.
+    """A question wrapped between words, with room for an answer of `answer` characters.
 
-    The `words` that answer it stand behind it, all on one line where that is wide enough.
+    The `words` that answer it follow, all on one line if there is room.
     """
     width = max(shutil.get_terminal_size().columns - 1, 10)
     named = f" ({', '.join(words)})" if words else ""
@@ -190,13 +190,13 @@ def _in_lines(question: str, answer: int, words: Sequence[str] = ()) -> str:
         named = f" {named[1:].replace(' ', _UNBROKEN)}"
     asked = f"? {clean(question, 500)}{named}"
     lines = wrap(asked, width)
-    if len(lines[-1]) + answer + 2 > width:  # The question would end where the answer has no room.
+    if len(lines[-1]) + answer + 2 > width:  # The question would end without room for the answer.
         lines = wrap(asked, max(width - answer - 2, 10))
     return "\n".join(lines).removeprefix("? ").replace(_UNBROKEN, " ")
 
 
 def _wrapped(words: str) -> str:
-    """A choice on as many lines as it needs: the list itself cuts off what is wider than the terminal."""
+    """A wrapped choice: the list itself truncates lines wider than the terminal."""
     width = shutil.get_terminal_size().columns - _BESIDE_A_CHOICE
     return f"\n{' ' * _BESIDE_A_CHOICE}".join(wrap(clean(words, 300), max(width, 10)))
 
@@ -212,7 +212,7 @@ async def ask_text(
 ) -> str:
     """The typed answer, once `judge` accepts it. Raises Back, KeyboardInterrupt.
 
-    `below` turns what is typed so far into the line under the question; `known` are answers offered on Tab.
+    `below` returns the line under the question for the input so far; `known` are answers offered on Tab.
     """
     import questionary
     from prompt_toolkit.application import get_app

@@ -23,7 +23,7 @@ def check_targets(paths: Sequence[Path], *, force: bool) -> None:
 
 
 def write_public(path: Path, data: bytes, *, force: bool) -> None:
-    """Write `data` to a new file; with `force`, a file that is there is replaced as a whole.
+    """Write `data` to a new file; with `force`, replace an existing file atomically.
 
     Raises UsageError if there is one, ConfigError if the file cannot be written.
     """
@@ -39,7 +39,7 @@ def write_public(path: Path, data: bytes, *, force: bool) -> None:
 
 
 def _write_new(path: Path, data: bytes) -> None:
-    """The whole file or none. The mode is set, not asked for: an umask must not hide a page from its readers."""
+    """The whole file or none. The mode is set explicitly: a umask must not hide a page from its readers."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _PUBLIC_FILE)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""QR codes: drawn in the terminal, and as PNG and SVG. segno makes them, and is loaded only here."""
+"""QR codes: drawn in the terminal, and as PNG and SVG. segno makes them, and is imported only here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INK = "#000000 on #ffffff"
 def _code(content: str) -> QRCode:
     import segno
 
-    # Level L holds the most in the least space; segno raises the level where that costs no space.
+    # Level L holds the most in the least space; segno raises the level if that costs no space.
     return segno.make_qr(content, error="l")
 
 
@@ -31,7 +31,7 @@ def png(content: str) -> bytes:
 
 
 def svg(content: str) -> bytes:
-    """A drawing of any size, as a file of its own."""
+    """A scalable drawing, as a separate file."""
     return _saved(content, "svg")
 
 
@@ -42,22 +42,22 @@ def _saved(content: str, kind: str) -> bytes:
 
 
 def inline_svg(content: str) -> str:
-    """A drawing for an HTML page: no styles, which the page's policy would refuse, and no fixed size."""
+    """A drawing for an HTML page: without styles, which the page's policy would refuse, and without a fixed size."""
     return _code(content).svg_inline(border=_QUIET_ZONE, light="#fff", omitsize=True, svgclass=None, lineclass=None)
 
 
 def draw(content: str, console: Console) -> list[Text] | None:
-    """The lines of the code in half blocks, two modules a character, or None where `console` cannot show it.
+    """The lines of the code in half blocks, two modules per character; None if `console` cannot show it.
 
-    Where the terminal is low, the white around it is one module wide.
+    On a low terminal its white border is one module wide.
     """
     modules = _modules(content, _QUIET_ON_SCREEN)
     if console.is_terminal and (len(modules) + 1) // 2 >= console.height - 1:
         modules = _modules(content, 1)
     if len(modules[0]) > console.width or not _can_show(console):
         return None
-    # With colours, black is drawn on white. Without, a drawn module is the light colour of the screen,
-    # so the white modules are drawn: right on the usual dark screen, and readable by most on a light one.
+    # With colours, black is drawn on white. Without, drawn modules have the screen's light colour, so the white modules
+    # are drawn: right on the usual dark screen, and readable by most scanners on a light one.
     coloured = console.color_system is not None and not console.no_color
     return [Text(line, _INK if coloured else "") for line in _lines(modules, drawn=coloured)]
 
@@ -67,7 +67,7 @@ def _modules(content: str, border: int) -> list[list[bool]]:
 
 
 def _lines(modules: list[list[bool]], *, drawn: bool) -> list[str]:
-    """Rows of characters; modules that equal `drawn` are drawn. A last odd row is drawn over nothing."""
+    """Rows of characters; modules equal to `drawn` are drawn. Below a last odd row nothing is drawn."""
     pairs = zip(modules[::2], [*modules[1::2], [not drawn] * len(modules[0])], strict=False)
     return ["".join(_HALVES[up is drawn, low is drawn] for up, low in zip(a, b, strict=True)) for a, b in pairs]
 

@@ -1,4 +1,4 @@
-"""The queue on the command line: what a yes to `batch --queue` answers, `batch status` and `batch withdraw`."""
+"""The queue on the command line: the question of `batch --queue`, `batch status` and `batch withdraw`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STDIN = "-"
 
 
 def queue_question(review: BatchReview, caps: Caps, registry: Registry) -> str:
-    """What a yes answers: how many lines, what of, and how far fees may rise until a worker pays them."""
+    """The question: how many lines, of how much, and how far fees may rise until a worker pays them."""
     total = caps.for_all(len(review.payable))
     in_all = "" if total is None else f" and ${total:.2f} in all"
     lines, sums = number_of(len(review.payable), "line"), sums_of(review.payable, registry)
@@ -31,7 +31,7 @@ def queue_question(review: BatchReview, caps: Caps, registry: Registry) -> str:
 
 
 def tell_queue(client: Client, name: str, result: Path | None, *, as_json: bool) -> int:
-    """Print how every line of a batch stands, and write the result: exit status 0, since nothing was to be sent."""
+    """Print the state of every line of a batch, and write the result: exit status 0, since nothing was to be sent."""
     lines, moves = queue_results(client, name)
     _write(client, name, lines, moves, result)
     if as_json:
@@ -46,7 +46,7 @@ def tell_queue(client: Client, name: str, result: Path | None, *, as_json: bool)
 
 
 def queue_results(client: Client, name: str) -> tuple[list[LineResult], list[BatchPayment]]:
-    """Every line of a batch, those that wait and those that were begun; and its moves of money. Raises UsageError."""
+    """Every line of a batch, waiting or begun, and its moves of money. Raises UsageError."""
     queued = client.queue.lines(name)
     payments = client.batch.find(name)
     if not queued and not payments:
@@ -74,7 +74,7 @@ def _write(client: Client, name: str, lines: list[LineResult], moves: list[Batch
 
 
 async def status(name: str, result: Path | None, run_options: RunOptions) -> int:
-    """`l2send batch status NAME`: 0 where every line is delivered, 8 while some may be, else 11."""
+    """`l2send batch status NAME`: 0 if every line is delivered, 8 while some may be, else 11."""
     if result:
         ResultFile(result).check(_STDIN)
     async with open_client(run_options.paths, run_options.registry()) as client:
@@ -85,7 +85,7 @@ async def status(name: str, result: Path | None, run_options: RunOptions) -> int
 
 
 async def withdraw(name: str, result: Path | None, run_options: RunOptions) -> int:
-    """`l2send batch withdraw NAME`: takes back the lines that no worker has begun."""
+    """`l2send batch withdraw NAME`: withdraws the lines that no worker has begun."""
     if result:
         ResultFile(result).check(_STDIN)
     async with open_client(run_options.paths, run_options.registry()) as client:
@@ -99,4 +99,4 @@ QUEUE_WORDS: Mapping[str, Callable[[str, Path | None, RunOptions], Coroutine[Any
     "status": status,
     "withdraw": withdraw,
 }
-"""What may stand in the place of the file, with the batch's name after it."""
+"""Words that may replace the file, followed by the batch's name."""

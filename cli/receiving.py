@@ -1,4 +1,4 @@
-"""`l2send receive --wait`: follows an account on its chain, or on several, until what was asked for has arrived."""
+"""`l2send receive --wait`: follows an account on one chain or several until the requested amount has arrived."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ DEFAULT_PATIENCE = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Tells people in sentences, and programs in JSON, a document a line."""
+    """Reports to people in sentences, and to programs in JSON, one document per line."""
 
     found: tuple[Destination, ...]
-    """Where it may arrive, on each chain."""
+    """The possible destinations, one per chain."""
     request: PaymentRequest
     as_json: bool
 
@@ -35,7 +35,7 @@ class Reporter:
         return " and ".join(one.chain.name for one in self.found) + (" together" if len(self.found) > 1 else "")
 
     def began(self, arrivals: Arrivals, documents: list[dict[str, object]]) -> None:
-        """The waiting began: nothing that came before counts."""
+        """The waiting started: earlier payments do not count."""
         if self.as_json:
             is_one = len(documents) == 1
             self._emit("waiting", arrivals, {"request": documents[0]} if is_one else {"requests": documents})
@@ -44,7 +44,7 @@ class Reporter:
             print_words(err(), styled(words, "bold", 400))
 
     def saw(self, arrivals: Arrivals) -> None:
-        """Something changed, and it is not all there yet."""
+        """Report a change before everything has arrived."""
         if arrivals.is_enough():
             return
         if self.as_json:
@@ -59,7 +59,7 @@ class Reporter:
             )
 
     def ended(self, arrivals: Arrivals) -> int:
-        """It arrived, or the time is over: the exit status."""
+        """Report that it arrived, or that the time is over. Returns the exit status."""
         arrived = arrivals.is_enough()
         if self.as_json:
             self._emit("arrived" if arrived else "timeout", arrivals)
@@ -104,7 +104,7 @@ def _confirmations(found: tuple[Destination, ...]) -> int:
 
 
 def _split(arrivals: Arrivals) -> str:
-    """What was seen on which chain; empty where there is one."""
+    """What was seen on which chain; empty with one chain."""
     if len(arrivals.places) == 1:
         return ""
     pairs = zip(arrivals.places, arrivals.parts, strict=True)
@@ -123,7 +123,7 @@ def _of_chain(found: Destination, part: Incoming) -> dict[str, object]:
 
 
 def what_to_do(arrivals: Arrivals) -> str:
-    """What to do when the time is over. A new wait counts from zero, so the same command would ask for too much."""
+    """What to do when the time is over. A new wait counts from zero, so the same command would request too much."""
     rest = arrivals.wanted.units - arrivals.seen.units
     if rest <= 0:
         account = arrivals.places[0].expected.to
@@ -143,7 +143,7 @@ async def wait(
 ) -> int:
     """Follow the account until all has arrived: 0, or 8 when the time is over. Raises NetworkError, Interrupted.
 
-    `amounts`: all of it, in the token of each chain.
+    `amounts`: the whole amount, in the token of each chain.
     """
     request = reporter.request
     if request.expires is not None:

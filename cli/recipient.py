@@ -1,4 +1,4 @@
-"""From what was typed to an account and a payment: a missing chain is asked for, a name is looked up."""
+"""Turns typed words into an account and a payment: asks for a missing chain, resolves a name."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from l2send.resolver.destination import Destination, look_up, settle, understand
 from l2send.resolver.spelling import Spelling, Voucher
 
 _OFFERED = 8
-"""How many chains are named below a question."""
+"""How many chains are listed below a question."""
 UNCHECKED = "no checksum in this spelling: a wrong character would go unnoticed"
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`AMOUNT TOKEN DESTINATION`, or a payment link alone, which says all three."""
+    """`AMOUNT TOKEN DESTINATION`, or only a payment link, which has all three."""
 
     amount: str | None
     token: str | None
@@ -34,7 +34,7 @@ class Words:
 
 
 def parse_words(typed: PaymentWords) -> Words:
-    """Tell the words of a payment from a link. Raises UsageError for anything between."""
+    """Distinguish the words of a payment from a link. Raises UsageError for anything else."""
     if typed.destination is not None:
         return Words(typed.amount, typed.token, typed.destination)
     if typed.token is None:
@@ -43,11 +43,11 @@ def parse_words(typed: PaymentWords) -> Words:
 
 
 Held = Callable[[Chain], str]
-"""What is held on a chain, in words; empty for nothing."""
+"""A sentence on the balances on a chain; empty for none."""
 
 
 async def find_destination(text: str, rpcs: Rpcs, book: Book, held: Held = lambda _: "") -> Destination:
-    """The account that `text` names; `held` puts chains first where they are asked for.
+    """The account in `text`; if the chain is asked for, chains with balances by `held` come first.
 
     Raises UsageError, NetworkError; Back and KeyboardInterrupt at the question.
     """
@@ -61,28 +61,28 @@ async def find_destination(text: str, rpcs: Rpcs, book: Book, held: Held = lambd
 
 
 def _recognised(found: Destination, book: Book) -> Destination:
-    """The destination with its contact's name, in any form it was written."""
+    """The destination with its contact's name."""
     contact = book.at(found.address, found.chain)
     return replace(found, contact=contact.name) if contact else found
 
 
 def judge(text: str, registry: Registry, book: Book) -> None:
-    """Raises UsageError for what is wrong with `text`, as far as that is known without a network."""
+    """Raises UsageError for errors in `text` that are detectable without a network."""
     spelling = understand(text, registry, book)
     if spelling.chain and spelling.address:
         settle(spelling, registry)
 
 
 async def _ask_chain(spelling: Spelling, registry: Registry, held: Held) -> Chain:
-    """An address exists on every chain, so only a person can say which is meant."""
+    """Ask for the chain: an address exists on every chain, so only the user knows which is meant."""
     account = spelling.contact or spelling.name or spelling.address
     return await choose_chain(f"On which chain is {account}?", spelling.among or registry, held)
 
 
 async def choose_chain(question: str, chains: Iterable[Chain], held: Held = lambda _: "") -> Chain:
-    """One of `chains`, typed on a terminal: nothing is chosen where nothing matches. Raises Back, KeyboardInterrupt.
+    """One of `chains`, typed on a terminal: without a match nothing is chosen. Raises Back, KeyboardInterrupt.
 
-    Those on which something is held come first, with what it is.
+    Those with balances come first, with these.
     """
     offered = real_first(chains)
 
@@ -100,7 +100,7 @@ async def choose_chain(question: str, chains: Iterable[Chain], held: Held = lamb
 
 
 def _matches(typed: str, chain: Chain) -> bool:
-    """Whether a chain is shown for what is typed so far: by its short name, its name, another name of it, or its id."""
+    """Whether a chain matches the input so far: by its short name, its name, an alias, or its id."""
     text = typed.strip().lower()
     begins = any(name.startswith(text) for name in (chain.short_name.lower(), *chain.aliases))
     return begins or text in chain.name.lower() or text == str(chain.chain_id)
@@ -111,7 +111,7 @@ def _offer(chain: Chain, held: str) -> str:
 
 
 def _chain_called(typed: str, offered: Sequence[Chain]) -> Chain:
-    """The only chain that is meant. Raises UsageError for none, or several."""
+    """The only matching chain. Raises UsageError for none, or several."""
     text = typed.strip().lower()
     exact = [c for c in offered if text in {*c.names, str(c.chain_id)}]
     found = exact or [c for c in offered if text and _matches(text, c)]
@@ -123,12 +123,12 @@ def _chain_called(typed: str, offered: Sequence[Chain]) -> Chain:
 
 
 def real_first(chains: Iterable[Chain]) -> list[Chain]:
-    """Sort key: test chains after chains of real money."""
+    """Sorted: mainnets before test chains."""
     return sorted(chains, key=lambda c: c.testnet)
 
 
 def payment_of(client: Client, sender: Address, words: Words, target: Destination) -> Payment:
-    """The payment that the words, the link, or both ask for. Raises UsageError where they do not agree."""
+    """The payment in the words, the link, or both. Raises UsageError if they disagree."""
     asked = target.asked
     if words.amount is None or words.token is None:
         if asked is None or asked.amount is None:
@@ -142,7 +142,7 @@ def payment_of(client: Client, sender: Address, words: Words, target: Destinatio
 
 
 def note(target: Destination) -> str:
-    """How the recipient was named, to be shown; empty for an address that a checksum confirms."""
+    """A note on how the recipient was named; empty for an address with a valid checksum."""
     contact = f"{target.contact}, as your contacts have it" if target.contact else ""
     match target.vouched_by:
         case Voucher.NONE:

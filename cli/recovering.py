@@ -1,4 +1,4 @@
-"""`l2send journal recover` at work: every account in turn, then what was found, for people or as JSON."""
+"""Runs `l2send journal recover`: every account in turn, then the findings, for people or as JSON."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Recovering:
     chains: Sequence[Chain]
     accounts: Sequence[Address]
     batch: str
-    """The name of the file's lines; empty without a file."""
+    """The batch name of the file's lines; empty without a file."""
 
     async def run(self, rows: Sequence[BatchRow], *, accept: bool) -> int:
-        """Recover each account. Raises NetworkError, NotFinal: what was written by then stays."""
+        """Recover each account. Raises NetworkError, NotFinal: what was recorded by then stays."""
         async with open_rpcs(self.registry) as rpcs:
             journal = open_for_recovery(self.run_options.paths)
             try:
@@ -63,7 +63,7 @@ class Recovering:
                 journal.close()
 
     async def _look(self, client: Client, recovery: Recovery) -> None:
-        """How far each payment is; a chain that does not answer now is asked by `resume` later."""
+        """Query each found payment's state; if a chain does not answer now, `resume` queries it later."""
         for found in recovery.found:
             if found.record:
                 try:

@@ -1,4 +1,4 @@
-"""Recovery phrases on a terminal: one typed unseen, and a new one shown once, where no scrollback keeps it."""
+"""Recovery phrases on a terminal: typed unseen, and a new one shown once, outside the scrollback."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ask_phrase(file: Path | None, descriptor: int | None) -> Phrase:
 def show_once(phrase: Phrase) -> None:
     """Show a new phrase until Enter, then ask for one of its words. Raises NeedsConfirmation, Interrupted.
 
-    It is shown on the alternate screen, which a terminal forgets. Nothing was kept before the word is right.
+    It is shown on the alternate screen, which terminals do not keep. Nothing is stored before the word is right.
     """
     if not can_ask():
         raise NeedsConfirmation(

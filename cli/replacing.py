@@ -1,4 +1,4 @@
-"""What `l2send speedup` and `l2send cancel` share: the bids as they are shown, and signing them."""
+"""What `l2send speedup` and `l2send cancel` share: showing the bids, and signing them."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ async def sign_and_follow(
 
 
 def payment_in_words(record: PaymentRecord, registry: Registry) -> str:
-    """`3 USDC to alice on Base`: what was typed for the recipient, else the ends of its address."""
+    """`3 USDC to alice on Base`: with the name typed for the recipient, else its shortened address."""
     to = record.payment.to
     name = record.typed_name or f"{to.address[:6]}…{to.address[-4:]}"
     return f"{record.payment.amount} to {name} on {registry.shown(to.chain_id).name}"
 
 
 def show_bids(record: PaymentRecord, bids: Sequence[Bid], registry: Registry) -> None:
-    """Print on stderr which payment it is, what would be signed, what that replaces, and what it costs."""
+    """Print on stderr the payment, what would be signed, what that replaces, and its cost."""
     if not bids:
         return
     rows = [("payment", f"{record.id}, {payment_in_words(record, registry)}")]

@@ -1,4 +1,4 @@
-"""`max` and `all` where an amount belongs: as much of a token as all chains can deliver."""
+"""`max` and `all` in place of an amount: as much of a token as all chains can deliver."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MaxPayment:
     to: Destination
 
     def is_like(self, payment: Payment) -> bool:
-        """Whether `payment`, of any amount, is one of these."""
+        """Whether `payment`, of any amount, matches this request."""
         asked = (self.sender, self.to.account, self.to.chain.token(self.token))
         return asked == (payment.sender, payment.to, payment.amount.token)
 
@@ -38,7 +38,7 @@ def is_max(text: str) -> bool:
 
 
 def request_of(client: Client, sender: Address, words: Words, target: Destination) -> Payment | MaxPayment:
-    """The payment that the words, the link, or both ask for. Raises UsageError if they do not agree."""
+    """The payment in the words, the link, or both. Raises UsageError if they disagree."""
     if words.amount is None or words.token is None or not is_max(words.amount):
         return payment_of(client, sender, words, target)
     token = target.chain.token(words.token)
@@ -49,16 +49,16 @@ def request_of(client: Client, sender: Address, words: Words, target: Destinatio
 
 
 async def plan_of(client: Client, request: Payment | MaxPayment, limits: Limits | None = None) -> Review:
-    """The best way to do what was asked for. Raises CannotPay, NetworkError, Refused."""
+    """The best way for the request. Raises CannotPay, NetworkError, Refused."""
     if isinstance(request, Payment):
         return await client.plan(request, limits)
     return await client.plan_max(request.sender, request.token, request.to, limits)
 
 
 def paid_with(client: Client, key: str | None, request: Payment | MaxPayment) -> str | None:
-    """The id of the payment that `key` stands for: looked for before planning, which needs the money again.
+    """The id of the payment that `key` stands for: found before planning, which would need the money again.
 
-    Raises UsageError if it is another one.
+    Raises UsageError if it is a different one.
     """
     if key is None:
         return None

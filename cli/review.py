@@ -1,6 +1,6 @@
 """The review screen: what a payment does, computed from the bytes that are signed, in reading order.
 
-Short enough for a question below it on 24 lines. `details` shows every address and figure whole; so does a pipe.
+It leaves room for a question on 24 lines. `details` shows every address and figure whole; so does a pipe.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def show_review(review: Review, registry: Registry, target: Destination | None =
 
 
 def show_details(review: Review, registry: Registry) -> None:
-    """Print every address and figure whole, for a person who asked for them."""
+    """Print every address and figure whole, for a user who typed `details`."""
     aloud().print()
     print_pairs(aloud(), _detail_rows(review, registry))
     aloud().print()
@@ -75,7 +75,7 @@ def question(review: Review, registry: Registry, target: Destination | None = No
 
 
 def _called(review: Review, target: Destination | None) -> str:
-    """The name that the recipient was found under, else the ends of the address."""
+    """The name that the recipient was found by, else the shortened address."""
     name = (target.contact or target.name) if target else ""
     return name or _ends(review.plan.payment.to.address)
 
@@ -90,7 +90,7 @@ def _recipient(review: Review, registry: Registry, target: Destination | None) -
     chain = registry.shown(payment.to.chain_id)
     name = (target.contact or target.name) if target else ""
     rows = [("to", styled(f"{f'{name}  ' if name else ''}{chain.short_name}:{payment.to.address}"))]
-    if review.held is None:  # A prepared file: no journal was asked.
+    if review.held is None:  # A prepared file: no journal was queried.
         return rows
     before = review.paid_before
     if before is None:
@@ -134,7 +134,7 @@ def _left(review: Review) -> Rows:
 
 
 def _how(review: Review) -> str:
-    """The way, and why this one; what the next best would cost."""
+    """The way, why it was chosen, and the cost of the next best."""
     plan = review.plan
     names = " + ".join(dict.fromkeys("a transfer" if leg.order is None else leg.bridge for leg in plan.legs))
     if review.held is None:
@@ -147,7 +147,7 @@ def _how(review: Review) -> str:
 
 
 def _if_late(review: Review) -> Rows:
-    """When the money of an unfilled order can be refunded, and how."""
+    """When and how an unfilled order is refunded."""
     orders = [(leg.order.refund_after, leg) for leg in review.plan.legs if leg.order]
     if len(orders) > 1 and len({clock(until) for until, _ in orders}) == 1:
         return [("if late", styled(f"`l2send resume` brings back what is not filled by {moment(orders[0][0])}"))]
@@ -156,7 +156,7 @@ def _if_late(review: Review) -> Rows:
 
 
 def _signatures(review: Review) -> list[str]:
-    """What is signed, numbered, in short; with several legs a line for each, with its chain."""
+    """A numbered list of what is signed; with several legs a line for each, with its chain."""
     several, lines, number = len(review.plan.legs) > 1, list[str](), 0
     for leg, effects in zip(review.plan.legs, review.by_leg, strict=True):
         numbers = [str(number + place) for place in range(1, len(effects) + 1)]
@@ -169,7 +169,7 @@ def _signatures(review: Review) -> list[str]:
 
 
 def _together(effects: Sequence[Effects]) -> str:
-    """What a leg signs, on one line; `details` has each whole."""
+    """What a leg signs, on one line; `details` shows it whole."""
     match effects:
         case [Allows(amount), Opens(order)] if amount == order.pays:
             return f"allow and lock {shorter(amount)} until {order.delivers.text} arrives"
@@ -239,5 +239,5 @@ def _fee(fee: Fee) -> str:
 
 
 def _labelled(label: str, values: list[Text]) -> Rows:
-    """The label before the first value, none before the others."""
+    """Only the first value gets the label."""
     return [(label if i == 0 else "", value) for i, value in enumerate(values)]

@@ -1,4 +1,4 @@
-"""Files of a Safe's payment: signed by its owners, joined, and sent by any account with gas."""
+"""Files of a Safe's payment: its owners sign and join them, and any account with gas sends them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from l2send.wallet.safe_files import SafeBundle, read_safe_file, refuse_unless_m
 
 @dataclass(frozen=True, slots=True)
 class SigningOptions:
-    """What `l2send sign` was told, besides the key."""
+    """The options of `l2send sign` besides the key."""
 
     file: Path
     output: Path
@@ -38,7 +38,7 @@ class SigningOptions:
 
 
 def sign_as_owner(asked: SigningOptions, limits: OfflineLimits, account: AccountOptions, keys: KeyOptions) -> int:
-    """Show what the Safe would do, and add the signature of one owner. Asks no network."""
+    """Show what the Safe would do, and add the signature of one owner. Uses no network."""
     paths, registry = asked.run_options.paths, asked.run_options.registry()
     read = read_safe_file(asked.file)
     review = _review(read, paths, registry, limits)
@@ -50,10 +50,10 @@ def sign_as_owner(asked: SigningOptions, limits: OfflineLimits, account: Account
 
     async def run() -> int:
         async with open_client(paths, registry) as client:
-            # Refuses the file, also one that cancels, where its nonce is another payment's.
+            # Refuses the file, also a cancellation, if its nonce belongs to another payment.
             bundle = client.adopted(read) or read
             await _approve(client, bundle, review, verb="Sign the payment of", yes=asked.yes)
-            if not bundle.cancels:  # What is cancelled is no payment of this journal, unless it is there already.
+            if not bundle.cancels:  # A cancellation is not a payment of this journal, unless it is there already.
                 client.adopt(bundle, review, again=asked.again)
             signed = sign_safe(bundle, who)
             write_safe_file(asked.output, signed, as_json=asked.run_options.as_json)
@@ -71,8 +71,8 @@ def send_for_owners(
     *,
     yes: bool,
 ) -> int:
-    """Have the Safe run what enough of its owners signed, and follow the payment until it ends. Asks where this
-    journal does not know the payment yet.
+    """Have the Safe run what enough of its owners signed, and follow the payment until it ends. Asks first if this
+    journal does not have the payment yet.
     """
     paths, registry = run_options.paths, run_options.registry()
     read = read_safe_file(file)
@@ -94,13 +94,13 @@ def send_for_owners(
 
 
 def write_safe_file(path: Path, bundle: SafeBundle, *, as_json: bool) -> None:
-    """Write the new file, and say who has signed and who is missing."""
+    """Write the new file, and print who has signed and who is missing."""
     write_document(path, safe_document(bundle), bundle.id, as_json=as_json)
     print_words(err(), f"{_signed(bundle)} {_next(bundle, path)}")
 
 
 def show_safe_tx(bundle: SafeBundle, registry: Registry) -> None:
-    """The transaction of the Safe as owners compare it: its nonce, its hashes, who has signed, and until when."""
+    """The transaction as the Safe's owners compare it: its nonce, its hashes, who has signed, and until when."""
     typed, chain = bundle.typed, registry.chain(bundle.proposal.execution.chain_id)
     does = "nothing: it takes the nonce of the payment above, which never happens then" if bundle.cancels else ""
     rows = [

@@ -1,6 +1,6 @@
 """Two consoles: data goes to stdout, everything else to stderr. Foreign text is cleaned for both.
 
-rich is imported where something is drawn: a script that reads JSON does not wait for it.
+rich is imported only to draw: a script that reads JSON does not wait for it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PIPE = 1000
 
 @cache
 def out() -> Console:
-    """stdout: what was asked for. Wide when it is not a terminal, so that a pipe gets whole lines."""
+    """stdout: the result. Wide if it is not a terminal, so that a pipe gets whole lines."""
     from rich.console import Console
 
     return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, theme=theme())
@@ -33,7 +33,7 @@ def out() -> Console:
 
 @cache
 def aloud() -> Console:
-    """stderr for what must be read: errors, and what a person is asked about."""
+    """stderr for what must be read: errors and questions."""
     from rich.console import Console
 
     return Console(stderr=True, markup=False, highlight=False, emoji=False, theme=theme())
@@ -57,16 +57,16 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def as_json(document: dict[str, Any], stream: TextIO, indent: int | None = None) -> str:
-    """JSON text that `stream` can take, on one line if not indented.
+    """JSON text that `stream` can encode, on one line if not indented.
 
-    Characters are escaped where the stream cannot take them, and where they show nothing or steer a terminal.
+    Characters are escaped if the stream cannot encode them, or if they are invisible or control a terminal.
     """
     takes_all = (stream.encoding or "utf-8").lower().startswith("utf")
     return json_escaped(json.dumps(document, ensure_ascii=not takes_all, indent=indent))
 
 
 class Rows:
-    """A light table; on a terminal too narrow for one, a list of its rows, each as headings and values."""
+    """A light table; on a narrow terminal, a list of its rows as headings and values."""
 
     def __init__(self, *headings: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> None:
         from rich.table import Table
@@ -98,7 +98,7 @@ class Rows:
             if heading:
                 self._list.add_row(heading, cell)
                 self._lines += [f"{heading}: {said}"] if said else []
-            elif cell:  # A mark, which names nothing.
+            elif cell:  # A mark without a heading.
                 self._list.add_row(cell)
                 self._lines.append(said)
 
@@ -114,12 +114,12 @@ class Rows:
 
 
 def table(*headings: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Rows:
-    """Rows for a console to print; headings in `right` hold numbers, those in `whole` what must not be broken."""
+    """A table for a console; headings in `right` hold numbers, cells of those in `whole` are not wrapped."""
     return Rows(*headings, right=right, whole=whole)
 
 
 def print_pairs(console: Console, rows: list[tuple[str, Text]]) -> None:
-    """Labels and values: a grid that fits the terminal, whole lines for a pipe; plain, the label before its value."""
+    """Labels and values: a grid on a terminal, whole lines in a pipe; in plain mode, each label before its value."""
     if is_plain():
         for label, value in rows:
             console.out(f"{label}: {value.plain}" if label else value.plain, highlight=False)
@@ -140,12 +140,12 @@ def print_pairs(console: Console, rows: list[tuple[str, Text]]) -> None:
 
 
 def print_words(console: Console, text: Text | str, style: str = "") -> None:
-    """Sentences: a terminal gets them wrapped between words, a pipe on the line they are."""
+    """Sentences: wrapped between words on a terminal, unwrapped in a pipe."""
     console.print(text, style=style, soft_wrap=not console.is_terminal)
 
 
 def print_beside(console: Console, mark: Text, text: Text) -> None:
-    """Sentences that on a terminal stand to the right of `mark`, all of their lines; a pipe gets one line."""
+    """Sentences to the right of `mark`, all lines, on a terminal; one line in a pipe."""
     if not console.is_terminal or is_plain():
         console.print(mark + text, soft_wrap=True)
         return
@@ -169,7 +169,7 @@ _STAGE_STYLE = {"2": "green", "1": "green", "0": "yellow"}
 
 
 def stage(chain: Chain) -> Text:
-    """How mature the rollup is, in words as well as in colour."""
+    """The rollup's maturity, in words as well as in colour."""
     from rich.text import Text
 
     words = {"l1": "Ethereum itself"}.get(chain.kind) if chain.chain_id == 1 else None
@@ -185,7 +185,7 @@ _STAGE_MEANS = {
 
 
 def stage_in_words(chain: Chain) -> str:
-    """The stage with what it means for money held there. Source: L2BEAT's stages framework."""
+    """The stage and what it means for money there. Source: L2BEAT's stages framework."""
     if chain.chain_id == 1:
         return "Ethereum itself"
     if chain.testnet:

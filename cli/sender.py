@@ -1,4 +1,4 @@
-"""Who pays: options and environment turned into an account, and its key opened when something must be signed."""
+"""Finds the paying account from options and environment, and opens its key when something must be signed."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from l2send.wallet.keys.signer import Signer
 
 _TRIES = 3
-"""How often a password is asked for."""
+"""How often a password may be typed."""
 _REQUESTS_LEAVE = 0.02
-"""Seconds after which the first requests of a plan are on their way."""
+"""Seconds after which a plan's first requests have been sent."""
 
 
 @dataclass
@@ -49,16 +49,16 @@ class Sender:
 
     @property
     def address(self) -> Address:
-        """The account's address; opens the keystore only if nothing else says it."""
+        """The account's address; opens the keystore only if it is not known otherwise."""
         return self.stated or self.unlock().address
 
     @property
     def name(self) -> str:
-        """What the account is called here; empty without a keystore."""
+        """The account's name here; empty without a keystore."""
         return self.keystore.name if self.keystore else ""
 
     def unlock(self) -> Signer:
-        """The signer. Asks for the password on a terminal if nothing else gives it. Raises ConfigError."""
+        """The signer. Asks for the password on a terminal if it is not given otherwise. Raises ConfigError."""
         if self._signer is None:
             signer = result_of(self._opening) if self._opening else self._open()
             if self.stated and signer.address != self.stated:
@@ -67,15 +67,15 @@ class Sender:
         return self._signer
 
     def prepare_to_unlock(self) -> None:
-        """Once the first requests are on their way: load the libraries that sign, and open the key in a thread if its
-        password is in a file. What is wrong is raised by `unlock`.
+        """After the first requests are sent: import the signing libraries, and open the key in a thread if its password
+        is in a file. `unlock` raises any error.
         """
         asyncio.get_running_loop().call_later(_REQUESTS_LEAVE, self._begin_to_unlock)
 
     def _begin_to_unlock(self) -> None:
         if self._signer or self._opening:
             return
-        # Not in the thread: where two threads import the same packages at once, one may find half of them.
+        # Not in the thread: if two threads import the same packages at once, one may find them incomplete.
         import_module("eth_account")
         if self.keystore and self._password_is_in_a_file:
             self._opening = Future()
@@ -86,7 +86,7 @@ class Sender:
         return bool(self.keys.password_file or os.environ.get("ETH_PASSWORD")) and self.keys.password_fd is None
 
     def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
-        """Sign, opening the key only now: a payment that needs no signature any more asks for no password."""
+        """Sign, opening the key only now: a payment that needs no more signatures asks for no password."""
         return self.unlock().sign(chain_id, nonce, tx, gas, price)
 
     def sign_typed(self, data: TypedData) -> bytes:
@@ -107,7 +107,7 @@ class Sender:
         return self._open_keystore(self.keystore)
 
     def _open_keystore(self, keystore: Keystore) -> Signer:
-        """Ask again after a wrong password if it was typed. Raises ConfigError."""
+        """Open it, asking again after a wrong typed password. Raises ConfigError."""
         typed = list[str]()
 
         def ask() -> str:
@@ -141,7 +141,7 @@ def _opened(keystore: Keystore, password: str) -> Signer:
 def choose_sender(paths: Paths, options: SenderOptions, keys: KeyOptions | None = None) -> Sender:
     """The account of a device or a bare key, or that of --keystore, --account, --from, config.toml; else the only one.
 
-    Raises UsageError for key options that do not go together, ConfigError.
+    Raises UsageError for conflicting key options, ConfigError.
     """
     keys = keys or KeyOptions()
     refuse_contradiction(keys)
@@ -155,7 +155,7 @@ def choose_sender(paths: Paths, options: SenderOptions, keys: KeyOptions | None 
 
 
 def account_names(text: str) -> list[str | None]:
-    """The accounts of a list like `payroll,grants`; None for the one that pays by default. Raises UsageError."""
+    """The accounts of a list like `payroll,grants`; None for the default account. Raises UsageError."""
     names = [name.strip() for name in text.split(",")] if text else []
     if "" in names or len(set(names)) != len(names):
         raise UsageError("--accounts is a list of different names.", hint="Write --accounts payroll,grants")
@@ -163,7 +163,7 @@ def account_names(text: str) -> list[str | None]:
 
 
 def is_sender_named(paths: Paths, options: SenderOptions, keys: KeyOptions) -> bool:
-    """Whether options, environment or config.toml say which account pays. Raises ConfigError."""
+    """Whether options, environment or config.toml name the paying account. Raises ConfigError."""
     if keys.private_key or _names_a_device(keys) or options.keystore or options.account or options.sender:
         return True
     return bool(load_settings(paths.settings).text("account"))
@@ -176,7 +176,7 @@ def choose_payer(paths: Paths, payer: Address, options: AccountOptions, keys: Ke
 
 
 def choose_signer(paths: Paths, record: Record, options: AccountOptions, keys: KeyOptions) -> Sender:
-    """The account that signs what comes next for a payment: its own, or any with gas where a Safe's owners signed it.
+    """The account that signs a payment's next step: its own, or any with gas if a Safe's owners signed it.
 
     Raises UsageError, ConfigError.
     """
@@ -189,7 +189,7 @@ def choose_signer(paths: Paths, record: Record, options: AccountOptions, keys: K
 
 
 def refuse_contradiction(keys: KeyOptions) -> None:
-    """Raises UsageError for key options that do not go together, before anything else is looked at."""
+    """Raises UsageError for conflicting key options, before anything else is checked."""
     if not _names_a_device(keys):
         if keys.hd_path is not None or keys.hd_index is not None:
             raise UsageError(
@@ -239,7 +239,7 @@ def _find(wanted: str, paths: Paths, *, must_exist: bool) -> Keystore | None:
 
 
 def _only_one(paths: Paths) -> Keystore:
-    """The single own keystore. Raises ConfigError where there is none, or a choice."""
+    """The single own keystore. Raises ConfigError if there is none, or several."""
     own = [k for k in find(paths.keystores) if k.origin == "l2send"]
     if len(own) == 1:
         return own[0]

@@ -1,7 +1,7 @@
-"""Defaults for what a command line leaves out: config.toml, its keys, and where each value comes from.
+"""Defaults for omitted options: config.toml, its keys, and where each value comes from.
 
-A flag overrides its environment variable, which overrides the file, which overrides the default.
-Secrets have no key here, and RPC URLs are in chains.toml.
+A flag overrides its environment variable, which overrides the file, which overrides the default. There are no keys for
+secrets, and RPC URLs are in chains.toml.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class Key:
     """The parsed value. Raises UsageError for an invalid one."""
     default: Value
     variables: tuple[str, ...] = ()
-    """Environment variables that set the same for one command; the first that is set counts."""
+    """Environment variables for the same setting; the first that is set counts."""
     shown: Callable[[str], str] = str
-    """The value as it may be shown: without secrets."""
+    """The value for display, without secrets."""
 
 
 KEYS: Mapping[str, Key] = {
@@ -112,13 +112,13 @@ KEYS: Mapping[str, Key] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The file's settings; None for what it leaves out."""
+    """The file's settings; None for omitted ones."""
 
     path: Path
     values: Mapping[str, Value]
 
     def text(self, name: str) -> str:
-        """The file's value of a key of one word, or its default."""
+        """The file's value of a single-word key, or its default."""
         value = self.values.get(name, KEYS[name].default)
         return value if isinstance(value, str) else " ".join(value)
 
@@ -128,7 +128,7 @@ class Settings:
         return self.text("confirm") == "always"
 
     def defaults(self, commands: Iterable[str], argv: Iterable[str]) -> dict[str, dict[str, object]]:
-        """Defaults of the options of `commands` for Typer: used if neither `argv` nor the environment sets them."""
+        """Defaults for Typer of the options of `commands`: used if neither `argv` nor the environment sets them."""
         options: dict[str, object] = {k: self.values[k] for k in ("max_fee", "via") if k in self.values}
         if "from_chains" in self.values:
             options["from_chain"] = list(self.values["from_chains"])
@@ -155,7 +155,7 @@ def load_settings(path: Path) -> Settings:
 
 
 def parse_settings(text: str, where: str) -> Mapping[str, Value]:
-    """The values in a text of the file's format, its limits checked. Raises ConfigError that names `where` they are."""
+    """Parse text in the file's format and check its limits. Raises ConfigError that names `where` they are."""
     try:
         data = parse_toml(text)
         limits = data.pop(TABLE, None)
@@ -168,14 +168,14 @@ def parse_settings(text: str, where: str) -> Mapping[str, Value]:
             f"{where} is not usable: {clean(error, 300)}", hint="Correct it: l2send config edit"
         ) from error
     if limits is not None:
-        from l2send.core.spending_limits import parse_limits  # brings time zones: not for homes without limits
+        from l2send.core.spending_limits import parse_limits  # imports time zones: not for homes without limits
 
         parse_limits(limits, text, where)
     return {name: _read_in_file(name, value, text, where) for name, value in data.items()}
 
 
 def _read_in_file(name: str, value: object, text: str, where: str) -> Value:
-    """The value of one key. Raises ConfigError with its line and with what to write."""
+    """The value of one key. Raises ConfigError with its line and what to write."""
     try:
         return read(name, value)
     except UsageError as error:
@@ -188,14 +188,14 @@ def _read_in_file(name: str, value: object, text: str, where: str) -> Value:
 
 
 def key_called(name: str) -> Key:
-    """The key of that name. Raises UsageError that lists all keys."""
+    """The key with that name. Raises UsageError that lists all keys."""
     if name not in KEYS:
         raise UsageError(f"there is no setting {clean(name, 40)!r}.", hint=f"Settings: {', '.join(KEYS)}")
     return KEYS[name]
 
 
 def read(name: str, value: object) -> Value:
-    """A value as `name` takes it. Raises UsageError that does not repeat it: it may be a secret in the wrong place."""
+    """The parsed value of `name`. Raises UsageError without repeating it: it may be a misplaced secret."""
     key = key_called(name)
     try:
         return key.read(value)

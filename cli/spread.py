@@ -1,4 +1,4 @@
-"""Options that belong together are one frozen dataclass in code, and an option each on the command line."""
+"""Turns frozen dataclasses of related options into single options of the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 
 def spread(command: Callable[..., R]) -> Callable[..., R]:
-    """`command` for Typer: each parameter that is a dataclass is replaced by the fields of that dataclass.
+    """`command` for Typer: the fields of a dataclass replace each parameter of its type.
 
     Typer then shows and parses every field by its own annotation, and `command` gets the dataclasses, filled. The
     heading of a dataclass (`heading: ClassVar[str]`) is the heading of its options in `--help`. All
@@ -54,7 +54,7 @@ def _fields_of(group: type) -> Iterator[Parameter]:
 
 
 def _under(heading: str | None, annotation: Any) -> Any:
-    """The annotation of an option with that heading; its own comes first."""
+    """The annotation of an option with that heading; its own heading takes precedence."""
     kind, *more = get_args(annotation)
     if heading is None or not more or more[0].rich_help_panel:
         return annotation
@@ -64,6 +64,6 @@ def _under(heading: str | None, annotation: Any) -> Any:
 
 
 def _filled(group: type, given: dict[str, Any] | Mapping[str, Any]) -> Any:
-    """An instance of `group`, whose fields are taken out of `given`."""
+    """An instance of `group`, with its fields removed from `given`."""
     assert isinstance(given, dict)
     return group(**{field.name: given.pop(field.name) for field in fields(group) if field.name in given})

@@ -1,4 +1,4 @@
-"""CSV that spreadsheets show as it is: RFC 4180, without cells that they would run as a formula."""
+"""CSV for spreadsheets: RFC 4180, without cells that would run as a formula."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from l2send.core.text import clean
 
 _LONGEST_CELL = 30_000
 """Characters; a cell of a spreadsheet holds 32,767."""
-# What a spreadsheet may take for the start of a formula: at the start of the cell, and behind what another locale
-# takes for the end of one. The wide forms of = + - @ count, too.
+# Characters that a spreadsheet may take for the start of a formula: at the start of a cell, and after a separator of
+# another locale. The wide forms of = + - @ count, too.
 _FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
@@ -35,5 +35,5 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _inert(cell: str) -> str:
-    """The cell as one printable line that starts no formula. Source of the rule: OWASP, CSV injection."""
+    """The cell as one printable line that does not start a formula. Source of the rule: OWASP, CSV injection."""
     return _FORMULA.sub(r"\1'", clean(cell, _LONGEST_CELL))

@@ -1,4 +1,4 @@
-"""`-` where a word belongs: the destination, the whole payment, or a list, read from stdin."""
+"""Reads `-` from stdin: the destination, the whole payment, or a list."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _one_line() -> str:
 
 
 def lines_of_stdin() -> list[str]:
-    """Every line that is not empty, and there is one. Raises UsageError."""
+    """Every non-empty line, at least one. Raises UsageError."""
     data = sys.stdin.buffer.read(_MOST + 1)
     try:
         lines = [line for part in data.decode("utf-8-sig").splitlines() if (line := part.strip())]

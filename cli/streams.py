@@ -1,7 +1,7 @@
-"""stdout and stderr that cannot stop a payment: a reader that leaves, a full disk, a terminal without Unicode.
+"""Makes stdout and stderr safe for payments: a closed pipe, a full disk, a terminal without Unicode do not stop one.
 
-A reader that leaves must not stop a payment half way. What is written to a closed pipe goes nowhere, as does
-what stderr cannot take; that the result could not be written to stdout is an error.
+A closed pipe must not stop a payment half way. Output to a closed pipe is discarded, as are failed writes to stderr;
+failing to write the result to stdout is an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Out(io.FileIO):
-    """stdout, whose reader may leave. Other errors are reported once."""
+    """stdout, whose pipe may be closed. Other errors are reported once."""
 
     _failed = False
 
@@ -57,14 +57,14 @@ def open_streams() -> None:
 
 
 def _occupy_closed() -> None:
-    """Open closed standard descriptors on /dev/null: no file opened later may get such a number."""
+    """Open closed standard descriptors on /dev/null: no file opened later may get their numbers."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(fd, True)
     os.close(fd)
 
 
 def _over(kind: type[io.FileIO], fd: int, former: TextIO | None) -> TextIO:
-    """Text over a descriptor, in the encoding Python chose; what that cannot express is escaped."""
+    """A text stream over a descriptor, in Python's chosen encoding; characters outside it are escaped."""
     raw = kind(fd, "w", closefd=False)
     encoding = former.encoding if former else "utf-8"
     return io.TextIOWrapper(

@@ -1,6 +1,4 @@
-"""The person at the terminal: whether there is one, and what is typed unseen. Questions with an answer to see are in
-prompts.py.
-"""
+"""Detects a person at a terminal, and reads input typed unseen. Questions with visible answers are in prompts.py."""
 
 from __future__ import annotations
 
@@ -14,17 +12,17 @@ from l2send.core.errors import ConfigError, Interrupted, NeedsConfirmation
 
 
 def can_ask() -> bool:
-    """Whether a person can answer questions here."""
+    """Whether questions can be answered here."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def must_be_able_to_ask(*, yes: bool, hint: str = "Add --yes to go on without a question.") -> None:
-    """Before a question that --yes would answer. Raises NeedsConfirmation where there is no terminal."""
+    """Called before a question that --yes would answer. Raises NeedsConfirmation without a terminal."""
     if yes:
         return
     if not can_ask():
         raise NeedsConfirmation("this is not a terminal, so no question can be asked.", hint=hint)
-    set_progress_mode(None)  # The person who answers a question sees everything, even with --quiet.
+    set_progress_mode(None)  # A person who answers questions sees everything, even with --quiet.
 
 
 def ask_password(name: str) -> str:
@@ -46,7 +44,7 @@ def ask_unseen(question: str) -> str:
 
 
 def run_to_end(command: Coroutine[Any, Any, int]) -> int:
-    """Run a command. Ctrl-C outside a payment's own steps has sent nothing: raises Interrupted."""
+    """Run a command. Ctrl-C outside a payment's own steps, where nothing was sent, raises Interrupted."""
     try:
         return run(command)
     except KeyboardInterrupt:

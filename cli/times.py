@@ -1,4 +1,4 @@
-"""Times and durations as people read them: in the time zone of this machine, with the date when it is not today."""
+"""Times and durations for display: in this machine's time zone, with the date if it is not today."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _UTC = re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\b")
 
 
 def local_times(text: str, now: float | None = None) -> str:
-    """A sentence of the journal, its times in UTC written as `moment` does."""
+    """A sentence of the journal, with its UTC times in the format of `moment`."""
 
     def local(found: re.Match[str]) -> str:
         try:
@@ -31,18 +31,18 @@ def duration(seconds: float) -> str:
 
 
 def moment(at: float, now: float | None = None) -> str:
-    """A moment (UNIX time) with how far it is from now: `11:17 today, in 58 min`."""
+    """A moment (UNIX time) with its distance from now: `11:17 today, in 58 min`."""
     now = time.time() if now is None else now
     far = duration(abs(at - now))
     return f"{clock(at, now)}, {f'in {far}' if at > now else f'{far} ago'}"
 
 
 def clock(at: float, now: float | None = None) -> str:
-    """A moment by the clock of this machine: `11:17 today`, `11:17 on 12 Nov`; with the year where it is another."""
+    """A moment by this machine's clock: `11:17 today`, `11:17 on 12 Nov`; with the year if it differs."""
     now = time.time() if now is None else now
     try:
         local, today = _local(at), _local(now)
-    except (OverflowError, OSError, ValueError):  # A node may name any time.
+    except (OverflowError, OSError, ValueError):  # A node may return any time.
         return f"the second {at:.0f} since 1970"
     if local.date() == today.date():
         return f"{local:%H:%M} today"

@@ -1,4 +1,4 @@
-"""`l2send plan`: every way to make a payment side by side, and why one won."""
+"""`l2send plan`: shows every way to make a payment side by side, and why one was chosen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from l2send.core.plan import BRIDGE_FEE, Plan, Quote, Way
 from l2send.core.units import Amount
 
 _SHOWN = 6
-"""How many ways and reasons are shown: later ones decided nothing."""
+"""How many ways and reasons are shown: later ones had no influence."""
 _DECIMALS = 6
 
 
@@ -28,19 +28,19 @@ def show_ways(plan: Plan) -> None:
 
 
 def _marks() -> tuple[str, str]:
-    """What stands before the chosen way, and before its further parts."""
+    """The marks before the chosen way, and before its further legs."""
     return ("chosen", "and") if is_plain() else ("→", "+")
 
 
 def in_a_line(way: Way) -> str:
-    """A way in words, its cost first: a narrow terminal cuts off the end."""
+    """A way on one line, its cost first: a narrow terminal truncates the end."""
     cost = "no price known" if way.cost_usd is None else _usd(way.cost_usd)
     signatures = "1 signature" if way.signatures == 1 else f"{way.signatures} signatures"
     return f"{cost}  {way.name}, about {duration(way.duration)}, {signatures}"
 
 
 def why_not_cheapest(plan: Plan) -> str:
-    """Why another way than the cheapest is the best; empty where the best is the cheapest."""
+    """Why the best way is not the cheapest; empty if it is."""
     own, others = plan.way.cost_usd, [way.cost_usd for way in plan.alternatives]
     if own is not None and all(cost is None or cost >= own for cost in others):
         return ""

@@ -1,4 +1,4 @@
-"""The words of a payment in the orders people type them, where only one reading exists; else the line to type."""
+"""Accepts the words of a payment in any order if only one reading exists; else shows the line to type."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _JOINED = re.compile(r"([$€£]?\d[\d.]*)([A-Za-z][A-Za-z0-9.]*)", re.ASCII)
 _MONEY = re.compile(r"[$€£](\d[\d.,_]*)", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]*", re.ASCII)
 _OTHER_NUMBER = re.compile(r"\d+[eE]\d+|0x.*", re.ASCII | re.IGNORECASE)
-"""`1e3`, and an address or another number in hexadecimal digits."""
+"""`1e3`, and an address or another hexadecimal number."""
 _LINK = re.compile(r"^(ethereum:|https?:)", re.IGNORECASE)
 _PREPOSITIONS = frozenset({"to", "on", "from"})
 _WORDS = 3
-"""Of a payment: amount, token, destination."""
+"""The words of a payment: amount, token, destination."""
 _EVERYDAY = frozenset({"usdc", "usdt", "eth", "dai", "weth"})
-"""Symbols that are known for what they are without the list of chains."""
+"""Symbols recognised without the list of chains."""
 _KNOWN_ELSEWHERE = {
     "list": "history",
     "pay": "send",
@@ -36,14 +36,14 @@ _KNOWN_ELSEWHERE = {
     "account": "wallet list",
 }
 _NEAR = 0.7
-"""How alike a word and a command are where one is taken for the other, by difflib's measure."""
+"""The similarity, by difflib's measure, at which a word is suggested as a command."""
 
 
 def in_order(words: Sequence[str], known: Callable[[], Known], *, is_implied: bool = False) -> list[str]:
-    """`AMOUNT TOKEN DESTINATION` of the words before the first option; the rest as it is.
+    """The words before the first option as `AMOUNT TOKEN DESTINATION`; the rest unchanged.
 
-    `known` loads chains and contacts; it is called for an unusual order alone. `is_implied`: no command was typed.
-    Raises UsageError for what has a word too few or too many, with the line to type, and what `known` raises.
+    `known` loads chains and contacts; it is called only for an unusual order. `is_implied`: no command was typed.
+    Raises UsageError with the line to type for missing or extra words, and what `known` raises.
     """
     end = next((i for i, word in enumerate(words) if word.startswith("-") and word != "-"), len(words))
     lead, options = list(words[:end]), list(words[end:])
@@ -56,7 +56,7 @@ def in_order(words: Sequence[str], known: Callable[[], Known], *, is_implied: bo
     if not amounts or _is_alone(lead):
         return [*_without_to(lead), *options]
     if options and len(lead) < _WORDS:
-        return [*lead, *options]  # the other words may stand behind the options
+        return [*lead, *options]  # the other words may follow the options
     from l2send.cli.word_readings import reading_of
 
     reading = reading_of(lead, _NUMBER, known)
@@ -64,7 +64,7 @@ def in_order(words: Sequence[str], known: Callable[[], Known], *, is_implied: bo
 
 
 def _refuse_without_amount(lead: list[str], amounts: list[str]) -> None:
-    """Raises UsageError for words without a command that are no payment either."""
+    """Raises UsageError for words that are neither a command nor a payment."""
     if amounts and _KNOWN_ELSEWHERE.get(lead[0].lower()) != "send":
         return
     is_account = [_is_whole_destination(word) or bool(_OTHER_NUMBER.fullmatch(word)) for word in lead]
@@ -74,7 +74,7 @@ def _refuse_without_amount(lead: list[str], amounts: list[str]) -> None:
 
 
 def refuse_unknown_command(word: str, *more: str) -> None:
-    """Raises UsageError for a word that is no command where one is expected, with the command that may be meant."""
+    """Raises UsageError for an unknown command, with a suggestion."""
     if not _WORD.fullmatch(word) or word.startswith("0x"):
         return
     low = word.lower()
@@ -96,7 +96,7 @@ def _is_amount(word: str) -> bool:
 
 
 def _apart(lead: list[str]) -> list[str]:
-    """`25USDC` as two words."""
+    """Split `25USDC` into two words."""
     found = list[str]()
     for word in lead:
         joined = _JOINED.fullmatch(word)
@@ -109,7 +109,7 @@ def _without_to(lead: list[str]) -> list[str]:
 
 
 def _is_usual(lead: list[str]) -> bool:
-    """Whether the words are amount, token and destination already: nothing has to be known of chains then."""
+    """Whether the words are already amount, token and destination: then chains need not be loaded."""
     if len(lead) != _WORDS or _PREPOSITIONS.intersection(word.lower() for word in lead):
         return False
     amount, token, destination = lead
@@ -119,10 +119,10 @@ def _is_usual(lead: list[str]) -> bool:
 
 
 def _is_alone(lead: list[str]) -> bool:
-    """Whether it is a payment link, which says all three, or what stands in the place of one."""
+    """Whether it is a payment link, which has all three, or a substitute for one."""
     return len(lead) == 1 and not _is_amount(lead[0])
 
 
 def _is_whole_destination(word: str) -> bool:
-    """Whether a word says chain and account, or is read from stdin."""
+    """Whether a word contains chain and account, or is read from stdin."""
     return word == "-" or bool(_LINK.match(word)) or (":" in word or "@" in word)

@@ -1,7 +1,7 @@
-"""Which word of a payment is the amount, the token, the chain and the account, by what is known of chains and contacts.
+"""Finds which word of a payment is the amount, the token, the chain and the account, from known chains and contacts.
 
-A reading counts by the kinds of its words alone, never by what is held or listed where: of `25 eth bnb 0x…` both words
-are coins and chains, so it is refused, although only one of the two tokens may exist.
+A reading depends only on the kinds of its words, never on balances or listings: in `25 eth bnb 0x…` both words are
+coins and chains, so it is refused, although only one of the two tokens may exist.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from l2send.resolver.contacts import Book
 from l2send.resolver.ens_name import is_name
 
 _ADDRESS = re.compile(r"0x[0-9a-f]{38,42}", re.IGNORECASE | re.ASCII)
-"""An address, or one with a character too few or too many: the account is meant."""
+"""An address, or one with a character missing or extra: it means the account."""
 _PEGS = {"$": "USD", "€": "EUR", "£": "GBP"}
 _PREPOSITIONS = frozenset({"to", "on", "from"})
 _SIGNS = "".join(_PEGS)
 _OTHERS = 3
-"""Words beside the amount, if chain and account are apart."""
+"""The most words besides the amount, if chain and account are separate."""
 _EXAMPLE = "For example: l2send 25 USDC base:0x…"
 
 
 @dataclass(frozen=True)
 class Known:
-    """What tells words apart."""
+    """The known names by which words are classified."""
 
     registry: Registry
     book: Book
 
     @cached_property
     def symbols(self) -> frozenset[str]:
-        """Of every token anywhere, in lower case."""
+        """The symbols of all tokens, in lower case."""
         return frozenset(token.symbol.lower() for chain in self.registry for token in chain.assets)
 
     def whole(self, chain: str, account: str) -> str:
@@ -67,11 +67,11 @@ class Reading:
     token: str
     destination: str
     options: tuple[str, ...] = ()
-    """What a preposition says that is an option elsewhere."""
+    """Words after a preposition that are options elsewhere."""
 
     @property
     def words(self) -> list[str]:
-        """In the order of the command line."""
+        """In command-line order."""
         return [self.amount, self.token, self.destination]
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class _Parts:
 
 
 def reading_of(lead: Sequence[str], number: re.Pattern[str], known: Callable[[], Known]) -> Reading:
-    """The only meaning of `lead`. Raises UsageError where there is none, or more than one, with the lines to type."""
+    """The only meaning of `lead`. Raises UsageError with the lines to type if there is none, or more than one."""
     what = known()
     parts = _parted(lead, number, what)
     found = list(dict.fromkeys(_readings(parts, what)))
@@ -105,7 +105,7 @@ def reading_of(lead: Sequence[str], number: re.Pattern[str], known: Callable[[],
 
 
 def _is_for_the_resolver(parts: _Parts, known: Known) -> bool:
-    """Whether it is a payment whose last word alone is not understood: the resolver says what is wrong with it."""
+    """Whether it is a payment of which only the last word is not understood: the resolver explains that error."""
     if len(parts.others) != 2 or parts.on or parts.options or parts.amount[0] in _PEGS:
         return False
     token, destination = parts.others
@@ -115,7 +115,7 @@ def _is_for_the_resolver(parts: _Parts, known: Known) -> bool:
 
 
 def _parted(lead: Sequence[str], number: re.Pattern[str], known: Known) -> _Parts:
-    """The amount, what `on` and `from` say, and the other words. Raises UsageError."""
+    """The amount, the words after `on` and `from`, and the other words. Raises UsageError."""
     on, options, others = "", list[str](), list[str]()
     words = iter(enumerate(lead))
     for at, word in words:
@@ -167,7 +167,7 @@ def _no_chain_after(preposition: str, word: str, known: Known) -> UsageError:
 
 
 def _readings(parts: _Parts, known: Known) -> Iterator[Reading]:
-    """Every meaning by the kinds of the words; else those in which a word of no known kind is the token."""
+    """Every meaning by the kinds of the words; else those in which a word of unknown kind is the token."""
     strict = [*_by_kind(parts, known, known.is_token)]
     yield from strict or _by_kind(
         parts, known, lambda word: not known.is_chain(word) and not known.is_account(word) and not _is_whole(word)
@@ -175,7 +175,7 @@ def _readings(parts: _Parts, known: Known) -> Iterator[Reading]:
 
 
 def _by_kind(parts: _Parts, known: Known, is_token: Callable[[str], bool]) -> Iterator[Reading]:
-    orders = permutations(parts.others) if len(parts.others) <= _OTHERS else ()  # more mean nothing in any order
+    orders = permutations(parts.others) if len(parts.others) <= _OTHERS else ()  # more have no meaning in any order
     for words in orders:
         match words, parts.on:
             case (token, chain, account), "" if is_token(token) and known.is_chain(chain) and known.is_account(account):
@@ -191,7 +191,7 @@ def _by_kind(parts: _Parts, known: Known, is_token: Callable[[str], bool]) -> It
 
 
 def _is_whole(word: str) -> bool:
-    """Whether a word says chain and account."""
+    """Whether a word contains chain and account."""
     return word == "-" or ":" in word or "@" in word
 
 
@@ -210,12 +210,12 @@ def _priced(reading: Reading, known: Known) -> Reading:
 
 
 def _what_is_missing(parts: _Parts, known: Known) -> UsageError:
-    """Which word is not there, or too much, and the line to type."""
+    """The error for a missing or extra word, with the line to type."""
     whole = next((word for word in parts.others if _is_whole(word)), "")
     account = next((word for word in parts.others if known.is_account(word)), "")
     chain = parts.on or next((word for word in parts.others if known.is_chain(word) and word != account), "")
     if known.is_token(chain) and not parts.on and not account:
-        chain = ""  # ETH alone is the coin
+        chain = ""  # ETH alone means the coin
     rest = [word for word in parts.others if word not in {whole, account, chain}]
     if len(parts.others) > _OTHERS - bool(parts.on) - bool(whole):
         extra = next((word for word in rest if not known.is_token(word)), rest[-1] if rest else parts.others[-1])
@@ -233,7 +233,7 @@ def _what_is_missing(parts: _Parts, known: Known) -> UsageError:
 
 
 def _example(parts: _Parts, destination: str, known: Known) -> str:
-    """TOKEN; after a sign of money a token of that peg on the destination."""
+    """TOKEN; after a currency sign a token with that peg on the destination."""
     chain = known.registry.find(destination.partition(":")[0])
     peg = _PEGS.get(parts.amount[0])
     pegged = (token.symbol for token in (chain.tokens if chain and peg else ()) if token.peg == peg)

@@ -1,4 +1,4 @@
-"""What a worker writes on stderr: a line for each event, for people or as JSON for a log collector."""
+"""A worker's log on stderr: a line for each event, for people or as JSON for a log collector."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class LogForm(StrEnum):
 
 
 class WorkLog:
-    """Writes lines as they come. Only payments whose state changed are told to people."""
+    """Writes log lines. For people, only payments whose state changed."""
 
     def __init__(self, form: LogForm) -> None:
         self._form = form
         self._states = dict[str, str]()
 
     def event(self, event: WorkEvent) -> None:
-        """Something happened to a line or a payment."""
+        """Log an event of a line or a payment."""
         changed = self._states.get(event.payment_id) != event.state
         self._states[event.payment_id] = event.state
         if self._form is LogForm.JSON:
@@ -52,7 +52,7 @@ class WorkLog:
             self.say(f"{what}{payment}{state}: {event.text}", event=event.what.value)
 
     def say(self, text: str, *, event: str = "worker", error: L2sendError | None = None) -> None:
-        """About the worker itself."""
+        """Log about the worker itself."""
         if self._form is LogForm.JSON:
             self._write(event, text, error=error.code if error else "")
         else:

@@ -1,4 +1,4 @@
-"""A worker's numbers for Prometheus, on loopback alone: they name accounts. Text format 0.0.4, without a library.
+"""A worker's metrics for Prometheus, only on loopback since they name accounts. Text format 0.0.4, without a library.
 
 Source: Prometheus documentation, "Exposition formats".
 """
@@ -23,11 +23,11 @@ _REQUEST_SECONDS = 5.0
 
 @dataclass
 class Metrics:
-    """Counts since the start of the process, and what the journal says when it is asked."""
+    """Counts since the start of the process, and numbers read from the journal on request."""
 
     accounts: Sequence[Address]
     queue: Queued | None = None
-    """None while there is no connection to the journal."""
+    """None while the journal is not connected."""
     begun: int = 0
     held_back: int = 0
     ended: Counter[str] = field(default_factory=Counter[str])
@@ -36,7 +36,7 @@ class Metrics:
     _states: dict[str, str] = field(default_factory=dict[str, str])
 
     def event(self, event: WorkEvent) -> None:
-        """Count what a worker reports."""
+        """Count an event of a worker."""
         self.begun += event.what is Happened.BEGUN
         self.held_back += event.what is Happened.HELD_BACK
         if event.error:
@@ -46,7 +46,7 @@ class Metrics:
             self.ended[event.state] += 1
 
     def text(self) -> str:
-        """All of it in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return "\n".join([*self._lines(), ""])
 
     def _lines(self) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _metric(name: str, kind: str, words: str, values: Iterable[tuple[str, float]
 
 
 def parse_place(text: str) -> tuple[str, int]:
-    """`127.0.0.1:9464`. Raises UsageError for another form, and for a place that other machines reach."""
+    """Parse `127.0.0.1:9464`. Raises UsageError for any other form, and for an address that other machines reach."""
     host, colon, port = text.rpartition(":")
     try:
         loopback = ip_address(host.strip("[]")).is_loopback
@@ -117,7 +117,7 @@ def parse_place(text: str) -> tuple[str, int]:
 
 
 async def serve(metrics: Metrics, host: str, port: int) -> asyncio.Server:
-    """Answer `GET /metrics` until the server is closed. Raises ConfigError where the port is taken."""
+    """Serve `GET /metrics` until the server is closed. Raises ConfigError if the port is taken."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

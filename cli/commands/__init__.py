@@ -1,1 +1,1 @@
-"""The commands, one file each; what they share is in the folder above."""
+"""The commands, one file each; the folder above holds what they share."""

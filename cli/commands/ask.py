@@ -1,4 +1,4 @@
-"""`l2send` alone: destination, token, amount, way and consent are asked for. `back` leads to the question before."""
+"""`l2send` alone: asks for destination, token, amount, way and consent. `back` returns to the previous question."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from l2send.review import Review
 _RECENT = 9
 """How many recipients are offered."""
 _LOOKED_BACK = 200
-"""How many payments are searched for the accounts that were paid last."""
+"""How many payments are searched for the most recent recipients."""
 
 
 @spread
@@ -84,7 +84,7 @@ def ask(
 async def _pay_until_done(
     sender: SenderOptions, keys: KeyOptions, limits: Limits, following: FollowOptions, run_options: PayingRunOptions
 ) -> int:
-    """Ask for payments and make them until no other one is wanted: the exit status of the last.
+    """Ask for payments and make them until the user wants no other one. Returns the exit status of the last.
 
     Raises Back before the first question.
     """
@@ -101,7 +101,7 @@ async def _pay_until_done(
 
 
 async def _is_more_wanted(client: Client, who: Sender) -> bool:
-    """Whether another payment is wanted; shows what is left as often as that is asked for."""
+    """Whether the user wants another payment; shows the remaining balance each time."""
     done, another, balances = "Nothing more", "Another payment", "See what you hold now"
     while True:
         wanted = await pick("What next?", [(words, words) for words in (done, another, balances)])
@@ -145,7 +145,7 @@ async def converse(client: Client, held: LiveBalances, who: Sender, limits: Limi
 
 
 class _Conversation:
-    """A method for each question: it returns whether it asked, and raises Back to go to the question before."""
+    """A method for each question: it returns whether it asked, and raises Back to return to the previous question."""
 
     destination: Destination
     token: Token
@@ -153,9 +153,9 @@ class _Conversation:
     review: Review
     _most: Amount | None = None
     memo = ""
-    """The person's own note; empty for none."""
+    """The user's own note; empty for none."""
     again = False
-    """Whether the same payment, made a moment ago, is meant a second time."""
+    """Whether the user confirmed a second payment equal to a recent one."""
 
     def __init__(self, client: Client, held: LiveBalances, who: Sender, limits: Limits) -> None:
         self._client, self._held, self._who, self._limits = client, held, who, limits
@@ -176,7 +176,7 @@ class _Conversation:
         return True
 
     def _recipients(self) -> dict[str, str]:
-        """What may be typed, each with the line that shows it: the contacts, then who was paid last."""
+        """Suggestions, each with its line: the contacts, then recent recipients."""
         registry, book = self._client.registry, self._client.book
         offered = {contact.name: f"{contact.name}, {contact}" for contact in book}
         for record in self._client.history(_LOOKED_BACK):
@@ -224,7 +224,7 @@ class _Conversation:
         return True
 
     async def _read_most(self) -> None:
-        """The most that can be paid, for the line below the amount; nothing where no chain can pay any."""
+        """Read the most that can be paid, for the line below the amount; empty if no chain can pay."""
         self._most = None
         with contextlib.suppress(L2sendError):
             token = self.token.address or self.token.symbol
@@ -237,13 +237,13 @@ class _Conversation:
         return Amount(sum(amount.in_units_of(self.token) for amount in held), self.token)
 
     def _judge_amount(self, typed: str) -> None:
-        """Raises BadAmount for more than is held; fees are looked at with the plan."""
+        """Raises BadAmount for more than the balance; fees are checked with the plan."""
         if not is_max(typed) and parse_amount(typed.strip(), self.token).units > (limit := self._sum()).units:
             payable = f"; at most {self._most} can be paid" if self._most else ""
             raise BadAmount(f"you hold at most {limit} on all chains together{payable}.")
 
     def _what_is_left(self, typed: str) -> str:
-        """What is held, and what of it would stay after `typed`."""
+        """A line on the balance and what would remain after `typed`."""
         limit = self._sum()
         line = f"you hold {limit}: {self._places(self._held.of(self.token, self.destination.chain))}"
         if self._most:

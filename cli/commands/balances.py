@@ -30,12 +30,12 @@ from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import understand
 
 _EVERY = 12.0
-"""Seconds between two readings of --watch: about one block of Ethereum."""
+"""Seconds between readings of --watch: about one block of Ethereum."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Which balances are asked for."""
+    """The requested balances."""
 
     chains: Sequence[Chain]
     tokens: Sequence[str]
@@ -43,7 +43,7 @@ class _Wanted:
     run: RunOptions
     again: bool
     kinds: bool
-    """Whether it is asked what the account is on each of them: more than the one request that balances take."""
+    """Whether to query what the account is on each chain, which takes more than the one request for balances."""
 
 
 @spread
@@ -80,7 +80,7 @@ def balances(
 
 
 def _refuse_filter(whose: str, registry: Registry, book: Book) -> None:
-    """Raises UsageError for the name of a chain or a token, which narrows what is shown, and is no account."""
+    """Raises UsageError for the name of a chain or a token, which filters the output but is not an account."""
     if not whose or whose.lower() in book.contacts:
         return
     with contextlib.suppress(UnknownChain):
@@ -92,7 +92,7 @@ def _refuse_filter(whose: str, registry: Registry, book: Book) -> None:
 
 
 def _chains(registry: Registry, names: Sequence[str], *, testnets: bool) -> list[Chain]:
-    """The chains of `names`; without names all, with testnets if asked for. Raises UnknownChain."""
+    """The chains of `names`; without names all, with testnets on request. Raises UnknownChain."""
     if names:
         return list({chain.chain_id: chain for chain in (registry.named(name) for name in names)}.values())
     return [chain for chain in registry if testnets or registry.is_devnet or not chain.testnet]
@@ -111,7 +111,7 @@ def _tokens(chains: Sequence[Chain], symbols: Sequence[str]) -> list[str]:
 
 
 async def _read(whose: str, known: Address | None, registry: Registry, wanted: _Wanted) -> int:
-    """Read and print, once or again and again. Raises NetworkError where no chain answers."""
+    """Read and print, once or repeatedly. Raises NetworkError if no chain answers."""
     async with open_rpcs(registry) as rpcs:
         account = known or await _account(whose, rpcs, wanted.run)
         while True:
@@ -141,7 +141,7 @@ def _print(snapshot: Snapshot, kinds: Sequence[AccountKind], wanted: _Wanted) ->
 
 
 async def _account(text: str, rpcs: Rpcs, run: RunOptions) -> Address:
-    """The account that `text` names; a name without a chain is looked up for Ethereum.
+    """The account in `text`; a name without a chain is resolved for Ethereum.
 
     Raises UsageError, NetworkError.
     """

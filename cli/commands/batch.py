@@ -1,4 +1,4 @@
-"""`l2send batch FILE`: a file of payments, planned and approved as one, each line paid once; and carried on by name."""
+"""`l2send batch FILE`: plans and approves a file of payments as one, pays each line once, and resumes it by name."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from l2send.wallet.journal.states import PaymentState
 
 _STDIN, _RESUME = "-", "resume"
 _RESULT_EVERY = 15.0
-"""Seconds between two writings of the result while payments are made."""
+"""Seconds between updates of the result file while payments are made."""
 
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="CSV, JSON or NDJSON: ref, amount, token, to, memo. -: stdin")
@@ -107,7 +107,7 @@ def _name_of(file: str) -> str:
 
 
 def _of_safe(safe: PayingSafe, limits: Limits) -> Limits:
-    """The limits of a batch that a Safe pays: transfers on its own chain. Raises UsageError for others."""
+    """The limits of a batch paid by a Safe: transfers on its own chain. Raises UsageError for others."""
     if limits.via not in {"", Direct.name}:
         raise UsageError("a Safe pays a batch by transfers on its own chain alone.", hint="Leave --via out.")
     return replace(safe.narrow(limits), via=Direct.name)
@@ -119,7 +119,7 @@ def _moved(result: BatchResult) -> Sent:
 
 
 def _is_passing(path: Path) -> bool:
-    """Whether it is a pipe or a file of the process, such as /dev/fd/63: the next run has another name for it."""
+    """Whether it is a pipe or a process's file, such as /dev/fd/63: its name differs in the next run."""
     of_process = str(path.absolute()).startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
     return path.exists() and not path.is_dir() and (of_process or not path.is_file())
 
@@ -139,12 +139,12 @@ class _Run:
     _written_at: float = field(default=0.0, init=False)
 
     def check_result(self, source: str) -> None:
-        """Raises UsageError for a result that would be written over something else."""
+        """Raises UsageError for a result that would overwrite something else."""
         if self.options.result:
             ResultFile(self.options.result).check(source)
 
     async def pay(self, rows: Sequence[BatchRow], name: str, limits: Limits, total: float | None) -> int:
-        """A file: judged, planned, approved, begun, and followed."""
+        """Judge, plan, approve, record and follow a file."""
         async with open_client(self.run_options.paths, self.run_options.registry()) as client:
             with Live(f"reading {len(rows):,} lines"):
                 judged = await judge_batch(rows, client.rpcs, client.book)
@@ -186,7 +186,7 @@ class _Run:
             return await self._follow(client, name, who)
 
     async def carry_on(self, name: str) -> int:
-        """A batch of the journal, without its file."""
+        """Resume a batch of the journal, without its file."""
         if self.dry_run or self.options.name:
             raise UsageError("--dry-run and --name need a file.", hint="Use l2send batch resume NAME")
         self.check_result(_STDIN)
@@ -199,7 +199,7 @@ class _Run:
             return await self._follow(client, name, who)
 
     def _refuse_bad(self, judged: JudgedBatch, name: str) -> None:
-        """Every wrong line is told. Raises UsageError, unless others are to be paid."""
+        """Report every wrong line. Raises UsageError, unless the others are to be paid."""
         if not judged.bad or self.options.skip_bad:
             return
         count, of = len(judged.bad), len(judged.bad) + len(judged.lines)
@@ -209,7 +209,7 @@ class _Run:
         )
 
     def _refuse_stopped(self, review: BatchReview) -> None:
-        """Raises UsageError, Refused or CannotPay where a line is not paid, unless the others are to be paid."""
+        """Raises UsageError, Refused or CannotPay for unpaid lines, unless the others are to be paid."""
         refused = [line.error for line in review.stopped if line.way is LineWay.REFUSED and line.error]
         unfunded = [line.error for line in review.stopped if line.way is LineWay.UNFUNDED and line.error]
         if self.options.skip_bad or not (review.bad or review.stopped):
@@ -233,7 +233,7 @@ class _Run:
             raise Interrupted("not confirmed.")
 
     async def _follow(self, client: Client, name: str, who: Sender) -> int:
-        """Every payment to its end, as long as --timeout allows; the result is written as it goes, and at any end."""
+        """Follow every payment until it ends, within --timeout; the result is written repeatedly, and at the end."""
         result = client.batch.result(name)
         left_alone = {record.id for record in self._review.left_alone} if self._review else set[str]()
         records = [payment.record for payment in result.payments if payment.record.id not in left_alone]
@@ -245,7 +245,7 @@ class _Run:
         def progress(turn: Turn) -> None:
             live.update(turn)
             if self.options.result and time.monotonic() - self._written_at > _RESULT_EVERY:
-                with suppress(ConfigError):  # The last writing tells it: payments do not stop for a file.
+                with suppress(ConfigError):  # The last update reports it: payments do not stop for a file.
                     self._write(client, name, client.batch.result(name))
 
         try:
@@ -279,7 +279,7 @@ class _Run:
             raise
 
     def _end(self, client: Client, name: str, result: BatchResult | None) -> int:
-        """Say how the batch stands, and its exit status."""
+        """Print the state of the batch; returns its exit status."""
         self._write(client, name, result)
         lines = line_results(self._review, result, client.registry)
         moves = [payment for payment in result.payments if payment.is_move] if result else []

@@ -1,4 +1,4 @@
-"""`l2send broadcast`: send what was signed elsewhere, and follow it."""
+"""`l2send broadcast`: sends what was signed elsewhere, and follows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send cancel`: a transfer of nothing takes the nonce of a waiting transaction."""
+"""`l2send cancel`: signs a transfer of nothing with the nonce of a pending transaction."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def _cancel(client: Client, record: PaymentRecord, options: ReplaceOptions
 
 
 async def _write_for_owners(client: Client, record: PaymentRecord, output: Path | None, *, as_json: bool) -> int:
-    """Write what the owners of a Safe sign instead of the payment. Raises UsageError, Refused for one that is over."""
+    """Write the file with which a Safe's owners cancel the payment. Raises UsageError, Refused if it has ended."""
     if output is None:
         raise UsageError(
             f"the owners of the Safe sign what cancels {record.id}.", hint="Write it to a file: add -o cancel.json"
@@ -104,7 +104,7 @@ async def _write_for_owners(client: Client, record: PaymentRecord, output: Path 
 
 
 async def _revoke(client: Client, payment_id: str, who: Signer, timeout: float) -> Record:
-    """Sign the approval of nothing, if the chain says that something is allowed. Raises as `Client.revoke` does."""
+    """Sign the approval of zero if the chain shows an allowance. Raises as `Client.revoke` does."""
     step = await client.revocation(payment_id)
     if step:
         with Live("revoking the allowance") as live, interruptible(client, payment_id):
@@ -113,7 +113,7 @@ async def _revoke(client: Client, payment_id: str, who: Signer, timeout: float) 
 
 
 async def _tell_of_its_file(client: Client, record: PaymentRecord, *, yes: bool) -> None:
-    """Say what a prepared payment's file can still do. Raises NeedsConfirmation where it may have been sent already."""
+    """Say what a prepared payment's file can still do. Raises NeedsConfirmation if it may have been sent already."""
     err().print("What is not signed here will not be.")
     err().print(styled(what_stays_valid(record, client.registry), limit=300))
     if not (taken := await client.nonces_taken(record.id)):

@@ -1,4 +1,4 @@
-"""`l2send chains`: every chain of the registry. `chains check` and `chains pin` have files of their own."""
+"""`l2send chains`: lists the registry's chains. `chains check` and `chains pin` have their own files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Testnets = Annotated[bool, typer.Option("--testnets", help="Testnets too.")]
 
 
 class _ByName(TyperGroup):
-    """`l2send chains base` is the page of that chain: a word that is no command names a chain."""
+    """`l2send chains base` shows that chain: a word that is not a command names a chain."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As a Typer group, with `show` inserted before the names of chains."""
@@ -102,7 +102,7 @@ def pin(
 
 
 def _print(shown: list[Chain]) -> None:
-    """Every chain on a line of its own; a narrow terminal gets the columns that fit."""
+    """Print a line for each chain; a narrow terminal gets the columns that fit."""
     if out().is_terminal and out().width < _WIDE:
         rows = table("chain", "name", "stage", "tokens", "bridges", right=("tokens",), whole=("chain", "stage"))
         for chain in shown:
@@ -128,7 +128,7 @@ def _print(shown: list[Chain]) -> None:
 
 
 _WIDE = 120
-"""Width that the whole table needs."""
+"""Width of the whole table."""
 
 
 def _document(chain: Chain) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`l2send chains check`: the registry against the chains themselves."""
+"""`l2send chains check`: compares the registry with the chains."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class Wanted:
 
 
 def check(names: Sequence[str], wanted: Wanted) -> int:
-    """Check the chains of these short names, or all of them. Raises UnknownChain, ConfigError."""
+    """Check the chains with these short names, or all. Raises UnknownChain, ConfigError."""
     registry = wanted.run.registry()
     chains = chosen(registry, names, testnets=wanted.testnets)
     return run_to_end(_run(registry, chains, as_json=wanted.run.as_json))
 
 
 def chosen(registry: Registry, names: Sequence[str], *, testnets: bool) -> list[Chain]:
-    """The chains of these short names; without names all, testnets too if asked for. Raises UnknownChain."""
+    """The chains with these short names; without names all, with testnets on request. Raises UnknownChain."""
     if names:
         return [registry.named(name) for name in dict.fromkeys(names)]
     return [c for c in registry if testnets or registry.is_devnet or not c.testnet]
@@ -111,12 +111,12 @@ def _share(found: Sequence[EndpointReport] | Sequence[Fact]) -> str:
 
 
 def _age(head: int, now: float) -> int:
-    """Seconds since the newest block. Clocks are never quite the same: a head may come from the future."""
+    """Seconds since the newest block. Clocks differ slightly: a head may be in the future."""
     return round(now - head)
 
 
 def _findings(report: ChainReport) -> Iterator[tuple[Verdict, str]]:
-    """The problems. A problem that all contracts share, such as a silent chain, is named once."""
+    """The problems. One that all contracts share, such as a chain that does not answer, is listed once."""
     for endpoint in report.endpoints:
         if endpoint.verdict is not Verdict.OK:
             yield endpoint.verdict, endpoint.detail

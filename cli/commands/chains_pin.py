@@ -1,4 +1,4 @@
-"""`l2send chains pin`: the code of the bridges' contracts, read once, kept, and compared from then on."""
+"""`l2send chains pin`: reads the code of the bridges' contracts once, and stores its hashes for later comparison."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SOURCE = "l2send chains pin"
 
 
 def pin(names: Sequence[str], wanted: Wanted, *, yes: bool) -> int:
-    """Pin the code on the chains of these short names, or on all. Raises UnknownChain, UsageError, ConfigError."""
+    """Pin the code on the chains with these short names, or on all. Raises UnknownChain, UsageError, ConfigError."""
     paths = wanted.run.paths
     registry = wanted.run.registry()
     if registry.is_devnet:

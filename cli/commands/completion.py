@@ -1,8 +1,8 @@
 """`l2send completion`: what Tab offers in bash, zsh and fish.
 
-A shell asks by running `l2send LINE` with L2SEND_COMPLETE set to its name, and gets a candidate a line. Commands and
-options come from Typer's own tree; what a value can be is looked up by the parameter's name, in the table below.
-It asks no network, changes nothing, and imports nothing slow: a person waits for the answer.
+A shell runs `l2send LINE` with L2SEND_COMPLETE set to its name, and gets one candidate per line. Commands and options
+come from Typer's own tree; the table below maps a parameter's name to its values. It uses no network, changes nothing,
+and imports nothing slow: a person waits for it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ PLACES: Mapping[str, str] = {
     "zsh": ".zfunc/_l2send",
     "fish": ".config/fish/completions/l2send.fish",
 }
-"""Where each shell looks, under the home folder."""
+"""Where each shell looks, relative to the home folder."""
 _THEN: Mapping[str, str] = {
     "bash": "New shells have it, if bash-completion is installed. If not, add to ~/.bashrc: source {path}",
     "zsh": "If it is not there yet, add to ~/.zshrc: fpath+=~/.zfunc; autoload -Uz compinit; compinit",
@@ -101,7 +101,7 @@ def completion(
 
 
 def answer(line: str, app: Any, shape: Callable[[list[str]], list[str]]) -> Iterator[str]:
-    """The candidates for the end of `line`, as the asking shell wants them; none for what cannot be completed."""
+    """The candidates for the end of `line`, in the shell's format; none if it cannot be completed."""
     try:
         words = shlex.split(line)
         typed = "" if line[-1:].isspace() else words.pop()
@@ -112,19 +112,19 @@ def answer(line: str, app: Any, shape: Callable[[list[str]], list[str]]) -> Iter
     if os.environ[COMPLETION_VARIABLE] != "bash":
         yield from found
         return
-    # bash replaces only the text after the last word break, and adds no space by itself.
+    # bash replaces only the text after the last word break, and adds no space itself.
     cut = max((typed.rfind(c) + 1 for c in ":@=" if c in os.environ.get("L2SEND_BREAKS", "")), default=0)
     for candidate in found:
         yield candidate[cut:] if candidate.endswith((":", "@")) else f"{candidate[cut:]} "
 
 
 def _is_plain(candidate: str) -> bool:
-    """Whether a terminal shows it as it is, in one line: names of files may hold anything."""
+    """Whether a terminal shows it unchanged on one line: file names may hold anything."""
     return clean(candidate, len(candidate) + 1) == candidate
 
 
 def _candidates(app: Any, before: list[str], typed: str) -> Iterable[str]:
-    """Everything that may stand at this place, even if it does not begin with what was typed."""
+    """All candidates for this place, even those that do not match what was typed."""
     command, rest = app, list(before)
     while rest and rest[0] in getattr(command, "commands", {}):
         command = command.commands[rest.pop(0)]
@@ -155,14 +155,14 @@ def _candidates(app: Any, before: list[str], typed: str) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Candidates for a missing value."""
+    """The place of a missing value, with its candidates."""
 
     command: str
     paths: Paths
     typed: str
 
     def values(self, parameter: Any) -> Iterable[str]:
-        """Values that `parameter` can have; none if only the user knows."""
+        """Possible values of `parameter`; none if only the user knows."""
         look_up = _VALUES.get(f"{self.command} {parameter.name}") or _VALUES.get(parameter.name)
         return look_up(self) if look_up else ()
 
@@ -189,11 +189,11 @@ class _Place:
         return list(KEYS)
 
     def setting_values(self) -> list[str]:
-        """The values of all settings together; there are few."""
+        """The values of all settings together, which are few."""
         return [*self.chains(), *self.bridges(), *self.accounts()]
 
     def destinations(self) -> list[str]:
-        """Contacts and chains; behind a chain its contacts, and who was paid there."""
+        """Contacts and chains; after a chain its contacts and recipients."""
         book = load_book(self.paths.contacts)
         chain, colon, _ = self.typed.partition(":")
         name, at, _ = self.typed.partition("@")
@@ -231,4 +231,4 @@ _VALUES: Mapping[str, Callable[[_Place], Iterable[str]]] = {
     "unset name": _Place.settings,
     "via": _Place.bridges,
 }
-"""By a parameter's name, where it differs behind the name of its command."""
+"""By parameter name, where the meaning depends on the command."""

@@ -1,4 +1,4 @@
-"""`l2send config`: see and change defaults for what a command line leaves out."""
+"""`l2send config`: shows and changes defaults for omitted options."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def edit(run_options: RunOptions) -> None:
 
 
 def _check_exists(name: str, value: list[str], paths: Paths) -> None:
-    """Refuse an unknown name now, not at the next payment. Raises UsageError, ConfigError."""
+    """Refuse an unknown name now instead of at the next payment. Raises UsageError, ConfigError."""
     if name == "from_chains":
         registry = load_registry(paths)
         for chain in value:

@@ -1,4 +1,4 @@
-"""`l2send contacts`: the address book, whose names are destinations."""
+"""`l2send contacts`: the address book, whose names can be used as destinations."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def _meant(name: str, text: str, chains: Sequence[str], registry: Registry
 
 
 def _refuse_imitation(contact: Contact, paths: Paths) -> None:
-    """Refuse imitations of accounts that were paid, which are placed where people copy addresses. Raises UsageError."""
+    """Refuse imitations of paid accounts: attackers place them where people copy addresses. Raises UsageError."""
     paid = paid_accounts_like(paths, contact.address)
     imitated = next((address for address in paid if alike(address, contact.address)), None)
     if imitated and contact.address not in paid:
@@ -250,7 +250,7 @@ def import_(
 
 
 def _contacts_in(file: Path) -> list[Contact]:
-    """What a file holds, by its ending. Raises ConfigError, UsageError. A CSV address needs its checksum too."""
+    """The contacts in a file, by its suffix. Raises ConfigError, UsageError. A CSV address needs its checksum too."""
     try:
         text = read_trusted_text(file)
     except FileNotFoundError as error:
@@ -296,7 +296,7 @@ def _write(paths: Paths, new: Sequence[Contact]) -> None:
 
 
 def _readable(paths: Paths) -> Any:
-    """A check that what is about to be written can be read again."""
+    """A check that the new text can be read again."""
     return lambda text: parse_book(text, str(paths.contacts))
 
 

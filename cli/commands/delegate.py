@@ -1,4 +1,4 @@
-"""`l2send wallet delegate` and `undelegate`: what code an account runs on a chain (EIP-7702)."""
+"""`l2send wallet delegate` and `undelegate`: change which code an account runs on a chain (EIP-7702)."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def show_delegation(keystore: Keystore, chain: str, run_options: RunOptions) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What an account is to run on a chain, as it was asked for."""
+    """The requested change of an account's code on a chain."""
 
     account: str
     chain: str

@@ -1,6 +1,6 @@
 """`l2send demo`: payments on four local chains, with real contracts and play money.
 
-Every act is the real command, run as a process of its own; what the acts changed is read from the chains.
+Every act runs the real command in its own process; the changes are read from the chains.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PAST_EVERY_DEADLINE = 3 * 3600
 
 @dataclass
 class _Stage:
-    """The demo's own home, and what happened in it so far."""
+    """The demo's own home, and its acts so far."""
 
     home: Path
     quiet: bool
@@ -48,12 +48,12 @@ class _Stage:
     acts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def tell(self, text: str) -> None:
-        """A sentence of the story."""
+        """Print a sentence of the story."""
         if not self.quiet:
             out().print(text, soft_wrap=False)
 
     def title(self, text: str) -> None:
-        """A chapter of the story."""
+        """Print a chapter's title."""
         if not self.quiet:
             out().print()
             out().print(Rule(text, align="left", style="bold"))
@@ -65,7 +65,7 @@ class _Stage:
         return self._run([*words, "--json"] if self.quiet else [*words], hidden=self.quiet)
 
     def prepare(self, *words: str) -> str:
-        """Run `l2send` behind the scenes and return what it printed. Raises L2sendError if it fails."""
+        """Run `l2send` silently and return its output. Raises L2sendError if it fails."""
         done = self._run([*words], hidden=True)
         if done.returncode:
             raise L2sendError(f"`l2send {' '.join(words)}` failed: {clean(done.stderr, 1000)}")
@@ -102,7 +102,7 @@ def demo(as_json: Json = False) -> int:
 
 @contextmanager
 def _stage(*, quiet: bool) -> Iterator[_Stage]:
-    """A home of the demo's own with a fresh encrypted key; everything in it is gone afterwards."""
+    """The demo's own home with a new encrypted key; everything in it is deleted afterwards."""
     cache = Paths.from_environment().cache
     with tempfile.TemporaryDirectory(prefix="l2send-demo-") as folder:
         home = Path(folder)

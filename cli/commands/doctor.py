@@ -1,4 +1,4 @@
-"""`l2send doctor`: checks the setup, and says what to do about each problem."""
+"""`l2send doctor`: checks the setup, and says how to fix each problem."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from l2send.wallet.keys.keystore import find
 
 _TIMEOUT = 6.0
 _FEW = 5
-"""Chains that are asked; `l2send chains check` asks all of them, and about every contract."""
+"""How many chains are queried; `l2send chains check` queries all of them, and every contract."""
 _BEHIND, _AHEAD = 30, 600
-"""Seconds by which this clock may differ from the newest block of any chain: blocks are never from the future."""
+"""Seconds by which this clock may differ from the newest block of any chain: blocks are never in the future."""
 _STYLE = {Health.OK: "green", Health.NOTE: "yellow", Health.SILENT: "yellow", Health.WRONG: "bold red"}
 _EXIT = {
     Health.OK: ExitStatus.DELIVERED,
@@ -67,7 +67,7 @@ def doctor(
 
 
 async def _network(paths: Paths) -> list[Finding]:
-    """A few chains' endpoints, and this machine's clock against theirs; nothing if the files are wrong already."""
+    """A few chains' endpoints, and this machine's clock compared with theirs; empty if the files are wrong."""
     try:
         chains, registry = _chosen(paths), load_registry(paths)
     except L2sendError:
@@ -87,7 +87,7 @@ async def _network(paths: Paths) -> list[Finding]:
 
 
 def _chosen(paths: Paths) -> Sequence[Chain]:
-    """The chains that payments are made from, else the first of the registry."""
+    """The chains from which payments are made, else the first of the registry."""
     registry = load_registry(paths)
     wanted = load_settings(paths.settings).text("from_chains").split()
     real = [chain for chain in registry if registry.is_devnet or not chain.testnet]

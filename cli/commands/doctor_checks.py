@@ -1,4 +1,4 @@
-"""The checks of `l2send doctor` on this machine, a function each. Nothing is changed and no key is opened."""
+"""The checks of `l2send doctor` on this machine, a function each. They change nothing and open no key."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RPC = "L2SEND_RPC_"
 
 @unique
 class Health(StrEnum):
-    """The verdict, in the words that people and scripts see."""
+    """The verdict, as shown to people and scripts."""
 
     OK = "ok"
     NOTE = "note"
@@ -54,7 +54,7 @@ class Finding:
 
 
 def look(paths: Paths) -> Iterator[Finding]:
-    """Every check of this machine. Never raises for what it finds: that is the report."""
+    """Run every check of this machine. Problems are reported, not raised."""
     for check in _CHECKS:
         try:
             yield from check(paths)
@@ -87,7 +87,7 @@ def _folders(paths: Paths) -> Iterator[Finding]:
 
 
 def _storage(paths: Paths) -> Iterator[Finding]:
-    """The journal and the locks need a local disk, and files that no other program replaces."""
+    """The journal and the locks need a local disk that no other program syncs."""
     for folder in dict.fromkeys((paths.state, paths.config)):
         kind, program = network_file_system(folder), sync_program(folder)
         do = "Move it to a local folder that nothing syncs, and name that in L2SEND_HOME. Back up copies of it instead."
@@ -100,7 +100,7 @@ def _storage(paths: Paths) -> Iterator[Finding]:
 
 
 def _journal(paths: Paths) -> Iterator[Finding]:
-    """Opening it checks its pages, its mode and its version."""
+    """Opening the journal checks its pages, mode and version."""
     found = summary(paths)
     if found is None:
         yield Finding("journal", Health.OK, "no payment was made yet")
@@ -112,7 +112,7 @@ def _journal(paths: Paths) -> Iterator[Finding]:
 
 
 def _locks(paths: Paths) -> Iterator[Finding]:
-    """Locks that are held. The file of a free lock stays, and means nothing."""
+    """Locks that are held. The file of a free lock remains, and means nothing."""
     for path in sorted((paths.state / "locks").glob("*.lock")):
         with path.open("rb") as file:
             try:
@@ -137,7 +137,7 @@ def _keystores(paths: Paths) -> Iterator[Finding]:
 
 
 def _password(_: Paths) -> Iterator[Finding]:
-    """Its value is not repeated: it may be the password itself, put there by mistake."""
+    """The value is not repeated: it may be the password itself, put there by mistake."""
     if os.environ.get("ETH_PASSWORD"):
         path = Path(os.environ["ETH_PASSWORD"]).expanduser()
         if not path.is_file():
@@ -158,7 +158,7 @@ def _config(paths: Paths) -> Iterator[Finding]:
 
 
 def _limits(paths: Paths) -> Iterator[Finding]:
-    """As a payment reads them: what is wrong here stops every payment."""
+    """Reads limits as a payment does: an error here stops every payment."""
     for limits in read_limits(paths):
         limits.in_registry(load_registry(paths))
         says = ", ".join(f"{name} {value}" for name, value in limits.shown.items())

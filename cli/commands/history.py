@@ -1,4 +1,4 @@
-"""`l2send history`: the payments of the journal, filtered, for people and for spreadsheets."""
+"""`l2send history`: lists the journal's payments, filtered, for people and for spreadsheets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ROWS_OF_A_TABLE = 500
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which payments are listed. What is None or empty narrows nothing."""
+    """The filters. None or empty does not filter."""
 
     since: datetime | None
     until: datetime | None
@@ -43,16 +43,16 @@ class Wanted:
     states: frozenset[PaymentState]
     only_open: bool
     chain: Chain | None
-    """The chain that is paid on, or a chain that pays."""
+    """The destination chain, or a paying chain."""
     token: str
     to: Spelling | None
     memo: str
     """Part of the memo, in any case."""
     key: str
-    """How the idempotency key starts."""
+    """The start of the idempotency key."""
 
     def takes(self, record: Record) -> bool:
-        """Whether `record` is one of them."""
+        """Whether `record` passes the filters."""
         payment = record.payment
         made = datetime.fromtimestamp(record.created_at, UTC)
         chains = {payment.to.chain_id, *(leg.terms.source for leg in record.legs)}
@@ -76,7 +76,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class FilterOptions:
-    """Which payments are listed, as it was typed."""
+    """The filters as typed."""
 
     since: Annotated[str | None, typer.Option("--since", metavar="DATE", help="Made then or later.")] = None
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Made then or earlier.")] = None
@@ -150,7 +150,7 @@ def history(
 
 
 def _payments(client: Client, before: str | None, *, only_open: bool) -> Iterable[Record]:
-    """The payments that may be listed, newest first, read lazily. Raises UsageError."""
+    """The payments to list, newest first, read lazily. Raises UsageError."""
     if not only_open:
         return client.stream_history(before)
     records = client.open_payments()
@@ -161,7 +161,7 @@ def _payments(client: Client, before: str | None, *, only_open: bool) -> Iterabl
 
 
 def _print_json(records: Iterable[Record], registry: Registry) -> None:
-    """One document, written payment by payment: there may be a million."""
+    """Print one document, payment by payment: there may be a million."""
     first = True
     print('{\n  "schema": "l2send.history/1",\n  "payments": [', end="")
     for record in records:
@@ -172,7 +172,7 @@ def _print_json(records: Iterable[Record], registry: Registry) -> None:
 
 
 def _moment(text: str) -> datetime:
-    """A date or a time of ISO 8601, in UTC unless it says otherwise. Raises UsageError."""
+    """An ISO 8601 date or time, in UTC by default. Raises UsageError."""
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -192,7 +192,7 @@ def _end(text: str) -> datetime:
 
 
 def _recipient(text: str, registry: Registry, book: Book) -> Spelling:
-    """The recipient to look for; an address without a chain means on any chain. Raises UsageError."""
+    """The recipient to search; an address without a chain matches on any chain. Raises UsageError."""
     spelling = understand(text, registry, book)
     if spelling.address is None:
         raise UsageError(
@@ -202,7 +202,7 @@ def _recipient(text: str, registry: Registry, book: Book) -> Spelling:
 
 
 def _print(records: Iterable[Record], client: Client, limit: int | None) -> None:
-    """Tables of so many rows at most: those of a long history fit no memory."""
+    """Print tables with a limited number of rows: a long history does not fit into memory."""
     pages, listed = iter(records), 0
     last: Record | None = None
     while page := list(islice(pages, _ROWS_OF_A_TABLE)):

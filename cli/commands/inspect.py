@@ -1,4 +1,4 @@
-"""`l2send inspect`: what an order of the current ERC-7683 draft would do, in words. Sends nothing."""
+"""`l2send inspect`: describes an order of the current ERC-7683 draft. Sends nothing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def inspect(
 
 
 def _order(answer: bytes) -> ResolvedOrder:
-    """What the resolver answered. Raises Refused, with what to do about it."""
+    """Decode the resolver's answer. Raises Refused with what to do about it."""
     try:
         return decode_resolved(answer)
     except Refused as error:
@@ -72,7 +72,7 @@ def _bytes(payload: str) -> bytes:
 
 
 async def _resolved(resolver: str, payload: bytes, registry: Registry) -> tuple[bytes, bool]:
-    """What the resolver answers, undecoded, and whether its code is pinned. Raises Refused for other code than that.
+    """The resolver's raw answer, and whether its code is pinned. Raises Refused for code other than the pinned one.
 
     Source: IResolver.resolve of the ERC-7683 draft.
     """
@@ -84,6 +84,6 @@ async def _resolved(resolver: str, payload: bytes, registry: Registry) -> tuple[
         pinned = next((one.pinned for one in listed if one.pinned), None)
         if pinned and (code := await read_code(rpc, to)) != pinned:
             raise Refused(f"{to} runs the code {code or 'of nothing'}, pinned is {pinned}.", hint=HOW_TO_PIN)
-        # Nodes differ in the caller they assume, and a resolver may answer each caller differently.
+        # Nodes assume different callers, and a resolver may answer each caller differently.
         call = {"from": ZERO_ADDRESS, "to": to, "data": "0x" + RESOLVE.encode(payload).hex()}
         return await rpc.returned(call), pinned is not None

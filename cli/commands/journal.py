@@ -1,4 +1,4 @@
-"""`l2send journal`: what concerns the journal as a whole, for all who use it."""
+"""`l2send journal`: commands for the journal as a whole."""
 
 from __future__ import annotations
 

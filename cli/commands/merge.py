@@ -1,4 +1,4 @@
-"""`l2send merge`: signatures of a Safe's owners that were made apart, in one file."""
+"""`l2send merge`: joins signatures of a Safe's owners from several files."""
 
 from __future__ import annotations
 

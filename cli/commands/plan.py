@@ -1,4 +1,4 @@
-"""`l2send plan`: what a payment would cost by every way, and what would be signed. Sends nothing."""
+"""`l2send plan`: shows what a payment would cost by every way, and what would be signed. Sends nothing."""
 
 from __future__ import annotations
 

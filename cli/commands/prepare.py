@@ -1,4 +1,4 @@
-"""`l2send prepare`: plan a payment here, to be signed on a machine without a network."""
+"""`l2send prepare`: plans a payment to be signed on an offline machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send receive`: where to pay an account, in every form, as a QR code and as a page to hand out."""
+"""`l2send receive`: shows where to pay an account, in every form, as a QR code and as a page to share."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from l2send.resolver.forms import forms, forms_document
 
 _BESIDE = frozenset({"pay", "to", "for", "until", "on", "token", "address"})
 _LEAST_BESIDE = 76
-"""Columns of a terminal on which words fit beside a QR code."""
+"""Columns that a terminal needs to show words beside a QR code."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverOptions:
-    """Which account is paid."""
+    """The account to be paid."""
 
     receiver: Annotated[
         str | None,
@@ -64,7 +64,7 @@ class ReceiverOptions:
 
 @dataclass(frozen=True, slots=True)
 class AskedOptions:
-    """What is asked of the payer."""
+    """The request to the payer."""
 
     chain: Annotated[
         list[str] | None,
@@ -86,13 +86,13 @@ class AskedOptions:
 
     @property
     def request(self) -> PaymentRequest:
-        """What was typed besides where and how much. Raises UsageError."""
+        """The typed request, without place and amount. Raises UsageError."""
         return payment_request(self.payee, self.reference, self.expires)
 
 
 @dataclass(frozen=True, slots=True)
 class WaitOptions:
-    """Whether the money is waited for, and how long."""
+    """Whether to wait for the money, and how long."""
 
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait until the amount has arrived; exit status 8 if it does not.")
@@ -116,7 +116,7 @@ class FileOptions:
 
     @property
     def wanted(self) -> dict[str, Path]:
-        """The files to write, by their kind."""
+        """The files to write, by kind."""
         every = {"png": self.png, "svg": self.svg, "html": self.html}
         return {kind: path for kind, path in every.items() if path}
 
@@ -170,7 +170,7 @@ def receive(
 
 
 def _check_asked(asked: AskedOptions, waiting: WaitOptions, files: FileOptions) -> None:
-    """Raises UsageError where what was typed does not say how much of what, or where."""
+    """Raises UsageError if the words leave open how much of what, or where."""
     if len(asked.chain or []) > 1 and (files.wanted or not waiting.wait):
         hint = "Name one chain. With --wait several are followed together, and nothing is written."
         raise UsageError("a request is for one chain: a payment link, a QR code and a page name one.", hint=hint)
@@ -184,7 +184,7 @@ def _check_asked(asked: AskedOptions, waiting: WaitOptions, files: FileOptions) 
 
 
 def _address(who: Sender) -> Address:
-    """The account's address. Raises UsageError where --from and a keystore name two accounts."""
+    """The account's address. Raises UsageError if --from and a keystore name different accounts."""
     kept = who.keystore.address if who.keystore else None
     if who.stated and kept and who.stated != kept:
         raise UsageError(f"two accounts are named: {who.stated}, and the keystore of {kept}.", hint="Name one.")
@@ -192,7 +192,7 @@ def _address(who: Sender) -> Address:
 
 
 def _chosen(registry: Registry, names: list[str], token: str | None, address: Address, *, ask: bool) -> list[Chain]:
-    """The chains to be paid on: named, or one chosen by a person. None is guessed. Raises UsageError."""
+    """The chains for the payment, named or chosen by the user; none is guessed. Raises UsageError."""
     if names:
         return list({chain.chain_id: chain for chain in map(registry.named, names)}.values())
     offered = [c for c in real_first(registry) if not token or _has(c, token)]
@@ -219,7 +219,7 @@ def _has(chain: Chain, token: str) -> bool:
 
 
 def _asking_for(chain: Chain, address: Address, asked: AskedOptions, registry: Registry) -> Destination:
-    """The account there, with what is asked of the payer. Raises UnknownToken, BadAmount."""
+    """The account there, with the request to the payer. Raises UnknownToken, BadAmount."""
     found = parse_destination(f"{chain.short_name}:{address}", registry)
     if not asked.token:
         return found
@@ -228,7 +228,7 @@ def _asking_for(chain: Chain, address: Address, asked: AskedOptions, registry: R
 
 
 def _warn(who: Sender, chains: list[Chain]) -> None:
-    """Warn that an address may be a contract's, which exists only on the chain where it was made."""
+    """Warn that the address may be a contract, which exists only on the chain where it was deployed."""
     if who.keystore is None:
         names = " and ".join(chain.name for chain in chains)
         words = f"l2send has no key of {who.address}: make sure that it is yours on {names} too."
@@ -236,7 +236,7 @@ def _warn(who: Sender, chains: list[Chain]) -> None:
 
 
 def _write(files: FileOptions, found: Destination, request: PaymentRequest) -> None:
-    """Write the files that were asked for; all of them are made before any is written."""
+    """Write the requested files; all contents are made before any is written."""
     link = forms(found)["EIP-681"]
     makers = {
         "png": lambda: qr.png(link),
@@ -260,7 +260,7 @@ def _print(found: Destination, request: PaymentRequest, *, draw_qr: bool, below:
         _print_beside(drawn, rows)
         return
     print_pairs(out(), rows)
-    # A line of its own, which the terminal may break but which is copied whole.
+    # On its own line, so that it can be copied whole.
     out().print(Text.assemble(("EIP-681", "bold"), "   ", link))
     if drawn:
         out().print(Text("\n").join(drawn))
@@ -271,12 +271,12 @@ def _print(found: Destination, request: PaymentRequest, *, draw_qr: bool, below:
 
 
 def _is_low(lines: int) -> bool:
-    """Whether so many lines, the payment link's and the prompt would push the top off the terminal."""
+    """Whether this many lines, the payment link and the prompt would scroll the top off the terminal."""
     return out().is_terminal and lines + 4 > out().height and out().width >= _LEAST_BESIDE
 
 
 def _print_beside(drawn: list[Text], rows: list[tuple[str, Text]]) -> None:
-    """The code, and to the right of it what it says: all of it on 24 lines."""
+    """The code, with its content to the right, on 24 lines."""
     words = Table.grid()
     words.add_column(overflow="fold")
     for label, value in (row for row in rows if row[0] in _BESIDE):

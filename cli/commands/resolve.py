@@ -1,4 +1,4 @@
-"""`l2send resolve`: how l2send understands a destination."""
+"""`l2send resolve`: explains how l2send reads a destination."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send resume`: continue payments of the journal, from any later process."""
+"""`l2send resume`: continues payments of the journal, from any later process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from l2send.wallet.journal.states import PaymentState
 
 _NEEDS_A_SIGNATURE = {PaymentState.PLANNED, PaymentState.REFUND_DUE}
 _FEES_MAY_MOVE = 4
-"""A part of the fees that are asked about: they may grow by it until the signature."""
+"""The fraction by which confirmed fees may rise before signing: a quarter."""
 
 
 @spread
@@ -85,7 +85,7 @@ def _print_all(records: list[Record], client: Client) -> None:
 
 
 async def _or_tell(work: Awaitable[Record], client: Client, payment_id: str, errors: list[L2sendError]) -> Record:
-    """Report and keep the error that stops one payment, such as a refund without gas: the others go on."""
+    """Report and keep the error that stops one payment, such as a refund without gas: the others continue."""
     try:
         return await work
     except Interrupted:
@@ -112,7 +112,7 @@ async def _resume(
 
 
 async def _follow(client: Client, payment_id: str, who: Sender, timeout: float, *, resend_refund: bool) -> Record:
-    """Follow it. A refund whose fees exceed their cap is asked about on a terminal, once for each leg."""
+    """Follow it. On a terminal, asks once for each leg about a refund whose fees exceed their cap."""
     asked = set[str]()
     while True:
         try:
@@ -129,7 +129,7 @@ async def _follow(client: Client, payment_id: str, who: Sender, timeout: float, 
 
 
 async def _must_agree_to_resend(record: Record) -> None:
-    """On a terminal: show the refund that was sent, and ask whether to pay for another. Raises Interrupted."""
+    """On a terminal: show the requested refund, and ask whether to pay for another. Raises Interrupted."""
     if not can_ask():
         return
     for leg in record.legs:

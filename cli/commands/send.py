@@ -1,4 +1,4 @@
-"""`l2send 25 USDC base:0x…`: plan, show, ask once, pay, follow."""
+"""`l2send 25 USDC base:0x…`: plans, shows, asks once, pays and follows."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def show_plan(
     run_options: PayingRunOptions,
     safe: str | None = None,
 ) -> int:
-    """Show what a payment would do by every way, and sign nothing: `l2send plan`, and `--dry-run`."""
+    """Show what a payment would do by every way, without signing: `l2send plan`, and `--dry-run`."""
     meant = parse_words(words_from_stdin(words))
     registry = run_options.registry()
     limits = route.limits(registry)
@@ -142,5 +142,5 @@ def _print_plan(review: Review, registry: Registry, target: Destination, *, as_j
         print_json(plan_document(review, registry))
         return
     show_review(review, registry, target, notes=notes_of(target, review))
-    show_ways(review.plan)  # says it on stdout, where it stands alone with --quiet
+    show_ways(review.plan)  # printed on stdout, which is its only output with --quiet
     err().print("\nDry run: nothing was signed and nothing was sent.")

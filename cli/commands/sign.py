@@ -1,4 +1,4 @@
-"""`l2send sign`: show what a prepared payment does, and sign it without a network."""
+"""`l2send sign`: shows what a prepared payment does, and signs it without a network."""
 
 from __future__ import annotations
 

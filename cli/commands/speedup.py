@@ -1,4 +1,4 @@
-"""`l2send speedup`: a waiting transaction is signed again, with the same nonce and higher fees."""
+"""`l2send speedup`: signs a pending transaction again, with the same nonce and higher fees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send status`: where a payment is, looked up once."""
+"""`l2send status`: shows where a payment is, by a single query."""
 
 from __future__ import annotations
 

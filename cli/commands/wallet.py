@@ -1,4 +1,4 @@
-"""`l2send wallet`: encrypted keystores, made here or found in Foundry's and geth's folders."""
+"""`l2send wallet`: encrypted keystores, created here or found in Foundry's and geth's folders."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class PhraseOptions:
 
     @property
     def is_phrase(self) -> bool:
-        """Whether a phrase is imported, not a key."""
+        """Whether a phrase is imported instead of a key."""
         return self.mnemonic or self.mnemonic_file is not None or self.mnemonic_fd is not None
 
 
@@ -224,7 +224,7 @@ def _derivation(path: str | None, index: int | None) -> DerivationPath:
 
 
 def _passphrase(file: Path | None, *, ask: bool) -> str:
-    """The passphrase of a phrase, empty unless it is asked for. Every one is valid, so a typed one is asked twice."""
+    """A phrase's passphrase; empty unless requested. Every one is valid, so a typed one is asked twice."""
     if file is not None:
         return secret_from(file, None, "passphrase")
     if not ask:
@@ -240,7 +240,7 @@ def _passphrase(file: Path | None, *, ask: bool) -> str:
 
 
 def _typed_key() -> str:
-    """A private key from a person or from a pipe, never from the command line, where others could read it."""
+    """A private key from a person or a pipe, never from the command line, where others could read it."""
     if can_ask():
         from getpass import getpass
 

@@ -1,4 +1,4 @@
-"""`l2send watch`: follow a payment without a key."""
+"""`l2send watch`: follows a payment without a key."""
 
 from __future__ import annotations
 

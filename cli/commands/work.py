@@ -1,4 +1,4 @@
-"""`l2send work`: pays lines that `l2send batch --queue` approved, on any number of machines over one journal."""
+"""`l2send work`: pays lines approved with `l2send batch --queue`, on any number of machines with one journal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from l2send.working import Worker, WorkEvent
 _TO_THE_END = 600.0
 """Seconds that `--once` follows a payment."""
 _RECONNECT_AFTER, _LONGEST_WAIT = 1.0, 30.0
-"""Seconds until a lost journal is tried again; twice as long after each time."""
+"""Seconds until a lost journal is opened again; doubled each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def work(options: WorkOptions, keys: KeyOptions, run_options: PayingRunOptions) 
 
 
 def _signers(options: WorkOptions, keys: KeyOptions, run_options: PayingRunOptions) -> list[Signer]:
-    """The opened keys. Raises UsageError, ConfigError: before any line is looked at."""
+    """The opened keys. Raises UsageError, ConfigError: before any line is read."""
     names = account_names(options.accounts)
     if keys.password_fd is not None and len(names) > 1:
         raise UsageError("--password-fd is read once, for one account.", hint="Use --password-file.")
@@ -83,7 +83,7 @@ def _signers(options: WorkOptions, keys: KeyOptions, run_options: PayingRunOptio
 
 @dataclass
 class _Work:
-    """One run of the command: a worker for each connection to the journal, one after the other."""
+    """One run of the command: a worker for each connection to the journal, one after another."""
 
     options: WorkOptions
     run_options: PayingRunOptions
@@ -96,7 +96,7 @@ class _Work:
         self._metrics = Metrics([signer.address for signer in self.signers])
 
     async def run(self) -> int:
-        """Until it is stopped, or done."""
+        """Run until stopped, or done."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
@@ -113,7 +113,7 @@ class _Work:
         self._stop.set()
 
     async def _connected(self) -> int:
-        """Works, and connects again where the journal was lost."""
+        """Work, and reconnect after the journal's connection is lost."""
         wait, first = _RECONNECT_AFTER, True
         while True:
             try:
