@@ -5,6 +5,7 @@ Nothing slow is imported here: `--version`, `--help` and completion wait for thi
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -39,6 +40,8 @@ EXIT_STATUSES = (
 )
 _PAYMENT_WORDS = frozenset({"send", "plan", "prepare"})
 """Commands that take a payment's words."""
+_COLLECT_AFTER = 10_000
+"""Objects created and not freed before Python looks for garbage: a few megabytes."""
 _SHOW_HELP_ALONE = frozenset({"wallet", "devnet"})
 """Groups that do nothing themselves."""
 
@@ -195,12 +198,22 @@ def _from_settings(words: list[str]) -> dict[str, Any]:
     return {"obj": settings, "default_map": settings.defaults(COMMANDS, words)}
 
 
-def main() -> None:
-    """Entry point of the installed command."""
+def start_lightly() -> None:
+    """Prepare a process that runs one command: load slow modules late, and collect garbage rarely.
+
+    Imported modules are never garbage; Python would search them 200 times.
+    """
     from l2send.core.late_modules import load_late
-    from l2send.wallet.keys.harden import harden
 
     load_late()
+    gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    from l2send.wallet.keys.harden import harden
+
+    start_lightly()
     harden()
     open_streams()
     if os.environ.get(COMPLETION_VARIABLE):

@@ -1,6 +1,6 @@
 """Delays the import of slow library modules that most commands do not need until their first use.
 
-Nothing is missing. A listed name of such a module is a placeholder: it loads the module when it is called, subclassed
+No function is missing. A listed name of such a module is a placeholder: it loads the module when it is called, subclassed
 or accessed; any other name loads it at once. So if a new release of a library needs more of a module, start-up is
 slower but works. Only the command does this (`main` in cli/main.py): a program that imports l2send, httpx or
 eth_account gets them unchanged.
@@ -34,6 +34,12 @@ LATE_MODULES: Mapping[str, Sequence[str]] = {
     "py_ecc.bls12_381.bls12_381_pairing": ("final_exponentiate", "pairing"),
 }
 """Modules, each with the names that other modules of its library use during import."""
+
+_DOES_WITHOUT = {"cffi": ("Crypto.Util._raw_api", "load_lib")}
+"""A module, the one that uses another in its place where it is missing, and a name that this one has in the end.
+
+pycryptodome parses C declarations by cffi at every start. By ctypes it loads the same code, and calls it faster.
+"""
 
 
 class _Late:
@@ -98,7 +104,10 @@ class _Finder(MetaPathFinder):
     """Finds the listed modules in their usual place, with the late loader."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """None for a module that is not listed: other finders find it."""
+        """None for a module that is not listed: other finders find it. Raises ModuleNotFoundError."""
+        place, last_name = _DOES_WITHOUT.get(name, ("", ""))
+        if place in sys.modules and not hasattr(sys.modules[place], last_name):  # it is what imports `name` now
+            raise ModuleNotFoundError(f"{place} does without {name}", name=name)
         spec = PathFinder.find_spec(name, path, target) if name in LATE_MODULES else None
         if spec and spec.loader:
             spec.loader = _LateLoader(spec.loader, LATE_MODULES[name])

@@ -38,13 +38,16 @@ from eth_typing.networks import ChainId
 print(eth_typing.ChainId(10), list(ChainId)[:2])
 print(httpx.main.name, httpx._main.print_help.__name__)
 
+print(Account.decrypt(Account.encrypt(key, "a password", iterations=2), "a password"), eth_utils.keccak(key))
+import cffi
+print(cffi.FFI().new("int *", 5)[0])
 print(eth_keyfile.create_keyfile_json(key, b"a password", version=4, iterations=2)["pubkey"])
 import py_ecc.bls, py_ecc.bls12_381
 from py_ecc.bls import G2Basic, G2ProofOfPossession
 print(G2Basic.SkToPk(5), py_ecc.bls.G2ProofOfPossession.SkToPk(5), G2ProofOfPossession.DST)
 print(py_ecc.bls12_381.pairing(py_ecc.bls12_381.Z2, py_ecc.bls12_381.Z1))
 """
-_HEAVY = ("pydantic", "py_ecc.optimized_bls12_381", "click", "pygments", "rich")
+_HEAVY = ("cffi", "pydantic", "py_ecc.optimized_bls12_381", "click", "pygments", "rich")
 
 
 def _printed(*parts: str) -> str:

@@ -109,11 +109,11 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
 
 def _serve(place: str) -> None:
     """Until the pytest process, which holds the other end of stdin, is gone; returns in each command's process."""
+    from l2send.cli.main import start_lightly
     from l2send.core.chains import load_registry
-    from l2send.core.late_modules import load_late
     from l2send.core.paths import Paths
 
-    load_late()
+    start_lightly()
     for room in _ROOMS:
         package = import_module(f"l2send.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
