@@ -1,9 +1,9 @@
 """Delays the import of slow library modules that most commands do not need until their first use.
 
-No function is missing. A listed name of such a module is a placeholder: it loads the module when it is called, subclassed
-or accessed; any other name loads it at once. So if a new release of a library needs more of a module, start-up is
-slower but works. Only the command does this (`main` in cli/main.py): a program that imports l2send, httpx or
-eth_account gets them unchanged.
+No function is missing. A listed name of such a module is a placeholder: it loads the module when it is called,
+subclassed or accessed; any other name loads it at once. So if a new release of a library needs more of a module,
+start-up is slower but works. Only the command does this (`main` in cli/main.py): a program that imports l2send,
+httpx or eth_account gets them unchanged.
 """
 
 from __future__ import annotations

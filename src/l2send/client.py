@@ -14,10 +14,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from l2send.batches import Batches
 from l2send.bridges import bridge_named, bridges_of
 from l2send.client_lookups import ClientLookups
+from l2send.client_queue import Queueing
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
 from l2send.core.chains import Registry, load_registry
@@ -32,7 +33,6 @@ from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
 from l2send.planning import plan_most, plan_payment
 from l2send.preparing import prepare_payment
-from l2send.queueing import Queueing
 from l2send.read_web3 import ReadsByWeb3
 from l2send.refunding import refund_to_send
 from l2send.renewal import renewed_quote
@@ -62,6 +62,9 @@ from l2send.wallet.safe_files import SafeBundle
 from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup
 from l2send.wallet.watch import follow, look_once
 from l2send.wallet.window import SIZE as WINDOW
+
+if TYPE_CHECKING:
+    from l2send.batches import Batches
 
 
 @dataclass
@@ -97,6 +100,8 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
     @property
     def batch(self) -> Batches:
         """Files of payments, each paid as one: see batches.py."""
+        from l2send.batches import Batches  # one payment does not wait for them
+
         return Batches(self.journal, self.rpcs, self.bridges, self._accounts_like, self.resume_many)
 
     def destination(self, text: str) -> Destination:

@@ -7,14 +7,11 @@ await client.work([signer], until_done=True)    on this machine, or any other wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from l2send.batch_begun import batch_name, key_of
 from l2send.batch_review import BatchReview
-from l2send.batches import Batches
 from l2send.core.address import Address
-from l2send.core.paths import Paths
 from l2send.core.plan import Payment
 from l2send.core.text import visible_part
 from l2send.core.units import UnixTime
@@ -23,11 +20,6 @@ from l2send.resolver.batch_lines import JudgedBatch
 from l2send.resolver.limits import Limits
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.queue_lines import QueuedLine, QueueState
-from l2send.wallet.keys.signer import Signer
-from l2send.working import Tell, Worker
-
-_TO_THE_END = 600.0
-"""Seconds for which one run follows its payments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,34 +93,3 @@ class Queued:
     def withdraw(self, name: str) -> int:
         """Withdraw every line of a batch that no worker has begun. Returns how many."""
         return self.journal.withdraw(batch_name(name))
-
-
-class Queueing:
-    """A client's methods for the queue."""
-
-    journal: Journal
-    paths: Paths
-
-    @property
-    def batch(self) -> Batches:
-        """Files of payments: see batches.py."""
-        raise NotImplementedError
-
-    @property
-    def queue(self) -> Queued:
-        """Approved lines that workers pay."""
-        return Queued(self.journal)
-
-    def worker(self, signers: Sequence[Signer], tell: Tell = lambda _: None) -> Worker:
-        """A worker for the accounts of `signers`; `tell` receives all that it reports. Set its fields, then run it."""
-        return Worker(self.batch, self.paths.state / "locks", signers, tell)
-
-    async def work(self, signers: Sequence[Signer], *, tell: Tell = lambda _: None, until_done: bool = False) -> None:
-        """Pay the queued lines of these accounts: forever, or, with `until_done`, those that can be paid now.
-
-        Cancel the task to stop at once; set `worker(…).stop` to stop gracefully. An error of a line or a payment is
-        reported, and retried. Raises JournalLost once the connection to the journal is lost: open another client then.
-        """
-        worker = self.worker(signers, tell)
-        worker.until_done, worker.patience = until_done, _TO_THE_END if until_done else worker.patience
-        await worker.run()

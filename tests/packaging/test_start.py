@@ -113,8 +113,8 @@ _ACCOUNT = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
     [
         (("wallet", "list", "--json"), 350, 62, {*_SLOW, *_NETWORK, "rich"}),
         (("balances", "--from", _ACCOUNT, "--json"), 580, 96, {*_SIGNING, "cffi", "pydantic", "rich"}),
-        (("history", "--json"), 620, 280, {*_SIGNING, "eth_abi", "pydantic"}),
-        (("1", "USDC", f"base:{_ACCOUNT}", "--from", _ACCOUNT, "--dry-run"), 800, 295, {*_SIGNING, "pydantic"}),
+        (("history", "--json"), 600, 250, {*_SIGNING, "eth_abi", "pydantic"}),
+        (("1", "USDC", f"base:{_ACCOUNT}", "--from", _ACCOUNT, "--dry-run"), 790, 265, {*_SIGNING, "pydantic"}),
     ],
 )
 def test_each_command_stays_within_its_budget(
