@@ -1,1 +1,1 @@
-"""Measurements of l2send beside other ways to the same answer. Not installed with it."""
+"""Measures l2send against other ways to get the same result. Not installed with it."""

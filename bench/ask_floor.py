@@ -1,4 +1,4 @@
-"""Balances with nothing but asyncio: one connection and one hand-built Multicall3 request a chain, all at once.
+"""Balances with only asyncio: one connection and one hand-built Multicall3 request per chain, all at once.
 
 What any Python program has to spend: it checks nothing, and has no types, no names and no errors in words.
 

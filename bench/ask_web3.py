@@ -1,4 +1,4 @@
-"""Balances by web3.py as its documentation shows it: AsyncWeb3, one call a balance, all of them at once.
+"""Balances with web3.py as its documentation shows it: AsyncWeb3, one call per balance, all at once.
 
 Run as `python ask_web3.py TASK`; TASK is a file with what `Stage.task` returns. Prints the balances as JSON.
 """

@@ -1,4 +1,4 @@
-"""`python -m bench.balances`: the same balances on many chains, by l2send and by four other ways.
+"""`python -m bench.balances`: the same balances on many chains, with l2send and in four other ways.
 
 See bench/README.md for what is measured and how to read it.
 """

@@ -1,4 +1,4 @@
-"""`python -m bench.batch`: a file of payments on two chains by one `l2send batch`, beside a loop of `cast send`.
+"""`python -m bench.batch`: a file of payments on two chains, with one `l2send batch` and with a loop of `cast send`.
 
 See bench/README.md for what is measured and how to read it.
 """

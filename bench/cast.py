@@ -1,4 +1,4 @@
-"""Foundry's `cast`: the pinned one, fetched and checked like the packages of a devnet."""
+"""Finds Foundry's `cast`: the pinned one, fetched and checked like the packages of a devnet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A curve as SVG: one line for each name, over a logarithmic axis. Drawn by hand, since it is this little."""
+"""Draws curves as SVG: one line for each name, over a logarithmic axis."""
 
 from __future__ import annotations
 

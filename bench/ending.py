@@ -1,4 +1,4 @@
-"""How a benchmark ends: its figures on stdout, or why there are none on stderr, and its exit status."""
+"""Ends a benchmark: prints its figures on stdout, or the reason for none on stderr, and sets the exit status."""
 
 from __future__ import annotations
 

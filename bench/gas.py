@@ -1,4 +1,4 @@
-"""The gas of a direct and of each bridged payment, beside the least that its contract allows: the paying call alone."""
+"""The gas of a direct and of each bridged payment, compared with the minimum of its contract: only the paying call."""
 
 from __future__ import annotations
 

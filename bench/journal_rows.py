@@ -1,4 +1,4 @@
-"""Journals of any size, made of the rows that a real payment leaves: one is made by the journal, the others are copies.
+"""Makes journals of any size: the journal writes one real payment, the other rows are copies of it.
 
 The copies differ in id, recipient, key, nonce, bytes and hash. Every tenth goes to one account, in one amount, as a
 salary does each month; the others to accounts that are paid twenty times each.

@@ -1,4 +1,4 @@
-"""A process of its own between a program and its chains: delays every HTTP request, and counts them.
+"""A proxy process between a program and its chains: delays every HTTP request, and counts them.
 
 The first line of standard input says what to do: `{"delay": seconds, "upstreams": [["127.0.0.1", port], …]}`.
 It is answered with the ports to use, in the order of the upstreams. Every further line is answered with the

@@ -1,4 +1,4 @@
-"""Many payments from one account on one chain: l2send's window beside a loop of `cast send`."""
+"""Many payments from one account on one chain: l2send's window compared with a loop of `cast send`."""
 
 from __future__ import annotations
 

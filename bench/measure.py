@@ -1,4 +1,4 @@
-"""Runs one way once: the time of the whole process, its traffic, and whether its answer is true."""
+"""Measures one run of one way: the time of the whole process, its traffic, and whether its answer is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account with money on the first chain of a devnet, and the real programs that pay from it."""
+"""An account with money on the first chain of a devnet, and the programs that pay from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs one process to its end: how long it took, and how much processor time it used."""
+"""Runs one process until it exits: its duration and its processor time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples as a table in Markdown: medians as ratios to the first way, and the seconds behind them."""
+"""Formats samples as a Markdown table: medians relative to the first way, and in seconds."""
 
 from __future__ import annotations
 

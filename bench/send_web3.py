@@ -1,4 +1,4 @@
-"""A transfer by web3.py as its documentation shows it. Run as `python send_web3.py URL KEY TOKEN RECIPIENT`."""
+"""A transfer with web3.py as its documentation shows it. Run as `python send_web3.py URL KEY TOKEN RECIPIENT`."""
 
 from __future__ import annotations
 

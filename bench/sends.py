@@ -1,4 +1,4 @@
-"""`python -m bench.sends`: payments beside `cast send` and web3.py, start-up, gas, and many payments at once.
+"""`python -m bench.sends`: payments compared with `cast send` and web3.py, start-up, gas, and many payments at once.
 
 See bench/README.md for what is measured and how to read it.
 """

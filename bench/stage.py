@@ -1,4 +1,4 @@
-"""What is asked for: local chains, and an account that holds a different amount of every token on every chain."""
+"""The setting of a benchmark: local chains, and an account with a different amount of every token on every chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways to ask for the same balances: a command line each, and how to read what it prints."""
+"""The ways to request the same balances: each with its command line, and how to parse its output."""
 
 from __future__ import annotations
 

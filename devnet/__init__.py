@@ -4,8 +4,8 @@
     faucet    fund, advance: money and time for tests
     commands  the same as `l2send devnet ...`
 
-`up` fetches pinned npm packages (packages), starts a supervisor that owns every other process
-(supervisor), which starts one anvil per chain (anvil), deploys the real contracts on each (deploy)
-and runs a solver that quotes and fills intents (solver). What is running is written down in
-`state`; what the other rooms need to know of it, in a registry of the project's own format (registry).
+`up` fetches pinned npm packages (packages), starts a supervisor that owns every other process (supervisor), which
+starts one anvil per chain (anvil), deploys the real contracts on each (deploy) and runs a solver that quotes and fills
+intents (solver). `state` records what is running; a registry in the project's own format tells the other rooms about it
+(registry).
 """

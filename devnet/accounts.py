@@ -1,6 +1,6 @@
-"""Accounts that are contracts on the devnet: Safe 1.4.1 and 1.5.0, EntryPoint 0.8 and Simple7702Account.
+"""Contract accounts of the devnet: Safe 1.4.1 and 1.5.0, EntryPoint 0.8 and Simple7702Account.
 
-Each stands at its canonical address, deployed with CREATE2 from the init code of its package, as on public chains.
+Each is at its canonical address, deployed with CREATE2 from the init code of its package, as on public chains.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from l2send.devnet.state import DevChain
 CREATE2_FACTORY = Address("0x4e59b44847b379578588920cA78FbF26c0B4956C")
 """Arachnid's deterministic deployment proxy. anvil has it."""
 SAFE_CREATE2_FACTORY = Address("0x914d7Fec6aaC8cd542e72Bca78B30650d45643d7")
-"""Safe's own (github safe-global/safe-singleton-factory), with the same code."""
+"""Safe's own factory (github safe-global/safe-singleton-factory), with the same code."""
 
 _SAFE_FILES = {
     "singleton": "Safe.sol/Safe.json",
@@ -46,25 +46,25 @@ class Create2:
     """One deployment."""
 
     name: str
-    """As the tables of chains.toml call it: `safe."1.4.1".singleton`."""
+    """Its name in chains.toml: `safe."1.4.1".singleton`."""
     factory: Address
     data: str
-    """What the factory is sent: salt and init code, in hexadecimal."""
+    """The factory's input: salt and init code, in hexadecimal."""
 
     @property
     def address(self) -> Address:
-        """Where it will stand (EIP-1014)."""
+        """Its future address (EIP-1014)."""
         data = bytes.fromhex(self.data[2:])
         return checksum(keccak(b"\xff" + bytes.fromhex(self.factory[2:]) + data[:32] + keccak(data[32:]))[12:])
 
 
 @dataclass(frozen=True, slots=True)
 class AccountContracts:
-    """Everything that is deployed, and what a Safe's proxy of each version is made of."""
+    """All deployments, and the proxy code of each version of Safe."""
 
     deployments: tuple[Create2, ...]
     proxies: dict[str, str]
-    """Version -> keccak of the code that each Safe of it has."""
+    """Version -> keccak of the code of its Safes."""
 
 
 def load(packages: dict[str, Path]) -> AccountContracts:
@@ -91,7 +91,7 @@ def _code(path: Path, field: str) -> str:
 
 
 def registry_tables(contracts: AccountContracts, node: Node) -> str:
-    """The `accounts` tables of chains.toml, each code read from the chain. Raises NetworkError."""
+    """The `accounts` tables of chains.toml, with code hashes read from the chain. Raises NetworkError."""
     tables = {f'safe."{version}".proxy': {"code_hash": code} for version, code in contracts.proxies.items()}
     for one in contracts.deployments:
         code = bytes.fromhex(node.call("eth_getCode", one.address, "latest")[2:])
@@ -105,7 +105,7 @@ def _table(name: str, fields: dict[str, str]) -> str:
 
 
 def make_safe(chain: DevChain, safe: SafeVersion, owners: Sequence[str], threshold: int, salt: int = 0) -> Address:
-    """Make a Safe of these owners; `threshold` of them must sign. Returns its address.
+    """Create a Safe with these owners; `threshold` of them must sign. Returns its address.
 
     The same version, owners, threshold and `salt` give the same address on every chain. Raises UsageError, NodeError.
     """

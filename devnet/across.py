@@ -1,4 +1,4 @@
-"""Across's deposits and settlements, as relayers and the HubPool see them.
+"""Across's deposits and settlements, as relayers and the HubPool encode them.
 
 Layouts: across-protocol/contracts interfaces/{V3SpokePoolInterface,SpokePoolInterface}.sol.
 """
@@ -21,7 +21,7 @@ _LEAF = "(uint256,uint256,uint256[],uint32,address,address[])"
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """One deposit, as its FundsDeposited event tells. Accounts and tokens are ERC-55 addresses."""
+    """One deposit, from its FundsDeposited event. Accounts and tokens are ERC-55 addresses."""
 
     origin: int
     destination: int
@@ -38,7 +38,7 @@ class Deposit:
     message: bytes
 
     def values(self) -> tuple[Any, ...]:
-        """V3RelayData, as the ABI encoder takes it."""
+        """V3RelayData, as input for the ABI encoder."""
         parties = (self.depositor, self.recipient, self.exclusive_relayer, self.input_token, self.output_token)
         return (
             *(address_word(party) for party in parties),
@@ -53,11 +53,11 @@ class Deposit:
 
     @property
     def hash(self) -> bytes:
-        """The relay hash under which the destination's SpokePool knows it."""
+        """The relay hash that identifies it at the destination's SpokePool."""
         return bytes(keccak(abi_encode([_RELAY, "uint256"], [self.values(), self.destination])))
 
     def halved(self) -> Deposit:
-        """The same deposit paying half: what a careless client might take for this one's fill."""
+        """The same deposit paying half: a careless client might mistake its fill for this one's."""
         return replace(self, output_amount=self.output_amount // 2)
 
 
@@ -90,10 +90,10 @@ class Leaf:
     amount: int
 
     def values(self) -> tuple[Any, ...]:
-        """RelayerRefundLeaf, as the ABI encoder takes it."""
+        """RelayerRefundLeaf, as input for the ABI encoder."""
         return (0, self.chain_id, [self.amount], 0, self.token, [self.account])
 
     @property
     def root(self) -> bytes:
-        """The root of a tree of this leaf alone."""
+        """The root of a tree with only this leaf."""
         return bytes(keccak(abi_encode([_LEAF], [self.values()])))

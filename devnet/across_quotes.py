@@ -1,4 +1,4 @@
-"""A stand-in of Across's legacy quote API: GET suggested-fees in the shape of its published description
+"""A stand-in for Across's legacy quote API: GET suggested-fees in the format of its published description
 (docs.across.to/api-reference/suggested-fees/get). Only the arithmetic is the devnet's own.
 """
 
@@ -21,7 +21,7 @@ _MOST = 10**6
 
 
 def suggested_fees(solver: Solver, query: Mapping[str, str]) -> dict[str, Any]:
-    """What a deposit of `amount` pays the relayer. Raises ValueError, pricing.NoQuote."""
+    """The relayer's fee for a deposit of `amount`. Raises ValueError, pricing.NoQuote."""
     source, destination = _chain(solver, query, "originChainId"), _chain(solver, query, "destinationChainId")
     give, get = query.get("inputToken", ""), query.get("outputToken", "")
     asset, _ = pricing.pair(source, asset_address(source, give), destination, asset_address(destination, get))
@@ -65,7 +65,7 @@ def suggested_fees(solver: Solver, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def across_fee(source: DevChain, asset: pricing.Asset, amount: int) -> int:
-    """More than Eco's solver asks, by more than the difference in gas: which bridge is cheaper is no accident."""
+    """Higher than Eco's solver's fee, by more than the difference in gas: Eco is always the cheaper bridge."""
     extra: int = 10 ** (asset.decimals - (4 if asset.symbol == NATIVE else 1))
     return 2 * pricing.fee(source.chain_id, asset, amount) + extra
 

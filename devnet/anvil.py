@@ -1,4 +1,4 @@
-"""anvil, the local node of Foundry: which one is used, and how one is started."""
+"""Finds and starts anvil, the local node of Foundry."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from l2send.core.errors import ConfigError
 from l2send.devnet import packages, state
 
 _KEPT_STATES = "600"
-"""Blocks whose state stays readable: ten minutes at one block a second. More would fill memory with time."""
+"""Blocks whose state is kept: ten minutes at one block per second. More would fill memory over time."""
 
 
 def find(cache: Path, say: Callable[[str], None]) -> Path:
-    """The anvil to run: the one on PATH if it is new enough, else the pinned one. Raises ConfigError."""
+    """The anvil to run: the one on PATH if new enough, else the pinned one. Raises ConfigError."""
     minimum = packages.minimum_anvil()
     on_path = shutil.which("anvil")
     if on_path and _version(on_path) >= _numbers(minimum):
@@ -53,7 +53,7 @@ def start(
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports that nothing on 127.0.0.1 listens on now. Another process may be faster."""
+    """`count` different ports of 127.0.0.1 that are free now. Another process may take one first."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for s in sockets:

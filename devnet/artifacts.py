@@ -1,6 +1,6 @@
-"""The contracts of a devnet as web3.py knows them, read out of the unpacked packages, each in its package's own format.
+"""The devnet's contracts as web3.py objects, read from the unpacked packages in each package's format.
 
-Importing web3 takes a second, so only the supervisor and the solver load these.
+Importing web3 takes a second, so only the supervisor and the solver import this file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Unlinked:
-    """A contract whose code lacks the address of its only library."""
+    """A contract whose code needs the address of its only library."""
 
     abi: list[Any]
     init_code: str
@@ -32,7 +32,7 @@ class Unlinked:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artifacts:
-    """Every contract that a devnet deploys: its ABI and its code, bound to no chain."""
+    """Every contract that a devnet deploys: its ABI and its code, not bound to a chain."""
 
     portal: type[Contract]
     prover: type[Contract]
@@ -42,7 +42,7 @@ class Artifacts:
     origin_settler: type[Contract]
     weth: type[Contract]
     permit2: type[Contract]
-    """Its code alone."""
+    """Only its code."""
     signature_checker: type[Contract]
     fiat_token: Unlinked
     """FiatTokenV2_2; its library is SignatureChecker."""
@@ -85,12 +85,12 @@ def load(packages: dict[str, Path], compiled: Path) -> Artifacts:
 
 
 def init_code(contract: type[Contract], *values: Any) -> str:
-    """What deploys the contract with these constructor arguments, in hexadecimal."""
+    """The code that deploys the contract with these constructor arguments, in hexadecimal."""
     return str(contract.constructor(*values).data_in_transaction)
 
 
 def runtime_code(contract: type[Contract]) -> str:
-    """The code that stands on a chain once the contract is deployed, in hexadecimal, if its package has it."""
+    """The contract's deployed code, in hexadecimal, if its package has it."""
     code: Any = contract.bytecode_runtime
     return str(code.to_0x_hex())
 

@@ -1,6 +1,6 @@
 """`l2send devnet ...`: the commands. Data goes to standard output, everything else to standard error.
 
-The rest of the room is imported by the command that needs it: this module is read at every start of l2send.
+Each command imports what it needs: this module is imported at every start of l2send.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def _print_table(status: Status) -> None:
 
 
 def _done(what: str, sentence: str, *, as_json: bool) -> None:
-    """Say what was done, to people or to scripts."""
+    """Report what was done, to people or to scripts."""
     if as_json:
         _print_json({"schema": "l2send.devnet_done/1", "done": what, "said": sentence})
     else:

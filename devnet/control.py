@@ -35,7 +35,7 @@ _PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL
 
 @dataclass(frozen=True, slots=True)
 class ChainHealth:
-    """One chain of a devnet, asked just now."""
+    """The state of one chain of a devnet, just queried."""
 
     chain: DevChain
     block: int | None
@@ -46,7 +46,7 @@ class ChainHealth:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A running devnet, asked just now."""
+    """The state of a running devnet, just queried."""
 
     devnet: Devnet
     chains: tuple[ChainHealth, ...]
@@ -118,7 +118,7 @@ def down(home: Path) -> bool:
 
 
 def _already_running(home: Path, say: Callable[[str], None]) -> Devnet:
-    """The devnet that another process started here, as soon as it is ready."""
+    """The devnet that another process started here, once it is ready."""
     give_up = time.monotonic() + _READY_SECONDS
     while locks.is_held(state.lock_path(home)) and time.monotonic() < give_up:
         now = status(home)
@@ -150,7 +150,7 @@ def _prepare(home: Path, cache: Path, chains: int, block_time: float, say: Calla
 
 
 def _launch(config: Config, folder: Path) -> bool:
-    """Start the supervisor and wait until it is ready: False if another one was faster.
+    """Start the supervisor and wait until it is ready; False if another one was faster.
 
     The supervisor stops by itself when this process closes its pipe too early, for any reason;
     on an exception this waits for that, so that Ctrl-C returns to a prompt with nothing left running.
@@ -185,7 +185,7 @@ def _launch(config: Config, folder: Path) -> bool:
 
 
 def _stop_supervisor(home: Path) -> bool:
-    """End the supervisor, and with it everything it owns. Returns whether there was one."""
+    """Stop the supervisor, and with it everything it owns. Returns whether there was one."""
     pid = _supervisor_pid(home)
     if pid is None:
         return False
@@ -198,16 +198,16 @@ def _stop_supervisor(home: Path) -> bool:
 
 
 def _supervisor_pid(home: Path) -> int | None:
-    """Between taking the lock and writing its process id, a supervisor has a moment without one."""
+    """The supervisor's process id; briefly missing after it has taken the lock."""
     path = state.lock_path(home)
     _wait(lambda: not locks.is_held(path) or state.supervisor_pid(home) is not None, 2.0)
     return state.supervisor_pid(home)
 
 
 def _stop_orphans(home: Path) -> None:
-    """After a supervisor was killed: wait for its guard to have killed the rest, and help if it has not.
+    """After a supervisor was killed: wait until its guard has killed the rest, and kill what remains.
 
-    A process is killed only if it proves to be ours by answering as the chain or solver it was.
+    A process is killed only if it proves to be ours by answering as the recorded chain or solver.
     """
     try:
         devnet = state.read(home)
@@ -228,7 +228,7 @@ def _orphans(devnet: Devnet) -> list[int]:
 
 
 def _forget(home: Path) -> None:
-    """Remove everything but the lock file, whose inode others may be waiting on."""
+    """Remove everything except the lock file: others may be waiting on its inode."""
     for path in state.folder(home).iterdir():
         if path != state.lock_path(home) and path.is_file():
             path.unlink()

@@ -32,14 +32,14 @@ PERMIT2 = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")
 _PERMIT2_SALT = "0x0000000000000000000000000000000000000000d3af2663da51c10215000000"
 
 ETH_USD = 3000 * 10**8
-"""The price feed's first answer: US dollars per ether, in units of 10^-8 dollar."""
+"""The price feed's first answer: USD per ether, in units of 10^-8 USD."""
 _INVENTORY = 100_000_000
 """Whole tokens of each kind that the solver has on each chain."""
 _FIAT_DECIMALS = 6
 _MAX = 2**256 - 1
 _GAS_PRICE = 5 * 10**9
 _BLOCK_GAS = 30_000_000
-"""The limit of anvil's blocks."""
+"""anvil's block gas limit."""
 
 
 def account(name: str) -> Address:
@@ -99,7 +99,7 @@ class _Sender:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a chain's contracts are: computed, so that chains can name each other's before they exist."""
+    """The computed addresses of a chain's contracts, so that chains can refer to each other's before deployment."""
 
     chain_id: int
     issuer: Address
@@ -158,7 +158,7 @@ def deploy(node: Node, artifacts: Artifacts, index: int, count: int, *, kind: st
 
 
 def _prepare(node: Node, artifacts: Artifacts, accounts: Sequence[str]) -> None:
-    """Unlock and fund the devnet's own accounts; put Multicall3 and Safe's factory where every chain has them."""
+    """Unlock and fund the devnet's own accounts; install Multicall3 and Safe's factory at their usual addresses."""
     ether = hex(2 * _INVENTORY * 10**18)
     multicall3 = node.call("eth_call", {"data": init_code(artifacts.multicall3)}, "latest")
     factory = node.call("eth_getCode", CREATE2_FACTORY, "latest")
@@ -172,7 +172,7 @@ def _prepare(node: Node, artifacts: Artifacts, accounts: Sequence[str]) -> None:
 
 
 def _across(issuer: _Sender, artifacts: Artifacts, site: Site, count: int) -> Address:
-    """WETH, the SpokePool behind its proxy, and the origin settler that knows every chain's SpokePool."""
+    """WETH, the SpokePool behind its proxy, and the origin settler, configured with every chain's SpokePool."""
     weth = issuer.create(artifacts.weth)
     implementation = issuer.create(artifacts.spoke_pool, weth, 3600, 21600, ZERO_ADDRESS)
     initialize = artifacts.spoke_pool.encode_abi("initialize", [0, site.issuer])
@@ -188,7 +188,7 @@ def _across(issuer: _Sender, artifacts: Artifacts, site: Site, count: int) -> Ad
 
 @cache
 def _route(artifacts: Artifacts, chain_id: int) -> str:
-    """Calldata by which an origin settler learns of the SpokePool of that chain."""
+    """Calldata that registers that chain's SpokePool with an origin settler."""
     return str(artifacts.origin_settler.encode_abi("setDestinationSettler", [chain_id, Site.of(chain_id).spoke_pool]))
 
 
@@ -216,7 +216,7 @@ def _tokens(issuer: _Sender, artifacts: Artifacts, index: int) -> list[DevToken]
 
 
 def _initialize(issuer: _Sender, fiat: type[Contract], address: str, name: str, symbol: str, peg: str) -> None:
-    """Set up one of Circle's tokens. Its proxy has another admin by now: an admin cannot call the token."""
+    """Set up one of Circle's tokens. Its proxy has another admin now, since an admin cannot call the token."""
     me = issuer.address
     issuer.call(address, fiat, "initialize", name, symbol, peg, _FIAT_DECIMALS, me, me, me, me)
     issuer.call(address, fiat, "initializeV2", name)
@@ -235,10 +235,10 @@ def _bridged_dai(issuer: _Sender, artifacts: Artifacts) -> DevToken:
 
 
 def _mine(node: Node, requests: Sequence[Request]) -> None:
-    """Send transactions, as many at once as a block takes, and wait until all are mined.
+    """Send transactions, as many at once as fit into a block, and wait until all are mined.
 
-    anvil forgets those of an account that follow one for which a block has no gas left.
-    Raises ConfigError if one reverted.
+    anvil drops an account's later transactions if one of them no longer fits into a block. Raises ConfigError if one
+    reverted.
     """
     rest, gas = list(requests), 0
     now = list[Request]()

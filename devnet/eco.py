@@ -1,4 +1,4 @@
-"""Eco Portal's orders, as the solver reads and fulfils them. Layouts: Eco's contracts/types/Intent.sol."""
+"""Eco Portal's orders, as the solver decodes and fulfils them. Layouts: Eco's contracts/types/Intent.sol."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from eth_hash.auto import keccak
 from l2send.core.address import checksum
 from l2send.core.calldata import TRANSFER, abi_decode, abi_encode
 
-# The structs as the Portal hashes them: no function of its ABI takes or gives these bytes.
+# The structs as the Portal hashes them: no function of its ABI takes or returns these bytes.
 ROUTE = "(bytes32,uint64,address,uint256,(address,uint256)[],(address,bytes,uint256)[])"
 REWARD = "(uint64,address,address,uint256,(address,uint256)[])"
 
 FUNDED = 1
-"""The value of IIntentSource.Status for a reward that is wholly in escrow."""
+"""The value of IIntentSource.Status for a fully escrowed reward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class TokenAmount:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call the destination's executor makes."""
+    """A call that the destination's executor makes."""
 
     target: str
     data: bytes
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What must happen on the destination."""
+    """The calls that must be made on the destination."""
 
     salt: bytes
     deadline: int
@@ -48,7 +48,7 @@ class Route:
     calls: tuple[Call, ...]
 
     def values(self) -> tuple[Any, ...]:
-        """As the ABI encoder takes it."""
+        """As input for the ABI encoder."""
         return (
             self.salt,
             self.deadline,
@@ -69,7 +69,7 @@ class Route:
         return cls(salt, deadline, checksum(portal), native, _tokens(tokens), tuple(_call(c) for c in calls))
 
     def halved(self) -> Route:
-        """The same route paying half: what a dishonest or careless solver might pass off as this one."""
+        """The same route paying half: a dishonest or careless solver might pass it off as this one."""
         return replace(
             self,
             native_amount=self.native_amount // 2,
@@ -89,7 +89,7 @@ class Reward:
     tokens: tuple[TokenAmount, ...]
 
     def values(self) -> tuple[Any, ...]:
-        """As the ABI encoder takes it."""
+        """As input for the ABI encoder."""
         tokens = [(t.token, t.amount) for t in self.tokens]
         return (self.deadline, self.creator, self.prover, self.native_amount, tokens)
 
@@ -114,7 +114,7 @@ class Intent:
 
     @property
     def hash(self) -> bytes:
-        """The id under which Portals on both chains know it."""
+        """The id that identifies it at the Portals of both chains."""
         return bytes(keccak(self.destination.to_bytes(8) + self.route_hash + self.reward.hash()))
 
 
@@ -126,7 +126,7 @@ def published(origin: int, event: Mapping[str, Any]) -> Intent:
 
 
 def proof(intent: Intent, claimant: str) -> bytes:
-    """What a prover records: the destination, then pairs of intent hash and claimant."""
+    """A prover's record: the destination, then pairs of intent hash and claimant."""
     return intent.destination.to_bytes(8) + intent.hash + claimant_word(claimant)
 
 

@@ -19,7 +19,7 @@ _MAX_ADVANCE = 10 * 365 * 86_400
 
 
 def fund(home: Path, address: str, amount: str, token: str, chain: str) -> Amount:
-    """Give `address` that much more of a token on the chain of that short name, and return how much.
+    """Add an amount of a token to the balance of `address` on a chain, and return the amount.
 
     `amount` is in whole tokens, `token` a symbol. Native coins are set, all others minted or wrapped.
     Raises ConfigError (no devnet runs), UnknownChain, UnknownToken, BadAmount, BadAddress.

@@ -1,4 +1,4 @@
-"""Advisory file locks: the kernel frees them when their holder dies, however it dies."""
+"""Advisory file locks, which the kernel releases when their holder dies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def held(path: Path) -> Iterator[None]:
 
 
 def try_lock(path: Path) -> int | None:
-    """Take the lock on `path`: a file descriptor to keep open as long as it is held, or None if taken."""
+    """Try to lock `path`: a file descriptor to keep open while it is held, or None if another process holds it."""
     fd = _open(path)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

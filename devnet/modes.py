@@ -1,4 +1,4 @@
-"""What a devnet's solver can be told to do."""
+"""The modes of a devnet's solver."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ class Mode(StrEnum):
     IGNORE = "ignore"
     """Nothing; orders wait, and are filled when the mode changes back before they expire."""
     DELAY = "delay"
-    """Fill, but only some seconds after the order was seen."""
+    """Fill, but only some seconds after the order was first seen."""
     UNDERFILL = "underfill"
     """Fulfil a look-alike that pays half: a real IntentFulfilled event, of another intent."""

@@ -1,4 +1,4 @@
-"""A small JSON-RPC client for chains on this machine: one kept-alive connection, one call or a batch.
+"""A small JSON-RPC client for chains on this machine: a single kept-alive connection, single calls or batches.
 
 The solver polls every chain several times a second; on 127.0.0.1 this costs a fifth of a full HTTP client.
 Clients of real networks use core.rpc.
@@ -46,7 +46,7 @@ class Node:
         return int(self.call(method, *params), 16)
 
     def eth_call(self, to: str, data: bytes) -> bytes:
-        """What a view function returns at the latest block."""
+        """The result of a view function at the latest block."""
         return bytes.fromhex(self.call("eth_call", {"to": to, "data": "0x" + data.hex()}, "latest")[2:])
 
     def now(self) -> int:

@@ -1,9 +1,9 @@
 """Makes a chain charge the OP stack's L1 data fee, with the real GasPriceOracle and L1Block.
 
-anvil started with `--network optimism` runs transactions with op-revm, which takes the fee named by
-L1Block's storage from the sender, as an OP-stack chain does; GasPriceOracle.getL1Fee answers the same
-number. Two things differ from a live chain: no sequencer updates L1Block, so the L1 prices stay as set
-here, and anvil's receipts lack the `l1Fee` field: the fee shows only in balances.
+anvil started with `--network optimism` runs transactions with op-revm, which takes the fee named by L1Block's storage
+from the sender, as an OP-stack chain does; GasPriceOracle.getL1Fee returns the same number. Two things differ from a
+live chain: no sequencer updates L1Block, so the L1 prices stay as set here, and anvil's receipts lack the `l1Fee`
+field: the fee shows only in balances.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from l2send.devnet.node import Node
 L1_BLOCK = Address("0x4200000000000000000000000000000000000015")
 GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
 _DEPOSITOR = Address("0xDeaDDEaDDeAdDeAdDEAdDEaddeAddEAdDEAd0001")
-"""The account that L1Block and GasPriceOracle take orders from (`DEPOSITOR_ACCOUNT()`)."""
+"""The account whose calls L1Block and GasPriceOracle accept (`DEPOSITOR_ACCOUNT()`)."""
 
 _BASE_FEE_SCALAR, _BLOB_BASE_FEE_SCALAR = 5_227, 1_014_213
 _L1_BASE_FEE, _L1_BLOB_BASE_FEE = 30 * 10**9, 30 * 10**9
 
 
 def l1_fee_setup(node: Node, artifacts: Artifacts) -> None:
-    """Install the two contracts and switch the fee on, at L1 prices that make it visible beside gas."""
+    """Install the two contracts and enable the fee, at L1 prices that make it noticeable beside gas."""
     node.batch(
         [
             ("anvil_setCode", [L1_BLOCK, runtime_code(artifacts.l1_block)]),

@@ -1,9 +1,8 @@
-"""The npm packages a devnet is made of: fetched once into a cache, each checked against its sha512.
+"""Fetches the npm packages of a devnet once into a cache, each checked against its sha512.
 
-`npm pack` brings one package without its dependency tree (hundreds of megabytes here) and runs none of
-its scripts. The bytes are compared with the pin in packages.toml, and only the files named there are
-unpacked. A package appears in the cache by one rename, so that a cache shared by concurrent starts is
-never seen half filled.
+`npm pack` fetches one package without its dependency tree (hundreds of megabytes here) and runs none of its scripts.
+The bytes are compared with the pin in packages.toml, and only the files named there are unpacked. A package appears in
+the cache by one rename, so that concurrent starts never see an incomplete one.
 """
 
 from __future__ import annotations
@@ -34,22 +33,22 @@ _REGULAR = 0o600
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One package: what is fetched, what its bytes must hash to, and which files of it are used."""
+    """One package: its source, the hash of its bytes, and the files used from it."""
 
     name: str
     version: str
     integrity: str
-    """`sha512-` and the base64 digest of the tarball, as npm writes it."""
+    """`sha512-` and the base64 digest of the tarball, in npm's format."""
     files: tuple[str, ...]
 
     @property
     def spec(self) -> str:
-        """As npm is asked for it."""
+        """Its name and version for npm."""
         return f"{self.name}@{self.version}"
 
     @property
     def folder(self) -> str:
-        """Its folder in the cache; another pin or another choice of files is another folder."""
+        """Its folder in the cache; another pin or another choice of files has another folder."""
         digest = hashlib.sha256("\n".join((self.integrity, *self.files)).encode()).hexdigest()
         return f"{self.name.replace('/', '+')}@{self.version}-{digest[:12]}"
 
@@ -120,7 +119,7 @@ def _fetch_missing(pins: Sequence[Pin], root: Path) -> None:
 
 
 class _Download:
-    """One running `npm pack`. All are started before the first is waited for."""
+    """One running `npm pack`. All are started before waiting for the first."""
 
     def __init__(self, pin: Pin, folder: Path, npm: str) -> None:
         folder.mkdir()
@@ -158,7 +157,7 @@ class _Download:
         os.replace(unpacked, root / self.pin.folder)
 
     def stop(self) -> None:
-        """End npm if it still runs: after an error or Ctrl-C."""
+        """Stop npm if it still runs: after an error or Ctrl-C."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.communicate()
@@ -175,7 +174,7 @@ def _check(pin: Pin, tarball: Path) -> None:
 
 
 def _extract(pin: Pin, tarball: Path, target: Path) -> None:
-    """Unpack the named files only. Every npm tarball has one top folder, by custom `package`."""
+    """Unpack only the named files. By convention every npm tarball has one top folder, `package`."""
     wanted = set(pin.files)
     with tarfile.open(tarball, "r:gz") as tar:
         for member in tar:

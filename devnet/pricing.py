@@ -1,8 +1,8 @@
-"""What the devnet's solver asks for its service, and what it refuses to quote.
+"""The prices of the devnet's solver, and what it refuses to quote.
 
-Two assets: USDC, and the native coin (as the zero address), each to itself on another chain. The fee is a
-part of the amount and a flat sum, and differs from one source chain to the next, so that "the cheapest
-source" means something. dev1, the L1, costs most.
+Two assets: USDC, and the native coin (as the zero address), each to itself on another chain. The fee is a part of the
+amount and a flat sum, and differs from one source chain to the next, so that one source is the cheapest. dev1, the L1,
+costs most.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _L1_FACTOR = 25
 
 
 class NoQuote(Exception):
-    """Why there is no quote, in words for the client."""
+    """Why there is no quote, in a sentence for the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def asset_at(chain: DevChain, address: str) -> Asset:
 
 
 def pair(source: DevChain, source_token: str, destination: DevChain, destination_token: str) -> tuple[Asset, Asset]:
-    """Both sides of a trade. Raises NoQuote unless they are one asset on two chains."""
+    """Both sides of a trade. Raises NoQuote unless they are the same asset on two chains."""
     if source.chain_id == destination.chain_id:
         raise NoQuote("source and destination are the same chain")
     give, get = asset_at(source, source_token), asset_at(destination, destination_token)
@@ -59,14 +59,14 @@ def fee(source_chain_id: int, asset: Asset, amount: int) -> int:
 
 
 def exact_out(source_chain_id: int, asset: Asset, destination_amount: int) -> int:
-    """What must be given so that exactly `destination_amount` arrives."""
+    """The amount to pay so that exactly `destination_amount` arrives."""
     if destination_amount <= 0:
         raise NoQuote("the amount must be above zero")
     return destination_amount + fee(source_chain_id, asset, destination_amount)
 
 
 def exact_in(source_chain_id: int, asset: Asset, source_amount: int) -> int:
-    """The most that can arrive when `source_amount` is given. Raises NoQuote if the fee eats it up."""
+    """The most that arrives if `source_amount` is paid. Raises NoQuote if the fee exceeds it."""
     low, high = 0, source_amount
     while low < high:
         middle = (low + high + 1) // 2

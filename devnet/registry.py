@@ -58,7 +58,7 @@ _CODE_TABLE = """
 
 
 def text(devnet: Devnet, accounts: AccountContracts) -> str:
-    """The whole file. Every value is made by the devnet itself, so nothing in it needs escaping.
+    """The whole file. Every value comes from the devnet itself, so nothing needs escaping.
 
     Raises NetworkError for a chain that does not run: the code of its settlers is read there.
     """
@@ -94,7 +94,7 @@ def _chain(chain: DevChain, quote_api: str) -> str:
 
 
 def _code(chain: DevChain) -> str:
-    """The code of every settler, pinned: what runs there now is what payments on a devnet may call."""
+    """The pinned code of every settler: payments on a devnet may call what runs there now."""
     contracts = {
         "eco": {"portal": chain.portal, "prover": chain.prover},
         "across": {"spoke_pool": chain.spoke_pool, "origin_settler": chain.origin_settler},

@@ -1,8 +1,8 @@
-"""Across on the devnet: a relayer that fills deposits, and the HubPool's part, which pays for all of them.
+"""Across on the devnet: a relayer that fills deposits, and the HubPool's settlements, which repay or refund them.
 
-Across settles in bundles that the HubPool on Ethereum sends to every SpokePool. Here the SpokePools' owner
-sends them, one deposit a bundle: the relayer is repaid at once, and an unfilled deposit is paid back
-some chain time after its deadline, in every mode of the relayer.
+Across settles in bundles that the HubPool on Ethereum sends to every SpokePool. Here the SpokePools' owner sends them,
+one deposit per bundle: the relayer is repaid at once, and an unfilled deposit is refunded some chain time after its
+deadline, in every mode of the relayer.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _MARGIN = 5
 
 
 Relay = Job[across.Deposit]
-"""A deposit that was seen, and what became of it."""
+"""A deposit and its result."""
 
 
 class Relays:
-    """Every deposit of every SpokePool. `note` and `step` are called by the solver's loop."""
+    """Every deposit of every SpokePool. The solver's loop calls `note` and `step`."""
 
     def __init__(
         self, address: str, chains: Mapping[int, DevChain], nodes: Mapping[int, Node], deployed: Mapping[int, Deployed]
@@ -69,14 +69,14 @@ class Relays:
             relay.stop(error)
 
     def _is_over(self, deposit: across.Deposit) -> bool:
-        """Whether it is time to pay an unfilled deposit back."""
+        """Whether it is time to refund an unfilled deposit."""
         if self.nodes[deposit.origin].now() < deposit.fill_deadline + SETTLEMENT_SECONDS:
             return False
         node = self.nodes.get(deposit.destination)
         return node is None or node.now() > deposit.fill_deadline
 
     def _judge(self, deposit: across.Deposit) -> None:
-        """Raise Refusal, or pricing.NoQuote, unless filling this pays and can be done in time."""
+        """Raise Refusal, or pricing.NoQuote, unless filling it pays and there is time."""
         source, destination = self.chains[deposit.origin], self.chains.get(deposit.destination)
         if destination is None:
             raise Refusal(f"unknown destination {deposit.destination}")
@@ -93,7 +93,7 @@ class Relays:
             raise Refusal("the deposit is below the cost")
 
     def _fill(self, relay: Relay) -> None:
-        """Pay the recipient, and be repaid on the origin."""
+        """Pay the recipient, and get repaid on the origin."""
         deposit = relay.task
         relay.transactions["fill"] = self._pay(deposit)
         relay.state = "filled"
@@ -109,7 +109,7 @@ class Relays:
         return transact(fill, self.address)["transactionHash"].to_0x_hex()
 
     def _settle(self, deposit: across.Deposit, account: str) -> str:
-        """The HubPool's part: a bundle whose only leaf pays `account` the whole deposit, and its execution."""
+        """Act as the HubPool: send and execute a bundle whose only leaf pays `account` the whole deposit."""
         chain, pool = self.chains[deposit.origin], self.deployed[deposit.origin].contract("spoke_pool")
         leaf = across.Leaf(chain.chain_id, deposit.input_token, account, deposit.input_amount)
         relayed = transact(pool.functions.relayRootBundle(leaf.root, bytes(32)), chain.issuer)
@@ -119,5 +119,5 @@ class Relays:
 
 
 def asset_address(chain: DevChain, token: str) -> str:
-    """The address by which `pricing` knows a token that Across moves: native coin goes as WETH."""
+    """The token's address for `pricing`: native coin travels as WETH."""
     return ZERO_ADDRESS if token.lower() == chain.token("WETH").address.lower() else token

@@ -1,4 +1,4 @@
-"""One chain as the solver works with it: its contracts, and transactions from unlocked accounts without a key."""
+"""The solver's access to one chain: its contracts, and transactions from unlocked accounts without a key."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Deployed:
         return self._at(address, self._artifacts.fiat_token.abi)
 
     def events(self, first: int, last: int) -> list[EventData]:
-        """What Portal and SpokePool said of orders and deposits in these blocks, both included."""
+        """The events of Portal and SpokePool about orders and deposits in these blocks, both included."""
         portal, pool = self.contract("portal"), self.contract("spoke_pool")
         known = (portal.events.Open(), portal.events.IntentPublished(), pool.events.FundsDeposited())
         by_topic = {str(event.topic): event for event in known}
@@ -67,7 +67,7 @@ def transact(call: ContractFunction, sender: str, value: int = 0) -> TxReceipt:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Raises Refusal for what web3 or the connection raises inside."""
+    """Raises Refusal for errors of web3 or the connection in the context."""
     try:
         yield
     except (Web3Exception, OSError) as error:

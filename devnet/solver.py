@@ -1,9 +1,8 @@
-"""The solver's work: sees orders, judges them, fulfils them, proves them and takes its reward. This is Eco's
-part; `relays` is Across's, and `sponsor` opens orders for those who have no gas.
+"""The solver: detects orders, judges them, fulfils them, proves them and withdraws its reward. This file is for Eco;
+`relays` is for Across, and `sponsor` opens orders for senders without gas.
 
-It owns its inventory on every chain (an unlocked account without a key) and trusts nothing in an `Open`
-event but the order id: the intent is rebuilt from the Portal's own IntentPublished event, and its hash is
-compared.
+It owns its inventory on every chain (an unlocked account without a key) and trusts only the order id in an `Open`
+event: the intent is rebuilt from the Portal's own IntentPublished event, and its hash is compared.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ from l2send.devnet.state import DevChain, Devnet
 _UNSETTLED = 8
 """Blocks that are read again with every new head: a reorganisation may have replaced them."""
 _MARGIN = 5
-"""Seconds an order must still have on both chains: fill, proof and withdrawal take a fraction of one."""
+"""Seconds that an order must have left on both chains: fill, proof and withdrawal take a fraction of one."""
 
 
 Order = Job[eco.Intent]
-"""An intent the solver has seen, and what became of it."""
+"""An intent and its result."""
 
 
 class Solver:
-    """Watches every chain's Portal and fills what pays. `step` is called over and over by one thread."""
+    """Watches every chain's Portal and fills profitable orders. One thread calls `step` repeatedly."""
 
     def __init__(self, devnet: Devnet, artifacts: Artifacts) -> None:
         self.address = devnet.solver_address
@@ -60,13 +59,13 @@ class Solver:
         return {"mode": self.mode.value, "delay_seconds": self.delay_seconds, "orders": counts}
 
     def set_mode(self, mode: Mode, delay_seconds: float | None) -> None:
-        """Change what happens to orders from now on. Waits for a fill under way."""
+        """Change what happens to orders from now on. Waits for a running fill."""
         with self._lock:
             self.mode = mode
             self.delay_seconds = self.delay_seconds if delay_seconds is None else delay_seconds
 
     def step(self) -> None:
-        """Look at every chain once, and act on every order that is due."""
+        """Query every chain once, and act on every order that is due."""
         for chain_id in self.chains:
             try:
                 self._watch(chain_id)
@@ -81,7 +80,7 @@ class Solver:
             self.relays.step(self.mode, self.delay_seconds)
 
     def _watch(self, chain_id: int) -> None:
-        """Read the events of Portal and SpokePool since the last look, without a gap."""
+        """Read the events of Portal and SpokePool since the last step, without a gap."""
         node, (height, head_hash) = self.nodes[chain_id], self._heads[chain_id]
         head = node.call("eth_getBlockByNumber", "latest", False)
         if head["hash"] == head_hash:
@@ -117,7 +116,7 @@ class Solver:
             order.stop(error)
 
     def _judge(self, intent: eco.Intent) -> None:
-        """Raise Refusal, or pricing.NoQuote, unless filling this pays and can be done in time."""
+        """Raise Refusal, or pricing.NoQuote, unless filling it pays and there is time."""
         source, destination = self.chains[intent.origin], self.chains.get(intent.destination)
         if destination is None:
             raise Refusal(f"unknown destination {intent.destination}")

@@ -1,10 +1,10 @@
-"""The solver's HTTP side: quotes, health, control. A stand-in of Eco's published quote API, version 3.
+"""The solver's HTTP API: quotes, health, control. A stand-in for Eco's published quote API, version 3.
 
-`POST /api/v3/quotes/single`, `/exactIn`, `/exactOut` take and give the shapes of Eco's OpenAPI description
-("Quotes V3"; docs/bridges/eco.md names the copy it was compared with), and refuse fields that are not in it. `single`
-answers `{"data": {contracts, quoteResponse}}`, the other two a list of solvers' offers,
-`{"data": [{quoteID, solverID, receiveSignedIntentUrl, quoteData: {contracts, quoteResponse}}]}`. The description has
-one amount in a request, `sourceAmount`; of `exactOut`, which fixes the output, it is read as the output.
+`POST /api/v3/quotes/single`, `/exactIn`, `/exactOut` use the schemas of Eco's OpenAPI description ("Quotes V3";
+docs/bridges/eco.md names the copy it was compared with), and refuse fields that are not in it. `single` returns
+`{"data": {contracts, quoteResponse}}`, the other two a list of solvers' offers, `{"data": [{quoteID, solverID,
+receiveSignedIntentUrl, quoteData: {contracts, quoteResponse}}]}`. The description has one amount in a request,
+`sourceAmount`; of `exactOut`, which fixes the output, it is read as the output.
 
 `GET /across/api/suggested-fees` stands in for Across's, see `across_quotes`; `GET /sponsor/v1/fee` and
 `POST /sponsor/v1/orders` for a sponsor's, see `sponsor`. Beyond these: `GET /health`, `GET /control`,
@@ -53,12 +53,12 @@ _CONTRACTS = frozenset({"sourcePortal", "destinationPortal", "prover"})
 
 
 class BadRequest(Exception):
-    """What is wrong with a request."""
+    """The error in a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuoteRequest:
-    """A quote request, checked."""
+    """A validated quote request."""
 
     source: DevChain
     destination: DevChain
@@ -70,7 +70,7 @@ class QuoteRequest:
 
 
 def serve(starting: list[Solver]) -> ThreadingHTTPServer:
-    """A server on a free port of 127.0.0.1. Until the caller puts a solver into the list it answers 503."""
+    """A server on a free port of 127.0.0.1. It answers 503 until the caller adds a solver to the list."""
 
     class Handler(_Handler):
         solvers = starting
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
     solvers: ClassVar[list[Solver]]
 
     def do_GET(self) -> None:
-        """Health, control, orders, Across's quotes. An action is given the query."""
+        """Health, control, orders, Across's quotes. Actions receive the query."""
         self.path, _, query = self.path.partition("?")
         self._answer(_GETS, json.dumps(dict(parse_qsl(query))).encode())
 
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(_POSTS, self.rfile.read(length))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name http.server uses
-        """Nothing: the log is for what goes wrong."""
+        """Logs nothing: the log is for errors."""
 
     def _answer(self, table: dict[str, Callable[[Solver, Any], Any]], body: bytes) -> None:
         action = table.get(self.path)
@@ -180,7 +180,7 @@ def _exact_out(solver: Solver, request: Any) -> dict[str, Any]:
 
 
 def _execution(request: Any) -> tuple[dict[str, Any], bool]:
-    """A request for offers without its execution types, and whether orders may be published by the payer."""
+    """A request for offers without its execution types, and whether the payer may publish orders."""
     rest = dict(_object(request, "the request"))
     types = rest.pop("intentExecutionTypes", None)
     if not isinstance(types, list) or not types or not all(entry in _EXECUTION_TYPES for entry in map(str, types)):
@@ -203,7 +203,7 @@ def _offer(quote: dict[str, Any]) -> dict[str, Any]:
 
 
 def _wish(solver: Solver, request: dict[str, Any]) -> tuple[QuoteRequest, int]:
-    """What is asked for, and the one amount of the request in base units."""
+    """The requested quote, and the request's one amount in base units."""
     _text(_known(request, "the request", _REQUEST), "dAppID")
     contracts = _known(request.get("contracts", {}), "contracts", _CONTRACTS)
     for name in contracts:
@@ -272,7 +272,7 @@ def _object(value: Any, what: str) -> dict[str, Any]:
 
 
 def _known(value: Any, what: str, names: frozenset[str]) -> dict[str, Any]:
-    """An object of the schema. What it does not name is refused, so that a client that asks otherwise is seen."""
+    """An object of the schema. Unknown fields are refused, so that a deviating client is noticed."""
     fields = _object(value, what)
     if unknown := fields.keys() - names:
         raise BadRequest(f"{what} has no property {min(unknown)[:40]}")

@@ -13,7 +13,7 @@ from l2send.devnet.state import Devnet
 
 
 def report(devnet: Devnet) -> dict[str, Any]:
-    """Its mode, delay, process id and what became of the orders it saw. Raises NetworkError."""
+    """Its mode, delay, process id and the results of its orders. Raises NetworkError."""
     return _ask(devnet, "GET", "/control")
 
 
@@ -30,7 +30,7 @@ def deposits(devnet: Devnet) -> list[dict[str, Any]]:
 
 
 def set_mode(devnet: Devnet, mode: Mode, delay_seconds: float | None = None) -> dict[str, Any]:
-    """Change what the solver does from now on, also with orders it holds. Returns its report."""
+    """Change what the solver does from now on, also with known orders. Returns its report."""
     change: dict[str, Any] = {"mode": mode.value}
     if delay_seconds is not None:
         change["delay_seconds"] = delay_seconds

@@ -2,7 +2,7 @@
 
 Run by the supervisor as `python -m l2send.devnet.solver_process PACKAGES`, with the folders of the packages in JSON. It
 prints its URL, reads the devnet as one line of JSON on standard input once the chains are deployed, prints `ready`, and
-works until it is killed.
+runs until it is killed.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""A sponsor of Across orders: takes signed messages over HTTP, and opens the orders of them with its own gas.
+"""A sponsor of Across orders: accepts signed messages over HTTP, and opens their orders with its own gas.
 
-A stand-in: no sponsor of Across has a published API. `GET /v1/fee` is a question of our own; `POST /v1/orders` takes
-and gives the shapes of OIF's PostOrderRequest and PostOrderResponse, with an order type and a field `permit` that OIF
-does not have. What it sends goes to the real settler, token and Permit2.
+A stand-in: no sponsor of Across has a published API. `GET /v1/fee` is our own; `POST /v1/orders` uses OIF's schemas
+PostOrderRequest and PostOrderResponse, with an order type and a field `permit` that OIF lacks. Its transactions call
+the real settler, token and Permit2.
 
-Its mode is the solver's: in `ignore` it takes messages and does nothing with them, in `delay` it waits first.
+Its mode is the solver's: in `ignore` it accepts messages and does nothing with them, in `delay` it waits first.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _ORDER_DATA = "(address,uint256,address,uint256,uint256,bytes32,address,uint256,
 
 @dataclass
 class Petition:
-    """Signed messages that were taken, and what became of them."""
+    """Accepted signed messages and their result."""
 
     chain: DevChain
     message: Mapping[str, Any]
-    """Of the order."""
+    """The order's message."""
     signature: bytes
     permit: Mapping[str, Any] | None
     permit_signature: bytes
@@ -48,7 +48,7 @@ class Petition:
 
 
 class Sponsor:
-    """Everything that was posted, by digest. `post` is called by the HTTP server, `step` by the solver's loop."""
+    """All posted messages, by digest. The HTTP server calls `post`, the solver's loop `step`."""
 
     def __init__(self, address: str, chains: Mapping[int, DevChain], deployed: Mapping[int, Deployed]) -> None:
         self.address = address
@@ -57,12 +57,12 @@ class Sponsor:
         self.petitions: dict[bytes, Petition] = {}
 
     def fee(self, query: Mapping[str, str]) -> dict[str, str]:
-        """What it takes, in base units of the token. Raises ValueError, pricing.NoQuote."""
+        """Its fee, in base units of the token. Raises ValueError, pricing.NoQuote."""
         asset_at(self._chain(query.get("chainId", "")), query.get("token", ""))
         return {"opening": str(OPENING_FEE), "permit": str(PERMIT_FEE)}
 
     def post(self, request: Any) -> dict[str, Any]:
-        """Take signed messages; the same again are the same petition. Raises ValueError."""
+        """Accept signed messages; posting the same ones again changes nothing. Raises ValueError."""
         try:
             data = TypedData.from_json(request["order"]["payload"])
             permit = request.get("permit")
@@ -99,7 +99,7 @@ class Sponsor:
             print(f"a petition is refused: {error}", file=sys.stderr, flush=True)
 
     def _bring_permit(self, petition: Petition, permit: Mapping[str, Any]) -> None:
-        """Submit the permit, unless that was done already: then the allowance is there, and the permit used up."""
+        """Submit the permit, unless that was done already, and the allowance set."""
         token = self.deployed[petition.chain.chain_id].usdc(petition.message["permitted"]["token"])
         owner, spender, units = permit["owner"], permit["spender"], int(permit["value"])
         if token.functions.allowance(owner, spender).call() < units:

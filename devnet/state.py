@@ -1,8 +1,8 @@
-"""What a running devnet is, and the files that say so: `devnet.json`, `lock`.
+"""The record of a running devnet, and its files: `devnet.json`, `lock`.
 
-The supervisor holds a lock on `lock` as long as it lives, and its process id stands in it. The kernel
-frees the lock however the supervisor ends, so a stale devnet.json (kill -9, a reboot, a recycled process
-id) is told from a running devnet without guessing.
+The supervisor locks `lock` as long as it lives, and writes its process id into it. The kernel releases the lock however
+the supervisor ends, so a stale devnet.json (kill -9, a reboot, a recycled process id) is reliably distinguished from a
+running devnet.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class DevToken:
 
 @dataclass(frozen=True, slots=True)
 class DevChain:
-    """One running chain and what is deployed on it. Addresses are ERC-55."""
+    """One running chain and its deployments. Addresses are ERC-55."""
 
     chain_id: int
     short_name: str
@@ -56,7 +56,7 @@ class DevChain:
     permit2: str
 
     def token(self, symbol: str) -> DevToken:
-        """The token of that symbol in any case. Raises UnknownToken."""
+        """The token with that symbol, in any case. Raises UnknownToken."""
         for token in self.tokens:
             if token.symbol.lower() == symbol.lower():
                 return token
@@ -77,7 +77,7 @@ class Devnet:
     chains: tuple[DevChain, ...]
 
     def chain(self, short_name: str) -> DevChain:
-        """The chain of that short name. Raises UnknownChain."""
+        """The chain with that short name. Raises UnknownChain."""
         for chain in self.chains:
             if chain.short_name == short_name:
                 return chain
@@ -91,17 +91,17 @@ class Devnet:
 
 
 def folder(home: Path) -> Path:
-    """Where a devnet of `home` keeps its files."""
+    """The folder of a devnet of `home`."""
     return home / "devnet"
 
 
 def lock_path(home: Path) -> Path:
-    """The file the supervisor locks."""
+    """The file that the supervisor locks."""
     return folder(home) / "lock"
 
 
 def state_path(home: Path) -> Path:
-    """What is running, for l2send itself."""
+    """The state file, for l2send itself."""
     return folder(home) / "devnet.json"
 
 
@@ -120,7 +120,7 @@ def supervisor_pid(home: Path) -> int | None:
 
 
 def read(home: Path) -> Devnet | None:
-    """What devnet.json says, running or not; None if there is none. Raises ConfigError."""
+    """The content of devnet.json, whether the devnet runs or not; None without one. Raises ConfigError."""
     path = state_path(home)
     try:
         return decode(path.read_text(encoding="utf-8"))
@@ -146,7 +146,7 @@ def require(home: Path) -> Devnet:
 
 
 def encode(devnet: Devnet) -> str:
-    """As devnet.json holds it, on one line."""
+    """The line of JSON for devnet.json."""
     return json.dumps({"schema": _SCHEMA, **asdict(devnet)})
 
 
@@ -165,7 +165,7 @@ def open_log(path: Path) -> BinaryIO:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace `path` in one step by a file only its owner can read."""
+    """Replace `path` atomically by a file that only its owner can read."""
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(fd, "w", encoding="utf-8") as out:
         out.write(text)

@@ -4,11 +4,10 @@
        ◀──ready──                 holds the lock on devnet/lock for life
        ───keep──▶                 from here on, `up` may go
 
-Until `keep` has arrived, the end of its standard input means that `up` was interrupted or killed, and the
-supervisor stops. SIGTERM stops it at any time, and so does the removal of its folder, since `down` could
-no longer find it. Against kill -9 of the supervisor itself there is the guard:
-a shell that waits for the end of a pipe which only the supervisor holds open, then kills its process group.
-(PR_SET_PDEATHSIG would do that on Linux alone.)
+Until `keep` has arrived, the end of its standard input means that `up` was interrupted or killed, and the supervisor
+stops. SIGTERM stops it at any time, and so does the removal of its folder, since `down` could no longer find it. If the
+supervisor itself is killed with kill -9, the guard stops everything: a shell that waits for the end of a pipe which
+only the supervisor holds open, then kills its process group. (PR_SET_PDEATHSIG would do that on Linux alone.)
 
 Run as `python -m l2send.devnet.supervisor`; the configuration is one line of JSON on standard input.
 """
@@ -36,7 +35,7 @@ from l2send.devnet import anvil, artifacts, deploy, locks, registry, state
 from l2send.devnet.node import Node
 
 _START_ATTEMPTS = 3
-"""A port that was free a moment ago may be taken when anvil asks for it."""
+"""A port that was free a moment ago may be taken when anvil opens it."""
 _START_SECONDS = 20.0
 _WORKERS = 4
 _GUARD = 'read -r _; kill -s KILL -- "-$1"'
@@ -44,7 +43,7 @@ _GUARD = 'read -r _; kill -s KILL -- "-$1"'
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What `up` has decided and fetched."""
+    """The decisions and downloads of `up`."""
 
     home: str
     anvil: str
@@ -60,7 +59,7 @@ class _Stop(BaseException):
 
 
 class _Termination:
-    """SIGTERM, acted upon only while waiting: a process that was just started is always written down."""
+    """SIGTERM, handled only while waiting, so that a process that was just started is always recorded."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -69,7 +68,7 @@ class _Termination:
 
     @contextmanager
     def may_interrupt(self) -> Iterator[None]:
-        """Inside, SIGTERM raises _Stop; one that came before raises it at once."""
+        """In the context, SIGTERM raises _Stop; one that came before raises it at once."""
         self._waiting = True
         try:
             if self._asked:
@@ -102,7 +101,7 @@ def kind_of(index: int) -> str:
 
 
 class _Processes:
-    """Everything the supervisor started. `stop` leaves none of them."""
+    """All processes that the supervisor started. `stop` leaves none running."""
 
     def __init__(self) -> None:
         self.children: list[subprocess.Popen[bytes]] = []
@@ -114,12 +113,12 @@ class _Processes:
         )
 
     def add(self, process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-        """Own `process`."""
+        """Take ownership of `process`."""
         self.children.append(process)
         return process
 
     def stop(self) -> None:
-        """Kill and reap all. Chains keep nothing on disk, so nothing is lost; the guard goes last."""
+        """Kill and reap all. Chains keep nothing on disk, so nothing is lost; the guard is last."""
         for process in self.children:
             process.kill()
         for process in self.children:
@@ -156,7 +155,7 @@ def _supervise(config: Config) -> None:
 def _start(
     config: Config, processes: _Processes, termination: _Termination
 ) -> tuple[state.Devnet, artifacts.Artifacts]:
-    """Start the solver first (its imports take as long as the chains), and tell it of the chains last."""
+    """Start the solver first (its imports take as long as the chains), and send it the chains last."""
     folder = state.folder(Path(config.home))
     solver = processes.add(_start_solver(folder, config))
     nodes = _start_chains(config, processes, termination)
@@ -179,7 +178,7 @@ def _start(
 
 
 def _start_chains(config: Config, processes: _Processes, termination: _Termination) -> list[tuple[Node, int]]:
-    """Start every chain and wait until it answers with its own id: its client and process id."""
+    """Start every chain and wait until it answers with its own id. Returns clients and process ids."""
     running: dict[int, tuple[Node, subprocess.Popen[bytes]]] = {}
     missing = list(range(config.chains))
     for _ in range(_START_ATTEMPTS):
@@ -254,7 +253,7 @@ def _stop_unless_kept() -> None:
 
 
 def _tell(message: dict[str, Any]) -> None:
-    """One line to `up`, which may be gone."""
+    """Send a line to `up`, which may be gone."""
     try:
         print(json.dumps(message), flush=True)
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Pays a file of people, each line once: `ref,amount,token,to,memo` in CSV, JSON or NDJSON.
+"""Pays a file of salaries, each line once: `ref,amount,token,to,memo` in CSV, JSON or NDJSON.
 
     python examples/payroll.py november.csv KEYSTORE PASSWORD_FILE
 

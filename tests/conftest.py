@@ -1,4 +1,4 @@
-"""A running devnet for the whole session, and the real command to use it with."""
+"""A running devnet for the whole session, and the real command to use with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws docs/pictures: real screens of l2send on a devnet, taken in a terminal of 80 columns.
+"""Draws docs/pictures: real screens of l2send on a devnet, captured in a terminal of 80 columns.
 
     .venv/bin/python tools/draw_screens.py        needs tmux, and npm as every devnet does
 

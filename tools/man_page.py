@@ -1,4 +1,4 @@
-"""Writes docs/man/l2send.1 from the commands themselves; the same commands make the same bytes. Run by `make man`."""
+"""Generates docs/man/l2send.1 from the commands; the same commands give the same bytes. Run by `make man`."""
 
 from __future__ import annotations
 

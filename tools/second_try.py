@@ -1,4 +1,4 @@
-"""Which tests pytest has just failed, one node id a line: `.ci/run` runs them again, and names them at its end.
+"""Lists the tests that have just failed, one node id per line: `.ci/run` runs them again, and names them at its end.
 
 python tools/second_try.py >> FILE
 """

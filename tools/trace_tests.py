@@ -1,4 +1,4 @@
-"""A pytest plugin that writes down which lines of some files each test runs, and for how long: see mutate.py.
+"""A pytest plugin that records which lines of some files each test runs, and for how long: see mutate.py.
 
 `TRACED` names the files, separated by colons; `TRACE` the JSON file that is written at the end.
 """

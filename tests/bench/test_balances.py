@@ -1,4 +1,4 @@
-"""The benchmark runs, and does not compare times of answers that differ."""
+"""The balances benchmark runs, and never compares the times of differing answers."""
 
 from __future__ import annotations
 

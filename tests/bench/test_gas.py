@@ -1,4 +1,4 @@
-"""The benchmark of gas counts every transaction of a payment, beside the one that pays."""
+"""The gas benchmark counts every transaction of a payment, and the paying one separately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark of the journal runs, and its journals are journals."""
+"""The journal benchmark runs on valid journals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send balances` asks every chain once, and all of them at the same time."""
+"""`l2send balances` sends each chain one request, all at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The adversary: changes what is about to be signed, or what a quote API answered, one place at a time, and counts.
+"""The adversary: changes one place at a time in the bytes to be signed, or in a quote API's answer, and counts.
 
 A change of calldata is caught if it is refused, or if the guard sees other effects than those that were approved.
 """

@@ -1,4 +1,4 @@
-"""Approvals: exact, only where one is lacking, taken back first where the token wants that, none left over."""
+"""Approvals: exact, only if one is missing, revoked first if the token requires that, none left over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders whose sender is a contract: the money of an unfilled one comes back to that contract, on its own chain.
+"""Orders whose sender is a contract: the refund of an unfilled one goes to that contract, on its own chain.
 
 A small contract opens orders of every bridge of the devnet and of the stand-ins, by the very transactions of a quote's
 builder; the refund is asked for by another account.

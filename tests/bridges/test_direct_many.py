@@ -1,4 +1,4 @@
-"""Many transfers priced in few requests: the same gas as one by one, and each failure told of its own line."""
+"""Many transfers priced in few requests: the same gas as one by one, and each failure is reported for its own line."""
 
 from __future__ import annotations
 

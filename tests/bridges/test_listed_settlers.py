@@ -1,4 +1,4 @@
-"""Settlers that a user lists in chains.toml under a name of their own: second deployments of three known types.
+"""Settlers that a user lists in chains.toml under their own names: second deployments of three known types.
 
 The Portal and the SpokePools are the real contracts, deployed once more; this test is their solver and their quote API.
 """

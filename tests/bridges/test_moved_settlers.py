@@ -1,4 +1,4 @@
-"""Orders at contracts that the registry no longer names: followed to their end, asked back, and never opened again."""
+"""Orders at contracts that the registry no longer names: followed to an end state, refunded, and never opened again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of quote APIs, changed one value at a time: refused, or of no effect, or another price, which is shown.
+"""Answers of quote APIs, changed one value at a time: refused, without effect, or a different price, which is shown.
 
 What the order pays, to which account, on which chain, through which contracts, and who is refunded: none of it comes
 from an answer.

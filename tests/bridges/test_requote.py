@@ -1,4 +1,4 @@
-"""A quote that runs out while its approval is mined: a new one that costs no more, or none, and nothing left allowed.
+"""A quote that expires while its approval is mined: a new one that costs no more, or none, and no allowance left.
 
 The price is the registry's here, so that a test can make the second quote dearer or cheaper than the first.
 """

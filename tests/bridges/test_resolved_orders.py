@@ -1,4 +1,4 @@
-"""A settler that lies in its `resolve()`: an answer that is not our order in every field is noticed before signing.
+"""A settler whose `resolve()` lies: an answer that differs from our order in any field is detected before signing.
 
 The honest answer is a settler's own, on a running chain. It is changed one field, and one byte, at a time, and given by
 a contract that says nothing else, to the very check that comes before a plan is shown.

@@ -1,4 +1,4 @@
-"""Events that say of our own order that it was filled, by a foreign contract: never a delivery, on any bridge.
+"""A foreign contract's events that claim our own order was filled: never a delivery, on any bridge.
 
 Said of the true recipient and amount, of another recipient, and of an amount of 1, on both chains. True events of
 the real contracts under our ids, of look-alikes that pay less, are played in each bridge's own tests.

@@ -1,4 +1,4 @@
-"""An account that delegates by EIP-7702 approves and opens in one transaction, read from the bytes that are signed."""
+"""An account that delegates by EIP-7702 approves and opens in one transaction, decoded from the signed bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Safe of which one owner is enough pays: what is signed is read from its own bytes, and nothing else passes."""
+"""A Safe with a threshold of one pays: the signed bytes are decoded, and nothing else passes."""
 
 from __future__ import annotations
 

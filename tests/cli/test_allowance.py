@@ -1,4 +1,4 @@
-"""What a payment allowed its bridge and did not use: `l2send cancel` takes it back, read from the chain."""
+"""An allowance that a payment gave its bridge and did not use: `l2send cancel` revokes it on the chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C ends what blocks: a look-up of a name, a password, scrypt, and an import that it falls into."""
+"""Ctrl-C ends what blocks: a DNS look-up, a password, scrypt, and an import that it interrupts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The muscle memory of `cast send`: every option of it means the same here, or is answered in a sentence."""
+"""The habits of `cast send` users: each of its options means the same here, or is answered in a sentence."""
 
 from __future__ import annotations
 

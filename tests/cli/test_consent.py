@@ -1,4 +1,4 @@
-"""A yes to what moves money: typed whole, after the question, and asked again for the same payment a moment later."""
+"""Consent to what moves money: typed whole, after the question, and asked again for an equal payment a moment later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C at every stage of a payment in a real terminal: it ends, says how things stand, and exits with 130."""
+"""Ctrl-C at every stage of a payment in a real terminal: it stops, reports the state, and exits with 130."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The deposit page in a real browser: it shows, it copies, it asks nothing of any network, it runs nothing foreign."""
+"""The deposit page in a real browser: it shows, copies, sends no request, and runs no foreign code."""
 
 from __future__ import annotations
 

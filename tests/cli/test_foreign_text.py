@@ -1,4 +1,4 @@
-"""Foreign text on the way to a screen: a node's errors, a quote API's errors, names in a user's registry."""
+"""Foreign text on the way to a screen: errors of nodes and quote APIs, names in a user's registry."""
 
 from __future__ import annotations
 

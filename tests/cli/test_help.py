@@ -1,4 +1,4 @@
-"""What `--help` says of every command: an example, `--json`, the exit statuses; and no line of a list is cut."""
+"""`--help` of every command: an example, `--json`, the exit statuses; and no line of a list is truncated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while nodes are silent or busy: the command ends before it asks one of them again, and says what was sent."""
+"""Ctrl-C while nodes are silent or busy: the command ends before it queries one again, and says what was sent."""
 
 from __future__ import annotations
 

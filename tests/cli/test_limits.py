@@ -1,4 +1,4 @@
-"""Limits on the command line: a payment beyond them ends before any network is asked, with exit status 7."""
+"""Limits on the command line: a payment above them ends before any network request, with exit status 7."""
 
 from __future__ import annotations
 

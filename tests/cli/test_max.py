@@ -1,4 +1,4 @@
-"""`l2send max`: the balance, less what sending it costs, to the wei where the chain allows it."""
+"""`l2send max`: the balance, less the cost of sending it, to the wei where the chain allows that."""
 
 from __future__ import annotations
 

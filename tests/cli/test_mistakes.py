@@ -1,4 +1,4 @@
-"""What people mistype: the line, the first line of the answer, and the exit status. No network is asked before."""
+"""Typing mistakes: the line, the first line of the answer, and the exit status. No network request comes before it."""
 
 # ruff: noqa: RUF001, E501 - a mistake a line, as it is typed
 

@@ -1,4 +1,4 @@
-"""Amounts and costs on the review, short enough to read and never more than there is; what a payment cost."""
+"""Amounts and costs on the review, short and never overstated; and what a payment cost."""
 
 from __future__ import annotations
 

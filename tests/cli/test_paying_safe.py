@@ -1,4 +1,4 @@
-"""A payment from a Safe: where the Safe is named, and exactly once, even if it is killed, sped up or cancelled."""
+"""Payments from a Safe: how the Safe is named, and paid exactly once, even if killed, sped up or cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Code that was pinned and is not there any more: nothing is signed that depends on it. On real contracts."""
+"""Pinned code that is no longer there: nothing that depends on it is signed. On real contracts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands beside the spinner, at any width."""
+"""The text beside the spinner, at any width."""
 
 from __future__ import annotations
 

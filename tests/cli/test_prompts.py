@@ -1,4 +1,4 @@
-"""Questions under what terminals send: refused words, pastes of several lines, of huge texts, and new sizes."""
+"""Questions under real terminal input: refused words, pastes of several lines, huge pastes, and resizing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is typed for a recipient: a place in a list that changes from run to run is none."""
+"""Typed recipients: a position in a list that changes from run to run is not accepted."""
 
 from __future__ import annotations
 

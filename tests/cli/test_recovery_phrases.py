@@ -1,4 +1,4 @@
-"""Accounts out of recovery phrases: imported from file, descriptor and pipe, and a new one shown once on a terminal."""
+"""Accounts from recovery phrases: imported from file, descriptor and pipe, and a new one shown once on a terminal."""
 
 from __future__ import annotations
 

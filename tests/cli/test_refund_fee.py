@@ -1,4 +1,4 @@
-"""A due refund whose fees grew beyond their cap: asked about on a terminal, refused where no one is there to ask."""
+"""A due refund whose fees exceed its cap: asked about on a terminal, refused without one."""
 
 from __future__ import annotations
 

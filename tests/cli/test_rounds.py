@@ -1,4 +1,4 @@
-"""How many sequential round trips a command makes: what does not depend on an earlier answer is asked with it."""
+"""How many sequential round trips a command makes: independent requests are sent together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scripts rely on: every command has --json, and what it prints is as the schemas in docs/ say."""
+"""The contract for scripts: every command has --json, and its output matches the schemas in docs/."""
 
 from __future__ import annotations
 

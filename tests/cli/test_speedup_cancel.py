@@ -1,4 +1,4 @@
-"""Payments on chains that stand still: made faster, cancelled, killed, and short of the L1 fee by one wei."""
+"""Payments on chains that mine nothing: sped up, cancelled, killed, and short of the L1 fee by one wei."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV in which no cell starts a formula, wherever a spreadsheet cuts it, and none steers a terminal."""
+"""CSV whose cells start no formula, wherever a spreadsheet splits them, and do not control a terminal."""
 
 from __future__ import annotations
 

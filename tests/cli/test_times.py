@@ -1,4 +1,4 @@
-"""Times as people read them: dates where it is not today, and how far from now."""
+"""Times for display: with the date if it is not today, and the distance from now."""
 
 from __future__ import annotations
 

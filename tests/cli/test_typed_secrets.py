@@ -1,4 +1,4 @@
-"""What was typed in the wrong place and may be a secret: no error repeats it, in words or in JSON."""
+"""Secrets typed in the wrong place: no error repeats them, in words or in JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Under cron, under systemd and in pipes: no question is asked, readers leave, signals come, and there is no locale."""
+"""Under cron, systemd and in pipes: no question is asked, pipes close, signals arrive, and there is no locale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways in words: why the best one is taken where another is cheaper."""
+"""Descriptions of ways: why the best one is chosen if another is cheaper."""
 
 from __future__ import annotations
 

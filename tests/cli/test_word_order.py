@@ -1,4 +1,4 @@
-"""Words of a payment in the orders people type them: one meaning each, the same in every order."""
+"""The words of a payment in any order that people type: one meaning each, the same in every order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker's numbers: Prometheus' text format, and no machine but this one is served."""
+"""A worker's metrics: Prometheus' text format, served only to this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rig of the wallet's tests: what may be signed is tried on the same chain."""
+"""The fixtures of the wallet's tests: what may be signed is tested on the same chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a batch may cost in all, by numbers alone; with a journal and money: test_batches.py."""
+"""The cost limits of a batch, with plain numbers; with a journal and money: test_batches.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of a batch that one transaction pays: an account that delegates (EIP-7702), a Safe, and what cannot be one."""
+"""Lines of a batch in one transaction: a delegating account (EIP-7702), a Safe, and lines that cannot be combined."""
 
 from __future__ import annotations
 

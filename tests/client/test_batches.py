@@ -1,4 +1,4 @@
-"""Batches on a devnet: planned as one, begun together, each line paid once, even if it is run again."""
+"""Batches on a devnet: planned as one, recorded together, each line paid once, even if run again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change of an account's code that waits for a block: sped up, cancelled, replaced, and what comes behind it."""
+"""A pending change of an account's code: sped up, cancelled, replaced, and the transactions behind it."""
 
 from __future__ import annotations
 

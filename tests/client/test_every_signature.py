@@ -1,4 +1,4 @@
-"""Every way to a signature passes one check, also for a payment that came into the journal without a review."""
+"""Every path to a signature passes one check, even for a payment that was recorded without a review."""
 
 from __future__ import annotations
 

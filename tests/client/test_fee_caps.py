@@ -1,4 +1,4 @@
-"""The most that is paid in network fees: over a whole payment, where none was shown, and for having money back."""
+"""The caps on network fees: over a whole payment, without a shown fee, and for refunds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--max-fee` in dollars counts by the highest price that is known of a coin, and holds for all that is signed."""
+"""`--max-fee` in dollars uses the highest known price of a coin, and applies to everything that is signed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a yes to workers allows: written down, read back exactly, and never looser than what was said."""
+"""What an approval allows workers: recorded, read back exactly, and never looser than what was shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backup that is older than the last payments: they are found on the chains, and none is made again.
+"""A backup older than the last payments: they are found on the chains, and none is made again.
 
 On a devnet and real stores. The journal is put back as it was before 50 payments: some were only approved then, some
 begun, some unknown altogether.

@@ -1,4 +1,4 @@
-"""What `l2send sign` refuses without a network: files that a bad machine could have written, and files of rubbish."""
+"""What `l2send sign` refuses without a network: files from a malicious machine, and garbage."""
 
 from __future__ import annotations
 

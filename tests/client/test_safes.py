@@ -1,4 +1,4 @@
-"""A Safe of two owners in three pays: what they sign, who sends it, and that it happens once."""
+"""A Safe with two of three owners pays: what they sign, who sends it, and that it happens once."""
 
 from __future__ import annotations
 

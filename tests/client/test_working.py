@@ -1,4 +1,4 @@
-"""Workers on a devnet: what was approved is paid once within its caps, taken over, held back, and stopped well."""
+"""Workers on a devnet: approved lines are paid once within their caps, taken over, held back, and stopped cleanly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers whose parts overlap, or that say they hold more than came: refused before they take memory."""
+"""Answers with overlapping parts, or that claim to be larger than they are: refused before they take memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Selectors of the standards, and bytes that hide something."""
+"""Selectors of the standards, and calldata with hidden bytes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Names people use for chains: understood where they mean one, never a test chain for real money."""
+"""Names that people use for chains: accepted if they mean one, never a test chain for real money."""
 
 from __future__ import annotations
 

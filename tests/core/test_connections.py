@@ -1,4 +1,4 @@
-"""Which connections requests go over: as few as a server lets them, and none that waits for another's answer."""
+"""Which connections requests use: as few as a server allows, and none waits for another request's answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV as spreadsheets write it, and what could lose a row or mean two things."""
+"""CSV as spreadsheets write it, and files that could lose a row or be read in two ways."""
 
 from __future__ import annotations
 

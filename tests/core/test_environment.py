@@ -1,4 +1,4 @@
-"""Proxies and certificates that cannot be used: which variable it is, and nothing of its value."""
+"""Unusable proxies and certificates: the error names the variable, but never its value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Extras are installed from l2send's own folder: no message and no page asks a package index for the name."""
+"""Extras are installed from l2send's own folder: no message and no page uses the name on a package index."""
 
 from __future__ import annotations
 

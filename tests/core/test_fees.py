@@ -1,4 +1,4 @@
-"""What is known of a fee before the gas limit is."""
+"""What is known about a fee before the gas limit is known."""
 
 from __future__ import annotations
 

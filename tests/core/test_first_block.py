@@ -1,4 +1,4 @@
-"""The block in which a count rose, in any history of the chain."""
+"""The block in which a counter rose, in any history of the chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Late modules are loaded when they are used, and not before; then they are whole. Only the command has any."""
+"""Late modules are loaded on first use, not before, and are complete then. Only the command has any."""
 
 from __future__ import annotations
 

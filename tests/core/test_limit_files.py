@@ -1,4 +1,4 @@
-"""Which files' limits hold, and that a file which cannot be believed or read allows nothing."""
+"""Which files' limits are in force, and that a file which cannot be trusted or read allows nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts that no person has: classes by pattern, by list, and by registry; in any spelling."""
+"""Accounts without a key: classes by pattern, by list, and by registry; in any spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where files are kept: the same from every folder, or refused."""
+"""Where files are stored: the same from every working folder, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addresses that a stranger may not send this machine to."""
+"""Addresses that untrusted data may not make this machine contact."""
 
 from __future__ import annotations
 

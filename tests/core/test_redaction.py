@@ -1,4 +1,4 @@
-"""Secrets of URLs in foreign text, and secrets that were typed where none belongs."""
+"""Secrets of URLs in foreign text, and secrets typed in the wrong place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `settlers` tables of chains.toml: what is wrong is said by table and field, when the file is read."""
+"""The `settlers` tables of chains.toml: an error names table and field when the file is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work side by side ends together, and one question is asked once: nothing of it goes on behind an error."""
+"""Concurrent tasks end together, and a shared request is sent once: nothing keeps running after an error."""
 
 from __future__ import annotations
 

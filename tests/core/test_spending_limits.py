@@ -1,4 +1,4 @@
-"""The table `[limits]`: what it may say, which mistake is on which line, and when a day begins and ends."""
+"""The table `[limits]`: its keys, the line of each error, and when a day begins and ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Network file systems and synced folders, told by the mounts and by names and marks."""
+"""Network file systems and synced folders, detected by mounts, names and marker files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foreign text: nothing that a terminal would obey comes through."""
+"""Foreign text: nothing that controls a terminal passes."""
 
 import json
 import unicodedata

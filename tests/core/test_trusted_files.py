@@ -1,4 +1,4 @@
-"""Files that decide where money goes or open keys: refused where another user can change them, or read a secret."""
+"""Files that decide where money goes or unlock keys: refused if another user can change them, or read a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What receipts say of fees and of what arrived, in the shapes that the kinds of chains have."""
+"""Fees and arrived amounts in receipts, in the formats of each kind of chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amounts: exact, and one grammar."""
+"""Amounts: exact, in one grammar."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""The user's own chains.toml: a wrong entry is named with its line and what to write, and stops nothing else."""
+"""The user's own chains.toml: a wrong entry is reported with its line and what to write, and stops nothing else."""
 
 from __future__ import annotations
 

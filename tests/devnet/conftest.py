@@ -1,4 +1,4 @@
-"""One devnet for all tests that only use it; tests that break devnets start their own."""
+"""One devnet for all tests that only use it; tests that break a devnet start their own."""
 
 from __future__ import annotations
 

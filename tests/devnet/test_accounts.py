@@ -1,4 +1,4 @@
-"""Accounts that are contracts: at the addresses and with the code that chains.toml lists for public chains."""
+"""Contract accounts: at the addresses and with the code that chains.toml lists for public chains."""
 
 from __future__ import annotations
 

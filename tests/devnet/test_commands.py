@@ -1,4 +1,4 @@
-"""`l2send devnet ...`: data on standard output, words on standard error."""
+"""`l2send devnet ...`: data on standard output, messages on standard error."""
 
 from __future__ import annotations
 

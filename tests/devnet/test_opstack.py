@@ -1,4 +1,4 @@
-"""dev3 takes the OP stack's L1 data fee from the sender; no other chain does. `l1_fee` knows how much it is."""
+"""dev3 charges the sender the OP stack's L1 data fee; no other chain does. `l1_fee` predicts the amount."""
 
 from __future__ import annotations
 

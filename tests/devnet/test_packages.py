@@ -1,4 +1,4 @@
-"""Packages are exactly those that were pinned, or are refused; what is missing is named."""
+"""Packages match their pins exactly, or are refused; missing ones are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Across's relayer on the devnet against the real SpokePools: it fills what pays, and the HubPool's part pays."""
+"""Across's relayer on the devnet against the real SpokePools: it fills profitable deposits, and is repaid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The solver against the real Portal: it fills what pays, refuses what does not, and misbehaves when told."""
+"""The solver against the real Portal: it fills profitable orders, refuses others, and misbehaves when told to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quote API: Eco's shapes, honest arithmetic, refusals as JSON."""
+"""The quote API: Eco's schemas, correct arithmetic, refusals as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documentation that is true: its commands run, every command is in it, every help has an example."""
+"""The documentation is true: its commands run, every command is in it, every help has an example."""
 
 from __future__ import annotations
 

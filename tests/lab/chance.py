@@ -1,4 +1,4 @@
-"""A seeded random scheduler: one payment a seed, under random faults, kills, clocks and solvers.
+"""A seeded random scheduler: one payment per seed, under random faults, kills, clocks and solvers.
 
 `python -m tests.lab.chance FIRST COUNT` plays seeds on a devnet of its own and prints a line of JSON for each.
 

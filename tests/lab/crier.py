@@ -1,4 +1,4 @@
-"""A process that tells all it knows: `l2send` with DEBUG logging, that fails at a failpoint and shows its frames.
+"""A process that logs all it can: `l2send` with DEBUG logging, which fails at a failpoint and prints its frames.
 
 `python -m tests.lab.crier FOLDER PLACE WORDS…`, over and over from one process: each line of standard input is
 `PLACE WORD WORD …`. In FOLDER it writes `debug.log`, `tracebacks` (with every local variable) and `dumpable`.

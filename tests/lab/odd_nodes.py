@@ -1,4 +1,4 @@
-"""Nodes of other kinds than the devnet's, as payers meet them: what each answers, in front of a real node.
+"""Nodes that differ from the devnet's, as found in the field: what each answers, in front of a real node.
 
 A stand-in: a transport of httpx that passes requests on to a node and changes what comes back as a rule says. The
 words and codes are those of the clients and providers that core/rpc/node_errors.toml names.

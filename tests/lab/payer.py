@@ -1,4 +1,4 @@
-"""One payer of the lab: the real Client, with the waits turned down, in this process or in one of its own.
+"""A payer in the lab: the real Client with shorter waits, in this process or its own.
 
 A run is what a person does: `l2send send …`, or `l2send resume` where the journal knows the payment.
 Processes are forked from a clean server that has the slow imports behind it, and are killed by SIGKILL at

@@ -1,4 +1,4 @@
-"""Plays one cell of the matrix on running chains, and judges what came of it."""
+"""Runs one cell of the matrix on running chains, and judges the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal's file is taken away or replaced while a payment runs, and later its newest copy is put back.
+"""The journal's file is removed or replaced while a payment runs, and later its newest copy is restored.
 
 The newest copy is kept as hard links: the files that the payer has open, with all that it ever wrote into them.
 """

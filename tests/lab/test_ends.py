@@ -1,4 +1,4 @@
-"""What one hash, one endpoint and one clock do not tell, at every step where it can strike: paid exactly once.
+"""Attacks on trust in one hash, one endpoint or one clock, at every step where they are possible: paid exactly once.
 
 The nonce is used by another wallet or another machine; a second endpoint is silent, behind or lies; a node speaks as
 another client does; the clock of this machine or of a chain is off. Each begins when the payment passes the step.

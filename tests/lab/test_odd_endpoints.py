@@ -1,4 +1,4 @@
-"""A payment through one odd endpoint of each kind that was met: delivered, or refused in words with nothing sent.
+"""A payment through one odd endpoint of each known kind: delivered, or refused in words with nothing sent.
 
 Where the odd endpoint is one of two, an end may have to wait for its word: then it is as others are, and it ends.
 """

@@ -1,4 +1,4 @@
-"""Prepared payments when something comes between: a kill, another payment, another file, more chains."""
+"""Prepared payments that something interrupts: a kill, another payment, another file, more chains."""
 
 from __future__ import annotations
 

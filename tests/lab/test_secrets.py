@@ -1,4 +1,4 @@
-"""A key, a password and an RPC's API key, looked for everywhere a program leaves traces: nowhere found.
+"""A key, a password and an RPC's API key, searched wherever a program leaves traces: found nowhere.
 
 argv and environment of every process, logs at DEBUG, output, tracebacks with all local variables raised at
 every failpoint, the journal with its log, lock files, keystores, temporary files; also after kill -9.

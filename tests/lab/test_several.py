@@ -1,4 +1,5 @@
-"""A payment from three chains, each leg by another bridge, one of them opened by a sponsor: killed, and faulty.
+"""A payment from three chains, each leg by a different bridge, one of them opened by a sponsor: killed, and with
+faults.
 
 The first leg has no gas and goes by messages, the second through Eco, the third through Across. A fault is of one
 chain's endpoint, or of the sponsor; all others are well. A cell counts only if its kill and its fault are proven.

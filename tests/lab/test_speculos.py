@@ -1,4 +1,4 @@
-"""The vendor's own Ethereum app of a Ledger, in the vendor's emulator Speculos, with its buttons pressed.
+"""A Ledger's own Ethereum app in the vendor's emulator Speculos, with its buttons pressed.
 
 Runs where `speculos` (0.5.1, which takes apps of that age) is on PATH and L2SEND_SPECULOS_APP names the app's ELF for
 a Nano X with SDK 2.0.2. Neither is part of this project.

@@ -1,4 +1,4 @@
-"""An endpoint that is switched over to another chain between any two requests of a payment.
+"""An endpoint that changes to another chain between any two requests of a payment.
 
 The sender's count is higher on the other chain: taken for a nonce, it would leave a gap that nothing fills.
 """

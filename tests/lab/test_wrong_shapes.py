@@ -1,4 +1,4 @@
-"""Answers of wrong shapes: no traceback, no wrong end, and no more memory than a payment needs.
+"""Answers of wrong types: no traceback, no wrong end state, and no more memory than a payment needs.
 
 2,000 answers are spoilt by default; `L2SEND_SHAPES` says another number. `L2SEND_SEED=S` plays a seed again.
 """

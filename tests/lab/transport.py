@@ -1,4 +1,4 @@
-"""Wires inside the payer's own process, as a transport of httpx: no sockets between payer and wire."""
+"""Wires inside the payer's own process, as a transport of httpx: without sockets."""
 
 from __future__ import annotations
 

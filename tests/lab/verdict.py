@@ -1,4 +1,4 @@
-"""What happened, by the chains' own word, and whether the journal says the same."""
+"""What happened according to the chains, and whether the journal agrees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wire between a payer and the chains: it breaks what it is told to break and writes everything down.
+"""The wire between a payer and the chains: it breaks requests on command and records everything.
 
 One wire belongs to one payer. `proxy.py` puts it behind a socket, `transport.py` into the payer's own process.
 """

@@ -1,4 +1,4 @@
-"""A second endpoint that is silent, behind or lying; nodes that speak as other clients do; clocks that are off.
+"""A second endpoint that is silent, behind or lying; nodes that imitate other clients; wrong clocks.
 
 The second endpoint of each chain is reached on a path of its own. What it does lasts for some requests: a payment that
 waits for it comes to its end when it behaves again.

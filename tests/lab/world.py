@@ -1,4 +1,4 @@
-"""The world of the lab: real chains with a solver, accounts with money, and what the chains say of them."""
+"""The lab's chains with a solver, its funded accounts, and their balances on the chains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A seeded fuzz of answers: payments through nodes whose answers have wrong shapes, by one process that counts.
+"""A seeded fuzz of answers: payments through nodes whose answers have wrong types, in one process that counts.
 
 `python -m tests.lab.wrong_shapes HOME SEED COUNT` pays on the devnet of HOME until COUNT answers were spoilt, and
 prints one line of JSON: what was spoilt, how payments ended, what was wrong, and the most memory this process took.

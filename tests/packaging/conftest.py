@@ -1,4 +1,4 @@
-"""What the packaging tests look at: the files that are, or are about to be, in the repository."""
+"""The input of the packaging tests: the files that are, or are about to be, in the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No file names the host of a package registry: which one is used is set up on each machine."""
+"""No file names the host of a package registry: each machine configures its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lock files: every package at one version, known by its hashes, from wherever pip gets it."""
+"""The lock files: every package at one version, with its hashes, from any index that pip uses."""
 
 from __future__ import annotations
 

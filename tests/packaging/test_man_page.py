@@ -1,4 +1,4 @@
-"""The manual page: what the commands say today, and roff that renders."""
+"""The manual page: matches the commands, and renders as roff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where tests are: beside the name of the file that they test, or in the tables of tests/README.md."""
+"""Each test file is named after the file that it tests, or listed in the tables of tests/README.md."""
 
 from __future__ import annotations
 

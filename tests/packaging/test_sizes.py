@@ -1,4 +1,4 @@
-"""How large files and functions may be: what does not fit the eye is split where its jobs part."""
+"""Limits on the size of files and functions: larger ones are split by task."""
 
 from __future__ import annotations
 

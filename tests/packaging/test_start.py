@@ -1,4 +1,4 @@
-"""What a command loads before it does anything: counted in modules, since times depend on the machine."""
+"""What a command imports at its start: counted in modules, since times depend on the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed: all of l2send under its own name, and nothing beside it."""
+"""What is installed: all of l2send under its own name, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""chains.toml against the pinned mirror of ethereum-lists: what a short name means is not ours to decide."""
+"""chains.toml against the pinned copy of ethereum-lists, which decides the meaning of a short name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""chains.toml holds what it promises: shape, checksums, sources, no two things of one name. No network."""
+"""chains.toml keeps its promises: format, checksums, sources, unique names. No network."""
 
 from __future__ import annotations
 

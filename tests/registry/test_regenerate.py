@@ -1,4 +1,4 @@
-"""The tool itself, with the pinned packages: chains.toml is what pins and overlay give, to the byte."""
+"""The tool itself, with the pinned packages: pins and overlay reproduce chains.toml to the byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A snapshot waits a few seconds for every chain, and longer only for what the payment cannot do without."""
+"""A snapshot waits a few seconds for every chain, and longer only for chains that the payment needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of payments as people have them."""
+"""Files of payments as people write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One ledger for many payments: what is left, token by token, and never what is not known."""
+"""One ledger for many payments: the remaining amounts, token by token, without unknown ones."""
 
 from __future__ import annotations
 

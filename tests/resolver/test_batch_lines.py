@@ -1,4 +1,4 @@
-"""Rows of a batch file: all are judged, every error is told with its line."""
+"""Rows of a batch file: all are judged, and every error is reported with its line."""
 
 from __future__ import annotations
 

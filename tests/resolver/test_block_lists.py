@@ -1,4 +1,4 @@
-"""Every spelling of a token's block list is asked; a token that has none of them is said to be unknown."""
+"""Every known block-list function of a token is called; a token with none of them is reported as unknown."""
 
 from __future__ import annotations
 

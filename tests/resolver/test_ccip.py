@@ -1,4 +1,4 @@
-"""Which servers a stranger's contract can make this machine talk to."""
+"""Which servers an unknown contract can make this machine contact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a token calls itself, in either form that tokens have."""
+"""A token's own symbol, in either of the formats that tokens use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The address book as a form of destination: what a name means, and that nothing else can be taken for one."""
+"""The address book as a form of destination: what a name means, and that it cannot be confused with other forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Destinations: what is understood, and what is refused with which words."""
+"""Destinations: what is accepted, and the words of each refusal."""
 
 import pytest
 

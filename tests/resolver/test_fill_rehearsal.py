@@ -1,4 +1,4 @@
-"""A recipient that the destination's own token does not let the bridge pay: refused before anything is signed."""
+"""A recipient that the destination's token would not let the bridge pay: refused before anything is signed."""
 
 from __future__ import annotations
 

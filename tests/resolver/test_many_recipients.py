@@ -1,4 +1,4 @@
-"""Many recipients looked at together: what is found of each is what is found of it alone, in a few requests."""
+"""Many recipients checked together: the same findings as one by one, in a few requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The most that can be delivered: all chains together, to the last unit, and never more than is there."""
+"""The most that can be delivered: all chains together, to the last unit, and never more than the balance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names from the command line: the name and the address are both shown, and the address is what is paid."""
+"""Names on the command line: the name and the address are both shown, and the address is paid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts of other networks: recognised by their form or by the prefix in front, and refused by name."""
+"""Accounts of other networks: recognised by format or prefix, and refused by the network's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refusals of what costs too much: they name the least that makes sense, and the most that can be paid."""
+"""Refusals of ways that cost too much: they name the least that makes sense, and the most that can be paid."""
 
 from __future__ import annotations
 

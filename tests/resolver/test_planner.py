@@ -1,4 +1,4 @@
-"""Which way wins: directly if the money is there, else the cheapest; what has no price is never free."""
+"""Which way is chosen: direct if the money is there, else the cheapest; a fee without a price is never free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gas for a refund: kept back where the amount is ours to choose, named where what is paid leaves too little of it."""
+"""Gas for a refund: reserved if the amount is ours to choose, noted if the payment leaves too little."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many rounds of requests planning needs, of which each waits for the one before: counted, not timed."""
+"""How many sequential rounds of requests planning needs: counted, not timed."""
 
 from __future__ import annotations
 

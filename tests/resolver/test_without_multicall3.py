@@ -1,4 +1,4 @@
-"""Chains on which no Multicall3 is known: the same answers and the same payments, in more requests."""
+"""Chains without a known Multicall3: the same answers and the same payments, in more requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send` without its start: a process that has imported it forks for each command.
+"""`l2send` without its start-up time: a process that has imported it forks for each command.
 
 A command runs in a process of its own, with its own arguments, environment, descriptors and end, as `python -m l2send`
 does; what it leaves out is the second that Python takes to import the libraries. The tests of the lab, and commands in

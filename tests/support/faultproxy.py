@@ -1,4 +1,4 @@
-"""A JSON-RPC proxy that breaks what it is told to break, and keeps a record of what went through.
+"""A JSON-RPC proxy that breaks requests on command, and records what passed.
 
 It stands between a client and a real node, so that a test can lose the reply of a transaction the
 node did accept. `fired` proves that a fault happened; a test that does not look at it proves nothing.

@@ -1,4 +1,4 @@
-"""The command in this process: as the real one, without the second that a new process takes."""
+"""Runs the command in this process: like the real one, without the second that a new process takes."""
 
 from __future__ import annotations
 

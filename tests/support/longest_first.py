@@ -1,4 +1,4 @@
-"""The order of test files where several processes share them: those that take longest come first.
+"""The order of test files for several processes: those that take longest come first.
 
 Otherwise a long file can be the last that is begun, and one process works on it while the others have nothing left.
 How long a test takes is estimated by what it asks for: a devnet, a terminal, a node, a command. No time is measured.

@@ -1,4 +1,4 @@
-"""The owners of a Safe on a devnet, each with a key and a home of their own, within the test's process."""
+"""The owners of a Safe on a devnet, each with their own key and home, in the test's process."""
 
 from __future__ import annotations
 

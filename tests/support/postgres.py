@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: a real one, in a temporary folder, for a user without rights.
+"""The tests' own PostgreSQL server: a real one, in a temporary folder, run by an unprivileged user.
 
 initdb refuses root: there the server belongs to the user postgres, as Debian's package makes it.
 """

@@ -1,4 +1,4 @@
-"""`l2send` in a terminal without its start: run there, it passes keys and output to and from a fork.
+"""`l2send` in a terminal without its start-up time: passes keys and output to and from a fork.
 
 The fork, of a command server, has a terminal of its own, of the same size and settings, whose Ctrl-C reaches it. This
 file imports little: it is run as `python -I -S pty_relay.py SOCKET WORDS…`.

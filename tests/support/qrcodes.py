@@ -1,4 +1,4 @@
-"""QR codes read back from pictures and from screens, as a payer's telephone would."""
+"""Reads QR codes from pictures and screens, as a payer's telephone would."""
 
 from __future__ import annotations
 

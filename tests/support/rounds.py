@@ -1,4 +1,4 @@
-"""Counts the sequential rounds of requests that a client makes: what does not depend on an earlier answer is one round.
+"""Counts the sequential rounds of requests that a client makes: independent requests are one round.
 
 A proxy stands before every node. Each answer is held back until no further request has arrived for a moment; then all
 answers are let go together. So requests that a client makes side by side fall into one round, however quick the nodes

@@ -1,4 +1,4 @@
-"""Safes on a devnet: made by the real factories, and changed as their owners would change them."""
+"""Safes on a devnet: created by the real factories, and changed as their owners would change them."""
 
 from __future__ import annotations
 

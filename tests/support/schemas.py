@@ -1,4 +1,4 @@
-"""The published JSON Schemas, and what is held to them."""
+"""The published JSON Schemas, and the check of documents against them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that hold secrets, as l2send takes them: no other user can read them."""
+"""Files with secrets in the form that l2send accepts: no other user can read them."""
 
 from __future__ import annotations
 

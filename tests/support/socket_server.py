@@ -1,4 +1,4 @@
-"""HTTP on a socket of this machine, served by a thread of its own: what the proxies of the tests stand on."""
+"""HTTP on a socket of this machine, served in its own thread: the base of the tests' proxies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chain that mines nothing for a while: what is sent waits. Only of a devnet that a module has for itself."""
+"""A chain that mines nothing for a while: transactions stay pending. Only for a devnet that one module uses."""
 
 from __future__ import annotations
 

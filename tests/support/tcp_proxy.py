@@ -1,4 +1,4 @@
-"""A proxy between a client and a server that knows no protocol: it cuts connections, or goes silent on them."""
+"""A proxy between a client and a server for any protocol: it cuts connections, or goes silent on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The counter of rounds counts what depends on what, not seconds: else the tests that use it prove nothing."""
+"""The counter of rounds counts dependencies, not seconds: otherwise the tests that use it would prove nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server over TLS with HTTP/2 or with HTTP/1.1 alone, which counts connections and what each of them carries."""
+"""A TLS server with HTTP/2 or only HTTP/1.1, which counts connections and the requests on each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A machine without a network, and payments on their way to it and back: fixtures of the tests of `l2send sign`."""
+"""An offline machine, and payments on their way to it and back: fixtures of the tests of `l2send sign`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tool that writes chains.toml refuses what it must refuse. No network: the packages are stand-ins."""
+"""The tool that writes chains.toml refuses bad input. No network: the packages are stand-ins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`.ci/run` runs what failed again, names it, and fails on a test that does not pass twice in a row then."""
+"""`.ci/run` runs failed tests again, names them, and fails if one does not pass twice in a row."""
 
 from __future__ import annotations
 

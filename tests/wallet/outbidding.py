@@ -1,4 +1,4 @@
-"""A second transaction for the nonce of a payment: a speedup or a cancel, made by the executor."""
+"""A second transaction for a payment's nonce: a speedup or a cancellation by the executor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process of its own that carries a payment on, and may be killed on the way.
+"""A separate process that continues a payment, and may be killed meanwhile.
 
 Processes are forked from a clean server that has the slow imports behind it.
 """

@@ -1,4 +1,4 @@
-"""Resuming a payment of a rig step by step, and what another wallet with the same key sends meanwhile."""
+"""Resumes a payment step by step, while another wallet with the same key sends transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the wallet share: a real anvil, a registry with one chain on it, accounts and payments."""
+"""Shared by the wallet's tests: a real anvil, a registry with one chain, accounts and payments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An opening that is signed right behind its approval: both in one block, or neither paid; else one after the other.
+"""An opening signed right behind its approval: both in one block, or neither paid; else one after the other.
 
 A stand-in for token and settler in one contract: called with data it notes an approval, called with coin and no data it
 takes the coin if one was noted, and reverts otherwise.

@@ -1,4 +1,4 @@
-"""A cancelled payment never happens, and one that is mined instead of its cancel is delivered.
+"""A cancelled payment never happens, and one that is mined instead of its cancellation is delivered.
 
 The node does not mine by itself here, so that transactions really wait.
 """

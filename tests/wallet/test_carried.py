@@ -1,4 +1,4 @@
-"""What a receipt shows of several transfers in one transaction: each its own event, and none counted twice."""
+"""Several transfers in one transaction's receipt: each has its own event, and none counts twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules for ends: the table in docs/states.md, and that wallet/ends.py alone applies it."""
+"""The rules for end states: the table in docs/states.md, and that only wallet/ends.py applies it."""
 
 from __future__ import annotations
 

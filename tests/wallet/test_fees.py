@@ -1,4 +1,4 @@
-"""What a chain asks for a transaction: with EIP-1559, before it, and where the answer is strange."""
+"""What a chain charges for a transaction: with EIP-1559, before it, and with strange answers."""
 
 from __future__ import annotations
 

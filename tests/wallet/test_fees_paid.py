@@ -1,4 +1,4 @@
-"""What a payment cost in the end: by the receipt that ended it, as the balance shows it, and by no lie."""
+"""What a payment cost: by its final receipt, as the balance confirms, and never by a false receipt."""
 
 from __future__ import annotations
 

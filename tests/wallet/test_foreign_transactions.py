@@ -1,4 +1,4 @@
-"""Another wallet or machine with the same key uses the nonce of a payment: what it sent decides the end."""
+"""Another wallet or machine with the same key uses a payment's nonce: its transaction decides the end state."""
 
 from __future__ import annotations
 

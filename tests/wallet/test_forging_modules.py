@@ -1,4 +1,4 @@
-"""A module of a Safe can have it emit any event: those of a transaction that the Safe never ran are no end."""
+"""A module can make a Safe emit any event: events of a transaction that the Safe never ran prove no end state."""
 
 from __future__ import annotations
 

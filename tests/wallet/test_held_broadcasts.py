@@ -1,4 +1,4 @@
-"""A broadcast that is answered with the receipt (EIP-7966), on a chain with quick blocks: anvil offers it."""
+"""A broadcast answered with the receipt (EIP-7966), on a chain with quick blocks: anvil supports it."""
 
 from __future__ import annotations
 

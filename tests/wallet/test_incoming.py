@@ -1,4 +1,4 @@
-"""Money that is waited for: counted once it is deep enough, by as many endpoints as an end needs, and from then on."""
+"""Incoming money: counted once it has enough confirmations by enough endpoints, and only from then on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal's file is taken away while a payment runs: nothing is signed or sent after that, and nothing twice."""
+"""The journal's file is removed while a payment runs: nothing is signed or sent after that, and nothing twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quotes that expired and orders past their deadline are not sent."""
+"""Expired quotes and orders past their deadline are not sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signature that took so long that what it signs is too late: thrown away, never sent, and the journal says so."""
+"""A signature that took too long for its order: discarded, never sent, and recorded so in the journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks that were asked before an account's lock was held: what they save, and when they do not count."""
+"""Prefetched answers, requested before an account's lock is held: what they save, and when they do not count."""
 
 from __future__ import annotations
 

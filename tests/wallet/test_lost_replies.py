@@ -1,4 +1,4 @@
-"""A node that takes a transaction and does not say so, or refuses it: one signature, sent until it is seen."""
+"""A node that accepts a transaction without saying so, or refuses it: one signature, rebroadcast until it is seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nonce of a payment: nodes that count too low or too high, and transactions of other wallets that wait."""
+"""A payment's nonce: nodes that count too low or too high, and pending transactions of other wallets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was prepared to be signed elsewhere ends by what the chain shows of its nonce."""
+"""A step prepared to be signed elsewhere ends by what the chain shows for its nonce."""
 
 from __future__ import annotations
 

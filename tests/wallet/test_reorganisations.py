@@ -1,4 +1,4 @@
-"""Blocks that are taken back: the state follows, and the same bytes are sent again."""
+"""Reorganised blocks: the state goes back, and the same bytes are sent again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two transactions for one nonce: whichever the chain takes, the payment is made once.
+"""Two transactions for one nonce: whichever is mined, the payment is made once.
 
 The node does not mine by itself here, so that transactions really wait.
 """

@@ -1,4 +1,4 @@
-"""The file that goes from owner to owner: what is changed in it is caught before it is signed, or before it is sent."""
+"""The file that owners pass on: changes in it are detected before it is signed, or before it is sent."""
 
 from __future__ import annotations
 

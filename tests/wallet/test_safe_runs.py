@@ -1,4 +1,4 @@
-"""What a Safe ran with a nonce, as each endpoint shows it: a claim that one endpoint alone makes is no end."""
+"""What a Safe ran with a nonce, as each endpoint shows it: a claim by a single endpoint proves no end state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two runs at once on one payment, or on one account."""
+"""Two concurrent runs on one payment, or on one account."""
 
 from __future__ import annotations
 

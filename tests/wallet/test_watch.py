@@ -1,4 +1,4 @@
-"""Following orders, over a toy bridge whose truth is on a real chain.
+"""Following orders, with a toy bridge whose state is on a real chain.
 
 The toy settler is an account: an order is open once it was paid, filled once the fill named in the
 order's details is mined, and refundable once the chain's clock is past the deadline.

@@ -1,4 +1,4 @@
-"""Many payments of one account: following nonces, a window, and each exactly once under every fault."""
+"""Many payments of one account: consecutive nonces, a window, and each exactly once under every fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many endpoints must agree before a payment ends, and what one silent, late or lying endpoint changes."""
+"""How many endpoints must agree on an end state, and the effect of one silent, late or lying endpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A node that is, or becomes, one of another chain gets nothing that was signed."""
+"""A node that is, or becomes, one of another chain receives no signed bytes."""
 
 from __future__ import annotations
 

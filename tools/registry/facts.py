@@ -1,4 +1,4 @@
-"""What the pinned npm packages say about chains, tokens, feeds and contracts."""
+"""Reads facts about chains, tokens, feeds and contracts from the pinned npm packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a chain is called: its short name, its aliases, names it had, and names of other chains."""
+"""The names of chains: short names, aliases, former names, and names of unlisted chains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of chains.toml, written from the facts and the overlay."""
+"""Writes the tables of chains.toml from the facts and the overlay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Across's price: how much must be deposited so that the payment arrives, and which answers are no answer."""
+"""Across's price: the deposit with which the payment arrives, and which answers are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown is what is signed, for Across: every change of a deposit's bytes is noticed before signing.
+"""What is shown is what is signed, for Across: every change of a deposit's bytes is detected before signing.
 
 A change is caught if decoding or the comparison with the payment refuses it, or if what is decoded differs
 from what was approved, which is what the guard compares before signed bytes are kept.

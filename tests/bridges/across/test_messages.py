@@ -1,4 +1,4 @@
-"""The messages that an account without gas signs: every change of them is caught before the signature."""
+"""The messages that an account without gas signs: every change of them is detected before signing."""
 
 from __future__ import annotations
 

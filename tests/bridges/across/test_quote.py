@@ -1,4 +1,4 @@
-"""Across's offers against the real contracts: what is asked of them before anything may be signed."""
+"""Across's quotes against the real contracts: the checks before anything may be signed."""
 
 from __future__ import annotations
 

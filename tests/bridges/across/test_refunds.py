@@ -1,4 +1,4 @@
-"""Refunded is said only of a payment that can be nothing but this order's refund."""
+"""`refunded` is reported only for a settlement that can only be this order's refund."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sponsor that loses its reply, refuses, does nothing, or does half: real settler, Permit2 and USDC."""
+"""A sponsor whose reply is lost, or that refuses, does nothing, or does half: real settler, Permit2 and USDC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown is what is signed: every change of an order's bytes is noticed before signing."""
+"""What is shown is what is signed: every change of an order's bytes is detected before signing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refunds of Hyperlane7683: sent once, said to be on their way, sent again only where that is asked for."""
+"""Refunds of Hyperlane7683: sent once, reported as pending, sent again only on request."""
 
 from __future__ import annotations
 

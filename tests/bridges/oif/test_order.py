@@ -1,4 +1,4 @@
-"""OIF: bytes that are refused before signing, and the refund of one order alone."""
+"""OIF: bytes that are refused before signing, and a refund of exactly one order."""
 
 from __future__ import annotations
 

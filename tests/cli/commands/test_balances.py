@@ -1,4 +1,4 @@
-"""`l2send balances`: what is held and what it is worth; unknown is unknown, test money is not real money."""
+"""`l2send balances`: balances and their worth; unknown is not zero, test money is not real money."""
 
 from __future__ import annotations
 

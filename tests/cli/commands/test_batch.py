@@ -1,4 +1,4 @@
-"""`l2send batch`: a file paid by one command, run again, interrupted, wrong; and what its result says."""
+"""`l2send batch`: a file paid by one command, run again, interrupted, invalid; and its result file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send chains check`, against the devnet's chains in a registry that is right, and in ones that are not."""
+"""`l2send chains check`, against the devnet's chains with a correct registry, and with wrong ones."""
 
 from __future__ import annotations
 

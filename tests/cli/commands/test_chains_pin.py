@@ -1,4 +1,4 @@
-"""`l2send chains pin`: what two endpoints agree on is kept in the user's chains.toml, and compared from then on."""
+"""`l2send chains pin`: code that two endpoints agree on is pinned in the user's chains.toml, and later compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send config`: which value counts, what is refused, and that payments follow it."""
+"""`l2send config`: which value counts, which ones are refused, and that payments follow it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send contacts`: what is kept, what is refused, and that paying by name shows the whole address."""
+"""`l2send contacts`: what is stored, what is refused, and that a payment by name shows the whole address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send doctor`: each thing that is broken here is found, named, and comes with what to do."""
+"""`l2send doctor`: each problem here is found, named, and reported with its remedy."""
 
 from __future__ import annotations
 

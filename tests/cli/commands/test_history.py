@@ -1,4 +1,4 @@
-"""`l2send history`: which payments are listed, and as what."""
+"""`l2send history`: which payments are listed, and how."""
 
 from __future__ import annotations
 

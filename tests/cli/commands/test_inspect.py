@@ -1,4 +1,4 @@
-"""`l2send inspect`: an order of the current ERC-7683 draft, asked of a contract and put into words."""
+"""`l2send inspect`: an order of the current ERC-7683 draft, resolved by a contract and described."""
 
 from __future__ import annotations
 

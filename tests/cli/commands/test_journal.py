@@ -1,4 +1,4 @@
-"""`l2send journal`: limits that stand in the journal, and what is refused before anything changes."""
+"""`l2send journal`: limits in the journal, and what is refused before anything changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send receive`: every form, QR codes that can be read, files that are not written over, no guessed chain."""
+"""`l2send receive`: every form, readable QR codes, files that are not overwritten, no guessed chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`l2send resolve`: what was understood, in every form, for people and for scripts."""
+"""`l2send resolve`: the parsed destination in every form, for people and for scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`watch`, `resume` without a key, `resume --all`, and keys that come other ways."""
+"""`watch`, `resume` without a key, `resume --all`, and keys given in other ways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed bytes handed to a node that waits for their receipt, and to nodes that do not know how to."""
+"""Broadcasts to a node that waits for the receipt, and to nodes that do not support that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often an endpoint is asked what it is: once for all first questions, and again before signed bytes."""
+"""How often an endpoint's chain is verified: once for all first requests, and again before signed bytes."""
 
 from __future__ import annotations
 

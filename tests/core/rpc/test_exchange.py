@@ -1,4 +1,4 @@
-"""Answers that are no answers: each becomes a named error or a bounded retry, never a crash and never a zero."""
+"""Unusable answers: each becomes a named error or a bounded retry, never a crash and never a zero."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which error of several endpoints decides: whether there is another round, and what is said in the end."""
+"""Which of several endpoints' errors decides: whether there is another round, and which one is raised."""
 
 from __future__ import annotations
 

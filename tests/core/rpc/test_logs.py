@@ -1,4 +1,4 @@
-"""Ranges of logs, halved until a node takes them: nothing is asked twice and nothing is left out."""
+"""Ranges of logs, halved until a node accepts them: none is requested twice and none is missing."""
 
 from __future__ import annotations
 

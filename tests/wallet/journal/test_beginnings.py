@@ -1,4 +1,4 @@
-"""The same payment begun twice: by key, on purpose, or refused."""
+"""An equal payment recorded twice: by key, on purpose, or refused."""
 
 from __future__ import annotations
 

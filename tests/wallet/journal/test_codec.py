@@ -1,4 +1,4 @@
-"""JSON there and back, exactly."""
+"""Conversion to JSON and back, without loss."""
 
 from __future__ import annotations
 

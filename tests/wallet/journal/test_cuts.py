@@ -1,4 +1,4 @@
-"""A power cut: the journal's files, cut anywhere, open as something that was once true, or not at all."""
+"""A power cut: the journal's files, truncated anywhere, open in an earlier valid state, or not at all."""
 
 from __future__ import annotations
 

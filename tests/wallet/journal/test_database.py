@@ -1,4 +1,4 @@
-"""The file of the journal: its owner, its durability, its versions, and files that are something else."""
+"""The journal's file: its owner, its durability, its versions, and files that are not journals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns that are derived equal what they are derived from, and old journals get them, however often it is cut."""
+"""Derived columns match their sources, and old journals get them, however often that is interrupted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reads the journal each time is begun again where another process moved its record first."""
+"""Work that reads the journal each time is repeated if another process changed its record first."""
 
 from __future__ import annotations
 

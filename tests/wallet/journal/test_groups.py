@@ -1,4 +1,4 @@
-"""Payments from several chains in the journal: begun together or not at all, one id, one key, one state."""
+"""Payments from several chains in the journal: recorded together or not at all, one id, one key, one state."""
 
 from __future__ import annotations
 

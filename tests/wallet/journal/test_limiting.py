@@ -1,4 +1,4 @@
-"""Limits over a real journal: counted in the transaction that begins a payment, whichever process and store it is."""
+"""Limits over a real journal: counted in the transaction that records a payment, for any process and store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Payments found by what is seen of their keys, by accounts that were paid, and by time; pages of the history."""
+"""Payments found by the visible characters of their keys, by recipient, and by time; pages of the history."""
 
 from __future__ import annotations
 

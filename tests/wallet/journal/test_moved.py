@@ -1,4 +1,4 @@
-"""An older copy of the journal: opened to be told what it lacks, and refused in every other way until that is done."""
+"""An older copy of the journal: opened only for recovery, and refused otherwise until that is done."""
 
 from __future__ import annotations
 

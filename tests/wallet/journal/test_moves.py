@@ -1,4 +1,4 @@
-"""States move along their tables and not otherwise, by this process, another one, or plain SQL."""
+"""States change only along their tables, by this process, another one, or plain SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A journal moved from an SQLite file to PostgreSQL and back: every row, killed at every stage, one of both in use."""
+"""A journal moved from SQLite to PostgreSQL and back: every row, killed at every stage, only one of both in use."""
 
 from __future__ import annotations
 

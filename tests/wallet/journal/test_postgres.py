@@ -1,4 +1,4 @@
-"""The journal in PostgreSQL: a server that would lose commits, a database that was put back, connections that end."""
+"""The journal in PostgreSQL: a server that would lose commits, a restored database, connections that end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a journal's database is: judged before any connection, and never repeated with its password."""
+"""The URL of a journal's database: checked before any connection, and never repeated with its password."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The journal's file is deleted, renamed over, moved away or put back from an older copy: noticed before anything
-is written, signed or sent by it.
+"""The journal's file is deleted, overwritten by a rename, moved, or restored from an older copy: detected before
+anything is written, signed or sent.
 """
 
 from __future__ import annotations

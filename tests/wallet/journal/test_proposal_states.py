@@ -1,4 +1,4 @@
-"""The table of what a Safe's owners sign, exhaustively."""
+"""The state table of what a Safe's owners sign, exhaustively."""
 
 from __future__ import annotations
 

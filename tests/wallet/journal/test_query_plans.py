@@ -1,4 +1,4 @@
-"""Every statement of the journal, as SQLite plans it: none but those that count reads a table from end to end."""
+"""Every statement of the journal, as SQLite plans it: only counting ones scan a whole table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue over a real journal: what was approved begins once, waits, is taken back, and is never changed."""
+"""The queue over a real journal: an approved line begins once, waits, is withdrawn, and is never changed."""
 
 from __future__ import annotations
 

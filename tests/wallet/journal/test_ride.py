@@ -1,4 +1,4 @@
-"""Payments that one transaction makes: begun together, at one end together, parted only while nothing is signed."""
+"""Payments in one transaction: recorded together, ended together, separated only while nothing is signed."""
 
 from __future__ import annotations
 

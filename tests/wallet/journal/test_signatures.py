@@ -1,4 +1,4 @@
-"""Payments that were found on a chain: written down with their bytes in one transaction, beyond any limit."""
+"""Payments that were found on a chain: recorded with their bytes in one database transaction, exempt from limits."""
 
 from __future__ import annotations
 

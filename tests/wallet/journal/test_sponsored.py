@@ -1,4 +1,4 @@
-"""Messages for a sponsor in the journal, on a real file: written once, moved along the table, never exchanged."""
+"""Messages for a sponsor in the journal, on a real file: written once, changed along the table, never replaced."""
 
 from __future__ import annotations
 

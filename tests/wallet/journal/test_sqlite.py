@@ -1,4 +1,4 @@
-"""The journal on a real file: what is written is read, found by its id, and told by its events."""
+"""The journal on a real file: what is written can be read, found by id, and followed by its events."""
 
 from __future__ import annotations
 

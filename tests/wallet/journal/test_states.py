@@ -1,4 +1,4 @@
-"""The tables of states, exhaustively."""
+"""The state tables, exhaustively."""
 
 from __future__ import annotations
 

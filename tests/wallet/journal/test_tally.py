@@ -1,4 +1,4 @@
-"""What one file of limits allows: each of its keys, and what the refusal says."""
+"""What one file of limits allows: each of its keys, and the words of each refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Payments written into a journal, and brought to the state that a test needs."""
+"""Writes payments into a journal, and brings them to the state that a test needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing, and reading signed bytes back."""
+"""Signing, and decoding signed bytes."""
 
 from __future__ import annotations
 

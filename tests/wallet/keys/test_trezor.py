@@ -1,4 +1,4 @@
-"""What a Trezor is sent, shows and signs, by the vendor's library over the vendor's packets, to a stand-in.
+"""What a Trezor receives, shows and signs, with the vendor's library and protocol, on a stand-in.
 
 The device's side is tests/support/trezor_device.py: it answers as the firmware does, and has no screen.
 No Trezor was there to
