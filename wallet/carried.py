@@ -26,7 +26,7 @@ _DEEPEST = 64
 
 
 def brought_together(calls: Sequence[UnsignedTx], payer: Address, sights: Sequence[Sight]) -> list[int | None]:
-    """The units that each call delivered to its recipient, by all of these receipts; None where a receipt does not show
+    """The units that each call delivered to its recipient, by all of these receipts; None if a receipt does not show
     it.
 
     For native coin this is the call's value; `made_coin_calls` proves that the call was made.

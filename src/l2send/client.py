@@ -330,7 +330,7 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
     ) -> PaymentRecord:
         """Sign `bids` and broadcast them; `resume` then follows the result.
 
-        Raises Refused, CannotPay, NetworkError, ConfigError where nothing more was signed.
+        Raises Refused, CannotPay, NetworkError, ConfigError if nothing more was signed.
         """
         return await self.executor(signer, reporter(payment_id, self.journal, progress)).replace(payment_id, bids)
 

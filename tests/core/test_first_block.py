@@ -17,7 +17,7 @@ ENOUGH = 60
 
 @given(st.integers(1, 2**26), st.integers(0, 2**26), st.integers(0, 2**26))
 def test_the_block_is_found_in_few_looks(rose: int, since: int, kept: int) -> None:
-    """Or None where a look needs state that is not kept."""
+    """Or None if a look needs state that is not kept."""
     head, looks = rose + since, list[int]()
 
     async def count(number: int) -> int:

@@ -131,7 +131,7 @@ class Petition(Question):
 
 
 Act = Callable[[Question], Awaitable[Outcome | None]]
-"""What a fault does with a request; None where it does not concern it, which then passes whole."""
+"""What a fault does with a request; None if it does not concern it, which then passes whole."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ class Wire:
         return Outcome(answer, status)
 
     async def _broken(self, question: Question) -> Outcome | None:
-        """What a fault makes of it; None where it passes whole."""
+        """What a fault makes of it; None if it passes whole."""
         for rule in self.rules:
             if rule.concerns(question):
                 rule.fired[question.method] += 1

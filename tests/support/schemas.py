@@ -22,5 +22,5 @@ def file_of(document: dict[str, Any]) -> str:
 
 
 def check(document: dict[str, Any]) -> None:
-    """Raises jsonschema.ValidationError where the document is not as its schema says."""
+    """Raises jsonschema.ValidationError if the document is not as its schema says."""
     Draft202012Validator({"$ref": file_of(document)}, registry=_REGISTRY).validate(document)

@@ -43,7 +43,7 @@ def aliases(short: str, entry: Json, overlay: Json, facts: Facts) -> list[str]:
     """Other names that mean this chain and no other: those of [aliases], hyperlane's own, and the chain's name.
 
     What ethereum-lists has as the short name of another chain, or had and took back, means that one.
-    Raises Refused where the overlay wants such a name.
+    Raises Refused if the overlay wants such a name.
     """
     taken = other_names(entry, facts).keys() | retired(overlay, facts).keys()
     wanted = overlay.get("aliases", {}).get(short, [])

@@ -71,7 +71,7 @@ class Store(Protocol):
 
         `about` is the payment whose rows change; empty if any may. `witnessed`: the write decides what may be signed or
         sent, so the home's witness records the journal's newest event. Without `durable` a power cut may undo it until
-        a durable commit follows, and a kill does not: for what a chain shows again. Raises ConfigError where the store
+        a durable commit follows, and a kill does not: for what a chain shows again. Raises ConfigError if the store
         fails or is not the one that was opened.
         """
         ...
