@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 
 from l2send.cli.blocking import run
+from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.live_balances import worth_in_words
 from l2send.cli.options import RunOptions
 from l2send.cli.prompts import BACK, Back, ask_text, choose, pick
@@ -79,7 +80,8 @@ def choose_account(run_options: RunOptions, registry: Registry) -> Chosen:
     if len(own) == 1:
         return Chosen(own[0])
     if not known:
-        print_words(err(), "There is no account here yet. Nothing can be sent before there is one.")
+        words = "There is no account here yet. Nothing can be sent before there is one."
+        print_words(err(), f"{words} {reminder_of_the_devnet(run_options.paths)}".strip())
         return _start(run_options, run(pick(_QUESTION, _STARTS)))
     while True:
         keystore = run(_choose(known[:_SHOWN], registry))
@@ -127,7 +129,10 @@ def _make(run_options: RunOptions) -> Chosen:
 
     name = _name(run_options)
     make(name=name, mnemonic=False, password_file=None, as_json=False, devnet=run_options.devnet)
-    print_words(err(), f"It holds nothing yet. `l2send receive --account {name}` shows where to pay it.")
+    how = f"`l2send devnet fund {name}` gives it play money."
+    if not run_options.devnet:
+        how = f"`l2send receive --account {name}` shows where to pay it."
+    print_words(err(), f"It holds nothing yet. {how}")
     return _named(name, run_options)
 
 
@@ -156,7 +161,7 @@ def _watch(run_options: RunOptions) -> Chosen:
 def _devnet(_: RunOptions) -> Chosen:
     done = subprocess.run([sys.executable, "-m", "l2send", "devnet", "up"], check=False)
     if done.returncode == 0:
-        print_words(err(), "Now `l2send --devnet` asks for a payment there. `l2send devnet fund` gives play money.")
+        print_words(err(), "Make an account there with `l2send --devnet`: it asks for everything.")
     return Chosen(None, done.returncode)
 
 

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from l2send.cli.blocking import has_run
 from l2send.cli.cast_hints import answer
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
 from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
 from l2send.core.redaction import without_typed_secrets
@@ -80,7 +81,7 @@ def _unexpected(error: BaseException) -> Unexpected:
 
 def report(error: L2sendError, *, as_envelope: bool) -> None:
     """Print an error on stderr: for people, or as the one line of JSON described in docs/scripts.md."""
-    message, hint = without_typed_secrets(error.message), without_typed_secrets(error.hint)
+    message, hint = (as_typed_here(without_typed_secrets(text)) for text in (error.message, error.hint))
     if as_envelope:
         fields = {
             "code": error.code,

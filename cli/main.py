@@ -118,9 +118,27 @@ def shape_unfinished(argv: list[str]) -> list[str]:
         return _help(argv)
     if len(argv) == 1 and argv[0] in _SHOW_HELP_ALONE:
         return [*argv, "--help"]
+    if _are_options_of_ask(argv):
+        return ["ask", *argv]
     command, *rest = _command_first(argv, COMMANDS)
     known = command in COMMANDS
     return [command, *_command_first(rest, _below(command))] if known else ["send", command, *rest]
+
+
+def _are_options_of_ask(words: list[str]) -> bool:
+    """Whether they are options of the conversation and their values alone, as `--devnet` or `--account alice`."""
+    if not words[0].startswith("-") or any(word in COMMANDS for word in words):
+        return False
+    params = root().commands["ask"].params
+    takes_value = {name: not getattr(param, "is_flag", False) for param in params for name in param.opts}
+    rest = iter(words)
+    for word in rest:
+        name, is_joined, _ = word.partition("=")
+        if name not in takes_value:
+            return False
+        if takes_value[name] and not is_joined:
+            next(rest, "")
+    return True
 
 
 def _below(command: str) -> Collection[str]:
@@ -157,6 +175,10 @@ def run(argv: list[str]) -> int:
     finally:
         set_progress_mode(None)
         forget_plain()
+        if "--devnet" in argv:
+            from l2send.cli.lines_to_type import forget_devnet
+
+            forget_devnet()
         os.environ.pop("NO_COLOR", None)
         if no_color is not None:
             os.environ["NO_COLOR"] = no_color
@@ -164,6 +186,10 @@ def run(argv: list[str]) -> int:
 
 def _run(argv: list[str]) -> int:
     remember_typed(argv)
+    if "--devnet" in argv:
+        from l2send.cli.lines_to_type import remember_devnet
+
+        remember_devnet()
     try:
         words = shape(argv)
         result = root().main(args=words, prog_name="l2send", standalone_mode=False, **_from_settings(words))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from rich.text import Text
 
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.money import cost_of, cost_paid, shorter
 from l2send.cli.screen import out, print_pairs, styled
 from l2send.cli.times import clock, duration, local_times
@@ -55,7 +56,7 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
     if record.state is PaymentState.PROPOSED:
         rows.append(("next", styled("l2send sign FILE, then l2send broadcast FILE")))
     elif record.meaning.open:
-        rows.append(("next", styled(f"l2send resume {record.id}")))
+        rows.append(("next", styled(as_typed_here(f"l2send resume {record.id}"))))
     rest = missing(record)
     if rest:
         rows.append(("missing", styled(f"{rest.amount}; pay it with")))
@@ -85,6 +86,10 @@ def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
         ("made", styled(_when(record, ending))),
         *_cost(record, registry),
     ]
+    if record.state is PaymentState.REFUNDED:
+        refunded = [leg for leg in record.legs if leg.state is PaymentState.REFUNDED]
+        back = [f"{leg.terms.pays} on {registry.shown(leg.terms.source).name}" for leg in refunded]
+        rows.append(("back", styled("; ".join(back), limit=400)))
     rows += [("memo", styled(record.memo))] if record.memo else []
     return [*rows, *([("left", styled(ending.left, limit=300))] if ending and ending.left else [])]
 

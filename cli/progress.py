@@ -7,9 +7,11 @@ import contextlib
 import re
 import sys
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.progress_mode import ProgressMode, is_asked_for, progress_mode
 from l2send.cli.screen import aloud, as_json, err, print_beside, print_words, styled
 from l2send.cli.times import duration, local_times
@@ -37,7 +39,7 @@ _HASH = re.compile(r":? 0x[0-9a-f]{64}\b")
 class Live:
     """Shows progress during the context. Each new sentence stays on the screen as a line."""
 
-    _is_shown: ClassVar[bool] = False
+    _shown: ClassVar[Status | None] = None
     """Only the outermost one rewrites its line."""
 
     def __init__(self, first: str, *, payment_id: str | None = None, estimate: int | None = None) -> None:
@@ -53,9 +55,8 @@ class Live:
     def __enter__(self) -> Self:
         self._count = self._counting.__enter__()
         self._say_when_late()
-        if progress_mode() is ProgressMode.LIVE and aloud().is_terminal and not Live._is_shown:
-            Live._is_shown = True
-            self._status = aloud().status(self, spinner="dots")
+        if progress_mode() is ProgressMode.LIVE and aloud().is_terminal and not Live._shown:
+            self._status = Live._shown = aloud().status(self, spinner="dots")
             self._status.start()
         elif progress_mode() is ProgressMode.JSON:
             self._emit(self._payment_id, _STARTING if self._payment_id else _ASKING, self._now)
@@ -68,10 +69,23 @@ class Live:
         if self._lateness:
             self._lateness.cancel()
         if self._status:
-            Live._is_shown = False
+            Live._shown = None
             self._status.stop()
         if progress_mode() is ProgressMode.PLAIN and is_asked_for() and self._count.asked > 1:
             print_words(err(), styled(f"{self._so_far} answered"))
+
+    @classmethod
+    @contextlib.contextmanager
+    def out_of_the_way(cls) -> Iterator[None]:
+        """While something is typed: the line that is rewritten would be written over the question."""
+        shown = cls._shown
+        if shown:
+            shown.stop()
+        try:
+            yield
+        finally:
+            if shown and shown is cls._shown:
+                shown.start()
 
     def update(self, turn: Turn) -> None:
         """Handle an event of the payment."""
@@ -82,7 +96,7 @@ class Live:
             self._emit(turn.id, turn.state.value, turn.text)
         else:
             words = local_times(turn.text) if err().is_terminal else turn.text  # a log combines times of many machines
-            print_beside(err(), self._clock_mark(), styled(words, limit=400))
+            print_beside(err(), self._clock_mark(), styled(as_typed_here(words), limit=400))
 
     def ended(self, record: Record) -> None:
         """The payment has no more events for now. People see its outcome instead."""
@@ -127,7 +141,7 @@ class Live:
             self._lateness = asyncio.get_running_loop().call_later(self._late_after, self._say_late)
 
     def _say_late(self) -> None:
-        words = (
+        words = as_typed_here(
             f"This takes longer than expected. Wait, or press Ctrl-C: the payment stays as it is, and `l2send resume "
             f"{self._payment_id}` follows it again. What no solver fills in time comes back to you."
         )

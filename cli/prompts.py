@@ -106,6 +106,7 @@ async def _typed(asked: Any) -> str:
             line.validation_state, line.validation_error = ValidationState.INVALID, ValidationError(message=said)
 
     asked.application.current_buffer.on_text_changed += tidy
+    _show_refusals_whole(asked.application)
     typed: str = await _answer(asked)
     return typed.strip()
 
@@ -240,6 +241,16 @@ async def ask_text(
     return _unless_back(await _typed(asked))
 
 
+def _show_refusals_whole(application: Any) -> None:
+    """prompt_toolkit gives them one line, and cuts off what is longer."""
+    from prompt_toolkit.filters import to_filter
+    from prompt_toolkit.layout.controls import FormattedTextControl
+
+    for window in application.layout.find_all_windows():
+        if window.height == 1 and isinstance(window.content, FormattedTextControl):
+            window.height, window.dont_extend_height, window.wrap_lines = None, to_filter(True), to_filter(True)
+
+
 async def choose(question: str, choices: Sequence[tuple[str | Line, T]]) -> T:
     """One of `choices`, each a line of words and what it stands for. Raises Back, KeyboardInterrupt."""
     chosen = await pick(question, [*((words, (value,)) for words, value in choices), (BACK, ())])
@@ -264,7 +275,8 @@ def _in_words(judge: Judge) -> Callable[[str], bool | str]:
         except L2sendError as error:
             remember_typed([typed])
             words = " ".join(part for part in (error.message, error.hint) if part)
-            return clean(without_typed_secrets(words), 500)
+            columns = shutil.get_terminal_size().columns
+            return "\n".join(wrap(clean(without_typed_secrets(words), 500), columns))
         return True
 
     return validate

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from l2send.cli.effects_text import describe
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.looks import is_plain
 from l2send.cli.money import cost, cost_by_kind, left_after, shorter
 from l2send.cli.screen import aloud, err, print_pairs, stage_in_words, styled
@@ -150,9 +151,11 @@ def _if_late(review: Review) -> Rows:
     """When and how an unfilled order is refunded."""
     orders = [(leg.order.refund_after, leg) for leg in review.plan.legs if leg.order]
     if len(orders) > 1 and len({clock(until) for until, _ in orders}) == 1:
-        return [("if late", styled(f"`l2send resume` brings back what is not filled by {moment(orders[0][0])}"))]
-    words = [f"not filled by {moment(until)}: `l2send resume` brings {shorter(leg.pays)} back" for until, leg in orders]
-    return _labelled("if late", [styled(text, limit=300) for text in words])
+        words = [f"`l2send resume` brings back what is not filled by {moment(orders[0][0])}"]
+    else:
+        brings = ((f"not filled by {moment(until)}", shorter(leg.pays)) for until, leg in orders)
+        words = [f"{late}: `l2send resume` brings {money} back" for late, money in brings]
+    return _labelled("if late", [styled(as_typed_here(text), limit=300) for text in words])
 
 
 def _signatures(review: Review) -> list[str]:

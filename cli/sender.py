@@ -11,6 +11,7 @@ from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from l2send.cli.blocking import apart, result_of, run_into
+from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
 from l2send.cli.progress import Live
 from l2send.cli.screen import aloud, err, print_words, styled
@@ -246,4 +247,5 @@ def _only_one(paths: Paths) -> Keystore:
     if own:
         names = ", ".join(k.name for k in own)
         raise ConfigError("which account?", hint=f"Add --account NAME, one of: {names}")
-    raise ConfigError("there is no account yet.", hint="Make one: l2send wallet new NAME. Or name one: --account NAME")
+    hint = "Make one: l2send wallet new NAME. Or name one: --account NAME"
+    raise ConfigError("there is no account yet.", hint=f"{hint}. {reminder_of_the_devnet(paths)}".removesuffix(". "))

@@ -34,9 +34,11 @@ def ask_unseen(question: str) -> str:
     """A secret, typed unseen. Raises ConfigError without a terminal, KeyboardInterrupt for Ctrl-C and Ctrl-D."""
     from getpass import getpass
 
+    from l2send.cli.progress import Live
+
     if not can_ask():
         raise ConfigError("a secret must be typed here, and this is not a terminal.")
-    with interrupted_at_once():
+    with Live.out_of_the_way(), interrupted_at_once():
         try:
             return getpass(question)
         except EOFError:

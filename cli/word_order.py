@@ -19,6 +19,8 @@ _MONEY = re.compile(r"[$€£](\d[\d.,_]*)", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]*", re.ASCII)
 _OTHER_NUMBER = re.compile(r"\d+[eE]\d+|0x.*", re.ASCII | re.IGNORECASE)
 """`1e3`, and an address or another hexadecimal number."""
+_CHAIN_ALONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*:", re.ASCII)
+"""A chain's name with the colon that should stand before the account."""
 _LINK = re.compile(r"^(ethereum:|https?:)", re.IGNORECASE)
 _PREPOSITIONS = frozenset({"to", "on", "from"})
 _WORDS = 3
@@ -46,7 +48,7 @@ def in_order(words: Sequence[str], known: Callable[[], Known], *, is_implied: bo
     Raises UsageError with the line to type for missing or extra words, and what `known` raises.
     """
     end = next((i for i, word in enumerate(words) if word.startswith("-") and word != "-"), len(words))
-    lead, options = list(words[:end]), list(words[end:])
+    lead, options = _whole(words[:end]), list(words[end:])
     if _is_usual(lead):
         return [*lead, *options]
     amounts = [word for word in lead if _is_amount(word)]
@@ -61,6 +63,19 @@ def in_order(words: Sequence[str], known: Callable[[], Known], *, is_implied: bo
 
     reading = reading_of(lead, _NUMBER, known)
     return [*reading.words, *reading.options, *options]
+
+
+def _whole(words: Sequence[str]) -> list[str]:
+    """The words of `'25 USDC base:0x…'`, quoted as one, and `base: 0x…`, typed as two, as they are meant."""
+    if len(words) == 1 and _is_amount(words[0].split(" ")[0]):
+        words = words[0].split()
+    found = list[str]()
+    for word in words:
+        if found and _CHAIN_ALONE.fullmatch(found[-1]):
+            found[-1] += word
+        else:
+            found.append(word)
+    return found
 
 
 def _refuse_without_amount(lead: list[str], amounts: list[str]) -> None:

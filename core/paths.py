@@ -99,10 +99,16 @@ def _same_everywhere(text: str) -> Path:
 
 def private_dir(path: Path) -> Path:
     """Create `path` and its parents, accessible only to their owner. Raises ConfigError if others can enter it."""
-    for folder in (*reversed(path.parents), path):
-        if not folder.is_dir():
-            folder.mkdir(mode=_PRIVATE_DIR, exist_ok=True)
-    found = path.stat()
+    try:
+        for folder in (*reversed(path.parents), path):
+            if not folder.is_dir():
+                folder.mkdir(mode=_PRIVATE_DIR, exist_ok=True)
+        found = path.stat()
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {path} cannot be made: {error.strerror}.",
+            hint="l2send keeps accounts and payments there. L2SEND_HOME=FOLDER names a folder that can be written.",
+        ) from error
     mode = found.st_mode & 0o777
     if found.st_uid not in {0, os.geteuid()}:
         raise ConfigError(f"the folder {path} belongs to another user (uid {found.st_uid}).", hint="Use your own.")

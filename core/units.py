@@ -21,6 +21,8 @@ UnixTime = NewType("UnixTime", int)
 """Seconds since 1970, usually by a chain's clock."""
 
 _AMOUNT = re.compile(r"([0-9]+)(?:\.([0-9]+))?", re.ASCII)
+_COMMAS_IN_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]{1,18})?", re.ASCII)
+_COMMA_BEFORE_DECIMALS = re.compile(r"([0-9]{1,3}(\.[0-9]{3})+|[0-9]{1,30}),[0-9]{1,18}", re.ASCII)
 _MAX_UINT256 = 2**256 - 1
 
 
@@ -95,9 +97,16 @@ def parse_amount(text: str, token: Token) -> Amount:
     return Amount(units, token)
 
 
+def _readings_of_commas(text: str) -> list[str]:
+    """What an amount with commas may mean: they stand between thousands, or before the decimals."""
+    found = [text.replace(",", "")] if _COMMAS_IN_THOUSANDS.fullmatch(text) else []
+    return [*found, text.replace(".", "").replace(",", ".")] if _COMMA_BEFORE_DECIMALS.fullmatch(text) else found
+
+
 def _amount_hint(text: str) -> str:
     if "," in text:
-        return "Use a point for decimals and no separators: 1304.53"
+        meant = " or ".join(_readings_of_commas(text)) or "1304.53"
+        return f"Use a point for decimals and no separators: {meant}"
     if "_" in text or " " in text:
         return "Use no separators: 1000"
     if re.search(r"[0-9][eE]", text):

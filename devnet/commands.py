@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, with a versioned schema.")]
+OneChain = Annotated[str | None, typer.Option("--chain", "-c", help="One chain; all if not given.")]
 ChainOption = Annotated[str, typer.Option("--chain", "-c", help="Short name of a chain, for example dev1.")]
 
 
@@ -41,6 +42,8 @@ def up(
     paths = Paths.for_devnet()
     control.up(paths.state, paths.cache, chains=chains, block_time=block_time, say=_say)
     _print_status(as_json)
+    if not as_json:
+        _say("Next: l2send wallet new alice --devnet, then l2send devnet fund alice")
 
 
 @app.command()
@@ -54,20 +57,37 @@ def status(as_json: JsonOption = False) -> None:
 
 @app.command()
 def fund(
-    address: Annotated[str, typer.Argument(help="Who gets it.")],
-    amount: Annotated[str, typer.Argument(help="How much, for example 25 or 0.5.")],
-    token: Annotated[str, typer.Argument(help="Symbol: ETH, USDC, DAI, WETH, EURC.")],
-    chain: ChainOption,
+    account: Annotated[
+        str, typer.Argument(help="An account's name, or an address. The only account if left out.")
+    ] = "",
+    amount: Annotated[str, typer.Argument(help="How much, for example 25 or 0.5.")] = "",
+    token: Annotated[str, typer.Argument(help="Symbol: ETH, USDC, DAI, WETH, EURC.")] = "",
+    chain: OneChain = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give an address tokens, on top of what it has.
+    """Give an account play money, on top of what it has.
+
+    Without an amount: 1 ETH on every chain, 100 USDC on the first and 60 on the second.
+
+    Example: l2send devnet fund alice
 
     Example: l2send devnet fund 0x52908400098527886E0F7030069857D2E4169EE7 100 USDC --chain dev1
     """
-    from l2send.devnet import faucet
+    from l2send.core.errors import UsageError
+    from l2send.devnet import faucet, play_money, state
 
-    given = faucet.fund(Paths.for_devnet().state, address, amount, token, chain)
-    _done("fund", f"Gave {given} on {chain} to {address}", as_json=as_json)
+    paths = Paths.for_devnet()
+    if account and account[0].isdigit() and not account.startswith("0x"):
+        account, amount, token = "", account, amount
+    if amount and not token:
+        raise UsageError("the token is missing.", hint="For example: l2send devnet fund alice 25 USDC --chain dev1")
+    to = play_money.account_called(account, paths.keystores)
+    if amount:
+        where = chain or state.require(paths.state).chains[0].short_name
+        given = f"{faucet.fund(paths.state, to, amount, token, where)} on {where}"
+    else:
+        given = play_money.give(paths.state, to, chain)
+    _done("fund", f"Gave {given} to {to}", as_json=as_json)
 
 
 @app.command()
@@ -104,7 +124,7 @@ def safe(
 @app.command()
 def advance(
     seconds: Annotated[int, typer.Argument(help="How far the clock moves.")],
-    chain: Annotated[str | None, typer.Option("--chain", "-c", help="One chain; all if not given.")] = None,
+    chain: OneChain = None,
     as_json: JsonOption = False,
 ) -> None:
     """Move the chains' clocks forward, for example past a deadline.

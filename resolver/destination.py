@@ -100,7 +100,10 @@ def _bare(text: str, registry: Registry, book: Book) -> Spelling:
     if book.resembles(text):
         raise BadAddress(f"no contact is called {text!r}.", hint=f"Did you mean: {book.resembles(text)}")
     if not (text.startswith("0x") or is_name(text) or foreign(text) or is_xdc(text)):
-        raise BadAddress(f"not a destination: {text[:80]!r}.", hint="Write chain:address, for example base:0x…")
+        raise BadAddress(
+            f"not a destination: {text[:80]!r}.",
+            hint="Write chain:address, for example base:0x…, or a contact: `l2send contacts` keeps names for accounts.",
+        )
     account = read_account(text)
     form = "ENS name" if account.name else "address"
     return Spelling(form, None, account.address, account.name, account.vouched_by)

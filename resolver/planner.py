@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from l2send.core.bridge import Bridge
 from l2send.core.chains import Chain
@@ -42,6 +42,8 @@ from l2send.resolver.several import Several, find_several
 from l2send.resolver.unknown_ways import may_be_cheaper, not_known, of_destination, refusal
 
 _WORTH_PARTS = USD // 100
+_SMALL_PART = 100
+"""Into how many parts the most is divided for a quote whose fee is the bridge's flat sum and hardly more."""
 
 
 async def make_plan(
@@ -160,18 +162,32 @@ async def _too_little(
     found: _Found, snapshot: Snapshot, bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
 ) -> CannotPay:
     """The error with the balances, and the most that can be paid with them."""
-    payment, lines = found.payment, [_short_of(found, snapshot), *found.rejected]
+    payment = found.payment
     everything = await find_greatest(payment, found.sources, bridges, rpcs, limits)
     most = Amount(everything.units, payment.amount.token)
+    lines = [_short_of(found, snapshot, most.units), *found.rejected]
     if not most.units and not everything.failed and found.sources:
         lines += sensible(least_sensible([Way((quote,)) for quote in everything.dear], limits), most)
     if not 0 < most.units < payment.amount.units:
         return CannotPay("\n".join(lines), hint="Fund the account, or send less.")
     to = f"{rpcs.registry.chain(payment.to.chain_id).short_name}:{payment.to.address}"
+    least = await _least_of_all(replace(payment, amount=most), found.sources, bridges, rpcs, limits)
     return CannotPay(
-        "\n".join([*lines, *sensible(None, most)]),
+        "\n".join([*lines, *sensible(least, most)]),
         hint=f"Fund the account, or send less: l2send max {most.token.symbol} {to}",
     )
+
+
+async def _least_of_all(
+    most: Payment, sources: Sequence[Source], bridges: Mapping[str, Bridge], rpcs: Rpcs, limits: Limits
+) -> Amount | None:
+    """The least that makes sense, by the quotes of a small part of the most: of that, a bridge's fee is its flat sum.
+
+    None where the money is on the destination already, or no bridge takes a fee.
+    """
+    small = replace(most, amount=replace(most.amount, units=max(most.amount.units // _SMALL_PART, 1)))
+    ways, _ = await _by_one(small, sources, bridges, rpcs, limits)
+    return None if any(is_direct(way) for way in ways) else least_sensible(ways, limits)
 
 
 def _preference(way: Way, limits: Limits) -> tuple[bool, int, tuple[int, int, int, str]]:
@@ -220,8 +236,8 @@ def _why_rather(best: Way, cost: float, runner: Way, its_cost: float) -> str:
     return f"chosen for its time, for ${cost:.4f}; {runner.name} would cost ${its_cost:.4f}"
 
 
-def _short_of(found: _Found, snapshot: Snapshot) -> str:
-    """A sentence on what is held where, and what is missing."""
+def _short_of(found: _Found, snapshot: Snapshot, most: int = 0) -> str:
+    """A sentence on what is held where, and what is missing. `most`: base units that can be paid, where known."""
     payment, several = found.payment, found.several
     held = list[str]()
     for holdings in snapshot.chains:
@@ -230,18 +246,17 @@ def _short_of(found: _Found, snapshot: Snapshot) -> str:
         if amount and amount.units:
             held.append(f"{amount} on {holdings.chain.short_name}")
     have = ", ".join(held) or f"no {payment.amount.token.symbol} on any chain that answered"
-    return f"no chain can fund {payment.amount} alone{_together(payment, several)}. You hold {have}."
+    return f"no chain can fund {payment.amount} alone{_together(payment, several, most)}. You hold {have}."
 
 
-def _together(payment: Payment, several: Several | None) -> str:
+def _together(payment: Payment, several: Several | None, most: int) -> str:
     """A sentence on what all sources could do together, and what is missing."""
     if several is None:
         return ""
-    token = payment.amount.token
-    most, missing = Amount(several.most, token), Amount(payment.amount.units - several.most, token)
+    missing = Amount(payment.amount.units - max(several.most, most), payment.amount.token)
     if missing.units <= 0:
         return ", and no combination of chains was found that can"
-    return f", and all together, fees paid, can deliver {most}: {missing} is missing"
+    return f", nor can all together: fees paid, {missing} is missing"
 
 
 def _not_served(found: _Found, rpcs: Rpcs, limits: Limits) -> CannotPay:

@@ -36,7 +36,13 @@ _A_KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
 
 app = typer.Typer()
 
-Name = Annotated[str, typer.Argument(metavar="KEY", help=", ".join(KEYS))]
+
+def _as_in_the_file(name: str) -> str:
+    """`max_fee` for `max-fee`, which its option is called."""
+    return name.removeprefix("--").replace("-", "_")
+
+
+Name = Annotated[str, typer.Argument(metavar="KEY", help=", ".join(KEYS), callback=_as_in_the_file)]
 
 
 @app.callback(invoke_without_command=True)

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -221,4 +222,5 @@ def _epilogue(stage: _Stage, before: dict[str, Snapshot], after: dict[str, Snaps
     stage.tell(f"\nBob got {got} USDC: two payments of 25, each made once. Alice paid {gone}, bridge fee included.")
     stage.tell("The ten that were not delivered came back to her.")
     stage.tell(f"The chains are stopped now, and nothing is left behind. It took {seconds:.0f} s.")
-    err().print("Next: l2send devnet up, and try it yourself. docs/start.md shows how.", soft_wrap=True)
+    l2send = "l2send" if shutil.which("l2send") else os.path.relpath(sys.argv[0])
+    err().print(f"Next: {l2send} devnet up, and try it yourself. docs/start.md shows how.", soft_wrap=True)

@@ -14,6 +14,7 @@ import typer
 
 from l2send.cli.documents import payment_document
 from l2send.cli.history_rows import COLUMNS, csv_rows, table_of
+from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import RunOptions
 from l2send.cli.screen import as_json as json_of
 from l2send.cli.screen import err, out, print_words, styled
@@ -209,6 +210,7 @@ def _print(records: Iterable[Record], client: Client, limit: int | None) -> None
         out().print(table_of(page, client.registry))
         listed, last = listed + len(page), page[-1]
     if last is None:
-        err().print("No such payments." if client.history(1) else "No payments yet.")
+        none = f"No payments yet. {reminder_of_the_devnet(client.paths)}".strip()
+        err().print("No such payments." if client.history(1) else none)
     elif listed == limit and client.history(1, last.id):
         print_words(err(), styled(f"Older ones: add --before {last.id}", "dim"))

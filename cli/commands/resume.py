@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from l2send.cli.documents import payment_document
+from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import AccountOptions, KeyOptions, ResumeOptions, RunOptions
 from l2send.cli.paying import follow, interruptible, report
 from l2send.cli.payment_choice import OptionalId
@@ -63,7 +64,7 @@ def resume(
         async with open_client(run_options.paths, fee_limit=limit) as client:
             ids = [r.id for r in client.open_payments()] if everything else [client.find(payment_id).id]
             if not ids:
-                err().print("No payment is open.")
+                err().print(f"No payment is open. {reminder_of_the_devnet(client.paths)}".strip())
             records, errors = list[Record](), list[L2sendError]()
             for one in ids:
                 work = _resume(client, one, account, keys, how.timeout, resend_refund=resend_refund)

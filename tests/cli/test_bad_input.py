@@ -87,7 +87,7 @@ def test_people_are_told_that_nothing_was_sent_and_what_to_do(home: Home, payer:
     assert done.stderr.splitlines() == [
         "l2send: not an amount: '1,5'.",
         "Nothing was sent.",
-        "Use a point for decimals and no separators: 1304.53",
+        "Use a point for decimals and no separators: 1.5",
     ]
 
 

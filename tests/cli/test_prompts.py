@@ -168,3 +168,27 @@ def test_a_terminal_that_gets_narrow_and_wide_again() -> None:
             terminal.wait_for_times(whole, 3)
         terminal.press("Enter")
         assert "answers: 123 2" in terminal.end()[1]
+
+
+_REFUSING = """
+import asyncio
+from l2send.cli.prompts import ask_text
+from l2send.core.errors import BadAmount
+def judge(typed):
+    if typed == "250":
+        raise BadAmount("you hold at most 100 USDC on all chains together; at most 99.700149 USDC can be paid.")
+print(asyncio.run(ask_text("Amount of USDC", judge, below=lambda _: "you hold 100 USDC")), "it is")
+"""
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+def test_a_refusal_is_shown_whole_on_a_narrow_terminal() -> None:
+    with Terminal(dict(os.environ) | {"TERM": "xterm-256color"}, width=40, height=12) as terminal:
+        terminal.start(sys.executable, "-c", _REFUSING)
+        terminal.wait_for("Amount of USDC")
+        terminal.type("250")
+        terminal.press("Enter")
+        shown = " ".join(terminal.wait_for("you hold at most").split())
+        assert "on all chains together; at most 99.700149 USDC can be paid." in shown
+        terminal.press("C-u", "1", "Enter")
+        terminal.wait_for("1 it is")

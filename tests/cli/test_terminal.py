@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -226,3 +228,28 @@ def test_a_yes_is_asked_for_on_stderr_too(home: Home, terminal: Terminal, tmp_pa
     terminal.press("Enter")
     status, _ = terminal.end()
     assert (status, Done(status, document.read_text(), "").json["state"]) == (0, "delivered")
+
+
+_QUESTION_IN_PROGRESS = """
+import asyncio
+from l2send.cli.progress import Live
+from l2send.cli.terminal import ask_password
+async def main():
+    with Live("waiting for the solver"):
+        await asyncio.sleep(0.3)
+        print(len(ask_password("alice")), "characters")
+        await asyncio.sleep(0.3)
+asyncio.run(main())
+"""
+
+
+def test_a_password_is_asked_for_on_a_line_that_no_progress_overwrites() -> None:
+    """As for the refund of an order that was being watched: its password was asked for under the spinner."""
+    with Terminal(dict(os.environ) | {"TERM": "xterm-256color"}, height=10) as terminal:
+        terminal.start(sys.executable, "-c", _QUESTION_IN_PROGRESS)
+        terminal.wait_for("Password of alice:")
+        time.sleep(0.4)  # several times as long as a spinner stands still
+        assert terminal.screen().splitlines()[-1] == "Password of alice:"
+        terminal.type("secret")
+        terminal.press("Enter")
+        assert "6 characters" in terminal.wait_for("ended with 0")

@@ -61,12 +61,19 @@ def ordered(typed: str) -> str:
         ("25 USDX base {A}", "25 USDX base:{A}"),  # the resolver says that there is no such token
         ("25 USDC alicce", "25 USDC alicce"),
         ("ethereum:{A}?value=1", "ethereum:{A}?value=1"),
+        ("25 USDC base: {A}", "25 USDC base:{A}"),
+        ("base: {A} 25 USDC", "25 USDC base:{A}"),
         ("25 USDC -", "25 USDC -"),
         ("-", "-"),
     ],
 )
 def test_an_order_people_type(typed: str, meant: str) -> None:
     assert ordered(typed.format(A=A, USDC=USDC)) == meant.format(A=A, USDC=USDC)
+
+
+def test_a_payment_quoted_as_one_word_is_the_same() -> None:
+    assert in_order([f"25 USDC base:{A}"], lambda: KNOWN) == ["25", "USDC", f"base:{A}"]
+    assert in_order([f"ethereum:{A}?label=25 USDC"], lambda: KNOWN) == [f"ethereum:{A}?label=25 USDC"]
 
 
 @pytest.mark.parametrize(

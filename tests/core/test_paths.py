@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from l2send.core.errors import ConfigError
-from l2send.core.paths import Paths
+from l2send.core.paths import Paths, private_dir
 
 
 @pytest.mark.parametrize("home", ["home", "./home", "../home", " ", " /home", "~nobody-of-that-name/x"])
@@ -27,3 +27,10 @@ def test_a_tilde_leads_home_and_a_relative_xdg_path_counts_as_unset(
     monkeypatch.delenv("L2SEND_HOME")
     monkeypatch.setenv("XDG_STATE_HOME", "state")
     assert Paths.from_environment().state == tmp_path / ".local" / "state" / "l2send"
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=f"the folder {tmp_path}/file/l2send cannot be made: File exists") as said:
+        private_dir(tmp_path / "file" / "l2send")
+    assert "L2SEND_HOME=FOLDER" in said.value.hint

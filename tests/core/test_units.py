@@ -51,3 +51,21 @@ def test_the_same_value_on_a_chain_with_other_decimals_is_rounded_up() -> None:
     wide = Token(ChainId(56), None, "USDC", 18)
     assert Amount(1, USDC).in_units_of(wide) == 10**12
     assert Amount(10**12 + 1, wide).in_units_of(USDC) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1,000.50", "1000.50"),
+        ("1.000,50", "1000.50"),
+        ("1,5", "1.5"),
+        ("12,345,678", "12345678"),
+        ("1,000", "1000 or 1.000"),
+        ("1,00,0", "1304.53"),
+        (",", "1304.53"),
+    ],
+)
+def test_what_an_amount_with_commas_may_mean_is_named_and_not_taken(text: str, meant: str) -> None:
+    with pytest.raises(BadAmount) as refused:
+        parse_amount(text, USDC)
+    assert refused.value.hint == f"Use a point for decimals and no separators: {meant}"
