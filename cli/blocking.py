@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from l2send.core.errors import ExitStatus
@@ -92,6 +93,26 @@ def interrupted_at_once() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def load_package(name: str) -> None:
+    """Import it. Ctrl-C ends that inside asyncio too, which would notice it afterwards. Raises KeyboardInterrupt."""
+    with interrupted_at_once():
+        try:
+            import_module(name)
+        except Exception as error:
+            if is_of_an_interrupt(error):
+                raise KeyboardInterrupt from None
+            raise
+
+
+def is_of_an_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C came first: Python raises another error for one that arrives while a class is created."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def result_of(future: Future[T]) -> T:

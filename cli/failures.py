@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from l2send.cli.blocking import has_run
+from l2send.cli.blocking import has_run, is_of_an_interrupt
 from l2send.cli.cast_hints import answer
 from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
@@ -46,19 +46,10 @@ def failure_of(error: BaseException) -> L2sendError:
             )
         case KeyboardInterrupt() | EOFError() | typer.Abort():
             return Interrupted("interrupted.")
-        case _ if _is_of_an_interrupt(error):
+        case _ if is_of_an_interrupt(error):
             return Interrupted("interrupted.", sent=Sent.MAYBE if has_run() else Sent.NO)
         case _:
             return _unexpected(error)
-
-
-def _is_of_an_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C came first: Python raises another error for one that arrives while a class is created."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _command(error: TyperException) -> str:

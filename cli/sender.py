@@ -6,11 +6,10 @@ import asyncio
 import os
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from importlib import import_module
 from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
-from l2send.cli.blocking import apart, result_of, run_into
+from l2send.cli.blocking import apart, load_package, result_of, run_into
 from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
 from l2send.cli.progress import Live
@@ -77,7 +76,7 @@ class Sender:
         if self._signer or self._opening:
             return
         # Not in the thread: if two threads import the same packages at once, one may find them incomplete.
-        import_module("eth_account")
+        load_package("eth_account")
         if self.keystore and self._password_is_in_a_file:
             self._opening = Future()
             Thread(target=run_into, args=(self._opening, self._open), daemon=True).start()
@@ -134,7 +133,7 @@ def _opened(keystore: Keystore, password: str) -> Signer:
     """The signer of a keystore; scrypt takes a second or two. Raises ConfigError, KeyboardInterrupt."""
     if current_thread() is not main_thread():
         return open_keystore(keystore.path, password)
-    import_module("eth_account")
+    load_package("eth_account")
     with Live(f"opening {keystore.name}"):
         return apart(lambda: open_keystore(keystore.path, password))
 

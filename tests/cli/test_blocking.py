@@ -46,6 +46,37 @@ try:
 except KeyboardInterrupt:
     leave(130)
 """
+_PACKAGE = """
+import asyncio, sys
+from l2send.cli.blocking import leave, load_package, run
+class Slow:
+    def find_spec(self, name, path, target=None):
+        if name == "slow_package":
+            import time
+            print("waiting", flush=True)
+            for _ in range(600):
+                time.sleep(0.1)
+sys.meta_path.insert(0, Slow())
+async def wait():
+    asyncio.get_running_loop().call_later(0.01, load_package, "slow_package")
+    await asyncio.sleep(60)
+try:
+    run(wait())
+except KeyboardInterrupt:
+    leave(130)
+"""
+_CLASS_OF_A_PACKAGE = _PACKAGE.replace("time.sleep(0.1)", "falls()").replace(
+    "class Slow:",
+    """
+def falls():
+    class Falls:
+        def __set_name__(self, owner, name):
+            import time
+            time.sleep(60)
+    class Made:
+        part = Falls()
+class Slow:""",
+)
 _OWN_WORDS = """
 import asyncio, time
 from l2send.cli.blocking import apart, run
@@ -78,7 +109,17 @@ sys.exit(main.run([]))
 """
 
 
-@pytest.mark.parametrize("program", [_LOOKUP, _BLOCKED, _SCRYPT, _OWN_WORDS], ids=["name", "sleep", "scrypt", "words"])
+PROGRAMS = {
+    "name": _LOOKUP,
+    "sleep": _BLOCKED,
+    "scrypt": _SCRYPT,
+    "words": _OWN_WORDS,
+    "package": _PACKAGE,
+    "class": _CLASS_OF_A_PACKAGE,
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 def test_ctrl_c_waits_for_no_thread(program: str) -> None:
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
