@@ -71,7 +71,7 @@ class Rows:
     def __init__(self, *headings: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> None:
         from rich.table import Table
 
-        self._headings = headings
+        self._headings, self._keeps_some_whole = headings, bool(whole)
         self._table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
         self._list = Table.grid(padding=(0, 2))
         self._list.add_column(style="bold", no_wrap=True)
@@ -110,7 +110,15 @@ class Rows:
         elif not console.is_terminal:
             yield from console.render(self._table, options.update(max_width=_PIPE))
         else:
-            yield self._list if options.max_width < _NARROW else self._table
+            yield self._list if self._is_too_wide(console, options) else self._table
+
+    def _is_too_wide(self, console: Console, options: ConsoleOptions) -> bool:
+        """Whether the terminal is narrow, or the columns beside those kept whole would be broken inside of words."""
+        if options.max_width < _NARROW or not self._keeps_some_whole:
+            return options.max_width < _NARROW
+        from rich.measure import Measurement
+
+        return Measurement.get(console, options.update(max_width=_PIPE), self._table).minimum > options.max_width
 
 
 def table(*headings: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Rows:

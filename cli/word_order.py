@@ -35,6 +35,8 @@ _KNOWN_ELSEWHERE = {
     "swap": "send",
     "address": "receive",
     "accounts": "wallet list",
+    "delegate": "wallet delegate",
+    "undelegate": "wallet undelegate",
     "account": "wallet list",
 }
 _NEAR = 0.7

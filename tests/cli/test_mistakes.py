@@ -242,6 +242,7 @@ def test_a_mistake_is_answered_in_words(inside: Inside, typed: str, first_line: 
         ("balance", "Did you mean: l2send balances"),
         ("statsu p-abc", "Did you mean: l2send status p-abc"),
         ("list", "Did you mean: l2send history"),
+        ("delegate alice", "Did you mean: l2send wallet delegate alice"),
         ("pay 25 USDC base:{A}", "Leave it out: l2send 25 USDC base:{A}"),
         ("25 base {A}", "Write: l2send 25 TOKEN base:{A}"),
         ("25 base:{A}", "Write: l2send 25 TOKEN base:{A}"),
