@@ -21,13 +21,13 @@ demo: .venv/.runtime ## send real payments between real chains, all on this mach
 	@$(BIN)/l2send demo $(ARGS)
 
 test: .venv/.dev ## run the tests (ARGS="-k name")
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not lab and not postgres" $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not lab and not postgres" $(ARGS)
 
 postgres: .venv/.dev ## run the tests of the PostgreSQL journal, on a server of their own (Debian: apt-get install postgresql)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "postgres and not lab" $(ARGS)
 
 lab: .venv/.dev ## run the tests that take minutes: faults at every step, 500 random histories
-	L2SEND_SEEDS=$${L2SEND_SEEDS:-500} $(BIN)/python -m pytest -n 2 --dist loadfile -m lab $(ARGS)
+	L2SEND_SEEDS=$${L2SEND_SEEDS:-500} $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m lab $(ARGS)
 
 lint: .venv/.dev ## check style, format and types
 	$(BIN)/ruff check .

@@ -11,18 +11,36 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-_SECONDS = {"terminal": 1.5, "home": 0.7, "devnet": 0.7, "node": 0.3, "own_node": 0.4, "inside": 0.1}
+_SECONDS = {"terminal": 1.5, "home": 0.7, "own_home": 2.0, "devnet": 0.7, "node": 0.3, "own_node": 0.4, "inside": 0.1}
 """What a test takes that asks for this fixture."""
 _OTHERS = 0.03
 STARTS = {
+    "lab/test_matrix.py": 300,
+    "lab/test_several.py": 250,
+    "lab/test_random.py": 200,
+    "lab/test_ends.py": 150,
+    "lab/test_wrong_shapes.py": 100,
+    "lab/test_workers_killed.py": 60,
+    "lab/test_shared_journal.py": 60,
+    "lab/test_batch_killed.py": 50,
+    "lab/test_odd_endpoints.py": 50,
+    "lab/test_offline.py": 40,
+    "lab/test_salaries.py": 40,
+    "lab/test_secrets.py": 30,
+    "lab/test_speculos.py": 30,
+    "lab/test_switched.py": 30,
+    "cli/commands/test_demo.py": 40,
     "devnet/test_processes.py": 40,
     "docs/test_docs.py": 40,
-    "cli/test_sessions.py": 30,
-    "packaging/test_wheel.py": 20,
-    "packaging/test_start.py": 20,
-    "cli/test_devices.py": 15,
-    "cli/test_keyring.py": 15,
-    "wallet/test_crash.py": 15,
+    "cli/test_keyring.py": 30,
+    "wallet/test_crash.py": 30,
+    "cli/test_keys.py": 25,
+    "cli/test_schemas.py": 20,
+    "packaging/test_start.py": 15,
+    "packaging/test_wheel.py": 15,
+    "cli/test_conversations.py": 15,
+    "cli/test_devices.py": 10,
+    "cli/test_sessions.py": 10,
 }
 """Seconds of files whose tests start programs that no fixture of `_SECONDS` tells of."""
 TESTS = Path(__file__).resolve().parents[1]
