@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import cast
+from bench.curve import svg
 from bench.ending import cache_folder, ended, say
 from bench.latency_client import delayed
 from bench.payer import L2SEND, Payer, funded_payer, new_address
@@ -30,32 +31,33 @@ Person = tuple[str, int, int, str]
 """Reference, whole USDC, index of the chain, recipient."""
 
 
-def measure(payer: Payer, program: Path, count: int, delays: Sequence[float], say: Callable[[str], None]) -> list[Any]:
-    """For each delay in seconds: both ways, and what l2send needed. Raises Failed."""
-    rows = list[Any]()
-    for delay in delays:
-        say(f"{count} lines, {delay * 1000:g} ms")
-        with delayed(payer.urls, delay) as door:
-            people = [(f"{delay:g}-{n}", n % 9 + 1, n % _CHAINS, new_address()) for n in range(count)]
-            took = _pay_file(payer, people, door.urls)
-            _must_have_got(payer, people)
-            door.take()
-            looped = [
-                run(payer.cast(program, door.urls[0]), payer.environment(door.urls)).wall for _ in range(_CAST_SAMPLE)
-            ]
-        cast_seconds = sum(looped) / len(looped) * count
-        rows.append(
-            {
-                "delay_ms": delay * 1000,
-                "lines": count,
-                "seconds": round(took.wall, 1),
-                "processor_ms_a_line": round(took.processor / count * 1000, 1),
-                "most_memory_mb": round(took.memory / 2**20),
-                "cast_seconds": round(cast_seconds, 1),
-                "times_as_fast_as_cast": round(cast_seconds / took.wall, 1),
-            }
-        )
-    return rows
+def measure(
+    payer: Payer, program: Path, counts: Sequence[int], delays: Sequence[float], say: Callable[[str], None]
+) -> list[Any]:
+    """For each delay in seconds and each number of lines: both ways, and what l2send needed. Raises Failed."""
+    return [_measure_one(payer, program, count, delay, say) for delay in delays for count in counts]
+
+
+def _measure_one(payer: Payer, program: Path, count: int, delay: float, say: Callable[[str], None]) -> Any:
+    say(f"{count} lines, {delay * 1000:g} ms")
+    with delayed(payer.urls, delay) as door:
+        people = [(f"{count}-{delay:g}-{n}", n % 9 + 1, n % _CHAINS, new_address()) for n in range(count)]
+        took = _pay_file(payer, people, door.urls)
+        _must_have_got(payer, people)
+        requests = sum(door.take().requests)
+        sample = min(count, _CAST_SAMPLE)
+        looped = [run(payer.cast(program, door.urls[0]), payer.environment(door.urls)).wall for _ in range(sample)]
+    cast_seconds = sum(looped) / sample * count
+    return {
+        "delay_ms": delay * 1000,
+        "lines": count,
+        "seconds": round(took.wall, 1),
+        "processor_ms_a_line": round(took.processor / count * 1000, 1),
+        "requests_a_line": round(requests / count, 1),
+        "most_memory_mb": round(took.memory / 2**20),
+        "cast_seconds": round(cast_seconds, 1),
+        "times_as_fast_as_cast": round(cast_seconds / took.wall, 1),
+    }
 
 
 def _pay_file(payer: Payer, people: Sequence[Person], urls: Sequence[str]) -> Any:
@@ -80,19 +82,45 @@ def _must_have_got(payer: Payer, people: Sequence[Person]) -> None:
 
 def report(rows: Sequence[Any]) -> str:
     """The table in Markdown."""
-    head = ("delay, ms", "lines", "seconds", "processor, ms a line", "memory, MB", "`cast send` loop, s", "ratio")
+    head = (
+        "delay, ms",
+        "lines",
+        "seconds",
+        "processor, ms a line",
+        "requests a line",
+        "memory, MB",
+        "`cast send` loop, s",
+        "ratio",
+    )
     lines = [head, ["---:"] * len(head), *([*row.values()] for row in rows)]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def curve(rows: Sequence[Any]) -> str:
+    """Seconds by the number of lines, both ways for each delay, and the processor time of l2send, as SVG."""
+    lines = dict[str, list[tuple[float, float]]]()
+    for row in rows:
+        processor = row["processor_ms_a_line"] * row["lines"] / 1000
+        for name, seconds in (
+            ("l2send batch", row["seconds"]),
+            ("its processor", processor),
+            ("cast send, one by one", row["cast_seconds"]),
+        ):
+            lines.setdefault(f"{name}, {row['delay_ms']:g} ms", []).append((row["lines"], seconds))
+    return svg("Seconds by the number of lines of a file", "lines, half of them on each of two chains", lines)
 
 
 def main() -> int:
     """Measure and print. The status says whether every line was paid once, not how fast."""
     parser = argparse.ArgumentParser(prog="python -m bench.batch", description="A file of payments beside cast.")
-    parser.add_argument("--lines", type=int, default=1000, help="payments in the file (default: 1000)")
+    parser.add_argument(
+        "--lines", type=int, nargs="+", default=[1000], metavar="N", help="payments in the file (default: 1000)"
+    )
     parser.add_argument("--latency", type=float, nargs="+", default=[0.0, 100.0], metavar="MS", help="added delays")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the curve into this file")
     options = parser.parse_args()
-    if options.lines < 1:
+    if min(options.lines) < 1:
         parser.error("there is at least one line")
     return ended(lambda: _compare(options))
 
@@ -104,6 +132,8 @@ def _compare(options: argparse.Namespace) -> str:
         for token, amount in (("USDC", "1000000"), ("ETH", "100")):
             faucet.fund(payer.home / "state", payer.address, amount, token, payer.chains[1].short_name)
         rows = measure(payer, program, options.lines, [delay / 1000 for delay in options.latency], say)
+    if options.svg:
+        options.svg.write_text(curve(rows), encoding="utf-8")
     return json.dumps(rows, indent=2) if options.json else report(rows)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +62,13 @@ def test_their_journals_hold_no_password_and_need_no_certificate(name: str) -> N
 def test_a_stop_leaves_time_to_follow_what_was_signed() -> None:
     assert int(unit()["Service"]["TimeoutStopSec"]) > 60
     assert "stop_grace_period: 90s" in (EXAMPLES / "compose.yaml").read_text()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    """Every key, section and value; the program is that of this machine, which need not be where a server has it."""
+    text = (EXAMPLES / "l2send-work.service").read_text()
+    copy = tmp_path / "l2send-work.service"
+    copy.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={sys.executable}", text))
+    done = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
