@@ -73,7 +73,7 @@ class Recovering:
 
     def _tell(self, recoveries: Sequence[Recovery], client: Client, *, accepted: bool) -> None:
         found = [_document(one, recovery.account, client) for recovery in recoveries for one in recovery.found]
-        held = [one for recovery in recoveries for one in recovery.held_back]
+        held = [one for recovery in recoveries for one in (*recovery.left, *recovery.held_back)]
         if self.run_options.as_json:
             print_json({"schema": "l2send.journal_recovered/1", "found": found, "look_at": held, "accepted": accepted})
             return
@@ -91,6 +91,7 @@ class Recovering:
         )
         for which in held:
             out().print(styled(f"look at it: {which}", "yellow", limit=200))
+        out().print("Not searched: what a Safe paid. Compare its transactions with your files before you pay from it.")
         if not accepted:
             out().print("Compare what is named with the chains. Then run it again with --accept.")
 

@@ -6,13 +6,14 @@ file. If it pays one of them, it is recorded with its signed bytes as that line'
 again. Nothing is signed or sent.
 
 A line whose recipient got that token in any other way (in parts, in a transaction of several calls) is held back for a
-person to check. An order that a sponsor opened with a signed message uses no nonce of the account, and is not found.
+person to check. So is each line that an order may have paid which a sponsor opened with a signed message: that uses no
+nonce of the account, but its tokens leave the account (recovery_transfers.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from l2send.bridges import decode
@@ -24,6 +25,7 @@ from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
 from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Gas, Nonce, Seconds, Token, UnixTime
+from l2send.recovery_transfers import known_hashes, look_for_left, newest_of
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.codec import fingerprint
@@ -74,11 +76,13 @@ class Recovery:
     found: list[Found] = field(default_factory=list[Found])
     held_back: list[str] = field(default_factory=list[str])
     """Keys of lines, and ids of payments, that a person must check."""
+    left: list[str] = field(default_factory=list[str])
+    """Tokens that left the account in transactions of other senders, in words."""
 
     @property
     def is_complete(self) -> bool:
         """Whether every transaction was decoded, and no line is left for a person to check."""
-        return not self.held_back and all(not one.unread for one in self.found)
+        return not self.held_back and not self.left and all(not one.unread for one in self.found)
 
 
 async def recover(
@@ -89,12 +93,20 @@ async def recover(
     `lines` are those of a file that would be paid next. Raises NetworkError if a chain does not answer, NotFinal while
     a transaction is pending: run it again; what was recorded stays.
     """
-    unknown = await asyncio.gather(*(_unknown(account, journal, rpcs, chain) for chain in chains))
+    places, since = list(chains), newest_of(journal)
+    unknown = await asyncio.gather(*(_unknown(account, journal, rpcs, chain) for chain in places))
     recovery, wanted, ends = Recovery(account), _Wants(account, journal, lines), Ends(journal, rpcs)
     for found in sorted((one for of_chain in unknown for one in of_chain), key=lambda one: one.nonce):
         recovery.found.append(await _written(found, account, ends, wanted))
     others = {pair for one in recovery.found if not one.was_wanted for pair in _paid(one)}
-    recovery.held_back += await wanted.hold_back(others, ends)
+    words = "its recipient got the same token by another transaction of this account: compare them"
+    recovery.held_back += await wanted.hold_back(lambda one: (one.to.address, one.amount.token) in others, words, ends)
+    known = known_hashes(journal, account, places, since) | {one.use.hash for one in recovery.found}
+    looked = await asyncio.gather(*(look_for_left(account, rpcs, chain, since, known) for chain in places))
+    left = [one for of_chain, _ in looked for one in of_chain]
+    recovery.left += [*map(str, left), *(unsearched for _, unsearched in looked if unsearched)]
+    words = "an order that a sponsor opened may have paid it: compare the tokens that left the account"
+    recovery.held_back += await wanted.hold_back(lambda one: any(x.may_have_paid(one) for x in left), words, ends)
     return recovery
 
 
@@ -201,12 +213,14 @@ class _Wants:
             self._lines.remove(found)
         return found
 
-    async def hold_back(self, paid: set[tuple[Address, Token]], ends: Ends) -> list[str]:
-        """Hold back unmatched payments of the same token to these recipients: a person must check them."""
-        keys = [one.key for one in self._lines if (one.payment.to.address, one.payment.amount.token) in paid]
-        words = "its recipient got the same token by another transaction of this account: compare them"
+    async def hold_back(self, is_doubtful: Callable[[Payment], bool], words: str, ends: Ends) -> list[str]:
+        """Hold back unmatched payments, because of `words`: a person must check them. Each is named once."""
+        lines = [one for one in self._lines if is_doubtful(one.payment)]
+        begun = [one for one in self._begun if is_doubtful(one.payment)]
+        self._lines = [one for one in self._lines if one not in lines]
+        self._begun = [one for one in self._begun if one not in begun]
+        keys = [one.key for one in lines]
         self._journal.hold_back([key for key in keys if key in self._queued], words, _NEVER)
-        begun = [one for one in self._begun if (one.payment.to.address, one.payment.amount.token) in paid]
         for leg in begun:
             await ends.never_signed(leg, words)
         return [*keys, *(leg.id for leg in begun)]
