@@ -17,6 +17,7 @@ from l2send.bridges.direct import Direct
 from l2send.bridges.eco.bridge import Eco
 from l2send.bridges.hyperlane7683.bridge import Hyperlane7683
 from l2send.bridges.oif.bridge import Oif
+from l2send.bridges.sponsor.bridge import Sponsor
 from l2send.core.address import Address
 from l2send.core.bridge import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
@@ -28,7 +29,13 @@ from l2send.core.safe import EXECUTE, decode_execution
 from l2send.core.settlers import types_of
 from l2send.core.typed import TypedData
 
-_TYPES: dict[str, Callable[[str], Bridge]] = {"eco": Eco, "across": Across, "hyperlane7683": Hyperlane7683, "oif": Oif}
+_TYPES: dict[str, Callable[[str], Bridge]] = {
+    "eco": Eco,
+    "across": Across,
+    "hyperlane7683": Hyperlane7683,
+    "oif": Oif,
+    "sponsor": Sponsor,
+}
 
 
 def bridges_of(registry: Registry) -> Mapping[str, Bridge]:

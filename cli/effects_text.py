@@ -16,6 +16,7 @@ from l2send.core.effects import (
     Opens,
     OpensBySignature,
     Pays,
+    RunsBySignature,
     TakesBack,
 )
 
@@ -34,7 +35,7 @@ def describe(effect: Effects) -> str:
             )
         case TakesBack(order_id, fee):
             return f"take back the money of the order {order_id}" + (f", for a fee of {fee}" if fee.units else "")
-        case AllowsBySignature() | OpensBySignature():
+        case AllowsBySignature() | OpensBySignature() | RunsBySignature():
             return f"a message, no transaction: {_describe_message(effect)}"
         case _:
             return _describe_compound(effect)
@@ -59,7 +60,7 @@ def _describe_compound(effect: Executes | CallsTogether | Delegates) -> str:
     return f"have the Safe {effect.safe.address} {does}{whole}"
 
 
-def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
+def _describe_message(effect: AllowsBySignature | OpensBySignature | RunsBySignature) -> str:
     """A sentence on the effect of a signed message once submitted."""
     match effect:
         case AllowsBySignature(_, amount, spender, _, deadline, _):
@@ -69,6 +70,13 @@ def _describe_message(effect: AllowsBySignature | OpensBySignature) -> str:
                 f"if it is brought to the chain by {moment(deadline)}, {_taker(taker)} takes {order.pays} "
                 f"and locks it in the bridge {order.origin_settler} until a solver has paid {order.delivers} to "
                 f"{order.recipient}; after that it is void"
+            )
+        case RunsBySignature(account, effects, entry_point):
+            does = ", then ".join(describe(one) for one in effects)
+            whole = ": all of it or nothing" if len(effects) > 1 else ""
+            return (
+                f"once it is brought to the EntryPoint {entry_point}, your account {account.address} does this, once: "
+                f"{does}{whole}. It has no deadline, and takes none of your coin"
             )
 
 

@@ -136,6 +136,8 @@ def delivering(record: Record) -> list[str]:
 
 
 def _paid_by(leg: PaymentRecord) -> str:
+    if leg.sponsored:
+        return leg.sponsored.opening_tx
     return leg.proposal.tx_hash if leg.proposal else leg.steps[-1].hash
 
 
@@ -202,7 +204,9 @@ def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
     kinds = " and ".join(message.kind.value for message in messages.sponsored.messages)
     rows = [("messages", styled(f"{kinds} ({messages.state})"))]
     if messages.opening_tx:
-        rows.append(("opened", _place(source, messages.opening_tx)))
+        rows.append(
+            ("brought" if messages.sponsored.open_deadline is None else "opened", _place(source, messages.opening_tx))
+        )
     elif messages.detail:
         rows.append(("", styled(local_times(messages.detail))))
     return rows

@@ -26,6 +26,7 @@ from l2send.core.effects import (
     Opens,
     OpensBySignature,
     Pays,
+    RunsBySignature,
 )
 from l2send.core.plan import Fee, Quote
 from l2send.core.units import Amount
@@ -195,6 +196,8 @@ def _in_short(effect: Effects) -> str:
             return f"lock {shorter(order.pays)} {until}, if opened by {clock(deadline)}"
         case Executes(safe=safe, effects=effects):
             words = f"have the Safe {_ends(safe.address)} {', then '.join(map(_in_short, effects))}"
+        case RunsBySignature(effects=effects):
+            words = f"a message, no transaction: {', then '.join(map(_in_short, effects))}"
         case CallsTogether(effects=effects):
             words = f"in one transaction {', then '.join(map(_in_short, effects))}"
         case _:

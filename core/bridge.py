@@ -180,22 +180,30 @@ class MessageRefundBridge(Bridge, Protocol):
 
 @runtime_checkable
 class SponsoredBridge(Bridge, Protocol):
-    """A bridge where a sponsor sends the transactions, and the sender only signs messages."""
+    """A bridge where a sponsor sends the transactions, and the sender only signs messages.
+
+    `order` is None where the messages pay by themselves.
+    """
 
     def message_effects(self, data: TypedData, registry: Registry) -> Effects:
         """The effects of `data` once signed, decoded from its own bytes. Raises Refused for anything unknown."""
         ...
 
-    async def why_not(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> str:
+    async def why_not(self, order: Order | None, sponsored: Sponsored, rpcs: Rpcs) -> str:
         """Why the messages must no longer be signed, or an empty string. Raises NetworkError."""
         ...
 
-    async def post(self, order: Order, sponsored: Sponsored, signatures: tuple[bytes, ...], rpcs: Rpcs) -> str:
+    async def post(self, order: Order | None, sponsored: Sponsored, signatures: tuple[bytes, ...], rpcs: Rpcs) -> str:
         """Post the messages to the sponsor, the same ones each time. Returns its refusal; empty if it accepted them.
 
         Raises NetworkError, ConfigError if the registry names no sponsor.
         """
         ...
+
+
+@runtime_checkable
+class OpeningBridge(SponsoredBridge, Protocol):
+    """A bridge whose orders a sponsor opens."""
 
     async def opening(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Opening:
         """Whether the order was opened, according to the origin; the sponsor is not trusted. Raises NetworkError."""

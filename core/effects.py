@@ -14,7 +14,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import Refused, UnknownToken
 from l2send.core.never_paid import why_unpayable
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
-from l2send.core.units import Amount, Token, UnixTime
+from l2send.core.units import Amount, Gas, Token, UnixTime
 
 PERMIT2 = Address("0x000000000022D473030F116dDEE9F6B43aC78BA3")
 """Transfers tokens by signature. Source: Uniswap/permit2, its CREATE2 deployment, on every chain that computes CREATE2
@@ -109,14 +109,40 @@ class Delegates:
     code: Address
 
 
+@dataclass(frozen=True, slots=True)
+class RunsBySignature:
+    """Anyone who brings this message to the EntryPoint has the account do all of `effects`, or nothing, once.
+
+    It has no deadline: it can be brought until its nonce is used (ERC-4337).
+    """
+
+    account: ChainAddress
+    effects: tuple[Pays, ...]
+    """The payment, then the sponsor's fee if it takes one."""
+    entry_point: Address
+    nonce: int
+    """The account's nonce at the EntryPoint, which accepts each nonce once."""
+    call_gas: Gas
+    """The gas limit of the calls."""
+
+
 Effects = (
-    Pays | Allows | Opens | TakesBack | AllowsBySignature | OpensBySignature | Executes | CallsTogether | Delegates
+    Pays
+    | Allows
+    | Opens
+    | TakesBack
+    | AllowsBySignature
+    | OpensBySignature
+    | Executes
+    | CallsTogether
+    | Delegates
+    | RunsBySignature
 )
 
 
 def each_of(effect: Effects) -> tuple[Effects, ...]:
     """The effects of a transaction that makes several calls, in order; else the effect itself."""
-    return effect.effects if isinstance(effect, Executes | CallsTogether) else (effect,)
+    return effect.effects if isinstance(effect, Executes | CallsTogether | RunsBySignature) else (effect,)
 
 
 def token_effects(tx: UnsignedTx, registry: Registry) -> Pays | Allows | None:
@@ -156,7 +182,15 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
     Raises Refused with the first difference.
     """
     _check_recipient(payment, registry)
-    effects = _of_sender(effects, payment)
+    only = effects[0] if len(effects) == 1 else None
+    if isinstance(only, RunsBySignature):
+        _check_operation(only, payment, spent)
+    else:
+        _check_plan(_of_sender(effects, payment), payment, spent, registry)
+
+
+def _check_plan(effects: tuple[Effects, ...], payment: Payment, spent: Amount, registry: Registry) -> None:
+    """Approvals or permits, then what pays. Raises Refused."""
     paying = [e for e in effects if isinstance(e, Pays | Opens | OpensBySignature)]
     if len(paying) != 1:
         raise Refused(f"the plan pays {len(paying)} times, not once.")
@@ -176,7 +210,7 @@ def compare_with_payment(effects: tuple[Effects, ...], payment: Payment, spent: 
                 _check_opening(effect)
             case AllowsBySignature():
                 _check_permit(effect, effects[-1])
-            case TakesBack() | Executes() | CallsTogether() | Delegates():
+            case TakesBack() | Executes() | CallsTogether() | Delegates() | RunsBySignature():
                 raise Refused("the plan of a payment does something else than pay: a refund, a batch or a delegation.")
 
 
@@ -197,6 +231,24 @@ def _unbatched(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects,
         return effects
     _same("the account that makes the calls", effects[0].account.address, payment.sender)
     return effects[0].effects
+
+
+def _check_operation(runs: RunsBySignature, payment: Payment, spent: Amount) -> None:
+    """The payment of its sender, and at most a fee: what `spent` leaves. Raises Refused.
+
+    That the fee goes to the sponsor of the registry, the bridge has checked.
+    """
+    if payment.executor or payment.by_owners:
+        raise Refused("a Safe signs no operation.")
+    _same("the account that pays", runs.account, ChainAddress(payment.to.chain_id, payment.sender))
+    if not 1 <= len(runs.effects) <= 2:
+        raise Refused(f"the operation pays {len(runs.effects)} times.")
+    paid, *fees = runs.effects
+    _check_transfer(paid, payment)
+    _same("the token spent", spent.token, paid.amount.token)
+    if any(fee.amount.token != spent.token for fee in fees):
+        raise Refused("the fee in the operation is in another token.")
+    _same("the fee", sum(fee.amount.units for fee in fees), spent.units - paid.amount.units)
 
 
 def _check_recipient(payment: Payment, registry: Registry) -> None:

@@ -121,6 +121,8 @@ class MessageKind(StrEnum):
     """EIP-2612: allows a contract to take the token."""
     OPEN_FOR = "open_for"
     """ERC-7683: opens the order; anyone may submit it to the settler."""
+    OPERATION = "operation"
+    """ERC-4337: a transfer of a delegated account; anyone may bring it to the EntryPoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +135,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sponsored:
-    """An order that a sponsor opens: the sender signs messages, and sends no transaction."""
+    """What a sponsor brings to the chain, an order or a transfer: the sender signs messages, no transaction."""
 
     messages: tuple[Message, ...]
     """In the order of submission; the last one pays."""
-    open_deadline: UnixTime
-    """By the origin's clock; after it the messages have no effect."""
+    open_deadline: UnixTime | None
+    """By the origin's clock; after it the messages have no effect. None: until the nonce of the operation is used."""
     since: BlockNumber
-    """The origin's head when they were written: barring a reorganisation, the order is opened after it."""
+    """The origin's head when they were written: barring a reorganisation, they are brought after it."""
 
 
 @dataclass(frozen=True, slots=True)

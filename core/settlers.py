@@ -76,11 +76,26 @@ class OifSettlers(Settlers):
     solver_fee_bps: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SponsorSettlers(Settlers):
+    """A sponsor that brings transfers of delegated accounts: by which EntryPoint, and which account takes its fee."""
+
+    entry_point: Address
+    payee: Address
+    sponsor_api: str = ""
+
+    @property
+    def contracts(self) -> dict[str, Address]:
+        """The EntryPoint; the payee is an account like any other."""
+        return {"entry_point": self.entry_point}
+
+
 TYPES: dict[str, type[Settlers]] = {
     "eco": EcoSettlers,
     "across": AcrossSettlers,
     "hyperlane7683": HyperlaneSettlers,
     "oif": OifSettlers,
+    "sponsor": SponsorSettlers,
 }
 
 

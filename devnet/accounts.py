@@ -34,6 +34,7 @@ _SAFE_FILES = {
 _PROXY_FILE = "proxies/SafeProxy.sol/SafeProxy.json"
 SAFES = ("1.4.1", "1.5.0")
 DELEGATE = "simple7702account"
+_ENTRY_POINT = 'entry_point."0.8.0"'
 _ENTRY_POINT_SALT = "0a59dbff790c23c976a548690c27297883cc66b4c67024f9117b0238995e35e9"
 _NO_SALT = "00" * 32
 
@@ -66,6 +67,11 @@ class AccountContracts:
     proxies: dict[str, str]
     """Version -> keccak of the code of its Safes."""
 
+    @property
+    def entry_point(self) -> Address:
+        """Where EntryPoint 0.8 stands."""
+        return next(one.address for one in self.deployments if one.name == _ENTRY_POINT)
+
 
 def load(packages: dict[str, Path]) -> AccountContracts:
     """Read the packages. `packages`: key in packages.toml -> folder."""
@@ -80,7 +86,7 @@ def load(packages: dict[str, Path]) -> AccountContracts:
     folder = packages["account-abstraction"] / "artifacts"
     entry_point = _ENTRY_POINT_SALT + _code(folder / "EntryPoint.json", "bytecode")
     delegate = _NO_SALT + _code(folder / "Simple7702Account.json", "bytecode")
-    found.append(Create2('entry_point."0.8.0"', CREATE2_FACTORY, f"0x{entry_point}"))
+    found.append(Create2(_ENTRY_POINT, CREATE2_FACTORY, f"0x{entry_point}"))
     found.append(Create2(f"delegate.{DELEGATE}", CREATE2_FACTORY, f"0x{delegate}"))
     return AccountContracts(tuple(found), proxies)
 

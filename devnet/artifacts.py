@@ -52,6 +52,8 @@ class Artifacts:
     multicall3: type[Contract]
     gas_price_oracle: type[Contract]
     l1_block: type[Contract]
+    entry_point: type[Contract]
+    """Of ERC-4337, version 0.8."""
     accounts: AccountContracts
 
 
@@ -80,6 +82,7 @@ def load(packages: dict[str, Path], compiled: Path) -> Artifacts:
         multicall3=_read(across / "Multicall3.sol/Multicall3.json"),
         gas_price_oracle=_read(optimism / "GasPriceOracle.sol/GasPriceOracle.json"),
         l1_block=_read(optimism / "L1Block.sol/L1Block.json"),
+        entry_point=_read(packages["account-abstraction"] / "artifacts/EntryPoint.json"),
         accounts=accounts.load(packages),
     )
 

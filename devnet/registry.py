@@ -50,6 +50,12 @@ origin_settler = "{origin_settler}"
 quote_api = "{quote_api}/across/api"
 sponsor_api = "{quote_api}/sponsor"
 source = "devnet"
+
+[chains.{short_name}.settlers.sponsor]
+entry_point = "{entry_point}"
+payee = "{payee}"
+sponsor_api = "{quote_api}/sponsor"
+source = "devnet"
 """
 _CODE_TABLE = """
 [chains.{short_name}.settlers.{bridge}.code]
@@ -62,12 +68,12 @@ def text(devnet: Devnet, accounts: AccountContracts) -> str:
 
     Raises NetworkError for a chain that does not run: the code of its settlers is read there.
     """
-    chains = "".join(_chain(chain, devnet.solver_url) for chain in devnet.chains)
+    chains = "".join(_chain(chain, devnet, accounts.entry_point) for chain in devnet.chains)
     head = "# Written by `l2send devnet up`, removed by `l2send devnet down`.\nschema = 1\n"
     return head + registry_tables(accounts, Node(devnet.chains[0].rpc_url)) + chains
 
 
-def _chain(chain: DevChain, quote_api: str) -> str:
+def _chain(chain: DevChain, devnet: Devnet, entry_point: str) -> str:
     head = _CHAIN_TABLE.format(
         short_name=chain.short_name,
         chain_id=chain.chain_id,
@@ -86,18 +92,21 @@ def _chain(chain: DevChain, quote_api: str) -> str:
         short_name=chain.short_name,
         portal=chain.portal,
         prover=chain.prover,
-        quote_api=quote_api,
+        quote_api=devnet.solver_url,
         spoke_pool=chain.spoke_pool,
         origin_settler=chain.origin_settler,
+        entry_point=entry_point,
+        payee=devnet.solver_address,
     )
-    return head + tokens + settlers + _code(chain)
+    return head + tokens + settlers + _code(chain, entry_point)
 
 
-def _code(chain: DevChain) -> str:
+def _code(chain: DevChain, entry_point: str) -> str:
     """The pinned code of every settler: payments on a devnet may call what runs there now."""
     contracts = {
         "eco": {"portal": chain.portal, "prover": chain.prover},
         "across": {"spoke_pool": chain.spoke_pool, "origin_settler": chain.origin_settler},
+        "sponsor": {"entry_point": entry_point},
     }
     node = Node(chain.rpc_url)
     return "".join(

@@ -40,6 +40,10 @@ class Deployed:
         """The token at `address`, which has USDC's functions."""
         return self._at(address, self._artifacts.fiat_token.abi)
 
+    def entry_point(self, address: str) -> Contract:
+        """The EntryPoint at `address`."""
+        return self._at(address, self._artifacts.entry_point.abi)
+
     def events(self, first: int, last: int) -> list[EventData]:
         """The events of Portal and SpokePool about orders and deposits in these blocks, both included."""
         portal, pool = self.contract("portal"), self.contract("spoke_pool")

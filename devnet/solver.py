@@ -21,6 +21,7 @@ from l2send.devnet.artifacts import Artifacts
 from l2send.devnet.jobs import Job, note, say
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
+from l2send.devnet.operations import Operations
 from l2send.devnet.relays import Relays
 from l2send.devnet.sending import Deployed, Refusal, refusing, transact
 from l2send.devnet.sponsor import Sponsor
@@ -49,6 +50,7 @@ class Solver:
         self.orders: dict[bytes, Order] = {}
         self.relays = Relays(self.address, self.chains, self.nodes, self.deployed)
         self.sponsor = Sponsor(self.address, self.chains, self.deployed)
+        self.operations = Operations(self.address, self.chains, self.deployed)
         self._heads: dict[int, tuple[int, str]] = dict.fromkeys(self.chains, (0, ""))
         self._lock = threading.Lock()
 
@@ -77,6 +79,7 @@ class Solver:
                     self._act(order)
         with self._lock:
             self.sponsor.step(self.mode, self.delay_seconds)
+            self.operations.step(self.mode, self.delay_seconds)
             self.relays.step(self.mode, self.delay_seconds)
 
     def _watch(self, chain_id: int) -> None:

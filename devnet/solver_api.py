@@ -6,9 +6,9 @@ docs/bridges/eco.md names the copy it was compared with), and refuse fields that
 receiveSignedIntentUrl, quoteData: {contracts, quoteResponse}}]}`. The description has one amount in a request,
 `sourceAmount`; of `exactOut`, which fixes the output, it is read as the output.
 
-`GET /across/api/suggested-fees` stands in for Across's, see `across_quotes`; `GET /sponsor/v1/fee` and
-`POST /sponsor/v1/orders` for a sponsor's, see `sponsor`. Beyond these: `GET /health`, `GET /control`,
-`POST /control`, `GET /orders`, `GET /deposits`.
+`GET /across/api/suggested-fees` stands in for Across's, see `across_quotes`; `GET /sponsor/v1/fee`,
+`POST /sponsor/v1/orders` and `POST /sponsor/v1/operations` for a sponsor's, see `sponsor` and `operations`. Beyond
+these: `GET /health`, `GET /control`, `POST /control`, `GET /orders`, `GET /deposits`.
 """
 
 from __future__ import annotations
@@ -148,6 +148,10 @@ def _sponsor_fee(solver: Solver, request: Any) -> dict[str, str]:
 
 def _sponsor(solver: Solver, request: Any) -> dict[str, Any]:
     return solver.sponsor.post(_object(request, "the request"))
+
+
+def _operations(solver: Solver, request: Any) -> dict[str, Any]:
+    return solver.operations.post(_object(request, "the request"))
 
 
 def _set_control(solver: Solver, request: Any) -> dict[str, Any]:
@@ -313,5 +317,6 @@ _POSTS: dict[str, Callable[[Solver, Any], Any]] = {
     "/api/v3/quotes/exactIn": _exact_in,
     "/api/v3/quotes/exactOut": _exact_out,
     "/sponsor/v1/orders": _sponsor,
+    "/sponsor/v1/operations": _operations,
     "/control": _set_control,
 }

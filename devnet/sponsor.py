@@ -19,6 +19,7 @@ from l2send.core.calldata import abi_encode
 from l2send.core.errors import L2sendError
 from l2send.core.typed import TypedData
 from l2send.devnet.modes import Mode
+from l2send.devnet.operations import FEE as OPERATION_FEE
 from l2send.devnet.pricing import asset_at
 from l2send.devnet.sending import Deployed, Refusal, transact
 from l2send.devnet.state import DevChain
@@ -59,7 +60,7 @@ class Sponsor:
     def fee(self, query: Mapping[str, str]) -> dict[str, str]:
         """Its fee, in base units of the token. Raises ValueError, pricing.NoQuote."""
         asset_at(self._chain(query.get("chainId", "")), query.get("token", ""))
-        return {"opening": str(OPENING_FEE), "permit": str(PERMIT_FEE)}
+        return {"opening": str(OPENING_FEE), "permit": str(PERMIT_FEE), "operation": str(OPERATION_FEE)}
 
     def post(self, request: Any) -> dict[str, Any]:
         """Accept signed messages; posting the same ones again changes nothing. Raises ValueError."""

@@ -1,4 +1,6 @@
-"""Finds and revokes an allowance that a payment gave its bridge and the bridge never used."""
+"""Finds and revokes what a payment allowed and did not use: an allowance of its bridge, or an operation that a sponsor
+may still bring. The sender does that by a transaction of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,18 @@ from l2send.core.units import Wei
 from l2send.wallet.before_signing import message_of
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.operations import step_to_take_back
 
 
 async def revocation(record: PaymentRecord, journal: Journal, rpcs: Rpcs) -> Step | None:
-    """The step that sets the payment's unused allowance back to zero; None if the allowance is zero already.
+    """The step that sets the payment's unused allowance back to zero, or uses up the nonce of its operation; None if
+    there is neither.
 
     Raises Refused while another open payment of the account needs the allowance, NetworkError.
     Source: ERC-20 allowance, eth_estimateGas.
     """
+    if record.can_be_taken_back:
+        return await step_to_take_back(record, rpcs)
     if record.order is None or not record.left_allowed:
         return None
     order = record.order.order

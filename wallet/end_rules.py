@@ -73,6 +73,20 @@ RULES = (
         _TWO,
     ),
     Rule(
+        "operation final or failed",
+        "the EntryPoint's event with its userOpHash in a block that is deep enough; final: with success, and the "
+        "token's own event to the recipient",
+        "the EntryPoint's and the token's events",
+        _TWO,
+    ),
+    Rule(
+        "operation replaced or taken back",
+        "a block, deep enough, in which its nonce was used, and no such event in it; taken back: the sender's own "
+        "cancelling transaction succeeded",
+        "the EntryPoint's storage and events",
+        _TWO,
+    ),
+    Rule(
         "proposal final, failed or cancelled",
         "a block, deep enough, in which the Safe's own nonce moved past its nonce, and the Safe's event for that "
         "nonce, with its SafeTx hash or that of the empty transaction",

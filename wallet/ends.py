@@ -18,6 +18,7 @@ from l2send.core.bridge import Bridge, Opening, OrderState, OrderStatus, Proof
 from l2send.core.chains import Chain
 from l2send.core.effects import token_effects
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused, Sent
+from l2send.core.operation import Operation
 from l2send.core.plan import Order, Proposal, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.together import calls_of
@@ -29,6 +30,7 @@ from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use, is_used
+from l2send.wallet.operation_runs import OperationRun, end_of, shows_operation
 from l2send.wallet.received import may_have_paid, paid_by
 from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, hash_of, shows_run
 from l2send.wallet.sight import Head, Sight, is_all_there_is, shows
@@ -165,6 +167,20 @@ class Ends:
         if why:
             return self.journal.note_sponsored(record, f"too late to be opened. Not expired yet: {why}")
         return self.journal.move_sponsored(record, SponsoredState.EXPIRED, detail=seen.detail)
+
+    async def operation(self, record: PaymentRecord, operation: Operation, run: OperationRun) -> PaymentRecord:
+        """`final`, `failed`, `replaced` or `taken_back`, as `run` used its nonce, once that is proven."""
+        rpc, end = self.rpcs.on(operation.chain_id), end_of(record, run)
+        why = await why_unproven(rpc, lambda one, head: shows_operation(one, head, operation, run))
+        if not why and end is SponsoredState.FINAL and not run.arrived:
+            why = "its calls succeeded, and no transfer to the recipient is among its events"
+        if why:
+            return self.journal.note_sponsored(self.journal.get(record.id), f"not {end} yet: {why}")
+        words, tx_hash = record.sponsored.detail if record.sponsored else "", run.tx_hash
+        arrived = min(run.arrived, record.payment.amount.units)
+        return self.journal.move_sponsored(
+            record, end, opening_tx=tx_hash, block=run.block, detail=words, arrived=arrived
+        )
 
     async def proposal(self, record: PaymentRecord, run: SafeRun) -> PaymentRecord:
         """Moves the proposal to `final`, `failed`, `cancelled` or `replaced`, as `run` shows, once that is proved."""

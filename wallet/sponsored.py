@@ -1,4 +1,4 @@
-"""Payments whose order a sponsor opens: the only code that signs messages and posts them.
+"""Payments that a sponsor brings to the chain: the only code that signs messages and posts them.
 
 The stages of such a payment, and why they are in this order:
 
@@ -7,7 +7,8 @@ The stages of such a payment, and why they are in this order:
     sign       each message, after the guard has compared it with what was approved; all of them, or none
     journal    the signatures are committed to disk before anything leaves this machine
     post       these messages, repeatedly if needed, never others: it is one order, however often it is posted
-    opened     seen on the origin, submitted by any account, or `expired`: not opened by the deadline
+    opened     seen on the origin, submitted by any account, or `expired`: not opened by the deadline; an operation is
+               followed to its end, by its nonce: see operations.py
 
 Nothing else is asked of the sponsor. It may accept the messages and do nothing, submit only the permit, or be late: the
 chain accepts both by their deadline or not at all, and a payment never gets a second signature. So l2send waits for the
@@ -23,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from l2send.core.bridge import Opening, OpeningState, OrderState, SponsoredBridge
+from l2send.core.bridge import Opening, OpeningBridge, OpeningState, OrderState, SponsoredBridge
 from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.plan import Order
 from l2send.core.rpc import Rpcs
@@ -38,11 +39,13 @@ from l2send.wallet.keys.signed import signer_of_typed
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
 from l2send.wallet.offering import Say
+from l2send.wallet.operations import observe_operation, taking_back
 
 _AGAIN_AFTER_TAKEN = 30.0
 _LONGEST_PAUSE = 15.0
-_UNDECIDED = frozenset({SponsoredState.SIGNED, SponsoredState.INDETERMINATE})
-_LOOKED_FOR = _UNDECIDED | {SponsoredState.OPENED}
+_POSTED = frozenset({SponsoredState.SIGNED, SponsoredState.INDETERMINATE})
+_UNDECIDED = _POSTED | {SponsoredState.EXECUTED}
+_LOOKED_FOR = _POSTED | {SponsoredState.OPENED}
 
 
 class MessageGuard(Protocol):
@@ -58,7 +61,12 @@ async def observe_messages(record: PaymentRecord, bridge: SponsoredBridge, ends:
 
     Raises NetworkError, changing nothing.
     """
-    messages, order = _parts(record)
+    messages = _messages(record)
+    if record.order is None:
+        return await observe_operation(record, ends)
+    if not isinstance(bridge, OpeningBridge):
+        return record
+    order = record.order.order
     beyond = record.order and record.order.state not in {OrderState.NOT_OPEN, OrderState.OPEN}
     if messages.state not in _LOOKED_FOR or beyond:
         return record
@@ -93,11 +101,14 @@ async def _not_opened(record: PaymentRecord, messages: SponsoredRecord, seen: Op
 
 
 def refuse_cancel(record: PaymentRecord) -> None:
-    """Raises Refused: signed messages cannot be withdrawn without gas; they expire by themselves."""
-    messages, _ = _parts(record)
-    if messages.state is SponsoredState.PLANNED:
+    """Signed orders cannot be taken back without gas; they end by themselves. Raises Refused.
+
+    For a signed operation see operations.step_to_take_back.
+    """
+    messages = _messages(record)
+    if messages.state is SponsoredState.PLANNED or record.can_be_taken_back:
         return
-    hint = f"It is void at {_clock(messages)}, if it is not opened by then." if messages.state in _UNDECIDED else ""
+    hint = f"It is void at {_clock(messages)}, if it is not opened by then." if messages.state in _POSTED else ""
     raise Refused(
         f"{record.id} is {record.state}: what a sponsor has is not taken back without gas. {record.meaning.money}",
         hint=hint,
@@ -106,7 +117,9 @@ def refuse_cancel(record: PaymentRecord) -> None:
 
 
 def refuse_speedup(record: PaymentRecord) -> None:
-    """Raises Refused: the sender has no transaction whose fee could be raised."""
+    """The sender has no transaction whose fee could be raised, unless it takes an operation back. Raises Refused."""
+    if taking_back(record):
+        return
     raise Refused(f"{record.id} is {record.state}: its transactions are the sponsor's.", sent=record.moved)
 
 
@@ -140,14 +153,14 @@ class SponsoredExecutor:
         until = time.monotonic() + patience
         record = self.journal.get(payment_id)
         failpoint(Failpoint.PLANNED)
-        messages, order = _parts(record)
+        messages = _messages(record)
         if messages.state is not SponsoredState.PLANNED and messages.state not in _UNDECIDED:
             return record
         try:
             async with account_lock(
                 self.locks,
-                order.origin,
-                order.sender,
+                record.terms.source,
+                record.payment.sender,
                 record.id,
                 lambda other: self._tell(f"waiting for {other}, which uses the same account"),
                 until - time.monotonic(),
@@ -155,7 +168,7 @@ class SponsoredExecutor:
             ):
                 failpoint(Failpoint.LOCKED)
                 record = self.journal.get(record.id)
-                if _parts(record)[0].state is SponsoredState.PLANNED:
+                if _messages(record).state is SponsoredState.PLANNED:
                     record = await self._sign(record)
                 return await self._until_decided(record, until)
         except L2sendError as error:
@@ -171,9 +184,9 @@ class SponsoredExecutor:
 
     async def _sign(self, record: PaymentRecord) -> PaymentRecord:
         """Sign all planned messages and commit the signatures. If anything raises here, nothing left this machine."""
-        messages, order = _parts(record)
+        messages = _messages(record)
         signer = self._signer_of(record)
-        rpc = self.rpcs.on(order.origin)
+        rpc = self.rpcs.on(record.terms.source)
         await pin_chain(rpc)
         await self._refuse_if_void(record)
         signatures = list[bytes]()
@@ -181,7 +194,7 @@ class SponsoredExecutor:
             self.guard.check_message(record, message.data)
             self._tell(f"signing {message.kind} for {rpc.chain.name}: a message, no transaction")
             signature = signer.sign_typed(message.data)
-            if signer_of_typed(message.data, signature) != order.sender:
+            if signer_of_typed(message.data, signature) != record.payment.sender:
                 raise Refused("the signature is not the sender's over what was approved; it was thrown away.")
             signatures.append(signature)
         failpoint(Failpoint.SIGNED)
@@ -198,10 +211,11 @@ class SponsoredExecutor:
 
     async def why_void(self, record: PaymentRecord) -> str:
         """Why its messages must no longer be signed, or an empty string: see SponsoredBridge.why_not."""
-        messages, order = _parts(record)
+        messages = _messages(record)
         if messages.state is not SponsoredState.PLANNED:
             return f"it is {record.state}"
-        return await why_not_now(record, self.rpcs) or await self.bridge.why_not(order, messages.sponsored, self.rpcs)
+        why = await why_not_now(record, self.rpcs)
+        return why or await self.bridge.why_not(_order(record), messages.sponsored, self.rpcs)
 
     async def _refuse_if_void(self, record: PaymentRecord) -> None:
         """Cancel a payment whose messages would no longer do what was approved: it is not resumed then."""
@@ -228,7 +242,7 @@ class SponsoredExecutor:
         while True:
             try:
                 record = await observe_messages(record, self.bridge, self._ends)
-                if _parts(record)[0].state not in _UNDECIDED:
+                if _messages(record).state not in _UNDECIDED:
                     return record
                 record = await self._post(record)
             except NetworkError as error:
@@ -239,16 +253,17 @@ class SponsoredExecutor:
 
     async def _post(self, record: PaymentRecord) -> PaymentRecord:
         """Post the messages to the sponsor, if it is time, and keep its answer. Not after the deadline."""
-        messages, order = _parts(record)
-        if time.monotonic() < self._next_post:
+        messages = _messages(record)
+        if time.monotonic() < self._next_post or messages.state not in _POSTED:
             return record
-        if await self.rpcs.on(order.origin).time() > messages.sponsored.open_deadline:
+        deadline = messages.sponsored.open_deadline
+        if deadline is not None and await self.rpcs.on(record.terms.source).time() > deadline:
             self._tell("too late to be opened; waiting until the chain has confirmed that it was not")
             return record
         self._pause = min(2 * self._pause or self.poll, _LONGEST_PAUSE)
         self._next_post = time.monotonic() + self._pause
         failpoint(Failpoint.BEFORE_BROADCAST)
-        refusal = await self.bridge.post(order, messages.sponsored, messages.signatures, self.rpcs)
+        refusal = await self.bridge.post(_order(record), messages.sponsored, messages.signatures, self.rpcs)
         failpoint(Failpoint.AFTER_BROADCAST)
         if not refusal:
             self._next_post = time.monotonic() + _AGAIN_AFTER_TAKEN
@@ -268,14 +283,23 @@ class SponsoredExecutor:
             self.say(sentence)
 
 
-def _parts(record: PaymentRecord) -> tuple[SponsoredRecord, Order]:
+def _messages(record: PaymentRecord) -> SponsoredRecord:
     assert record.sponsored is not None, "a payment of steps is for the Executor"
-    assert record.order is not None
-    return record.sponsored, record.order.order
+    return record.sponsored
+
+
+def _order(record: PaymentRecord) -> Order | None:
+    return record.order.order if record.order else None
 
 
 def _not_open(record: PaymentRecord) -> NotFinal:
-    messages, _ = _parts(record)
+    messages = _messages(record)
+    if record.order is None:
+        return NotFinal(
+            f"{record.id} is {record.state}: {messages.detail or 'it was not brought to the chain yet'}.",
+            hint=f"It can be brought until its nonce is used; do not pay again before. Run `l2send resume {record.id}` "
+            f"to follow it, or `l2send cancel {record.id}`, which needs gas.",
+        )
     return NotFinal(
         f"{record.id} is {record.state}: its order is not open. {messages.detail}".rstrip(),
         hint=f"It is opened by {_clock(messages)} or never; do not pay again before. "
@@ -295,4 +319,6 @@ def _order_not_opened(record: PaymentRecord, journal: Journal) -> PaymentRecord:
 
 
 def _clock(messages: SponsoredRecord) -> str:
+    if messages.sponsored.open_deadline is None:
+        return "its nonce is used"
     return f"{datetime.fromtimestamp(messages.sponsored.open_deadline, UTC):%H:%M:%S} UTC"

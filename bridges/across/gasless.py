@@ -148,8 +148,9 @@ class AcrossGasless(Across):
             return decode_permit(data, registry)
         return decode_order_message(self._entry, data, registry)
 
-    async def why_not(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> str:
+    async def why_not(self, order: Order | None, sponsored: Sponsored, rpcs: Rpcs) -> str:
         """Why the messages, if signed now, would do nothing, or something other than intended."""
+        assert order is not None, "these messages open an order"
         opens, rpc = self._opens(sponsored, rpcs.registry), rpcs.on(order.origin)
         token, owner = Address(order.details["input_token"]), order.sender
         seen = await rpc.aggregate([
@@ -174,8 +175,9 @@ class AcrossGasless(Across):
         }
         return next((words for words, holds in reasons.items() if holds), "")
 
-    async def post(self, order: Order, sponsored: Sponsored, signatures: tuple[bytes, ...], rpcs: Rpcs) -> str:
+    async def post(self, order: Order | None, sponsored: Sponsored, signatures: tuple[bytes, ...], rpcs: Rpcs) -> str:
         """See SponsoredBridge. The sponsor identifies an order by its digest, so the same one may be posted again."""
+        assert order is not None, "these messages open an order"
         listed = rpcs.registry.chain(order.origin).settlers_of(self._entry, AcrossSettlers)
         if listed is None or not listed.sponsor_api:
             raise ConfigError(f"chains.toml names no sponsor_api for {self._entry} any more.")
@@ -266,6 +268,7 @@ async def _permits(rpc: Rpc, owner: Address, pays: Amount, deadline: UnixTime) -
 async def _refuse_other_opening(order: Order, sponsored: Sponsored, state: ContractState, rpc: Rpc) -> None:
     """Ask the settler what it would open: another id could not be followed. Raises Refused, NetworkError."""
     settler, data = order.origin_settler, sponsored.messages[-1].data
+    deadline = UnixTime(int(data.message["deadline"]))
     filler_data = abi_encode(["address"], [order.details["named_relayer"]])
     permit2, before, resolved = (
         await rpc.aggregate([
@@ -279,12 +282,12 @@ async def _refuse_other_opening(order: Order, sponsored: Sponsored, state: Contr
     said = Resolution(
         spent_to=address_word(order.recipient),
         origin_data=abi_encode([RELAY], [relay_of(order)]),
-        open_deadline=sponsored.open_deadline,
+        open_deadline=deadline,
         received_by=address_word(order.details["named_relayer"]),
     )
     field = "resolveFor" if resolved is None else first_mismatch(resolved[0], order, said)
     refuse_if(bool(field), f"the origin settler would open another order than the one that is signed, by its {field}.")
     # It derives the quote's time from the deadline; the pool accepts none in its future, and none too old.
-    quoted = sponsored.open_deadline - before[0]
-    oldest = sponsored.open_deadline - state.quote_buffer
+    quoted = deadline - before[0]
+    oldest = deadline - state.quote_buffer
     refuse_if(not oldest <= quoted <= state.origin_now, "the SpokePool would not take an order with this deadline.")

@@ -44,6 +44,7 @@ def cancel(
     """Cancel a pending payment: sign a transfer of nothing with its nonce and higher fees.
 
     The chain takes one of the two. Exit status 7: it is cancelled. 0: it was mined before, and is delivered.
+    What you signed for a sponsor to bring is taken back by a transaction of yours, which needs gas.
     Of a payment that ended after its approval, the allowance of its bridge is revoked.
     Of one that the owners of a Safe sign, a file is written that they sign as well: it takes the nonce.
 
@@ -73,14 +74,17 @@ async def _cancel(client: Client, record: PaymentRecord, options: ReplaceOptions
         bids = [] if not record.meaning.open and record.left_allowed else await client.cancel_bids(record.id)
     if record.nonces_elsewhere:
         await _tell_of_its_file(client, record, yes=options.yes)
-    elif not bids:
+    elif not bids and not record.can_be_taken_back:
         err().print("Its payment is not signed yet, and will not be. Nothing needs to be sent for that.")
     show_bids(record, bids, client.registry)
     if record.left_allowed:
         err().print("You sign: the allowance of its bridge is revoked.")
+    if record.can_be_taken_back:
+        err().print("You sign: a transaction that uses up its nonce at the EntryPoint. It needs gas.")
+        err().print("A sponsor may still be faster: the chain takes one of the two.")
     await must_agree(f"Cancel the payment of {payment_in_words(record, client.registry)}?", yes=options.yes)
     who = choose_payer(client.paths, record.payment.signer, options.account, options.keys)
-    if record.left_allowed:
+    if record.left_allowed or record.can_be_taken_back:
         who.unlock()
     await sign_and_follow(client, record, bids, who, client.cancel, options)
     after = await _revoke(client, record.id, who, options.timeout)
@@ -107,7 +111,7 @@ async def _revoke(client: Client, payment_id: str, who: Signer, timeout: float) 
     """Sign the approval of zero if the chain shows an allowance. Raises as `Client.revoke` does."""
     step = await client.revocation(payment_id)
     if step:
-        with Live("revoking the allowance") as live, interruptible(client, payment_id):
+        with Live("taking back what was signed") as live, interruptible(client, payment_id):
             await client.revoke(payment_id, step, who, patience=timeout, progress=live.update)
     return client.get(payment_id)
 

@@ -57,6 +57,7 @@ from l2send.wallet.keys.signer import Signer
 from l2send.wallet.legs import make_ready, side_by_side
 from l2send.wallet.looks_ahead import LooksAhead
 from l2send.wallet.offering import Say
+from l2send.wallet.operations import taking_back
 from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
 from l2send.wallet.safe_files import SafeBundle
 from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup
@@ -273,12 +274,14 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
     ) -> PaymentRecord:
         record = self.journal.get(payment_id)
         following = partial(follow, payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
-        if record.sponsored:
+        if undoing := taking_back(record):
+            await self.executor(signer, say).send_revocation(payment_id, undoing.step, patience=patience)
+        elif record.sponsored:
             await self._sponsored(record, signer, say).resume(payment_id, patience=patience)
         else:
             beside = partial(following, driven=True) if record.order and not record.proposal else None
             await self.executor(signer, say).resume(payment_id, patience=patience, beside=beside)
-        if record.order is None and record.proposal is None:
+        if record.order is None and record.proposal is None and record.sponsored is None:
             return self.journal.get(payment_id)
         record = await following()
         if record.order and record.order.state is OrderState.REFUND_DUE and signer:
@@ -342,7 +345,7 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         return await self.replace(payment_id, bids, signer, progress=progress) if bids else record
 
     async def revocation(self, payment_id: str) -> Step | None:
-        """What `revoke` would sign to revoke the unused allowance that a payment gave its bridge.
+        """What `revoke` would sign to revoke what a payment allowed its bridge, or signed for a sponsor (allowance.py).
 
         None if the allowance is zero. Raises Refused while another open payment needs it, NetworkError.
         """
@@ -357,10 +360,11 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         patience: float = 600.0,
         progress: Progress = silent,
     ) -> PaymentRecord:
-        """Revoke an allowance with `step`, for a payment that will never be signed. Raises as `resume` does."""
+        """Revoke by `step` what `revocation` found; nothing else is signed from then on. Raises as `resume` does."""
         record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
         say = reporter(record.id, self.journal, progress)
-        return await self.executor(signer, say).send_revocation(record.id, step, patience=patience)
+        await self.executor(signer, say).send_revocation(record.id, step, patience=patience)
+        return await look_once(record.id, self.journal, self.rpcs, self.bridges)
 
     def _accounts_like(self, account: Address) -> list[Address]:
         """Contacts, and accounts paid before, with the first and last characters of `account`."""
@@ -381,7 +385,7 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
     def _sponsored(self, record: PaymentRecord, signer: Signer | None, say: Say) -> SponsoredExecutor:
         bridge = bridge_named(self.bridges, record.terms.bridge)
         if not isinstance(bridge, SponsoredBridge):
-            raise ConfigError(f"{record.terms.bridge} opens no orders by signature any more.")
+            raise ConfigError(f"{record.terms.bridge} takes no signed messages any more.")
         return SponsoredExecutor(self.journal, self.rpcs, signer, bridge, self.paths.state / "locks", self.guard, say)
 
 

@@ -36,6 +36,7 @@ from l2send.core.units import Amount, Wei
 from l2send.fee_caps import FeeLimit, fee_cap
 from l2send.wallet.before_signing import FeeCap
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
+from l2send.wallet.operations import operation_of
 from l2send.wallet.replacement import cancel_tx
 
 
@@ -63,6 +64,10 @@ class Guard:
         if tx.step.kind is StepKind.CANCEL:
             if said != cancel_tx(tx):
                 raise Refused("the signed bytes do something where nothing was to be done; they were thrown away.")
+            return
+        if tx.step.kind is StepKind.REVOKE and record.sponsored:
+            if said != operation_of(record).taking_back():
+                raise Refused("the signed bytes do more than use up the nonce of the operation; they were thrown away.")
             return
         if tx.step.kind is StepKind.EXECUTE:
             check_execution(record, said, self.registry)

@@ -38,7 +38,7 @@ def test_registry_is_readable_by_the_project(home: Path, devnet: Devnet) -> None
     assert registry.is_devnet
     assert [c.short_name for c in registry] == ["dev1", "dev2", "dev3", "dev4"]
     assert [c.kind for c in registry] == ["l1", "other", "op-stack", "other"]
-    assert set(registry.named("dev1").settlers) == {"eco", "across"}
+    assert set(registry.named("dev1").settlers) == {"eco", "across", "sponsor"}
 
 
 def test_tokens_say_of_themselves_what_the_registry_says(devnet: Devnet) -> None:

@@ -21,6 +21,8 @@ def test_the_page_shows_the_table_of_the_code() -> None:
 
 def test_every_end_has_its_row() -> None:
     ends = {f"transaction {state}" for state in ENDED} | {"messages cancelled", "messages expired"}
+    ends |= {"transaction of several payments final", "transaction of several payments reverted"}
+    ends |= {"operation final or failed", "operation replaced or taken back"}
     ends |= {"proposal final, failed or cancelled", "proposal replaced"}
     ends |= {"transaction of several payments final", "transaction of several payments reverted"}
     assert {rule.end for rule in RULES} == ends | {"order filled", "order refunded"}
@@ -31,7 +33,7 @@ _MOVES = {"move_tx": 1, "move_order": 1, "move_sponsored": 1, "move_proposal": 1
 _OPEN_STATES = {
     "TxState": {"BROADCAST", "MINED", "REVERTING", "INDETERMINATE"},
     "OrderState": {"NOT_OPEN", "OPEN", "REFUND_DUE"},
-    "SponsoredState": {"SIGNED", "OPENED", "INDETERMINATE"},
+    "SponsoredState": {"SIGNED", "OPENED", "EXECUTED", "INDETERMINATE"},
     "ProposalState": {"PROPOSED", "EXECUTED", "INDETERMINATE"},
 }
 

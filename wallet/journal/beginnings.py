@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from l2send.core.address import Address
 from l2send.core.bridge import OrderState
 from l2send.core.errors import Refused, UsageError
+from l2send.core.operation import is_operation, read_operation
 from l2send.core.plan import Payment, Proposal, Quote, Sponsored, Step
 from l2send.core.safe import read_execution
 from l2send.core.text import clean, visible_text
@@ -232,9 +233,15 @@ class JournalBeginnings(JournalLimiting):
         )
 
     def _insert_sponsored(self, payment_id: str, sponsored: Sponsored) -> None:
+        body, data = codec.dump(codec.sponsored_json(sponsored)), sponsored.messages[-1].data
+        operation = read_operation(data) if is_operation(data) else None
+        where = (operation.chain_id, operation.sender, str(operation.nonce)) if operation else (None, None, None)
+        same = "SELECT payment_id FROM sponsored WHERE chain_id = ? AND account = ? AND nonce = ?"
+        if operation and (taken := self._rows(same, *where)):
+            raise Refused(f"the nonce of the operation is that of {taken[0]['payment_id']}: one is approved for each.")
         self._db.execute(
-            "INSERT INTO sponsored (payment_id, body, state) VALUES (?, ?, ?)",
-            (payment_id, codec.dump(codec.sponsored_json(sponsored)), SponsoredState.PLANNED),
+            "INSERT INTO sponsored (payment_id, body, state, chain_id, account, nonce) VALUES (?, ?, ?, ?, ?, ?)",
+            (payment_id, body, SponsoredState.PLANNED, *where),
         )
 
     def _insert_proposal(self, payment_id: str, proposal: Proposal) -> None:

@@ -209,7 +209,7 @@ def _price_from(data: Json) -> GasPrice:
 
 
 def sponsored_json(sponsored: Sponsored) -> Json:
-    """The messages to sign if a sponsor opens the order."""
+    """The messages to sign if a sponsor brings them."""
     return {
         "messages": [{"kind": m.kind.value, "data": m.data.json()} for m in sponsored.messages],
         "open_deadline": sponsored.open_deadline,
@@ -221,7 +221,7 @@ def sponsored_from(data: Json) -> Sponsored:
     """What `sponsored_json` wrote."""
     return Sponsored(
         messages=tuple(Message(MessageKind(m["kind"]), TypedData.from_json(m["data"])) for m in data["messages"]),
-        open_deadline=UnixTime(data["open_deadline"]),
+        open_deadline=None if data["open_deadline"] is None else UnixTime(data["open_deadline"]),
         since=BlockNumber(data["since"]),
     )
 

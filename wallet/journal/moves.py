@@ -149,6 +149,7 @@ class JournalMoves(JournalSignatures):
         opening_tx: str = "",
         block: BlockNumber | None = None,
         detail: str = "",
+        arrived: int | None = None,
     ) -> PaymentRecord:
         """See Journal."""
         before = sponsored_of(payment).state
@@ -156,6 +157,8 @@ class JournalMoves(JournalSignatures):
             raise IllegalMove(f"messages that are {before} cannot become {to} so.")
         with self._writing(payment.id):
             self._move_messages(SPONSORED, payment.id, before, to, opening_tx, block, clean(detail, MAX_DETAIL))
+            if to is SponsoredState.FINAL:
+                self._keep_arrival(payment.id, arrived)
         return self.get(payment.id)
 
     def _move_messages(

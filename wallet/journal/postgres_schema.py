@@ -303,6 +303,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         *_stays("rides_are_as_written", "rides", "UPDATE", "true", "which call pays which payment is never changed"),
         *_stays("rides_stay", "rides", "DELETE", "true", "which call pays which payment is never deleted"),
     ),
+    (
+        # Of a user operation: its nonce at the EntryPoint, in decimal digits. One is approved for each nonce.
+        "ALTER TABLE sponsored ADD COLUMN chain_id bigint",
+        'ALTER TABLE sponsored ADD COLUMN account text COLLATE "C"',
+        'ALTER TABLE sponsored ADD COLUMN nonce text COLLATE "C"',
+        """
+        CREATE UNIQUE INDEX sponsored_nonce ON sponsored (chain_id, account, nonce) WHERE nonce IS NOT NULL
+        """,
+        *_stays(
+            "sponsored_nonces_stay",
+            "sponsored",
+            "UPDATE OF chain_id, account, nonce",
+            "true",
+            "the nonce of an operation is never changed",
+        ),
+    ),
 )
 
 ROLE = """

@@ -221,8 +221,12 @@ class Journal(Queue, Protocol):
         opening_tx: str = "",
         block: BlockNumber | None = None,
         detail: str = "",
+        arrived: int | None = None,
     ) -> PaymentRecord:
-        """Change the state of a payment's messages from that in `payment`. Raises IllegalMove, ChangedMeanwhile."""
+        """Change the state of a payment's messages from that in `payment`. Raises IllegalMove, ChangedMeanwhile.
+
+        `arrived`: the units that an operation brought the recipient, given with its `final`.
+        """
         ...
 
     def note_sponsored(self, payment: PaymentRecord, detail: str) -> PaymentRecord:

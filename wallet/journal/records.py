@@ -94,7 +94,7 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True)
 class SponsoredRecord:
-    """The messages with which a sponsor opens a payment's order. They have no signatures until they are signed."""
+    """The messages that a sponsor brings to the chain. Until they are signed there are no signatures."""
 
     sponsored: Sponsored
     state: SponsoredState
@@ -103,7 +103,7 @@ class SponsoredRecord:
     signed_at: UnixTime | None = None
     """By this machine's clock."""
     opening_tx: str = ""
-    """Hash of the transaction that opened the order, from any sender."""
+    """Hash of the transaction that brought them, from any sender."""
     block: BlockNumber | None = None
     """The block of that transaction."""
     detail: str = ""
@@ -163,7 +163,7 @@ class PaymentRecord:
     group_id: str | None = None
     """The id of the whole payment, if this is one of its legs."""
     sponsored: SponsoredRecord | None = None
-    """The messages to sign if a sponsor opens the order; there are no steps then."""
+    """The messages to sign if a sponsor brings them; there are no steps then."""
     proposal: ProposalRecord | None = None
     """What the owners of a Safe sign; there are no steps then."""
     typed_name: str = ""
@@ -269,6 +269,11 @@ class PaymentRecord:
         return approved and not taken_back and self.steps[-1].outcome in _NEVER_PAID
 
     @property
+    def can_be_taken_back(self) -> bool:
+        """Whether its operation is signed and, as far as is known, its nonce is free: its sender can use that up."""
+        return self.sponsored is not None and self.order is None and self.sponsored.state is SponsoredState.SIGNED
+
+    @property
     def nonces_elsewhere(self) -> tuple[Nonce, ...]:
         """Nonces of steps prepared to be signed elsewhere and unsigned here: a file may hold signatures."""
         return tuple(tx.step.nonce for tx in self.approved if tx.nonce is None and tx.step.nonce is not None)
@@ -293,7 +298,7 @@ class PaymentRecord:
         order = self.order.state if self.order else None
         if self.proposal:
             return proposal_payment_state(self.proposal.state, order)
-        if self.sponsored and order:
+        if self.sponsored:
             return sponsored_payment_state(self.sponsored.state, order)
         return payment_state([tx.outcome for tx in self.steps], order)
 

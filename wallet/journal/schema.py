@@ -327,4 +327,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'which call pays which payment is never deleted'); END
         """,
     ),
+    (
+        # Of a user operation: its nonce at the EntryPoint, in decimal digits. One is approved for each nonce.
+        "ALTER TABLE sponsored ADD COLUMN chain_id INTEGER",
+        "ALTER TABLE sponsored ADD COLUMN account TEXT",
+        "ALTER TABLE sponsored ADD COLUMN nonce TEXT",
+        """
+        CREATE UNIQUE INDEX sponsored_nonce ON sponsored (chain_id, account, nonce) WHERE nonce IS NOT NULL
+        """,
+        """
+        CREATE TRIGGER sponsored_nonces_stay BEFORE UPDATE OF chain_id, account, nonce ON sponsored
+        BEGIN SELECT RAISE(ABORT, 'the nonce of an operation is never changed'); END
+        """,
+    ),
 )

@@ -158,8 +158,7 @@ class JournalSignatures(JournalBeginnings):
         if [len(one) for one in signatures] != [SIGNATURE_LENGTH] * len(record.sponsored.messages):
             raise IllegalMove("every message has one signature of 65 bytes.")
         with self._writing(payment.id, witnessed=True) as db:
-            if payment.order:
-                self._store.refuse_if_taken(payment.order.order.origin, payment.order.order.sender)
+            self._store.refuse_if_taken(payment.terms.source, payment.payment.sender)
             changed = db.execute(
                 "UPDATE sponsored SET state = ?, signatures = ?, signed_at = ? WHERE payment_id = ? AND state = ?",
                 (SponsoredState.SIGNED, b"".join(signatures), int(time.time()), payment.id, SponsoredState.PLANNED),

@@ -6,8 +6,9 @@
                  cancelled
                   any that has bytes and no end ─▶ void
     messages      planned ─▶ signed ─▶ opened
-                     │          ├─▶ indeterminate
-                     ▼          └─▶ expired
+                     │          ├─▶ indeterminate ─▶ replaced or taken_back
+                     │          ├─▶ expired
+                     ▼          └─▶ executed ─▶ final or failed
                  cancelled
     order         not_open ─▶ open ─▶ filled
                                 └─▶ refund_due ─▶ refunded
@@ -61,7 +62,7 @@ class TxState(StrEnum):
 
 @unique
 class SponsoredState(StrEnum):
-    """The common state of the messages with which a sponsor opens an order."""
+    """The state of the messages that a sponsor brings to the chain, all together."""
 
     PLANNED = "planned"
     """Approved by the person, not signed."""
@@ -73,6 +74,16 @@ class SponsoredState(StrEnum):
     """Their nonce is used, but no order of theirs is found."""
     EXPIRED = "expired"
     """Their deadline has passed, under as many blocks as the chain needs: nothing was opened or ever will be."""
+    EXECUTED = "executed"
+    """The account ran the operation, in a block; a reorganisation could still change that."""
+    FINAL = "final"
+    """The account ran it, under as many blocks as the chain needs: the recipient was paid."""
+    FAILED = "failed"
+    """The same, and its calls failed: nothing was paid."""
+    REPLACED = "replaced"
+    """Something else used its nonce, under as many blocks as the chain needs. It will never run."""
+    TAKEN_BACK = "taken_back"
+    """The same, and it was the sender's own cancelling transaction."""
     CANCELLED = "cancelled"
     """Will never be signed."""
 
@@ -96,10 +107,15 @@ TRANSITIONS: Mapping[TxState, frozenset[TxState]] = {
 
 SPONSORED_TRANSITIONS: Mapping[SponsoredState, frozenset[SponsoredState]] = {
     _S.PLANNED: frozenset({_S.SIGNED, _S.CANCELLED}),
-    _S.SIGNED: frozenset({_S.OPENED, _S.INDETERMINATE, _S.EXPIRED}),
+    _S.SIGNED: frozenset({_S.OPENED, _S.INDETERMINATE, _S.EXPIRED, _S.EXECUTED}),
     _S.OPENED: frozenset({_S.OPENED, _S.SIGNED}),
-    _S.INDETERMINATE: frozenset({_S.OPENED, _S.SIGNED}),
+    _S.EXECUTED: frozenset({_S.EXECUTED, _S.SIGNED, _S.INDETERMINATE, _S.FINAL, _S.FAILED}),
+    _S.INDETERMINATE: frozenset({_S.OPENED, _S.SIGNED, _S.EXECUTED, _S.REPLACED, _S.TAKEN_BACK}),
     _S.EXPIRED: frozenset(),
+    _S.FINAL: frozenset(),
+    _S.FAILED: frozenset(),
+    _S.REPLACED: frozenset(),
+    _S.TAKEN_BACK: frozenset(),
     _S.CANCELLED: frozenset(),
 }
 
@@ -232,20 +248,25 @@ def payment_state(steps: Sequence[TxState], order: OrderState | None) -> Payment
     return next((state for step, state in BY_EARLIER_STEPS if step in steps[:-1]), _P.PLANNED)
 
 
-# If a sponsor opens the order, the state of the messages takes the place of the steps' states.
+# Where a sponsor brings messages, what is known of these stands in the place of the steps.
 BY_MESSAGES: Mapping[SponsoredState, PaymentState] = {
     _S.PLANNED: _P.PLANNED,
     _S.SIGNED: _P.SENDING,
     _S.OPENED: _P.BRIDGING,
     _S.INDETERMINATE: _P.INDETERMINATE,
     _S.EXPIRED: _P.EXPIRED,
+    _S.EXECUTED: _P.SENDING,
+    _S.FINAL: _P.DELIVERED,
+    _S.FAILED: _P.REVERTED,
+    _S.REPLACED: _P.REPLACED,
+    _S.TAKEN_BACK: _P.CANCELLED,
     _S.CANCELLED: _P.CANCELLED,
 }
 
 
-def sponsored_payment_state(messages: SponsoredState, order: OrderState) -> PaymentState:
-    """The state of a payment whose order a sponsor opens."""
-    return BY_ORDER.get(order, BY_MESSAGES[messages])
+def sponsored_payment_state(messages: SponsoredState, order: OrderState | None) -> PaymentState:
+    """The state of a payment that a sponsor brings, with its order, None if it has none."""
+    return BY_MESSAGES[messages] if order is None else BY_ORDER.get(order, BY_MESSAGES[messages])
 
 
 # If the legs of a payment from several chains differ, the first row whose state any leg has decides: its second column
@@ -345,7 +366,7 @@ def money_moved(steps: Sequence[TxState]) -> Sent:
 
 
 def money_of_messages(messages: SponsoredState) -> Sent:
-    """Whether money may have moved, by the state of the messages with which a sponsor opens the order."""
-    if messages is SponsoredState.OPENED:
+    """Whether money may have moved, from the state of the messages that a sponsor brings."""
+    if messages in {SponsoredState.OPENED, SponsoredState.EXECUTED, SponsoredState.FINAL}:
         return Sent.YES
     return Sent.MAYBE if messages in {SponsoredState.SIGNED, SponsoredState.INDETERMINATE} else Sent.NO

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from l2send.core.errors import Sent
-from l2send.core.plan import Message, MessageKind, Quote, Sponsored
+from l2send.core.address import Address
+from l2send.core.calldata import TRANSFER
+from l2send.core.errors import Refused, Sent
+from l2send.core.operation import Operation
+from l2send.core.plan import Message, MessageKind, Payment, Quote, Sponsored, UnsignedTx
 from l2send.core.typed import TypedData
-from l2send.core.units import BlockNumber, UnixTime
+from l2send.core.units import BlockNumber, Gas, UnixTime, Wei
 from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.protocol import ChangedMeanwhile, IllegalMove
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord
@@ -19,6 +22,7 @@ from tests.wallet.journal.conftest import Open
 from tests.wallet.journal.writing import DATABASE_ERRORS, a_payment, begin
 from tests.wallet.rig import chain_at, order_of, paying_quote
 
+TOKEN = Address("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
 CHAIN = chain_at("http://127.0.0.1:1")
 DATA = TypedData(
     domain={"name": "Permit2", "chainId": "1"},
@@ -55,7 +59,24 @@ def bring_to(journal: JournalMoves, record: PaymentRecord, state: SponsoredState
     if state is SponsoredState.CANCELLED:
         return journal.cancel(record.id, "by its sender")
     record = sign(journal, record)
+    for on_the_way, reached in _BEYOND.items():
+        if state in reached:
+            record = journal.move_sponsored(record, on_the_way)
     return record if state is SponsoredState.SIGNED else journal.move_sponsored(record, state)
+
+
+_BEYOND = {
+    SponsoredState.EXECUTED: {SponsoredState.FINAL, SponsoredState.FAILED},
+    SponsoredState.INDETERMINATE: {SponsoredState.REPLACED, SponsoredState.TAKEN_BACK},
+}
+
+
+def an_operation(units: int, key: int) -> tuple[Payment, Quote]:
+    payment = a_payment(units)
+    call = UnsignedTx(CHAIN.chain_id, TOKEN, Wei(0), TRANSFER.encode(payment.to.address, units))
+    operation = Operation(CHAIN.chain_id, TOKEN, payment.sender, key, (call,), Gas(100_000))
+    sponsored = Sponsored((Message(MessageKind.OPERATION, operation.typed),), None, BlockNumber(7))
+    return payment, replace(paying_quote(payment, CHAIN), steps=(), sponsored=sponsored)
 
 
 def state_of(record: PaymentRecord) -> SponsoredState:
@@ -77,6 +98,36 @@ def test_what_is_written_is_what_is_read(journal: JournalMoves, open_again: Open
     assert again.get(record.id) == opened
     again.close()
     assert [event.after for event in journal.events(record.id)] == ["planned", "signed", "opened"]
+
+
+def test_an_operation_is_what_was_written_and_brings_what_arrived(journal: JournalMoves) -> None:
+    payment, quote = an_operation(5, 2**192 - 1)
+    record = journal.begin(payment, [quote])
+    assert isinstance(record, PaymentRecord)
+    assert record.sponsored
+    assert (record.sponsored.sponsored, record.order, record.state) == (quote.sponsored, None, PaymentState.PLANNED)
+    signed = journal.record_messages_signed(record, [secrets.token_bytes(65)])
+    assert (signed.can_be_taken_back, signed.state, signed.moved) == (True, PaymentState.SENDING, Sent.MAYBE)
+    ran = journal.move_sponsored(signed, SponsoredState.EXECUTED, opening_tx="0xab", block=BlockNumber(9))
+    assert (ran.state, ran.moved, ran.delivered_at) == (PaymentState.SENDING, Sent.YES, None)
+    done = journal.move_sponsored(ran, SponsoredState.FINAL, opening_tx="0xab", block=BlockNumber(9), arrived=4)
+    assert (done.state, done.arrived_units, done.delivered_at is not None) == (PaymentState.DELIVERED, 4, True)
+
+
+def test_one_operation_is_approved_for_each_nonce(journal: JournalMoves) -> None:
+    first = journal.begin(*_listed(an_operation(1, 7)))
+    with pytest.raises(Refused, match=f"is that of {first.id}"):
+        journal.begin(*_listed(an_operation(2, 7)))
+    second = journal.begin(*_listed(an_operation(2, 8)))
+    for statement in ("UPDATE sponsored SET nonce = '9'", "UPDATE sponsored SET account = 'a'"):
+        with pytest.raises(DATABASE_ERRORS, match="never changed"):
+            journal._db.execute(statement)
+    nonce = journal._rows("SELECT nonce FROM sponsored WHERE payment_id = ?", second.id)[0]["nonce"]
+    assert nonce == str(8 << 64)
+
+
+def _listed(one: tuple[Payment, Quote]) -> tuple[Payment, list[Quote]]:
+    return one[0], [one[1]]
 
 
 @pytest.mark.parametrize("before", SponsoredState)

@@ -285,18 +285,54 @@ def test_signed_messages_never_become_planned_again() -> None:
 
 def test_money_may_have_moved_exactly_while_signed_messages_can_do_something() -> None:
     for state in SponsoredState:
-        over = state in {SponsoredState.PLANNED, SponsoredState.CANCELLED, SponsoredState.EXPIRED}
-        assert (money_of_messages(state) is Sent.NO) == over
-        assert (money_of_messages(state) is Sent.YES) == (state is SponsoredState.OPENED)
+        paid = state in {SponsoredState.OPENED, SponsoredState.EXECUTED, SponsoredState.FINAL}
+        over = not SPONSORED_TRANSITIONS[state] and not paid
+        assert (money_of_messages(state) is Sent.NO) == (over or state is SponsoredState.PLANNED)
+        assert (money_of_messages(state) is Sent.YES) == paid
 
 
 def test_a_sponsored_payment_is_over_only_when_nothing_can_happen_any_more() -> None:
-    for messages, order in product(SponsoredState, ORDER_TRANSITIONS):
+    for messages, order in product(set(SponsoredState) - _OF_OPERATIONS, ORDER_TRANSITIONS):
         state = sponsored_payment_state(messages, order)
         assert (state is PaymentState.DELIVERED) == (order is OrderState.FILLED)
         if not MEANINGS[state].open and order in {OrderState.NOT_OPEN, OrderState.OPEN}:
             assert not SPONSORED_TRANSITIONS[messages]
             assert money_of_messages(messages) is Sent.NO
+
+
+_OF_OPERATIONS = {
+    SponsoredState.EXECUTED,
+    SponsoredState.FINAL,
+    SponsoredState.FAILED,
+    SponsoredState.REPLACED,
+    SponsoredState.TAKEN_BACK,
+}
+"""Only messages that open no order are ever in these."""
+
+
+def test_an_operation_is_over_exactly_when_nothing_can_happen_any_more() -> None:
+    for messages in _OF_OPERATIONS:
+        state = sponsored_payment_state(messages, None)
+        assert MEANINGS[state].open == bool(SPONSORED_TRANSITIONS[messages])
+        assert (state is PaymentState.DELIVERED) == (messages is SponsoredState.FINAL)
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ("planned", "planned"),
+        ("signed", "sending"),
+        ("executed", "sending"),
+        ("indeterminate", "indeterminate"),
+        ("final", "delivered"),
+        ("failed", "reverted"),
+        ("replaced", "replaced"),
+        ("taken_back", "cancelled"),
+        ("cancelled", "cancelled"),
+    ],
+)
+def test_the_table_of_operations(messages: str, expected: str) -> None:
+    assert sponsored_payment_state(SponsoredState(messages), None) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,222 @@
+"""A transfer for an account without gas, where the money is on the destination already.
+
+The account delegates to the pinned Simple7702Account (EIP-7702). It signs one user operation: the transfer, and in the
+same batch the sponsor's fee, in the token that is paid. The sponsor brings it to the EntryPoint and pays the network.
+Of the account's coin it takes nothing: every fee of the operation itself is zero.
+
+The chain does it once, whole or not at all, no matter which account brings it. It has no deadline: it is open until its
+nonce is used. `[chains.….settlers.sponsor]` names the EntryPoint, the server, and the account that takes the fee; the
+shipped registry has none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from l2send.bridges.direct import transfer_of
+from l2send.bridges.gas_costs import MARGIN_PERCENT, UNSIMULATED, cost
+from l2send.bridges.quoting import PRICE_HOLDS, Funding, refuse_unaffordable
+from l2send.bridges.sponsor.server import ask_fee, post_operation
+from l2send.core.bridge import ContractSenders, OrderStatus, RefundAddress
+from l2send.core.calldata import BALANCE_OF
+from l2send.core.chains import Chain, Registry
+from l2send.core.code import why_other_code
+from l2send.core.delegation import BATCHING_DELEGATE, delegate_of, known_delegate
+from l2send.core.effects import Effects, Pays, RunsBySignature, token_effects
+from l2send.core.errors import BadAnswer, ConfigError, Refused
+from l2send.core.fees import gas_price
+from l2send.core.operation import GET_HASH, MOST_CALL_GAS, Operation, new_key, read_operation
+from l2send.core.plan import (
+    SPONSOR_FEE,
+    ChainAddress,
+    Fee,
+    Message,
+    MessageKind,
+    Order,
+    Payment,
+    Quote,
+    Sponsored,
+    Step,
+    StepKind,
+    UnsignedTx,
+)
+from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.settlers import SponsorSettlers
+from l2send.core.typed import TypedData
+from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
+
+_SURELY_ENOUGH = Wei(5 * 10**16)
+"""Coin that pays for any transfer: an account with as much is not asked about."""
+_TIME_TO_BRING = Seconds(12)
+
+
+class Sponsor:
+    """Transfers on one chain that a sponsor brings, for an account that delegates and has no gas there."""
+
+    contract_senders = ContractSenders(
+        False, RefundAddress.NONE, "an operation is signed by a key, and of Safes l2send signs none."
+    )
+
+    def __init__(self, name: str = "sponsor") -> None:
+        self.name = name
+
+    async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
+        """A transfer of a token, and the sponsor's fee beside it, on the destination itself.
+
+        None where the registry names no sponsor, and where the sender holds the gas for a transfer. Raises Refused
+        where the account does not delegate to the code that could check what it signs.
+        """
+        listed = source.settlers_of(self.name, SponsorSettlers)
+        elsewhere = source.chain_id != payment.to.chain_id or held.token != payment.amount.token
+        if listed is None or not listed.sponsor_api or elsewhere or held.token.is_native:
+            return None
+        rpc = rpcs.on(source.chain_id)
+        if native.units >= _SURELY_ENOUGH or native.units >= await _most_for_transfer(rpc):
+            return None
+        units, code, now = await asyncio.gather(
+            ask_fee(rpcs.http, listed.sponsor_api, held.token), rpc.code(payment.sender), rpc.time()
+        )
+        if not _is_able(code, source):
+            raise Refused(
+                f"a sponsor on {source.name} brings only what an account signs that delegates to the pinned code: see "
+                "`l2send wallet delegate`."
+            )
+        fee = Amount(units, held.token)
+        pays = Amount(payment.amount.units + fee.units, held.token)
+        refuse_unaffordable(pays, Funding(payment, source, held, native))
+        operation = await _operation(payment, fee, listed, rpc)
+        sponsored = Sponsored((Message(MessageKind.OPERATION, operation.typed),), None, await rpc.block_number())
+        return self._quote(payment, source, pays, fee, sponsored, UnixTime(now + PRICE_HOLDS))
+
+    def _quote(
+        self, payment: Payment, source: Chain, pays: Amount, fee: Amount, sponsored: Sponsored, expires: UnixTime
+    ) -> Quote:
+        return Quote(
+            bridge=self.name,
+            source=source,
+            pays=pays,
+            delivers=payment.amount,
+            fees=(Fee(SPONSOR_FEE, fee),),
+            duration=_TIME_TO_BRING,
+            steps=(),
+            expires=expires,
+            notes=(
+                f"you have no gas on {source.name}: a sponsor sends the transaction, for the {SPONSOR_FEE}",
+                "what you sign has no deadline: it can be brought until its nonce is used",
+            ),
+            needs=Wei(0),
+            sponsored=sponsored,
+        )
+
+    def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:
+        """None: nothing is sent from here."""
+        return None
+
+    def message_effects(self, data: TypedData, registry: Registry) -> RunsBySignature:
+        """What the account does once the operation is brought: transfers of known tokens. Raises Refused."""
+        operation = read_operation(data)
+        listed = registry.chain(operation.chain_id).settlers_of(self.name, SponsorSettlers)
+        if listed is None or operation.entry_point != listed.entry_point:
+            raise Refused(f"{operation.entry_point} is not the EntryPoint that the registry names for {self.name}.")
+        effects = tuple(_pays(call, registry) for call in operation.calls)
+        if any(paid.to.address != listed.payee for paid in effects[1:]):
+            raise Refused(
+                "the operation to be signed pays a fee to an account that is not the sponsor of the registry."
+            )
+        account = ChainAddress(operation.chain_id, operation.sender)
+        return RunsBySignature(account, effects, operation.entry_point, operation.nonce, operation.call_gas)
+
+    async def status(self, order: Order, rpcs: Rpcs) -> OrderStatus:
+        """A transfer opens no order."""
+        raise NotImplementedError
+
+    async def refund(self, order: Order, rpcs: Rpcs) -> Step | None:
+        """A transfer is final."""
+        raise Refused("a transfer cannot be refunded.")
+
+    def opened(self, order: Order, receipt: dict[str, object]) -> bool:
+        """A transfer opens no order."""
+        return False
+
+    async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:
+        """A transfer opens no order."""
+        return False
+
+    async def why_not(self, order: Order | None, sponsored: Sponsored, rpcs: Rpcs) -> str:
+        """Why the operation, signed now, would do nothing: see SponsoredBridge. Source: EntryPoint, ERC-20, code."""
+        operation = operation_of(sponsored)
+        rpc = rpcs.on(operation.chain_id)
+        runs = self.message_effects(sponsored.messages[-1].data, rpcs.registry)
+        token = runs.effects[0].amount.token
+        assert token.address
+        asked = [operation.nonce_call(), Call(token.address, BALANCE_OF, (operation.sender,))]
+        seen, code, other = await asyncio.gather(
+            rpc.aggregate(asked), rpc.code(operation.sender), why_other_code(self.name, [rpc.chain], rpcs)
+        )
+        next_nonce, balance = seen.values
+        if next_nonce is None or balance is None:
+            raise BadAnswer(f"{rpc.chain.name} does not say what the account holds, or which nonce is next.")
+        leaves = sum(paid.amount.units for paid in runs.effects)
+        reasons = {
+            other: bool(other),
+            "your account does not delegate to the code that checks it any more": not _is_able(code, rpc.chain),
+            "its nonce is not free": next_nonce[0] != operation.nonce,
+            f"{rpc.chain.name} holds less than it pays": balance[0] < leaves,
+        }
+        return next((words for words, holds in reasons.items() if holds), "")
+
+    async def post(self, order: Order | None, sponsored: Sponsored, signatures: tuple[bytes, ...], rpcs: Rpcs) -> str:
+        """See SponsoredBridge. The sponsor knows an operation by its hash: it may be handed the same again."""
+        operation = operation_of(sponsored)
+        listed = rpcs.registry.chain(operation.chain_id).settlers_of(self.name, SponsorSettlers)
+        if listed is None or not listed.sponsor_api:
+            raise ConfigError(f"chains.toml names no sponsor_api for {self.name} any more.")
+        return await post_operation(rpcs.http, listed.sponsor_api, operation, signatures[-1])
+
+
+def operation_of(sponsored: Sponsored) -> Operation:
+    """The operation of a plan. Raises Refused."""
+    return read_operation(sponsored.messages[-1].data)
+
+
+def _is_able(code: bytes, chain: Chain) -> bool:
+    """Whether an account with this code checks operations: it delegates to the pinned Simple7702Account."""
+    delegate = delegate_of(code)
+    known = known_delegate(delegate, chain) if delegate else None
+    return known is not None and known.name == BATCHING_DELEGATE
+
+
+def _pays(call: UnsignedTx, registry: Registry) -> Pays:
+    effect = token_effects(call, registry)
+    if not isinstance(effect, Pays) or effect.amount.token.is_native:
+        raise Refused(f"the operation to be signed does more than pay: it calls {call.to}.")
+    return effect
+
+
+async def _most_for_transfer(rpc: Rpc) -> Wei:
+    """Gas money that surely suffices for a transfer. Raises NetworkError."""
+    price = await gas_price(rpc)
+    return Wei(2 * price.most(UNSIMULATED[StepKind.TRANSFER]))
+
+
+async def _operation(payment: Payment, fee: Amount, listed: SponsorSettlers, rpc: Rpc) -> Operation:
+    """What the sender signs, once the EntryPoint agrees on its nonce and its hash. Raises Refused, NetworkError."""
+    token = payment.amount.token
+    assert token.address
+    calls = [transfer_of(payment)]
+    if fee.units:
+        to_sponsor = replace(payment, to=ChainAddress(rpc.chain.chain_id, listed.payee), amount=fee)
+        calls.append(transfer_of(to_sponsor))
+    draft = Operation(rpc.chain.chain_id, listed.entry_point, payment.sender, new_key(), tuple(calls), MOST_CALL_GAS)
+    itself = UnsignedTx(draft.chain_id, draft.sender, Wei(0), draft.call_data)
+    costed = await cost(rpc, payment.sender, [(StepKind.TRANSFER, itself)])
+    gas = Gas(costed.steps[0].gas + costed.steps[0].gas * MARGIN_PERCENT // 100)
+    if gas > MOST_CALL_GAS:
+        raise Refused(f"the transfer needs more than the {MOST_CALL_GAS} gas that an operation may have.")
+    operation = replace(draft, call_gas=gas)
+    hashed = Call(listed.entry_point, GET_HASH, (operation.packed(),))
+    next_nonce, theirs = (await rpc.aggregate([operation.nonce_call(), hashed])).values
+    if next_nonce != (operation.nonce,) or theirs is None or "0x" + bytes(theirs[0]).hex() != operation.hash:
+        raise Refused(f"{listed.entry_point} on {rpc.chain.name} does not read the operation as it is signed.")
+    return operation

@@ -1,0 +1,46 @@
+"""The sponsor that brings user operations to a chain: its fee, and how an operation is handed to it.
+
+Only the sponsor's fee is believed, and the review shows it. The operation has the shape of ERC-7769's
+`eth_sendUserOperation`; the two requests around it are a protocol of our own, which the devnet's sponsor answers.
+"""
+
+from __future__ import annotations
+
+from l2send.bridges.json_answers import parse_uint, reason
+from l2send.core.errors import BadAnswer, Refused
+from l2send.core.http import Http, get_json, post_json
+from l2send.core.operation import Operation
+from l2send.core.units import Token
+
+_WHO = "the sponsor"
+
+
+async def ask_fee(http: Http, url: str, token: Token) -> int:
+    """What the sponsor takes for an operation that pays with `token`, in base units of it.
+
+    Raises NetworkError, Refused.
+    """
+    asked = {"chainId": str(token.chain_id), "token": token.address or ""}
+    answer = await get_json(http, f"{url}/v1/fee", asked, _WHO)
+    if answer.status >= 400:
+        raise Refused(f"the sponsor brings no such payment: {reason(answer.body)}")
+    try:
+        return parse_uint(answer.body["operation"])
+    except (KeyError, TypeError, ValueError):
+        raise BadAnswer("the sponsor answered outside its schema.") from None
+
+
+async def post_operation(http: Http, url: str, operation: Operation, signature: bytes) -> str:
+    """Hand a signed operation to the sponsor, which knows it by its hash and may be given it again.
+
+    Its words, empty if it accepted it. Raises NetworkError.
+    """
+    request = {
+        "chainId": str(operation.chain_id),
+        "entryPoint": operation.entry_point,
+        "operation": operation.json(signature),
+    }
+    answer = await post_json(http, f"{url}/v1/operations", request, _WHO)
+    if answer.status < 300 and isinstance(answer.body, dict) and answer.body.get("status") == "received":
+        return ""
+    return reason(answer.body)

@@ -1,0 +1,102 @@
+"""The sponsor's part for transfers: takes signed user operations over HTTP, and brings them to the EntryPoint.
+
+A stand-in: `POST /v1/operations` is a request of our own around the operation of ERC-7769's `eth_sendUserOperation`.
+What it sends goes to the real EntryPoint. It pays the gas, and takes its fee by the last transfer of the operation.
+
+Its mode is the solver's: in `ignore` it takes operations and does nothing with them, in `delay` it waits first.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from l2send.core.address import checksum
+from l2send.core.calldata import TRANSFER
+from l2send.core.errors import L2sendError
+from l2send.core.operation import Operation, operation_from
+from l2send.core.units import ChainId
+from l2send.devnet.modes import Mode
+from l2send.devnet.pricing import asset_at
+from l2send.devnet.sending import Deployed, Refusal, refusing, transact
+from l2send.devnet.state import DevChain
+
+FEE = 50_000
+"""0.05 USDC."""
+
+
+@dataclass
+class Taken:
+    """A signed operation, and what became of it."""
+
+    operation: Operation
+    signature: bytes
+    seen: float
+    state: str = "taken"
+    """taken | brought | refused"""
+    reason: str = ""
+
+
+class Operations:
+    """Everything that was posted, by hash and signature. The HTTP server calls `post`, the solver's loop `step`."""
+
+    def __init__(self, address: str, chains: Mapping[int, DevChain], deployed: Mapping[int, Deployed]) -> None:
+        self.address = address
+        self.chains = chains
+        self.deployed = deployed
+        self.taken: dict[str, Taken] = {}
+
+    def post(self, request: Any) -> dict[str, Any]:
+        """Take a signed operation; the same again is the same one. Raises ValueError."""
+        try:
+            chain_id, entry_point = ChainId(int(request["chainId"])), checksum(request["entryPoint"])
+            operation = operation_from(chain_id, entry_point, request["operation"])
+            signature = bytes.fromhex(request["operation"]["signature"][2:])
+        except (KeyError, TypeError, IndexError, L2sendError) as error:
+            raise ValueError(f"not a signed operation: {error!r}") from error
+        if operation.chain_id not in self.chains:
+            raise ValueError(f"the chain {operation.chain_id} is not supported")
+        found = self.taken.setdefault(operation.hash + signature.hex(), Taken(operation, signature, time.monotonic()))
+        status = "rejected" if found.state == "refused" else "received"
+        return {"userOpHash": operation.hash, "status": status, "message": found.reason}
+
+    def step(self, mode: Mode, delay_seconds: float) -> None:
+        """Bring what is due."""
+        for one in list(self.taken.values()):
+            waits = mode is Mode.IGNORE or (mode is Mode.DELAY and time.monotonic() < one.seen + delay_seconds)
+            if one.state == "taken" and not waits:
+                self._act(one)
+
+    def _act(self, one: Taken) -> None:
+        try:
+            self._judge(one.operation)
+            self.bring(one)
+            one.state = "brought"
+        except (Refusal, L2sendError, KeyError, TypeError, ValueError) as error:
+            one.state, one.reason = "refused", str(error)
+            print(f"an operation is refused: {error}", file=sys.stderr, flush=True)
+
+    def _judge(self, operation: Operation) -> None:
+        """Raise Refusal unless its calls would succeed, and the last one pays the fee."""
+        last = operation.calls[-1]
+        to, units = TRANSFER.decode_call(last.data)
+        asset_at(self.chains[operation.chain_id], last.to)
+        if checksum(to) != checksum(self.address) or units < FEE:
+            raise Refusal("the operation does not pay the fee")
+        w3 = self._entry_point(operation).w3
+        with refusing():
+            w3.eth.call(
+                {"from": operation.entry_point, "to": operation.sender, "data": "0x" + operation.call_data.hex()}
+            )
+
+    def bring(self, one: Taken) -> str:
+        """Hand it to the EntryPoint, which needs as much gas as it was promised; the hash of the transaction."""
+        packed, entry_point = one.operation.packed(one.signature), self._entry_point(one.operation)
+        call = entry_point.functions.handleOps([packed], checksum(self.address))
+        return transact(call, self.address)["transactionHash"].to_0x_hex()
+
+    def _entry_point(self, operation: Operation) -> Any:
+        return self.deployed[operation.chain_id].entry_point(operation.entry_point)
