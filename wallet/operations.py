@@ -15,8 +15,8 @@ from l2send.wallet.before_signing import message_of
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.errors import ChangedMeanwhile
-from l2send.wallet.journal.records import PaymentRecord, SponsoredRecord, TxRecord
-from l2send.wallet.journal.states import TRANSITIONS, SponsoredState
+from l2send.wallet.journal.records import PaymentRecord, SponsoredRecord
+from l2send.wallet.journal.states import SponsoredState
 from l2send.wallet.operation_runs import OperationRun, find_run, is_used, words_of
 
 _LOOKED_FOR = frozenset({SponsoredState.SIGNED, SponsoredState.EXECUTED, SponsoredState.INDETERMINATE})
@@ -73,13 +73,6 @@ async def _ran(record: PaymentRecord, messages: SponsoredRecord, ends: Ends, run
     elif messages.state is not SponsoredState.INDETERMINATE:
         record = ends.journal.move_sponsored(record, SponsoredState.INDETERMINATE, block=run.block, detail=words)
     return await ends.operation(record, operation_of(record), run)
-
-
-def taking_back(record: PaymentRecord) -> TxRecord | None:
-    """The account's own transaction that is to use up the nonce, if one is under way."""
-    if record.sponsored is None:
-        return None
-    return next((tx for tx in record.revocations if TRANSITIONS[tx.outcome]), None)
 
 
 async def step_to_take_back(record: PaymentRecord, rpcs: Rpcs) -> Step | None:

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from l2send.core.bridge import Opening, OpeningBridge, OpeningState, OrderState, SponsoredBridge
+from l2send.core.bridge import Bridge, Opening, OpeningBridge, OpeningState, OrderState, SponsoredBridge
 from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.plan import Order
 from l2send.core.rpc import Rpcs
@@ -33,13 +33,13 @@ from l2send.wallet.before_signing import pin_chain, why_not_now
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
-from l2send.wallet.journal.records import PaymentRecord, SponsoredRecord
-from l2send.wallet.journal.states import SponsoredState
+from l2send.wallet.journal.records import PaymentRecord, SponsoredRecord, TxRecord
+from l2send.wallet.journal.states import TRANSITIONS, SponsoredState
 from l2send.wallet.keys.signed import signer_of_typed
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
 from l2send.wallet.offering import Say
-from l2send.wallet.operations import observe_operation, taking_back
+from l2send.wallet.operations import observe_operation
 
 _AGAIN_AFTER_TAKEN = 30.0
 _LONGEST_PAUSE = 15.0
@@ -116,11 +116,25 @@ def refuse_cancel(record: PaymentRecord) -> None:
     )
 
 
+def taking_back(record: PaymentRecord) -> TxRecord | None:
+    """The account's own transaction that is to use up the nonce, if one is under way."""
+    if record.sponsored is None:
+        return None
+    return next((tx for tx in record.revocations if TRANSITIONS[tx.outcome]), None)
+
+
 def refuse_speedup(record: PaymentRecord) -> None:
     """The sender has no transaction whose fee could be raised, unless it takes an operation back. Raises Refused."""
     if taking_back(record):
         return
     raise Refused(f"{record.id} is {record.state}: its transactions are the sponsor's.", sent=record.moved)
+
+
+def sponsoring(bridge: Bridge) -> SponsoredBridge:
+    """`bridge`, which takes signed messages. Raises ConfigError for one that does not."""
+    if not isinstance(bridge, SponsoredBridge):
+        raise ConfigError(f"{bridge.name} takes no signed messages any more.")
+    return bridge
 
 
 @dataclass

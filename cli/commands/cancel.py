@@ -113,6 +113,7 @@ async def _revoke(client: Client, payment_id: str, who: Signer, timeout: float) 
     if step:
         with Live("taking back what was signed") as live, interruptible(client, payment_id):
             await client.revoke(payment_id, step, who, patience=timeout, progress=live.update)
+            return await client.status(payment_id)
     return client.get(payment_id)
 
 

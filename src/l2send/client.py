@@ -20,9 +20,9 @@ from l2send.bridges import bridge_named, bridges_of
 from l2send.client_lookups import ClientLookups
 from l2send.client_queue import Queueing
 from l2send.core.address import Address
-from l2send.core.bridge import Bridge, OrderState, SponsoredBridge
+from l2send.core.bridge import Bridge, OrderState
 from l2send.core.chains import Registry, load_registry
-from l2send.core.errors import ConfigError, L2sendError
+from l2send.core.errors import L2sendError
 from l2send.core.limit_files import load_limits, shared_limits
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Step, Way
@@ -57,10 +57,9 @@ from l2send.wallet.keys.signer import Signer
 from l2send.wallet.legs import make_ready, side_by_side
 from l2send.wallet.looks_ahead import LooksAhead
 from l2send.wallet.offering import Say
-from l2send.wallet.operations import taking_back
 from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
 from l2send.wallet.safe_files import SafeBundle
-from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup
+from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup, sponsoring, taking_back
 from l2send.wallet.watch import follow, look_once
 from l2send.wallet.window import SIZE as WINDOW
 
@@ -363,8 +362,7 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         """Revoke by `step` what `revocation` found; nothing else is signed from then on. Raises as `resume` does."""
         record = await self.ends.never_signed(self.journal.get(payment_id), "cancelled by its sender", by_sender=True)
         say = reporter(record.id, self.journal, progress)
-        await self.executor(signer, say).send_revocation(record.id, step, patience=patience)
-        return await look_once(record.id, self.journal, self.rpcs, self.bridges)
+        return await self.executor(signer, say).send_revocation(record.id, step, patience=patience)
 
     def _accounts_like(self, account: Address) -> list[Address]:
         """Contacts, and accounts paid before, with the first and last characters of `account`."""
@@ -383,9 +381,7 @@ class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         return self.journal.requote(record, quote)
 
     def _sponsored(self, record: PaymentRecord, signer: Signer | None, say: Say) -> SponsoredExecutor:
-        bridge = bridge_named(self.bridges, record.terms.bridge)
-        if not isinstance(bridge, SponsoredBridge):
-            raise ConfigError(f"{record.terms.bridge} takes no signed messages any more.")
+        bridge = sponsoring(bridge_named(self.bridges, record.terms.bridge))
         return SponsoredExecutor(self.journal, self.rpcs, signer, bridge, self.paths.state / "locks", self.guard, say)
 
 

@@ -203,7 +203,7 @@ def test_taken_back_too_late_it_is_delivered(delegated: Delegated, left: Payment
         delegated.bring_signed(left)
         return await client.revoke(left.id, step, delegated.signer, patience=20)
 
-    ended = delegated.do(use)
+    ended = delegated.look(delegated.do(use))
     assert (ended.state, paid(delegated, left)) == (PaymentState.DELIVERED, 20 * USDC)
     assert delegated.holds() == 80 * USDC - FEE
 
