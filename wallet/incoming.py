@@ -51,14 +51,22 @@ class Incoming:
 
 
 async def expect(amount: Amount, to: Address, rpc: Rpc) -> Expected:
-    """Start waiting at the newest block. Raises NetworkError. Source: eth_blockNumber, eth_getBalance."""
-    since = await rpc.block_number()
-    if not amount.token.is_native:
-        return Expected(amount, to, since, Wei(0))
-    balances = [held for _, held in await answers(rpc, lambda one: one.balance(to))]
-    if not balances:
+    """Start waiting at the newest block that any endpoint has: one that is behind would count what came before.
+
+    Raises NetworkError. Source: eth_blockNumber, eth_getBalance.
+    """
+
+    async def stands(one: Rpc) -> tuple[BlockNumber, Wei]:
+        return await both(one.block_number(), one.balance(to) if amount.token.is_native else _no_coin())
+
+    heard = [stand for _, stand in await answers(rpc, stands)]
+    if not heard:
         raise NetworkError(f"no endpoint of {rpc.chain.name} answers.", hint="Try again.")
-    return Expected(amount, to, since, max(balances))
+    return Expected(amount, to, max(block for block, _ in heard), max(held for _, held in heard))
+
+
+async def _no_coin() -> Wei:
+    return Wei(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,23 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from l2send.core.address import Address
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
+from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Rpc, both, data_bytes
+from l2send.core.safe import EXECUTE, Operation, read_execution
 from l2send.core.units import BlockNumber
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.nonce_search import NonceUse
 
 
 def paid_by(tx: TxRecord, receipt: dict[str, Any]) -> bool:
-    """Whether a transaction of a different form made the transfer of `tx`, from its own sender."""
-    if not _is_token(tx) or receipt.get("status") != "0x1":
+    """Whether a transaction of a different form made the transfer of `tx`, from the same account or Safe."""
+    payer, meant = _transfer_of(tx)
+    if not _is_token(meant) or receipt.get("status") != "0x1":
         return False
-    to, units = TRANSFER.decode_call(tx.step.tx.data)
-    topics = [TRANSFER_TOPIC, *("0x" + address_word(who).hex() for who in (tx.sender, to))]
+    to, units = TRANSFER.decode_call(meant.data)
+    topics = [TRANSFER_TOPIC, *("0x" + address_word(who).hex() for who in (payer, to))]
     return any(
         [str(topic).lower() for topic in log.get("topics", ())] == topics
         and str(log.get("data", "")).lower() == "0x" + units.to_bytes(32, "big").hex()
-        for log in _of_token(tx, receipt.get("logs"))
+        for log in _of_token(meant, receipt.get("logs"))
     )
 
 
@@ -37,18 +41,31 @@ async def may_have_paid(tx: TxRecord, use: NonceUse, receipt: dict[str, Any] | N
     """
     if receipt is not None and receipt.get("status") != "0x1":
         return False
-    if _is_token(tx):
-        logs = receipt.get("logs") if receipt else await _logs_in(tx, use.block, rpc)
-        return _brings(tx, _of_token(tx, logs))
-    meant = tx.step.tx
-    if meant.data or (use.tx is not None and not use.tx.data):
+    _, meant = _transfer_of(tx)
+    if _is_token(meant):
+        logs = receipt.get("logs") if receipt else await _logs_in(meant, use.block, rpc)
+        return _brings(meant, _of_token(meant, logs))
+    if meant.data or (use.tx is not None and not use.tx.data and use.tx.value < meant.value):
         return False
+    if use.tx is not None and use.tx.to == meant.to and use.tx.value >= meant.value:
+        return True  # A recipient that is a contract may have passed it on within the block.
     before, after = await both(rpc.balance(meant.to, hex(max(use.block - 1, 0))), rpc.balance(meant.to, hex(use.block)))
     return after - before >= meant.value
 
 
-def _brings(tx: TxRecord, logs: Iterable[dict[str, Any]]) -> bool:
-    to, units = TRANSFER.decode_call(tx.step.tx.data)
+def _transfer_of(tx: TxRecord) -> tuple[Address, UnsignedTx]:
+    """Who pays by `tx`, and the call that pays: that of the account itself, or the one its Safe makes."""
+    call = tx.step.tx
+    if call.data[:4] != EXECUTE.selector:
+        return tx.sender, call
+    inner, _ = read_execution(call)
+    if inner.operation is not Operation.CALL:
+        return tx.sender, call
+    return inner.safe, UnsignedTx(inner.chain_id, inner.to, inner.value, inner.data)
+
+
+def _brings(meant: UnsignedTx, logs: Iterable[dict[str, Any]]) -> bool:
+    to, units = TRANSFER.decode_call(meant.data)
     topic, got = "0x" + address_word(to).hex(), 0
     for log in logs:
         topics = [str(one).lower() for one in log.get("topics", ())]
@@ -57,17 +74,17 @@ def _brings(tx: TxRecord, logs: Iterable[dict[str, Any]]) -> bool:
     return got >= int(units)
 
 
-async def _logs_in(tx: TxRecord, block: BlockNumber, rpc: Rpc) -> list[dict[str, Any]]:
-    query = {"address": tx.step.tx.to, "topics": [TRANSFER_TOPIC]}
+async def _logs_in(meant: UnsignedTx, block: BlockNumber, rpc: Rpc) -> list[dict[str, Any]]:
+    query = {"address": meant.to, "topics": [TRANSFER_TOPIC]}
     return [log async for stretch in rpc.logs_between(query, block, block) for log in stretch]
 
 
-def _of_token(tx: TxRecord, logs: object) -> list[dict[str, Any]]:
-    """The entries of `logs` that the token of `tx` emitted."""
+def _of_token(meant: UnsignedTx, logs: object) -> list[dict[str, Any]]:
+    """The entries of `logs` that the token of that call emitted."""
     found = logs if isinstance(logs, list) else []
-    token = tx.step.tx.to.lower()
+    token = meant.to.lower()
     return [log for log in found if isinstance(log, dict) and str(log.get("address", "")).lower() == token]
 
 
-def _is_token(tx: TxRecord) -> bool:
-    return tx.step.tx.data[:4] == TRANSFER.selector
+def _is_token(meant: UnsignedTx) -> bool:
+    return meant.data[:4] == TRANSFER.selector

@@ -196,6 +196,25 @@ def test_a_payment_of_coin_that_a_contract_may_have_passed_on_is_not_replaced(sl
         assert slow.resume(record.id).state is PaymentState.REPLACED
 
 
+@pytest.mark.parametrize("how", ["more to the same", "a contract that sends it on", "less"])
+def test_a_plain_transfer_of_coin_may_have_paid_the_recipient_too(slow: Rig, how: str) -> None:
+    """Another wallet pays the recipient a greater sum, or a contract that passes on what it receives."""
+    payment, contract = slow.payment(), new_address()
+    to, units = payment.to.address, payment.amount.units
+    slow.node.call("anvil_setCode", contract, f"0x5f5f5f5f3473{to[2:]}5af100")
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    others = {"more to the same": (to, 2 * units), "a contract that sends it on": (contract, units), "less": (to, 1)}
+    account, value = others[how]
+    elsewhere(slow, record, UnsignedTx(CHAIN_ID, account, Wei(value), b""))
+    slow.node.mine(2)
+    if how == "less":
+        assert slow.resume(record.id).state is PaymentState.REPLACED
+    else:
+        assert slow.node.balance(to) >= units
+        record = reach(slow, record.id, is_in(TxState.INDETERMINATE))
+        assert "the recipient got as much in that block" in record.transactions[0].detail
+
+
 def created(rig: Rig, record: PaymentRecord, code: bytes) -> None:
     """Another wallet creates a contract with the nonce of the payment, and sends its amount along."""
     said = decode_signed(record.transactions[0].raw)

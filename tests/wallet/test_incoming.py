@@ -78,6 +78,17 @@ def test_an_endpoint_that_denies_it_stops_it(own_rig: Rig) -> None:
         assert seen(both, expected).is_enough(expected)
 
 
+def test_an_endpoint_that_is_behind_does_not_make_what_came_before_count(own_rig: Rig) -> None:
+    """The first endpoint stood still before the account was paid; the waiting begins after it."""
+    to = new_address()
+    with FaultProxy(own_rig.node.url) as proxy:
+        both = own_rig.through(proxy.url, own_rig.node.url)
+        proxy.lie("eth_blockNumber", hex(own_rig.node.height()))
+        give(own_rig, to, ETHER)
+        assert begin(both, to).since == own_rig.node.height()
+        assert proxy.sent("eth_blockNumber"), "the lie was told"
+
+
 def test_a_chain_that_does_not_answer_is_asked_again_until_the_time_is_over(own_rig: Rig) -> None:
     told, expected = list[Arrivals](), begin(own_rig, new_address())
     nowhere = own_rig.through("http://127.0.0.1:1")
