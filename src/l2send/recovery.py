@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from l2send.bridges import decode
-from l2send.core.address import Address
+from l2send.core.address import Address, checksum
 from l2send.core.agreement import answers
+from l2send.core.calldata import TRANSFER_TOPIC
 from l2send.core.chains import Chain, Registry
-from l2send.core.effects import Effects, Opens, Pays, each_of
+from l2send.core.effects import Effects, Executes, Opens, Pays, each_of
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
-from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind
-from l2send.core.rpc import Rpcs
+from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind, UnsignedTx
+from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Gas, Nonce, Seconds, Token, UnixTime
 from l2send.recovery_transfers import known_hashes, look_for_left, newest_of
 from l2send.wallet.ends import Ends
@@ -62,6 +63,10 @@ class Found:
     """What it pays, or locks in orders that pay; empty for an approval, a refund, and undecodable transactions."""
     unread: str = ""
     """Why it cannot be decoded."""
+    received: tuple[tuple[Address, Token], ...] = ()
+    """Which recipients got which token of the registry by its events; read where it cannot be decoded."""
+    safe: Address | None = None
+    """The Safe that pays by it, where the account is its owner."""
     record: Record | None = None
     """The payment that is now recorded for it."""
     was_wanted: bool = False
@@ -137,8 +142,21 @@ async def _looked_up(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterabl
         if isinstance(use, str):
             raise NetworkError(f"nonce {nonce} of {account} is used on {chain.name}, and not found: {use}.")
         hint = use.block
-        found.append(_decoded(chain, nonce, use, rpcs.registry))
+        one = _decoded(chain, nonce, use, rpcs.registry)
+        found.append(replace(one, received=await _received(use, rpc)) if one.unread and use.hash else one)
     return found
+
+
+async def _received(use: NonceUse, rpc: Rpc) -> tuple[tuple[Address, Token], ...]:
+    """Which recipients got which token in a transaction of any form. Raises NetworkError. Source: ERC-20's Transfer."""
+    tokens = {str(token.address).lower(): token for token in rpc.chain.tokens}
+    found = list[tuple[Address, Token]]()
+    for log in (await rpc.receipt(use.hash) or {}).get("logs") or ():
+        topics = [str(topic).lower() for topic in log.get("topics") or ()]
+        token = tokens.get(str(log.get("address")).lower())
+        if token and len(topics) == 3 and topics[0] == TRANSFER_TOPIC:
+            found.append((checksum("0x" + topics[2][-40:]), token))
+    return tuple(found)
 
 
 async def paid_unknown_to(account: Address, journal: Journal, rpcs: Rpcs) -> set[tuple[Address, Token]]:
@@ -168,15 +186,17 @@ def _decoded(chain: Chain, nonce: Nonce, use: NonceUse, registry: Registry) -> F
         effects: Effects = decode(use.tx, registry)
     except L2sendError as error:
         return Found(chain, nonce, use, (), error.message)
-    return Found(chain, nonce, use, tuple(one for one in each_of(effects) if isinstance(one, Pays | Opens)))
+    safe = effects.safe.address if isinstance(effects, Executes) else None
+    return Found(chain, nonce, use, tuple(one for one in each_of(effects) if isinstance(one, Pays | Opens)), safe=safe)
 
 
 def _paid(found: Found) -> list[tuple[Address, Token]]:
     """Which recipients got which token, in any amount."""
-    return [
+    pairs = [
         (one.to.address, one.amount.token) if isinstance(one, Pays) else (one.order.recipient, one.order.delivers.token)
         for one in found.pays
     ]
+    return [*pairs, *found.received]
 
 
 class _Wants:
@@ -187,9 +207,9 @@ class _Wants:
         self._begun = [
             leg
             for record in journal.open_payments()
-            if record.payment.sender == account
+            if record.payment.signer == account
             for leg in record.legs
-            if leg.transactions and all(tx.state is TxState.PLANNED for tx in leg.transactions)
+            if leg.steps and leg.steps[-1].state is TxState.PLANNED  # Its approval may be signed.
         ]
         queued = [Wanted(one.key, one.payment, one.typed_name, one.memo) for one in journal.all_waiting(account)]
         keys = {one.key for one in queued}
@@ -197,8 +217,17 @@ class _Wants:
         self._lines = [*queued, *of_file]
         self._queued = keys
 
+    def take_very(self, tx: UnsignedTx) -> PaymentRecord | None:
+        """A recorded payment that this transaction makes, and of which nothing else is unsigned."""
+        for leg in self._begun:
+            *before, paying = leg.steps
+            if leg.ride is None and paying.step.tx == tx and all(one.raw for one in before):
+                self._begun.remove(leg)
+                return leg
+        return None
+
     def take_begun(self, payment: Payment) -> PaymentRecord | None:
-        """A recorded, unsigned payment that pays exactly this."""
+        """A recorded payment whose paying step is unsigned, and that pays exactly this."""
         same = fingerprint(payment)
         found = next((leg for leg in self._begun if fingerprint(leg.payment) == same), None)
         if found:
@@ -229,15 +258,14 @@ class _Wants:
 async def _written(found: Found, account: Address, ends: Ends, wanted: _Wants) -> Found:
     """`found` with the payment that the journal has for it now."""
     journal = ends.journal
+    if found.pays and found.use.tx and (begun := wanted.take_very(found.use.tx)):
+        journal.record_signed(begun.steps[-1], found.nonce, found.use.hash, found.use.raw, elsewhere=True)
+        return replace(found, record=journal.find(begun.id), was_wanted=True)
     if len(found.pays) != 1 or found.use.tx is None:
         return found
     (effect,) = found.pays
     payment, quote = _of_chain(effect, account, found)
     if begun := wanted.take_begun(payment):
-        (tx, *more) = begun.transactions
-        if not more and tx.step.tx == found.use.tx:
-            journal.record_signed(tx, found.nonce, found.use.hash, found.use.raw, elsewhere=True)
-            return replace(found, record=journal.find(begun.id), was_wanted=True)
         await ends.never_signed(begun, f"{found.use.hash} paid it: found on {found.chain.name}")
     line = wanted.take_line(payment) if begun is None else None
     key = line.key if line else f"found:{found.chain.chain_id}:{found.use.hash}"
@@ -250,11 +278,12 @@ async def _written(found: Found, account: Address, ends: Ends, wanted: _Wants) -
 def _of_chain(effect: Pays | Opens, account: Address, found: Found) -> tuple[Payment, Quote]:
     """The payment and its terms as the chain shows them; the fees are in the receipt."""
     assert found.use.tx
+    payer, executor = (found.safe, account) if found.safe else (account, None)
     if isinstance(effect, Pays):
-        payment = Payment(account, effect.to, effect.amount)
+        payment = Payment(payer, effect.to, effect.amount, executor)
         step = Step(StepKind.TRANSFER, found.use.tx, Gas(0), nonce=found.nonce)
         return payment, Quote("direct", found.chain, effect.amount, effect.amount, (), Seconds(0), (step,))
     order = effect.order
-    payment = Payment(account, ChainAddress(order.destination, order.recipient), order.delivers)
+    payment = Payment(payer, ChainAddress(order.destination, order.recipient), order.delivers, executor)
     step = Step(StepKind.OPEN, found.use.tx, Gas(0), nonce=found.nonce)
     return payment, Quote(order.bridge, found.chain, order.pays, order.delivers, (), Seconds(0), (step,), order)

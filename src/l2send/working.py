@@ -221,8 +221,8 @@ class Worker:
         self._unknown[account] = unknown = await paid_unknown_to(account, self.journal, self.batch.rpcs)
         for payment_id in self.journal.begun_open(account) if unknown else ():
             record = self.journal.find(payment_id)
-            untouched = all(not tx.raw for tx in record.transactions)
-            if untouched and (record.payment.to.address, record.payment.amount.token) in unknown:
+            is_unsigned = any(leg.is_unsigned for leg in record.legs)
+            if is_unsigned and (record.payment.to.address, record.payment.amount.token) in unknown:
                 self._later[payment_id] = math.inf
                 self._tell_failed(account, payment_id, Refused(_PAID_ALREADY))
 

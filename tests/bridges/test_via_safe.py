@@ -47,12 +47,14 @@ USDC = 10**6
 class Owner(Payer):
     """The first of two owners of a Safe on dev1, which holds 100 USDC and 2 ETH; the owner holds gas alone."""
 
-    def __init__(self, home: Home, version: str = "1.4.1", threshold: int = 1) -> None:
+    def __init__(self, home: Home, version: str = "1.4.1", threshold: int = 1, *, funder: Home | None = None) -> None:
+        """`funder`: the home whose devnet it is, where `home` only has its chains."""
         super().__init__(home)
-        home.fund(self.address, "dev1", ETH="1")
+        funder = funder or home
+        funder.fund(self.address, "dev1", ETH="1")
         self.other = new_address()
-        self.safe: TestSafe = new_safe(home, [self.address, self.other], threshold, version=version)
-        home.fund(self.safe.address, "dev1", USDC="100", ETH="2")
+        self.safe: TestSafe = new_safe(funder, [self.address, self.other], threshold, version=version)
+        funder.fund(self.safe.address, "dev1", USDC="100", ETH="2")
 
     def plan(self, amount: str, to: str = "", *, via: str = "", token: str = "USDC") -> Review:
         return self.plan_of(self.safe.address, amount, to or f"dev4:{new_address()}", token, via)

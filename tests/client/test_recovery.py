@@ -15,13 +15,20 @@ from pathlib import Path
 import pytest
 
 from l2send.client import Client, open_client
+from l2send.core.calldata import APPROVE, Function
 from l2send.core.errors import NotFinal
+from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.rpc import open_rpcs
+from l2send.core.units import Gas, Nonce, Wei
 from l2send.devnet.node import Node
 from l2send.recovery import Recovery, Wanted, recover
 from l2send.resolver.limits import Limits
+from l2send.wallet import offering
+from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.journal.errors import JournalReplaced
 from l2send.wallet.journal.opening import open_for_recovery
+from l2send.wallet.journal.states import PaymentState
+from tests.bridges.test_via_safe import Owner
 from tests.client.test_batches import Line, lines, must_have_got, plan
 from tests.conftest import Home
 from tests.lab.test_shared_journal import another_machine
@@ -31,6 +38,7 @@ from tests.support.postgres import Server
 from tests.support.standing_still import standing_still
 
 PAYMENTS = 50
+TRANSFER_FROM = Function("transferFrom(address,address,uint256)")
 
 
 @pytest.fixture
@@ -221,6 +229,71 @@ def test_a_recipient_that_was_paid_otherwise_is_left_to_a_person(machine: Home, 
     sent = payer.sent("dev1")
     payer.do(lambda client: work(client, payer))
     assert payer.sent("dev1") == sent
+
+
+class Stopped(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.lab
+def test_an_order_whose_approval_alone_the_copy_knows_is_not_opened_again(
+    machine: Home, payer: Payer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = payer.begin(payer.plan("5", f"dev4:{(to := new_address())}", via="eco"))
+
+    def stop(place: Failpoint) -> None:
+        if place is Failpoint.BEFORE_BROADCAST:
+            raise Stopped
+
+    with monkeypatch.context() as patched:
+        patched.setattr(offering, "failpoint", stop)
+        with pytest.raises(Stopped):
+            payer.resume(record.id)
+    assert [bool(tx.raw) for tx in payer.find(record.id).transactions] == [True, False]
+    with put_back(machine.paths.journal):
+        assert payer.resume(record.id).state is PaymentState.DELIVERED
+    chain = machine.registry.chain(record.legs[0].terms.source).short_name
+    sent = payer.sent(chain)
+    with recovering(machine, payer) as run:
+        (found,) = run(None, chain).found
+    assert (found.was_wanted, found.record and found.record.id) == (True, record.id)
+    assert payer.resume(record.id).state is PaymentState.DELIVERED
+    assert payer.sent(chain) == sent
+    assert machine.holds(to, "dev4") == 5 * 10**6
+
+
+@pytest.mark.lab
+def test_a_payment_of_a_safe_is_found_by_its_owner(machine: Home, home: Home) -> None:
+    owner = Owner(machine, funder=home)
+    record = owner.begin(owner.plan("5", f"dev1:{(to := new_address())}"))
+    with put_back(machine.paths.journal):
+        assert owner.resume(record.id).state is PaymentState.DELIVERED
+    with recovering(machine, owner) as run:
+        recovery = run(None, "dev1")
+    assert recovery.is_complete
+    assert [one.record and one.record.id for one in recovery.found] == [record.id]
+    assert owner.resume(record.id).state is PaymentState.DELIVERED
+    assert (owner.sent("dev1"), machine.holds(to, "dev1")) == (1, 5 * 10**6)
+
+
+def test_a_call_that_does_not_read_holds_back_whom_it_paid(machine: Home, payer: Payer) -> None:
+    """Another program of the account paid by a call that l2send does not know."""
+    (row,), chain = lines("a", 1, "dev1", "3"), machine.chain("dev1")
+    payer.do(lambda client: approve(client, payer, [row], f"b-{row.to}"))
+    token, node = chain.token("USDC").address, Node(chain.rpcs[0])
+    assert token
+    calls = [APPROVE.encode(payer.address, 10**7), TRANSFER_FROM.encode(payer.address, row.to, 10**6)]
+    for nonce, data in enumerate(calls):
+        price = GasPrice(Wei(0), Wei(10**9), Wei(10**11))
+        tx = UnsignedTx(chain.chain_id, token, Wei(0), data)
+        signed = payer.signer.sign(chain.chain_id, Nonce(nonce), tx, Gas(100_000), price)
+        node.call("eth_sendRawTransaction", "0x" + signed.raw.hex())
+    node.call("anvil_mine", "0x1")
+    with recovering(machine, payer) as run:
+        recovery = run(None, "dev1")
+    assert (recovery.is_complete, recovery.held_back) == (False, [f"b-{row.to}/a-0"])
+    payer.do(lambda client: work(client, payer))
+    assert payer.sent("dev1") == 2, "the line was not paid"
 
 
 def test_what_waits_for_a_block_is_waited_for(machine: Home, payer: Payer) -> None:
