@@ -175,7 +175,7 @@ class _Run:
             if self.options.queue:
                 caps = client.queue.caps(review, limits, total)
                 await self._consent(review, queue_question(review, caps, client.registry))
-                client.queue.approve(review, limits, total)
+                client.queue.approve(review, limits, total, again=self.options.again)
                 return tell_queue(client, name, self.options.result, as_json=self.run_options.as_json)
             if review.payable:
                 await self._consent(review, batch_question(review, client.registry))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from l2send.batch_review import BatchReview
 from l2send.batch_together import Shared
 from l2send.core.errors import UsageError
-from l2send.core.plan import BRIDGE_FEE
-from l2send.core.text import clean, visible_text
-from l2send.core.units import Wei
+from l2send.core.plan import BRIDGE_FEE, Payment
+from l2send.core.text import clean, visible_part, visible_text
+from l2send.core.units import Seconds, Wei
 from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_plan import LineWay
 from l2send.wallet.journal.approved_payment import ApprovedPayment
+from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
 
 MOVE, SHARED = ":move/", ":together/"
@@ -21,6 +23,8 @@ MOVE, SHARED = ":move/", ":together/"
 lines. It is in no line's key, since a name has no colon.
 """
 _LONGEST_NAME = 100
+_COPY_WITHIN = Seconds(12 * 3600)
+"""How long an equal payment with the same ref in another batch counts as the same file under two names."""
 
 
 def beginnings_of(review: BatchReview, *, again: bool, queued: bool = False) -> list[ApprovedPayment]:
@@ -74,13 +78,21 @@ def changed(error: UsageError, record: Record | None) -> UsageError:
     )
 
 
-def paid_by_copy(record: Record) -> UsageError:
-    """The error for a line that a batch of another name has already begun."""
-    batch = clean((record.key or "").partition("/")[0], 60)
-    return UsageError(
-        f"the batch {batch!r} has the same payment with the same `ref`: {record.id} ({record.state}). Is this the same "
-        f"file under another name? Then add --name '{batch}'. To pay again: --again.",
-    )
+def why_a_copy(payment: Payment, key: str, journal: Journal) -> UsageError | None:
+    """The error for a line that a batch of another name has begun in the last hours, or has waiting, with its ref."""
+    lately = journal.all_paid_recently(payment, _COPY_WITHIN)
+    paid = ((one.key or "", f"{one.id} ({one.state})") for one in lately)
+    waiting = ((one.key, "it waits for a worker") for one in journal.waiting_like(payment))
+    for other, words in chain(paid, waiting):
+        batch, _, ref = other.partition("/")
+        if other == key or visible_part(ref) != visible_part(key.partition("/")[2]):
+            continue
+        batch = clean(batch, 60)
+        return UsageError(
+            f"the batch {batch!r} has the same payment with the same `ref`: {words}. Is this the same file under "
+            f"another name? Then add --name '{batch}'. To pay again: --again.",
+        )
+    return None
 
 
 def take_known(ledger: Ledger, records: Iterable[Record]) -> None:

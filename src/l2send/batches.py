@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from l2send.batch_begun import MOVE, SHARED, batch_name, beginnings_of, changed, key_of, paid_by_copy, take_known
+from l2send.batch_begun import MOVE, SHARED, batch_name, beginnings_of, changed, key_of, take_known, why_a_copy
 from l2send.batch_costs import refuse_dear_lines, within
 from l2send.batch_review import BatchReview, checked, judged_recipients
 from l2send.batch_together import put_together
@@ -23,8 +23,7 @@ from l2send.core.bridge import Bridge
 from l2send.core.errors import CannotPay, L2sendError, Refused, UsageError
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
-from l2send.core.text import clean, visible_part
-from l2send.core.units import Seconds
+from l2send.core.text import clean
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_lines import BadLine, BatchLine, JudgedBatch
@@ -40,9 +39,6 @@ from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signer import Signer
-
-_COPY_WITHIN = Seconds(12 * 3600)
-"""How long an equal payment with the same ref in another batch counts as the same file under two names."""
 
 
 class ResumeMany(Protocol):
@@ -335,17 +331,11 @@ class Batches:
                 continue
             if record:
                 known.append((line, record))
-            elif not again and (copy := self._under_another_name(payment, line.row.ref)):
-                bad.append(BadLine(line.row, paid_by_copy(copy)))
+            elif not again and (copy := why_a_copy(payment, key_of(name, line.row.ref), self.journal)):
+                bad.append(BadLine(line.row, copy))
             else:
                 new.append(Wanted(line, payment, Findings()))
         return known, new, bad
-
-    def _under_another_name(self, payment: Payment, ref: str) -> Record | None:
-        """The newest equal payment of the last hours with the same ref in another batch."""
-        record = self.journal.paid_recently(payment, _COPY_WITHIN)
-        other_ref = (record.key or "").partition("/")[2] if record else ""
-        return record if other_ref and visible_part(other_ref) == visible_part(ref) else None
 
     def _left_alone(self, name: str, known: Iterable[tuple[BatchLine, Record]]) -> tuple[Record, ...]:
         in_file = {record.id for _, record in known}

@@ -65,7 +65,9 @@ class Queued:
         """The caps that `approve` gives workers for each line: show them before the yes."""
         return caps_of(review, limits, max_total_usd)
 
-    def approve(self, review: BatchReview, limits: Limits, max_total_usd: float | None = None) -> int:
+    def approve(
+        self, review: BatchReview, limits: Limits, max_total_usd: float | None = None, *, again: bool = False
+    ) -> int:
         """Queue every payable line in one database transaction: all of them, or none. Returns how many are new.
 
         `limits` and `max_total_usd` are those of the plan of `review`: workers plan again within them. Raises
@@ -83,7 +85,8 @@ class Queued:
                     line.wanted.line.row.memo,
                 )
                 for line in review.payable
-            ]
+            ],
+            again=again,
         )
 
     def lines(self, name: str) -> list[QueuedLine]:

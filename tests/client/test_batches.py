@@ -332,6 +332,25 @@ def test_the_same_file_under_another_name_is_not_paid_again_unasked(payer: Payer
     assert len(payer.do(again).payable) == 2
 
 
+def test_lines_of_one_amount_to_one_account_are_known_by_their_refs_in_a_copy(payer: Payer) -> None:
+    (one,) = lines("first", 1, "dev1")
+    rows = [one, replace(one, ref="second")]
+    pay(payer, rows, "twins")
+    assert planned(payer, rows, "twins (1)").payable == ()
+
+
+def test_a_copy_of_a_batch_that_waits_for_workers_is_refused(payer: Payer) -> None:
+    rows = lines("queued", 1, "dev1")
+
+    async def approve(client: Client) -> None:
+        client.queue.approve(await plan(client, payer, rows, "waiting"), Limits())
+
+    payer.do(approve)
+    review = planned(payer, rows, "waiting (1)")
+    assert ["it waits for a worker" in bad.error.message for bad in review.bad] == [True]
+    assert len(planned(payer, rows, "waiting").payable) == 1
+
+
 async def _begun(client: Client, payer: Payer, rows: Iterable[Line], name: str) -> None:
     client.batch.begin(await plan(client, payer, rows, name))
 

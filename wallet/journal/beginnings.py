@@ -70,13 +70,13 @@ class JournalBeginnings(JournalLimiting):
             ids = [self._begin(one, tallies) for one in beginnings]
         return [self.find(payment_id) for payment_id in ids]
 
-    def enqueue(self, lines: Sequence[QueuedLine]) -> int:
+    def enqueue(self, lines: Sequence[QueuedLine], *, again: bool = False) -> int:
         """See Queue."""
         with self._writing(BEGINNING, witnessed=True):
             tallies = self.tallies()  # Read in this transaction: nothing else is approved before it commits.
-            return sum(self._enqueue(line, tallies) for line in lines)
+            return sum(self._enqueue(line, tallies, again=again) for line in lines)
 
-    def _enqueue(self, line: QueuedLine, tallies: Sequence[Tally]) -> bool:
+    def _enqueue(self, line: QueuedLine, tallies: Sequence[Tally], *, again: bool) -> bool:
         """Whether the line is newly waiting. Runs in the caller's transaction."""
         if self.known(line.payment, line.key):
             return False
@@ -85,6 +85,8 @@ class JournalBeginnings(JournalLimiting):
             refuse_other(before, line.payment)
             if before.state is not QueueState.WITHDRAWN:
                 return False
+        if not again:
+            self._refuse_if_open(line.payment, line.key)
         take(tallies, line.payment)
         if before is None:
             self._insert_line(line)
@@ -105,7 +107,7 @@ class JournalBeginnings(JournalLimiting):
                 return known.id
             key = visible_text(key, THE_KEY)
         if not one.again:
-            self._refuse_if_open(fingerprint, key)
+            self._refuse_if_open(one.payment, key)
         if not one.carried:  # The payments it carries are counted instead.
             take(tallies, one.payment)
         whole = self._own_id(one.payment_id) if one.payment_id else self._free_id()
@@ -130,7 +132,7 @@ class JournalBeginnings(JournalLimiting):
             if key is not None and (known := self.known(one.payment, key)):
                 raise Refused(f"{known.id} was begun meanwhile, and would be paid by this transaction again.")
             if not one.again:
-                self._refuse_if_open(fingerprint, key)
+                self._refuse_if_open(one.payment, key)
             take(tallies, one.payment)
             (quote,), payment_id = one.legs, self._free_id()
             if key is not None:
@@ -148,8 +150,17 @@ class JournalBeginnings(JournalLimiting):
         if known.terms.carries != one.legs[0].carries:
             raise UsageError(f"{THE_KEY} belongs to another payment, {known.id}.", hint="Use a new key for this one.")
 
-    def _refuse_if_open(self, fingerprint: str, key: str | None) -> None:
-        """Raises Refused, with its id, if an equal payment is open, unless both have their own keys."""
+    def _refuse_if_open(self, payment: Payment, key: str | None) -> None:
+        """Raises Refused, naming it, if an equal payment is open or waits for a worker, unless both have their own
+        keys.
+        """
+        fingerprint, waiting = codec.fingerprint(payment), self.waiting_like(payment) if key is None else []
+        if waiting:
+            take_back = f"l2send batch withdraw {clean(waiting[0].batch, 60)}"
+            raise Refused(
+                f"the same payment is approved and waits for a worker: {clean(waiting[0].key, 60)!r}.",
+                hint=f"Take it back with `{take_back}`, or pay a second time with --again.",
+            )
         same = "SELECT id FROM payments WHERE fingerprint = ? AND is_open = 1 AND (leg IS NULL OR leg = 1)"
         for row in self._rows(same if key is None else f"{same} AND idempotency_key IS NULL", fingerprint):
             record = self.find(row["id"])

@@ -178,6 +178,10 @@ class JournalLookups(JournalConnection):
 
     def paid_recently(self, payment: Payment, within: Seconds) -> Record | None:
         """See Journal."""
+        return next(self.all_paid_recently(payment, within), None)
+
+    def all_paid_recently(self, payment: Payment, within: Seconds) -> Iterator[Record]:
+        """See Journal."""
         rows = self._rows(
             "SELECT id FROM payments WHERE fingerprint = ? AND created_at >= ? ORDER BY created_at DESC",
             codec.fingerprint(payment),
@@ -185,7 +189,7 @@ class JournalLookups(JournalConnection):
         )
         ids = dict.fromkeys(whole_id(row["id"]) for row in rows)
         records = (self._whole(payment_id) for payment_id in ids)
-        return next((record for record in records if record.state not in NOTHING_ARRIVED), None)
+        return (record for record in records if record.state not in NOTHING_ARRIVED)
 
     def paid_before(self, account: Address) -> PaidBefore | None:
         """See Journal."""

@@ -111,6 +111,10 @@ class Journal(Queue, Protocol):
         """Payments that may still change, newest first."""
         ...
 
+    def all_paid_recently(self, payment: Payment, within: Seconds) -> Iterator[Record]:
+        """As `paid_recently`, each of them, newest first."""
+        ...
+
     def paid_recently(self, payment: Payment, within: Seconds) -> Record | None:
         """The newest payment of the same sender, recipient, token and amount recorded in the last `within` seconds,
         unless it is proved that its recipient got nothing and will get nothing.

@@ -53,6 +53,15 @@ class JournalQueue(JournalLookups):
         rows = self._rows("SELECT * FROM queue WHERE state = 'waiting' AND sender = ? ORDER BY seq", sender)
         return [_line(row) for row in rows]
 
+    def waiting_like(self, payment: Payment) -> list[QueuedLine]:
+        """See Queue."""
+        rows = self._rows(
+            "SELECT * FROM queue WHERE state = 'waiting' AND sender = ? AND fingerprint = ? ORDER BY seq",
+            payment.sender,
+            codec.fingerprint(payment),
+        )
+        return [_line(row) for row in rows]
+
     def count_waiting(self, sender: Address) -> tuple[int, UnixTime | None]:
         """See Queue."""
         rows = self._rows(

@@ -80,12 +80,12 @@ class Queue(Protocol):
         """Replace them from the next payment on. The caller has parsed `text`. Raises ConfigError."""
         ...
 
-    def enqueue(self, lines: Sequence[QueuedLine]) -> int:
+    def enqueue(self, lines: Sequence[QueuedLine], *, again: bool = False) -> int:
         """Record lines as approved: all of them, or none. Returns how many are newly waiting.
 
         A waiting or begun line is unchanged; a withdrawn one waits again, with its new caps. Raises UsageError for a
         key that stands for another payment, Refused if a limit forbids a line, counted in this database transaction as
-        `begin` counts.
+        `begin` counts, and, unless `again`, while an equal payment without a key is open.
         """
         ...
 
@@ -98,6 +98,10 @@ class Queue(Protocol):
 
     def all_waiting(self, sender: Address) -> list[QueuedLine]:
         """Every waiting line of an account, oldest first."""
+        ...
+
+    def waiting_like(self, payment: Payment) -> list[QueuedLine]:
+        """The waiting lines that pay exactly this, under any key, oldest first."""
         ...
 
     def count_waiting(self, sender: Address) -> tuple[int, UnixTime | None]:

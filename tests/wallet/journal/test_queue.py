@@ -63,6 +63,24 @@ def test_what_was_approved_waits_once_in_its_order(journal: JournalProposals, op
     other.close()
 
 
+def test_what_waits_is_not_paid_beside_it_by_hand_unasked(journal: JournalProposals) -> None:
+    journal.enqueue([line("a")])
+    with pytest.raises(Refused, match="waits for a worker: 'november/a'"):
+        begin(journal, pay())
+    assert begin(journal, pay(2)).id
+    assert journal.begin(pay(), (paying_quote(pay(), CHAIN),), "other/b").key == "other/b", "both have keys"
+    journal.withdraw("november")
+    journal.enqueue([line("c", 3)])
+    assert journal.begin(pay(3), (paying_quote(pay(3), CHAIN),), again=True).id
+
+
+def test_what_is_open_without_a_key_is_not_approved_beside_it_unasked(journal: JournalProposals) -> None:
+    record = begin(journal, pay())
+    with pytest.raises(Refused, match=f"open already: {record.id}"):
+        journal.enqueue([line("a")])
+    assert journal.enqueue([line("a")], again=True) == 1
+
+
 def test_one_turn_has_the_lines_of_one_batch_and_one_approval(journal: JournalProposals) -> None:
     journal.enqueue([line("a"), line("b", caps='{"via":"eco"}'), line("c"), line("a", batch="december")])
     assert refs(journal) == ["a", "c"]
