@@ -95,7 +95,8 @@ RULES = (
     ),
     Rule(
         "proposal replaced",
-        "the same, with another hash; the settler has no order with its id",
+        "the same, with another hash; the recipient did not get as much from it, nor, for coin, in its block; the "
+        "settler has no order with its id",
         "the Safe's storage and events; the origin settler's storage",
         _TWO,
     ),

@@ -31,7 +31,7 @@ from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use, is_used
 from l2send.wallet.operation_runs import OperationRun, end_of, shows_operation
-from l2send.wallet.received import may_have_paid, paid_by
+from l2send.wallet.received import may_have_paid, paid_by, safe_may_have_paid
 from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, hash_of, shows_run
 from l2send.wallet.sight import Head, Sight, is_all_there_is, shows
 
@@ -190,6 +190,8 @@ class Ends:
         why = await why_unproven(rpc, lambda one, head: shows_run(one, head, proposal, run))
         if not why and end is not ProposalState.FINAL and record.order and not record.is_order_followed:
             why = "the settler has its order" if await self.see_opened(record) else ""
+        if not why and end is ProposalState.REPLACED and record.order is None:
+            why = await safe_may_have_paid(proposal.execution, run, rpc)
         if why:
             return self.journal.note_proposal(self.journal.get(record.id), f"not {end} yet: {why}")
         block, detail = run.block, record.proposal.detail

@@ -17,11 +17,12 @@ from l2send.core.safe import EXECUTE, Operation, read_execution
 from l2send.core.units import BlockNumber
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.nonce_search import NonceUse
+from l2send.wallet.safe_runs import SafeRun
 
 
 def paid_by(tx: TxRecord, receipt: dict[str, Any]) -> bool:
     """Whether a transaction of a different form made the transfer of `tx`, from the same account or Safe."""
-    payer, meant = _transfer_of(tx)
+    payer, meant = _transfer_of(tx.step.tx, tx.sender)
     if not _is_token(meant) or receipt.get("status") != "0x1":
         return False
     to, units = TRANSFER.decode_call(meant.data)
@@ -41,26 +42,49 @@ async def may_have_paid(tx: TxRecord, use: NonceUse, receipt: dict[str, Any] | N
     """
     if receipt is not None and receipt.get("status") != "0x1":
         return False
-    _, meant = _transfer_of(tx)
-    if _is_token(meant):
-        logs = receipt.get("logs") if receipt else await _logs_in(meant, use.block, rpc)
-        return _brings(meant, _of_token(meant, logs))
-    if meant.data or (use.tx is not None and not use.tx.data and use.tx.value < meant.value):
+    _, meant = _transfer_of(tx.step.tx, tx.sender)
+    if not meant.data and (use.tx is not None and not use.tx.data and use.tx.value < meant.value):
         return False
     if use.tx is not None and use.tx.to == meant.to and use.tx.value >= meant.value:
         return True  # A recipient that is a contract may have passed it on within the block.
-    before, after = await both(rpc.balance(meant.to, hex(max(use.block - 1, 0))), rpc.balance(meant.to, hex(use.block)))
+    return await _brought(meant, use.block, receipt, rpc)
+
+
+async def safe_may_have_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
+    """Why what a Safe ran instead of `execution`, a transfer, may have paid its recipient; empty if it did not.
+
+    Raises NetworkError. Source: as of `may_have_paid`.
+    """
+    _, meant = _transfer_of(execution, execution.to)
+    receipt = await rpc.receipt(run.tx_hash)
+    if receipt is None:
+        return f"no receipt of {run.tx_hash} is shown yet"
+    if not await _brought(meant, run.block, receipt, rpc):
+        return ""
+    return (
+        f"by {run.tx_hash}, or in its block, the recipient got as much. Whether that was this payment is not known: "
+        "look at their account before you pay again"
+    )
+
+
+async def _brought(meant: UnsignedTx, block: BlockNumber, receipt: dict[str, Any] | None, rpc: Rpc) -> bool:
+    """Whether the recipient got as much by the events of `receipt`, or, without it and of coin, in the block."""
+    if _is_token(meant):
+        logs = receipt.get("logs") if receipt else await _logs_in(meant, block, rpc)
+        return _brings(meant, _of_token(meant, logs))
+    if meant.data:
+        return False
+    before, after = await both(rpc.balance(meant.to, hex(max(block - 1, 0))), rpc.balance(meant.to, hex(block)))
     return after - before >= meant.value
 
 
-def _transfer_of(tx: TxRecord) -> tuple[Address, UnsignedTx]:
-    """Who pays by `tx`, and the call that pays: that of the account itself, or the one its Safe makes."""
-    call = tx.step.tx
+def _transfer_of(call: UnsignedTx, sender: Address) -> tuple[Address, UnsignedTx]:
+    """Who pays by a call of `sender`, and the call that pays: that call itself, or the one a Safe makes by it."""
     if call.data[:4] != EXECUTE.selector:
-        return tx.sender, call
+        return sender, call
     inner, _ = read_execution(call)
     if inner.operation is not Operation.CALL:
-        return tx.sender, call
+        return sender, call
     return inner.safe, UnsignedTx(inner.chain_id, inner.to, inner.value, inner.data)
 
 

@@ -13,7 +13,7 @@ from l2send.core.address import checksum
 from l2send.core.calldata import Function
 from l2send.core.errors import L2sendError, NotFinal, Refused, Sent
 from l2send.core.plan import UnsignedTx
-from l2send.core.safe import Operation, SafeTx
+from l2send.core.safe import Operation, SafeTx, read_execution, safe_tx_of
 from l2send.core.safe_signatures import contract_signature, pack_signatures, read_signature
 from l2send.core.units import Wei
 from l2send.resolver.limits import Limits
@@ -133,6 +133,28 @@ def test_another_transaction_with_its_nonce_replaces_it(team: Team) -> None:
     assert "another transaction" in record.proposal.detail
     assert team.execute(bundle).state is PaymentState.REPLACED
     assert (team.sent(), team.home.holds(to, "dev1")) == (0, 0)
+
+
+@pytest.mark.parametrize("token", ["USDC", "ETH"])
+def test_another_transaction_that_pays_the_same_too_does_not_replace_it(team: Team, token: str) -> None:
+    """The owners put the payment into a transaction of several calls, by another program, with the same nonce."""
+    bundle = team.sign(team.prepare("0.5", f"dev1:{(to := new_address())}", token=token))
+    execution = bundle.proposal.execution
+    mine, _ = read_execution(execution)
+    calls = [
+        UnsignedTx(execution.chain_id, mine.to, mine.value, mine.data),
+        UnsignedTx(execution.chain_id, new_address(), Wei(1), b""),
+    ]
+    (version,) = (one for one in team.home.chain("dev1").safes if one.version == "1.4.1")
+    both = safe_tx_of(execution.to, calls, version.multi_send_call_only.address).execution(b"")
+    by_a_stranger(team, team.sign(replace(bundle, signatures=(), proposal=replace(bundle.proposal, execution=both))))
+    assert team.home.holds(to, "dev1", token) == (USDC // 2 if token == "USDC" else 5 * 10**17)
+    team.status(bundle)
+    team.status(bundle)
+    record = team.status(bundle)
+    assert record.state is PaymentState.INDETERMINATE
+    assert record.proposal
+    assert "the recipient got as much" in record.proposal.detail
 
 
 def _other(bundle: SafeBundle) -> UnsignedTx:
