@@ -10,6 +10,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.plan import Fee, Quote, Way
 from l2send.core.tx_fee import TxFee
 from l2send.core.units import Amount
+from l2send.delegating import about_the_money
 from l2send.review import Review
 from l2send.wallet.fees_paid import FeesPaid, fees_paid
 from l2send.wallet.journal.records import PaymentRecord, ProposalRecord, Record, SponsoredRecord, TxRecord
@@ -120,7 +121,7 @@ def payment_document(record: Record, registry: Registry) -> Document:
         "created_at": record.created_at,
         "state": record.state.value,
         "open": record.meaning.open,
-        "money": record.meaning.money,
+        "money": about_the_money(record),
         "exit": int(record.meaning.exit_status),
         "destination": f"{target.short_name}:{payment.to.address}",
         "typed_name": record.typed_name or None,

@@ -11,7 +11,7 @@ from l2send.cli.money import cost_of, cost_paid, shorter
 from l2send.cli.screen import out, print_pairs, styled
 from l2send.cli.times import clock, duration, local_times
 from l2send.core.chains import Chain, Registry
-from l2send.delegating import is_delegation
+from l2send.delegating import about_the_money
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.records import PaymentRecord, ProposalRecord, Record, SponsoredRecord, TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, PaymentState, TxState
@@ -37,7 +37,7 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
     target = registry.shown(record.payment.to.chain_id)
     destination = f"{target.short_name}:{record.payment.to.address}"
     rows = [
-        (record.id, _state(record, f"{record.state}. {_about_the_money(record)}")),
+        (record.id, _state(record, f"{record.state}. {about_the_money(record)}")),
         ("amount", styled(record.payment.amount)),
         *_arrived(record),
         ("to", styled(destination)),
@@ -62,15 +62,6 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
         rows.append(("missing", styled(f"{rest.amount}; pay it with")))
         rows.append(("", styled(f"l2send {rest.amount.text} {rest.amount.token.symbol} {destination}")))
     print_pairs(out(), rows)
-
-
-def _about_the_money(record: Record) -> str:
-    """A sentence about the money, or for a delegation, which moves none, about the account."""
-    if record.state is PaymentState.DELIVERED and is_delegation(record):
-        return "The account runs what was asked for."
-    if record.state is PaymentState.REVERTED and is_delegation(record):
-        return "Its call failed, and the account runs what was asked for: an authorization holds also then (EIP-7702)."
-    return record.meaning.money
 
 
 def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:

@@ -21,6 +21,7 @@ from l2send.core.units import Amount, Gas, Seconds
 from l2send.wallet.before_signing import message_of
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.states import PaymentState
 
 DELEGATION = "delegation"
 """The value in place of the bridge's name in such a payment."""
@@ -49,6 +50,27 @@ class Delegation:
 def is_delegation(record: Record) -> bool:
     """Whether a journal's record is a change of the account's code instead of a payment."""
     return record.legs[0].terms.bridge == DELEGATION
+
+
+def about_the_money(record: Record) -> str:
+    """A sentence about the money, or for a delegation, which moves none, about the account."""
+    if not is_delegation(record):
+        return record.meaning.money
+    was_signed = any(tx.raw for tx in record.transactions)
+    match record.state:
+        case PaymentState.DELIVERED:
+            return "The account runs what was asked for."
+        case PaymentState.REVERTED:
+            return (
+                "Its call failed, and the account runs what was asked for: an authorization holds also then (EIP-7702)."
+            )
+        case PaymentState.REPLACED | PaymentState.CANCELLED if was_signed:
+            return (
+                "Its transaction never happens. The authorization in it was signed: until the account has used the "
+                "next nonce, any other account can bring it; the account runs what was asked for then (EIP-7702)."
+            )
+        case _:
+            return record.meaning.money
 
 
 async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegation:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import rlp  # type: ignore[import-untyped]
 from eth_account import Account
 
+from l2send.cli.documents import payment_document
 from l2send.cli.outcome import show_outcome
 from l2send.client import Client
 from l2send.core.address import ZERO_ADDRESS, Address
@@ -15,7 +17,7 @@ from l2send.core.delegation import delegate_of, named_delegate
 from l2send.core.errors import NotFinal, Refused, Sent
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.units import Gas, Wei
-from l2send.wallet.journal.records import PaymentRecord
+from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import decode_signed
 from tests.conftest import Home
@@ -106,7 +108,15 @@ def test_sped_up_it_delegates_once_by_the_same_nonces(payer: Payer) -> None:
     assert (delegated_to(payer), payer.sent("dev1")) == (code_of(payer.home), 2)
 
 
-def test_cancelled_it_changes_no_code(payer: Payer) -> None:
+def bring(payer: Payer, tx: TxRecord) -> None:
+    """Another account brings the authorization in what was signed here."""
+    (chain_id, code, nonce, parity, r, s) = rlp.decode(tx.raw[1:], strict=True)[9][0]
+    fields = {"chainId": chain_id, "nonce": nonce, "yParity": parity, "r": r, "s": s}
+    signed = {name: int.from_bytes(value) for name, value in fields.items()}
+    send(payer, Account.create(), [{**signed, "address": code}])
+
+
+def test_cancelled_it_changes_no_code_by_itself(payer: Payer, capsys: pytest.CaptureFixture[str]) -> None:
     async def cancel(client: Client) -> PaymentRecord:
         return await client.cancel(record.id, await client.cancel_bids(record.id), payer.signer)
 
@@ -114,8 +124,13 @@ def test_cancelled_it_changes_no_code(payer: Payer) -> None:
         record = waiting(payer)
         last = decode_signed(payer.do(cancel).transactions[-1].raw)
         assert (last.nonce, last.tx.delegate_to, last.tx.data) == (record.transactions[0].nonce, None, b"")
-    assert payer.resume(record.id).state is PaymentState.CANCELLED
+    record = payer.resume(record.id)
+    assert record.state is PaymentState.CANCELLED
     assert (delegated_to(payer), payer.sent("dev1")) == (None, 1)
+    show_outcome(record, payer.home.registry)
+    assert "any other account can bring it" in " ".join(capsys.readouterr().out.split())
+    bring(payer, record.transactions[0])
+    assert (delegated_to(payer), payer.sent("dev1")) == (code_of(payer.home), 2), "it can"
 
 
 def test_a_transfer_of_nothing_by_another_wallet_is_not_taken_for_it(payer: Payer) -> None:
@@ -241,5 +256,6 @@ def test_an_authorization_that_another_account_brings_is_named(payer: Payer) -> 
     record = payer.resume(record.id)
     assert isinstance(record, PaymentRecord)
     assert record.state is PaymentState.REPLACED
+    assert "never will" not in str(payment_document(record, payer.home.registry)["money"])
     assert f"by its delegation to {code_of(payer.home)}" in record.transactions[0].detail
     assert delegated_to(payer) == code_of(payer.home)
