@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from l2send.cli.recipient import judge
+from l2send.cli.recipient import choose_chain, judge
 from l2send.core.chains import load_registry
 from l2send.core.errors import UsageError
 from l2send.core.paths import Paths
 from l2send.resolver.contacts import Book, Contact, check_name
 from tests.bridges.registry import RECIPIENT
+from tests.cli.test_prompts import ENTER, answered
 
 REGISTRY = load_registry(Paths.under(Path("/nowhere")))
 
@@ -29,3 +30,12 @@ def test_a_number_names_no_recipient(typed: str) -> None:
 def test_no_contact_is_called_by_a_number(name: str) -> None:
     with pytest.raises(UsageError):
         check_name(name, REGISTRY)
+
+
+def test_what_names_no_chain_or_several_chooses_none() -> None:
+    again = "\x15"  # Ctrl-U: the line is empty again
+    asking = choose_chain("On which chain?", REGISTRY)
+    chain, said = answered(asking, f"zzz{ENTER}", f"{again}ar{ENTER}", f"{again}BASE{ENTER}")
+    assert chain.short_name == "base"
+    assert "No such chain" in said[0]
+    assert "more than one chain" in said[1]
