@@ -54,13 +54,22 @@ class Recovering:
                     with Live(f"looking for transactions of {account}"):
                         recoveries.append(await recover(account, journal, rpcs, wanted, self.chains))
                     await self._look(client, recoveries[-1])
-                accepted = accept or all(one.is_complete for one in recoveries)
+                left_out = self._not_looked_at(client)
+                accepted = accept or (not left_out and all(one.is_complete for one in recoveries))
                 if accepted:
                     journal.accept()
-                self._tell(recoveries, client, accepted=accepted)
+                self._tell(recoveries, client, left_out, accepted=accepted)
                 return ExitStatus.DELIVERED if accepted else ExitStatus.NOT_ALL
             finally:
                 journal.close()
+
+    def _not_looked_at(self, client: Client) -> list[str]:
+        """Chains, and accounts that would pay next by the journal: payments from there may be missing still."""
+        looked_at = {chain.chain_id for chain in self.chains}
+        chains = [chain.short_name for chain in self.registry if chain.chain_id not in looked_at]
+        signers = [record.payment.signer for record in client.journal.open_payments() if not record.payment.by_owners]
+        accounts = dict.fromkeys([*signers, *client.journal.accounts_waiting()])
+        return [*(account for account in accounts if account not in self.accounts), *chains]
 
     async def _look(self, client: Client, recovery: Recovery) -> None:
         """Query each found payment's state; if a chain does not answer now, `resume` queries it later."""
@@ -71,11 +80,12 @@ class Recovering:
                 except NetworkError as error:
                     err().print(styled(f"{found.record.id}: {error.message}", "yellow", limit=300))
 
-    def _tell(self, recoveries: Sequence[Recovery], client: Client, *, accepted: bool) -> None:
+    def _tell(self, recoveries: Sequence[Recovery], client: Client, left_out: Sequence[str], *, accepted: bool) -> None:
         found = [_document(one, recovery.account, client) for recovery in recoveries for one in recovery.found]
         held = [one for recovery in recoveries for one in (*recovery.left, *recovery.held_back)]
         if self.run_options.as_json:
-            print_json({"schema": "l2send.journal_recovered/1", "found": found, "look_at": held, "accepted": accepted})
+            document = {"found": found, "look_at": held, "not_looked_at": list(left_out), "accepted": accepted}
+            print_json({"schema": "l2send.journal_recovered/1", **document})
             return
         rows = table("chain", "nonce", "transaction", "payment", "was to be paid again", whole=("transaction",))
         for one in found:
@@ -86,14 +96,16 @@ class Recovering:
             out().print(rows)
         out().print(
             f"{len(found)} transactions were unknown to {client.queue.title}; all are accounted for"
-            if accepted
+            if accepted and not left_out
             else f"{len(found)} transactions were unknown to {client.queue.title}"
         )
         for which in held:
             out().print(styled(f"look at it: {which}", "yellow", limit=200))
         out().print("Not searched: what a Safe paid. Compare its transactions with your files before you pay from it.")
+        if left_out:
+            out().print(styled(f"not looked at: {', '.join(left_out)}", "yellow", limit=600))
         if not accepted:
-            out().print("Compare what is named with the chains. Then run it again with --accept.")
+            out().print("Look at what is named, or compare it with the chains. Then run it again with --accept.")
 
 
 def _document(found: Found, account: Address, client: Client) -> Document:

@@ -143,8 +143,8 @@ def recover(
 
     Every transaction of the accounts that the journal lacks is looked up by its nonce, and compared by recipient, token
     and amount with lines that wait for workers, payments that were not signed, and the lines of FILE. Nothing is signed
-    or sent. Keep every other l2send stopped. Status 0: all was understood, and this home goes on with the journal; 11:
-    what is named needs a look first. Then --accept.
+    or sent. Keep every other l2send stopped. Status 0: all was looked at and understood, and this home goes on with the
+    journal; 11: what is named needs a look first. Then --accept.
 
     Example: l2send journal recover november.csv --accounts payroll
     """

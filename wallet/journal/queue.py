@@ -70,6 +70,12 @@ class JournalQueue(JournalLookups):
         oldest = rows[0]["oldest"]
         return int(rows[0]["n"]), None if oldest is None else UnixTime(oldest)
 
+    def accounts_waiting(self) -> list[Address]:
+        """See Queue."""
+        return [
+            Address(row["sender"]) for row in self._rows("SELECT DISTINCT sender FROM queue WHERE state = 'waiting'")
+        ]
+
     def hold_back(self, keys: Sequence[str], detail: str, until: UnixTime) -> None:
         """See Queue."""
         with self._writing("queue") as db:

@@ -108,6 +108,10 @@ class Queue(Protocol):
         """How many lines of an account wait, and when the oldest was approved."""
         ...
 
+    def accounts_waiting(self) -> list[Address]:
+        """Every account that has lines which wait."""
+        ...
+
     def hold_back(self, keys: Sequence[str], detail: str, until: UnixTime) -> None:
         """Record why these lines did not begin, and when to try again."""
         ...

@@ -44,6 +44,22 @@ def test_a_place_that_is_none_is_refused(inside: Inside, to: str) -> None:
     assert not inside.paths.journal.exists()
 
 
+@pytest.mark.lab
+def test_a_journal_of_which_a_part_was_looked_at_is_not_accepted(fresh_home: Home) -> None:
+    """Payments may be missing on the other chains, and from the other accounts that would pay next."""
+    name, _ = fresh_home.new_account()
+    other, waiting = fresh_home.new_account()
+    fresh_home.fund(waiting, "dev1", USDC="10", ETH="1")
+    file = fresh_home.path / "waiting.csv"
+    file.write_text(f"ref,amount,token,to\na,1,USDC,dev1:{new_address()}\n")
+    fresh_home.must("batch", str(file), "--account", other, "--queue", "--yes")
+    some = fresh_home.run("journal", "recover", "--accounts", name, "--chain", "dev1", "--json")
+    assert (some.status, some.json["accepted"]) == (11, False)
+    assert some.json["not_looked_at"] == [waiting, "dev2", "dev3", "dev4"]
+    every = fresh_home.run("journal", "recover", "--accounts", f"{name},{other}", "--json")
+    assert (every.status, every.json["accepted"], every.json["not_looked_at"]) == (0, True, [])
+
+
 def test_limits_of_the_journal_are_set_shown_kept_and_taken_away(fresh_home: Home, tmp_path: Path) -> None:
     name, address = fresh_home.new_account()
     fresh_home.fund(address, "dev1", USDC="10", ETH="1")
