@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from l2send.cli.ways_table import why_not_cheapest
+import pytest
+
+from l2send.cli.ways_table import show_ways, why_not_cheapest
 from l2send.core.plan import Plan
 from l2send.core.units import UnixTime
 from l2send.resolver.limits import Limits, Speed
@@ -37,3 +39,13 @@ def test_a_way_chosen_for_time_that_a_halted_chain_hides_is_not_said_to_save_les
     """Both look as slow as the chain that stands still; the sum saved is still said."""
     said = why_not_cheapest(plan([SLOW, QUICK], holding(ORIGIN, RICH), limits=Limits(speed=Speed.FAST)))
     assert said == "Best, though not the cheapest: chosen for its time, for $0.2030; left by slow would cost $0.0040."
+
+
+def test_the_table_has_what_each_leg_costs_and_the_sums_once(capsys: pytest.CaptureFixture[str]) -> None:
+    made_of_one = made(Speed.CHEAP)
+    (leg,) = made_of_one.way.legs
+    show_ways(replace(made_of_one, way=replace(made_of_one.way, legs=(leg, leg))))
+    _, first, second, other, *_ = capsys.readouterr().out.splitlines()
+    assert first.split() == ["→", "left", "slow", "25", "$0.0010", "$0.0030", "$0.0080", "10", "min", "0"]
+    assert second.split() == ["+", "left", "slow", "25", "$0.0010", "$0.0030"]
+    assert other.split() == ["left", "quick", "25", "$0.2000", "$0.0030", "$0.2030", "5", "s", "0"]

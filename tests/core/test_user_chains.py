@@ -145,6 +145,13 @@ def test_what_is_wrong_is_named_with_its_line_and_leaves_the_chain_out_alone(cas
         check_user_chains(f"schema = 1\n{text}\n{ACME}", tmp_path / "chains.toml")
 
 
+def test_each_wrong_entry_is_named_and_leaves_its_own_chain_out(tmp_path: Path) -> None:
+    found = registry(tmp_path, f'schema = 1\n[chains.base]\nrpcs = []\n[chains.oeth]\nrpcs = "x"\n{ACME}')
+    assert [(problem.line, problem.chain) for problem in found.problems] == [(3, "base"), (5, "oeth")]
+    assert {"eth", "acme"} <= found.by_name.keys()
+    assert not {"base", "oeth"} & found.by_name.keys()
+
+
 @pytest.mark.parametrize("key", ["chain_id", "name", "kind", "native", "rpcs", "confirmations", "stage"])
 def test_a_new_chain_needs_its_fields(key: str, tmp_path: Path) -> None:
     text = "\n".join(line for line in ACME.splitlines() if not line.startswith(f"{key} ="))

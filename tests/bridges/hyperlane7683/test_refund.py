@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from eth_hash.auto import keccak
 
+from l2send.bridges.hyperlane7683 import route
 from l2send.bridges.hyperlane7683.refund import refund_at
 from l2send.client import Client
 from l2send.core.calldata import Function
@@ -175,6 +176,14 @@ def test_a_router_that_pays_for_no_gas_of_its_message_is_refused(stand_ins: Stan
             payer.quote(VIA)
     finally:
         stand_ins.target.must(router, SET_DESTINATION_GAS.encode(origin, 500_000))
+
+
+def test_a_router_that_does_not_say_what_gas_its_message_has_is_refused(
+    stand_ins: StandIns, payer: Payer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "_MESSAGE_GAS", Function("noSuchFunction(uint32)", "uint256"))
+    with pytest.raises(CannotPay, match="does not say what gas"):
+        payer.quote(VIA)
 
 
 def test_the_stand_in_is_as_strict_as_the_router(stand_ins: StandIns) -> None:
