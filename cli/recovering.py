@@ -16,7 +16,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus, NetworkError
 from l2send.core.plan import Payment
 from l2send.core.rpc import open_rpcs
-from l2send.recovery import Found, Recovery, Wanted, recover
+from l2send.recovery import Found, Recovery, Wanted, not_looked_at, recover
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import judge_batch
 from l2send.wallet.journal.opening import open_for_recovery
@@ -54,7 +54,7 @@ class Recovering:
                     with Live(f"looking for transactions of {account}"):
                         recoveries.append(await recover(account, journal, rpcs, wanted, self.chains))
                     await self._look(client, recoveries[-1])
-                left_out = self._not_looked_at(client)
+                left_out = not_looked_at(journal, self.registry, self.accounts, self.chains)
                 accepted = accept or (not left_out and all(one.is_complete for one in recoveries))
                 if accepted:
                     journal.accept()
@@ -62,14 +62,6 @@ class Recovering:
                 return ExitStatus.DELIVERED if accepted else ExitStatus.NOT_ALL
             finally:
                 journal.close()
-
-    def _not_looked_at(self, client: Client) -> list[str]:
-        """Chains, and accounts that would pay next by the journal: payments from there may be missing still."""
-        looked_at = {chain.chain_id for chain in self.chains}
-        chains = [chain.short_name for chain in self.registry if chain.chain_id not in looked_at]
-        signers = [record.payment.signer for record in client.journal.open_payments() if not record.payment.by_owners]
-        accounts = dict.fromkeys([*signers, *client.journal.accounts_waiting()])
-        return [*(account for account in accounts if account not in self.accounts), *chains]
 
     async def _look(self, client: Client, recovery: Recovery) -> None:
         """Query each found payment's state; if a chain does not answer now, `resume` queries it later."""

@@ -13,7 +13,7 @@ nonce of the account, but its tokens leave the account (recovery_transfers.py).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from l2send.bridges import decode
@@ -113,6 +113,17 @@ async def recover(
     words = "an order that a sponsor opened may have paid it: compare the tokens that left the account"
     recovery.held_back += await wanted.hold_back(lambda one: any(x.may_have_paid(one) for x in left), words, ends)
     return recovery
+
+
+def not_looked_at(
+    journal: Journal, registry: Registry, accounts: Collection[Address], chains: Iterable[Chain]
+) -> list[str]:
+    """Accounts that would pay next by the journal, and chains, that were not searched: payments may be missing."""
+    searched = {chain.chain_id for chain in chains}
+    signers = [record.payment.signer for record in journal.open_payments() if not record.payment.by_owners]
+    payers = dict.fromkeys([*signers, *journal.accounts_waiting()])
+    others = [chain.short_name for chain in registry if chain.chain_id not in searched]
+    return [*(payer for payer in payers if payer not in accounts), *others]
 
 
 async def _unknown(account: Address, journal: Journal, rpcs: Rpcs, chain: Chain) -> list[Found]:

@@ -13,24 +13,15 @@ from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.calldata import TRANSFER, Function
 from l2send.core.chains import Registry
 from l2send.core.effects import Effects, Executes
-from l2send.core.errors import CannotPay, NodeError, NotFinal, Refused
-from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.safe import (
-    EXECUTE,
-    Operation,
-    SafeTx,
-    approved_by_sender,
-    decode_execution,
-    read_execution,
-    safe_tx_of,
-)
-from l2send.core.units import Gas, Nonce, Wei
+from l2send.core.errors import CannotPay, NodeError, Refused
+from l2send.core.plan import UnsignedTx
+from l2send.core.safe import EXECUTE, Operation, SafeTx, approved_by_sender, decode_execution, safe_tx_of
+from l2send.core.units import Nonce, Wei
 from l2send.guard import checked_effects
 from l2send.resolver.limits import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
-from l2send.wallet.keys.signed import decode_signed
 from tests.bridges.mutations import Capsys, every_byte, tell
 from tests.conftest import Home
 from tests.support import safes
@@ -38,7 +29,6 @@ from tests.support.addresses import new_address
 from tests.support.paying import Payer
 from tests.support.safes import TestSafe, new_safe
 from tests.support.solving import unfilled
-from tests.support.standing_still import standing_still
 
 MULTI_SEND = Function("multiSend(bytes)")
 USDC = 10**6
@@ -302,35 +292,6 @@ def test_no_one_else_can_send_what_the_owner_sent(home: Home, owner: Owner) -> N
     for stranger in (new_address(), owner.other):
         with pytest.raises(NodeError, match="GS025"):
             node.call("eth_call", {"from": stranger, "to": tx.to, "data": "0x" + tx.data.hex()}, "latest")
-
-
-@lab
-@pytest.mark.parametrize("token", ["USDC", "ETH"])
-def test_what_another_wallet_has_the_safe_pay_with_its_nonce_is_not_replaced(
-    home: Home, owner: Owner, token: str
-) -> None:
-    """The owner signs the same transaction of the Safe in another wallet, and sends it with the same nonce."""
-    begun = owner.begin(owner.plan("0.5", f"dev1:{(to := new_address())}", token=token))
-    node = owner.safe.node
-    with standing_still(node):
-        with pytest.raises(NotFinal):
-            owner.resume(begun.id, patience=1)
-        said = decode_signed(owner.find(begun.id).transactions[0].raw)
-        safe_tx, _ = read_execution(said.tx)
-        other = safe_tx.execution(owner.signer.sign_typed(safe_tx.typed(Nonce(0))))
-        price = GasPrice(Wei(0), Wei(10**10), Wei(said.max_fee_per_gas + 10**11))
-        signed = owner.signer.sign(said.tx.chain_id, said.nonce, other, Gas(300_000), price)
-        assert node.call("eth_sendRawTransaction", "0x" + signed.raw.hex()) == signed.hash
-    node.call("anvil_mine", "0x3")
-    node.call("evm_setIntervalMining", 1)  # Others share this devnet.
-    assert home.holds(to, "dev1", token) == (USDC // 2 if token == "USDC" else 5 * 10**17)
-    if token == "USDC":
-        assert owner.resume(begun.id).state is PaymentState.DELIVERED
-    else:  # Coin leaves no event: it is left to a person.
-        with pytest.raises(NotFinal):
-            owner.resume(begun.id, patience=1)
-        assert "the recipient got as much in that block" in owner.find(begun.id).transactions[0].detail
-    assert owner.sent("dev1") == 1
 
 
 @lab

@@ -14,13 +14,17 @@ from eth_account import Account
 from l2send.cli.outcome import show_outcome
 from l2send.core.chains import Registry
 from l2send.core.errors import NotFinal, Refused
-from l2send.core.plan import UnsignedTx
-from l2send.core.units import Wei
+from l2send.core.plan import GasPrice, UnsignedTx
+from l2send.core.safe import read_execution
+from l2send.core.units import Gas, Nonce, Wei
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.keys.signed import decode_signed
+from tests.bridges.test_via_safe import Owner
+from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
+from tests.support.standing_still import standing_still
 from tests.wallet.resuming import COUNT, SEND, UNKNOWN_TYPE, elsewhere, is_in, reach, refused, send_elsewhere, until
 from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Rig, order_of, paying_quote, to_self
 
@@ -264,6 +268,34 @@ def test_a_delegation_that_uses_the_nonce_may_pay_in_the_same_transaction(slow: 
         assert f"by its delegation to {contract}: the recipient got as much" in record.transactions[0].detail
     else:
         assert slow.resume(record.id).state is PaymentState.REPLACED
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("token", ["USDC", "ETH"])
+def test_what_another_wallet_has_the_safe_pay_with_its_nonce_is_not_replaced(home: Home, token: str) -> None:
+    """The owner signs the same transaction of the Safe in another wallet, and sends it with the same nonce."""
+    owner = Owner(home)
+    begun = owner.begin(owner.plan("0.5", f"dev1:{(to := new_address())}", token=token))
+    node = owner.safe.node
+    with standing_still(node):
+        with pytest.raises(NotFinal):
+            owner.resume(begun.id, patience=1)
+        said = decode_signed(owner.find(begun.id).transactions[0].raw)
+        safe_tx, _ = read_execution(said.tx)
+        other = safe_tx.execution(owner.signer.sign_typed(safe_tx.typed(Nonce(0))))
+        price = GasPrice(Wei(0), Wei(10**10), Wei(said.max_fee_per_gas + 10**11))
+        signed = owner.signer.sign(said.tx.chain_id, said.nonce, other, Gas(300_000), price)
+        assert node.call("eth_sendRawTransaction", "0x" + signed.raw.hex()) == signed.hash
+    node.call("anvil_mine", "0x3")
+    node.call("evm_setIntervalMining", 1)  # Others share this devnet.
+    assert home.holds(to, "dev1", token) == (500_000 if token == "USDC" else 5 * 10**17)
+    if token == "USDC":
+        assert owner.resume(begun.id).state is PaymentState.DELIVERED
+    else:  # Coin leaves no event: it is left to a person.
+        with pytest.raises(NotFinal):
+            owner.resume(begun.id, patience=1)
+        assert "the recipient got as much in that block" in owner.find(begun.id).transactions[0].detail
+    assert owner.sent("dev1") == 1
 
 
 def test_a_block_that_a_node_named_and_does_not_have_is_not_searched_for_ever(slow: Rig) -> None:
