@@ -93,7 +93,7 @@ class Recovering:
         )
         for which in held:
             out().print(styled(f"look at it: {which}", "yellow", limit=200))
-        out().print("Not searched: what a Safe paid. Compare its transactions with your files before you pay from it.")
+        out().print("Not searched: what other owners had a Safe pay. Compare its transactions before you pay from it.")
         if left_out:
             out().print(styled(f"not looked at: {', '.join(left_out)}", "yellow", limit=600))
         if not accepted:
