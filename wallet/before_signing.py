@@ -13,9 +13,9 @@ from l2send.core.code import why_other_code
 from l2send.core.deadlines import why_late
 from l2send.core.errors import CannotPay, NetworkError, NodeError, Refused
 from l2send.core.fees import L1_FEE_MARGIN_PERCENT, MIN_TIP, L1Fee, gas_price, l1_fee_of, refuse_dearer_than_others
-from l2send.core.plan import GasPrice, StepKind, UnsignedTx
+from l2send.core.plan import GasPrice, Order, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, Simulated, both, if_offered
-from l2send.core.units import Amount, Gas, Wei
+from l2send.core.units import Amount, ChainId, Gas, UnixTime, Wei
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
 _NOTHING = Wei(0)
@@ -106,22 +106,31 @@ async def why_unlike_pinned(record: PaymentRecord, rpcs: Rpcs) -> str:
 
 async def why_too_late(record: PaymentRecord, rpcs: Rpcs) -> str:
     """Why a payment must no longer be signed, by the chains' own clocks, or an empty string."""
-    expired, late = await both(_why_expired(record, rpcs), why_order_is_late(record, rpcs))
+    order = record.order.order if record.order else None
+    return await why_quote_is_late(record.terms.source, record.terms.expires, order, rpcs)
+
+
+async def why_quote_is_late(source: ChainId, expires: UnixTime | None, order: Order | None, rpcs: Rpcs) -> str:
+    """Why a quote from `source` must no longer be signed, by the clocks of its chains, or an empty string."""
+    expired, late = await both(_why_expired(source, expires, rpcs), _why_late(order, rpcs))
     return expired or late
 
 
-async def _why_expired(record: PaymentRecord, rpcs: Rpcs) -> str:
-    if record.terms.expires is None:
+async def _why_expired(source: ChainId, expires: UnixTime | None, rpcs: Rpcs) -> str:
+    if expires is None:
         return ""
-    late = await rpcs.on(record.terms.source).time() - record.terms.expires
+    late = await rpcs.on(source).time() - expires
     return f"its quote expired {late} seconds ago" if late >= 0 else ""
 
 
 async def why_order_is_late(record: PaymentRecord, rpcs: Rpcs) -> str:
     """Why the order must no longer be opened, by the destination's or this machine's clock, or an empty string."""
-    if record.order is None:
+    return await _why_late(record.order.order if record.order else None, rpcs)
+
+
+async def _why_late(order: Order | None, rpcs: Rpcs) -> str:
+    if order is None:
         return ""
-    order = record.order.order
     target = rpcs.on(order.destination)
     return why_late(order, {target.chain.name: await target.time()})
 
