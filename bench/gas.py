@@ -1,15 +1,25 @@
-"""The gas of a direct and of each bridged payment, compared with the minimum of its contract: only the paying call."""
+"""The gas of a direct and of each bridged payment, compared with the minimum of its contract: only the paying call.
+
+And of three payments: by three transactions, by one of a delegated account (EIP-7702), by one of a Safe's MultiSend.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from bench.payer import Payer
+from bench.payer import L2SEND, Payer, new_address
 from bench.process import PASSED_ON, Failed
+from l2send.core.address import Address
+from l2send.core.chains import load_registry
+from l2send.core.delegation import named_delegate
+from l2send.core.paths import Paths
+from l2send.devnet import faucet
 from l2send.devnet.node import Node
 
 BRIDGES = ("eco", "across")
@@ -22,6 +32,30 @@ def measure_gas(payer: Payer) -> list[dict[str, Any]]:
     ways = {"`l2send`, direct": payer.direct(*paying)}
     ways |= {f"`l2send`, by {bridge}": payer.bridged(*paying, "--via", bridge) for bridge in BRIDGES}
     return [_row(name, _hashes(command, payer), Node(payer.urls[0])) for name, command in ways.items()]
+
+
+def measure_three(payer: Payer) -> list[dict[str, Any]]:
+    """What three payments of a file used in each way, in all and for each of them. Raises Failed."""
+    chain, node = payer.chains[0], Node(payer.urls[0])
+    delegate = named_delegate("simple7702account", load_registry(Paths.under(payer.home)).named(chain.short_name))
+    rows = [_three("three transactions", payer, node)]
+    node.call("anvil_setCode", payer.address, "0xef0100" + delegate.code.address[2:])
+    rows.append(_three("one transaction of a delegated account", payer, node))
+    node.call("anvil_setCode", payer.address, "0x")
+    made = _run([L2SEND, "devnet", "safe", payer.address, "--chain", chain.short_name, "--json"], payer)["safe"]
+    faucet.fund(payer.home / "state", Address(made.partition(":")[2]), "1000", "USDC", chain.short_name)
+    return [*rows, _three("one transaction of a Safe, by MultiSend", payer, node, "--safe", made)]
+
+
+def _three(name: str, payer: Payer, node: Node, *words: str) -> dict[str, Any]:
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", delete=False) as file:
+        lines = (f"{number},1,USDC,{payer.chains[0].short_name}:{new_address()}\n" for number in range(3))
+        file.write("ref,amount,token,to\n" + "".join(lines))
+    found = _run([L2SEND, "batch", file.name, "--yes", "--json", "--private-key", payer.key, *words], payer)
+    Path(file.name).unlink()
+    hashes = sorted({tx_hash for line in found["lines"] for tx_hash in line["hashes"]})
+    used = sum(int(node.call("eth_getTransactionReceipt", tx_hash)["gasUsed"], 16) for tx_hash in hashes)
+    return {"way": name, "transactions": len(hashes), "gas": used, "each": used // 3}
 
 
 def _row(name: str, hashes: Sequence[str], node: Node) -> dict[str, Any]:
@@ -40,6 +74,11 @@ def _row(name: str, hashes: Sequence[str], node: Node) -> dict[str, Any]:
 
 def _hashes(command: Sequence[str], payer: Payer) -> list[str]:
     """Of all that one payment sent, in order. Raises Failed."""
+    return [tx["hash"] for tx in _run(command, payer)["transactions"]]
+
+
+def _run(command: Sequence[str], payer: Payer) -> dict[str, Any]:
+    """The document that a command prints. Raises Failed."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     done = subprocess.run(
         command,
@@ -51,4 +90,5 @@ def _hashes(command: Sequence[str], payer: Payer) -> list[str]:
     )
     if done.returncode:
         raise Failed(f"{command[0]} ended with status {done.returncode}: {done.stderr[-800:]}")
-    return [tx["hash"] for tx in json.loads(done.stdout)["transactions"]]
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document

@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import cast
 from bench.ending import cache_folder, ended, say
-from bench.gas import measure_gas
+from bench.gas import measure_gas, measure_three
 from bench.latency_client import Delayed, delayed
 from bench.many import many_at_once
 from bench.payer import L2SEND, Payer, funded_payer
@@ -120,7 +120,9 @@ def report(found: Mapping[str, Any]) -> str:
         ["", "transactions", "gas", "the paying call alone", "ratio", "limits signed"],
         [list(row.values()) for row in found["gas"]],
     )
-    return f"{sends}\n\n{start}\n\n{gas}\n\n{found['many_count']} payments from one account on one chain:\n\n{many}"
+    three = _table(["three payments by", "transactions", "gas", "each"], [list(row.values()) for row in found["three"]])
+    at_once = f"{found['many_count']} payments from one account on one chain:"
+    return "\n\n".join((sends, start, gas, three, at_once, many))
 
 
 def main() -> int:
@@ -143,6 +145,7 @@ def _compare(options: argparse.Namespace) -> str:
             "sends": measure_sends(payer, program, options.rounds, say),
             "start": measure_start(payer, options.rounds),
             "gas": measure_gas(payer),
+            "three": measure_three(payer),
             "many_count": options.many,
             "many": many_at_once(payer, program, options.many),
         }
