@@ -1,4 +1,4 @@
-"""Bridges: a folder or file for each, behind the protocol in `l2send.core.bridge`.
+"""Bridges: a folder or file for each, behind the protocol in `l2send.core.bridge_protocol`.
 
 The registry names settlers by bridge: `[chains.base.settlers.eco]`. A user's file may list more, each under its own
 name with the `type` of its orders: `[chains.base.settlers.other]` with `type = "eco"`. Each is a separate bridge that
@@ -19,7 +19,7 @@ from l2send.bridges.hyperlane7683.bridge import Hyperlane7683
 from l2send.bridges.oif.bridge import Oif
 from l2send.bridges.sponsor.bridge import Sponsor
 from l2send.core.address import Address
-from l2send.core.bridge import Bridge, SponsoredBridge
+from l2send.core.bridge_protocol import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
 from l2send.core.delegation import EXECUTE_BATCH, decode_batch
 from l2send.core.effects import Allows, CallsTogether, Delegates, Effects, Executes, Opens, Pays
@@ -27,7 +27,7 @@ from l2send.core.errors import ConfigError, Refused
 from l2send.core.plan import ChainAddress, UnsignedTx
 from l2send.core.safe import EXECUTE, decode_execution
 from l2send.core.settlers import types_of
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 
 _TYPES: dict[str, Callable[[str], Bridge]] = {
     "eco": Eco,

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from l2send.bridges.gas_costs import MARGIN_PERCENT, Costed, cost, refuse_without_gas
-from l2send.core.bridge import ContractSenders, OrderStatus, RefundAddress
+from l2send.core.bridge_protocol import ContractSenders, OrderStatus, RefundAddress
 from l2send.core.calldata import TRANSFER
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, token_effects

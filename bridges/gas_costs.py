@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from l2send.core.address import Address
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.calldata import ALLOWANCE, APPROVE, answers_false
 from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay, NodeError, NoGas, Refused

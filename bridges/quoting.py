@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from l2send.bridges.gas_costs import Costed, approval, cost, refund_cost, refuse_without_gas
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
 from l2send.core.effects import Opens
 from l2send.core.errors import CannotPay, Refused

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from l2send.core.bridge import OrderState, OrderStatus, Proof
+from l2send.core.bridge_protocol import OrderState, OrderStatus, Proof
 from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.plan import Order
 from l2send.core.rpc import Call, Log, Rpc, Rpcs

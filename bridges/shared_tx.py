@@ -19,7 +19,7 @@ from l2send.core.fees import l1_fee
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, if_offered
 from l2send.core.safe import EXECUTE, approved_by_sender, read_execution, safe_tx_of
-from l2send.core.together import TOGETHER
+from l2send.core.shared_tx import TOGETHER
 from l2send.core.units import Amount, Gas, Seconds, Wei
 
 MOST_CALLS = 100

@@ -12,7 +12,7 @@ from dataclasses import replace
 from l2send.bridges.direct import Direct
 from l2send.bridges.gas_costs import NETWORK_FEES, cost
 from l2send.bridges.wrapped import Wrapped
-from l2send.core.bridge import Bridge, SponsoredBridge
+from l2send.core.bridge_protocol import Bridge, SponsoredBridge
 from l2send.core.chains import Chain
 from l2send.core.delegation import BATCHING_DELEGATE, batch_tx, delegate_of, known_delegate
 from l2send.core.errors import CannotPay

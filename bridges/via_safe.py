@@ -16,11 +16,11 @@ from l2send.bridges.gas_costs import NETWORK_FEES, cost
 from l2send.bridges.wrapped import Wrapped
 from l2send.core.accounts import Deployment, SafeVersion
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain
-from l2send.core.code import code_hash, has_code_of_safe
 from l2send.core.errors import CannotPay, Refused
+from l2send.core.pinned_code import code_hash, has_code_of_safe
 from l2send.core.plan import Payment, Quote
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.safe import SafeTx, approved_by_sender, safe_tx_of

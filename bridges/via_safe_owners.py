@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from l2send.bridges.gas_costs import NETWORK_FEES, cost
 from l2send.bridges.via_safe import CARRIED, SafeState, ViaSafe, look_at_safe, told_of_parts
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
 from l2send.core.plan import Payment, Proposal, Quote
 from l2send.core.rpc import Rpcs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l2send.core.bridge import Bridge, OrderStatus
+from l2send.core.bridge_protocol import Bridge, OrderStatus
 from l2send.core.chains import Registry
 from l2send.core.effects import Effects
 from l2send.core.plan import Order, Step, UnsignedTx

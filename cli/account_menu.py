@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, unique
 
-from l2send.cli.blocking import run
+from l2send.cli.interruptible import run
 from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.live_balances import worth_in_words
 from l2send.cli.options import RunOptions

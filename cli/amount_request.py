@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from l2send.cli.recipient import Words, payment_of
+from l2send.cli.typed_recipient import Words, payment_of
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.errors import UsageError
 from l2send.core.plan import Payment
 from l2send.core.text import clean
 from l2send.resolver.destination import Destination
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.review import Review
 
 _WORDS = frozenset({"max", "all"})

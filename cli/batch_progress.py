@@ -19,7 +19,7 @@ from l2send.cli.times import duration
 from l2send.wallet.journal.states import MEANINGS, PaymentState
 
 if TYPE_CHECKING:
-    from l2send.turns import Turn
+    from l2send.progress_events import Turn
     from l2send.wallet.journal.records import Record
 
 _LINE_EVERY = 10.0

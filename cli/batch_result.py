@@ -11,7 +11,7 @@ from pathlib import Path
 
 from l2send.batch_review import BatchReview
 from l2send.batches import BatchPayment, BatchResult
-from l2send.cli.documents import Document, amount_document, fee_document, fees_paid_document
+from l2send.cli.json_documents import Document, amount_document, fee_document, fees_paid_document
 from l2send.cli.outcome import explorer_link
 from l2send.cli.screen import as_json
 from l2send.cli.spreadsheet import csv_text

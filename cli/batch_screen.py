@@ -13,8 +13,8 @@ from l2send.batch_review import BatchReview
 from l2send.cli.batch_result import LineResult
 from l2send.cli.effects_text import describe
 from l2send.cli.money import cost, shorter, usd
-from l2send.cli.recipient import must_compare
 from l2send.cli.screen import aloud, err, out, print_pairs, styled, table
+from l2send.cli.typed_recipient import must_compare
 from l2send.core.chains import Registry
 from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.batch_lines import BatchLine

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from l2send.cli.prompts import BACK, DETAILS, NO, YES, Back, ask_plainly, ask_word
-from l2send.cli.recipient import must_compare, note
-from l2send.cli.review import question, show_details
+from l2send.cli.review_text import question, show_details
 from l2send.cli.times import duration
+from l2send.cli.typed_recipient import must_compare, note
 from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted, NeedsConfirmation, Refused
 from l2send.core.plan import Payment

@@ -17,7 +17,7 @@ from l2send.cli.payment_request import PaymentRequest, utc
 from l2send.cli.screen import stage_in_words
 from l2send.core.text import clean
 from l2send.resolver.destination import Destination
-from l2send.resolver.forms import forms
+from l2send.resolver.destination_forms import forms
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from l2send.cli.blocking import has_run, is_of_an_interrupt
 from l2send.cli.cast_hints import answer
+from l2send.cli.interruptible import has_run, is_of_an_interrupt
 from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
 from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError

@@ -12,8 +12,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from l2send.cli.command_table import COMMANDS, Heading, Need
-from l2send.cli.looks import be_plain
 from l2send.cli.progress_mode import ProgressMode, set_progress_mode
+from l2send.cli.styles import be_plain
 
 _ARGUMENTS, _OPTIONS = "Arguments", "Options"
 

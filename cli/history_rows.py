@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from l2send.cli.looks import is_plain
 from l2send.cli.money import cost_paid, shorter
 from l2send.cli.outcome import delivering, explorer_link
 from l2send.cli.screen import Rows, out, styled, table
+from l2send.cli.styles import is_plain
 from l2send.cli.times import clock
 from l2send.core.chains import Registry
 from l2send.resolver.contacts import Book

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from l2send.batch_begun import key_of
-from l2send.cli.documents import Document
+from l2send.batch_record import key_of
+from l2send.cli.json_documents import Document
 from l2send.cli.options import RunOptions
 from l2send.cli.progress import Live
 from l2send.cli.screen import err, out, print_json, styled, table
@@ -16,10 +16,10 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus, NetworkError
 from l2send.core.plan import Payment
 from l2send.core.rpc import open_rpcs
-from l2send.recovery import Found, Recovery, Wanted, not_looked_at, recover
+from l2send.journal_recovery import Found, Recovery, Wanted, not_looked_at, recover
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import judge_batch
-from l2send.wallet.journal.opening import open_for_recovery
+from l2send.wallet.journal.location import open_for_recovery
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from l2send.cli.amount_request import MaxPayment, plan_of
 from l2send.cli.consent import consent, notes_of, refuse_look_alike, refuse_or_ask_again
-from l2send.cli.documents import payment_document
+from l2send.cli.json_documents import payment_document
 from l2send.cli.money import left_after
 from l2send.cli.options import PayOptions
 from l2send.cli.outcome import Ending, show_outcome
 from l2send.cli.progress import Live
-from l2send.cli.request import MaxPayment, plan_of
-from l2send.cli.review import show_review
+from l2send.cli.review_text import show_review
 from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.sender import Sender
 from l2send.client import Client
@@ -23,7 +23,7 @@ from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted, NotFinal, Refused
 from l2send.core.plan import Payment
 from l2send.resolver.destination import Destination
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.amount_request import MaxPayment
 from l2send.cli.command_table import Heading
 from l2send.cli.options import SenderOptions
-from l2send.cli.request import MaxPayment
 from l2send.cli.settings import load_settings
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
@@ -18,7 +18,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import Payment
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import parse_destination
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.wallet.keys.keystore import named
 
 Safe = Annotated[

@@ -15,7 +15,7 @@ from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.progress_mode import ProgressMode, is_asked_for, progress_mode
 from l2send.cli.screen import aloud, as_json, err, print_beside, print_words, styled
 from l2send.cli.times import duration, local_times
-from l2send.core.counting import Count, counting
+from l2send.core.progress_count import Count, counting
 from l2send.core.text import clean
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.text import Text
 
-    from l2send.turns import Turn
+    from l2send.progress_events import Turn
     from l2send.wallet.journal.records import Record
 
 _ASKING, _STARTING = "asking", "starting"

@@ -6,7 +6,7 @@ import os
 import sys
 from enum import StrEnum, unique
 
-from l2send.cli.looks import is_plain
+from l2send.cli.styles import is_plain
 
 
 @unique

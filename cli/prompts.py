@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
 from typing import Any, TypeVar
 
-from l2send.cli.looks import prompt_style
+from l2send.cli.styles import prompt_style
 from l2send.core.errors import Interrupted, L2sendError, UsageError
 from l2send.core.redaction import remember_typed, without_typed_secrets
 from l2send.core.text import clean

@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from l2send.cli.documents import amount_document
+from l2send.cli.json_documents import amount_document
 from l2send.cli.outcome import explorer_link
 from l2send.cli.payment_request import PaymentRequest
 from l2send.cli.screen import as_json, err, out, print_words, styled

@@ -10,7 +10,7 @@ from l2send.cli.offline_files import recipient_of, refuse_existing, write_docume
 from l2send.cli.options import AccountOptions, FollowOptions, KeyOptions, RunOptions, SenderOptions
 from l2send.cli.paying import interruptible, report
 from l2send.cli.progress import Live
-from l2send.cli.review import show_review
+from l2send.cli.review_text import show_review
 from l2send.cli.screen import err, print_pairs, print_words, styled
 from l2send.cli.sender import Sender, choose_sender, refuse_contradiction
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end

@@ -10,8 +10,8 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
 
-from l2send.cli.looks import is_plain, theme
 from l2send.cli.progress_mode import ProgressMode, progress_mode
+from l2send.cli.styles import is_plain, theme
 from l2send.core.chains import Chain
 from l2send.core.text import clean, json_escaped
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
-from l2send.cli.blocking import apart, load_package, result_of, run_into
+from l2send.cli.interruptible import apart, load_package, result_of, run_into
 from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
 from l2send.cli.progress import Live
@@ -20,7 +20,7 @@ from l2send.core.address import Address, parse_address
 from l2send.core.errors import ConfigError, UsageError
 from l2send.core.paths import Paths
 from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_on_device
 from l2send.wallet.keys.keyring import remembered

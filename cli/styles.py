@@ -1,7 +1,7 @@
 """The style of terminal output: the colours, and the plain mode without tables, marks and colours.
 
 Every colour is readable on white and on black: a contrast of at least 4.5 (WCAG 2.2, 1.4.3), which
-tests/cli/test_looks.py computes. No information is conveyed only by colour.
+tests/cli/test_styles.py computes. No information is conveyed only by colour.
 """
 
 from __future__ import annotations

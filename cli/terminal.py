@@ -6,7 +6,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from l2send.cli.blocking import interrupted_at_once, run
+from l2send.cli.interruptible import interrupted_at_once, run
 from l2send.cli.progress_mode import set_progress_mode
 from l2send.core.errors import ConfigError, Interrupted, NeedsConfirmation
 

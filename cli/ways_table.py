@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from l2send.cli.looks import is_plain
 from l2send.cli.screen import Rows, out, styled, table
+from l2send.cli.styles import is_plain
 from l2send.cli.times import duration
 from l2send.core.plan import BRIDGE_FEE, Plan, Quote, Way
 from l2send.core.units import Amount

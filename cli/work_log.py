@@ -6,10 +6,10 @@ import sys
 from datetime import UTC, datetime
 from enum import StrEnum, unique
 
-from l2send.cli.documents import Document
+from l2send.cli.json_documents import Document
 from l2send.cli.screen import as_json, err, styled
 from l2send.core.errors import L2sendError
-from l2send.working import Happened, WorkEvent
+from l2send.worker import Happened, WorkEvent
 
 SCHEMA = "l2send.work/1"
 

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from l2send.core.address import Address
 from l2send.core.errors import ConfigError, L2sendError, UsageError
 from l2send.queueing import Queued
-from l2send.working import Happened, WorkEvent
+from l2send.worker import Happened, WorkEvent
 
 _LONGEST_REQUEST = 8192
 _REQUEST_SECONDS = 5.0

@@ -11,7 +11,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects
 from l2send.core.plan import Order, Payment, Quote, Sponsored, Step, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, BlockNumber, ChainId, UnixTime
 
 

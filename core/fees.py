@@ -10,9 +10,9 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
-from l2send.core.agreement import answers
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain
+from l2send.core.endpoint_agreement import answers
 from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.rpc import Call, Rpc, if_offered, record, wei_per_gas

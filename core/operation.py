@@ -26,7 +26,7 @@ from l2send.core.delegation import EXECUTE_BATCH, batch_tx, decode_batch
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Call
-from l2send.core.typed import Fields, TypedData
+from l2send.core.typed_data import Fields, TypedData
 from l2send.core.units import ChainId, Gas, Wei
 
 EXECUTE_ONE = Function("execute(address,uint256,bytes)")

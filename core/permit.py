@@ -17,7 +17,7 @@ from l2send.core.chains import Registry
 from l2send.core.effects import PERMIT2, AllowsBySignature
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.rpc import Call, Rpc
-from l2send.core.typed import Fields, TypedData
+from l2send.core.typed_data import Fields, TypedData
 from l2send.core.units import Amount, ChainId, Token, UnixTime
 
 NONCE_BITMAP = Function("nonceBitmap(address,uint256)", "uint256")

@@ -16,7 +16,7 @@ from typing import Any
 
 from l2send.core.address import Address
 from l2send.core.chains import Chain
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, BlockNumber, ChainId, Gas, Nonce, Seconds, UnixTime, Wei
 
 

@@ -14,7 +14,7 @@ from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.calldata import Function
 from l2send.core.errors import Refused
 from l2send.core.plan import UnsignedTx
-from l2send.core.typed import Fields, TypedData
+from l2send.core.typed_data import Fields, TypedData
 from l2send.core.units import ChainId, Nonce, Wei
 
 EXECUTE = Function("execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)", "bool")

@@ -17,7 +17,7 @@ from typing import Any
 
 from l2send.core.calldata import abi_encode
 from l2send.core.errors import L2sendError
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.devnet.modes import Mode
 from l2send.devnet.operations import FEE as OPERATION_FEE
 from l2send.devnet.pricing import asset_at

@@ -9,9 +9,9 @@ from enum import StrEnum, unique
 
 from l2send.core.address import Address
 from l2send.core.chains import Chain
-from l2send.core.code import has_code_of_safe
 from l2send.core.delegation import delegate_of, known_delegate
 from l2send.core.errors import L2sendError
+from l2send.core.pinned_code import has_code_of_safe
 from l2send.core.rpc import Rpc, Rpcs
 
 _PATIENCE = 4.0

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from l2send.core.address import Address
 from l2send.core.calldata import BALANCE_OF, DECIMALS, Function
 from l2send.core.chains import Chain
-from l2send.core.counting import counted
 from l2send.core.errors import BadAnswer, L2sendError, NetworkError, NodeError, WrongChain
+from l2send.core.progress_count import counted
 from l2send.core.rpc import ETH_BALANCE, Aggregate, Call, Rpc, Rpcs
 from l2send.core.units import Amount, Token, UnixTime
 

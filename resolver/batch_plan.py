@@ -17,7 +17,7 @@ from enum import StrEnum, unique
 
 from l2send.bridges.direct import Direct
 from l2send.bridges.direct_many import Market
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay, L2sendError
 from l2send.core.plan import Payment, Plan, Quote, Way
@@ -25,8 +25,8 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.batch_funds import Ledger, spent_by
 from l2send.resolver.batch_lines import BatchLine
-from l2send.resolver.limits import Limits
-from l2send.resolver.over_limit import is_dear, too_dear, why_dear
+from l2send.resolver.max_fee import Limits
+from l2send.resolver.over_max_fee import is_dear, too_dear, why_dear
 from l2send.resolver.quotes import priced
 from l2send.resolver.recipient import Findings
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from l2send.bridges.direct_many import market_of, quote_transfers
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
 from l2send.core.errors import NetworkError, Refused
 from l2send.core.plan import Quote
@@ -19,7 +19,7 @@ from l2send.resolver.balances import Snapshot
 from l2send.resolver.batch_funds import Ledger, spent_by
 from l2send.resolver.batch_moves import bring_money
 from l2send.resolver.batch_plan import LineWay, Planned, Planning, Wanted, may_pay_directly
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 
 
 async def plan_lines(

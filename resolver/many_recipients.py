@@ -19,8 +19,8 @@ from l2send.core.plan import ChainAddress, Payment
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.rpc.code_sizes import MOST
 from l2send.core.units import Token
-from l2send.resolver.block_lists import BLOCK_LISTS
 from l2send.resolver.recipient import PATIENCE, PAUSED, Findings, judge_token, look, resemblance
+from l2send.resolver.token_block_lists import BLOCK_LISTS
 
 _READS_AT_ONCE = 200
 _AT_ONCE = 8

@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 
 from l2send.bridges.direct import Direct
 from l2send.core.address import Address
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.errors import CannotPay, L2sendError, NetworkError
 from l2send.core.plan import ChainAddress, Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Snapshot
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.resolver.no_gas import no_gas
-from l2send.resolver.over_limit import is_dear, too_dear
+from l2send.resolver.over_max_fee import is_dear, too_dear
 from l2send.resolver.quotes import (
     NoQuote,
     Source,

@@ -12,18 +12,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay, L2sendError, NetworkError
 from l2send.core.plan import Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount
 from l2send.resolver.balances import Snapshot
-from l2send.resolver.halted import with_halts
-from l2send.resolver.limits import Limits
+from l2send.resolver.halted_chains import with_halts
 from l2send.resolver.max_amount import find_greatest
+from l2send.resolver.max_fee import Limits
 from l2send.resolver.no_gas import no_gas
-from l2send.resolver.over_limit import is_dear, least_sensible, sensible, too_dear, why_dear
+from l2send.resolver.over_max_fee import is_dear, least_sensible, sensible, too_dear, why_dear
 from l2send.resolver.quotes import (
     USD,
     NoQuote,
@@ -38,7 +38,7 @@ from l2send.resolver.quotes import (
     unknown_sources,
 )
 from l2send.resolver.refunds import with_warnings
-from l2send.resolver.several import Several, find_several
+from l2send.resolver.several_sources import Several, find_several
 from l2send.resolver.unknown_ways import may_be_cheaper, not_known, of_destination, refusal
 
 _WORTH_PARTS = USD // 100

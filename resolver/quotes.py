@@ -12,15 +12,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
-from l2send.core.counting import counted
 from l2send.core.errors import BadRecipient, L2sendError, NetworkError, NodeError, UsageError
 from l2send.core.plan import Fee, Payment, Quote, Way
+from l2send.core.progress_count import counted
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Holdings, Snapshot
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.resolver.refunds import refuse_dear_refund
 
 USD = 10**30

@@ -3,7 +3,7 @@
 | found                                                        | then                |
 |--------------------------------------------------------------|---------------------|
 | the token has no code, other decimals, or is paused          | refuse              |
-| the token blocks the recipient (block_lists.py)              | refuse              |
+| the token blocks the recipient (token_block_lists.py)              | refuse              |
 | the token has no block list that is known                    | say                 |
 | a Safe on another chain, and nothing on the destination      | refuse              |
 | another contract there, and nothing on the destination       | confirm             |
@@ -26,13 +26,13 @@ from l2send.bridges.via_safe import look_at_safe
 from l2send.core.address import Address, alike
 from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain
-from l2send.core.code import has_code_of_safe
 from l2send.core.delegation import delegate_of
 from l2send.core.errors import L2sendError, Refused
+from l2send.core.pinned_code import has_code_of_safe
 from l2send.core.plan import Payment
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.units import Token
-from l2send.resolver.block_lists import BLOCK_LISTS
+from l2send.resolver.token_block_lists import BLOCK_LISTS
 
 PATIENCE = 4.0
 """Seconds: a warning is not worth waiting longer for."""

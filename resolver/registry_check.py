@@ -19,8 +19,8 @@ from l2send.core.accounts import Deployment
 from l2send.core.address import Address
 from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain
-from l2send.core.code import Contract, code_hash, contracts_of, read_code
 from l2send.core.errors import L2sendError, WrongChain
+from l2send.core.pinned_code import Contract, code_hash, contracts_of, read_code
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.text import clean
 from l2send.core.units import Token, UnixTime

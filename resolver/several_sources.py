@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.plan import Payment, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.resolver.quotes import NoQuote, Source, allowed, ask, cost, per_second, stage_of
 from l2send.resolver.subsets import MOST_SETS, Option, choose
 

@@ -12,7 +12,7 @@ from l2send.core.chains import Chain
 from l2send.core.errors import NetworkError
 from l2send.core.plan import Payment, Way
 from l2send.resolver.balances import Snapshot
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.resolver.quotes import NoQuote
 
 WORTH_A_LOOK_USD = 0.01

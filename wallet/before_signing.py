@@ -9,10 +9,10 @@ from typing import Protocol
 
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.calldata import answers_false
-from l2send.core.code import why_other_code
 from l2send.core.deadlines import why_late
 from l2send.core.errors import CannotPay, NetworkError, NodeError, Refused
 from l2send.core.fees import L1_FEE_MARGIN_PERCENT, MIN_TIP, L1Fee, gas_price, l1_fee_of, refuse_dearer_than_others
+from l2send.core.pinned_code import why_other_code
 from l2send.core.plan import GasPrice, Order, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, Simulated, both, if_offered
 from l2send.core.units import Amount, ChainId, Gas, UnixTime, Wei

@@ -9,14 +9,14 @@ from typing import Any
 
 from l2send.core.deadlines import why_late
 from l2send.core.errors import NotFinal, WrongChain
-from l2send.core.pace import may_hold
 from l2send.core.plan import StepKind
+from l2send.core.polling import may_hold
 from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.journal.states import TxState
-from l2send.wallet.stale import is_stale, not_sent_again
+from l2send.wallet.late_openings import is_stale, not_sent_again
 
 Say = Callable[[str], None]
 """Receives a sentence for each step of a payment's progress."""

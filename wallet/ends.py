@@ -2,8 +2,8 @@
 
 People pay again after `reverted`, `replaced`, `cancelled`, `expired` and `refunded`, and stop checking after
 `delivered`. So an end state needs proof from the chain's storage and from the block that used the nonce, with the
-chain's number of confirmations, by as many endpoints as core/agreement.py requires. If any proof is missing, the state
-stays open and the reason is recorded.
+chain's number of confirmations, by as many endpoints as core/endpoint_agreement.py requires. If any proof is missing,
+the state stays open and the reason is recorded.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from l2send.core.agreement import answers, why_unproven
-from l2send.core.bridge import Bridge, Opening, OrderState, OrderStatus, Proof
+from l2send.core.bridge_protocol import Bridge, Opening, OrderState, OrderStatus, Proof
 from l2send.core.chains import Chain
 from l2send.core.effects import token_effects
+from l2send.core.endpoint_agreement import answers, why_unproven
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.operation import Operation
 from l2send.core.plan import Order, Proposal, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.together import calls_of
+from l2send.core.shared_tx import calls_of
 from l2send.core.units import BlockNumber, Nonce
-from l2send.wallet.carried import brought_together, made_coin_calls, made_no_call
 from l2send.wallet.fees_paid import brought_by, brought_by_fill, fee_shown, transfers_lately
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
@@ -33,7 +32,8 @@ from l2send.wallet.nonce_search import NonceUse, find_use, is_used
 from l2send.wallet.operation_runs import OperationRun, end_of, shows_operation
 from l2send.wallet.received import may_have_paid, paid_by, safe_may_have_paid
 from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, hash_of, shows_run
-from l2send.wallet.sight import Head, Sight, is_all_there_is, shows
+from l2send.wallet.shared_tx_ends import brought_together, made_coin_calls, made_no_call
+from l2send.wallet.tx_location import Head, Sight, is_all_there_is, shows
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Carries the journal's payments to an end state: signing.py signs, offering.py broadcasts, ends.py proves end states.
+"""Carries the journal's payments to an end state: signing.py signs, broadcasting.py broadcasts, ends.py proves.
 
 Messages for a sponsor are in sponsored.py, what the owners of a Safe sign in proposals.py.
 
@@ -9,7 +9,7 @@ The stages of each step, and why they are in this order:
     sign       then decode the signed bytes, and let the guard compare them with what was approved
     journal    committed to disk before anything leaves this machine
     broadcast  those bytes, repeatedly if needed, never others
-    mined      the next step is signed on it, or right behind it (behind.py); the lock is held until what pays is mined
+    mined      the next step is signed then, or before (behind_approval.py); the lock is held until what pays is mined
     final      as many confirmations as the chain needs; earlier steps are under it by then
 
 The lock is released while a payment waits for confirmations: its nonces and its allowance are used up. The next step
@@ -27,13 +27,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from l2send.core.bridge import Bridge, OrderState
+from l2send.core.bridge_protocol import Bridge, OrderState
+from l2send.core.concurrency import all_of
 from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, Refused, Sent
-from l2send.core.pace import pause_between_looks
 from l2send.core.plan import Step
+from l2send.core.polling import pause_between_looks
 from l2send.core.rpc import Rpcs
-from l2send.core.side_by_side import all_of
 from l2send.wallet.before_signing import TxGuard, why_too_late
+from l2send.wallet.broadcasting import Offering, Say, not_final
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import Journal
@@ -42,14 +43,13 @@ from l2send.wallet.journal.states import ENDED, ENDED_IN_BLOCK, IN_BLOCK, SUCCEE
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
 from l2send.wallet.looks_ahead import LooksAhead
-from l2send.wallet.offering import Offering, Say, not_final
 from l2send.wallet.receipts import note_receipt, observe
 from l2send.wallet.replacement import Bid
 from l2send.wallet.sent_elsewhere import find_sent
-from l2send.wallet.sight import Head
 from l2send.wallet.signing import PAYING_KINDS, Looks, Signing
 from l2send.wallet.steps_in_a_row import sign_in_a_row
-from l2send.wallet.telling import sentence_about
+from l2send.wallet.tx_location import Head
+from l2send.wallet.tx_notices import sentence_about
 
 Renewal = Callable[[PaymentRecord], Awaitable[PaymentRecord]]
 """Requotes a payment: returns it with a new quote that costs no more. Raises Refused if there is none."""
@@ -130,8 +130,8 @@ class Executor:
     async def sign_only(self, payment_id: str, looks: Looks) -> TxRecord:
         """Sign the only step of a payment and commit it to the journal. `offer` broadcasts it.
 
-        The caller holds the account's lock: see window.py. Raises Refused, CannotPay, NetworkError or ConfigError if
-        nothing was signed.
+        The caller holds the account's lock: see nonce_window.py. Raises Refused, CannotPay, NetworkError or
+        ConfigError if nothing was signed.
         """
         record = self.journal.get(payment_id)
         failpoint(Failpoint.PLANNED)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.calldata import TRANSFER_TOPIC, address_word
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import NetworkError, Refused
@@ -21,7 +21,7 @@ from l2send.core.units import Amount, Token
 from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord
 from l2send.wallet.journal.states import ENDED_IN_BLOCK, PaymentState, TxState
 from l2send.wallet.keys.signed import limits_of
-from l2send.wallet.sight import Sight
+from l2send.wallet.tx_location import Sight
 
 NETWORK_FEE = "network fee"
 """The name of the fee that a chain took for transactions."""

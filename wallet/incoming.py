@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from l2send.core.address import Address
-from l2send.core.agreement import answers, why_unproven
 from l2send.core.calldata import TRANSFER_TOPIC, address_word
+from l2send.core.endpoint_agreement import answers, why_unproven
 from l2send.core.errors import NetworkError
 from l2send.core.rpc import Rpc, both
 from l2send.core.units import Amount, BlockNumber, Wei

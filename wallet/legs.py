@@ -15,11 +15,11 @@ from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs, both, if_offered
 from l2send.core.units import Amount
 from l2send.wallet.before_signing import affordable, why_not_now
+from l2send.wallet.broadcasting import Say
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record, TxRecord
 from l2send.wallet.journal.states import IN_FLIGHT, SUCCEEDED, PaymentState, TxState
-from l2send.wallet.offering import Say
 
 LegWork = Callable[[PaymentRecord, Say], Awaitable[object]]
 """Continues a leg. Raises L2sendError."""

@@ -19,7 +19,7 @@ from l2send.core.address import Address
 from l2send.core.errors import ConfigError, NotFinal
 from l2send.core.paths import private_dir
 from l2send.core.private_files import PRIVATE_FILE
-from l2send.core.storage import network_file_system
+from l2send.core.synced_folders import network_file_system
 from l2send.core.text import clean
 from l2send.core.units import ChainId
 from l2send.wallet.journal.protocol import Journal

@@ -18,16 +18,16 @@ from dataclasses import dataclass, field, replace
 from l2send.core.address import Address
 from l2send.core.calldata import BALANCE_OF
 from l2send.core.errors import CannotPay, L2sendError, NetworkError, NotFinal, Refused
-from l2send.core.pace import pause_between_looks
 from l2send.core.plan import StepKind
+from l2send.core.polling import pause_between_looks
 from l2send.core.rpc import Call, Rpc
 from l2send.core.units import Amount, ChainId, Nonce, Token
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import ENDED, IN_BLOCK, IN_FLIGHT, TxState
 from l2send.wallet.lock import account_lock
-from l2send.wallet.sight import Head, head_of
 from l2send.wallet.signing import Looks
+from l2send.wallet.tx_location import Head, head_of
 
 SIZE = 16
 """How many transactions may be pending: about as many as nodes keep for an unknown account."""

@@ -23,7 +23,7 @@ from l2send.core.errors import CannotPay, ConfigError, L2sendError, Refused, Usa
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import GasPrice, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, ChainId, Gas, Nonce, Seconds, UnixTime, Wei
 from l2send.wallet.file_fields import load_json, read_address, read_list, read_payment, read_text, read_uint
 from l2send.wallet.journal import codec

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from l2send.core.address import Address
-from l2send.core.agreement import answers
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
+from l2send.core.endpoint_agreement import answers
 from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.first_block import first_block_above
 from l2send.core.operation import BEFORE_TOPIC, OPERATION_TOPIC, Operation

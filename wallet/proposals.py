@@ -6,12 +6,12 @@ transaction sent from here decides nothing: it may revert because another accoun
 
 from __future__ import annotations
 
-from l2send.core.agreement import answers
+from l2send.core.endpoint_agreement import answers
 from l2send.core.errors import ConfigError
 from l2send.core.plan import Step
 from l2send.core.rpc import Rpc
 from l2send.wallet.ends import Ends
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.errors import ChangedMeanwhile
 from l2send.wallet.journal.proposal_states import PROPOSAL_TRANSITIONS, ProposalState
 from l2send.wallet.journal.records import PaymentRecord, ProposalRecord, TxRecord

@@ -20,7 +20,7 @@ from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use
-from l2send.wallet.sight import Head, Sight, head_of, is_all_there_is, is_deep, seen, sight_of
+from l2send.wallet.tx_location import Head, Sight, head_of, is_all_there_is, is_deep, seen, sight_of
 
 Later = Callable[[Mapping[str, Any]], None]
 """Keeps a receipt for the next query."""

@@ -16,7 +16,7 @@ from l2send.core.plan import GasPrice, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Gas, Wei
 from l2send.wallet.before_signing import GasTerms, message_of
-from l2send.wallet.behind import waiting_before
+from l2send.wallet.behind_approval import waiting_before
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, TxRecord

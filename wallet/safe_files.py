@@ -22,7 +22,7 @@ from l2send.core.errors import ConfigError, L2sendError, Refused, UsageError
 from l2send.core.plan import BRIDGE_FEE, Payment, Proposal, StepKind
 from l2send.core.safe import SafeTx, nothing_of, read_execution
 from l2send.core.safe_signatures import OwnerSignature, SignatureKind, contract_signature, read_signature
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Seconds, UnixTime, Wei
 from l2send.wallet.file_fields import load_json, read_address, read_list, read_payment, read_text, read_uint
 from l2send.wallet.journal import codec

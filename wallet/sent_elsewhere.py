@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from l2send.core.address import Address
-from l2send.core.agreement import answers
+from l2send.core.endpoint_agreement import answers
 from l2send.core.rpc import Rpc
 from l2send.core.units import Nonce
 from l2send.wallet.before_signing import GasTerms

@@ -15,10 +15,10 @@ from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word, event_t
 from l2send.core.delegation import EXECUTE_BATCH
 from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Rpc, both, data_bytes, if_offered, quantity, record
-from l2send.core.together import can_batch
+from l2send.core.shared_tx import can_batch
 from l2send.core.units import BlockNumber
 from l2send.wallet.journal.records import TxRecord
-from l2send.wallet.sight import Sight
+from l2send.wallet.tx_location import Sight
 
 _SAFE_RAN = event_topic("ExecutionSuccess(bytes32,uint256)")
 _DEEPEST = 64

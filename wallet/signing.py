@@ -18,11 +18,11 @@ from l2send.core.address import Address
 from l2send.core.delegation import refuse_foreign_code, why_other_delegation
 from l2send.core.errors import ConfigError, NetworkError, Refused
 from l2send.core.fees import L1Fee, gas_price
-from l2send.core.pace import may_hold
 from l2send.core.plan import GasPrice, Step, StepKind
+from l2send.core.polling import may_hold
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.safe import does_nothing
-from l2send.core.together import refuse_unless_batching
+from l2send.core.shared_tx import refuse_unless_batching
 from l2send.core.units import ChainId, Nonce, Wei
 from l2send.wallet.before_signing import (
     Cost,
@@ -40,7 +40,8 @@ from l2send.wallet.before_signing import (
     why_order_is_late,
     why_unlike_pinned,
 )
-from l2send.wallet.behind import gas_behind, waiting_before
+from l2send.wallet.behind_approval import gas_behind, waiting_before
+from l2send.wallet.broadcasting import Offering
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import Journal
@@ -48,11 +49,10 @@ from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signed import SignedTx, decode_signed
 from l2send.wallet.keys.signer import Signer
+from l2send.wallet.late_openings import is_stale, not_run, not_sent_again
 from l2send.wallet.nonces import choose, refuse_unless_prepared_so
-from l2send.wallet.offering import Offering
 from l2send.wallet.receipts import observe
 from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
-from l2send.wallet.stale import is_stale, not_run, not_sent_again
 
 PAYING_KINDS = frozenset({StepKind.TRANSFER, StepKind.APPROVE, StepKind.OPEN, StepKind.EXECUTE, StepKind.TOGETHER})
 """Kinds of steps that make a payment; the others refund or cancel."""

@@ -24,12 +24,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from l2send.core.bridge import Bridge, Opening, OpeningBridge, OpeningState, OrderState, SponsoredBridge
+from l2send.core.bridge_protocol import Bridge, Opening, OpeningBridge, OpeningState, OrderState, SponsoredBridge
 from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.plan import Order
 from l2send.core.rpc import Rpcs
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.wallet.before_signing import pin_chain, why_not_now
+from l2send.wallet.broadcasting import Say
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
@@ -38,7 +39,6 @@ from l2send.wallet.journal.states import TRANSITIONS, SponsoredState
 from l2send.wallet.keys.signed import signer_of_typed
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
-from l2send.wallet.offering import Say
 from l2send.wallet.operations import observe_operation
 
 _AGAIN_AFTER_TAKEN = 30.0

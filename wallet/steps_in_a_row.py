@@ -1,4 +1,4 @@
-"""Signs and broadcasts a step, and right behind it those that need not wait for its block: see behind.py.
+"""Signs and broadcasts a step, and right behind it those that need not wait for its block: see behind_approval.py.
 
 The order is the same for each: nonce, bytes, journal, node. Only the wait for a block between them is skipped. All that
 their signatures depend on is requested in one round trip, before the first.
@@ -15,9 +15,9 @@ from l2send.core.fees import L1Fee, l1_fee_of
 from l2send.core.rpc import Rpc, both
 from l2send.core.units import Gas, Nonce
 from l2send.wallet.before_signing import price_of
-from l2send.wallet.behind import cost_behind, gas_behind, may_follow
+from l2send.wallet.behind_approval import cost_behind, gas_behind, may_follow
+from l2send.wallet.broadcasting import Offering
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
-from l2send.wallet.offering import Offering
 from l2send.wallet.signing import LateBehind, Looks, Signing
 
 

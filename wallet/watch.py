@@ -10,19 +10,19 @@ import time
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 
-from l2send.core.bridge import Bridge, OrderState, OrderStatus, SponsoredBridge
+from l2send.core.bridge_protocol import Bridge, OrderState, OrderStatus, SponsoredBridge
 from l2send.core.errors import NetworkError, NotFinal, UnknownChain
-from l2send.core.pace import pause_between_looks
 from l2send.core.plan import StepKind
+from l2send.core.polling import pause_between_looks
 from l2send.core.rpc import Rpcs
 from l2send.core.units import ChainId
+from l2send.wallet.broadcasting import Say
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
 from l2send.wallet.journal.records import OrderRecord, PaymentRecord, ProposalRecord, TxRecord
 from l2send.wallet.journal.states import IN_FLIGHT, ORDER_TRANSITIONS, SUCCEEDED, PaymentState, TxState
-from l2send.wallet.offering import Say
 from l2send.wallet.proposals import execution_in_flight, observe_proposal
 from l2send.wallet.receipts import observe
 from l2send.wallet.sponsored import observe_messages

@@ -46,7 +46,7 @@ from l2send.bridges.erc7683 import OPEN
 from l2send.bridges.gas_costs import allowance
 from l2send.bridges.quoting import Funding, SolverPrice, finish, refuse_unaffordable, with_notes
 from l2send.bridges.settler_status import filled, head_of
-from l2send.core.bridge import ContractSenders, OrderState, OrderStatus, Proof, RefundAddress
+from l2send.core.bridge_protocol import ContractSenders, OrderState, OrderStatus, Proof, RefundAddress
 from l2send.core.chains import Chain, Registry
 from l2send.core.delegation import delegate_of
 from l2send.core.effects import Effects, Opens

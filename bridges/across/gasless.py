@@ -4,7 +4,7 @@ The origin settler's `openFor` takes the money through Permit2, by the sender's 
 needs an allowance from the token: if it has none, and the token supports EIP-2612, a permit of exactly the amount is
 signed too, which the sponsor submits first. Once open, the order is like any other of Across.
 
-A sponsor can only open the signed order, or not (sponsor.py, opening.py). Permit and order are void after
+A sponsor can only open the signed order, or not (sponsor.py, sponsored_opening.py). Permit and order are void after
 `open_deadline` by the origin's clock. The sponsor's fee is what the order pays above the relayer's price. `sponsor_api`
 in chains.toml names the server; the shipped registry has none.
 """
@@ -25,15 +25,15 @@ from l2send.bridges.across.messages import (
     new_permit_nonce,
     order_message,
 )
-from l2send.bridges.across.opening import look_at_opening
 from l2send.bridges.across.order import refuse_other_ids, relay_of
 from l2send.bridges.across.price import delivery_of, is_priced, price_of
 from l2send.bridges.across.sponsor import SponsorFee, ask_fee, post_order
+from l2send.bridges.across.sponsored_opening import look_at_opening
 from l2send.bridges.erc7683 import RESOLVED_ORDER, Resolution, first_mismatch
 from l2send.bridges.gas_costs import most_for_opening
 from l2send.bridges.quoting import PRICE_HOLDS, Funding, bridge_fee, refuse_unaffordable
 from l2send.core.address import Address
-from l2send.core.bridge import ContractSenders, Opening, RefundAddress
+from l2send.core.bridge_protocol import ContractSenders, Opening, RefundAddress
 from l2send.core.calldata import ALLOWANCE, BALANCE_OF, Function, abi_encode, address_word
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import PERMIT2, AllowsBySignature, Effects, OpensBySignature
@@ -42,7 +42,7 @@ from l2send.core.permit import NONCES, decode_permit, is_used, nonce_call, permi
 from l2send.core.plan import SPONSOR_FEE, Fee, Message, MessageKind, Order, Payment, Quote, Sponsored, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.settlers import AcrossSettlers
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, Seconds, UnixTime, Wei
 
 _SETTLER_PERMIT2 = Function("PERMIT2()", "address")
@@ -184,7 +184,7 @@ class AcrossGasless(Across):
         return await post_order(rpcs.http, listed.sponsor_api, sponsored, signatures)
 
     async def opening(self, order: Order, sponsored: Sponsored, rpcs: Rpcs) -> Opening:
-        """By Permit2's nonce and the SpokePool's own event: see opening.py."""
+        """By Permit2's nonce and the SpokePool's own event: see sponsored_opening.py."""
         return await look_at_opening(order, sponsored, rpcs)
 
     async def was_opened(self, order: Order, origin: Rpc, block: str) -> bool:

@@ -25,7 +25,7 @@ from l2send.core.chains import Registry
 from l2send.core.effects import PERMIT2, OpensBySignature
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.settlers import AcrossSettlers
-from l2send.core.typed import Fields, TypedData
+from l2send.core.typed_data import Fields, TypedData
 from l2send.core.units import ChainId, UnixTime
 
 GASLESS_ORDER = "(address,address,uint256,uint256,uint32,uint32,bytes32,bytes)"

@@ -28,8 +28,8 @@ from typing import Any
 
 from l2send.bridges.across.deposit import DEPOSITED_TOPIC, Deposited, deposited
 from l2send.core.address import Address, checksum
-from l2send.core.agreement import WITNESSES, why_unproven
 from l2send.core.calldata import Function, abi_decode, address_word, event_topic
+from l2send.core.endpoint_agreement import WITNESSES, why_unproven
 from l2send.core.errors import NetworkError, UnknownChain
 from l2send.core.plan import Order
 from l2send.core.rpc import Call, Log, Rpc, Rpcs, data_bytes, quantity

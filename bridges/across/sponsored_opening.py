@@ -13,7 +13,7 @@ from typing import Any
 
 from l2send.bridges.across.deposit import DEPOSITED_TOPIC, deposited
 from l2send.core.address import Address, checksum
-from l2send.core.bridge import Opening, OpeningState, Proof
+from l2send.core.bridge_protocol import Opening, OpeningState, Proof
 from l2send.core.calldata import ALLOWANCE, address_word
 from l2send.core.effects import PERMIT2, OpensBySignature
 from l2send.core.errors import BadAnswer, NetworkError

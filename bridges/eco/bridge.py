@@ -22,7 +22,7 @@ from l2send.bridges.erc7683 import OPEN, RESOLVE, emitted_open
 from l2send.bridges.gas_costs import allowance
 from l2send.bridges.quoting import Funding, SolverPrice, finish, refuse_unaffordable
 from l2send.bridges.settler_status import filled, look, refunded, stored
-from l2send.core.bridge import ContractSenders, OrderState, OrderStatus, RefundAddress
+from l2send.core.bridge_protocol import ContractSenders, OrderState, OrderStatus, RefundAddress
 from l2send.core.calldata import Function, event_topic
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens, TakesBack

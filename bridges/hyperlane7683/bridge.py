@@ -23,7 +23,7 @@ from l2send.bridges.hyperlane7683.refund import REFUND, decode_refund, refund_st
 from l2send.bridges.hyperlane7683.route import check_route, refuse_other_order
 from l2send.bridges.quoting import Funding, finish, with_notes
 from l2send.bridges.solver_price import fill_deadline, is_priced, solver_price
-from l2send.core.bridge import ContractSenders, OrderState, OrderStatus, RefundAddress, SentRefund
+from l2send.core.bridge_protocol import ContractSenders, OrderState, OrderStatus, RefundAddress, SentRefund
 from l2send.core.calldata import Function, event_topic
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens

@@ -15,7 +15,7 @@ from eth_hash.auto import keccak
 from l2send.bridges.erc7683 import ONCHAIN_ORDER
 from l2send.bridges.hyperlane7683.order import ORDER_DATA_TYPE, demand, destination_of, order_data_of, order_id_of
 from l2send.bridges.hyperlane7683.route import MESSAGE_FEE
-from l2send.core.bridge import SentRefund
+from l2send.core.bridge_protocol import SentRefund
 from l2send.core.calldata import Function, abi_decode, address_word, event_topic
 from l2send.core.chains import Chain
 from l2send.core.effects import TakesBack

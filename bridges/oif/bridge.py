@@ -25,7 +25,7 @@ from l2send.bridges.gas_costs import allowance
 from l2send.bridges.oif.order import OPEN, ORDER, OUTPUT, decode_open, fields_of, open_tx, order_id_of, output_hash
 from l2send.bridges.quoting import Funding, finish
 from l2send.bridges.solver_price import fill_deadline, is_priced, solver_price
-from l2send.core.bridge import ContractSenders, OrderState, OrderStatus, RefundAddress
+from l2send.core.bridge_protocol import ContractSenders, OrderState, OrderStatus, RefundAddress
 from l2send.core.calldata import Function, abi_encode, event_topic
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Opens, TakesBack

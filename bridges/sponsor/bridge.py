@@ -18,15 +18,15 @@ from l2send.bridges.direct import transfer_of
 from l2send.bridges.gas_costs import MARGIN_PERCENT, UNSIMULATED, cost
 from l2send.bridges.quoting import PRICE_HOLDS, Funding, refuse_unaffordable
 from l2send.bridges.sponsor.server import ask_fee, post_operation
-from l2send.core.bridge import ContractSenders, OrderStatus, RefundAddress
+from l2send.core.bridge_protocol import ContractSenders, OrderStatus, RefundAddress
 from l2send.core.calldata import BALANCE_OF
 from l2send.core.chains import Chain, Registry
-from l2send.core.code import why_other_code
 from l2send.core.delegation import BATCHING_DELEGATE, delegate_of, known_delegate
 from l2send.core.effects import Effects, Pays, RunsBySignature, token_effects
 from l2send.core.errors import BadAnswer, ConfigError, Refused
 from l2send.core.fees import gas_price
 from l2send.core.operation import GET_HASH, MOST_CALL_GAS, Operation, new_key, read_operation
+from l2send.core.pinned_code import why_other_code
 from l2send.core.plan import (
     SPONSOR_FEE,
     ChainAddress,
@@ -43,7 +43,7 @@ from l2send.core.plan import (
 )
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.settlers import SponsorSettlers
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
 
 _SURELY_ENOUGH = Wei(5 * 10**16)

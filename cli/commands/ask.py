@@ -10,29 +10,29 @@ from dataclasses import replace
 from rich.text import Text
 
 from l2send.cli.account_menu import choose_account
+from l2send.cli.amount_request import MaxPayment, is_max, plan_of
 from l2send.cli.balances_table import show
 from l2send.cli.consent import consent, notes_of, refuse_or_ask_again
 from l2send.cli.live_balances import LiveBalances, spendable
+from l2send.cli.option_groups import spread
 from l2send.cli.options import FollowOptions, KeyOptions, PayingRunOptions, PayOptions, RouteOptions, SenderOptions
 from l2send.cli.paying import pay
 from l2send.cli.paying_safe import choose_safe
 from l2send.cli.progress import Live
 from l2send.cli.prompts import Back, ask_text, choose, pick
-from l2send.cli.recipient import find_destination, judge
-from l2send.cli.request import MaxPayment, is_max, plan_of
-from l2send.cli.review import show_review
+from l2send.cli.review_text import show_review
 from l2send.cli.screen import err, print_beside, print_words, stage_in_words, styled
 from l2send.cli.sender import Sender, choose_sender, is_sender_named, refuse_contradiction
-from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.cli.times import day
+from l2send.cli.typed_recipient import find_destination, judge
 from l2send.cli.ways_table import in_a_line, why_not_cheapest
 from l2send.client import Client, open_client
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError, UsageError
 from l2send.core.plan import Payment
 from l2send.core.units import Amount, Token, parse_amount
 from l2send.resolver.destination import Destination
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.resolver.planner import is_direct
 from l2send.review import Review
 

@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from l2send.cli.balances_table import document, show, show_kinds
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions, SenderOptions
 from l2send.cli.progress import Live
 from l2send.cli.screen import err, out, print_json, print_words, styled
 from l2send.cli.sender import choose_sender
-from l2send.cli.spread import spread
 from l2send.cli.terminal import run_to_end
 from l2send.cli.times import clock
 from l2send.core.address import Address

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from l2send.batch_begun import batch_name
+from l2send.batch_record import batch_name
 from l2send.batch_review import BatchReview
 from l2send.batches import BatchResult
 from l2send.bridges.direct import Direct
@@ -20,23 +20,23 @@ from l2send.cli.batch_progress import BatchLive
 from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results
 from l2send.cli.batch_screen import batch_question, show_batch, show_batch_details, show_result
 from l2send.cli.command_table import Heading
+from l2send.cli.option_groups import spread
 from l2send.cli.options import BatchOptions, KeyOptions, PayingRunOptions, RouteOptions, SenderOptions, Yes
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.payments_file import read_rows
 from l2send.cli.progress import Live
 from l2send.cli.prompts import DETAILS, NO, YES, ask_word
-from l2send.cli.queueing import QUEUE_WORDS, queue_question, tell_queue
+from l2send.cli.queue_commands import QUEUE_WORDS, queue_question, tell_queue
 from l2send.cli.screen import err, print_json
 from l2send.cli.sender import Sender, choose_payer, choose_sender, refuse_contradiction
-from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.errors import CannotPay, ConfigError, Interrupted, Refused, Sent, UsageError
+from l2send.progress_events import Turn
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import JudgedBatch, judge_batch, words_of
 from l2send.resolver.batch_plan import LineWay
-from l2send.resolver.limits import Limits
-from l2send.turns import Turn
+from l2send.resolver.max_fee import Limits
 from l2send.wallet.journal.states import PaymentState
 
 _STDIN, _RESUME = "-", "resume"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from l2send.cli.offline_files import File
+from l2send.cli.option_groups import spread
 from l2send.cli.options import AccountOptions, FollowOptions, KeyOptions, RunOptions, Yes
 from l2send.cli.paying import follow, report
-from l2send.cli.safe_files import send_for_owners
-from l2send.cli.spread import spread
+from l2send.cli.safe_signing import send_for_owners
 from l2send.cli.terminal import run_to_end
 from l2send.client import open_client
 from l2send.core.errors import ConfigError, Refused, UsageError

@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 
 from l2send.cli.offline_files import refuse_existing
+from l2send.cli.option_groups import spread
 from l2send.cli.options import AccountOptions, KeyOptions, PaymentId, ResumeOptions, RunOptions, Yes
 from l2send.cli.outcome import what_stays_valid
 from l2send.cli.paying import interruptible, report
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
 from l2send.cli.replacing import ReplaceOptions, payment_in_words, show_bids, sign_and_follow
-from l2send.cli.safe_files import show_safe_tx, write_safe_file
+from l2send.cli.safe_signing import show_safe_tx, write_safe_file
 from l2send.cli.screen import err, styled
 from l2send.cli.sender import choose_payer, refuse_contradiction
-from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.errors import ExitStatus, NeedsConfirmation, Sent, UsageError

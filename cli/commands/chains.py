@@ -9,9 +9,9 @@ from typer.core import TyperGroup
 
 from l2send.cli.chain_page import show_chain
 from l2send.cli.commands import chains_check, chains_pin
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.screen import err, out, print_json, stage, styled, table
-from l2send.cli.spread import spread
 from l2send.core.chains import Chain
 from l2send.core.http import host
 

@@ -15,7 +15,7 @@ from l2send.cli.terminal import run_to_end
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus
 from l2send.core.rpc import open_rpcs
-from l2send.resolver.checkup import ChainReport, EndpointReport, Fact, Verdict, check_chains, worst
+from l2send.resolver.registry_check import ChainReport, EndpointReport, Fact, Verdict, check_chains, worst
 
 HELP = """Check the registry against the chains: RPCs, Multicall3, tokens, bridges, price feeds, pinned code.
 

@@ -13,9 +13,9 @@ from l2send.cli.prompts import yes_or_no
 from l2send.cli.screen import err, out, print_json, print_words, styled
 from l2send.cli.terminal import can_ask, run_to_end
 from l2send.core.chains import Registry, check_user_chains
-from l2send.core.code import contracts_of
 from l2send.core.errors import ExitStatus, Interrupted, NeedsConfirmation, UsageError
 from l2send.core.paths import Paths
+from l2send.core.pinned_code import contracts_of
 from l2send.core.rpc import open_rpcs
 from l2send.resolver.code_votes import Sighting, look_at
 

@@ -14,10 +14,10 @@ import typer
 
 from l2send.bridges import bridges_of
 from l2send.cli.edited_toml import change_toml
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
 from l2send.cli.settings import KEYS, Settings, key_called, load_settings, parse_settings, read
-from l2send.cli.spread import spread
 from l2send.cli.terminal import can_ask
 from l2send.core.chains import load_registry
 from l2send.core.errors import ConfigError, NeedsConfirmation, UsageError
@@ -26,7 +26,7 @@ from l2send.core.paths import Paths
 from l2send.core.private_files import replace_private
 from l2send.core.text import clean
 from l2send.core.trusted_files import read_trusted
-from l2send.wallet.journal.opening import holds_password
+from l2send.wallet.journal.location import holds_password
 from l2send.wallet.keys.keystore import named
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from l2send.cli.edited_toml import change_toml
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.prompts import yes_or_no
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
-from l2send.cli.spread import spread
 from l2send.cli.spreadsheet import csv_text
 from l2send.cli.terminal import can_ask, run_to_end
 from l2send.core.address import alike, parse_address

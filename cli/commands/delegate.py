@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.option_groups import spread
 from l2send.cli.options import FollowOptions, KeyOptions, RunOptions, SenderOptions, Yes
-from l2send.cli.spread import spread
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.delegation import BATCHING_DELEGATE, named_delegate
 from l2send.core.errors import ConfigError, UsageError
@@ -105,7 +105,7 @@ class _Change:
 
 
 def _make(change: _Change, keys: KeyOptions, how: FollowOptions, run_options: RunOptions) -> int:
-    from l2send.cli.delegating import approve_delegation
+    from l2send.cli.delegation_review import approve_delegation
     from l2send.cli.paying import follow, report
     from l2send.cli.sender import choose_sender
     from l2send.cli.terminal import must_be_able_to_ask, run_to_end

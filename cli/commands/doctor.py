@@ -11,19 +11,19 @@ import typer
 from rich.text import Text
 
 from l2send.cli.commands.doctor_checks import Finding, Health, look
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.progress import Live
 from l2send.cli.screen import out, print_json, styled, table
 from l2send.cli.settings import load_settings
-from l2send.cli.spread import spread
 from l2send.cli.terminal import run_to_end
 from l2send.core.chains import Chain, load_registry
 from l2send.core.errors import ExitStatus, L2sendError
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
 from l2send.core.text import clean
-from l2send.resolver.checkup import ChainReport, Verdict, check_endpoints, worst
 from l2send.resolver.delegations import Delegated, find_delegations
+from l2send.resolver.registry_check import ChainReport, Verdict, check_endpoints, worst
 from l2send.wallet.keys.keystore import find
 
 _TIMEOUT = 6.0

@@ -20,7 +20,7 @@ from l2send.core.errors import ConfigError, L2sendError
 from l2send.core.limit_files import read_limits
 from l2send.core.paths import Paths
 from l2send.core.private_files import check_private
-from l2send.core.storage import network_file_system, sync_program
+from l2send.core.synced_folders import network_file_system, sync_program
 from l2send.core.text import clean
 from l2send.core.trusted_files import check_trusted
 from l2send.offline_lookups import summary

@@ -12,13 +12,13 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli.documents import payment_document
 from l2send.cli.history_rows import COLUMNS, csv_rows, table_of
+from l2send.cli.json_documents import payment_document
 from l2send.cli.lines_to_type import reminder_of_the_devnet
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.screen import as_json as json_of
 from l2send.cli.screen import err, out, print_words, styled
-from l2send.cli.spread import spread
 from l2send.cli.spreadsheet import csv_lines
 from l2send.cli.terminal import run_to_end
 from l2send.client import Client, open_client

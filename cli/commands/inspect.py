@@ -9,14 +9,14 @@ import typer
 from l2send.bridges.erc7683_draft.order import RESOLVE, decode_resolved
 from l2send.bridges.erc7683_draft.types import ResolvedOrder
 from l2send.bridges.erc7683_draft.words import describe
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.screen import err, out, print_json, styled
-from l2send.cli.spread import spread
 from l2send.cli.terminal import run_to_end
 from l2send.core.address import ZERO_ADDRESS, parse_address
 from l2send.core.chains import Registry
-from l2send.core.code import HOW_TO_PIN, contracts_of, read_code
 from l2send.core.errors import ExitStatus, Refused, UsageError
+from l2send.core.pinned_code import HOW_TO_PIN, contracts_of, read_code
 from l2send.core.rpc import open_rpcs
 
 

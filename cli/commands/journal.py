@@ -9,19 +9,19 @@ from typing import Annotated
 
 import typer
 
-from l2send.batch_begun import batch_name
+from l2send.batch_record import batch_name
+from l2send.cli.journal_recover import Recovering
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions, SenderOptions
 from l2send.cli.payments_file import STDIN, read_rows
-from l2send.cli.recovering import Recovering
 from l2send.cli.screen import err, out, print_json, print_pairs, styled
 from l2send.cli.sender import account_names, choose_sender
-from l2send.cli.spread import spread
 from l2send.cli.terminal import run_to_end
 from l2send.core.errors import UsageError
 from l2send.core.limit_files import shared_limits
 from l2send.core.trusted_files import read_trusted_text
-from l2send.wallet.journal.moving import move as move_rows
-from l2send.wallet.journal.opening import SQLITE, holds_password, open_for_move, open_journal
+from l2send.wallet.journal.journal_move import move as move_rows
+from l2send.wallet.journal.location import SQLITE, holds_password, open_for_move, open_journal
 from l2send.wallet.journal.postgres_url import SCHEMES
 from l2send.wallet.journal.proposals import JournalProposals
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from l2send.cli.offline_files import Output, refuse_existing, write_document
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
-from l2send.cli.safe_files import write_safe_file
-from l2send.cli.spread import spread
+from l2send.cli.safe_signing import write_safe_file
 from l2send.core.errors import ExitStatus, UsageError
 from l2send.core.safe_signatures import read_signature
 from l2send.wallet.file_fields import load_json

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from l2send.cli.commands.send import show_plan
+from l2send.cli.option_groups import spread
 from l2send.cli.options import KeyOptions, PayingRunOptions, PaymentWords, RouteOptions, SenderOptions
 from l2send.cli.paying_safe import Safe
-from l2send.cli.spread import spread
 
 
 @spread

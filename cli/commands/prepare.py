@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from l2send.cli.amount_request import paid_with, request_of
 from l2send.cli.offline_files import Output, refuse_existing, show_parts, write_bundle
+from l2send.cli.option_groups import spread
 from l2send.cli.options import (
     Again,
     IdempotencyKey,
@@ -19,13 +21,11 @@ from l2send.cli.options import (
 )
 from l2send.cli.paying import approve
 from l2send.cli.paying_safe import Safe, choose_safe
-from l2send.cli.recipient import find_destination, parse_words
-from l2send.cli.request import paid_with, request_of
-from l2send.cli.safe_files import write_safe_file
+from l2send.cli.safe_signing import write_safe_file
 from l2send.cli.screen import err, print_words
 from l2send.cli.sender import choose_sender
-from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
+from l2send.cli.typed_recipient import find_destination, parse_words
 from l2send.client import open_client
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus

@@ -12,24 +12,24 @@ from rich.table import Table
 from rich.text import Text
 
 from l2send.cli import deposit_page, qr
-from l2send.cli.documents import amount_document
-from l2send.cli.looks import is_plain
+from l2send.cli.json_documents import amount_document
+from l2send.cli.option_groups import spread
 from l2send.cli.options import KeyOptions, PasswordFile, RunOptions, SenderOptions
 from l2send.cli.payment_request import PaymentRequest, payment_request
 from l2send.cli.public_files import check_targets, write_public
-from l2send.cli.receiving import Reporter, wait
-from l2send.cli.recipient import choose_chain, real_first
+from l2send.cli.receive_wait import Reporter, wait
 from l2send.cli.screen import err, out, print_json, print_pairs, print_words, stage_in_words, styled
 from l2send.cli.sender import Sender, choose_sender
-from l2send.cli.spread import spread
+from l2send.cli.styles import is_plain
 from l2send.cli.terminal import can_ask, run_to_end
 from l2send.cli.times import clock
+from l2send.cli.typed_recipient import choose_chain, real_first
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus, Interrupted, UnknownToken, UsageError
 from l2send.core.units import parse_amount
 from l2send.resolver.destination import Asked, Destination, parse_destination
-from l2send.resolver.forms import forms, forms_document
+from l2send.resolver.destination_forms import forms, forms_document
 
 _BESIDE = frozenset({"pay", "to", "for", "until", "on", "token", "address"})
 _LEAST_BESIDE = 76

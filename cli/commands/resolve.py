@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
-from l2send.cli.recipient import UNCHECKED, find_destination
 from l2send.cli.screen import out, print_json, print_pairs, stage_in_words, styled
-from l2send.cli.spread import spread
 from l2send.cli.stdin import FROM_STDIN, lines_of_stdin
+from l2send.cli.typed_recipient import UNCHECKED, find_destination
 from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted, L2sendError
 from l2send.core.rpc import open_rpcs
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Asked, Destination
-from l2send.resolver.forms import forms, forms_document
+from l2send.resolver.destination_forms import forms, forms_document
 from l2send.resolver.spelling import Voucher
 
 

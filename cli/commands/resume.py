@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli.documents import payment_document
+from l2send.cli.json_documents import payment_document
 from l2send.cli.lines_to_type import reminder_of_the_devnet
+from l2send.cli.option_groups import spread
 from l2send.cli.options import AccountOptions, KeyOptions, ResumeOptions, RunOptions
 from l2send.cli.paying import follow, interruptible, report
 from l2send.cli.payment_choice import OptionalId
@@ -17,7 +18,6 @@ from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
 from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.sender import Sender, choose_signer, refuse_contradiction
-from l2send.cli.spread import spread
 from l2send.cli.terminal import can_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.errors import ExitStatus, Interrupted, L2sendError, UsageError

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.amount_request import MaxPayment, is_max, paid_with, plan_of, request_of
 from l2send.cli.command_table import Heading
 from l2send.cli.consent import notes_of
-from l2send.cli.documents import plan_document
+from l2send.cli.json_documents import plan_document
+from l2send.cli.option_groups import spread
 from l2send.cli.options import (
     KeyOptions,
     PayingRunOptions,
@@ -22,14 +24,12 @@ from l2send.cli.options import (
 from l2send.cli.paying import approve, follow, pay, report
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.progress import Live
-from l2send.cli.recipient import Words, find_destination, parse_words
-from l2send.cli.request import MaxPayment, is_max, paid_with, plan_of, request_of
-from l2send.cli.review import show_review
+from l2send.cli.review_text import show_review
 from l2send.cli.screen import err, print_json
 from l2send.cli.sender import Sender, choose_sender, refuse_contradiction
-from l2send.cli.spread import spread
 from l2send.cli.stdin import words_from_stdin
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
+from l2send.cli.typed_recipient import Words, find_destination, parse_words
 from l2send.cli.ways_table import show_ways
 from l2send.client import Client, open_client
 from l2send.core.chains import Registry
@@ -37,7 +37,7 @@ from l2send.core.errors import ExitStatus
 from l2send.core.plan import Payment
 from l2send.core.units import parse_amount
 from l2send.resolver.destination import Destination
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.resolver.quotes import refuse_unknown_bridge
 from l2send.review import Review
 

@@ -9,12 +9,12 @@ import typer
 
 from l2send.cli.consent import consent, notes_of, refuse_look_alike
 from l2send.cli.offline_files import File, Output, recipient_of, refuse_existing, show_parts, write_bundle
+from l2send.cli.option_groups import spread
 from l2send.cli.options import AccountOptions, Again, KeyOptions, RunOptions, Yes
-from l2send.cli.review import show_review
-from l2send.cli.safe_files import SigningOptions, sign_as_owner
+from l2send.cli.review_text import show_review
+from l2send.cli.safe_signing import SigningOptions, sign_as_owner
 from l2send.cli.screen import err, print_words
 from l2send.cli.sender import choose_payer
-from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.core.errors import ExitStatus, UsageError
 from l2send.offline_lookups import paid_accounts_like

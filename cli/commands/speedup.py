@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from l2send.cli.option_groups import spread
 from l2send.cli.options import AccountOptions, KeyOptions, PaymentId, ResumeOptions, RunOptions, Yes
 from l2send.cli.paying import report
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
 from l2send.cli.replacing import ReplaceOptions, payment_in_words, show_bids, sign_and_follow
 from l2send.cli.sender import choose_signer, refuse_contradiction
-from l2send.cli.spread import spread
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.wallet.journal.records import PaymentRecord

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.paying import interruptible, report
 from l2send.cli.payment_choice import OptionalId, newest_payment
-from l2send.cli.spread import spread
 from l2send.cli.terminal import run_to_end
 from l2send.client import open_client
 

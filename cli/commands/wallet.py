@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from l2send.cli.commands.delegate import delegate, undelegate
+from l2send.cli.option_groups import spread
 from l2send.cli.options import HdIndex, HdPath, PasswordFile, RunOptions
 from l2send.cli.recovery_phrases import ask_phrase, show_once
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
-from l2send.cli.spread import spread
 from l2send.cli.terminal import ask_password, can_ask
 from l2send.core.errors import UsageError
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_of_phrase

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.option_groups import spread
 from l2send.cli.options import KeyOptions, PayingRunOptions, SenderOptions
 from l2send.cli.screen import print_json
 from l2send.cli.sender import account_names, choose_sender
-from l2send.cli.spread import spread
 from l2send.cli.terminal import run_to_end
 from l2send.cli.work_log import LogForm, WorkLog
 from l2send.cli.work_metrics import Metrics, parse_place, serve
@@ -22,7 +22,7 @@ from l2send.client import Client, open_client
 from l2send.core.errors import ExitStatus, UsageError
 from l2send.wallet.journal.errors import JournalLost
 from l2send.wallet.keys.signer import Signer
-from l2send.working import Worker, WorkEvent
+from l2send.worker import Worker, WorkEvent
 
 _TO_THE_END = 600.0
 """Seconds that `--once` follows a payment."""

@@ -16,9 +16,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from l2send.core.concurrency import AskedOnce
 from l2send.core.errors import BadAnswer, NetworkError, NodeError, NodeFailed, Transient, WrongChain
 from l2send.core.http import host
-from l2send.core.side_by_side import AskedOnce
 
 T = TypeVar("T")
 U = TypeVar("U")

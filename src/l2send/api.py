@@ -10,20 +10,20 @@ from l2send.core.errors import CannotPay, ExitStatus, L2sendError, NetworkError,
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Plan
 from l2send.core.units import Amount
+from l2send.progress_events import Progress, Turn
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.batch_file import BatchRow, read_batch
 from l2send.resolver.batch_lines import BatchLine, JudgedBatch, judge_batch
 from l2send.resolver.destination import Destination
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.review import Review
-from l2send.turns import Progress, Turn
 from l2send.wallet.fees_paid import FeesPaid
 from l2send.wallet.journal.queue_lines import QueuedLine, QueueState
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.keystore import open_keystore
 from l2send.wallet.keys.signer import Signer
-from l2send.working import Worker, WorkEvent
+from l2send.worker import Worker, WorkEvent
 
 __all__ = [
     "Address",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from l2send.batch_review import BatchReview
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import Refused
 from l2send.core.plan import Plan

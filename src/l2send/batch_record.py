@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from l2send.batch_review import BatchReview
-from l2send.batch_together import Shared
+from l2send.batch_shared_tx import Shared
 from l2send.core.errors import UsageError
 from l2send.core.plan import BRIDGE_FEE, Payment
 from l2send.core.text import clean, visible_part, visible_text

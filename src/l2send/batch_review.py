@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from l2send.batch_together import Shared
+from l2send.batch_shared_tx import Shared
 from l2send.core.address import Address
 from l2send.core.chains import Chain
 from l2send.core.errors import L2sendError, Refused

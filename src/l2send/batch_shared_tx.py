@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from l2send.bridges.direct import Direct
 from l2send.bridges.direct_many import market_of
-from l2send.bridges.together import MOST_CALLS, Account, parts_of, quote_together, shared_payment
+from l2send.bridges.shared_tx import MOST_CALLS, Account, parts_of, quote_together, shared_payment
 from l2send.bridges.via_safe import look_at_safe
 from l2send.core.address import Address
 from l2send.core.effects import Effects
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.plan import Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.together import can_batch
+from l2send.core.shared_tx import can_batch
 from l2send.core.units import Amount, ChainId
 from l2send.guard import checked_together
 from l2send.resolver.batch_funds import spent_by

@@ -14,27 +14,27 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from l2send.batch_begun import MOVE, SHARED, batch_name, beginnings_of, changed, key_of, take_known, why_a_copy
 from l2send.batch_costs import refuse_dear_lines, within
+from l2send.batch_record import MOVE, SHARED, batch_name, beginnings_of, changed, key_of, take_known, why_a_copy
 from l2send.batch_review import BatchReview, checked, judged_recipients
-from l2send.batch_together import put_together
+from l2send.batch_shared_tx import put_together
 from l2send.core.address import Address
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.errors import CannotPay, L2sendError, Refused, UsageError
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
 from l2send.core.text import clean
+from l2send.progress_events import Progress, Turn, silent
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_lines import BadLine, BatchLine, JudgedBatch
 from l2send.resolver.batch_plan import LineWay, Planned, PlannedLine, Wanted
 from l2send.resolver.batch_planner import plan_lines
-from l2send.resolver.limits import Limits
 from l2send.resolver.many_recipients import Like, look_at_all
+from l2send.resolver.max_fee import Limits
 from l2send.resolver.recipient import Findings
 from l2send.shared_payments import separate
-from l2send.turns import Progress, Turn, silent
-from l2send.wallet.journal.limiting import take
+from l2send.wallet.journal.limits import take
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import Record
 from l2send.wallet.journal.states import PaymentState

@@ -20,7 +20,7 @@ from l2send.bridges import bridge_named, bridges_of
 from l2send.client_lookups import ClientLookups
 from l2send.client_queue import Queueing
 from l2send.core.address import Address
-from l2send.core.bridge import Bridge, OrderState
+from l2send.core.bridge_protocol import Bridge, OrderState
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import L2sendError
 from l2send.core.limit_files import load_limits, shared_limits
@@ -33,35 +33,35 @@ from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
 from l2send.planning import plan_most, plan_payment
 from l2send.preparing import prepare_payment
+from l2send.progress_events import Progress, reporter, reporting, silent
+from l2send.quote_renewal import renewed_quote
 from l2send.read_web3 import ReadsByWeb3
 from l2send.refunding import refund_to_send
-from l2send.renewal import renewed_quote
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.resume_many import resume_all
 from l2send.review import Review, has_expired, review_plan
 from l2send.safes import adopt, send_signed, under_known_id, with_safe_nonce
 from l2send.shared_payments import SharedPayments
-from l2send.turns import Progress, reporter, reporting, silent
 from l2send.wallet.allowance import revocation
+from l2send.wallet.broadcasting import Say
 from l2send.wallet.ends import Ends
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.errors import again_if_changed
-from l2send.wallet.journal.opening import open_journal
+from l2send.wallet.journal.location import open_journal
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.legs import make_ready, side_by_side
 from l2send.wallet.looks_ahead import LooksAhead
-from l2send.wallet.offering import Say
+from l2send.wallet.nonce_window import SIZE as WINDOW
 from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
 from l2send.wallet.safe_files import SafeBundle
 from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup, sponsoring, taking_back
 from l2send.wallet.watch import follow, look_once
-from l2send.wallet.window import SIZE as WINDOW
 
 if TYPE_CHECKING:
     from l2send.batches import Batches

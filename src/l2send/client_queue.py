@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from l2send.queueing import Queued
     from l2send.wallet.journal.protocol import Journal
     from l2send.wallet.keys.signer import Signer
-    from l2send.working import Tell, Worker
+    from l2send.worker import Tell, Worker
 
 _TO_THE_END = 600.0
 """Seconds for which one run follows its payments."""
@@ -37,7 +37,7 @@ class Queueing:
 
     def worker(self, signers: Sequence[Signer], tell: Tell = lambda _: None) -> Worker:
         """A worker for the accounts of `signers`; `tell` receives all that it reports. Set its fields, then run it."""
-        from l2send.working import Worker
+        from l2send.worker import Worker
 
         return Worker(self.batch, self.paths.state / "locks", signers, tell)
 

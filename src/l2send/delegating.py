@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.chains import Chain, Registry
-from l2send.core.code import code_hash
 from l2send.core.delegation import DELEGATION_GAS, delegate_of, delegation_tx, is_taken_back, known_delegate
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.fees import gas_price, l1_fee
+from l2send.core.pinned_code import code_hash
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Gas, Seconds

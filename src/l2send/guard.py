@@ -31,7 +31,7 @@ from l2send.core.errors import Refused
 from l2send.core.plan import ChainAddress, Payment, Plan, Quote, Sponsored, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc
 from l2send.core.safe import does_nothing, read_execution
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, Wei
 from l2send.fee_caps import FeeLimit, fee_cap
 from l2send.wallet.before_signing import FeeCap

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field, replace
 
 from l2send.bridges import decode
 from l2send.core.address import Address, checksum
-from l2send.core.agreement import answers
 from l2send.core.calldata import TRANSFER_TOPIC
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Executes, Opens, Pays, each_of
+from l2send.core.endpoint_agreement import answers
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
 from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs

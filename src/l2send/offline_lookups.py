@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from l2send.core.address import Address
 from l2send.core.paths import Paths
-from l2send.wallet.journal.moves import JournalMoves
-from l2send.wallet.journal.opening import has_journal, open_journal
+from l2send.wallet.journal.location import has_journal, open_journal
 from l2send.wallet.journal.records import Record
+from l2send.wallet.journal.transitions import JournalMoves
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from l2send.bridges.direct import AskedAhead, Direct
-from l2send.bridges.via_batch import via_batches
-from l2send.bridges.via_owners import via_owners
+from l2send.bridges.via_delegation import via_batches
 from l2send.bridges.via_safe import via_safe
+from l2send.bridges.via_safe_owners import via_owners
 from l2send.core.address import Address
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
 from l2send.fee_caps import within_limit
 from l2send.resolver.balances import Snapshot, take_snapshot
-from l2send.resolver.limits import Limits
 from l2send.resolver.max_amount import plan_of_max
+from l2send.resolver.max_fee import Limits
 from l2send.resolver.planner import make_plan
 from l2send.resolver.quotes import can_do_without
 from l2send.resolver.recipient import look

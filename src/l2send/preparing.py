@@ -10,10 +10,10 @@ from l2send.core.errors import Refused
 from l2send.core.plan import Payment, Quote
 from l2send.core.rpc import Rpcs
 from l2send.review import Review
+from l2send.wallet.broadcasting import Say
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import Record
 from l2send.wallet.lock import account_lock
-from l2send.wallet.offering import Say
 from l2send.wallet.offline import fixed
 
 Begin = Callable[[Payment, Sequence[Quote]], Record]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from l2send.wallet.broadcasting import Say
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
-from l2send.wallet.offering import Say
 
 
 @dataclass(frozen=True, slots=True)

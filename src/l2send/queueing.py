@@ -1,4 +1,4 @@
-"""Queues approved lines for workers, lists them and withdraws them. working.py pays them.
+"""Queues approved lines for workers, lists them and withdraws them. worker.py pays them.
 
 review = await client.batch.plan(judged, sender, "november", limits)
 client.queue.approve(review, limits)            nothing is signed here
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from l2send.batch_begun import batch_name, key_of
+from l2send.batch_record import batch_name, key_of
 from l2send.batch_review import BatchReview
 from l2send.core.address import Address
 from l2send.core.plan import Payment
@@ -17,7 +17,7 @@ from l2send.core.text import visible_part
 from l2send.core.units import UnixTime
 from l2send.queue_caps import Caps, caps_of, caps_text
 from l2send.resolver.batch_lines import JudgedBatch
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.queue_lines import QueuedLine, QueueState
 

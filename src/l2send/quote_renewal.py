@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.calldata import BALANCE_OF
 from l2send.core.errors import Refused
 from l2send.core.plan import BRIDGE_FEE, Quote

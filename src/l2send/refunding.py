@@ -7,14 +7,14 @@ only if you ask for it, and not before `RESEND_AFTER`.
 
 from __future__ import annotations
 
-from l2send.core.bridge import Bridge, MessageRefundBridge, SentRefund
+from l2send.core.bridge_protocol import Bridge, MessageRefundBridge, SentRefund
 from l2send.core.errors import NetworkError, Refused
 from l2send.core.plan import Order, Step
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Seconds, UnixTime
+from l2send.wallet.broadcasting import Say
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import TRANSITIONS, TxState
-from l2send.wallet.offering import Say
 
 RESEND_AFTER = Seconds(3 * 3600)
 """Seconds before a message counts as lost: it usually takes minutes."""

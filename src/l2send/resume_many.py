@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from l2send.core.address import Address
 from l2send.core.errors import L2sendError
 from l2send.core.units import ChainId
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import TxState
-from l2send.wallet.window import Report, Window, fits
+from l2send.wallet.nonce_window import Report, Window, fits
 
 _AT_ONCE = 8
 """How many payments outside windows are resumed at once; payments of one account wait for each other."""

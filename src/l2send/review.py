@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from l2send.bridges import decode
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
-from l2send.core.code import HOW_TO_PIN, not_pinned, why_other_code
 from l2send.core.deadlines import TIME_TO_FILL, machine_time, moment
 from l2send.core.delegation import refuse_foreign_code
 from l2send.core.effects import Effects, Executes, Opens, Pays, each_of
 from l2send.core.errors import Refused, Sent
+from l2send.core.pinned_code import HOW_TO_PIN, not_pinned, why_other_code
 from l2send.core.plan import Fee, Order, Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Seconds, UnixTime
@@ -22,8 +22,8 @@ from l2send.fee_caps import network_fees
 from l2send.guard import checked_legs
 from l2send.resolver.balances import Snapshot, confirm
 from l2send.resolver.fill_rehearsal import refuse_undeliverable
-from l2send.resolver.limits import DEFAULT_MAX_FEE_PERCENT, Limits
-from l2send.resolver.over_limit import is_dear, too_dear
+from l2send.resolver.max_fee import DEFAULT_MAX_FEE_PERCENT, Limits
+from l2send.resolver.over_max_fee import is_dear, too_dear
 from l2send.resolver.recipient import Findings, resemblance
 from l2send.resolver.token_exactness import refuse_inexact
 from l2send.wallet.journal.records import PaidBefore

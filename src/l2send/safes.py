@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from l2send.bridges.via_owners import at_nonce
 from l2send.bridges.via_safe import SafeState, look_at_safe
+from l2send.bridges.via_safe_owners import at_nonce
 from l2send.core.address import Address
 from l2send.core.calldata import Function
 from l2send.core.errors import NodeError, NotFinal, Refused, Sent
@@ -22,14 +22,14 @@ from l2send.core.safe_signatures import OwnerSignature, SignatureKind, pack_sign
 from l2send.core.units import Nonce
 from l2send.review import Review
 from l2send.wallet.before_signing import message_of, why_too_late
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
+from l2send.wallet.late_openings import not_run
 from l2send.wallet.proposals import execution_in_flight, send_execution
 from l2send.wallet.safe_files import SafeBundle
 from l2send.wallet.safe_runs import hash_of
-from l2send.wallet.stale import not_run
 
 _APPROVED = Function("approvedHashes(address,bytes32)", "uint256")
 _REASONS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l2send.bridges.together import single_step
+from l2send.bridges.shared_tx import single_step
 from l2send.core.errors import Refused
 from l2send.wallet.journal.errors import ChangedMeanwhile
 from l2send.wallet.journal.protocol import Journal

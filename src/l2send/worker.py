@@ -23,16 +23,16 @@ from l2send.batches import Batches
 from l2send.core.address import Address
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
 from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Token, UnixTime
+from l2send.journal_recovery import paid_unknown_to
+from l2send.progress_events import Turn
 from l2send.queue_caps import read_caps
-from l2send.recovery import paid_unknown_to
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import BatchLine
 from l2send.resolver.batch_plan import PlannedLine, Wanted
 from l2send.resolver.destination import Destination
 from l2send.resolver.recipient import Findings
-from l2send.turns import Turn
 from l2send.wallet.journal.errors import ChangedMeanwhile, JournalBusy, JournalLost
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.queue import EVERY_CHAIN

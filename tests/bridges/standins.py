@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 from l2send.bridges.oif import order as oif
 from l2send.client import Client, open_client
 from l2send.core.address import Address, checksum
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.calldata import APPROVE, Function, abi_decode, address_word, event_topic
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import NotFinal

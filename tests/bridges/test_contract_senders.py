@@ -18,7 +18,7 @@ from l2send.bridges.eco.order import open_tx as open_eco
 from l2send.bridges.hyperlane7683.order import open_tx as open_hyperlane7683
 from l2send.bridges.oif.order import open_tx as open_oif
 from l2send.core.address import Address
-from l2send.core.bridge import RefundAddress
+from l2send.core.bridge_protocol import RefundAddress
 from l2send.core.calldata import APPROVE, Function
 from l2send.core.effects import Opens
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx

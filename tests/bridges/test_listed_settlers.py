@@ -21,7 +21,7 @@ from web3.logs import DISCARD
 from l2send.bridges import bridges_of
 from l2send.bridges.eco.order import REWARD, reward_of
 from l2send.core.address import ZERO_ADDRESS, Address
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.calldata import APPROVE, abi_encode, address_word
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import CannotPay, ConfigError, UsageError

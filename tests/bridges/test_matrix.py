@@ -17,7 +17,7 @@ import pytest
 from l2send.bridges.oif.order import PROOF_TIME
 from l2send.client import Client
 from l2send.core.address import Address
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.errors import CannotPay, NotFinal
 from l2send.core.plan import Order
 from l2send.core.units import parse_amount
@@ -25,7 +25,7 @@ from l2send.devnet import solver_client, state
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.relays import SETTLEMENT_SECONDS
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges.standins import (

@@ -7,12 +7,12 @@ from __future__ import annotations
 import pytest
 
 from l2send.client import Client
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import Gas, Nonce, Wei
-from l2send.resolver.limits import Limits
-from l2send.wallet import offering
+from l2send.resolver.max_fee import Limits
+from l2send.wallet import broadcasting
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
@@ -45,7 +45,7 @@ def signed_and_not_sent(payer: Payer, via: str, monkeypatch: pytest.MonkeyPatch)
         review = await client.plan(payment, Limits(from_chains=(ORIGIN,), via=via))
         (record,) = client.begin(review).legs
         with monkeypatch.context() as patched:
-            patched.setattr(offering, "failpoint", stop)
+            patched.setattr(broadcasting, "failpoint", stop)
             with pytest.raises(Stopped):
                 await client.resume(record.id, payer.signer, patience=20)
         return client.journal.get(record.id)

@@ -17,7 +17,7 @@ from l2send.bridges.hyperlane7683.order import ORDER_DATA
 from l2send.bridges.oif.bridge import FILLED_TOPIC as OIF_FILLED
 from l2send.bridges.oif.order import OUTPUT, fields_of
 from l2send.core.address import Address
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.calldata import abi_decode, abi_encode, address_word
 from l2send.core.plan import Order
 from l2send.wallet.journal.states import PaymentState

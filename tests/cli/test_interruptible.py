@@ -14,7 +14,7 @@ _BOUND = 15.0
 
 _LOOKUP = """
 import asyncio, time
-from l2send.cli.blocking import leave, run
+from l2send.cli.interruptible import leave, run
 async def wait():
     looking = asyncio.to_thread(time.sleep, 60)
     print("waiting", flush=True)
@@ -26,7 +26,7 @@ except KeyboardInterrupt:
 """
 _BLOCKED = """
 import asyncio, time
-from l2send.cli.blocking import apart, leave, run
+from l2send.cli.interruptible import apart, leave, run
 async def wait():
     print("waiting", flush=True)
     apart(lambda: time.sleep(60))
@@ -37,7 +37,7 @@ except KeyboardInterrupt:
 """
 _SCRYPT = """
 import asyncio, hashlib
-from l2send.cli.blocking import apart, leave, run
+from l2send.cli.interruptible import apart, leave, run
 async def wait():
     print("waiting", flush=True)
     apart(lambda: hashlib.scrypt(b"x", salt=b"y", n=2**18, r=8, p=90, maxmem=2**30))
@@ -48,7 +48,7 @@ except KeyboardInterrupt:
 """
 _PACKAGE = """
 import asyncio, sys
-from l2send.cli.blocking import leave, load_package, run
+from l2send.cli.interruptible import leave, load_package, run
 class Slow:
     def find_spec(self, name, path, target=None):
         if name == "slow_package":
@@ -79,7 +79,7 @@ class Slow:""",
 )
 _OWN_WORDS = """
 import asyncio, time
-from l2send.cli.blocking import apart, run
+from l2send.cli.interruptible import apart, run
 class Said(Exception): pass
 async def part():
     apart(lambda: time.sleep(60))

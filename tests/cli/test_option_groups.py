@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from l2send.cli.command_table import COMMANDS
 from l2send.cli.main import root
-from l2send.cli.spread import spread
+from l2send.cli.option_groups import spread
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from l2send.core.chains import Registry
-from l2send.core.code import IMPLEMENTATION_SLOT
 from l2send.core.errors import Refused, Sent
+from l2send.core.pinned_code import IMPLEMENTATION_SLOT
 from l2send.devnet.node import Node
 from l2send.wallet.journal.states import PaymentState
 from tests.conftest import Home

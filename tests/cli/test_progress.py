@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 
 from l2send.cli import progress
-from l2send.cli.looks import is_plain
 from l2send.cli.progress import Live
 from l2send.cli.progress_mode import ProgressMode, progress_mode, set_progress_mode
-from l2send.core.counting import counted, counting
+from l2send.cli.styles import is_plain
+from l2send.core.progress_count import counted, counting
 from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]

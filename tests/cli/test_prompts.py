@@ -138,7 +138,7 @@ def test_an_input_that_is_closed_answers_nothing(kind: str, typed: str) -> None:
 
 
 _PROGRAM = """
-from l2send.cli.blocking import run
+from l2send.cli.interruptible import run
 from l2send.cli.prompts import ask_text, pick
 async def ask():
     amount = await ask_text("Amount", int, below=lambda typed: "you hold 100 USDC on " + "dev1 " * 12)

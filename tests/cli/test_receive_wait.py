@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from l2send.cli.receiving import what_to_do
+from l2send.cli.receive_wait import what_to_do
 from l2send.core.chains import load_registry
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs

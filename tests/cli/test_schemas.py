@@ -36,7 +36,7 @@ ELSEWHERE = {
     "ask": ("tests/cli/test_terminal.py", "ask --json"),  # on a terminal alone
     "demo": ("tests/cli/commands/test_demo.py", 'must("demo", "--json").json'),  # takes half a minute
 }
-# Documents that are no answer of a command: they come on stderr, or a line each (tests/cli/test_receiving.py,
+# Documents that are no answer of a command: they come on stderr, or a line each (tests/cli/test_receive_wait.py,
 # tests/cli/commands/test_work.py).
 BESIDE = {"error-1.json", "progress-1.json", "incoming-1.json", "work-1.json", "journal_moved-1.json"}
 

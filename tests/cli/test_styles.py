@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from l2send.cli.looks import _PROMPTS, COLOURS
+from l2send.cli.styles import _PROMPTS, COLOURS
 from tests.conftest import Home
 from tests.support.addresses import new_address
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from l2send.cli.recipient import choose_chain, judge
+from l2send.cli.typed_recipient import choose_chain, judge
 from l2send.core.chains import load_registry
 from l2send.core.errors import UsageError
 from l2send.core.paths import Paths

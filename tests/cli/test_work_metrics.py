@@ -14,7 +14,7 @@ from l2send.queueing import Queued
 from l2send.wallet.journal.queue_lines import QueuedLine
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
-from l2send.working import Happened, WorkEvent
+from l2send.worker import Happened, WorkEvent
 from tests.wallet.journal.writing import SENDER, a_payment, begin, bring_to
 
 _SAMPLE = re.compile(r'[a-z0-9_]+(\{[a-z]+="[^"]*"\})? -?[0-9.e+]+')

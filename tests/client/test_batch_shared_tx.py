@@ -19,11 +19,11 @@ from l2send.core.units import BlockNumber, Gas, Nonce, Wei
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import judge_batch
 from l2send.resolver.batch_plan import LineWay
-from l2send.resolver.limits import Limits
-from l2send.wallet.carried import made_no_call
+from l2send.resolver.max_fee import Limits
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.shared_tx_ends import made_no_call
 from tests.client.test_batches import Line, lines, must_have_got, text_of
 from tests.conftest import Home
 from tests.support.addresses import new_address

@@ -9,7 +9,7 @@ import pytest
 import rlp  # type: ignore[import-untyped]
 from eth_account import Account
 
-from l2send.cli.documents import payment_document
+from l2send.cli.json_documents import payment_document
 from l2send.cli.outcome import show_outcome
 from l2send.client import Client
 from l2send.core.address import ZERO_ADDRESS, Address

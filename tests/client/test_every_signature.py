@@ -22,7 +22,7 @@ from l2send.core.plan import ChainAddress, Order, Sponsored, Step, StepKind, Uns
 from l2send.core.rpc import Rpcs
 from l2send.core.units import BlockNumber, UnixTime, Wei
 from l2send.guard import Guard, checked_effects, checked_messages
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.offline import Bundle, Part
@@ -51,8 +51,8 @@ SIGNING = {
     ("wallet/offline.py", "_sign"),  # sign: review_of, which is made of checked_legs as every review is
     ("cli/sender.py", "sign"),  # A signer itself: it unlocks the account at its first signature.
     ("cli/sender.py", "sign_typed"),
-    ("src/l2send/working.py", "sign"),  # A signer itself: it signs nothing more once its worker was told to stop.
-    ("src/l2send/working.py", "sign_typed"),
+    ("src/l2send/worker.py", "sign"),  # A signer itself: it signs nothing more once its worker was told to stop.
+    ("src/l2send/worker.py", "sign_typed"),
 }
 """The only functions that ask a signer for a signature, and what they ask before."""
 

@@ -16,7 +16,7 @@ from l2send.core.units import Amount, Gas, Nonce, Token, UnixTime, Wei
 from l2send.fee_caps import SMALL_FEE, FeeLimit, fee_cap, payment_cap
 from l2send.guard import Guard
 from l2send.wallet.before_signing import FeeCap
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from tests.support.faultproxy import FaultProxy

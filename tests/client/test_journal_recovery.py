@@ -21,12 +21,12 @@ from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import Gas, Nonce, Wei
 from l2send.devnet.node import Node
-from l2send.recovery import Recovery, Wanted, recover
-from l2send.resolver.limits import Limits
-from l2send.wallet import offering
+from l2send.journal_recovery import Recovery, Wanted, recover
+from l2send.resolver.max_fee import Limits
+from l2send.wallet import broadcasting
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.journal.errors import JournalReplaced
-from l2send.wallet.journal.opening import open_for_recovery
+from l2send.wallet.journal.location import open_for_recovery
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges.test_via_safe import Owner
 from tests.client.test_batches import Line, lines, must_have_got, plan
@@ -246,7 +246,7 @@ def test_an_order_whose_approval_alone_the_copy_knows_is_not_opened_again(
             raise Stopped
 
     with monkeypatch.context() as patched:
-        patched.setattr(offering, "failpoint", stop)
+        patched.setattr(broadcasting, "failpoint", stop)
         with pytest.raises(Stopped):
             payer.resume(record.id)
     assert [bool(tx.raw) for tx in payer.find(record.id).transactions] == [True, False]

@@ -11,7 +11,7 @@ from l2send.core.errors import Refused
 from l2send.core.plan import GasPrice
 from l2send.core.units import Nonce, Wei
 from l2send.read_web3 import web3_of
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from tests.wallet.rig import CHAIN_ID, Rig
 
 DEAD = "http://127.0.0.1:1"

@@ -12,10 +12,10 @@ from l2send.core.paths import Paths
 from l2send.core.plan import Payment
 from l2send.core.rpc import open_rpcs
 from l2send.devnet.state import require
-from l2send.recovery import Recovery, Wanted, recover
-from l2send.wallet.journal.opening import open_for_recovery
+from l2send.journal_recovery import Recovery, Wanted, recover
+from l2send.wallet.journal.location import open_for_recovery
 from l2send.wallet.journal.states import PaymentState
-from tests.client.test_recovery import put_back
+from tests.client.test_journal_recovery import put_back
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.gasless import Broke

@@ -14,11 +14,11 @@ from l2send.client import Client, open_client
 from l2send.core.private_files import write_private
 from l2send.core.units import UnixTime
 from l2send.queue_caps import read_caps
-from l2send.resolver.limits import Limits
+from l2send.resolver.max_fee import Limits
 from l2send.wallet.journal.queue import EVERY_CHAIN
 from l2send.wallet.journal.queue_lines import QueueState
 from l2send.wallet.lock import account_lock
-from l2send.working import Happened, WorkEvent
+from l2send.worker import Happened, WorkEvent
 from tests.client.test_batches import Line, lines, must_have_got, plan
 from tests.conftest import Home
 from tests.support.addresses import new_address

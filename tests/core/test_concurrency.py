@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from l2send.core.concurrency import AskedOnce, all_of
 from l2send.core.errors import ConfigError, NetworkError
-from l2send.core.side_by_side import AskedOnce, all_of
 
 
 class Part:

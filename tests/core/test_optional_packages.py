@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from l2send.core.extras import how_to_install
+from l2send.core.optional_packages import how_to_install
 
 ROOT = Path(__file__).parents[2]
 BY_NAME = re.compile(r"install (?:-\S+ )*[\"']?l2send\b", re.IGNORECASE)

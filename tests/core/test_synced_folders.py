@@ -6,25 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from l2send.core import storage
-from l2send.core.storage import network_file_system, sync_program
+from l2send.core import synced_folders
+from l2send.core.synced_folders import network_file_system, sync_program
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "nfs", "cifs", "smb3", "fuse.sshfs", "9p", "ceph", "fuse.rclone"])
 def test_a_network_file_system_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(storage, "_mounts", lambda: [("/", "ext4"), (str(tmp_path), kind)])
+    monkeypatch.setattr(synced_folders, "_mounts", lambda: [("/", "ext4"), (str(tmp_path), kind)])
     assert network_file_system(tmp_path / "state") == kind
     assert network_file_system(tmp_path.parent) == ""
 
 
 @pytest.mark.parametrize("kind", ["ext4", "btrfs", "apfs", "overlay", "tmpfs", "fuse.gocryptfs"])
 def test_a_local_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(storage, "_mounts", lambda: [("/", "nfs4"), (str(tmp_path), kind)])
+    monkeypatch.setattr(synced_folders, "_mounts", lambda: [("/", "nfs4"), (str(tmp_path), kind)])
     assert network_file_system(tmp_path / "state") == ""
 
 
 def test_this_machine_s_mounts_are_read() -> None:
-    assert any(where == "/" for where, _ in storage._mounts())
+    assert any(where == "/" for where, _ in synced_folders._mounts())
 
 
 @pytest.mark.parametrize(

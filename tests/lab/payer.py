@@ -34,9 +34,9 @@ from l2send.core.errors import ExitStatus, L2sendError
 from l2send.core.paths import Paths
 from l2send.core.rpc import client as rpc_client
 from l2send.core.rpc import failover
-from l2send.resolver.limits import Limits
-from l2send.wallet import before_signing, execute, nonces, offering, signing, sponsored, watch
-from l2send.wallet.execute import Executor
+from l2send.resolver.max_fee import Limits
+from l2send.wallet import before_signing, broadcasting, nonces, signing, sponsored, watch
+from l2send.wallet.executor import Executor
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.failpoints import failpoint as real_failpoint
 from l2send.wallet.journal.records import Record
@@ -178,9 +178,9 @@ def quickened(poll: float, transport: httpx.AsyncBaseTransport | None = None) ->
         patch.object(failover, "_MAX_PAUSE", 0.05),
         patch.object(nonces, "_PAUSE", 0.02),
         patch.object(before_signing, "_LAGGING_PAUSE", 0.05),
-        patch.object(execute, "failpoint", _failpoint),
+        patch.object(executor, "failpoint", _failpoint),
         patch.object(signing, "failpoint", _failpoint),
-        patch.object(offering, "failpoint", _failpoint),
+        patch.object(broadcasting, "failpoint", _failpoint),
         patch.object(sponsored, "failpoint", _failpoint),
         patch.object(watch, "failpoint", _failpoint),
     ):

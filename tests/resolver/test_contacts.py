@@ -15,7 +15,7 @@ from l2send.core.errors import BadAddress, ConfigError, L2sendError, UsageError
 from l2send.core.paths import Paths
 from l2send.resolver.contacts import Book, Contact, check_name, load_book, parse_book
 from l2send.resolver.destination import Destination, parse_destination, understand
-from l2send.resolver.forms import forms
+from l2send.resolver.destination_forms import forms
 from l2send.resolver.other_networks import foreign
 from l2send.resolver.spelling import Voucher
 

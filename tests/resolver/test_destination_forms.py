@@ -19,7 +19,7 @@ from l2send.core.plan import ChainAddress
 from l2send.core.units import Amount
 from l2send.resolver import payment_uri
 from l2send.resolver.destination import Destination, parse_destination, understand
-from l2send.resolver.forms import forms
+from l2send.resolver.destination_forms import forms
 from l2send.resolver.spelling import Voucher
 
 REGISTRY: Registry = load_registry(Paths.under(Path("/nowhere")))

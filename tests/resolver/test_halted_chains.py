@@ -10,7 +10,7 @@ from l2send.core.chains import Chain
 from l2send.core.plan import Way
 from l2send.core.units import Amount, ChainId, Seconds, UnixTime
 from l2send.resolver.balances import Holdings, Snapshot
-from l2send.resolver.halted import HALTED, seconds_behind, with_halts
+from l2send.resolver.halted_chains import HALTED, seconds_behind, with_halts
 from tests.bridges.registry import ORIGIN, SENDER, TARGET
 from tests.client.test_guard import direct
 

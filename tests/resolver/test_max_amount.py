@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay, NetworkError, NoGas, Refused
 from l2send.core.http import open_http
@@ -19,8 +19,8 @@ from l2send.core.plan import ChainAddress, Payment, Plan, Quote
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount
 from l2send.resolver.balances import Holdings, Snapshot
-from l2send.resolver.limits import Limits
 from l2send.resolver.max_amount import plan_of_max
+from l2send.resolver.max_fee import Limits
 from tests.bridges.registry import ORIGIN, RECIPIENT, SENDER, TARGET
 from tests.resolver.test_planner import ASLEEP, NEAR, PAYMENT, REGISTRY, THIRD, Priced, holding, plan
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from l2send.core.units import Amount, ChainId, Token
-from l2send.resolver.over_limit import sensible
+from l2send.resolver.over_max_fee import sensible
 
 USDC = Token(ChainId(1), None, "USDC", 6)
 LEAST, MOST, NOTHING = (Amount(units, USDC) for units in (2_000_000, 49_000_000, 0))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from l2send.bridges.direct import Direct
-from l2send.core.bridge import Bridge, OrderStatus
+from l2send.core.bridge_protocol import Bridge, OrderStatus
 from l2send.core.chains import Chain, Registry, Stage
 from l2send.core.effects import Effects
 from l2send.core.errors import CannotPay, NetworkError, Refused, UsageError
@@ -19,7 +19,7 @@ from l2send.core.plan import ChainAddress, Fee, Order, Payment, Plan, Quote, Ste
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, ChainId, Gas, Seconds, UnixTime, Wei
 from l2send.resolver.balances import Holdings, Snapshot
-from l2send.resolver.limits import Limits, Speed, parse_max_fee
+from l2send.resolver.max_fee import Limits, Speed, parse_max_fee
 from l2send.resolver.planner import make_plan
 from tests.bridges.registry import ORIGIN, RECIPIENT, SENDER, TARGET
 

@@ -17,7 +17,7 @@ from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.max_amount import _affordable, _usable
 from l2send.resolver.quotes import Source
 from l2send.resolver.refunds import with_warnings
-from l2send.resolver.several import _Offer
+from l2send.resolver.several_sources import _Offer
 from tests.bridges.registry import ORIGIN, SENDER, TARGET
 from tests.conftest import Home
 from tests.resolver.test_planner import AMOUNT, NEAR, PAYMENT, RICH, THIRD, Priced, holding, plan

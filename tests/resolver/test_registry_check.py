@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from l2send.resolver.checkup import _SYMBOL, _SYMBOL_IN_A_WORD, Verdict, _judge_token, _symbol
+from l2send.resolver.registry_check import _SYMBOL, _SYMBOL_IN_A_WORD, Verdict, _judge_token, _symbol
 from tests.bridges.registry import TARGET, address
 
 USDC = TARGET.tokens[0]

@@ -11,7 +11,7 @@ from l2send.core.errors import Refused
 from l2send.core.plan import Payment
 from l2send.core.units import Amount
 from l2send.devnet.node import Node
-from l2send.resolver.block_lists import BLOCK_LISTS
+from l2send.resolver.token_block_lists import BLOCK_LISTS
 from tests.conftest import Home
 from tests.resolver.test_recipient import findings, payment
 from tests.support.addresses import new_address

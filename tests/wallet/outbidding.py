@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import TxState
 from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids

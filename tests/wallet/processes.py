@@ -13,8 +13,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from l2send.core.errors import L2sendError, Refused
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.wallet.rig import ETHER, Node, Rig
 
 _context = multiprocessing.get_context("forkserver")
@@ -142,8 +142,8 @@ def _approve_until_refused(path: Path, url: str, tries: int) -> None:
 
 def _move_until(home: Path, url: str, to: str, stage: str) -> None:
     from l2send.core.paths import Paths
-    from l2send.wallet.journal.moving import move
-    from l2send.wallet.journal.opening import open_for_move
+    from l2send.wallet.journal.journal_move import move
+    from l2send.wallet.journal.location import open_for_move
 
     os.environ["L2SEND_JOURNAL"] = url
 

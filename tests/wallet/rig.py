@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from l2send.core.address import Address, checksum
-from l2send.core.bridge import Bridge
+from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain, Registry, Stage
 from l2send.core.plan import ChainAddress, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, open_rpcs
 from l2send.core.units import Amount, ChainId, Gas, Seconds, Token, UnixTime, Wei
 from l2send.devnet import anvil
 from l2send.wallet.before_signing import FeeCap
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.keys.signer import LocalSigner, SecretKey

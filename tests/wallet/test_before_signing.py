@@ -6,9 +6,9 @@ import pytest
 
 from l2send.core.errors import CannotPay, ConfigError, NotFinal, Refused, Sent
 from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import SignedTx

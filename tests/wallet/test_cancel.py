@@ -10,7 +10,7 @@ import pytest
 from l2send.core.errors import ExitStatus, NotFinal, Refused
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.units import Wei
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.replacement import cancel_tx

@@ -7,11 +7,11 @@ import asyncio
 from l2send.core.chains import Registry
 from l2send.core.errors import Sent
 from l2send.core.rpc import open_rpcs
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.lock import account_lock
-from l2send.wallet.telling import confirmations
+from l2send.wallet.tx_notices import confirmations
 from tests.wallet.rig import CHAIN_ID, Rig, to_self
 
 

@@ -17,7 +17,7 @@ from l2send.core.plan import GasPrice
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import Gas, Wei
 from l2send.wallet.before_signing import GasTerms, affordable
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.keys.signed import decode_signed

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.chains import Registry
 from l2send.core.plan import BRIDGE_FEE, Fee
 from l2send.core.units import Amount, UnixTime

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from l2send.core.errors import ConfigError, Sent
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from tests.support.faultproxy import FaultProxy

@@ -11,10 +11,10 @@ from l2send.core.address import Address
 from l2send.core.errors import NotFinal, Refused, Sent
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.rpc import Rpc
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
-from l2send.wallet import offering, signing
-from l2send.wallet.execute import Executor
+from l2send.wallet import broadcasting, signing
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import SignedTx
@@ -111,7 +111,7 @@ def test_bytes_that_no_node_took_are_not_handed_out_again_once_the_order_is_late
 
         async def asleep(tx: TxRecord, rpc: Rpc, *, hold: bool = False) -> TxRecord:
             hours_pass(own_rig)
-            executor._offering._turns.setdefault(tx.hash, offering._Turn(executor._offering.pause)).endpoint = 1
+            executor._offering._turns.setdefault(tx.hash, broadcasting._Turn(executor._offering.pause)).endpoint = 1
             return await original(tx, rpc, hold=hold)
 
         executor._offering.offer = asleep  # type: ignore[method-assign]

@@ -13,7 +13,7 @@ from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused
 from l2send.core.rpc import open_rpcs
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
-from l2send.wallet.window import Report, Window
+from l2send.wallet.nonce_window import Report, Window
 from tests.support.faultproxy import LOST_REPLY, LOST_REQUEST, REFUSED_BEFORE, Fault, FaultProxy
 from tests.wallet.rig import CHAIN_ID, ETHER, Rig, running_anvil
 

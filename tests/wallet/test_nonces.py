@@ -6,7 +6,7 @@ import pytest
 
 from l2send.core.errors import NetworkError, NotFinal, Refused, Sent
 from l2send.core.units import Nonce
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.nonces import look_ahead

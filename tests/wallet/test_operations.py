@@ -163,7 +163,7 @@ def test_an_end_needs_every_endpoint_that_answers(delegated: Delegated, left: Pa
     """A second, real node follows another fork, on which something else used the nonce."""
     with running_anvil("--fork-url", delegated.node.url, chain_id=delegated.chain.chain_id) as fork:
         delegated.bring_signed(left)
-        other = delegated.on(fork)
+        other = delegated.on(Node(fork.url))
         other.bring(*other.another(left, transfer(delegated, new_address(), 1)))
         delegated.registry = with_rpcs(delegated, fork.url, delegated.node.url)
         waits = delegated.look(delegated.look(left))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from l2send.core.errors import NotFinal
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from tests.support.faultproxy import FaultProxy

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from l2send.core.errors import CannotPay, NotFinal, Refused, Sent
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState

@@ -7,8 +7,8 @@ from typing import Any
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import BlockNumber, ChainId, Wei
-from l2send.wallet.carried import _made, brought_together
-from l2send.wallet.sight import Sight
+from l2send.wallet.shared_tx_ends import _made, brought_together
+from l2send.wallet.tx_location import Sight
 from tests.support.addresses import new_address
 
 CHAIN, PAYER, TOKEN, OTHER = ChainId(1), new_address(), new_address(), new_address()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from l2send.core.errors import NotFinal, Sent
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from tests.wallet.rig import Rig
 
 

@@ -17,14 +17,14 @@ from typing import Any, TypeVar
 import pytest
 
 from l2send.bridges.direct import Direct
-from l2send.core.bridge import Bridge, OrderState, OrderStatus, Proof
+from l2send.core.bridge_protocol import Bridge, OrderState, OrderStatus, Proof
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects
 from l2send.core.errors import ExitStatus, NetworkError, NotFinal, Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, open_rpcs
 from l2send.core.units import Amount, Gas, Wei
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.watch import follow, look_once

@@ -6,7 +6,7 @@ import pytest
 
 from l2send.core.errors import NotFinal, Sent, WrongChain
 from l2send.core.rpc import client as rpc_client
-from l2send.wallet.execute import Executor
+from l2send.wallet.executor import Executor
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from tests.support.faultproxy import FaultProxy

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from l2send.core.address import Address
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.errors import Refused, UsageError
 from l2send.core.operation import is_operation, read_operation
 from l2send.core.plan import Payment, Proposal, Quote, Sponsored, Step
@@ -19,7 +19,7 @@ from l2send.core.text import clean, visible_text
 from l2send.wallet.journal import codec
 from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.connection import BEGINNING
-from l2send.wallet.journal.limiting import JournalLimiting, take
+from l2send.wallet.journal.limits import JournalLimiting, take
 from l2send.wallet.journal.lookups import ALPHABET, ID_LENGTH, LEG_MARK, THE_KEY, whole_id
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.queue import refuse_other

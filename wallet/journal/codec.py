@@ -26,7 +26,7 @@ from l2send.core.plan import (
     StepKind,
     UnsignedTx,
 )
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, BlockNumber, ChainId, Gas, Nonce, Seconds, Token, UnixTime, Wei
 
 Json = dict[str, Any]

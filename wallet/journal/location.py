@@ -13,12 +13,12 @@ from l2send.core.paths import Paths
 from l2send.core.private_files import check_private
 from l2send.core.toml_text import parse_toml
 from l2send.core.trusted_files import read_trusted_text
-from l2send.wallet.journal.moved import Opening
-from l2send.wallet.journal.moving import Place, place_of
+from l2send.wallet.journal.journal_move import Place, place_of
+from l2send.wallet.journal.moved_away import Opening
 from l2send.wallet.journal.postgres_schema import SCHEMA
-from l2send.wallet.journal.presence import was_used
 from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.sqlite_presence import was_used
 from l2send.wallet.journal.sqlite_store import SqliteStore
 from l2send.wallet.journal.store import Store
 

@@ -1,4 +1,4 @@
-"""Refuses a journal that was moved to another place or is still being filled: see moving.py."""
+"""Refuses a journal that was moved to another place or is still being filled: see journal_move.py."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from l2send.wallet.journal.moved import Opening
+from l2send.wallet.journal.moved_away import Opening
 from l2send.wallet.journal.postgres_store import PostgresStore
 from l2send.wallet.journal.proposals import JournalProposals
 

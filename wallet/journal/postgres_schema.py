@@ -1,7 +1,7 @@
 """The tables of the PostgreSQL journal, as a list of migrations: `schema_version` counts those applied.
 
-They match those of schema.py, in PostgreSQL's dialect, in a schema of their own. Text is compared by its bytes, as in
-SQLite. A released migration is never edited; each change of the tables is a new entry in both files.
+They match those of sqlite_schema.py, in PostgreSQL's dialect, in a schema of their own. Text is compared by its bytes,
+as in SQLite. A released migration is never edited; each change of the tables is a new entry in both files.
 """
 
 from __future__ import annotations

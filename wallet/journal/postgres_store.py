@@ -17,14 +17,14 @@ from l2send.core.address import Address
 from l2send.core.paths import private_dir
 from l2send.core.units import ChainId
 from l2send.wallet.journal.errors import ChangedMeanwhile, JournalReplaced
-from l2send.wallet.journal.moved import MOVING, UNWITNESSED, Opening, refuse_moved
+from l2send.wallet.journal.moved_away import MOVING, UNWITNESSED, Opening, refuse_moved
 from l2send.wallet.journal.postgres_connection import PostgresConnection, connect
 from l2send.wallet.journal.postgres_durability import refuse_unless_durable
 from l2send.wallet.journal.postgres_errors import connection_lost, failure
 from l2send.wallet.journal.postgres_schema import MIGRATIONS
 from l2send.wallet.journal.postgres_tables import migrate
 from l2send.wallet.journal.postgres_url import read_target
-from l2send.wallet.journal.presence import accept_mark, check_witness, mark_of, read_witness, write_witness
+from l2send.wallet.journal.sqlite_presence import accept_mark, check_witness, mark_of, read_witness, write_witness
 from l2send.wallet.journal.store import Row, Value
 
 if TYPE_CHECKING:

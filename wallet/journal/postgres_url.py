@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 from l2send.core.errors import ConfigError
-from l2send.core.extras import how_to_install
+from l2send.core.optional_packages import how_to_install
 from l2send.core.redaction import remember_url
 from l2send.core.text import clean
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum, unique
 
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.errors import Sent
 from l2send.wallet.journal.states import BY_ORDER, PaymentState
 

@@ -1,13 +1,13 @@
-"""Changes the states of what the owners of a Safe sign, each with its event: see moves.py."""
+"""Changes the states of what the owners of a Safe sign, each with its event: see transitions.py."""
 
 from __future__ import annotations
 
 from l2send.core.text import clean
 from l2send.core.units import BlockNumber
 from l2send.wallet.journal.errors import IllegalMove
-from l2send.wallet.journal.moves import MAX_DETAIL, JournalMoves, Messages
 from l2send.wallet.journal.proposal_states import PROPOSAL_TRANSITIONS, ProposalState
 from l2send.wallet.journal.records import PaymentRecord, ProposalRecord
+from l2send.wallet.journal.transitions import MAX_DETAIL, JournalMoves, Messages
 
 PROPOSAL = Messages(
     "proposal",

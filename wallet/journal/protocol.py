@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from l2send.core.address import Address
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.plan import Payment, Quote, Step
 from l2send.core.tx_fee import TxFee
 from l2send.core.units import BlockNumber, ChainId, Nonce, Seconds

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from l2send.core.address import Address
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.errors import Sent
 from l2send.core.plan import Order, Payment, Proposal, Sponsored, Step, StepKind
 from l2send.core.tx_fee import TxFee
 from l2send.core.units import Amount, BlockNumber, ChainId, Nonce, UnixTime
 from l2send.wallet.journal.codec import Terms
 from l2send.wallet.journal.proposal_states import ProposalState, money_of_proposal, proposal_payment_state
-from l2send.wallet.journal.ride import Ride
+from l2send.wallet.journal.shared_tx import Ride
 from l2send.wallet.journal.states import (
     CANCEL_OUTCOME,
     ENDED,

@@ -1,17 +1,17 @@
-"""Converts rows of the journal's tables into records. schema.py defines the tables."""
+"""Converts rows of the journal's tables into records. sqlite_schema.py defines the tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from l2send.core.address import Address
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.tx_fee import TxFee
 from l2send.core.units import BlockNumber, Gas, Nonce, UnixTime, Wei
 from l2send.wallet.journal import codec
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.records import OrderRecord, PaymentRecord, ProposalRecord, SponsoredRecord, TxRecord
-from l2send.wallet.journal.ride import Ride
+from l2send.wallet.journal.shared_tx import Ride
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.journal.store import Row
 

@@ -5,10 +5,10 @@ when it writes. Every change adds an event; events are never deleted. Its parts,
 
     connection.py   reads and transactions over a store: store.py says what that is, sqlite_store.py is one
     lookups.py      payments found by id, key, account and nonce
-    limiting.py     what today's payments add up to; tally.py judges by it
+    limits.py     what today's payments add up to; tally.py judges by it
     beginnings.py   payments added
     signatures.py   signed bytes
-    moves.py        states changed; proposals.py those of what a Safe's owners sign
+    transitions.py        states changed; proposals.py those of what a Safe's owners sign
     derived.py      the columns by which lookups are fast
 """
 
@@ -17,9 +17,9 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from l2send.wallet.journal.database import failure
-from l2send.wallet.journal.moved import Opening
+from l2send.wallet.journal.moved_away import Opening
 from l2send.wallet.journal.proposals import JournalProposals
+from l2send.wallet.journal.sqlite_database import failure
 from l2send.wallet.journal.sqlite_store import SqliteStore
 
 

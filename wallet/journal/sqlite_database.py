@@ -15,7 +15,7 @@ from l2send.core.private_files import check_private, touch_private
 from l2send.core.text import clean
 from l2send.core.trusted_files import refuse_open_folders
 from l2send.wallet.journal.errors import JournalBusy
-from l2send.wallet.journal.schema import APPLICATION_ID, MIGRATIONS
+from l2send.wallet.journal.sqlite_schema import APPLICATION_ID, MIGRATIONS
 
 _BUSY_SECONDS = 10.0
 _SQLITE_HEADER = 100

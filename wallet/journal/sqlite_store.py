@@ -9,10 +9,10 @@ from pathlib import Path
 
 from l2send.core.address import Address
 from l2send.core.units import ChainId
-from l2send.wallet.journal.database import check_pages, failure, look_into, open_database
 from l2send.wallet.journal.errors import JournalReplaced
-from l2send.wallet.journal.moved import MOVING, UNWITNESSED, Opening, refuse_moved
-from l2send.wallet.journal.presence import (
+from l2send.wallet.journal.moved_away import MOVING, UNWITNESSED, Opening, refuse_moved
+from l2send.wallet.journal.sqlite_database import check_pages, failure, look_into, open_database
+from l2send.wallet.journal.sqlite_presence import (
     OpenFiles,
     accept_mark,
     check_witness,
@@ -22,7 +22,7 @@ from l2send.wallet.journal.presence import (
     refuse_missing,
     write_witness,
 )
-from l2send.wallet.journal.schema import MIGRATIONS
+from l2send.wallet.journal.sqlite_schema import MIGRATIONS
 from l2send.wallet.journal.store import Row, Value
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from l2send.core.address import Address
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.errors import Refused
 from l2send.core.plan import Quote, Step, StepKind
 from l2send.core.text import clean

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from l2send.core.address import Address
 from l2send.core.errors import Refused
 from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keys.signed import HALF_ORDER, SignedTx, decode_signed, signer_of_typed
 from l2send.wallet.keys.signer import refuse_unbound

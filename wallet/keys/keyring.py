@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from l2send.core.errors import ConfigError
-from l2send.core.extras import how_to_install
+from l2send.core.optional_packages import how_to_install
 from l2send.core.text import clean
 
 _SERVICE = "l2send"

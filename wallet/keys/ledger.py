@@ -13,10 +13,10 @@ from typing import Protocol
 
 from l2send.core.address import Address, checksum
 from l2send.core.errors import ConfigError, Interrupted
-from l2send.core.extras import how_to_install
+from l2send.core.optional_packages import how_to_install
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.text import clean
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Gas, Nonce
 from l2send.wallet.keys.derivation import DerivationPath
 from l2send.wallet.keys.hardware import REJECTED_HINT, RS, unsigned_bytes

@@ -16,7 +16,7 @@ from eth_hash.auto import keccak
 from l2send.core.address import Address, checksum
 from l2send.core.errors import Refused
 from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 
 _TYPE_2, _TYPE_4 = 2, 4

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keys.signed import SignedTx, decode_signed, signer_of_typed
 

@@ -12,11 +12,11 @@ from l2send.bridges.across.gasless import _RESOLVE_FOR, _permits
 from l2send.bridges.across.messages import gasless_order
 from l2send.client import Client
 from l2send.core.address import ZERO_ADDRESS, checksum
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.calldata import abi_encode
 from l2send.core.errors import CannotPay, NodeError, Refused, Sent
 from l2send.core.permit import permittable
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, UnixTime
 from l2send.devnet.modes import Mode
 from l2send.wallet.journal.states import PaymentState, SponsoredState

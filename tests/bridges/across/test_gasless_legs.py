@@ -14,7 +14,7 @@ import pytest
 
 from l2send.client import Client
 from l2send.core.address import Address
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.errors import NotFinal, Refused, Sent
 from l2send.core.paths import Paths
 from l2send.core.units import Wei

@@ -16,7 +16,7 @@ from l2send.core.effects import PERMIT2, AllowsBySignature, Effects, OpensBySign
 from l2send.core.errors import L2sendError
 from l2send.core.permit import Permittable
 from l2send.core.plan import Plan
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Token, UnixTime
 from l2send.review import Review
 from tests.bridges.mutations import answers, tell

@@ -14,7 +14,7 @@ from eth_account.messages import encode_typed_data
 from l2send.bridges.across import order as across_order
 from l2send.bridges.across.bridge import Across
 from l2send.core.address import Address, checksum
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import CannotPay, NodeError, Refused

@@ -15,7 +15,7 @@ from l2send.bridges.hyperlane7683.order import ORDER_DATA, ORDER_DATA_TYPE
 from l2send.bridges.hyperlane7683.order import open_tx as write_open
 from l2send.bridges.hyperlane7683.refund import REFUND, refund_at
 from l2send.client import Client
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.calldata import Function, abi_decode, abi_encode, address_word
 from l2send.core.effects import Effects, Opens, TakesBack, check_refund, compare_with_payment
 from l2send.core.errors import CannotPay, L2sendError, Refused

@@ -11,7 +11,7 @@ import pytest
 from l2send.bridges.oif.bridge import FILLED_TOPIC, OPEN_TOPIC, REFUND, Oif
 from l2send.bridges.oif.order import OUTPUT, PROOF_TIME, fields_of
 from l2send.client import Client
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.calldata import abi_encode
 from l2send.core.errors import CannotPay, Refused
 from l2send.wallet.journal.records import PaymentRecord

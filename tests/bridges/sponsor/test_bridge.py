@@ -14,7 +14,7 @@ from l2send.core.effects import Effects, compare_with_payment
 from l2send.core.errors import CannotPay, L2sendError, Refused, Sent
 from l2send.core.operation import INCREMENT_NONCE, MOST_CALL_GAS, Operation, new_key, read_operation
 from l2send.core.plan import Plan, UnsignedTx
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import Gas, Wei
 from l2send.review import Review
 from l2send.wallet.journal.states import PaymentState

@@ -13,7 +13,7 @@ import pytest
 
 from l2send.cli.commands import doctor
 from l2send.core.units import UnixTime
-from l2send.resolver.checkup import ChainReport, EndpointReport, Verdict
+from l2send.resolver.registry_check import ChainReport, EndpointReport, Verdict
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.inside import Inside, inside

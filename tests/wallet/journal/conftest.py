@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.postgres import PostgresJournal
 from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.transitions import JournalMoves
 
 Open = Callable[[], JournalMoves]
 

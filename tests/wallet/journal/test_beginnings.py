@@ -10,8 +10,8 @@ from l2send.core.errors import Refused, UsageError
 from l2send.core.text import clean
 from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.beginnings import MOST_MEMO
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.states import TxState
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.wallet.journal.writing import CHAIN, a_payment, begin, bring_to
 from tests.wallet.rig import NATIVE, paying_quote
 

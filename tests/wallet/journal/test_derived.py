@@ -13,9 +13,9 @@ from l2send.core.address import ends
 from l2send.core.look_alikes import looks_of
 from l2send.wallet.journal import derived, states
 from l2send.wallet.journal.derived import RULES
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import ORDER_TRANSITIONS, TRANSITIONS, TxState
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.wallet.journal.test_groups import begin_legs
 from tests.wallet.journal.writing import a_payment, begin, begin_order, sign, sign_again
 

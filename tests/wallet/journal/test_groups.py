@@ -13,11 +13,11 @@ import pytest
 from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused, Sent, UsageError
 from l2send.core.plan import Payment, Quote
 from l2send.core.units import Amount
-from l2send.wallet.journal.presence import witness_path
 from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.sqlite_presence import witness_path
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.legs import missing, side_by_side
 from tests.support.addresses import new_address

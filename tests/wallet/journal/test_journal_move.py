@@ -15,8 +15,8 @@ from l2send.core.errors import ConfigError, UsageError
 from l2send.core.paths import Paths
 from l2send.core.units import Nonce
 from l2send.wallet.journal.errors import JournalReplaced
-from l2send.wallet.journal.moving import Stage, move
-from l2send.wallet.journal.opening import SQLITE, open_for_move, open_journal
+from l2send.wallet.journal.journal_move import Stage, move
+from l2send.wallet.journal.location import SQLITE, open_for_move, open_journal
 from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.queue_lines import QueuedLine
 from l2send.wallet.journal.records import Record
@@ -24,7 +24,7 @@ from l2send.wallet.journal.states import TxState
 from tests.support.postgres import Server
 from tests.wallet import processes
 from tests.wallet.journal.test_groups import begin_legs
-from tests.wallet.journal.test_ride import begin_together
+from tests.wallet.journal.test_shared_tx import begin_together
 from tests.wallet.journal.writing import a_payment, begin, begin_order, sign, sign_again
 
 pytestmark = pytest.mark.postgres

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.limit_files import read_policy
 from l2send.core.spending_limits import SpendingLimits, parse_limits
 from l2send.core.units import UnixTime
 from l2send.wallet.journal.approved_payment import ApprovedPayment
-from l2send.wallet.journal.limiting import MOVED_NOTHING
+from l2send.wallet.journal.limits import MOVED_NOTHING
 from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import NOTHING_ARRIVED, PaymentState, TxState

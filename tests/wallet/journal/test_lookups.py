@@ -12,10 +12,10 @@ from l2send.core.address import Address, alike, checksum
 from l2send.core.errors import Sent, UsageError
 from l2send.core.plan import ChainAddress
 from l2send.core.units import Seconds
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import TxState
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.support.addresses import new_address
 from tests.wallet.journal.conftest import Open
 from tests.wallet.journal.writing import CHAIN, a_payment, begin, bring_to

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from l2send.wallet.journal.errors import JournalReplaced
-from l2send.wallet.journal.moved import Opening
+from l2send.wallet.journal.moved_away import Opening
 from l2send.wallet.journal.postgres import PostgresJournal
 from l2send.wallet.journal.proposals import JournalProposals
 from l2send.wallet.journal.sqlite import SqliteJournal

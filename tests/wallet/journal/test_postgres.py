@@ -16,9 +16,9 @@ from l2send.core.units import Nonce
 from l2send.wallet.journal.errors import ChangedMeanwhile, JournalLost, JournalReplaced
 from l2send.wallet.journal.postgres import PostgresJournal
 from l2send.wallet.journal.postgres_schema import MIGRATIONS, ROLE
-from l2send.wallet.journal.presence import witness_path
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.sqlite_presence import witness_path
 from l2send.wallet.journal.states import TxState
 from tests.support.postgres import Server
 from tests.support.tcp_proxy import TcpProxy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.errors import Sent
 from l2send.wallet.journal.proposal_states import (
     BY_PROPOSAL,

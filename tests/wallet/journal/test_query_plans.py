@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eth_hash.auto import keccak
 
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.plan import Step, StepKind
 from l2send.core.spending_limits import parse_limits
 from l2send.core.units import Nonce, Seconds

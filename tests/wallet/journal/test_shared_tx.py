@@ -13,9 +13,9 @@ from l2send.core.units import Amount, Gas, Wei
 from l2send.wallet.fees_paid import part_of
 from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.errors import ChangedMeanwhile, IllegalMove
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.wallet.journal.conftest import Open
 from tests.wallet.journal.writing import CHAIN, DATABASE_ERRORS, SENDER, a_payment, begin, sign
 from tests.wallet.rig import CHAIN_ID, NATIVE, paying_quote

@@ -12,12 +12,12 @@ from l2send.core.calldata import TRANSFER
 from l2send.core.errors import Refused, Sent
 from l2send.core.operation import Operation
 from l2send.core.plan import Message, MessageKind, Payment, Quote, Sponsored, UnsignedTx
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import BlockNumber, Gas, UnixTime, Wei
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.protocol import ChangedMeanwhile, IllegalMove
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord
 from l2send.wallet.journal.states import SPONSORED_TRANSITIONS, PaymentState, SponsoredState
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.wallet.journal.conftest import Open
 from tests.wallet.journal.writing import DATABASE_ERRORS, a_payment, begin
 from tests.wallet.rig import chain_at, order_of, paying_quote

@@ -6,8 +6,8 @@ import pytest
 
 from l2send.core.errors import UsageError
 from l2send.core.units import Nonce, UnixTime
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.states import PaymentState, TxState
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.support.addresses import new_address
 from tests.wallet.journal.conftest import Open
 from tests.wallet.journal.writing import CHAIN, SENDER, a_payment, begin, begin_one, begin_order, bring_to, sign

@@ -12,9 +12,9 @@ import pytest
 
 from l2send.core.errors import ConfigError
 from l2send.wallet.journal import codec
-from l2send.wallet.journal.database import open_database
-from l2send.wallet.journal.schema import MIGRATIONS
 from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.sqlite_database import open_database
+from l2send.wallet.journal.sqlite_schema import MIGRATIONS
 from l2send.wallet.journal.states import TxState
 from tests.wallet import processes
 from tests.wallet.journal.writing import CHAIN, SENDER, a_payment, begin, sign, sign_again
@@ -102,7 +102,8 @@ def test_an_older_journal_is_brought_up_to_date(path: Path, monkeypatch: pytest.
     record = begin(journal)
     journal.close()
     monkeypatch.setattr(
-        "l2send.wallet.journal.database.MIGRATIONS", (*MIGRATIONS, ("ALTER TABLE payments ADD COLUMN note TEXT",))
+        "l2send.wallet.journal.sqlite_database.MIGRATIONS",
+        (*MIGRATIONS, ("ALTER TABLE payments ADD COLUMN note TEXT",)),
     )
     journal = SqliteJournal(path)
     assert journal.get(record.id) == record
@@ -113,7 +114,7 @@ def test_an_older_journal_is_brought_up_to_date(path: Path, monkeypatch: pytest.
 def test_a_journal_of_the_first_version_is_read_and_signed_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its steps carry no price, and its transactions replace nothing."""
     with monkeypatch.context() as patch:
-        patch.setattr("l2send.wallet.journal.database.MIGRATIONS", MIGRATIONS[:1])
+        patch.setattr("l2send.wallet.journal.sqlite_database.MIGRATIONS", MIGRATIONS[:1])
         open_database(path).close()
     payment = a_payment()
     body = codec.step_json(paying_quote(payment, CHAIN).steps[0])
@@ -145,7 +146,7 @@ def test_a_migration_that_fails_leaves_the_journal_as_it_was(path: Path, monkeyp
     journal.close()
     broken = (*MIGRATIONS, ("CREATE TABLE half (x)", "ALTER TABLE nothing ADD COLUMN x"))
     with monkeypatch.context() as patch:
-        patch.setattr("l2send.wallet.journal.database.MIGRATIONS", broken)
+        patch.setattr("l2send.wallet.journal.sqlite_database.MIGRATIONS", broken)
         with pytest.raises(ConfigError):
             SqliteJournal(path)
     journal = SqliteJournal(path)

@@ -14,8 +14,8 @@ import pytest
 
 from l2send.core.errors import ConfigError, ExitStatus, Sent
 from l2send.wallet.journal.errors import JournalBusy, JournalReplaced
-from l2send.wallet.journal.presence import witness_path
 from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.sqlite_presence import witness_path
 from tests.wallet.journal.writing import begin, sign
 
 

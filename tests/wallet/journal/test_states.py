@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.errors import ExitStatus, Sent
 from l2send.wallet.journal.proposal_states import BY_PROPOSAL, PROPOSAL_TRANSITIONS, ProposalState
 from l2send.wallet.journal.states import (

@@ -7,13 +7,13 @@ from itertools import product
 
 import pytest
 
-from l2send.core.bridge import OrderState
+from l2send.core.bridge_protocol import OrderState
 from l2send.core.errors import Refused
 from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.units import BlockNumber, Gas, Nonce, Wei
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.protocol import ChangedMeanwhile, IllegalMove
 from l2send.wallet.journal.states import ORDER_TRANSITIONS, REPLACEABLE, TRANSITIONS, PaymentState, TxState
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.support.addresses import new_address
 from tests.wallet.journal.writing import DATABASE_ERRORS, SENDER, begin, begin_order, bring_to, sign, sign_again
 from tests.wallet.rig import CHAIN_ID

@@ -10,9 +10,9 @@ from eth_hash.auto import keccak
 
 from l2send.core.plan import ChainAddress, Payment, Quote, StepKind, UnsignedTx
 from l2send.core.units import Amount, Nonce, Wei
-from l2send.wallet.journal.moves import JournalMoves
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import TRANSITIONS, TxState
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.support.addresses import new_address
 from tests.wallet.rig import CHAIN_ID, NATIVE, chain_at, order_of, paying_quote
 

@@ -17,7 +17,7 @@ import pytest
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.errors import ConfigError, Interrupted, Refused
 from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.keys.derivation import parse_path, path_on_device
 from l2send.wallet.keys.hardware import HardwareSigner, unsigned_bytes

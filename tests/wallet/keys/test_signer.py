@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.errors import ConfigError, L2sendError, Refused
 from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.typed import TypedData
+from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.keys.signed import SignedTx, decode_signed, signer_of_typed
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
