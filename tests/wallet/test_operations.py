@@ -15,6 +15,7 @@ from l2send.core.operation import INCREMENT_NONCE
 from l2send.core.paths import Paths
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import Wei
+from l2send.devnet.node import Node
 from l2send.devnet.state import require
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, SponsoredState
