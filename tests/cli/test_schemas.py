@@ -114,7 +114,7 @@ def batches(story: Story, folder: Path) -> None:
     file = folder / "story.csv"
     head = "ref,amount,token,to,memo,Department\n"
     file.write_text(f"{head}1,0.001,ETH,dev1:{TO},rent,R&D\n2,x,USDC,dev1:{TO},,\n3,1e9,USDC,dev1:{TO},,\n")
-    story.run("batch", str(file), "--skip-bad", "--dry-run")
+    story.run("batch", str(file), "--skip-bad", "--dry-run", status=11)
     story.run("batch", str(file), "--skip-bad", "--yes", status=11)
     story.run("batch", "resume", "story")
     file.write_text(f"{head}4,0.001,ETH,dev1:{TO},rent,R&D\n")
