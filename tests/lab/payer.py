@@ -35,7 +35,7 @@ from l2send.core.paths import Paths
 from l2send.core.rpc import client as rpc_client
 from l2send.core.rpc import failover
 from l2send.resolver.max_fee import Limits
-from l2send.wallet import before_signing, broadcasting, nonces, signing, sponsored, watch
+from l2send.wallet import before_signing, broadcasting, executor, nonces, signing, sponsored, watch
 from l2send.wallet.executor import Executor
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.failpoints import failpoint as real_failpoint
@@ -157,20 +157,20 @@ def journaled(errand: Errand) -> Record | None:
 def quickened(poll: float, transport: httpx.AsyncBaseTransport | None = None) -> Iterator[None]:
     """The same program with shorter waits, and with requests through `transport` where one is given."""
 
-    def executor(self: Client, *arguments: object) -> Executor:
+    def quick_executor(self: Client, *arguments: object) -> Executor:
         made: Executor = original(self, *arguments)  # type: ignore[arg-type]
         made.poll = poll
         return made
 
-    def sponsored_executor(self: Client, *arguments: object) -> SponsoredExecutor:
+    def quick_sponsored(self: Client, *arguments: object) -> SponsoredExecutor:
         made: SponsoredExecutor = original_sponsored(self, *arguments)  # type: ignore[arg-type]
         made.poll = poll
         return made
 
     original, original_sponsored = Client.executor, Client._sponsored
     with (
-        patch.object(Client, "executor", executor),
-        patch.object(Client, "_sponsored", sponsored_executor),
+        patch.object(Client, "executor", quick_executor),
+        patch.object(Client, "_sponsored", quick_sponsored),
         patch.object(l2send.client, "open_rpcs", partial(rpc_client.open_rpcs, timeout=TIMEOUT)),
         patch.object(l2send.client, "follow", partial(follow, poll=poll)),
         patch.object(http, "Connections", lambda _: transport) if transport else nullcontext(),
