@@ -61,6 +61,7 @@ def test_what_two_endpoints_agree_on_is_pinned_and_the_rest_of_the_file_stays(
         ("eco", "prover", 2),
         ("across", "spoke_pool", 2),
         ("across", "origin_settler", 2),
+        ("sponsor", "entry_point", 2),
     }
     read = load_registry(Paths.under(tmp_path / "own"))
     assert read.named("dev1").pinned == home.chain("dev1").pinned
@@ -69,7 +70,7 @@ def test_what_two_endpoints_agree_on_is_pinned_and_the_rest_of_the_file_stays(
     assert without_pins(text) == without_pins(registry.text)
     assert COMMENT in text
     today = datetime.now(UTC).date().isoformat()
-    assert text.count(f'date = {today}, source = "l2send chains pin"') == 4
+    assert text.count(f'date = {today}, source = "l2send chains pin"') == 5
     assert stat.S_IMODE(registry.file.stat().st_mode) == 0o600
     registry.text = text
     assert "is not pinned" not in registry.check().stdout
