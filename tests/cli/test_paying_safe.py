@@ -18,6 +18,7 @@ from l2send.resolver.max_fee import Limits
 from tests.conftest import Home, make_home
 from tests.support.addresses import new_address
 from tests.support.safes import TestSafe, new_safe
+from tests.support.solving import unfilled
 
 lab = pytest.mark.lab
 
@@ -44,7 +45,8 @@ def test_killed_at_any_step_it_pays_exactly_once(home: Home, tmp_path: Path, cha
     kill = {"L2SEND_FAILPOINT": step, "L2SEND_FAILPOINT_PROOF": str(proof)}
     words = ["20", "USDC", f"{chain}:{to}", "--safe", safe.place, "--account", name, "--yes"]
     words += ["--via", "eco"] if chain != "dev1" else []
-    assert home.run(*words, **kill).status == -9
+    with unfilled(home):  # a fill that is seen first leaves out that the order is open
+        assert home.run(*words, **kill).status == -9
     assert proof.read_text() == f"{step}\n", "nothing was killed, so this test showed nothing"
     payment = next(p for p in home.must("history", "--json").json["payments"] if p["destination"] == f"{chain}:{to}")
     done = home.run("resume", payment["id"], "--account", name, "--json")

@@ -16,12 +16,14 @@ _SECONDS = {"terminal": 1.5, "home": 0.7, "own_home": 2.0, "devnet": 0.7, "node"
 _OTHERS = 0.03
 STARTS = {
     "lab/test_matrix.py": 300,
+    "wallet/journal/test_cuts.py": 250,
     "lab/test_several.py": 250,
     "lab/test_random.py": 200,
     "lab/test_ends.py": 150,
     "lab/test_wrong_shapes.py": 100,
     "lab/test_workers_killed.py": 60,
     "lab/test_shared_journal.py": 60,
+    "lab/test_operation_killed.py": 110,
     "lab/test_batch_killed.py": 50,
     "lab/test_odd_endpoints.py": 50,
     "lab/test_offline.py": 40,

@@ -10,6 +10,7 @@ import pytest
 from l2send.core.address import Address
 from tests.conftest import Home
 from tests.support.addresses import new_address
+from tests.support.solving import unfilled
 
 Payer = tuple[str, Address]
 
@@ -158,10 +159,9 @@ def test_an_idempotency_key_pays_once(home: Home, payer: Payer) -> None:
 def test_killed_and_resumed_pays_once(home: Home, payer: Payer, tmp_path: Path, place: str, destination: str) -> None:
     """kill -9 between journal and broadcast, after the broadcast, and between `open` and fill."""
     to, proof = new_address(), tmp_path / "proof"
-    killed = home.run(
-        "25", "USDC", f"{destination}:{to}", "--yes", "--account", payer[0],
-        L2SEND_FAILPOINT=place, L2SEND_FAILPOINT_PROOF=str(proof),
-    )  # fmt: skip
+    words = ("25", "USDC", f"{destination}:{to}", "--yes", "--account", payer[0])
+    with unfilled(home):  # a fill that is seen first leaves out that the order is open
+        killed = home.run(*words, L2SEND_FAILPOINT=place, L2SEND_FAILPOINT_PROOF=str(proof))
     assert killed.status == -9
     assert proof.read_text() == f"{place}\n"
     payment = home.must("history", "--json").json["payments"][0]
