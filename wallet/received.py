@@ -43,10 +43,11 @@ async def may_have_paid(tx: TxRecord, use: NonceUse, receipt: dict[str, Any] | N
     if receipt is not None and receipt.get("status") != "0x1":
         return False
     _, meant = _transfer_of(tx.step.tx, tx.sender)
-    if not meant.data and (use.tx is not None and not use.tx.data and use.tx.value < meant.value):
-        return False
-    if use.tx is not None and use.tx.to == meant.to and use.tx.value >= meant.value:
-        return True  # A recipient that is a contract may have passed it on within the block.
+    if not meant.data and use.tx is not None:
+        if use.tx.to == meant.to and use.tx.value >= meant.value:
+            return True  # A recipient that is a contract may have passed it on within the block.
+        if not use.tx.data and use.tx.value < meant.value:
+            return False
     return await _brought(meant, use.block, receipt, rpc)
 
 

@@ -77,5 +77,13 @@ def test_what_came_from_anybody_may_have_been_it(transfer: TxRecord, delegation:
     assert not received(transfer, delegation=delegation)
 
 
+def test_another_transfer_of_the_token_pays_its_own_recipient(transfer: TxRecord) -> None:
+    """Both call the token's contract, which is not the account that is paid."""
+    other = UnsignedTx(CHAIN_ID, TOKEN, Wei(0), TRANSFER.encode(new_address(), UNITS))
+    use = NonceUse(BlockNumber(7), "0xb", "0xa", other)
+    receipt = {"status": "0x1", "logs": [event(transfer.sender, to=new_address())]}
+    assert not asyncio.run(may_have_paid(transfer, use, receipt, cast("Rpc", Block([]))))
+
+
 def test_what_failed_paid_nothing(transfer: TxRecord) -> None:
     assert not received(transfer, event(transfer.sender), status="0x0")
