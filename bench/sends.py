@@ -86,7 +86,7 @@ def measure_start(payer: Payer, rounds: int) -> list[dict[str, Any]]:
         "`l2send --version`": [L2SEND, "--version"],
         "`l2send --help`": [L2SEND, "--help"],
         "`l2send balances`": [L2SEND, "balances", "--json", "--from", payer.address],
-        "`l2send`, direct": payer.direct("--yes", "--json", "--private-key", payer.key),
+        "`l2send`, direct": payer.direct("--yes", "--again", "--json", "--private-key", payer.key),
     }
     environment = payer.environment(payer.urls)
     samples: dict[str, list[Took]] = {name: [] for name in commands}
