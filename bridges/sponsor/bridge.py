@@ -21,7 +21,6 @@ from l2send.bridges.sponsor.server import ask_fee, post_operation
 from l2send.core.bridge_protocol import ContractSenders, OrderStatus, RefundAddress
 from l2send.core.calldata import BALANCE_OF
 from l2send.core.chains import Chain, Registry
-from l2send.core.delegation import BATCHING_DELEGATE, delegate_of, known_delegate
 from l2send.core.effects import Effects, Pays, RunsBySignature, token_effects
 from l2send.core.errors import BadAnswer, ConfigError, Refused
 from l2send.core.fees import gas_price
@@ -43,6 +42,7 @@ from l2send.core.plan import (
 )
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.settlers import SponsorSettlers
+from l2send.core.shared_tx import can_batch
 from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
 
@@ -77,7 +77,7 @@ class Sponsor:
         units, code, now = await asyncio.gather(
             ask_fee(rpcs.http, listed.sponsor_api, held.token), rpc.code(payment.sender), rpc.time()
         )
-        if not _is_able(code, source):
+        if not can_batch(code, source):
             raise Refused(
                 f"a sponsor on {source.name} brings only what an account signs that delegates to the pinned code: see "
                 "`l2send wallet delegate`."
@@ -160,7 +160,7 @@ class Sponsor:
         leaves = sum(paid.amount.units for paid in runs.effects)
         reasons = {
             other: bool(other),
-            "your account does not delegate to the code that checks it any more": not _is_able(code, rpc.chain),
+            "your account does not delegate to the code that checks it any more": not can_batch(code, rpc.chain),
             "its nonce is not free": next_nonce[0] != operation.nonce,
             f"{rpc.chain.name} holds less than it pays": balance[0] < leaves,
         }
@@ -178,13 +178,6 @@ class Sponsor:
 def operation_of(sponsored: Sponsored) -> Operation:
     """The operation of a plan. Raises Refused."""
     return read_operation(sponsored.messages[-1].data)
-
-
-def _is_able(code: bytes, chain: Chain) -> bool:
-    """Whether an account with this code checks operations: it delegates to the pinned Simple7702Account."""
-    delegate = delegate_of(code)
-    known = known_delegate(delegate, chain) if delegate else None
-    return known is not None and known.name == BATCHING_DELEGATE
 
 
 def _pays(call: UnsignedTx, registry: Registry) -> Pays:
