@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from l2send.core.errors import NetworkError
 from l2send.core.rpc import Rpc, both
@@ -42,6 +42,36 @@ class _Answer:
 async def answers(rpc: Rpc, ask: Callable[[Rpc], Awaitable[T]]) -> list[tuple[str, T]]:
     """Each endpoint's answer, with its host; endpoints that fail or do not answer are left out."""
     return [(one.endpoints[0].host, heard) for one, heard in await _ask_each(rpc, ask) if heard is not None]
+
+
+async def first_finding(rpc: Rpc, find: Callable[[Rpc], Awaitable[T | str]]) -> T | str:
+    """What the first endpoint that can tell finds; else why the last one could not. A finding is proven afterwards.
+
+    `find` asks one endpoint: what it found, or why it cannot tell. It may raise NetworkError.
+    """
+    why = f"no endpoint of {rpc.chain.name} answers"
+    for one in rpc.each():
+        try:
+            found = await find(one)
+        except NetworkError as error:
+            found = error.message.rstrip(".")
+        if not isinstance(found, str):
+            return found
+        why = found
+    return why
+
+
+async def confirmed_block(
+    one: Rpc, head: Awaitable[BlockNumber], block: BlockNumber, block_hash: str
+) -> dict[str, Any] | None:
+    """This very block as one endpoint has it; None if it has another, or has too few on top of it. Raises NetworkError.
+
+    Source: eth_getBlockByNumber.
+    """
+    if await head - block + 1 < max(1, one.chain.confirmations):
+        return None
+    found = await one.block(hex(block))
+    return found if str(found.get("hash", "")).lower() == block_hash else None
 
 
 async def why_unproven(rpc: Rpc, shows: Shows) -> str:

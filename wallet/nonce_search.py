@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from l2send.core.address import Address, checksum
+from l2send.core.endpoint_agreement import confirmed_block
 from l2send.core.errors import BadAnswer, L2sendError, NetworkError
 from l2send.core.first_block import first_block_above
 from l2send.core.plan import UnsignedTx
@@ -62,10 +63,8 @@ async def find_use(rpc: Rpc, sender: Address, nonce: Nonce, hint: BlockNumber | 
 
 async def is_used(rpc: Rpc, use: NonceUse, sender: Address, nonce: Nonce, head: Awaitable[BlockNumber]) -> bool:
     """Whether a single endpoint shows that use, with the chain's number of confirmations."""
-    if await head - use.block + 1 < max(1, rpc.chain.confirmations):
-        return False
-    block = await rpc.block(hex(use.block))
-    if str(block.get("hash", "")).lower() != use.block_hash:
+    block = await confirmed_block(rpc, head, use.block, use.block_hash)
+    if block is None:
         return False
     if use.hash:
         return use.hash in [str(tx_hash).lower() for tx_hash in block.get("transactions", ())]

@@ -15,7 +15,7 @@ from typing import Any
 
 from l2send.core.address import Address
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
-from l2send.core.endpoint_agreement import answers
+from l2send.core.endpoint_agreement import answers, confirmed_block, first_finding
 from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.first_block import first_block_above
 from l2send.core.operation import BEFORE_TOPIC, OPERATION_TOPIC, Operation
@@ -57,24 +57,12 @@ async def find_run(rpc: Rpc, operation: Operation, since: BlockNumber) -> Operat
 
     Source: eth_getLogs, EntryPoint, eth_getTransactionReceipt.
     """
-    why = f"no endpoint of {rpc.chain.name} answers"
-    for one in rpc.each():
-        try:
-            found = await _find_on(one, operation, since)
-        except NetworkError as error:
-            found = error.message.rstrip(".")
-        if isinstance(found, OperationRun):
-            return found
-        why = found
-    return why
+    return await first_finding(rpc, lambda one: _find_on(one, operation, since))
 
 
 async def shows_operation(one: Rpc, head: Awaitable[BlockNumber], operation: Operation, run: OperationRun) -> bool:
     """Whether one endpoint alone shows, deep enough, that `run` used the nonce. Raises NetworkError."""
-    if await head - run.block + 1 < max(1, one.chain.confirmations):
-        return False
-    block = await one.block(hex(run.block))
-    if str(block.get("hash", "")).lower() != run.block_hash:
+    if await confirmed_block(one, head, run.block, run.block_hash) is None:
         return False
     ours = await _ours_in(one, operation, run.block, run.block)
     if run.is_ours or ours is not None:

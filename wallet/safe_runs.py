@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from l2send.core.address import Address
 from l2send.core.calldata import event_topic
+from l2send.core.endpoint_agreement import confirmed_block, first_finding
 from l2send.core.errors import BadAnswer, NetworkError, Refused
 from l2send.core.first_block import first_block_above
 from l2send.core.plan import Proposal, UnsignedTx
@@ -63,24 +64,12 @@ async def find_run(rpc: Rpc, proposal: Proposal) -> SafeRun | str:
 
     Source: eth_getLogs, eth_getStorageAt.
     """
-    why = f"no endpoint of {rpc.chain.name} answers"
-    for one in rpc.each():
-        try:
-            found = await _find_on(one, proposal)
-        except NetworkError as error:
-            found = error.message.rstrip(".")
-        if isinstance(found, SafeRun):
-            return found
-        why = found
-    return why
+    return await first_finding(rpc, lambda one: _find_on(one, proposal))
 
 
 async def shows_run(one: Rpc, head: Awaitable[BlockNumber], proposal: Proposal, run: SafeRun) -> bool:
     """Whether one endpoint shows, with enough confirmations, that `run` used the nonce. Raises NetworkError."""
-    if await head - run.block + 1 < max(1, one.chain.confirmations):
-        return False
-    block = await one.block(hex(run.block))
-    if str(block.get("hash", "")).lower() != run.block_hash:
+    if await confirmed_block(one, head, run.block, run.block_hash) is None:
         return False
     return await _taker_in(one, proposal, run.block) == run
 
