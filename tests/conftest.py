@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from tests.support import postgres as postgres_server
 from tests.support import schemas
 from tests.support.command_server import COMMANDS
 from tests.support.longest_first import longest_first
+from tests.support.time_zone import in_the_morning
 
 PASSWORD = "correct horse battery staple"
 LONGEST_COMMAND = 120.0  # seconds
@@ -38,6 +40,9 @@ _LAB = Path(__file__).parent / "lab"
 
 for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
     os.environ.pop(name, None)  # each command would read this machine's certificates, and no test asks for them
+
+os.environ["TZ"] = in_the_morning(time.time())  # no run crosses midnight: "today" on a screen stays today
+time.tzset()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Run in the background of a script: commands would inherit that, and Ctrl-C could not be tried.
