@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
-from l2send.core.errors import CannotPay, L2sendError, NetworkError
+from l2send.core.errors import CannotPay, L2sendError, NetworkError, NodeError
 from l2send.core.plan import Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount
@@ -39,7 +39,7 @@ from l2send.resolver.quotes import (
 )
 from l2send.resolver.refunds import with_warnings
 from l2send.resolver.several_sources import Several, find_several
-from l2send.resolver.unknown_ways import may_be_cheaper, not_known, of_destination, refusal
+from l2send.resolver.unknown_ways import HINT_REFUSED, may_be_cheaper, not_known, nothing_known, of_destination, refusal
 
 _WORTH_PARTS = USD // 100
 _SMALL_PART = 100
@@ -138,8 +138,7 @@ async def _no_way(
     """The error that says why nothing can make the payment within the limits."""
     payment = found.payment
     if found.failed:
-        lines = ["it is not known how this payment can be made: a question failed twice.", *found.rejected]
-        return NetworkError("\n".join(lines), hint="Nothing is wrong with the command; try again later.")
+        return nothing_known(found.failed, found.rejected)
     if found.ways:
         reasons = [f"{way.name}: {why_dear(way)}" for way in found.ways]
         everything = await find_greatest(payment, found.sources, bridges, rpcs, limits)
@@ -148,6 +147,8 @@ async def _no_way(
     if found.unknown:
         names = ", ".join(chain.short_name for chain in found.unknown)
         lines = [_short_of(found, snapshot), *found.rejected, f"Not known, since they did not answer: {names}."]
+        if all(snapshot.on(chain).refused for chain in found.unknown):
+            return NodeError("\n".join(lines), hint=HINT_REFUSED)
         return NetworkError(
             "\n".join(lines), hint="Try again when all chains answer; `l2send balances` shows which do."
         )

@@ -62,6 +62,8 @@ class NoQuote:
     """The network failed: there may be an offer, at an unknown price."""
     error: L2sendError | None = None
     """The bridge's error."""
+    refused: bool = False
+    """What failed would fail again: an endpoint refuses, or serves another chain."""
 
     def __str__(self) -> str:
         return f"{self.chain.short_name} by {self.bridge}: {self.why}"
@@ -173,7 +175,8 @@ async def without_network_errors(
         except L2sendError as error:
             by_network = isinstance(error, NetworkError) and not (isinstance(error, NodeError) and error.is_revert)
             if not by_network or is_last:
-                return NoQuote(chain, bridge, error.message, by_network, error)
+                refused = by_network and not error.retryable
+                return NoQuote(chain, bridge, error.message, by_network, error, refused)
         await asyncio.sleep(_PAUSE)
     raise AssertionError("the last question returns")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from l2send.core.chains import Chain
-from l2send.core.errors import NetworkError
+from l2send.core.errors import NetworkError, NodeError
 from l2send.core.plan import Payment, Way
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.max_fee import Limits
@@ -17,6 +17,7 @@ from l2send.resolver.quotes import NoQuote
 
 WORTH_A_LOOK_USD = 0.01
 """A way cheaper than this is taken: no other way could save more."""
+HINT_REFUSED = "To try again will not help. `l2send doctor` says which endpoints fail."
 _NAMES = 4
 
 
@@ -27,8 +28,19 @@ def of_destination(
     target = next((chain for chain in unknown if chain.chain_id == payment.to.chain_id), None)
     if target is None or "direct" not in bridges:
         return []
-    why = snapshot.on(target).error or "the balance there could not be read."
-    return [NoQuote(target, "direct", why, unknown=True)]
+    there = snapshot.on(target)
+    why = there.error or "the balance there could not be read."
+    return [NoQuote(target, "direct", why, unknown=True, refused=there.refused)]
+
+
+def nothing_known(failed: Sequence[NoQuote], rejected: Sequence[str]) -> NetworkError:
+    """The error where no way is known, and requests for some failed: not retryable if all of those were refused."""
+    lines = ["it is not known how this payment can be made: a question failed twice.", *rejected]
+    if all(each.refused for each in failed):
+        return NodeError(
+            "\n".join(lines), hint="To try again will not help. `l2send doctor` says which endpoints fail."
+        )
+    return NetworkError("\n".join(lines), hint="Nothing is wrong with the command; try again later.")
 
 
 def may_be_cheaper(best: Way) -> bool:
@@ -41,9 +53,12 @@ def refusal(best: Way, failed: Sequence[NoQuote], limits: Limits) -> NetworkErro
     """The error with what failed, and how to take `best`."""
     cost = "at a cost without a price" if best.cost_usd is None else f"for about ${best.cost_usd:.4f}"
     lines = ["a way that may be cheaper could not be asked, twice:", *dict.fromkeys(str(each) for each in failed)]
+    lines.append(f"Known is {best.name}, {cost}.")
     flag = _flag(best, failed, limits)
-    take = f", or pay by {best.name} {cost} with {flag}" if flag else ""
-    return NetworkError("\n".join([*lines, f"Known is {best.name}, {cost}."]), hint=f"Try again{take}.")
+    take = f"pay by {best.name} {cost} with {flag}" if flag else ""
+    if all(each.refused for each in failed):
+        return NodeError("\n".join(lines), hint=f"{HINT_REFUSED}{f' Or {take}.' if take else ''}")
+    return NetworkError("\n".join(lines), hint=f"Try again{f', or {take}' if take else ''}.")
 
 
 def _flag(best: Way, failed: Sequence[NoQuote], limits: Limits) -> str:
