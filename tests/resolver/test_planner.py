@@ -13,7 +13,7 @@ from l2send.bridges.direct import Direct
 from l2send.core.bridge_protocol import Bridge, OrderStatus
 from l2send.core.chains import Chain, Registry, Stage
 from l2send.core.effects import Effects
-from l2send.core.errors import CannotPay, NetworkError, NodeError, Refused, UsageError, WrongChain
+from l2send.core.errors import CannotPay, NetworkError, Refused, UsageError
 from l2send.core.http import open_http
 from l2send.core.plan import ChainAddress, Fee, Order, Payment, Plan, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
@@ -207,41 +207,6 @@ def test_a_network_error_alone_is_no_lack_of_money() -> None:
         plan([failing], holding(ORIGIN, RICH), holding(TARGET, 0))
     assert refused.value.retryable
     assert "Fund the account" not in refused.value.hint
-
-
-@pytest.mark.parametrize(
-    ("error", "retryable"),
-    [(NodeError("Unauthorized: no API key"), False), (WrongChain("serves 1"), False), (ASLEEP, True)],
-)
-def test_an_endpoint_that_refuses_for_good_is_not_asked_to_be_tried_again(error: NetworkError, retryable: bool) -> None:
-    failing = Priced("direct", {}, fails={"right": error})
-    with pytest.raises(NetworkError, match="right by direct") as refused:
-        plan([failing], holding(ORIGIN, 0), holding(TARGET, RICH))
-    assert refused.value.retryable == retryable
-    assert ("try again later" in refused.value.hint) == retryable
-
-
-def test_a_destination_that_refuses_to_say_the_balance_is_not_asked_to_be_tried_again() -> None:
-    refusing = replace(holding(TARGET, 0, error="Unauthorized: no API key"), refused=True)
-    with pytest.raises(NetworkError, match="Unauthorized") as refused:
-        plan([DIRECT], holding(ORIGIN, 0), refusing)
-    assert not refused.value.retryable
-
-
-def test_a_cheaper_way_that_is_refused_for_good_is_not_asked_to_be_tried_again() -> None:
-    failing = Priced("f", {}, fails={"left": NodeError("Unauthorized: no API key")})
-    with pytest.raises(NetworkError, match="left by f: Unauthorized") as refused:
-        plan([failing, BRIDGE], holding(ORIGIN, RICH), holding(TARGET, 0))
-    assert not refused.value.retryable
-    assert "will not help" in refused.value.hint
-    assert "--via b" in refused.value.hint
-
-
-def test_a_chain_that_refuses_to_say_what_it_holds_is_not_asked_to_be_tried_again() -> None:
-    refusing = replace(holding(THIRD, 0, error="Unauthorized: no API key"), refused=True)
-    with pytest.raises(NetworkError, match="third") as refused:
-        plan([BRIDGE], holding(ORIGIN, 0), holding(TARGET, 0), refusing)
-    assert not refused.value.retryable
 
 
 def test_an_unrelated_chain_that_does_not_answer_is_named_and_stops_nothing() -> None:
