@@ -1,6 +1,7 @@
 """The gas of a direct and of each bridged payment, compared with the minimum of its contract: only the paying call.
 
-And of three payments: by three transactions, by one of a delegated account (EIP-7702), by one of a Safe's MultiSend.
+And of three payments: by three transactions, by one in which the account delegates (EIP-7702), by one of an account that
+did before, by one of a Safe's MultiSend.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ def measure_three(payer: Payer) -> list[dict[str, Any]]:
     chain, node = payer.chains[0], Node(payer.urls[0])
     delegate = named_delegate("simple7702account", load_registry(Paths.under(payer.home)).named(chain.short_name))
     rows = [_three("three transactions", payer, node)]
-    node.call("anvil_setCode", payer.address, "0xef0100" + delegate.code.address[2:])
+    rows.append(_three("one transaction in which the account delegates", payer, node, "--batch"))
+    code = node.call("eth_getCode", payer.address, "latest")
+    if code.lower() != "0xef0100" + delegate.code.address[2:].lower():
+        raise Failed(f"the account delegates to {code} after --batch")
     rows.append(_three("one transaction of a delegated account", payer, node))
     node.call("anvil_setCode", payer.address, "0x")
     made = _run([L2SEND, "devnet", "safe", payer.address, "--chain", chain.short_name, "--json"], payer)["safe"]

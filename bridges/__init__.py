@@ -21,7 +21,7 @@ from l2send.bridges.sponsor.bridge import Sponsor
 from l2send.core.address import Address
 from l2send.core.bridge_protocol import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
-from l2send.core.delegation import EXECUTE_BATCH, decode_batch
+from l2send.core.delegation import BATCHING_DELEGATE, EXECUTE_BATCH, decode_batch, known_delegate
 from l2send.core.effects import Allows, CallsTogether, Delegates, Effects, Executes, Opens, Pays
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.plan import ChainAddress, UnsignedTx
@@ -64,18 +64,27 @@ def _made(listed: tuple[tuple[str, str], ...]) -> Mapping[str, Bridge]:
 
 def decode(tx: UnsignedTx, registry: Registry) -> Effects:
     """The effects of `tx`, decoded from its bytes by the bridge that knows them. Raises Refused for unknown calls."""
+    if tx.data[:4] == EXECUTE_BATCH.selector:
+        return _decode_batch(tx, registry)
     if tx.delegate_to is not None:
         return _decode_delegation(tx, tx.delegate_to)
     if tx.data[:4] == EXECUTE.selector:
         return _decode_safe(tx, registry)
-    if tx.data[:4] == EXECUTE_BATCH.selector:
-        inner = _decode_calls(decode_batch(tx), "the account", registry)
-        return CallsTogether(ChainAddress(tx.chain_id, tx.to), inner)
     for bridge in bridges_of(registry).values():
         effect = bridge.effects(tx, registry)
         if effect is not None:
             return effect
     raise Refused(f"l2send cannot tell what the call of {tx.to} would do, and signs nothing it cannot tell.")
+
+
+def _decode_batch(tx: UnsignedTx, registry: Registry) -> CallsTogether:
+    """The calls of an account to itself, and the code it delegates to before. Raises Refused for other code."""
+    if tx.delegate_to is not None:
+        known = known_delegate(tx.delegate_to, registry.chain(tx.chain_id))
+        if known is None or known.name != BATCHING_DELEGATE:
+            raise Refused(f"the account would delegate to {tx.delegate_to}, not to the code that makes its calls.")
+    inner = _decode_calls(decode_batch(tx), "the account", registry)
+    return CallsTogether(ChainAddress(tx.chain_id, tx.to), inner, tx.delegate_to)
 
 
 def _decode_safe(tx: UnsignedTx, registry: Registry) -> Executes:

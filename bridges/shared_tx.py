@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from l2send.bridges.direct import transfer_of
 from l2send.bridges.direct_many import Market
 from l2send.bridges.gas_costs import MARGIN_PERCENT, UNSIMULATED
-from l2send.core.address import Address
-from l2send.core.delegation import batch_tx
+from l2send.core.accounts import Delegate
+from l2send.core.address import ZERO_ADDRESS, Address
+from l2send.core.delegation import as_delegated, batch_tx, delegating_batch
 from l2send.core.errors import NodeError, Refused
 from l2send.core.fees import l1_fee
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Rpc, if_offered
+from l2send.core.rpc import Overrides, Rpc, if_offered
 from l2send.core.safe import EXECUTE, approved_by_sender, read_execution, safe_tx_of
 from l2send.core.shared_tx import TOGETHER
 from l2send.core.units import Amount, Gas, Seconds, Wei
@@ -37,10 +38,26 @@ class Account:
     """The owner who sends a Safe's transaction; None for an account that delegates."""
     multi_send: Address | None = None
     """The Safe's MultiSendCallOnly."""
+    delegate: Delegate | None = None
+    """The pinned code that an account delegates to in its first transaction, if it does not yet."""
+    before: Delegate | None = None
+    """The same in a later transaction, which needs no authorization of its own."""
+
+    @property
+    def overrides(self) -> Overrides | None:
+        """The assumed state for a simulation of a later transaction."""
+        return as_delegated(self.address, self.before.code.address) if self.before else None
+
+    @property
+    def later(self) -> Account:
+        """The account once its first transaction is mined."""
+        return replace(self, delegate=None, before=self.delegate or self.before)
 
     def transaction(self, payments: Sequence[Payment]) -> UnsignedTx:
         """The transaction that makes these payments, in order."""
         calls = [transfer_of(payment) for payment in payments]
+        if self.delegate:
+            return delegating_batch(self.address, calls, self.delegate)
         if self.owner is None or self.multi_send is None:
             return batch_tx(self.address, calls)
         return safe_tx_of(self.address, calls, self.multi_send).execution(approved_by_sender(self.owner))
@@ -53,7 +70,7 @@ async def quote_together(payments: Sequence[Payment], account: Account, market: 
     """
     tx = account.transaction(payments)
     try:
-        results = await if_offered(lambda: rpc.simulate(account.owner or account.address, [tx]))
+        results = await if_offered(lambda: rpc.simulate(account.owner or account.address, [tx], account.overrides))
     except NodeError as error:
         raise Refused(f"on {rpc.chain.name} it would revert: {error.message}") from error
     if results is None:
@@ -65,9 +82,10 @@ async def quote_together(payments: Sequence[Payment], account: Account, market: 
     if limit > _MOST_GAS and len(payments) > 3:
         half = len(payments) // 2
         first = await quote_together(payments[:half], account, market, rpc)
-        second = await quote_together(payments[half:], account, market, rpc)
+        second = await quote_together(payments[half:], account.later, market, rpc)
         return None if first is None or second is None else [*first, *second]
-    step, data_fee = Step(StepKind.TOGETHER, tx, limit), await l1_fee(rpc, tx, limit)
+    over = ZERO_ADDRESS if account.delegate else None
+    step, data_fee = Step(StepKind.TOGETHER, tx, limit, over=over), await l1_fee(rpc, tx, limit)
     return [_quote(payments, account, step, result.gas, data_fee, market)]
 
 

@@ -11,11 +11,13 @@ from rich.text import Text
 
 from l2send.batch_review import BatchReview
 from l2send.cli.batch_result import LineResult
+from l2send.cli.delegation_text import and_delegates, delegation_rows
 from l2send.cli.effects_text import describe
 from l2send.cli.money import cost, shorter, usd
 from l2send.cli.screen import aloud, err, out, print_pairs, styled, table
 from l2send.cli.typed_recipient import must_compare
 from l2send.core.chains import Registry
+from l2send.core.effects import Delegates, delegations_in
 from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.batch_lines import BatchLine
 from l2send.resolver.batch_plan import LineWay, Move, PlannedLine, missing
@@ -35,6 +37,7 @@ def show_batch(review: BatchReview, registry: Registry) -> None:
         *_some("pay", [styled(words) for words in _payments(review, registry)]),
         *_some("from", [styled(words, limit=300) for words in _sources(review, registry)]),
         *_some("together", [styled(words, limit=300) for words in _together(review)]),
+        *delegation_rows(_delegations(review), registry),
         ("cost", styled(_cost(review), limit=300)),
         *_some("left", [styled(_left(review))] if review.payable else []),
         *_some("check", [styled(words, "yellow", limit=300) for words in _to_check(review)]),
@@ -55,9 +58,13 @@ def show_batch_details(review: BatchReview) -> None:
 
 
 def batch_question(review: BatchReview, registry: Registry) -> str:
-    """The question before a batch: how many payments, of how much, and the cost."""
-    sums = sums_of(review.payable, registry)
-    return f"Pay {number_of(len(review.payable), 'line')} of {review.name}: {sums}, cost {_in_dollars(review)}?"
+    """The question before a batch: how many payments, of how much, the cost, and a delegation if there is one."""
+    sums, more = sums_of(review.payable, registry), and_delegates(_delegations(review), registry)
+    return f"Pay {number_of(len(review.payable), 'line')} of {review.name}: {sums}, cost {_in_dollars(review)}{more}?"
+
+
+def _delegations(review: BatchReview) -> tuple[Delegates, ...]:
+    return delegations_in(one.effect for one in review.shared)
 
 
 def _counts(review: BatchReview) -> str:

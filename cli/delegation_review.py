@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from l2send.cli.delegation_text import CONSEQUENCE, SEEN_AS, named, pinned
 from l2send.cli.money import cost_of
 from l2send.cli.prompts import must_agree
 from l2send.cli.screen import err, print_pairs, styled
@@ -23,14 +24,14 @@ async def approve_delegation(delegation: Delegation, *, yes: bool, over_foreign:
     rows = [
         ("account", styled(f"{chain.short_name}:{delegation.account}")),
         ("runs now", styled(before or "no code")),
-        ("will run", styled("no code" if ends or known is None else f"{code} ({known.name})")),
+        ("will run", styled("no code" if ends or known is None else named(code, known))),
         ("cost", styled(cost_of(delegation.quote.fees) or "")),
     ]
     if not ends:
         rows += [
-            ("means", styled("its code can move all that the account has on this chain, and stays until you end it")),
-            ("", styled("contracts there see your account as a contract; some pay or ask it otherwise")),
-            ("code", styled(f"its hash is pinned: {known.code.code_hash if known else ''}", limit=200)),
+            ("means", styled(CONSEQUENCE)),
+            ("", styled(SEEN_AS)),
+            ("code", styled(pinned(known), limit=300)),
         ]
     rows.append(("you sign", styled("1 one transaction with one authorization, for this chain and this nonce alone")))
     print_pairs(err(), rows)

@@ -56,7 +56,9 @@ def _describe_compound(effect: Executes | CallsTogether | Delegates) -> str:
     does = ", then ".join(describe(one) for one in effect.effects)
     whole = ": all of it or nothing" if len(effect.effects) > 1 else ""
     if isinstance(effect, CallsTogether):
-        return f"in one transaction {does}{whole}"
+        code = effect.delegates_to
+        first = f"have your account {effect.account.address} run the code of {code} from now on, then " if code else ""
+        return f"in one transaction {first}{does}{whole}{' of the calls' if code and whole else ''}"
     return f"have the Safe {effect.safe.address} {does}{whole}"
 
 

@@ -181,6 +181,7 @@ def _transaction(tx: TxRecord, leg: PaymentRecord, registry: Registry) -> Docume
         "chain_id": tx.chain_id,
         "kind": tx.step.kind.value,
         "nonce": tx.nonce,
+        **({} if tx.step.tx.delegate_to is None else {"delegates_to": tx.step.tx.delegate_to}),
         "replaces": replaced,
         "state": tx.state.value,
         "block": tx.block,

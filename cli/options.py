@@ -233,6 +233,14 @@ class RouteOptions:
         bool, typer.Option("--fast", help="Prefer the fast way: a minute saved counts as a dollar of fees.")
     ] = False
     cheap: Annotated[bool, typer.Option("--cheap", help="Prefer the lowest fees, even if it takes longer.")] = False
+    batch: Annotated[
+        bool,
+        typer.Option(
+            "--batch",
+            help="Make several calls one transaction, in which the account delegates to pinned code if it does not yet "
+            "(EIP-7702). The delegation stays: docs/delegation.md.",
+        ),
+    ] = False
 
     def limits(self, registry: Registry) -> Limits:
         """The typed limits, parsed. Raises UsageError."""
@@ -241,7 +249,19 @@ class RouteOptions:
         percent, usd = parse_max_fee(self.max_fee)
         chains = tuple(registry.named(name).short_name for name in self.from_chain or [])
         speed = Speed.FAST if self.fast else Speed.CHEAP if self.cheap else Speed.BALANCED
-        return Limits(percent, usd, chains, self.via, speed)
+        return Limits(percent, usd, chains, self.via, speed, self.batch)
+
+    def refuse_batch(self, why: str) -> None:
+        """Raises UsageError for --batch where no transaction can carry an authorization."""
+        if self.batch:
+            raise UsageError(f"{why}: --batch cannot be used.", hint="Leave --batch out.")
+
+    def refuse_batch_of(self, keys: KeyOptions, *, safe: bool) -> None:
+        """Raises UsageError for --batch with a payer that signs no authorization (EIP-7702)."""
+        if keys.ledger or keys.trezor:
+            self.refuse_batch("l2send has no delegation signed on a Ledger or a Trezor (EIP-7702)")
+        if safe:
+            self.refuse_batch("a Safe makes several calls one transaction by itself")
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +347,12 @@ class BatchOptions(FollowOptions):
         """Raises UsageError for options that do not apply to `batch status` and `batch withdraw`."""
         if self.name or self.skip_bad or self.max_fee_total or self.again or self.queue:
             raise UsageError(f"batch {word} takes no option but --result and --json.", hint=f"l2send batch {word} NAME")
+
+    def refuse_contradiction(self, route: RouteOptions) -> None:
+        """Raises UsageError for --batch beside options that pay each line by itself."""
+        if route.batch and (self.no_batching or self.queue):
+            other = "--no-batching" if self.no_batching else "--queue"
+            raise UsageError(f"--batch and {other} cannot be combined.", hint="Use one of them, or neither.")
 
     @property
     def most_in_all(self) -> float | None:

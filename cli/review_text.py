@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from l2send.cli.delegation_text import and_delegates, delegation_rows
 from l2send.cli.effects_text import describe
 from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.money import cost, cost_by_kind, left_after, shorter
@@ -48,6 +49,7 @@ def show_review(review: Review, registry: Registry, target: Destination | None =
         *_left(review),
         *([("how", styled(_how(review), limit=300))]),
         *_if_late(review),
+        *delegation_rows(review.delegations, registry),
         *_labelled("you sign", [styled(words, limit=300) for words in _signatures(review)]),
         *_labelled("note", [styled(note, "yellow", limit=500) for note in _notes(review)]),
     ]
@@ -72,8 +74,9 @@ def title(review: Review, registry: Registry, target: Destination | None = None)
 
 
 def question(review: Review, registry: Registry, target: Destination | None = None, verb: str = "Pay") -> str:
-    """The whole question: amount, recipient, chain and cost."""
-    return f"{verb} {title(review, registry, target)}, cost {cost(review.plan.way)}?"
+    """The whole question: amount, recipient, chain and cost; and the delegation, if there is one."""
+    more = and_delegates(review.delegations, registry)
+    return f"{verb} {title(review, registry, target)}, cost {cost(review.plan.way)}{more}?"
 
 
 def _called(review: Review, target: Destination | None) -> str:
@@ -198,8 +201,9 @@ def _in_short(effect: Effects) -> str:
             words = f"have the Safe {_ends(safe.address)} {', then '.join(map(_in_short, effects))}"
         case RunsBySignature(effects=effects):
             words = f"a message, no transaction: {', then '.join(map(_in_short, effects))}"
-        case CallsTogether(effects=effects):
-            words = f"in one transaction {', then '.join(map(_in_short, effects))}"
+        case CallsTogether(effects=effects, delegates_to=code):
+            first = f"delegate to {_ends(code)}, then " if code else ""
+            words = f"in one transaction {first}{', then '.join(map(_in_short, effects))}"
         case _:
             words = describe(effect)
     return words

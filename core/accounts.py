@@ -56,6 +56,8 @@ class Delegate:
 
     name: str
     code: Deployment
+    source: str = ""
+    """Where the registry has it from; empty if it does not say."""
 
 
 def safes_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[SafeVersion, ...]:
@@ -68,7 +70,11 @@ def safes_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[Saf
 
 def delegates_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[Delegate, ...]:
     """The delegates on a chain. Raises as `safes_of` does."""
-    return tuple(Delegate(name, _deployment(accounts["delegate"][name])) for name in entry.get("delegates", ()))
+    return tuple(_delegate(name, accounts["delegate"][name]) for name in entry.get("delegates", ()))
+
+
+def _delegate(name: str, table: Mapping[str, Any]) -> Delegate:
+    return Delegate(name, _deployment(table), str(table.get("source", "")))
 
 
 def _safe(version: str, table: Mapping[str, Any]) -> SafeVersion:

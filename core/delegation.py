@@ -1,5 +1,7 @@
 """Accounts that delegate to code by EIP-7702, and the batches of calls that such an account sends to itself.
 
+The transaction of a batch may also carry the authorization that it needs: the chain applies that first.
+
 The only batch function is `executeBatch` of Simple7702Account: all of its calls succeed, or none. Source: EIP-7702;
 eth-infinitism/account-abstraction, contracts/accounts/Simple7702Account.sol and contracts/core/BaseAccount.sol.
 """
@@ -7,7 +9,8 @@ eth-infinitism/account-abstraction, contracts/accounts/Simple7702Account.sol and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from l2send.core.accounts import Delegate
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
@@ -17,11 +20,16 @@ from l2send.core.errors import Refused
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import ChainId, Gas, Wei
 
+if TYPE_CHECKING:
+    from l2send.core.rpc import Overrides
+
 EXECUTE_BATCH = Function("executeBatch((address,uint256,bytes)[])")
 BATCHING_DELEGATE = "simple7702account"
 """The registry's delegate whose `executeBatch` is used."""
 DELEGATION_GAS = Gas(60_000)
 """Above the 25,000 that an authorization adds to a transaction plus the delegate's receive function."""
+AUTHORIZATION_GAS = Gas(25_000)
+"""What each authorization adds to a transaction: PER_EMPTY_ACCOUNT_COST of EIP-7702. A part is refunded."""
 _DESIGNATOR = bytes.fromhex("ef0100")
 
 
@@ -47,6 +55,45 @@ def named_delegate(name: str, chain: Chain) -> Delegate:
 def delegation_tx(chain_id: ChainId, account: Address, code: Address) -> UnsignedTx:
     """The transaction that makes `account` delegate to `code`; the zero address ends the delegation."""
     return UnsignedTx(chain_id, account, Wei(0), b"", delegate_to=code)
+
+
+def delegate_for_batches(code: bytes, account: Address, chain: Chain) -> Delegate | None:
+    """The pinned code that `account`, which has `code`, must delegate to before it can batch; None if it does.
+
+    Raises Refused if the registry pins none on `chain`, and over other code: only `wallet delegate` replaces that.
+    """
+    now = delegate_of(code)
+    known = known_delegate(now, chain) if now else None
+    if known and known.name == BATCHING_DELEGATE:
+        return None
+    if code:
+        runs = f"delegates to {known.name if known else now}" if now else "is a contract"
+        raise Refused(
+            f"--batch delegates to no code over other code: {account} {runs} on {chain.name}.",
+            hint=f"Leave --batch out. Or first: l2send wallet delegate NAME --chain {chain.short_name}",
+        )
+    pinned = next((one for one in chain.delegates if one.name == BATCHING_DELEGATE), None)
+    if pinned is None:
+        raise Refused(
+            f"the registry pins no code on {chain.name} that an account may delegate to (EIP-7702).",
+            hint="Leave --batch out.",
+        )
+    return pinned
+
+
+def delegating_batch(account: Address, calls: Sequence[UnsignedTx], delegate: Delegate) -> UnsignedTx:
+    """The transaction that makes `account` delegate, and then make `calls`, in order."""
+    return replace(batch_tx(account, calls), delegate_to=delegate.code.address)
+
+
+def as_delegated(account: Address, code: Address) -> Overrides:
+    """The state in which nodes simulate the calls of an account that does not delegate yet."""
+    return {account: {"code": "0x" + (_DESIGNATOR + bytes.fromhex(code[2:])).hex()}}
+
+
+def delegates_and_calls(tx: UnsignedTx) -> bool:
+    """Whether `tx` is a batch with its authorization."""
+    return tx.delegate_to is not None and bool(tx.data)
 
 
 def is_taken_back(code: Address) -> bool:

@@ -6,6 +6,7 @@ one of these effects are refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from l2send.core.address import Address, checksum
@@ -99,6 +100,8 @@ class CallsTogether:
 
     account: ChainAddress
     effects: tuple[Pays | Allows | Opens, ...]
+    delegates_to: Address | None = None
+    """The code that the same transaction makes it delegate to, for good and even if its calls fail; else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,12 @@ Effects = (
 def each_of(effect: Effects) -> tuple[Effects, ...]:
     """The effects of a transaction that makes several calls, in order; else the effect itself."""
     return effect.effects if isinstance(effect, Executes | CallsTogether | RunsBySignature) else (effect,)
+
+
+def delegations_in(effects: Iterable[Effects]) -> tuple[Delegates, ...]:
+    """The changes of accounts' code that batches make first, in order."""
+    batches = (effect for effect in effects if isinstance(effect, CallsTogether))
+    return tuple(Delegates(one.account, one.delegates_to) for one in batches if one.delegates_to is not None)
 
 
 def token_effects(tx: UnsignedTx, registry: Registry) -> Pays | Allows | None:

@@ -34,6 +34,7 @@ _SAFE_FILES = {
 _PROXY_FILE = "proxies/SafeProxy.sol/SafeProxy.json"
 SAFES = ("1.4.1", "1.5.0")
 DELEGATE = "simple7702account"
+_DELEGATE_SOURCE = "Simple7702Account of npm @account-abstraction/contracts 0.8.0, deployed on the devnet"
 _ENTRY_POINT = 'entry_point."0.8.0"'
 _ENTRY_POINT_SALT = "0a59dbff790c23c976a548690c27297883cc66b4c67024f9117b0238995e35e9"
 _NO_SALT = "00" * 32
@@ -102,11 +103,12 @@ def registry_tables(contracts: AccountContracts, node: Node) -> str:
     for one in contracts.deployments:
         code = bytes.fromhex(node.call("eth_getCode", one.address, "latest")[2:])
         tables[one.name] = {"address": one.address, "code_hash": "0x" + keccak(code).hex()}
+    tables[f"delegate.{DELEGATE}"]["source"] = _DELEGATE_SOURCE
     return "".join(_table(f"accounts.{name}", fields) for name, fields in tables.items())
 
 
 def _table(name: str, fields: dict[str, str]) -> str:
-    lines = (f'{key} = "{value}"\n' for key, value in (fields | {"source": "devnet"}).items())
+    lines = (f'{key} = "{value}"\n' for key, value in ({"source": "devnet"} | fields).items())
     return f"\n[{name}]\n{''.join(lines)}"
 
 

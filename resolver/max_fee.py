@@ -40,6 +40,8 @@ class Limits:
     from_chains: tuple[str, ...] = ()
     via: str = ""
     speed: Speed = Speed.BALANCED
+    batch: bool = False
+    """Whether the account may delegate in the transaction that pays, so that it makes several calls (EIP-7702)."""
 
     @property
     def usd_per_minute(self) -> float:

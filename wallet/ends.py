@@ -266,7 +266,8 @@ class Ends:
             for one in record.attempts(tx.step_index):
                 if one.step.kind is StepKind.DELEGATE and one.step.tx.delegate_to == use.delegates_to:
                     return one
-                if self._same_call(one.step.tx, use.tx):
+                whole = replace(use.tx, delegate_to=use.delegates_to)
+                if one.step.tx == whole or self._same_call(one.step.tx, use.tx):
                     return one
         if tx.step.kind not in {StepKind.TRANSFER, StepKind.OPEN, StepKind.TOGETHER}:
             return None

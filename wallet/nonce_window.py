@@ -41,11 +41,14 @@ Report = Callable[[PaymentRecord], None]
 
 
 def fits(record: PaymentRecord) -> bool:
-    """Whether a payment can go through a window: a direct transfer without a fixed nonce."""
+    """Whether a payment can go through a window: a direct transfer without a fixed nonce.
+
+    Not one that makes the account delegate: nothing is signed behind it before it is mined.
+    """
     if len(record.approved) != 1 or record.order is not None or record.sponsored is not None:
         return False
     step = record.approved[0].step
-    return step.kind in {StepKind.TRANSFER, StepKind.TOGETHER} and step.nonce is None
+    return step.kind in {StepKind.TRANSFER, StepKind.TOGETHER} and step.nonce is None and step.over is None
 
 
 def _leaves(record: PaymentRecord) -> dict[Token, int]:

@@ -14,7 +14,6 @@ from itertools import groupby
 
 from l2send.core.address import Address
 from l2send.core.errors import NetworkError, NotFinal, Refused, Sent
-from l2send.core.plan import StepKind
 from l2send.core.rpc import Rpc
 from l2send.core.units import Nonce
 from l2send.wallet.journal.protocol import Journal
@@ -148,7 +147,7 @@ def _refuse_behind_delegation(signed: Sequence[TxRecord]) -> None:
     Another transaction, with either of the next two nonces, might never be mined. Source: EIP-7702.
     """
     for tx in signed:
-        if tx.step.kind is StepKind.DELEGATE and tx.state in REPLACEABLE:
+        if tx.step.tx.delegate_to is not None and tx.state in REPLACEABLE:
             raise Refused(
                 f"{tx.payment_id} changes the code of {tx.sender} and waits for a block: until then its next nonce is "
                 "not known.",

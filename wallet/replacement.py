@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from l2send.core.delegation import delegates_and_calls
 from l2send.core.errors import Refused
 from l2send.core.fees import gas_price
 from l2send.core.plan import GasPrice, Step, StepKind, UnsignedTx
@@ -107,10 +108,11 @@ async def _bid(former: TxRecord, step: Step, rpc: Rpc, *, alone: bool = True) ->
     """`step` at a price above the former's and not below today's. Source: eth_estimateGas, eth_feeHistory.
 
     Gas is estimated at the newest block, without the pending transaction that it competes with. Not `alone`: steps that
-    it depends on are not mined, so that it would revert by itself; it keeps its gas limit.
+    it depends on are not mined, so that it would revert by itself; it keeps its gas limit. So does a batch with its
+    authorization, which is simulated before it is signed.
     """
     said = decode_signed(former.raw)
-    if not alone:
+    if not alone or delegates_and_calls(step.tx):
         return Bid(former, Step(step.kind, step.tx, said.gas, _above(said, await gas_price(rpc))))
     tx = step.tx
     today, estimate = await asyncio.gather(gas_price(rpc), rpc.estimate_gas(message_of(tx, former.sender), "latest"))

@@ -60,7 +60,8 @@ async def made_coin_calls(
 ) -> bool:
     """Whether a single endpoint shows that the calls which transfer native coin were made. Raises NetworkError.
 
-    Source: debug_traceTransaction; else eth_getTransactionReceipt for a Safe, `_codes_all_through` for other accounts.
+    Source: debug_traceTransaction; else eth_getTransactionReceipt for a Safe, the signed bytes for an account that
+    delegates by them, `_codes_all_through` for other accounts.
     """
     wanted = [(payer.lower(), call.to.lower(), int(call.value)) for call in calls if not call.data]
     trace = await if_offered(lambda: one.call("debug_traceTransaction", tx.hash, {"tracer": "callTracer"}))
@@ -71,6 +72,8 @@ async def made_coin_calls(
         receipt = await one.receipt(tx.hash)
         logs = receipt.get("logs") or [] if receipt else []
         return any(_is_run_of(log, payer) for log in logs)
+    if tx.step.tx.delegate_to is not None:
+        return True  # Its own authorization is applied before its calls, and its success is proved.
     codes = await _codes_all_through(one, payer, block)
     return codes is not None and all(can_batch(code, one.chain) for code in codes)
 

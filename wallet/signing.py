@@ -191,11 +191,11 @@ class Signing:
         _value(looks.pinned)
         if overtaken := _value(looks.reason):
             raise await self.cancelled(record, overtaken)
-        if tx.step.kind in PAYING_KINDS:
+        if tx.step.over is not None:
+            await self._refuse_over_another(record, tx, _value(looks.code), rpc)
+        elif tx.step.kind in PAYING_KINDS:
             refuse_foreign_code(_value(looks.code), rpc.chain)
             refuse_unless_batching(_value(looks.code), tx.step.tx, tx.sender, rpc.chain)
-        elif tx.step.over is not None:
-            await self._refuse_over_another(record, tx, _value(looks.code), rpc)
         choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(looks.counts))
         taken = tx.step.nonce is not None and tx.step.nonce < choice.nonce
         maybe_sent = taken and tx.step.nonce in await self.ends.nonces_maybe_sent(record)
@@ -293,9 +293,14 @@ class Signing:
         )
 
     async def _refuse_over_another(self, record: PaymentRecord, tx: TxRecord, code: bytes, rpc: Rpc) -> None:
-        """Raises Refused, and cancels, if the account's code changed since a delegation was approved."""
+        """Raises Refused, and cancels, if the account's code changed since a delegation was approved.
+
+        Several payments in one transaction are not cancelled: each can be made by itself.
+        """
         assert tx.step.over is not None
         if why := why_other_delegation(code, tx.sender, tx.step.over, rpc.chain):
+            if tx.step.kind is StepKind.TOGETHER:
+                raise Refused(f"{why}.", hint="Nothing was signed. `l2send batch resume` pays the lines one by one.")
             await self.ends.never_signed(record, why)
             raise Refused(
                 f"{record.id} was cancelled: {why}. Nothing was signed.",

@@ -59,6 +59,7 @@ def ask(
     must_be_able_to_ask(yes=False, hint="Say all of it: l2send AMOUNT TOKEN CHAIN:ADDRESS --yes")
     registry = run_options.registry()
     limits = route.limits(registry)
+    route.refuse_batch_of(keys, safe=False)
     refuse_contradiction(keys)
     if choose_safe(None, sender, run_options.paths, registry)[0]:
         raise UsageError(

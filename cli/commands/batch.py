@@ -95,6 +95,8 @@ def batch(
     run.check_result(file)
     name = batch_name(options.name or _name_of(file))
     limits = route.limits(registry)
+    route.refuse_batch_of(keys, safe=safe is not None)
+    options.refuse_contradiction(route)
     return run_to_end(run.pay(read_rows(file), name, limits, total))
 
 
@@ -150,6 +152,8 @@ class _Run:
                 judged = await judge_batch(rows, client.rpcs, client.book)
             self._refuse_bad(judged, name)
             safe, sender = choose_safe(self.safe, self.sender, client.paths, client.registry)
+            if safe and limits.batch:
+                raise UsageError("a Safe makes several calls one transaction by itself.", hint="Leave --batch out.")
             if safe and self.options.queue:
                 raise UsageError("a Safe's payments are not queued.", hint="Leave --queue out: they are paid at once.")
             who = choose_sender(client.paths, sender, self.keys)

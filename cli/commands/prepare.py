@@ -59,6 +59,7 @@ def prepare(
     """
     meant = parse_words(words)
     registry = run_options.registry()
+    route.refuse_batch("a prepared transaction carries no authorization (EIP-7702)")
     payer, owner = choose_safe(safe, sender, run_options.paths, registry)
     limits = payer.narrow(route.limits(registry)) if payer else route.limits(registry)
     refuse_existing(output)

@@ -75,6 +75,7 @@ def send(
     registry = run_options.registry()
     limits = route.limits(registry)
     payer, owner = choose_safe(safe, sender, run_options.paths, registry)
+    route.refuse_batch_of(keys, safe=payer is not None)
     limits = payer.narrow(limits) if payer else limits
     refuse_contradiction(keys)
 
@@ -105,6 +106,7 @@ def show_plan(
     registry = run_options.registry()
     limits = route.limits(registry)
     payer, owner = choose_safe(safe, sender, run_options.paths, registry)
+    route.refuse_batch_of(keys, safe=payer is not None)
     limits = payer.narrow(limits) if payer else limits
     refuse_contradiction(keys)
 

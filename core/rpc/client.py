@@ -287,7 +287,7 @@ class Rpc:
         Raises NodeError if the node does not support it. Source: eth_simulateV1.
         """
         return await self.ask(
-            lambda raw: read_simulation(raw, len(txs)), "eth_simulateV1", simulation(sender, txs, overrides), "latest"
+            lambda raw: read_simulation(raw, txs), "eth_simulateV1", simulation(sender, txs, overrides), "latest"
         )
 
     async def broadcast(self, raw: bytes, endpoint: int = 0) -> BroadcastReply:

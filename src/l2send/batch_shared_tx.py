@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from l2send.bridges.direct import Direct
 from l2send.bridges.direct_many import market_of
 from l2send.bridges.shared_tx import MOST_CALLS, Account, parts_of, quote_together, shared_payment
+from l2send.bridges.via_delegation import refuse_other_code
 from l2send.bridges.via_safe import look_at_safe
 from l2send.core.address import Address
+from l2send.core.delegation import delegate_for_batches
 from l2send.core.effects import Effects
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.plan import Payment, Plan, Quote, Way
@@ -21,6 +23,8 @@ from l2send.guard import checked_together
 from l2send.resolver.batch_funds import spent_by
 from l2send.resolver.batch_plan import LineWay, Planned, PlannedLine
 from l2send.resolver.quotes import priced
+
+_ONE_BY_ONE = "Nothing was signed. Pay the lines one by one: --no-batching."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +61,21 @@ class Shared:
         return found
 
 
-async def put_together(planned: Planned, owner: Address | None, rpcs: Rpcs) -> tuple[Planned, tuple[Shared, ...]]:
+async def put_together(
+    planned: Planned, owner: Address | None, rpcs: Rpcs, *, delegating: bool = False
+) -> tuple[Planned, tuple[Shared, ...]]:
     """`planned`, with the transfers of each chain in one transaction, if the account can batch calls.
 
-    `owner` sends it if the account is a Safe: every line is paid this way then. Raises Refused if that is impossible,
-    CannotPay if the owner has no gas, NetworkError.
+    `owner` sends it if the account is a Safe: every line is paid this way then. `delegating`: an account that cannot
+    batch yet delegates in its transaction. Raises Refused if either is impossible, CannotPay if the owner has no gas,
+    NetworkError.
     """
     by_chain = dict[ChainId, list[PlannedLine]]()
     for line in planned.lines:
         if line.way is LineWay.DIRECT and line.plan:
             by_chain.setdefault(line.wanted.payment.to.chain_id, []).append(line)
-    found = await asyncio.gather(*(_on_chain(lines, planned, owner, rpcs) for lines in by_chain.values()))
+    asked = (_on_chain(lines, planned, owner, rpcs, delegating=delegating) for lines in by_chain.values())
+    found = await asyncio.gather(*asked)
     shared = tuple(one for some in found for one in some)
     plans = {line: plan for one in shared for line, plan in one.plans.items()}
     ledger, lines = planned.ledger, list[PlannedLine]()
@@ -82,11 +90,15 @@ async def put_together(planned: Planned, owner: Address | None, rpcs: Rpcs) -> t
     return replace(planned, lines=tuple(lines)), shared
 
 
-async def _on_chain(lines: Sequence[PlannedLine], planned: Planned, owner: Address | None, rpcs: Rpcs) -> list[Shared]:
+async def _on_chain(
+    lines: Sequence[PlannedLine], planned: Planned, owner: Address | None, rpcs: Rpcs, *, delegating: bool
+) -> list[Shared]:
+    if owner is None and len(lines) < 2:
+        return []
     first = lines[0].wanted.payment
     rpc = rpcs.on(first.to.chain_id)
-    account = await _account(first.sender, owner, rpc)
-    if account is None or (owner is None and len(lines) < 2):
+    account = await _account(first.sender, owner, rpc, delegating=delegating)
+    if account is None:
         return []
     market, found = await market_of(rpc, first), list[Shared]()
     for at in range(0, len(lines), MOST_CALLS):
@@ -97,8 +109,10 @@ async def _on_chain(lines: Sequence[PlannedLine], planned: Planned, owner: Addre
             if owner:
                 raise
             continue  # One by one: each succeeds by itself.
-        if quotes is None and owner:
-            raise Refused(f"{rpc.chain.name} does not show what the Safe would do.", hint="Pay the lines one by one.")
+        if quotes:
+            account = account.later
+        if quotes is None and (owner or account.delegate):
+            raise Refused(f"{rpc.chain.name} does not show what one transaction would do.", hint=_ONE_BY_ONE)
         numbers = iter(line.wanted.line.row.line for line in part)
         for quote in quotes or ():
             whole = priced(quote, planned.ledger.snapshot.on(rpc.chain))
@@ -109,8 +123,15 @@ async def _on_chain(lines: Sequence[PlannedLine], planned: Planned, owner: Addre
     return found
 
 
-async def _account(sender: Address, owner: Address | None, rpc: Rpc) -> Account | None:
-    """How `sender` batches calls; None if it cannot. Raises CannotPay, Refused for a Safe, NetworkError."""
+async def _account(sender: Address, owner: Address | None, rpc: Rpc, *, delegating: bool) -> Account | None:
+    """How `sender` batches calls; None if it cannot. Raises CannotPay and Refused for a Safe, Refused for an account
+    that cannot delegate, NetworkError.
+    """
+    if owner is None and delegating:
+        delegate = delegate_for_batches(await rpc.code(sender), sender, rpc.chain)
+        if delegate:
+            await refuse_other_code(delegate, rpc)
+        return Account(sender, delegate=delegate)
     if owner is None:
         batching = bool(rpc.chain.delegates) and can_batch(await rpc.code(sender), rpc.chain)
         return Account(sender) if batching else None

@@ -149,7 +149,8 @@ class Batches:
     ) -> BatchReview:
         fine, refused, snapshot = await self._payable(new, sender, name)
         planned, not_pinned, dear = await self._planned(fine, snapshot, begun, limits, gas_elsewhere=owner is not None)
-        planned, shared = await put_together(planned, owner, self.rpcs) if together or owner else (planned, ())
+        combine = put_together(planned, owner, self.rpcs, delegating=limits.batch) if together or owner else None
+        planned, shared = await combine if combine else (planned, ())
         lines = tuple(sorted((*planned.lines, *refused, *dear), key=lambda line: line.wanted.line.row.line))
         moves_before, shared_before = self._counts(name)
         review = BatchReview(

@@ -21,7 +21,7 @@ from l2send.core.units import Amount, Gas, Seconds
 from l2send.wallet.before_signing import message_of
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import Record
-from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.journal.states import PaymentState, TxState
 
 DELEGATION = "delegation"
 """The value in place of the bridge's name in such a payment."""
@@ -53,9 +53,9 @@ def is_delegation(record: Record) -> bool:
 
 
 def about_the_money(record: Record) -> str:
-    """A sentence about the money, or for a delegation, which moves none, about the account."""
+    """What to know about the money, and about the account if its code changes."""
     if not is_delegation(record):
-        return record.meaning.money
+        return f"{record.meaning.money}{_about_the_code(record)}"
     was_signed = any(tx.raw for tx in record.transactions)
     match record.state:
         case PaymentState.DELIVERED:
@@ -71,6 +71,24 @@ def about_the_money(record: Record) -> str:
             )
         case _:
             return record.meaning.money
+
+
+def _about_the_code(record: Record) -> str:
+    """What remains of the authorization in a payment's transaction that failed, or never happens; else empty."""
+    for leg in record.legs:
+        for step in leg.steps:
+            signed = [tx for tx in leg.attempts(step.step_index) if tx.raw and tx.step.tx.delegate_to is not None]
+            if any(tx.state is TxState.REVERTED for tx in signed):
+                return (
+                    " The account delegates to code all the same: an authorization holds also then (EIP-7702). "
+                    "`l2send wallet undelegate` ends that."
+                )
+            if signed and step.outcome in {TxState.CANCELLED, TxState.REPLACED}:
+                return (
+                    " The authorization in it was signed: until the account has used the next nonce, any other account "
+                    "can bring it, and the account delegates then (EIP-7702)."
+                )
+    return ""
 
 
 async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegation:

@@ -12,6 +12,7 @@ from l2send.bridges.via_safe import via_safe
 from l2send.bridges.via_safe_owners import via_owners
 from l2send.core.address import Address
 from l2send.core.bridge_protocol import Bridge
+from l2send.core.errors import Refused
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
 from l2send.fee_caps import within_limit
@@ -38,11 +39,11 @@ async def plan_payment(
     held = {payment.amount: asyncio.create_task(can_pay(payment, payment.amount, target))}
     try:
         snapshot = await _funding(payment, limits, rpcs)
-        usable = _usable(payment, bridges, ahead)
+        usable = _usable(payment, bridges, ahead, limits)
         plan = await make_plan(payment, snapshot, usable, rpcs, limits)
         plan = await within_limit(plan, snapshot, limits, rpcs)
         review = await review_plan(plan, await looking, rpcs, held)
-        return replace(review, held=snapshot)
+        return replace(_as_asked(review, limits), held=snapshot)
     finally:  # No request may outlive a failed plan: the connections are closed then.
         for task in (looking, *held.values()):
             task.cancel()
@@ -51,23 +52,31 @@ async def plan_payment(
         await ahead.drop()
 
 
-def _usable(payment: Payment, bridges: Mapping[str, Bridge], ahead: AskedAhead) -> Mapping[str, Bridge]:
+def _as_asked(review: Review, limits: Limits) -> Review:
+    """Raises Refused for a payment that would make the account delegate though its sender did not ask for it."""
+    if review.delegations and not limits.batch:
+        raise Refused("the plan would have the account delegate to code, which was not asked for.")
+    return review
+
+
+def _usable(payment: Payment, bridges: Mapping[str, Bridge], ahead: AskedAhead, limits: Limits) -> Mapping[str, Bridge]:
     """The bridges that the sender can use, as an account, a Safe through one owner, or a Safe whose owners sign."""
     if payment.by_owners:
         return via_owners(bridges)
     if payment.executor is not None:
         return via_safe(bridges)
-    return via_batches({**bridges, Direct.name: Direct(ahead)})
+    return via_batches({**bridges, Direct.name: Direct(ahead)}, delegating=limits.batch)
 
 
 async def plan_most(asked: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: Like) -> Review:
     """The largest payment like `asked`, of any amount, decoded and checked. Raises as `plan_payment` does."""
     snapshot = await _funding(asked, limits, rpcs)
     token = asked.amount.token
-    plan = await plan_of_max(asked.sender, asked.to, token, snapshot, via_batches(bridges), rpcs, limits)
+    usable = via_batches(bridges, delegating=limits.batch)
+    plan = await plan_of_max(asked.sender, asked.to, token, snapshot, usable, rpcs, limits)
     plan = await within_limit(plan, snapshot, limits, rpcs)
     findings = await look(plan.payment, rpcs, like(plan.payment.to.address))
-    return replace(await review_plan(plan, findings, rpcs), held=snapshot)
+    return replace(_as_asked(await review_plan(plan, findings, rpcs), limits), held=snapshot)
 
 
 async def _funding(payment: Payment, limits: Limits, rpcs: Rpcs) -> Snapshot:

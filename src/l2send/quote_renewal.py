@@ -20,6 +20,8 @@ async def renewed_quote(record: PaymentRecord, bridge: Bridge, rpcs: Rpcs) -> Qu
 
     The approved cap on network fees stays; the bridge must not take more than before.
     """
+    if any(tx.step.tx.delegate_to is not None for tx in record.approved):
+        raise Refused("it was approved with a delegation in its transaction: plan it again.")
     old, source = record.terms, rpcs.registry.chain(record.terms.source)
     held, native = await _funds(record, rpcs)
     quote = await bridge.quote(record.payment, source, held, native, rpcs)

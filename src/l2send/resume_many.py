@@ -35,7 +35,7 @@ async def resume_all(
     patience: float,
 ) -> Mapping[str, L2sendError]:
     """Resume every payment. Returns the errors that stopped payments, by payment id; the journal has the states."""
-    windows, others = _sorted(payment_ids, journal)
+    first, windows, others = _sorted(payment_ids, journal)
     failed = dict[str, L2sendError]()
 
     async def in_window(chain_id: ChainId, sender: Address, records: Sequence[PaymentRecord]) -> None:
@@ -45,7 +45,6 @@ async def resume_all(
         except L2sendError as error:  # An error of the lock: nothing was done on this chain.
             failed.update({record.id: error for record in records})
 
-    await asyncio.gather(*(in_window(*account, records) for account, records in windows.items()))
     turn = asyncio.Semaphore(_AT_ONCE)
 
     async def alone(payment_id: str) -> None:
@@ -56,6 +55,8 @@ async def resume_all(
             except L2sendError as error:
                 failed[payment_id] = error
 
+    await asyncio.gather(*map(alone, first))
+    await asyncio.gather(*(in_window(*account, records) for account, records in windows.items()))
     await asyncio.gather(*map(alone, others))
     return failed
 
@@ -75,9 +76,11 @@ async def _renew_expired(record: Record, executor: Executor) -> None:
 
 def _sorted(
     payment_ids: Sequence[str], journal: Journal
-) -> tuple[dict[tuple[ChainId, Address], list[PaymentRecord]], list[str]]:
-    """The payments that fit a window, by account, and those that are resumed one by one. Ended ones are in neither."""
-    windows, others = dict[tuple[ChainId, Address], list[PaymentRecord]](), list[str]()
+) -> tuple[list[str], dict[tuple[ChainId, Address], list[PaymentRecord]], list[str]]:
+    """The payments that change an account's code, on which others may depend; those that fit a window, by account; and
+    those that are resumed one by one. Ended ones are in none.
+    """
+    first, windows, others = list[str](), dict[tuple[ChainId, Address], list[PaymentRecord]](), list[str]()
     driven = dict.fromkeys(
         leg.driven_by if leg.ride else record.id for record in map(journal.find, payment_ids) for leg in record.legs
     )
@@ -85,8 +88,10 @@ def _sorted(
         record = journal.find(payment_id)
         if not record.meaning.open:
             continue
-        if isinstance(record, PaymentRecord) and fits(record):
+        if any(tx.step.over is not None for leg in record.legs for tx in leg.approved):
+            first.append(payment_id)
+        elif isinstance(record, PaymentRecord) and fits(record):
             windows.setdefault((record.terms.source, record.payment.signer), []).append(record)
         else:
             others.append(payment_id)
-    return windows, others
+    return first, windows, others

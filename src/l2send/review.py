@@ -12,7 +12,7 @@ from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.deadlines import TIME_TO_FILL, machine_time, moment
 from l2send.core.delegation import refuse_foreign_code
-from l2send.core.effects import Effects, Executes, Opens, Pays, each_of
+from l2send.core.effects import Delegates, Effects, Executes, Opens, Pays, delegations_in, each_of
 from l2send.core.errors import Refused, Sent
 from l2send.core.pinned_code import HOW_TO_PIN, not_pinned, why_other_code
 from l2send.core.plan import Fee, Order, Payment, Plan, Quote, Way
@@ -61,6 +61,11 @@ class Review:
     def effects(self) -> tuple[Effects, ...]:
         """Everything that will be signed."""
         return tuple(effect for leg in self.by_leg for effect in leg)
+
+    @property
+    def delegations(self) -> tuple[Delegates, ...]:
+        """The code that accounts delegate to in transactions of this payment (EIP-7702)."""
+        return delegations_in(self.effects)
 
 
 Held = Mapping[Amount, Awaitable[None]]

@@ -45,10 +45,11 @@ class Payer:
 
         return asyncio.run(run())
 
-    def plan(self, amount: str, to: str = "", *, via: str = "", token: str = "USDC") -> Review:
+    def plan(self, amount: str, to: str = "", *, via: str = "", token: str = "USDC", batch: bool = False) -> Review:
         async def work(client: Client) -> Review:
             destination = client.destination(to or f"dev4:{new_address()}")
-            return await client.plan(client.payment(self.address, amount, token, destination), Limits(via=via))
+            limits = Limits(via=via, batch=batch)
+            return await client.plan(client.payment(self.address, amount, token, destination), limits)
 
         return self.do(work)
 

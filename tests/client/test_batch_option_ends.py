@@ -1,0 +1,148 @@
+"""A pending batch with its authorization: how it ends, and what becomes of the authorization (EIP-7702)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from eth_account import Account
+
+from l2send.cli.json_documents import payment_document
+from l2send.client import Client, open_client
+from l2send.core.errors import NotFinal, Refused
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.keys.signed import decode_signed
+from tests.client.test_batch_option import code_of, delegated_to
+from tests.client.test_delegating import authorization, bring, send
+from tests.conftest import Home
+from tests.support.addresses import new_address
+from tests.support.paying import Payer
+from tests.support.solving import unfilled
+from tests.support.standing_still import standing_still
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def payer(own_home: Home) -> Payer:
+    return Payer(own_home, "dev1")
+
+
+def money(record: Record, payer: Payer) -> str:
+    return str(payment_document(record, payer.home.registry)["money"])
+
+
+def waiting(payer: Payer) -> PaymentRecord:
+    """A batch with its authorization that a node has and no block. The chain must stand still."""
+    record = payer.begin(payer.plan("20", via="eco", batch=True))
+    with pytest.raises(NotFinal):
+        payer.resume(record.id, patience=1)
+    found = payer.find(record.id)
+    assert isinstance(found, PaymentRecord)
+    return found
+
+
+def outbid(payer: Payer, authorizations: list[Any]) -> None:
+    """Another wallet with the same key uses the nonce, at a higher price."""
+    send(payer, Account.from_key(payer.key), authorizations, nonce=payer.sent("dev1"))
+
+
+def test_sped_up_cancelled_and_what_is_left_of_its_authorization(payer: Payer) -> None:
+    async def speed_up(client: Client) -> PaymentRecord:
+        return await client.replace(record.id, await client.speedup_bids(record.id), payer.signer)
+
+    async def cancel(client: Client) -> PaymentRecord:
+        return await client.cancel(record.id, await client.cancel_bids(record.id), payer.signer)
+
+    behind = payer.begin(payer.plan("1", f"dev1:{new_address()}"))
+    with standing_still(payer.node("dev1")):
+        record = waiting(payer)
+        with pytest.raises(Refused, match=f"{record.id} changes the code"):
+            payer.resume(behind.id, patience=1)
+        first, second = (decode_signed(tx.raw) for tx in payer.do(speed_up).transactions)
+        assert (first.nonce, first.tx, first.gas) == (second.nonce, second.tx, second.gas)
+        last = decode_signed(payer.do(cancel).transactions[-1].raw)
+        assert (last.nonce, last.tx.delegate_to, last.tx.data) == (first.nonce, None, b"")
+    ended = payer.resume(record.id)
+    assert (ended.state, delegated_to(payer), payer.sent("dev1")) == (PaymentState.CANCELLED, None, 1)
+    assert "any other account can bring it" in money(ended, payer)
+    bring(payer, record.transactions[0])
+    assert delegated_to(payer) == code_of(payer), "it can"
+    assert payer.resume(behind.id).state is PaymentState.DELIVERED
+
+
+def test_reverted_it_paid_nothing_and_the_account_delegates(payer: Payer) -> None:
+    """The token is gone when it is mined: the calls fail, and the authorization holds."""
+    node = payer.node("dev1")
+    token = payer.home.chain("dev1").token("USDC").address
+    runs = node.call("eth_getCode", token, "latest")
+    with standing_still(node):
+        record = waiting(payer)
+        node.call("anvil_setCode", token, "0x5f5ffd")
+    node.call("anvil_setCode", token, runs)
+    ended = payer.resume(record.id)
+    assert (ended.state, delegated_to(payer)) == (PaymentState.REVERTED, code_of(payer))
+    assert "The account delegates to code all the same" in money(ended, payer)
+    again = payer.plan("20", via="eco", batch=True)
+    assert again.delegations == ()
+    assert payer.resume(payer.begin(again).id).state is PaymentState.DELIVERED
+
+
+@pytest.mark.parametrize("how", ["its nonce", "an authorization for its nonce"])
+def test_replaced_it_never_happens_and_says_what_did(payer: Payer, how: str) -> None:
+    with standing_still(payer.node("dev1")):
+        record = waiting(payer)
+        if how == "its nonce":
+            outbid(payer, [])
+        else:
+            payer.node("dev1").call("anvil_dropTransaction", record.transactions[0].hash)
+            send(payer, Account.create(), [authorization(payer, code_of(payer), payer.sent("dev1"))])
+    ended = payer.resume(record.id)
+    assert ended.state is PaymentState.REPLACED
+    assert "any other account can bring it" in money(ended, payer)
+    by_another = code_of(payer) if how != "its nonce" else None
+    assert (delegated_to(payer), payer.sent("dev1")) == (by_another, 1)
+
+
+def test_a_block_that_is_taken_back_and_two_processes_pay_once(payer: Payer) -> None:
+    slow = replace(payer.home.chain("dev1"), confirmations=4)
+    payer.registry = replace(payer.home.registry, by_name={**payer.home.registry.by_name, "dev1": slow})
+    to, node = new_address(), payer.node("dev1")
+    record = payer.begin(payer.plan("20", f"dev4:{to}", via="eco", batch=True))
+    with unfilled(payer.home):
+        before = node.call("evm_snapshot")
+        with pytest.raises(NotFinal):
+            payer.resume(record.id, patience=1)
+        assert (payer.sent("dev1"), delegated_to(payer)) == (2, code_of(payer))
+        assert node.call("evm_revert", before)
+        assert (payer.sent("dev1"), delegated_to(payer)) == (0, None), "the block is still there"
+        with pytest.raises(NotFinal):
+            payer.resume(record.id, patience=1)
+    node.call("anvil_mine", "0x6")
+
+    async def two(client: Client) -> list[Record]:
+        async with open_client(payer.home.paths, payer.registry) as other:
+            resumed = (one.resume(record.id, payer.signer, patience=30) for one in (client, other))
+            return await asyncio.gather(*resumed)
+
+    assert {one.state for one in payer.do(two)} == {PaymentState.DELIVERED}
+    assert (payer.home.holds(to, "dev4"), payer.sent("dev1")) == (20 * 10**6, 2)
+    assert len(payer.find(record.id).transactions) == 1
+
+
+@pytest.mark.parametrize("place", ["locked", "signed", "journaled", "before_broadcast", "after_broadcast", "mined"])
+def test_killed_anywhere_it_pays_and_delegates_once(home: Home, tmp_path: Any, place: str) -> None:
+    name, address = home.new_account()
+    home.fund(address, "dev1", USDC="100", ETH="1")
+    to, proof = new_address(), tmp_path / "proof"
+    words = ("25", "USDC", f"dev4:{to}", "--via", "eco", "--batch", "--yes", "--account", name)
+    killed = home.run(*words, L2SEND_FAILPOINT=place, L2SEND_FAILPOINT_PROOF=str(proof))
+    assert (killed.status, proof.read_text()) == (-9, f"{place}\n")
+    payment = home.must("history", "--json").json["payments"][0]
+    resumed = home.must("resume", payment["id"], "--json", "--account", name).json
+    assert (resumed["state"], home.holds(to, "dev4")) == ("delivered", 25_000_000)
+    assert home.holds(address, "dev1") == 100_000_000 - int(resumed["legs"][0]["pays"]["base_units"])
+    assert len({tx["nonce"] for tx in resumed["transactions"]}) == 1
