@@ -1,7 +1,7 @@
 """The gas of a direct and of each bridged payment, compared with the minimum of its contract: only the paying call.
 
-And of three payments: by three transactions, by one in which the account delegates (EIP-7702), by one of an account that
-did before, by one of a Safe's MultiSend.
+And of three payments: by three transactions, by one in which the account delegates (EIP-7702), by one of an account
+that did before, by one of a Safe's MultiSend.
 """
 
 from __future__ import annotations

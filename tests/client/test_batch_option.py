@@ -214,7 +214,7 @@ def test_the_screen_names_the_delegation(home: Home) -> None:
     name, address = home.new_account()
     home.fund(address, "dev1", USDC="100", ETH="1")
     to = new_address()
-    words = ("2", "USDC", f"dev4:{to}", "--via", "eco", "--account", name, "--batch")
+    words = ("20", "USDC", f"dev4:{to}", "--via", "eco", "--account", name, "--batch")
     shown = " ".join(home.must(*words, "--dry-run").stderr.split())
     code = named_delegate("simple7702account", home.chain("dev1")).code
     for part in (

@@ -12,6 +12,8 @@ from eth_account import Account
 from l2send.cli.json_documents import payment_document
 from l2send.client import Client, open_client
 from l2send.core.errors import NotFinal, Refused
+from l2send.core.plan import GasPrice, UnsignedTx
+from l2send.core.units import Gas, Wei
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import decode_signed
@@ -45,9 +47,13 @@ def waiting(payer: Payer) -> PaymentRecord:
     return found
 
 
-def outbid(payer: Payer, authorizations: list[Any]) -> None:
-    """Another wallet with the same key uses the nonce, at a higher price."""
-    send(payer, Account.from_key(payer.key), authorizations, nonce=payer.sent("dev1"))
+def outbid(payer: Payer, record: PaymentRecord) -> None:
+    """Another wallet with the same key uses the nonce for a transfer of nothing, at a higher price."""
+    said = decode_signed(record.transactions[0].raw)
+    price = GasPrice(Wei(0), Wei(said.tip * 3), Wei(said.max_fee_per_gas * 3))
+    nothing = UnsignedTx(said.tx.chain_id, payer.address, Wei(0), b"")
+    signed = payer.signer.sign(said.tx.chain_id, said.nonce, nothing, Gas(60_000), price)
+    payer.node("dev1").call("eth_sendRawTransaction", "0x" + signed.raw.hex())
 
 
 def test_sped_up_cancelled_and_what_is_left_of_its_authorization(payer: Payer) -> None:
@@ -96,7 +102,7 @@ def test_replaced_it_never_happens_and_says_what_did(payer: Payer, how: str) -> 
     with standing_still(payer.node("dev1")):
         record = waiting(payer)
         if how == "its nonce":
-            outbid(payer, [])
+            outbid(payer, record)
         else:
             payer.node("dev1").call("anvil_dropTransaction", record.transactions[0].hash)
             send(payer, Account.create(), [authorization(payer, code_of(payer), payer.sent("dev1"))])
