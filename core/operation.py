@@ -1,8 +1,8 @@
 """User operations (ERC-4337): what a delegated account signs so that another account brings it to the chain.
 
 The account runs the pinned Simple7702Account. It does what its own key signed and the EntryPoint hands it, once for
-each nonce. Accepted are a transfer of a token, and two of them together. The account pays no gas: every fee of the
-operation is zero, so the EntryPoint takes nothing of it. There is no paymaster.
+each nonce. Accepted are a transfer of a token or of coin, and two of them together. The account pays no gas: every fee
+of the operation is zero, so the EntryPoint takes nothing of it. There is no paymaster.
 
 The EntryPoint has a counter for each account and key: a nonce is the key and the counter. Each payment has a key of its
 own, chosen at random, of which the counter is 0. So payments do not wait for each other, and no other operation takes
@@ -175,7 +175,7 @@ def read_operation(data: TypedData) -> Operation:
     """The operation that `data` is, read from its fields.
 
     The message is made again from what was read: a field that l2send does not read, or misread, makes another message.
-    Raises Refused for that, for a fee, a paymaster, code to be deployed, other gas limits, and calls that carry coin.
+    Raises Refused for that, for a fee, a paymaster, code to be deployed, other gas limits, and coin for a function.
     """
     try:
         message, chain_id = data.message, ChainId(int(data.domain["chainId"]))
@@ -197,12 +197,14 @@ def read_operation(data: TypedData) -> Operation:
 
 
 def calls_in(tx: UnsignedTx) -> tuple[UnsignedTx, ...]:
-    """What the account calls by `tx` to itself. Raises Refused for any other function, itself as target, and coin."""
+    """What the account calls by `tx` to itself. Raises Refused for any other function, itself as target, and coin that
+    is handed to a function.
+    """
     if tx.data[:4] == EXECUTE_BATCH.selector:
         calls = decode_batch(tx)
     else:
         to, value, data = EXECUTE_ONE.decode_call(tx.data)
         calls = (UnsignedTx(tx.chain_id, checksum(to), Wei(value), data),)
-    if any(call.value or call.to == tx.to for call in calls):
-        raise Refused("the operation to be signed carries coin, or calls the account itself.")
+    if any((call.value and call.data) or call.to == tx.to for call in calls):
+        raise Refused("the operation to be signed hands coin to a function, or calls the account itself.")
     return calls

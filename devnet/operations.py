@@ -26,6 +26,8 @@ from l2send.devnet.state import DevChain
 
 FEE = 50_000
 """0.05 USDC."""
+COIN_FEE = 10**12
+"""0.000001 ETH: less than the gas, so that an account can pay out nearly all of its coin."""
 
 
 @dataclass
@@ -82,9 +84,12 @@ class Operations:
     def _judge(self, operation: Operation) -> None:
         """Raise Refusal unless its calls would succeed, and the last one pays the fee."""
         last = operation.calls[-1]
-        to, units = TRANSFER.decode_call(last.data)
-        asset_at(self.chains[operation.chain_id], last.to)
-        if checksum(to) != checksum(self.address) or units < FEE:
+        if last.data:
+            to, units = TRANSFER.decode_call(last.data)
+            asset_at(self.chains[operation.chain_id], last.to)
+        else:
+            to, units = last.to, int(last.value)
+        if checksum(to) != checksum(self.address) or units < (FEE if last.data else COIN_FEE):
             raise Refusal("the operation does not pay the fee")
         w3 = self._entry_point(operation).w3
         with refusing():

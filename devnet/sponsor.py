@@ -19,10 +19,11 @@ from l2send.core.calldata import abi_encode
 from l2send.core.errors import L2sendError
 from l2send.core.typed_data import TypedData
 from l2send.devnet.modes import Mode
+from l2send.devnet.operations import COIN_FEE
 from l2send.devnet.operations import FEE as OPERATION_FEE
 from l2send.devnet.pricing import asset_at
 from l2send.devnet.sending import Deployed, Refusal, transact
-from l2send.devnet.state import DevChain
+from l2send.devnet.state import NATIVE, DevChain
 
 OPENING_FEE = 50_000
 """0.05 USDC."""
@@ -59,8 +60,9 @@ class Sponsor:
 
     def fee(self, query: Mapping[str, str]) -> dict[str, str]:
         """Its fee, in base units of the token. Raises ValueError, pricing.NoQuote."""
-        asset_at(self._chain(query.get("chainId", "")), query.get("token", ""))
-        return {"opening": str(OPENING_FEE), "permit": str(PERMIT_FEE), "operation": str(OPERATION_FEE)}
+        asset = asset_at(self._chain(query.get("chainId", "")), query.get("token", ""))
+        operation = COIN_FEE if asset.symbol == NATIVE else OPERATION_FEE
+        return {"opening": str(OPENING_FEE), "permit": str(PERMIT_FEE), "operation": str(operation)}
 
     def post(self, request: Any) -> dict[str, Any]:
         """Accept signed messages; posting the same ones again changes nothing. Raises ValueError."""

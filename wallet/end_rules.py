@@ -75,7 +75,8 @@ RULES = (
     Rule(
         "operation final or failed",
         "the EntryPoint's event with its userOpHash in a block that is deep enough; final: with success, and the "
-        "token's own event to the recipient",
+        "token's own event to the recipient; for coin, the call in the trace, or else the pinned code of the account "
+        "all through the block",
         "the EntryPoint's and the token's events",
         _TWO,
     ),

@@ -14,7 +14,7 @@ from l2send.core.bridge_protocol import OrderState
 from l2send.core.calldata import TRANSFER_TOPIC, address_word
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import NetworkError, Refused
-from l2send.core.plan import BRIDGE_FEE, Fee, Order, Payment, StepKind
+from l2send.core.plan import BRIDGE_FEE, SPONSOR_FEE, Fee, Order, Payment, StepKind
 from l2send.core.rpc import Log, Rpcs
 from l2send.core.tx_fee import TxFee, agreed_fee, fee_of, units_received
 from l2send.core.units import Amount, Token
@@ -132,7 +132,7 @@ def part_of(total: int, leg: PaymentRecord) -> int:
 
 
 def _kept(leg: PaymentRecord) -> Iterable[Fee]:
-    """What a bridge kept of the amount sent to it, or a token of the amount transferred."""
+    """What a bridge kept of the amount sent to it, a sponsor took beside it, or a token kept of a transfer."""
     order, arrived = leg.order, leg.arrived
     if leg.state is not PaymentState.DELIVERED:
         return
@@ -141,6 +141,8 @@ def _kept(leg: PaymentRecord) -> Iterable[Fee]:
         left = order.order.pays
         kept = Amount(left.units - asked.in_units_of(left.token), left.token)
         yield _priced(BRIDGE_FEE, kept, leg)
+    elif leg.sponsored is not None:  # The operation paid both: all of it, or nothing.
+        yield _priced(SPONSOR_FEE, replace(asked, units=leg.terms.pays.units - asked.units), leg)
     if arrived is not None and arrived.units < asked.units:
         yield _priced(KEPT, replace(asked, units=asked.units - arrived.units), leg)
 

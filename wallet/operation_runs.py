@@ -3,7 +3,8 @@
 The EntryPoint emits UserOperationEvent with the userOpHash once for each operation that it ran, and no account can have
 it emit one: its hash commits to chain, EntryPoint, account, nonce and calls. So the event alone says that it ran, and
 its last part whether its calls succeeded. What the calls moved is read from the token's events between the event before
-and this one. Where the nonce is used and its block has no such event, something else used it.
+and this one. Coin leaves no event: the trace shows it, or else that the account ran the pinned code, which makes all
+calls or fails. Where the nonce is used and its block has no such event, something else used it.
 Source: eth-infinitism/account-abstraction v0.8.0, core/EntryPoint.sol, core/NonceManager.sol.
 """
 
@@ -24,6 +25,7 @@ from l2send.core.rpc import block_number as block_number_of
 from l2send.core.units import BlockNumber
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import SUCCEEDED, SponsoredState
+from l2send.wallet.shared_tx_ends import could_batch_all_through, traced_coin_calls
 
 _REORGANISED = 64
 """Blocks by which it may lie below the head of its quote: two epochs, after which Ethereum itself is final."""
@@ -44,7 +46,7 @@ class OperationRun:
     succeeded: bool = False
     """Whether its calls did."""
     arrived: int = 0
-    """Base units that the recipient got by it, by the token's own events."""
+    """Base units that the recipient got by it, by the token's own events; of coin, what a successful call carries."""
 
 
 async def is_used(rpc: Rpc, operation: Operation) -> bool:
@@ -66,7 +68,7 @@ async def shows_operation(one: Rpc, head: Awaitable[BlockNumber], operation: Ope
         return False
     ours = await _ours_in(one, operation, run.block, run.block)
     if run.is_ours or ours is not None:
-        return ours == run
+        return ours == run and await _moved_its_coin(one, operation, run)
     before, after = await both(
         _is_used_at(one, operation, hex(max(run.block - 1, 0))), _is_used_at(one, operation, hex(run.block))
     )
@@ -121,13 +123,29 @@ async def _run(one: Rpc, operation: Operation, log: Log) -> OperationRun:
         block_hash=str(log.get("blockHash", "")).lower(),
         tx_hash=tx_hash,
         succeeded=any(data[32:64]),
-        arrived=_arrived(operation, receipt.get("logs")),
+        arrived=_arrived(operation, receipt.get("logs"), succeeded=any(data[32:64])),
     )
 
 
-def _arrived(operation: Operation, logs: object) -> int:
-    """What the first call brought its recipient: by the token's events since the EntryPoint's one before."""
+async def _moved_its_coin(one: Rpc, operation: Operation, run: OperationRun) -> bool:
+    """Whether one endpoint shows that successful calls carried their coin.
+
+    Source: debug_traceTransaction, else eth_getCode.
+    """
+    if not run.succeeded or all(call.data for call in operation.calls):
+        return True
+    traced = await traced_coin_calls(one, run.tx_hash, operation.calls, operation.sender)
+    return await could_batch_all_through(one, operation.sender, run.block) if traced is None else traced
+
+
+def _arrived(operation: Operation, logs: object, *, succeeded: bool) -> int:
+    """What the first call brought its recipient: by the token's events since the EntryPoint's one before.
+
+    Of coin, its value: `_moved_its_coin` proves it.
+    """
     call, units = operation.calls[0], 0
+    if not call.data:
+        return int(call.value) if succeeded else 0
     to, _ = TRANSFER.decode_call(call.data)
     moved = [TRANSFER_TOPIC, *("0x" + address_word(who).hex() for who in (operation.sender, to))]
     for address, topics, data in _read(logs):

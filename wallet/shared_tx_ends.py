@@ -63,18 +63,33 @@ async def made_coin_calls(
     Source: debug_traceTransaction; else eth_getTransactionReceipt for a Safe, the signed bytes for an account that
     delegates by them, `_codes_all_through` for other accounts.
     """
-    wanted = [(payer.lower(), call.to.lower(), int(call.value)) for call in calls if not call.data]
-    trace = await if_offered(lambda: one.call("debug_traceTransaction", tx.hash, {"tracer": "callTracer"}))
-    if isinstance(trace, dict):
-        made = list(_made(trace, _DEEPEST))
-        return all(made.count(call) >= wanted.count(call) for call in wanted)
+    traced = await traced_coin_calls(one, tx.hash, calls, payer)
+    if traced is not None:
+        return traced
     if tx.step.tx.data[:4] != EXECUTE_BATCH.selector:
         receipt = await one.receipt(tx.hash)
         logs = receipt.get("logs") or [] if receipt else []
         return any(_is_run_of(log, payer) for log in logs)
     if tx.step.tx.delegate_to is not None:
         return True  # Its own authorization is applied before its calls, and its success is proved.
-    codes = await _codes_all_through(one, payer, block)
+    return await could_batch_all_through(one, payer, block)
+
+
+async def traced_coin_calls(one: Rpc, tx_hash: str, calls: Sequence[UnsignedTx], payer: Address) -> bool | None:
+    """Whether a transaction's trace shows that `payer` made those of `calls` that transfer native coin; None if the
+    node offers no trace. Source: debug_traceTransaction.
+    """
+    wanted = [(payer.lower(), call.to.lower(), int(call.value)) for call in calls if not call.data]
+    trace = await if_offered(lambda: one.call("debug_traceTransaction", tx_hash, {"tracer": "callTracer"}))
+    if not isinstance(trace, dict):
+        return None
+    made = list(_made(trace, _DEEPEST))
+    return all(made.count(call) >= wanted.count(call) for call in wanted)
+
+
+async def could_batch_all_through(one: Rpc, account: Address, block: BlockNumber) -> bool:
+    """Whether the account ran the pinned code, which makes all calls or none, all through a block."""
+    codes = await _codes_all_through(one, account, block)
     return codes is not None and all(can_batch(code, one.chain) for code in codes)
 
 

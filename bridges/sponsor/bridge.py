@@ -1,8 +1,8 @@
 """A transfer for an account without gas, where the money is on the destination already.
 
-The account delegates to the pinned Simple7702Account (EIP-7702). It signs one user operation: the transfer, and in the
-same batch the sponsor's fee, in the token that is paid. The sponsor brings it to the EntryPoint and pays the network.
-Of the account's coin it takes nothing: every fee of the operation itself is zero.
+The account delegates to the pinned Simple7702Account (EIP-7702). It signs one user operation: the transfer of a token
+or of coin, and in the same batch the sponsor's fee, in what is paid. The sponsor brings it to the EntryPoint and pays
+the network. For gas it takes nothing of the account's coin: every fee of the operation itself is zero.
 
 The chain does it once, whole or not at all, no matter which account brings it. It has no deadline: it is open until its
 nonce is used. `[chains.….settlers.sponsor]` names the EntryPoint, the server, and the account that takes the fee; the
@@ -18,6 +18,7 @@ from l2send.bridges.direct import transfer_of
 from l2send.bridges.gas_costs import MARGIN_PERCENT, UNSIMULATED, cost
 from l2send.bridges.quoting import PRICE_HOLDS, Funding, refuse_unaffordable
 from l2send.bridges.sponsor.server import ask_fee, post_operation
+from l2send.core.address import Address
 from l2send.core.bridge_protocol import ContractSenders, OrderStatus, RefundAddress
 from l2send.core.calldata import BALANCE_OF
 from l2send.core.chains import Chain, Registry
@@ -44,10 +45,12 @@ from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.settlers import SponsorSettlers
 from l2send.core.shared_tx import can_batch
 from l2send.core.typed_data import TypedData
-from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
+from l2send.core.units import Amount, Gas, Seconds, Token, UnixTime, Wei
 
 _SURELY_ENOUGH = Wei(5 * 10**16)
 """Coin that pays for any transfer: an account with as much is not asked about."""
+_COIN_TRANSFER = Gas(25_200)
+"""What a direct transfer of coin to a key is signed with: 21,000 and a fifth."""
 _TIME_TO_BRING = Seconds(12)
 
 
@@ -62,17 +65,18 @@ class Sponsor:
         self.name = name
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
-        """A transfer of a token, and the sponsor's fee beside it, on the destination itself.
+        """A transfer of a token or of coin, and the sponsor's fee beside it, on the destination itself.
 
         None where the registry names no sponsor, and where the sender holds the gas for a transfer. Raises Refused
         where the account does not delegate to the code that could check what it signs.
         """
         listed = source.settlers_of(self.name, SponsorSettlers)
         elsewhere = source.chain_id != payment.to.chain_id or held.token != payment.amount.token
-        if listed is None or not listed.sponsor_api or elsewhere or held.token.is_native:
+        if listed is None or not listed.sponsor_api or elsewhere:
             return None
         rpc = rpcs.on(source.chain_id)
-        if native.units >= _SURELY_ENOUGH or native.units >= await _most_for_transfer(rpc):
+        for_gas = native.units - (payment.amount.units if held.token.is_native else 0)
+        if for_gas >= _SURELY_ENOUGH or for_gas >= await _most_for_transfer(rpc, coin=held.token.is_native):
             return None
         units, code, now = await asyncio.gather(
             ask_fee(rpcs.http, listed.sponsor_api, held.token), rpc.code(payment.sender), rpc.time()
@@ -114,7 +118,7 @@ class Sponsor:
         return None
 
     def message_effects(self, data: TypedData, registry: Registry) -> RunsBySignature:
-        """What the account does once the operation is brought: transfers of known tokens. Raises Refused."""
+        """What the account does once the operation is brought: transfers of known tokens and coin. Raises Refused."""
         operation = read_operation(data)
         listed = registry.chain(operation.chain_id).settlers_of(self.name, SponsorSettlers)
         if listed is None or operation.entry_point != listed.entry_point:
@@ -149,20 +153,21 @@ class Sponsor:
         rpc = rpcs.on(operation.chain_id)
         runs = self.message_effects(sponsored.messages[-1].data, rpcs.registry)
         token = runs.effects[0].amount.token
-        assert token.address
-        asked = [operation.nonce_call(), Call(token.address, BALANCE_OF, (operation.sender,))]
-        seen, code, other = await asyncio.gather(
-            rpc.aggregate(asked), rpc.code(operation.sender), why_other_code(self.name, [rpc.chain], rpcs)
+        seen, balance, code, other = await asyncio.gather(
+            rpc.aggregate([operation.nonce_call()]),
+            _balance(token, operation.sender, rpc),
+            rpc.code(operation.sender),
+            why_other_code(self.name, [rpc.chain], rpcs),
         )
-        next_nonce, balance = seen.values
-        if next_nonce is None or balance is None:
-            raise BadAnswer(f"{rpc.chain.name} does not say what the account holds, or which nonce is next.")
+        (next_nonce,) = seen.values
+        if next_nonce is None:
+            raise BadAnswer(f"{rpc.chain.name} does not say which nonce is next.")
         leaves = sum(paid.amount.units for paid in runs.effects)
         reasons = {
             other: bool(other),
             "your account does not delegate to the code that checks it any more": not can_batch(code, rpc.chain),
             "its nonce is not free": next_nonce[0] != operation.nonce,
-            f"{rpc.chain.name} holds less than it pays": balance[0] < leaves,
+            f"{rpc.chain.name} holds less than it pays": balance < leaves,
         }
         return next((words for words, holds in reasons.items() if holds), "")
 
@@ -182,21 +187,26 @@ def operation_of(sponsored: Sponsored) -> Operation:
 
 def _pays(call: UnsignedTx, registry: Registry) -> Pays:
     effect = token_effects(call, registry)
-    if not isinstance(effect, Pays) or effect.amount.token.is_native:
+    if not isinstance(effect, Pays):
         raise Refused(f"the operation to be signed does more than pay: it calls {call.to}.")
     return effect
 
 
-async def _most_for_transfer(rpc: Rpc) -> Wei:
-    """Gas money that surely suffices for a transfer. Raises NetworkError."""
+async def _most_for_transfer(rpc: Rpc, *, coin: bool) -> Wei:
+    """Gas money that surely suffices for a transfer of a token, or of coin to a key. Raises NetworkError."""
     price = await gas_price(rpc)
-    return Wei(2 * price.most(UNSIMULATED[StepKind.TRANSFER]))
+    return price.most(_COIN_TRANSFER) if coin else Wei(2 * price.most(UNSIMULATED[StepKind.TRANSFER]))
+
+
+async def _balance(token: Token, account: Address, rpc: Rpc) -> int:
+    if token.address is None:
+        return await rpc.balance(account)
+    (units,) = await rpc.eth_call(Call(token.address, BALANCE_OF, (account,)))
+    return int(units)
 
 
 async def _operation(payment: Payment, fee: Amount, listed: SponsorSettlers, rpc: Rpc) -> Operation:
     """What the sender signs, once the EntryPoint agrees on its nonce and its hash. Raises Refused, NetworkError."""
-    token = payment.amount.token
-    assert token.address
     calls = [transfer_of(payment)]
     if fee.units:
         to_sponsor = replace(payment, to=ChainAddress(rpc.chain.chain_id, listed.payee), amount=fee)

@@ -7,6 +7,7 @@ Only the sponsor's fee is believed, and the review shows it. The operation has t
 from __future__ import annotations
 
 from l2send.bridges.json_answers import parse_uint, reason
+from l2send.core.address import ZERO_ADDRESS
 from l2send.core.errors import BadAnswer, Refused
 from l2send.core.http import Http, get_json, post_json
 from l2send.core.operation import Operation
@@ -16,11 +17,11 @@ _WHO = "the sponsor"
 
 
 async def ask_fee(http: Http, url: str, token: Token) -> int:
-    """What the sponsor takes for an operation that pays with `token`, in base units of it.
+    """What the sponsor takes for an operation that pays with `token`, in base units of it; coin has the zero address.
 
     Raises NetworkError, Refused.
     """
-    asked = {"chainId": str(token.chain_id), "token": token.address or ""}
+    asked = {"chainId": str(token.chain_id), "token": token.address or ZERO_ADDRESS}
     answer = await get_json(http, f"{url}/v1/fee", asked, _WHO)
     if answer.status >= 400:
         raise Refused(f"the sponsor brings no such payment: {reason(answer.body)}")

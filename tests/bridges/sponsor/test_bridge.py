@@ -8,15 +8,17 @@ import pytest
 from eth_account import Account
 
 from l2send.bridges import decode_message
+from l2send.client import Client
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.calldata import APPROVE, TRANSFER
-from l2send.core.effects import Effects, compare_with_payment
+from l2send.core.effects import Effects, RunsBySignature, compare_with_payment
 from l2send.core.errors import CannotPay, L2sendError, Refused, Sent
 from l2send.core.operation import INCREMENT_NONCE, MOST_CALL_GAS, Operation, new_key, read_operation
 from l2send.core.plan import Plan, UnsignedTx
 from l2send.core.typed_data import TypedData
 from l2send.core.units import Gas, Wei
 from l2send.review import Review
+from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges.mutations import Capsys, answers, tell
 from tests.conftest import PASSWORD, Home
@@ -42,6 +44,8 @@ def test_an_account_without_gas_pays_where_its_money_is(home: Home, delegated: D
     assert (home.holds(to, "dev1"), home.holds(payer, "dev1")) == (20 * USDC, 80 * USDC - FEE)
     assert (home.holds(payer, "dev1", "ETH"), home.holds(sponsor, "dev1") - earned) == (0, FEE)
     assert {fee["name"]: fee["amount"]["human"] for fee in leg["fees"]} == {"sponsor fee": "0.05"}
+    shown = home.must("status", done.json["id"], "--json").json["fees_paid"]
+    assert (shown["complete"], [fee["amount"]["human"] for fee in shown["fees"]]) == (True, ["0.05"])
     assert (leg["sponsored"]["messages"], leg["sponsored"]["open_deadline"]) == (["operation"], None)
     receipt = owner.node.call("eth_getTransactionReceipt", leg["sponsored"]["opening_tx"])
     assert (checksum(receipt["from"]), done.json["arrived"]["base_units"]) == (sponsor, str(20 * USDC))
@@ -200,3 +204,23 @@ def test_operations_that_do_something_else_are_refused(delegated: Delegated, cap
             continue
     tell(capsys, "whole user operations, one thing changed", len(wrong) - len(passed), len(wrong))
     assert not passed
+
+
+def test_coin_is_paid_where_it_is_too_little_for_its_own_gas(home: Home, delegated: Delegated) -> None:
+    """The sponsor takes less than the gas would cost: nearly all of the coin can be paid out."""
+    delegated.node.call("anvil_setBalance", delegated.address, hex(10**15))
+    to, amount = new_address(), "0.000998"
+
+    async def plan(client: Client) -> Review:
+        return await client.plan(client.payment(delegated.address, amount, "ETH", client.destination(f"dev1:{to}")))
+
+    review = delegated.do(plan)
+    (runs,) = review.effects
+    assert isinstance(runs, RunsBySignature)
+    assert [str(paid.amount) for paid in runs.effects] == ["0.000998 ETH", "0.000001 ETH"]
+    done = delegated.resume(delegated.begin(review))
+    assert (done.state, done.arrived_units, delegated.ran()) == (PaymentState.DELIVERED, 998 * 10**12, 1)
+    assert (home.holds(to, "dev1", "ETH"), home.holds(delegated.address, "dev1", "ETH")) == (998 * 10**12, 10**12)
+    assert [(fee.name, fee.amount.units) for fee in fees_paid(done, home.registry).fees] == [("sponsor fee", 10**12)]
+    delegated.node.call("anvil_setBalance", delegated.address, hex(10**18))
+    assert delegated.do(plan).plan.quote.bridge == "direct"
