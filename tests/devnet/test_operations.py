@@ -143,6 +143,6 @@ def test_what_is_no_operation_is_not_taken(payer: Payer) -> None:
         {},
     ]
     for request in bad:
-        with pytest.raises(ValueError, match="operation|supported"):
+        with pytest.raises(ValueError, match=r"operation|supported"):
             payer.operations.post(request)
     assert not payer.operations.taken
