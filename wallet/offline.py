@@ -87,7 +87,10 @@ async def fixed(legs: Sequence[Quote], sender: Address, journal: Journal, rpcs: 
 
 async def _fixed(quote: Quote, sender: Address, journal: Journal, rpc: Rpc) -> Quote:
     if not quote.steps:
-        raise Refused(f"{quote.bridge} has messages signed, not transactions: that is not done offline.")
+        raise Refused(
+            f"{quote.bridge} has messages signed, not transactions: that is not done offline.",
+            hint="Nothing was prepared. Bring coin for gas to the account and prepare again, or pay where the key is.",
+        )
     first, price = await asyncio.gather(_free_nonce(sender, journal, rpc), gas_price(rpc))
     if not price.legacy:
         price = GasPrice(price.base_fee, price.tip, Wei(_BASE_FEE_TIMES * price.base_fee + price.tip))

@@ -20,7 +20,7 @@ from l2send.cli.options import (
     Yes,
 )
 from l2send.cli.paying import approve
-from l2send.cli.paying_safe import Safe, choose_safe
+from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.safe_signing import write_safe_file
 from l2send.cli.screen import err, print_words
 from l2send.cli.sender import choose_sender
@@ -29,6 +29,7 @@ from l2send.cli.typed_recipient import find_destination, parse_words
 from l2send.client import open_client
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus
+from l2send.resolver.max_fee import Limits
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.offline import bundle_of
 from l2send.wallet.safe_files import safe_bundle_of
@@ -59,9 +60,8 @@ def prepare(
     """
     meant = parse_words(words)
     registry = run_options.registry()
-    route.refuse_batch("a prepared transaction carries no authorization (EIP-7702)")
     payer, owner = choose_safe(safe, sender, run_options.paths, registry)
-    limits = payer.narrow(route.limits(registry)) if payer else route.limits(registry)
+    limits = _limits(route, payer, registry)
     refuse_existing(output)
 
     async def run() -> int:
@@ -81,6 +81,12 @@ def prepare(
             return _write_prepared(output, record, registry, as_json=run_options.as_json)
 
     return run_to_end(run())
+
+
+def _limits(route: RouteOptions, payer: PayingSafe | None, registry: Registry) -> Limits:
+    """Raises UsageError, also for --batch: prepared transactions have fixed nonces, and an authorization uses one."""
+    route.refuse_batch("a prepared transaction carries no authorization (EIP-7702)")
+    return payer.narrow(route.limits(registry)) if payer else route.limits(registry)
 
 
 def _say(text: str) -> None:

@@ -75,8 +75,7 @@ def send(
     registry = run_options.registry()
     limits = route.limits(registry)
     payer, owner = choose_safe(safe, sender, run_options.paths, registry)
-    route.refuse_batch_of(keys, safe=payer is not None)
-    limits = payer.narrow(limits) if payer else limits
+    limits = _narrowed(limits, route, keys, payer)
     refuse_contradiction(keys)
 
     async def run() -> int:
@@ -106,8 +105,7 @@ def show_plan(
     registry = run_options.registry()
     limits = route.limits(registry)
     payer, owner = choose_safe(safe, sender, run_options.paths, registry)
-    route.refuse_batch_of(keys, safe=payer is not None)
-    limits = payer.narrow(limits) if payer else limits
+    limits = _narrowed(limits, route, keys, payer)
     refuse_contradiction(keys)
 
     async def run() -> int:
@@ -119,6 +117,12 @@ def show_plan(
             return ExitStatus.DELIVERED
 
     return run_to_end(run())
+
+
+def _narrowed(limits: Limits, route: RouteOptions, keys: KeyOptions, payer: PayingSafe | None) -> Limits:
+    """`limits`, with only the Safe's chain. Raises UsageError for --batch with a payer that cannot delegate."""
+    route.refuse_batch_of(keys, safe=payer is not None)
+    return payer.narrow(limits) if payer else limits
 
 
 async def _understood(

@@ -80,7 +80,7 @@ def _about_the_code(record: Record) -> str:
             signed = [tx for tx in leg.attempts(step.step_index) if tx.raw and tx.step.tx.delegate_to is not None]
             if any(tx.state is TxState.REVERTED for tx in signed):
                 return (
-                    " The account delegates to code all the same: an authorization holds also then (EIP-7702). "
+                    " The account delegates to code anyway: an authorization holds also then (EIP-7702). "
                     "`l2send wallet undelegate` ends that."
                 )
             if signed and step.outcome in {TxState.CANCELLED, TxState.REPLACED}:

@@ -91,7 +91,7 @@ def test_reverted_it_paid_nothing_and_the_account_delegates(payer: Payer) -> Non
     node.call("anvil_setCode", token, runs)
     ended = payer.resume(record.id)
     assert (ended.state, delegated_to(payer)) == (PaymentState.REVERTED, code_of(payer))
-    assert "The account delegates to code all the same" in money(ended, payer)
+    assert "The account delegates to code anyway" in money(ended, payer)
     again = payer.plan("20", via="eco", batch=True)
     assert again.delegations == ()
     assert payer.resume(payer.begin(again).id).state is PaymentState.DELIVERED
