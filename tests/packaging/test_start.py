@@ -14,6 +14,8 @@ import pytest
 
 from l2send.core.chains import load_registry
 from l2send.core.paths import Paths
+from tests.conftest import Home
+from tests.support.addresses import new_address
 from tests.support.socket_server import SocketServer
 
 _SIGNING = {"eth_account", "eth_keyfile", "eth_keys", "py_ecc"}
@@ -123,3 +125,15 @@ def test_each_command_stays_within_its_budget(
     found = loaded(tmp_path, *words, nodes=nodes)
     assert not found.packages & without
     assert (found.modules <= modules, found.own <= own, found.collections <= 20) == (True, True, True), found
+
+
+@pytest.mark.lab
+def test_a_direct_payment_stays_within_its_budget(home: Home) -> None:
+    """From the command line to the proof of its end, with a key from a keystore."""
+    name, account = home.new_account()
+    home.fund(account, "dev1", USDC="1", ETH="1")
+    words = ("1", "USDC", f"dev1:{new_address()}", "--yes", "--json", "--account", name)
+    found = loaded(home.path, *words, nodes=home.environment)
+    assert found.status == 0
+    assert not found.packages & {"aiohttp", "cffi", "cytoolz", "eth_account", "pydantic", "questionary", "web3"}
+    assert (found.modules <= 860, found.own <= 275, found.collections <= 20) == (True, True, True), found
