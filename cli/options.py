@@ -1,10 +1,11 @@
 """Options that several commands share, with cast's names where it has them; related ones are dataclasses, which
-`spread` turns into options.
+`spread` turns into options. They are neither compared nor shown, and may hold a key: so they have no repr, and no code
+for either is made at every start.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -93,7 +94,7 @@ Yes = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class RunOptions:
     """Options of nearly every command: its chains, and the form of its output."""
 
@@ -120,7 +121,7 @@ class RunOptions:
         return registry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class PayingRunOptions(RunOptions):
     """The same for commands that begin payments, which limits apply to."""
 
@@ -139,7 +140,7 @@ class PayingRunOptions(RunOptions):
         return replace(super(PayingRunOptions, self).paths, policy=self.policy)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class PaymentWords:
     """A payment as typed: `AMOUNT TOKEN DESTINATION`, or only a payment link."""
 
@@ -154,7 +155,7 @@ class PaymentWords:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class AccountOptions:
     """Which keystore signs."""
 
@@ -163,7 +164,7 @@ class AccountOptions:
     keystore: Keystore = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class SenderOptions(AccountOptions):
     """Which account pays: by its keystore, or by its address if nothing is signed."""
 
@@ -179,7 +180,7 @@ class SenderOptions(AccountOptions):
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class KeyOptions:
     """How the key is opened: a password from a file or a descriptor, a plain key, or a device."""
 
@@ -196,14 +197,14 @@ class KeyOptions:
             metavar="HEX",
             help="Sign with this key. Other programs can read it from here: prefer `l2send wallet import`.",
         ),
-    ] = field(default=None, repr=False)
+    ] = None
     ledger: Annotated[bool, typer.Option("--ledger", "-l", help="Sign with a Ledger, its Ethereum app open.")] = False
     trezor: Annotated[bool, typer.Option("--trezor", "-t", help="Sign with a Trezor.")] = False
     hd_path: HdPath = None
     hd_index: HdIndex = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class RouteOptions:
     """Options that limit the choice of a way to pay."""
 
@@ -264,7 +265,7 @@ class RouteOptions:
             self.refuse_batch("a Safe makes several calls one transaction by itself")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class FollowOptions:
     """How long a payment is followed."""
 
@@ -277,7 +278,7 @@ class FollowOptions:
     ] = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ResumeOptions(FollowOptions):
     """How an existing payment is continued: its limit on costs, and how long it is followed."""
 
@@ -300,7 +301,7 @@ class ResumeOptions(FollowOptions):
         return FeeLimit(*parse_max_fee(self.fee_limit))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class PayOptions(FollowOptions):
     """How a payment is made: once per key, and whether an equal one may be made again."""
 
@@ -309,7 +310,7 @@ class PayOptions(FollowOptions):
     memo: Memo = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class BatchOptions(FollowOptions):
     """How a file of payments is paid."""
 

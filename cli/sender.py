@@ -19,14 +19,14 @@ from l2send.cli.terminal import ask_password, ask_unseen, can_ask
 from l2send.core.address import Address, parse_address
 from l2send.core.errors import ConfigError, UsageError
 from l2send.core.paths import Paths
-from l2send.core.plan import GasPrice, UnsignedTx
-from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_on_device
 from l2send.wallet.keys.keyring import remembered
 from l2send.wallet.keys.keystore import Keystore, WrongPassword, find, named, open_keystore, password_from
 
 if TYPE_CHECKING:
+    from l2send.core.plan import GasPrice, UnsignedTx
+    from l2send.core.typed_data import TypedData
     from l2send.wallet.journal.records import Record
     from l2send.wallet.keys.signed import SignedTx
     from l2send.wallet.keys.signer import Signer

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.request import getproxies
 
 import httpx
@@ -27,6 +27,9 @@ from l2send.core.environment import (
 )
 from l2send.core.errors import BadAnswer, ConfigError, Transient
 from l2send.core.json_text import parse_json
+
+if TYPE_CHECKING:
+    from http.cookiejar import Cookie, CookieJar
 
 # httpx logs whole URLs at INFO, API keys included.
 for _name in ("httpx", "httpcore"):
@@ -96,14 +99,25 @@ _UNUSABLE = (ImportError, OSError, ValueError, httpx.InvalidURL)
 """httpx's exceptions for an unusable proxy or certificates; ImportError without its SOCKS extra."""
 
 
+class _NoCookies:
+    """Cookies are neither kept nor sent: a server could tell by them which accounts belong to one person."""
+
+    def __iter__(self) -> Iterator[Cookie]:
+        return iter(())
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """As a CookieJar's method, which httpx calls with every answer."""
+
+
 def _plain_client(timeout: float) -> Http:
     headers = {"Accept-Encoding": "identity", "User-Agent": "l2send"}
+    cookies = cast("CookieJar", _NoCookies())
     if any(scheme in getproxies() for scheme in _PROXIED):  # httpx knows which request goes through which proxy.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
-        return httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers)
+        return httpx.AsyncClient(timeout=timeout, limits=limits, headers=headers, cookies=cookies)
     # Unusable certificates are reported before any request; the usual ones are loaded when needed.
     context = httpx.create_ssl_context() if certificate_variables() else None
-    return httpx.AsyncClient(timeout=timeout, headers=headers, transport=Connections(context))
+    return httpx.AsyncClient(timeout=timeout, headers=headers, cookies=cookies, transport=Connections(context))
 
 
 def _unusable_environment(timeout: float) -> ConfigError:

@@ -45,8 +45,8 @@ _KEYSTORE = re.compile(r"ciphertext|\"crypto\"|'crypto'|kdfparams", re.IGNORECAS
 _WORD = re.compile(r"[^\W\d_]+")
 _WORDS_OF_A_PHRASE = 11
 """A recovery phrase has at least 12 words; one may be missing."""
-_PHRASE_OF_IDEOGRAPHS = re.compile(r"[\u3400-\u9fff](?:[\W\d_]*[\u3400-\u9fff]){10,}")
-"""The Chinese lists of BIP-39: each word is one character, with or without white space between."""
+_PHRASE_OF_IDEOGRAPHS = r"[\u3400-\u9fff](?:[\W\d_]*[\u3400-\u9fff]){10,}"
+"""The Chinese lists of BIP-39: each word is one character, with or without white space between. Slow to compile."""
 _IDEOGRAPH_WINDOW = 6
 _KEY_AS_NUMBERS = re.compile(r"\d{1,3}(?:\W+\d{1,3}){31,}")
 """32 or 64 bytes as decimal numbers: the format of Solana's tools for a key."""
@@ -182,7 +182,8 @@ def remember_typed(texts: Iterable[str]) -> None:
     line = " ".join(words)
     for phrase in _phrases(line):
         _typed.add(phrase, _PHRASE_WINDOW)
-    for found in (*_PHRASE_OF_IDEOGRAPHS.finditer(line), *_KEY_AS_NUMBERS.finditer(line)):
+    ideographs = () if line.isascii() else re.finditer(_PHRASE_OF_IDEOGRAPHS, line)
+    for found in (*ideographs, *_KEY_AS_NUMBERS.finditer(line)):
         _typed.add(found[0], _IDEOGRAPH_WINDOW)
 
 
@@ -205,8 +206,8 @@ def may_be_secret(text: str) -> bool:
     joined = re.sub(r"[\s:_-]", "", text)
     keys = [run for run in _HEX.findall(joined) if not _ERC7930.fullmatch(run)]
     encoded = [run for run in _BASE64.findall(text) if not _HEX.fullmatch(run.removeprefix("0x")) and _is_mixed(run)]
-    forms = (_EXTENDED_KEY, _KEYSTORE, _PHRASE_OF_IDEOGRAPHS, _KEY_AS_NUMBERS)
-    return bool(keys or encoded or any(form.search(text) for form in forms) or list(_phrases(text)))
+    forms = (_EXTENDED_KEY, _KEYSTORE, _KEY_AS_NUMBERS, *(() if text.isascii() else (_PHRASE_OF_IDEOGRAPHS,)))
+    return bool(keys or encoded or any(re.search(form, text) for form in forms) or list(_phrases(text)))
 
 
 def _is_mixed(run: str) -> bool:

@@ -9,9 +9,7 @@ from enum import StrEnum, unique
 
 from l2send.core.address import Address
 from l2send.core.chains import Chain
-from l2send.core.delegation import delegate_of, known_delegate
 from l2send.core.errors import L2sendError
-from l2send.core.pinned_code import has_code_of_safe
 from l2send.core.rpc import Rpc, Rpcs
 
 _PATIENCE = 4.0
@@ -43,6 +41,8 @@ class AccountKind:
     @property
     def delegate_name(self) -> str:
         """The registry's name of the delegate; empty if it is not listed."""
+        from l2send.core.delegation import known_delegate
+
         known = known_delegate(self.delegate, self.chain) if self.delegate else None
         return known.name if known else ""
 
@@ -53,6 +53,9 @@ async def kinds_of(account: Address, chains: Iterable[Chain], rpcs: Rpcs) -> lis
 
 
 async def _kind(account: Address, rpc: Rpc) -> AccountKind:
+    from l2send.core.delegation import delegate_of
+    from l2send.core.pinned_code import has_code_of_safe
+
     try:
         code = await asyncio.wait_for(rpc.code(account), _PATIENCE)
     except (L2sendError, TimeoutError):

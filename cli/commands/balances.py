@@ -23,11 +23,9 @@ from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus, UnknownChain, UnknownToken, UsageError
 from l2send.core.rpc import Rpcs, open_rpcs
-from l2send.resolver import ens
 from l2send.resolver.account_kinds import AccountKind, kinds_of
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.contacts import Book, load_book
-from l2send.resolver.destination import understand
 
 _EVERY = 12.0
 """Seconds between readings of --watch: about one block of Ethereum."""
@@ -145,6 +143,9 @@ async def _account(text: str, rpcs: Rpcs, run: RunOptions) -> Address:
 
     Raises UsageError, NetworkError.
     """
+    from l2send.resolver import ens
+    from l2send.resolver.destination import understand
+
     spelling = understand(text, rpcs.registry, load_book(run.paths.contacts))
     if spelling.address:
         return spelling.address

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eth_hash.auto import keccak
 
@@ -19,7 +19,6 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.environment import rpc_variable
 from l2send.core.errors import BadAnswer, ErrorClass, NetworkError, NodeError, WrongChain
 from l2send.core.http import Http, open_http
-from l2send.core.plan import UnsignedTx
 from l2send.core.rpc.broadcasts import BroadcastReply, Reply, read_receipt, read_transaction, reply_of
 from l2send.core.rpc.calls import Aggregate, Batch, Call, value_of
 from l2send.core.rpc.code_sizes import code_sizes_program, read_code_sizes
@@ -38,6 +37,9 @@ from l2send.core.rpc.values import (
     unix_time,
 )
 from l2send.core.units import BlockNumber, ChainId, Gas, Nonce, UnixTime, Wei
+
+if TYPE_CHECKING:
+    from l2send.core.plan import UnsignedTx
 
 T = TypeVar("T")
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from l2send.core.address import Address
 from l2send.core.delegation import AUTHORIZATION_GAS, as_delegated, delegates_and_calls
 from l2send.core.errors import BadAnswer
-from l2send.core.plan import UnsignedTx
 from l2send.core.rpc.values import data_bytes, gas_amount, quantity, record, records
 from l2send.core.text import clean
 from l2send.core.units import Gas
+
+if TYPE_CHECKING:
+    from l2send.core.plan import UnsignedTx
 
 Overrides = Mapping[Address, Mapping[str, Any]]
 """Assumed state of accounts, in the format of eth_simulateV1: `{account: {"stateDiff": {slot: word}}}`."""

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from l2send.core.address import Address, checksum
 from l2send.core.errors import BadAddress, ConfigError, UsageError
@@ -22,7 +22,9 @@ from l2send.core.json_text import parse_json
 from l2send.core.private_files import check_private, write_private
 from l2send.core.text import clean
 from l2send.core.trusted_files import check_trusted, read_trusted
-from l2send.wallet.keys.signer import LocalSigner, SecretKey, address_of
+
+if TYPE_CHECKING:
+    from l2send.wallet.keys.signer import LocalSigner, SecretKey
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _MAX_SIZE = 64 * 1024
@@ -60,11 +62,15 @@ def new(folder: Path, name: str, password: str) -> Keystore:
     """Create a key and its keystore `folder/NAME.json`. Raises UsageError, ConfigError. Takes 2 s (scrypt)."""
     from eth_account import Account
 
+    from l2send.wallet.keys.signer import SecretKey
+
     return import_key(folder, name, SecretKey(bytes(Account.create().key)), password)
 
 
 def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keystore:
     """Write an existing key as `folder/NAME.json`. Raises UsageError, ConfigError. Takes 2 s (scrypt)."""
+    from l2send.wallet.keys.signer import address_of
+
     refuse_name(folder, name)
     if len(password) < _SHORTEST_PASSWORD:
         raise UsageError(f"the password is shorter than {_SHORTEST_PASSWORD} characters.")
@@ -189,6 +195,8 @@ def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
     raised outside the handlers, so that no traceback leads to a frame that holds the password or the key.
     """
     from eth_keyfile.keyfile import decode_keyfile_json
+
+    from l2send.wallet.keys.signer import LocalSigner, SecretKey
 
     standard = {**content, "version": _version(content)}
     forms = dict.fromkeys([password, *(unicodedata.normalize(form, password) for form in ("NFC", "NFD"))])
