@@ -114,6 +114,7 @@ def payment_document(record: Record, registry: Registry) -> Document:
     """A payment of the journal, from one chain or several."""
     payment = record.payment
     target = registry.shown(payment.to.chain_id)
+    closed_at = max((leg.closed_at for leg in record.legs if leg.closed_at), default=None)
     return {
         "schema": "l2send.payment/1",
         "id": record.id,
@@ -133,6 +134,7 @@ def payment_document(record: Record, registry: Registry) -> Document:
         "delivered": amount_document(record.delivered),
         "arrived": None if record.arrived is None else amount_document(record.arrived),
         "delivered_at": record.delivered_at,
+        **({"closed_at": closed_at} if closed_at else {}),
         "fees_paid": fees_paid_document(fees_paid(record, registry)),
         "legs": [_leg(leg, registry) for leg in record.legs],
         "transactions": [_transaction(tx, leg, registry) for leg in record.legs for tx in leg.transactions if tx.hash],

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from l2send.core.paths import Paths
 
 _LINE = re.compile(
-    r"\bl2send (?=\d|max\b|(resume|status|watch|speedup|cancel|history|balances|receive|plan|wallet|contacts|doctor)\b)"
+    r"\bl2send (?=\d|max\b|(resume|status|watch|speedup|cancel|close|history|balances|receive|plan|wallet|contacts|"
+    r"doctor)\b)"
 )
 _is_on_the_devnet = list[bool]()
 

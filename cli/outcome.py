@@ -12,6 +12,7 @@ from l2send.cli.screen import out, print_pairs, styled
 from l2send.cli.times import clock, duration, local_times
 from l2send.core.chains import Chain, Registry
 from l2send.delegating import about_the_money
+from l2send.wallet.closing import only_its_user_knows
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.records import PaymentRecord, ProposalRecord, Record, SponsoredRecord, TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, PaymentState, TxState
@@ -55,6 +56,8 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
     rows += [("but", styled(words, limit=300)) for words in warnings_of(record, registry)]
     if record.state is PaymentState.PROPOSED:
         rows.append(("next", styled("l2send sign FILE, then l2send broadcast FILE")))
+    elif only_its_user_knows(record):
+        rows.append(("next", styled(as_typed_here(f"look at their account, then l2send close {record.id}"))))
     elif record.meaning.open:
         rows.append(("next", styled(as_typed_here(f"l2send resume {record.id}"))))
     rest = missing(record)

@@ -46,7 +46,7 @@ async def sign_and_follow(
     return await follow(client, record.id, who, options.timeout) if bids else record
 
 
-def payment_in_words(record: PaymentRecord, registry: Registry) -> str:
+def payment_in_words(record: Record, registry: Registry) -> str:
     """`3 USDC to alice on Base`: with the name typed for the recipient, else its shortened address."""
     to = record.payment.to
     name = record.typed_name or f"{to.address[:6]}…{to.address[-4:]}"

@@ -19,6 +19,9 @@ from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.nonce_search import NonceUse
 from l2send.wallet.safe_runs import SafeRun
 
+GOT_AS_MUCH = "Whether that was this payment is not known"
+"""In the detail of what stays open for it: its user finds out, and may close it."""
+
 
 def paid_by(tx: TxRecord, receipt: dict[str, Any]) -> bool:
     """Whether a transaction of a different form made the transfer of `tx`, from the same account or Safe."""
@@ -63,7 +66,7 @@ async def safe_may_have_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> s
     if not await _brought(meant, run.block, receipt, rpc):
         return ""
     return (
-        f"by {run.tx_hash}, or in its block, the recipient got as much. Whether that was this payment is not known: "
+        f"by {run.tx_hash}, or in its block, the recipient got as much. {GOT_AS_MUCH}: "
         "look at their account before you pay again"
     )
 

@@ -32,7 +32,7 @@ from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.keystore import find
 
 _RECENT = 50
-_UNFINISHED = frozenset({"resume", "watch", "speedup", "cancel"})
+_UNFINISHED = frozenset({"resume", "watch", "speedup", "cancel", "close"})
 """Commands for payments that may still change."""
 
 _BASH = """\

@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from l2send.bridges import bridge_named, bridges_of
-from l2send.client_lookups import ClientLookups
+from l2send.client_closing import ClientClosing
 from l2send.client_queue import Queueing
 from l2send.core.address import Address
 from l2send.core.bridge_protocol import Bridge, OrderState
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Client(ClientLookups, Delegations, SharedPayments, ReadsByWeb3, Queueing):
+class Client(ClientClosing, Delegations, SharedPayments, ReadsByWeb3, Queueing):
     """Plans, makes and tracks payments. Created by `open_client`."""
 
     paths: Paths

@@ -319,6 +319,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             "the nonce of an operation is never changed",
         ),
     ),
+    (
+        # When the user closed a payment of which no evidence says whether the recipient was paid.
+        "ALTER TABLE payments ADD COLUMN closed_at bigint",
+        *_stays(
+            "payments_stay_closed",
+            "payments",
+            "UPDATE OF closed_at",
+            "OLD.closed_at IS NOT NULL",
+            "a payment is closed once",
+        ),
+    ),
 )
 
 ROLE = """

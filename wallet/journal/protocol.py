@@ -256,6 +256,13 @@ class Journal(Queue, Protocol):
         """Keep words about an order; its state stays. Raises ChangedMeanwhile."""
         ...
 
+    def close_payment(self, payment: PaymentRecord) -> PaymentRecord:
+        """Record that the user closed an indeterminate payment: it is no longer open, and its state stays.
+
+        Raises IllegalMove in another state, ChangedMeanwhile.
+        """
+        ...
+
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:
         """Cancel every planned transaction, or planned messages: they are never signed.
 

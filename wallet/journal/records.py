@@ -16,13 +16,13 @@ from l2send.wallet.journal.shared_tx import Ride
 from l2send.wallet.journal.states import (
     CANCEL_OUTCOME,
     ENDED,
-    MEANINGS,
     SUCCEEDED,
     Meaning,
     PaymentState,
     SponsoredState,
     TxState,
     deciding,
+    meaning_of,
     money_moved,
     money_of_messages,
     payment_state,
@@ -174,6 +174,8 @@ class PaymentRecord:
     """What its transfer or its fill delivered, by the token's own event; None if no event was seen."""
     delivered_at: UnixTime | None = None
     """When it was seen as delivered, by this machine's clock."""
+    closed_at: UnixTime | None = None
+    """When the user closed it without evidence of its end, by this machine's clock."""
     ride: Ride | None = None
     """Which call of another payment's transaction makes it, if any: `transactions` are that payment's then."""
 
@@ -226,11 +228,11 @@ class PaymentRecord:
         return self.order is not None and self.order.state is not OrderState.NOT_OPEN
 
     def needs_no_waiting(self, step_index: int) -> bool:
-        """Whether a step is in an end state, or its order is followed instead."""
+        """Whether a step is in an end state, its order is followed instead, or the payment was closed."""
         tx = self.at(step_index)
         followed = self.is_order_followed and tx.state is TxState.INDETERMINATE
         paying = tx.step.kind is StepKind.EXECUTE or step_index in [one.index for one in self.approved[-1:]]
-        return tx.outcome in ENDED or (followed and paying)
+        return tx.outcome in ENDED or self.closed_at is not None or (followed and paying)
 
     @property
     def refunds(self) -> tuple[TxRecord, ...]:
@@ -305,7 +307,7 @@ class PaymentRecord:
     @property
     def meaning(self) -> Meaning:
         """Exit status, whether it is open, and a sentence on where the money is."""
-        return MEANINGS[self.state]
+        return meaning_of(self.state, is_closed=self.closed_at is not None)
 
     @property
     def moved(self) -> Sent:
@@ -381,7 +383,7 @@ class GroupRecord:
     @property
     def meaning(self) -> Meaning:
         """Exit status, whether it is open, and a sentence on where the money is."""
-        return MEANINGS[self.state]
+        return meaning_of(self.state, is_closed=not any(leg.meaning.open for leg in self.legs))
 
     @property
     def moved(self) -> Sent:

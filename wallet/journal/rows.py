@@ -43,6 +43,7 @@ def payment_record(
         memo=row["memo"],
         arrived_units=None if row["arrived"] is None else int(row["arrived"]),
         delivered_at=None if row["delivered_at"] is None else UnixTime(row["delivered_at"]),
+        closed_at=None if row["closed_at"] is None else UnixTime(row["closed_at"]),
         ride=Ride(rides[0]["shared_id"], rides[0]["call"], rides[0]["calls"]) if rides else None,
     )
 

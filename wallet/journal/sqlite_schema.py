@@ -340,4 +340,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         BEGIN SELECT RAISE(ABORT, 'the nonce of an operation is never changed'); END
         """,
     ),
+    (
+        # When the user closed a payment of which no evidence says whether the recipient was paid.
+        "ALTER TABLE payments ADD COLUMN closed_at INTEGER",
+        """
+        CREATE TRIGGER payments_stay_closed BEFORE UPDATE OF closed_at ON payments WHEN OLD.closed_at IS NOT NULL
+        BEGIN SELECT RAISE(ABORT, 'a payment is closed once'); END
+        """,
+    ),
 )

@@ -25,7 +25,7 @@ lookups: derived.py.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 
 from l2send.core.bridge_protocol import OrderState
@@ -352,6 +352,14 @@ MEANINGS: Mapping[PaymentState, Meaning] = {
         "The recipient has a part of the money and gets no more; the rest is back with the sender, or never left.",
     ),
 }
+_CLOSABLE = frozenset({_P.INDETERMINATE, _P.PARTLY_DELIVERED})
+_CLOSED = "You closed it: something else used its nonce, and whether the recipient was paid is not known."
+
+
+def meaning_of(state: PaymentState, *, is_closed: bool) -> Meaning:
+    """The meaning of a state. A closed payment stays indeterminate: that is no claim about the chain."""
+    found = MEANINGS[state]
+    return replace(found, open=False, money=_CLOSED) if is_closed and state in _CLOSABLE else found
 
 
 NOTHING_ARRIVED = frozenset({_P.REFUNDED, _P.REVERTED, _P.REPLACED, _P.CANCELLED, _P.EXPIRED})

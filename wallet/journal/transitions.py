@@ -28,6 +28,7 @@ from l2send.wallet.journal.states import (
     ORDER_TRANSITIONS,
     SPONSORED_TRANSITIONS,
     TRANSITIONS,
+    PaymentState,
     SponsoredState,
     TxState,
 )
@@ -235,6 +236,17 @@ class JournalMoves(JournalSignatures):
                 self._event(payment.id, "order", order.state, to, detail)
                 if to is OrderState.FILLED:
                     self._keep_arrival(payment.id, arrived)
+        return self.get(payment.id)
+
+    def close_payment(self, payment: PaymentRecord) -> PaymentRecord:
+        """See Journal."""
+        if payment.state is not PaymentState.INDETERMINATE:
+            raise IllegalMove(f"a payment that is {payment.state} is not closed.")
+        with self._writing(payment.id) as db:
+            if self.get(payment.id) != payment:
+                raise ChangedMeanwhile(f"another l2send is working on {payment.id}.")
+            db.execute("UPDATE payments SET closed_at = ? WHERE id = ?", (int(time.time()), payment.id))
+            self._event(payment.id, "payment", payment.state, "closed", "by the user")
         return self.get(payment.id)
 
     def cancel(self, payment_id: str, detail: str) -> PaymentRecord:

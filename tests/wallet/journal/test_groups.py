@@ -153,6 +153,7 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     db = sqlite3.connect(path)
     for trigger in ("legs", "fees", "arrivals", "memos"):
         db.execute(f"DROP TRIGGER {trigger}_stay")
+    db.execute("DROP TRIGGER payments_stay_closed")
     for index in ("group", "open", "open_same", "same", "key_seen", "recipient", "created"):
         db.execute(f"DROP INDEX payments_{index}")
     db.execute("CREATE INDEX payments_fingerprint ON payments (fingerprint)")
@@ -160,7 +161,18 @@ def test_old_rows_are_payments_from_one_chain(path: Path, monkeypatch: pytest.Mo
     db.execute("DROP TABLE identity")
     witness_path(path).unlink()
     db.execute("DROP INDEX transactions_turn")
-    for column in ("group_id", "leg", "typed_name", "state", "is_open", "recipient", "key_seen", "arrived", "memo"):
+    for column in (
+        "group_id",
+        "leg",
+        "typed_name",
+        "state",
+        "is_open",
+        "recipient",
+        "key_seen",
+        "arrived",
+        "memo",
+        "closed_at",
+    ):
         db.execute(f"ALTER TABLE payments DROP COLUMN {column}")
     db.execute("ALTER TABLE payments DROP COLUMN delivered_at")
     for column in ("elsewhere", "gas_used", "gas_price", "l1_fee", "operator_fee", "turn"):
