@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.status import Status
 from rich.text import Text
 
 from l2send.cli.progress_mode import ProgressMode, progress_mode
 from l2send.cli.screen import aloud, as_json, err, styled
+from l2send.cli.spinner import Spinner
 from l2send.cli.times import duration
 from l2send.wallet.journal.states import MEANINGS, PaymentState
 
@@ -38,19 +38,19 @@ class BatchLive:
         self._states = {record.id: record.state for record in found}
         self._open = {record.id for record in found if record.meaning.open}
         self._at_first = len(self._open)
-        self._status: Status | None = None
+        self._spinner: Spinner | None = None
 
     def __enter__(self) -> Self:
         if progress_mode() is ProgressMode.LIVE and aloud().is_terminal:
-            self._status = aloud().status(self, spinner="dots")
-            self._status.start()
+            self._spinner = Spinner(self)
+            self._spinner.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._status:
-            self._status.stop()
+        if self._spinner:
+            self._spinner.stop()
 
     def update(self, turn: Turn) -> None:
         """Handle an event of one payment."""
@@ -59,7 +59,7 @@ class BatchLive:
             self._open.discard(turn.id)
         if progress_mode() is ProgressMode.JSON:
             self._emit(turn)
-        elif not self._status and time.monotonic() - self._told_at >= _LINE_EVERY:
+        elif not self._spinner and time.monotonic() - self._told_at >= _LINE_EVERY:
             self._told_at = time.monotonic()
             err().print(styled(self.line(), limit=300), soft_wrap=True)
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.progress_mode import ProgressMode, is_asked_for, progress_mode
 from l2send.cli.screen import aloud, as_json, err, print_beside, print_words, styled
+from l2send.cli.spinner import Spinner
 from l2send.cli.times import duration, local_times
 from l2send.core.progress_count import Count, counting
 from l2send.core.text import clean
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.status import Status
     from rich.text import Text
 
     from l2send.progress_events import Turn
@@ -39,14 +39,14 @@ _HASH = re.compile(r":? 0x[0-9a-f]{64}\b")
 class Live:
     """Shows progress during the context. Each new sentence stays on the screen as a line."""
 
-    _shown: ClassVar[Status | None] = None
+    _shown: ClassVar[Spinner | None] = None
     """Only the outermost one rewrites its line."""
 
     def __init__(self, first: str, *, payment_id: str | None = None, estimate: int | None = None) -> None:
         """`estimate` is the time in seconds that all of it may take."""
         self._started = time.monotonic()
         self._payment_id, self._estimate = payment_id, estimate
-        self._status: Status | None = None
+        self._spinner: Spinner | None = None
         self._now = first
         self._counting = counting()
         self._count = Count()
@@ -56,8 +56,8 @@ class Live:
         self._count = self._counting.__enter__()
         self._say_when_late()
         if progress_mode() is ProgressMode.LIVE and aloud().is_terminal and not Live._shown:
-            self._status = Live._shown = aloud().status(self, spinner="dots")
-            self._status.start()
+            self._spinner = Live._shown = Spinner(self)
+            self._spinner.start()
         elif progress_mode() is ProgressMode.JSON:
             self._emit(self._payment_id, _STARTING if self._payment_id else _ASKING, self._now)
         return self
@@ -68,9 +68,9 @@ class Live:
         self._counting.__exit__(kind, error, trace)
         if self._lateness:
             self._lateness.cancel()
-        if self._status:
+        if self._spinner:
             Live._shown = None
-            self._status.stop()
+            self._spinner.stop()
         if progress_mode() is ProgressMode.PLAIN and is_asked_for() and self._count.asked > 1:
             print_words(err(), styled(f"{self._so_far} answered"))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from getpass import getpass
 from pathlib import Path
 
 import typer
 
+from l2send.cli.asked_again import TRIES, ask_again
 from l2send.cli.screen import aloud
 from l2send.cli.terminal import can_ask
 from l2send.core.errors import Interrupted, NeedsConfirmation
@@ -22,9 +24,7 @@ def ask_phrase(file: Path | None, descriptor: int | None) -> Phrase:
         return Phrase(secret_from(file, descriptor, "phrase"))
     if not can_ask():
         return Phrase(typer.get_text_stream("stdin").readline(_LONGEST))
-    from getpass import getpass
-
-    return Phrase(getpass("Recovery phrase, its words with a space between them: "))
+    return ask_again(lambda: Phrase(getpass("Recovery phrase, its words with a space between them: ")))
 
 
 def show_once(phrase: Phrase) -> None:
@@ -50,6 +50,9 @@ def show_once(phrase: Phrase) -> None:
         console.print("\nThey are shown only once. Press Enter when they are written down.")
         input()
     place = secrets.randbelow(len(words))
-    console.print(f"Word {place + 1} of what you wrote down?")
-    if input().strip().lower() != words[place]:
-        raise Interrupted("that is not the word: no account was made, and the phrase is forgotten.")
+    for _ in range(TRIES):
+        console.print(f"Word {place + 1} of what you wrote down?")
+        if input().strip().lower() == words[place]:
+            return
+        console.print("That is not the word.", style="yellow")
+    raise Interrupted("no account was made, and the phrase is forgotten.")

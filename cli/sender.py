@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
+from l2send.cli.asked_again import TRIES
 from l2send.cli.interruptible import apart, load_package, result_of, run_into
 from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
@@ -16,6 +17,7 @@ from l2send.cli.progress import Live
 from l2send.cli.screen import aloud, err, print_words, styled
 from l2send.cli.settings import load_settings
 from l2send.cli.terminal import ask_password, ask_unseen, can_ask
+from l2send.cli.terminal_echo import unechoed
 from l2send.core.address import Address, parse_address
 from l2send.core.errors import ConfigError, UsageError
 from l2send.core.paths import Paths
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from l2send.wallet.keys.signed import SignedTx
     from l2send.wallet.keys.signer import Signer
 
-_TRIES = 3
-"""How often a password may be typed."""
 _REQUESTS_LEAVE = 0.02
 """Seconds after which a plan's first requests have been sent."""
 
@@ -114,19 +114,20 @@ class Sender:
             typed.append(ask_password(keystore.name))
             return typed[-1]
 
-        while True:
-            password = password_from(
-                file=self.keys.password_file,
-                descriptor=self.keys.password_fd,
-                kept=lambda: remembered(keystore.path),
-                prompt=ask if can_ask() else None,
-            )
-            try:
-                return _opened(keystore, password)
-            except WrongPassword:
-                if not typed or len(typed) == _TRIES:
-                    raise
-                print_words(aloud(), f"That password does not open {keystore.name}. Try again.", "yellow")
+        with unechoed():  # until the key is open: the next try may be typed ahead
+            while True:
+                password = password_from(
+                    file=self.keys.password_file,
+                    descriptor=self.keys.password_fd,
+                    kept=lambda: remembered(keystore.path),
+                    prompt=ask if can_ask() else None,
+                )
+                try:
+                    return _opened(keystore, password)
+                except WrongPassword:
+                    if not typed or len(typed) == TRIES:
+                        raise
+                    print_words(aloud(), f"That password does not open {keystore.name}. Try again.", "yellow")
 
 
 def _load_signing(keystore: Keystore | None) -> None:

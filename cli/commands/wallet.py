@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from getpass import getpass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from l2send.cli.asked_again import ask_again, new_passphrase, new_password
 from l2send.cli.commands.delegate import delegate, undelegate
+from l2send.cli.interruptible import apart, load_package
 from l2send.cli.option_groups import spread
 from l2send.cli.options import HdIndex, HdPath, PasswordFile, RunOptions
+from l2send.cli.progress import Live
 from l2send.cli.recovery_phrases import ask_phrase, show_once
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
 from l2send.cli.terminal import ask_password, can_ask
+from l2send.cli.terminal_echo import unechoed
 from l2send.core.errors import UsageError
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_of_phrase
 from l2send.wallet.keys.keyring import forget, remember
 from l2send.wallet.keys.keystore import (
     Keystore,
+    WrongPassword,
     find,
     import_key,
     named,
@@ -53,14 +60,13 @@ def make(
     Example: l2send wallet new alice
     """
     folder = run_options.paths.keystores
-    if not mnemonic:
-        _show(new(folder, name, _new_password(name, password_file)), as_json=run_options.as_json)
-        return
     refuse_name(folder, name)
-    phrase = Phrase.fresh()
-    show_once(phrase)
-    key = phrase.key(path_of_phrase(0))
-    _show(import_key(folder, name, key, _new_password(name, password_file)), as_json=run_options.as_json)
+    key = None
+    if mnemonic:
+        phrase = Phrase.fresh()
+        show_once(phrase)
+        key = phrase.key(path_of_phrase(0))
+    _encrypt(folder, name, key, password_file, as_json=run_options.as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +125,8 @@ def import_(
     elif given != PhraseOptions():
         raise UsageError("a private key has no path, no index and no passphrase.", hint="Add --mnemonic for a phrase.")
     else:
-        key = SecretKey.from_hex(_typed_key())
-    _show(import_key(folder, name, key, _new_password(name, password_file)), as_json=run_options.as_json)
+        key = _typed_key()
+    _encrypt(folder, name, key, password_file, as_json=run_options.as_json)
 
 
 @app.command("list")
@@ -191,8 +197,18 @@ def remember_(
     Example: l2send wallet remember alice
     """
     keystore = named(name, run_options.paths.keystores)
-    password = password_from(file=password_file, prompt=(lambda: ask_password(keystore.name)) if can_ask() else None)
-    open_keystore(keystore.path, password)
+
+    def opening() -> str:
+        prompt = (lambda: ask_password(keystore.name)) if can_ask() else None
+        password = password_from(file=password_file, prompt=prompt)
+        with Live(f"opening {keystore.name}"):
+            apart(lambda: open_keystore(keystore.path, password))
+        return password
+
+    load_package("eth_account")
+    is_typed = can_ask() and not (password_file or os.environ.get("ETH_PASSWORD"))
+    with unechoed():
+        password = ask_again(opening, WrongPassword) if is_typed else opening()
     place = remember(keystore.path, password)
     print_words(err(), styled(f"The password of {keystore.name} is kept by: {place}"))
     if run_options.as_json:
@@ -231,33 +247,23 @@ def _passphrase(file: Path | None, *, ask: bool) -> str:
         return ""
     if not can_ask():
         raise UsageError("this is not a terminal: no passphrase can be typed.", hint="Use --passphrase-file FILE.")
-    from getpass import getpass
-
-    first = getpass("Passphrase of the recovery phrase: ")
-    if getpass("The same again: ") != first:
-        raise UsageError("the two passphrases differ; nothing was written.")
-    return first
+    return new_passphrase()
 
 
-def _typed_key() -> str:
+def _typed_key() -> SecretKey:
     """A private key from a person or a pipe, never from the command line, where others could read it."""
     if can_ask():
-        from getpass import getpass
-
-        return getpass("Private key (64 hexadecimal digits): ")
-    return typer.get_text_stream("stdin").readline(200)
+        return ask_again(lambda: SecretKey.from_hex(getpass("Private key (64 hexadecimal digits): ")))
+    return SecretKey.from_hex(typer.get_text_stream("stdin").readline(200))
 
 
-def _new_password(name: str, file: Path | None) -> str:
-    """The password of a new keystore, asked twice on a terminal. Raises UsageError, ConfigError."""
-
-    def ask() -> str:
-        first = ask_password(name)
-        if ask_password(f"{name}, again") != first:
-            raise UsageError("the two passwords differ; nothing was written.")
-        return first
-
-    return password_from(file=file, prompt=ask if can_ask() else None)
+def _encrypt(folder: Path, name: str, key: SecretKey | None, password_file: Path | None, *, as_json: bool) -> None:
+    """Write the keystore of `key`, or of a new one, and show it. Raises UsageError, ConfigError, KeyboardInterrupt."""
+    password = new_password(name, password_file)
+    load_package("eth_account")
+    with Live(f"encrypting the key of {name}"):
+        made = apart(lambda: import_key(folder, name, key, password) if key else new(folder, name, password))
+    _show(made, as_json=as_json)
 
 
 def _show(keystore: Keystore, *, as_json: bool) -> None:

@@ -10,9 +10,10 @@ import time
 import pytest
 from rich.console import Console
 
-from l2send.cli import progress
+from l2send.cli import progress, spinner
 from l2send.cli.progress import Live
 from l2send.cli.progress_mode import ProgressMode, progress_mode, set_progress_mode
+from l2send.cli.spinner import Spinner
 from l2send.cli.styles import is_plain
 from l2send.core.progress_count import counted, counting
 from tests.support.inside import Inside, inside
@@ -131,3 +132,19 @@ def test_late_is_said_as_late(monkeypatch: pytest.MonkeyPatch, estimate: int, el
     monkeypatch.setattr(time, "monotonic", lambda: started + elapsed)
     Console(file=shown, width=60, force_terminal=True, color_system=None).print(live)
     assert shown.getvalue() == f"waiting …  {clock}\n"
+
+
+def test_the_spinner_is_drawn_before_anything_is_printed_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line printed while another thread draws it first would be written behind it, and it would stay."""
+    shown = io.StringIO()
+    console = Console(file=shown, width=40, force_terminal=True, color_system=None)
+    monkeypatch.setattr(spinner, "aloud", lambda: console)
+    monkeypatch.setattr(spinner, "_REDRAWN", 0.01)  # by its thread it would be drawn after 100 seconds
+    drawn = Spinner("signing approve …")
+    drawn.start()
+    assert "signing approve …" in shown.getvalue()
+    console.print("a line that stays")
+    drawn.stop()
+    erased, _, kept = shown.getvalue().rpartition("a line that stays")
+    assert erased.endswith("\r\x1b[2K"), "the spinner's line is erased first"
+    assert kept.startswith("\n")

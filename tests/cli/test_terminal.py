@@ -60,12 +60,12 @@ def answer_amount(terminal: Terminal, destination: str) -> None:
 def answer_way(terminal: Terminal, destination: str) -> None:
     answer_amount(terminal, destination)
     terminal.press("Enter")
-    answer_note(terminal)
+    answer_memo(terminal)
     terminal.wait_for("Pay 20 USDC to")
 
 
-def answer_note(terminal: Terminal, times: int = 1) -> None:
-    terminal.wait_for_times("? A note", times)
+def answer_memo(terminal: Terminal, times: int = 1) -> None:
+    terminal.wait_for_times("? A memo", times)
     terminal.press("Enter")
 
 
@@ -96,7 +96,7 @@ def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Te
     to = new_address()
     terminal.start(*L2SEND)
     answer_way(terminal, f"dev4:{to}")
-    for question in ("? A note", "? Way"):
+    for question in ("? A memo", "? Way"):
         terminal.type("back")
         terminal.press("Enter")
         terminal.wait_for_times(question, 2)
@@ -115,7 +115,7 @@ def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Te
     terminal.wait_for_times("Amount of USDC", 3)
     terminal.type("1")
     terminal.press("Enter")
-    answer_note(terminal, 3)
+    answer_memo(terminal, 3)
     terminal.wait_for("Pay 1 USDC to")
     terminal.type("yes")
     terminal.press("Enter")
@@ -143,7 +143,7 @@ def test_who_was_paid_is_offered_by_address(home: Home, terminal: Terminal, paye
     terminal.wait_for("Amount of USDC")
     terminal.type("1")
     terminal.press("Enter")
-    answer_note(terminal)
+    answer_memo(terminal)
     terminal.wait_for("You paid exactly this")
     terminal.type("no")
     terminal.press("Enter")
@@ -253,3 +253,42 @@ def test_a_password_is_asked_for_on_a_line_that_no_progress_overwrites() -> None
         terminal.type("secret")
         terminal.press("Enter")
         assert "6 characters" in terminal.wait_for("ended with 0")
+
+
+_TYPED_AHEAD = """
+import sys, termios, time
+from l2send.cli.progress import Live
+from l2send.cli.terminal import ask_password
+from l2send.cli.terminal_echo import unechoed
+def echoes():
+    return bool(termios.tcgetattr(0)[3] & termios.ECHO)
+with Live("asking"):
+    seen = [echoes()]
+    ask_password("alice")
+    seen.append(echoes())
+with unechoed():
+    print("opening alice")
+    time.sleep(0.5)
+    seen.append(echoes())
+print("echoed:", [*seen, echoes()])
+"""
+
+
+def test_what_is_typed_while_a_key_opens_is_not_shown_and_later_keys_are() -> None:
+    with Terminal(dict(os.environ) | {"TERM": "xterm-256color"}, height=10) as terminal:
+        terminal.start(sys.executable, "-c", _TYPED_AHEAD)
+        terminal.wait_for("Password of alice:")
+        terminal.press("Enter")
+        terminal.wait_for("opening alice")
+        terminal.type("secret")
+        terminal.press("Enter")
+        assert "secret" not in terminal.wait_for("echoed: [False, False, False, True]").split("echoed")[0]
+        terminal.wait_for("ended with 0")
+
+
+def test_a_process_in_the_background_leaves_the_terminal_alone() -> None:
+    """The shell would stop it for changing the terminal."""
+    program = "from l2send.cli.terminal_echo import unechoed\nwith unechoed(): pass"
+    with Terminal(dict(os.environ), height=10) as terminal:
+        terminal.start("sh", "-mc", f"{shlex.join([sys.executable, '-c', program])} & wait $!")
+        assert terminal.end()[0] == 0

@@ -72,8 +72,7 @@ def import_key(folder: Path, name: str, key: SecretKey, password: str) -> Keysto
     from l2send.wallet.keys.signer import address_of
 
     refuse_name(folder, name)
-    if len(password) < _SHORTEST_PASSWORD:
-        raise UsageError(f"the password is shorter than {_SHORTEST_PASSWORD} characters.")
+    refuse_password(password)
     path = folder / f"{name}.json"
     address = address_of(key)
     content = {"name": name, **_encrypt(key, password), "address": address[2:].lower()}
@@ -94,6 +93,12 @@ def refuse_name(folder: Path, name: str) -> None:
         )
     if (folder / f"{name}.json").exists():
         raise ConfigError(f"an account called {name} exists already; it is left as it is.", hint=_ANOTHER_NAME)
+
+
+def refuse_password(password: str) -> None:
+    """Raises UsageError for the password of a new keystore that is too short."""
+    if len(password) < _SHORTEST_PASSWORD:
+        raise UsageError(f"the password is shorter than {_SHORTEST_PASSWORD} characters.")
 
 
 def find(folder: Path, home: Path | None = None) -> list[Keystore]:

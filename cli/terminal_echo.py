@@ -1,0 +1,46 @@
+"""Keeps typed keys off the screen while nothing is asked: a password typed ahead must not be shown.
+
+getpass and prompt_toolkit change the terminal themselves, and put back what they found: both may run in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import termios
+from collections.abc import Iterator
+from threading import current_thread, main_thread
+
+_LOCAL_MODES = 3
+"""Where tcgetattr has the local modes, ECHO among them. Source: termios(3)."""
+
+
+@contextlib.contextmanager
+def unechoed() -> Iterator[None]:
+    """Shows no typed key. What was typed is kept for the next reader: questions discard it themselves.
+
+    Does nothing in a thread, beside which a question may be asked.
+    """
+    is_hidden = current_thread() is main_thread() and _echo(on=False)
+    try:
+        yield
+    finally:
+        if is_hidden:
+            _echo(on=True)
+
+
+def _echo(*, on: bool) -> bool:
+    """Whether this changed the terminal at stdin: in the background it is the shell's."""
+    try:
+        fd = sys.stdin.fileno()
+        if not os.isatty(fd) or os.tcgetpgrp(fd) != os.getpgrp():
+            return False
+        attributes = termios.tcgetattr(fd)
+        if bool(attributes[_LOCAL_MODES] & termios.ECHO) == on:
+            return False
+        attributes[_LOCAL_MODES] ^= termios.ECHO
+        termios.tcsetattr(fd, termios.TCSANOW, attributes)
+    except (OSError, ValueError, AttributeError, termios.error):
+        return False
+    return True
