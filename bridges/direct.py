@@ -161,7 +161,7 @@ async def _emptying(payment: Payment, source: Chain, native: Amount, rpcs: Rpcs)
     except NodeError as error:
         if not error.is_revert:
             raise
-        raise Refused(f"on {source.name} the transfer would revert: {error.message}") from error
+        raise Refused(f"on {source.name} the transfer would revert: {error.reason}.") from error
     if estimate != _PLAIN_TRANSFER or source.kind in _NO_TIPS:
         gas = Gas(estimate + estimate * MARGIN_PERCENT // 100)
         data_fee = data_fees.most(gas)

@@ -86,7 +86,7 @@ async def _simulated(sender: Address, txs: Sequence[UnsignedTx], rpc: Rpc) -> li
         found = await if_offered(lambda: rpc.simulate(sender, txs))
     except NodeError as error:
         if len(txs) == 1:
-            return [Refused(f"on {rpc.chain.name} it would revert: {error.message}")]
+            return [Refused(f"on {rpc.chain.name} it would revert: {error.reason}.")]
         half = len(txs) // 2
         first, second = await asyncio.gather(_simulated(sender, txs[:half], rpc), _simulated(sender, txs[half:], rpc))
         return [*first, *second]

@@ -83,7 +83,8 @@ async def _gas_limits(
     try:
         results = await if_offered(lambda: rpc.simulate(sender, [tx for _, tx in wanted], overrides))
     except NodeError as error:
-        raise Refused(f"on {rpc.chain.name} it would revert: {error.message}") from error
+        what = "would revert" if error.is_revert else "cannot be simulated"
+        raise Refused(f"on {rpc.chain.name} it {what}: {error.reason}.") from error
     if results is None:
         return [(UNSIMULATED[kind], UNSIMULATED[kind]) for kind, _ in wanted], False
     for (kind, tx), result in zip(wanted, results, strict=True):

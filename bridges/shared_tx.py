@@ -72,7 +72,7 @@ async def quote_together(payments: Sequence[Payment], account: Account, market: 
     try:
         results = await if_offered(lambda: rpc.simulate(account.owner or account.address, [tx], account.overrides))
     except NodeError as error:
-        raise Refused(f"on {rpc.chain.name} it would revert: {error.message}") from error
+        raise Refused(f"on {rpc.chain.name} it would revert: {error.reason}.") from error
     if results is None:
         return None
     (result,) = results

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 from typer.exceptions import TyperException
 
 from l2send.cli.cast_hints import answer
+from l2send.cli.command_table import is_about_a_payment, may_send
 from l2send.cli.interruptible import has_run, is_of_an_interrupt
 from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
@@ -33,8 +35,15 @@ class Unexpected(L2sendError):
     """A bug in l2send itself: the state of what it interrupted is unknown."""
 
 
-def failure_of(error: BaseException) -> L2sendError:
-    """Any error that ends a command, as one that says whether anything was sent."""
+def failure_of(error: BaseException, words: Sequence[str] = ()) -> L2sendError:
+    """Any error that ends the command line `words`, as one that says whether anything was sent."""
+    failure = _failure_of(error)
+    if failure.sent is Sent.MAYBE and not may_send(words):
+        failure.sent = Sent.NO
+    return failure
+
+
+def _failure_of(error: BaseException) -> L2sendError:
     match error:
         case L2sendError():
             return error
@@ -65,13 +74,13 @@ def _unexpected(error: BaseException) -> Unexpected:
     place = traceback.extract_tb(error.__traceback__)[-1]
     return Unexpected(
         f"an error in l2send itself: {type(error).__name__} in {Path(place.filename).name}, line {place.lineno}.",
-        hint="Look with `l2send history`. L2SEND_DEBUG=1 shows where it came from; please report it.",
+        hint="L2SEND_DEBUG=1 shows where it came from; please report it.",
         sent=Sent.MAYBE,
     )
 
 
-def report(error: L2sendError, *, as_envelope: bool) -> None:
-    """Print an error on stderr: for people, or as the one line of JSON described in docs/scripts.md."""
+def report(error: L2sendError, words: Sequence[str] = (), *, as_envelope: bool) -> None:
+    """Print the error of the command line `words` on stderr: for people, or as the line of JSON of docs/scripts.md."""
     message, hint = (as_typed_here(without_typed_secrets(text)) for text in (error.message, error.hint))
     if as_envelope:
         fields = {
@@ -90,6 +99,7 @@ def report(error: L2sendError, *, as_envelope: bool) -> None:
     print_words(aloud(), f"l2send: {clean(lines[0], 500)}", "bold red")
     for line in lines[1:]:
         print_beside(aloud(), Text("  "), styled(line, limit=500))
-    print_words(aloud(), _SENT_IN_WORDS[error.sent])
+    if error.sent is not Sent.NO or is_about_a_payment(words):
+        print_words(aloud(), _SENT_IN_WORDS[error.sent])
     if hint:
         print_words(aloud(), clean(hint, 500))

@@ -190,6 +190,7 @@ def _run(argv: list[str]) -> int:
         from l2send.cli.lines_to_type import remember_devnet
 
         remember_devnet()
+    words = list[str]()
     try:
         words = shape(argv)
         result = root().main(args=words, prog_name="l2send", standalone_mode=False, **_from_settings(words))
@@ -199,8 +200,8 @@ def _run(argv: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every end is reported, in words and as a status
         from l2send.cli.failures import failure_of, report
 
-        failure = failure_of(error)
-        report(failure, as_envelope="--json" in argv)
+        failure = failure_of(error, words)
+        report(failure, words, as_envelope="--json" in argv)
         return failure.exit_status
     return result if isinstance(result, int) else ExitStatus.DELIVERED
 

@@ -1,17 +1,16 @@
-"""Sums of money and remaining balances for people. Exact figures are in `details` and in --json."""
+"""Sums of money for people. Exact figures are in `details` and in --json."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from l2send.core.plan import BRIDGE_FEE, SPONSOR_FEE, Fee, Plan, Quote, Way
+from l2send.core.plan import BRIDGE_FEE, SPONSOR_FEE, Fee, Way
 from l2send.core.units import Amount
-from l2send.resolver.balances import Snapshot
 from l2send.wallet.fees_paid import KEPT, NETWORK_FEE, FeesPaid
 
 _LEAST_SHOWN = 0.0001
-_KINDS = {BRIDGE_FEE: "bridge", SPONSOR_FEE: "sponsor", KEPT: KEPT}
+KINDS = {BRIDGE_FEE: "bridge", SPONSOR_FEE: "sponsor", KEPT: KEPT}
+"""Fees that are no network's, and what people call them."""
 _GAS = "gas"
 _DECIMALS = 6
 
@@ -42,7 +41,7 @@ def _by_kind(fees: Iterable[Fee], share: str = "") -> str:
     for fee in fees:
         if fee.usd is None:
             return ""
-        kind = _KINDS.get(fee.name, _GAS)
+        kind = KINDS.get(fee.name, _GAS)
         sums[kind] = sums.get(kind, 0.0) + fee.usd
     return ", ".join(f"{kind} {usd(value)}{share if kind == 'bridge' else ''}" for kind, value in sums.items())
 
@@ -78,45 +77,3 @@ def shorter(amount: Amount) -> str:
     if len(fraction) <= _DECIMALS:
         return str(amount)
     return f"{whole}.{fraction[:_DECIMALS]}… {amount.token.symbol}"
-
-
-def left_after(plan: Plan, held: Snapshot, paid: FeesPaid | None = None) -> str:
-    """What remains of the token: on the paying chain, and on all chains that answered. Empty if unknown.
-
-    `paid`: the actual costs of the transactions, in place of the expected ones.
-    """
-    token = plan.payment.amount.token
-    everywhere = [
-        amount.in_units_of(token)
-        for holdings in held.chains
-        for own in [holdings.chain.asset_like(token)]
-        for amount in [holdings.held(own) if own else None]
-        if amount
-    ]
-    spent = sum(_spent(leg, paid).in_units_of(token) for leg in plan.legs)
-    rest = Amount(max(0, sum(everywhere) - spent), token)
-    places = "all chains" if not held.unknown else "the chains that answered"
-    if len(plan.legs) > 1:
-        return f"{shorter(rest)} on {places}"
-    here = _left_here(plan.quote, held, paid)
-    if here is None or here.units == rest.units:
-        return f"{shorter(rest)} on {places}" if here is None else f"{shorter(here)} on {plan.quote.source.name}"
-    return f"{shorter(here)} on {plan.quote.source.name}, {shorter(rest)} on {places}"
-
-
-def _left_here(leg: Quote, held: Snapshot, paid: FeesPaid | None) -> Amount | None:
-    before = held.on(leg.source).held(leg.pays.token)
-    return replace(before, units=max(0, before.units - _spent(leg, paid).units)) if before else None
-
-
-def _spent(leg: Quote, paid: FeesPaid | None) -> Amount:
-    """How much of the paid token leaves, gas included if it is the same coin."""
-    fees = _network_fees(leg)
-    if paid is not None and paid.is_whole:
-        fees = (fee for fee in paid.fees if fee.name == NETWORK_FEE)
-    gas = sum(fee.amount.units for fee in fees if fee.amount.token == leg.pays.token)
-    return replace(leg.pays, units=leg.pays.units + gas)
-
-
-def _network_fees(leg: Quote) -> Iterable[Fee]:
-    return (fee for fee in leg.fees if fee.name not in _KINDS)

@@ -67,7 +67,7 @@ IdempotencyKey = Annotated[
 
 Memo = Annotated[
     str,
-    typer.Option("--memo", metavar="TEXT", help="Your own note, for `l2send history`. It stays on this machine."),
+    typer.Option("--memo", metavar="TEXT", help="Your own memo, for `l2send history`. It stays on this machine."),
 ]
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from l2send.cli.amount_request import MaxPayment, plan_of
 from l2send.cli.consent import consent, notes_of, refuse_look_alike, refuse_or_ask_again
 from l2send.cli.json_documents import payment_document
-from l2send.cli.money import left_after
 from l2send.cli.options import PayOptions
 from l2send.cli.outcome import Ending, show_outcome
 from l2send.cli.progress import Live
 from l2send.cli.review_text import show_review
 from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.sender import Sender
+from l2send.cli.what_is_left import left_now
 from l2send.client import Client
 from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted, NotFinal, Refused
@@ -95,10 +95,10 @@ async def pay(
     err().print(styled(f"payment {record.id}", "bold"))
     started = time.monotonic()
     record = await follow(client, record.id, signer, options.timeout, estimate=review.plan.way.duration)
-    left = ""
-    if review.held and record.state is PaymentState.DELIVERED:
-        left = left_after(review.plan, review.held, client.fees_paid(record))
-    return report(record, client.registry, as_json=as_json, ending=Ending(time.monotonic() - started, left))
+    took = time.monotonic() - started
+    is_said = record.state is PaymentState.DELIVERED and not as_json
+    left = await left_now(client, review, record) if is_said else ""
+    return report(record, client.registry, as_json=as_json, ending=Ending(took, left))
 
 
 async def follow(

@@ -12,10 +12,11 @@ from rich.text import Text
 from l2send.cli.delegation_text import and_delegates, delegation_rows
 from l2send.cli.effects_text import describe
 from l2send.cli.lines_to_type import as_typed_here
-from l2send.cli.money import cost, cost_by_kind, left_after, shorter
+from l2send.cli.money import cost, cost_by_kind, shorter
 from l2send.cli.screen import aloud, err, print_pairs, stage_in_words, styled
 from l2send.cli.styles import is_plain
 from l2send.cli.times import clock, day, duration, moment
+from l2send.cli.what_is_left import left_after
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import (

@@ -33,7 +33,6 @@ class _Out(io.FileIO):
                 self._failed = True
                 raise ConfigError(
                     f"the result could not be written to stdout: {error.strerror}.",
-                    hint="`l2send history` has every payment.",
                     sent=Sent.MAYBE,
                 ) from error
         return len(memoryview(data))

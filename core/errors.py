@@ -34,6 +34,7 @@ Each says whether money may have moved: `Sent.NO` (nothing left this machine), `
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum, StrEnum, unique
 
 
@@ -204,6 +205,22 @@ class NodeError(NetworkError):
     def is_revert(self) -> bool:
         """Whether contract code reverted; another node would say the same."""
         return self.kind is ErrorClass.REVERT
+
+    @property
+    def reason(self) -> str:
+        """The node's own words without its name; of a revert the contract's reason. Without a final full stop."""
+        words = _FROM_A_HOST.sub("", self.message)
+        return revert_reason(words) if self.is_revert else words.rstrip(". ")
+
+
+def revert_reason(words: str) -> str:
+    """A contract's reason in a client's words about a revert, without a final full stop."""
+    return _REVERTED.sub("", words).rstrip(". ") or "no reason given"
+
+
+_FROM_A_HOST = re.compile(r"^\S+: ")
+_REVERTED = re.compile(r"^(?:VM Exception while processing transaction: )?(?:execution )?reverted:? *", re.IGNORECASE)
+"""What clients write before a contract's reason."""
 
 
 class CannotPay(L2sendError):

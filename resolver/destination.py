@@ -16,12 +16,14 @@ from l2send.core.errors import BadAddress, BadRecipient
 from l2send.core.never_paid import why_unpayable
 from l2send.core.plan import ChainAddress
 from l2send.core.rpc import Rpcs
-from l2send.core.units import Amount, Token
+from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver import caip, ens, erc3770, erc7828, payment_uri
 from l2send.resolver.contacts import NO_CONTACTS, Book
 from l2send.resolver.ens_name import is_name
 from l2send.resolver.other_networks import foreign
 from l2send.resolver.spelling import LinkRequest, Spelling, Voucher, is_xdc, read_account
+
+_ETHEREUM = ChainId(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +148,24 @@ def _asked(request: LinkRequest, chain: Chain) -> Asked:
 def _without_chain(spelling: Spelling, registry: Registry) -> BadAddress:
     some = [chain.short_name for chain in spelling.among or registry][:4]
     account = spelling.contact or spelling.name or spelling.address
+    if spelling.form == payment_uri.FORM:
+        return _link_without_chain(spelling, registry)
     why = "a name may have another address on each" if spelling.name else "this address exists on every chain"
     if spelling.among:
         why = f"the contact is known on {' and '.join(chain.name for chain in spelling.among)}"
     return BadAddress(
         f"the chain is missing: {why}.",
         hint=f"Write chain:address, for example {some[0]}:{account} (chains: {', '.join(some)}, …).",
+    )
+
+
+def _link_without_chain(spelling: Spelling, registry: Registry) -> BadAddress:
+    """`ethereum:0x…` is a link, not Ethereum's short name: EIP-681 has each wallet take its own current chain."""
+    chain = next((chain for chain in registry if chain.chain_id == _ETHEREUM), next(iter(registry)))
+    line = f"{chain.short_name}:{spelling.name or spelling.address}"
+    if spelling.request:
+        line = f"@{chain.chain_id} after the link's first address"
+    return BadAddress(
+        "the chain is missing: a payment link without @ and a chain id may mean any chain.",
+        hint=f"If {chain.name} is meant, write {line}",
     )

@@ -19,6 +19,8 @@ from l2send.core.plan import ChainAddress
 from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.spelling import LinkRequest, Spelling, read_account
 
+FORM = "EIP-681"
+"""How a destination that was such a link is marked."""
 _SCHEME = "ethereum:"
 _LINK = re.compile(
     r"(?:pay-(?=0x))?(?P<target>[^@/?]+)(?:@(?P<chain>[^/?]*))?(?:/(?P<function>[^?]*))?(?:\?(?P<parameters>.*))?",
@@ -94,7 +96,7 @@ def _native(link: _Link) -> Spelling:
     value = link.parameters.pop("value", None)
     _refuse_surplus(link)
     request = LinkRequest(None, _units(value)) if value is not None else None
-    return Spelling("EIP-681", link.chain, account.address, account.name, account.vouched_by, request=request)
+    return Spelling(FORM, link.chain, account.address, account.name, account.vouched_by, request=request)
 
 
 def _transfer(link: _Link) -> Spelling:
@@ -108,7 +110,7 @@ def _transfer(link: _Link) -> Spelling:
         raise BadAmount("the payment link sends the chain's coin along with a token, which the token would keep.")
     account = read_account(recipient)
     request = LinkRequest(token, None if units is None else _units(units))
-    return Spelling("EIP-681", link.chain, account.address, account.name, account.vouched_by, request=request)
+    return Spelling(FORM, link.chain, account.address, account.name, account.vouched_by, request=request)
 
 
 def _refuse_surplus(link: _Link) -> None:

@@ -33,6 +33,7 @@ from l2send.resolver.quotes import (
     rank,
     refuse_own_account,
     refuse_unknown_bridge,
+    said_once,
     sources_of,
     total,
     unknown_sources,
@@ -106,8 +107,7 @@ class _Found:
     @property
     def rejected(self) -> tuple[str, ...]:
         """Sentences on why the other ways are not possible."""
-        words = [str(problem) for problem in self.problems]
-        return tuple(dict.fromkeys([*words, *(self.several.rejected if self.several else ())]))
+        return said_once([*map(str, self.problems), *(self.several.rejected if self.several else ())])
 
 
 async def _by_one(

@@ -9,7 +9,8 @@ feed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from l2send.core.bridge_protocol import Bridge
@@ -37,6 +38,8 @@ _PAUSE = 0.5
 
 _OFFERS = "offers of bridges"
 """The progress counter's name."""
+
+_AMOUNT = re.compile(r"\b\d[\d.,]*…?(?= [A-Z])|\$\d[\d.,]*")
 
 STAGES: Mapping[str, int] = {"2": 0, "1": 1, "0": 2}
 NO_STAGE = 3
@@ -67,6 +70,14 @@ class NoQuote:
 
     def __str__(self) -> str:
         return f"{self.chain.short_name} by {self.bridge}: {self.why}"
+
+
+def said_once(lines: Sequence[str]) -> tuple[str, ...]:
+    """The first of lines that differ by their amounts alone: the same was asked for the whole and for a part."""
+    first = dict[str, str]()
+    for line in lines:
+        first.setdefault(_AMOUNT.sub("", line), line)
+    return tuple(first.values())
 
 
 def sources_of(payment: Payment, snapshot: Snapshot, rpcs: Rpcs, limits: Limits) -> list[Source]:
@@ -176,7 +187,8 @@ async def without_network_errors(
             by_network = isinstance(error, NetworkError) and not (isinstance(error, NodeError) and error.is_revert)
             if not by_network or is_last:
                 refused = by_network and not error.retryable
-                return NoQuote(chain, bridge, error.message, by_network, error, refused)
+                why = f"no usable answer: {error.message}" if by_network else error.message
+                return NoQuote(chain, bridge, why, by_network, error, refused)
         await asyncio.sleep(_PAUSE)
     raise AssertionError("the last question returns")
 

@@ -333,7 +333,7 @@ def _would_fail(tx: TxRecord, error: NodeError) -> Refused:
     then = (
         f"Look again: l2send status {tx.payment_id}" if afterwards else "Check the balance, then start a new payment."
     )
-    refused = Refused(f"the {tx.step.kind} would fail: {error.message}", hint=f"It was not signed. {then}")
+    refused = Refused(f"the {tx.step.kind} would fail: {error.reason}.", hint=f"It was not signed. {then}")
     refused.__cause__ = error
     return refused
 

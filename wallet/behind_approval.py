@@ -48,7 +48,7 @@ async def gas_behind(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> Esti
     try:
         results = await if_offered(lambda: rpc.simulate(tx.sender, [one.step.tx for one in (*before, tx)]))
     except NodeError as error:
-        return Refused(f"the {tx.step.kind} would fail: {error.message}", hint="It was not signed.")
+        return Refused(f"the {tx.step.kind} would fail: {error.reason}.", hint="It was not signed.")
     except NetworkError as error:
         return error
     if results is None:

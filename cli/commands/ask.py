@@ -154,7 +154,7 @@ class _Conversation:
     review: Review
     _most: Amount | None = None
     memo = ""
-    """The user's own note; empty for none."""
+    """The user's own memo; empty for none."""
     again = False
     """Whether the user confirmed a second payment equal to a recent one."""
 
@@ -274,7 +274,7 @@ class _Conversation:
         return True
 
     async def ask_memo(self) -> bool:
-        self.memo = await ask_text("A note for your history (Enter: none)", lambda _: None)
+        self.memo = await ask_text("A memo for your history (Enter: none)", lambda _: None)
         return True
 
     async def ask_consent(self) -> bool:

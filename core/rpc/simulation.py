@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2send.core.address import Address
 from l2send.core.delegation import AUTHORIZATION_GAS, as_delegated, delegates_and_calls
-from l2send.core.errors import BadAnswer
+from l2send.core.errors import BadAnswer, revert_reason
 from l2send.core.rpc.values import data_bytes, gas_amount, quantity, record, records
 from l2send.core.text import clean
 from l2send.core.units import Gas
@@ -58,7 +58,7 @@ def read_simulation(answer: Any, txs: Sequence[UnsignedTx]) -> list[Simulated]:
 
 def _simulated(result: dict[str, Any], tx: UnsignedTx) -> Simulated:
     error = result.get("error")
-    reason = clean(record(error, "error").get("message", "")) if error is not None else ""
+    reason = revert_reason(clean(record(error, "error").get("message", ""))) if error is not None else ""
     return Simulated(
         quantity(result.get("status"), "status") == 1,
         Gas(gas_amount(result.get("gasUsed"), "gasUsed") + (AUTHORIZATION_GAS if delegates_and_calls(tx) else 0)),

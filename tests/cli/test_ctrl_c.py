@@ -92,7 +92,7 @@ def test_ctrl_c_ends_and_says_how_things_stand(payer: Home, stage: Stage) -> Non
         ("resume", "may fill it", "Resume it with: l2send resume p-"),
         ("watch", "may fill it", "interrupted"),
         ("receive --chain dev1 --token USDC --amount 5 --wait", "Waiting for 5 USDC", "still arrives"),
-        ("balances --watch", "Read at", "Nothing was sent."),
+        ("balances --watch", "Read at", "l2send: interrupted."),
     ],
     ids=["resume", "watch", "receive", "balances"],
 )

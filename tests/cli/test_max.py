@@ -215,7 +215,7 @@ def test_max_can_be_typed_where_the_amount_is_asked_for(home: Home, terminal: Te
     terminal.wait_for("or max")
     terminal.type("max")
     terminal.press("Enter")
-    terminal.wait_for("? A note")
+    terminal.wait_for("? A memo")
     terminal.press("Enter")
     terminal.wait_for("Pay 7 USDC to")
     terminal.type("yes")

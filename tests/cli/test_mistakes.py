@@ -124,6 +124,11 @@ MISTAKES = [
     ("25 USDC base:", "l2send: not an EVM address: ''.", 2),
     ("25 USDC nowhere", "l2send: not a destination: 'nowhere'.", 2),
     ("25 USDC {A}", "l2send: the chain is missing: this address exists on every chain.", 2),
+    (
+        "25 USDC ethereum:{A}",
+        "l2send: the chain is missing: a payment link without @ and a chain id may mean any chain.",
+        2,
+    ),
     ("25 USDC bsae:{A}", "l2send: no chain is called 'bsae'.", 2),
     ("25 USDC optimsm:{A}", "l2send: no chain is called 'optimsm'.", 2),
     ("25 USDC OP:{A}", "l2send: OP is the short name of Openpiece Mainnet, which l2send does not know.", 2),

@@ -65,7 +65,7 @@ QUESTIONS = (
     ("token", "Token", ("Down", "Enter")),
     ("amount", "Amount of USDC", ("20", "Enter")),
     ("way", "? Way", ("Enter",)),
-    ("memo", "? A note", ("rent", "Enter")),
+    ("memo", "? A memo", ("rent", "Enter")),
     ("consent", "Pay 20 USDC to", ("yes", "Enter")),
 )
 """What the conversation asks in turn, the words it is known by, and what is pressed."""

@@ -224,7 +224,27 @@ def test_eip681_second_example_needs_a_chain() -> None:
     assert (said.chain, said.address) == (None, checksum(to))
     assert said.request
     assert (said.request.token, said.request.units) == (checksum(token), 1)
-    assert "chain is missing" in refusal(text).message
+    refused = refusal(text)
+    assert "chain is missing" in refused.message
+    assert refused.hint == "If Ethereum is meant, write @1 after the link's first address"
+    assert understand(text.replace("/transfer", "@1/transfer"), REGISTRY).chain
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"ethereum:{VITALIK}", f"eth:{VITALIK}"),
+        (f"Ethereum:{VITALIK.lower()}", f"eth:{VITALIK}"),
+        ("ethereum:pay-" + VITALIK, f"eth:{VITALIK}"),
+        ("ethereum:alice.eth", "eth:alice.eth"),
+    ],
+)
+def test_a_link_without_a_chain_is_not_the_chain_ethereum(text: str, line: str) -> None:
+    """EIP-681: without a chain id a wallet takes its own current network. `ethereum` elsewhere is a chain's name."""
+    refused = refusal(text)
+    assert "may mean any chain" in refused.message
+    assert refused.hint == f"If Ethereum is meant, write {line}"
+    assert understand(line, REGISTRY).chain == understand(f"mainnet:{VITALIK}", REGISTRY).chain
 
 
 @pytest.mark.parametrize(

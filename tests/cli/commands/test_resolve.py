@@ -173,7 +173,7 @@ def test_a_link_in_the_conversation_answers_token_and_amount(home: Home, termina
     terminal.wait_for("no chain of this registry has ENS")
     terminal.type(token_link(home, "dev1", to, "3e6"))
     terminal.press("Enter")
-    terminal.wait_for("? A note")
+    terminal.wait_for("? A memo")
     terminal.press("Enter")
     shown = terminal.wait_for("Pay 3 USDC to")
     assert "Amount of" not in shown

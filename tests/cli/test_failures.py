@@ -1,0 +1,67 @@
+"""What an error says about money: only of a command that can move some it is said that something may have been sent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from l2send.cli.command_table import COMMANDS, is_about_a_payment, may_send
+from l2send.cli.failures import failure_of, report
+from l2send.core.errors import ConfigError, Sent, UsageError
+
+MOVE_MONEY = "send ask batch work watch resume speedup cancel close broadcast demo"
+"""Every command that moves money, or follows money that moves."""
+
+
+def test_the_commands_that_move_money() -> None:
+    assert {name for name in COMMANDS if may_send([name])} == {*MOVE_MONEY.split()}
+    assert [may_send(words.split()) for words in ("wallet delegate alice", "wallet undelegate alice")] == [True, True]
+    assert [may_send(words.split()) for words in ("wallet show alice", "wallet new delegated")] == [False, False]
+    assert may_send([]), "words that were not understood may be a payment"
+
+
+@pytest.mark.parametrize(
+    ("words", "sent"),
+    [("chains", Sent.NO), ("plan", Sent.NO), ("send", Sent.MAYBE), ("resume", Sent.MAYBE), ("", Sent.MAYBE)],
+)
+def test_what_may_have_been_sent(words: str, sent: Sent) -> None:
+    assert failure_of(ConfigError("disk full", sent=Sent.MAYBE), words.split()).sent is sent
+    with pytest.raises(ValueError, match="a fault") as fault:
+        raise ValueError("a fault of l2send")
+    assert failure_of(fault.value, words.split()).sent is sent
+
+
+def test_what_is_on_chain_stays_said() -> None:
+    assert failure_of(ConfigError("lost", sent=Sent.YES), ["chains"]).sent is Sent.YES
+
+
+@pytest.mark.parametrize(
+    ("words", "is_said"),
+    [("send", True), ("status", True), ("sign", True), ("", True), ("wallet show", False), ("resolve", False)],
+)
+def test_nothing_was_sent_is_said_where_someone_pays(
+    words: str, is_said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report(UsageError("wrong.", hint="Do it otherwise."), words.split(), as_envelope=False)
+    assert ("Nothing was sent." in capsys.readouterr().err) is is_said
+    assert is_about_a_payment(words.split()) is is_said
+
+
+def test_a_list_that_cannot_be_written_moved_no_money() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "l2send", "chains"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=dict(os.environ),
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        3,
+        "l2send: the result could not be written to stdout: No space left on device.\n",
+    )
