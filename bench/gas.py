@@ -2,6 +2,7 @@
 
 And of three payments: by three transactions, by one in which the account delegates (EIP-7702), by one of an account
 that did before, by one of a Safe's MultiSend.
+And of ten payments of coin: by ten transactions, by one through Multicall3.
 """
 
 from __future__ import annotations
@@ -51,15 +52,35 @@ def measure_three(payer: Payer) -> list[dict[str, Any]]:
     return [*rows, _three("one transaction of a Safe, by MultiSend", payer, node, "--safe", made)]
 
 
+def measure_coin(payer: Payer) -> list[dict[str, Any]]:
+    """What ten payments of coin to accounts that hold some used, apart and through Multicall3. Raises Failed."""
+    node = Node(payer.urls[0])
+    return [
+        payments_of(name, payer, node, 10, "ETH", *words)
+        for name, words in (
+            ("ten payments of coin, ten transactions", ["--no-batching"]),
+            ("ten payments of coin, one transaction through Multicall3", []),
+        )
+    ]
+
+
 def _three(name: str, payer: Payer, node: Node, *words: str) -> dict[str, Any]:
+    return payments_of(name, payer, node, 3, "USDC", *words)
+
+
+def payments_of(name: str, payer: Payer, node: Node, count: int, token: str, *words: str) -> dict[str, Any]:
+    """What payments to accounts that hold coin already used, in all and for each of them."""
+    people = [new_address() for _ in range(count)]
+    for to in people:
+        node.call("anvil_setBalance", to, "0x1")
     with tempfile.NamedTemporaryFile("w", suffix=".csv", delete=False) as file:
-        lines = (f"{number},1,USDC,{payer.chains[0].short_name}:{new_address()}\n" for number in range(3))
+        lines = (f"{number},0.1,{token},{payer.chains[0].short_name}:{to}\n" for number, to in enumerate(people))
         file.write("ref,amount,token,to\n" + "".join(lines))
     found = _run([L2SEND, "batch", file.name, "--yes", "--json", "--private-key", payer.key, *words], payer)
     Path(file.name).unlink()
     hashes = sorted({tx_hash for line in found["lines"] for tx_hash in line["hashes"]})
     used = sum(int(node.call("eth_getTransactionReceipt", tx_hash)["gasUsed"], 16) for tx_hash in hashes)
-    return {"way": name, "transactions": len(hashes), "gas": used, "each": used // 3}
+    return {"way": name, "transactions": len(hashes), "gas": used, "each": used // count}
 
 
 def _row(name: str, hashes: Sequence[str], node: Node) -> dict[str, Any]:

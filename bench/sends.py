@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import cast
 from bench.ending import cache_folder, ended, say
-from bench.gas import measure_gas, measure_three
+from bench.gas import measure_coin, measure_gas, measure_three
 from bench.latency_client import Delayed, delayed
 from bench.many import many_at_once
 from bench.payer import L2SEND, Payer, funded_payer
@@ -145,7 +145,7 @@ def _compare(options: argparse.Namespace) -> str:
             "sends": measure_sends(payer, program, options.rounds, say),
             "start": measure_start(payer, options.rounds),
             "gas": measure_gas(payer),
-            "three": measure_three(payer),
+            "three": [*measure_three(payer), *measure_coin(payer)],
             "many_count": options.many,
             "many": many_at_once(payer, program, options.many),
         }

@@ -22,12 +22,14 @@ from l2send.core.address import Address
 from l2send.core.bridge_protocol import Bridge, SponsoredBridge
 from l2send.core.chains import Registry
 from l2send.core.delegation import BATCHING_DELEGATE, EXECUTE_BATCH, decode_batch, known_delegate
-from l2send.core.effects import Allows, CallsTogether, Delegates, Effects, Executes, Opens, Pays
+from l2send.core.effects import Allows, CallsTogether, Delegates, Effects, Executes, Opens, Pays, SplitsCoin
 from l2send.core.errors import ConfigError, Refused
+from l2send.core.multicall3 import decode_coin_tx, is_coin_tx
 from l2send.core.plan import ChainAddress, UnsignedTx
 from l2send.core.safe import EXECUTE, decode_execution
 from l2send.core.settlers import types_of
 from l2send.core.typed_data import TypedData
+from l2send.core.units import Amount
 
 _TYPES: dict[str, Callable[[str], Bridge]] = {
     "eco": Eco,
@@ -70,6 +72,8 @@ def decode(tx: UnsignedTx, registry: Registry) -> Effects:
         return _decode_delegation(tx, tx.delegate_to)
     if tx.data[:4] == EXECUTE.selector:
         return _decode_safe(tx, registry)
+    if is_coin_tx(tx):
+        return _decode_coin_tx(tx, registry)
     for bridge in bridges_of(registry).values():
         effect = bridge.effects(tx, registry)
         if effect is not None:
@@ -93,6 +97,15 @@ def _decode_safe(tx: UnsignedTx, registry: Registry) -> Executes:
     execution = decode_execution(tx, {safe.multi_send_call_only.address for safe in chain.safes})
     effects = _decode_calls(execution.calls, "the Safe", registry)
     return Executes(ChainAddress(tx.chain_id, tx.to), execution.owner, effects)
+
+
+def _decode_coin_tx(tx: UnsignedTx, registry: Registry) -> SplitsCoin:
+    """What Multicall3 hands on. Raises Refused for any other contract than the one that the registry pins."""
+    chain = registry.chain(tx.chain_id)
+    if chain.coin_payer is None or chain.coin_payer.address != tx.to:
+        raise Refused(f"{tx.to} is not a Multicall3 whose code the registry pins on {chain.name}.")
+    paid = (Pays(Amount(call.value, chain.native), ChainAddress(tx.chain_id, call.to)) for call in decode_coin_tx(tx))
+    return SplitsCoin(ChainAddress(tx.chain_id, tx.to), tuple(paid))
 
 
 def _decode_calls(calls: Iterable[UnsignedTx], who: str, registry: Registry) -> tuple[Pays | Allows | Opens, ...]:

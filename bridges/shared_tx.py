@@ -1,7 +1,7 @@
 """Several transfers of one account on one chain in one transaction: priced as a whole, by one simulation.
 
-An account that delegates (EIP-7702) calls itself; an owner calls a Safe with a threshold of one. All of the transfers
-succeed, or none.
+An account that delegates (EIP-7702) calls itself; an owner calls a Safe with a threshold of one; an account without
+code pays native coin through Multicall3. All of the transfers succeed, or none.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.delegation import as_delegated, batch_tx, delegating_batch
 from l2send.core.errors import NodeError, Refused
 from l2send.core.fees import l1_fee
+from l2send.core.multicall3 import coin_tx
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Overrides, Rpc, if_offered
 from l2send.core.safe import EXECUTE, approved_by_sender, read_execution, safe_tx_of
@@ -43,6 +44,9 @@ class Account:
     before: Delegate | None = None
     """The same in a later transaction, which needs no authorization of its own."""
 
+    multicall3: Address | None = None
+    """Multicall3, if an account without code pays native coin through it."""
+
     @property
     def overrides(self) -> Overrides | None:
         """The assumed state for a simulation of a later transaction."""
@@ -56,6 +60,8 @@ class Account:
     def transaction(self, payments: Sequence[Payment]) -> UnsignedTx:
         """The transaction that makes these payments, in order."""
         calls = [transfer_of(payment) for payment in payments]
+        if self.multicall3:
+            return coin_tx(self.multicall3, calls)
         if self.delegate:
             return delegating_batch(self.address, calls, self.delegate)
         if self.owner is None or self.multi_send is None:

@@ -17,7 +17,7 @@ from l2send.cli.money import cost, shorter, usd
 from l2send.cli.screen import aloud, err, out, print_pairs, styled, table
 from l2send.cli.typed_recipient import must_compare
 from l2send.core.chains import Registry
-from l2send.core.effects import Delegates, delegations_in
+from l2send.core.effects import Delegates, Effects, SplitsCoin, delegations_in
 from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.batch_lines import BatchLine
 from l2send.resolver.batch_plan import LineWay, Move, PlannedLine, missing
@@ -109,10 +109,15 @@ def _sources(review: BatchReview, registry: Registry) -> list[str]:
 def _together(review: BatchReview) -> list[str]:
     """Each transaction that pays several lines. The details show its calls."""
     return [
-        f"{number_of(len(one.lines), 'line')} on {one.quote.source.name} in one transaction of your "
-        f"{'Safe' if one.payment.executor else 'account'}: all of them are paid, or none"
+        f"{number_of(len(one.lines), 'line')} on {one.quote.source.name} in one transaction "
+        f"{_by('Safe' if one.payment.executor else 'account', one.effect)}: all of them "
+        "are paid, or none"
         for one in review.shared
     ]
+
+
+def _by(payer: str, effect: Effects) -> str:
+    return "through Multicall3" if isinstance(effect, SplitsCoin) else f"of your {payer}"
 
 
 def _moved(move: Move, registry: Registry) -> str:

@@ -17,6 +17,7 @@ from l2send.core.effects import (
     OpensBySignature,
     Pays,
     RunsBySignature,
+    SplitsCoin,
     TakesBack,
 )
 
@@ -48,7 +49,7 @@ def _describe_allowance(effect: Allows) -> str:
     return f"allow the bridge {spender} to take exactly {amount}"
 
 
-def _describe_compound(effect: Executes | CallsTogether | Delegates) -> str:
+def _describe_compound(effect: Executes | CallsTogether | SplitsCoin | Delegates) -> str:
     if isinstance(effect, Delegates):
         if is_taken_back(effect.code):
             return f"have your account {effect.account.address} run no code any more"
@@ -59,6 +60,8 @@ def _describe_compound(effect: Executes | CallsTogether | Delegates) -> str:
         code = effect.delegates_to
         first = f"have your account {effect.account.address} run the code of {code} from now on, then " if code else ""
         return f"in one transaction {first}{does}{whole}{' of the calls' if code and whole else ''}"
+    if isinstance(effect, SplitsCoin):
+        return f"in one transaction through Multicall3 ({effect.through.address}) {does}{whole}"
     return f"have the Safe {effect.safe.address} {does}{whole}"
 
 

@@ -1,4 +1,4 @@
-"""Contracts used as accounts, as pinned in chains.toml: the versions of Safe, and delegates for EIP-7702.
+"""Contracts that accounts consist of or pay through, as pinned in chains.toml: Safe, EIP-7702 delegates, Multicall3.
 
 They have the same address and code on every chain, so they are listed once, and each chain names those it has. Source
 of the canonical Safe deployments: npm @safe-global/safe-deployments.
@@ -75,6 +75,12 @@ def delegates_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple
 
 def _delegate(name: str, table: Mapping[str, Any]) -> Delegate:
     return Delegate(name, _deployment(table), str(table.get("source", "")))
+
+
+def coin_payer_of(accounts: Mapping[str, Any], multicall3: Address | None) -> Deployment | None:
+    """The chain's Multicall3 if `accounts` pins its code; None for one of other code. Raises as `safes_of` does."""
+    pinned = _deployment(accounts["multicall3"]) if multicall3 and "multicall3" in accounts else None
+    return pinned if pinned and pinned.address == multicall3 else None
 
 
 def _safe(version: str, table: Mapping[str, Any]) -> SafeVersion:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from l2send.core.address import Address
+from l2send.core.address import Address, checksum
+
+_OP_GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
+"""Its address on every OP-stack chain. Source: ethereum-optimism/specs, specs/protocol/predeploys.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +45,10 @@ class Code:
 
     def __str__(self) -> str:
         return f"{self.hash} (a proxy of {self.implementation})" if self.implementation else self.hash
+
+
+def l1_fee_oracle_of(entry: Mapping[str, Any]) -> Address | None:
+    """The entry's own oracle, or the standard one: an OP-stack chain that a user adds charges the fee, too."""
+    if "l1_fee_oracle" in entry:
+        return checksum(entry["l1_fee_oracle"]["address"])
+    return _OP_GAS_PRICE_ORACLE if entry["kind"] == "op-stack" else None

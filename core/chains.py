@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from l2send.core.accounts import Delegate, SafeVersion, delegates_of, safes_of
+from l2send.core.accounts import Delegate, Deployment, SafeVersion, coin_payer_of, delegates_of, safes_of
 from l2send.core.address import Address, checksum
-from l2send.core.chain_facts import Code, Ens, Stage
+from l2send.core.chain_facts import Code, Ens, Stage, l1_fee_oracle_of
 from l2send.core.chain_names import nearest, same_letters
 from l2send.core.environment import rpc_of_environment
 from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownToken
@@ -32,8 +32,6 @@ __all__ = ["Chain", "Code", "Ens", "Registry", "Stage", "check_user_chains", "lo
 
 _KECCAK = re.compile("0x[0-9a-f]{64}", re.ASCII)
 _SCHEMA = 1
-_OP_GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
-"""Its address on every OP-stack chain. Source: ethereum-optimism/specs, specs/protocol/predeploys.md."""
 _LONGEST_NAME = 80
 S = TypeVar("S", bound=Settlers)
 
@@ -66,6 +64,8 @@ class Chain:
     """The versions of Safe on this chain, oldest first."""
     delegates: tuple[Delegate, ...] = ()
     """Contracts that an account may delegate to on this chain (EIP-7702)."""
+    coin_payer: Deployment | None = None
+    """`multicall3`, if its code is pinned: it may hand on native coin."""
     aliases: tuple[str, ...] = ()
     """Other names accepted for this chain as input, in lower case; never printed."""
     l1_fee_oracle: Address | None = None
@@ -332,17 +332,11 @@ def _chain(short_name: str, entry: Mapping[str, Any], accounts: Mapping[str, Any
         ens=_ens(ens) if ens else None,
         aliases=tuple(alias.lower() for alias in entry.get("aliases", ())),
         pinned={name: _pinned(fields) for name, fields in entry.get("settlers", {}).items()},
-        l1_fee_oracle=_l1_fee_oracle(entry),
+        l1_fee_oracle=l1_fee_oracle_of(entry),
         safes=safes_of(accounts, entry),
         delegates=delegates_of(accounts, entry),
+        coin_payer=coin_payer_of(accounts, checksum(entry["multicall3"]) if "multicall3" in entry else None),
     )
-
-
-def _l1_fee_oracle(entry: Mapping[str, Any]) -> Address | None:
-    """The entry's own oracle, or the standard one: an OP-stack chain that a user adds charges the fee, too."""
-    if "l1_fee_oracle" in entry:
-        return checksum(entry["l1_fee_oracle"]["address"])
-    return _OP_GAS_PRICE_ORACLE if entry["kind"] == "op-stack" else None
 
 
 def _ens(entry: Mapping[str, str]) -> Ens:

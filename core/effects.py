@@ -105,6 +105,14 @@ class CallsTogether:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitsCoin:
+    """Multicall3 hands on the coin of the transaction, all of `effects` in order, or none. Its sender pays."""
+
+    through: ChainAddress
+    effects: tuple[Pays, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Delegates:
     """The account runs `code` from now on, or none if that is the zero address (EIP-7702)."""
 
@@ -138,6 +146,7 @@ Effects = (
     | OpensBySignature
     | Executes
     | CallsTogether
+    | SplitsCoin
     | Delegates
     | RunsBySignature
 )
@@ -145,7 +154,7 @@ Effects = (
 
 def each_of(effect: Effects) -> tuple[Effects, ...]:
     """The effects of a transaction that makes several calls, in order; else the effect itself."""
-    return effect.effects if isinstance(effect, Executes | CallsTogether | RunsBySignature) else (effect,)
+    return effect.effects if isinstance(effect, Executes | CallsTogether | SplitsCoin | RunsBySignature) else (effect,)
 
 
 def delegations_in(effects: Iterable[Effects]) -> tuple[Delegates, ...]:
@@ -219,7 +228,7 @@ def _check_plan(effects: tuple[Effects, ...], payment: Payment, spent: Amount, r
                 _check_opening(effect)
             case AllowsBySignature():
                 _check_permit(effect, effects[-1])
-            case TakesBack() | Executes() | CallsTogether() | Delegates() | RunsBySignature():
+            case TakesBack() | Executes() | CallsTogether() | SplitsCoin() | Delegates() | RunsBySignature():
                 raise Refused("the plan of a payment does something else than pay: a refund, a batch or a delegation.")
 
 

@@ -1,7 +1,7 @@
 """Decodes a transaction that makes several payments of one account on one chain.
 
-All of its calls succeed, or none. They are those of `executeBatch` if the account delegates (EIP-7702), or of
-MultiSendCallOnly if it is a Safe.
+All of its calls succeed, or none. They are those of `executeBatch` if the account delegates (EIP-7702), of
+MultiSendCallOnly if it is a Safe, or of Multicall3 if it has no code: those pay only native coin.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from l2send.core.chains import Chain
 from l2send.core.delegation import BATCHING_DELEGATE, EXECUTE_BATCH, decode_batch, delegate_of, known_delegate
 from l2send.core.errors import Refused
+from l2send.core.multicall3 import decode_coin_tx, is_coin_tx
 from l2send.core.plan import UnsignedTx
 from l2send.core.safe import EXECUTE, decode_execution
 
@@ -17,11 +18,13 @@ TOGETHER = "together"
 
 
 def calls_of(tx: UnsignedTx, chain: Chain) -> tuple[UnsignedTx, ...]:
-    """The calls that the paying account makes in `tx`, in order. Raises Refused for any other transaction."""
+    """The calls that make the payments in `tx`, in order. Raises Refused for any other transaction."""
     if tx.data[:4] == EXECUTE.selector:
         return decode_execution(tx, {safe.multi_send_call_only.address for safe in chain.safes}).calls
     if tx.data[:4] == EXECUTE_BATCH.selector:
         return decode_batch(tx)
+    if is_coin_tx(tx):
+        return decode_coin_tx(tx)
     raise Refused("the transaction makes no calls that l2send knows.")
 
 

@@ -97,12 +97,15 @@ def _code(path: Path, field: str) -> str:
     return text.removeprefix("0x")
 
 
-def registry_tables(contracts: AccountContracts, node: Node) -> str:
-    """The `accounts` tables of chains.toml, with code hashes read from the chain. Raises NetworkError."""
+def registry_tables(contracts: AccountContracts, node: Node, others: dict[str, str]) -> str:
+    """The `accounts` tables of chains.toml, with code hashes read from the chain. Raises NetworkError.
+
+    `others`: further contracts by the name of their table.
+    """
     tables = {f'safe."{version}".proxy': {"code_hash": code} for version, code in contracts.proxies.items()}
-    for one in contracts.deployments:
-        code = bytes.fromhex(node.call("eth_getCode", one.address, "latest")[2:])
-        tables[one.name] = {"address": one.address, "code_hash": "0x" + keccak(code).hex()}
+    for name, address in ({one.name: one.address for one in contracts.deployments} | others).items():
+        code = bytes.fromhex(node.call("eth_getCode", address, "latest")[2:])
+        tables[name] = {"address": address, "code_hash": "0x" + keccak(code).hex()}
     tables[f"delegate.{DELEGATE}"]["source"] = _DELEGATE_SOURCE
     return "".join(_table(f"accounts.{name}", fields) for name, fields in tables.items())
 

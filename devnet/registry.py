@@ -70,7 +70,9 @@ def text(devnet: Devnet, accounts: AccountContracts) -> str:
     """
     chains = "".join(_chain(chain, devnet, accounts.entry_point) for chain in devnet.chains)
     head = "# Written by `l2send devnet up`, removed by `l2send devnet down`.\nschema = 1\n"
-    return head + registry_tables(accounts, Node(devnet.chains[0].rpc_url)) + chains
+    first = devnet.chains[0]
+    node = Node(first.rpc_url)
+    return head + registry_tables(accounts, node, {"multicall3": first.multicall3}) + chains
 
 
 def _chain(chain: DevChain, devnet: Devnet, entry_point: str) -> str:

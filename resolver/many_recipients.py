@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from l2send.core.account_code import with_code
 from l2send.core.address import Address, ends
 from l2send.core.calldata import DECIMALS
 from l2send.core.chains import Chain
 from l2send.core.errors import L2sendError, NetworkError, Refused
 from l2send.core.plan import ChainAddress, Payment
 from l2send.core.rpc import Call, Rpc, Rpcs
-from l2send.core.rpc.code_sizes import MOST
 from l2send.core.units import Token
 from l2send.resolver.recipient import PATIENCE, PAUSED, Findings, judge_token, look, resemblance
 from l2send.resolver.token_block_lists import BLOCK_LISTS
@@ -84,7 +84,7 @@ async def _with_code(payments: Sequence[Payment], rpcs: Rpcs) -> set[ChainAddres
     chains = [chain for chain in rpcs.registry if chain.testnet in wanted]
 
     async def on(chain: Chain) -> set[Address]:
-        asked = _have_code(list(wanted[chain.testnet]), rpcs.on(chain.chain_id))
+        asked = with_code(list(wanted[chain.testnet]), rpcs.on(chain.chain_id))
         if chain.chain_id in targets:
             return await asked
         try:
@@ -96,24 +96,6 @@ async def _with_code(payments: Sequence[Payment], rpcs: Rpcs) -> set[ChainAddres
     for chain, accounts in zip(chains, await asyncio.gather(*map(on, chains)), strict=True):
         found[chain.testnet] |= accounts
     return {p.to for p in payments if p.to.address in found[rpcs.registry.chain(p.to.chain_id).testnet]}
-
-
-async def _have_code(accounts: Sequence[Address], rpc: Rpc) -> set[Address]:
-    """The accounts with code on one chain; queried one by one if the node does not run creation code."""
-    parts = [accounts[at : at + MOST] for at in range(0, len(accounts), MOST)]
-    try:
-        sizes = [size for part in await asyncio.gather(*map(rpc.code_sizes, parts)) for size in part]
-    except NetworkError as error:
-        if error.retryable:
-            raise
-        turn = asyncio.Semaphore(_AT_ONCE)
-
-        async def size(account: Address) -> int:
-            async with turn:
-                return len(await rpc.code(account))
-
-        sizes = list(await asyncio.gather(*map(size, accounts)))
-    return {account for account, size in zip(accounts, sizes, strict=True) if size}
 
 
 async def _token_stops(payments: Sequence[Payment], rpcs: Rpcs) -> Mapping[tuple[ChainAddress, Token], str | Refused]:

@@ -28,7 +28,8 @@ RULES = (
     Rule(
         "transaction of several payments final",
         "the same; for each transfer of a token, the token's own event from the account to the recipient; for each "
-        "transfer of coin, the call in the trace, or else the code that makes the calls, all through the block",
+        "transfer of coin, the call in the trace, or else the code that makes the calls, all through the block; "
+        "through Multicall3, where no call may fail, its pinned code in that block",
         "its chain",
         _TWO,
     ),

@@ -1,7 +1,8 @@
 """Proves what each call of a transaction that makes several payments delivered.
 
 A token transfer is proved by the token's event. Native coin leaves no event: the node's trace proves the call, or, if
-the node offers no traces, the account's code before and after the block proves that the calls were made.
+the node offers no traces, the account's code before and after the block proves that the calls were made. Through
+Multicall3 no call may fail, so the transaction's own success proves all of them where the pinned code is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 from l2send.core.address import Address
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word, event_topic
 from l2send.core.delegation import EXECUTE_BATCH
+from l2send.core.errors import NodeError
+from l2send.core.multicall3 import is_coin_tx, runs_pinned_code
 from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Rpc, both, data_bytes, if_offered, quantity, record
 from l2send.core.shared_tx import can_batch
@@ -61,8 +64,12 @@ async def made_coin_calls(
     """Whether a single endpoint shows that the calls which transfer native coin were made. Raises NetworkError.
 
     Source: debug_traceTransaction; else eth_getTransactionReceipt for a Safe, the signed bytes for an account that
-    delegates by them, `_codes_all_through` for other accounts.
+    delegates by them, `_codes_all_through` for other accounts. Through Multicall3 `_runs_multicall3`.
     """
+    if is_coin_tx(tx.step.tx):
+        if await _runs_multicall3(tx.step.tx.to, one, block):
+            return True
+        payer = tx.step.tx.to
     traced = await traced_coin_calls(one, tx.hash, calls, payer)
     if traced is not None:
         return traced
@@ -91,6 +98,18 @@ async def could_batch_all_through(one: Rpc, account: Address, block: BlockNumber
     """Whether the account ran the pinned code, which makes all calls or none, all through a block."""
     codes = await _codes_all_through(one, account, block)
     return codes is not None and all(can_batch(code, one.chain) for code in codes)
+
+
+async def _runs_multicall3(multicall3: Address, one: Rpc, block: BlockNumber) -> bool:
+    """Whether the pinned code was there in that block. Raises NetworkError. Source: eth_getCode.
+
+    A node that no longer keeps the state of the block shows the newest: this code never changes, and was there before
+    the transaction was signed.
+    """
+    try:
+        return await runs_pinned_code(multicall3, one, hex(block))
+    except NodeError:
+        return await runs_pinned_code(multicall3, one)
 
 
 async def made_no_call(one: Rpc, tx: TxRecord, block: BlockNumber) -> bool:

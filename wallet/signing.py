@@ -50,6 +50,7 @@ from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signed import SignedTx, decode_signed
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.late_openings import is_stale, not_run, not_sent_again
+from l2send.wallet.multicall3_checks import refuse_if_apart, why_apart
 from l2send.wallet.nonces import choose, refuse_unless_prepared_so
 from l2send.wallet.receipts import observe
 from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
@@ -86,6 +87,8 @@ class Looks:
     cost: Cost | BaseException
     code: bytes | BaseException
     """The account's own code: an EIP-7702 delegation, or empty."""
+    apart: str | BaseException
+    """Why several payments must not be made through Multicall3; empty if they may, and for other transactions."""
 
     def are_old(self) -> bool:
         """Whether signing took so long that the answers must be requested again."""
@@ -130,16 +133,19 @@ class Signing:
         """Request all that a signature of `tx` depends on, in one round trip. Raises nothing: `sign` judges it."""
         rpc = self.rpcs.on(tx.chain_id)
         paying, asked_at = _pays(tx.step), time.time()
-        found = await asyncio.gather(
-            pin_chain(rpc),
-            why_not_now(record, self.rpcs) if paying else _nothing(),
-            rpc.nonces(tx.sender),
-            self.guard.fee_cap(self.journal.get(record.id), tx, rpc),
-            look_at_cost(tx, rpc),
-            _code_of_sender(tx, rpc),
-            return_exceptions=True,
+        found, apart = await asyncio.gather(
+            asyncio.gather(
+                pin_chain(rpc),
+                why_not_now(record, self.rpcs) if paying else _nothing(),
+                rpc.nonces(tx.sender),
+                self.guard.fee_cap(self.journal.get(record.id), tx, rpc),
+                look_at_cost(tx, rpc),
+                _code_of_sender(tx, rpc),
+                return_exceptions=True,
+            ),
+            asyncio.gather(why_apart(tx.step.tx, rpc), return_exceptions=True),
         )
-        return Looks(asked_at, time.time(), *found)
+        return Looks(asked_at, time.time(), *found, *apart)
 
     async def look_around(self, chain_id: ChainId, sender: Address) -> AccountLooks:
         """Request what signatures of one account on one chain share, in one round trip. Raises nothing."""
@@ -172,14 +178,15 @@ class Signing:
         self, record: PaymentRecord, tx: TxRecord, estimate: Estimate, around: AccountLooks
     ) -> Looks:
         rpc = self.rpcs.on(tx.chain_id)
-        reason, cap, l1_fee = await asyncio.gather(
+        reason, cap, l1_fee, apart = await asyncio.gather(
             why_not_now(record, self.rpcs) if _pays(tx.step) else _nothing(),
             self.guard.fee_cap(record, tx, rpc),
             l1_fee_at_most(tx, rpc),
+            why_apart(tx.step.tx, rpc),
             return_exceptions=True,
         )
         cost = around.cost(l1_fee, estimate)
-        return Looks(around.at, time.time(), around.pinned, reason, around.counts, cap, cost, around.code)
+        return Looks(around.at, time.time(), around.pinned, reason, around.counts, cap, cost, around.code, apart)
 
     async def sign_and_commit(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
         """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
@@ -196,6 +203,7 @@ class Signing:
         elif tx.step.kind in PAYING_KINDS:
             refuse_foreign_code(_value(looks.code), rpc.chain)
             refuse_unless_batching(_value(looks.code), tx.step.tx, tx.sender, rpc.chain)
+            refuse_if_apart(_value(looks.apart))
         choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(looks.counts))
         taken = tx.step.nonce is not None and tx.step.nonce < choice.nonce
         maybe_sent = taken and tx.step.nonce in await self.ends.nonces_maybe_sent(record)
@@ -275,6 +283,7 @@ class Signing:
         if not _pays(tx.step) or not looks.are_old():
             return
         record = self.journal.get(record.id)
+        refuse_if_apart(await why_apart(tx.step.tx, self.rpcs.on(tx.chain_id)))
         if reason := await why_not_now(record, self.rpcs):
             if waiting_before(record, tx):
                 raise LateBehind(f"{record.id}: the {tx.step.kind} waits for its approval: {reason}.")

@@ -1,4 +1,8 @@
-"""Pays several lines of a batch in one transaction: transfers on one chain, if the account can batch calls."""
+"""Pays several lines of a batch in one transaction: transfers on one chain, if the account can batch calls.
+
+From an account without code, only native coin to recipients without code, through Multicall3, and only if that costs
+less. A recipient that is a contract would see Multicall3 as its payer.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from l2send.bridges.direct import Direct
-from l2send.bridges.direct_many import market_of
+from l2send.bridges.direct_many import Market, market_of
 from l2send.bridges.shared_tx import MOST_CALLS, Account, parts_of, quote_together, shared_payment
 from l2send.bridges.via_delegation import refuse_other_code
 from l2send.bridges.via_safe import look_at_safe
+from l2send.core.account_code import with_code
 from l2send.core.address import Address
 from l2send.core.delegation import delegate_for_batches
 from l2send.core.effects import Effects
 from l2send.core.errors import CannotPay, Refused
+from l2send.core.multicall3 import runs_pinned_code
 from l2send.core.plan import Payment, Plan, Quote, Way
-from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.rpc import Call, Rpc, Rpcs
+from l2send.core.rpc.calls import ETH_BALANCE
 from l2send.core.shared_tx import can_batch
 from l2send.core.units import Amount, ChainId
 from l2send.guard import checked_together
@@ -100,26 +107,73 @@ async def _on_chain(
     account = await _account(first.sender, owner, rpc, delegating=delegating)
     if account is None:
         return []
-    market, found = await market_of(rpc, first), list[Shared]()
+    if account.multicall3:
+        lines = await _payable_by_multicall3(lines, account.multicall3, rpc)
+        return await _cheapest(lines, account, await market_of(rpc, first), planned, rpcs) if len(lines) > 1 else []
+    found = await _grouped(lines, account, await market_of(rpc, first), planned, rpcs)
+    if owner:
+        await _refuse_without_gas(found, owner, rpc)
+    return found
+
+
+async def _payable_by_multicall3(lines: Sequence[PlannedLine], multicall3: Address, rpc: Rpc) -> list[PlannedLine]:
+    """The lines of native coin to accounts without code; none if Multicall3 runs other code than is pinned."""
+    coin = [line for line in lines if line.wanted.payment.amount.token.is_native]
+    if len(coin) < 2 or not await runs_pinned_code(multicall3, rpc):
+        return []
+    contracts = await with_code([line.wanted.payment.to.address for line in coin], rpc)
+    return [line for line in coin if line.wanted.payment.to.address not in contracts]
+
+
+async def _cheapest(
+    lines: Sequence[PlannedLine], account: Account, market: Market, planned: Planned, rpcs: Rpcs
+) -> list[Shared]:
+    """The transactions that save most over one for each line: for all of `lines`, for those to accounts that hold coin
+    already, or none. A call that creates an account costs more than a transaction that does (25,000 gas, EIP-161).
+    """
+    rpc, best, most = rpcs.on(market.chain.chain_id), list[Shared](), 0
+    asked = [Call(None, ETH_BALANCE, (line.wanted.payment.to.address,)) for line in lines]
+    held = (await rpc.aggregate(asked)).values
+    existing = [line for line, balance in zip(lines, held, strict=True) if balance and balance[0]]
+    alone = {line.wanted.line.row.line: _fees(line.plan.quote) for line in lines if line.plan}
+    for some in (lines, *((existing,) if len(existing) < len(lines) else ())):
+        found = await _grouped(some, account, market, planned, rpcs) if len(some) > 1 else []
+        saved = sum(sum(alone[line] for line in one.lines) - _fees(one.quote) for one in found)
+        if saved > most:
+            best, most = found, saved
+    return best
+
+
+def _fees(quote: Quote) -> int:
+    """All fees of a transfer, in wei."""
+    return sum(fee.amount.units for fee in quote.fees)
+
+
+async def _grouped(
+    lines: Sequence[PlannedLine], account: Account, market: Market, planned: Planned, rpcs: Rpcs
+) -> list[Shared]:
+    """One transaction for up to `MOST_CALLS` lines each. Lines that would fail together are left out.
+
+    Raises Refused if the account is a Safe and they would fail.
+    """
+    rpc, found = rpcs.on(market.chain.chain_id), list[Shared]()
     for at in range(0, len(lines), MOST_CALLS):
         part = lines[at : at + MOST_CALLS]
         try:
             quotes = await quote_together([line.wanted.payment for line in part], account, market, rpc)
         except Refused:
-            if owner:
+            if account.owner:
                 raise
             continue  # One by one: each succeeds by itself.
         if quotes:
             account = account.later
-        if quotes is None and (owner or account.delegate):
+        if quotes is None and (account.owner or account.delegate):
             raise Refused(f"{rpc.chain.name} does not show what one transaction would do.", hint=_ONE_BY_ONE)
         numbers = iter(line.wanted.line.row.line for line in part)
         for quote in quotes or ():
             whole = priced(quote, planned.ledger.snapshot.on(rpc.chain))
             effect = checked_together(shared_payment(whole), whole.carries, whole.steps[0].tx, rpcs.registry)
             found.append(Shared(whole, tuple(next(numbers) for _ in whole.carries), effect))
-    if owner:
-        await _refuse_without_gas(found, owner, rpc)
     return found
 
 
@@ -133,8 +187,10 @@ async def _account(sender: Address, owner: Address | None, rpc: Rpc, *, delegati
             await refuse_other_code(delegate, rpc)
         return Account(sender, delegate=delegate)
     if owner is None:
-        batching = bool(rpc.chain.delegates) and can_batch(await rpc.code(sender), rpc.chain)
-        return Account(sender) if batching else None
+        code, payer = await rpc.code(sender), rpc.chain.coin_payer
+        if can_batch(code, rpc.chain):
+            return Account(sender)
+        return Account(sender, multicall3=payer.address) if payer and not code else None
     safe = await look_at_safe(sender, rpc)
     if owner not in safe.owners or safe.threshold != 1:
         raise CannotPay(

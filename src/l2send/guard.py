@@ -22,6 +22,7 @@ from l2send.core.effects import (
     Executes,
     Opens,
     OpensBySignature,
+    SplitsCoin,
     TakesBack,
     check_refund,
     compare_with_payment,
@@ -144,6 +145,8 @@ def checked_together(payment: Payment, carries: Sequence[Payment], tx: UnsignedT
         made_by = (effect.safe.address, effect.owner)
     elif isinstance(effect, CallsTogether):
         made_by = (effect.account.address, None)
+    elif isinstance(effect, SplitsCoin):
+        made_by = (payment.sender, None)  # Its value is that of the account which signs it.
     else:
         raise Refused("the transaction does not make several payments.")
     if made_by != who or any((one.sender, one.executor) != who for one in carries):

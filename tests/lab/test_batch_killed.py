@@ -76,17 +76,23 @@ PLACES = (
 """All that a shared transaction passes until a node has it."""
 
 
+@pytest.mark.parametrize("token", ["USDC", "ETH"])
 def test_one_transaction_of_several_lines_killed_at_every_place(
-    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    token: str, home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Tokens of a delegated account; coin of an account without code, through Multicall3."""
     name, sender = home.new_account()
-    home.fund(sender, "dev1", USDC="100", ETH="1")
-    delegate = named_delegate("simple7702account", home.chain("dev1")).code.address
-    Node(home.chain("dev1").rpcs[0]).call("anvil_setCode", sender, "0xef0100" + delegate[2:])
+    home.fund(sender, "dev1", USDC="100", ETH="100")
+    node, units = Node(home.chain("dev1").rpcs[0]), 10 ** home.chain("dev1").token(token).decimals
+    if token == "USDC":
+        delegate = named_delegate("simple7702account", home.chain("dev1")).code.address
+        node.call("anvil_setCode", sender, "0xef0100" + delegate[2:])
     for number, place in enumerate(PLACES, 1):
-        people = [(f"{place}-{n}", new_address()) for n in range(3)]
-        file, proof = tmp_path / f"{place}.csv", tmp_path / f"{place}.proof"
-        file.write_text("ref,amount,token,to\n" + "".join(f"{ref},1,USDC,dev1:{to}\n" for ref, to in people))
+        people = [(f"{place}-{n}", new_address()) for n in range(4)]
+        for _, to in people:
+            node.call("anvil_setBalance", to, "0x1")
+        file, proof = tmp_path / f"{token}-{place}.csv", tmp_path / f"{place}.proof"
+        file.write_text("ref,amount,token,to\n" + "".join(f"{ref},1,{token},dev1:{to}\n" for ref, to in people))
         command = [sys.executable, "-m", "l2send", "batch", str(file), "--yes"]
         environment = home.environment | {"ETH_KEYSTORE_ACCOUNT": name}
         dies = environment | {"L2SEND_FAILPOINT": place.value, "L2SEND_FAILPOINT_PROOF": str(proof)}
@@ -94,11 +100,12 @@ def test_one_transaction_of_several_lines_killed_at_every_place(
         assert (killed.returncode, proof.exists()) == (-signal.SIGKILL, True), killed.stderr
         again = subprocess.run(command, env=environment, check=False, capture_output=True)
         assert again.returncode == 0, again.stderr
-        assert [home.holds(to, "dev1") for _, to in people] == [10**6] * 3, place
+        assert [home.holds(to, "dev1", token) // units for _, to in people] == [1] * 4, place
         assert _sent(home, sender) == number, place
     with capsys.disabled():
         print(
-            f"\n[lab] batch: one transaction of three lines killed at {len(PLACES)} of {len(PLACES)} places: once each"
+            f"\n[lab] batch: one transaction of four lines of {token} killed at {len(PLACES)} of {len(PLACES)} places: "
+            "once each"
         )
 
 

@@ -205,8 +205,9 @@ def safe_versions(chain_id: int, overlay: Json, facts: Facts) -> list[str]:
 
 
 def account_tables(overlay: Json, facts: Facts) -> list[str]:
-    """The contracts of every version of Safe, which are the same on all chains that have them."""
-    lines = list[str]()
+    """Multicall3, and the contracts of every version of Safe: they are the same on all chains that have them."""
+    splits = overlay.get("multicall3")
+    lines = table("accounts.multicall3", {**splits, "source": "multicall3-code"}) if splits else list[str]()
     for version, proxy in overlay.get("safe_proxies", {}).items():
         name = f'accounts.safe."{version}"'
         lines += table(f"{name}.proxy", {"code_hash": proxy, "source": "safe-proxies"})
