@@ -14,11 +14,12 @@ from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus, NetworkError
-from l2send.core.plan import Payment
+from l2send.core.plan import ChainAddress, Payment
 from l2send.core.rpc import open_rpcs
 from l2send.journal_recovery import Found, Recovery, Wanted, not_looked_at, recover
+from l2send.recovery_safes import recover_safe
 from l2send.resolver.batch_file import BatchRow
-from l2send.resolver.batch_lines import judge_batch
+from l2send.resolver.batch_lines import BatchLine, judge_batch
 from l2send.wallet.journal.location import open_for_recovery
 
 
@@ -30,6 +31,7 @@ class Recovering:
     registry: Registry
     chains: Sequence[Chain]
     accounts: Sequence[Address]
+    safes: Sequence[ChainAddress]
     batch: str
     """The batch name of the file's lines; empty without a file."""
 
@@ -42,17 +44,14 @@ class Recovering:
                 lines = (await judge_batch(rows, rpcs, client.book)).lines
                 recoveries = list[Recovery]()
                 for account in self.accounts:
-                    wanted = [
-                        Wanted(
-                            key_of(self.batch, line.row.ref),
-                            Payment(account, line.to.account, line.amount),
-                            line.to.typed_name,
-                            line.row.memo,
-                        )
-                        for line in lines
-                    ]
                     with Live(f"looking for transactions of {account}"):
+                        wanted = self._wanted(lines, account)
                         recoveries.append(await recover(account, journal, rpcs, wanted, self.chains))
+                    await self._look(client, recoveries[-1])
+                for safe in self.safes:
+                    with Live(f"looking for transactions of the Safe {safe.address}"):
+                        wanted = self._wanted(lines, safe.address)
+                        recoveries.append(await recover_safe(safe, journal, rpcs, wanted))
                     await self._look(client, recoveries[-1])
                 left_out = not_looked_at(journal, self.registry, self.accounts, self.chains)
                 accepted = accept or (not left_out and all(one.is_complete for one in recoveries))
@@ -62,6 +61,17 @@ class Recovering:
                 return ExitStatus.DELIVERED if accepted else ExitStatus.NOT_ALL
             finally:
                 journal.close()
+
+    def _wanted(self, lines: Sequence[BatchLine], payer: Address) -> list[Wanted]:
+        return [
+            Wanted(
+                key_of(self.batch, line.row.ref),
+                Payment(payer, line.to.account, line.amount),
+                line.to.typed_name,
+                line.row.memo,
+            )
+            for line in lines
+        ]
 
     async def _look(self, client: Client, recovery: Recovery) -> None:
         """Query each found payment's state; if a chain does not answer now, `resume` queries it later."""
@@ -93,7 +103,8 @@ class Recovering:
         )
         for which in held:
             out().print(styled(f"look at it: {which}", "yellow", limit=200))
-        out().print("Not searched: what other owners had a Safe pay. Compare its transactions before you pay from it.")
+        if not self.safes:
+            out().print("No Safe was named: what others had one pay is not searched. Name it with --safe.")
         if left_out:
             out().print(styled(f"not looked at: {', '.join(left_out)}", "yellow", limit=600))
         if not accepted:

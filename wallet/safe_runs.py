@@ -20,9 +20,9 @@ from l2send.core.endpoint_agreement import confirmed_block, first_finding
 from l2send.core.errors import BadAnswer, NetworkError, Refused
 from l2send.core.first_block import first_block_above
 from l2send.core.plan import Proposal, UnsignedTx
-from l2send.core.rpc import Log, Rpc, block_number, both, data_bytes
+from l2send.core.rpc import Log, Rpc, block_number, both, data_bytes, unix_time
 from l2send.core.safe import nothing_of, read_execution
-from l2send.core.units import BlockNumber, Nonce, Wei
+from l2send.core.units import BlockNumber, Nonce, UnixTime, Wei
 
 _SUCCESS = event_topic("ExecutionSuccess(bytes32,uint256)")
 _FAILURE = event_topic("ExecutionFailure(bytes32,uint256)")
@@ -65,6 +65,23 @@ async def find_run(rpc: Rpc, proposal: Proposal) -> SafeRun | str:
     Source: eth_getLogs, eth_getStorageAt.
     """
     return await first_finding(rpc, lambda one: _find_on(one, proposal))
+
+
+async def runs_since(rpc: Rpc, safe: Address, since: UnixTime) -> tuple[list[SafeRun], BlockNumber]:
+    """The runs that a Safe's events name from `since` on, oldest first, and the first block that was searched.
+
+    A module of the Safe may have forged some. Raises NetworkError. Source: eth_getLogs.
+    """
+    used, head = await safe_nonce(rpc, safe), await rpc.block_number()
+    runs, searched = list[SafeRun](), head
+    query = {"address": safe, "topics": [[_SUCCESS, _FAILURE]]}
+    async for first, logs in rpc.logs_before(query, head):
+        runs, searched = [*map(_run, logs), *runs], first
+        if first == 0 or len(runs) >= used:
+            break
+        if unix_time((await rpc.block(hex(first))).get("timestamp")) < since:
+            break
+    return runs, searched
 
 
 async def shows_run(one: Rpc, head: Awaitable[BlockNumber], proposal: Proposal, run: SafeRun) -> bool:

@@ -20,6 +20,8 @@ from l2send.cli.terminal import run_to_end
 from l2send.core.errors import UsageError
 from l2send.core.limit_files import shared_limits
 from l2send.core.trusted_files import read_trusted_text
+from l2send.resolver.contacts import load_book
+from l2send.resolver.destination import parse_destination
 from l2send.wallet.journal.journal_move import move as move_rows
 from l2send.wallet.journal.location import SQLITE, holds_password, open_for_move, open_journal
 from l2send.wallet.journal.postgres_url import SCHEMES
@@ -133,6 +135,10 @@ def recover(
     chain: Annotated[
         list[str] | None, typer.Option("--chain", metavar="CHAIN", help="Look on these chains alone; repeatable.")
     ] = None,
+    safe: Annotated[
+        list[str] | None,
+        typer.Option("--safe", metavar="CHAIN:ADDRESS", help="A Safe that pays, by its own nonce; repeatable."),
+    ] = None,
     accept: Annotated[
         bool, typer.Option("--accept", help="Go on with this journal although some of it needs a person's look.")
     ] = False,
@@ -143,8 +149,9 @@ def recover(
 
     Every transaction of the accounts that the journal lacks is looked up by its nonce, and compared by recipient, token
     and amount with lines that wait for workers, payments that were not signed, and the lines of FILE. Nothing is signed
-    or sent. Keep every other l2send stopped. Status 0: all was looked at and understood, and this home goes on with the
-    journal; 11: what is named needs a look first. Then --accept.
+    or sent. --safe finds what a Safe paid, no matter who sent it. Keep every other l2send stopped. Status 0: all was
+    looked at and understood, and this home goes on with the journal; 11: what is named needs a look first. Then
+    --accept.
 
     Example: l2send journal recover november.csv --accounts payroll
     """
@@ -155,5 +162,7 @@ def recover(
         raise UsageError("payments from stdin need a name.", hint="Add the --name they are paid under.")
     batch = batch_name(name or Path(file).stem) if file else ""
     payers = [choose_sender(run_options.paths, SenderOptions(one)).address for one in account_names(accounts)]
-    recovering = Recovering(run_options, registry, chains, payers, batch)
+    book = load_book(run_options.paths.contacts)
+    safes = [parse_destination(one, registry, book).account for one in safe or ()]
+    recovering = Recovering(run_options, registry, chains, payers, safes, batch)
     return run_to_end(recovering.run(rows, accept=accept))

@@ -5,9 +5,10 @@ is decoded as before a signature, and compared with what waits to be paid: queue
 file. If it pays one of them, it is recorded with its signed bytes as that line's payment, so that nothing pays it
 again. Nothing is signed or sent.
 
-A line whose recipient got that token in any other way (in parts, in a transaction of several calls) is held back for a
-person to check. So is each line that an order may have paid which a sponsor opened with a signed message: that uses no
-nonce of the account, but its tokens leave the account (recovery_transfers.py).
+A transaction that makes several payments is recorded as such. A line whose recipient got that token in any other way
+(in parts, by another kind of call) is held back for a person to check. So is each line that an order may have paid
+which a sponsor opened with a signed message: that uses no nonce of the account, but its tokens leave the account
+(recovery_transfers.py). What a Safe paid is found by the Safe's own nonce (recovery_safes.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from l2send.bridges import decode
+from l2send.bridges.shared_tx import shared_payment
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import TRANSFER_TOPIC
 from l2send.core.chains import Chain, Registry
@@ -25,7 +27,8 @@ from l2send.core.endpoint_agreement import answers
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused
 from l2send.core.plan import ChainAddress, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
-from l2send.core.units import Gas, Nonce, Seconds, Token, UnixTime
+from l2send.core.shared_tx import TOGETHER
+from l2send.core.units import Amount, Gas, Nonce, Seconds, Token, UnixTime
 from l2send.recovery_transfers import known_hashes, look_for_left, newest_of
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.approved_payment import ApprovedPayment
@@ -61,6 +64,8 @@ class Found:
     use: NonceUse
     pays: tuple[Pays | Opens, ...]
     """What it pays, or locks in orders that pay; empty for an approval, a refund, and undecodable transactions."""
+    count: int = 0
+    """How many effects it has in all, approvals too."""
     unread: str = ""
     """Why it cannot be decoded."""
     received: tuple[tuple[Address, Token], ...] = ()
@@ -100,19 +105,31 @@ async def recover(
     """
     places, since = list(chains), newest_of(journal)
     unknown = await asyncio.gather(*(_unknown(account, journal, rpcs, chain) for chain in places))
-    recovery, wanted, ends = Recovery(account), _Wants(account, journal, lines), Ends(journal, rpcs)
+    recovery, wanted, ends = Recovery(account), Wants(account, journal, lines), Ends(journal, rpcs)
     for found in sorted((one for of_chain in unknown for one in of_chain), key=lambda one: one.nonce):
-        recovery.found.append(await _written(found, account, ends, wanted))
+        recovery.found.append(await written(found, account, ends, wanted))
+    known = known_hashes(journal, account, places, since)
+    await leave_to_a_person(recovery, wanted, ends, places, since, known)
+    return recovery
+
+
+async def leave_to_a_person(
+    recovery: Recovery, wanted: Wants, ends: Ends, places: Sequence[Chain], since: UnixTime, known: Collection[str]
+) -> None:
+    """Hold back what may have been paid in a way that was not recorded, and name tokens that left the account besides.
+
+    `known` are hashes of transactions that are accounted for. Raises NetworkError.
+    """
+    account, rpcs = recovery.account, ends.rpcs
     others = {pair for one in recovery.found if not one.was_wanted for pair in _paid(one)}
     words = "its recipient got the same token by another transaction of this account: compare them"
     recovery.held_back += await wanted.hold_back(lambda one: (one.to.address, one.amount.token) in others, words, ends)
-    known = known_hashes(journal, account, places, since) | {one.use.hash for one in recovery.found}
+    known = {*known, *(one.use.hash for one in recovery.found)}
     looked = await asyncio.gather(*(look_for_left(account, rpcs, chain, since, known) for chain in places))
     left = [one for of_chain, _ in looked for one in of_chain]
     recovery.left += [*map(str, left), *(unsearched for _, unsearched in looked if unsearched)]
     words = "an order that a sponsor opened may have paid it: compare the tokens that left the account"
     recovery.held_back += await wanted.hold_back(lambda one: any(x.may_have_paid(one) for x in left), words, ends)
-    return recovery
 
 
 def not_looked_at(
@@ -143,10 +160,11 @@ async def _unknown(account: Address, journal: Journal, rpcs: Rpcs, chain: Chain)
     left = [Nonce(nonce) for nonce in range(first, used) if nonce not in known]
     if len(left) > _MOST:
         raise Refused(f"{len(left)} transactions of {account} on {chain.name} are unknown here: too many to look up.")
-    return await _looked_up(account, rpcs, chain, left)
+    return await looked_up(account, rpcs, chain, left)
 
 
-async def _looked_up(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterable[Nonce]) -> list[Found]:
+async def looked_up(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterable[Nonce]) -> list[Found]:
+    """What used these nonces. Raises NetworkError."""
     rpc, found, hint = rpcs.on(chain.chain_id), list[Found](), None
     for nonce in nonces:
         use = await find_use(rpc, account, nonce, hint)
@@ -154,11 +172,11 @@ async def _looked_up(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterabl
             raise NetworkError(f"nonce {nonce} of {account} is used on {chain.name}, and not found: {use}.")
         hint = use.block
         one = _decoded(chain, nonce, use, rpcs.registry)
-        found.append(replace(one, received=await _received(use, rpc)) if one.unread and use.hash else one)
+        found.append(replace(one, received=await received_in(use, rpc)) if one.unread and use.hash else one)
     return found
 
 
-async def _received(use: NonceUse, rpc: Rpc) -> tuple[tuple[Address, Token], ...]:
+async def received_in(use: NonceUse, rpc: Rpc) -> tuple[tuple[Address, Token], ...]:
     """Which recipients got which token in a transaction of any form. Raises NetworkError. Source: ERC-20's Transfer."""
     tokens = {str(token.address).lower(): token for token in rpc.chain.tokens}
     found = list[tuple[Address, Token]]()
@@ -182,7 +200,7 @@ async def paid_unknown_to(account: Address, journal: Journal, rpcs: Rpcs) -> set
             used = await rpcs.on(chain.chain_id).nonce(account, "latest")
             highest = journal.highest_nonce(chain.chain_id, account)
             first = max(0, used - _NEWEST) if highest is None else highest + 1
-            return await _looked_up(account, rpcs, chain, map(Nonce, range(first, used)))
+            return await looked_up(account, rpcs, chain, map(Nonce, range(first, used)))
         except NetworkError:
             return []
 
@@ -192,13 +210,15 @@ async def paid_unknown_to(account: Address, journal: Journal, rpcs: Rpcs) -> set
 
 def _decoded(chain: Chain, nonce: Nonce, use: NonceUse, registry: Registry) -> Found:
     if use.tx is None or not use.raw:
-        return Found(chain, nonce, use, (), "it creates a contract, or its signed bytes cannot be rebuilt")
+        return Found(chain, nonce, use, (), unread="it creates a contract, or its signed bytes cannot be rebuilt")
     try:
         effects: Effects = decode(use.tx, registry)
     except L2sendError as error:
-        return Found(chain, nonce, use, (), error.message)
+        return Found(chain, nonce, use, (), unread=error.message)
     safe = effects.safe.address if isinstance(effects, Executes) else None
-    return Found(chain, nonce, use, tuple(one for one in each_of(effects) if isinstance(one, Pays | Opens)), safe=safe)
+    every = each_of(effects)
+    pays = tuple(one for one in every if isinstance(one, Pays | Opens))
+    return Found(chain, nonce, use, pays, len(every), safe=safe)
 
 
 def _paid(found: Found) -> list[tuple[Address, Token]]:
@@ -210,7 +230,7 @@ def _paid(found: Found) -> list[tuple[Address, Token]]:
     return [*pairs, *found.received]
 
 
-class _Wants:
+class Wants:
     """What would be paid next for an account, each once."""
 
     def __init__(self, account: Address, journal: Journal, lines: Sequence[Wanted]) -> None:
@@ -218,13 +238,13 @@ class _Wants:
         self._begun = [
             leg
             for record in journal.open_payments()
-            if record.payment.signer == account
+            if account in {record.payment.signer, record.payment.sender}
             for leg in record.legs
             if leg.steps and leg.steps[-1].state is TxState.PLANNED  # Its approval may be signed.
         ]
         queued = [Wanted(one.key, one.payment, one.typed_name, one.memo) for one in journal.all_waiting(account)]
         keys = {one.key for one in queued}
-        of_file = (one for one in lines if one.key not in keys and not journal.known(one.payment, one.key))
+        of_file = (one for one in lines if one.key not in keys and journal.keyed(one.key) is None)
         self._lines = [*queued, *of_file]
         self._queued = keys
 
@@ -266,14 +286,16 @@ class _Wants:
         return [*keys, *(leg.id for leg in begun)]
 
 
-async def _written(found: Found, account: Address, ends: Ends, wanted: _Wants) -> Found:
+async def written(found: Found, account: Address, ends: Ends, wanted: Wants) -> Found:
     """`found` with the payment that the journal has for it now."""
     journal = ends.journal
     if found.pays and found.use.tx and (begun := wanted.take_very(found.use.tx)):
         journal.record_signed(begun.steps[-1], found.nonce, found.use.hash, found.use.raw, elsewhere=True)
         return replace(found, record=journal.find(begun.id), was_wanted=True)
-    if len(found.pays) != 1 or found.use.tx is None:
+    if not found.pays or found.use.tx is None:
         return found
+    if len(found.pays) > 1:
+        return _written_together(found, account, journal, wanted)
     (effect,) = found.pays
     payment, quote = _of_chain(effect, account, found)
     if begun := wanted.take_begun(payment):
@@ -284,6 +306,33 @@ async def _written(found: Found, account: Address, ends: Ends, wanted: _Wants) -
     one = ApprovedPayment(payment, (quote,), key, True, typed_name, memo)
     record = journal.record_found(one, found.nonce, found.use.hash, found.use.raw)
     return replace(found, record=record, was_wanted=line is not None or begun is not None)
+
+
+def _written_together(found: Found, account: Address, journal: Journal, wanted: Wants) -> Found:
+    """As `written`, for a transaction that makes several payments: each is that of a line, if one wants it."""
+    assert found.use.tx
+    effects = [one for one in found.pays if isinstance(one, Pays)]
+    if len(effects) < len(found.pays) or found.count > len(effects):
+        return found
+    payer, executor = (found.safe, account) if found.safe else (account, None)
+    payments = tuple(Payment(payer, one.to, one.amount, executor) for one in effects)
+    lines, nothing = [wanted.take_line(payment) for payment in payments], Amount(0, found.chain.native)
+    step = Step(StepKind.TOGETHER, found.use.tx, Gas(0), nonce=found.nonce)
+    quote = Quote(TOGETHER, found.chain, nothing, nothing, (), Seconds(0), (step,), carries=payments)
+    key = f"found:{found.chain.chain_id}:{found.use.hash}"
+    carried = tuple(
+        ApprovedPayment(
+            payment,
+            (Quote("direct", found.chain, payment.amount, payment.amount, (), Seconds(0), ()),),
+            line.key if line else f"{key}:{call}",
+            True,
+            *((line.typed_name, line.memo) if line else ()),
+        )
+        for call, (payment, line) in enumerate(zip(payments, lines, strict=True))
+    )
+    one = ApprovedPayment(shared_payment(quote), (quote,), key, True, carried=carried)
+    record = journal.record_found(one, found.nonce, found.use.hash, found.use.raw)
+    return replace(found, record=record, was_wanted=None not in lines)
 
 
 def _of_chain(effect: Pays | Opens, account: Address, found: Found) -> tuple[Payment, Quote]:

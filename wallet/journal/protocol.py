@@ -168,6 +168,12 @@ class Journal(Queue, Protocol):
         """
         ...
 
+    def record_ran(self, one: ApprovedPayment) -> Record:
+        """Record a payment that a Safe was found to have run, as a proposal that is followed from now on; limits do not
+        apply. If its key is in use, the existing payment is returned.
+        """
+        ...
+
     def replace(self, former: TxRecord, step: Step, tx_hash: str, raw: bytes) -> TxRecord:
         """Commit signed bytes that compete for the nonce of `former`, the newest of its step.
 

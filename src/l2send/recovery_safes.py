@@ -1,0 +1,160 @@
+"""Recovers what a Safe paid: any account may send what its owners signed, so that no account's nonces show all of it.
+
+The Safe's events name each transaction that it ran, and its own nonce counts them. The SafeTx hash commits to that
+nonce: an event that no nonce explains was forged by a module, and a nonce without an event is named. A run that an
+owner approved by sending it is recorded with the owner's signed bytes; any other as what its owners signed, which is
+followed and proved as every proposal is (wallet/proposals.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from l2send.bridges import decode
+from l2send.bridges.via_safe import SafeState, look_at_safe
+from l2send.core.address import Address, checksum
+from l2send.core.effects import Executes, Opens, Pays
+from l2send.core.errors import L2sendError, NetworkError
+from l2send.core.plan import ChainAddress, Payment, Proposal, Quote, StepKind, UnsignedTx
+from l2send.core.rpc import Rpc, Rpcs, data_bytes, quantity
+from l2send.core.safe import SafeTx, approved_by_sender, read_execution
+from l2send.core.units import BlockNumber, Gas, Nonce, Seconds, UnixTime, Wei
+from l2send.journal_recovery import Found, Recovery, Wanted, Wants, leave_to_a_person, looked_up, received_in, written
+from l2send.recovery_transfers import newest_of
+from l2send.wallet.ends import Ends
+from l2send.wallet.journal.approved_payment import ApprovedPayment
+from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.nonce_search import NonceUse
+from l2send.wallet.safe_runs import SafeRun, runs_since, safe_nonce
+
+_MARGIN = Seconds(3600)
+"""Clocks of this machine and of the chains may differ by so much."""
+
+
+async def recover_safe(safe: ChainAddress, journal: Journal, rpcs: Rpcs, lines: Sequence[Wanted]) -> Recovery:
+    """Record every payment of the Safe that the chain shows and the journal lacks, from its newest payment on.
+
+    `lines` are those of a file that the Safe would pay next. Raises CannotPay if there is no such Safe, NetworkError.
+    """
+    rpc, since = rpcs.on(safe.chain_id), newest_of(journal)
+    state = await look_at_safe(safe.address, rpc)
+    runs, first = await runs_since(rpc, safe.address, UnixTime(since - _MARGIN))
+    known = _known_hashes(journal, safe.address)
+    recovery, wanted, ends = Recovery(safe.address), Wants(safe.address, journal, lines), Ends(journal, rpcs)
+    explained = set[Nonce]()
+    for run in runs:
+        safe_tx, signatures, sender = await _called(run, safe, rpc)
+        nonce = _nonce_of(run, safe_tx, state.nonce, len(runs))
+        explained |= set() if nonce is None else {nonce}
+        if run.tx_hash in known or (nonce is not None and journal.proposed(safe.chain_id, safe.address, nonce)):
+            continue
+        if safe_tx is None or nonce is None:
+            recovery.found.append(await _unread(run, rpc))
+        elif signatures == approved_by_sender(sender):
+            (found,) = await looked_up(sender, rpcs, rpc.chain, [await _sent_with(run, rpc)])
+            recovery.found.append(await written(found, sender, ends, wanted) if run.succeeded else found)
+        else:
+            recovery.found.append(_proposed(run, safe_tx, nonce, state, rpcs, wanted, journal))
+    if not any(one.unread for one in recovery.found):
+        recovery.left += await _unexplained(explained, first, state, rpc)
+    await leave_to_a_person(recovery, wanted, ends, [rpc.chain], since, known)
+    return recovery
+
+
+def _known_hashes(journal: Journal, safe: Address) -> set[str]:
+    """The transactions by which the Safe ran what the journal has."""
+    legs = [leg for record in journal.stream() for leg in record.legs if leg.payment.sender == safe]
+    sent = {tx.hash for leg in legs for tx in leg.transactions if tx.hash}
+    return sent | {leg.proposal.tx_hash for leg in legs if leg.proposal and leg.proposal.tx_hash}
+
+
+async def _called(run: SafeRun, safe: ChainAddress, rpc: Rpc) -> tuple[SafeTx | None, bytes, Address]:
+    """What the Safe ran, its signatures, and who sent it; None if another contract called the Safe."""
+    described = await rpc.transaction(run.tx_hash)
+    if described is None:
+        raise NetworkError(f"{rpc.chain.name} names {run.tx_hash} and does not show it.", hint="Run it again.")
+    sender = checksum(str(described.get("from", "")))
+    if str(described.get("to", "")).lower() != safe.address.lower():
+        return None, b"", sender
+    value = Wei(quantity(described.get("value") or "0x0", "a transaction's value"))
+    try:
+        tx = UnsignedTx(safe.chain_id, safe.address, value, data_bytes(described.get("input"), "input"))
+        return *read_execution(tx), sender
+    except L2sendError:
+        return None, b"", sender
+
+
+def _nonce_of(run: SafeRun, safe_tx: SafeTx | None, used: Nonce, runs: int) -> Nonce | None:
+    """The Safe's nonce that the hash in the event commits to; None if there is none."""
+    if safe_tx is None:
+        return None
+    newest_first = range(used - 1, max(-1, used - 1 - runs), -1)
+    return next((Nonce(n) for n in newest_first if f"0x{safe_tx.typed(Nonce(n)).digest.hex()}" == run.hash), None)
+
+
+async def _sent_with(run: SafeRun, rpc: Rpc) -> Nonce:
+    """The nonce of the account that sent it."""
+    described = await rpc.transaction(run.tx_hash)
+    return Nonce(quantity((described or {}).get("nonce"), "a transaction's nonce"))
+
+
+async def _unread(run: SafeRun, rpc: Rpc) -> Found:
+    use = NonceUse(run.block, run.block_hash, run.tx_hash)
+    why = "the Safe ran it by a call of another contract, or a module of the Safe forged its event"
+    return Found(rpc.chain, Nonce(0), use, (), unread=why, received=await received_in(use, rpc))
+
+
+def _proposed(
+    run: SafeRun, safe_tx: SafeTx, nonce: Nonce, state: SafeState, rpcs: Rpcs, wanted: Wants, journal: Journal
+) -> Found:
+    """What owners signed: recorded if it makes one payment."""
+    chain, execution = rpcs.registry.chain(safe_tx.chain_id), safe_tx.execution(b"")
+    use = NonceUse(run.block, run.block_hash, run.tx_hash)
+    if not run.succeeded:
+        return Found(chain, nonce, use, ())
+    try:
+        effect = decode(execution, rpcs.registry)
+    except L2sendError as error:
+        return Found(chain, nonce, use, (), unread=error.message)
+    every = effect.effects if isinstance(effect, Executes) else ()
+    found = Found(chain, nonce, use, tuple(one for one in every if isinstance(one, Pays | Opens)), len(every))
+    if len(found.pays) != 1:
+        return found
+    (paid,) = found.pays
+    kind = StepKind.TRANSFER if isinstance(paid, Pays) else StepKind.OPEN
+    since = BlockNumber(max(run.block - 1, 0))
+    proposal = Proposal(execution, nonce, kind, Gas(0), since, state.owners, state.threshold)
+    payment, quote = _terms(paid, safe_tx.safe, found, proposal)
+    line = wanted.take_line(payment)
+    key = line.key if line else f"found:{chain.chain_id}:{run.hash}"
+    said = (line.typed_name, line.memo) if line else ()
+    record = journal.record_ran(ApprovedPayment(payment, (quote,), key, True, *said))
+    return replace(found, record=record, was_wanted=line is not None)
+
+
+def _terms(paid: Pays | Opens, safe: Address, found: Found, proposal: Proposal) -> tuple[Payment, Quote]:
+    """The payment and its terms as the chain shows them."""
+    if isinstance(paid, Pays):
+        payment = Payment(safe, paid.to, paid.amount, by_owners=True)
+        return payment, Quote("direct", found.chain, paid.amount, paid.amount, (), Seconds(0), (), proposal=proposal)
+    order = paid.order
+    payment = Payment(safe, ChainAddress(order.destination, order.recipient), order.delivers, by_owners=True)
+    terms = (order.bridge, found.chain, order.pays, order.delivers, (), Seconds(0), ())
+    return payment, Quote(*terms, order, proposal=proposal)
+
+
+async def _unexplained(explained: set[Nonce], first: BlockNumber, state: SafeState, rpc: Rpc) -> list[str]:
+    """Nonces that the Safe used in the blocks searched, and that no event explains, in words.
+
+    A node that keeps no state of the first of these blocks shows fewer: then those after the oldest that was found.
+    """
+    try:
+        oldest = await safe_nonce(rpc, state.address, hex(max(first - 1, 0))) if first else Nonce(0)
+    except NetworkError:
+        oldest = min(explained, default=state.nonce)
+    return [
+        f"{rpc.chain.short_name}: the Safe {state.address} used its nonce {nonce}, and no event shows what for"
+        for nonce in range(oldest, state.nonce)
+        if nonce not in explained
+    ]
