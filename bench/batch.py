@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from bench import cast
-from bench.curve import svg
 from bench.ending import cache_folder, ended, say
 from bench.latency_client import delayed
 from bench.payer import L2SEND, Payer, funded_payer, new_address
@@ -42,8 +41,8 @@ def _measure_one(payer: Payer, program: Path, count: int, delay: float, say: Cal
     say(f"{count} lines, {delay * 1000:g} ms")
     with delayed(payer.urls, delay) as door:
         people = [(f"{count}-{delay:g}-{n}", n % 9 + 1, n % _CHAINS, new_address()) for n in range(count)]
-        took = _pay_file(payer, people, door.urls)
-        _must_have_got(payer, people)
+        took = pay_file(payer, people, door.urls)
+        must_have_got(payer, people)
         requests = sum(door.take().requests)
         sample = min(count, _CAST_SAMPLE)
         looped = [run(payer.cast(program, door.urls[0]), payer.environment(door.urls)).wall for _ in range(sample)]
@@ -60,18 +59,23 @@ def _measure_one(payer: Payer, program: Path, count: int, delay: float, say: Cal
     }
 
 
-def _pay_file(payer: Payer, people: Sequence[Person], urls: Sequence[str]) -> Any:
+def pay_file(payer: Payer, people: Sequence[Person], urls: Sequence[str]) -> Any:
     """What one `l2send batch` took from its start to its end. Raises Failed unless every line is delivered."""
-    names = [chain.short_name for chain in payer.chains]
-    text = "".join(f"{ref},{amount},USDC,{names[at]}:{to}\n" for ref, amount, at, to in people)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"bench-{people[0][0]}.csv"
-        file.write_text("ref,amount,token,to\n" + text)
+        file.write_text(text_of(payer, people))
         words = ("--yes", "--devnet", "--quiet", "--private-key", payer.key)
         return run([L2SEND, "batch", str(file), *words], payer.environment(urls))
 
 
-def _must_have_got(payer: Payer, people: Sequence[Person]) -> None:
+def text_of(payer: Payer, people: Sequence[Person]) -> str:
+    """The file that pays these people."""
+    names = [chain.short_name for chain in payer.chains]
+    rows = (f"{ref},{amount},USDC,{names[at]}:{to}\n" for ref, amount, at, to in people)
+    return "ref,amount,token,to\n" + "".join(rows)
+
+
+def must_have_got(payer: Payer, people: Sequence[Person]) -> None:
     """Every recipient has the amount, once. Raises Failed."""
     nodes = [Node(chain.rpc_url) for chain in payer.chains]
     for ref, amount, at, to in people:
@@ -96,20 +100,6 @@ def report(rows: Sequence[Any]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
-def curve(rows: Sequence[Any]) -> str:
-    """Seconds by the number of lines, both ways for each delay, and the processor time of l2send, as SVG."""
-    lines = dict[str, list[tuple[float, float]]]()
-    for row in rows:
-        processor = row["processor_ms_a_line"] * row["lines"] / 1000
-        for name, seconds in (
-            ("l2send batch", row["seconds"]),
-            ("its processor", processor),
-            ("cast send, one by one", row["cast_seconds"]),
-        ):
-            lines.setdefault(f"{name}, {row['delay_ms']:g} ms", []).append((row["lines"], seconds))
-    return svg("Seconds by the number of lines of a file", "lines, half of them on each of two chains", lines)
-
-
 def main() -> int:
     """Measure and print. The status says whether every line was paid once, not how fast."""
     parser = argparse.ArgumentParser(prog="python -m bench.batch", description="A file of payments beside cast.")
@@ -118,7 +108,6 @@ def main() -> int:
     )
     parser.add_argument("--latency", type=float, nargs="+", default=[0.0, 100.0], metavar="MS", help="added delays")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the curve into this file")
     options = parser.parse_args()
     if min(options.lines) < 1:
         parser.error("there is at least one line")
@@ -132,8 +121,6 @@ def _compare(options: argparse.Namespace) -> str:
         for token, amount in (("USDC", "1000000"), ("ETH", "100")):
             faucet.fund(payer.home / "state", payer.address, amount, token, payer.chains[1].short_name)
         rows = measure(payer, program, options.lines, [delay / 1000 for delay in options.latency], say)
-    if options.svg:
-        options.svg.write_text(curve(rows), encoding="utf-8")
     return json.dumps(rows, indent=2) if options.json else report(rows)
 
 

@@ -13,7 +13,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def svg(title: str, x_label: str, lines: Mapping[str, Points]) -> str:
-    """The picture. x grows by powers of ten; y starts at 0."""
+    """The picture. x grows by powers of ten; y starts at 0. It says that only the dots were measured."""
     xs = sorted({x for points in lines.values() for x, _ in points})
     top = _nice(max(y for points in lines.values() for _, y in points))
 
@@ -27,7 +27,8 @@ def svg(title: str, x_label: str, lines: Mapping[str, Points]) -> str:
         "<style>text { font: 13px sans-serif }</style>",
         f"<title>{escape(title)}</title>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{_LEFT}" y="26" font-size="16">{escape(title)}</text>',
+        f'<text x="{_LEFT}" y="20" font-size="16">{escape(title)}</text>',
+        f'<text x="{_LEFT}" y="38">Each dot is measured; the lines between them are not.</text>',
         f'<text x="{_LEFT}" y="{_HEIGHT - 8}">{escape(x_label)}</text>',
     ]
     parts += [_grid_line(at(xs[0], y), at(xs[-1], y), f"{y:g}") for y in (top * step / 4 for step in range(5))]
