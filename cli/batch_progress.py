@@ -1,4 +1,4 @@
-"""The progress of a running batch: payments by state, payments per second, and the time that remains."""
+"""The progress of a running batch: a bar, payments by state, payments per second, and the time that remains."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LINE_EVERY = 10.0
 """Seconds between two lines if stderr is not a terminal."""
+_BAR = 20
+"""How many characters the bar has."""
 _ENOUGH_TO_TELL = 5
 """How many payments must have ended before a rate is shown."""
 
@@ -78,8 +80,10 @@ class BatchLive:
         return f"; {rate:.1f} a second{left}"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """One line, as wide as the terminal."""
-        line = Text(self.line(), no_wrap=True)
+        """One line, as wide as the terminal, with a bar of the payments that ended."""
+        ended, rest = ("#", "-") if options.ascii_only else ("━", "╌")
+        cells = _BAR * (len(self._states) - len(self._open)) // max(1, len(self._states))
+        line = Text(f"{ended * cells}{rest * (_BAR - cells)} {self.line()}", no_wrap=True)
         line.truncate(max(0, options.max_width - 2), overflow="ellipsis")
         yield line
 
