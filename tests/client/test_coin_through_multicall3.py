@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from l2send.batches import BatchResult
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.effects import SplitsCoin
@@ -149,12 +150,19 @@ def test_it_is_sped_up_and_cancelled_as_one(home: Home, payer: Delegating) -> No
 def test_success_where_no_multicall3_ran_delivers_nothing(payer: Delegating) -> None:
     """A call of an account without code succeeds, and keeps the coin."""
     record = payer.begun(payer.planned(coins(payer, "lost", 4), "lost"))
+    before = payer.sent(CHAIN)
     signed(payer, record)
+    (tx,) = payer.find(record.id).transactions
     with other_code(payer, "0x"):
-        payer.do(lambda client: client.batch.run("lost", payer.signer, patience=0.2))
-    result = payer.do(lambda client: client.batch.run("lost", payer.signer, patience=0.2))
-    assert {line.record.state for line in result.lines} == {PaymentState.SENDING}
+        payer.do(lambda client: client.executor(payer.signer, lambda _: None).offer(tx))
+    assert payer.sent(CHAIN) == before + 1
+    payer.do(lambda client: client.status(record.id))
+    assert {line.record.state for line in payer.do(_lost).lines} == {PaymentState.SENDING}
     assert "not final yet" in payer.find(record.id).transactions[0].detail
+
+
+async def _lost(client: Client) -> BatchResult:
+    return client.batch.result("lost")
 
 
 def test_other_payments_than_the_approved_are_not_signed(payer: Delegating) -> None:
