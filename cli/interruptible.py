@@ -7,17 +7,13 @@ look-up would not see that request before it is done.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, NoReturn, ParamSpec, TypeVar
-
-from l2send.core.errors import ExitStatus
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,18 +64,6 @@ def run(command: Coroutine[Any, Any, T]) -> T:
 
 async def _wait_for(task: asyncio.Task[T]) -> T:
     return await task
-
-
-def leave(status: int) -> NoReturn:
-    """Exit the process with `status`, immediately after Ctrl-C.
-
-    Threads still running C code are not joined, and nothing they use is freed: scrypt would crash then.
-    """
-    if threading.active_count() > 1 or status == ExitStatus.INTERRUPTED:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    sys.exit(status)
 
 
 @contextmanager

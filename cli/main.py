@@ -22,7 +22,7 @@ from l2send.cli.command_table import COMMANDS, COMPLETION_VARIABLE
 from l2send.cli.global_options import Root
 from l2send.cli.light_values import read_values_lightly
 from l2send.cli.progress_mode import ProgressMode, set_progress_mode
-from l2send.cli.streams import open_streams
+from l2send.cli.streams import leave, open_streams
 from l2send.cli.styles import forget_plain
 from l2send.cli.word_order import in_order, refuse_unknown_command
 from l2send.core.errors import BadAmount, ExitStatus
@@ -249,9 +249,4 @@ def main() -> None:
         sys.stdout.writelines(f"{word}\n" for word in answer(sys.argv[-1], root(), shape_unfinished))
         return
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # like Ctrl-C, a clean end
-    status = run(sys.argv[1:])
-    if "l2send.cli.interruptible" in sys.modules:
-        from l2send.cli.interruptible import leave
-
-        leave(status)
-    sys.exit(status)
+    leave(run(sys.argv[1:]))

@@ -14,7 +14,8 @@ _BOUND = 15.0
 
 _LOOKUP = """
 import asyncio, time
-from l2send.cli.interruptible import leave, run
+from l2send.cli.interruptible import run
+from l2send.cli.streams import leave
 async def wait():
     looking = asyncio.to_thread(time.sleep, 60)
     print("waiting", flush=True)
@@ -26,7 +27,8 @@ except KeyboardInterrupt:
 """
 _BLOCKED = """
 import asyncio, time
-from l2send.cli.interruptible import apart, leave, run
+from l2send.cli.interruptible import apart, run
+from l2send.cli.streams import leave
 async def wait():
     print("waiting", flush=True)
     apart(lambda: time.sleep(60))
@@ -37,7 +39,8 @@ except KeyboardInterrupt:
 """
 _SCRYPT = """
 import asyncio, hashlib
-from l2send.cli.interruptible import apart, leave, run
+from l2send.cli.interruptible import apart, run
+from l2send.cli.streams import leave
 async def wait():
     print("waiting", flush=True)
     apart(lambda: hashlib.scrypt(b"x", salt=b"y", n=2**18, r=8, p=90, maxmem=2**30))
@@ -48,7 +51,8 @@ except KeyboardInterrupt:
 """
 _PACKAGE = """
 import asyncio, sys
-from l2send.cli.interruptible import leave, load_package, run
+from l2send.cli.interruptible import load_package, run
+from l2send.cli.streams import leave
 class Slow:
     def find_spec(self, name, path, target=None):
         if name == "slow_package":
