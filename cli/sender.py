@@ -76,7 +76,7 @@ class Sender:
         if self._signer or self._opening:
             return
         # Not in the thread: if two threads import the same packages at once, one may find them incomplete.
-        _load_signing(self.keystore)
+        load_package("eth_account")
         if self.keystore and self._password_is_in_a_file:
             self._opening = Future()
             Thread(target=run_into, args=(self._opening, self._open), daemon=True).start()
@@ -130,17 +130,11 @@ class Sender:
                     print_words(aloud(), f"That password does not open {keystore.name}. Try again.", "yellow")
 
 
-def _load_signing(keystore: Keystore | None) -> None:
-    """Import what signs, and what opens the keystore. Raises KeyboardInterrupt."""
-    for package in ("rlp", "eth_keys", *(["eth_keyfile"] if keystore else [])):
-        load_package(package)
-
-
 def _opened(keystore: Keystore, password: str) -> Signer:
     """The signer of a keystore; scrypt takes a second or two. Raises ConfigError, KeyboardInterrupt."""
     if current_thread() is not main_thread():
         return open_keystore(keystore.path, password)
-    _load_signing(keystore)
+    load_package("eth_account")
     with Live(f"opening {keystore.name}"):
         return apart(lambda: open_keystore(keystore.path, password))
 

@@ -9,9 +9,8 @@ httpx or eth_account gets them unchanged.
 from __future__ import annotations
 
 import sys
-from collections import UserString
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import RLock
 from types import ModuleType
@@ -26,30 +25,24 @@ LATE_MODULES: Mapping[str, Sequence[str]] = {
     # The chain names and currencies of eth_utils: 800 of them.
     "eth_typing.networks": ("URI", "ChainId"),
     "eth_utils.network": ("Network", "name_from_chain_id", "network_from_chain_id", "short_name_from_chain_id"),
-    # Imports pydantic, which a payment does not need.
+    # Imports pydantic. The ABI does not need it, signing does.
     "eth_utils.pydantic": ("CamelModel",),
     # 18 regular expressions. Servers of l2send set no cookies that it keeps.
     "http.cookiejar": ("Cookie", "CookieJar"),
     # httpx's own command, which imports click, pygments and rich if installed.
     "httpx._main": ("main",),
-    # Reads the metadata of every installed package for `__version__`, and imports zipfile, csv and parsers of mail.
-    "importlib.metadata": ("version",),
-    # For validator keystores; pairings take most of eth_keyfile's import time.
+    # For validator keystores; pairings take two thirds of eth_account's import time.
     "py_ecc.bls": ("G2ProofOfPossession",),
     "py_ecc.bls12_381.bls12_381_pairing": ("final_exponentiate", "pairing"),
 }
 """Modules, each with the names that other modules of its library use during import."""
 
-_TEXTS = {("importlib.metadata", "version")}
-"""Functions whose result is a text that importing modules only keep: they are called when the text is used."""
 _DOES_WITHOUT = {"cffi": ("Crypto.Util._raw_api", "load_lib"), "cytoolz": ("eth_utils.toolz", "pipe")}
 """A module, the one that uses another in its place where it is missing, and a name that this one has in the end.
 
 pycryptodome parses C declarations by cffi at every start. By ctypes it loads the same code, and calls it faster.
 cytoolz imports all of toolz, which is what eth_utils uses without it.
 """
-_ASKS_FILE = "Crypto.Util._raw_api"
-"""By ctypes, it starts the program `file` to learn whether this is Windows (`platform.architecture`)."""
 
 
 class _Late:
@@ -78,51 +71,19 @@ class _Late:
         return Union[other, self]  # noqa: UP007 - the operator would call this method again
 
 
-class _LateText(UserString):
-    """The text that a function returns, which is called when the text is used."""
+class _LateLoader(Loader):
+    """Creates a module with placeholders; executes the real one in it on first use."""
 
-    def __init__(self, function: Callable[[], str]) -> None:  # pyright: ignore[reportMissingSuperCall]
-        self._function = function
-
-    @cached_property
-    def data(self) -> str:  # type: ignore[override]
-        return str(self._function())
-
-
-class _LateTextFunction(_Late):
-    """A placeholder for a function of `_TEXTS`."""
-
-    def __call__(self, *given: Any, **named: Any) -> Any:
-        return _LateText(lambda: self._real()(*given, **named))
-
-
-class _Wrapped(Loader):
-    """A loader in another one's place."""
-
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
+    def __init__(self, loader: Loader, names: Sequence[str]) -> None:
+        self._loader, self._names = loader, names
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """As the real loader does."""
         return self._loader.create_module(spec)
 
-
-class _KnowingLoader(_Wrapped):
-    """Executes the module, and tells it what it would start a program for."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Executes it."""
-        self._loader.exec_module(module)
-        if vars(module).get("cached_architecture") == []:
-            vars(module)["cached_architecture"] += ["", ""]  # Only Windows has a name in the second place.
-
-
-class _LateLoader(_Wrapped):
-    """Creates a module with placeholders; executes the real one in it on first use."""
-
     def exec_module(self, module: ModuleType) -> None:
         """Delays the module's code, which runs once, in the first thread that needs it; other threads wait."""
-        late, lock = list(LATE_MODULES[module.__name__]), RLock()
+        late, lock = list(self._names), RLock()
 
         def real(name: str) -> Any:
             if name == "__path__":  # the import system reads it; packages have it from the start
@@ -138,25 +99,21 @@ class _LateLoader(_Wrapped):
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         for name in late:
-            kind = _LateTextFunction if (module.__name__, name) in _TEXTS else _Late
-            setattr(module, name, kind(partial(real, name)))
+            setattr(module, name, _Late(partial(real, name)))
         vars(module)["__getattr__"] = real
 
 
 class _Finder(MetaPathFinder):
-    """Finds the listed modules in their usual place, with a loader of this file."""
-
-    _loaders: Mapping[str, type[_Wrapped]] = {} if sys.platform == "win32" else {_ASKS_FILE: _KnowingLoader}
+    """Finds the listed modules in their usual place, with the late loader."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """None for a module that is not listed: other finders find it. Raises ModuleNotFoundError."""
         place, last_name = _DOES_WITHOUT.get(name, ("", ""))
         if place in sys.modules and not hasattr(sys.modules[place], last_name):  # it is what imports `name` now
             raise ModuleNotFoundError(f"{place} does without {name}", name=name)
-        loads = _LateLoader if name in LATE_MODULES else self._loaders.get(name)
-        spec = PathFinder.find_spec(name, path, target) if loads else None
-        if spec and spec.loader and loads:
-            spec.loader = loads(spec.loader)
+        spec = PathFinder.find_spec(name, path, target) if name in LATE_MODULES else None
+        if spec and spec.loader:
+            spec.loader = _LateLoader(spec.loader, LATE_MODULES[name])
         return spec
 
 

@@ -116,7 +116,7 @@ MAY_IMPORT = {
     },
 }
 DEVNET_COMMANDS = {"devnet", "demo"}
-SLOW = {"aiohttp", "eth_account", "eth_keyfile", "questionary", "segno", "web3"}
+SLOW = {"aiohttp", "eth_account", "questionary", "segno", "web3"}
 
 
 @dataclass(frozen=True)

@@ -184,10 +184,10 @@ def _stated_address(content: dict[str, Any]) -> Address | None:
 
 
 def _encrypt(key: SecretKey, password: str) -> dict[str, Any]:
-    from eth_keyfile.keyfile import create_keyfile_json
+    from eth_account import Account
 
     try:
-        return create_keyfile_json(key.reveal(), password.encode(), kdf="scrypt")
+        return dict(Account.encrypt(key.reveal(), password))
     except Exception as error:  # noqa: BLE001
         failure = type(error).__name__
     raise ConfigError(f"the key could not be encrypted ({failure}).")
@@ -199,7 +199,7 @@ def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
     macOS may type an accented letter as two characters, Linux types one: the keystore compares only bytes. Errors are
     raised outside the handlers, so that no traceback leads to a frame that holds the password or the key.
     """
-    from eth_keyfile.keyfile import decode_keyfile_json
+    from eth_account import Account
 
     from l2send.wallet.keys.signer import LocalSigner, SecretKey
 
@@ -207,7 +207,7 @@ def _decrypt(content: dict[str, Any], password: str, path: Path) -> LocalSigner:
     forms = dict.fromkeys([password, *(unicodedata.normalize(form, password) for form in ("NFC", "NFD"))])
     for form in forms:
         try:
-            return LocalSigner(SecretKey(decode_keyfile_json(standard, form.encode())))
+            return LocalSigner(SecretKey(bytes(Account.decrypt(standard, form))))
         except ValueError as error:
             wrong_password = "MAC mismatch" in str(error)
         except Exception:  # noqa: BLE001

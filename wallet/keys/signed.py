@@ -18,8 +18,8 @@ from l2send.core.errors import Refused
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
-from l2send.wallet.keys.tx_encoding import LEGACY, TYPE_2, TYPE_4, Encoding, authorization_digest, signer_of
 
+_TYPE_2, _TYPE_4 = 2, 4
 _FIRST_LIST_BYTE = 0xC0
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 """Half of secp256k1's group order."""
@@ -68,9 +68,11 @@ def decode_signed(raw: bytes) -> SignedFields:
 
     Signer and guard decode the same bytes, and recovering the sender takes milliseconds: the newest answers are kept.
     """
+    from eth_account import Account
+
     fields = _fields_of(raw)
     try:
-        said = SignedFields(*fields, sender=_sender_of(raw, fields[0].chain_id))
+        said = SignedFields(*fields, sender=checksum(Account.recover_transaction(raw)))
         if said.tx.delegate_to is not None and _authority_of(raw) != said.sender:
             raise Refused("the authorization is not signed by the account that sends it.")
         return said
@@ -94,9 +96,9 @@ def _fields_of(raw: bytes) -> _Fields:
     import rlp  # type: ignore[import-untyped]
 
     try:
-        if raw[0] == TYPE_2:
+        if raw[0] == _TYPE_2:
             return _type_2(rlp.decode(raw[1:], strict=True))
-        if raw[0] == TYPE_4:
+        if raw[0] == _TYPE_4:
             return _type_4(rlp.decode(raw[1:], strict=True))
         if raw[0] >= _FIRST_LIST_BYTE:
             return _legacy(rlp.decode(raw, strict=True))
@@ -112,12 +114,15 @@ def signer_of_typed(data: TypedData, signature: bytes) -> Address:
 
     Source: EIP-2 (low s) and v of 27 or 28, which FiatTokenV2 and Permit2 require.
     """
-    r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64:]
+    from eth_account import Account
+    from eth_account.messages import SignableMessage
+
+    s, v = int.from_bytes(signature[32:64], "big"), signature[64:]
     if v not in {b"\x1b", b"\x1c"} or s > HALF_ORDER:
         raise Refused("the signature is not 65 bytes with a low s and v of 27 or 28.")
-    digest = data.digest
+    message = SignableMessage(b"\x01", data.domain_hash, data.message_hash)
     try:
-        return signer_of(digest, v[0] - 27, r, s)
+        return checksum(Account.recover_message(message, signature=signature))
     except Exception as error:  # noqa: BLE001 - the library raises many types of error, and all mean the same
         raise Refused(f"the signature belongs to no account ({type(error).__name__}).") from None
 
@@ -126,7 +131,7 @@ def _type_2(items: Any) -> _Fields:
     chain_id, nonce, tip, max_fee_per_gas, gas, to, value, data, access_list, _, _, _ = items
     if access_list:
         raise Refused("the signed bytes carry an access list, which l2send never writes.")
-    tx = UnsignedTx(ChainId(_integer(chain_id)), _address(to), Wei(_integer(value)), _data(data))
+    tx = UnsignedTx(ChainId(_integer(chain_id)), checksum(to), Wei(_integer(value)), data)
     return tx, Nonce(_integer(nonce)), Gas(_integer(gas)), Wei(_integer(max_fee_per_gas)), Wei(_integer(tip)), False
 
 
@@ -158,7 +163,7 @@ def code_authorized(raw: bytes, account: Address, chain_id: ChainId, nonce: Nonc
     """
     import rlp
 
-    if raw[:1] != bytes([TYPE_4]):
+    if raw[:1] != bytes([_TYPE_4]):
         return None
     for authorization in rlp.decode(raw[1:], strict=True)[9]:
         chain, code, its_nonce, *_ = authorization
@@ -173,20 +178,16 @@ def code_authorized(raw: bytes, account: Address, chain_id: ChainId, nonce: Nonc
 
 
 def _authority(signed: Any) -> Address:
-    chain_id, code, nonce, parity, r, s = signed
+    import rlp
+    from eth_keys.datatypes import Signature
+
+    *authorization, parity, r, s = signed
     if _integer(s) > HALF_ORDER:
         raise Refused("the signature of the authorization has a high s.")
-    return signer_of(authorization_digest(chain_id, code, nonce), _integer(parity), _integer(r), _integer(s))
-
-
-def _sender_of(raw: bytes, chain_id: ChainId) -> Address:
-    """Who signed a transaction of a type that l2send signs. Raises what the libraries raise."""
-    import rlp
-
-    kind = raw[0] if raw[0] < _FIRST_LIST_BYTE else LEGACY
-    *items, v, r, s = rlp.decode(raw[1:] if kind else raw, strict=True)
-    parity = _integer(v) - (2 * chain_id + 35) if kind == LEGACY else _integer(v)
-    return signer_of(Encoding(kind, chain_id, items).digest, parity, _integer(r), _integer(s))
+    said: Any = rlp.encode(authorization)
+    digest: Any = keccak(b"\x05" + said)
+    signature = Signature(vrs=(_integer(parity), _integer(r), _integer(s)))
+    return checksum(signature.recover_public_key_from_msg_hash(digest).to_checksum_address())
 
 
 def _legacy(items: Any) -> _Fields:
@@ -194,22 +195,12 @@ def _legacy(items: Any) -> _Fields:
     chain_id = (_integer(v) - 35) // 2  # EIP-155
     if chain_id < 1:
         raise Refused("the signed bytes name no chain: they could be replayed on every one.")
-    tx = UnsignedTx(ChainId(chain_id), _address(to), Wei(_integer(value)), _data(data))
+    tx = UnsignedTx(ChainId(chain_id), checksum(to), Wei(_integer(value)), data)
     return tx, Nonce(_integer(nonce)), Gas(_integer(gas)), Wei(_integer(price)), Wei(0), True
 
 
-def _address(item: Any) -> Address:
-    return checksum(_data(item))
-
-
-def _data(item: Any) -> bytes:
-    if not isinstance(item, bytes):
-        raise Refused("the signed bytes hold a list where bytes belong.")
-    return item
-
-
-def _integer(item: Any) -> int:
+def _integer(item: bytes) -> int:
     """An RLP integer in its canonical encoding."""
-    if _data(item)[:1] == b"\0":
+    if item[:1] == b"\0":
         raise Refused("the signed bytes write a number with leading zeros.")
     return int.from_bytes(item, "big")

@@ -5,8 +5,7 @@ For an EIP-712 message, the signed digest is computed here from its fields.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.errors import ConfigError, Refused
@@ -14,7 +13,6 @@ from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce
 from l2send.wallet.keys.signed import SignedTx, decode_signed, signer_of_typed
-from l2send.wallet.keys.tx_encoding import Item, authorization_digest, encoding_of, signature_by
 
 
 class Signer(Protocol):
@@ -87,10 +85,10 @@ class LocalSigner:
     def sign(self, chain_id: ChainId, nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> SignedTx:
         """See Signer."""
         refuse_unbound(chain_id, tx)
-        authorizations = [self._authorization(tx, nonce)] if tx.delegate_to is not None else []
-        encoding = encoding_of(nonce, tx, gas, price, authorizations)
-        parity, r, s = self._signature(lambda: encoding.digest, "transaction")
-        signed = SignedTx.of(encoding.signed(parity, r, s))
+        fields = _fields(nonce, tx, gas, price)
+        if tx.delegate_to is not None:
+            fields |= {"type": 4, "authorizationList": [self._authorization(chain_id, tx.delegate_to, nonce)]}
+        signed = SignedTx.of(self._signed_bytes(fields))
         said = decode_signed(signed.raw)
         if said.sender != self.address or not said.matches(nonce, tx, gas, price):
             raise Refused("the signed bytes do not say what was to be signed.")
@@ -98,36 +96,48 @@ class LocalSigner:
 
     def sign_typed(self, data: TypedData) -> bytes:
         """See Signer."""
-        digest = data.digest
-        parity, r, s = self._signature(lambda: digest, "message")
-        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + parity])
+        signature = self._signature(data.digest)
         if signer_of_typed(data, signature) != self.address:
             raise Refused("the signature is not one of this account over this message.")
         return signature
 
-    def _authorization(self, tx: UnsignedTx, nonce: Nonce) -> list[Item]:
+    def _authorization(self, chain_id: ChainId, code: Address, nonce: Nonce) -> Any:
         """For this chain only, and valid only in the transaction with `nonce`. Source: EIP-7702."""
-        code = bytes.fromhex((tx.delegate_to or ZERO_ADDRESS)[2:])
-        signature = self._signature(lambda: authorization_digest(tx.chain_id, code, nonce + 1), "authorization")
-        return [tx.chain_id, code, nonce + 1, *signature]
+        from eth_account import Account
 
-    def _signature(self, digest: Callable[[], bytes], what: str) -> tuple[int, int, int]:
-        """The signature's parity, r and s."""
-        # Raised outside the handler, so that no traceback leads to a frame that holds the key.
         try:
-            parity, r, s = signature_by(self._key.reveal(), digest()).vrs
-            return parity, r, s
+            message = {"chainId": int(chain_id), "address": code, "nonce": nonce + 1}
+            return Account.sign_authorization(message, self._key.reveal())
         except Exception as error:  # noqa: BLE001
             failure = type(error).__name__
-        raise ConfigError(f"the {what} could not be signed ({failure}).")
+        raise ConfigError(f"the authorization could not be signed ({failure}).")
+
+    def _signature(self, digest: bytes) -> bytes:
+        from eth_account import Account
+
+        try:
+            return bytes(Account.unsafe_sign_hash(digest, self._key.reveal()).signature)
+        except Exception as error:  # noqa: BLE001
+            failure = type(error).__name__
+        raise ConfigError(f"the message could not be signed ({failure}).")
+
+    def _signed_bytes(self, fields: dict[str, Any]) -> bytes:
+        from eth_account import Account
+
+        # Raised outside the handler, so that no traceback leads to a frame that holds the key.
+        try:
+            return bytes(Account.sign_transaction(fields, self._key.reveal()).raw_transaction)
+        except Exception as error:  # noqa: BLE001
+            failure = type(error).__name__
+        raise ConfigError(f"the transaction could not be signed ({failure}).")
 
 
 def address_of(key: SecretKey) -> Address:
     """The account of a key. Raises ConfigError for bytes that are not a secp256k1 key."""
-    from eth_keys.datatypes import PrivateKey
+    from eth_account import Account
 
     try:
-        return checksum(PrivateKey(key.reveal()).public_key.to_checksum_address())
+        return checksum(Account.from_key(key.reveal()).address)
     except Exception:  # noqa: BLE001, S110
         pass
     raise ConfigError("that is not a private key of an Ethereum account.")
@@ -139,3 +149,17 @@ def refuse_unbound(chain_id: ChainId, tx: UnsignedTx) -> None:
         raise Refused(f"the transaction is for chain {tx.chain_id}, not {chain_id}.")
     if not tx.to or checksum(tx.to) == ZERO_ADDRESS:
         raise Refused("the transaction names no recipient.")
+
+
+def _fields(nonce: Nonce, tx: UnsignedTx, gas: Gas, price: GasPrice) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "chainId": tx.chain_id,
+        "nonce": nonce,
+        "to": tx.to,
+        "value": tx.value,
+        "data": tx.data,
+        "gas": gas,
+    }
+    if price.legacy:
+        return fields | {"gasPrice": price.max_fee_per_gas}
+    return fields | {"type": 2, "maxFeePerGas": price.max_fee_per_gas, "maxPriorityFeePerGas": price.tip}
