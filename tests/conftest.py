@@ -35,7 +35,7 @@ from tests.support.time_zone import in_the_morning
 
 PASSWORD = "correct horse battery staple"
 LONGEST_COMMAND = 120.0  # seconds
-LONGEST_LAB_TEST = 900  # seconds
+LONGEST_LAB_TEST = 5400 if os.environ.get("L2SEND_LAB") == "full" else 900  # seconds
 _LAB = Path(__file__).parent / "lab"
 
 for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):

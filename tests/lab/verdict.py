@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from l2send.core.address import Address
+from l2send.core.plan import StepKind
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState, TxState
 from l2send.wallet.keys.signed import decode_signed
@@ -79,9 +80,16 @@ def judge(
     state = record.state if record else None
     if (times == 1) != (state is PaymentState.DELIVERED):
         wrong.append(f"received {times} times, and the journal says {state}")
-    if state not in {*_NOTHING_HAPPENED, PaymentState.DELIVERED, PaymentState.REPLACED}:
+    ended = {*_NOTHING_HAPPENED, PaymentState.DELIVERED, PaymentState.REPLACED}
+    if state not in ended and not (record and _lost_its_approval(record)):
         wrong.append(f"it is left {state}")
     return Verdict(state, times, spent // price, tuple(wrong))
+
+
+def _lost_its_approval(record: PaymentRecord) -> bool:
+    """Whether another wallet used the approval's nonce, so that the opening behind it reverted. See docs/bridges.md."""
+    states = {tx.step.kind: tx.state for tx in record.transactions}
+    return states == {StepKind.APPROVE: TxState.REPLACED, StepKind.OPEN: TxState.REVERTED}
 
 
 def judge_legs(world: World, account: Account, recipient: Address, record: Record | None, wire: Wire) -> Verdict:
@@ -148,6 +156,10 @@ def _wrong_states(world: World, record: PaymentRecord | None) -> list[str]:
         if tx.state is TxState.FINAL:
             receipt = world.nodes[_index(world, record)].call(RECEIPT, tx.hash)
             if receipt is None or receipt["status"] != "0x1" or receipt["blockHash"] != tx.block_hash:
+                wrong.append(f"{tx.step.kind} is {tx.state} in the journal, and the chain says {receipt}")
+        elif tx.state is TxState.REVERTED and _lost_its_approval(record):
+            receipt = world.nodes[_index(world, record)].call(RECEIPT, tx.hash)
+            if receipt is None or receipt["status"] != "0x0" or receipt["blockHash"] != tx.block_hash:
                 wrong.append(f"{tx.step.kind} is {tx.state} in the journal, and the chain says {receipt}")
         elif tx.state is TxState.VOID and record.at(tx.step_index).state is TxState.FINAL:
             continue  # Another transaction of its step, by another wallet with the key, is in the chain.
