@@ -16,6 +16,12 @@ PARTS: dict[str, Sequence[str]] = {
     "balances": ("bench.balances", "--rounds", "2"),
     "journal": ("bench.journal", "--rounds", "2", "--sizes", "10", "1000", "100000", "1000000"),
 }
+QUICK: dict[str, Sequence[str]] = {
+    "sends": ("bench.sends", "--rounds", "1", "--many", "10"),
+    "balances": ("bench.balances", "--rounds", "1", "--chains", "4", "--latency", "0", "20"),
+    "journal": ("bench.journal", "--rounds", "1", "--sizes", "10", "1000"),
+}
+"""The same with little of everything: it shows that all of them run, its figures say little."""
 
 
 def _machine() -> str:
@@ -28,16 +34,17 @@ def main() -> int:
     """Run all of them; the status is that of the first one that failed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Every benchmark in one run.")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
+    parser.add_argument("--quick", action="store_true", help="little of everything, to see that all of it runs")
     parser.add_argument("--svg", metavar="FILE", help="draw the growth of the journal into this file")
     options = parser.parse_args()
     found: dict[str, object] = {"machine": _machine()}
     worst = 0
     if not options.json:
         print(f"{found['machine']}\n", flush=True)
-    for name, part in PARTS.items():
+    for name, part in (QUICK if options.quick else PARTS).items():
         started = time.monotonic()
         command = [sys.executable, "-m", *part, *(["--json"] if options.json else [])]
-        command += ["--svg", options.svg] if options.svg and name == "journal" else []
+        command += ["--svg", options.svg] if options.svg and name == "journal" and not options.quick else []
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         worst = worst or done.returncode
         if options.json:

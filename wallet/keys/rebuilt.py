@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from l2send.core.address import Address
-from l2send.core.errors import BadAnswer
 from l2send.core.rpc import data_bytes, quantity
 from l2send.wallet.keys.signed import SignedTx
 
@@ -35,8 +34,8 @@ def rebuilt(described: Described, sender: Address) -> SignedTx | None:
         if signed.hash != str(described.get("hash", "")).lower():
             return None
         return signed if str(Account.recover_transaction(signed.raw)) == sender else None
-    except (BadAnswer, ValueError, TypeError, KeyError, AttributeError):
-        return None  # The node's description does not follow the standard.
+    except Exception:  # noqa: BLE001 - the libraries raise many types of error for a description of no transaction
+        return None
 
 
 def _legacy(tx: Described) -> list[Any]:

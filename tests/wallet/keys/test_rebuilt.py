@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+import rlp  # type: ignore[import-untyped]
+from eth_account import Account
+
 from l2send.wallet.keys.rebuilt import rebuilt
 from l2send.wallet.keys.signed import SignedTx
 from tests.support.addresses import new_address
@@ -29,6 +33,33 @@ def test_any_kind_of_transaction_is_rebuilt_to_its_own_bytes(slow: Rig) -> None:
 
 
 def _account(rig: Rig) -> Any:
-    from eth_account import Account
-
     return Account.from_key(rig.key)
+
+
+_KEY = "0x" + "07" * 32
+_LEGACY = {"nonce": 3, "to": "0x" + "11" * 20, "value": 5, "gas": 21_000, "gasPrice": 9, "data": b"\x01"}
+
+
+def _described(fields: dict[str, Any]) -> dict[str, Any]:
+    signed = Account.sign_transaction(fields, _KEY)
+    numbers = {name: hex(fields[name]) for name in ("nonce", "value", "gas", "gasPrice")}
+    signature = {"v": hex(signed.v), "r": hex(signed.r), "s": hex(signed.s)}
+    return numbers | signature | {"to": fields["to"], "input": "0x01", "hash": "0x" + signed.hash.hex()}
+
+
+@pytest.mark.parametrize("bound", [{}, {"chainId": 1}, {"chainId": 2**40 + 1}], ids=["no chain", "one", "a large id"])
+@pytest.mark.parametrize("value", [5, 6])
+def test_a_legacy_transaction_is_rebuilt_with_its_chain_or_without(bound: dict[str, int], value: int) -> None:
+    fields = _LEGACY | {"value": value} | bound
+    found = rebuilt(_described(fields), Account.from_key(_KEY).address)
+    assert found is not None
+    assert found.raw == bytes(Account.sign_transaction(fields, _KEY).raw_transaction)
+
+
+@pytest.mark.parametrize("changed", [{"r": "0x0"}, {"s": "0x0"}, {"v": "0x0"}, {"r": hex(2**256 - 1)}])
+def test_a_signature_that_a_node_made_up_is_of_no_account(changed: dict[str, str]) -> None:
+    """Its hash fits the signature, as a node can see to it."""
+    described = _described(_LEGACY | {"chainId": 1}) | changed
+    body = [3, 9, 21_000, b"\x11" * 20, 5, b"\x01", *(int(described[name], 16) for name in "vrs")]
+    described["hash"] = SignedTx.of(bytes(rlp.encode(body))).hash
+    assert rebuilt(described, Account.from_key(_KEY).address) is None
