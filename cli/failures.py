@@ -15,6 +15,7 @@ from l2send.cli.cast_hints import answer
 from l2send.cli.command_table import is_about_a_payment, may_send
 from l2send.cli.interruptible import has_run, is_of_an_interrupt
 from l2send.cli.lines_to_type import as_typed_here
+from l2send.cli.progress_mode import may_be_a_terminal
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
 from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
 from l2send.core.redaction import without_typed_secrets
@@ -93,13 +94,16 @@ def report(error: L2sendError, words: Sequence[str] = (), *, as_envelope: bool) 
         }
         print(as_json({"schema": "l2send.error/1", "error": fields}, sys.stderr), file=sys.stderr)
         return
+    lines = [clean(line, 500) for line in message.splitlines()] or [""]
+    after = [_SENT_IN_WORDS[error.sent]] if error.sent is not Sent.NO or is_about_a_payment(words) else []
+    after += [clean(hint, 500)] if hint else []
+    if not may_be_a_terminal():
+        print("\n".join([f"l2send: {lines[0]}", *(f"  {line}" for line in lines[1:]), *after]), file=sys.stderr)
+        return
     from rich.text import Text
 
-    lines = message.splitlines() or [""]
-    print_words(aloud(), f"l2send: {clean(lines[0], 500)}", "bold red")
+    print_words(aloud(), f"l2send: {lines[0]}", "bold red")
     for line in lines[1:]:
         print_beside(aloud(), Text("  "), styled(line, limit=500))
-    if error.sent is not Sent.NO or is_about_a_payment(words):
-        print_words(aloud(), _SENT_IN_WORDS[error.sent])
-    if hint:
-        print_words(aloud(), clean(hint, 500))
+    for line in after:
+        print_words(aloud(), line)

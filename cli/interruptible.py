@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, ParamSpec, TypeVar
 
@@ -48,22 +48,55 @@ def run(command: Coroutine[Any, Any, T]) -> T:
     Ctrl-C while a task blocks ends the loop at once. The error that `command` raises when cancelled is raised.
     """
     _has_run.set()
-    with asyncio.Runner() as runner:
+    runner = asyncio.Runner()
+    try:
         loop = runner.get_loop()
         loop.set_default_executor(Abandoning())
         task = loop.create_task(command)
         try:
             return runner.run(_wait_for(task))
         except KeyboardInterrupt:
+            if _reading:
+                raise
             task.cancel()
             try:
                 return loop.run_until_complete(task)
             except (asyncio.CancelledError, KeyboardInterrupt):
                 raise KeyboardInterrupt from None
+    finally:
+        _close(runner)
 
 
 async def _wait_for(task: asyncio.Task[T]) -> T:
-    return await task
+    """Ctrl-C ends this wait, and not the task."""
+    await asyncio.wait({task})
+    return task.result()
+
+
+_reading = list[Callable[[], None]]()
+"""What takes the progress from the screen, while only questions are asked of nodes."""
+_left_alone = list[asyncio.Runner]()
+"""Kept, since a loop that is freed complains about its tasks."""
+
+
+@contextmanager
+def only_reading(stop: Callable[[], None]) -> Iterator[None]:
+    """While nothing but answers is waited for: Ctrl-C calls `stop`, and ends without closing a hundred connections."""
+    _reading.append(stop)
+    try:
+        yield
+    finally:  # not after Ctrl-C: the task is left where it is
+        with suppress(ValueError):
+            _reading.remove(stop)
+
+
+def _close(runner: asyncio.Runner) -> None:
+    if not _reading:
+        runner.close()
+        return
+    while _reading:
+        _reading.pop()()
+    _left_alone.append(runner)
 
 
 @contextmanager

@@ -61,7 +61,7 @@ async def approve(
         again = options.again
         if isinstance(request, Payment):
             again = await _meant_again(client, request, yes=yes, options=options)
-        with Live("asking all chains"):
+        with Live.of_answers("asking all chains"):
             review = await plan_of(client, request, limits)
         if not isinstance(request, Payment):
             again = await _meant_again(client, review.plan.payment, yes=yes, options=options)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from l2send.cli.interruptible import only_reading
 from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.progress_mode import ProgressMode, is_asked_for, progress_mode
 from l2send.cli.screen import aloud, as_json, err, print_beside, print_words, styled
@@ -68,11 +69,22 @@ class Live:
         self._counting.__exit__(kind, error, trace)
         if self._lateness:
             self._lateness.cancel()
+        self.stop()
+        if progress_mode() is ProgressMode.PLAIN and is_asked_for() and self._count.asked > 1:
+            print_words(err(), styled(f"{self._so_far} answered"))
+
+    def stop(self) -> None:
+        """Take its line from the screen."""
         if self._spinner:
             Live._shown = None
             self._spinner.stop()
-        if progress_mode() is ProgressMode.PLAIN and is_asked_for() and self._count.asked > 1:
-            print_words(err(), styled(f"{self._so_far} answered"))
+
+    @classmethod
+    @contextlib.contextmanager
+    def of_answers(cls, first: str) -> Iterator[None]:
+        """While nothing but answers is waited for, and nothing signed or written: Ctrl-C ends the command at once."""
+        with cls(first) as live, only_reading(live.stop):
+            yield
 
     @classmethod
     @contextlib.contextmanager

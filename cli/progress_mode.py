@@ -34,12 +34,17 @@ def is_asked_for() -> bool:
     return bool(_asked_for)
 
 
+def may_be_a_terminal() -> bool:
+    """Whether stderr may be one; decided without importing rich, so that scripts do not wait for it."""
+    return sys.stderr.isatty() or bool(_CALL_IT_A_TERMINAL & os.environ.keys())
+
+
 def progress_mode() -> ProgressMode:
     """How progress is shown: live for a person at a terminal, plain lines otherwise."""
     if _asked_for:
         return _asked_for[0]
-    if not sys.stderr.isatty() and not _CALL_IT_A_TERMINAL & os.environ.keys():
-        return ProgressMode.PLAIN  # decided without importing rich, so scripts do not wait for it
+    if not may_be_a_terminal():
+        return ProgressMode.PLAIN
     from l2send.cli.screen import aloud
 
     return ProgressMode.LIVE if aloud().is_terminal and not is_plain() else ProgressMode.PLAIN

@@ -108,7 +108,7 @@ async def _is_more_wanted(client: Client, who: Sender) -> bool:
         wanted = await pick("What next?", [(words, words) for words in (done, another, balances)])
         if wanted != balances:
             return wanted == another
-        with Live("asking all chains what you hold"):
+        with Live.of_answers("asking all chains what you hold"):
             snapshot = await client.balances(who.address)
         show(snapshot, ())
 
@@ -190,7 +190,7 @@ class _Conversation:
 
     async def ask_token(self) -> bool:
         chain, asked = self.destination.chain, self.destination.asked
-        with Live("asking all chains what you hold"):
+        with Live.of_answers("asking all chains what you hold"):
             snapshot = await self._held.snapshot()
         held = spendable(snapshot, chain)
         if asked and asked.token not in held:
@@ -259,7 +259,7 @@ class _Conversation:
         return ", ".join(f"{a.text} on {self._client.registry.chain(a.token.chain_id).short_name}" for a in amounts)
 
     async def ask_way(self) -> bool:
-        with Live("asking all chains"):
+        with Live.of_answers("asking all chains"):
             self.review = await plan_of(self._client, self.request, self._limits)
         plan = self.review.plan
         if not plan.alternatives or isinstance(self.request, MaxPayment) or is_direct(plan.way):

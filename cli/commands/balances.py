@@ -113,7 +113,7 @@ async def _read(whose: str, known: Address | None, registry: Registry, wanted: _
     async with open_rpcs(registry) as rpcs:
         account = known or await _account(whose, rpcs, wanted.run)
         while True:
-            with Live(f"asking {len(wanted.chains)} chains"):
+            with Live.of_answers(f"asking {len(wanted.chains)} chains"):
                 snapshot, kinds = await asyncio.gather(
                     take_snapshot(account, rpcs, chains=wanted.chains),
                     kinds_of(account, wanted.chains if wanted.kinds else (), rpcs),

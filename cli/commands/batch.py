@@ -148,7 +148,7 @@ class _Run:
     async def pay(self, rows: Sequence[BatchRow], name: str, limits: Limits, total: float | None) -> int:
         """Judge, plan, approve, record and follow a file."""
         async with open_client(self.run_options.paths, self.run_options.registry()) as client:
-            with Live(f"reading {len(rows):,} lines"):
+            with Live.of_answers(f"reading {len(rows):,} lines"):
                 judged = await judge_batch(rows, client.rpcs, client.book)
             self._refuse_bad(judged, name)
             safe, sender = choose_safe(self.safe, self.sender, client.paths, client.registry)
@@ -160,7 +160,7 @@ class _Run:
             must_be_able_to_ask(yes=self.yes or self.dry_run, hint="Add --yes, or --dry-run to see the plan.")
             if self.options.queue:
                 judged = client.queue.without_waiting(judged, who.address, name)
-            with Live(f"planning {len(judged.lines):,} payments"):
+            with Live.of_answers(f"planning {len(judged.lines):,} payments"):
                 review = await client.batch.plan(
                     judged,
                     safe.address if safe else who.address,

@@ -61,7 +61,7 @@ def chosen(registry: Registry, names: Sequence[str], *, testnets: bool) -> list[
 async def _run(registry: Registry, chains: Sequence[Chain], *, as_json: bool) -> int:
     now = time.time()
     async with open_rpcs(registry, timeout=_TIMEOUT) as rpcs:
-        with Live(f"asking {len(chains)} chain{'s' if len(chains) > 1 else ''}"):
+        with Live.of_answers(f"asking {len(chains)} chain{'s' if len(chains) > 1 else ''}"):
             reports = await check_chains(chains, rpcs, now)
     if as_json:
         print_json(_document(reports, now))

@@ -74,7 +74,7 @@ async def _network(paths: Paths) -> list[Finding]:
         return []
     now = time.time()
     async with open_rpcs(registry, timeout=_TIMEOUT) as rpcs:
-        with Live(f"asking {len(chains)} chains"):
+        with Live.of_answers(f"asking {len(chains)} chains"):
             accounts = {k.address: k.name for k in find(paths.keystores) if k.address}
             reports, delegated = await asyncio.gather(
                 check_endpoints(chains, rpcs, now), find_delegations(accounts, chains, rpcs)

@@ -111,7 +111,7 @@ def show_plan(
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
             target, _, request = await _understood(client, meant, owner, keys, payer, limits)
-            with Live("asking all chains"):
+            with Live.of_answers("asking all chains"):
                 review = await plan_of(client, request, limits)
             _print_plan(review, registry, target, as_json=run_options.as_json)
             return ExitStatus.DELIVERED

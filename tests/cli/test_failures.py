@@ -65,3 +65,14 @@ def test_a_list_that_cannot_be_written_moved_no_money() -> None:
         3,
         "l2send: the result could not be written to stdout: No space left on device.\n",
     )
+
+
+def test_in_a_pipe_it_is_said_without_the_libraries_that_draw() -> None:
+    """They take a tenth of a second, which Ctrl-C would wait for."""
+    program = (
+        "import sys; from l2send.cli.main import run, start_lightly; start_lightly();"
+        "run(['config', 'get', 'x']); print('rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "False\n"
+    assert done.stderr.splitlines()[0] == "l2send: there is no setting 'x'."

@@ -49,6 +49,22 @@ try:
 except KeyboardInterrupt:
     leave(130)
 """
+_ANSWERS = """
+import asyncio
+from l2send.cli.interruptible import leave, run
+from l2send.cli.progress import Live
+async def wait():
+    with Live.of_answers("asking all chains"):
+        print("waiting", flush=True)
+        try:
+            await asyncio.sleep(60)
+        finally:  # as a hundred connections that are closed one by one on a busy machine
+            await asyncio.sleep(60)
+try:
+    run(wait())
+except KeyboardInterrupt:
+    leave(130)
+"""
 _PACKAGE = """
 import asyncio, sys
 from l2send.cli.interruptible import load_package, run
@@ -117,6 +133,7 @@ PROGRAMS = {
     "name": _LOOKUP,
     "sleep": _BLOCKED,
     "scrypt": _SCRYPT,
+    "answers": _ANSWERS,
     "words": _OWN_WORDS,
     "package": _PACKAGE,
     "class": _CLASS_OF_A_PACKAGE,
