@@ -108,7 +108,7 @@ def test_a_program_that_imports_l2send_gets_its_libraries_whole() -> None:
 
 
 def test_a_library_that_reads_a_version_at_once_gets_a_text() -> None:
-    """prompt_toolkit does, which asks every question: it needs a `str`, where eth_account never asked for one before."""
+    """prompt_toolkit does, which asks every question: it needs a `str`. Nothing else asks for one before it."""
     program = f"{_LATE}; import prompt_toolkit; print(prompt_toolkit.__version__, prompt_toolkit.VERSION[0])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split()[1] == "3"
