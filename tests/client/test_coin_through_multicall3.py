@@ -30,6 +30,7 @@ TAKES_ANYTHING = "0x00"
 @pytest.fixture(scope="module")
 def payer(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Delegating:
     """An account without code, with a journal of its own: one of its payments stays open."""
+    home.paths.config.mkdir(mode=0o700, parents=True, exist_ok=True)
     payer = Delegating(another_machine(home, tmp_path_factory.mktemp("coin") / "machine"))
     home.fund(payer.address, CHAIN, USDC="100", ETH="1")
     return payer
