@@ -193,8 +193,8 @@ def main() -> int:
     number = {"type": int, "nargs": "+", "metavar": "N"}
     parser.add_argument("--lines", default=[10, 100, 1000, 5000], help="lines for one process", **number)
     parser.add_argument("--workers", default=[1, 2, 4, 8], help="numbers of workers", **number)
-    parser.add_argument("--worker-lines", default=[100, 1000], help="lines for all workers together", **number)
-    parser.add_argument("--gas-lines", default=[10, 100, 1000], help="lines of which the gas is measured", **number)
+    parser.add_argument("--worker-lines", default=[200], help="lines for all workers together", **number)
+    parser.add_argument("--gas-lines", default=[10, 100, 500], help="lines of which the gas is measured", **number)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--pictures", type=Path, default=_PICTURES, metavar="FOLDER", help=f"default: {_PICTURES}")
     options = parser.parse_args()

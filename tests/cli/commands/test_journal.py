@@ -11,6 +11,7 @@ from l2send.core.private_files import write_private
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.inside import Inside, inside
+from tests.support.safes import new_safe
 
 __all__ = ["inside"]
 
@@ -58,6 +59,10 @@ def test_a_journal_of_which_a_part_was_looked_at_is_not_accepted(fresh_home: Hom
     assert some.json["not_looked_at"] == [waiting, "dev2", "dev3", "dev4"]
     every = fresh_home.run("journal", "recover", "--accounts", f"{name},{other}", "--json")
     assert (every.status, every.json["accepted"], every.json["not_looked_at"]) == (0, True, [])
+    safe = ("journal", "recover", "--accounts", f"{name},{other}", "--safe")
+    assert fresh_home.must(*safe, new_safe(fresh_home, [waiting]).place, "--json").json["accepted"]
+    none = fresh_home.run(*safe, f"dev1:{waiting}")
+    assert (none.status, "is no Safe on Devnet 1" in none.stderr) == (6, True), none
 
 
 def test_limits_of_the_journal_are_set_shown_kept_and_taken_away(fresh_home: Home, tmp_path: Path) -> None:
