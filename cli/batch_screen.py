@@ -271,12 +271,13 @@ def _some(label: str, values: Sequence[Text]) -> Labelled:
     return [(label if at == 0 else "", value) for at, value in enumerate(shown)]
 
 
-def show_result(name: str, lines: Sequence[LineResult], written: Path | None) -> None:
-    """Print on stdout the number of lines in each state, and each undelivered line."""
+def show_result(name: str, lines: Sequence[LineResult], written: Path | None, cost: str = "") -> None:
+    """Print on stdout the number of lines in each state, the `cost` so far, and each undelivered line."""
     counts = Counter(line.state for line in lines)
     delivered = counts[PaymentState.DELIVERED.value]
     others = ", ".join(f"{count} {state}" for state, count in counts.items() if state != PaymentState.DELIVERED.value)
     rows = [(name, styled(f"{delivered} of {len(lines)} delivered{f'; {others}' if others else ''}", "bold"))]
+    rows += [("cost", styled(cost, limit=300))] if cost else []
     left = [line for line in lines if line.state != PaymentState.DELIVERED.value]
     rows += [("", styled(_left_over(line), "yellow", limit=400)) for line in left[:_TOLD]]
     if len(left) > _TOLD:
@@ -289,7 +290,7 @@ def show_result(name: str, lines: Sequence[LineResult], written: Path | None) ->
 
 
 def _left_over(line: LineResult) -> str:
-    place = f"line {line.row.line} " if line.row else ""
-    payment = f", {line.record.id}" if line.record else ""
+    what = f"{line.ref}, {line.record.id}" if line.record else line.ref
+    place = f"line {line.row.line} ({what})" if line.row else what
     why = line.error.message.splitlines()[0] if line.error else line.record.meaning.money if line.record else ""
-    return f"{place}({line.ref}{payment}): {line.state}. {why}"
+    return f"{place}: {line.state}. {why}".rstrip()

@@ -36,4 +36,6 @@ async def approve_delegation(delegation: Delegation, *, yes: bool, over_foreign:
     rows.append(("you sign", styled("1 one transaction with one authorization, for this chain and this nonce alone")))
     print_pairs(err(), rows)
     verb = "Delegate" if not ends else "End the delegation of"
-    await must_agree(f"{verb} {delegation.account} on {chain.name}?", yes=yes)
+    account = f"{delegation.account[:6]}…{delegation.account[-4:]}"
+    cost = cost_of(delegation.quote.fees)
+    await must_agree(f"{verb} {account} on {chain.name}{f', cost {cost}' if cost else ''}?", yes=yes)

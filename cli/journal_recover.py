@@ -9,7 +9,7 @@ from l2send.batch_record import key_of
 from l2send.cli.json_documents import Document
 from l2send.cli.options import RunOptions
 from l2send.cli.progress import Live
-from l2send.cli.screen import err, out, print_json, styled, table
+from l2send.cli.screen import err, out, print_json, print_words, styled, table
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
@@ -96,19 +96,16 @@ class Recovering:
             rows.add_row(one["chain"], str(one["nonce"]), one["hash"] or "", styled(payment, limit=200), styled(again))
         if found:
             out().print(rows)
-        out().print(
-            f"{len(found)} transactions were unknown to {client.queue.title}; all are accounted for"
-            if accepted and not left_out
-            else f"{len(found)} transactions were unknown to {client.queue.title}"
-        )
+        number = f"{len(found)} transaction{' was' if len(found) == 1 else 's were'} unknown to {client.queue.title}"
+        print_words(out(), f"{number}; all are accounted for" if accepted and not left_out else number)
         for which in held:
-            out().print(styled(f"look at it: {which}", "yellow", limit=200))
+            print_words(out(), styled(f"look at it: {which}", "yellow", limit=200))
         if not self.safes:
-            out().print("No Safe was named: what others had one pay is not searched. Name it with --safe.")
+            print_words(out(), "No Safe was named: what others had one pay is not searched. Name it with --safe.")
         if left_out:
-            out().print(styled(f"not looked at: {', '.join(left_out)}", "yellow", limit=600))
+            print_words(out(), styled(f"not looked at: {', '.join(left_out)}", "yellow", limit=600))
         if not accepted:
-            out().print("Look at what is named, or compare it with the chains. Then run it again with --accept.")
+            print_words(out(), "Look at what is named, or compare it with the chains. Then run it again with --accept.")
 
 
 def _document(found: Found, account: Address, client: Client) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from l2send.core.plan import BRIDGE_FEE, SPONSOR_FEE, Fee, Way
-from l2send.core.units import Amount
+from l2send.core.units import Amount, Token
 from l2send.wallet.fees_paid import KEPT, NETWORK_FEE, FeesPaid
 
 _LEAST_SHOWN = 0.0001
@@ -61,6 +61,22 @@ def cost_paid(paid: FeesPaid) -> str:
     total = usd(sum(fee.usd or 0.0 for fee in known))
     of_what = f": {parts}" if ", " in parts else f" for {parts.split(' ')[0]}"
     return f"{total}{so_far}{of_what}"
+
+
+def all_paid(paid: Iterable[FeesPaid]) -> FeesPaid:
+    """What several payments cost, one sum for each kind of fee and coin."""
+    sums, is_whole = dict[tuple[str, Token], Fee](), True
+    for one in paid:
+        is_whole = is_whole and one.is_whole
+        for fee in one.fees:
+            key = (fee.name, fee.amount.token)
+            sums[key] = _added(sums[key], fee) if key in sums else fee
+    return FeesPaid(tuple(sums.values()), is_whole)
+
+
+def _added(one: Fee, other: Fee) -> Fee:
+    usd = None if one.usd is None or other.usd is None else one.usd + other.usd
+    return Fee(one.name, Amount(one.amount.units + other.amount.units, one.amount.token), usd)
 
 
 def cost_of(fees: Iterable[Fee]) -> str:

@@ -11,7 +11,7 @@ from l2send.cli.money import cost_of, cost_paid, shorter
 from l2send.cli.screen import out, print_pairs, styled
 from l2send.cli.times import clock, duration, local_times
 from l2send.core.chains import Chain, Registry
-from l2send.delegating import about_the_money
+from l2send.delegating import about_the_money, is_delegation
 from l2send.wallet.closing import only_its_user_knows
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.records import PaymentRecord, ProposalRecord, Record, SponsoredRecord, TxRecord
@@ -39,10 +39,7 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
     destination = f"{target.short_name}:{record.payment.to.address}"
     rows = [
         (record.id, _state(record, f"{record.state}. {about_the_money(record)}")),
-        ("amount", styled(record.payment.amount)),
-        *_arrived(record),
-        ("to", styled(destination)),
-        *([("", styled(f"typed as {record.typed_name}"))] if record.typed_name else []),
+        *_about(record, destination),
         *_terms(record, registry, ending),
     ]
     if record.state is PaymentState.DELIVERED:
@@ -67,6 +64,18 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
     print_pairs(out(), rows)
 
 
+def _about(record: Record, destination: str) -> Rows:
+    """What is paid and to whom; of a delegation, which pays nothing, the account."""
+    if is_delegation(record):
+        return [("account", styled(destination))]
+    return [
+        ("amount", styled(record.payment.amount)),
+        *_arrived(record),
+        ("to", styled(destination)),
+        *([("", styled(f"typed as {record.typed_name}"))] if record.typed_name else []),
+    ]
+
+
 def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
     """Source, time, cost, and the remaining balance."""
     parts = [
@@ -74,9 +83,10 @@ def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
         + ("" if leg.terms.bridge == "direct" else f" by {leg.terms.bridge}")
         for leg in record.legs
     ]
+    source = "paid" if record.state is PaymentState.DELIVERED else "source"
+    paid = [("from", styled(record.payment.sender)), (source, styled("; ".join(parts), limit=400))]
     rows = [
-        ("from", styled(record.payment.sender)),
-        ("paid" if record.state is PaymentState.DELIVERED else "source", styled("; ".join(parts), limit=400)),
+        *([] if is_delegation(record) else paid),
         ("made", styled(_when(record, ending))),
         *_cost(record, registry),
     ]

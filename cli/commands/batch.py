@@ -20,6 +20,7 @@ from l2send.cli.batch_progress import BatchLive
 from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results
 from l2send.cli.batch_screen import batch_question, show_batch, show_batch_details, show_result
 from l2send.cli.command_table import Heading
+from l2send.cli.money import all_paid, cost_paid
 from l2send.cli.option_groups import spread
 from l2send.cli.options import BatchOptions, KeyOptions, PayingRunOptions, RouteOptions, SenderOptions, Yes
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
@@ -265,7 +266,8 @@ class _Run:
                 sent=_moved(result),
                 hint=f"Carry it on with: l2send batch resume {name}",
             ) from None
-        err().print(live.line())
+        if not err().is_terminal:  # a log; a person reads the same in the result
+            err().print(live.line())
         return self._end(client, name, result)
 
     def _write(self, client: Client, name: str, result: BatchResult | None) -> None:
@@ -292,5 +294,7 @@ class _Run:
         elif self.dry_run:
             err().print("Dry run: nothing was signed and nothing was sent.")
         else:
-            show_result(name, lines, self.options.result)
+            records = [payment.record for payment in result.payments] if result else []
+            paid = cost_paid(all_paid(client.fees_paid(record) for record in records))
+            show_result(name, lines, self.options.result, paid)
         return exit_status(lines)

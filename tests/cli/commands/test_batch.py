@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import re
 import shutil
 import sys
 import unicodedata
@@ -221,6 +222,8 @@ def test_one_review_on_one_screen_and_one_yes(home: Home, payer: Payer, terminal
     terminal.press("Enter")
     status, shown = terminal.end()
     assert (status, "5 of 5 delivered" in shown) == (0, True)
+    assert ": 5 delivered" not in shown, "said once"
+    assert re.search(r"^cost +\$\d", shown, re.MULTILINE), shown
     assert json.loads(result.read_text())["counts"] == {"delivered": 5}
     assert [home.holds(to, "dev1") for _, _, to in wanted] == [2 * 10**6, 10**6, 10**6, 10**6]
 

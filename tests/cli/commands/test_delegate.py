@@ -23,6 +23,7 @@ def test_an_account_is_delegated_shown_and_freed(home: Home) -> None:
     name, address = funded(home)
     done = home.must("wallet", "delegate", name, "--chain", "dev1", "--yes")
     assert "The account runs what was asked for." in done.stdout
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["account", "made", "cost", "see"]
     for words in ("can move all that the account has", "its hash is pinned: 0x", "for this chain and this nonce alone"):
         assert words in done.stderr
     shown = home.must("wallet", "show", name, "--chain", "dev1", "--json").json
