@@ -65,7 +65,7 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
 
 
 def _about(record: Record, destination: str) -> Rows:
-    """What is paid and to whom; of a delegation, which pays nothing, the account."""
+    """The amount and the recipient; of a delegation, which pays nothing, the account."""
     if is_delegation(record):
         return [("account", styled(destination))]
     return [

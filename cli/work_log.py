@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum, unique
 
 from l2send.cli.json_documents import Document
-from l2send.cli.screen import as_json, err, styled
+from l2send.cli.screen import as_json, err, print_words, styled
 from l2send.core.errors import L2sendError
 from l2send.worker import Happened, WorkEvent
 
@@ -57,7 +57,7 @@ class WorkLog:
             self._write(event, text, error=error.code if error else "")
         else:
             at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            err().print(styled(f"{at} {text}", limit=600), soft_wrap=True)
+            print_words(err(), styled(f"{at} {text}", limit=600))
 
     @staticmethod
     def _write(event: str, text: str, **fields: str) -> None:
