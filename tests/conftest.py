@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 
+from l2send.core import redaction
 from l2send.core.address import Address, checksum
 from l2send.core.chains import Chain, Registry, load_registry
 from l2send.core.paths import Paths
@@ -37,6 +39,7 @@ PASSWORD = "correct horse battery staple"
 LONGEST_COMMAND = 120.0  # seconds
 LONGEST_LAB_TEST = 5400 if os.environ.get("L2SEND_LAB") == "full" else 900  # seconds
 _LAB = Path(__file__).parent / "lab"
+_ALL_OF_IT_LAB = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.lab\b", re.MULTILINE)
 
 for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
     os.environ.pop(name, None)  # each command would read this machine's certificates, and no test asks for them
@@ -58,6 +61,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """The tests of the lab start the real program for each command, others fork it: see support/command_server.py."""
     COMMANDS.wanted = _LAB not in item.path.parents
+    for secrets_of_another_test in (redaction._of_urls, redaction._typed):
+        secrets_of_another_test._windows.clear()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where no test of the lab is wanted, files with nothing else are not imported: that takes seconds a process."""
+    if "not lab" not in config.option.markexpr or collection_path.suffix != ".py":
+        return None
+    is_lab = collection_path.parent == _LAB or _ALL_OF_IT_LAB.search(collection_path.read_text(encoding="utf-8"))
+    return True if is_lab and collection_path.name.startswith("test_") else None
 
 
 @pytest.hookimpl(trylast=True)  # after those that are not asked for have left

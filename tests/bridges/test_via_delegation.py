@@ -285,6 +285,7 @@ def test_killed_anywhere_an_account_delegates_once(home: Home, tmp_path: Path, p
     assert Node(home.chain("dev1").rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 2
 
 
+@pytest.mark.lab
 def test_two_processes_use_one_delegated_account(delegated: Delegating) -> None:
     first, second = (delegated.begin(delegated.plan("20", f"dev4:{new_address()}", via="eco")).id for _ in range(2))
 
@@ -296,6 +297,7 @@ def test_two_processes_use_one_delegated_account(delegated: Delegating) -> None:
     assert [record.state for record in delegated.do(work)] == [PaymentState.DELIVERED] * 2
 
 
+@pytest.mark.lab
 def test_a_batch_whose_block_is_taken_back_is_sent_again(own_home: Home) -> None:
     payer = Delegating(own_home, "dev1")
     assert payer.delegate(payer.code).state is PaymentState.DELIVERED

@@ -20,9 +20,10 @@ USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 LINK = f"ethereum:{USDC}@8453/transfer?address={VITALIK}&uint256=25000000"
 EVIL = "<img src=x onerror=alert(1)>&amp;{{qr}}"
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine: the Debian package is called chromium"
-)
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the Debian package is called chromium"),
+]
 
 
 def make_page(home: Home, path: Path, *words: str) -> str:

@@ -18,6 +18,8 @@ from tests.support.addresses import new_address
 from tests.support.devices import WORDS, StandIn, ledger
 from tests.support.trezor_device import trezor
 
+pytestmark = pytest.mark.lab
+
 Device = Callable[[], AbstractContextManager[StandIn]]
 DEVICES = [("ledger", ledger, "LEDGER_PROXY_PORT", "{}"), ("trezor", trezor, "TREZOR_PATH", "udp:127.0.0.1:{}")]
 

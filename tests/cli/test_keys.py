@@ -20,6 +20,8 @@ from tests.conftest import PASSWORD, Done, Home
 from tests.support.addresses import new_address
 from tests.support.secret_files import secret_file
 
+pytestmark = pytest.mark.lab
+
 
 @pytest.fixture(scope="session")
 def cast() -> Path:

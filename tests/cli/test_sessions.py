@@ -91,7 +91,10 @@ def talk_until_consent(terminal: Terminal) -> None:
     talk_until(terminal, LAST)
 
 
-@pytest.mark.parametrize(("name", "size"), [("conversation_80", WIDE), ("conversation_40", NARROW)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("conversation_80", WIDE), pytest.param("conversation_40", NARROW, marks=pytest.mark.lab)],
+)
 def test_a_conversation_that_ends_with_no(payer: Home, name: str, size: tuple[int, int]) -> None:
     with Terminal(payer.environment, *size) as terminal:
         terminal.start(str(L2SEND))
@@ -101,6 +104,7 @@ def test_a_conversation_that_ends_with_no(payer: Home, name: str, size: tuple[in
         compare(name, terminal.end()[1])
 
 
+@pytest.mark.lab
 def test_back_from_the_last_question_to_the_first(payer: Home) -> None:
     with Terminal(payer.environment, 80, 60) as terminal:
         terminal.start(str(L2SEND))
@@ -113,6 +117,7 @@ def test_back_from_the_last_question_to_the_first(payer: Home) -> None:
         compare("conversation_back", terminal.end()[1])
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("number", range(len(QUESTIONS)), ids=[question for question, _, _ in QUESTIONS])
 def test_ctrl_c_at_any_question_sends_nothing(payer: Home, number: int) -> None:
     before = payer.must("history", "--json").json
@@ -153,6 +158,7 @@ def test_a_plan(payer: Home, name: str, size: tuple[int, int]) -> None:
         compare(name, terminal.end()[1])
 
 
+@pytest.mark.lab
 def test_payments_to_their_end(payer: Home) -> None:
     """The last in this file: who was paid is offered from then on."""
     for name, size, amount in (("payment_80", WIDE, "1"), ("payment_40", NARROW, "2")):

@@ -92,6 +92,7 @@ def test_asks_shows_and_pays(home: Home, terminal: Terminal) -> None:
     assert home.holds(to, "dev4") == 20_000_000
 
 
+@pytest.mark.lab
 def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Terminal) -> None:
     to = new_address()
     terminal.start(*L2SEND)
@@ -125,6 +126,7 @@ def test_back_leads_through_every_question_to_the_first(home: Home, terminal: Te
     assert home.holds(to, "dev4") == 0
 
 
+@pytest.mark.lab
 def test_who_was_paid_is_offered_by_address(home: Home, terminal: Terminal, payer: tuple[str, Address]) -> None:
     """Not by a number, which would be another one's the next time."""
     to = new_address()
@@ -195,6 +197,7 @@ def test_wrong_answers_are_explained_at_the_prompt(terminal: Terminal) -> None:
     terminal.wait_for("you hold at most")
 
 
+@pytest.mark.lab
 def test_progress_is_live_and_the_password_is_not_shown(home: Home, terminal: Terminal) -> None:
     terminal.start("env", "-u", "ETH_PASSWORD", *L2SEND, "1", "USDC", f"dev1:{new_address()}", "--yes")
     terminal.wait_for("Password of")
@@ -206,6 +209,7 @@ def test_progress_is_live_and_the_password_is_not_shown(home: Home, terminal: Te
     assert "horse" not in shown
 
 
+@pytest.mark.lab
 def test_with_stdout_in_a_file_it_still_asks_and_the_file_has_the_document_alone(
     home: Home, terminal: Terminal, tmp_path: Path
 ) -> None:
@@ -220,6 +224,7 @@ def test_with_stdout_in_a_file_it_still_asks_and_the_file_has_the_document_alone
     assert home.holds(to, "dev4") == 20_000_000
 
 
+@pytest.mark.lab
 def test_a_yes_is_asked_for_on_stderr_too(home: Home, terminal: Terminal, tmp_path: Path) -> None:
     to, document = new_address(), tmp_path / "payment.json"
     terminal.start("sh", "-c", f'exec {shlex.join(L2SEND)} 1 USDC dev1:{to} --json > "{document}"')

@@ -121,6 +121,7 @@ def test_dearer_than_approved_is_not_signed(payer: Payer) -> None:
     assert (payer.sent("dev1"), payer.sent("dev2"), states(payer, name)) == (0, 0, ["waiting"] * 2)
 
 
+@pytest.mark.lab
 def test_an_account_that_another_worker_has_is_left_to_it(payer: Payer) -> None:
     name = f"q-{new_address()}"
     queue(payer, lines("a", 1, "dev1"), name)
@@ -141,6 +142,7 @@ def test_an_account_that_another_worker_has_is_left_to_it(payer: Payer) -> None:
     assert states(payer, name) == ["delivered"]
 
 
+@pytest.mark.lab
 def test_what_a_dead_worker_began_is_taken_over(home: Home, payer: Payer) -> None:
     """It died between the beginning and the first signature, and with an order that is not filled."""
     name, rows = f"q-{new_address()}", [*lines("a", 2, "dev1"), *lines("b", 1, "dev4", "3")]
@@ -168,6 +170,7 @@ async def _work_for(client: Client, payer: Payer, seconds: float) -> None:
     await worker.run()
 
 
+@pytest.mark.lab
 def test_a_worker_that_is_stopped_signs_nothing_more(payer: Payer) -> None:
     name, rows = f"q-{new_address()}", lines("a", 40, "dev1")
     queue(payer, rows, name)

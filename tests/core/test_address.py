@@ -45,6 +45,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         parse_address(text)
 
 
+@pytest.mark.lab
 def test_every_one_character_typo_in_mixed_case_is_caught() -> None:
     """Substitutions and case flips: what slips through is at most ERC-55's own miss rate."""
     seeded = random.Random(7683)

@@ -127,6 +127,7 @@ def test_up_again_returns_the_same_devnet(home: Path, cache: Path, devnet: Devne
     assert said == ["A devnet of 4 chains already runs here."]
 
 
+@pytest.mark.lab
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads Linux's /proc")
 def test_processes_do_not_inherit_the_environment(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("L2SEND_SENTINEL", "a secret")

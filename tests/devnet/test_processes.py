@@ -84,6 +84,7 @@ def test_down_leaves_nothing_and_may_be_repeated(own_home: Path, cache: Path) ->
     assert control.down(own_home) is False
 
 
+@pytest.mark.lab
 def test_devnet_outlives_the_process_that_started_it(own_home: Path, cache: Path) -> None:
     assert start_up(own_home, cache, 2).wait(30) == 0
     now = control.status(own_home)
@@ -113,6 +114,7 @@ def test_up_that_is_stopped_half_way_leaves_nothing(
     assert processes(own_home) == []
 
 
+@pytest.mark.lab
 def test_killed_supervisor_takes_everything_along(own_home: Path, cache: Path) -> None:
     running = control.up(own_home, cache, chains=3)
     assert len(processes(own_home)) == 6
@@ -122,6 +124,7 @@ def test_killed_supervisor_takes_everything_along(own_home: Path, cache: Path) -
     assert control.status(own_home) is None
 
 
+@pytest.mark.lab
 def test_stale_state_is_no_devnet(own_home: Path, cache: Path) -> None:
     running = control.up(own_home, cache, chains=1)
     os.kill(running.pid, signal.SIGKILL)
@@ -136,6 +139,7 @@ def test_stale_state_is_no_devnet(own_home: Path, cache: Path) -> None:
     assert Node(again.chains[0].rpc_url).quantity("eth_chainId") == state.FIRST_CHAIN_ID
 
 
+@pytest.mark.lab
 def test_down_after_a_kill_removes_what_is_left(own_home: Path, cache: Path) -> None:
     running = control.up(own_home, cache, chains=2)
     guard = set(processes(own_home)) - {running.pid, *running.pids}
@@ -148,6 +152,7 @@ def test_down_after_a_kill_removes_what_is_left(own_home: Path, cache: Path) -> 
     assert not state.registry_path(own_home).exists()
 
 
+@pytest.mark.lab
 def test_devnet_whose_folder_is_removed_ends(own_home: Path, cache: Path) -> None:
     control.up(own_home, cache, chains=2)
     assert len(processes(own_home)) == 5
@@ -155,12 +160,14 @@ def test_devnet_whose_folder_is_removed_ends(own_home: Path, cache: Path) -> Non
     assert wait_for(lambda: not processes(own_home), 5)
 
 
+@pytest.mark.lab
 def test_up_at_the_same_time_gives_one_devnet(own_home: Path, cache: Path) -> None:
     rivals = [start_up(own_home, cache, 2) for _ in range(3)]
     assert [rival.wait(30) for rival in rivals] == [0, 0, 0]
     assert len(processes(own_home)) == 2 + len(["supervisor", "guard", "solver"])
 
 
+@pytest.mark.lab
 def test_dead_chain_is_reported(own_home: Path, cache: Path) -> None:
     running = control.up(own_home, cache, chains=2)
     os.kill(running.chains[1].pid, signal.SIGKILL)

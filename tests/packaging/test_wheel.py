@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.lab
+
 ROOMS = ("bridges", "cli", "core", "devnet", "resolver", "wallet")
 PACKAGE = Path("src", "l2send")
 NOT_SHIPPED = {".md"}

@@ -42,6 +42,7 @@ def expected(vector: dict[str, Any]) -> str | None:
     return None if vector.get("error") else vector.get("norm", vector["name"])
 
 
+@pytest.mark.lab
 @pytest.mark.registry
 def test_every_official_vector(vectors: list[dict[str, Any]]) -> None:
     assert len(vectors) == 38_613

@@ -154,6 +154,7 @@ def ignoring(home: Home) -> Iterator[None]:
     home.must("devnet", "solver", "--mode", "fill")
 
 
+@pytest.mark.lab
 def test_what_max_leaves_pays_for_the_refund(home: Home, ignoring: None) -> None:
     """All the coin of a chain, no solver fills it, and nothing is brought: it is back by its own gas."""
     name, sender = home.new_account()
@@ -169,6 +170,7 @@ def test_what_max_leaves_pays_for_the_refund(home: Home, ignoring: None) -> None
     assert home.holds(sender, "dev1", "ETH") > 99 * 10**16
 
 
+@pytest.mark.lab
 def test_an_exact_amount_that_leaves_too_little_is_named_and_still_paid(home: Home, ignoring: None) -> None:
     """Its refund has to wait for gas, as the plan said: gas that rose took what was left."""
     name, sender = home.new_account()

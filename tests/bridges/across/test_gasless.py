@@ -98,6 +98,7 @@ def test_the_opener_cannot_choose_its_id(broke: Broke) -> None:
             resolve(relayer)
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("place", ["journaled", "after_broadcast"])
 def test_killed_before_and_after_the_post_it_pays_once(home: Home, broke: Broke, tmp_path: Path, place: str) -> None:
     name, payer = home.new_account()
@@ -115,6 +116,7 @@ def test_killed_before_and_after_the_post_it_pays_once(home: Home, broke: Broke,
     assert (broke.deposits(payer), broke.allowed(payer)) == (1, 0)
 
 
+@pytest.mark.lab
 def test_an_order_that_was_signed_is_followed_where_the_registry_names_its_settlers_no_more(broke: Broke) -> None:
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan()))
@@ -128,6 +130,7 @@ def test_an_order_that_was_signed_is_followed_where_the_registry_names_its_settl
     assert (broke.deposits(), broke.allowed()) == (1, 0)
 
 
+@pytest.mark.lab
 def test_a_reorganisation_takes_the_order_back_and_the_same_messages_open_it_again(broke: Broke) -> None:
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan()))
@@ -144,6 +147,7 @@ def test_a_reorganisation_takes_the_order_back_and_the_same_messages_open_it_aga
     assert (broke.deposits(), broke.allowed()) == (1, 0)
 
 
+@pytest.mark.lab
 def test_an_opening_below_the_head_of_its_quote_is_found(broke: Broke) -> None:
     """A reorganisation took back the blocks that the quote was made on."""
     with mode(broke.home, Mode.IGNORE):
@@ -160,6 +164,7 @@ def test_an_opening_below_the_head_of_its_quote_is_found(broke: Broke) -> None:
     assert opened.sponsored.block < record.sponsored.sponsored.since
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "hundreds of blocks later"])
 def test_an_opening_is_found_where_a_node_gives_the_logs_of_ten_blocks(
     broke: Broke, monkeypatch: pytest.MonkeyPatch, *, late: bool
@@ -182,6 +187,7 @@ def test_an_opening_is_found_where_a_node_gives_the_logs_of_ten_blocks(
     assert broke.deposits() == 1
 
 
+@pytest.mark.lab
 def test_expired_needs_every_endpoint_that_answers(broke: Broke) -> None:
     """A second, real node follows another fork: there the deadline passes and nothing is opened."""
     with mode(broke.home, Mode.IGNORE):
@@ -206,6 +212,7 @@ def test_expired_needs_every_endpoint_that_answers(broke: Broke) -> None:
             assert gone.state is PaymentState.EXPIRED, "the fork never said so, so this test showed nothing"
 
 
+@pytest.mark.lab
 def test_a_plan_whose_permit_was_overtaken_is_cancelled_unsigned(broke: Broke) -> None:
     """Two plans of one account use the same permit nonce. The token takes only one of them."""
     first, second = broke.begin(broke.plan()), broke.begin(broke.plan())

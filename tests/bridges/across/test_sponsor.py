@@ -12,6 +12,8 @@ from l2send.wallet.journal.states import PaymentState, SponsoredState
 from tests.support.addresses import new_address
 from tests.support.gasless import LATER, USDC, Broke, bring, forwarding, kinds, mode, signatures
 
+pytestmark = pytest.mark.lab
+
 
 def test_the_reply_of_the_sponsor_is_lost(broke: Broke) -> None:
     """The sponsor took the messages and its reply was lost. The chain is asked, and the same are posted again."""

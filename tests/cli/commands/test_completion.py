@@ -155,6 +155,7 @@ READY = {
 }
 
 
+@pytest.mark.lab
 @pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 @pytest.mark.parametrize("shell", SCRIPTS)
 def test_tab_in_a_real_shell(asked: Inside, shell: str, tmp_path: Path) -> None:

@@ -256,6 +256,7 @@ def test_a_password_in_a_file_that_others_can_read_is_refused(inside: Inside) ->
     assert (done.status, "chmod 600" in done.stderr) == (3, True)
 
 
+@pytest.mark.lab
 def test_progress_can_be_set_once_for_all_commands(inside: Inside) -> None:
     """It is what --progress says where that is left out; --progress and --quiet say otherwise for one command."""
     inside.must("config", "set", "progress", "json")

@@ -86,6 +86,7 @@ def test_a_dry_run_needs_an_address_and_no_key(home: Home, payer: Payer) -> None
     assert keyless.json["sender"] == payer[1]
 
 
+@pytest.mark.lab
 def test_an_ignored_order_is_not_final_then_refunded(home: Home, payer: Payer) -> None:
     to = new_address()
     home.must("devnet", "solver", "--mode", "ignore")
@@ -107,6 +108,7 @@ def test_an_ignored_order_is_not_final_then_refunded(home: Home, payer: Payer) -
     assert home.holds(to, "dev4") == 0
 
 
+@pytest.mark.lab
 def test_a_fill_of_less_is_not_taken_for_delivery(home: Home, payer: Payer) -> None:
     """The solver pays a look-alike order with a smaller amount: a true event of the Portal, of another order."""
     to = new_address()
@@ -152,6 +154,7 @@ def test_an_idempotency_key_pays_once(home: Home, payer: Payer) -> None:
     assert (other.status, other.error["code"]) == (2, "usage_error")
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(
     ("place", "destination"),
     [("journaled", "dev1"), ("after_broadcast", "dev1"), ("journaled:2", "dev4"), ("order_opened", "dev4")],

@@ -165,6 +165,7 @@ def test_limits_that_cannot_be_read_begin_nothing_and_stop_nothing_that_was_begu
     assert [one.state for one in journal.history()] == [PaymentState.DELIVERED]
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("store", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_eight_processes_at_once_never_go_beyond_them(store: str, path: Path, request: pytest.FixtureRequest) -> None:
     """Each begins payments of 1 ETH until it is refused: 20 of all that are tried begin, and no more."""
@@ -181,6 +182,7 @@ def test_eight_processes_at_once_never_go_beyond_them(store: str, path: Path, re
     journal.close()
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("store", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_eight_processes_approve_no_more_for_workers_than_the_journals_own_limits_allow(
     store: str, path: Path, request: pytest.FixtureRequest
