@@ -39,8 +39,18 @@ ON_DEMAND = 3600.0
 """Seconds between blocks that were not asked for."""
 
 
+def killed_by_default() -> list[Scenario]:
+    """Every step killed under two faults, and under none."""
+    return covering(kill=True, each=2, offset=0)
+
+
+def here_by_default() -> list[Scenario]:
+    """Three faults at each step, and other ones than at its kills."""
+    return covering(kill=False, each=3, offset=10)
+
+
 def test_the_part_that_runs_by_default_covers_every_step_and_every_fault() -> None:
-    cells = [*covering(kill=True, each=4, offset=0), *covering(kill=False, each=3, offset=20)]
+    cells = [*killed_by_default(), *here_by_default()]
     faults_of = defaultdict[tuple[bool, str], set[str]](set)
     steps_of_fault = defaultdict[str, set[tuple[bool, str]]](set)
     for cell in cells:
@@ -48,14 +58,15 @@ def test_the_part_that_runs_by_default_covers_every_step_and_every_fault() -> No
             faults_of[cell.bridged, cell.step].add(cell.fault.name)
             steps_of_fault[cell.fault.name].add((cell.bridged, cell.step))
     assert set(faults_of) == {(bridged, step) for bridged in (False, True) for step in steps_of(bridged=bridged)}
-    assert min(map(len, faults_of.values())) >= 4
+    assert min(map(len, faults_of.values())) >= 2
+    assert sum(len(faults) >= 5 for faults in faults_of.values()) >= len(faults_of) - 2
     assert set(steps_of_fault) == {fault.name for fault in FAULTS}
     assert min(map(len, steps_of_fault.values())) >= 3
 
 
 def test_killed_at_every_step_under_every_fault(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     """kill -9, then fresh processes until the payment is closed."""
-    cells = list(all_scenarios(kill=True)) if FULL else covering(kill=True, each=4, offset=0)
+    cells = list(all_scenarios(kill=True)) if FULL else killed_by_default()
     accounts = stage.world.accounts(len(cells))
     before = time.monotonic()
     with ThreadPoolExecutor(PROCESSES) as pool:
@@ -67,7 +78,7 @@ def test_killed_at_every_step_under_every_fault(stage: Stage, capsys: pytest.Cap
 
 def test_every_fault_from_every_step_on(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     """No kill: the fault begins when the payment passes the step."""
-    cells = list(all_scenarios(kill=False)) if FULL else covering(kill=False, each=3, offset=20)
+    cells = list(all_scenarios(kill=False)) if FULL else here_by_default()
     before = time.monotonic()
     results = asyncio.run(play_here(stage, cells, TASKS))
     with capsys.disabled():
