@@ -12,7 +12,7 @@ INSTALL_PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test postgres lab lint format bench bench-all bench-sends bench-batch bench-curve bench-journal man lock clean
+.PHONY: help demo test postgres lab coverage lint format bench bench-all bench-sends bench-batch bench-curve bench-journal man lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,11 @@ postgres: .venv/.dev ## run the tests of the PostgreSQL journal, on a server of 
 
 lab: .venv/.dev ## run the tests that take minutes: faults at every step, 500 random histories
 	L2SEND_SEEDS=$${L2SEND_SEEDS:-500} $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m lab $(ARGS)
+
+coverage: .venv/.dev ## measure which lines the tests run, in commands too (ARGS as for test)
+	@$(BIN)/coverage erase
+	-$(BIN)/coverage run -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not lab and not postgres" $(ARGS)
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report --sort cover
 
 lint: .venv/.dev ## check style, format and types
 	$(BIN)/ruff check .
