@@ -128,6 +128,7 @@ class Window:
     async def _sign_in_order(self, unsigned: Sequence[str], funds: _Funds, patience: float) -> None:
         for place, payment_id in enumerate(unsigned):
             self._look_ahead(unsigned[place : place + self.size + self.size // 2])
+            await self._narrow(payment_id)
             await self._until_mined(len(self._waiting) - self.size + 1, patience)
             if len(self._waiting) >= self.size or self._is_refused():
                 return self._fail_all(unsigned, payment_id, self._stuck())
@@ -181,6 +182,16 @@ class Window:
             await self.executor.offer(tx)
         except L2sendError as error:
             self.failed[tx.payment_id] = error
+
+    async def _narrow(self, payment_id: str) -> None:
+        """Of an account that runs code by EIP-7702, nodes keep one pending transaction: each waits for the one before.
+
+        Source: go-ethereum, core/txpool/legacypool, `checkDelegationLimit`.
+        """
+        if asked := self._looking.get(payment_id):
+            code = (await asked)[payment_id].code
+            if isinstance(code, bytes) and code:
+                self.size = 1
 
     def _look_ahead(self, payment_ids: Sequence[str]) -> None:
         """Prefetch what the next signatures depend on, for many at once, before the first is needed.

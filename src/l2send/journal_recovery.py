@@ -209,6 +209,8 @@ async def paid_unknown_to(account: Address, journal: Journal, rpcs: Rpcs) -> set
 
 
 def _decoded(chain: Chain, nonce: Nonce, use: NonceUse, registry: Registry) -> Found:
+    if not use.hash and use.delegates_to is not None:
+        return Found(chain, nonce, use, ())  # An authorization (EIP-7702): it pays no one.
     if use.tx is None or not use.raw:
         return Found(chain, nonce, use, (), unread="it creates a contract, or its signed bytes cannot be rebuilt")
     try:

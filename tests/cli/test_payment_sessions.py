@@ -1,5 +1,6 @@
-"""Payments in a real terminal of 80x24 and of 40 columns: from three chains, refused, late and refunded. Compared as
-text with what was recorded and looked at, as test_sessions.py says.
+"""Payments in a real terminal of 80x24 and of 40 columns: from three chains, refused, late and refunded, with a
+delegation, brought by a sponsor and taken back. Compared as text with what was recorded and looked at, as
+test_sessions.py says.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from l2send.core.address import checksum
+from l2send.core.delegation import named_delegate
+from l2send.devnet.node import Node
 from tests.cli.test_sessions import L2SEND, NARROW, PAYEE, SESSIONS, WIDE, masked
 from tests.conftest import Home, home_with_devnet
 from tests.support.terminal import Terminal
@@ -94,6 +97,50 @@ def test_three_sources_paid_and_looked_at_again(payer: Home) -> None:
 def outcome_of(screen: str) -> str:
     """What stands on the screen from the outcome on."""
     return re.sub(r"(?s)^.*\n(?=p-[0-9a-z]{8}  )", "", screen)
+
+
+def other(payer: Home, **coins: str) -> tuple[Home, str]:
+    """Another account with USDC on dev1, and its address."""
+    name, address = payer.new_account()
+    payer.fund(address, "dev1", USDC="100", **coins)
+    return Home(payer.path, payer.environment | {"ETH_KEYSTORE_ACCOUNT": name}), address
+
+
+@pytest.mark.parametrize(("name", "size"), [("batch_80", WIDE), ("batch_40", NARROW)])
+def test_the_review_of_a_payment_that_delegates(payer: Home, name: str, size: tuple[int, int]) -> None:
+    plain, _ = other(payer, ETH="1")
+    with Terminal(plain.environment, *size) as terminal:
+        terminal.start(str(L2SEND), "20", "USDC", f"dev3:{PAYEE}", "--via", "eco", "--batch")
+        terminal.wait_for("details)")
+        terminal.type("no")
+        terminal.press("Enter")
+        status, screen = terminal.end()
+    compare(name, screen)
+    assert status == 130
+
+
+def test_what_a_sponsor_brings_is_reviewed_and_taken_back(payer: Home) -> None:
+    gasless, address = other(payer)
+    node = Node(payer.chain("dev1").rpcs[0])
+    code = named_delegate("simple7702account", payer.chain("dev1")).code.address
+    node.call("anvil_setCode", address, "0xef0100" + code[2:])
+    payer.must("devnet", "solver", "--mode", "ignore")
+    status, screen = paid(gasless, WIDE, "20", "USDC", f"dev1:{PAYEE}", "--timeout", "1")
+    compare("sponsored_80", screen)
+    assert status == 8
+    payment = gasless.must("history", "-n", "1", "--json").json["payments"][0]["id"]
+    node.call("anvil_setBalance", address, hex(10**18))
+    for name, size in (("sponsored_cancelled_80", WIDE), ("sponsored_cancelled_40", NARROW)):
+        with Terminal(gasless.environment, *size) as terminal:
+            terminal.start(str(L2SEND), *(("cancel", payment) if size is WIDE else ("status", payment)))
+            if size is WIDE:
+                terminal.wait_for("Cancel the payment")
+                terminal.type("yes")
+                terminal.press("Enter")
+            status, screen = terminal.end()
+        assert status == 7
+        compare(name, screen)
+    payer.must("devnet", "solver", "--mode", "fill")
 
 
 def test_late_and_then_refunded(payer: Home) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import cast as pinned
 from l2send.bridges import decode
-from l2send.client import Client
+from l2send.client import Client, open_client
 from l2send.core.address import Address
 from l2send.core.delegation import decode_batch, delegate_of, delegating_batch, named_delegate
 from l2send.core.effects import Allows, CallsTogether, Opens, Pays
@@ -19,6 +22,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.units import Wei
 from l2send.guard import checked_effects
+from l2send.journal_recovery import Recovery, recover
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import judge_batch
 from l2send.resolver.max_fee import Limits
@@ -28,6 +32,7 @@ from tests.bridges.mutations import Capsys, tell
 from tests.client.test_batches import lines, must_have_got, text_of
 from tests.conftest import Home
 from tests.support.addresses import new_address
+from tests.support.faultproxy import FaultProxy
 from tests.support.paying import Payer
 
 
@@ -153,9 +158,10 @@ def test_cast_reads_the_same_batch_with_its_authorization(payer: Payer) -> None:
 
 
 def test_lines_on_one_chain_are_one_transaction_with_one_authorization(home: Home, payer: Payer) -> None:
+    """Coin leaves no event, and this node offers no trace: what was signed says that the calls were made."""
     rows = [*lines("t", 2, "dev1", "2"), *lines("e", 1, "dev1", "0.01", "ETH")]
 
-    async def plan(client: Client) -> None:
+    async def work(client: Client) -> None:
         judged = await judge_batch(read_batch(text_of(rows)), client.rpcs, client.book)
         review = await client.batch.plan(judged, payer.address, "new", Limits(batch=True))
         (shared,) = review.shared
@@ -167,9 +173,18 @@ def test_lines_on_one_chain_are_one_transaction_with_one_authorization(home: Hom
         result = await client.batch.run("new", payer.signer, patience=60)
         assert result.all_delivered
 
-    payer.do(plan)
+    with FaultProxy(payer.node("dev1").url) as proxy:
+        proxy.twist("debug_traceTransaction", no_such_method)
+        untraced = replace(home.chain("dev1"), rpcs=(proxy.url,))
+        payer.registry = replace(home.registry, by_name={**home.registry.by_name, "dev1": untraced})
+        payer.do(work)
+        assert proxy.sent("debug_traceTransaction")
     must_have_got(home, rows)
     assert (payer.sent("dev1"), delegated_to(payer)) == (2, code_of(payer))
+
+
+def no_such_method(_: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32601, "message": "method not found"}}
 
 
 def test_more_lines_than_one_transaction_holds_delegate_once(
@@ -227,3 +242,17 @@ def test_the_screen_names_the_delegation(home: Home) -> None:
     paid = home.must(*words, "--yes", "--json").json
     (tx,) = paid["transactions"]
     assert (paid["state"], tx["delegates_to"]) == ("delivered", code.address)
+
+
+def test_a_lost_journal_finds_the_order_once_and_its_authorization(payer: Payer, tmp_path: Path) -> None:
+    assert payer.resume(payer.begin(payer.plan("20", via="eco", batch=True)).id).state is PaymentState.DELIVERED
+
+    async def recovered(paths: Paths) -> Recovery:
+        async with open_client(paths, payer.home.registry) as client:
+            chains = [payer.home.chain("dev1")]
+            return await recover(payer.address, client.journal, client.rpcs, [], chains)
+
+    found = asyncio.run(recovered(Paths.under(tmp_path)))
+    assert [(one.nonce, len(one.pays), one.unread) for one in found.found] == [(0, 1, ""), (1, 0, "")]
+    assert found.found[0].record
+    assert found.is_complete

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from l2send.core.chains import Registry
+from l2send.core.accounts import Delegate, Deployment
+from l2send.core.address import Address
+from l2send.core.chains import Chain, Registry
 from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused
 from l2send.core.rpc import open_rpcs
 from l2send.wallet.journal.records import PaymentRecord
@@ -84,6 +87,31 @@ def test_a_stuck_payment_stops_the_window_behind_it_and_says_so(own_rig: Rig) ->
     own_rig.node.mine()
     assert run(own_rig, [record.id for record in records], size=3)[0] == {}
     must_be_paid_once(own_rig, records)
+
+
+class Delegating(Rig):
+    """Its account runs code that the registry lists."""
+
+    code = Address("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
+
+    @property
+    def chain(self) -> Chain:
+        return replace(super().chain, delegates=(Delegate("mine", Deployment(self.code, "0x" + "11" * 32)),))
+
+
+def test_of_an_account_that_delegates_one_is_pending_at_a_time(own_rig: Rig, tmp_path: Path) -> None:
+    """go-ethereum refuses the second: "in-flight transaction limit reached for delegated accounts"."""
+    rig = Delegating(tmp_path, own_rig.node, own_rig.urls).funded()
+    rig.node.call("anvil_setCode", rig.signer.address, "0xef0100" + rig.code[2:])
+    rig.node.call("evm_setAutomine", False)
+    records = begin(rig, 3)
+    failed, _ = run(rig, [record.id for record in records], patience=1.0)
+    assert [bool(rig.record(record.id).steps[0].raw) for record in records] == [True, False, False]
+    assert set(failed) == {record.id for record in records[1:]}
+    rig.node.call("evm_setAutomine", True)
+    rig.node.mine()
+    assert run(rig, [record.id for record in records])[0] == {}
+    must_be_paid_once(rig, records)
 
 
 def test_one_that_would_revert_stops_no_other(rig: Rig) -> None:
