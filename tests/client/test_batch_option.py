@@ -13,6 +13,7 @@ import pytest
 
 from bench import cast as pinned
 from l2send.bridges import decode
+from l2send.cli.review_text import question
 from l2send.client import Client, open_client
 from l2send.core.address import Address
 from l2send.core.delegation import decode_batch, delegate_of, delegating_batch, named_delegate
@@ -256,3 +257,14 @@ def test_a_lost_journal_finds_the_order_once_and_its_authorization(payer: Payer,
     assert [(one.nonce, len(one.pays), one.unread) for one in found.found] == [(0, 1, ""), (1, 0, "")]
     assert found.found[0].record
     assert found.is_complete
+
+
+def test_each_source_of_a_payment_has_its_own_authorization(home: Home) -> None:
+    payer, to = Payer(home, "dev1", "dev2"), new_address()
+    review = payer.plan("150", f"dev4:{to}", via="eco", batch=True)
+    chains = {home.chain(name).chain_id for name in ("dev1", "dev2")}
+    assert {one.account.chain_id for one in review.delegations} == chains
+    assert "on Devnet 1 and Devnet 2 to 0x" in question(review, home.registry)
+    done = payer.resume(payer.begin(review).id)
+    assert (done.state, home.holds(to, "dev4")) == (PaymentState.DELIVERED, 150 * 10**6)
+    assert [payer.sent(name) for name in ("dev1", "dev2")] == [2, 2]
