@@ -29,6 +29,8 @@ MIN_TIP = Wei(1_000_000)
 # The most bytes that a signed transaction has beside its calldata. Zeros and repeated bytes would be priced too low:
 # the OP stack charges for the size after compression (FastLZ).
 _SIGNED_EXTRA = bytes(range(1, 133))
+_AUTHORIZATION = bytes(range(133, 243))
+"""The same for an authorization (EIP-7702): chain id, address, nonce and signature, with their lengths."""
 L1_FEE_MARGIN_PERCENT = 25
 _FULL = Gas(30 * 10**6)
 """Gas for which the operator fee is requested: millions, so that a scalar of millionths leaves no remainder."""
@@ -124,6 +126,11 @@ async def refuse_dearer_than_others(rpc: Rpc, price: GasPrice, gas: Gas) -> None
             )
 
 
+def signed_extra(tx: UnsignedTx) -> bytes:
+    """As many bytes as a signed transaction can have beside its calldata, which do not compress."""
+    return _SIGNED_EXTRA if tx.delegate_to is None else _SIGNED_EXTRA + _AUTHORIZATION
+
+
 def has_l1_fee(chain: Chain) -> bool:
     """Whether the chain charges an L1 data fee in addition to gas."""
     return chain.l1_fee_oracle is not None
@@ -162,7 +169,7 @@ async def l1_fee_of(rpc: Rpc, tx: UnsignedTx, margin_percent: int = L1_FEE_MARGI
     if oracle is None:
         return NO_L1_FEE
     wanted = [
-        Call(oracle, _GET_L1_FEE, (tx.data + _SIGNED_EXTRA,)),
+        Call(oracle, _GET_L1_FEE, (tx.data + signed_extra(tx),)),
         Call(oracle, _GET_OPERATOR_FEE, (0,)),
         Call(oracle, _GET_OPERATOR_FEE, (_FULL,)),
         Call(oracle, _TOKEN_RATIO),

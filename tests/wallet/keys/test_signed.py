@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import rlp  # type: ignore[import-untyped]
 
 from l2send.core.accounts import Delegate, Deployment
 from l2send.core.address import Address
 from l2send.core.delegation import delegating_batch
 from l2send.core.errors import Refused
+from l2send.core.fees import signed_extra
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.keys.signed import decode_signed
@@ -46,3 +49,12 @@ def test_no_other_byte_says_the_same(capsys: Capsys) -> None:
             unnoticed.append(at)
     tell(capsys, "signed batch with its authorization, byte by byte", len(places) - len(unnoticed), len(places))
     assert not unnoticed
+
+
+def test_its_size_is_what_the_l1_data_fee_is_asked_for() -> None:
+    chain, far = ChainId(2**32 - 1), Nonce(2**24)
+    tx = delegating_batch(SIGNER.address, [replace(call, chain_id=chain) for call in CALLS], CODE)
+    price = GasPrice(Wei(7), Wei(2**40), Wei(2**42))
+    for one in (tx, replace(tx, delegate_to=None)):
+        beside = len(SIGNER.sign(chain, far, one, Gas(2**24), price).raw) - len(one.data)
+        assert beside <= len(signed_extra(one)) < beside + 20
