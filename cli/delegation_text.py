@@ -18,18 +18,24 @@ SEEN_AS = "contracts there see your account as a contract; some pay or ask it ot
 
 
 def delegation_rows(delegations: Sequence[Delegates], registry: Registry) -> list[tuple[str, Text]]:
-    """The code, where it is from, and what follows, for each delegation in a payment's own transactions."""
+    """The code, what follows, and where it is from, for each delegation in a payment's own transactions; in short."""
     rows = list[tuple[str, Text]]()
     for one in delegations:
         chain = registry.chain(one.account.chain_id)
         known = known_delegate(one.code, chain)
         rows += [
             ("delegates", styled(f"your account on {chain.name} to {named(one.code, known)}", "bold")),
-            ("", styled(CONSEQUENCE, "yellow")),
-            ("", styled(f"{SEEN_AS}; it stays also if the rest fails", "yellow")),
-            ("code", styled(pinned(known), limit=300)),
+            ("", styled("its code can move all that the account has there, until you end it", "yellow")),
+            ("", styled("contracts may treat it otherwise; it stays also if the rest fails", "yellow")),
+            *([("source", styled(known.source, limit=300))] if known and known.source else []),
         ]
     return rows
+
+
+def hash_rows(delegations: Sequence[Delegates], registry: Registry) -> list[tuple[str, Text]]:
+    """The pinned hash of each code, for the details."""
+    found = [(one.code, registry.chain(one.account.chain_id)) for one in delegations]
+    return [("code", styled(pinned(known_delegate(code, chain)), limit=300)) for code, chain in found]
 
 
 def and_delegates(delegations: Sequence[Delegates], registry: Registry) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from l2send.cli.delegation_text import and_delegates, delegation_rows
+from l2send.cli.delegation_text import and_delegates, delegation_rows, hash_rows
 from l2send.cli.effects_text import describe
 from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.money import cost, cost_by_kind, shorter
@@ -231,7 +231,7 @@ def _detail_rows(review: Review, registry: Registry) -> Rows:
     for leg in plan.legs:
         rows += _leg_details(leg, target, plan.payment.sender)
     signed = [styled(f"{n}. {describe(effect)}", limit=600) for n, effect in enumerate(review.effects, 1)]
-    return [*rows, *_labelled("signed", signed)]
+    return [*rows, *hash_rows(review.delegations, registry), *_labelled("signed", signed)]
 
 
 def _leg_details(leg: Quote, target: Chain, sender: Address) -> Rows:

@@ -178,8 +178,9 @@ def end_of(record: PaymentRecord, run: OperationRun) -> SponsoredState:
     return SponsoredState.TAKEN_BACK if meant else SponsoredState.REPLACED
 
 
-def words_of(run: OperationRun, account: Address) -> str:
-    """What used the nonce, in words."""
+def words_of(run: OperationRun, account: Address, *, meant: bool = False) -> str:
+    """What used the nonce, in words. `meant`: by a cancelling transaction of the sender."""
     if run.is_ours:
         return f"in block {run.block}" if run.succeeded else f"its calls failed, in block {run.block}"
-    return f"its nonce was used in block {run.block} by something else of {account}"
+    by = "your cancelling transaction" if meant else f"something else of {account}"
+    return f"its nonce was used in block {run.block} by {by}"

@@ -17,7 +17,7 @@ from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.errors import ChangedMeanwhile
 from l2send.wallet.journal.records import PaymentRecord, SponsoredRecord
 from l2send.wallet.journal.states import SponsoredState
-from l2send.wallet.operation_runs import OperationRun, find_run, is_used, words_of
+from l2send.wallet.operation_runs import OperationRun, end_of, find_run, is_used, words_of
 
 _LOOKED_FOR = frozenset({SponsoredState.SIGNED, SponsoredState.EXECUTED, SponsoredState.INDETERMINATE})
 
@@ -62,7 +62,7 @@ def _unexplained(record: PaymentRecord, messages: SponsoredRecord, ends: Ends, w
 
 
 async def _ran(record: PaymentRecord, messages: SponsoredRecord, ends: Ends, run: OperationRun) -> PaymentRecord:
-    words = words_of(run, record.payment.sender)
+    words = words_of(run, record.payment.sender, meant=end_of(record, run) is SponsoredState.TAKEN_BACK)
     if run.is_ours:
         known = (messages.state, messages.opening_tx, messages.block)
         if known != (SponsoredState.EXECUTED, run.tx_hash, run.block):

@@ -31,16 +31,16 @@ def test_an_operation_for_a_sponsor_is_signed_by_a_device(
     """An account without gas that delegates: the device signs the message, as for a gasless order."""
     index = {"ledger": 8, "trezor": 9}[name]
     account = address_of(Phrase(WORDS).key(path_on_device(index)))
-    home.fund(account, "dev1", USDC="2")
+    home.fund(account, "dev1", USDC="5")
     code = named_delegate("simple7702account", home.chain("dev1")).code.address
     Node(home.chain("dev1").rpcs[0]).call("anvil_setCode", account, "0xef0100" + code[2:])
     recipient = new_address()
     with device() as plugged:
         where = {variable: place.format(plugged.port), "ETH_PASSWORD": ""}
-        words = ("1", "USDC", f"dev1:{recipient}", f"--{name}", "--mnemonic-index", str(index), "--yes", "--json")
+        words = ("3", "USDC", f"dev1:{recipient}", f"--{name}", "--mnemonic-index", str(index), "--yes", "--json")
         paid = home.must(*words, **where)
     assert (paid.json["state"], paid.json["transactions"], plugged.asked[-1]) == ("delivered", [], "typed")
-    assert home.holds(recipient, "dev1") == 1_000_000
+    assert home.holds(recipient, "dev1") == 3_000_000
 
 
 @pytest.mark.parametrize(("name", "device", "variable", "place"), DEVICES, ids=["ledger", "trezor"])

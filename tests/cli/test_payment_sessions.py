@@ -126,7 +126,7 @@ def test_what_a_sponsor_brings_is_reviewed_and_taken_back(payer: Home) -> None:
     node.call("anvil_setCode", address, "0xef0100" + code[2:])
     payer.must("devnet", "solver", "--mode", "ignore")
     status, screen = paid(gasless, WIDE, "20", "USDC", f"dev1:{PAYEE}", "--timeout", "1")
-    compare("sponsored_80", screen)
+    compare("sponsored_80", re.sub(r"0x\w{4}…\w{4}(?! on)(?!,)", "~", screen))
     assert status == 8
     payment = gasless.must("history", "-n", "1", "--json").json["payments"][0]["id"]
     node.call("anvil_setBalance", address, hex(10**18))
@@ -139,7 +139,7 @@ def test_what_a_sponsor_brings_is_reviewed_and_taken_back(payer: Home) -> None:
                 terminal.press("Enter")
             status, screen = terminal.end()
         assert status == 7
-        compare(name, screen)
+        compare(name, re.sub(r"(block\s+)\d+", r"\1~", screen))
     payer.must("devnet", "solver", "--mode", "fill")
 
 
