@@ -102,7 +102,7 @@ class Delegating(Rig):
 def test_of_an_account_that_delegates_one_is_pending_at_a_time(own_rig: Rig, tmp_path: Path) -> None:
     """go-ethereum refuses the second: "in-flight transaction limit reached for delegated accounts"."""
     rig = Delegating(tmp_path, own_rig.node, own_rig.urls).funded()
-    rig.node.call("anvil_setCode", rig.signer.address, "0xef0100" + rig.code[2:])
+    rig.node.call("anvil_setCode", rig.signer.address, "0xef0100" + Delegating.code[2:])
     rig.node.call("evm_setAutomine", False)
     records = begin(rig, 3)
     failed, _ = run(rig, [record.id for record in records], patience=1.0)

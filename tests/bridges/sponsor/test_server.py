@@ -59,7 +59,7 @@ def server() -> Iterator[Answering]:
             self.end_headers()
             self.wfile.write(answering.body)
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name http.server uses
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
