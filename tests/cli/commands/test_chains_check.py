@@ -143,7 +143,7 @@ def test_other_code_than_was_pinned(registry: OwnRegistry, home: Home) -> None:
 
 
 def test_multicall3_that_is_not_there(registry: OwnRegistry, home: Home) -> None:
-    registry.replace(str(home.chain("dev1").multicall3), nowhere := new_address())
+    registry.replace(f'multicall3 = "{home.chain("dev1").multicall3}"', f'multicall3 = "{(nowhere := new_address())}"')
     done = registry.check("--json")
     assert done.status == 3
     found = dict(not_ok(done))
