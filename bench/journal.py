@@ -31,7 +31,8 @@ _LOOKUPS = 15
 # The most memory it held, in KiB, is the last word on stderr: wait4 would count what this process held when it forked.
 _PROGRAM = """
 import re, resource, sys
-from l2send.cli.main import run
+from l2send.cli.main import run, start_lightly
+start_lightly()
 status = run(sys.argv[1:])
 try:
     held = re.search(r"VmHWM:\\s*([0-9]+)", open("/proc/self/status").read())[1]
