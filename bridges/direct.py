@@ -63,7 +63,7 @@ class Direct:
             pays=pays,
             delivers=pays,
             fees=tuple(fees),
-            duration=Seconds(_BLOCK_SECONDS.get(source.kind, 2) * source.confirmations),
+            duration=time_to_confirm(source),
             steps=(Step(StepKind.TRANSFER, tx, emptying.gas, emptying.price),),
             expires=UnixTime(await rpcs.on(source.chain_id).time() + _FIXED_PRICE_HOLDS),
             notes=(emptying.note,),
@@ -91,6 +91,11 @@ class Direct:
         return False
 
 
+def time_to_confirm(chain: Chain) -> Seconds:
+    """Until a transaction has as many confirmations as the registry asks for."""
+    return Seconds(_BLOCK_SECONDS.get(chain.kind, 2) * chain.confirmations)
+
+
 def transfer_quote(payment: Payment, source: Chain, found: Costed) -> Quote:
     """The quote of a transfer on `source`, which costs what was found."""
     return Quote(
@@ -99,7 +104,7 @@ def transfer_quote(payment: Payment, source: Chain, found: Costed) -> Quote:
         pays=payment.amount,
         delivers=payment.amount,
         fees=found.fees,
-        duration=Seconds(_BLOCK_SECONDS.get(source.kind, 2) * source.confirmations),
+        duration=time_to_confirm(source),
         steps=found.steps,
         notes=found.notes,
         needs=found.needs,

@@ -12,9 +12,9 @@ from l2send.bridges.gas_costs import NETWORK_FEES, cost
 from l2send.bridges.via_safe import CARRIED, SafeState, ViaSafe, look_at_safe, told_of_parts
 from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
-from l2send.core.plan import Payment, Proposal, Quote
-from l2send.core.rpc import Rpcs
-from l2send.core.safe import approved_by_sender, read_execution
+from l2send.core.plan import Payment, Proposal, Quote, StepKind
+from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.safe import SafeTx, approved_by_sender, read_execution
 from l2send.core.units import Amount, Gas, Nonce
 
 _THRESHOLD_SLOT = 4
@@ -40,19 +40,27 @@ class ViaOwners(ViaSafe):
         if found is None:
             return None
         quote, safe_tx, value = found
-        kind, owner = quote.steps[-1].kind, safe.owners[0]
-        one_is_enough = {safe.address: {"stateDiff": {_word(_THRESHOLD_SLOT): _word(1)}}}
-        wanted = [(kind, safe_tx.execution(approved_by_sender(owner)))]
-        costed = await cost(rpc, owner, wanted, one_is_enough)
-        gas = Gas(costed.steps[0].gas + OVERHEAD + _GAS_OF_A_SIGNATURE * safe.threshold)
-        fees = (*(fee for fee in quote.fees if fee.name not in NETWORK_FEES), *costed.fees)
-        execution, since = safe_tx.execution(b""), await rpc.block_number()
-        proposal = Proposal(execution, safe.nonce, kind, gas, since, safe.owners, safe.threshold)
-        notes = (*quote.notes, *_words(safe, source), *costed.notes)
-        # Owners take longer than a price is valid. The order fixes what leaves and what arrives: its own deadlines
-        # limit how long a solver may fill it, and the money is refunded if none does.
-        quote = replace(quote, steps=(), proposal=proposal, expires=None)
-        return replace(quote, fees=fees, needs=value, notes=notes, refund=None)
+        return await proposed(replace(quote, needs=value), safe, safe_tx, quote.steps[-1].kind, rpc)
+
+
+async def proposed(quote: Quote, safe: SafeState, safe_tx: SafeTx, kind: StepKind, rpc: Rpc) -> Quote:
+    """`quote`, with `safe_tx` for the Safe's owners to sign in place of its steps. `kind`: what it does.
+
+    Raises Refused if it would revert, NetworkError.
+    """
+    one_is_enough = {safe.address: {"stateDiff": {_word(_THRESHOLD_SLOT): _word(1)}}}
+    owner = safe.owners[0]
+    wanted = [(kind, safe_tx.execution(approved_by_sender(owner)))]
+    costed = await cost(rpc, owner, wanted, one_is_enough)
+    gas = Gas(costed.steps[0].gas + OVERHEAD + _GAS_OF_A_SIGNATURE * safe.threshold)
+    fees = (*(fee for fee in quote.fees if fee.name not in NETWORK_FEES), *costed.fees)
+    execution, since = safe_tx.execution(b""), await rpc.block_number()
+    proposal = Proposal(execution, safe.nonce, kind, gas, since, safe.owners, safe.threshold)
+    notes = (*quote.notes, *_words(safe, quote.source), *costed.notes)
+    # Owners take longer than a price is valid. The order fixes what leaves and what arrives: its own deadlines
+    # limit how long a solver may fill it, and the money is refunded if none does.
+    quote = replace(quote, steps=(), proposal=proposal, expires=None)
+    return replace(quote, fees=fees, notes=notes, refund=None)
 
 
 def at_nonce(quote: Quote, nonce: Nonce) -> Quote:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from l2send.cli.typed_recipient import Words, payment_of
 from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.errors import UsageError
-from l2send.core.plan import Payment
+from l2send.core.plan import Payment, UnsignedTx
 from l2send.core.text import clean
+from l2send.core.units import Amount
 from l2send.resolver.destination import Destination
 from l2send.resolver.max_fee import Limits
 from l2send.review import Review
@@ -25,11 +26,26 @@ class MaxPayment:
     token: str
     """Symbol, or address on the destination chain."""
     to: Destination
+    executor: Address | None = None
+    """As in Payment, if `sender` is a Safe."""
+    by_owners: bool = False
 
     def is_like(self, payment: Payment) -> bool:
         """Whether `payment`, of any amount, matches this request."""
-        asked = (self.sender, self.to.account, self.to.chain.token(self.token))
-        return asked == (payment.sender, payment.to, payment.amount.token)
+        return replace(self.of(1), amount=payment.amount) == payment and self.of(1).amount.token == payment.amount.token
+
+    def of(self, units: int) -> Payment:
+        """The payment of that many base units."""
+        amount = Amount(units, self.to.chain.token(self.token))
+        return Payment(self.sender, self.to.account, amount, self.executor, self.by_owners)
+
+
+@dataclass(frozen=True, slots=True)
+class CallsPayment:
+    """Exactly these calls of a Safe, which make `payment`."""
+
+    payment: Payment
+    calls: tuple[UnsignedTx, ...]
 
 
 def is_max(text: str) -> bool:
@@ -48,22 +64,24 @@ def request_of(client: Client, sender: Address, words: Words, target: Destinatio
     return MaxPayment(sender, words.token, target)
 
 
-async def plan_of(client: Client, request: Payment | MaxPayment, limits: Limits | None = None) -> Review:
+async def plan_of(client: Client, request: Payment | MaxPayment | CallsPayment, limits: Limits | None = None) -> Review:
     """The best way for the request. Raises CannotPay, NetworkError, Refused."""
     if isinstance(request, Payment):
         return await client.plan(request, limits)
-    return await client.plan_max(request.sender, request.token, request.to, limits)
+    if isinstance(request, CallsPayment):
+        return await client.plan_calls(request.payment, request.calls, limits)
+    return await client.plan_max(request.of(1), limits)
 
 
-def paid_with(client: Client, key: str | None, request: Payment | MaxPayment) -> str | None:
+def paid_with(client: Client, key: str | None, request: Payment | MaxPayment | CallsPayment) -> str | None:
     """The id of the payment that `key` stands for: found before planning, which would need the money again.
 
     Raises UsageError if it is a different one.
     """
     if key is None:
         return None
-    if isinstance(request, Payment):
-        known = client.known(request, key)
+    if not isinstance(request, MaxPayment):
+        known = client.known(request if isinstance(request, Payment) else request.payment, key)
         return known.id if known else None
     known = client.keyed(key)
     if known is None:

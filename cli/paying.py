@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from l2send.cli.amount_request import MaxPayment, plan_of
+from l2send.cli.amount_request import CallsPayment, MaxPayment, plan_of
 from l2send.cli.consent import consent, notes_of, refuse_look_alike, refuse_or_ask_again
 from l2send.cli.json_documents import payment_document
 from l2send.cli.options import PayOptions
@@ -43,7 +43,7 @@ class Approved:
 
 async def approve(
     client: Client,
-    request: Payment | MaxPayment,
+    request: Payment | MaxPayment | CallsPayment,
     limits: Limits,
     target: Destination,
     who: Sender | None,

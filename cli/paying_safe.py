@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -20,6 +20,8 @@ from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import parse_destination
 from l2send.resolver.max_fee import Limits
 from l2send.wallet.keys.keystore import named
+
+Request = TypeVar("Request", bound=Payment | MaxPayment)
 
 Safe = Annotated[
     str | None,
@@ -51,15 +53,13 @@ class PayingSafe:
             )
         return replace(limits, from_chains=(self.chain.short_name,))
 
-    def pays(self, request: Payment | MaxPayment) -> Payment:
-        """The request with the Safe as the payer, and its sender as the signing owner. Raises UsageError for max."""
-        if isinstance(request, MaxPayment):
-            raise UsageError("max is not computed for a Safe.", hint="Write the amount.")
+    def pays(self, request: Request) -> Request:
+        """The request with the Safe as the payer, and its sender as the signing owner."""
         return replace(request, sender=self.address, executor=request.sender)
 
-    def signed_by_owners(self, request: Payment | MaxPayment) -> Payment:
-        """The request with the Safe as the payer, for its owners to sign. Raises UsageError for max."""
-        return replace(self.pays(request), executor=None, by_owners=True)
+    def signed_by_owners(self, request: Request) -> Request:
+        """The request with the Safe as the payer, for its owners to sign."""
+        return replace(request, sender=self.address, executor=None, by_owners=True)
 
 
 def choose_safe(

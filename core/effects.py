@@ -234,7 +234,7 @@ def _check_plan(effects: tuple[Effects, ...], payment: Payment, spent: Amount, r
 
 def _of_sender(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects, ...]:
     """The sender's own effects: those inside a Safe's one transaction. Raises Refused."""
-    if payment.executor is None and not payment.by_owners:
+    if not payment.is_of_safe:
         return _unbatched(effects, payment)
     if len(effects) != 1 or not isinstance(effects[0], Executes):
         raise Refused("the plan is not one transaction of the Safe.")
@@ -256,7 +256,7 @@ def _check_operation(runs: RunsBySignature, payment: Payment, spent: Amount) -> 
 
     That the fee goes to the sponsor of the registry, the bridge has checked.
     """
-    if payment.executor or payment.by_owners:
+    if payment.is_of_safe:
         raise Refused("a Safe signs no operation.")
     _same("the account that pays", runs.account, ChainAddress(payment.to.chain_id, payment.sender))
     if not 1 <= len(runs.effects) <= 2:

@@ -46,6 +46,11 @@ class Payment:
         """The account that signs, whose nonces are used and which pays the gas; not if owners sign."""
         return self.executor or self.sender
 
+    @property
+    def is_of_safe(self) -> bool:
+        """Whether `sender` is a Safe: then another account pays the gas."""
+        return self.executor is not None or self.by_owners
+
 
 @dataclass(frozen=True, slots=True)
 class UnsignedTx:

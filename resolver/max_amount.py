@@ -1,6 +1,7 @@
 """Computes the most that can be delivered: all that every chain holds of a token, less the cost of sending it.
 
-A direct transfer sends all of a token, and native coin less exactly its gas (see `Direct.everything`). A bridge needs
+A direct transfer sends all of a token, and native coin less exactly its gas (see `Direct.everything`); a Safe sends all
+of its native coin, because another account pays the gas. A bridge needs
 the delivered amount in its request: since fees are a flat sum plus a share, the relative fee of a smaller amount bounds
 that of a larger one. So each answer leads to a larger amount that is affordable, and a few answers lead to the last
 unit. For each chain, the bridge that delivers most within the limits on fees is chosen.
@@ -13,10 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from l2send.bridges.direct import Direct
-from l2send.core.address import Address
 from l2send.core.bridge_protocol import Bridge
 from l2send.core.errors import CannotPay, L2sendError, NetworkError
-from l2send.core.plan import ChainAddress, Payment, Plan, Quote, Way
+from l2send.core.plan import Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Snapshot
@@ -68,18 +68,18 @@ class Greatest:
 
 
 async def plan_of_max(
-    sender: Address,
-    to: ChainAddress,
-    token: Token,
+    asked: Payment,
     snapshot: Snapshot,
     bridges: Mapping[str, Bridge],
     rpcs: Rpcs,
     limits: Limits,
 ) -> Plan:
-    """The largest payment of `token` that all chains can make. Raises CannotPay, NetworkError, Refused."""
+    """The largest payment like `asked` that all chains can make; its own amount is ignored.
+
+    Raises CannotPay, NetworkError, Refused.
+    """
     refuse_unknown_bridge(limits, bridges)
     snapshot.refuse_if_offline()
-    asked = Payment(sender, to, Amount(1, token))
     refuse_own_account(asked, snapshot, rpcs, limits)
     sources = sources_of(asked, snapshot, rpcs, limits)
     unknown = unknown_sources(asked, snapshot, rpcs, limits)
@@ -90,7 +90,7 @@ async def plan_of_max(
     way = Way(tuple(sorted(found.legs, key=lambda leg: (leg.order is not None, leg.source.short_name))))
     if failed:
         raise refusal(way, failed, limits)
-    payment = replace(asked, amount=Amount(found.units, token))
+    payment = replace(asked, amount=Amount(found.units, asked.amount.token))
     return Plan(payment, with_warnings(way, snapshot), f"{_why(way)}{not_known(unknown)}", rejected=found.others)
 
 
@@ -137,11 +137,11 @@ def _costs_more_than_it_brings(leg: Quote) -> bool:
 async def _most_by(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -> Quote | NoQuote | None:
     """A bridge's largest quote from one source, or why there is none; None if it does not serve that pair."""
     chain = source.holdings.chain
-    if not isinstance(bridge, Direct):
+    if bridge.name != Direct.name:
         return await _through(bridge, asked, source, rpcs)
     if chain.chain_id != asked.to.chain_id:
         return None
-    if not source.held.token.is_native:
+    if not (isinstance(bridge, Direct) and source.held.token.is_native):
         return await ask(bridge, replace(asked, amount=source.held), source, rpcs)
     quote = await without_network_errors(
         chain, bridge.name, lambda: bridge.everything(asked, chain, source.native, rpcs)
@@ -171,7 +171,7 @@ async def _through(bridge: Bridge, asked: Payment, source: Source, rpcs: Rpcs) -
         if more <= best.delivers.units:
             break
         units = more
-    return None if best is None else _with_note(best, source)
+    return None if best is None else _with_note(best, asked, source)
 
 
 def _next(best: Quote, before: Quote | None, usable: int, too_much: int | None) -> int:
@@ -214,10 +214,10 @@ def _in_units_of(units: int, token: Token, other: Token) -> int:
     return units * int(10**shift) if shift >= 0 else units // int(10**-shift)
 
 
-def _with_note(quote: Quote, source: Source) -> Quote:
+def _with_note(quote: Quote, asked: Payment, source: Source) -> Quote:
     left = Amount(source.held.units - quote.pays.units, source.held.token)
     note = f"{left} stays on {quote.source.name}"
-    if left.token.is_native:
+    if left.token.is_native and not asked.is_of_safe:
         note += ", of which the network fee is paid"
         note += ", and a refund if no solver fills it" if quote.refund_gas else ""
     return replace(quote, notes=(*quote.notes, note)) if left.units else quote

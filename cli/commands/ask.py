@@ -228,8 +228,8 @@ class _Conversation:
         """Read the most that can be paid, for the line below the amount; empty if no chain can pay."""
         self._most = None
         with contextlib.suppress(L2sendError):
-            token = self.token.address or self.token.symbol
-            review = await self._client.plan_max(self._who.address, token, self.destination, self._limits)
+            asked = Payment(self._who.address, self.destination.account, Amount(1, self.token))
+            review = await self._client.plan_max(asked, self._limits)
             self._most = review.plan.payment.amount
 
     def _sum(self) -> Amount:

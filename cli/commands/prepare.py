@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from l2send.cli.amount_request import paid_with, request_of
-from l2send.cli.offline_files import Output, refuse_existing, show_parts, write_bundle
+from l2send.cli.amount_request import CallsPayment, MaxPayment, paid_with, request_of
+from l2send.cli.offline_files import Output, recipient_of, refuse_existing, show_parts, write_bundle
 from l2send.cli.option_groups import spread
 from l2send.cli.options import (
     Again,
@@ -25,13 +25,16 @@ from l2send.cli.safe_signing import write_safe_file
 from l2send.cli.screen import err, print_words
 from l2send.cli.sender import choose_sender
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
-from l2send.cli.typed_recipient import find_destination, parse_words
-from l2send.client import open_client
+from l2send.cli.typed_recipient import Words, find_destination, parse_words
+from l2send.client import Client, open_client
 from l2send.core.chains import Registry
-from l2send.core.errors import ExitStatus
+from l2send.core.errors import ExitStatus, UsageError
+from l2send.core.plan import Payment, UnsignedTx
+from l2send.resolver.destination import Destination
 from l2send.resolver.max_fee import Limits
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.offline import bundle_of
+from l2send.wallet.safe_builder import is_builder_file, read_builder_file
 from l2send.wallet.safe_files import safe_bundle_of
 
 
@@ -52,25 +55,23 @@ def prepare(
     """Plan a payment, and write it to a file for `l2send sign` on a machine without a network.
 
     Needs the address of the account that pays, and no key. Nonces and fees are fixed here, and the journal has the
-    payment. With --safe the file is for the owners of the Safe.
+    payment. With --safe the file is for the owners of the Safe, and a file of Safe's Transaction Builder may stand in
+    place of the words.
 
     Example: l2send prepare 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --from 0x… -o pay.json
 
     Example: l2send prepare 25 USDC base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --safe base:0x… -o pay.json
     """
-    meant = parse_words(words)
     registry = run_options.registry()
     payer, owner = choose_safe(safe, sender, run_options.paths, registry)
+    meant = None if (calls := _calls_of(words, payer)) else parse_words(words)
     limits = _limits(route, payer, registry)
     refuse_existing(output)
 
     async def run() -> int:
         async with open_client(run_options.paths, registry) as client:
             must_be_able_to_ask(yes=yes)
-            target = await find_destination(meant.destination, client.rpcs, client.book)
-            account = payer.address if payer else choose_sender(client.paths, owner).address
-            asked = request_of(client, account, meant, target)
-            request = payer.signed_by_owners(asked) if payer else asked
+            target, request = await _understood(client, meant, calls, payer, owner)
             if known := paid_with(client, key, request):
                 record = client.find(known)
             else:
@@ -87,6 +88,30 @@ def _limits(route: RouteOptions, payer: PayingSafe | None, registry: Registry) -
     """Raises UsageError, also for --batch: prepared transactions have fixed nonces, and an authorization uses one."""
     route.refuse_batch("a prepared transaction carries no authorization (EIP-7702)")
     return payer.narrow(route.limits(registry)) if payer else route.limits(registry)
+
+
+def _calls_of(words: PaymentWords, payer: PayingSafe | None) -> tuple[UnsignedTx, ...]:
+    """The calls in a file of Safe's Transaction Builder, if the only word names one. Raises UsageError, Refused."""
+    path = Path(words.amount)
+    if words.token is not None or not path.is_file() or not is_builder_file(path):
+        return ()
+    if payer is None:
+        raise UsageError("the file is for a Safe, and none is named.", hint="Name the Safe that pays: --safe base:0x…")
+    return read_builder_file(path, payer.chain.chain_id, payer.address)
+
+
+async def _understood(
+    client: Client, meant: Words | None, calls: tuple[UnsignedTx, ...], payer: PayingSafe | None, owner: SenderOptions
+) -> tuple[Destination, Payment | MaxPayment | CallsPayment]:
+    """The recipient and the payment, by the words or by the file. Raises UsageError, Refused, NetworkError."""
+    if meant is None:
+        assert payer
+        payment = client.payment_of_calls(payer.address, calls)
+        return recipient_of(payment, client.registry, client.book), CallsPayment(payment, calls)
+    target = await find_destination(meant.destination, client.rpcs, client.book)
+    account = payer.address if payer else choose_sender(client.paths, owner).address
+    asked = request_of(client, account, meant, target)
+    return target, payer.signed_by_owners(asked) if payer else asked
 
 
 def _say(text: str) -> None:

@@ -25,13 +25,13 @@ from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import L2sendError
 from l2send.core.limit_files import load_limits, shared_limits
 from l2send.core.paths import Paths
-from l2send.core.plan import Payment, Step, Way
+from l2send.core.plan import Payment, Step, UnsignedTx, Way
 from l2send.core.rpc import Rpcs, open_rpcs
-from l2send.core.units import Amount, Nonce, parse_amount
+from l2send.core.units import Nonce, parse_amount
 from l2send.delegating import Delegations
 from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
-from l2send.planning import plan_most, plan_payment
+from l2send.planning import plan_calls, plan_most, plan_payment
 from l2send.preparing import prepare_payment
 from l2send.progress_events import Progress, reporter, reporting, silent
 from l2send.quote_renewal import renewed_quote
@@ -43,7 +43,8 @@ from l2send.resolver.destination import Destination, look_up, parse_destination,
 from l2send.resolver.max_fee import Limits
 from l2send.resume_many import resume_all
 from l2send.review import Review, has_expired, review_plan
-from l2send.safes import adopt, send_signed, under_known_id, with_safe_nonce
+from l2send.safe_payments import SafePayments
+from l2send.safes import send_signed, with_safe_nonce
 from l2send.shared_payments import SharedPayments
 from l2send.wallet.allowance import revocation
 from l2send.wallet.broadcasting import Say
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Client(ClientClosing, Delegations, SharedPayments, ReadsByWeb3, Queueing):
+class Client(ClientClosing, Delegations, SafePayments, SharedPayments, ReadsByWeb3, Queueing):
     """Plans, makes and tracks payments. Created by `open_client`."""
 
     paths: Paths
@@ -146,10 +147,14 @@ class Client(ClientClosing, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         chosen = await review_plan(plan, review.findings, self.rpcs)
         return self._with_past(replace(chosen, held=review.held))
 
-    async def plan_max(self, sender: Address, token: str, to: Destination, limits: Limits | None = None) -> Review:
-        """The largest payment of `token` that all chains can make together, decoded and checked as by `plan`."""
-        asked = Payment(sender, to.account, Amount(1, to.chain.token(token)))
+    async def plan_max(self, asked: Payment, limits: Limits | None = None) -> Review:
+        """The largest payment like `asked`, of any amount, that all chains can make, decoded and checked."""
         return self._with_past(await plan_most(asked, limits or Limits(), self.bridges, self.rpcs, self._accounts_like))
+
+    async def plan_calls(self, payment: Payment, calls: Sequence[UnsignedTx], limits: Limits | None = None) -> Review:
+        """Exactly these calls of a Safe as the way to make the payment of `payment_of_calls`, checked as by `plan`."""
+        like = self._accounts_like
+        return self._with_past(await plan_calls(payment, calls, limits or Limits(), self.bridges, self.rpcs, like))
 
     def _with_past(self, review: Review) -> Review:
         self.journal.refuse_over_limits([review.plan.payment])
@@ -184,14 +189,6 @@ class Client(ClientClosing, Delegations, SharedPayments, ReadsByWeb3, Queueing):
         locks = self.paths.state / "locks"
         begin = partial(self.journal.begin, key=key, again=again, typed_name=typed_name, memo=memo)
         return await prepare_payment(review, self.journal, self.rpcs, locks, begin, say)
-
-    def adopted(self, bundle: SafeBundle) -> SafeBundle | None:
-        """A Safe's file with this journal's id; None without one. Raises Refused if its nonce is another payment's."""
-        return under_known_id(self.journal, bundle)
-
-    def adopt(self, bundle: SafeBundle, review: Review, *, again: bool = False) -> PaymentRecord:
-        """Record the approved payment of a Safe's file in this journal. Raises Refused as `begin` does."""
-        return adopt(self.journal, bundle, review, again=again)
 
     async def execute(
         self, bundle: SafeBundle, signer: Signer, *, patience: float = 600.0, progress: Progress = silent

@@ -109,7 +109,7 @@ async def can_pay(payment: Payment, amount: Amount, source: Rpc) -> None:
 
     Raises Refused, NetworkError.
     """
-    if payment.executor is not None or payment.by_owners:
+    if payment.is_of_safe:
         await confirm(payment.sender, amount, source)
         return
     code, *_ = await asyncio.gather(
@@ -157,7 +157,7 @@ def review_of(
     way = Way(tuple(_quote_of(part, registry) for part in bundle.parts))
     review = _decoded(bundle.payment, way, registry, known)
     for leg in way.legs:
-        _refuse_late(leg)
+        refuse_late(leg)
         _refuse_dear(leg, limits)
     _refuse_dear_bridges(way, limits)
     return review
@@ -176,11 +176,11 @@ def review_of_safe(
     if not isinstance(effect, Executes):
         raise Refused("the file has no Safe do anything.")
     fees = (Fee("network fee", Amount(bundle.network_fee, source.native)),)
-    quote = _quote(effect.effects[-1], source, fees, bundle.duration, bundle.until)
+    quote = quote_of(effect.effects[-1], source, fees, bundle.duration, bundle.until)
     way = Way((replace(quote, proposal=bundle.proposal),))
     review = _decoded(bundle.payment, way, registry, known)
     if limits and not bundle.cancels:
-        _refuse_late(way.legs[0], _MAYBE_RUN, Sent.MAYBE)
+        refuse_late(way.legs[0], _MAYBE_RUN, Sent.MAYBE)
         _refuse_dear_bridges(way, limits)
     return review
 
@@ -197,7 +197,7 @@ def _refuse_dear_bridges(way: Way, limits: OfflineLimits) -> None:
         raise too_dear([way], bridging, [])
 
 
-def _refuse_late(leg: Quote, first: str = "", sent: Sent = Sent.NO) -> None:
+def refuse_late(leg: Quote, first: str = "", sent: Sent = Sent.NO) -> None:
     """By this machine's clock, the only one offline. `first` is what to do before anything else. Raises Refused."""
     ends = [leg.expires] if leg.expires is not None else []
     ends += [UnixTime(leg.order.fill_deadline - TIME_TO_FILL)] if leg.order else []
@@ -224,15 +224,16 @@ def _quote_of(part: Part, registry: Registry) -> Quote:
     """The quote of a part; its amounts are read from the paying transaction, not from the file."""
     source = registry.chain(part.chain_id)
     fees = (Fee("network fee at most", Amount(sum(most_of(step) for step in part.steps), source.native)),)
-    quote = _quote(each_of(decode(part.steps[-1].tx, registry))[-1], source, fees, part.duration, part.until)
+    quote = quote_of(each_of(decode(part.steps[-1].tx, registry))[-1], source, fees, part.duration, part.until)
     return replace(quote, steps=part.steps)
 
 
-def _quote(effect: Effects, source: Chain, fees: tuple[Fee, ...], duration: Seconds, until: UnixTime | None) -> Quote:
+def quote_of(effect: Effects, source: Chain, fees: tuple[Fee, ...], duration: Seconds, until: UnixTime | None) -> Quote:
+    """The quote of what was decoded, without steps. Raises Refused if it does not pay."""
     match effect:
         case Opens(order):
             return Quote(order.bridge, source, order.pays, order.delivers, fees, duration, (), order, until)
         case Pays(amount):
             return Quote("direct", source, amount, amount, fees, duration, (), None, until)
         case _:
-            raise Refused("the last transaction of the file does not pay.")
+            raise Refused("the last call of the file does not pay.")

@@ -343,9 +343,13 @@ def test_the_command_pays_from_the_safe_and_says_so(home: Home) -> None:
     assert (done.json["state"], done.json["sender"], done.json["executor"]) == ("delivered", safe.address, address)
     assert f"have the Safe {safe.address} pay 25 USDC to {to}" in " ".join(done.stderr.split())
     assert home.holds(to, "dev1") == 25 * USDC
-    for wrong in (["max", *words[1:]], [*words, "--from-chain", "dev2"]):
-        refused = home.run(*wrong)
-        assert refused.status == 2, refused
+    refused = home.run(*words, "--from-chain", "dev2")
+    assert refused.status == 2, refused
+    for token in ("USDC", "ETH"):
+        home.fund(safe.address, "dev1", ETH="2")
+        home.must("max", token, f"dev1:{to}", "--safe", safe.place, "--account", name, "--yes")
+        assert home.holds(safe.address, "dev1", token) == 0
+    assert home.holds(to, "dev1") == 30 * USDC
 
 
 @pytest.mark.parametrize("shape", ["direct", "eco"])

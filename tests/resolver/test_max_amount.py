@@ -55,9 +55,9 @@ def most(bridges: list[Bridge], *holdings: Holdings, limits: Limits | None = Non
     async def run() -> Plan:
         async with open_http() as http:
             named = {bridge.name: bridge for bridge in bridges}
-            to = ChainAddress(TARGET.chain_id, RECIPIENT)
+            asked = Payment(SENDER, ChainAddress(TARGET.chain_id, RECIPIENT), Amount(1, USDC))
             snapshot = Snapshot(SENDER, holdings)
-            return await plan_of_max(SENDER, to, USDC, snapshot, named, Rpcs(REGISTRY, http), limits or Limits())
+            return await plan_of_max(asked, snapshot, named, Rpcs(REGISTRY, http), limits or Limits())
 
     return asyncio.run(run())
 
