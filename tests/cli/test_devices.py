@@ -5,18 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import pytest
 
+from l2send.core.chains import load_registry
 from l2send.core.delegation import named_delegate
+from l2send.core.safe_signatures import SignatureKind
 from l2send.devnet.node import Node
 from l2send.wallet.keys.derivation import path_on_device
 from l2send.wallet.keys.mnemonic import Phrase
 from l2send.wallet.keys.signer import address_of
+from l2send.wallet.safe_files import read_safe_file
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.devices import WORDS, StandIn, ledger
+from tests.support.inside import Inside, inside
+from tests.support.owners import new_signer, written
 from tests.support.trezor_device import trezor
+from tests.wallet.test_safe_files import bundle_of
+
+__all__ = ["inside"]
 
 pytestmark = pytest.mark.lab
 
@@ -66,3 +75,24 @@ def test_a_payment_is_signed_by_a_device(home: Home, name: str, device: Device, 
     unplugged = home.run(*words, "--again", **where)
     assert (unplugged.status, unplugged.error["sent"]) == (3, "no")
     assert "Connect it" in unplugged.error["hint"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the Ledger's library never hangs up
+@pytest.mark.parametrize(("name", "device", "variable", "place"), DEVICES, ids=["ledger", "trezor"])
+def test_an_owner_of_a_safe_signs_by_a_device(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch, name: str, device: Device, variable: str, place: str
+) -> None:
+    """As EIP-712, without a network: a Ledger is sent the two hashes, a Trezor every field."""
+    owner, registry = address_of(Phrase(WORDS).key(path_on_device(7))), load_registry(inside.paths)
+    bundle = bundle_of(registry, [new_signer(), new_signer()])
+    bundle = replace(bundle, proposal=replace(bundle.proposal, owners=(*bundle.proposal.owners, owner)))
+    file, output = written(bundle, inside.path / "pay.json"), inside.path / "signed.json"
+    words = ("sign", str(file), f"--{name}", "--yes", "--json", "-o", str(output), "--mnemonic-index")
+    with device() as plugged:
+        monkeypatch.setenv(variable, place.format(plugged.port))
+        stranger = inside.run(*words, "8")
+        assert (stranger.status, stranger.error["sent"], plugged.asked) == (7, "no", [])
+        inside.must(*words, "7")
+    (signature,) = read_safe_file(output).signatures
+    assert (signature.owner, signature.kind) == (owner, SignatureKind.EIP712)
+    assert plugged.asked == ["typed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from pathlib import Path
 from typing import TypeVar
@@ -36,10 +36,18 @@ class Team:
     """
 
     def __init__(
-        self, home: Home, folder: Path, *, owners: int = 3, threshold: int = 2, version: str = "1.4.1"
+        self,
+        home: Home,
+        folder: Path,
+        *,
+        owners: int = 3,
+        threshold: int = 2,
+        version: str = "1.4.1",
+        signers: Sequence[LocalSigner] = (),
     ) -> None:
+        """`signers`: the owners, in place of new ones."""
         self.home, self.folder = home, folder
-        self.owners = sorted((new_signer() for _ in range(owners)), key=lambda one: one.address)
+        self.owners = sorted(signers or [new_signer() for _ in range(owners)], key=lambda one: one.address)
         self.executor = new_signer()
         home.fund(self.executor.address, "dev1", ETH="1")
         self.safe: TestSafe = new_safe(home, [one.address for one in self.owners], threshold, version=version)

@@ -17,6 +17,7 @@ import pytest
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.errors import ConfigError, Interrupted, Refused
 from l2send.core.plan import GasPrice, UnsignedTx
+from l2send.core.safe import Operation, SafeTx
 from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Wei
 from l2send.wallet.keys.derivation import parse_path, path_on_device
@@ -170,6 +171,15 @@ def test_a_ledger_signs_a_message_by_its_hashes(ledger: DeviceRig) -> None:
     )
     assert ledger.signer.sign_typed(data) == ledger.local.sign_typed(data)
     assert ledger.device.asked == ["typed"]
+
+
+@pytest.mark.parametrize("length", [0, 68, 3000])
+def test_a_device_signs_a_safes_transaction(rig: DeviceRig, length: int) -> None:
+    """A transfer of coin, a call, and as many calls through MultiSendCallOnly as a long batch has."""
+    safe_tx = SafeTx(ChainId(8453), new_address(), new_address(), Wei(7), bytes(length), Operation.DELEGATECALL)
+    typed = safe_tx.typed(Nonce(2**40))
+    assert rig.signer.sign_typed(typed) == rig.local.sign_typed(typed)
+    assert rig.device.asked == ["typed"]
 
 
 @pytest.mark.parametrize("kind", ["ledger", "trezor"])
