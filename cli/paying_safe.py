@@ -45,13 +45,27 @@ class PayingSafe:
     address: Address
 
     def narrow(self, limits: Limits) -> Limits:
-        """`limits` with only the Safe's chain. Raises UsageError if another chain is named."""
-        if limits.from_chains not in {(), (self.chain.short_name,)}:
+        """`limits` with only the Safe's chain, or with the named ones, on which the Safe has the same address.
+
+        Raises UsageError if its own chain is not among these.
+        """
+        own, named = self.chain.short_name, limits.from_chains
+        if named and own not in named:
             raise UsageError(
-                f"the Safe is on {self.chain.short_name} and --from-chain names another chain.",
-                hint="A Safe pays from its own chain. Leave --from-chain out.",
+                f"the Safe is on {own} and --from-chain names another chain.",
+                hint=f"Leave --from-chain out; or name each chain on which this Safe is, with --from-chain {own} too.",
             )
-        return replace(limits, from_chains=(self.chain.short_name,))
+        return replace(limits, from_chains=named or (own,))
+
+    def narrow_to_one(self, limits: Limits) -> Limits:
+        """The same for what is done on one chain. Raises UsageError if several are named."""
+        narrowed = self.narrow(limits)
+        if len(narrowed.from_chains) > 1:
+            raise UsageError(
+                "this is done by one transaction of the Safe, on its own chain, and --from-chain names several.",
+                hint="Leave --from-chain out, and do it for the Safe of each chain by itself.",
+            )
+        return narrowed
 
     def pays(self, request: Request) -> Request:
         """The request with the Safe as the payer, and its sender as the signing owner."""

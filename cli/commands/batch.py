@@ -113,7 +113,7 @@ def _of_safe(safe: PayingSafe, limits: Limits) -> Limits:
     """The limits of a batch paid by a Safe: transfers on its own chain. Raises UsageError for others."""
     if limits.via not in {"", Direct.name}:
         raise UsageError("a Safe pays a batch by transfers on its own chain alone.", hint="Leave --via out.")
-    return replace(safe.narrow(limits), via=Direct.name)
+    return replace(safe.narrow_to_one(limits), via=Direct.name)
 
 
 def _moved(result: BatchResult) -> Sent:

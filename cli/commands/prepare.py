@@ -87,7 +87,7 @@ def prepare(
 def _limits(route: RouteOptions, payer: PayingSafe | None, registry: Registry) -> Limits:
     """Raises UsageError, also for --batch: prepared transactions have fixed nonces, and an authorization uses one."""
     route.refuse_batch("a prepared transaction carries no authorization (EIP-7702)")
-    return payer.narrow(route.limits(registry)) if payer else route.limits(registry)
+    return payer.narrow_to_one(route.limits(registry)) if payer else route.limits(registry)
 
 
 def _calls_of(words: PaymentWords, payer: PayingSafe | None) -> tuple[UnsignedTx, ...]:

@@ -19,7 +19,7 @@ from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.safe import read_execution
 from l2send.core.safe_signatures import OwnerSignature, SignatureKind, pack_signatures
-from l2send.core.units import Nonce
+from l2send.core.units import ChainId, Nonce
 from l2send.review import Review
 from l2send.wallet.before_signing import message_of, why_too_late
 from l2send.wallet.executor import Executor
@@ -61,20 +61,19 @@ def with_safe_nonce(review: Review, journal: Journal) -> Review:
 
 def _with_note_of_proposals(review: Review, journal: Journal) -> Review:
     """`review` with the Safe's next nonce, with a note if owners were to sign another payment for that nonce."""
-    safe, notes = review.plan.payment.sender, list[str]()
+    safe, notes = review.plan.payment.sender, dict[ChainId, list[str]]()
     for record in (leg for payment in journal.open_payments() for leg in payment.legs):
         proposal = record.proposal
-        if proposal is None or proposal.state is not ProposalState.PROPOSED:
+        if proposal is None or proposal.state is not ProposalState.PROPOSED or record.payment.sender != safe:
             continue
-        if (record.terms.source, record.payment.sender) == (review.plan.quote.source.chain_id, safe):
-            notes.append(
-                f"{record.id} waits for signatures with nonce {proposal.proposal.nonce} of the Safe: if that is the "
-                "next one, this payment takes it, and that payment never happens"
-            )
+        notes.setdefault(record.terms.source, []).append(
+            f"{record.id} waits for signatures with nonce {proposal.proposal.nonce} of the Safe: if that is the "
+            "next one, this payment takes it, and that payment never happens"
+        )
     if not notes:
         return review
-    way = replace(review.plan.way, legs=(replace(review.plan.quote, notes=(*review.plan.quote.notes, *notes)),))
-    return replace(review, plan=replace(review.plan, way=way))
+    legs = tuple(replace(leg, notes=(*leg.notes, *notes.get(leg.source.chain_id, []))) for leg in review.plan.legs)
+    return replace(review, plan=replace(review.plan, way=replace(review.plan.way, legs=legs)))
 
 
 def find_adopted(journal: Journal, bundle: SafeBundle) -> PaymentRecord | None:

@@ -17,7 +17,7 @@ from l2send.devnet.node import Node
 from l2send.resolver.max_fee import Limits
 from tests.conftest import Home, make_home
 from tests.support.addresses import new_address
-from tests.support.safes import TestSafe, new_safe
+from tests.support.safes import SENTINEL, SWAP_OWNER, TestSafe, new_safe
 from tests.support.solving import unfilled
 
 lab = pytest.mark.lab
@@ -118,6 +118,31 @@ def test_a_safe_is_named_in_every_place_where_an_account_is(home: Home, how: str
 
 
 @lab
+def test_the_same_safe_on_several_chains_pays_together(home: Home) -> None:
+    """One transaction of it on each, by the same owner; not from a chain where the owners differ, or it is not."""
+    (name, address, safe), to, other = payer(home), new_address(), new_address()
+    owners = safe.owners()
+    assert new_safe(home, owners, chain="dev2").address == safe.address
+    home.fund(safe.address, "dev2", USDC="60")
+    home.fund(address, "dev2", ETH="1")
+    words = ["120", "USDC", f"dev4:{to}", "--safe", safe.place, "--account", name, "--yes", "--json"]
+    alone = home.run(*words)
+    assert (alone.status, alone.error["sent"]) == (6, "no")
+    done = home.must(*words, "--from-chain", "dev1", "--from-chain", "dev2", "--from-chain", "dev3").json
+    assert (done["state"], sorted(leg["source"] for leg in done["legs"])) == ("delivered", ["dev1", "dev2"])
+    assert home.holds(to, "dev4") == 120 * USDC
+    for chain in ("dev1", "dev2"):
+        assert Node(home.chain(chain).rpcs[0]).quantity("eth_getTransactionCount", address, "latest") == 1
+    assert 30 * USDC < home.holds(safe.address, "dev1") + home.holds(safe.address, "dev2") < 40 * USDC
+    TestSafe(home, "dev2", safe.address).change(SWAP_OWNER.encode(SENTINEL, owners[0], other))
+    words[2] = f"dev4:{other}"
+    words[0] = f"{home.holds(safe.address, 'dev1') // USDC + 2}"
+    refused = home.run(*words, "--from-chain", "dev1", "--from-chain", "dev2")
+    assert (refused.status, refused.error["sent"]) == (6, "no")
+    assert "is no owner of the Safe" in refused.error["message"]
+
+
+@lab
 def test_a_contact_names_the_safe(home: Home) -> None:
     name, _, safe = payer(home)
     contact = f"safe-{safe.address[-6:].lower()}"  # The home is shared with other tests.
@@ -176,3 +201,7 @@ def test_two_safes_or_two_chains_are_refused(empty_home: Home, registry: Registr
     assert safe.narrow(Limits(from_chains=("base",))).from_chains == ("base",)
     with pytest.raises(UsageError, match="names another chain"):
         safe.narrow(Limits(from_chains=("oeth",)))
+    both = Limits(from_chains=("oeth", "base"))
+    assert safe.narrow(both).from_chains == ("oeth", "base")
+    with pytest.raises(UsageError, match="names several"):
+        safe.narrow_to_one(both)

@@ -46,7 +46,7 @@ class Team:
         signers: Sequence[LocalSigner] = (),
     ) -> None:
         """`signers`: the owners, in place of new ones."""
-        self.home, self.folder = home, folder
+        self.home, self.folder, self.registry = home, folder, home.registry
         self.owners = sorted(signers or [new_signer() for _ in range(owners)], key=lambda one: one.address)
         self.executor = new_signer()
         home.fund(self.executor.address, "dev1", ETH="1")
@@ -62,7 +62,7 @@ class Team:
 
     def do(self, work: Callable[[Client], Awaitable[T]], paths: Paths | None = None) -> T:
         async def run() -> T:
-            async with open_client(paths or self.home_of("preparer"), self.home.registry) as client:
+            async with open_client(paths or self.home_of("preparer"), self.registry) as client:
                 return await work(client)
 
         return asyncio.run(run())
@@ -99,7 +99,7 @@ class Team:
         return bundle
 
     def adopt(self, bundle: SafeBundle, paths: Paths) -> PaymentRecord:
-        review = review_of_safe(bundle, self.home.registry)
+        review = review_of_safe(bundle, self.registry)
 
         async def work(client: Client) -> PaymentRecord:
             return client.adopt(bundle, review)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from l2send.core.address import ZERO_ADDRESS, Address
+from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.calldata import Function
 from l2send.core.safe import SafeTx
 from l2send.core.units import Nonce
@@ -17,6 +17,7 @@ from tests.support.contracts import send_unlocked
 TX_HASH = Function(
     "getTransactionHash(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,uint256)", "bytes32"
 )
+OWNERS = Function("getOwners()", "address[]")
 SWAP_OWNER = Function("swapOwner(address,address,address)")
 CHANGE_THRESHOLD = Function("changeThreshold(uint256)")
 ENABLE_MODULE = Function("enableModule(address)")
@@ -49,6 +50,11 @@ class TestSafe:
             "anvil_setBalance", self.address, hex(self.node.quantity("eth_getBalance", self.address, "latest") + 10**18)
         )
         send_unlocked(self.node, self.address, self.address, data)
+
+    def owners(self) -> list[Address]:
+        """As the contract lists them."""
+        (owners,) = OWNERS.decode_result(self.node.eth_call(self.address, OWNERS.encode()))
+        return [checksum(owner) for owner in owners]
 
     def contract_hash(self, tx: SafeTx, nonce: Nonce) -> bytes:
         """The SafeTx hash as the contract computes it."""
