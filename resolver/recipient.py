@@ -74,8 +74,8 @@ async def look(payment: Payment, rpcs: Rpcs, known: Iterable[Address]) -> Findin
     if not here and (safes := [chain for chain, code in elsewhere if has_code_of_safe(code, chain)]):
         names = ", ".join(chain.name for chain in safes)
         raise Refused(
-            f"the recipient is a Safe on {names}, and there is nothing at its address on {target.name}: whether its "
-            "owners can ever have money there is not known.",
+            f"the recipient is a Safe on {names}, and there is nothing at its address on {target.name}, where it is "
+            "counterfactual: it was not created there, and whether its owners can ever have money there is not known.",
             hint=f"Ask for another address, or pay to {safes[0].short_name}:{payment.to.address}.",
         )
     if elsewhere and not here:

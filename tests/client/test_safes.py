@@ -288,12 +288,9 @@ def test_other_kinds_of_signatures_are_verified_before_anything_is_sent(team: Te
     with pytest.raises(Refused, match="1 of the 2 signatures"):
         team.execute(with_signatures(bundle, [stranger]))
     assert team.sent() == 0
-    send_unlocked_as(team, 1, APPROVE_HASH.encode(digest))
+    send_unlocked_as(team, 1, safes.APPROVE_HASH.encode(digest))
     assert team.execute(approved).state is PaymentState.DELIVERED
     assert team.sent() == 1
-
-
-APPROVE_HASH = Function("approveHash(bytes32)")
 
 
 def send_unlocked_as(team: Team, owner: int, data: bytes) -> None:

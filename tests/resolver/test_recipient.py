@@ -123,7 +123,8 @@ def test_a_safe_is_said_with_its_owners_and_refused_where_it_is_not(home: Home, 
     (said,) = findings(home, payment(home, safe.address)).said
     assert said == f"the recipient is a Safe ({version}) on Devnet 4: 2 of its 3 owners can move what it has"
     with pytest.raises(
-        Refused, match="is a Safe on Devnet 4, and there is nothing at its address on Devnet 2"
+        Refused,
+        match="is a Safe on Devnet 4, and there is nothing at its address on Devnet 2, where it is counterfactual",
     ) as refused:
         findings(home, payment(home, safe.address, chain="dev2"))
     assert f"dev4:{safe.address}" in refused.value.hint

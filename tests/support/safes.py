@@ -17,6 +17,7 @@ from tests.support.contracts import send_unlocked
 TX_HASH = Function(
     "getTransactionHash(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,uint256)", "bytes32"
 )
+APPROVE_HASH = Function("approveHash(bytes32)")
 OWNERS = Function("getOwners()", "address[]")
 SWAP_OWNER = Function("swapOwner(address,address,address)")
 CHANGE_THRESHOLD = Function("changeThreshold(uint256)")

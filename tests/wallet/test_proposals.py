@@ -1,4 +1,4 @@
-"""A reorganisation takes back the block in which a Safe ran what its owners signed."""
+"""What became of a Safe's nonce: its block is taken back, or another transaction used it and failed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from l2send.core.address import ZERO_ADDRESS
 from l2send.core.chains import Registry
 from l2send.core.errors import NotFinal
-from l2send.core.safe import Operation, SafeTx
+from l2send.core.safe import EXECUTE, Operation, SafeTx, approved_by_sender
 from l2send.core.safe_signatures import pack_signatures
 from l2send.core.units import Wei
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.keys.signer import LocalSigner
 from l2send.wallet.safe_files import SafeBundle
 from tests.conftest import Home
+from tests.support import safes
 from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
 from tests.support.owners import Team
@@ -90,3 +93,27 @@ def test_taken_back_another_transaction_may_have_its_nonce(team: Team) -> None:
     team.node.call("anvil_mine", hex(CONFIRMATIONS))
     record = team.status(bundle)
     assert (record.state, team.home.holds(to, "dev1")) == (PaymentState.REPLACED, 0)
+
+
+def test_another_transaction_that_fails_inside_replaces_it(home: Home, tmp_path: Path) -> None:
+    """With its own gas limit a Safe's transaction uses up its nonce although it failed: ExecutionFailure."""
+    team, to = Team(home, tmp_path), new_address()
+    bundle = team.sign(team.prepare("5", f"dev1:{to}"))
+    fields = (team.safe.address, 0, b"\x01\x02\x03\x04", 0, 100_000, 0, 0, ZERO_ADDRESS, ZERO_ADDRESS)
+    digest = team.node.eth_call(team.safe.address, safes.TX_HASH.encode(*fields, bundle.proposal.nonce))
+    for owner in team.owners[:2]:
+        team.node.call("anvil_impersonateAccount", owner.address)
+        team.node.call("anvil_setBalance", owner.address, hex(10**18))
+        send_unlocked(team.node, owner.address, team.safe.address, safes.APPROVE_HASH.encode(digest))
+    approved = b"".join(approved_by_sender(owner.address) for owner in sorted_by_number(team))
+    send_unlocked(team.node, team.owners[0].address, team.safe.address, EXECUTE.encode(*fields, approved))
+    states = [team.status(bundle).state for _ in range(2)]
+    assert states[-1] is PaymentState.REPLACED
+    record = team.status(bundle)
+    assert record.proposal
+    assert f"another transaction with nonce {bundle.proposal.nonce}" in record.proposal.detail
+    assert team.home.holds(to, "dev1") == 0
+
+
+def sorted_by_number(team: Team) -> list[LocalSigner]:
+    return sorted(team.owners[:2], key=lambda one: int(one.address, 16))

@@ -277,11 +277,18 @@ def test_a_personal_message_is_verified_as_such(bundle: SafeBundle) -> None:
     assert read_signature(data, digest).owner != signature.owner, "without the mark it is another account's"
 
 
-def test_signatures_are_packed_in_the_order_of_their_owners(bundle: SafeBundle, owners: list[LocalSigner]) -> None:
+def test_signatures_are_packed_in_the_order_of_their_owners(
+    bundle: SafeBundle, owners: list[LocalSigner], tmp_path: File
+) -> None:
     digest = bundle.typed.digest
     one, two = (read_signature(owner.sign_typed(bundle.typed), digest) for owner in owners[:2])
     packed = pack_signatures([one, two])
     assert packed == pack_signatures([two, one])
+    content = safe_document(with_signatures(bundle, [two, one]))
+    assert content == safe_document(with_signatures(bundle, [one, two]))
+    for signatures in (content["signatures"][::-1], [content["signatures"][0]] * 2):
+        with pytest.raises(UsageError):
+            read_safe_file(put(tmp_path / "pay.json", content | {"signatures": signatures}))
     first, second = read_signature(packed[:65], digest), read_signature(packed[65:], digest)
     assert int(first.owner, 16) < int(second.owner, 16)
 
