@@ -46,7 +46,8 @@ class Owner(Payer):
         self.safe: TestSafe = new_safe(funder, [self.address, self.other], threshold, version=version)
         funder.fund(self.safe.address, "dev1", USDC="100", ETH="2")
 
-    def plan(self, amount: str, to: str = "", *, via: str = "", token: str = "USDC") -> Review:
+    def plan(self, amount: str, to: str = "", *, via: str = "", token: str = "USDC", batch: bool = False) -> Review:
+        assert not batch, "a Safe delegates to no code"
         return self.plan_of(self.safe.address, amount, to or f"dev4:{new_address()}", token, via)
 
     def plan_of(self, safe: Address, amount: str, to: str, token: str, via: str = "") -> Review:
