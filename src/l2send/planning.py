@@ -17,10 +17,10 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.deadlines import machine_time
 from l2send.core.effects import Effects, Opens, Pays, each_of
 from l2send.core.errors import Refused
-from l2send.core.plan import ChainAddress, Payment, Plan, StepKind, UnsignedTx, Way
+from l2send.core.plan import BRIDGE_FEE, ChainAddress, Fee, Payment, Plan, StepKind, UnsignedTx, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.safe import safe_tx_of
-from l2send.core.units import Seconds
+from l2send.core.units import Amount, Seconds
 from l2send.fee_caps import within_limit
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.max_amount import plan_of_max
@@ -117,7 +117,7 @@ async def plan_calls(
     try:
         snapshot, safe = await asyncio.gather(_funding(payment, limits, rpcs), look_at_safe(payment.sender, rpc))
         effect = _effects_of(safe.address, calls, rpcs.registry)[-1]
-        quote = quote_of(effect, rpc.chain, (), _longest(effect, rpc.chain), None)
+        quote = quote_of(effect, rpc.chain, _kept_by_bridge(effect), _longest(effect, rpc.chain), None)
         if quote.bridge not in via_owners(bridges) or limits.via not in {"", quote.bridge}:
             raise Refused(f"the file pays by {quote.bridge}, which may not be used here.", hint="Nothing was prepared.")
         refuse_late(quote)
@@ -141,6 +141,14 @@ def _effects_of(safe: Address, calls: Sequence[UnsignedTx], registry: Registry) 
         raise Refused(f"the registry lists no Safe on {chain.name}.")
     safe_tx = safe_tx_of(safe, calls, chain.safes[0].multi_send_call_only.address)
     return each_of(decode(safe_tx.execution(b""), registry))
+
+
+def _kept_by_bridge(effect: Effects) -> tuple[Fee, ...]:
+    """What leaves the Safe and does not arrive, which counts for the sender's limits."""
+    if not isinstance(effect, Opens):
+        return ()
+    pays, delivers = effect.order.pays, effect.order.delivers
+    return (Fee(BRIDGE_FEE, Amount(max(pays.units - delivers.in_units_of(pays.token), 0), pays.token)),)
 
 
 def _longest(effect: Effects, source: Chain) -> Seconds:

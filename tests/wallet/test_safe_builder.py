@@ -12,7 +12,7 @@ from l2send.core.address import Address
 from l2send.core.calldata import APPROVE, TRANSFER
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, Refused, UsageError
-from l2send.core.plan import UnsignedTx
+from l2send.core.plan import BRIDGE_FEE, UnsignedTx
 from l2send.core.safe import decode_execution
 from l2send.core.units import Wei
 from l2send.planning import payment_of_calls
@@ -178,7 +178,11 @@ def test_a_file_becomes_the_same_transaction_on_another_machine(home: Home, tmp_
 
     async def prepare(client: Client) -> PaymentRecord:
         payment = client.payment_of_calls(team.safe.address, calls)
-        record = await client.prepare(await client.plan_calls(payment, calls))
+        review = await client.plan_calls(payment, calls)
+        quote = review.plan.quote
+        kept = sum(fee.amount.units for fee in quote.fees if fee.name == BRIDGE_FEE)
+        assert quote.pays.units == payment.amount.units + kept, "the bridge's fee counts for the limits"
+        record = await client.prepare(review)
         assert isinstance(record, PaymentRecord)
         return record
 
