@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from l2send.core.errors import ConfigError
+from l2send.devnet.locks import held
 from l2send.devnet.packages import private_cache
 
 _CONTRACTS = ("DevnetPriceFeed", "DevnetProver")
@@ -32,7 +33,9 @@ def compiled(solc: Path, cache: Path) -> Path:
     key = hashlib.sha256(f"{solc.name}\n{request}".encode()).hexdigest()[:16]
     path = private_cache(cache) / f"contracts-{key}.json"
     if not path.exists():
-        _write(path, json.dumps(_compile(solc / "soljson.js", request)))
+        with held(path.parent / "lock"):  # several that start for the first time compile once
+            if not path.exists():
+                _write(path, json.dumps(_compile(solc / "soljson.js", request)))
     return path
 
 
@@ -63,7 +66,7 @@ def _compile(soljson: Path, request: str) -> dict[str, Any]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Concurrent starts may both write; the last rename wins, with the same content."""
+    """In one step: a start that is killed half way leaves no half file."""
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(fd, "w", encoding="utf-8") as out:
         out.write(text)

@@ -41,6 +41,8 @@ class Relays:
         self.nodes = nodes
         self.deployed = deployed
         self.relays: dict[bytes, Relay] = {}
+        self.times: dict[int, int] = {}
+        """ChainId -> the time of its newest block, in Unix seconds, as the solver's loop saw it in this step."""
 
     def note(self, chain_id: int, logs: Sequence[EventData]) -> None:
         """Remember the deposits among these events."""
@@ -70,10 +72,10 @@ class Relays:
 
     def _is_over(self, deposit: across.Deposit) -> bool:
         """Whether it is time to refund an unfilled deposit."""
-        if self.nodes[deposit.origin].now() < deposit.fill_deadline + SETTLEMENT_SECONDS:
+        if self.times[deposit.origin] < deposit.fill_deadline + SETTLEMENT_SECONDS:
             return False
-        node = self.nodes.get(deposit.destination)
-        return node is None or node.now() > deposit.fill_deadline
+        now = self.times.get(deposit.destination)
+        return now is None or now > deposit.fill_deadline
 
     def _judge(self, deposit: across.Deposit) -> None:
         """Raise Refusal, or pricing.NoQuote, unless filling it pays and there is time."""
