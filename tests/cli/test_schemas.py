@@ -73,7 +73,9 @@ def here(*words: str, stdin: str = "") -> Done:
 
 
 @pytest.fixture(scope="module")
-def story(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def story(fresh_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """In a home of its own: it resumes all that is open, and lists all accounts."""
+    home = fresh_home
     name, address = home.new_account()
     for chain in ("dev1", "dev2"):
         home.fund(address, chain, USDC="30", ETH="1")
