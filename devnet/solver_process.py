@@ -14,7 +14,8 @@ import threading
 import time
 from pathlib import Path
 
-from l2send.core.late_modules import load_late
+from l2send.devnet import artifacts, solver_api, state
+from l2send.devnet.solver import Solver
 
 _SECONDS_PER_CHAIN = 0.005
 _MIN_PAUSE = 0.1
@@ -23,10 +24,6 @@ _MIN_PAUSE = 0.1
 def main() -> None:
     """Serve and fill until killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    load_late()  # a third of the time that the imports below take
-    from l2send.devnet import artifacts, solver_api, state
-    from l2send.devnet.solver import Solver
-
     solvers: list[Solver] = []
     server = solver_api.serve(solvers)
     print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
