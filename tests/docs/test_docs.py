@@ -16,7 +16,7 @@ from l2send.core.address import checksum
 from l2send.core.errors import ExitStatus
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.states import BY_LEGS, MEANINGS, SponsoredState, TxState
-from tests.conftest import Home, make_home
+from tests.conftest import Home, home_on, make_home
 from tests.support.safes import new_safe
 
 pytestmark = pytest.mark.lab
@@ -121,6 +121,13 @@ def test_the_commands_about_accounts_run(home: Home, tmp_path: Path, monkeypatch
     payer = Home(home.path, home.environment | {"ETH_KEYSTORE_ACCOUNT": name, "ETH_FROM": address})
     run_shell(shell_lines(ROOT / "docs/accounts.md"), payer)
     assert home.holds(address, "dev1") == 0
+
+
+def test_the_commands_about_delegation_run(home: Home, tmp_path: Path) -> None:
+    own = home_on(home, tmp_path / "own")
+    _, address = own.new_account("alice")
+    home.fund(address, "dev1", USDC="30", ETH="1")
+    run_shell(shell_lines(ROOT / "docs/delegation.md"), own)
 
 
 def test_the_commands_for_teams_run(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
