@@ -11,7 +11,7 @@ from rich.text import Text
 
 from l2send.batch_review import BatchReview
 from l2send.cli.batch_result import LineResult
-from l2send.cli.delegation_text import and_delegates, delegation_rows
+from l2send.cli.delegation_text import and_delegates, delegation_rows, hash_rows
 from l2send.cli.effects_text import describe
 from l2send.cli.money import cost, shorter, usd
 from l2send.cli.screen import aloud, err, out, print_pairs, styled, table
@@ -38,6 +38,7 @@ def show_batch(review: BatchReview, registry: Registry) -> None:
         *_some("from", [styled(words, limit=300) for words in _sources(review, registry)]),
         *_some("together", [styled(words, limit=300) for words in _together(review)]),
         *delegation_rows(_delegations(review), registry),
+        *hash_rows(_delegations(review), registry),
         ("cost", styled(_cost(review), limit=300)),
         *_some("left", [styled(_left(review))] if review.payable else []),
         *_some("check", [styled(words, "yellow", limit=300) for words in _to_check(review)]),
