@@ -66,9 +66,13 @@ class _Late:
     def __instancecheck__(self, instance: object) -> bool:
         return isinstance(instance, self._real())
 
+    def __or__(self, other: Any) -> Any:
+        """`URI | str`, in an annotation."""
+        return Union[self, other]  # noqa: UP007 - the operator would call this method again
+
     def __ror__(self, other: Any) -> Any:
         """`dict | CamelModel`, in an annotation."""
-        return Union[other, self]  # noqa: UP007 - the operator would call this method again
+        return Union[other, self]  # noqa: UP007 - as above
 
 
 class _LateLoader(Loader):

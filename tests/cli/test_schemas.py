@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 from jsonschema import Draft202012Validator, ValidationError
 
 from l2send.cli.main import run
@@ -225,6 +226,24 @@ def waiting(story: Story, made: Home) -> None:
     payment = story.run("send", "0.1", "ETH", f"dev1:{TO}", *how, status=8)["id"]
     for command in ("speedup", "cancel"):
         story.run(command, payment, *how, status=8)
+    paid_by_another_wallet(story, made, node)
+
+
+def paid_by_another_wallet(story: Story, made: Home, node: Node) -> None:
+    """The recipient gets twice the amount by a transaction with the payment's nonce: its user alone can close it."""
+    key, name = secrets.token_hex(32), f"i{secrets.token_hex(4)}"
+    story.run("wallet import", name, stdin=key)
+    made.fund(checksum(Account.from_key(key).address), "dev1", ETH="1")
+    node.call("evm_mine")
+    how = ("--account", name, "--yes", "--again", "--timeout", "0.5")
+    payment = story.run("send", "0.1", "ETH", f"dev1:{TO}", *how, status=8)["id"]
+    fees = {"maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**11, "gas": 21_000}
+    other = {"chainId": made.chain("dev1").chain_id, "nonce": 0, "to": TO, "value": 2 * 10**17, **fees}
+    node.call("eth_sendRawTransaction", Account.from_key(key).sign_transaction(other).raw_transaction.to_0x_hex())
+    node.call("evm_mine")
+    node.call("evm_mine")
+    story.run("resume", payment, "--account", name, "--timeout", "2", status=8)
+    assert not story.run("close", payment, "--yes")["open"]
 
 
 def pins(story: Story, own: Path) -> None:

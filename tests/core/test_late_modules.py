@@ -39,6 +39,8 @@ print(eth_typing.ChainId(10), list(ChainId)[:2])
 print(httpx.main.name, httpx._main.print_help.__name__)
 
 print(Account.decrypt(Account.encrypt(key, "a password", iterations=2), "a password"), eth_utils.keccak(key))
+import web3
+print(web3.Web3.to_wei(1, "gwei"), web3.HTTPProvider(eth_typing.URI("http://127.0.0.1")).endpoint_uri)
 import cytoolz
 print(cytoolz.pipe(1, str), eth_utils.toolz.pipe(1, str))
 import cffi
