@@ -298,16 +298,19 @@ async def written(found: Found, account: Address, ends: Ends, wanted: Wants) -> 
         return found
     if len(found.pays) > 1:
         return _written_together(found, account, journal, wanted)
-    (effect,) = found.pays
-    payment, quote = _of_chain(effect, account, found)
+    payment, quote = _of_chain(found.pays[0], account, found)
     if begun := wanted.take_begun(payment):
         await ends.never_signed(begun, f"{found.use.hash} paid it: found on {found.chain.name}")
     line = wanted.take_line(payment) if begun is None else None
     key = line.key if line else f"found:{found.chain.chain_id}:{found.use.hash}"
-    typed_name, memo = (line.typed_name, line.memo) if line else (begun.typed_name, begun.memo) if begun else ("", "")
-    one = ApprovedPayment(payment, (quote,), key, True, typed_name, memo)
+    one = ApprovedPayment(payment, (quote,), key, True, *words_of(line or begun))
     record = journal.record_found(one, found.nonce, found.use.hash, found.use.raw)
     return replace(found, record=record, was_wanted=line is not None or begun is not None)
+
+
+def words_of(known: Wanted | PaymentRecord | None) -> tuple[str, str]:
+    """The typed name and the memo of a line or a begun payment; empty where neither is known."""
+    return (known.typed_name, known.memo) if known else ("", "")
 
 
 def _written_together(found: Found, account: Address, journal: Journal, wanted: Wants) -> Found:
@@ -328,7 +331,7 @@ def _written_together(found: Found, account: Address, journal: Journal, wanted: 
             (Quote("direct", found.chain, payment.amount, payment.amount, (), Seconds(0), ()),),
             line.key if line else f"{key}:{call}",
             True,
-            *((line.typed_name, line.memo) if line else ()),
+            *words_of(line),
         )
         for call, (payment, line) in enumerate(zip(payments, lines, strict=True))
     )

@@ -20,7 +20,17 @@ from l2send.core.plan import ChainAddress, Payment, Proposal, Quote, StepKind, U
 from l2send.core.rpc import Rpc, Rpcs, data_bytes, quantity
 from l2send.core.safe import SafeTx, approved_by_sender, read_execution
 from l2send.core.units import BlockNumber, Gas, Nonce, Seconds, UnixTime, Wei
-from l2send.journal_recovery import Found, Recovery, Wanted, Wants, leave_to_a_person, looked_up, received_in, written
+from l2send.journal_recovery import (
+    Found,
+    Recovery,
+    Wanted,
+    Wants,
+    leave_to_a_person,
+    looked_up,
+    received_in,
+    words_of,
+    written,
+)
 from l2send.recovery_transfers import newest_of
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.approved_payment import ApprovedPayment
@@ -128,8 +138,7 @@ def _proposed(
     payment, quote = _terms(paid, safe_tx.safe, found, proposal)
     line = wanted.take_line(payment)
     key = line.key if line else f"found:{chain.chain_id}:{run.hash}"
-    said = (line.typed_name, line.memo) if line else ()
-    record = journal.record_ran(ApprovedPayment(payment, (quote,), key, True, *said))
+    record = journal.record_ran(ApprovedPayment(payment, (quote,), key, True, *words_of(line)))
     return replace(found, record=record, was_wanted=line is not None)
 
 
