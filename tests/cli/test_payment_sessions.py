@@ -16,6 +16,7 @@ from l2send.core.address import checksum
 from l2send.core.delegation import named_delegate
 from l2send.devnet.node import Node
 from tests.cli.test_sessions import L2SEND, NARROW, PAYEE, SESSIONS, WIDE, masked
+from tests.cli.test_styles import MARKS
 from tests.conftest import Home, home_with_devnet
 from tests.support.terminal import Terminal
 
@@ -92,6 +93,21 @@ def test_three_sources_paid_and_looked_at_again(payer: Home) -> None:
         status, screen = terminal.end()
     compare("three_sources_paid_40", screen)
     assert status == 0
+
+
+def test_a_payment_in_plain_mode_is_lines_in_reading_order(payer: Home) -> None:
+    """As a screen reader reads it: who gets what, the cost, what is signed, the question, each step, the outcome."""
+    account, _ = other(payer, ETH="1")
+    status, screen = paid(account, (200, 50), "20", "USDC", f"dev3:{PAYEE}", "--plain", "--memo", "rent")
+    compare("payment_plain", screen)
+    assert status == 0
+    assert not MARKS.search(re.sub(r"(?<=\w)…(?=\w)", "", screen))
+    labels = [line.partition(":")[0] for line in screen.splitlines()]
+    review = ["pay", "to", "they get", "you pay", "cost", "left", "how", "if late", "you sign"]
+    outcome = ["amount", "to", "from", "paid", "made", "cost", "memo", "left", "see"]
+    assert [label for label in labels if label in {*review, *outcome}] == [*review, "to", "from", *outcome], (
+        "details between"
+    )
 
 
 def outcome_of(screen: str) -> str:

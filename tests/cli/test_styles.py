@@ -61,7 +61,7 @@ def test_no_other_colour_is_used() -> None:
     assert named - _NO_COLOUR <= set(COLOURS)
 
 
-_MARKS = re.compile("[─│┌┐└┘├┤┬┴┼━┃═→←↑↓▶▸►•…]|\x1b")
+MARKS = re.compile("[─│┌┐└┘├┤┬┴┼━┃═→←↑↓▶▸►•…]|\x1b")
 
 
 @pytest.mark.parametrize("terminal", [{"TERM": "dumb"}, {}], ids=["TERM=dumb", "--plain"])
@@ -73,7 +73,7 @@ def test_a_plain_plan_is_lines_of_words_in_reading_order(home: Home, terminal: d
     words = ("plan", "20", "USDC", f"dev2:{to}", "--account", name, *(() if terminal else ("--plain",)))
     done = home.must(*words, **terminal)
     lines = [line for line in done.stderr.splitlines() if line]
-    assert not _MARKS.search(done.stderr.replace("…", "") + done.stdout)
+    assert not MARKS.search(done.stderr.replace("…", "") + done.stdout)
     labels = [line.partition(":")[0] for line in lines]
     order = ["pay", "to", "they get", "you pay", "cost", "left", "how", "if late", "you sign"]
     assert [label for label in labels if label in order][: len(order)] == order
