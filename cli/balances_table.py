@@ -44,6 +44,10 @@ class Prices:
 
 Held = tuple[Holdings, Amount, float | None]
 
+_NAMED = 3
+"""How many tokens are listed beside a sum."""
+_DECIMALS = 4
+
 
 def show(snapshot: Snapshot, wanted: Sequence[str]) -> None:
     """Print balances above zero and totals on stdout; unknown ones, and the number of zero balances, on stderr.
@@ -68,6 +72,26 @@ def show(snapshot: Snapshot, wanted: Sequence[str]) -> None:
         print_words(err(), styled(nothing, "dim"))
     for holdings in snapshot.unknown:
         print_words(err(), styled(f"unknown: {holdings.error}", "yellow", 300))
+
+
+def worth_in_words(snapshot: Snapshot) -> str:
+    """`$1,234.56: 1000 USDC, 0.1 ETH`: the sum of priced balances, and the largest balances over all chains.
+
+    Only real money, unless there is only play money.
+    """
+    silent = f"; {len(snapshot.unknown)} chains did not answer" if snapshot.unknown else ""
+    shown = held_of(h for h in snapshot.chains if not h.chain.testnet) or held_of(snapshot.chains)
+    if not shown:
+        return f"nothing yet{silent}"
+    totals = totals_of(shown)
+    names = ", ".join(f"{_short(total.human)} {total.symbol}" for total in totals[:_NAMED])
+    more = f" and {len(totals) - _NAMED} more" if len(totals) > _NAMED else ""
+    return f"{money(sum(total.usd or 0.0 for total in totals))}: {names}{more}{silent}"
+
+
+def _short(number: str) -> str:
+    whole, _, fraction = number.partition(".")
+    return f"{whole}.{fraction[:_DECIMALS]}".rstrip("0").rstrip(".") if fraction else whole
 
 
 def show_kinds(kinds: Sequence[AccountKind]) -> None:

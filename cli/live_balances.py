@@ -6,7 +6,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from l2send.cli.balances_table import held_of, money, totals_of
+from l2send.cli.balances_table import worth_in_words
 from l2send.cli.money import shorter
 from l2send.client import Client
 from l2send.core.address import Address
@@ -15,10 +15,6 @@ from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Holdings, Snapshot
 
 _EVERY = 12.0  # seconds: about one block of Ethereum
-
-_NAMED = 3
-"""How many tokens are listed beside a sum."""
-_DECIMALS = 4
 
 Held = dict[Token, list[Amount]]
 """Tokens of one chain, each with its balances by chain, the largest first."""
@@ -74,26 +70,6 @@ class LiveBalances:
 def in_words(holdings: Holdings) -> str:
     """The balances of one chain above zero: `25 USDC, 0.1 ETH`."""
     return ", ".join(shorter(Amount(units, token)) for token, units in holdings.units.items() if units)
-
-
-def worth_in_words(snapshot: Snapshot) -> str:
-    """`$1,234.56: 1000 USDC, 0.1 ETH`: the sum of priced balances, and the largest balances over all chains.
-
-    Only real money, unless there is only play money.
-    """
-    silent = f"; {len(snapshot.unknown)} chains did not answer" if snapshot.unknown else ""
-    shown = held_of(h for h in snapshot.chains if not h.chain.testnet) or held_of(snapshot.chains)
-    if not shown:
-        return f"nothing yet{silent}"
-    totals = totals_of(shown)
-    names = ", ".join(f"{_short(total.human)} {total.symbol}" for total in totals[:_NAMED])
-    more = f" and {len(totals) - _NAMED} more" if len(totals) > _NAMED else ""
-    return f"{money(sum(total.usd or 0.0 for total in totals))}: {names}{more}{silent}"
-
-
-def _short(number: str) -> str:
-    whole, _, fraction = number.partition(".")
-    return f"{whole}.{fraction[:_DECIMALS]}".rstrip("0").rstrip(".") if fraction else whole
 
 
 def spendable(snapshot: Snapshot, to: Chain) -> Held:

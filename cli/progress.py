@@ -81,10 +81,10 @@ class Live:
 
     @classmethod
     @contextlib.contextmanager
-    def of_answers(cls, first: str) -> Iterator[None]:
+    def of_answers(cls, first: str) -> Iterator[Self]:
         """While nothing but answers is waited for, and nothing signed or written: Ctrl-C ends the command at once."""
         with cls(first) as live, only_reading(live.stop):
-            yield
+            yield live
 
     @classmethod
     @contextlib.contextmanager
@@ -98,6 +98,10 @@ class Live:
         finally:
             if shown and shown is cls._shown:
                 shown.start()
+
+    def find(self, words: str) -> None:
+        """What was found so far, in the line that is rewritten; it leaves no line of its own."""
+        self._now = words
 
     def update(self, turn: Turn) -> None:
         """Handle an event of the payment."""

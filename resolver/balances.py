@@ -99,8 +99,11 @@ async def take_snapshot(
     chains: Iterable[Chain] | None = None,
     enough: Callable[[Snapshot], bool] = lambda _: True,
     patience: Patience = _PATIENCE,
+    on_answer: Callable[[Holdings], None] = lambda _: None,
 ) -> Snapshot:
     """Query `chains` (by default all of the registry) at once. A chain that fails is in the result, as unknown.
+
+    `on_answer` gets each chain's part as soon as that chain answers or fails, in any order.
 
     Late chains are unknown after `patience.soon` if `enough` accepts the others, else after `patience.late`.
     """
@@ -110,6 +113,7 @@ async def take_snapshot(
     count.ask(_CHAINS, len(tasks))
     for task in tasks:
         task.add_done_callback(lambda _: count.answer(_CHAINS))
+        task.add_done_callback(lambda done: None if done.cancelled() or done.exception() else on_answer(done.result()))
     clock = asyncio.get_running_loop().time
     started = clock()
     try:

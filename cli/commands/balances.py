@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from l2send.cli.balances_table import document, show, show_kinds
+from l2send.cli.balances_table import document, show, show_kinds, worth_in_words
 from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions, SenderOptions
 from l2send.cli.progress import Live
@@ -24,7 +24,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus, UnknownChain, UnknownToken, UsageError
 from l2send.core.rpc import Rpcs, open_rpcs
 from l2send.resolver.account_kinds import AccountKind, kinds_of
-from l2send.resolver.balances import Snapshot, take_snapshot
+from l2send.resolver.balances import Holdings, Snapshot, take_snapshot
 from l2send.resolver.contacts import Book, load_book
 
 _EVERY = 12.0
@@ -113,9 +113,11 @@ async def _read(whose: str, known: Address | None, registry: Registry, wanted: _
     async with open_rpcs(registry) as rpcs:
         account = known or await _account(whose, rpcs, wanted.run)
         while True:
-            with Live.of_answers(f"asking {len(wanted.chains)} chains"):
+            with Live.of_answers(f"asking {len(wanted.chains)} chains") as live:
                 snapshot, kinds = await asyncio.gather(
-                    take_snapshot(account, rpcs, chains=wanted.chains),
+                    take_snapshot(
+                        account, rpcs, chains=wanted.chains, on_answer=_shown_at_once(account, live, wanted.tokens)
+                    ),
                     kinds_of(account, wanted.chains if wanted.kinds else (), rpcs),
                 )
             if wanted.again and out().is_terminal:
@@ -124,6 +126,18 @@ async def _read(whose: str, known: Address | None, registry: Registry, wanted: _
             if not wanted.again:
                 return ExitStatus.NETWORK if snapshot.unknown else ExitStatus.DELIVERED
             await asyncio.sleep(_EVERY)
+
+
+def _shown_at_once(account: Address, live: Live, tokens: Sequence[str]) -> Callable[[Holdings], None]:
+    """Shows what is held where chains have answered, while others are waited for; nothing if only `tokens` count."""
+    known = list[Holdings]()
+
+    def heard(one: Holdings) -> None:
+        if not one.error and not tokens:
+            known.append(one)
+            live.find(f"so far {worth_in_words(Snapshot(account, tuple(known)))}")
+
+    return heard
 
 
 def _print(snapshot: Snapshot, kinds: Sequence[AccountKind], wanted: _Wanted) -> None:

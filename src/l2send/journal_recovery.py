@@ -298,7 +298,7 @@ async def written(found: Found, account: Address, ends: Ends, wanted: Wants) -> 
         return found
     if len(found.pays) > 1:
         return _written_together(found, account, journal, wanted)
-    payment, quote = _of_chain(found.pays[0], account, found)
+    payment, quote = _of_chain(next(iter(found.pays)), account, found)
     if begun := wanted.take_begun(payment):
         await ends.never_signed(begun, f"{found.use.hash} paid it: found on {found.chain.name}")
     line = wanted.take_line(payment) if begun is None else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from l2send.cli.balances_table import money, totals_of
@@ -9,8 +11,10 @@ from l2send.core.address import Address
 from l2send.core.units import Amount
 from l2send.resolver.balances import Holdings
 from tests.bridges.registry import ORIGIN, TARGET
+from tests.cli.test_sessions import L2SEND
 from tests.conftest import Home
 from tests.support.addresses import new_address
+from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.lab
 
@@ -66,6 +70,19 @@ def test_what_is_unknown_is_neither_zero_nor_nothing(home: Home, holder: Address
     assert "dev1" not in done.stdout
     nothing = home.run("balances", new_address(), **silent(home, "dev1"))
     assert "holds nothing on the 3 chains that answered" in nothing.stderr
+
+
+def test_what_has_answered_is_shown_while_another_chain_is_waited_for(home: Home, holder: Address) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as never_answers:
+        url = f"http://127.0.0.1:{never_answers.getsockname()[1]}"
+        environment = home.environment | {f"L2SEND_RPC_{home.chain('dev1').chain_id}": url, "TERM": "xterm-256color"}
+        with Terminal(environment, 80, 24) as terminal:
+            terminal.start(str(L2SEND), "balances", holder)
+            assert "3 of 4 chains" in terminal.wait_for("so far $60.00: 60 USDC")
+            status, screen = terminal.end()
+    assert status == 4
+    assert "so far" not in screen
+    assert "unknown: Devnet 1" in screen
 
 
 def test_offline_is_one_line_and_exit_4(home: Home) -> None:
