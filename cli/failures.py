@@ -17,6 +17,7 @@ from l2send.cli.interruptible import has_run, is_of_an_interrupt
 from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.progress_mode import may_be_a_terminal
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
+from l2send.cli.streams import NotPrinted
 from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
 from l2send.core.redaction import without_typed_secrets
 from l2send.core.text import clean
@@ -39,7 +40,8 @@ class Unexpected(L2sendError):
 def failure_of(error: BaseException, words: Sequence[str] = ()) -> L2sendError:
     """Any error that ends the command line `words`, as one that says whether anything was sent."""
     failure = _failure_of(error)
-    if failure.sent is Sent.MAYBE and not may_send(words):
+    of_any_command = isinstance(failure, Interrupted | NotPrinted | Unexpected)
+    if of_any_command and failure.sent is Sent.MAYBE and not may_send(words):
         failure.sent = Sent.NO
     return failure
 

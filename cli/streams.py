@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
+class NotPrinted(ConfigError):
+    """The result could not be written, of a command that may have sent something before."""
+
+    @property
+    def code(self) -> str:
+        """As every failure of this machine's set-up."""
+        return "config_error"
+
+
 class _Out(io.FileIO):
     """stdout, whose pipe may be closed. Other errors are reported once."""
 
@@ -31,7 +40,7 @@ class _Out(io.FileIO):
         except OSError as error:
             if not self._failed:
                 self._failed = True
-                raise ConfigError(
+                raise NotPrinted(
                     f"the result could not be written to stdout: {error.strerror}.",
                     sent=Sent.MAYBE,
                 ) from error

@@ -10,7 +10,8 @@ import pytest
 
 from l2send.cli.command_table import COMMANDS, is_about_a_payment, may_send
 from l2send.cli.failures import failure_of, report
-from l2send.core.errors import ConfigError, Sent, UsageError
+from l2send.cli.streams import NotPrinted
+from l2send.core.errors import Refused, Sent, UsageError
 
 MOVE_MONEY = "send ask batch work watch resume speedup cancel close broadcast demo"
 """Every command that moves money, or follows money that moves."""
@@ -28,14 +29,16 @@ def test_the_commands_that_move_money() -> None:
     [("chains", Sent.NO), ("plan", Sent.NO), ("send", Sent.MAYBE), ("resume", Sent.MAYBE), ("", Sent.MAYBE)],
 )
 def test_what_may_have_been_sent(words: str, sent: Sent) -> None:
-    assert failure_of(ConfigError("disk full", sent=Sent.MAYBE), words.split()).sent is sent
+    assert failure_of(NotPrinted("disk full", sent=Sent.MAYBE), words.split()).sent is sent
     with pytest.raises(ValueError, match="a fault") as fault:
         raise ValueError("a fault of l2send")
     assert failure_of(fault.value, words.split()).sent is sent
 
 
-def test_what_is_on_chain_stays_said() -> None:
-    assert failure_of(ConfigError("lost", sent=Sent.YES), ["chains"]).sent is Sent.YES
+@pytest.mark.parametrize("sent", Sent)
+def test_what_an_error_of_a_payment_says_stays_said(sent: Sent) -> None:
+    """`sign` sends nothing, and learns that another owner may have sent the same."""
+    assert failure_of(Refused("it is too late", sent=sent), ["sign"]).sent is sent
 
 
 @pytest.mark.parametrize(

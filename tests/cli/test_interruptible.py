@@ -51,8 +51,9 @@ except KeyboardInterrupt:
 """
 _ANSWERS = """
 import asyncio
-from l2send.cli.interruptible import leave, run
+from l2send.cli.interruptible import run
 from l2send.cli.progress import Live
+from l2send.cli.streams import leave
 async def wait():
     with Live.of_answers("asking all chains"):
         print("waiting", flush=True)

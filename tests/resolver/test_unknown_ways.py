@@ -31,7 +31,7 @@ def test_a_destination_that_refuses_to_say_the_balance_is_not_asked_to_be_tried_
 
 def test_a_cheaper_way_that_is_refused_for_good_is_not_asked_to_be_tried_again() -> None:
     failing = Priced("f", {}, fails={"left": NodeError("Unauthorized: no API key")})
-    with pytest.raises(NetworkError, match="left by f: Unauthorized") as refused:
+    with pytest.raises(NetworkError, match=r"left by f: .*Unauthorized") as refused:
         plan([failing, BRIDGE], holding(ORIGIN, RICH), holding(TARGET, 0))
     assert not refused.value.retryable
     assert "will not help" in refused.value.hint
