@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 
+from l2send.cli.own_accounts import whose
 from l2send.cli.prompts import BACK, DETAILS, NO, YES, Back, ask_plainly, ask_word
 from l2send.cli.review_text import question, show_details
 from l2send.cli.times import duration
 from l2send.cli.typed_recipient import must_compare, note
+from l2send.client import Client
 from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted, NeedsConfirmation, Refused
+from l2send.core.paths import Paths
 from l2send.core.plan import Payment
 from l2send.resolver.destination import Destination
 from l2send.review import Review
@@ -18,10 +21,15 @@ from l2send.wallet.journal.records import Record
 _TYPED = 10  # more characters than an imitation can match
 
 
-def notes_of(target: Destination, review: Review) -> list[str]:
-    """Notes about the recipient for the review screen."""
+def notes_of(target: Destination, review: Review, paths: Paths) -> list[str]:
+    """Notes about the recipient for the review screen; `paths` has the user's own accounts."""
     found = review.findings
-    return [*filter(None, [note(target)]), *found.said, *found.confirm, *([found.type_out] if found.type_out else [])]
+    return [
+        *filter(None, [whose(target.address, paths), note(target)]),
+        *found.said,
+        *found.confirm,
+        *([found.type_out] if found.type_out else []),
+    ]
 
 
 def refuse_look_alike(review: Review) -> None:
@@ -70,9 +78,34 @@ async def refuse_or_ask_again(payment: Payment, recent: Record | None, *, yes: b
     if recent is None or again:
         return again
     ago = duration(max(0.0, time.time() - recent.created_at))
-    said = f"You paid exactly this {ago} ago ({recent.id}, {recent.state})."
+    if not recent.meaning.open:
+        said = f"You paid exactly this {ago} ago ({recent.id}, {recent.state})."
+        if yes:
+            raise Refused(said, hint=f"To pay {payment.amount} a second time, add --again.")
+        if await ask_word(f"{said} Pay it again?", YES, NO) == NO:
+            raise Interrupted("not confirmed.")
+        return True
+    follow = f"l2send resume {recent.id}"
     if yes:
-        raise Refused(said, hint=f"To pay {payment.amount} a second time, add --again.")
-    if await ask_word(f"{said} Pay it again?", YES, NO) == NO:
-        raise Interrupted("not confirmed.")
+        raise Refused(
+            under_way(recent),
+            hint=f"Follow it: {follow}. To pay {payment.amount} a second time as well: --again.",
+        )
+    said = f"A payment of exactly this was started {ago} ago and is not finished ({recent.id}, {recent.state})."
+    if await ask_word(f"{said} Make a second one?", YES, NO) == NO:
+        raise Interrupted("not confirmed.", hint=f"Follow the first: {follow}")
     return True
+
+
+def under_way(recent: Record) -> str:
+    """A sentence on an equal payment that is open."""
+    return f"A payment of exactly this is under way ({recent.id}, {recent.state})."
+
+
+def repeated(client: Client, payment: Payment, *, again: bool) -> list[str]:
+    """A note for a plan: that the payment would be refused with --yes, and asked about without."""
+    recent = None if again else client.paid_recently(payment)
+    if recent is None:
+        return []
+    said = under_way(recent) if recent.meaning.open else f"You paid exactly this before ({recent.id}, {recent.state})."
+    return [f"{said} To pay it a second time needs --again, or your yes."]

@@ -14,11 +14,11 @@ from typer.exceptions import TyperException
 from l2send.cli.cast_hints import answer
 from l2send.cli.command_table import is_about_a_payment, may_send
 from l2send.cli.interruptible import has_run, is_of_an_interrupt
-from l2send.cli.lines_to_type import as_typed_here
+from l2send.cli.lines_to_type import as_typed_here, reminder_of_the_devnet
 from l2send.cli.progress_mode import may_be_a_terminal
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
 from l2send.cli.streams import NotPrinted
-from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
+from l2send.core.errors import Interrupted, L2sendError, Sent, UnknownPayment, UsageError
 from l2send.core.redaction import without_typed_secrets
 from l2send.core.text import clean
 
@@ -43,7 +43,16 @@ def failure_of(error: BaseException, words: Sequence[str] = ()) -> L2sendError:
     of_any_command = isinstance(failure, Interrupted | NotPrinted | Unexpected)
     if of_any_command and failure.sent is Sent.MAYBE and not may_send(words):
         failure.sent = Sent.NO
+    if isinstance(failure, UnknownPayment) and "--devnet" not in words:
+        failure.hint = f"{failure.hint} {_reminder()}".strip()
     return failure
+
+
+def _reminder() -> str:
+    """That a devnet runs, whose payments are in its own journal; else empty."""
+    from l2send.core.paths import Paths
+
+    return reminder_of_the_devnet(Paths.from_environment())
 
 
 def _failure_of(error: BaseException) -> L2sendError:
@@ -98,7 +107,7 @@ def report(error: L2sendError, words: Sequence[str] = (), *, as_envelope: bool) 
         return
     lines = [clean(line, 500) for line in message.splitlines()] or [""]
     after = [_SENT_IN_WORDS[error.sent]] if error.sent is not Sent.NO or is_about_a_payment(words) else []
-    after += [clean(hint, 500)] if hint else []
+    after = [as_typed_here(line) for line in [*after, *([clean(hint, 500)] if hint else [])]]
     if not may_be_a_terminal():
         print("\n".join([f"l2send: {lines[0]}", *(f"  {line}" for line in lines[1:]), *after]), file=sys.stderr)
         return

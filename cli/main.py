@@ -25,6 +25,7 @@ from l2send.cli.progress_mode import ProgressMode, set_progress_mode
 from l2send.cli.streams import leave, open_streams
 from l2send.cli.styles import forget_plain
 from l2send.cli.word_order import in_order, refuse_unknown_command
+from l2send.cli.words_and_options import ONE_PAYMENT, apart, refuse_extra_words
 from l2send.core.errors import BadAmount, ExitStatus
 from l2send.core.redaction import remember_typed
 from l2send.core.version import VERSION
@@ -89,8 +90,13 @@ def shape(argv: list[str]) -> list[str]:
     for a payment that lacks a word.
     """
     command, *rest = words = shape_unfinished(argv)
+    if command in {*ONE_PAYMENT, "receive"} and rest:
+        refuse_extra_words(command, rest, root().commands[command].params, lambda: _known(rest))
     if command not in _PAYMENT_WORDS:
         return words
+    if any(word.startswith("-") for word in rest):
+        typed, options = apart(rest, root().commands[command].params) or (rest, [])
+        rest = [*typed, *options]
     return [command, *in_order(rest, lambda: _known(rest), is_implied=command not in argv)]
 
 
@@ -102,7 +108,7 @@ def _known(words: list[str]) -> Known:
     from l2send.resolver.contacts import load_book
 
     paths = Paths.for_devnet() if "--devnet" in words else Paths.from_environment()
-    return Known(load_registry(paths), load_book(paths.contacts))
+    return Known(load_registry(paths), load_book(paths.contacts), paths)
 
 
 def shape_unfinished(argv: list[str]) -> list[str]:
@@ -129,16 +135,8 @@ def _are_options_of_ask(words: list[str]) -> bool:
     """Whether they are options of the conversation and their values alone, as `--devnet` or `--account alice`."""
     if not words[0].startswith("-") or any(word in COMMANDS for word in words):
         return False
-    params = root().commands["ask"].params
-    takes_value = {name: not getattr(param, "is_flag", False) for param in params for name in param.opts}
-    rest = iter(words)
-    for word in rest:
-        name, is_joined, _ = word.partition("=")
-        if name not in takes_value:
-            return False
-        if takes_value[name] and not is_joined:
-            next(rest, "")
-    return True
+    parted = apart(words, root().commands["ask"].params)
+    return parted is not None and not parted[0]
 
 
 def _below(command: str) -> Collection[str]:

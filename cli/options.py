@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from l2send.fee_caps import FeeLimit
 
 PaymentId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, with a versioned schema.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON document on stdout, with a versioned schema. An error's is the last line of stderr, and "
+        "stdout is empty then.",
+    ),
+]
 Devnet = Annotated[
     bool,
     typer.Option("--devnet", help="Use the running local devnet (`l2send devnet up`), never real chains."),

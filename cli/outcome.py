@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from rich.text import Text
 
-from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.money import cost_of, cost_paid, shorter
 from l2send.cli.screen import out, print_pairs, styled
 from l2send.cli.times import clock, duration, local_times
@@ -54,9 +53,9 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
     if record.state is PaymentState.PROPOSED:
         rows.append(("next", styled("l2send sign FILE, then l2send broadcast FILE")))
     elif only_its_user_knows(record):
-        rows.append(("next", styled(as_typed_here(f"look at their account, then l2send close {record.id}"))))
+        rows.append(("next", styled(f"look at their account, then l2send close {record.id}")))
     elif record.meaning.open:
-        rows.append(("next", styled(as_typed_here(f"l2send resume {record.id}"))))
+        rows.append(("next", styled(f"l2send resume {record.id}")))
     rest = missing(record)
     if rest:
         rows.append(("missing", styled(f"{rest.amount}; pay it with")))

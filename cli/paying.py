@@ -65,7 +65,7 @@ async def approve(
             review = await plan_of(client, request, limits)
         if not isinstance(request, Payment):
             again = await _meant_again(client, review.plan.payment, yes=yes, options=options)
-        show_review(review, client.registry, target, notes=notes_of(target, review))
+        show_review(review, client.registry, target, notes=notes_of(target, review, client.paths))
         if yes:
             refuse_look_alike(review)
         else:

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from l2send.cli.interruptible import only_reading
-from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.progress_mode import ProgressMode, is_asked_for, progress_mode
 from l2send.cli.screen import aloud, as_json, err, print_beside, print_words, styled
 from l2send.cli.spinner import Spinner
@@ -112,7 +111,7 @@ class Live:
             self._emit(turn.id, turn.state.value, turn.text)
         else:
             words = local_times(turn.text) if err().is_terminal else turn.text  # a log combines times of many machines
-            print_beside(err(), self._clock_mark(), styled(as_typed_here(words), limit=400))
+            print_beside(err(), self._clock_mark(), styled(words, limit=400))
 
     def ended(self, record: Record) -> None:
         """The payment has no more events for now. People see its outcome instead."""
@@ -157,7 +156,7 @@ class Live:
             self._lateness = asyncio.get_running_loop().call_later(self._late_after, self._say_late)
 
     def _say_late(self) -> None:
-        words = as_typed_here(
+        words = (
             f"This takes longer than expected. Wait, or press Ctrl-C: the payment stays as it is, and `l2send resume "
             f"{self._payment_id}` follows it again. What no solver fills in time comes back to you."
         )

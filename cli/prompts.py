@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
 from typing import Any, TypeVar
 
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.styles import prompt_style
 from l2send.core.errors import Interrupted, L2sendError, UsageError
 from l2send.core.redaction import remember_typed, without_typed_secrets
@@ -189,7 +190,7 @@ def _in_lines(question: str, answer: int, words: Sequence[str] = ()) -> str:
     named = f" ({', '.join(words)})" if words else ""
     if len(named) + answer < width:
         named = f" {named[1:].replace(' ', _UNBROKEN)}"
-    asked = f"? {clean(question, 500)}{named}"
+    asked = f"? {clean(as_typed_here(question), 500)}{named}"
     lines = wrap(asked, width)
     if len(lines[-1]) + answer + 2 > width:  # The question would end without room for the answer.
         lines = wrap(asked, max(width - answer - 2, 10))
@@ -199,7 +200,7 @@ def _in_lines(question: str, answer: int, words: Sequence[str] = ()) -> str:
 def _wrapped(words: str) -> str:
     """A wrapped choice: the list itself truncates lines wider than the terminal."""
     width = shutil.get_terminal_size().columns - _BESIDE_A_CHOICE
-    return f"\n{' ' * _BESIDE_A_CHOICE}".join(wrap(clean(words, 300), max(width, 10)))
+    return f"\n{' ' * _BESIDE_A_CHOICE}".join(wrap(clean(as_typed_here(words), 300), max(width, 10)))
 
 
 def _stderr() -> Any:
@@ -274,7 +275,7 @@ def _in_words(judge: Judge) -> Callable[[str], bool | str]:
                 judge(typed)
         except L2sendError as error:
             remember_typed([typed])
-            words = " ".join(part for part in (error.message, error.hint) if part)
+            words = as_typed_here(" ".join(part for part in (error.message, error.hint) if part))
             columns = shutil.get_terminal_size().columns
             return "\n".join(wrap(clean(without_typed_secrets(words), 500), columns))
         return True

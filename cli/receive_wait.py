@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from l2send.cli.json_documents import amount_document
 from l2send.cli.outcome import explorer_link
 from l2send.cli.payment_request import PaymentRequest
 from l2send.cli.screen import as_json, err, out, print_words, styled
+from l2send.cli.times import clock
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, Interrupted
 from l2send.core.rpc import Rpcs, open_rpcs
@@ -29,6 +30,8 @@ class Reporter:
     """The possible destinations, one per chain."""
     request: PaymentRequest
     as_json: bool
+    started: float = field(default_factory=time.time)
+    """Unix time: what arrived before does not count."""
 
     @property
     def _where(self) -> str:
@@ -40,7 +43,7 @@ class Reporter:
             is_one = len(documents) == 1
             self._emit("waiting", arrivals, {"request": documents[0]} if is_one else {"requests": documents})
         else:
-            words = f"Waiting for {arrivals.wanted} on {self._where}. Ctrl-C ends it."
+            words = f"Waiting for {arrivals.wanted} on {self._where}, from now on. Ctrl-C ends it."
             print_words(err(), styled(words, "bold", 400))
 
     def saw(self, arrivals: Arrivals) -> None:
@@ -72,8 +75,9 @@ class Reporter:
                     link = explorer_link(one.chain, tx_hash) or tx_hash
                     print_words(out(), styled(f"{one.chain.short_name} {link}"))
         else:
-            words = f"The time is over: {arrivals.settled} of {arrivals.wanted} arrived."
-            print_words(err(), styled(words, "yellow"))
+            since = clock(round(self.started))
+            words = f"The time is over: {arrivals.settled} of {arrivals.wanted} arrived since {since}."
+            print_words(err(), styled(f"{words}{_before(arrivals)}", "yellow", 400))
             print_words(err(), what_to_do(arrivals))
         return ExitStatus.DELIVERED if arrived else ExitStatus.NOT_FINAL
 
@@ -109,6 +113,15 @@ def _split(arrivals: Arrivals) -> str:
         return ""
     pairs = zip(arrivals.places, arrivals.parts, strict=True)
     return " (" + ", ".join(f"{part.seen.text} on {place.rpc.chain.short_name}" for place, part in pairs) + ")"
+
+
+def _before(arrivals: Arrivals) -> str:
+    """What the account held before in coin, which is known; of a token nothing is."""
+    expected = [place.expected for place in arrivals.places]
+    if not all(one.amount.token.is_native for one in expected) or not any(one.held for one in expected):
+        return ""
+    held = Amount(sum(one.held for one in expected), expected[0].amount.token)
+    return f" The account held {held} before."
 
 
 def _of_chain(found: Destination, part: Incoming) -> dict[str, object]:

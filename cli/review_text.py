@@ -11,7 +11,6 @@ from rich.text import Text
 
 from l2send.cli.delegation_text import and_delegates, delegation_rows, hash_rows
 from l2send.cli.effects_text import describe
-from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.money import cost, cost_by_kind, shorter
 from l2send.cli.screen import aloud, err, print_pairs, stage_in_words, styled
 from l2send.cli.styles import is_plain
@@ -160,7 +159,7 @@ def _if_late(review: Review) -> Rows:
     else:
         brings = ((f"not filled by {moment(until)}", shorter(leg.pays)) for until, leg in orders)
         words = [f"{late}: `l2send resume` brings {money} back" for late, money in brings]
-    return _labelled("if late", [styled(as_typed_here(text), limit=300) for text in words])
+    return _labelled("if late", [styled(text, limit=300) for text in words])
 
 
 def _signatures(review: Review) -> list[str]:

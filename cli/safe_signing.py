@@ -127,7 +127,7 @@ async def _approve(client: Client, bundle: SafeBundle, review: Review, *, verb: 
     if yes:
         refuse_look_alike(review)
     target = recipient_of(bundle.payment, client.registry, client.book)
-    show_review(review, client.registry, target, notes=notes_of(target, review))
+    show_review(review, client.registry, target, notes=notes_of(target, review, client.paths))
     show_safe_tx(bundle, client.registry)
     if not yes:
         await consent(target, review, client.registry, verb="Cancel the payment of" if bundle.cancels else verb)

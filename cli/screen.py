@@ -10,13 +10,14 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
 
+from l2send.cli.lines_to_type import as_typed_here, places_of_devnet
 from l2send.cli.progress_mode import ProgressMode, progress_mode
 from l2send.cli.styles import is_plain, theme
 from l2send.core.chains import Chain
 from l2send.core.text import clean, json_escaped
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
     from rich.text import Text
 
 _NARROW = 60  # columns, as is:
@@ -28,7 +29,7 @@ def out() -> Console:
     """stdout: the result. Wide if it is not a terminal, so that a pipe gets whole lines."""
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, emoji=False, soft_wrap=True, theme=theme())
+    return _helpful(Console(markup=False, highlight=False, emoji=False, soft_wrap=True, theme=theme()))
 
 
 @cache
@@ -36,12 +37,31 @@ def aloud() -> Console:
     """stderr for what must be read: errors and questions."""
     from rich.console import Console
 
-    return Console(stderr=True, markup=False, highlight=False, emoji=False, theme=theme())
+    return _helpful(Console(stderr=True, markup=False, highlight=False, emoji=False, theme=theme()))
 
 
 def err() -> Console:
     """stderr for everything but the result; discarded with `--quiet` and `--progress json`."""
     return _nowhere() if progress_mode() in {ProgressMode.NONE, ProgressMode.JSON} else aloud()
+
+
+def _helpful(console: Console) -> Console:
+    """`console`, which prints every text with its lines to type as they work here. Tables hold such texts already."""
+    from rich.console import RenderHook
+    from rich.text import Text
+
+    class LinesToType(RenderHook):
+        def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+            return [typed_here(one) if isinstance(one, Text) else one for one in renderables]
+
+    console.push_render_hook(LinesToType())
+    return console
+
+
+def typed_here(text: Text) -> Text:
+    """`text` in its colours, with its lines to type as they work here."""
+    places = places_of_devnet(text.plain)
+    return text.blank_copy("--devnet ").join(text.divide(places)) if places else text
 
 
 @cache
@@ -54,6 +74,11 @@ def _nowhere() -> Console:
 def print_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout."""
     print(as_json(document, sys.stdout, indent=2))
+
+
+def print_data(text: str) -> None:
+    """Text for a program or a file on stdout, as it is."""
+    sys.stdout.write(text)
 
 
 def as_json(document: dict[str, Any], stream: TextIO, indent: int | None = None) -> str:
@@ -89,6 +114,7 @@ class Rows:
 
     def add_row(self, *cells: Text | str) -> None:
         """A cell for each heading."""
+        cells = tuple(as_typed_here(cell) if isinstance(cell, str) else typed_here(cell) for cell in cells)
         self._table.add_row(*cells)
         if len(self) > 1:
             self._list.add_row()
@@ -128,6 +154,7 @@ def table(*headings: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = 
 
 def print_pairs(console: Console, rows: list[tuple[str, Text]]) -> None:
     """Labels and values: a grid on a terminal, whole lines in a pipe; in plain mode, each label before its value."""
+    rows = [(label, typed_here(value)) for label, value in rows]
     if is_plain():
         for label, value in rows:
             console.out(f"{label}: {value.plain}" if label else value.plain, highlight=False)
@@ -159,6 +186,7 @@ def print_beside(console: Console, mark: Text, text: Text) -> None:
         return
     from rich.table import Table
 
+    text = typed_here(text)
     grid = Table.grid()
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")

@@ -13,6 +13,7 @@ from l2send.cli.asked_again import TRIES
 from l2send.cli.interruptible import apart, load_package, result_of, run_into
 from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
+from l2send.cli.own_accounts import refuse_name_after_from
 from l2send.cli.progress import Live
 from l2send.cli.screen import aloud, err, print_words, styled
 from l2send.cli.settings import load_settings
@@ -146,6 +147,8 @@ def choose_sender(paths: Paths, options: SenderOptions, keys: KeyOptions | None 
     """
     keys = keys or KeyOptions()
     refuse_contradiction(keys)
+    if options.sender:
+        refuse_name_after_from(options.sender)
     stated = parse_address(options.sender)[0] if options.sender else None
     if keys.private_key or _names_a_device(keys):
         return Sender(None, stated, keys)

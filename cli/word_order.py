@@ -38,7 +38,19 @@ _KNOWN_ELSEWHERE = {
     "delegate": "wallet delegate",
     "undelegate": "wallet undelegate",
     "account": "wallet list",
+    "refund": "resume",
+    "refunds": "resume",
+    "cost": "status",
+    "costs": "status",
+    "fee": "status",
+    "fees": "status",
+    "fund": "devnet fund",
+    "faucet": "devnet fund",
 }
+_COST = " (it says what a payment cost)"
+_SAID_OF = {"refund": " (it refunds what no solver filled)", "cost": _COST, "fee": _COST}
+"""What a suggested command does, if its name does not say it."""
+_TO_PAY = "To pay: l2send AMOUNT TOKEN CHAIN:ADDRESS. See l2send --help."
 _NEAR = 0.7
 """The similarity, by difflib's measure, at which a word is suggested as a command."""
 
@@ -99,11 +111,12 @@ def refuse_unknown_command(word: str, *more: str) -> None:
     if meant == "send" and len(more) > 1:
         hint = f"Leave it out: {' '.join(['l2send', *(part[:60] for part in more)])}"
     elif meant == "send":
-        hint = "To pay: l2send AMOUNT TOKEN CHAIN:ADDRESS. See l2send --help."
+        hint = _TO_PAY
     elif meant:
-        hint = f"Did you mean: {' '.join(['l2send', meant, *(part[:60] for part in more)])}"
+        line = " ".join(["l2send", meant, *(part[:60] for part in more)])
+        hint = f"Did you mean: {line}{_SAID_OF.get(low.removesuffix('s'), '')}"
     else:
-        hint = f"To pay: l2send AMOUNT TOKEN {word[:40]}. See l2send --help."
+        hint = _TO_PAY
     raise UsageError(f"no command {word[:40]!r}.", hint=hint)
 
 

@@ -14,6 +14,8 @@ from itertools import permutations
 
 from l2send.core.chains import Registry
 from l2send.core.errors import UsageError
+from l2send.core.paths import Paths
+from l2send.core.shipped_chains import refuse_real
 from l2send.resolver.contacts import Book
 from l2send.resolver.ens_name import is_name
 
@@ -33,6 +35,8 @@ class Known:
 
     registry: Registry
     book: Book
+    paths: Paths | None = None
+    """The folders whose keystores are the user's own accounts; None: not looked at."""
 
     @cached_property
     def symbols(self) -> frozenset[str]:
@@ -55,8 +59,16 @@ class Known:
         )
 
     def is_account(self, word: str) -> bool:
-        """Whether `word` is an account without its chain: an address, an ENS name or a contact."""
-        return bool(_ADDRESS.fullmatch(word)) or is_name(word) or word.lower() in self.book.contacts
+        """Whether `word` is an account without its chain: an address, an ENS name, a contact, an own account's name."""
+        is_theirs = bool(_ADDRESS.fullmatch(word)) or is_name(word) or word.lower() in self.book.contacts
+        return is_theirs or (word in self.own and not self.is_chain(word) and not self.is_token(word))
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """The names of the user's own accounts. A payment to one is refused later, with the line to type."""
+        from l2send.wallet.keys.keystore import find
+
+        return frozenset(keystore.name for keystore in find(self.paths.keystores)) if self.paths else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +235,8 @@ def _what_is_missing(parts: _Parts, known: Known) -> UsageError:
             f"one word too many: {extra[:40]!r}.", hint="Three words make a payment: AMOUNT TOKEN CHAIN:ADDRESS"
         )
     if len(rest) > 1:
+        if known.registry.is_devnet:
+            refuse_real(rest[-1], [*known.registry.by_name])
         return UsageError(f"{rest[-1][:40]!r} is neither a chain nor an account.", hint=_EXAMPLE)
     to = whole or known.whole(chain, account or "ADDRESS") if whole or chain else account or "CHAIN:ADDRESS"
     token = rest[0] if rest else _example(parts, to, known)

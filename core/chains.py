@@ -22,7 +22,7 @@ from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownTo
 from l2send.core.paths import Paths
 from l2send.core.redaction import remember_url
 from l2send.core.settlers import Settlers, settlers_of, types_of
-from l2send.core.shipped_chains import shipped_tables
+from l2send.core.shipped_chains import refuse_real, shipped_tables
 from l2send.core.text import clean
 from l2send.core.toml_lines import line_of
 from l2send.core.units import ChainId, Token
@@ -192,6 +192,8 @@ class Registry:
         if chain:
             return chain
         self.refuse_left_out(short_name)
+        if self.is_devnet:
+            refuse_real(short_name, [*self.by_name])
         now = self.retired.get(short_name)
         if now:
             raise UnknownChain(

@@ -8,6 +8,7 @@
     │   ├── BadRecipient          an address that must not be paid: zero, the token, a settler
     │   ├── UnknownChain
     │   ├── UnknownToken
+    │   ├── UnknownPayment        an id that the journal does not have
     │   ├── UnknownName           an ENS name without an address for the destination chain
     │   └── NeedsConfirmation     a person must say yes first (terminal or --yes)
     ├── ConfigError           3   registry, keystore, files, missing programs
@@ -113,6 +114,15 @@ class UnknownChain(UsageError):
 
 class UnknownToken(UsageError):
     """No token with that symbol or address on the chain."""
+
+
+class UnknownPayment(UsageError):
+    """No payment with that id in the journal."""
+
+    @property
+    def code(self) -> str:
+        """That of every invalid command line."""
+        return "usage_error"
 
 
 class UnknownName(UsageError):

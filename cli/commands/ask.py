@@ -16,6 +16,7 @@ from l2send.cli.consent import consent, notes_of, refuse_or_ask_again
 from l2send.cli.live_balances import LiveBalances, spendable
 from l2send.cli.option_groups import spread
 from l2send.cli.options import FollowOptions, KeyOptions, PayingRunOptions, PayOptions, RouteOptions, SenderOptions
+from l2send.cli.own_accounts import refuse_own_name
 from l2send.cli.paying import pay
 from l2send.cli.paying_safe import choose_safe
 from l2send.cli.progress import Live
@@ -25,7 +26,7 @@ from l2send.cli.screen import err, print_beside, print_words, stage_in_words, st
 from l2send.cli.sender import Sender, choose_sender, is_sender_named, refuse_contradiction
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.cli.times import day
-from l2send.cli.typed_recipient import find_destination, judge
+from l2send.cli.typed_recipient import Words, find_destination, judge
 from l2send.cli.ways_table import in_a_line, why_not_cheapest
 from l2send.client import Client, open_client
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError, UsageError
@@ -167,7 +168,7 @@ class _Conversation:
             print_beside(err(), Text("  "), styled(line))
         text = await ask_text(
             "Pay to",
-            lambda typed: judge(typed.strip(), self._client.registry, self._client.book),
+            self._judge_destination,
             below=lambda _: f"a contact, chain:address, chain:name.eth, or a payment link; {self._held.worth()}",
             known=offered,
         )
@@ -175,6 +176,11 @@ class _Conversation:
         chain = self.destination.chain
         print_beside(err(), Text("  "), styled(f"{chain.name}: {stage_in_words(chain)}", "dim"))
         return True
+
+    def _judge_destination(self, typed: str) -> None:
+        words, client = Words(None, None, typed), self._client
+        refuse_own_name(words, client.registry, client.book, client.paths)
+        judge(typed.strip(), client.registry, client.book)
 
     def _recipients(self) -> dict[str, str]:
         """Suggestions, each with its line: the contacts, then recent recipients."""
@@ -279,7 +285,7 @@ class _Conversation:
 
     async def ask_consent(self) -> bool:
         while True:
-            registry, notes = self._client.registry, notes_of(self.destination, self.review)
+            registry, notes = self._client.registry, notes_of(self.destination, self.review, self._client.paths)
             show_review(self.review, registry, self.destination, notes=notes)
             recent = self._client.paid_recently(self.review.plan.payment)
             self.again = await refuse_or_ask_again(self.review.plan.payment, recent, yes=False, again=False)

@@ -20,7 +20,7 @@ from l2send.bridges import bridges_of
 from l2send.cli.command_table import COMPLETION_VARIABLE
 from l2send.cli.options import Json
 from l2send.cli.public_files import write_public
-from l2send.cli.screen import err, out, print_json, styled
+from l2send.cli.screen import err, print_data, print_json, styled
 from l2send.cli.settings import KEYS
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import L2sendError, UsageError
@@ -97,7 +97,7 @@ def completion(
         said = {"shell": shell, "script": SCRIPTS[shell], "path": str(path), "installed": install}
         print_json({"schema": "l2send.completion/1", **said})
     elif not install:
-        out().out(SCRIPTS[shell], end="", highlight=False)
+        print_data(SCRIPTS[shell])
 
 
 def answer(line: str, app: Any, shape: Callable[[list[str]], list[str]]) -> Iterator[str]:

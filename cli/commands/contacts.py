@@ -13,7 +13,7 @@ from l2send.cli.edited_toml import change_toml
 from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.prompts import yes_or_no
-from l2send.cli.screen import err, out, print_json, print_words, styled, table
+from l2send.cli.screen import err, out, print_data, print_json, print_words, styled, table
 from l2send.cli.spreadsheet import csv_text
 from l2send.cli.terminal import can_ask, run_to_end
 from l2send.core.address import alike, parse_address
@@ -218,9 +218,9 @@ def export(
         print_json(_all(book))
     elif as_csv:
         rows = [(c.name, c.address, " ".join(c.chains), c.ens) for c in book]
-        out().out(csv_text(_COLUMNS, rows), end="", highlight=False)
+        print_data(csv_text(_COLUMNS, rows))
     elif book:
-        out().out(json_escaped(paths.contacts.read_text(encoding="utf-8")), end="", highlight=False)
+        print_data(json_escaped(paths.contacts.read_text(encoding="utf-8")))
 
 
 @app.command("import")

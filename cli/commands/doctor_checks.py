@@ -137,7 +137,7 @@ def _keystores(paths: Paths) -> Iterator[Finding]:
 
 
 def _password(_: Paths) -> Iterator[Finding]:
-    """The value is not repeated: it may be the password itself, put there by mistake."""
+    """The value is repeated only if it is a file: else it may be the password itself, put there by mistake."""
     if os.environ.get("ETH_PASSWORD"):
         path = Path(os.environ["ETH_PASSWORD"]).expanduser()
         if not path.is_file():
@@ -147,8 +147,7 @@ def _password(_: Paths) -> Iterator[Finding]:
         try:
             check_trusted(path, secret=True)
         except ConfigError as error:
-            says = error.message.replace(str(path), "the file of ETH_PASSWORD")
-            yield Finding("password", Health.WRONG, says, "Run chmod 600 on it, and chmod go-w on its folders.")
+            yield Finding("password", Health.WRONG, error.message, error.hint)
 
 
 def _config(paths: Paths) -> Iterator[Finding]:

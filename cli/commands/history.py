@@ -18,7 +18,7 @@ from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.screen import as_json as json_of
-from l2send.cli.screen import err, out, print_words, styled
+from l2send.cli.screen import err, out, print_data, print_words, styled
 from l2send.cli.spreadsheet import csv_lines
 from l2send.cli.terminal import run_to_end
 from l2send.client import Client, open_client
@@ -142,7 +142,7 @@ def history(
                 _print_json(records, client.registry)
             elif as_csv:
                 for line in csv_lines(COLUMNS, csv_rows(records, client.registry, client.book)):
-                    out().out(line, end="", highlight=False)
+                    print_data(line)
             else:
                 _print(records, client, limit)
             return ExitStatus.DELIVERED

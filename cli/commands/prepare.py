@@ -19,6 +19,7 @@ from l2send.cli.options import (
     SenderOptions,
     Yes,
 )
+from l2send.cli.own_accounts import refuse_own_name
 from l2send.cli.paying import approve
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.safe_signing import write_safe_file
@@ -108,6 +109,7 @@ async def _understood(
         assert payer
         payment = client.payment_of_calls(payer.address, calls)
         return recipient_of(payment, client.registry, client.book), CallsPayment(payment, calls)
+    refuse_own_name(meant, client.registry, client.book, client.paths)
     target = await find_destination(meant.destination, client.rpcs, client.book)
     account = payer.address if payer else choose_sender(client.paths, owner).address
     asked = request_of(client, account, meant, target)

@@ -95,7 +95,12 @@ class WaitOptions:
     """Whether to wait for the money, and how long."""
 
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until the amount has arrived; exit status 8 if it does not.")
+        bool,
+        typer.Option(
+            "--wait",
+            help="Wait until the amount has arrived; exit status 8 if it does not. What came before does not count. "
+            "With --json: an object a line, its event is waiting, seen, arrived or timeout.",
+        ),
     ] = False
     timeout: Annotated[
         float | None,

@@ -9,7 +9,7 @@ import typer
 
 from l2send.cli.amount_request import MaxPayment, is_max, paid_with, plan_of, request_of
 from l2send.cli.command_table import Heading
-from l2send.cli.consent import notes_of
+from l2send.cli.consent import notes_of, repeated
 from l2send.cli.json_documents import plan_document
 from l2send.cli.option_groups import spread
 from l2send.cli.options import (
@@ -21,6 +21,7 @@ from l2send.cli.options import (
     SenderOptions,
     Yes,
 )
+from l2send.cli.own_accounts import refuse_own_name
 from l2send.cli.paying import approve, follow, pay, report
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.progress import Live
@@ -70,7 +71,7 @@ def send(
     Example: l2send 25 USDC base:alice.eth --yes --json --idempotency-key invoice-17
     """
     if dry_run:
-        return show_plan(words, sender, keys, route, run_options, safe)
+        return show_plan(words, sender, keys, route, run_options, safe, again=payment.again)
     meant = parse_words(words_from_stdin(words))
     registry = run_options.registry()
     limits = route.limits(registry)
@@ -99,6 +100,8 @@ def show_plan(
     route: RouteOptions,
     run_options: PayingRunOptions,
     safe: str | None = None,
+    *,
+    again: bool = False,
 ) -> int:
     """Show what a payment would do by every way, without signing: `l2send plan`, and `--dry-run`."""
     meant = parse_words(words_from_stdin(words))
@@ -113,7 +116,8 @@ def show_plan(
             target, _, request = await _understood(client, meant, owner, keys, payer, limits)
             with Live.of_answers("asking all chains"):
                 review = await plan_of(client, request, limits)
-            _print_plan(review, registry, target, as_json=run_options.as_json)
+            notes = [*notes_of(target, review, client.paths), *repeated(client, review.plan.payment, again=again)]
+            _print_plan(review, registry, target, notes, as_json=run_options.as_json)
             return ExitStatus.DELIVERED
 
     return run_to_end(run())
@@ -135,6 +139,7 @@ async def _understood(
 ) -> tuple[Destination, Sender, Payment | MaxPayment]:
     """The recipient, the sender and the payment. Raises UsageError, ConfigError, NetworkError."""
     refuse_unknown_bridge(limits, client.bridges)
+    refuse_own_name(words, client.registry, client.book, client.paths)
     target = await find_destination(words.destination, client.rpcs, client.book)
     if words.amount and words.token and not is_max(words.amount):
         parse_amount(words.amount, target.chain.token(words.token))  # what was typed is judged before the account
@@ -143,10 +148,10 @@ async def _understood(
     return target, who, safe.pays(request) if safe else request
 
 
-def _print_plan(review: Review, registry: Registry, target: Destination, *, as_json: bool) -> None:
+def _print_plan(review: Review, registry: Registry, target: Destination, notes: list[str], *, as_json: bool) -> None:
     if as_json:
         print_json(plan_document(review, registry))
         return
-    show_review(review, registry, target, notes=notes_of(target, review))
+    show_review(review, registry, target, notes=notes)
     show_ways(review.plan)  # printed on stdout, which is its only output with --quiet
     err().print("\nDry run: nothing was signed and nothing was sent.")

@@ -61,7 +61,7 @@ def sign(
     must_be_able_to_ask(yes=yes)
     who = choose_payer(paths, bundle.payment.sender, account, keys)
     target = recipient_of(bundle.payment, registry, book)
-    show_review(review, registry, target, notes=notes_of(target, review))
+    show_review(review, registry, target, notes=notes_of(target, review, paths))
     show_parts(bundle, registry)
 
     async def run() -> int:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from l2send.cli.consent import refuse_or_ask_again
 from l2send.core.address import Address
+from l2send.core.errors import Refused
+from l2send.core.units import Seconds
+from l2send.wallet.journal.sqlite import SqliteJournal
+from l2send.wallet.journal.states import TxState
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.terminal import Terminal
+from tests.wallet.journal.writing import begin, bring_to
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 
@@ -90,6 +99,32 @@ def test_the_same_payment_a_moment_later_is_asked_about(home: Home, terminal: Te
     answer(terminal, "yes")
     assert terminal.end()[0] == 0
     assert home.holds(to, "dev1") == 4_000_000
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_what_is_said_of_an_equal_payment_depends_on_whether_it_is_under_way(tmp_path: Path, is_open: bool) -> None:
+    with contextlib.closing(SqliteJournal(tmp_path / "state" / "journal.db")) as journal:
+        record = begin(journal)
+        if not is_open:
+            bring_to(journal, record.transactions[0], TxState.FINAL)
+        recent = journal.paid_recently(record.payment, Seconds(60))
+        with pytest.raises(Refused) as refused:
+            asyncio.run(refuse_or_ask_again(record.payment, recent, yes=True, again=False))
+    said, follow = f"{refused.value.message} {refused.value.hint}", f"Follow it: l2send resume {record.id}."
+    assert (f"A payment of exactly this is under way ({record.id}, planned)." in said, follow in said) == (is_open,) * 2
+    assert (f"ago ({record.id}, delivered)." in said) is not is_open
+    assert "--again" in said
+
+
+def test_the_same_payment_while_it_is_under_way_is_followed_and_not_made_twice(home: Home, terminal: Terminal) -> None:
+    to, name = new_address(), terminal_account(terminal)
+    begun = home.run("3", "USDC", f"dev4:{to}", "--yes", "--timeout", "0", "--json", ETH_KEYSTORE_ACCOUNT=name)
+    assert begun.status == 8
+    terminal.start(*L2SEND, "3", "USDC", f"dev4:{to}")
+    terminal.wait_for("is not finished")
+    answer(terminal, "no")
+    status, screen = terminal.end()
+    assert (status, f"Follow the first: l2send resume {begun.json['id']}" in " ".join(screen.split())) == (130, True)
 
 
 def terminal_account(terminal: Terminal) -> str:

@@ -221,6 +221,23 @@ MISTAKES = [
     ("balances usdc", "l2send: USDC is a token, not an account.", 2),
     ("contacts add alice", "l2send: Missing argument 'DESTINATION'.", 2),
     ("contacts add base base:{A}", "l2send: base is the name of a chain.", 2),
+    ("refund p-abc", "l2send: no command 'refund'.", 2),
+    ("cost", "l2send: no command 'cost'.", 2),
+    ("fund", "l2send: no command 'fund'.", 2),
+    ("--devnet fund", "l2send: no command 'fund'.", 2),
+    ("resume p-abc p-abd", "l2send: resume takes one payment, and 2 words were typed.", 2),
+    ("status p-abc p-abd", "l2send: status takes one payment, and 2 words were typed.", 2),
+    ("receive joe", "l2send: receive takes options only, and 'joe' is none.", 2),
+    ("receive optimism", "l2send: receive takes options only, and 'optimism' is none.", 2),
+    ("receive --from bob --chain base", "l2send: --from takes an address, and 'bob' is none.", 2),
+    ("25 USDC base:{A} --from bob", "l2send: --from takes an address, and 'bob' is none.", 2),
+    ("--yes 25 base:{A} USDC", "l2send: there is no account yet.", 3),
+    ("--yes 25 usdc to base:{A}", "l2send: there is no account yet.", 3),
+    ("--yes 25usdc base:{A}", "l2send: there is no account yet.", 3),
+    ("--max-fee 2% 25 USDC base {A}", "l2send: there is no account yet.", 3),
+    ("25 --yes base {A} --fast USDC", "l2send: there is no account yet.", 3),
+    ("--yes 25 USDC base {A} now", "l2send: one word too many: 'now'.", 2),
+    ("--yes 25 USDC bsae:{A}", "l2send: no chain is called 'bsae'.", 2),
 ]
 
 
@@ -266,6 +283,14 @@ def test_a_mistake_is_answered_in_words(inside: Inside, typed: str, first_line: 
         ("ten USDC base:{A}", "Use ASCII digits with at most one point"),
         ("1,000.50 USDC base:{A}", "no separators: 1000.50"),
         ("25 USDC alice", "or a contact: `l2send contacts` keeps names"),
+        ("refund p-abc", "Did you mean: l2send resume p-abc (it refunds what no solver filled)"),
+        ("cost p-abc", "Did you mean: l2send status p-abc (it says what a payment cost)"),
+        ("--devnet fund", "Did you mean: l2send devnet fund"),
+        ("refnd", "To pay: l2send AMOUNT TOKEN CHAIN:ADDRESS."),
+        ("resume p-abc p-abd", "One at a time: l2send resume p-abc. Or resume all that are open: l2send resume --all"),
+        ("receive joe", "For an account: --account joe"),
+        ("receive Optimism", "For a chain: --chain oeth"),
+        ("25 USDC base:{A} --from joe", "For a name: --account joe"),
     ],
 )
 def test_the_line_to_type_is_said(inside: Inside, typed: str, hint: str) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,14 @@ from typing import Any
 
 import pytest
 
-from l2send.cli.receive_wait import what_to_do
+from l2send.cli.payment_request import payment_request
+from l2send.cli.receive_wait import Reporter, what_to_do
+from l2send.cli.times import clock
 from l2send.core.chains import load_registry
 from l2send.core.paths import Paths
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import Amount, BlockNumber, Wei
+from l2send.resolver.destination import parse_destination
 from l2send.wallet.incoming import Arrivals, Expected, Incoming, Place
 from tests.conftest import Home
 from tests.support.addresses import new_address
@@ -122,6 +126,25 @@ def test_a_new_wait_is_for_the_rest_alone(settled: int, seen: int, said: str) ->
             return what_to_do(Arrivals((place,), (incoming,)))
 
     assert asyncio.run(told()).endswith(said)
+
+
+@pytest.mark.parametrize(("symbol", "before"), [("ETH", " The account held 5 ETH before."), ("USDC", "")])
+def test_a_time_out_says_since_when_it_counted(capsys: pytest.CaptureFixture[str], symbol: str, before: str) -> None:
+    registry, to = load_registry(Paths.under(Path("/nowhere"))), new_address()
+    token, now = registry.named("base").token(symbol), time.time()
+    held = Wei(5 * 10**18 if token.is_native else 0)
+    expected = Expected(Amount(10**token.decimals, token), to, BlockNumber(1), held)
+    nothing = Amount(0, token)
+    reporter = Reporter((parse_destination(f"base:{to}", registry),), payment_request("", "", ""), False, now)
+
+    async def ended() -> int:
+        async with open_rpcs(registry) as rpcs:
+            place = Place(expected, rpcs.on(registry.named("base").chain_id))
+            return reporter.ended(Arrivals((place,), (Incoming(nothing, nothing),)))
+
+    assert asyncio.run(ended()) == 8
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"0 {symbol} of 1 {symbol} arrived since {clock(now)}.{before} What is sent later" in said
 
 
 @pytest.mark.parametrize(

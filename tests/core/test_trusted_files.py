@@ -94,12 +94,18 @@ def test_so_is_one_in_a_folder_of_another_user(reader: tuple[Path, Callable[[], 
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
-def test_a_secret_that_others_can_read_is_refused_and_not_named(tmp_path: Path, mode: int) -> None:
-    path = tmp_path / "hunter2-hunter2"
+def test_a_secret_that_others_can_read_is_refused_with_the_line_to_type(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "password.txt"
     path.write_text("password")
     path.chmod(mode)
-    with pytest.raises(ConfigError, match="other users can read the password file") as error:
+    with pytest.raises(ConfigError, match=f"other users can read {path}") as error:
         secret_from(path, None, "password")
+    assert f"Run: chmod 600 {path}." in error.value.hint
+
+
+def test_a_name_that_is_no_file_may_be_the_secret_and_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read the password file") as error:
+        secret_from(tmp_path / "hunter2-hunter2", None, "password")
     assert "hunter2" not in error.value.message + error.value.hint
 
 

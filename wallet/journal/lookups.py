@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 from l2send.core.address import Address, ends
-from l2send.core.errors import ConfigError, L2sendError, UsageError
+from l2send.core.errors import ConfigError, L2sendError, UnknownPayment, UsageError
 from l2send.core.look_alikes import looks_of, unlike
 from l2send.core.plan import Payment
 from l2send.core.text import clean, visible_part, visible_text
@@ -123,7 +123,7 @@ class JournalLookups(JournalConnection):
         rows = self._rows("SELECT id FROM payments WHERE id >= ? AND id < ?", wanted, wanted + "~")
         ids = list(dict.fromkeys(whole_id(row["id"]) for row in rows))
         if not ids:
-            raise UsageError(f"no payment {wanted} in this journal.", hint=_HISTORY_HINT)
+            raise UnknownPayment(f"no payment {wanted} in this journal.", hint=_HISTORY_HINT)
         if len(ids) > 1:
             raise UsageError(
                 f"{wanted} is the start of {len(ids)} payments: {', '.join(ids[:5])}.", hint="Type more of it."

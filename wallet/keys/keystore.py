@@ -275,10 +275,12 @@ def secret_from(file: Path | None, descriptor: int | None, what: str) -> str:
 
 
 def _read_secret(path: Path, what: str) -> bytes:
-    """A file that no other user can read or change. Raises OSError, ConfigError without the file's name."""
+    """A file that no other user can read or change. Raises OSError, ConfigError with the name of a file that exists."""
     try:
         return read_trusted(path, secret=True)
     except ConfigError as error:
+        if path.is_file():
+            raise
         # The file name may be the secret itself, typed there by mistake: it is not repeated.
         message, hint = (text.replace(str(path), f"the {what} file") for text in (error.message, error.hint))
     raise ConfigError(message, hint=hint.replace(f"the {what} file", "FILE"))

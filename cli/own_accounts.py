@@ -1,0 +1,63 @@
+"""Your own accounts as recipients: an account's name is no destination, and the review says whose an address is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from l2send.core.errors import BadAddress, UsageError
+from l2send.wallet.keys.keystore import Keystore, find
+
+if TYPE_CHECKING:
+    from l2send.cli.typed_recipient import Words
+    from l2send.core.address import Address
+    from l2send.core.chains import Registry
+    from l2send.core.paths import Paths
+    from l2send.resolver.contacts import Book
+
+
+def whose(address: Address, paths: Paths) -> str:
+    """`bob, an account of yours` for the address of a keystore here; else empty."""
+    own = next((one for one in find(paths.keystores) if one.address == address), None)
+    return f"{own.name}, an account of yours" if own else ""
+
+
+def own_account(name: str, paths: Paths) -> Keystore | None:
+    """The keystore with that name here, or None."""
+    return next((one for one in find(paths.keystores) if one.name == name), None) if name else None
+
+
+def refuse_own_name(words: Words, registry: Registry, book: Book, paths: Paths) -> None:
+    """Raises BadAddress, with the line to type, for the name of a keystore in place of a destination.
+
+    Contacts and chains come first. The name is not taken: a contact of that name may be added later, and would be
+    another recipient.
+    """
+    name, chain = _split(words.destination.strip())
+    if name.lower() in book.contacts or (chain and not registry.find(chain)) or (not chain and registry.find(name)):
+        return
+    own = own_account(name, paths)
+    if own is None:
+        return
+    whole = f"{chain or 'CHAIN'}:{own.address or 'ADDRESS'}"
+    line = " ".join(["l2send", words.amount or "AMOUNT", words.token or "TOKEN", whole])
+    address = "" if own.address else f" Its address: l2send wallet show {name}"
+    raise BadAddress(
+        f"{name} is an account of yours, and no contact: a destination has an address.", hint=f"Write: {line}{address}"
+    )
+
+
+def refuse_name_after_from(text: str) -> None:
+    """Raises UsageError for a word after --from that cannot be an address."""
+    if text.isidentifier() or text.replace("-", "_").isidentifier():
+        raise UsageError(
+            f"--from takes an address, and {text[:60]!r} is none.", hint=f"For a name: --account {text[:60]}"
+        )
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The account and the chain, which may be empty, in either notation; no account in other forms."""
+    before, colon, behind = text.partition(":")
+    if colon:
+        return behind, before
+    before, _, behind = text.partition("@")
+    return before, behind

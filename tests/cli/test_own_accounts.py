@@ -1,0 +1,57 @@
+"""An own account's name is refused as a destination, with the line to type; the review says whose an address is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from l2send.cli.own_accounts import whose
+from l2send.core.address import Address
+from tests.support.addresses import new_address
+from tests.support.inside import Inside, inside
+
+__all__ = ["inside"]
+
+
+@pytest.fixture
+def rob(inside: Inside) -> Address:
+    """The address of a keystore called rob, whose key is never needed."""
+    address = new_address()
+    inside.paths.keystores.mkdir(parents=True, mode=0o700)
+    (inside.paths.keystores / "rob.json").write_text(
+        json.dumps({"name": "rob", "crypto": {}, "address": address[2:].lower()})
+    )
+    return address
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("25 USDC base:rob", "l2send 25 USDC base:{}"),
+        ("25 USDC rob@base", "l2send 25 USDC base:{}"),
+        ("25 USDC to rob on base", "l2send 25 USDC base:{}"),
+        ("25 USDC optimism rob", "l2send 25 USDC oeth:{}"),
+        ("25 USDC rob", "l2send 25 USDC CHAIN:{}"),
+        ("max ETH base:rob --dry-run", "l2send max ETH base:{}"),
+        ("plan 25 USDC base:rob", "l2send 25 USDC base:{}"),
+        ("prepare 25 USDC base:rob -o pay.json --yes", "l2send 25 USDC base:{}"),
+    ],
+)
+def test_its_name_is_no_destination(inside: Inside, rob: Address, typed: str, line: str) -> None:
+    done = inside.run(*typed.split())
+    said = " ".join(done.stderr.split())
+    assert (done.status, "rob is an account of yours, and no contact" in said) == (2, True), done
+    assert f"Write: {line.format(rob)}" in said
+
+
+def test_a_contact_of_that_name_comes_first(inside: Inside, rob: Address) -> None:
+    inside.must("contacts", "add", "rob", f"base:{new_address()}")
+    done = inside.run("25", "USDX", "rob")
+    assert "'USDX' is not a token l2send knows on Base." in done.stderr
+    assert rob not in done.stderr
+
+
+def test_the_review_says_whose_an_address_is(inside: Inside, rob: Address) -> None:
+    assert whose(rob, inside.paths) == "rob, an account of yours"
+    assert whose(new_address(), inside.paths) == ""
