@@ -48,8 +48,7 @@ def resume(
     """Resume a payment where it stopped: the same bytes again, never a second payment.
 
     Requests the refund of an order that was not filled in time. Without an ID, or with --all, every open payment is
-    resumed, and --json prints a list of them (l2send.payments/1). The exit status is the payment's: 0 delivered,
-    8 not final, 9 refunded or refund due, …
+    resumed, and --json prints a list (l2send.payments/1). Exit status 9: a payment was refunded, or a refund is due.
 
     Example: l2send resume p-7k3f9q2m --account alice
     """
