@@ -153,6 +153,7 @@ def receive(
     _check_asked(asked, waiting, files)
     check_targets(list(files.wanted.values()), force=files.force)
     registry = run_options.registry()
+    _judge(asked, registry)
     chosen = SenderOptions(receiver.account, receiver.keystore, receiver.receiver)
     who = choose_sender(run_options.paths, chosen, KeyOptions(receiver.password_file))
     address = _address(who)
@@ -186,6 +187,14 @@ def _check_asked(asked: AskedOptions, waiting: WaitOptions, files: FileOptions) 
         raise UsageError("how much is waited for?", hint="Add --amount and --token: --amount 25 --token USDC")
     if waiting.timeout is not None and not waiting.wait:
         raise UsageError("--timeout says how long --wait waits.", hint="Add --wait.")
+
+
+def _judge(asked: AskedOptions, registry: Registry) -> None:
+    """Raises UsageError for a typed chain, token or amount that is none: before any account is looked for."""
+    for chain in map(registry.named, asked.chain or []):
+        token = chain.token(asked.token) if asked.token else None
+        if token and asked.amount:
+            parse_amount(asked.amount, token)
 
 
 def _address(who: Sender) -> Address:

@@ -15,6 +15,7 @@ def status(payment_id: OptionalId = "", *, run_options: RunOptions) -> int:
     """Look once at a payment: where the money is, who acts next. Sends nothing. Without an ID: the newest one.
 
     The exit status is the payment's: 0 delivered, 8 not final, 9 refunded or refund due, …
+    The cost is what its receipts say was paid; until there are any it is the quoted one, marked "as quoted".
 
     Example: l2send status p-7k3f9q2m
     """

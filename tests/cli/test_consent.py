@@ -118,9 +118,9 @@ def test_what_is_said_of_an_equal_payment_depends_on_whether_it_is_under_way(tmp
 
 def test_the_same_payment_while_it_is_under_way_is_followed_and_not_made_twice(home: Home, terminal: Terminal) -> None:
     to, name = new_address(), terminal_account(terminal)
-    begun = home.run("3", "USDC", f"dev4:{to}", "--yes", "--timeout", "0", "--json", ETH_KEYSTORE_ACCOUNT=name)
+    begun = home.run("9", "USDC", f"dev4:{to}", "--yes", "--timeout", "0", "--json", ETH_KEYSTORE_ACCOUNT=name)
     assert begun.status == 8
-    terminal.start(*L2SEND, "3", "USDC", f"dev4:{to}")
+    terminal.start(*L2SEND, "9", "USDC", f"dev4:{to}")
     terminal.wait_for("is not finished")
     answer(terminal, "no")
     status, screen = terminal.end()

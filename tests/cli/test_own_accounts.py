@@ -8,6 +8,7 @@ import pytest
 
 from l2send.cli.own_accounts import whose
 from l2send.core.address import Address
+from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.inside import Inside, inside
 
@@ -55,3 +56,14 @@ def test_a_contact_of_that_name_comes_first(inside: Inside, rob: Address) -> Non
 def test_the_review_says_whose_an_address_is(inside: Inside, rob: Address) -> None:
     assert whose(rob, inside.paths) == "rob, an account of yours"
     assert whose(new_address(), inside.paths) == ""
+
+
+def test_a_dry_run_says_whose_the_account_is_and_that_it_was_paid_before(home: Home) -> None:
+    (name, own), (other, address) = home.new_account(), home.new_account()
+    home.fund(own, "dev1", USDC="10", ETH="1")
+    line = ("2", "USDC", f"dev1:{address}", "--account", name)
+    assert f"{other}, an account of yours" in home.must(*line, "--yes").stderr
+    said = " ".join(home.must(*line, "--dry-run").stderr.split())
+    assert "You paid exactly this before (p-" in said
+    assert "To pay it a second time needs --again, or your yes." in said
+    assert "exactly this" not in home.must(*line, "--dry-run", "--again").stderr
