@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from l2send.cli.options import PayOptions
 from l2send.cli.own_accounts import whose
 from l2send.cli.prompts import BACK, DETAILS, NO, YES, Back, ask_plainly, ask_word
 from l2send.cli.review_text import question, show_details
@@ -102,9 +103,14 @@ def under_way(recent: Record) -> str:
     return f"A payment of exactly this is under way ({recent.id}, {recent.state})."
 
 
-def repeated(client: Client, payment: Payment, *, again: bool) -> list[str]:
-    """A note for a plan: that the payment would be refused with --yes, and asked about without."""
-    recent = None if again else client.paid_recently(payment)
+def equal_payment(client: Client, payment: Payment, options: PayOptions) -> Record | None:
+    """A recent payment equal to `payment`, without --again. Two different keys mean two payments."""
+    recent = None if options.again else client.paid_recently(payment)
+    return None if recent and options.key and recent.key else recent
+
+
+def note_on(recent: Record | None) -> list[str]:
+    """A note for a plan, that an equal payment would be refused with --yes, and asked about without."""
     if recent is None:
         return []
     said = under_way(recent) if recent.meaning.open else f"You paid exactly this before ({recent.id}, {recent.state})."

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from l2send.cli.amount_request import CallsPayment, MaxPayment, plan_of
-from l2send.cli.consent import consent, notes_of, refuse_look_alike, refuse_or_ask_again
+from l2send.cli.consent import consent, equal_payment, notes_of, refuse_look_alike, refuse_or_ask_again
 from l2send.cli.json_documents import payment_document
 from l2send.cli.options import PayOptions
 from l2send.cli.outcome import Ending, show_outcome
@@ -79,10 +79,8 @@ async def approve(
 
 
 async def _meant_again(client: Client, payment: Payment, *, yes: bool, options: PayOptions) -> bool:
-    """Whether the user confirms a payment equal to a recent one. Two different keys mean two payments."""
-    recent = None if options.again else client.paid_recently(payment)
-    if recent and options.key and recent.key:
-        recent = None
+    """Whether the user confirms a payment equal to a recent one."""
+    recent = equal_payment(client, payment, options)
     return await refuse_or_ask_again(payment, recent, yes=yes, again=options.again)
 
 

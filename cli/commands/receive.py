@@ -61,6 +61,11 @@ class ReceiverOptions:
     ] = None
     password_file: PasswordFile = None
 
+    @property
+    def as_sender(self) -> SenderOptions:
+        """The same for an account that pays."""
+        return SenderOptions(self.account, self.keystore, self.receiver)
+
 
 @dataclass(frozen=True, slots=True)
 class AskedOptions:
@@ -154,8 +159,7 @@ def receive(
     check_targets(list(files.wanted.values()), force=files.force)
     registry = run_options.registry()
     _judge(asked, registry)
-    chosen = SenderOptions(receiver.account, receiver.keystore, receiver.receiver)
-    who = choose_sender(run_options.paths, chosen, KeyOptions(receiver.password_file))
+    who = choose_sender(run_options.paths, receiver.as_sender, KeyOptions(receiver.password_file))
     address = _address(who)
     targets = _chosen(registry, asked.chain or [], asked.token, address, ask=can_ask() and not run_options.as_json)
     places = tuple(_asking_for(target, address, asked, registry) for target in targets)

@@ -9,7 +9,7 @@ import typer
 
 from l2send.cli.amount_request import MaxPayment, is_max, paid_with, plan_of, request_of
 from l2send.cli.command_table import Heading
-from l2send.cli.consent import notes_of, repeated
+from l2send.cli.consent import equal_payment, note_on, notes_of
 from l2send.cli.json_documents import plan_document
 from l2send.cli.option_groups import spread
 from l2send.cli.options import (
@@ -71,7 +71,7 @@ def send(
     Example: l2send 25 USDC base:alice.eth --yes --json --idempotency-key invoice-17
     """
     if dry_run:
-        return show_plan(words, sender, keys, route, run_options, safe, again=payment.again)
+        return show_plan(words, sender, keys, route, run_options, safe, payment)
     meant = parse_words(words_from_stdin(words))
     registry = run_options.registry()
     limits = route.limits(registry)
@@ -100,8 +100,7 @@ def show_plan(
     route: RouteOptions,
     run_options: PayingRunOptions,
     safe: str | None = None,
-    *,
-    again: bool = False,
+    paying: PayOptions | None = None,
 ) -> int:
     """Show what a payment would do by every way, without signing: `l2send plan`, and `--dry-run`."""
     meant = parse_words(words_from_stdin(words))
@@ -116,8 +115,11 @@ def show_plan(
             target, _, request = await _understood(client, meant, owner, keys, payer, limits)
             with Live.of_answers("asking all chains"):
                 review = await plan_of(client, request, limits)
-            notes = [*notes_of(target, review, client.paths), *repeated(client, review.plan.payment, again=again)]
-            _print_plan(review, registry, target, notes, as_json=run_options.as_json)
+            recent = equal_payment(client, review.plan.payment, paying or PayOptions())
+            if run_options.as_json:
+                print_json(plan_document(review, registry) | {"repeats": recent.id if recent else None})
+            else:
+                _print_plan(review, registry, target, [*notes_of(target, review, client.paths), *note_on(recent)])
             return ExitStatus.DELIVERED
 
     return run_to_end(run())
@@ -148,10 +150,7 @@ async def _understood(
     return target, who, safe.pays(request) if safe else request
 
 
-def _print_plan(review: Review, registry: Registry, target: Destination, notes: list[str], *, as_json: bool) -> None:
-    if as_json:
-        print_json(plan_document(review, registry))
-        return
+def _print_plan(review: Review, registry: Registry, target: Destination, notes: list[str]) -> None:
     show_review(review, registry, target, notes=notes)
     show_ways(review.plan)  # printed on stdout, which is its only output with --quiet
     err().print("\nDry run: nothing was signed and nothing was sent.")

@@ -11,6 +11,7 @@ from l2send.core.address import Address
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.inside import Inside, inside
+from tests.support.schemas import check
 
 __all__ = ["inside"]
 
@@ -66,4 +67,7 @@ def test_a_dry_run_says_whose_the_account_is_and_that_it_was_paid_before(home: H
     said = " ".join(home.must(*line, "--dry-run").stderr.split())
     assert "You paid exactly this before (p-" in said
     assert "To pay it a second time needs --again, or your yes." in said
+    document = home.must(*line, "--dry-run", "--json").json
+    check(document)
+    assert document["repeats"].startswith("p-")
     assert "exactly this" not in home.must(*line, "--dry-run", "--again").stderr
