@@ -28,6 +28,7 @@ class Direct:
     """A plain transfer on the destination chain."""
 
     name = "direct"
+    refunds_by_itself = False
     contract_senders = ContractSenders(True, RefundAddress.NONE, "a transfer locks nothing, and is final.")
 
     def __init__(self, ahead: AskedAhead | None = None) -> None:

@@ -14,6 +14,7 @@ class Wrapped:
 
     def __init__(self, bridge: Bridge) -> None:
         self.name, self.contract_senders = bridge.name, bridge.contract_senders
+        self.refunds_by_itself = bridge.refunds_by_itself
         self._bridge = bridge
 
     def effects(self, tx: UnsignedTx, registry: Registry) -> Effects | None:

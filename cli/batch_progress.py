@@ -16,6 +16,7 @@ from l2send.cli.progress_mode import ProgressMode, progress_mode
 from l2send.cli.screen import aloud, as_json, err, styled
 from l2send.cli.spinner import Spinner
 from l2send.cli.times import duration
+from l2send.core.text import in_words
 from l2send.wallet.journal.states import MEANINGS, PaymentState
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class BatchLive:
     def line(self) -> str:
         """The counts by state, the rate, and the remaining time."""
         counts = Counter(self._states.values())
-        parts = ", ".join(f"{counts[state]:,} {state}" for state in PaymentState if counts[state])
+        parts = ", ".join(f"{counts[state]:,} {in_words(state)}" for state in PaymentState if counts[state])
         return f"{self._name}: {parts}{self._rate()}"
 
     def _rate(self) -> str:

@@ -18,6 +18,7 @@ from l2send.cli.screen import aloud, err, out, print_pairs, styled, table
 from l2send.cli.typed_recipient import must_compare
 from l2send.core.chains import Registry
 from l2send.core.effects import Delegates, Effects, SplitsCoin, delegations_in
+from l2send.core.text import in_words
 from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.batch_lines import BatchLine
 from l2send.resolver.batch_plan import LineWay, Move, PlannedLine, missing
@@ -211,7 +212,7 @@ def _print_lines(review: BatchReview, console: Console) -> None:
             price,
         )
     for known, record in review.known:
-        state = f"begun before: {record.id} {record.state}"
+        state = f"begun before: {record.id} {in_words(record.state)}"
         rows.add_row(
             str(known.row.line), styled(known.row.ref, limit=40), styled(known.amount), styled(known.to), state
         )
@@ -276,7 +277,8 @@ def show_result(name: str, lines: Sequence[LineResult], written: Path | None, co
     """Print on stdout the number of lines in each state, the `cost` so far, and each undelivered line."""
     counts = Counter(line.state for line in lines)
     delivered = counts[PaymentState.DELIVERED.value]
-    others = ", ".join(f"{count} {state}" for state, count in counts.items() if state != PaymentState.DELIVERED.value)
+    open_states = [state for state in counts if state != PaymentState.DELIVERED.value]
+    others = ", ".join(f"{counts[state]} {in_words(state)}" for state in open_states)
     rows = [(name, styled(f"{delivered} of {len(lines)} delivered{f'; {others}' if others else ''}", "bold"))]
     rows += [("cost", styled(cost, limit=300))] if cost else []
     left = [line for line in lines if line.state != PaymentState.DELIVERED.value]
@@ -294,4 +296,4 @@ def _left_over(line: LineResult) -> str:
     what = f"{line.ref}, {line.record.id}" if line.record else line.ref
     place = f"line {line.row.line} ({what})" if line.row else what
     why = line.error.message.splitlines()[0] if line.error else line.record.meaning.money if line.record else ""
-    return f"{place}: {line.state}. {why}".rstrip()
+    return f"{place}: {in_words(line.state)}. {why}".rstrip()

@@ -15,6 +15,7 @@ from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted, NeedsConfirmation, Refused
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment
+from l2send.core.text import in_words
 from l2send.resolver.destination import Destination
 from l2send.review import Review
 from l2send.wallet.journal.records import Record
@@ -80,7 +81,7 @@ async def refuse_or_ask_again(payment: Payment, recent: Record | None, *, yes: b
         return again
     ago = duration(max(0.0, time.time() - recent.created_at))
     if not recent.meaning.open:
-        said = f"You paid exactly this {ago} ago ({recent.id}, {recent.state})."
+        said = f"You paid exactly this {ago} ago ({recent.id}, {in_words(recent.state)})."
         if yes:
             raise Refused(said, hint=f"To pay {payment.amount} a second time, add --again.")
         if await ask_word(f"{said} Pay it again?", YES, NO) == NO:
@@ -92,7 +93,7 @@ async def refuse_or_ask_again(payment: Payment, recent: Record | None, *, yes: b
             under_way(recent),
             hint=f"Follow it: {follow}. To pay {payment.amount} a second time as well: --again.",
         )
-    said = f"A payment of exactly this was started {ago} ago and is not finished ({recent.id}, {recent.state})."
+    said = f"A payment of exactly this was started {ago} ago and is not finished ({recent.id}, {in_words(recent.state)})."
     if await ask_word(f"{said} Make a second one?", YES, NO) == NO:
         raise Interrupted("not confirmed.", hint=f"Follow the first: {follow}")
     return True
@@ -100,7 +101,7 @@ async def refuse_or_ask_again(payment: Payment, recent: Record | None, *, yes: b
 
 def under_way(recent: Record) -> str:
     """A sentence on an equal payment that is open."""
-    return f"A payment of exactly this is under way ({recent.id}, {recent.state})."
+    return f"A payment of exactly this is under way ({recent.id}, {in_words(recent.state)})."
 
 
 def equal_payment(client: Client, payment: Payment, options: PayOptions) -> Record | None:
@@ -113,5 +114,5 @@ def note_on(recent: Record | None) -> list[str]:
     """A note for a plan, that an equal payment would be refused with --yes, and asked about without."""
     if recent is None:
         return []
-    said = under_way(recent) if recent.meaning.open else f"You paid exactly this before ({recent.id}, {recent.state})."
+    said = under_way(recent) if recent.meaning.open else f"You paid exactly this before ({recent.id}, {in_words(recent.state)})."
     return [f"{said} To pay it a second time needs --again, or your yes."]

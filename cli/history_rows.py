@@ -13,6 +13,7 @@ from l2send.cli.screen import Rows, out, styled, table
 from l2send.cli.styles import is_plain
 from l2send.cli.times import clock
 from l2send.core.chains import Registry
+from l2send.core.text import in_words
 from l2send.resolver.contacts import Book
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.records import PaymentRecord, Record
@@ -81,7 +82,7 @@ def _whole(records: Sequence[Record], registry: Registry) -> Rows:
 
 
 def _state(record: Record) -> Text:
-    return styled(record.state.value.replace("_", " "), "bold" if record.meaning.open else "")
+    return styled(in_words(record.state), "bold" if record.meaning.open else "")
 
 
 def _several(record: Record) -> str:

@@ -87,6 +87,14 @@ def cost_of(fees: Iterable[Fee]) -> str:
     return ", ".join(shorter(fee.amount) for fee in fees)
 
 
+def at_the_price_of(fees: Iterable[Fee], amount: Amount) -> str:
+    """An amount of a coin in dollars, at the price of a fee in the same coin; in the coin if none has a price."""
+    for fee in fees:
+        if fee.usd and fee.amount.units and fee.amount.token.same_asset(amount.token):
+            return usd(fee.usd * amount.in_units_of(fee.amount.token) / fee.amount.units)
+    return shorter(amount)
+
+
 def shorter(amount: Amount) -> str:
     """An amount with at most six decimals, rounded down, and `…` if digits are omitted."""
     whole, _, fraction = amount.text.partition(".")

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 from rich.text import Text
 
+from l2send.cli.late_text import who_pays_back
 from l2send.cli.money import cost_of, cost_paid, shorter
 from l2send.cli.screen import out, print_pairs, styled
 from l2send.cli.times import clock, duration, local_times
 from l2send.core.chains import Chain, Registry
+from l2send.core.text import in_words
 from l2send.delegating import about_the_money, is_delegation
 from l2send.wallet.closing import only_its_user_knows
 from l2send.wallet.fees_paid import fees_paid
@@ -37,7 +39,7 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
     target = registry.shown(record.payment.to.chain_id)
     destination = f"{target.short_name}:{record.payment.to.address}"
     rows = [
-        (record.id, _state(record, f"{record.state}. {about_the_money(record)}")),
+        (record.id, _state(record, f"{in_words(record.state)}. {_money(record, registry)}")),
         *_about(record, destination),
         *_terms(record, registry, ending),
     ]
@@ -55,12 +57,19 @@ def show_outcome(record: Record, registry: Registry, ending: Ending | None = Non
     elif only_its_user_knows(record):
         rows.append(("next", styled(f"look at their account, then l2send close {record.id}")))
     elif record.meaning.open:
-        rows.append(("next", styled(f"l2send resume {record.id}")))
+        look = "status" if who_pays_back(record, registry) else "resume"
+        rows.append(("next", styled(f"l2send {look} {record.id}")))
     rest = missing(record)
     if rest:
         rows.append(("missing", styled(f"{rest.amount}; pay it with")))
         rows.append(("", styled(f"l2send {rest.amount.text} {rest.amount.token.symbol} {destination}")))
     print_pairs(out(), rows)
+
+
+def _money(record: Record, registry: Registry) -> str:
+    """Where the money is; of an order that was not filled, who brings it back."""
+    by = who_pays_back(record, registry)
+    return f"The recipient got nothing; {by} pays the money back by itself." if by else about_the_money(record)
 
 
 def _about(record: Record, destination: str) -> Rows:
@@ -151,7 +160,7 @@ def _state(record: Record, words: str) -> Text:
 def _leg(number: int, leg: PaymentRecord, registry: Registry) -> Rows:
     """One source of several: its part, its state, and its transactions."""
     source = registry.shown(leg.terms.source)
-    words = f"{leg.payment.amount} from {source.name} by {leg.terms.bridge}: {leg.state}"
+    words = f"{leg.payment.amount} from {source.name} by {leg.terms.bridge}: {in_words(leg.state)}"
     return [(f"leg {number}", _state(leg, words)), *_movements(leg, registry)]
 
 
@@ -166,11 +175,11 @@ def _movements(record: PaymentRecord, registry: Registry) -> Rows:
     if record.sponsored:
         rows += _sponsored(record.sponsored, registry.shown(record.terms.source))
     if record.order:
-        rows.append(("order", styled(f"{record.order.order.order_id}, {record.order.state}")))
+        rows.append(("order", styled(f"{record.order.order.order_id}, {in_words(record.order.state)}")))
         if record.order.fill_tx:
             rows.append(("filled", _place(registry.shown(record.payment.to.chain_id), record.order.fill_tx)))
         elif record.order.detail and record.meaning.open:
-            rows.append(("", styled(local_times(record.order.detail))))
+            rows.append(("", styled(local_times(record.order.detail), limit=400)))
     return rows
 
 
@@ -197,7 +206,7 @@ def what_stays_valid(record: PaymentRecord, registry: Registry) -> str:
 
 def _proposal(proposal: ProposalRecord, source: Chain) -> Rows:
     """What the owners of a Safe sign, and the transaction in which the Safe ran it."""
-    rows = [("SafeTx", styled(f"{proposal.hash}, nonce {proposal.proposal.nonce} ({proposal.state})"))]
+    rows = [("SafeTx", styled(f"{proposal.hash}, nonce {proposal.proposal.nonce} ({in_words(proposal.state)})"))]
     rows += [("run by", _place(source, proposal.tx_hash))] if proposal.tx_hash else []
     return [*rows, *([("", styled(local_times(proposal.detail), limit=300))] if proposal.detail else [])]
 
@@ -205,7 +214,7 @@ def _proposal(proposal: ProposalRecord, source: Chain) -> Rows:
 def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
     """The messages, and the transaction that submitted them."""
     kinds = " and ".join(message.kind.value for message in messages.sponsored.messages)
-    rows = [("messages", styled(f"{kinds} ({messages.state})"))]
+    rows = [("messages", styled(f"{kinds} ({in_words(messages.state)})"))]
     if messages.opening_tx:
         rows.append(
             ("brought" if messages.sponsored.open_deadline is None else "opened", _place(source, messages.opening_tx))
@@ -225,7 +234,7 @@ def _transaction(tx: TxRecord, record: PaymentRecord, registry: Registry) -> Tex
     place = _place(registry.shown(tx.chain_id), tx.hash) if tx.hash else styled("not signed")
     others = len(record.attempts(tx.step_index)) - 1
     times = "" if others < 1 else ", signed twice" if others == 1 else f", signed {others + 1} times"
-    return place + Text(f" ({tx.state}{times})")
+    return place + Text(f" ({in_words(tx.state)}{times})")
 
 
 def _place(chain: Chain, tx_hash: str) -> Text:

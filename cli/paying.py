@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from l2send.cli.amount_request import CallsPayment, MaxPayment, plan_of
 from l2send.cli.consent import consent, equal_payment, notes_of, refuse_look_alike, refuse_or_ask_again
 from l2send.cli.json_documents import payment_document
+from l2send.cli.late_text import awaited, when_late
 from l2send.cli.options import PayOptions
 from l2send.cli.outcome import Ending, show_outcome
-from l2send.cli.progress import Live
+from l2send.cli.progress import Live, Waiting
 from l2send.cli.review_text import show_review
 from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.sender import Sender
@@ -22,6 +23,7 @@ from l2send.client import Client
 from l2send.core.chains import Registry
 from l2send.core.errors import Interrupted, NotFinal, Refused
 from l2send.core.plan import Payment
+from l2send.core.text import in_words
 from l2send.resolver.destination import Destination
 from l2send.resolver.max_fee import Limits
 from l2send.review import Review
@@ -113,7 +115,9 @@ async def follow(
     Shows progress beside the `estimate` in seconds. Raises Interrupted on Ctrl-C.
     """
     try:
-        with Live("starting", payment_id=payment_id, estimate=estimate) as live, interruptible(client, payment_id):
+        waiting = _waiting(client, payment_id, time.time() + timeout)
+        live = Live("starting", payment_id=payment_id, estimate=estimate, waiting=waiting)
+        with live, interruptible(client, payment_id):
             record = await client.resume(
                 payment_id, signer, patience=timeout, progress=live.update, resend_refund=resend_refund
             )
@@ -127,6 +131,14 @@ async def follow(
         return record
 
 
+def _waiting(client: Client, payment_id: str, until: float) -> Waiting:
+    """What is said of a payment while it is followed, `until` that UNIX time."""
+    return Waiting(
+        lambda: awaited(client.find(payment_id), client.registry),
+        lambda: when_late(client.find(payment_id), client.registry, until),
+    )
+
+
 @contextmanager
 def interruptible(client: Client, payment_id: str) -> Iterator[None]:
     """Turns Ctrl-C and SIGTERM into an Interrupted with the payment's state."""
@@ -135,7 +147,7 @@ def interruptible(client: Client, payment_id: str) -> Iterator[None]:
     except (asyncio.CancelledError, KeyboardInterrupt):
         record = client.find(payment_id)
         raise Interrupted(
-            f"interrupted; the payment {payment_id} is {record.state}. {record.meaning.money}",
+            f"interrupted; the payment {payment_id} is {in_words(record.state)}. {record.meaning.money}",
             sent=record.moved,
             hint=f"Resume it with: l2send resume {payment_id}",
         ) from None

@@ -7,7 +7,8 @@ import contextlib
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -36,18 +37,35 @@ _WIDE, _BAR = 72, 16
 _HASH = re.compile(r":? 0x[0-9a-f]{64}\b")
 
 
+def _no_words() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The words for a payment that is followed, made when they are shown: what they say may have changed."""
+
+    awaited: Callable[[], str] = _no_words
+    """What is waited for now; empty while the last event says it."""
+    when_late: Callable[[], str] = _no_words
+    """What the user may do while it is late."""
+
+
 class Live:
     """Shows progress during the context. Each new sentence stays on the screen as a line."""
 
     _shown: ClassVar[Spinner | None] = None
     """Only the outermost one rewrites its line."""
 
-    def __init__(self, first: str, *, payment_id: str | None = None, estimate: int | None = None) -> None:
+    def __init__(
+        self, first: str, *, payment_id: str | None = None, estimate: int | None = None, waiting: Waiting | None = None
+    ) -> None:
         """`estimate` is the time in seconds that all of it may take."""
         self._started = time.monotonic()
         self._payment_id, self._estimate = payment_id, estimate
         self._spinner: Spinner | None = None
-        self._now = first
+        self._now = self._said = first
+        self._waiting = waiting or Waiting()
         self._counting = counting()
         self._count = Count()
         self._lateness: asyncio.TimerHandle | None = None
@@ -104,9 +122,10 @@ class Live:
 
     def update(self, turn: Turn) -> None:
         """Handle an event of the payment."""
-        if turn.text == self._now:
+        self._now = self._waiting.awaited() or turn.text  # what happened last is not what is waited for
+        if turn.text == self._said:
             return
-        self._now = turn.text
+        self._said = turn.text
         if progress_mode() is ProgressMode.JSON:
             self._emit(turn.id, turn.state.value, turn.text)
         else:
@@ -156,10 +175,7 @@ class Live:
             self._lateness = asyncio.get_running_loop().call_later(self._late_after, self._say_late)
 
     def _say_late(self) -> None:
-        words = (
-            f"This takes longer than expected. Wait, or press Ctrl-C: the payment stays as it is, and `l2send resume "
-            f"{self._payment_id}` follows it again. What no solver fills in time comes back to you."
-        )
+        words = f"This takes longer than expected. {self._waiting.when_late()}".rstrip()
         print_beside(err(), self._clock_mark(), styled(words, "yellow", limit=400))
 
     def _clock_mark(self) -> Text:

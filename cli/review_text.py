@@ -11,10 +11,11 @@ from rich.text import Text
 
 from l2send.cli.delegation_text import and_delegates, delegation_rows, hash_rows
 from l2send.cli.effects_text import describe
+from l2send.cli.late_text import if_late
 from l2send.cli.money import cost, cost_by_kind, shorter
 from l2send.cli.screen import aloud, err, print_pairs, stage_in_words, styled
 from l2send.cli.styles import is_plain
-from l2send.cli.times import clock, day, duration, moment
+from l2send.cli.times import clock, day, duration
 from l2send.cli.what_is_left import left_after
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
@@ -48,7 +49,7 @@ def show_review(review: Review, registry: Registry, target: Destination | None =
         ("cost", styled(_cost(review), limit=300)),
         *_left(review),
         *([("how", styled(_how(review), limit=300))]),
-        *_if_late(review),
+        *_if_late(review, registry),
         *delegation_rows(review.delegations, registry),
         *_labelled("you sign", [styled(words, limit=300) for words in _signatures(review)]),
         *_labelled("note", [styled(note, "yellow", limit=500) for note in _notes(review)]),
@@ -151,15 +152,9 @@ def _how(review: Review) -> str:
     return f"{names}; {plan.why}"
 
 
-def _if_late(review: Review) -> Rows:
+def _if_late(review: Review, registry: Registry) -> Rows:
     """When and how an unfilled order is refunded."""
-    orders = [(leg.order.refund_after, leg) for leg in review.plan.legs if leg.order]
-    if len(orders) > 1 and len({clock(until) for until, _ in orders}) == 1:
-        words = [f"`l2send resume` brings back what is not filled by {moment(orders[0][0])}"]
-    else:
-        brings = ((f"not filled by {moment(until)}", shorter(leg.pays)) for until, leg in orders)
-        words = [f"{late}: `l2send resume` brings {money} back" for late, money in brings]
-    return _labelled("if late", [styled(text, limit=300) for text in words])
+    return _labelled("if late", [styled(text, limit=300) for text in if_late(review, registry)])
 
 
 def _signatures(review: Review) -> list[str]:

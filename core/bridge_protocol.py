@@ -130,6 +130,8 @@ class Bridge(Protocol):
 
     name: str
     contract_senders: ContractSenders
+    refunds_by_itself: bool
+    """Whether the money of an unfilled order comes back without a transaction of its sender."""
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         """This bridge's offer to fund `payment` from `source`, or None if it does not serve that pair.

@@ -2,6 +2,7 @@
 
 clean                 one printable line, without the secrets of any URL that l2send knows
 redact                that, for text of a known endpoint
+in_words              a state, for people
 visible_text          an identifier, such as an idempotency key: refused unless every character is visible
 json_escaped          JSON text without characters that a terminal obeys or does not show
 """
@@ -60,6 +61,11 @@ def redact(foreign: object, *urls: str, limit: int = 200) -> str:
     folded = " ".join(without_escapes.split())
     printable = without_url_secrets("".join(c for c in folded if not is_invisible(c)), urls)
     return printable if len(printable) <= limit else printable[: limit - 1] + "…"
+
+
+def in_words(state: str) -> str:
+    """A state as people read it: `refund_due` is `refund due`. Documents and databases keep its spelling."""
+    return state.replace("_", " ")
 
 
 def visible_text(typed: str, what: str) -> str:

@@ -12,6 +12,7 @@ from l2send.core.errors import NotFinal, WrongChain
 from l2send.core.plan import StepKind
 from l2send.core.polling import may_hold
 from l2send.core.rpc import BroadcastReply, Reply, Rpc, Rpcs
+from l2send.core.text import in_words
 from l2send.wallet.failpoints import Failpoint, failpoint
 from l2send.wallet.journal.protocol import ChangedMeanwhile, Journal
 from l2send.wallet.journal.records import TxRecord
@@ -136,7 +137,7 @@ def not_final(txs: Sequence[TxRecord], reason: str = "") -> NotFinal:
     """The error for transactions that are pending."""
     last = txs[-1]
     return NotFinal(
-        f"{last.payment_id} is not final: its {last.step.kind} is {last.state}.{reason}",
+        f"{last.payment_id} is not final: its {last.step.kind} is {in_words(last.state)}.{reason}",
         hint=f"Nothing is lost. Run `l2send resume {last.payment_id}` to continue it; do not pay again.",
     )
 

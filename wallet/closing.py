@@ -11,6 +11,7 @@ from functools import partial
 from l2send.core.endpoint_agreement import why_unproven
 from l2send.core.errors import Refused
 from l2send.core.rpc import Rpcs
+from l2send.core.text import in_words
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import PaymentRecord, ProposalRecord, Record, TxRecord
 from l2send.wallet.journal.states import ENDED, PaymentState
@@ -38,7 +39,9 @@ async def refuse_to_close(record: Record, rpcs: Rpcs) -> None:
     Look at the chains first: what can be proved is no longer open then.
     """
     if not record.meaning.open:
-        raise Refused(f"{record.id} is not open: it is {record.state}. {record.meaning.money}", sent=record.moved)
+        raise Refused(
+            f"{record.id} is not open: it is {in_words(record.state)}. {record.meaning.money}", sent=record.moved
+        )
     for leg in record.legs:
         if leg.meaning.open:
             why = _why_followed(leg) or await _why_it_may_be_mined(leg, rpcs)
@@ -58,7 +61,7 @@ def close(record: Record, journal: Journal) -> Record:
 def _why_followed(leg: PaymentRecord) -> str:
     """Why the chain will still say how it ends; empty if that is not known."""
     if leg.state is not PaymentState.INDETERMINATE:
-        return f"it is {leg.state}, and l2send finds out how it ends"
+        return f"it is {in_words(leg.state)}, and l2send finds out how it ends"
     if leg.order or leg.sponsored:
         return "the contract that it was made through keeps a record, by which l2send finds out how it ends"
     return ""

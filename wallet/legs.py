@@ -13,6 +13,7 @@ from dataclasses import replace
 from l2send.core.errors import CannotPay, L2sendError, NodeError, NotFinal, Refused, Sent
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs, both, if_offered
+from l2send.core.text import in_words
 from l2send.core.units import Amount
 from l2send.wallet.before_signing import affordable, why_not_now
 from l2send.wallet.broadcasting import Say
@@ -121,7 +122,7 @@ async def _why_not(leg: PaymentRecord, rpcs: Rpcs) -> str:
     """Why a leg must not begin, or an empty string."""
     first = next((tx for tx in leg.steps if tx.state is TxState.PLANNED), None)
     if first is None:
-        return f"it is {leg.state}"
+        return f"it is {in_words(leg.state)}"
     if any(tx.outcome in IN_FLIGHT - SUCCEEDED for tx in leg.steps[:-1]):
         # Its approval transaction is pending: the paying step can be simulated once that is mined.
         return await why_not_now(leg, rpcs)
@@ -173,7 +174,7 @@ async def side_by_side(group: GroupRecord, journal: Journal, work: LegWork, say:
     if errors and after.meaning.open:
         words = [_told(leg, error) for leg, error in errors]
         raise NotFinal(
-            "\n".join([f"{after.id} is {after.state}. {after.meaning.money}", *words]),
+            "\n".join([f"{after.id} is {in_words(after.state)}. {after.meaning.money}", *words]),
             hint=f"Run `l2send resume {after.id}` to carry it on; do not pay again.",
             sent=after.moved,
         )

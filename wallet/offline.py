@@ -23,6 +23,7 @@ from l2send.core.errors import CannotPay, ConfigError, L2sendError, Refused, Usa
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.plan import GasPrice, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.text import in_words
 from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, ChainId, Gas, Nonce, Seconds, UnixTime, Wei
 from l2send.wallet.file_fields import load_json, read_address, read_list, read_payment, read_text, read_uint
@@ -140,7 +141,7 @@ def bundle_of(record: Record) -> Bundle:
     """The bundle of a prepared payment. Raises Refused if it is signed or was not prepared."""
     txs = [tx for leg in record.legs for tx in leg.approved]
     if any(tx.state is not TxState.PLANNED for tx in txs):
-        raise Refused(f"{record.id} is {record.state}: it is not waiting to be signed.", sent=record.moved)
+        raise Refused(f"{record.id} is {in_words(record.state)}: it is not waiting to be signed.", sent=record.moved)
     if any(tx.step.nonce is None for tx in txs):
         raise Refused(f"{record.id} was not prepared to be signed elsewhere.")
     return Bundle(record.id, record.payment, tuple(_part(leg) for leg in record.legs))

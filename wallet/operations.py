@@ -11,6 +11,7 @@ from l2send.core.errors import Refused
 from l2send.core.operation import Operation, read_operation
 from l2send.core.plan import Step, StepKind
 from l2send.core.rpc import Rpcs
+from l2send.core.text import in_words
 from l2send.wallet.before_signing import message_of
 from l2send.wallet.ends import Ends
 from l2send.wallet.failpoints import Failpoint, failpoint
@@ -87,7 +88,8 @@ async def step_to_take_back(record: PaymentRecord, rpcs: Rpcs) -> Step | None:
     rpc = rpcs.on(operation.chain_id)
     if record.sponsored.state is not SponsoredState.SIGNED or await is_used(rpc, operation):
         raise Refused(
-            f"{record.id} is {record.state}: its nonce is used, and nothing can be taken back. {record.meaning.money}",
+            f"{record.id} is {in_words(record.state)}: its nonce is used, and nothing can be taken back. "
+            f"{record.meaning.money}",
             hint=f"Look again: l2send status {record.id}",
             sent=record.moved,
         )

@@ -15,6 +15,7 @@ from l2send.core.errors import Refused
 from l2send.core.fees import gas_price
 from l2send.core.plan import GasPrice, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.text import in_words
 from l2send.core.units import Gas, Wei
 from l2send.wallet.before_signing import GasTerms, message_of
 from l2send.wallet.behind_approval import waiting_before
@@ -101,7 +102,7 @@ async def _waiting(
 def _nothing_waits(record: PaymentRecord) -> Refused:
     mined = any(tx.state in IN_BLOCK for tx in record.steps[-1:])
     why = "mined already" if mined else "nothing of it waits to be mined"
-    return Refused(f"{record.id} is {record.state}: {why}. {record.meaning.money}", sent=record.moved)
+    return Refused(f"{record.id} is {in_words(record.state)}: {why}. {record.meaning.money}", sent=record.moved)
 
 
 async def _bid(former: TxRecord, step: Step, rpc: Rpc, *, alone: bool = True) -> Bid:

@@ -22,6 +22,7 @@ from l2send.core.errors import ConfigError, L2sendError, Refused, UsageError
 from l2send.core.plan import BRIDGE_FEE, Payment, Proposal, StepKind
 from l2send.core.safe import SafeTx, nothing_of, read_execution
 from l2send.core.safe_signatures import OwnerSignature, SignatureKind, contract_signature, read_signature
+from l2send.core.text import in_words
 from l2send.core.typed_data import TypedData
 from l2send.core.units import Seconds, UnixTime, Wei
 from l2send.wallet.file_fields import load_json, read_address, read_list, read_payment, read_text, read_uint
@@ -77,7 +78,7 @@ def safe_bundle_of(record: PaymentRecord, *, cancels: bool = False) -> SafeBundl
     """
     assert record.proposal
     if not record.meaning.open or (cancels and record.proposal.state is not ProposalState.PROPOSED):
-        raise Refused(f"{record.id} is {record.state}: {record.meaning.money}", sent=record.moved)
+        raise Refused(f"{record.id} is {in_words(record.state)}: {record.meaning.money}", sent=record.moved)
     fees = [fee.amount.units for fee in record.terms.fees if fee.amount.token.is_native and fee.name != BRIDGE_FEE]
     ends = [record.terms.expires] if record.terms.expires is not None else []
     if record.order:

@@ -287,15 +287,15 @@ class Signing:
         if reason := await why_not_now(record, self.rpcs):
             if waiting_before(record, tx):
                 raise LateBehind(f"{record.id}: the {tx.step.kind} waits for its approval: {reason}.")
-            raise await self.cancelled(record, f"after it was signed, {reason}")
+            raise await self.cancelled(record, f"the signature came too late and was discarded, {reason}")
 
     async def cancelled(self, record: PaymentRecord, reason: str) -> Refused:
         """Cancel the payment and return the error to raise. An allowance may remain."""
         record = await self.ends.never_signed(record, reason)
         if record.proposal:
             return not_run(record, reason)
-        left = "An allowance it gave is left. " if record.left_allowed else ""
-        take_back = f"Revoke it: l2send cancel {record.id}. " if left else ""
+        left = f"An allowance is left: {record.terms.pays} to {record.terms.bridge}. " if record.left_allowed else ""
+        take_back = f"Revoke it, which costs gas: l2send cancel {record.id}. " if left else ""
         return Refused(
             f"{record.id} was cancelled: {reason}. Nothing was paid. {left}".rstrip(),
             hint=f"{take_back}Start a new payment to get a new quote.",

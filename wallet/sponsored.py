@@ -28,6 +28,7 @@ from l2send.core.bridge_protocol import Bridge, Opening, OpeningBridge, OpeningS
 from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.plan import Order
 from l2send.core.rpc import Rpcs
+from l2send.core.text import in_words
 from l2send.core.typed_data import TypedData
 from l2send.wallet.before_signing import pin_chain, why_not_now
 from l2send.wallet.broadcasting import Say
@@ -110,7 +111,8 @@ def refuse_cancel(record: PaymentRecord) -> None:
         return
     hint = f"It is void at {_clock(messages)}, if it is not opened by then." if messages.state in _POSTED else ""
     raise Refused(
-        f"{record.id} is {record.state}: what a sponsor has is not taken back without gas. {record.meaning.money}",
+        f"{record.id} is {in_words(record.state)}: what a sponsor has is not taken back without gas. "
+        f"{record.meaning.money}",
         hint=hint,
         sent=record.moved,
     )
@@ -127,7 +129,7 @@ def refuse_speedup(record: PaymentRecord) -> None:
     """The sender has no transaction whose fee could be raised, unless it takes an operation back. Raises Refused."""
     if taking_back(record):
         return
-    raise Refused(f"{record.id} is {record.state}: its transactions are the sponsor's.", sent=record.moved)
+    raise Refused(f"{record.id} is {in_words(record.state)}: its transactions are the sponsor's.", sent=record.moved)
 
 
 def sponsoring(bridge: Bridge) -> SponsoredBridge:
@@ -227,7 +229,7 @@ class SponsoredExecutor:
         """Why its messages must no longer be signed, or an empty string: see SponsoredBridge.why_not."""
         messages = _messages(record)
         if messages.state is not SponsoredState.PLANNED:
-            return f"it is {record.state}"
+            return f"it is {in_words(record.state)}"
         why = await why_not_now(record, self.rpcs)
         return why or await self.bridge.why_not(_order(record), messages.sponsored, self.rpcs)
 
@@ -310,12 +312,12 @@ def _not_open(record: PaymentRecord) -> NotFinal:
     messages = _messages(record)
     if record.order is None:
         return NotFinal(
-            f"{record.id} is {record.state}: {messages.detail or 'it was not brought to the chain yet'}.",
+            f"{record.id} is {in_words(record.state)}: {messages.detail or 'it was not brought to the chain yet'}.",
             hint=f"It can be brought until its nonce is used; do not pay again before. Run `l2send resume {record.id}` "
             f"to follow it, or `l2send cancel {record.id}`, which needs gas.",
         )
     return NotFinal(
-        f"{record.id} is {record.state}: its order is not open. {messages.detail}".rstrip(),
+        f"{record.id} is {in_words(record.state)}: its order is not open. {messages.detail}".rstrip(),
         hint=f"It is opened by {_clock(messages)} or never; do not pay again before. "
         f"Run `l2send resume {record.id}` to follow it.",
     )

@@ -15,6 +15,7 @@ from l2send.core.errors import NetworkError, NotFinal, UnknownChain
 from l2send.core.plan import StepKind
 from l2send.core.polling import pause_between_looks
 from l2send.core.rpc import Rpcs
+from l2send.core.text import in_words
 from l2send.core.units import ChainId
 from l2send.wallet.broadcasting import Say
 from l2send.wallet.ends import Ends
@@ -71,7 +72,7 @@ async def follow(
             return record
         if time.monotonic() >= until:
             raise NotFinal(
-                f"{record.id} is {record.state}. {record.meaning.money}{_words(record.order)}",
+                f"{record.id} is {in_words(record.state)}. {record.meaning.money}{_words(record.order)}",
                 hint=f"Run `l2send status {record.id}` for a look, or `l2send resume {record.id}` to follow it.",
                 sent=record.moved,
             )

@@ -62,6 +62,7 @@ _FILLED = 2
 class Across:
     """Cross-chain payments through Across's SpokePools."""
 
+    refunds_by_itself = True
     contract_senders = ContractSenders(
         True,
         RefundAddress.NAMED,
@@ -161,7 +162,7 @@ class Across:
 
 _WHO_REFUNDS = (
     "Across pays the money back to its sender on the origin chain with one of its next settlements, usually "
-    "within hours. Nothing needs to be done, and there is nothing to send."
+    "within hours. You have nothing to sign."
 )
 
 

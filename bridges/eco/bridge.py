@@ -50,6 +50,7 @@ _REFUND_GAS = Gas(300_000)
 class Eco:
     """Cross-chain payments through Eco's Portal."""
 
+    refunds_by_itself = False
     contract_senders = ContractSenders(
         True,
         RefundAddress.NAMED,

@@ -44,6 +44,7 @@ _MAX_DOMAIN = 2**32 - 1
 class Hyperlane7683:
     """Cross-chain payments through Hyperlane7683 routers."""
 
+    refunds_by_itself = False
     contract_senders = ContractSenders(
         True,
         RefundAddress.SENDER,

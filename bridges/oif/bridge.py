@@ -49,6 +49,7 @@ _REFUND_GAS = Gas(300_000)
 class Oif:
     """Cross-chain payments through the Open Intents Framework. Only ERC-20: its escrow accepts no native coin."""
 
+    refunds_by_itself = False
     contract_senders = ContractSenders(
         True,
         RefundAddress.NAMED,

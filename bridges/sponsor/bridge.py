@@ -57,6 +57,7 @@ _TIME_TO_BRING = Seconds(12)
 class Sponsor:
     """Transfers on one chain that a sponsor brings, for an account that delegates and has no gas there."""
 
+    refunds_by_itself = False
     contract_senders = ContractSenders(
         False, RefundAddress.NONE, "an operation is signed by a key, and of Safes l2send signs none."
     )

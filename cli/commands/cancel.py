@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.money import at_the_price_of, shorter
 from l2send.cli.offline_files import refuse_existing
 from l2send.cli.option_groups import spread
 from l2send.cli.options import AccountOptions, KeyOptions, PaymentId, ResumeOptions, RunOptions, Yes
@@ -16,11 +17,13 @@ from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
 from l2send.cli.replacing import ReplaceOptions, payment_in_words, show_bids, sign_and_follow
 from l2send.cli.safe_signing import show_safe_tx, write_safe_file
-from l2send.cli.screen import err, styled
+from l2send.cli.screen import err, print_words, styled
 from l2send.cli.sender import choose_payer, refuse_contradiction
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.errors import ExitStatus, NeedsConfirmation, Sent, UsageError
+from l2send.core.fees import gas_price
+from l2send.core.units import Amount
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.safe_files import safe_bundle_of
@@ -70,15 +73,18 @@ def cancel(
 
 async def _cancel(client: Client, record: PaymentRecord, options: ReplaceOptions) -> int:
     must_be_able_to_ask(yes=options.yes)
+    if not record.meaning.open and record.left_allowed:
+        return await _cancel_allowance(client, record, options)
     with Live("looking at the chains"):
-        bids = [] if not record.meaning.open and record.left_allowed else await client.cancel_bids(record.id)
+        bids = await client.cancel_bids(record.id)
     if record.nonces_elsewhere:
         await _tell_of_its_file(client, record, yes=options.yes)
     elif not bids and not record.can_be_taken_back:
         err().print("Its payment is not signed yet, and will not be. Nothing needs to be sent for that.")
     show_bids(record, bids, client.registry)
     if record.left_allowed:
-        err().print("You sign: the allowance of its bridge is revoked.")
+        words = f"You sign: an approval of zero, which revokes the allowance of {shorter(record.terms.pays)}."
+        print_words(err(), styled(words, limit=300))
     if record.can_be_taken_back:
         err().print("You sign: a transaction that uses up its nonce at the EntryPoint. It needs gas.")
         err().print("A sponsor may still be faster: the chain takes one of the two.")
@@ -87,6 +93,24 @@ async def _cancel(client: Client, record: PaymentRecord, options: ReplaceOptions
     if record.left_allowed or record.can_be_taken_back:
         who.unlock()
     await sign_and_follow(client, record, bids, who, client.cancel, options)
+    after = await _revoke(client, record.id, who, options.timeout)
+    return report(after, client.registry, as_json=options.as_json)
+
+
+async def _cancel_allowance(client: Client, record: PaymentRecord, options: ReplaceOptions) -> int:
+    """Of a payment that has ended, what its bridge may still take: asked about with its gas, then revoked."""
+    chain = client.registry.chain(record.terms.source)
+    with Live("looking at the chains"):
+        step = await client.revocation(record.id)
+        price = await gas_price(client.rpcs.on(chain.chain_id))
+    if step is None:
+        print_words(err(), styled(f"{record.id} has left no allowance on {chain.name}: nothing needs to be signed."))
+        return report(record, client.registry, as_json=options.as_json)
+    gas = at_the_price_of(record.terms.fees, Amount(price.most(step.gas), chain.native))
+    allowed = f"the allowance of {shorter(record.terms.pays)} to {record.terms.bridge} on {chain.name}"
+    await must_agree(f"Revoke {allowed}, gas at most {gas}?", yes=options.yes)
+    who = choose_payer(client.paths, record.payment.signer, options.account, options.keys)
+    who.unlock()
     after = await _revoke(client, record.id, who, options.timeout)
     return report(after, client.registry, as_json=options.as_json)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from l2send.cli.json_documents import payment_document
+from l2send.cli.late_text import comes_back_by_itself
 from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.option_groups import spread
 from l2send.cli.options import AccountOptions, KeyOptions, ResumeOptions, RunOptions
@@ -20,14 +22,13 @@ from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.sender import Sender, choose_signer, refuse_contradiction
 from l2send.cli.terminal import can_ask, run_to_end
 from l2send.client import Client, open_client
-from l2send.core.errors import ExitStatus, Interrupted, L2sendError, UsageError
+from l2send.core.errors import ExitStatus, Interrupted, L2sendError, NetworkError, UsageError
 from l2send.core.plan import StepKind
 from l2send.core.units import Wei
-from l2send.wallet.before_signing import FeeAboveCap
-from l2send.wallet.journal.records import Record
-from l2send.wallet.journal.states import PaymentState
+from l2send.wallet.before_signing import FeeAboveCap, why_too_late
+from l2send.wallet.journal.records import PaymentRecord, Record
+from l2send.wallet.journal.states import PaymentState, TxState
 
-_NEEDS_A_SIGNATURE = {PaymentState.PLANNED, PaymentState.REFUND_DUE}
 _FEES_MAY_MOVE = 4
 """The fraction by which confirmed fees may rise before signing: a quarter."""
 
@@ -68,13 +69,14 @@ def resume(
             records, errors = list[Record](), list[L2sendError]()
             for one in ids:
                 work = _resume(client, one, account, keys, how.timeout, resend_refund=resend_refund)
-                records.append(await (_or_tell(work, client, one, errors) if everything else work))
+                goes_on = everything and (as_json or len(ids) > 1)
+                records.append(await (_or_tell(work, client, one, errors) if goes_on else work))
                 if not (everything and as_json):
                     report(records[-1], client.registry, as_json=as_json)
             if everything and as_json:
                 _print_all(records, client)
             if errors:
-                raise errors[0]
+                raise errors[0] if as_json else _of_all(errors, len(ids))
             return next((s for r in records if (s := r.meaning.exit_status)), ExitStatus.DELIVERED)
 
     return run_to_end(run())
@@ -83,6 +85,13 @@ def resume(
 def _print_all(records: list[Record], client: Client) -> None:
     documents = [payment_document(r, client.registry) for r in records]
     print_json({"schema": "l2send.payments/1", "payments": documents})
+
+
+def _of_all(errors: list[L2sendError], count: int) -> L2sendError:
+    """The first error, with its exit status. Each was told where it happened: their words are not repeated."""
+    first = errors[0]
+    first.message = f"{len(errors)} of {count} payments {'was' if len(errors) == 1 else 'were'} not resumed, see above."
+    return first
 
 
 async def _or_tell(work: Awaitable[Record], client: Client, payment_id: str, errors: list[L2sendError]) -> Record:
@@ -105,11 +114,24 @@ async def _resume(
         record = await client.status(payment_id)
     if not record.meaning.open:
         return record
-    if any(leg.state in _NEEDS_A_SIGNATURE for leg in record.legs):
-        if resend_refund:
-            await _must_agree_to_resend(record)
-        who.unlock()
+    with Live("looking at the chains"), interruptible(client, payment_id):
+        is_signed = [await _is_to_be_signed(client, leg) for leg in record.legs]
+    if resend_refund and any(leg.state is PaymentState.REFUND_DUE for leg in record.legs):
+        await _must_agree_to_resend(record)
+    if any(is_signed):
+        who.unlock()  # before the clocks are read again: a password takes a person's time
     return await _follow(client, payment_id, who, timeout, resend_refund=resend_refund)
+
+
+async def _is_to_be_signed(client: Client, leg: PaymentRecord) -> bool:
+    """Whether a leg needs the key now. Not what comes back by itself, nor what is too late: it is not signed."""
+    if leg.state is PaymentState.REFUND_DUE and leg.order:
+        return not comes_back_by_itself(leg.order.order, client.registry)
+    if leg.state is not PaymentState.PLANNED and not any(tx.state is TxState.PLANNED for tx in leg.steps):
+        return False
+    with suppress(NetworkError):
+        return not await why_too_late(leg, client.rpcs)
+    return True
 
 
 async def _follow(client: Client, payment_id: str, who: Sender, timeout: float, *, resend_refund: bool) -> Record:

@@ -10,7 +10,7 @@ from l2send.batch_review import BatchReview
 from l2send.batch_shared_tx import Shared
 from l2send.core.errors import UsageError
 from l2send.core.plan import BRIDGE_FEE, Payment
-from l2send.core.text import clean, visible_part, visible_text
+from l2send.core.text import clean, in_words, visible_part, visible_text
 from l2send.core.units import Seconds, Wei
 from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_plan import LineWay
@@ -73,7 +73,7 @@ def changed(error: UsageError, record: Record | None) -> UsageError:
         return error
     return UsageError(
         f"`ref` was begun before with another amount, token, recipient or account: {record.id}, "
-        f"{record.payment.amount} ({record.state}).",
+        f"{record.payment.amount} ({in_words(record.state)}).",
         hint="A ref stands for one payment. Put the line back as it was, or give the new one a ref of its own.",
     )
 
@@ -81,7 +81,7 @@ def changed(error: UsageError, record: Record | None) -> UsageError:
 def why_a_copy(payment: Payment, key: str, journal: Journal) -> UsageError | None:
     """The error for a line that a batch of another name has begun in the last hours, or has waiting, with its ref."""
     lately = journal.all_paid_recently(payment, _COPY_WITHIN)
-    paid = ((one.key or "", f"{one.id} ({one.state})") for one in lately)
+    paid = ((one.key or "", f"{one.id} ({in_words(one.state)})") for one in lately)
     waiting = ((one.key, "it waits for a worker") for one in journal.waiting_like(payment))
     for other, words in chain(paid, waiting):
         batch, _, ref = other.partition("/")

@@ -17,6 +17,7 @@ from l2send.core.fees import gas_price, l1_fee
 from l2send.core.pinned_code import code_hash
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind
 from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.text import in_words
 from l2send.core.units import Amount, Gas, Seconds
 from l2send.wallet.before_signing import message_of
 from l2send.wallet.journal.protocol import Journal
@@ -147,7 +148,7 @@ class Delegations:
             same = (record.payment.sender, record.payment.to) == (delegation.account, delegation.payment.to)
             if same and is_delegation(record):
                 raise Refused(
-                    f"a change of the account's code is open already: {record.id} ({record.state}).",
+                    f"a change of the account's code is open already: {record.id} ({in_words(record.state)}).",
                     hint=f"Nothing was signed. Continue it: l2send resume {record.id}. Or end it: l2send cancel "
                     f"{record.id}",
                 )

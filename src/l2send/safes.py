@@ -19,6 +19,7 @@ from l2send.core.plan import Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.safe import read_execution
 from l2send.core.safe_signatures import OwnerSignature, SignatureKind, pack_signatures
+from l2send.core.text import in_words
 from l2send.core.units import ChainId, Nonce
 from l2send.review import Review
 from l2send.wallet.before_signing import message_of, why_too_late
@@ -90,7 +91,7 @@ def find_adopted(journal: Journal, bundle: SafeBundle) -> PaymentRecord | None:
     if (found.payment, found.proposal.hash) != (bundle.payment, hash_of(bundle.proposal)):
         raise Refused(
             f"nonce {bundle.proposal.nonce} of the Safe is that of another payment of this journal: {found.id}, "
-            f"which is {found.state}. One transaction is approved for each nonce.",
+            f"which is {in_words(found.state)}. One transaction is approved for each nonce.",
             hint=f"Cancel that one first (l2send cancel {found.id} -o FILE), or have this one prepared again.",
             sent=found.moved,
         )

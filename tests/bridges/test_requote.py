@@ -144,7 +144,7 @@ def test_a_higher_price_is_not_paid_and_the_allowance_is_taken_back(late: Late) 
     with pytest.raises(Refused, match=r"takes 10\.011 USDC, 10\.01 USDC were approved") as refused:
         late.resume(11)
     assert refused.value.sent is Sent.YES
-    assert "An allowance it gave is left." in refused.value.message
+    assert "An allowance is left: " in refused.value.message
     assert f"l2send cancel {late.id}" in refused.value.hint
     assert late.record().state is PaymentState.CANCELLED
     assert late.record().left_allowed

@@ -11,11 +11,13 @@ import pytest
 from rich.console import Console
 
 from l2send.cli import progress, spinner
-from l2send.cli.progress import Live
+from l2send.cli.progress import Live, Waiting
 from l2send.cli.progress_mode import ProgressMode, progress_mode, set_progress_mode
 from l2send.cli.spinner import Spinner
 from l2send.cli.styles import is_plain
 from l2send.core.progress_count import counted, counting
+from l2send.progress_events import Turn
+from l2send.wallet.journal.states import PaymentState
 from tests.support.inside import Inside, inside
 
 __all__ = ["inside"]
@@ -87,7 +89,8 @@ def test_what_to_do_is_said_once_when_a_payment_is_late(
     monkeypatch.setattr(progress, "_LATE", 0.05)
 
     async def wait() -> None:
-        with Live("waiting", payment_id="p-1", estimate=0.05):  # type: ignore[arg-type]
+        words = Waiting(when_late=lambda: "Wait, or later: `l2send resume p-1`.")
+        with Live("waiting", payment_id="p-1", estimate=0.05, waiting=words):  # type: ignore[arg-type]
             await asyncio.sleep(0.4)
         with Live("waiting", payment_id="p-2", estimate=3600):
             await asyncio.sleep(0.1)
@@ -95,7 +98,25 @@ def test_what_to_do_is_said_once_when_a_payment_is_late(
     asyncio.run(wait())
     said = " ".join(capsys.readouterr().err.split())
     assert said.count("longer than expected") == 1
-    assert "`l2send resume p-1` follows it again" in said
+    assert "Wait, or later: `l2send resume p-1`." in said
+
+
+def test_the_line_says_what_is_waited_for_and_not_what_happened_last(capsys: pytest.CaptureFixture[str]) -> None:
+    def line() -> str:
+        shown = io.StringIO()
+        Console(file=shown, width=80, force_terminal=True, color_system=None).print(live)
+        return shown.getvalue()
+
+    awaited = ""
+    live = Live("starting", payment_id="p-1", estimate=60, waiting=Waiting(lambda: awaited))
+    live.update(Turn("p-1", PaymentState.SENDING, "approve sent"))
+    assert line().startswith("approve sent …")
+    awaited = "waiting for a solver to pay on Devnet 3"
+    for happened in ("open mined on Devnet 2", "open final on Devnet 2"):
+        live.update(Turn("p-1", PaymentState.BRIDGING, happened))
+        assert line().startswith("waiting for a solver to pay on Devnet 3 …  0 s of")
+    live.update(Turn("p-1", PaymentState.BRIDGING, "open final on Devnet 2"))
+    assert capsys.readouterr().err.count("open final on Devnet 2") == 1
 
 
 @pytest.mark.parametrize("words", [("--quiet",), ("--progress", "none"), ("--plain",)])

@@ -46,6 +46,7 @@ class Priced:
     least: int = 0
     """Smaller amounts are refused."""
     contract_senders = Direct.contract_senders
+    refunds_by_itself = Direct.refunds_by_itself
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:
         if source.short_name in self.fails:

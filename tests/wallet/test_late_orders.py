@@ -55,7 +55,7 @@ def test_an_order_that_became_late_after_its_approval_is_not_opened(own_rig: Rig
     rig.node.call("evm_increaseTime", 300)
     rig.node.mine()
     error = refused(rig, payment_id, Refused)
-    assert "An allowance it gave is left" in error.message
+    assert "An allowance is left: " in error.message
     record = rig.record(payment_id)
     assert [tx.state for tx in record.transactions] == [TxState.FINAL, TxState.CANCELLED]
     assert rig.node.balance(payment.to.address) == 0

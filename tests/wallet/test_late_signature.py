@@ -63,7 +63,7 @@ def signed_slowly(rig: Rig, payment_id: str) -> tuple[SlowSigner, PaymentRecord 
 
 def never_sent(rig: Rig, payment_id: str, refused: PaymentRecord | Refused) -> None:
     assert isinstance(refused, Refused)
-    assert "after it was signed" in refused.message
+    assert "came too late and was discarded" in refused.message
     assert refused.sent is Sent.NO
     record = rig.record(payment_id)
     assert record.state is PaymentState.CANCELLED

@@ -40,6 +40,7 @@ class Toy:
 
     name = "toy"
     contract_senders = Direct.contract_senders
+    refunds_by_itself = Direct.refunds_by_itself
 
     def __init__(self) -> None:
         self.fill_tx = ""

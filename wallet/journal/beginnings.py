@@ -15,7 +15,7 @@ from l2send.core.errors import Refused, UsageError
 from l2send.core.operation import is_operation, read_operation
 from l2send.core.plan import Payment, Proposal, Quote, Sponsored, Step
 from l2send.core.safe import read_execution
-from l2send.core.text import clean, visible_text
+from l2send.core.text import clean, in_words, visible_text
 from l2send.wallet.journal import codec
 from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.connection import BEGINNING
@@ -167,7 +167,7 @@ class JournalBeginnings(JournalLimiting):
             if not record.meaning.open:
                 continue
             raise Refused(
-                f"the same payment is open already: {record.id} ({record.state}). {record.meaning.money}",
+                f"the same payment is open already: {record.id} ({in_words(record.state)}). {record.meaning.money}",
                 hint=f"Continue it with `l2send resume {record.id}`, or pay a second time with --again.",
             )
 
