@@ -10,7 +10,7 @@ from l2send.core.address import Address
 from l2send.core.errors import UsageError
 from l2send.core.plan import Payment, UnsignedTx
 from l2send.core.text import clean
-from l2send.core.units import Amount
+from l2send.core.units import Amount, Token
 from l2send.resolver.destination import Destination
 from l2send.resolver.max_fee import Limits
 from l2send.review import Review
@@ -51,6 +51,15 @@ class CallsPayment:
 def is_max(text: str) -> bool:
     """Whether an amount means everything: `max` or `all`."""
     return text.strip().lower() in _WORDS
+
+
+def without_symbol(typed: str, token: Token) -> str:
+    """A typed amount of `token` without its symbol behind it: `25 USDC` and `25usdc` are 25, `max USDC` is max."""
+    text, symbol = typed.strip(), token.symbol
+    number = text[: -len(symbol)]
+    is_apart = number[-1:].isspace() or not symbol[:1].isdigit()  # 251INCH may be 25 or 251
+    is_named = text[-len(symbol) :].casefold() == symbol.casefold()
+    return number.strip() if number.strip() and is_apart and is_named else text
 
 
 def request_of(client: Client, sender: Address, words: Words, target: Destination) -> Payment | MaxPayment:

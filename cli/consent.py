@@ -93,7 +93,8 @@ async def refuse_or_ask_again(payment: Payment, recent: Record | None, *, yes: b
             under_way(recent),
             hint=f"Follow it: {follow}. To pay {payment.amount} a second time as well: --again.",
         )
-    said = f"A payment of exactly this was started {ago} ago and is not finished ({recent.id}, {in_words(recent.state)})."
+    which = f"{recent.id}, {in_words(recent.state)}"
+    said = f"A payment of exactly this was started {ago} ago and is not finished ({which})."
     if await ask_word(f"{said} Make a second one?", YES, NO) == NO:
         raise Interrupted("not confirmed.", hint=f"Follow the first: {follow}")
     return True
@@ -114,5 +115,6 @@ def note_on(recent: Record | None) -> list[str]:
     """A note for a plan, that an equal payment would be refused with --yes, and asked about without."""
     if recent is None:
         return []
-    said = under_way(recent) if recent.meaning.open else f"You paid exactly this before ({recent.id}, {in_words(recent.state)})."
+    which = f"{recent.id}, {in_words(recent.state)}"
+    said = under_way(recent) if recent.meaning.open else f"You paid exactly this before ({which})."
     return [f"{said} To pay it a second time needs --again, or your yes."]

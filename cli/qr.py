@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,14 +16,18 @@ _QUIET_ZONE = 4  # modules of white around a code. Source: ISO/IEC 18004
 _QUIET_ON_SCREEN = 2  # enough for every reader tried, and a code of a payment link fits 80 columns
 _PIXELS = 8  # a module's side in a PNG or SVG
 _HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
+_DIGITS = re.compile(r"([0-9]{6,})")
+"""Runs of digits that take less space by themselves, the headers of the parts included. Source: ISO/IEC 18004, 7.4."""
 _INK = "#000000 on #ffffff"
 
 
 def _code(content: str) -> QRCode:
     import segno
 
-    # Level L holds the most in the least space; segno raises the level if that costs no space.
-    return segno.make_qr(content, error="l")
+    # Level L holds the most in the least space; segno raises the level if that costs no space. Runs of digits, as those
+    # of an amount, take ten bits for three of them: a code of a payment link then fits 24 lines.
+    parts = [part for part in _DIGITS.split(content) if part]
+    return segno.make_qr(parts, error="l")
 
 
 def png(content: str) -> bytes:
@@ -49,17 +54,23 @@ def inline_svg(content: str) -> str:
 def draw(content: str, console: Console) -> list[Text] | None:
     """The lines of the code in half blocks, two modules per character; None if `console` cannot show it.
 
-    On a low terminal its white border is one module wide.
+    On a small terminal its white border is one module wide.
     """
-    modules = _modules(content, _QUIET_ON_SCREEN)
-    if console.is_terminal and (len(modules) + 1) // 2 >= console.height - 1:
-        modules = _modules(content, 1)
-    if len(modules[0]) > console.width or not _can_show(console):
+    if not _can_show(console) or width(content) > console.width:
         return None
+    modules = _modules(content, _QUIET_ON_SCREEN)
+    is_low = console.is_terminal and (len(modules) + 1) // 2 >= console.height - 1
+    if is_low or len(modules[0]) > console.width:
+        modules = _modules(content, 1)
     # With colours, black is drawn on white. Without, drawn modules have the screen's light colour, so the white modules
     # are drawn: right on the usual dark screen, and readable by most scanners on a light one.
     coloured = console.color_system is not None and not console.no_color
     return [Text(line, _INK if coloured else "") for line in _lines(modules, drawn=coloured)]
+
+
+def width(content: str) -> int:
+    """The columns that the code needs at least, with a white border of one module."""
+    return len(_modules(content, 1)[0])
 
 
 def _modules(content: str, border: int) -> list[list[bool]]:

@@ -107,7 +107,7 @@ def _amount_hint(text: str) -> str:
     if "," in text:
         meant = " or ".join(_readings_of_commas(text)) or "1304.53"
         return f"Use a point for decimals and no separators: {meant}"
-    if "_" in text or " " in text:
+    if re.search(r"[0-9][_\s][0-9]", text):
         return "Use no separators: 1000"
     if re.search(r"[0-9][eE]", text):
         return "Use no exponents: write 1000, not 1e3."

@@ -10,7 +10,7 @@ from dataclasses import replace
 from rich.text import Text
 
 from l2send.cli.account_menu import choose_account
-from l2send.cli.amount_request import MaxPayment, is_max, plan_of
+from l2send.cli.amount_request import MaxPayment, is_max, plan_of, without_symbol
 from l2send.cli.balances_table import show
 from l2send.cli.consent import consent, notes_of, refuse_or_ask_again
 from l2send.cli.live_balances import LiveBalances, spendable
@@ -27,6 +27,7 @@ from l2send.cli.sender import Sender, choose_sender, is_sender_named, refuse_con
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.cli.times import day
 from l2send.cli.typed_recipient import Words, find_destination, judge
+from l2send.cli.unfinished import unfinished
 from l2send.cli.ways_table import in_a_line, why_not_cheapest
 from l2send.client import Client, open_client
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError, UsageError
@@ -93,6 +94,8 @@ async def _pay_until_done(
     async with open_client(run_options.paths, run_options.registry()) as client:
         who = choose_sender(client.paths, sender, keys)
         print_words(err(), styled(f"From {who.name} ({who.address[:6]}…{who.address[-4:]})"))
+        for words in unfinished(client, who.address):
+            print_words(err(), styled(words, "yellow", limit=300))
         async with LiveBalances(client, who.address) as held:
             while True:
                 talk = await converse(client, held, who, limits)
@@ -154,6 +157,8 @@ class _Conversation:
     request: Payment | MaxPayment
     review: Review
     _most: Amount | None = None
+    _typed_max = "max"
+    """The word typed for all that can be paid."""
     memo = ""
     """The user's own memo; empty for none."""
     again = False
@@ -166,10 +171,11 @@ class _Conversation:
         offered = self._recipients()
         for line in offered.values():
             print_beside(err(), Text("  "), styled(line))
+        tab = "Tab completes what is listed above: " if offered else ""
         text = await ask_text(
             "Pay to",
             self._judge_destination,
-            below=lambda _: f"a contact, chain:address, chain:name.eth, or a payment link; {self._held.worth()}",
+            below=lambda _: f"{tab}a contact, chain:address, chain:name.eth, or a payment link; {self._held.worth()}",
             known=offered,
         )
         self.destination = await find_destination(text, self._client.rpcs, self._client.book, self._held.on)
@@ -183,12 +189,13 @@ class _Conversation:
         judge(typed.strip(), client.registry, client.book)
 
     def _recipients(self) -> dict[str, str]:
-        """Suggestions, each with its line: the contacts, then recent recipients."""
-        registry, book = self._client.registry, self._client.book
+        """Suggestions, each with its line: the contacts, then whom this account paid lately, not itself."""
+        registry, book, own = self._client.registry, self._client.book, self._who.address
         offered = {contact.name: f"{contact.name}, {contact}" for contact in book}
         for record in self._client.history(_LOOKED_BACK):
             chain, address = registry.shown(record.payment.to.chain_id), record.payment.to.address
-            if chain in registry and not book.at(address, chain):
+            is_payee = record.payment.signer == own and address != own
+            if is_payee and chain in registry and not book.at(address, chain):
                 typed = f"{chain.short_name}:{address}"
                 name = f"{record.typed_name}, " if record.typed_name else ""
                 offered.setdefault(typed, f"{typed} ({name}paid {day(record.created_at)})")
@@ -224,7 +231,9 @@ class _Conversation:
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+        typed = without_symbol(typed, token)
         if is_max(typed):
+            self._typed_max = typed.lower()
             self.request = MaxPayment(sender, token.address or token.symbol, self.destination)
         else:
             self.request = Payment(sender, self.destination.account, parse_amount(typed, token))
@@ -245,7 +254,8 @@ class _Conversation:
 
     def _judge_amount(self, typed: str) -> None:
         """Raises BadAmount for more than the balance; fees are checked with the plan."""
-        if not is_max(typed) and parse_amount(typed.strip(), self.token).units > (limit := self._sum()).units:
+        typed = without_symbol(typed, self.token)
+        if not is_max(typed) and parse_amount(typed, self.token).units > (limit := self._sum()).units:
             payable = f"; at most {self._most} can be paid" if self._most else ""
             raise BadAmount(f"you hold at most {limit} on all chains together{payable}.")
 
@@ -256,7 +266,7 @@ class _Conversation:
         if self._most:
             line = f"at most {self._most} can be paid; {line}"
         try:
-            left = limit.units - parse_amount(typed.strip(), self.token).units
+            left = limit.units - parse_amount(without_symbol(typed, self.token), self.token).units
         except L2sendError:
             return line
         return f"{line}; {Amount(left, self.token)} would stay" if left >= 0 else f"{line}; that is too little"
@@ -268,6 +278,8 @@ class _Conversation:
         with Live.of_answers("asking all chains"):
             self.review = await plan_of(self._client, self.request, self._limits)
         plan = self.review.plan
+        if isinstance(self.request, MaxPayment):
+            print_beside(err(), Text("  "), styled(f"{self._typed_max} is {plan.payment.amount}", "dim"))
         if not plan.alternatives or isinstance(self.request, MaxPayment) or is_direct(plan.way):
             return False
         best, *others = (plan.way, *plan.alternatives)
@@ -280,7 +292,8 @@ class _Conversation:
         return True
 
     async def ask_memo(self) -> bool:
-        self.memo = await ask_text("A memo for your history (Enter: none)", lambda _: None)
+        question = "A memo for your history (Enter: none)"
+        self.memo = await ask_text(question, lambda _: None, below=lambda _: "`back` leads to the question before")
         return True
 
     async def ask_consent(self) -> bool:

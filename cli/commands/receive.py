@@ -31,7 +31,7 @@ from l2send.core.units import parse_amount
 from l2send.resolver.destination import Asked, Destination, parse_destination
 from l2send.resolver.destination_forms import forms, forms_document
 
-_BESIDE = frozenset({"pay", "to", "for", "until", "on", "token", "address"})
+_BESIDE = frozenset({"pay", "to", "for", "until", "on", "token", "account", "address"})
 _LEAST_BESIDE = 76
 """Columns that a terminal needs to show words beside a QR code."""
 
@@ -169,7 +169,7 @@ def receive(
     if not run_options.as_json:
         wants_qr = out().is_terminal and not is_plain() if draw_qr is None else draw_qr
         for found in places:
-            _print(found, request, draw_qr=wants_qr and len(places) == 1, below=2 if waiting.wait else 1)
+            _print(found, request, who.name, draw_qr=wants_qr and len(places) == 1, below=2 if waiting.wait else 1)
     elif not waiting.wait:
         print_json(documents[0])
     amounts = [found.asked.amount for found in places if found.asked and found.asked.amount]
@@ -267,9 +267,12 @@ def _write(files: FileOptions, found: Destination, request: PaymentRequest) -> N
         err().print(styled(f"wrote {path}", "dim", 400), soft_wrap=True)
 
 
-def _print(found: Destination, request: PaymentRequest, *, draw_qr: bool, below: int) -> None:
-    """Print the request. `below`: lines that follow; a code that they would push off the terminal is not drawn."""
-    link, rows = forms(found)["EIP-681"], _rows(found, request)
+def _print(found: Destination, request: PaymentRequest, name: str, *, draw_qr: bool, below: int) -> None:
+    """Print the request to pay the account `name`.
+
+    `below`: lines that follow; a code that they would push off the terminal is not drawn.
+    """
+    link, rows = forms(found)["EIP-681"], _rows(found, request, name)
     drawn = qr.draw(link, out()) if draw_qr else None
     needed = len(drawn) + below if drawn else 0
     is_cut = out().is_terminal and needed > out().height
@@ -280,17 +283,27 @@ def _print(found: Destination, request: PaymentRequest, *, draw_qr: bool, below:
     print_pairs(out(), rows)
     # On its own line, so that it can be copied whole.
     out().print(Text.assemble(("EIP-681", "bold"), "   ", link))
+    if out().is_terminal:
+        print_words(
+            err(), "Give the payer the address and the chain, or the EIP-681 link, which a wallet opens.", "dim"
+        )
     if drawn:
         out().print(Text("\n").join(drawn))
     elif is_cut:
         print_words(err(), f"The QR code needs {needed} lines: make the terminal higher, or write it by --png FILE.")
     elif draw_qr:
-        print_words(err(), "This terminal cannot show the QR code: --png FILE writes it.")
+        print_words(err(), f"{_why_not_drawn(link)} for the QR code: --png FILE writes it.")
+
+
+def _why_not_drawn(link: str) -> str:
+    if (needed := qr.width(link)) > out().width:
+        return f"The terminal is too narrow ({out().width} columns, it needs {needed})"
+    return "The terminal lacks the characters"
 
 
 def _is_low(lines: int) -> bool:
     """Whether this many lines, the payment link and the prompt would scroll the top off the terminal."""
-    return out().is_terminal and lines + 4 > out().height and out().width >= _LEAST_BESIDE
+    return out().is_terminal and lines + 5 > out().height and out().width >= _LEAST_BESIDE
 
 
 def _print_beside(drawn: list[Text], rows: list[tuple[str, Text]]) -> None:
@@ -300,7 +313,7 @@ def _print_beside(drawn: list[Text], rows: list[tuple[str, Text]]) -> None:
     for label, value in (row for row in rows if row[0] in _BESIDE):
         words.add_row(Text(label, "bold"))
         words.add_row(value)
-    words.add_row(Text("--no-qr shows the link, and more", "dim"))
+    words.add_row(Text("The payer scans the code, or gets the address and the chain. --no-qr shows a link.", "dim"))
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, width=len(drawn[0]))
     grid.add_column(overflow="fold")
@@ -308,7 +321,7 @@ def _print_beside(drawn: list[Text], rows: list[tuple[str, Text]]) -> None:
     out().print(grid)
 
 
-def _rows(found: Destination, request: PaymentRequest) -> list[tuple[str, Text]]:
+def _rows(found: Destination, request: PaymentRequest, name: str) -> list[tuple[str, Text]]:
     asked, chain = found.asked, found.chain
     rows = [
         ("pay", f"{asked.amount or asked.token.symbol}" if asked else ""),
@@ -318,6 +331,7 @@ def _rows(found: Destination, request: PaymentRequest) -> list[tuple[str, Text]]
         ("token", asked.token.address if asked else ""),
         ("on", f"{chain.name} (chain id {chain.chain_id})"),
         ("security", stage_in_words(chain)),
+        ("account", name),
         ("address", found.address),
         *[(standard, text) for standard, text in forms(found).items() if standard in {"ERC-3770", "ERC-7828"}],
     ]
