@@ -284,21 +284,19 @@ def _print(found: Destination, request: PaymentRequest, name: str, *, draw_qr: b
     # On its own line, so that it can be copied whole.
     out().print(Text.assemble(("EIP-681", "bold"), "   ", link))
     if out().is_terminal:
-        print_words(
-            err(), "Give the payer the address and the chain, or the EIP-681 link, which a wallet opens.", "dim"
-        )
+        print_words(out(), "Give the payer the address and its chain, or the EIP-681 link for a wallet.", "dim")
     if drawn:
         out().print(Text("\n").join(drawn))
     elif is_cut:
         print_words(err(), f"The QR code needs {needed} lines: make the terminal higher, or write it by --png FILE.")
     elif draw_qr:
-        print_words(err(), f"{_why_not_drawn(link)} for the QR code: --png FILE writes it.")
+        print_words(err(), f"{_why_not_drawn(link)}: --png FILE writes it.")
 
 
 def _why_not_drawn(link: str) -> str:
     if (needed := qr.width(link)) > out().width:
-        return f"The terminal is too narrow ({out().width} columns, it needs {needed})"
-    return "The terminal lacks the characters"
+        return f"The terminal is too narrow for the QR code ({out().width} columns, it needs {needed})"
+    return "This terminal cannot show the QR code"
 
 
 def _is_low(lines: int) -> bool:

@@ -178,6 +178,7 @@ def test_the_code_on_a_screen_can_be_read(empty_home: Home, colour: bool) -> Non
         status, screen = terminal.end()
     assert status == 0
     assert f"base:{VITALIK}" in screen
+    assert "Give the payer the address and its chain" in screen
     assert read_screen(screen, drawn_is_black=colour) == [LINK]
 
 
@@ -198,10 +199,26 @@ def test_all_of_it_fits_24_lines_with_a_code_that_scans(empty_home: Home, colour
 
 
 @needs_tmux
+def test_a_longer_link_fits_24_lines_too(empty_home: Home) -> None:
+    """25 DAI are 20 digits: each run of digits takes less space by itself."""
+    name, address = empty_home.new_account()
+    asked = ("--chain", "eth", "--token", "DAI", "--amount", "25")
+    with Terminal(empty_home.environment | {"TERM": "xterm-256color"}, 80, 24) as terminal:
+        terminal.start(sys.executable, "-m", "l2send", "receive", "--account", name, *asked)
+        status, _ = terminal.end()
+        shown = terminal.screen().splitlines()[-24:]
+    assert status == 0
+    code = [line[:43].ljust(43) for line in shown if set(line[:43]) <= set(" ▀▄█")]
+    (link,) = read_screen("\n".join(code), drawn_is_black=True)
+    assert link.endswith(f"@1/transfer?address={address}&uint256=25000000000000000000")
+    assert name in "".join(line[43:].strip() for line in shown), "whose address it is"
+
+
+@needs_tmux
 @pytest.mark.parametrize(("lines", "is_drawn"), [(24, False), (25, True)])
 def test_a_code_whose_top_would_leave_the_screen_is_not_drawn(empty_home: Home, lines: int, is_drawn: bool) -> None:
     """An amount of 18 decimals makes a longer link, and the link a larger code: it could not be scanned."""
-    asked = ("--from", VITALIK, "--chain", "base", "--token", "DAI", "--amount", "25")
+    asked = ("--from", VITALIK, "--chain", "arb1", "--token", "DAI", "--amount", "25")
     with Terminal(empty_home.environment, 80, lines) as terminal:
         terminal.start(sys.executable, "-m", "l2send", "receive", *asked)
         status, screen = terminal.end()
@@ -215,7 +232,7 @@ def test_a_narrow_screen_is_told_of_the_file(empty_home: Home) -> None:
         terminal.start(sys.executable, "-m", "l2send", *INVOICE)
         status, screen = terminal.end()
     assert status == 0
-    assert "cannot show the QR code" in screen
+    assert "too narrow for the QR code (40 columns, it needs 43)" in " ".join(screen.split())
     assert "█" not in screen
 
 
