@@ -6,18 +6,16 @@ screen, on the deposit page and in JSON.
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from l2send.core.errors import UsageError
+from l2send.core.spans import parse_span
 from l2send.core.text import clean
 from l2send.core.units import UnixTime
 
 _LONGEST = 100
-_SPAN = re.compile(r"([0-9]{1,6}) ?(s|m|min|h|d)", re.ASCII)
-_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +36,9 @@ def payment_request(payee: str, reference: str, expires: str) -> PaymentRequest:
 
 def expiry(text: str) -> UnixTime:
     """`30m`, `2h`, `3d` from now, or an ISO 8601 time, in UTC by default. Raises UsageError."""
-    now, span = time.time(), _SPAN.fullmatch(text.strip().lower())
-    if span:
-        at = now + int(span[1]) * _SECONDS[span[2]]
+    now, span = time.time(), parse_span(text)
+    if span is not None:
+        at = now + span
     else:
         try:
             found = datetime.fromisoformat(text.strip())

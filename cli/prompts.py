@@ -107,6 +107,7 @@ async def _typed(asked: Any) -> str:
             line.validation_state, line.validation_error = ValidationState.INVALID, ValidationError(message=said)
 
     asked.application.current_buffer.on_text_changed += tidy
+    _keep_together(asked.application)
     _show_refusals_whole(asked.application)
     typed: str = await _answer(asked)
     return typed.strip()
@@ -240,6 +241,16 @@ async def ask_text(
         style=prompt_style(),
     )
     return _unless_back(await _typed(asked))
+
+
+def _keep_together(application: Any) -> None:
+    """The lines about an answer directly below it: prompt_toolkit puts them at the bottom of the terminal."""
+    from prompt_toolkit.filters import to_filter
+    from prompt_toolkit.layout.controls import BufferControl
+
+    for window in application.layout.find_all_windows():
+        if isinstance(window.content, BufferControl) and window.content.buffer is application.current_buffer:
+            window.dont_extend_height = to_filter(True)
 
 
 def _show_refusals_whole(application: Any) -> None:

@@ -6,6 +6,9 @@ Each command imports what it needs: this module is imported at every start of l2
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -123,23 +126,27 @@ def safe(
 
 @app.command()
 def advance(
-    seconds: Annotated[int, typer.Argument(help="How far the clock moves.")],
+    time: Annotated[str, typer.Argument(help="How far the clock moves: 10m, 2h, 3d, or a number of seconds.")],
     chain: OneChain = None,
     as_json: JsonOption = False,
 ) -> None:
     """Move the chains' clocks forward, for example past a deadline.
 
-    Example: l2send devnet advance 3600 --chain dev1
+    Example: l2send devnet advance 2h --chain dev1
     """
     from l2send.devnet import faucet
 
-    faucet.advance(Paths.for_devnet().state, seconds, chain)
-    _done("advance", f"The clock of {chain or 'every chain'} moved {seconds} s forward", as_json=as_json)
+    seconds = faucet.span_of(time)
+    ahead = faucet.advance(Paths.for_devnet().state, seconds, chain)
+    moved = f"The clock of {chain or 'every chain'} moved {seconds} s forward"
+    beside = f"; it is {ahead // 60} min ahead of this machine's" if ahead >= 60 else ""
+    _done("advance", f"{moved}{beside}", as_json=as_json)
 
 
 @app.command()
 def solver(
-    mode: Annotated[Mode, typer.Option(help="What it does with orders.")],
+    mode: Annotated[Mode | None, typer.Argument(help="What it does with orders.")] = None,
+    stated: Annotated[Mode | None, typer.Option("--mode", help="The same.")] = None,
     delay: Annotated[float | None, typer.Option(help="Seconds it waits in mode delay.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -147,11 +154,16 @@ def solver(
 
     It fills, ignores, delays, or underfills them, with a look-alike event that clients must not believe.
 
-    Example: l2send devnet solver --mode delay --delay 5
+    Example: l2send devnet solver delay --delay 5
     """
+    from l2send.core.errors import UsageError
     from l2send.devnet import solver_client, state
 
-    report = solver_client.set_mode(state.require(Paths.for_devnet().state), mode, delay)
+    wanted = mode or stated
+    if wanted is None or (mode and stated and mode is not stated):
+        said = "two modes are named." if wanted else "which mode?"
+        raise UsageError(said, hint=f"Name one: {', '.join(Mode)}. For example: l2send devnet solver ignore")
+    report = solver_client.set_mode(state.require(Paths.for_devnet().state), wanted, delay)
     if as_json:
         told = {key: report[key] for key in ("mode", "delay_seconds")}
         _print_json({"schema": "l2send.devnet_solver/1", **told})
@@ -245,4 +257,10 @@ def _print_json(data: dict[str, Any]) -> None:
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    lines = between_words(text, shutil.get_terminal_size().columns) if sys.stderr.isatty() else [text]
+    typer.echo("\n".join(lines), err=True)
+
+
+def between_words(text: str, width: int) -> list[str]:
+    """Lines of at most `width` columns where words allow it: a terminal would break the name of a package anywhere."""
+    return wrap(text, max(width, 10), break_long_words=False, break_on_hyphens=False)

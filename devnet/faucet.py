@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import TRANSFER, Function
 from l2send.core.errors import NodeError, UsageError
-from l2send.core.units import Amount, ChainId, Token, parse_amount
+from l2send.core.spans import parse_span
+from l2send.core.text import clean
+from l2send.core.units import Amount, ChainId, Seconds, Token, parse_amount
 from l2send.devnet import state
 from l2send.devnet.node import Node
 from l2send.devnet.state import NATIVE, DevChain
@@ -41,16 +44,30 @@ def fund(home: Path, address: str, amount: str, token: str, chain: str) -> Amoun
     return given
 
 
-def advance(home: Path, seconds: int, chain: str | None = None) -> None:
+def span_of(typed: str) -> Seconds:
+    """A span such as `10m`, or a number of seconds. Raises UsageError."""
+    if typed.isascii() and typed.isdigit() and len(typed) <= 10:
+        return Seconds(int(typed))
+    span = parse_span(typed)
+    if span is None:
+        raise UsageError(f"not a time: {clean(typed, 40)!r}.", hint="Write 10m, 2h, 3d, or a number of seconds.")
+    return span
+
+
+def advance(home: Path, seconds: int, chain: str | None = None) -> int:
     """Move the clock of one chain, or of all, forward by `seconds` and mine a block.
 
-    Raises ConfigError (no devnet runs), UnknownChain, UsageError.
+    Returns how many seconds the farthest of them is ahead of this machine's clock. Raises ConfigError (no devnet runs),
+    UnknownChain, UsageError.
     """
     if not 0 < seconds <= _MAX_ADVANCE:
         raise UsageError(f"a clock moves forward by 1 to {_MAX_ADVANCE} seconds, not {seconds}.")
     devnet = state.require(home)
-    for one in [devnet.chain(chain)] if chain else devnet.chains:
-        Node(one.rpc_url).batch([("evm_increaseTime", [seconds]), ("evm_mine", [])])
+    nodes = [Node(one.rpc_url) for one in ([devnet.chain(chain)] if chain else devnet.chains)]
+    for node in nodes:
+        node.batch([("evm_increaseTime", [seconds]), ("evm_mine", [])])
+    heads = [node.call("eth_getBlockByNumber", "latest", False) for node in nodes]
+    return max(int(head["timestamp"], 16) for head in heads) - int(time.time())
 
 
 def _mint(node: Node, chain: DevChain, token: str, to: Address, units: int, *, wrapped: bool) -> None:

@@ -190,5 +190,9 @@ def test_a_refusal_is_shown_whole_on_a_narrow_terminal() -> None:
         terminal.press("Enter")
         shown = " ".join(terminal.wait_for("you hold at most").split())
         assert "on all chains together; at most 99.700149 USDC can be paid." in shown
+        assert "? Amount of USDC 250 you hold at most 100 USDC" in shown, "directly below the question"
+        lines = terminal.screen().splitlines()
+        asked = next(at for at, line in enumerate(lines) if "Amount of USDC" in line)
+        assert "you hold at most" in lines[asked + 1]
         terminal.press("C-u", "1", "Enter")
         terminal.wait_for("1 it is")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from l2send.core.errors import UsageError
 from l2send.core.paths import Paths
 from l2send.devnet import solver_client
-from l2send.devnet.commands import app
+from l2send.devnet.commands import app, between_words
 from l2send.devnet.modes import Mode
 from l2send.devnet.state import Devnet
 from tests.devnet.user import User, fresh_address
@@ -66,6 +67,7 @@ def test_solver_mode(solver: Devnet) -> None:
     out, _ = run("solver", "--mode", "delay", "--delay", "3", "--json")
     assert json.loads(out)["mode"] == "delay"
     assert solver_client.report(solver)["delay_seconds"] == 3
+    assert run("solver", "underfill")[1] == "The solver's mode is underfill, its delay 3 s\n"
     assert run("solver", "--mode", "fill") == ("", "The solver's mode is fill, its delay 3 s\n")
     assert solver_client.report(solver)["mode"] == Mode.FILL
 
@@ -86,3 +88,19 @@ def test_every_command_has_help_and_an_example() -> None:
     for command in app.registered_commands:
         assert command.callback
         assert "Example: l2send devnet " in (command.callback.__doc__ or "")
+
+
+def test_the_names_of_packages_are_not_broken() -> None:
+    names = "Fetching @openzeppelin/contracts@5.4.0, @foundry-rs/anvil-linux-amd64@1.5.0, solc@0.8.30"
+    lines = between_words(names, 40)
+    assert [word for line in lines for word in line.split()] == names.split()
+    assert all(len(line) <= 40 or " " not in line for line in lines)
+
+
+@pytest.mark.parametrize("words", [(), ("ignore", "--mode", "fill")])
+def test_the_solver_gets_one_mode(words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judged before a devnet is looked for."""
+    monkeypatch.setattr(Paths, "for_devnet", classmethod(lambda _: Paths(tmp_path, tmp_path, tmp_path)))
+    with pytest.raises(UsageError) as refused:
+        run("solver", *words)
+    assert "fill, ignore, delay, underfill" in refused.value.hint
