@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -16,10 +17,38 @@ from l2send.cli.progress_mode import ProgressMode, set_progress_mode
 from l2send.cli.styles import be_plain
 
 _ARGUMENTS, _OPTIONS = "Arguments", "Options"
+_NARROW, _NARROW_TERM, _LEAST = 60, 11, 20
+"""Columns of help: below the first it is narrow, the second is then the room for a term, the third is the least."""
+_LONGEST = 1000
+"""Characters of a command's first sentence."""
+
+
+class _Formatter(typer.Context.formatter_class):  # type: ignore[misc, valid-type]
+    """Lists terms and what they mean beside each other; on a narrow terminal the meaning begins below a long term."""
+
+    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """As everywhere, in the columns that there are."""
+        if self.width >= _NARROW:
+            super().write_dl(rows, col_max, col_spacing)
+            return
+        narrow = [part for term, text in rows for part in _in_lines(term, text, self.width - 2)]
+        super().write_dl(narrow, _NARROW_TERM, col_spacing)
+
+
+def _in_lines(term: str, text: str, width: int) -> list[tuple[str, str]]:
+    """A term with its meaning; the names of one that is too long for a line stand in a line each."""
+    *names, last = term.split(", ") if len(term) > width else [term]
+    return [*((f"{name},", "") for name in names), (last, text)]
+
+
+class _Context(typer.Context):
+    formatter_class = _Formatter
 
 
 class Root(TyperGroup):
     """The command `l2send`, whose commands all accept `--progress` and `--quiet`."""
+
+    context_class = _Context
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -32,6 +61,16 @@ class Root(TyperGroup):
             rows = [(f"{name:<{width}}", entry.summary) for name, entry in COMMANDS.items() if entry.need is need]
             with formatter.section(need.value):
                 formatter.write_dl(rows)
+
+
+class Group(TyperGroup):
+    """A group of commands, whose `--help` shows whole sentences about them."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands, each with its first sentence."""
+        rows = [(name, command.get_short_help_str(_LONGEST)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 class Command(TyperCommand):
@@ -52,6 +91,12 @@ class Command(TyperCommand):
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+
+def width_of_help() -> int | None:
+    """The columns of help on a narrow terminal, else None: the parser makes its lines no shorter than 50 columns."""
+    columns = shutil.get_terminal_size().columns
+    return max(columns - 1, _LEAST) if columns < _NARROW else None
 
 
 class _Commands(Mapping[str, Any]):
@@ -80,7 +125,7 @@ def _load(name: str, epilog: str | None) -> Any:
     holder = typer.Typer(add_completion=False, rich_markup_mode=None)
     holder.callback()(_nothing)
     if isinstance(target, typer.Typer):
-        holder.add_typer(target, name=name, short_help=entry.summary)
+        holder.add_typer(target, name=name, cls=Group, short_help=entry.summary)
     else:
         holder.command(name, cls=Command, short_help=entry.summary)(target)
     command = get_command(holder).commands[name]  # type: ignore[attr-defined]
@@ -94,7 +139,7 @@ def _nothing() -> None:
 
 def _lend(command: Any, options: Sequence[Any], epilog: str | None) -> None:
     """Add `epilog` to a command and its subcommands, `options` to those that run something."""
-    command.epilog = epilog
+    command.epilog, command.context_class = epilog, _Context
     for below in getattr(command, "commands", {}).values():
         _lend(below, options, epilog)
     if not isinstance(command, TyperGroup) or command.invoke_without_command:

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from l2send.cli.command_table import COMMANDS, COMPLETION_VARIABLE
-from l2send.cli.global_options import Root
+from l2send.cli.global_options import Root, width_of_help
 from l2send.cli.light_values import read_values_lightly
 from l2send.cli.progress_mode import ProgressMode, set_progress_mode
 from l2send.cli.streams import leave, open_streams
@@ -191,7 +191,8 @@ def _run(argv: list[str]) -> int:
     words = list[str]()
     try:
         words = shape(argv)
-        result = root().main(args=words, prog_name="l2send", standalone_mode=False, **_from_settings(words))
+        more = {"terminal_width": width_of_help(), **_from_settings(words)}
+        result = root().main(args=words, prog_name="l2send", standalone_mode=False, **more)
         sys.stdout.flush()
     except typer.Exit as end:
         return end.exit_code

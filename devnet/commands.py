@@ -126,7 +126,9 @@ def safe(
 
 @app.command()
 def advance(
-    time: Annotated[str, typer.Argument(help="How far the clock moves: 10m, 2h, 3d, or a number of seconds.")],
+    time: Annotated[
+        str, typer.Argument(metavar="TIME", help="How far the clock moves: 10m, 2h, 3d, or a number of seconds.")
+    ],
     chain: OneChain = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -145,7 +147,7 @@ def advance(
 
 @app.command()
 def solver(
-    mode: Annotated[Mode | None, typer.Argument(help="What it does with orders.")] = None,
+    mode: Annotated[Mode | None, typer.Argument(metavar="MODE", help="fill, ignore, delay or underfill.")] = None,
     stated: Annotated[Mode | None, typer.Option("--mode", help="The same.")] = None,
     delay: Annotated[float | None, typer.Option(help="Seconds it waits in mode delay.")] = None,
     as_json: JsonOption = False,

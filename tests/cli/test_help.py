@@ -80,6 +80,25 @@ def test_no_line_in_a_list_of_commands_is_cut_at_80_columns(inside: Inside, path
         assert len(line) <= 80
 
 
+@pytest.mark.parametrize("path", [(), ("send",), ("devnet",), ("devnet", "solver"), ("config", "set")], ids=" ".join)
+def test_help_fits_40_columns_and_breaks_no_word(inside: Inside, path: tuple[str, ...]) -> None:
+    inside.environment.setenv("COLUMNS", "200")
+    wide = set(inside.must(*path, "--help").stdout.split())
+    inside.environment.setenv("COLUMNS", "40")
+    lines = inside.must(*path, "--help").stdout.splitlines()
+    assert [line for line in lines if len(line) > 40] == []
+    too_long = "".join(word for word in wide if len(word) > 30)
+    assert {word for line in lines for word in line.split() if word not in too_long} - wide == set()
+
+
+def test_the_commands_of_a_group_have_whole_sentences(inside: Inside) -> None:
+    inside.environment.setenv("COLUMNS", "80")
+    shown = " ".join(inside.must("devnet", "--help").stdout.split())
+    assert "..." not in shown.replace("[ARGS]...", "")
+    for command in TREE[("devnet",)].commands.values():
+        assert command.get_short_help_str(1000) in shown
+
+
 def test_the_options_of_a_payment_stand_under_headings_by_need(inside: Inside) -> None:
     """The payment first, what every command has last; each option once."""
     shown = inside.must("send", "--help").stdout
