@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import shutil
+import sys
 
 import pytest
 
@@ -11,6 +14,7 @@ from l2send.core.calldata import ALLOWANCE
 from l2send.core.rpc import Call, open_rpcs
 from tests.conftest import Home
 from tests.support.addresses import new_address
+from tests.support.terminal import Terminal
 
 pytestmark = pytest.mark.lab
 
@@ -52,3 +56,29 @@ def test_after_a_delivery_by_across_nothing_is_allowed(home: Home) -> None:
     home.must("25", "USDC", f"dev4:{new_address()}", "--via", "across", "--yes", "--account", account)
     settlers = home.chain("dev1").settlers["across"].contracts
     assert [allowance(home, sender, settlers[name]) for name in ("spoke_pool", "origin_settler")] == [0, 0]
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+def test_the_allowance_of_a_cancelled_payment_is_asked_about_as_what_it_is(home: Home) -> None:
+    """Killed between the cancellation and the revocation: what is left to be signed is no cancellation."""
+    account, sender = home.new_account()
+    home.fund(sender, "dev1", USDC="100", ETH="1")
+    words = ("25", "USDC", f"dev4:{new_address()}", "--via", "eco", "--yes", "--account", account)
+    assert home.run(*words, L2SEND_FAILPOINT="broadcast:1").status == -9
+    payment = home.must("history", "-n", "1", "--json").json["payments"][0]["id"]
+    cancel = ("cancel", payment, "--account", account)
+    assert home.run(*cancel, "--yes", L2SEND_FAILPOINT="nonce_chosen").status == -9
+    assert home.run("status", payment, "--json").json["state"] == "cancelled"
+    with Terminal(home.environment | {"TERM": "xterm-256color"}) as terminal:
+        terminal.start(sys.executable, "-m", "l2send", *cancel)
+        shown = " ".join(terminal.wait_for("(yes, no)").split())
+        assert re.search(r"Revoke the allowance of 25\.\d+ USDC to eco on Devnet 1, gas at most \$0\.\d+\?", shown), (
+            shown
+        )
+        assert "Cancel the payment" not in shown
+        terminal.type("yes")
+        terminal.press("Enter")
+        assert terminal.end()[0] == 7
+    assert allowance(home, sender, home.chain("dev1").settlers["eco"].contracts["portal"]) == 0
+    again = home.run(*cancel, "--yes")
+    assert again.status == 7

@@ -112,12 +112,12 @@ def test_a_part_that_is_not_filled_is_named_and_comes_back(home: Home, payer: Pa
     home.must("devnet", "advance", "7200")
     due = home.run("status", payment)
     assert due.status == 9
-    assert "partly_refund_due. The recipient has a part of the money; the rest can be refunded" in due.stdout
+    assert "partly refund due. The recipient has a part of the money; the rest can be refunded" in due.stdout
     assert "40 of 60 USDC" in due.stdout
     assert f"l2send resume {payment}" in due.stdout
     back = home.run("resume", payment, "--account", payer[0])
     assert back.status == 9
-    assert "partly_paid" in back.stdout
+    assert "partly paid" in back.stdout
     assert f"l2send 20 USDC dev4:{to}" in back.stdout
     assert home.holds(payer[1], "dev2") == 40_000_000
     assert home.holds(to, "dev4") == 40_000_000
