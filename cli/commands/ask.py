@@ -189,7 +189,7 @@ class _Conversation:
         judge(typed.strip(), client.registry, client.book)
 
     def _recipients(self) -> dict[str, str]:
-        """Suggestions, each with its line: the contacts, then whom this account paid lately, not itself."""
+        """Suggestions, each with its line: the contacts, then the accounts that this one paid lately, not itself."""
         registry, book, own = self._client.registry, self._client.book, self._who.address
         offered = {contact.name: f"{contact.name}, {contact}" for contact in book}
         for record in self._client.history(_LOOKED_BACK):

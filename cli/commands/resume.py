@@ -66,10 +66,9 @@ def resume(
             ids = [r.id for r in client.open_payments()] if everything else [client.find(payment_id).id]
             if not ids:
                 err().print(f"No payment is open. {reminder_of_the_devnet(client.paths)}".strip())
-            records, errors = list[Record](), list[L2sendError]()
+            records, errors, goes_on = list[Record](), list[L2sendError](), len(ids) > 1 or (everything and as_json)
             for one in ids:
                 work = _resume(client, one, account, keys, how.timeout, resend_refund=resend_refund)
-                goes_on = everything and (as_json or len(ids) > 1)
                 records.append(await (_or_tell(work, client, one, errors) if goes_on else work))
                 if not (everything and as_json):
                     report(records[-1], client.registry, as_json=as_json)

@@ -122,6 +122,16 @@ def test_what_is_not_filled_is_refund_due_then_refunded(
     assert home.holds(to, "dev4", token) == 0
 
 
+def test_what_is_too_late_to_be_signed_asks_for_no_password(home: Home, payer: Payer) -> None:
+    words = ("20", "USDC", f"dev4:{new_address()}", "--via", "across", "--yes", "--account", payer[0])
+    assert home.run(*words, L2SEND_FAILPOINT="planned").status == -9
+    payment = home.must("history", "-n", "1", "--json").json["payments"][0]["id"]
+    home.must("devnet", "advance", "2h")
+    late = home.run("resume", payment, "--account", payer[0], ETH_PASSWORD="")
+    assert (late.status, late.stderr.count("was cancelled")) == (7, 1), late
+    assert home.run("status", payment, "--json").json["state"] == "cancelled"
+
+
 def test_a_fill_of_less_and_a_spoofed_event_are_not_delivery(home: Home, payer: Payer, devnet: Devnet) -> None:
     """The pool's own event of a look-alike with our deposit id, and our very event from another contract."""
     to, chain = new_address(), devnet.chain("dev4")

@@ -78,6 +78,8 @@ def test_resume_all_carries_on_what_it_can_where_one_payment_cannot_be(
     assert states[waiting] == "delivered"
     assert (done.status, done.error["sent"]) == (3, "no")
     assert planned in done.stderr
+    once = home.run("resume", "--all")
+    assert once.stderr.count("has no keystore here") == 1, "of a single payment its error is told once"
     assert home.run("cancel", planned, "--yes").status == 7
 
 
