@@ -125,7 +125,9 @@ def _load(name: str, epilog: str | None) -> Any:
     holder = typer.Typer(add_completion=False, rich_markup_mode=None)
     holder.callback()(_nothing)
     if isinstance(target, typer.Typer):
-        holder.add_typer(target, name=name, cls=Group, short_help=entry.summary)
+        own = target.info.cls
+        kind = own if isinstance(own, type) and issubclass(own, Group) else Group
+        holder.add_typer(target, name=name, cls=kind, short_help=entry.summary)
     else:
         holder.command(name, cls=Command, short_help=entry.summary)(target)
     command = get_command(holder).commands[name]  # type: ignore[attr-defined]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from l2send.cli.chain_page import show_chain
 from l2send.cli.commands import chains_check, chains_pin
+from l2send.cli.global_options import Group
 from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.screen import err, out, print_json, stage, styled, table
@@ -18,7 +18,7 @@ from l2send.core.http import host
 Testnets = Annotated[bool, typer.Option("--testnets", help="Testnets too.")]
 
 
-class _ByName(TyperGroup):
+class _ByName(Group):
     """`l2send chains base` shows that chain: a word that is not a command names a chain."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
