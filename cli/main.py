@@ -24,8 +24,7 @@ from l2send.cli.light_values import read_values_lightly
 from l2send.cli.progress_mode import ProgressMode, set_progress_mode
 from l2send.cli.streams import leave, open_streams
 from l2send.cli.styles import forget_plain
-from l2send.cli.word_order import in_order, refuse_unknown_command
-from l2send.cli.words_and_options import ONE_PAYMENT, apart, refuse_extra_words
+from l2send.cli.word_order import apart, in_order, refuse_unknown_command
 from l2send.core.errors import BadAmount, ExitStatus
 from l2send.core.redaction import remember_typed
 from l2send.core.version import VERSION
@@ -41,6 +40,8 @@ EXIT_STATUSES = (
 )
 _PAYMENT_WORDS = frozenset({"send", "plan", "prepare"})
 """Commands that take a payment's words."""
+_TAKE_FEW_WORDS = frozenset({"resume", "status", "watch", "receive"})
+"""Commands that take one payment's id, or options only."""
 _COLLECT_AFTER = 10_000
 """Objects created and not freed before Python looks for garbage: a few megabytes."""
 _SHOW_HELP_ALONE = frozenset({"wallet", "devnet"})
@@ -90,7 +91,9 @@ def shape(argv: list[str]) -> list[str]:
     for a payment that lacks a word.
     """
     command, *rest = words = shape_unfinished(argv)
-    if command in {*ONE_PAYMENT, "receive"} and rest:
+    if command in _TAKE_FEW_WORDS and rest:
+        from l2send.cli.extra_words import refuse_extra_words
+
         refuse_extra_words(command, rest, root().commands[command].params, lambda: _known(rest))
     if command not in _PAYMENT_WORDS:
         return words

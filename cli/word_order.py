@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from l2send.cli.command_table import COMMANDS
 from l2send.core.errors import UsageError
@@ -53,6 +53,30 @@ _SAID_OF = {"refund": " (it refunds what no solver filled)", "cost": _COST, "fee
 _TO_PAY = "To pay: l2send AMOUNT TOKEN CHAIN:ADDRESS. See l2send --help."
 _NEAR = 0.7
 """The similarity, by difflib's measure, at which a word is suggested as a command."""
+
+
+def apart(line: Iterable[str], params: Sequence[Any]) -> tuple[list[str], list[str]] | None:
+    """The words of `line`, and its options with their values, by the `params` of its command.
+
+    None if it has an option that is not among them: then Typer explains the line as it is.
+    """
+    takes_value = {
+        name: not getattr(param, "is_flag", False)
+        for param in params
+        for name in (*param.opts, *param.secondary_opts)
+        if name.startswith("-")
+    }
+    words, options, rest = list[str](), list[str](), iter(line)
+    for word in rest:
+        name, is_joined, _ = word.partition("=")
+        if not word.startswith("-") or word == "-":
+            words.append(word)
+        elif name not in takes_value:
+            return None
+        else:
+            value = [next(rest, None)] if takes_value[name] and not is_joined else []
+            options += [word, *(one for one in value if one is not None)]
+    return words, options
 
 
 def in_order(words: Sequence[str], known: Callable[[], Known], *, is_implied: bool = False) -> list[str]:

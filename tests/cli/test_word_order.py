@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2send.cli.word_order import in_order
+from l2send.cli.main import root, shape
+from l2send.cli.word_order import apart, in_order
 from l2send.cli.word_readings import Known
 from l2send.core.chains import load_registry
 from l2send.core.errors import UsageError
@@ -136,3 +137,31 @@ def test_no_word_is_lost_or_made_up() -> None:
     ):
         with pytest.raises(UsageError, match="one word too many"):
             ordered(typed.format(A=A))
+
+
+@pytest.mark.parametrize(
+    ("typed", "words", "options"),
+    [
+        ("25 USDC base:0x", "25 USDC base:0x", ""),
+        ("--yes 25 USDC", "25 USDC", "--yes"),
+        ("-y 25 -f 0x1 USDC", "25 USDC", "-y -f 0x1"),
+        ("--account=al 25 --account bo USDC", "25 USDC", "--account=al --account bo"),
+        ("25 USDC - --progress json", "25 USDC -", "--progress json"),
+        ("25 --account", "25", "--account"),
+    ],
+)
+def test_words_and_options_are_told_apart(typed: str, words: str, options: str) -> None:
+    assert apart(typed.split(), root().commands["send"].params) == (words.split(), options.split())
+
+
+@pytest.mark.parametrize("typed", ["25 --nonsense USDC", "25 -- USDC", "-yq 25"])
+def test_a_line_with_an_unknown_option_is_left_as_it_is(typed: str) -> None:
+    assert apart(typed.split(), root().commands["send"].params) is None
+
+
+@pytest.mark.parametrize("front", ["--yes", "--account alice", "--account=alice --json", "-q --max-fee 2%"])
+@pytest.mark.parametrize("line", [f"25 base:{A} usdc", f"25 usdc to base:{A}", f"25usdc base:{A}"])
+def test_options_in_front_do_not_hide_the_words(front: str, line: str) -> None:
+    ordered = shape([*front.split(), *line.split()])
+    assert ordered[:4] == ["send", "25", "usdc", f"base:{A}"]
+    assert ordered[4:] == front.split()
