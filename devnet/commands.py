@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,9 +127,7 @@ def safe(
 
 @app.command()
 def advance(
-    time: Annotated[
-        str, typer.Argument(metavar="TIME", help="How far the clock moves: 10m, 2h, 3d, or a number of seconds.")
-    ],
+    span: Annotated[str, typer.Argument(metavar="TIME", help="How far: 10m, 2h, 3d, or a number of seconds.")],
     chain: OneChain = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -138,11 +137,11 @@ def advance(
     """
     from l2send.devnet import faucet
 
-    seconds = faucet.span_of(time)
+    seconds = faucet.span_of(span)
     ahead = faucet.advance(Paths.for_devnet().state, seconds, chain)
     moved = f"The clock of {chain or 'every chain'} moved {seconds} s forward"
-    beside = f"; it is {ahead // 60} min ahead of this machine's" if ahead >= 60 else ""
-    _done("advance", f"{moved}{beside}", as_json=as_json)
+    beside = how_far_ahead(ahead)
+    _done("advance", f"{moved}; it is {beside}" if beside else moved, as_json=as_json)
 
 
 @app.command()
@@ -242,8 +241,16 @@ def _print_table(status: Status) -> None:
         table.add_row(chain.short_name, str(chain.chain_id), chain.kind, block, chain.rpc_url)
     console = Console()
     console.print(table)
+    clocks = [health.time for health in status.chains if health.time is not None]
+    if beside := how_far_ahead(max(clocks, default=0) - int(time.time())):
+        console.print(f"Clock {beside}", highlight=False)
     solver = f"mode {status.solver['mode']}" if status.solver else "does not answer"
     console.print(f"Solver {status.devnet.solver_url}, {solver}", highlight=False)
+
+
+def how_far_ahead(seconds: int) -> str:
+    """How far the chains' clock is ahead; empty below a minute. Times to come are shown by this machine's."""
+    return f"{seconds // 60} min ahead of this machine's" if seconds >= 60 else ""
 
 
 def _done(what: str, sentence: str, *, as_json: bool) -> None:

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from l2send.core.errors import UsageError
 from l2send.core.paths import Paths
-from l2send.devnet import solver_client
-from l2send.devnet.commands import app, between_words
+from l2send.devnet import faucet, solver_client
+from l2send.devnet.commands import app, between_words, how_far_ahead
 from l2send.devnet.modes import Mode
 from l2send.devnet.state import Devnet
 from tests.devnet.user import User, fresh_address
@@ -104,3 +104,20 @@ def test_the_solver_gets_one_mode(words: tuple[str, ...], tmp_path: Path, monkey
     with pytest.raises(UsageError) as refused:
         run("solver", *words)
     assert "fill, ignore, delay, underfill" in refused.value.hint
+
+
+def test_a_clock_that_was_moved_is_said_to_be_ahead() -> None:
+    """Else `in 70 min` beside a time is not understood: it counts from this machine's clock."""
+    assert [how_far_ahead(seconds) for seconds in (-5, 59)] == ["", ""]
+    assert how_far_ahead(11 * 60 + 5) == "11 min ahead of this machine's"
+
+
+@pytest.mark.parametrize(("typed", "seconds"), [("3600", 3600), ("10m", 600), ("2h", 7200)])
+def test_a_clock_moves_by_spans_as_people_type_them(typed: str, seconds: int) -> None:
+    assert faucet.span_of(typed) == seconds
+
+
+@pytest.mark.parametrize("typed", ["soon", "-5", "1.5h", "٣"])
+def test_what_is_no_span_is_refused(typed: str) -> None:
+    with pytest.raises(UsageError, match="not a time"):
+        faucet.span_of(typed)
