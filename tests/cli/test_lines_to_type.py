@@ -12,6 +12,7 @@ import pytest
 from rich.text import Text
 
 import l2send
+from l2send.cli.failures import report
 from l2send.cli.lines_to_type import (
     WITHOUT_DEVNET,
     as_typed_here,
@@ -20,7 +21,9 @@ from l2send.cli.lines_to_type import (
     reminder_of_the_devnet,
 )
 from l2send.cli.main import root, run
+from l2send.cli.prompts import _in_words
 from l2send.cli.screen import aloud, print_beside, print_data, print_pairs, print_words, styled, table, typed_here
+from l2send.core.errors import Refused, Sent, UsageError
 from l2send.core.paths import Paths
 
 PAYMENT = ["1", "USDC", "base:0x8ba1f109551bD432803012645Ac136ddd64DBA72"]
@@ -170,3 +173,22 @@ def test_what_the_screen_prints_has_it(capsys: pytest.CaptureFixture[str], width
     assert done.out == "l2send balances"
     assert [span.style for span in typed_here(coloured).spans if span.style == "bold"] == ["bold"] * 2
     aloud.cache_clear()
+
+
+@pytest.mark.parametrize("as_envelope", [False, True])
+def test_errors_have_it(capsys: pytest.CaptureFixture[str], as_envelope: bool) -> None:
+    remember_devnet()
+    error = Refused("type l2send history", hint="Then: l2send resume p-1", sent=Sent.YES)
+    report(error, ["send"], as_envelope=as_envelope)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "type l2send --devnet history" in said
+    assert "Then: l2send --devnet resume p-1" in said
+    assert as_envelope or "on chain: see `l2send --devnet history`." in said
+
+
+def test_refusals_below_a_question_have_it() -> None:
+    def judge(_: str) -> None:
+        raise UsageError("No such chain.", hint="See `l2send chains`.")
+
+    remember_devnet()
+    assert " ".join(str(_in_words(judge)("x")).split()) == "No such chain. See `l2send --devnet chains`."
