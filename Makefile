@@ -27,7 +27,7 @@ postgres: .venv/.dev ## run the tests of the PostgreSQL journal, on a server of 
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "postgres and not lab" $(ARGS)
 
 lab: .venv/.dev ## run the tests that take minutes: faults at every step, 500 random histories
-	L2SEND_SEEDS=$${L2SEND_SEEDS:-500} $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m lab $(ARGS)
+	L2SEND_SEEDS=$${L2SEND_SEEDS:-500} $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m lab $(ARGS)
 
 coverage: .venv/.dev ## measure which lines the tests run, in commands too (ARGS as for test)
 	@$(BIN)/coverage erase
