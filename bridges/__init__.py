@@ -24,7 +24,7 @@ from l2send.core.chains import Registry
 from l2send.core.delegation import BATCHING_DELEGATE, EXECUTE_BATCH, decode_batch, known_delegate
 from l2send.core.effects import Allows, CallsTogether, Delegates, Effects, Executes, Opens, Pays, SplitsCoin
 from l2send.core.errors import ConfigError, Refused
-from l2send.core.multicall3 import decode_coin_tx, is_coin_tx
+from l2send.core.multicall3 import decode_multicall3_tx, is_multicall3_tx
 from l2send.core.plan import ChainAddress, UnsignedTx
 from l2send.core.safe import EXECUTE, decode_execution
 from l2send.core.settlers import types_of
@@ -72,8 +72,8 @@ def decode(tx: UnsignedTx, registry: Registry) -> Effects:
         return _decode_delegation(tx, tx.delegate_to)
     if tx.data[:4] == EXECUTE.selector:
         return _decode_safe(tx, registry)
-    if is_coin_tx(tx):
-        return _decode_coin_tx(tx, registry)
+    if is_multicall3_tx(tx):
+        return _decode_multicall3_tx(tx, registry)
     for bridge in bridges_of(registry).values():
         effect = bridge.effects(tx, registry)
         if effect is not None:
@@ -99,12 +99,14 @@ def _decode_safe(tx: UnsignedTx, registry: Registry) -> Executes:
     return Executes(ChainAddress(tx.chain_id, tx.to), execution.owner, effects)
 
 
-def _decode_coin_tx(tx: UnsignedTx, registry: Registry) -> SplitsCoin:
+def _decode_multicall3_tx(tx: UnsignedTx, registry: Registry) -> SplitsCoin:
     """What Multicall3 hands on. Raises Refused for any other contract than the one that the registry pins."""
     chain = registry.chain(tx.chain_id)
-    if chain.coin_payer is None or chain.coin_payer.address != tx.to:
+    if chain.pinned_multicall3 is None or chain.pinned_multicall3.address != tx.to:
         raise Refused(f"{tx.to} is not a Multicall3 whose code the registry pins on {chain.name}.")
-    paid = (Pays(Amount(call.value, chain.native), ChainAddress(tx.chain_id, call.to)) for call in decode_coin_tx(tx))
+    paid = (
+        Pays(Amount(call.value, chain.native), ChainAddress(tx.chain_id, call.to)) for call in decode_multicall3_tx(tx)
+    )
     return SplitsCoin(ChainAddress(tx.chain_id, tx.to), tuple(paid))
 
 

@@ -17,7 +17,7 @@ from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.delegation import as_delegated, batch_tx, delegating_batch
 from l2send.core.errors import NodeError, Refused
 from l2send.core.fees import l1_fee
-from l2send.core.multicall3 import coin_tx
+from l2send.core.multicall3 import multicall3_tx
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Overrides, Rpc, if_offered
 from l2send.core.safe import EXECUTE, approved_by_sender, read_execution, safe_tx_of
@@ -36,32 +36,32 @@ class Account:
 
     address: Address
     owner: Address | None = None
-    """The owner who sends a Safe's transaction; None for an account that delegates."""
+    """The owner who sends a Safe's transaction; None if `address` is not a Safe."""
     multi_send: Address | None = None
     """The Safe's MultiSendCallOnly."""
     delegate: Delegate | None = None
     """The pinned code that an account delegates to in its first transaction, if it does not yet."""
-    before: Delegate | None = None
-    """The same in a later transaction, which needs no authorization of its own."""
-
+    delegated_before: Delegate | None = None
+    """The same for the transactions after the first: they carry no authorization, but are simulated with that code."""
     multicall3: Address | None = None
     """Multicall3, if an account without code pays native coin through it."""
 
     @property
     def overrides(self) -> Overrides | None:
         """The assumed state for a simulation of a later transaction."""
-        return as_delegated(self.address, self.before.code.address) if self.before else None
+        delegate = self.delegated_before
+        return as_delegated(self.address, delegate.code.address) if delegate else None
 
     @property
     def later(self) -> Account:
         """The account once its first transaction is mined."""
-        return replace(self, delegate=None, before=self.delegate or self.before)
+        return replace(self, delegate=None, delegated_before=self.delegate or self.delegated_before)
 
     def transaction(self, payments: Sequence[Payment]) -> UnsignedTx:
         """The transaction that makes these payments, in order."""
         calls = [transfer_of(payment) for payment in payments]
         if self.multicall3:
-            return coin_tx(self.multicall3, calls)
+            return multicall3_tx(self.multicall3, calls)
         if self.delegate:
             return delegating_batch(self.address, calls, self.delegate)
         if self.owner is None or self.multi_send is None:

@@ -13,10 +13,10 @@ from l2send.core.rpc.code_sizes import MOST
 _AT_ONCE = 8
 
 
-async def with_code(accounts: Sequence[Address], rpc: Rpc) -> set[Address]:
-    """The accounts with code on one chain; queried one by one if the node does not run creation code.
+async def those_with_code(accounts: Sequence[Address], rpc: Rpc) -> set[Address]:
+    """Those of `accounts` that have code on the chain of `rpc`. Raises NetworkError.
 
-    Raises NetworkError. Source: as of `Rpc.code_sizes`, else eth_getCode.
+    Source: `Rpc.code_sizes`, many in one eth_call; eth_getCode for each if the node does not run creation code.
     """
     parts = [accounts[at : at + MOST] for at in range(0, len(accounts), MOST)]
     try:

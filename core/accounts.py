@@ -77,10 +77,12 @@ def _delegate(name: str, table: Mapping[str, Any]) -> Delegate:
     return Delegate(name, _deployment(table), str(table.get("source", "")))
 
 
-def coin_payer_of(accounts: Mapping[str, Any], multicall3: Address | None) -> Deployment | None:
-    """The chain's Multicall3 if `accounts` pins its code; None for one of other code. Raises as `safes_of` does."""
-    pinned = _deployment(accounts["multicall3"]) if multicall3 and "multicall3" in accounts else None
-    return pinned if pinned and pinned.address == multicall3 else None
+def pinned_multicall3_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> Deployment | None:
+    """The chain's Multicall3, if `accounts` pins the code at that address; else None. Raises as `safes_of` does."""
+    if "multicall3" not in accounts or "multicall3" not in entry:
+        return None
+    pinned = _deployment(accounts["multicall3"])
+    return pinned if pinned.address == checksum(entry["multicall3"]) else None
 
 
 def _safe(version: str, table: Mapping[str, Any]) -> SafeVersion:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from l2send.core.accounts import Delegate, Deployment, SafeVersion, coin_payer_of, delegates_of, safes_of
+from l2send.core.accounts import Delegate, Deployment, SafeVersion, delegates_of, pinned_multicall3_of, safes_of
 from l2send.core.address import Address, checksum
 from l2send.core.chain_facts import Code, Ens, Stage, l1_fee_oracle_of
 from l2send.core.chain_names import nearest, same_letters
@@ -64,8 +64,8 @@ class Chain:
     """The versions of Safe on this chain, oldest first."""
     delegates: tuple[Delegate, ...] = ()
     """Contracts that an account may delegate to on this chain (EIP-7702)."""
-    coin_payer: Deployment | None = None
-    """`multicall3`, if its code is pinned: it may hand on native coin."""
+    pinned_multicall3: Deployment | None = None
+    """`multicall3`, if the registry pins its code: only then payments of native coin go through it."""
     aliases: tuple[str, ...] = ()
     """Other names accepted for this chain as input, in lower case; never printed."""
     l1_fee_oracle: Address | None = None
@@ -337,7 +337,7 @@ def _chain(short_name: str, entry: Mapping[str, Any], accounts: Mapping[str, Any
         l1_fee_oracle=l1_fee_oracle_of(entry),
         safes=safes_of(accounts, entry),
         delegates=delegates_of(accounts, entry),
-        coin_payer=coin_payer_of(accounts, checksum(entry["multicall3"]) if "multicall3" in entry else None),
+        pinned_multicall3=pinned_multicall3_of(accounts, entry),
     )
 
 

@@ -27,7 +27,7 @@ LATE_MODULES: Mapping[str, Sequence[str]] = {
     "eth_utils.network": ("Network", "name_from_chain_id", "network_from_chain_id", "short_name_from_chain_id"),
     # Imports pydantic. The ABI does not need it, signing does.
     "eth_utils.pydantic": ("CamelModel",),
-    # 18 regular expressions. Servers of l2send set no cookies that it keeps.
+    # Compiles 18 regular expressions. l2send keeps no cookies.
     "http.cookiejar": ("Cookie", "CookieJar"),
     # httpx's own command, which imports click, pygments and rich if installed.
     "httpx._main": ("main",),

@@ -20,19 +20,19 @@ from l2send.core.units import Wei
 AGGREGATE3_VALUE = Function("aggregate3Value((address,bool,uint256,bytes)[])")
 
 
-def coin_tx(multicall3: Address, calls: Sequence[UnsignedTx]) -> UnsignedTx:
-    """The transaction that makes `calls`, transfers of coin on one chain, in order."""
+def multicall3_tx(multicall3: Address, calls: Sequence[UnsignedTx]) -> UnsignedTx:
+    """The transaction that makes `calls`, two or more transfers of coin on one chain, in order."""
     packed: list[Any] = [(call.to, False, call.value, b"") for call in calls]
     value = Wei(sum(call.value for call in calls))
     return UnsignedTx(calls[0].chain_id, multicall3, value, AGGREGATE3_VALUE.encode(packed))
 
 
-def is_coin_tx(tx: UnsignedTx) -> bool:
+def is_multicall3_tx(tx: UnsignedTx) -> bool:
     """Whether `tx` calls `aggregate3Value`."""
     return tx.data[:4] == AGGREGATE3_VALUE.selector
 
 
-def decode_coin_tx(tx: UnsignedTx) -> tuple[UnsignedTx, ...]:
+def decode_multicall3_tx(tx: UnsignedTx) -> tuple[UnsignedTx, ...]:
     """The transfers of an `aggregate3Value`. Raises Refused unless there are two or more, each pays and calls nothing
     else, none may fail, and together they are the value of `tx`.
     """
@@ -56,7 +56,7 @@ async def runs_pinned_code(multicall3: Address, rpc: Rpc, block: str = "latest")
 
     Source: eth_getCode, EIP-1052.
     """
-    pinned = rpc.chain.coin_payer
+    pinned = rpc.chain.pinned_multicall3
     if pinned is None or pinned.address != multicall3:
         return False
     return code_hash(await rpc.code(multicall3, block)) == pinned.code_hash

@@ -9,7 +9,7 @@ from __future__ import annotations
 from l2send.core.chains import Chain
 from l2send.core.delegation import BATCHING_DELEGATE, EXECUTE_BATCH, decode_batch, delegate_of, known_delegate
 from l2send.core.errors import Refused
-from l2send.core.multicall3 import decode_coin_tx, is_coin_tx
+from l2send.core.multicall3 import decode_multicall3_tx, is_multicall3_tx
 from l2send.core.plan import UnsignedTx
 from l2send.core.safe import EXECUTE, decode_execution
 
@@ -23,8 +23,8 @@ def calls_of(tx: UnsignedTx, chain: Chain) -> tuple[UnsignedTx, ...]:
         return decode_execution(tx, {safe.multi_send_call_only.address for safe in chain.safes}).calls
     if tx.data[:4] == EXECUTE_BATCH.selector:
         return decode_batch(tx)
-    if is_coin_tx(tx):
-        return decode_coin_tx(tx)
+    if is_multicall3_tx(tx):
+        return decode_multicall3_tx(tx)
     raise Refused("the transaction makes no calls that l2send knows.")
 
 

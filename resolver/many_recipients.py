@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from l2send.core.account_code import with_code
+from l2send.core.account_code import those_with_code
 from l2send.core.address import Address, ends
 from l2send.core.calldata import DECIMALS
 from l2send.core.chains import Chain
@@ -84,7 +84,7 @@ async def _with_code(payments: Sequence[Payment], rpcs: Rpcs) -> set[ChainAddres
     chains = [chain for chain in rpcs.registry if chain.testnet in wanted]
 
     async def on(chain: Chain) -> set[Address]:
-        asked = with_code(list(wanted[chain.testnet]), rpcs.on(chain.chain_id))
+        asked = those_with_code(list(wanted[chain.testnet]), rpcs.on(chain.chain_id))
         if chain.chain_id in targets:
             return await asked
         try:

@@ -1,10 +1,10 @@
 """Computes the most that can be delivered: all that every chain holds of a token, less the cost of sending it.
 
-A direct transfer sends all of a token, and native coin less exactly its gas (see `Direct.everything`); a Safe sends all
-of its native coin, because another account pays the gas. A bridge needs
-the delivered amount in its request: since fees are a flat sum plus a share, the relative fee of a smaller amount bounds
-that of a larger one. So each answer leads to a larger amount that is affordable, and a few answers lead to the last
-unit. For each chain, the bridge that delivers most within the limits on fees is chosen.
+A direct transfer sends all of a token, and native coin less exactly its gas (see `Direct.everything`). A Safe sends all
+of its native coin, because another account pays the gas. A bridge needs the delivered amount in its request: since fees
+are a flat sum plus a share, the relative fee of a smaller amount bounds that of a larger one. So each answer leads to a
+larger amount that is affordable, and a few answers lead to the last unit. For each chain, the bridge that delivers most
+within the limits on fees is chosen.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.spelling import LinkRequest, Spelling, read_account
 
 FORM = "EIP-681"
-"""How a destination that was such a link is marked."""
+"""The form of a Spelling that was read from such a link."""
 _SCHEME = "ethereum:"
 _LINK = re.compile(
     r"(?:pay-(?=0x))?(?P<target>[^@/?]+)(?:@(?P<chain>[^/?]*))?(?:/(?P<function>[^?]*))?(?:\?(?P<parameters>.*))?",

@@ -33,14 +33,14 @@ from l2send.resolver.quotes import (
     rank,
     refuse_own_account,
     refuse_unknown_bridge,
-    said_once,
     sources_of,
     total,
     unknown_sources,
+    without_repeats,
 )
 from l2send.resolver.refunds import with_warnings
 from l2send.resolver.several_sources import Several, find_several
-from l2send.resolver.unknown_ways import HINT_REFUSED, may_be_cheaper, not_known, nothing_known, of_destination, refusal
+from l2send.resolver.unknown_ways import REFUSED_HINT, may_be_cheaper, not_known, nothing_known, of_destination, refusal
 
 _WORTH_PARTS = USD // 100
 _SMALL_PART = 100
@@ -107,7 +107,7 @@ class _Found:
     @property
     def rejected(self) -> tuple[str, ...]:
         """Sentences on why the other ways are not possible."""
-        return said_once([*map(str, self.problems), *(self.several.rejected if self.several else ())])
+        return without_repeats([*map(str, self.problems), *(self.several.rejected if self.several else ())])
 
 
 async def _by_one(
@@ -148,7 +148,7 @@ async def _no_way(
         names = ", ".join(chain.short_name for chain in found.unknown)
         lines = [_short_of(found, snapshot), *found.rejected, f"Not known, since they did not answer: {names}."]
         if all(snapshot.on(chain).refused for chain in found.unknown):
-            return NodeError("\n".join(lines), hint=HINT_REFUSED)
+            return NodeError("\n".join(lines), hint=REFUSED_HINT)
         return NetworkError(
             "\n".join(lines), hint="Try again when all chains answer; `l2send balances` shows which do."
         )

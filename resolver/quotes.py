@@ -40,6 +40,7 @@ _OFFERS = "offers of bridges"
 """The progress counter's name."""
 
 _AMOUNT = re.compile(r"\b\d[\d.,]*…?(?= [A-Z])|\$\d[\d.,]*")
+"""A number before a token's symbol, or after a dollar sign."""
 
 STAGES: Mapping[str, int] = {"2": 0, "1": 1, "0": 2}
 NO_STAGE = 3
@@ -66,14 +67,14 @@ class NoQuote:
     error: L2sendError | None = None
     """The bridge's error."""
     refused: bool = False
-    """What failed would fail again: an endpoint refuses, or serves another chain."""
+    """It would fail again: an endpoint refuses, or serves another chain."""
 
     def __str__(self) -> str:
         return f"{self.chain.short_name} by {self.bridge}: {self.why}"
 
 
-def said_once(lines: Sequence[str]) -> tuple[str, ...]:
-    """The first of lines that differ by their amounts alone: the same was asked for the whole and for a part."""
+def without_repeats(lines: Sequence[str]) -> tuple[str, ...]:
+    """Only the first of lines that differ in nothing but their amounts: a quote for a part fails like that for all."""
     first = dict[str, str]()
     for line in lines:
         first.setdefault(_AMOUNT.sub("", line), line)

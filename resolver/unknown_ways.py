@@ -17,7 +17,8 @@ from l2send.resolver.quotes import NoQuote
 
 WORTH_A_LOOK_USD = 0.01
 """A way cheaper than this is taken: no other way could save more."""
-HINT_REFUSED = "To try again will not help. `l2send doctor` says which endpoints fail."
+REFUSED_HINT = "Trying again will not help. `l2send doctor` says which endpoints fail."
+"""The hint where every request that failed was refused for good."""
 _NAMES = 4
 
 
@@ -35,11 +36,9 @@ def of_destination(
 
 def nothing_known(failed: Sequence[NoQuote], rejected: Sequence[str]) -> NetworkError:
     """The error where no way is known, and requests for some failed: not retryable if all of those were refused."""
-    lines = ["it is not known how this payment can be made: a question failed twice.", *rejected]
+    lines = ["l2send could not find out how to make this payment: some requests failed twice.", *rejected]
     if all(each.refused for each in failed):
-        return NodeError(
-            "\n".join(lines), hint="To try again will not help. `l2send doctor` says which endpoints fail."
-        )
+        return NodeError("\n".join(lines), hint=REFUSED_HINT)
     return NetworkError("\n".join(lines), hint="Nothing is wrong with the command; try again later.")
 
 
@@ -57,7 +56,7 @@ def refusal(best: Way, failed: Sequence[NoQuote], limits: Limits) -> NetworkErro
     flag = _flag(best, failed, limits)
     take = f"pay by {best.name} {cost} with {flag}" if flag else ""
     if all(each.refused for each in failed):
-        return NodeError("\n".join(lines), hint=f"{HINT_REFUSED}{f' Or {take}.' if take else ''}")
+        return NodeError("\n".join(lines), hint=f"{REFUSED_HINT}{f' Or {take}.' if take else ''}")
     return NetworkError("\n".join(lines), hint=f"Try again{f', or {take}' if take else ''}.")
 
 

@@ -30,7 +30,7 @@ from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use, is_used
 from l2send.wallet.operation_runs import OperationRun, end_of, shows_operation
-from l2send.wallet.received import GOT_AS_MUCH, may_have_paid, paid_by, safe_may_have_paid
+from l2send.wallet.received import MAYBE_PAID, may_have_paid, paid_by, safe_may_have_paid
 from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, hash_of, shows_run
 from l2send.wallet.shared_tx_ends import brought_together, made_coin_calls, made_no_call
 from l2send.wallet.tx_location import Head, Sight, is_all_there_is, shows
@@ -292,7 +292,7 @@ class Ends:
             raise NotFinal(f"{words}, and what the recipient got in it is not shown: {error.message}") from error
         if received:
             raise NotFinal(
-                f"{words}: the recipient got as much in that block. {GOT_AS_MUCH}: look "
+                f"{words}: the recipient got as much in that block. {MAYBE_PAID}: look "
                 "at their account before you pay again"
             )
 

@@ -184,7 +184,7 @@ class Window:
             self.failed[tx.payment_id] = error
 
     async def _narrow(self, payment_id: str) -> None:
-        """Of an account that runs code by EIP-7702, nodes keep one pending transaction: each waits for the one before.
+        """Shrink the window to one for an account that runs code (EIP-7702): nodes keep one pending transaction of it.
 
         Source: go-ethereum, core/txpool/legacypool, `checkDelegationLimit`.
         """

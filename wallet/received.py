@@ -19,8 +19,8 @@ from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.nonce_search import NonceUse
 from l2send.wallet.safe_runs import SafeRun
 
-GOT_AS_MUCH = "Whether that was this payment is not known"
-"""In the detail of what stays open for it: its user finds out, and may close it."""
+MAYBE_PAID = "Whether that was this payment is not known"
+"""In the detail of a payment that stays open for this. closing.py looks for it, also in older journals: keep it."""
 
 
 def paid_by(tx: TxRecord, receipt: dict[str, Any]) -> bool:
@@ -66,7 +66,7 @@ async def safe_may_have_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> s
     if not await _brought(meant, run.block, receipt, rpc):
         return ""
     return (
-        f"by {run.tx_hash}, or in its block, the recipient got as much. {GOT_AS_MUCH}: "
+        f"by {run.tx_hash}, or in its block, the recipient got as much. {MAYBE_PAID}: "
         "look at their account before you pay again"
     )
 

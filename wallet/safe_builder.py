@@ -3,7 +3,7 @@ and imports them.
 
 Such a file has no Safe nonce, no operation and no signatures: it becomes a transaction when a Safe is named for it.
 Source: safe-global/safe-react-apps at b823488 (2025-09-26), apps/tx-builder 1.18.3: src/typings/models.ts,
-src/lib/checksum.ts, src/store/transactionLibraryContext.tsx, src/utils.ts; carried on in safe-wallet-monorepo.
+src/lib/checksum.ts, src/store/transactionLibraryContext.tsx, src/utils.ts; continued in safe-wallet-monorepo.
 """
 
 from __future__ import annotations

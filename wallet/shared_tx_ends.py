@@ -15,7 +15,7 @@ from l2send.core.address import Address
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word, event_topic
 from l2send.core.delegation import EXECUTE_BATCH
 from l2send.core.errors import NodeError
-from l2send.core.multicall3 import is_coin_tx, runs_pinned_code
+from l2send.core.multicall3 import is_multicall3_tx, runs_pinned_code
 from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Rpc, both, data_bytes, if_offered, quantity, record
 from l2send.core.shared_tx import can_batch
@@ -66,7 +66,7 @@ async def made_coin_calls(
     Source: debug_traceTransaction; else eth_getTransactionReceipt for a Safe, the signed bytes for an account that
     delegates by them, `_codes_all_through` for other accounts. Through Multicall3 `_runs_multicall3`.
     """
-    if is_coin_tx(tx.step.tx):
+    if is_multicall3_tx(tx.step.tx):
         if await _runs_multicall3(tx.step.tx.to, one, block):
             return True
         payer = tx.step.tx.to

@@ -50,7 +50,7 @@ from l2send.wallet.journal.states import TxState
 from l2send.wallet.keys.signed import SignedTx, decode_signed
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.late_openings import is_stale, not_run, not_sent_again
-from l2send.wallet.multicall3_checks import refuse_if_apart, why_apart
+from l2send.wallet.multicall3_checks import refuse_unless_together, why_not_together
 from l2send.wallet.nonces import choose, refuse_unless_prepared_so
 from l2send.wallet.receipts import observe
 from l2send.wallet.replacement import Bid, refuse_unless_it_outbids
@@ -87,7 +87,7 @@ class Looks:
     cost: Cost | BaseException
     code: bytes | BaseException
     """The account's own code: an EIP-7702 delegation, or empty."""
-    apart: str | BaseException
+    not_together: str | BaseException
     """Why several payments must not be made through Multicall3; empty if they may, and for other transactions."""
 
     def are_old(self) -> bool:
@@ -133,7 +133,7 @@ class Signing:
         """Request all that a signature of `tx` depends on, in one round trip. Raises nothing: `sign` judges it."""
         rpc = self.rpcs.on(tx.chain_id)
         paying, asked_at = _pays(tx.step), time.time()
-        found, apart = await asyncio.gather(
+        found, not_together = await asyncio.gather(  # Two: the types of at most six are inferred.
             asyncio.gather(
                 pin_chain(rpc),
                 why_not_now(record, self.rpcs) if paying else _nothing(),
@@ -143,9 +143,9 @@ class Signing:
                 _code_of_sender(tx, rpc),
                 return_exceptions=True,
             ),
-            asyncio.gather(why_apart(tx.step.tx, rpc), return_exceptions=True),
+            asyncio.gather(why_not_together(tx.step.tx, rpc), return_exceptions=True),
         )
-        return Looks(asked_at, time.time(), *found, *apart)
+        return Looks(asked_at, time.time(), *found, *not_together)
 
     async def look_around(self, chain_id: ChainId, sender: Address) -> AccountLooks:
         """Request what signatures of one account on one chain share, in one round trip. Raises nothing."""
@@ -178,15 +178,15 @@ class Signing:
         self, record: PaymentRecord, tx: TxRecord, estimate: Estimate, around: AccountLooks
     ) -> Looks:
         rpc = self.rpcs.on(tx.chain_id)
-        reason, cap, l1_fee, apart = await asyncio.gather(
+        reason, cap, l1_fee, not_together = await asyncio.gather(
             why_not_now(record, self.rpcs) if _pays(tx.step) else _nothing(),
             self.guard.fee_cap(record, tx, rpc),
             l1_fee_at_most(tx, rpc),
-            why_apart(tx.step.tx, rpc),
+            why_not_together(tx.step.tx, rpc),
             return_exceptions=True,
         )
         cost = around.cost(l1_fee, estimate)
-        return Looks(around.at, time.time(), around.pinned, reason, around.counts, cap, cost, around.code, apart)
+        return Looks(around.at, time.time(), around.pinned, reason, around.counts, cap, cost, around.code, not_together)
 
     async def sign_and_commit(self, record: PaymentRecord, tx: TxRecord, looks: Looks | None = None) -> TxRecord:
         """Commit the bytes of a planned transaction, with the account's next nonce and today's price.
@@ -203,7 +203,7 @@ class Signing:
         elif tx.step.kind in PAYING_KINDS:
             refuse_foreign_code(_value(looks.code), rpc.chain)
             refuse_unless_batching(_value(looks.code), tx.step.tx, tx.sender, rpc.chain)
-            refuse_if_apart(_value(looks.apart))
+            refuse_unless_together(_value(looks.not_together))
         choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(looks.counts))
         taken = tx.step.nonce is not None and tx.step.nonce < choice.nonce
         maybe_sent = taken and tx.step.nonce in await self.ends.nonces_maybe_sent(record)
@@ -283,7 +283,7 @@ class Signing:
         if not _pays(tx.step) or not looks.are_old():
             return
         record = self.journal.get(record.id)
-        refuse_if_apart(await why_apart(tx.step.tx, self.rpcs.on(tx.chain_id)))
+        refuse_unless_together(await why_not_together(tx.step.tx, self.rpcs.on(tx.chain_id)))
         if reason := await why_not_now(record, self.rpcs):
             if waiting_before(record, tx):
                 raise LateBehind(f"{record.id}: the {tx.step.kind} waits for its approval: {reason}.")

@@ -15,7 +15,7 @@ from l2send.bridges.direct_many import Market, market_of
 from l2send.bridges.shared_tx import MOST_CALLS, Account, parts_of, quote_together, shared_payment
 from l2send.bridges.via_delegation import refuse_other_code
 from l2send.bridges.via_safe import look_at_safe
-from l2send.core.account_code import with_code
+from l2send.core.account_code import those_with_code
 from l2send.core.address import Address
 from l2send.core.delegation import delegate_for_batches
 from l2send.core.effects import Effects
@@ -121,15 +121,15 @@ async def _payable_by_multicall3(lines: Sequence[PlannedLine], multicall3: Addre
     coin = [line for line in lines if line.wanted.payment.amount.token.is_native]
     if len(coin) < 2 or not await runs_pinned_code(multicall3, rpc):
         return []
-    contracts = await with_code([line.wanted.payment.to.address for line in coin], rpc)
+    contracts = await those_with_code([line.wanted.payment.to.address for line in coin], rpc)
     return [line for line in coin if line.wanted.payment.to.address not in contracts]
 
 
 async def _cheapest(
     lines: Sequence[PlannedLine], account: Account, market: Market, planned: Planned, rpcs: Rpcs
 ) -> list[Shared]:
-    """The transactions that save most over one for each line: for all of `lines`, for those to accounts that hold coin
-    already, or none. A call that creates an account costs more than a transaction that does (25,000 gas, EIP-161).
+    """The transactions that save most, compared with one for each line: for all of `lines`, for those to accounts that
+    hold coin already, or none. A call that creates an account costs 25,000 gas more than a transaction that does.
     """
     rpc, best, most = rpcs.on(market.chain.chain_id), list[Shared](), 0
     asked = [Call(None, ETH_BALANCE, (line.wanted.payment.to.address,)) for line in lines]
@@ -187,7 +187,7 @@ async def _account(sender: Address, owner: Address | None, rpc: Rpc, *, delegati
             await refuse_other_code(delegate, rpc)
         return Account(sender, delegate=delegate)
     if owner is None:
-        code, payer = await rpc.code(sender), rpc.chain.coin_payer
+        code, payer = await rpc.code(sender), rpc.chain.pinned_multicall3
         if can_batch(code, rpc.chain):
             return Account(sender)
         return Account(sender, multicall3=payer.address) if payer and not code else None

@@ -64,8 +64,8 @@ class Found:
     use: NonceUse
     pays: tuple[Pays | Opens, ...]
     """What it pays, or locks in orders that pay; empty for an approval, a refund, and undecodable transactions."""
-    count: int = 0
-    """How many effects it has in all, approvals too."""
+    effect_count: int = 0
+    """How many effects it has in all, approvals included."""
     unread: str = ""
     """Why it cannot be decoded."""
     received: tuple[tuple[Address, Token], ...] = ()
@@ -105,16 +105,16 @@ async def recover(
     """
     places, since = list(chains), newest_of(journal)
     unknown = await asyncio.gather(*(_unknown(account, journal, rpcs, chain) for chain in places))
-    recovery, wanted, ends = Recovery(account), Wants(account, journal, lines), Ends(journal, rpcs)
+    recovery, wanted, ends = Recovery(account), Unpaid(account, journal, lines), Ends(journal, rpcs)
     for found in sorted((one for of_chain in unknown for one in of_chain), key=lambda one: one.nonce):
-        recovery.found.append(await written(found, account, ends, wanted))
+        recovery.found.append(await recorded(found, account, ends, wanted))
     known = known_hashes(journal, account, places, since)
-    await leave_to_a_person(recovery, wanted, ends, places, since, known)
+    await hold_back_doubtful(recovery, wanted, ends, places, since, known)
     return recovery
 
 
-async def leave_to_a_person(
-    recovery: Recovery, wanted: Wants, ends: Ends, places: Sequence[Chain], since: UnixTime, known: Collection[str]
+async def hold_back_doubtful(
+    recovery: Recovery, wanted: Unpaid, ends: Ends, places: Sequence[Chain], since: UnixTime, known: Collection[str]
 ) -> None:
     """Hold back what may have been paid in a way that was not recorded, and name tokens that left the account besides.
 
@@ -160,11 +160,11 @@ async def _unknown(account: Address, journal: Journal, rpcs: Rpcs, chain: Chain)
     left = [Nonce(nonce) for nonce in range(first, used) if nonce not in known]
     if len(left) > _MOST:
         raise Refused(f"{len(left)} transactions of {account} on {chain.name} are unknown here: too many to look up.")
-    return await looked_up(account, rpcs, chain, left)
+    return await look_up_nonces(account, rpcs, chain, left)
 
 
-async def looked_up(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterable[Nonce]) -> list[Found]:
-    """What used these nonces. Raises NetworkError."""
+async def look_up_nonces(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterable[Nonce]) -> list[Found]:
+    """The transactions that used these nonces, decoded. Raises NetworkError."""
     rpc, found, hint = rpcs.on(chain.chain_id), list[Found](), None
     for nonce in nonces:
         use = await find_use(rpc, account, nonce, hint)
@@ -200,7 +200,7 @@ async def paid_unknown_to(account: Address, journal: Journal, rpcs: Rpcs) -> set
             used = await rpcs.on(chain.chain_id).nonce(account, "latest")
             highest = journal.highest_nonce(chain.chain_id, account)
             first = max(0, used - _NEWEST) if highest is None else highest + 1
-            return await looked_up(account, rpcs, chain, map(Nonce, range(first, used)))
+            return await look_up_nonces(account, rpcs, chain, map(Nonce, range(first, used)))
         except NetworkError:
             return []
 
@@ -232,8 +232,8 @@ def _paid(found: Found) -> list[tuple[Address, Token]]:
     return [*pairs, *found.received]
 
 
-class Wants:
-    """What would be paid next for an account, each once."""
+class Unpaid:
+    """What would be paid next for an account: begun payments, queued lines, and lines of a file. Each matches once."""
 
     def __init__(self, account: Address, journal: Journal, lines: Sequence[Wanted]) -> None:
         self._journal = journal
@@ -250,7 +250,7 @@ class Wants:
         self._lines = [*queued, *of_file]
         self._queued = keys
 
-    def take_very(self, tx: UnsignedTx) -> PaymentRecord | None:
+    def take_exact(self, tx: UnsignedTx) -> PaymentRecord | None:
         """A recorded payment that this transaction makes, and of which nothing else is unsigned."""
         for leg in self._begun:
             *before, paying = leg.steps
@@ -288,16 +288,16 @@ class Wants:
         return [*keys, *(leg.id for leg in begun)]
 
 
-async def written(found: Found, account: Address, ends: Ends, wanted: Wants) -> Found:
-    """`found` with the payment that the journal has for it now."""
+async def recorded(found: Found, account: Address, ends: Ends, wanted: Unpaid) -> Found:
+    """Record in the journal what `found` pays. Returns it with the recorded payment. Raises NetworkError."""
     journal = ends.journal
-    if found.pays and found.use.tx and (begun := wanted.take_very(found.use.tx)):
+    if found.pays and found.use.tx and (begun := wanted.take_exact(found.use.tx)):
         journal.record_signed(begun.steps[-1], found.nonce, found.use.hash, found.use.raw, elsewhere=True)
         return replace(found, record=journal.find(begun.id), was_wanted=True)
     if not found.pays or found.use.tx is None:
         return found
     if len(found.pays) > 1:
-        return _written_together(found, account, journal, wanted)
+        return _recorded_together(found, account, journal, wanted)
     payment, quote = _of_chain(next(iter(found.pays)), account, found)
     if begun := wanted.take_begun(payment):
         await ends.never_signed(begun, f"{found.use.hash} paid it: found on {found.chain.name}")
@@ -313,11 +313,11 @@ def words_of(known: Wanted | PaymentRecord | None) -> tuple[str, str]:
     return (known.typed_name, known.memo) if known else ("", "")
 
 
-def _written_together(found: Found, account: Address, journal: Journal, wanted: Wants) -> Found:
-    """As `written`, for a transaction that makes several payments: each is that of a line, if one wants it."""
+def _recorded_together(found: Found, account: Address, journal: Journal, wanted: Unpaid) -> Found:
+    """As `recorded`, for a transaction of several payments. Each is matched with a line, if one is left for it."""
     assert found.use.tx
     effects = [one for one in found.pays if isinstance(one, Pays)]
-    if len(effects) < len(found.pays) or found.count > len(effects):
+    if len(effects) < len(found.pays) or found.effect_count > len(effects):
         return found
     payer, executor = (found.safe, account) if found.safe else (account, None)
     payments = tuple(Payment(payer, one.to, one.amount, executor) for one in effects)

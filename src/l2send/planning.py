@@ -50,7 +50,8 @@ async def plan_payment(
         plan = await make_plan(payment, snapshot, usable, rpcs, limits)
         plan = await within_limit(plan, snapshot, limits, rpcs)
         review = await review_plan(plan, await looking, rpcs, held)
-        return replace(_as_asked(review, limits), held=snapshot)
+        _refuse_unasked_delegation(review, limits)
+        return replace(review, held=snapshot)
     finally:  # No request may outlive a failed plan: the connections are closed then.
         for task in (looking, *held.values()):
             task.cancel()
@@ -59,11 +60,10 @@ async def plan_payment(
         await ahead.drop()
 
 
-def _as_asked(review: Review, limits: Limits) -> Review:
+def _refuse_unasked_delegation(review: Review, limits: Limits) -> None:
     """Raises Refused for a payment that would make the account delegate though its sender did not ask for it."""
     if review.delegations and not limits.batch:
         raise Refused("the plan would have the account delegate to code, which was not asked for.")
-    return review
 
 
 def _usable(payment: Payment, bridges: Mapping[str, Bridge], direct: Direct, limits: Limits) -> Mapping[str, Bridge]:
@@ -82,7 +82,9 @@ async def plan_most(asked: Payment, limits: Limits, bridges: Mapping[str, Bridge
     plan = await plan_of_max(asked, snapshot, usable, rpcs, limits)
     plan = await within_limit(plan, snapshot, limits, rpcs)
     findings = await look(plan.payment, rpcs, like(plan.payment.to.address))
-    return replace(_as_asked(await review_plan(plan, findings, rpcs), limits), held=snapshot)
+    review = await review_plan(plan, findings, rpcs)
+    _refuse_unasked_delegation(review, limits)
+    return replace(review, held=snapshot)
 
 
 def payment_of_calls(safe: Address, calls: Sequence[UnsignedTx], registry: Registry) -> Payment:
@@ -117,7 +119,7 @@ async def plan_calls(
     try:
         snapshot, safe = await asyncio.gather(_funding(payment, limits, rpcs), look_at_safe(payment.sender, rpc))
         effect = _effects_of(safe.address, calls, rpcs.registry)[-1]
-        quote = quote_of(effect, rpc.chain, _kept_by_bridge(effect), _longest(effect, rpc.chain), None)
+        quote = quote_of(effect, rpc.chain, _kept_by_bridge(effect), _longest_duration(effect, rpc.chain), None)
         if quote.bridge not in via_owners(bridges) or limits.via not in {"", quote.bridge}:
             raise Refused(f"the file pays by {quote.bridge}, which may not be used here.", hint="Nothing was prepared.")
         refuse_late(quote)
@@ -144,15 +146,15 @@ def _effects_of(safe: Address, calls: Sequence[UnsignedTx], registry: Registry) 
 
 
 def _kept_by_bridge(effect: Effects) -> tuple[Fee, ...]:
-    """What leaves the Safe and does not arrive, which counts for the sender's limits."""
+    """The bridge's fee: what leaves the Safe and does not arrive. It counts for the sender's limits."""
     if not isinstance(effect, Opens):
         return ()
     pays, delivers = effect.order.pays, effect.order.delivers
     return (Fee(BRIDGE_FEE, Amount(max(pays.units - delivers.in_units_of(pays.token), 0), pays.token)),)
 
 
-def _longest(effect: Effects, source: Chain) -> Seconds:
-    """How long it takes until the money arrives, at most."""
+def _longest_duration(effect: Effects, source: Chain) -> Seconds:
+    """The longest time until the money arrives: until the order's fill deadline, or the transfer's confirmations."""
     if isinstance(effect, Opens):
         return Seconds(max(effect.order.fill_deadline - machine_time(), 0))
     return time_to_confirm(source)

@@ -1,4 +1,4 @@
-"""Recovers what a Safe paid: any account may send what its owners signed, so that no account's nonces show all of it.
+"""Recovers what a Safe paid. Any account may send what its owners signed, so no account's nonces show all of it.
 
 The Safe's events name each transaction that it ran, and its own nonce counts them. The SafeTx hash commits to that
 nonce: an event that no nonce explains was forged by a module, and a nonce without an event is named. A run that an
@@ -23,13 +23,13 @@ from l2send.core.units import BlockNumber, Gas, Nonce, Seconds, UnixTime, Wei
 from l2send.journal_recovery import (
     Found,
     Recovery,
+    Unpaid,
     Wanted,
-    Wants,
-    leave_to_a_person,
-    looked_up,
+    hold_back_doubtful,
+    look_up_nonces,
     received_in,
+    recorded,
     words_of,
-    written,
 )
 from l2send.recovery_transfers import newest_of
 from l2send.wallet.ends import Ends
@@ -51,7 +51,7 @@ async def recover_safe(safe: ChainAddress, journal: Journal, rpcs: Rpcs, lines: 
     state = await look_at_safe(safe.address, rpc)
     runs, first = await runs_since(rpc, safe.address, UnixTime(since - _MARGIN))
     known = _known_hashes(journal, safe.address)
-    recovery, wanted, ends = Recovery(safe.address), Wants(safe.address, journal, lines), Ends(journal, rpcs)
+    recovery, wanted, ends = Recovery(safe.address), Unpaid(safe.address, journal, lines), Ends(journal, rpcs)
     explained = set[Nonce]()
     for run in runs:
         safe_tx, signatures, sender = await _called(run, safe, rpc)
@@ -62,13 +62,13 @@ async def recover_safe(safe: ChainAddress, journal: Journal, rpcs: Rpcs, lines: 
         if safe_tx is None or nonce is None:
             recovery.found.append(await _unread(run, rpc))
         elif signatures == approved_by_sender(sender):
-            (found,) = await looked_up(sender, rpcs, rpc.chain, [await _sent_with(run, rpc)])
-            recovery.found.append(await written(found, sender, ends, wanted) if run.succeeded else found)
+            (found,) = await look_up_nonces(sender, rpcs, rpc.chain, [await _sent_with(run, rpc)])
+            recovery.found.append(await recorded(found, sender, ends, wanted) if run.succeeded else found)
         else:
             recovery.found.append(_proposed(run, safe_tx, nonce, state, rpcs, wanted, journal))
     if not any(one.unread for one in recovery.found):
         recovery.left += await _unexplained(explained, first, state, rpc)
-    await leave_to_a_person(recovery, wanted, ends, [rpc.chain], since, known)
+    await hold_back_doubtful(recovery, wanted, ends, [rpc.chain], since, known)
     return recovery
 
 
@@ -80,7 +80,7 @@ def _known_hashes(journal: Journal, safe: Address) -> set[str]:
 
 
 async def _called(run: SafeRun, safe: ChainAddress, rpc: Rpc) -> tuple[SafeTx | None, bytes, Address]:
-    """What the Safe ran, its signatures, and who sent it; None if another contract called the Safe."""
+    """The SafeTx of a run (None if another contract called the Safe), its signatures, and the sender."""
     described = await rpc.transaction(run.tx_hash)
     if described is None:
         raise NetworkError(f"{rpc.chain.name} names {run.tx_hash} and does not show it.", hint="Run it again.")
@@ -104,7 +104,7 @@ def _nonce_of(run: SafeRun, safe_tx: SafeTx | None, used: Nonce, runs: int) -> N
 
 
 async def _sent_with(run: SafeRun, rpc: Rpc) -> Nonce:
-    """The nonce of the account that sent it."""
+    """The nonce that the sending account used for it."""
     described = await rpc.transaction(run.tx_hash)
     return Nonce(quantity((described or {}).get("nonce"), "a transaction's nonce"))
 
@@ -116,9 +116,9 @@ async def _unread(run: SafeRun, rpc: Rpc) -> Found:
 
 
 def _proposed(
-    run: SafeRun, safe_tx: SafeTx, nonce: Nonce, state: SafeState, rpcs: Rpcs, wanted: Wants, journal: Journal
+    run: SafeRun, safe_tx: SafeTx, nonce: Nonce, state: SafeState, rpcs: Rpcs, wanted: Unpaid, journal: Journal
 ) -> Found:
-    """What owners signed: recorded if it makes one payment."""
+    """A run that owners signed: recorded as a proposal if it makes one payment."""
     chain, execution = rpcs.registry.chain(safe_tx.chain_id), safe_tx.execution(b"")
     use = NonceUse(run.block, run.block_hash, run.tx_hash)
     if not run.succeeded:
@@ -154,9 +154,9 @@ def _terms(paid: Pays | Opens, safe: Address, found: Found, proposal: Proposal) 
 
 
 async def _unexplained(explained: set[Nonce], first: BlockNumber, state: SafeState, rpc: Rpc) -> list[str]:
-    """Nonces that the Safe used in the blocks searched, and that no event explains, in words.
+    """Sentences on nonces that the Safe used in the searched blocks and that no event explains.
 
-    A node that keeps no state of the first of these blocks shows fewer: then those after the oldest that was found.
+    If the node no longer keeps the state of the first block, only nonces after the oldest found run are compared.
     """
     try:
         oldest = await safe_nonce(rpc, state.address, hex(max(first - 1, 0))) if first else Nonce(0)

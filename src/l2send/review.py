@@ -154,7 +154,7 @@ def review_of(
     Raises Refused for what must not be signed, UnknownChain.
     """
     limits = limits or OfflineLimits()
-    way = Way(tuple(_quote_of(part, registry) for part in bundle.parts))
+    way = Way(tuple(_quote_of_part(part, registry) for part in bundle.parts))
     review = _decoded(bundle.payment, way, registry, known)
     for leg in way.legs:
         refuse_late(leg)
@@ -220,7 +220,7 @@ def _refuse_dear(leg: Quote, limits: OfflineLimits) -> None:
         )
 
 
-def _quote_of(part: Part, registry: Registry) -> Quote:
+def _quote_of_part(part: Part, registry: Registry) -> Quote:
     """The quote of a part; its amounts are read from the paying transaction, not from the file."""
     source = registry.chain(part.chain_id)
     fees = (Fee("network fee at most", Amount(sum(most_of(step) for step in part.steps), source.native)),)

@@ -13,7 +13,7 @@ from l2send.client import Client
 from l2send.core.address import Address
 from l2send.core.effects import SplitsCoin
 from l2send.core.errors import Refused
-from l2send.core.multicall3 import decode_coin_tx
+from l2send.core.multicall3 import decode_multicall3_tx
 from l2send.core.plan import StepKind
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.records import PaymentRecord
@@ -88,7 +88,7 @@ def test_coin_to_accounts_without_code_is_paid_together_and_the_rest_apart(home:
     assert payer.sent(CHAIN) == before + 5
     assert got(home, [*new, *rows, contract]) == [1] * 6
     (tx,) = payer.find(record.id).transactions
-    assert (tx.step.kind, len(decode_coin_tx(tx.step.tx))) == (StepKind.TOGETHER, 4)
+    assert (tx.step.kind, len(decode_multicall3_tx(tx.step.tx))) == (StepKind.TOGETHER, 4)
     paid = [line.record for line in result.lines if line.ref.startswith("m-")]
     assert all(one.transactions == (tx,) and one.arrived == one.payment.amount for one in paid)
     assert tx.fee

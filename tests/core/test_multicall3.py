@@ -12,7 +12,7 @@ from l2send.core.address import Address
 from l2send.core.chains import load_registry
 from l2send.core.effects import SplitsCoin
 from l2send.core.errors import Refused
-from l2send.core.multicall3 import AGGREGATE3_VALUE, coin_tx, decode_coin_tx
+from l2send.core.multicall3 import AGGREGATE3_VALUE, decode_multicall3_tx, multicall3_tx
 from l2send.core.paths import Paths
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import ChainId, Wei
@@ -31,10 +31,10 @@ ALICE, BOB = (CALLS[0].to, False, 5, b""), (CALLS[1].to, False, 7, b"")
 
 
 def test_a_transaction_says_its_payments() -> None:
-    tx = coin_tx(MULTICALL3, CALLS)
+    tx = multicall3_tx(MULTICALL3, CALLS)
     assert (tx.to, tx.value, tx.data[:4].hex()) == (MULTICALL3, 17, "174dea71")
-    assert decode_coin_tx(tx) == CALLS
-    assert decode_coin_tx(packed(ALICE, BOB)) == CALLS[:2]
+    assert decode_multicall3_tx(tx) == CALLS
+    assert decode_multicall3_tx(packed(ALICE, BOB)) == CALLS[:2]
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_a_transaction_says_its_payments() -> None:
 )
 def test_anything_else_is_refused(tx: UnsignedTx, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        decode_coin_tx(tx)
+        decode_multicall3_tx(tx)
 
 
 def test_only_the_contract_that_the_registry_pins_hands_on_coin(tmp_path: Any) -> None:
     """The chains of zkSync's kind have another Multicall3, of code that is not pinned."""
     registry = load_registry(Paths.under(tmp_path))
-    tx = coin_tx(MULTICALL3, CALLS)
+    tx = multicall3_tx(MULTICALL3, CALLS)
     assert isinstance(decode(tx, registry), SplitsCoin)
     era = registry.named("zksync")
     assert era.multicall3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l2send.resolver.quotes import said_once
+from l2send.resolver.quotes import without_repeats
 
 
 def test_what_differs_by_its_amounts_alone_is_said_once() -> None:
@@ -13,4 +13,4 @@ def test_what_differs_by_its_amounts_alone_is_said_once() -> None:
         "dev2 by eco: left out, it would deliver 1 USDC for $3.10.",
         "dev2 by eco: left out, it would deliver 2 USDC for $3.20.",
     )
-    assert said_once(lines) == (*lines[:2], lines[3])
+    assert without_repeats(lines) == (*lines[:2], lines[3])
