@@ -68,24 +68,24 @@ def run(command: Coroutine[Any, Any, T]) -> T:
 
 
 async def _wait_for(task: asyncio.Task[T]) -> T:
-    """Ctrl-C ends this wait, and not the task."""
+    """Wait so that Ctrl-C cancels this wait, not the task."""
     await asyncio.wait({task})
     return task.result()
 
 
 _reading = list[Callable[[], None]]()
-"""What takes the progress from the screen, while only questions are asked of nodes."""
-_left_alone = list[asyncio.Runner]()
-"""Kept, since a loop that is freed complains about its tasks."""
+"""For each open `only_reading`, what erases its progress from the screen. Empty: something may be signed or written."""
+_abandoned = list[asyncio.Runner]()
+"""Kept, because a loop that is freed warns about its unfinished tasks."""
 
 
 @contextmanager
 def only_reading(stop: Callable[[], None]) -> Iterator[None]:
-    """While nothing but answers is waited for: Ctrl-C calls `stop`, and ends without closing a hundred connections."""
+    """While the command only waits for answers: Ctrl-C calls `stop` and ends at once, without closing connections."""
     _reading.append(stop)
     try:
         yield
-    finally:  # not after Ctrl-C: the task is left where it is
+    finally:  # Not reached after Ctrl-C: the task is abandoned.
         with suppress(ValueError):
             _reading.remove(stop)
 
@@ -96,7 +96,7 @@ def _close(runner: asyncio.Runner) -> None:
         return
     while _reading:
         _reading.pop()()
-    _left_alone.append(runner)
+    _abandoned.append(runner)
 
 
 @contextmanager

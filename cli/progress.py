@@ -91,7 +91,7 @@ class Live:
             print_words(err(), styled(f"{self._so_far} answered"))
 
     def stop(self) -> None:
-        """Take its line from the screen."""
+        """Erase its line."""
         if self._spinner:
             Live._shown = None
             self._spinner.stop()
@@ -99,7 +99,7 @@ class Live:
     @classmethod
     @contextlib.contextmanager
     def of_answers(cls, first: str) -> Iterator[Self]:
-        """While nothing but answers is waited for, and nothing signed or written: Ctrl-C ends the command at once."""
+        """Progress while the command only waits for answers, and signs or writes nothing: Ctrl-C ends it at once."""
         with cls(first) as live, only_reading(live.stop):
             yield live
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
-from l2send.cli.asked_again import TRIES, ask_again
 from l2send.cli.screen import aloud
+from l2send.cli.secret_prompts import TRIES, ask_again
 from l2send.cli.terminal import can_ask
 from l2send.core.errors import Interrupted, NeedsConfirmation
 from l2send.wallet.keys.keystore import secret_from

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
-from l2send.cli.asked_again import TRIES
 from l2send.cli.interruptible import apart, load_package, result_of, run_into
 from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
 from l2send.cli.own_accounts import refuse_name_after_from
 from l2send.cli.progress import Live
 from l2send.cli.screen import aloud, err, print_words, styled
+from l2send.cli.secret_prompts import TRIES
 from l2send.cli.settings import load_settings
 from l2send.cli.terminal import ask_password, ask_unseen, can_ask
-from l2send.cli.terminal_echo import unechoed
+from l2send.cli.terminal_echo import without_echo
 from l2send.core.address import Address, parse_address
 from l2send.core.errors import ConfigError, UsageError
 from l2send.core.paths import Paths
@@ -115,7 +115,7 @@ class Sender:
             typed.append(ask_password(keystore.name))
             return typed[-1]
 
-        with unechoed():  # until the key is open: the next try may be typed ahead
+        with without_echo():  # until the key is open: the next try may be typed ahead
             while True:
                 password = password_from(
                     file=self.keys.password_file,

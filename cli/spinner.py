@@ -1,4 +1,4 @@
-"""A line beside a spinner that is drawn again and again, on stderr, and leaves nothing on the screen."""
+"""A line with a spinner on stderr, redrawn several times a second and erased at the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from l2send.cli.screen import aloud
-from l2send.cli.terminal_echo import unechoed
+from l2send.cli.terminal_echo import without_echo
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -15,7 +15,7 @@ _REDRAWN = 12.5  # times a second
 
 
 class Spinner:
-    """It may be stopped and started again. While it is shown, no typed key is."""
+    """It may be stopped and started again. Nothing that is typed is shown meanwhile."""
 
     def __init__(self, line: RenderableType) -> None:
         from rich.live import Live
@@ -27,12 +27,12 @@ class Spinner:
 
     def start(self) -> None:
         """Show it."""
-        self._keys.enter_context(unechoed())
-        # Drawn at once, not by its thread: what is printed while the thread draws it first would be written behind it,
-        # and it would stay.
+        self._keys.enter_context(without_echo())
+        # Drawn here, not first by its thread: a line printed while the thread draws it would be appended to it, and the
+        # spinner would stay on the screen.
         self._drawn.start(refresh=True)
 
     def stop(self) -> None:
-        """Take it from the screen."""
+        """Erase it."""
         self._drawn.stop()
         self._keys.close()

@@ -1,6 +1,6 @@
-"""Keeps typed keys off the screen while nothing is asked: a password typed ahead must not be shown.
+"""Turns off the terminal's echo while nothing is asked: a password that is typed too early must not be shown.
 
-getpass and prompt_toolkit change the terminal themselves, and put back what they found: both may run in between.
+getpass and prompt_toolkit change the terminal themselves, and restore what they found: both may run meanwhile.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _LOCAL_MODES = 3
 
 
 @contextlib.contextmanager
-def unechoed() -> Iterator[None]:
-    """Shows no typed key. What was typed is kept for the next reader: questions discard it themselves.
+def without_echo() -> Iterator[None]:
+    """Show nothing that is typed. The input is kept for the next reader; questions discard it themselves.
 
-    Does nothing in a thread, beside which a question may be asked.
+    Does nothing outside the main thread, which may be asking a question meanwhile.
     """
     is_hidden = current_thread() is main_thread() and _echo(on=False)
     try:
@@ -31,7 +31,7 @@ def unechoed() -> Iterator[None]:
 
 
 def _echo(*, on: bool) -> bool:
-    """Whether this changed the terminal at stdin: in the background it is the shell's."""
+    """Switch echo; returns whether that changed it. A background process leaves the shell's terminal alone."""
     try:
         fd = sys.stdin.fileno()
         if not os.isatty(fd) or os.tcgetpgrp(fd) != os.getpgrp():

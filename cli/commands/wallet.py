@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli.asked_again import ask_again, new_passphrase, new_password
 from l2send.cli.commands.delegate import delegate, undelegate
 from l2send.cli.interruptible import apart, load_package
 from l2send.cli.option_groups import spread
@@ -18,8 +17,9 @@ from l2send.cli.options import HdIndex, HdPath, PasswordFile, RunOptions
 from l2send.cli.progress import Live
 from l2send.cli.recovery_phrases import ask_phrase, show_once
 from l2send.cli.screen import err, out, print_json, print_words, styled, table
+from l2send.cli.secret_prompts import ask_again, new_passphrase, new_password
 from l2send.cli.terminal import ask_password, can_ask
-from l2send.cli.terminal_echo import unechoed
+from l2send.cli.terminal_echo import without_echo
 from l2send.core.errors import UsageError
 from l2send.wallet.keys.derivation import DerivationPath, parse_path, path_of_phrase
 from l2send.wallet.keys.keyring import forget, remember
@@ -207,7 +207,7 @@ def remember_(
 
     load_package("eth_account")
     is_typed = can_ask() and not (password_file or os.environ.get("ETH_PASSWORD"))
-    with unechoed():
+    with without_echo():
         password = ask_again(opening, WrongPassword) if is_typed else opening()
     place = remember(keystore.path, password)
     print_words(err(), styled(f"The password of {keystore.name} is kept by: {place}"))

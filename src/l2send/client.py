@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from l2send.bridges import bridge_named, bridges_of
 from l2send.client_closing import ClientClosing
 from l2send.client_queue import Queueing
+from l2send.client_safes import ClientSafes
 from l2send.core.address import Address
 from l2send.core.bridge_protocol import Bridge, OrderState
 from l2send.core.chains import Registry, load_registry
@@ -43,7 +44,6 @@ from l2send.resolver.destination import Destination, look_up, parse_destination,
 from l2send.resolver.max_fee import Limits
 from l2send.resume_many import resume_all
 from l2send.review import Review, has_expired, review_plan
-from l2send.safe_payments import SafePayments
 from l2send.safes import send_signed, with_safe_nonce
 from l2send.shared_payments import SharedPayments
 from l2send.wallet.allowance import revocation
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Client(ClientClosing, Delegations, SafePayments, SharedPayments, ReadsByWeb3, Queueing):
+class Client(ClientClosing, Delegations, ClientSafes, SharedPayments, ReadsByWeb3, Queueing):
     """Plans, makes and tracks payments. Created by `open_client`."""
 
     paths: Paths

@@ -9,7 +9,7 @@ from l2send.wallet.journal.records import Record
 
 
 class ClientClosing(ClientLookups):
-    """The closing of `Client`."""
+    """The methods of `Client` that close payments."""
 
     rpcs: Rpcs
 

@@ -264,14 +264,14 @@ _TYPED_AHEAD = """
 import sys, termios, time
 from l2send.cli.progress import Live
 from l2send.cli.terminal import ask_password
-from l2send.cli.terminal_echo import unechoed
+from l2send.cli.terminal_echo import without_echo
 def echoes():
     return bool(termios.tcgetattr(0)[3] & termios.ECHO)
 with Live("asking"):
     seen = [echoes()]
     ask_password("alice")
     seen.append(echoes())
-with unechoed():
+with without_echo():
     print("opening alice")
     time.sleep(0.5)
     seen.append(echoes())
@@ -293,7 +293,7 @@ def test_what_is_typed_while_a_key_opens_is_not_shown_and_later_keys_are() -> No
 
 def test_a_process_in_the_background_leaves_the_terminal_alone() -> None:
     """The shell would stop it for changing the terminal."""
-    program = "from l2send.cli.terminal_echo import unechoed\nwith unechoed(): pass"
+    program = "from l2send.cli.terminal_echo import without_echo\nwith without_echo(): pass"
     with Terminal(dict(os.environ), height=10) as terminal:
         terminal.start("sh", "-mc", f"{shlex.join([sys.executable, '-c', program])} & wait $!")
         assert terminal.end()[0] == 0

@@ -1,4 +1,4 @@
-"""Asks for a secret again when what was typed cannot be it: up to three times, as for a wrong password."""
+"""Asks for new passwords and passphrases, and again, up to three times, if what was typed cannot be the secret."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from l2send.cli.screen import aloud, print_words, styled
 from l2send.cli.terminal import ask_password, can_ask
-from l2send.cli.terminal_echo import unechoed
+from l2send.cli.terminal_echo import without_echo
 from l2send.core.errors import ConfigError, L2sendError, UsageError
 from l2send.wallet.keys.keystore import password_from, refuse_password
 
@@ -41,7 +41,7 @@ def new_password(name: str, file: Path | None) -> str:
         refuse_password(first)
         return _same(first, ask_password(f"{name}, again"), "passwords")
 
-    with unechoed():
+    with without_echo():
         password = password_from(file=file, prompt=(lambda: ask_again(ask)) if can_ask() else None)
         refuse_password(password)
         return password
@@ -54,7 +54,7 @@ def new_passphrase() -> str:
         first = getpass("Passphrase of the recovery phrase: ")
         return _same(first, getpass("The same again: "), "passphrases")
 
-    with unechoed():
+    with without_echo():
         return ask_again(ask)
 
 

@@ -1,4 +1,4 @@
-"""The client's methods for payments that the owners of a Safe sign, and that files carry."""
+"""A client's methods for payments in files that the owners of a Safe sign."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.safe_files import SafeBundle
 
 
-class SafePayments:
-    """A client's methods for such payments."""
+class ClientSafes:
+    """The methods of `Client` for such payments."""
 
     journal: Journal
     registry: Registry

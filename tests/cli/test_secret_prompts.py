@@ -1,4 +1,4 @@
-"""Secrets that are typed again: a password that is too short, two that differ, a key or a phrase that is none."""
+"""Secrets that must be typed again: a short password, two that differ, a key or a phrase that is invalid."""
 
 from __future__ import annotations
 
@@ -9,20 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from l2send.cli import asked_again
-from l2send.cli.asked_again import ask_again, new_password
+from l2send.cli import secret_prompts
+from l2send.cli.secret_prompts import ask_again, new_password
 from l2send.core.errors import ConfigError, UsageError
 from tests.support.terminal import Terminal
 
 
-def answers(*given: str) -> list[str]:
-    """To be typed in turn."""
-    return [*given]
-
-
 @pytest.fixture
 def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asked_again, "can_ask", lambda: True)
+    monkeypatch.setattr(secret_prompts, "can_ask", lambda: True)
     monkeypatch.delenv("ETH_PASSWORD", raising=False)
 
 
@@ -39,15 +34,15 @@ def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_password_that_cannot_be_one_is_asked_for_again(
     monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...]
 ) -> None:
-    waiting = answers(*typed)
-    monkeypatch.setattr(asked_again, "ask_password", lambda _: waiting.pop(0))
+    waiting = list(typed)
+    monkeypatch.setattr(secret_prompts, "ask_password", lambda _: waiting.pop(0))
     assert (new_password("alice", None), waiting) == ("long enough", [])
 
 
 @pytest.mark.usefixtures("at_a_terminal")
 def test_three_times_and_no_more(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    waiting = answers("short", "short", "short", "long enough")
-    monkeypatch.setattr(asked_again, "ask_password", lambda _: waiting.pop(0))
+    waiting = ["short", "short", "short", "long enough"]
+    monkeypatch.setattr(secret_prompts, "ask_password", lambda _: waiting.pop(0))
     with pytest.raises(UsageError, match="shorter than 8"):
         new_password("alice", None)
     assert waiting == ["long enough"]
