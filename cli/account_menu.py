@@ -16,7 +16,7 @@ from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import RunOptions
 from l2send.cli.prompts import BACK, Back, ask_text, choose, pick
 from l2send.cli.screen import err, print_words, styled
-from l2send.core.address import Address, parse_address
+from l2send.core.address import Address, parse_address, short
 from l2send.core.chains import Registry
 from l2send.core.errors import ConfigError, ExitStatus, Interrupted, L2sendError
 from l2send.core.rpc import Rpcs, open_rpcs
@@ -106,7 +106,7 @@ async def _choose(known: list[Keystore], registry: Registry) -> Keystore | None:
 
 
 def _line(keystore: Keystore, worth: _Worth) -> Callable[[], str]:
-    address = f"{keystore.address[:6]}…{keystore.address[-4:]}" if keystore.address else keystore.origin
+    address = short(keystore.address) if keystore.address else keystore.origin
     return lambda: f"{keystore.name} ({address}) {worth.of(keystore)}"
 
 

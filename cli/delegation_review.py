@@ -6,6 +6,7 @@ from l2send.cli.delegation_text import CONSEQUENCE, SEEN_AS, named, pinned
 from l2send.cli.money import cost_of
 from l2send.cli.prompts import must_agree
 from l2send.cli.screen import err, print_pairs, styled
+from l2send.core.address import short
 from l2send.core.delegation import is_taken_back, known_delegate
 from l2send.core.errors import Refused
 from l2send.delegating import Delegation
@@ -36,6 +37,5 @@ async def approve_delegation(delegation: Delegation, *, yes: bool, over_foreign:
     rows.append(("you sign", styled("1 one transaction with one authorization, for this chain and this nonce alone")))
     print_pairs(err(), rows)
     verb = "Delegate" if not ends else "End the delegation of"
-    account = f"{delegation.account[:6]}…{delegation.account[-4:]}"
     cost = cost_of(delegation.quote.fees)
-    await must_agree(f"{verb} {account} on {chain.name}{f', cost {cost}' if cost else ''}?", yes=yes)
+    await must_agree(f"{verb} {short(delegation.account)} on {chain.name}{f', cost {cost}' if cost else ''}?", yes=yes)

@@ -12,6 +12,7 @@ from l2send.cli.outcome import delivering, explorer_link
 from l2send.cli.screen import Rows, out, styled, table
 from l2send.cli.styles import is_plain
 from l2send.cli.times import clock
+from l2send.core.address import short
 from l2send.core.chains import Registry
 from l2send.core.text import in_words
 from l2send.resolver.contacts import Book
@@ -103,7 +104,7 @@ def _short_time(record: Record) -> str:
 def _short_destination(record: Record, registry: Registry) -> Text:
     to = record.payment.to
     chain = registry.shown(to.chain_id).short_name
-    return styled(f"{record.typed_name or f'{to.address[:6]}…{to.address[-4:]}'} on {chain}")
+    return styled(f"{record.typed_name or short(to.address)} on {chain}")
 
 
 def _destination(record: Record, registry: Registry) -> Text:

@@ -11,6 +11,7 @@ from l2send.cli.progress import Live
 from l2send.cli.screen import err, print_pairs, styled
 from l2send.cli.sender import Sender
 from l2send.client import Client
+from l2send.core.address import short
 from l2send.core.chains import Registry
 from l2send.core.fees import has_l1_fee
 from l2send.core.plan import StepKind
@@ -49,7 +50,7 @@ async def sign_and_follow(
 def payment_in_words(record: Record, registry: Registry) -> str:
     """`3 USDC to alice on Base`: with the name typed for the recipient, else its shortened address."""
     to = record.payment.to
-    name = record.typed_name or f"{to.address[:6]}…{to.address[-4:]}"
+    name = record.typed_name or short(to.address)
     return f"{record.payment.amount} to {name} on {registry.shown(to.chain_id).name}"
 
 

@@ -17,7 +17,7 @@ from l2send.cli.screen import aloud, err, print_pairs, stage_in_words, styled
 from l2send.cli.styles import is_plain
 from l2send.cli.times import clock, day, duration
 from l2send.cli.what_is_left import left_after
-from l2send.core.address import Address
+from l2send.core.address import Address, short
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import (
     Allows,
@@ -83,11 +83,7 @@ def question(review: Review, registry: Registry, target: Destination | None = No
 def _called(review: Review, target: Destination | None) -> str:
     """The name that the recipient was found by, else the shortened address."""
     name = (target.contact or target.name) if target else ""
-    return name or _ends(review.plan.payment.to.address)
-
-
-def _ends(address: Address) -> str:
-    return f"{address[:6]}…{address[-4:]}"
+    return name or short(review.plan.payment.to.address)
 
 
 def _recipient(review: Review, registry: Registry, target: Destination | None) -> Rows:
@@ -182,22 +178,22 @@ def _together(effects: Sequence[Effects]) -> str:
 def _in_short(effect: Effects) -> str:
     match effect:
         case Pays(amount, to):
-            return f"pay {shorter(amount)} to {_ends(to.address)}"
+            return f"pay {shorter(amount)} to {short(to.address)}"
         case Allows(amount, spender) if amount.units:
-            return f"allow the bridge {_ends(spender)} to take {shorter(amount)}"
+            return f"allow the bridge {short(spender)} to take {shorter(amount)}"
         case Opens(order):
-            return f"lock {shorter(order.pays)} until {order.delivers.text} reaches {_ends(order.recipient)}"
+            return f"lock {shorter(order.pays)} until {order.delivers.text} reaches {short(order.recipient)}"
         case AllowsBySignature(_, amount, spender, _, deadline, _):
-            return f"allow {_ends(spender)} to take {shorter(amount)} by {clock(deadline)}"
+            return f"allow {short(spender)} to take {shorter(amount)} by {clock(deadline)}"
         case OpensBySignature(order, _, _, deadline):
-            until = f"until {order.delivers.text} reaches {_ends(order.recipient)}"
+            until = f"until {order.delivers.text} reaches {short(order.recipient)}"
             return f"lock {shorter(order.pays)} {until}, if opened by {clock(deadline)}"
         case Executes(safe=safe, effects=effects):
-            words = f"have the Safe {_ends(safe.address)} {', then '.join(map(_in_short, effects))}"
+            words = f"have the Safe {short(safe.address)} {', then '.join(map(_in_short, effects))}"
         case RunsBySignature(effects=effects):
             words = f"a message, no transaction: {', then '.join(map(_in_short, effects))}"
         case CallsTogether(effects=effects, delegates_to=code):
-            first = f"delegate to {_ends(code)}, then " if code else ""
+            first = f"delegate to {short(code)}, then " if code else ""
             words = f"in one transaction {first}{', then '.join(map(_in_short, effects))}"
         case _:
             words = describe(effect)

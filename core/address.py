@@ -78,5 +78,5 @@ def ends(address: Address) -> str:
 
 
 def short(address: Address) -> str:
-    """First and last characters, for tables with many rows; review screens print whole addresses."""
-    return f"{address[:8]}…{address[-6:]}"
+    """`0xd8dA…6045`, for questions, lists and tables; the review and its details print whole addresses."""
+    return f"{address[: 2 + _ENDS]}…{address[-_ENDS:]}"

@@ -30,6 +30,7 @@ from l2send.cli.typed_recipient import Words, find_destination, judge
 from l2send.cli.unfinished import unfinished
 from l2send.cli.ways_table import in_a_line, why_not_cheapest
 from l2send.client import Client, open_client
+from l2send.core.address import short
 from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError, UsageError
 from l2send.core.plan import Payment
 from l2send.core.units import Amount, Token, parse_amount
@@ -93,7 +94,7 @@ async def _pay_until_done(
     """
     async with open_client(run_options.paths, run_options.registry()) as client:
         who = choose_sender(client.paths, sender, keys)
-        print_words(err(), styled(f"From {who.name} ({who.address[:6]}…{who.address[-4:]})"))
+        print_words(err(), styled(f"From {who.name} ({short(who.address)})"))
         for words in unfinished(client, who.address):
             print_words(err(), styled(words, "yellow", limit=300))
         async with LiveBalances(client, who.address) as held:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from l2send.core.address import checksum, parse_address
+from l2send.core.address import checksum, ends, parse_address, short
 from l2send.core.errors import BadAddress, ChecksumMismatch
 
 VECTORS = [
@@ -62,3 +62,9 @@ def test_every_one_character_typo_in_mixed_case_is_caught() -> None:
                     continue
     assert tried > 100_000
     assert missed / tried < 0.0005
+
+
+def test_a_short_address_shows_the_ends_that_people_compare() -> None:
+    address = checksum("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
+    assert short(address) == "0x5aAe…eAed"
+    assert short(address)[2:].replace("…", "").lower() == ends(address)
