@@ -60,7 +60,7 @@ COMMANDS: Mapping[str, Entry] = {
     "resume": Entry("resume:resume", "Resume a payment where it stopped.", Need.FOLLOW, sends=True),
     "speedup": Entry("speedup:speedup", "Speed up a pending payment with higher fees.", Need.FOLLOW, sends=True),
     "cancel": Entry("cancel:cancel", "Cancel a pending payment.", Need.FOLLOW, sends=True),
-    "close": Entry("close:close", "Close a payment of which no chain says if it was made.", Need.FOLLOW, sends=True),
+    "close": Entry("close:close", "Close a payment whose outcome no chain can prove.", Need.FOLLOW, sends=True),
     "history": Entry("history:history", "List the payments made from this machine.", Need.FOLLOW),
     "balances": Entry("balances:balances", "Show what an account holds on every chain.", Need.ASK),
     "wallet": Entry("wallet:app", "Make, import and list accounts (encrypted keystores).", Need.ASK),
@@ -73,24 +73,24 @@ COMMANDS: Mapping[str, Entry] = {
     "broadcast": Entry("broadcast:broadcast", "Send what `l2send sign` has signed.", Need.OFFLINE, sends=True),
     "config": Entry("config:app", "See and change settings.", Need.SET_UP),
     "chains": Entry("chains:app", "List the chains l2send knows; check them, pin their code.", Need.SET_UP),
-    "journal": Entry("journal:app", "See and set what the journal holds for all who use it.", Need.SET_UP),
+    "journal": Entry("journal:app", "Move the journal, recover it, and set its shared limits.", Need.SET_UP),
     "doctor": Entry("doctor:doctor", "Check your setup.", Need.SET_UP),
     "completion": Entry("completion:completion", "Make Tab complete commands in your shell.", Need.SET_UP),
     "demo": Entry("demo:demo", "Run the demo on local chains.", Need.TRY, sends=True),
     "devnet": Entry("devnet:app", "Real chains on this machine, with play money.", Need.TRY),
 }
-_WALLETS_THAT_SEND = frozenset({"delegate", "undelegate"})
+_SENDING_WALLET_COMMANDS = frozenset({"delegate", "undelegate"})
 
 
 def may_send(words: Sequence[str]) -> bool:
-    """Whether the words, their command first, may have sent something when they fail. Unknown ones may be a payment."""
+    """Whether the command `words`, if it failed, may have sent something. Unknown words may be a payment."""
     entry = COMMANDS.get(words[0]) if words else None
     if words and words[0] == "wallet":
-        return not _WALLETS_THAT_SEND.isdisjoint(words)
+        return not _SENDING_WALLET_COMMANDS.isdisjoint(words)
     return entry is None or entry.sends
 
 
 def is_about_a_payment(words: Sequence[str]) -> bool:
-    """Whether its user wants to know if anything was sent."""
+    """Whether an error of the command `words` says that nothing was sent."""
     entry = COMMANDS.get(words[0]) if words else None
     return may_send(words) or entry is None or entry.need in {Need.PAY, Need.FOLLOW, Need.OFFLINE}

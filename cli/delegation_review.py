@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l2send.cli.delegation_text import CONSEQUENCE, SEEN_AS, named, pinned
+from l2send.cli.delegation_text import CONSEQUENCE, SEEN_AS, code_with_name, pinned_hash
 from l2send.cli.money import cost_of
 from l2send.cli.prompts import must_agree
 from l2send.cli.screen import err, print_pairs, styled
@@ -25,14 +25,14 @@ async def approve_delegation(delegation: Delegation, *, yes: bool, over_foreign:
     rows = [
         ("account", styled(f"{chain.short_name}:{delegation.account}")),
         ("runs now", styled(before or "no code")),
-        ("will run", styled("no code" if ends or known is None else named(code, known))),
+        ("will run", styled("no code" if ends or known is None else code_with_name(code, known))),
         ("cost", styled(cost_of(delegation.quote.fees) or "")),
     ]
     if not ends:
         rows += [
             ("means", styled(CONSEQUENCE)),
             ("", styled(SEEN_AS)),
-            ("code", styled(pinned(known), limit=300)),
+            ("code", styled(pinned_hash(known), limit=300)),
         ]
     rows.append(("you sign", styled("1 one transaction with one authorization, for this chain and this nonce alone")))
     print_pairs(err(), rows)

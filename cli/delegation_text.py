@@ -1,4 +1,4 @@
-"""What a person must know before an account delegates to code (EIP-7702): the same words wherever one is approved."""
+"""What you must know before an account delegates to code (EIP-7702), in the same words wherever you approve it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from l2send.core.delegation import known_delegate
 from l2send.core.effects import Delegates
 
 CONSEQUENCE = "its code can move all that the account has on this chain, and stays until you end it"
-SEEN_AS = "contracts there see your account as a contract; some pay or ask it otherwise"
+SEEN_AS = "contracts there see your account as a contract, and some treat contracts differently"
 
 
 def delegation_rows(delegations: Sequence[Delegates], registry: Registry) -> list[tuple[str, Text]]:
-    """The code, what follows, and where it is from, for each delegation in a payment's own transactions; in short."""
+    """For each delegation in a payment's own transactions: the code, what it can do, and its source."""
     rows = list[tuple[str, Text]]()
     for one in delegations:
         chain = registry.chain(one.account.chain_id)
         known = known_delegate(one.code, chain)
         rows += [
-            ("delegates", styled(f"your account on {chain.name} to {named(one.code, known)}", "bold")),
+            ("delegates", styled(f"your account on {chain.name} to {code_with_name(one.code, known)}", "bold")),
             ("", styled("its code can move all that the account has there, until you end it", "yellow")),
-            ("", styled("contracts may treat it otherwise; it stays also if the rest fails", "yellow")),
+            ("", styled("contracts may treat it differently; it stays even if the rest fails", "yellow")),
             *([("source", styled(known.source, limit=300))] if known and known.source else []),
         ]
     return rows
@@ -35,7 +35,7 @@ def delegation_rows(delegations: Sequence[Delegates], registry: Registry) -> lis
 def hash_rows(delegations: Sequence[Delegates], registry: Registry) -> list[tuple[str, Text]]:
     """The pinned hash of each code, for the details."""
     found = [(one.code, registry.chain(one.account.chain_id)) for one in delegations]
-    return [("code", styled(pinned(known_delegate(code, chain)), limit=300)) for code, chain in found]
+    return [("code", styled(pinned_hash(known_delegate(code, chain)), limit=300)) for code, chain in found]
 
 
 def and_delegates(delegations: Sequence[Delegates], registry: Registry) -> str:
@@ -46,12 +46,12 @@ def and_delegates(delegations: Sequence[Delegates], registry: Registry) -> str:
     return f", and delegate your account on {chains} to {' and '.join(dict.fromkeys(one.code for one in delegations))}"
 
 
-def named(code: Address, known: Delegate | None) -> str:
+def code_with_name(code: Address, known: Delegate | None) -> str:
     """The code's address, and the registry's name for it."""
     return f"{code} ({known.name if known else 'not in the registry'})"
 
 
-def pinned(known: Delegate | None) -> str:
+def pinned_hash(known: Delegate | None) -> str:
     """The hash that the registry pins, and where it has the code from."""
     if known is None:
         return "not pinned"

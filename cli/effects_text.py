@@ -69,10 +69,10 @@ def _describe_message(effect: AllowsBySignature | OpensBySignature | RunsBySigna
     """A sentence on the effect of a signed message once submitted."""
     match effect:
         case AllowsBySignature(_, amount, spender, _, deadline, _):
-            return f"allow {_taker(spender)} to take exactly {amount}, if a sponsor brings it by {moment(deadline)}"
+            return f"allow {_taker(spender)} to take exactly {amount}, if a sponsor submits it by {moment(deadline)}"
         case OpensBySignature(order, taker, _, deadline):
             return (
-                f"if it is brought to the chain by {moment(deadline)}, {_taker(taker)} takes {order.pays} "
+                f"if it is submitted to the chain by {moment(deadline)}, {_taker(taker)} takes {order.pays} "
                 f"and locks it in the bridge {order.origin_settler} until a solver has paid {order.delivers} to "
                 f"{order.recipient}; after that it is void"
             )
@@ -80,8 +80,8 @@ def _describe_message(effect: AllowsBySignature | OpensBySignature | RunsBySigna
             does = ", then ".join(describe(one) for one in effects)
             whole = ": all of it or nothing" if len(effects) > 1 else ""
             return (
-                f"once it is brought to the EntryPoint {entry_point}, your account {account.address} does this, once: "
-                f"{does}{whole}. It has no deadline, and takes none of your coin"
+                f"once it is submitted to the EntryPoint {entry_point}, your account {account.address} does this once: "
+                f"{does}{whole}. It has no deadline, and your account pays no gas for it"
             )
 
 

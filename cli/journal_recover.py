@@ -99,13 +99,13 @@ class Recovering:
         number = f"{len(found)} transaction{' was' if len(found) == 1 else 's were'} unknown to {client.queue.title}"
         print_words(out(), f"{number}; all are accounted for" if accepted and not left_out else number)
         for which in held:
-            print_words(out(), styled(f"look at it: {which}", "yellow", limit=200))
+            print_words(out(), styled(f"check: {which}", "yellow", limit=200))
         if not self.safes:
-            print_words(out(), "No Safe was named: what others had one pay is not searched. Name it with --safe.")
+            print_words(out(), "No Safe was named, so what Safes paid was not searched. Name each with --safe.")
         if left_out:
-            print_words(out(), styled(f"not looked at: {', '.join(left_out)}", "yellow", limit=600))
+            print_words(out(), styled(f"not searched: {', '.join(left_out)}", "yellow", limit=600))
         if not accepted:
-            print_words(out(), "Look at what is named, or compare it with the chains. Then run it again with --accept.")
+            print_words(out(), "Check what is named against the chains. Then run it again with --accept.")
 
 
 def _document(found: Found, account: Address, client: Client) -> Document:

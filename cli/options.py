@@ -1,6 +1,6 @@
 """Options that several commands share, with cast's names where it has them; related ones are dataclasses, which
-`spread` turns into options. They are neither compared nor shown, and may hold a key: so they have no repr, and no code
-for either is made at every start.
+`spread` turns into options. They have no repr, because they may hold a key, and no comparison: generating either would
+take time at every start.
 """
 
 from __future__ import annotations
@@ -245,8 +245,8 @@ class RouteOptions:
         bool,
         typer.Option(
             "--batch",
-            help="Make several calls one transaction, in which the account delegates to pinned code if it does not yet "
-            "(EIP-7702). The delegation stays: docs/delegation.md.",
+            help="Make several calls in one transaction. If the account does not delegate to pinned code yet, it does "
+            "so in that transaction (EIP-7702), and the delegation stays: docs/delegation.md.",
         ),
     ] = False
 
@@ -267,9 +267,9 @@ class RouteOptions:
     def refuse_batch_of(self, keys: KeyOptions, *, safe: bool) -> None:
         """Raises UsageError for --batch with a payer that signs no authorization (EIP-7702)."""
         if keys.ledger or keys.trezor:
-            self.refuse_batch("l2send has no delegation signed on a Ledger or a Trezor (EIP-7702)")
+            self.refuse_batch("l2send does not sign delegations on a Ledger or a Trezor (EIP-7702)")
         if safe:
-            self.refuse_batch("a Safe makes several calls one transaction by itself")
+            self.refuse_batch("a Safe already makes several calls in one transaction")
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -357,7 +357,7 @@ class BatchOptions(FollowOptions):
             raise UsageError(f"batch {word} takes no option but --result and --json.", hint=f"l2send batch {word} NAME")
 
     def refuse_contradiction(self, route: RouteOptions) -> None:
-        """Raises UsageError for --batch beside options that pay each line by itself."""
+        """Raises UsageError for --batch together with an option that pays each line by itself."""
         if route.batch and (self.no_batching or self.queue):
             other = "--no-batching" if self.no_batching else "--queue"
             raise UsageError(f"--batch and {other} cannot be combined.", hint="Use one of them, or neither.")

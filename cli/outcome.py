@@ -217,7 +217,7 @@ def _sponsored(messages: SponsoredRecord, source: Chain) -> Rows:
     rows = [("messages", styled(f"{kinds} ({in_words(messages.state)})"))]
     if messages.opening_tx:
         rows.append(
-            ("brought" if messages.sponsored.open_deadline is None else "opened", _place(source, messages.opening_tx))
+            ("submitted" if messages.sponsored.open_deadline is None else "opened", _place(source, messages.opening_tx))
         )
     elif messages.detail:
         rows.append(("", styled(local_times(messages.detail))))

@@ -144,7 +144,7 @@ async def _execute(client: Client, bundle: SafeBundle, who: Sender, timeout: flo
 
 
 def _signed(bundle: SafeBundle) -> str:
-    said = f"{len(bundle.signatures)} of the {bundle.proposal.threshold} signatures that the Safe needs."
+    said = f"The file has {len(bundle.signatures)} of the {bundle.proposal.threshold} signatures that the Safe needs."
     unverified = [one.owner for one in bundle.signatures if not one.is_verified]
     return f"{said} Only the chain can tell whether it is true of {', '.join(unverified)}." if unverified else said
 

@@ -60,16 +60,16 @@ def delegation_tx(chain_id: ChainId, account: Address, code: Address) -> Unsigne
 def delegate_for_batches(code: bytes, account: Address, chain: Chain) -> Delegate | None:
     """The pinned code that `account`, which has `code`, must delegate to before it can batch; None if it does.
 
-    Raises Refused if the registry pins none on `chain`, and over other code: only `wallet delegate` replaces that.
+    Raises Refused if the registry pins none on `chain`, or the account has other code: `wallet delegate` replaces that.
     """
     now = delegate_of(code)
     known = known_delegate(now, chain) if now else None
     if known and known.name == BATCHING_DELEGATE:
         return None
     if code:
-        runs = f"delegates to {known.name if known else now}" if now else "is a contract"
+        runs = f"already delegates to {known.name if known else now}" if now else "is a contract"
         raise Refused(
-            f"--batch delegates to no code over other code: {account} {runs} on {chain.name}.",
+            f"--batch does not replace an account's code: {account} {runs} on {chain.name}.",
             hint=f"Leave --batch out. Or first: l2send wallet delegate NAME --chain {chain.short_name}",
         )
     pinned = next((one for one in chain.delegates if one.name == BATCHING_DELEGATE), None)

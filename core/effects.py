@@ -122,9 +122,9 @@ class Delegates:
 
 @dataclass(frozen=True, slots=True)
 class RunsBySignature:
-    """Anyone who brings this message to the EntryPoint has the account do all of `effects`, or nothing, once.
+    """Anyone who submits this message to the EntryPoint makes the account do all of `effects`, or nothing, once.
 
-    It has no deadline: it can be brought until its nonce is used (ERC-4337).
+    It has no deadline: it can be submitted until its nonce is used (ERC-4337).
     """
 
     account: ChainAddress

@@ -1,7 +1,7 @@
 """Payments of native coin through Multicall3: one transaction of an account without code pays several recipients.
 
 No call may fail, and Multicall3 keeps nothing: it hands on the whole value, or the transaction reverts. Tokens are
-never paid this way: an allowance to Multicall3 is anyone's. Source: mds1/multicall3, src/Multicall3.sol.
+never paid this way: anyone can spend an allowance given to Multicall3. Source: mds1/multicall3, src/Multicall3.sol.
 """
 
 from __future__ import annotations

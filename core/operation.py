@@ -1,4 +1,4 @@
-"""User operations (ERC-4337): what a delegated account signs so that another account brings it to the chain.
+"""User operations (ERC-4337): what a delegated account signs so that another account submits it to the chain.
 
 The account runs the pinned Simple7702Account. It does what its own key signed and the EntryPoint hands it, once for
 each nonce. Accepted are a transfer of a token or of coin, and two of them together. The account pays no gas: every fee

@@ -127,7 +127,7 @@ class MessageKind(StrEnum):
     OPEN_FOR = "open_for"
     """ERC-7683: opens the order; anyone may submit it to the settler."""
     OPERATION = "operation"
-    """ERC-4337: a transfer of a delegated account; anyone may bring it to the EntryPoint."""
+    """ERC-4337: a transfer of a delegated account; anyone may submit it to the EntryPoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +140,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sponsored:
-    """What a sponsor brings to the chain, an order or a transfer: the sender signs messages, no transaction."""
+    """What a sponsor submits to the chain, an order or a transfer: the sender signs messages, no transaction."""
 
     messages: tuple[Message, ...]
     """In the order of submission; the last one pays."""
     open_deadline: UnixTime | None
     """By the origin's clock; after it the messages have no effect. None: until the nonce of the operation is used."""
     since: BlockNumber
-    """The origin's head when they were written: barring a reorganisation, they are brought after it."""
+    """The origin's head when they were written: barring a reorganisation, they are submitted after it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class OifSettlers(Settlers):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SponsorSettlers(Settlers):
-    """A sponsor that brings transfers of delegated accounts: by which EntryPoint, and which account takes its fee."""
+    """A sponsor that submits transfers of delegated accounts: by which EntryPoint, and which account takes its fee."""
 
     entry_point: Address
     payee: Address

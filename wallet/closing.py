@@ -1,7 +1,7 @@
 """Closes a payment that no evidence can end: its recipient may have been paid by another transaction.
 
 Something else used its nonce, and the recipient got as much in that block. Whether that was this payment only the user
-can find out. Closing it claims nothing about the chain: the state stays `indeterminate`, and l2send follows it no more.
+can find out. Closing claims nothing about the chain: the state stays `indeterminate`, and l2send stops following it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,9 @@ def details_of(leg: PaymentRecord) -> list[str]:
 
 
 async def refuse_to_close(record: Record, rpcs: Rpcs) -> None:
-    """Raises Refused while anything signed for the payment could still be mined, or its end can still be found out;
-    NetworkError.
+    """Check that no chain can prove how the payment ends. Look at its status first, which records what can be proved.
 
-    Look at the chains first: what can be proved is no longer open then.
+    Raises Refused if anything signed for it could still be mined or its end can still be found out, NetworkError.
     """
     if not record.meaning.open:
         raise Refused(
@@ -61,9 +60,9 @@ def close(record: Record, journal: Journal) -> Record:
 def _why_followed(leg: PaymentRecord) -> str:
     """Why the chain will still say how it ends; empty if that is not known."""
     if leg.state is not PaymentState.INDETERMINATE:
-        return f"it is {in_words(leg.state)}, and l2send finds out how it ends"
+        return f"it is {in_words(leg.state)}, and l2send will find out how it ends"
     if leg.order or leg.sponsored:
-        return "the contract that it was made through keeps a record, by which l2send finds out how it ends"
+        return "its contract keeps a record of it, from which l2send will find out how it ends"
     return ""
 
 

@@ -42,7 +42,7 @@ class OperationRun:
     block: BlockNumber
     block_hash: str
     tx_hash: str = ""
-    """Of the transaction that brought it, from any account."""
+    """Of the transaction that submitted it, from any account."""
     succeeded: bool = False
     """Whether its calls did."""
     arrived: int = 0
@@ -155,7 +155,7 @@ def _arrived(operation: Operation, logs: object, *, succeeded: bool) -> int:
             units = 0
         elif address == call.to.lower() and topics == moved:
             units += int.from_bytes(data, "big")
-    raise BadAnswer("a receipt does not have the event of the operation that it brought.")
+    raise BadAnswer("a receipt does not have the event of the operation that it submitted.")
 
 
 def _read(logs: object) -> Iterable[tuple[str, list[str], bytes]]:

@@ -1,6 +1,6 @@
 """Payments by a user operation: one look at what used its nonce, and taking back what was signed.
 
-The EntryPoint runs one operation with each nonce, and any account may bring it. So the payment follows the nonce, not
+The EntryPoint runs one operation with each nonce, and any account may submit it. So the payment follows the nonce, not
 the sponsor. A signed operation has no deadline. Its sender takes it back by a transaction of its own, which uses up the
 nonce and needs gas: the chain takes one of the two.
 """
@@ -25,7 +25,7 @@ _LOOKED_FOR = frozenset({SponsoredState.SIGNED, SponsoredState.EXECUTED, Sponsor
 
 def operation_of(record: PaymentRecord) -> Operation:
     """What the sender signed, or is to sign, as it was approved. Raises Refused."""
-    assert record.sponsored is not None, "only what a sponsor brings has an operation"
+    assert record.sponsored is not None, "only what a sponsor submits has an operation"
     return read_operation(record.sponsored.sponsored.messages[-1].data)
 
 

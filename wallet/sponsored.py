@@ -1,4 +1,4 @@
-"""Payments that a sponsor brings to the chain: the only code that signs messages and posts them.
+"""Payments that a sponsor submits to the chain: the only code that signs messages and posts them.
 
 The stages of such a payment, and why they are in this order:
 
@@ -312,9 +312,9 @@ def _not_open(record: PaymentRecord) -> NotFinal:
     messages = _messages(record)
     if record.order is None:
         return NotFinal(
-            f"{record.id} is {in_words(record.state)}: {messages.detail or 'it was not brought to the chain yet'}.",
-            hint=f"It can be brought until its nonce is used; do not pay again before. Run `l2send resume {record.id}` "
-            f"to follow it, or `l2send cancel {record.id}`, which needs gas.",
+            f"{record.id} is {in_words(record.state)}: {messages.detail or 'it was not submitted to the chain yet'}.",
+            hint="It can be submitted until its nonce is used; do not pay again before. "
+            f"Run `l2send resume {record.id}` to follow it, or `l2send cancel {record.id}`, which needs gas.",
         )
     return NotFinal(
         f"{record.id} is {in_words(record.state)}: its order is not open. {messages.detail}".rstrip(),

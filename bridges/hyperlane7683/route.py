@@ -65,7 +65,7 @@ async def check_route(
     if gas is None or not gas[0]:
         said = "does not say what gas" if gas is None else "pays for no gas with which"
         raise Refused(
-            f"the Hyperlane7683 router of {target.name} {said} its message is brought to {source.name}: "
+            f"the Hyperlane7683 router of {target.name} {said} its message is delivered to {source.name}: "
             "a refund might never arrive."
         )
     return Route(Amount(fee[0], target.native), on_origin.timestamp, on_target.timestamp)

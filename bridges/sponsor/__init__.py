@@ -1,1 +1,1 @@
-"""A transfer that a delegated account signs and a sponsor brings to the chain: see bridge.py."""
+"""A transfer that a delegated account signs and a sponsor submits to the chain: see bridge.py."""

@@ -1,12 +1,12 @@
 """A transfer for an account without gas, where the money is on the destination already.
 
 The account delegates to the pinned Simple7702Account (EIP-7702). It signs one user operation: the transfer of a token
-or of coin, and in the same batch the sponsor's fee, in what is paid. The sponsor brings it to the EntryPoint and pays
+or of coin, and in the same batch the sponsor's fee, in what is paid. The sponsor submits it to the EntryPoint and pays
 the network. For gas it takes nothing of the account's coin: every fee of the operation itself is zero.
 
-The chain does it once, whole or not at all, no matter which account brings it. It has no deadline: it is open until its
-nonce is used. `[chains.….settlers.sponsor]` names the EntryPoint, the server, and the account that takes the fee; the
-shipped registry has none.
+The chain runs it once, whole or not at all, no matter which account submits it. It has no deadline: it is open until
+its nonce is used. `[chains.….settlers.sponsor]` names the EntryPoint, the server, and the account that takes the fee;
+the shipped registry has none.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ _SURELY_ENOUGH = Wei(5 * 10**16)
 """Coin that pays for any transfer: an account with as much is not asked about."""
 _COIN_TRANSFER = Gas(25_200)
 """What a direct transfer of coin to a key is signed with: 21,000 and a fifth."""
-_TIME_TO_BRING = Seconds(12)
+_TIME_TO_SUBMIT = Seconds(12)
 
 
 class Sponsor:
-    """Transfers on one chain that a sponsor brings, for an account that delegates and has no gas there."""
+    """Transfers on one chain that a sponsor submits, for an account that delegates and has no gas there."""
 
     refunds_by_itself = False
     contract_senders = ContractSenders(
@@ -84,7 +84,7 @@ class Sponsor:
         )
         if not can_batch(code, source):
             raise Refused(
-                f"a sponsor on {source.name} brings only what an account signs that delegates to the pinned code: see "
+                f"a sponsor on {source.name} submits only operations of accounts that delegate to the pinned code: see "
                 "`l2send wallet delegate`."
             )
         fee = Amount(units, held.token)
@@ -103,12 +103,12 @@ class Sponsor:
             pays=pays,
             delivers=payment.amount,
             fees=(Fee(SPONSOR_FEE, fee),),
-            duration=_TIME_TO_BRING,
+            duration=_TIME_TO_SUBMIT,
             steps=(),
             expires=expires,
             notes=(
                 f"you have no gas on {source.name}: a sponsor sends the transaction, for the {SPONSOR_FEE}",
-                "what you sign has no deadline: it can be brought until its nonce is used",
+                "what you sign has no deadline: it can be submitted until its nonce is used",
             ),
             needs=Wei(0),
             sponsored=sponsored,
@@ -119,7 +119,7 @@ class Sponsor:
         return None
 
     def message_effects(self, data: TypedData, registry: Registry) -> RunsBySignature:
-        """What the account does once the operation is brought: transfers of known tokens and coin. Raises Refused."""
+        """What the account does once the operation is submitted: transfers of known tokens and coin. Raises Refused."""
         operation = read_operation(data)
         listed = registry.chain(operation.chain_id).settlers_of(self.name, SponsorSettlers)
         if listed is None or operation.entry_point != listed.entry_point:

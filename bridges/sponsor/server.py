@@ -1,4 +1,4 @@
-"""The sponsor that brings user operations to a chain: its fee, and how an operation is handed to it.
+"""The sponsor that submits user operations to a chain: its fee, and how an operation is handed to it.
 
 Only the sponsor's fee is believed, and the review shows it. The operation has the shape of ERC-7769's
 `eth_sendUserOperation`; the two requests around it are a protocol of our own, which the devnet's sponsor answers.
@@ -24,7 +24,7 @@ async def ask_fee(http: Http, url: str, token: Token) -> int:
     asked = {"chainId": str(token.chain_id), "token": token.address or ZERO_ADDRESS}
     answer = await get_json(http, f"{url}/v1/fee", asked, _WHO)
     if answer.status >= 400:
-        raise Refused(f"the sponsor brings no such payment: {reason(answer.body)}")
+        raise Refused(f"the sponsor does not take this payment: {reason(answer.body)}")
     try:
         return parse_uint(answer.body["operation"])
     except (KeyError, TypeError, ValueError):

@@ -154,7 +154,7 @@ class _Run:
             self._refuse_bad(judged, name)
             safe, sender = choose_safe(self.safe, self.sender, client.paths, client.registry)
             if safe and limits.batch:
-                raise UsageError("a Safe makes several calls one transaction by itself.", hint="Leave --batch out.")
+                raise UsageError("a Safe already makes several calls in one transaction.", hint="Leave --batch out.")
             if safe and self.options.queue:
                 raise UsageError("a Safe's payments are not queued.", hint="Leave --queue out: they are paid at once.")
             who = choose_sender(client.paths, sender, self.keys)
@@ -264,9 +264,9 @@ class _Run:
             raise Interrupted(
                 f"interrupted; {live.line()}.",
                 sent=_moved(result),
-                hint=f"Carry it on with: l2send batch resume {name}",
+                hint=f"Resume it with: l2send batch resume {name}",
             ) from None
-        if not err().is_terminal:  # a log; a person reads the same in the result
+        if not err().is_terminal:  # For a log. On a terminal the result says the same.
             err().print(live.line())
         return self._end(client, name, result)
 

@@ -47,7 +47,7 @@ def cancel(
     """Cancel a pending payment: sign a transfer of nothing with its nonce and higher fees.
 
     The chain takes one of the two. Exit status 7: it is cancelled. 0: it was mined before, and is delivered.
-    What you signed for a sponsor to bring is taken back by a transaction of yours, which needs gas.
+    What you signed for a sponsor is taken back by a transaction of yours, which needs gas.
     Of a payment that ended after its approval, the allowance of its bridge is revoked.
     Of one that the owners of a Safe sign, a file is written that they sign as well: it takes the nonce.
 

@@ -1,4 +1,4 @@
-"""`l2send close`: ends the following of a payment of which no chain says whether it was made."""
+"""`l2send close`: stops following a payment whose outcome no chain can prove."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from l2send.wallet.journal.records import Record
 
 @spread
 def close(payment_id: PaymentId, yes: Yes = False, *, run_options: RunOptions) -> int:
-    """Close an open payment of which no chain says whether the recipient was paid.
+    """Close an open payment if no chain can prove whether the recipient was paid.
 
     Another transaction used its nonce, and the recipient got as much in that block: look at their account first.
-    Closing sends nothing and claims nothing: the payment stays indeterminate, and l2send follows it no more. It is
+    Closing sends nothing and proves nothing: the payment stays indeterminate, and l2send stops following it. It is
     refused while anything that was signed could still be mined.
 
     Example: l2send close p-7k3f9q2m
@@ -48,9 +48,9 @@ def close(payment_id: PaymentId, yes: Yes = False, *, run_options: RunOptions) -
 
 
 def _explain(record: Record) -> None:
-    """Why it is open, and what closing it means."""
+    """Print why it is open, and what closing it means."""
     open_legs = [leg for leg in record.legs if leg.meaning.open]
     for detail in dict.fromkeys(detail for leg in open_legs for detail in details_of(leg)):
         print_words(err(), styled(f"It is open because {local_times(detail)}.", limit=400))
-    print_words(err(), "Closing it sends nothing and says nothing about the chain. l2send only follows it no more.")
+    print_words(err(), "Closing sends nothing and proves nothing: l2send only stops following the payment.")
     print_words(err(), "Look at the recipient's account before you pay again.")

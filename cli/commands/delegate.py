@@ -115,7 +115,7 @@ def _make(change: _Change, keys: KeyOptions, how: FollowOptions, run_options: Ru
     chain = registry.named(change.chain)
     if keys.ledger or keys.trezor:
         raise UsageError(
-            "l2send has no delegation signed on a Ledger or a Trezor (EIP-7702).",
+            "l2send does not sign delegations on a Ledger or a Trezor (EIP-7702).",
             hint="Use an account with a keystore.",
         )
     who = choose_sender(run_options.paths, SenderOptions(account=change.account), keys)

@@ -137,10 +137,12 @@ def recover(
     ] = None,
     safe: Annotated[
         list[str] | None,
-        typer.Option("--safe", metavar="CHAIN:ADDRESS", help="A Safe that pays, by its own nonce; repeatable."),
+        typer.Option(
+            "--safe", metavar="CHAIN:ADDRESS", help="Also find what this Safe paid, by its own nonce; repeatable."
+        ),
     ] = None,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Go on with this journal although some of it needs a person's look.")
+        bool, typer.Option("--accept", help="Use this journal although you did not resolve all that was named.")
     ] = False,
     *,
     run_options: RunOptions,
@@ -149,8 +151,8 @@ def recover(
 
     Every transaction of the accounts that the journal lacks is looked up by its nonce, and compared by recipient, token
     and amount with lines that wait for workers, payments that were not signed, and the lines of FILE. Nothing is signed
-    or sent. --safe finds what a Safe paid, no matter who sent it. Keep every other l2send stopped. Status 0: all was
-    looked at and understood, and this home goes on with the journal; 11: what is named needs a look first. Then
+    or sent. --safe finds what a Safe paid, no matter who sent it. Keep every other l2send stopped. Status 0: everything
+    was found and understood, and this home uses the journal again; 11: check what is named, then run it again with
     --accept.
 
     Example: l2send journal recover november.csv --accounts payroll

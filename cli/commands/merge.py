@@ -59,7 +59,7 @@ def merge(
     refuse_existing(output)
     if for_service and for_builder:
         raise UsageError(
-            "--for-service and --for-builder are two formats.", hint="Choose one; the other is a file more."
+            "--for-service and --for-builder cannot be combined.", hint="Choose one, and merge again for the other."
         )
     bundle = read_safe_file(files[0])
     for path in files[1:]:

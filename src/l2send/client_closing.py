@@ -14,9 +14,9 @@ class ClientClosing(ClientLookups):
     rpcs: Rpcs
 
     async def refuse_to_close(self, record: Record) -> None:
-        """Raises Refused while anything signed for the payment may be mined, or its end can be found out; NetworkError.
+        """Check that no chain can prove how the payment ends. Call `status` first, which records what can be proved.
 
-        Call `status` first: what can be proved is no longer open then.
+        Raises Refused if anything signed for it may still be mined or its end can be found out, NetworkError.
         """
         await refuse_to_close(record, self.rpcs)
 

@@ -63,12 +63,12 @@ def about_the_money(record: Record) -> str:
             return "The account runs what was asked for."
         case PaymentState.REVERTED:
             return (
-                "Its call failed, and the account runs what was asked for: an authorization holds also then (EIP-7702)."
+                "Its call failed, but the account runs what was asked for: an authorization holds even then (EIP-7702)."
             )
         case PaymentState.REPLACED | PaymentState.CANCELLED if was_signed:
             return (
                 "Its transaction never happens. The authorization in it was signed: until the account has used the "
-                "next nonce, any other account can bring it; the account runs what was asked for then (EIP-7702)."
+                "next nonce, any other account can submit it; the account then runs what was asked for (EIP-7702)."
             )
         case _:
             return record.meaning.money
@@ -81,13 +81,13 @@ def _about_the_code(record: Record) -> str:
             signed = [tx for tx in leg.attempts(step.step_index) if tx.raw and tx.step.tx.delegate_to is not None]
             if any(tx.state is TxState.REVERTED for tx in signed):
                 return (
-                    " The account delegates to code anyway: an authorization holds also then (EIP-7702). "
+                    " The account delegates to code anyway: an authorization holds even then (EIP-7702). "
                     "`l2send wallet undelegate` ends that."
                 )
             if signed and step.outcome in {TxState.CANCELLED, TxState.REPLACED}:
                 return (
                     " The authorization in it was signed: until the account has used the next nonce, any other account "
-                    "can bring it, and the account delegates then (EIP-7702)."
+                    "can submit it, and the account then delegates (EIP-7702)."
                 )
     return ""
 

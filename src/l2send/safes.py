@@ -194,7 +194,7 @@ async def _enough(bundle: SafeBundle, safe: SafeState, sender: Address, rpc: Rpc
         changed = _changes(bundle, safe)
         told = ". ".join([*bad, *changed])
         raise Refused(
-            f"{len(good)} of the {safe.threshold} signatures that the Safe needs. "
+            f"the file has {len(good)} of the {safe.threshold} signatures that the Safe needs. "
             f"{safe.threshold - len(good)} more, from: {', '.join(unsigned)}.{f' {told}.' if told else ''}",
             hint="Have more owners sign: l2send sign FILE -o FILE; l2send merge joins files.",
         )

@@ -209,8 +209,8 @@ def test_more_lines_than_one_transaction_holds_delegate_once(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("1", "USDC", "dev4:{to}", "--batch", "--ledger"), "no delegation signed on a Ledger"),
-        (("1", "USDC", "dev4:{to}", "--batch", "--safe", "dev1:{to}"), "a Safe makes several calls"),
+        (("1", "USDC", "dev4:{to}", "--batch", "--ledger"), "does not sign delegations on a Ledger"),
+        (("1", "USDC", "dev4:{to}", "--batch", "--safe", "dev1:{to}"), "a Safe already makes several calls"),
         (
             ("prepare", "1", "USDC", "dev4:{to}", "--from", "{to}", "--batch", "-o", "x.json"),
             "carries no authorization",
@@ -236,7 +236,7 @@ def test_the_screen_names_the_delegation(home: Home) -> None:
     for part in (
         f"delegates your account on Devnet 1 to {code.address} (simple7702account)",
         "its code can move all that the account has there, until you end it",
-        "it stays also if the rest fails",
+        "it stays even if the rest fails",
         f"its hash is pinned: {code.code_hash}; source: Simple7702Account, npm",
         f"have your account {address} run the code of {code.address} from now on, then allow the bridge",
     ):

@@ -74,7 +74,7 @@ def test_sped_up_cancelled_and_what_is_left_of_its_authorization(payer: Payer) -
         assert (last.nonce, last.tx.delegate_to, last.tx.data) == (first.nonce, None, b"")
     ended = payer.resume(record.id)
     assert (ended.state, delegated_to(payer), payer.sent("dev1")) == (PaymentState.CANCELLED, None, 1)
-    assert "any other account can bring it" in money(ended, payer)
+    assert "any other account can submit it" in money(ended, payer)
     bring(payer, record.transactions[0])
     assert delegated_to(payer) == code_of(payer), "it can"
     assert payer.resume(behind.id).state is PaymentState.DELIVERED
@@ -108,7 +108,7 @@ def test_replaced_it_never_happens_and_says_what_did(payer: Payer, how: str) -> 
             send(payer, Account.create(), [authorization(payer, code_of(payer), payer.sent("dev1"))])
     ended = payer.resume(record.id)
     assert ended.state is PaymentState.REPLACED
-    assert "any other account can bring it" in money(ended, payer)
+    assert "any other account can submit it" in money(ended, payer)
     by_another = code_of(payer) if how != "its nonce" else None
     assert (delegated_to(payer), payer.sent("dev1")) == (by_another, 1)
 

@@ -128,7 +128,7 @@ def test_cancelled_it_changes_no_code_by_itself(payer: Payer, capsys: pytest.Cap
     assert record.state is PaymentState.CANCELLED
     assert (delegated_to(payer), payer.sent("dev1")) == (None, 1)
     show_outcome(record, payer.home.registry)
-    assert "any other account can bring it" in " ".join(capsys.readouterr().out.split())
+    assert "any other account can submit it" in " ".join(capsys.readouterr().out.split())
     bring(payer, record.transactions[0])
     assert (delegated_to(payer), payer.sent("dev1")) == (code_of(payer.home), 2), "it can"
 

@@ -209,7 +209,7 @@ def _price_from(data: Json) -> GasPrice:
 
 
 def sponsored_json(sponsored: Sponsored) -> Json:
-    """The messages to sign if a sponsor brings them."""
+    """The messages to sign if a sponsor submits them."""
     return {
         "messages": [{"kind": m.kind.value, "data": m.data.json()} for m in sponsored.messages],
         "open_deadline": sponsored.open_deadline,

@@ -94,7 +94,7 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True)
 class SponsoredRecord:
-    """The messages that a sponsor brings to the chain. Until they are signed there are no signatures."""
+    """The messages that a sponsor submits to the chain. Until they are signed there are no signatures."""
 
     sponsored: Sponsored
     state: SponsoredState
@@ -103,7 +103,7 @@ class SponsoredRecord:
     signed_at: UnixTime | None = None
     """By this machine's clock."""
     opening_tx: str = ""
-    """Hash of the transaction that brought them, from any sender."""
+    """Hash of the transaction that submitted them, from any sender."""
     block: BlockNumber | None = None
     """The block of that transaction."""
     detail: str = ""
@@ -163,7 +163,7 @@ class PaymentRecord:
     group_id: str | None = None
     """The id of the whole payment, if this is one of its legs."""
     sponsored: SponsoredRecord | None = None
-    """The messages to sign if a sponsor brings them; there are no steps then."""
+    """The messages to sign if a sponsor submits them; there are no steps then."""
     proposal: ProposalRecord | None = None
     """What the owners of a Safe sign; there are no steps then."""
     typed_name: str = ""

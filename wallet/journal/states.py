@@ -62,7 +62,7 @@ class TxState(StrEnum):
 
 @unique
 class SponsoredState(StrEnum):
-    """The state of the messages that a sponsor brings to the chain, all together."""
+    """The state of the messages that a sponsor submits to the chain, all together."""
 
     PLANNED = "planned"
     """Approved by the person, not signed."""
@@ -248,7 +248,7 @@ def payment_state(steps: Sequence[TxState], order: OrderState | None) -> Payment
     return next((state for step, state in BY_EARLIER_STEPS if step in steps[:-1]), _P.PLANNED)
 
 
-# Where a sponsor brings messages, what is known of these stands in the place of the steps.
+# Where a sponsor submits messages, what is known of these stands in the place of the steps.
 BY_MESSAGES: Mapping[SponsoredState, PaymentState] = {
     _S.PLANNED: _P.PLANNED,
     _S.SIGNED: _P.SENDING,
@@ -265,7 +265,7 @@ BY_MESSAGES: Mapping[SponsoredState, PaymentState] = {
 
 
 def sponsored_payment_state(messages: SponsoredState, order: OrderState | None) -> PaymentState:
-    """The state of a payment that a sponsor brings, with its order, None if it has none."""
+    """The state of a payment that a sponsor submits, with its order, None if it has none."""
     return BY_MESSAGES[messages] if order is None else BY_ORDER.get(order, BY_MESSAGES[messages])
 
 
@@ -353,7 +353,7 @@ MEANINGS: Mapping[PaymentState, Meaning] = {
     ),
 }
 _CLOSABLE = frozenset({_P.INDETERMINATE, _P.PARTLY_DELIVERED})
-_CLOSED = "You closed it: something else used its nonce, and whether the recipient was paid is not known."
+_CLOSED = "You closed it. Another transaction used its nonce, and l2send does not know whether the recipient was paid."
 
 
 def meaning_of(state: PaymentState, *, is_closed: bool) -> Meaning:
@@ -374,7 +374,7 @@ def money_moved(steps: Sequence[TxState]) -> Sent:
 
 
 def money_of_messages(messages: SponsoredState) -> Sent:
-    """Whether money may have moved, from the state of the messages that a sponsor brings."""
+    """Whether money may have moved, from the state of the messages that a sponsor submits."""
     if messages in {SponsoredState.OPENED, SponsoredState.EXECUTED, SponsoredState.FINAL}:
         return Sent.YES
     return Sent.MAYBE if messages in {SponsoredState.SIGNED, SponsoredState.INDETERMINATE} else Sent.NO

@@ -62,7 +62,7 @@ class HardwareSigner:
         """See Signer."""
         refuse_unbound(chain_id, tx)
         if tx.delegate_to is not None:
-            raise Refused(f"l2send has no delegation signed on a {self._device.name} (EIP-7702).")
+            raise Refused(f"l2send does not sign delegations on a {self._device.name} (EIP-7702).")
         self._say(f"compare and confirm on the {self._device.name}")
         r, s = _low(self._device.sign_tx(nonce, tx, gas, price))
         for parity in (0, 1):
