@@ -116,8 +116,8 @@ class Live:
             if shown and shown is cls._shown:
                 shown.start()
 
-    def find(self, words: str) -> None:
-        """What was found so far, in the line that is rewritten; it leaves no line of its own."""
+    def rewrite(self, words: str) -> None:
+        """Show `words` in the line that is rewritten; unlike a sentence of progress they leave no line of their own."""
         self._now = words
 
     def update(self, turn: Turn) -> None:

@@ -21,7 +21,6 @@ _OTHER_NUMBER = re.compile(r"\d+[eE]\d+|0x.*", re.ASCII | re.IGNORECASE)
 """`1e3`, and an address or another hexadecimal number."""
 _CHAIN_ALONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*:", re.ASCII)
 """A chain's name with the colon that should stand before the account."""
-_LINK = re.compile(r"^(ethereum:|https?:)", re.IGNORECASE)
 _PREPOSITIONS = frozenset({"to", "on", "from"})
 _WORDS = 3
 """The words of a payment: amount, token, destination."""
@@ -120,7 +119,7 @@ def _refuse_without_amount(lead: list[str], amounts: list[str]) -> None:
     """Raises UsageError for words that are neither a command nor a payment."""
     if amounts and _KNOWN_ELSEWHERE.get(lead[0].lower()) != "send":
         return
-    is_account = [_is_whole_destination(word) or bool(_OTHER_NUMBER.fullmatch(word)) for word in lead]
+    is_account = [is_whole_destination(word) or bool(_OTHER_NUMBER.fullmatch(word)) for word in lead]
     if not amounts and len(lead) > 1 and any(is_account):
         raise UsageError("the amount is missing.", hint="For example: l2send 25 USDC base:0x…")
     refuse_unknown_command(*lead)
@@ -167,9 +166,9 @@ def _is_usual(lead: list[str]) -> bool:
     if len(lead) != _WORDS or _PREPOSITIONS.intersection(word.lower() for word in lead):
         return False
     amount, token, destination = lead
-    if _MONEY.fullmatch(amount) or _is_amount(token) or _is_whole_destination(token):
+    if _MONEY.fullmatch(amount) or _is_amount(token) or is_whole_destination(token):
         return False
-    return _is_whole_destination(destination) or (bool(_NUMBER.fullmatch(amount)) and token.lower() in _EVERYDAY)
+    return is_whole_destination(destination) or (bool(_NUMBER.fullmatch(amount)) and token.lower() in _EVERYDAY)
 
 
 def _is_alone(lead: list[str]) -> bool:
@@ -177,6 +176,6 @@ def _is_alone(lead: list[str]) -> bool:
     return len(lead) == 1 and not _is_amount(lead[0])
 
 
-def _is_whole_destination(word: str) -> bool:
-    """Whether a word contains chain and account, or is read from stdin."""
-    return word == "-" or bool(_LINK.match(word)) or (":" in word or "@" in word)
+def is_whole_destination(word: str) -> bool:
+    """Whether a word contains chain and account, in any form of destination, or is read from stdin."""
+    return word == "-" or ":" in word or "@" in word

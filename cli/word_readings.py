@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
 
+from l2send.cli.word_order import is_whole_destination
 from l2send.core.chains import Registry
 from l2send.core.errors import UsageError
 from l2send.core.paths import Paths
@@ -121,7 +122,7 @@ def _is_for_the_resolver(parts: _Parts, known: Known) -> bool:
     if len(parts.others) != 2 or parts.on or parts.options or parts.amount[0] in _PEGS:
         return False
     token, destination = parts.others
-    if _is_whole(token) or known.is_account(token) or (known.is_chain(token) and not known.is_token(token)):
+    if is_whole_destination(token) or known.is_account(token) or (known.is_chain(token) and not known.is_token(token)):
         return False
     return not known.is_chain(destination) and not known.is_token(destination)
 
@@ -182,7 +183,9 @@ def _readings(parts: _Parts, known: Known) -> Iterator[Reading]:
     """Every meaning by the kinds of the words; else those in which a word of unknown kind is the token."""
     strict = [*_by_kind(parts, known, known.is_token)]
     yield from strict or _by_kind(
-        parts, known, lambda word: not known.is_chain(word) and not known.is_account(word) and not _is_whole(word)
+        parts,
+        known,
+        lambda word: not known.is_chain(word) and not known.is_account(word) and not is_whole_destination(word),
     )
 
 
@@ -195,16 +198,11 @@ def _by_kind(parts: _Parts, known: Known, is_token: Callable[[str], bool]) -> It
             case (token, account), chain if chain and is_token(token) and known.is_account(account):
                 yield Reading(parts.amount, token, known.whole(chain, account), parts.options)
             case (token, destination), "" if is_token(token) and (
-                _is_whole(destination) or (known.is_account(destination) and not known.is_chain(destination))
+                is_whole_destination(destination) or (known.is_account(destination) and not known.is_chain(destination))
             ):
                 yield Reading(parts.amount, token, destination, parts.options)
             case _:
                 pass
-
-
-def _is_whole(word: str) -> bool:
-    """Whether a word contains chain and account."""
-    return word == "-" or ":" in word or "@" in word
 
 
 def _priced(reading: Reading, known: Known) -> Reading:
@@ -223,7 +221,7 @@ def _priced(reading: Reading, known: Known) -> Reading:
 
 def _what_is_missing(parts: _Parts, known: Known) -> UsageError:
     """The error for a missing or extra word, with the line to type."""
-    whole = next((word for word in parts.others if _is_whole(word)), "")
+    whole = next((word for word in parts.others if is_whole_destination(word)), "")
     account = next((word for word in parts.others if known.is_account(word)), "")
     chain = parts.on or next((word for word in parts.others if known.is_chain(word) and word != account), "")
     if known.is_token(chain) and not parts.on and not account:

@@ -116,7 +116,7 @@ async def _read(whose: str, known: Address | None, registry: Registry, wanted: _
             with Live.of_answers(f"asking {len(wanted.chains)} chains") as live:
                 snapshot, kinds = await asyncio.gather(
                     take_snapshot(
-                        account, rpcs, chains=wanted.chains, on_answer=_shown_at_once(account, live, wanted.tokens)
+                        account, rpcs, chains=wanted.chains, on_answer=_show_so_far(account, live, wanted.tokens)
                     ),
                     kinds_of(account, wanted.chains if wanted.kinds else (), rpcs),
                 )
@@ -128,16 +128,16 @@ async def _read(whose: str, known: Address | None, registry: Registry, wanted: _
             await asyncio.sleep(_EVERY)
 
 
-def _shown_at_once(account: Address, live: Live, tokens: Sequence[str]) -> Callable[[Holdings], None]:
-    """Shows what is held where chains have answered, while others are waited for; nothing if only `tokens` count."""
+def _show_so_far(account: Address, live: Live, tokens: Sequence[str]) -> Callable[[Holdings], None]:
+    """A callback that shows, after each chain's answer, what is held so far; nothing if only `tokens` count."""
     known = list[Holdings]()
 
-    def heard(one: Holdings) -> None:
+    def show_with(one: Holdings) -> None:
         if not one.error and not tokens:
             known.append(one)
-            live.find(f"so far {worth_in_words(Snapshot(account, tuple(known)))}")
+            live.rewrite(f"so far {worth_in_words(Snapshot(account, tuple(known)))}")
 
-    return heard
+    return show_with
 
 
 def _print(snapshot: Snapshot, kinds: Sequence[AccountKind], wanted: _Wanted) -> None:

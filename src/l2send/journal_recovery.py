@@ -303,12 +303,12 @@ async def recorded(found: Found, account: Address, ends: Ends, wanted: Unpaid) -
         await ends.never_signed(begun, f"{found.use.hash} paid it: found on {found.chain.name}")
     line = wanted.take_line(payment) if begun is None else None
     key = line.key if line else f"found:{found.chain.chain_id}:{found.use.hash}"
-    one = ApprovedPayment(payment, (quote,), key, True, *words_of(line or begun))
+    one = ApprovedPayment(payment, (quote,), key, True, *name_and_memo(line or begun))
     record = journal.record_found(one, found.nonce, found.use.hash, found.use.raw)
     return replace(found, record=record, was_wanted=line is not None or begun is not None)
 
 
-def words_of(known: Wanted | PaymentRecord | None) -> tuple[str, str]:
+def name_and_memo(known: Wanted | PaymentRecord | None) -> tuple[str, str]:
     """The typed name and the memo of a line or a begun payment; empty where neither is known."""
     return (known.typed_name, known.memo) if known else ("", "")
 
@@ -331,7 +331,7 @@ def _recorded_together(found: Found, account: Address, journal: Journal, wanted:
             (Quote("direct", found.chain, payment.amount, payment.amount, (), Seconds(0), ()),),
             line.key if line else f"{key}:{call}",
             True,
-            *words_of(line),
+            *name_and_memo(line),
         )
         for call, (payment, line) in enumerate(zip(payments, lines, strict=True))
     )

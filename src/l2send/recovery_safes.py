@@ -27,9 +27,9 @@ from l2send.journal_recovery import (
     Wanted,
     hold_back_doubtful,
     look_up_nonces,
+    name_and_memo,
     received_in,
     recorded,
-    words_of,
 )
 from l2send.recovery_transfers import newest_of
 from l2send.wallet.ends import Ends
@@ -138,7 +138,7 @@ def _proposed(
     payment, quote = _terms(paid, safe_tx.safe, found, proposal)
     line = wanted.take_line(payment)
     key = line.key if line else f"found:{chain.chain_id}:{run.hash}"
-    record = journal.record_ran(ApprovedPayment(payment, (quote,), key, True, *words_of(line)))
+    record = journal.record_ran(ApprovedPayment(payment, (quote,), key, True, *name_and_memo(line)))
     return replace(found, record=record, was_wanted=line is not None)
 
 
