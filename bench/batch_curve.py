@@ -42,7 +42,7 @@ _PLENTY = (("USDC", "1000000"), ("ETH", "10000"))
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How fast a number of payments was made."""
+    """How long a number of payments took, in seconds, and by which way."""
 
     way: str
     lines: int
@@ -52,6 +52,10 @@ class Rate:
     def a_second(self) -> float:
         """Payments a second, the start and the end of the processes included."""
         return round(self.lines / self.seconds, 1)
+
+    def document(self) -> dict[str, Any]:
+        """Its fields, for JSON."""
+        return {"way": self.way, "lines": self.lines, "seconds": round(self.seconds, 2), "a_second": self.a_second}
 
 
 def one_process(payer: Payer, counts: Sequence[int]) -> list[Rate]:
@@ -87,7 +91,7 @@ def _workers(payer: Payer, server: Server, count: int, number: int) -> Rate:
     payers = [replace(payer, key="0x" + secrets.token_hex(32)) for _ in range(number)]
     parts = [_people(count // number + (place < count % number), f"w{place}") for place in range(number)]
     _fund(payers)
-    with _machine(payer) as home:
+    with _home_without_journal(payer) as home:
         environment = payer.environment(payer.urls) | {"L2SEND_HOME": str(home)}
         environment["L2SEND_JOURNAL"] = server.url(server.new_database())
         for place, (one, people) in enumerate(zip(payers, parts, strict=True)):
@@ -123,8 +127,8 @@ def _until_all_ended(payers: Sequence[Payer], environment: dict[str, str]) -> fl
 
 
 @contextmanager
-def _machine(payer: Payer) -> Iterator[Path]:
-    """A home with the same chains, which has used no journal yet."""
+def _home_without_journal(payer: Payer) -> Iterator[Path]:
+    """A home with the same chains and no journal: workers of another machine."""
     with tempfile.TemporaryDirectory(prefix="l2send-bench-") as folder:
         own, other = Paths.under(payer.home), Paths.under(Path(folder))
         other.state.mkdir(mode=0o700, parents=True)
@@ -218,13 +222,8 @@ def _compare(options: argparse.Namespace) -> str:
         costs = gas(payer, options.gas_lines)
     draw(rates, costs, options.pictures)
     if options.json:
-        return json.dumps({"rates": [vars_of(rate) for rate in rates], "gas": costs}, indent=2)
+        return json.dumps({"rates": [rate.document() for rate in rates], "gas": costs}, indent=2)
     return report(rates, costs)
-
-
-def vars_of(rate: Rate) -> dict[str, Any]:
-    """The fields of a rate, for JSON."""
-    return {"way": rate.way, "lines": rate.lines, "seconds": round(rate.seconds, 2), "a_second": rate.a_second}
 
 
 if __name__ == "__main__":

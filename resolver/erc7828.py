@@ -1,4 +1,4 @@
-"""Interoperable addresses: ERC-7930 as hex bytes, and ERC-7828 as text, `0x…@base#17DE0709`."""
+"""Interoperable addresses: ERC-7930 as hex bytes, and ERC-7828 as text, `0x…@base#17DE0709` or `alice.eth@base`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _chain_of(reference: bytes, registry: Registry) -> Chain:
 
 
 def read_name(text: str, registry: Registry) -> Spelling:
-    """ERC-7828. Raises BadAddress, ChecksumMismatch, UnknownChain, UnknownName."""
+    """ERC-7828: an address or a name, `@`, the chain. Raises BadAddress, ChecksumMismatch, UnknownChain, UnknownName."""
     account_text, _, rest = text.rpartition("@")
     label, mark, digits = rest.partition("#")
     if mark and not _CHECKSUM.fullmatch(digits):
