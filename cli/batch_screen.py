@@ -112,13 +112,12 @@ def _together(review: BatchReview) -> list[str]:
     """Each transaction that pays several lines. The details show its calls."""
     return [
         f"{number_of(len(one.lines), 'line')} on {one.quote.source.name} in one transaction "
-        f"{_by('Safe' if one.payment.executor else 'account', one.effect)}: all of them "
-        "are paid, or none"
+        f"{_way('Safe' if one.payment.executor else 'account', one.effect)}: all of them are paid, or none"
         for one in review.shared
     ]
 
 
-def _by(payer: str, effect: Effects) -> str:
+def _way(payer: str, effect: Effects) -> str:
     return "through Multicall3" if isinstance(effect, SplitsCoin) else f"of your {payer}"
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from l2send.cli.amount_request import CallsPayment, MaxPayment, plan_of
 from l2send.cli.consent import consent, equal_payment, notes_of, refuse_look_alike, refuse_or_ask_again
 from l2send.cli.json_documents import payment_document
 from l2send.cli.late_text import awaited, when_late
 from l2send.cli.options import PayOptions
 from l2send.cli.outcome import Ending, show_outcome
+from l2send.cli.plan_request import PlanRequest, plan_of
 from l2send.cli.progress import Live, Waiting
 from l2send.cli.review_text import show_review
 from l2send.cli.screen import err, print_json, print_words, styled
@@ -45,7 +45,7 @@ class Approved:
 
 async def approve(
     client: Client,
-    request: Payment | MaxPayment | CallsPayment,
+    request: PlanRequest,
     limits: Limits,
     target: Destination,
     who: Sender | None,

@@ -7,9 +7,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from l2send.cli.amount_request import MaxPayment
 from l2send.cli.command_table import Heading
 from l2send.cli.options import SenderOptions
+from l2send.cli.plan_request import MaxPayment
 from l2send.cli.settings import load_settings
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry

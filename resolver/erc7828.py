@@ -59,7 +59,7 @@ def _chain_of(reference: bytes, registry: Registry) -> Chain:
 
 
 def read_name(text: str, registry: Registry) -> Spelling:
-    """ERC-7828: an address or a name, `@`, the chain. Raises BadAddress, ChecksumMismatch, UnknownChain, UnknownName."""
+    """ERC-7828: address or name, `@`, chain. Raises BadAddress, ChecksumMismatch, UnknownChain, UnknownName."""
     account_text, _, rest = text.rpartition("@")
     label, mark, digits = rest.partition("#")
     if mark and not _CHECKSUM.fullmatch(digits):

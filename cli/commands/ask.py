@@ -10,7 +10,6 @@ from dataclasses import replace
 from rich.text import Text
 
 from l2send.cli.account_menu import choose_account
-from l2send.cli.amount_request import MaxPayment, is_max, plan_of, without_symbol
 from l2send.cli.balances_table import show
 from l2send.cli.consent import consent, notes_of, refuse_or_ask_again
 from l2send.cli.live_balances import LiveBalances, spendable
@@ -19,6 +18,7 @@ from l2send.cli.options import FollowOptions, KeyOptions, PayingRunOptions, PayO
 from l2send.cli.own_accounts import refuse_own_name
 from l2send.cli.paying import pay
 from l2send.cli.paying_safe import choose_safe
+from l2send.cli.plan_request import MaxPayment, is_max, plan_of, without_symbol
 from l2send.cli.progress import Live
 from l2send.cli.prompts import Back, ask_text, choose, pick
 from l2send.cli.review_text import show_review

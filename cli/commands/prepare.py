@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from l2send.cli.amount_request import CallsPayment, MaxPayment, paid_with, request_of
 from l2send.cli.offline_files import Output, recipient_of, refuse_existing, show_parts, write_bundle
 from l2send.cli.option_groups import spread
 from l2send.cli.options import (
@@ -22,6 +21,7 @@ from l2send.cli.options import (
 from l2send.cli.own_accounts import refuse_own_name
 from l2send.cli.paying import approve
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
+from l2send.cli.plan_request import CallsPayment, PlanRequest, paid_with, request_of
 from l2send.cli.safe_signing import write_safe_file
 from l2send.cli.screen import err, print_words
 from l2send.cli.sender import choose_sender
@@ -30,7 +30,7 @@ from l2send.cli.typed_recipient import Words, find_destination, parse_words
 from l2send.client import Client, open_client
 from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, UsageError
-from l2send.core.plan import Payment, UnsignedTx
+from l2send.core.plan import UnsignedTx
 from l2send.resolver.destination import Destination
 from l2send.resolver.max_fee import Limits
 from l2send.wallet.journal.records import PaymentRecord, Record
@@ -103,7 +103,7 @@ def _calls_of(words: PaymentWords, payer: PayingSafe | None) -> tuple[UnsignedTx
 
 async def _understood(
     client: Client, meant: Words | None, calls: tuple[UnsignedTx, ...], payer: PayingSafe | None, owner: SenderOptions
-) -> tuple[Destination, Payment | MaxPayment | CallsPayment]:
+) -> tuple[Destination, PlanRequest]:
     """The recipient and the payment, by the words or by the file. Raises UsageError, Refused, NetworkError."""
     if meant is None:
         assert payer

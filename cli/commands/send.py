@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli.amount_request import MaxPayment, is_max, paid_with, plan_of, request_of
 from l2send.cli.command_table import Heading
 from l2send.cli.consent import equal_payment, note_on, notes_of
 from l2send.cli.json_documents import plan_document
@@ -24,6 +23,7 @@ from l2send.cli.options import (
 from l2send.cli.own_accounts import refuse_own_name
 from l2send.cli.paying import approve, follow, pay, report
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
+from l2send.cli.plan_request import MaxPayment, is_max, paid_with, plan_of, request_of
 from l2send.cli.progress import Live
 from l2send.cli.review_text import show_review
 from l2send.cli.screen import err, print_json

@@ -1,8 +1,8 @@
-"""`max` and `all` in place of an amount: as much of a token as all chains can deliver."""
+"""What is planned: a payment, `max` (as much of a token as all chains can deliver), or the calls of a Safe."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from l2send.cli.typed_recipient import Words, payment_of
 from l2send.client import Client
@@ -32,7 +32,7 @@ class MaxPayment:
 
     def is_like(self, payment: Payment) -> bool:
         """Whether `payment`, of any amount, matches this request."""
-        return replace(self.of(1), amount=payment.amount) == payment and self.of(1).amount.token == payment.amount.token
+        return self.of(payment.amount.units) == payment
 
     def of(self, units: int) -> Payment:
         """The payment of that many base units."""
@@ -46,6 +46,9 @@ class CallsPayment:
 
     payment: Payment
     calls: tuple[UnsignedTx, ...]
+
+
+PlanRequest = Payment | MaxPayment | CallsPayment
 
 
 def is_max(text: str) -> bool:
@@ -73,7 +76,7 @@ def request_of(client: Client, sender: Address, words: Words, target: Destinatio
     return MaxPayment(sender, words.token, target)
 
 
-async def plan_of(client: Client, request: Payment | MaxPayment | CallsPayment, limits: Limits | None = None) -> Review:
+async def plan_of(client: Client, request: PlanRequest, limits: Limits | None = None) -> Review:
     """The best way for the request. Raises CannotPay, NetworkError, Refused."""
     if isinstance(request, Payment):
         return await client.plan(request, limits)
@@ -82,7 +85,7 @@ async def plan_of(client: Client, request: Payment | MaxPayment | CallsPayment, 
     return await client.plan_max(request.of(1), limits)
 
 
-def paid_with(client: Client, key: str | None, request: Payment | MaxPayment | CallsPayment) -> str | None:
+def paid_with(client: Client, key: str | None, request: PlanRequest) -> str | None:
     """The id of the payment that `key` stands for: found before planning, which would need the money again.
 
     Raises UsageError if it is a different one.
