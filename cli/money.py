@@ -10,7 +10,7 @@ from l2send.wallet.fees_paid import KEPT, NETWORK_FEE, FeesPaid
 
 _LEAST_SHOWN = 0.0001
 KINDS = {BRIDGE_FEE: "bridge", SPONSOR_FEE: "sponsor", KEPT: KEPT}
-"""Fees that are no network's, and what people call them."""
+"""All fees but network fees, each with its short name on the screen."""
 _GAS = "gas"
 _DECIMALS = 6
 
@@ -63,8 +63,8 @@ def cost_paid(paid: FeesPaid) -> str:
     return f"{total}{so_far}{of_what}"
 
 
-def all_paid(paid: Iterable[FeesPaid]) -> FeesPaid:
-    """What several payments cost, one sum for each kind of fee and coin."""
+def total_paid(paid: Iterable[FeesPaid]) -> FeesPaid:
+    """What several payments cost together: one sum for each kind of fee and token. Whole only if each of them is."""
     sums, is_whole = dict[tuple[str, Token], Fee](), True
     for one in paid:
         is_whole = is_whole and one.is_whole

@@ -24,8 +24,7 @@ _SHORT = Patience(soon=2.0, silent=2.0, late=2.0)
 
 
 def left_after(plan: Plan, held: Snapshot, paid: FeesPaid | None = None) -> str:
-    """What remains of the token once `plan` is carried out: on the paying chain, and on all chains that answered. Empty
-    if unknown.
+    """What remains of the token after `plan`: on the paying chain, and on all chains that answered; empty if unknown.
 
     `paid`: the actual costs of the transactions, in place of the expected ones.
     """
@@ -35,9 +34,9 @@ def left_after(plan: Plan, held: Snapshot, paid: FeesPaid | None = None) -> str:
 async def left_now(client: Client, review: Review, record: Record) -> str:
     """What the account has after a delivered payment; empty if unknown.
 
-    Asked of the chains for a person at a terminal. A script does not wait: it reads what the review's balances would
-    leave, and from when they are. So does a person where the paying chain does not answer or shows the balance from
-    before the payment, and after Ctrl-C.
+    At a terminal the chains are asked. A script does not wait: it gets what the balances of the review would leave, with
+    their time. So does a terminal if the paying chain does not answer or still shows the balance from before the payment,
+    and after Ctrl-C.
     """
     held = review.held
     if held is None:

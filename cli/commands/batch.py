@@ -20,7 +20,7 @@ from l2send.cli.batch_progress import BatchLive
 from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results
 from l2send.cli.batch_screen import batch_question, show_batch, show_batch_details, show_result
 from l2send.cli.command_table import Heading
-from l2send.cli.money import all_paid, cost_paid
+from l2send.cli.money import total_paid, cost_paid
 from l2send.cli.option_groups import spread
 from l2send.cli.options import BatchOptions, KeyOptions, PayingRunOptions, RouteOptions, SenderOptions, Yes
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
@@ -295,6 +295,6 @@ class _Run:
             err().print("Dry run: nothing was signed and nothing was sent.")
         else:
             records = [payment.record for payment in result.payments] if result else []
-            paid = cost_paid(all_paid(client.fees_paid(record) for record in records))
+            paid = cost_paid(total_paid(client.fees_paid(record) for record in records))
             show_result(name, lines, self.options.result, paid)
         return exit_status(lines)

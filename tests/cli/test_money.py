@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2send.cli.money import all_paid, cost_paid, shorter
+from l2send.cli.money import total_paid, cost_paid, shorter
 from l2send.core.plan import BRIDGE_FEE, Fee
 from l2send.core.units import Amount
 from l2send.wallet.fees_paid import NETWORK_FEE, FeesPaid
@@ -53,8 +53,8 @@ def test_what_it_cost_and_whether_that_is_all(fees: tuple[Fee, ...], is_whole: b
 
 
 def test_what_several_payments_cost_is_one_sum_for_each_kind_and_coin() -> None:
-    paid = all_paid([FeesPaid((GAS, BRIDGE), is_whole=True), FeesPaid((GAS,), is_whole=True)])
+    paid = total_paid([FeesPaid((GAS, BRIDGE), is_whole=True), FeesPaid((GAS,), is_whole=True)])
     assert paid.fees == (Fee(NETWORK_FEE, Amount(2 * 10**14, ETH), 0.62), BRIDGE)
     assert cost_paid(paid) == "$1.22: bridge $0.60, gas $0.62"
     unknown = Fee(NETWORK_FEE, Amount(1, ETH), None)
-    assert cost_paid(all_paid([paid, FeesPaid((unknown,), is_whole=False)])).endswith("so far")
+    assert cost_paid(total_paid([paid, FeesPaid((unknown,), is_whole=False)])).endswith("so far")

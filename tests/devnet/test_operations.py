@@ -89,10 +89,11 @@ def test_a_transfer_and_its_fee_are_brought_once(payer: Payer) -> None:
         payer.operations.step(Mode.FILL, 0)
     (taken,) = payer.operations.taken.values()
     assert (taken.state, first["status"], first["userOpHash"]) == ("brought", "received", taken.operation.hash)
-    assert faucet_holds(payer.chain, to) == 10**6
+    assert usdc_of(payer.chain, to) == 10**6
 
 
-def faucet_holds(chain: DevChain, account: str) -> int:
+def usdc_of(chain: DevChain, account: str) -> int:
+    """Its balance, in base units."""
     data = "0x70a08231" + "00" * 12 + account[2:]
     return Node(chain.rpc_url).quantity("eth_call", {"to": chain.token("USDC").address, "data": data}, "latest")
 
@@ -119,7 +120,7 @@ def test_what_does_not_pay_the_fee_is_refused_and_says_so(payer: Payer) -> None:
     payer.operations.step(Mode.FILL, 0)
     answer = payer.operations.post(request)
     assert (answer["status"], answer["message"]) == ("rejected", "the operation does not pay the fee")
-    assert faucet_holds(payer.chain, to) == 0
+    assert usdc_of(payer.chain, to) == 0
 
 
 def test_its_modes_leave_operations_or_wait(payer: Payer) -> None:

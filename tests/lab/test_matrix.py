@@ -40,17 +40,17 @@ ON_DEMAND = 3600.0
 
 
 def killed_by_default() -> list[Scenario]:
-    """Every step killed under two faults, and under none."""
+    """The scenarios that kill at every step: under two faults, and under none."""
     return covering(kill=True, each=2, offset=0)
 
 
-def here_by_default() -> list[Scenario]:
-    """Three faults at each step, and other ones than at its kills."""
+def unkilled_by_default() -> list[Scenario]:
+    """The scenarios without a kill: three faults at each step, others than those of its kills."""
     return covering(kill=False, each=3, offset=10)
 
 
 def test_the_part_that_runs_by_default_covers_every_step_and_every_fault() -> None:
-    cells = [*killed_by_default(), *here_by_default()]
+    cells = [*killed_by_default(), *unkilled_by_default()]
     faults_of = defaultdict[tuple[bool, str], set[str]](set)
     steps_of_fault = defaultdict[str, set[tuple[bool, str]]](set)
     for cell in cells:
@@ -78,7 +78,7 @@ def test_killed_at_every_step_under_every_fault(stage: Stage, capsys: pytest.Cap
 
 def test_every_fault_from_every_step_on(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     """No kill: the fault begins when the payment passes the step."""
-    cells = list(all_scenarios(kill=False)) if FULL else here_by_default()
+    cells = list(all_scenarios(kill=False)) if FULL else unkilled_by_default()
     before = time.monotonic()
     results = asyncio.run(play_here(stage, cells, TASKS))
     with capsys.disabled():
