@@ -59,7 +59,8 @@ def _describe_compound(effect: Executes | CallsTogether | SplitsCoin | Delegates
     if isinstance(effect, CallsTogether):
         code = effect.delegates_to
         first = f"have your account {effect.account.address} run the code of {code} from now on, then " if code else ""
-        return f"in one transaction {first}{does}{whole}{' of the calls' if code and whole else ''}"
+        whole = ": all of these calls or none" if code and whole else whole
+        return f"in one transaction {first}{does}{whole}"
     if isinstance(effect, SplitsCoin):
         return f"in one transaction through Multicall3 ({effect.through.address}) {does}{whole}"
     return f"have the Safe {effect.safe.address} {does}{whole}"

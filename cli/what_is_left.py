@@ -34,9 +34,9 @@ def left_after(plan: Plan, held: Snapshot, paid: FeesPaid | None = None) -> str:
 async def left_now(client: Client, review: Review, record: Record) -> str:
     """What the account has after a delivered payment; empty if unknown.
 
-    At a terminal the chains are asked. A script does not wait: it gets what the balances of the review would leave, with
-    their time. So does a terminal if the paying chain does not answer or still shows the balance from before the payment,
-    and after Ctrl-C.
+    At a terminal the chains are asked. A script does not wait: it gets what the balances of the review would leave,
+    with their time. So does a terminal after Ctrl-C, and if the paying chain does not answer or still shows the balance
+    from before the payment.
     """
     held = review.held
     if held is None:

@@ -20,7 +20,7 @@ from l2send.cli.batch_progress import BatchLive
 from l2send.cli.batch_result import ResultFile, batch_document, exit_status, line_results
 from l2send.cli.batch_screen import batch_question, show_batch, show_batch_details, show_result
 from l2send.cli.command_table import Heading
-from l2send.cli.money import total_paid, cost_paid
+from l2send.cli.money import cost_paid, total_paid
 from l2send.cli.option_groups import spread
 from l2send.cli.options import BatchOptions, KeyOptions, PayingRunOptions, RouteOptions, SenderOptions, Yes
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe

@@ -71,7 +71,7 @@ class Shared:
 async def put_together(
     planned: Planned, owner: Address | None, rpcs: Rpcs, *, delegating: bool = False
 ) -> tuple[Planned, tuple[Shared, ...]]:
-    """`planned`, with the transfers of each chain in one transaction, if the account can batch calls.
+    """`planned`, with the transfers of each chain in one transaction, if the account or Multicall3 can make them so.
 
     `owner` sends it if the account is a Safe: every line is paid this way then. `delegating`: an account that cannot
     batch yet delegates in its transaction. Raises Refused if either is impossible, CannotPay if the owner has no gas,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2send.cli.money import total_paid, cost_paid, shorter
+from l2send.cli.money import cost_paid, shorter, total_paid
 from l2send.core.plan import BRIDGE_FEE, Fee
 from l2send.core.units import Amount
 from l2send.wallet.fees_paid import NETWORK_FEE, FeesPaid
