@@ -59,7 +59,7 @@ def ask(
 
     Example: l2send ask --account alice
     """
-    must_be_able_to_ask(yes=False, hint="Say all of it: l2send AMOUNT TOKEN CHAIN:ADDRESS --yes")
+    must_be_able_to_ask(yes=False, hint="Write the whole payment: l2send AMOUNT TOKEN CHAIN:ADDRESS --yes")
     registry = run_options.registry()
     limits = route.limits(registry)
     route.refuse_batch_of(keys, safe=False)
@@ -67,7 +67,7 @@ def ask(
     if choose_safe(None, sender, run_options.paths, registry)[0]:
         raise UsageError(
             "a Safe's payment is not asked for step by step.",
-            hint="Say all of it: l2send AMOUNT TOKEN CHAIN:ADDRESS. Or name the account that pays: --from ADDRESS",
+            hint="Write the whole payment: l2send AMOUNT TOKEN CHAIN:ADDRESS. Or name another payer: --from ADDRESS",
         )
 
     is_asked = not is_sender_named(run_options.paths, sender, keys)
