@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from l2send.bridges.direct import transfer_of
 from l2send.bridges.direct_many import Market
 from l2send.bridges.gas_costs import MARGIN_PERCENT, UNSIMULATED
-from l2send.core.accounts import Delegate
+from l2send.core.account_contracts import Delegate
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.delegation import as_delegated, batch_tx, delegating_batch
 from l2send.core.errors import NodeError, Refused

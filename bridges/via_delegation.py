@@ -13,7 +13,7 @@ from dataclasses import replace
 from l2send.bridges.direct import Direct
 from l2send.bridges.gas_costs import NETWORK_FEES, cost
 from l2send.bridges.wrapped import Wrapped
-from l2send.core.accounts import Delegate
+from l2send.core.account_contracts import Delegate
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.bridge_protocol import Bridge, SponsoredBridge
 from l2send.core.chains import Chain
@@ -26,7 +26,7 @@ from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.shared_tx import can_batch
 from l2send.core.units import Amount, Wei
 
-WITHOUT = "Nothing was signed. Leave --batch out, or first: l2send wallet delegate NAME --chain …"
+_HINT = "Nothing was signed. Leave --batch out, or first: l2send wallet delegate NAME --chain …"
 _NOTE = "your account delegates to code (EIP-7702): approval and order are one transaction, and both happen or neither"
 
 
@@ -66,7 +66,7 @@ class ViaBatch(Wrapped):
         tx = delegating_batch(payment.sender, calls, delegate) if delegate else batch_tx(payment.sender, calls)
         costed = await cost(rpc, payment.sender, [(quote.steps[-1].kind, tx)])
         if delegate and not costed.simulated:
-            raise Refused(f"{source.name} does not show what a batch with its delegation would do.", hint=WITHOUT)
+            raise Refused(f"{source.name} does not show what a batch with its delegation would do.", hint=_HINT)
         needs = Wei(costed.needs + sum(step.tx.value for step in quote.steps))
         if needs > native.units:
             raise CannotPay(f"{source.name} needs up to {Amount(needs, source.native)} for fees, you hold {native}.")

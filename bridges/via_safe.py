@@ -14,7 +14,7 @@ from eth_hash.auto import keccak
 
 from l2send.bridges.gas_costs import NETWORK_FEES, cost
 from l2send.bridges.wrapped import Wrapped
-from l2send.core.accounts import Deployment, SafeVersion
+from l2send.core.account_contracts import Deployment, SafeVersion
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.bridge_protocol import Bridge
 from l2send.core.calldata import Function

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from l2send.cli.screen import styled
-from l2send.core.accounts import Delegate
+from l2send.core.account_contracts import Delegate
 from l2send.core.address import Address
 from l2send.core.chains import Registry
 from l2send.core.delegation import known_delegate

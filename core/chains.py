@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from l2send.core.accounts import Delegate, Deployment, SafeVersion, delegates_of, pinned_multicall3_of, safes_of
+from l2send.core.account_contracts import Delegate, Deployment, SafeVersion, delegates_of, multicall3_of, safes_of
 from l2send.core.address import Address, checksum
 from l2send.core.chain_facts import Code, Ens, Stage, l1_fee_oracle_of
 from l2send.core.chain_names import nearest, same_letters
@@ -337,7 +337,7 @@ def _chain(short_name: str, entry: Mapping[str, Any], accounts: Mapping[str, Any
         l1_fee_oracle=l1_fee_oracle_of(entry),
         safes=safes_of(accounts, entry),
         delegates=delegates_of(accounts, entry),
-        pinned_multicall3=pinned_multicall3_of(accounts, entry),
+        pinned_multicall3=multicall3_of(accounts, entry),
     )
 
 

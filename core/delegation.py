@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from l2send.core.accounts import Delegate
+from l2send.core.account_contracts import Delegate
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.calldata import Function
 from l2send.core.chains import Chain

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from l2send.devnet import accounts
-from l2send.devnet.accounts import AccountContracts
+from l2send.devnet import account_contracts
+from l2send.devnet.account_contracts import AccountContracts
 
 if TYPE_CHECKING:
     from web3.contract import Contract
@@ -83,7 +83,7 @@ def load(packages: dict[str, Path], compiled: Path) -> Artifacts:
         gas_price_oracle=_read(optimism / "GasPriceOracle.sol/GasPriceOracle.json"),
         l1_block=_read(optimism / "L1Block.sol/L1Block.json"),
         entry_point=_read(packages["account-abstraction"] / "artifacts/EntryPoint.json"),
-        accounts=accounts.load(packages),
+        accounts=account_contracts.load(packages),
     )
 
 

@@ -111,14 +111,14 @@ def safe(
     """
     from l2send.core.chains import load_registry
     from l2send.core.errors import UsageError
-    from l2send.devnet import accounts, state
+    from l2send.devnet import account_contracts, state
 
     paths = Paths.for_devnet()
     where = state.require(paths.state).chain(chain)
     wanted = next((s for s in load_registry(paths).named(chain).safes if s.version == version), None)
     if wanted is None:
         raise UsageError(f"there is no Safe {version[:20]} here.", hint="Use --safe-version 1.4.1 or 1.5.0.")
-    made = f"{chain}:{accounts.make_safe(where, wanted, owners, threshold, salt)}"
+    made = f"{chain}:{account_contracts.make_safe(where, wanted, owners, threshold, salt)}"
     if as_json:
         _print_json({"schema": "l2send.devnet_safe/1", "safe": made, "owners": owners, "threshold": threshold})
     else:

@@ -18,7 +18,7 @@ from eth_hash.auto import keccak
 
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.errors import ConfigError
-from l2send.devnet.accounts import CREATE2_FACTORY, SAFE_CREATE2_FACTORY
+from l2send.devnet.account_contracts import CREATE2_FACTORY, SAFE_CREATE2_FACTORY
 from l2send.devnet.artifacts import Artifacts, init_code
 from l2send.devnet.node import Node, Request
 from l2send.devnet.opstack import l1_fee_setup

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from eth_hash.auto import keccak
 
 from l2send.core.pinned_code import IMPLEMENTATION_SLOT
-from l2send.devnet.accounts import DELEGATE, SAFES, AccountContracts, registry_tables
+from l2send.devnet.account_contracts import DELEGATE, SAFES, AccountContracts, registry_tables
 from l2send.devnet.node import Node
 from l2send.devnet.state import NATIVE, DevChain, Devnet, DevToken
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 from typing import Any
 
-from l2send.core.accounts import Deployment
+from l2send.core.account_contracts import Deployment
 from l2send.core.address import Address
 from l2send.core.calldata import DECIMALS, Function
 from l2send.core.chains import Chain

@@ -8,7 +8,7 @@ from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.calldata import Function
 from l2send.core.safe import SafeTx
 from l2send.core.units import Nonce
-from l2send.devnet.accounts import make_safe
+from l2send.devnet.account_contracts import make_safe
 from l2send.devnet.node import Node
 from l2send.devnet.state import require
 from tests.conftest import Home

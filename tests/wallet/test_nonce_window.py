@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from l2send.core.accounts import Delegate, Deployment
+from l2send.core.account_contracts import Delegate, Deployment
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import CannotPay, L2sendError, NotFinal, Refused

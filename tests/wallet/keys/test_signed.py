@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import rlp  # type: ignore[import-untyped]
 
-from l2send.core.accounts import Delegate, Deployment
+from l2send.core.account_contracts import Delegate, Deployment
 from l2send.core.address import Address
 from l2send.core.delegation import delegating_batch
 from l2send.core.errors import Refused

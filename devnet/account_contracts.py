@@ -12,7 +12,7 @@ from pathlib import Path
 
 from eth_hash.auto import keccak
 
-from l2send.core.accounts import SafeVersion
+from l2send.core.account_contracts import SafeVersion
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.calldata import Function
 from l2send.core.errors import NodeError, UsageError

@@ -9,13 +9,13 @@ import pytest
 from eth_hash.auto import keccak
 from typer.testing import CliRunner
 
-from l2send.core.accounts import SafeVersion
+from l2send.core.account_contracts import SafeVersion
 from l2send.core.address import checksum
 from l2send.core.calldata import Function
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import NodeError, UsageError
 from l2send.core.paths import Paths
-from l2send.devnet.accounts import make_safe
+from l2send.devnet.account_contracts import make_safe
 from l2send.devnet.commands import app
 from l2send.devnet.node import Node
 from l2send.devnet.state import DevChain, Devnet

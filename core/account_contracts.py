@@ -77,7 +77,7 @@ def _delegate(name: str, table: Mapping[str, Any]) -> Delegate:
     return Delegate(name, _deployment(table), str(table.get("source", "")))
 
 
-def pinned_multicall3_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> Deployment | None:
+def multicall3_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> Deployment | None:
     """The chain's Multicall3, if `accounts` pins the code at that address; else None. Raises as `safes_of` does."""
     if "multicall3" not in accounts or "multicall3" not in entry:
         return None
