@@ -37,6 +37,7 @@ from tests.bridges.mutations import Capsys, every_byte, tell
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.paying import Payer
+from tests.support.settlers import with_chains
 from tests.support.solving import unfilled
 
 GAS, PRICE = Gas(100_000), GasPrice(Wei(7), Wei(1), Wei(50))
@@ -302,7 +303,7 @@ def test_a_batch_whose_block_is_taken_back_is_sent_again(own_home: Home) -> None
     payer = Delegating(own_home, "dev1")
     assert payer.delegate(payer.code).state is PaymentState.DELIVERED
     slow = replace(own_home.chain("dev1"), confirmations=4)
-    payer.registry = replace(own_home.registry, by_name={**own_home.registry.by_name, "dev1": slow})
+    payer.registry = with_chains(own_home.registry, slow)
     to, node = new_address(), payer.node("dev1")
     record = payer.begin(payer.plan("20", f"dev4:{to}", via="eco"))
     with unfilled(own_home):

@@ -7,7 +7,6 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -33,8 +32,9 @@ from tests.bridges.mutations import Capsys, tell
 from tests.client.test_batches import lines, must_have_got, text_of
 from tests.conftest import Home
 from tests.support.addresses import new_address
-from tests.support.faultproxy import FaultProxy
+from tests.support.faultproxy import FaultProxy, no_such_method
 from tests.support.paying import Payer
+from tests.support.settlers import with_chains
 
 
 @pytest.fixture
@@ -84,9 +84,7 @@ def test_without_the_flag_no_payment_delegates(payer: Payer) -> None:
 
 def test_over_other_code_and_without_pinned_code_it_is_refused(payer: Payer) -> None:
     chain = payer.home.chain("dev1")
-    without = replace(
-        payer.home.registry, by_name={**payer.home.registry.by_name, "dev1": replace(chain, delegates=())}
-    )
+    without = with_chains(payer.home.registry, replace(chain, delegates=()))
     bare = Payer(payer.home, "dev1", registry=without)
     with pytest.raises((CannotPay, Refused), match="pins no code on Devnet 1"):
         bare.plan("20", via="eco", batch=True)
@@ -177,15 +175,11 @@ def test_lines_on_one_chain_are_one_transaction_with_one_authorization(home: Hom
     with FaultProxy(payer.node("dev1").url) as proxy:
         proxy.twist("debug_traceTransaction", no_such_method)
         untraced = replace(home.chain("dev1"), rpcs=(proxy.url,))
-        payer.registry = replace(home.registry, by_name={**home.registry.by_name, "dev1": untraced})
+        payer.registry = with_chains(home.registry, untraced)
         payer.do(work)
         assert proxy.sent("debug_traceTransaction")
     must_have_got(home, rows)
     assert (payer.sent("dev1"), delegated_to(payer)) == (2, code_of(payer))
-
-
-def no_such_method(_: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32601, "message": "method not found"}}
 
 
 def test_more_lines_than_one_transaction_holds_delegate_once(

@@ -22,6 +22,7 @@ from tests.client.test_delegating import authorization, bring, send
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.paying import Payer
+from tests.support.settlers import with_chains
 from tests.support.solving import unfilled
 from tests.support.standing_still import standing_still
 
@@ -115,7 +116,7 @@ def test_replaced_it_never_happens_and_says_what_did(payer: Payer, how: str) -> 
 
 def test_a_block_that_is_taken_back_and_two_processes_pay_once(payer: Payer) -> None:
     slow = replace(payer.home.chain("dev1"), confirmations=4)
-    payer.registry = replace(payer.home.registry, by_name={**payer.home.registry.by_name, "dev1": slow})
+    payer.registry = with_chains(payer.home.registry, slow)
     to, node = new_address(), payer.node("dev1")
     record = payer.begin(payer.plan("20", f"dev4:{to}", via="eco", batch=True))
     with unfilled(payer.home):

@@ -66,6 +66,11 @@ def ten_blocks(params: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": answer["id"], "error": error}
 
 
+def no_such_method(_: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """A twist for any method: nodes that do not offer it."""
+    return {"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32601, "message": "method not found"}}
+
+
 class FaultProxy(SocketServer):
     """`with FaultProxy(node_url) as proxy:` listens on `proxy.url` until the block ends."""
 

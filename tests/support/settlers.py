@@ -1,4 +1,4 @@
-"""Registries whose settlers a test has changed."""
+"""Registries whose chains or settlers a test has changed."""
 
 from __future__ import annotations
 
@@ -35,4 +35,5 @@ def across_of(chain: Chain) -> AcrossSettlers:
 
 
 def with_chains(registry: Registry, *chains: Chain) -> Registry:
+    """`registry` with these chains in place of those with their names."""
     return replace(registry, by_name={**registry.by_name, **{c.short_name: c for c in chains}})

@@ -22,7 +22,7 @@ from l2send.devnet.state import require
 from l2send.wallet.operation_runs import OperationRun, find_run, is_used, shows_operation, words_of
 from tests.conftest import Home
 from tests.support.addresses import new_address
-from tests.support.faultproxy import FaultProxy
+from tests.support.faultproxy import FaultProxy, no_such_method
 from tests.support.gasless import with_rpcs
 from tests.support.operations import Delegated
 
@@ -63,10 +63,6 @@ def asked(delegated: Delegated, use: Callable[[Rpc], Awaitable[T]]) -> T:
         return await use(client.rpcs.on(delegated.home.chain("dev1").chain_id))
 
     return delegated.do(ask)
-
-
-def no_such_method(_: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32601, "message": "method not found"}}
 
 
 def found(delegated: Delegated, one: Operation) -> OperationRun:

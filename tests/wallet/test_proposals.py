@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from l2send.core.address import ZERO_ADDRESS
-from l2send.core.chains import Registry
 from l2send.core.errors import NotFinal
 from l2send.core.safe import EXECUTE, Operation, SafeTx, approved_by_sender
 from l2send.core.safe_signatures import pack_signatures
@@ -23,6 +22,7 @@ from tests.support import safes
 from tests.support.addresses import new_address
 from tests.support.contracts import send_unlocked
 from tests.support.owners import Team
+from tests.support.settlers import with_chains
 
 pytestmark = pytest.mark.lab
 
@@ -33,9 +33,8 @@ CONFIRMATIONS = 4
 @pytest.fixture
 def team(own_home: Home, tmp_path: Path) -> Team:
     """On chains whose newest blocks are not final yet, and may be taken back."""
-    team, chain = Team(own_home, tmp_path), own_home.chain("dev1")
-    named = dict(own_home.registry.by_name) | {"dev1": replace(chain, confirmations=CONFIRMATIONS)}
-    team.registry = Registry(named, is_devnet=True)
+    team = Team(own_home, tmp_path)
+    team.registry = with_chains(own_home.registry, replace(own_home.chain("dev1"), confirmations=CONFIRMATIONS))
     team.node.call("anvil_mine", hex(CONFIRMATIONS))
     return team
 
