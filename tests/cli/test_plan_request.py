@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from l2send.cli.amount_request import is_max, without_symbol
+from l2send.cli.plan_request import is_max, without_symbol
 from l2send.core.errors import BadAmount
 from l2send.core.units import ChainId, Token, parse_amount
 
