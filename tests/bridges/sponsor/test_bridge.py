@@ -74,7 +74,7 @@ def test_it_is_offered_only_to_an_account_that_delegates_to_the_pinned_code(dele
     delegated.delegate(ZERO_ADDRESS)
     with pytest.raises(CannotPay, match="no ETH on Devnet 1 for gas"):
         delegated.plan()
-    with pytest.raises(CannotPay, match=r"delegates to the pinned code: see `l2send wallet delegate`"):
+    with pytest.raises(CannotPay, match=r"delegate to the pinned code: see `l2send wallet delegate`"):
         delegated.plan(via="sponsor")
 
 
