@@ -53,7 +53,8 @@ class Recovering:
                         wanted = self._wanted(lines, safe.address)
                         recoveries.append(await recover_safe(safe, journal, rpcs, wanted))
                     await self._look(client, recoveries[-1])
-                left_out = not_looked_at(journal, self.registry, self.accounts, self.chains)
+                looked_at = [*self.accounts, *(safe.address for safe in self.safes)]
+                left_out = not_looked_at(journal, self.registry, looked_at, self.chains)
                 accepted = accept or (not left_out and all(one.is_complete for one in recoveries))
                 if accepted:
                     journal.accept()

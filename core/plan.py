@@ -161,13 +161,18 @@ class Proposal:
     kind: StepKind
     """Its purpose: a transfer, or an order."""
     gas: Gas
-    """The gas limit for `execution`, by simulation."""
+    """The gas limit for `execution`, by simulation; 0 if the Safe had run it before it was recorded."""
     since: BlockNumber
     """The chain's head when it was written: barring a reorganisation, it is executed after it."""
     owners: tuple[Address, ...]
     """The Safe's owners at that time. They may change before it is executed."""
     threshold: int
     """The Safe's threshold at that time."""
+
+    @property
+    def was_found(self) -> bool:
+        """Whether a recovery found it on the chain: the Safe had run it before it was recorded."""
+        return self.gas == 0
 
 
 @dataclass(frozen=True, slots=True)

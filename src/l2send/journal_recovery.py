@@ -34,8 +34,8 @@ from l2send.wallet.ends import Ends
 from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.codec import fingerprint
 from l2send.wallet.journal.protocol import Journal
-from l2send.wallet.journal.records import PaymentRecord, Record
-from l2send.wallet.journal.states import TxState
+from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord
+from l2send.wallet.journal.states import IN_FLIGHT, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use
 
 _MOST = 10_000
@@ -135,10 +135,15 @@ async def hold_back_doubtful(
 def not_looked_at(
     journal: Journal, registry: Registry, accounts: Collection[Address], chains: Iterable[Chain]
 ) -> list[str]:
-    """Accounts that would pay next by the journal, and chains, that were not searched: payments may be missing."""
+    """Accounts and Safes that would pay next by the journal, and chains, that were not searched.
+
+    Payments may be missing. `accounts` were searched, Safes among them: another owner may have sent what a Safe paid.
+    """
     searched = {chain.chain_id for chain in chains}
-    signers = [record.payment.signer for record in journal.open_payments() if not record.payment.by_owners]
-    payers = dict.fromkeys([*signers, *journal.accounts_waiting()])
+    payments = [record.payment for record in journal.open_payments()]
+    signers = [payment.signer for payment in payments if not payment.by_owners]
+    safes = [payment.sender for payment in payments if payment.is_of_safe]
+    payers = dict.fromkeys([*signers, *safes, *journal.accounts_waiting()])
     others = [chain.short_name for chain in registry if chain.chain_id not in searched]
     return [*(payer for payer in payers if payer not in accounts), *others]
 
@@ -155,12 +160,25 @@ async def _unknown(account: Address, journal: Journal, rpcs: Rpcs, chain: Chain)
             f"{waiting - used} transactions of {account} wait for a block on {chain.name}.",
             hint="Nothing was paid. Run it again when they are mined.",
         )
-    known = {tx.nonce for tx in journal.signed_from(chain.chain_id, account, Nonce(0))}
+    signed = journal.signed_from(chain.chain_id, account, Nonce(0))
+    known = {tx.nonce for tx in signed}
     first = min((nonce for nonce in known if nonce is not None), default=0)
     left = [Nonce(nonce) for nonce in range(first, used) if nonce not in known]
     if len(left) > _MOST:
         raise Refused(f"{len(left)} transactions of {account} on {chain.name} are unknown here: too many to look up.")
-    return await look_up_nonces(account, rpcs, chain, left)
+    open_ones = {tx.nonce for tx in signed if tx.nonce is not None and tx.state in IN_FLIGHT}
+    taken = await look_up_nonces(account, rpcs, chain, sorted(nonce for nonce in open_ones if nonce < used))
+    others = [other for other in (_in_place_of(signed, one) for one in taken) if other]
+    return [*await look_up_nonces(account, rpcs, chain, left), *others]
+
+
+def _in_place_of(signed: Sequence[TxRecord], found: Found) -> Found | None:
+    """`found`, for a person, if it paid and is none of what was `signed` with its nonce, which never happens then."""
+    mine = [tx for tx in signed if tx.nonce == found.nonce]
+    moves = found.unread or any(not isinstance(one, Pays) or one.amount.units for one in found.pays)
+    if not moves or any(found.use.hash == tx.hash or found.use.tx == tx.step.tx for tx in mine):
+        return None
+    return replace(found, unread=f"{mine[0].payment_id} was signed with nonce {found.nonce}, and this has it")
 
 
 async def look_up_nonces(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterable[Nonce]) -> list[Found]:
@@ -171,6 +189,8 @@ async def look_up_nonces(account: Address, rpcs: Rpcs, chain: Chain, nonces: Ite
         if isinstance(use, str):
             raise NetworkError(f"nonce {nonce} of {account} is used on {chain.name}, and not found: {use}.")
         hint = use.block
+        if use.tx and use.tx.to == account:  # What it calls itself for depends on the code it delegates to (EIP-7702).
+            use = replace(use, tx=replace(use.tx, delegate_to=use.delegates_to))
         one = _decoded(chain, nonce, use, rpcs.registry)
         found.append(replace(one, received=await received_in(use, rpc)) if one.unread and use.hash else one)
     return found
@@ -291,6 +311,8 @@ class Unpaid:
 async def recorded(found: Found, account: Address, ends: Ends, wanted: Unpaid) -> Found:
     """Record in the journal what `found` pays. Returns it with the recorded payment. Raises NetworkError."""
     journal = ends.journal
+    if found.unread:
+        return found
     if found.pays and found.use.tx and (begun := wanted.take_exact(found.use.tx)):
         journal.record_signed(begun.steps[-1], found.nonce, found.use.hash, found.use.raw, elsewhere=True)
         return replace(found, record=journal.find(begun.id), was_wanted=True)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from l2send.bridges import decode
 from l2send.bridges.via_safe import SafeState, look_at_safe
 from l2send.core.address import Address, checksum
+from l2send.core.chains import Registry
 from l2send.core.effects import Executes, Opens, Pays
 from l2send.core.errors import L2sendError, NetworkError
 from l2send.core.plan import ChainAddress, Payment, Proposal, Quote, StepKind, UnsignedTx
@@ -35,8 +36,9 @@ from l2send.recovery_transfers import newest_of
 from l2send.wallet.ends import Ends
 from l2send.wallet.journal.approved_payment import ApprovedPayment
 from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.nonce_search import NonceUse
-from l2send.wallet.safe_runs import SafeRun, runs_since, safe_nonce
+from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, runs_since, safe_nonce
 
 _MARGIN = Seconds(3600)
 """Clocks of this machine and of the chains may differ by so much."""
@@ -57,7 +59,8 @@ async def recover_safe(safe: ChainAddress, journal: Journal, rpcs: Rpcs, lines: 
         safe_tx, signatures, sender = await _called(run, safe, rpc)
         nonce = _nonce_of(run, safe_tx, state.nonce, len(runs))
         explained |= set() if nonce is None else {nonce}
-        if run.tx_hash in known or (nonce is not None and journal.proposed(safe.chain_id, safe.address, nonce)):
+        planned = None if nonce is None else journal.proposed(safe.chain_id, safe.address, nonce)
+        if run.tx_hash in known or (planned and run.hash in _hashes_of(planned)):
             continue
         if safe_tx is None or nonce is None:
             recovery.found.append(await _unread(run, rpc))
@@ -65,7 +68,9 @@ async def recover_safe(safe: ChainAddress, journal: Journal, rpcs: Rpcs, lines: 
             (found,) = await look_up_nonces(sender, rpcs, rpc.chain, [await _sent_with(run, rpc)])
             recovery.found.append(await recorded(found, sender, ends, wanted) if run.succeeded else found)
         else:
-            recovery.found.append(_proposed(run, safe_tx, nonce, state, rpcs, wanted, journal))
+            found = _signed_by_owners(run, safe_tx, nonce, rpcs.registry)
+            told = _instead_of(planned, found) if planned else _recorded(found, safe_tx, run, state, journal, wanted)
+            recovery.found.append(told)
     if not any(one.unread for one in recovery.found):
         recovery.left += await _unexplained(explained, first, state, rpc)
     await hold_back_doubtful(recovery, wanted, ends, [rpc.chain], since, known)
@@ -115,29 +120,43 @@ async def _unread(run: SafeRun, rpc: Rpc) -> Found:
     return Found(rpc.chain, Nonce(0), use, (), unread=why, received=await received_in(use, rpc))
 
 
-def _proposed(
-    run: SafeRun, safe_tx: SafeTx, nonce: Nonce, state: SafeState, rpcs: Rpcs, wanted: Unpaid, journal: Journal
-) -> Found:
-    """A run that owners signed: recorded as a proposal if it makes one payment."""
-    chain, execution = rpcs.registry.chain(safe_tx.chain_id), safe_tx.execution(b"")
+def _hashes_of(planned: PaymentRecord) -> set[str]:
+    """The SafeTx hashes of a recorded payment: of what its owners sign, and of what cancels it."""
+    assert planned.proposal
+    return {planned.proposal.hash, cancel_hash_of(planned.proposal.proposal)}
+
+
+def _signed_by_owners(run: SafeRun, safe_tx: SafeTx, nonce: Nonce, registry: Registry) -> Found:
+    """What owners signed and the Safe ran."""
+    chain = registry.chain(safe_tx.chain_id)
     use = NonceUse(run.block, run.block_hash, run.tx_hash)
     if not run.succeeded:
         return Found(chain, nonce, use, ())
     try:
-        effect = decode(execution, rpcs.registry)
+        effect = decode(safe_tx.execution(b""), registry)
     except L2sendError as error:
         return Found(chain, nonce, use, (), unread=error.message)
     every = effect.effects if isinstance(effect, Executes) else ()
-    found = Found(chain, nonce, use, tuple(one for one in every if isinstance(one, Pays | Opens)), len(every))
+    return Found(chain, nonce, use, tuple(one for one in every if isinstance(one, Pays | Opens)), len(every))
+
+
+def _instead_of(planned: PaymentRecord, found: Found) -> Found:
+    """`found`, for a person: the journal has another payment for that nonce, which never happens then."""
+    why = f"the journal has {planned.id} for nonce {found.nonce} of the Safe, which ran this instead"
+    return replace(found, unread=found.unread or why) if found.pays else found
+
+
+def _recorded(found: Found, safe_tx: SafeTx, run: SafeRun, state: SafeState, journal: Journal, wanted: Unpaid) -> Found:
+    """`found`, recorded if it makes one payment."""
     if len(found.pays) != 1:
         return found
     (paid,) = found.pays
     kind = StepKind.TRANSFER if isinstance(paid, Pays) else StepKind.OPEN
     since = BlockNumber(max(run.block - 1, 0))
-    proposal = Proposal(execution, nonce, kind, Gas(0), since, state.owners, state.threshold)
+    proposal = Proposal(safe_tx.execution(b""), found.nonce, kind, Gas(0), since, state.owners, state.threshold)
     payment, quote = _terms(paid, safe_tx.safe, found, proposal)
     line = wanted.take_line(payment)
-    key = line.key if line else f"found:{chain.chain_id}:{run.hash}"
+    key = line.key if line else f"found:{found.chain.chain_id}:{run.hash}"
     record = journal.record_ran(ApprovedPayment(payment, (quote,), key, True, *name_and_memo(line)))
     return replace(found, record=record, was_wanted=line is not None)
 

@@ -19,6 +19,7 @@ from l2send.core.rpc import Rpc, Rpcs, data_bytes, quantity, unix_time
 from l2send.core.text import clean
 from l2send.core.units import Amount, Nonce, Seconds, UnixTime
 from l2send.wallet.journal.protocol import Journal
+from l2send.wallet.journal.records import PaymentRecord
 
 _LONGEST_ORDER = Seconds(7 * 86_400)
 """A payment's order is opened within this time of its beginning, if at all."""
@@ -51,8 +52,14 @@ class Left:
 
 def newest_of(journal: Journal) -> UnixTime:
     """When the newest payment began that no recovery found; 0 if there is none."""
-    own = (one for one in journal.stream() if not any(tx.elsewhere for leg in one.legs for tx in leg.transactions))
+    own = (one for one in journal.stream() if not any(map(_was_found, one.legs)))
     return next((one.created_at for one in own), UnixTime(0))
+
+
+def _was_found(leg: PaymentRecord) -> bool:
+    """Whether another wallet sent it, or a Safe had run it before it was recorded."""
+    ran = leg.proposal is not None and leg.proposal.proposal.was_found
+    return ran or any(tx.elsewhere for tx in leg.transactions)
 
 
 def known_hashes(journal: Journal, account: Address, chains: Iterable[Chain], since: UnixTime) -> set[str]:

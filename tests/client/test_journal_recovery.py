@@ -262,6 +262,39 @@ def test_an_order_whose_approval_alone_the_copy_knows_is_not_opened_again(
     assert machine.holds(to, "dev4") == 5 * 10**6
 
 
+def test_what_took_the_nonce_of_what_was_signed_is_left_to_a_person(machine: Home, payer: Payer) -> None:
+    """The copy knows the nonce, and not what has it. Coin leaves no event that a search would find."""
+    record, to = payer.begin(payer.plan("1", f"dev1:{new_address()}")), new_address()
+
+    async def sign(client: Client) -> None:
+        executor = client.executor(payer.signer, lambda _: None)
+        await executor.sign_only(record.id, (await executor.look_ahead([record.id]))[record.id])
+
+    payer.do(sign)
+    elsewhere = Payer(another_machine(machine, machine.path / "elsewhere"))
+    elsewhere.signer = payer.signer
+    other = elsewhere.begin(elsewhere.plan("0.01", f"dev1:{to}", token="ETH"))
+    assert elsewhere.resume(other.id).state is PaymentState.DELIVERED
+    with recovering(machine, payer) as run:
+        recovery = run([Wanted("rents/rent", other.payment)], "dev1")
+    assert (recovery.is_complete, recovery.held_back) == (False, ["rents/rent"])
+    assert [one.unread for one in recovery.found] == [f"{record.id} was signed with nonce 0, and this has it"]
+
+
+def test_what_was_begun_with_a_delegation_is_recorded_as_itself(machine: Home, payer: Payer) -> None:
+    """Its own record must not say that nothing was paid: a script would pay it again under another key."""
+    record = payer.begin(payer.plan("5", f"dev4:{(to := new_address())}", via="eco", batch=True), key="rent")
+    chain = machine.registry.chain(record.legs[0].terms.source).short_name
+    with put_back(machine.paths.journal):
+        assert payer.resume(record.id).state is PaymentState.DELIVERED
+    with recovering(machine, payer) as run:
+        recovery = run(None, chain)
+    assert recovery.is_complete
+    assert [one.record and one.record.id for one in recovery.found] == [record.id, None], "then its authorization"
+    assert payer.resume(record.id).state is PaymentState.DELIVERED
+    assert (payer.sent(chain), machine.holds(to, "dev4")) == (2, 5 * 10**6)
+
+
 @pytest.mark.lab
 def test_a_payment_of_a_safe_is_found_by_its_owner(machine: Home, home: Home) -> None:
     owner = Owner(machine, funder=home)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ from l2send.core.rpc import open_rpcs
 from l2send.core.safe_signatures import pack_signatures
 from l2send.core.units import Amount
 from l2send.devnet.state import require
-from l2send.journal_recovery import Recovery, Wanted
+from l2send.journal_recovery import Recovery, Wanted, not_looked_at
 from l2send.recovery_safes import recover_safe
+from l2send.recovery_transfers import newest_of
 from l2send.wallet.journal.location import open_for_recovery
 from l2send.wallet.journal.states import PaymentState
 from tests.client.test_batch_shared_tx import Delegating, safe_plan
@@ -121,6 +123,8 @@ def test_what_was_begun_is_recorded_as_itself(machine: Home, owner: Delegating, 
     with put_back(machine.paths.journal):
         assert owner.run("begun").all_delivered
     sent = owner.sent(CHAIN)
+    assert left_out(machine, owner.address) == [safe.address], "other owners may have sent what it paid"
+    assert left_out(machine, owner.address, safe.address) == []
     recovery = recovered(machine, safe.address)
     assert (recovery.is_complete, [one.was_wanted for one in recovery.found]) == (True, [True])
     assert owner.run("begun").all_delivered
@@ -147,7 +151,37 @@ def test_what_several_owners_signed_and_another_sent_is_found(machine: Home, hom
             return await look(client)
 
     assert asyncio.run(ask()) == ("rents/rent", PaymentState.DELIVERED, True)
+    assert newest(machine) == 0, "the next Safe is searched from the same time, and so is this one by a second run"
     assert recovered(machine, team.safe.address).found == []
+
+
+def newest(machine: Home) -> int:
+    with closing(open_for_recovery(machine.paths)) as journal:
+        return newest_of(journal)
+
+
+def left_out(machine: Home, *looked_at: Address) -> list[str]:
+    with closing(open_for_recovery(machine.paths)) as journal:
+        return not_looked_at(journal, machine.registry, looked_at, machine.registry)
+
+
+def test_what_the_safe_ran_in_place_of_what_the_copy_has_is_left_to_a_person(
+    machine: Home, home: Home, tmp_path: Path
+) -> None:
+    """The owners replaced it in another program, with the same nonce. Coin leaves no event that a search would find."""
+    team, rent = Team(home, tmp_path / "one"), new_address()
+    planned = team.adopt(team.prepare("0.1", token="ETH"), machine.paths)
+    other = Team.like(team, tmp_path / "other")
+    bundle = other.sign(other.prepare("0.2", f"{CHAIN}:{rent}", token="ETH"))
+    assert bundle.proposal.nonce == 0
+    assert other.execute(bundle).state is PaymentState.DELIVERED
+    coin = machine.chain(CHAIN).native
+    line = Payment(team.safe.address, ChainAddress(coin.chain_id, rent), Amount(2 * 10**17, coin))
+    recovery = recovered(machine, team.safe.address, [Wanted("rents/rent", line)])
+    assert (recovery.is_complete, recovery.held_back) == (False, ["rents/rent"])
+    assert [one.unread for one in recovery.found] == [
+        f"the journal has {planned.id} for nonce 0 of the Safe, which ran this instead"
+    ]
 
 
 def test_a_run_by_another_contract_is_left_to_a_person(machine: Home, home: Home, tmp_path: Path) -> None:
