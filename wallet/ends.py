@@ -30,7 +30,7 @@ from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
 from l2send.wallet.journal.states import SponsoredState, TxState
 from l2send.wallet.nonce_search import NonceUse, find_use, is_used
 from l2send.wallet.operation_runs import OperationRun, end_of, shows_operation
-from l2send.wallet.received import MAYBE_PAID, may_have_paid, paid_by, safe_may_have_paid
+from l2send.wallet.received import MAYBE_PAID, may_have_paid, paid_by, paid_none, safe_may_have_paid, transfers_of
 from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, hash_of, shows_run
 from l2send.wallet.shared_tx_ends import brought_together, made_coin_calls, made_no_call
 from l2send.wallet.tx_location import Head, Sight, is_all_there_is, shows
@@ -61,15 +61,8 @@ class Ends:
         if end is TxState.FINAL and tx.step.kind is StepKind.TOGETHER:
             return await self._paid_together(tx, sight, sights)
         arrived = brought_by(tx, self.journal.get(tx.payment_id).payment, sights)
-        return self.journal.move_tx(
-            tx,
-            end,
-            block=sight.block,
-            block_hash=sight.block_hash,
-            detail=sight.words,
-            fee=fee_shown(tx, sights, rpc.chain),
-            arrived=arrived,
-        )
+        move = partial(self.journal.move_tx, tx, end, block=sight.block, block_hash=sight.block_hash)
+        return move(detail=sight.words, fee=fee_shown(tx, sights, rpc.chain), arrived=arrived)
 
     async def _paid_together(self, tx: TxRecord, sight: Sight, sights: list[Sight]) -> TxRecord:
         """Moves to `final` once each of its calls is proved to have been made; to `reverted` if the account made none.
@@ -99,6 +92,8 @@ class Ends:
         rpc, nonce = self.rpcs.on(tx.chain_id), _nonce(tx)
         why = await why_unproven(rpc, lambda one, head: is_used(one, use, tx.sender, nonce, head))
         why = why or await self._why_it_may_be_open(tx)
+        if not why and (transfers := transfers_of(tx, rpc.chain)):
+            why = await why_unproven(rpc, lambda one, _: paid_none(one, transfers, use))
         if why:
             return self.journal.note_tx(tx, f"{words_of(use, nonce)}. Not replaced yet: {why}")
         return self.journal.move_tx(tx, TxState.REPLACED, detail=words_of(use, nonce))
@@ -298,10 +293,10 @@ class Ends:
 
     async def _refuse_if_any_paid(self, tx: TxRecord, use: NonceUse, receipt: dict[str, object] | None) -> None:
         """Raises NotFinal unless it is proved that what used the nonce made none of the payments of `tx`."""
-        for call in calls_of(tx.step.tx, self.rpcs.on(tx.chain_id).chain):
-            if use.tx is not None and self._same_call(call, use.tx):
+        for one in transfers_of(tx, self.rpcs.on(tx.chain_id).chain):
+            if use.tx is not None and self._same_call(one.step.tx, use.tx):
                 raise NotFinal(f"{words_of(use, _used(tx))}, and does what one of the calls of {tx.hash} does")
-            await self._refuse_if_received(replace(tx, step=replace(tx.step, tx=call)), use, receipt)
+            await self._refuse_if_received(one, use, receipt)
 
     def _same_call(self, one: UnsignedTx, other: UnsignedTx) -> bool:
         """Whether both are equal, or have the same effect on a known token or native coin."""

@@ -1,23 +1,31 @@
 """Checks whether something else that used a transfer's nonce paid the recipient: another wallet may have paid the same.
 
-A token transfer shows as the token's event. Native coin that a contract transfers leaves no event, so the recipient's
-balance before and after the block decides.
+A token transfer shows as the token's event. Native coin that a contract transfers leaves no event: the calls that the
+transaction's bytes name, its trace if the node offers one, and the recipient's balance before and after the block
+decide. The balance alone would not: the recipient may have spent in that block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from l2send.core.address import Address
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
-from l2send.core.plan import UnsignedTx
+from l2send.core.chains import Chain
+from l2send.core.endpoint_agreement import why_unproven
+from l2send.core.errors import L2sendError, NetworkError
+from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, both, data_bytes
 from l2send.core.safe import EXECUTE, Operation, read_execution
-from l2send.core.units import BlockNumber
+from l2send.core.shared_tx import calls_of
+from l2send.core.units import BlockNumber, Wei
 from l2send.wallet.journal.records import TxRecord
 from l2send.wallet.nonce_search import NonceUse
 from l2send.wallet.safe_runs import SafeRun
+from l2send.wallet.shared_tx_ends import traced_coin_to
 
 MAYBE_PAID = "Whether that was this payment is not known"
 """In the detail of a payment that stays open for this. closing.py looks for it, also in older journals: keep it."""
@@ -41,29 +49,55 @@ async def may_have_paid(tx: TxRecord, use: NonceUse, receipt: dict[str, Any] | N
     """Whether the recipient of the transfer `tx` got as much by that use, from any account. Raises NetworkError.
 
     `receipt` is that of the transaction that used the nonce; None if a delegation in another account's transaction used
-    it: the whole block counts then. Source: eth_getLogs, eth_getBalance.
+    it: the whole block counts then. Source: eth_getLogs, debug_traceTransaction, eth_getBalance.
     """
     if receipt is not None and receipt.get("status") != "0x1":
         return False
     _, meant = _transfer_of(tx.step.tx, tx.sender)
     if not meant.data and use.tx is not None:
-        if use.tx.to == meant.to and use.tx.value >= meant.value:
-            return True  # A recipient that is a contract may have passed it on within the block.
+        if _coin_to(meant.to, use.tx, rpc.chain) >= meant.value:
+            return True  # Its recipient may have passed it on within the block.
         if not use.tx.data and use.tx.value < meant.value:
             return False
     return await _brought(meant, use.block, receipt, rpc)
 
 
-async def safe_may_have_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
-    """Why what a Safe ran instead of `execution`, a transfer, may have paid its recipient; empty if it did not.
+def transfers_of(tx: TxRecord, chain: Chain) -> list[TxRecord]:
+    """Each transfer that `tx` makes, as a transaction of its own; none for steps that pay by an order, or nothing."""
+    if tx.step.kind is StepKind.TOGETHER:
+        return [replace(tx, step=replace(tx.step, tx=call)) for call in calls_of(tx.step.tx, chain)]
+    return [tx] if tx.step.kind is StepKind.TRANSFER else []
 
-    Raises NetworkError. Source: as of `may_have_paid`.
+
+async def paid_none(one: Rpc, transfers: Iterable[TxRecord], use: NonceUse) -> bool:
+    """Whether one endpoint shows that no recipient of these transfers got as much by that use. Raises NetworkError."""
+    receipt = await one.receipt(use.hash) if use.hash else None
+    if use.hash and receipt is None:
+        return False
+    return not any([await may_have_paid(tx, use, receipt, one) for tx in transfers])
+
+
+async def safe_may_have_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
+    """Why what a Safe ran instead of `execution`, a transfer, may have paid its recipient.
+
+    Empty if as many endpoints as an end needs show that it did not. Raises NetworkError. Source: as of `may_have_paid`.
     """
+
+    async def paid_nothing(one: Rpc, _: Awaitable[BlockNumber]) -> bool:
+        return not await _why_safe_paid(execution, run, one)
+
+    return await _why_safe_paid(execution, run, rpc) or await why_unproven(rpc, paid_nothing)
+
+
+async def _why_safe_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
     _, meant = _transfer_of(execution, execution.to)
-    receipt = await rpc.receipt(run.tx_hash)
-    if receipt is None:
+    receipt, described = await both(rpc.receipt(run.tx_hash), rpc.transaction(run.tx_hash))
+    if receipt is None or described is None:
         return f"no receipt of {run.tx_hash} is shown yet"
-    if not await _brought(meant, run.block, receipt, rpc):
+    data = data_bytes(described.get("input"), "input")
+    ran = UnsignedTx(execution.chain_id, execution.to, Wei(0), data)
+    by_calls = not meant.data and _coin_to(meant.to, ran, rpc.chain) >= meant.value
+    if not by_calls and not await _brought(meant, run.block, receipt, rpc):
         return ""
     return (
         f"by {run.tx_hash}, or in its block, the recipient got as much. {MAYBE_PAID}: "
@@ -78,8 +112,24 @@ async def _brought(meant: UnsignedTx, block: BlockNumber, receipt: dict[str, Any
         return _brings(meant, _of_token(meant, logs))
     if meant.data:
         return False
+    traced = None
+    if receipt is not None:
+        with suppress(NetworkError):  # A node that keeps no old state says so in various words.
+            traced = await traced_coin_to(meant.to, str(receipt.get("transactionHash", "")), rpc)
+    if traced is not None and traced >= meant.value:
+        return True
     before, after = await both(rpc.balance(meant.to, hex(max(block - 1, 0))), rpc.balance(meant.to, hex(block)))
     return after - before >= meant.value
+
+
+def _coin_to(recipient: Address, tx: UnsignedTx, chain: Chain) -> int:
+    """The wei that a transaction hands to an account: itself, or by calls that l2send knows."""
+    calls = [tx]
+    with suppress(L2sendError):
+        if tx.data[:4] == EXECUTE.selector:  # No matter who signed it.
+            tx = read_execution(tx)[0].execution(b"")
+        calls += calls_of(tx, chain)
+    return sum(int(call.value) for call in calls if call.to == recipient)
 
 
 def _transfer_of(call: UnsignedTx, sender: Address) -> tuple[Address, UnsignedTx]:

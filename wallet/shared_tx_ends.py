@@ -13,9 +13,10 @@ from typing import Any
 
 from l2send.core.address import Address
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word, event_topic
-from l2send.core.delegation import EXECUTE_BATCH
+from l2send.core.delegation import BATCHING_DELEGATE, EXECUTE_BATCH, delegate_of, known_delegate
 from l2send.core.errors import NodeError
 from l2send.core.multicall3 import is_multicall3_tx, runs_pinned_code
+from l2send.core.pinned_code import code_hash
 from l2send.core.plan import UnsignedTx
 from l2send.core.rpc import Rpc, both, data_bytes, if_offered, quantity, record
 from l2send.core.shared_tx import can_batch
@@ -77,8 +78,8 @@ async def made_coin_calls(
         receipt = await one.receipt(tx.hash)
         logs = receipt.get("logs") or [] if receipt else []
         return any(_is_run_of(log, payer) for log in logs)
-    if tx.step.tx.delegate_to is not None:
-        return True  # Its own authorization is applied before its calls, and its success is proved.
+    if tx.step.tx.delegate_to is not None:  # Applied before its calls, and its success is proved.
+        return await _runs_delegate(tx.step.tx.delegate_to, one, block)
     return await could_batch_all_through(one, payer, block)
 
 
@@ -87,17 +88,47 @@ async def traced_coin_calls(one: Rpc, tx_hash: str, calls: Sequence[UnsignedTx],
     node offers no trace. Source: debug_traceTransaction.
     """
     wanted = [(payer.lower(), call.to.lower(), int(call.value)) for call in calls if not call.data]
+    made = await _traced(one, tx_hash)
+    return None if made is None else all(made.count(call) >= wanted.count(call) for call in wanted)
+
+
+async def traced_coin_to(recipient: Address, tx_hash: str, one: Rpc) -> int | None:
+    """The wei that a transaction's calls handed to an account, by its trace; None if the node offers no trace.
+
+    Raises NetworkError. Source: debug_traceTransaction.
+    """
+    made = await _traced(one, tx_hash)
+    return None if made is None else sum(value for _, to, value in made if to == recipient.lower())
+
+
+async def _traced(one: Rpc, tx_hash: str) -> list[tuple[str, str, int]] | None:
+    """Caller, called account and wei of every call of a transaction; None if the node offers no trace."""
     trace = await if_offered(lambda: one.call("debug_traceTransaction", tx_hash, {"tracer": "callTracer"}))
-    if not isinstance(trace, dict):
-        return None
-    made = list(_made(trace, _DEEPEST))
-    return all(made.count(call) >= wanted.count(call) for call in wanted)
+    return list(_made(trace, _DEEPEST)) if isinstance(trace, dict) else None
 
 
 async def could_batch_all_through(one: Rpc, account: Address, block: BlockNumber) -> bool:
     """Whether the account ran the pinned code, which makes all calls or none, all through a block."""
     codes = await _codes_all_through(one, account, block)
-    return codes is not None and all(can_batch(code, one.chain) for code in codes)
+    if codes is None or not all(can_batch(code, one.chain) for code in codes):
+        return False
+    delegate = delegate_of(codes[1])
+    return delegate is not None and await _runs_delegate(delegate, one, block)
+
+
+async def _runs_delegate(delegate: Address, one: Rpc, block: BlockNumber) -> bool:
+    """Whether the pinned code for batches was there in that block: calls of an account that delegates to none succeed.
+
+    Raises NetworkError. Source: as of `_runs_multicall3`.
+    """
+    known = known_delegate(delegate, one.chain)
+    if known is None or known.name != BATCHING_DELEGATE:
+        return False
+    try:
+        code = await one.code(delegate, hex(block))
+    except NodeError:
+        code = await one.code(delegate)
+    return code_hash(code) == known.code.code_hash
 
 
 async def _runs_multicall3(multicall3: Address, one: Rpc, block: BlockNumber) -> bool:

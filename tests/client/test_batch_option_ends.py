@@ -14,13 +14,18 @@ from l2send.client import Client, open_client
 from l2send.core.errors import NotFinal, Refused
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.units import Gas, Wei
+from l2send.resolver.batch_file import read_batch
+from l2send.resolver.batch_lines import judge_batch
+from l2send.resolver.max_fee import Limits
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import decode_signed
-from tests.client.test_batch_option import code_of, delegated_to
+from tests.client.test_batch_option import code_of, delegated_to, no_such_method
+from tests.client.test_batches import lines, text_of
 from tests.client.test_delegating import authorization, bring, send
 from tests.conftest import Home
 from tests.support.addresses import new_address
+from tests.support.faultproxy import FaultProxy
 from tests.support.paying import Payer
 from tests.support.settlers import with_chains
 from tests.support.solving import unfilled
@@ -153,3 +158,30 @@ def test_killed_anywhere_it_pays_and_delegates_once(home: Home, tmp_path: Any, p
     assert (resumed["state"], home.holds(to, "dev4")) == ("delivered", 25_000_000)
     assert home.holds(address, "dev1") == 100_000_000 - int(resumed["legs"][0]["pays"]["base_units"])
     assert len({tx["nonce"] for tx in resumed["transactions"]}) == 1
+
+
+def test_success_where_the_delegate_has_no_code_delivers_nothing(payer: Payer) -> None:
+    """It was there when the batch was planned. A call of an account that delegates to no code succeeds."""
+    rows, node = lines("gone", 2, "dev1", "0.01", "ETH"), payer.node("dev1")
+
+    async def sign(client: Client) -> str:
+        judged = await judge_batch(read_batch(text_of(rows)), client.rpcs, client.book)
+        first, *_ = client.batch.begin(await client.batch.plan(judged, payer.address, "gone", Limits(batch=True)))
+        executor = client.executor(payer.signer, lambda _: None)
+        tx = await executor.sign_only(first.id, (await executor.look_ahead([first.id]))[first.id])
+        node.call("anvil_setCode", code_of(payer), "0x")
+        await executor.offer(tx)
+        return first.id
+
+    with FaultProxy(node.url) as proxy:
+        proxy.twist("debug_traceTransaction", no_such_method)
+        untraced = replace(payer.home.chain("dev1"), rpcs=(proxy.url,))
+        payer.registry = replace(payer.home.registry, by_name={**payer.home.registry.by_name, "dev1": untraced})
+        payment_id = payer.do(sign)
+        while payer.sent("dev1") < 2:
+            node.call("evm_mine")
+        node.call("evm_mine")
+        ended = payer.do(lambda client: client.status(payment_id))
+    assert [payer.home.holds(row.to, "dev1", "ETH") for row in rows] == [0, 0]
+    assert ended.state is PaymentState.SENDING
+    assert "not final yet" in ended.transactions[0].detail

@@ -14,6 +14,7 @@ from eth_account import Account
 from l2send.cli.outcome import show_outcome
 from l2send.core.chains import Registry
 from l2send.core.errors import NotFinal, Refused
+from l2send.core.multicall3 import multicall3_tx
 from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.safe import read_execution
 from l2send.core.units import Gas, Nonce, Wei
@@ -25,7 +26,18 @@ from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.faultproxy import REFUSED_BEFORE, FaultProxy
 from tests.support.standing_still import standing_still
-from tests.wallet.resuming import COUNT, SEND, UNKNOWN_TYPE, elsewhere, is_in, reach, refused, send_elsewhere, until
+from tests.wallet.resuming import (
+    COUNT,
+    RECEIPT,
+    SEND,
+    UNKNOWN_TYPE,
+    elsewhere,
+    is_in,
+    reach,
+    refused,
+    send_elsewhere,
+    until,
+)
 from tests.wallet.rig import CHAIN_ID, REVERTS_IF_SLOT_0, Rig, order_of, paying_quote, to_self
 
 
@@ -198,6 +210,55 @@ def test_a_payment_of_coin_that_a_contract_may_have_passed_on_is_not_replaced(sl
         assert other in record.transactions[0].detail
     else:
         assert slow.resume(record.id).state is PaymentState.REPLACED
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_a_recipient_that_spends_in_the_same_block_may_have_been_paid(slow: Rig, traced: bool) -> None:
+    """Its balance grew by less than it got. The trace shows it; else the calls in the transaction's bytes."""
+    payment, contract = slow.payment(), new_address()
+    to, units = payment.to.address, payment.amount.units
+    slow.node.call("anvil_setCode", contract, f"0x5f5f5f5f3473{to[2:]}5af100")
+    slow.node.call("anvil_setBalance", to, hex(10**19))
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    others = [UnsignedTx(CHAIN_ID, one, Wei(units // 2), b"") for one in (to, to)]
+    batch = UnsignedTx(CHAIN_ID, contract, Wei(units), b"") if traced else multicall3_tx(contract, others)
+    elsewhere(slow, record, batch)
+    slow.node.call("anvil_impersonateAccount", to)
+    spent = {"from": to, "to": new_address(), "value": hex(10**18), "gas": hex(21_000), "gasPrice": hex(10**12)}
+    slow.node.call("eth_sendTransaction", spent)
+    slow.node.mine(2)
+    assert slow.node.balance(to) < 10**19
+    with FaultProxy(slow.node.url) as proxy:
+        if not traced:
+            proxy.twist("debug_traceTransaction", no_such_method)
+        record = reach(slow.through(proxy.url), record.id, is_in(TxState.INDETERMINATE))
+        refused(slow.through(proxy.url), record.id, NotFinal, patience=0.4)
+    assert "the recipient got as much in that block" in slow.record(record.id).transactions[0].detail
+
+
+def no_such_method(_: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32601, "message": "method not found"}}
+
+
+def test_one_endpoint_alone_does_not_show_that_the_recipient_got_nothing(slow: Rig) -> None:
+    """It says that the transaction in its place failed: then this payment could be made again."""
+    payment, contract = slow.payment(), new_address()
+    slow.node.call("anvil_setCode", contract, f"0x5f5f5f5f3473{payment.to.address[2:]}5af100")
+    record = until(slow, slow.begin(payment).id, TxState.BROADCAST)
+    other = elsewhere(slow, record, UnsignedTx(CHAIN_ID, contract, Wei(payment.amount.units), b""))
+    slow.node.mine(2)
+    with FaultProxy(slow.node.url) as proxy:
+
+        def failed(params: list[Any], answer: dict[str, Any]) -> dict[str, Any]:
+            return answer if params != [other] else {**answer, "result": {**answer["result"], "status": "0x0"}}
+
+        proxy.twist(RECEIPT, failed)
+        through = slow.through(proxy.url, slow.node.url)
+        record = reach(through, record.id, is_in(TxState.INDETERMINATE))
+        refused(through, record.id, NotFinal, patience=0.6)
+        record = slow.record(record.id)
+    assert record.state is PaymentState.INDETERMINATE
+    assert "Not replaced yet" in record.transactions[0].detail
 
 
 @pytest.mark.parametrize("how", ["more to the same", "a contract that sends it on", "less"])
