@@ -110,7 +110,7 @@ class Sponsor:
                 f"you have no gas on {source.name}: a sponsor sends the transaction, for the {SPONSOR_FEE}",
                 "what you sign has no deadline: it can be submitted until its nonce is used",
             ),
-            needs=Wei(0),
+            needs=Wei(pays.units if pays.token.is_native else 0),
             sponsored=sponsored,
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from l2send.batch_review import BatchReview
 from l2send.core.bridge_protocol import OrderState
@@ -20,10 +21,13 @@ from l2send.core.units import ChainId
 from l2send.fee_caps import capped, cost_by, fee_usd, highest_prices, is_network_fee, payment_cap
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.batch_plan import LineWay, Planned, PlannedLine
+from l2send.resolver.max_fee import Limits
 from l2send.wallet.fees_paid import part_of
 from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord
 from l2send.wallet.journal.states import ENDED_IN_BLOCK
 from l2send.wallet.keys.signed import limits_of
+
+T = TypeVar("T")
 
 
 async def refuse_dear_lines(planned: Planned, each_usd: float | None, held: Snapshot, rpcs: Rpcs) -> Planned:
@@ -44,6 +48,28 @@ async def refuse_dear_lines(planned: Planned, each_usd: float | None, held: Snap
         return replace(line, way=LineWay.REFUSED, plan=None, error=error)
 
     return replace(planned, lines=tuple(map(judged, planned.lines)))
+
+
+async def together_within(
+    apart: Planned, together: tuple[Planned, tuple[T, ...]], limits: Limits, rpcs: Rpcs, *, is_asked: bool
+) -> tuple[Planned, tuple[T, ...]]:
+    """`together`, the plan with its shared transactions; or `apart`, if a line costs more than its limit only there.
+
+    `is_asked`: the lines cannot, or shall not, be paid apart: raises Refused instead. Raises NetworkError.
+    """
+    planned, shared = together
+    if not shared:
+        return together
+    judged = await refuse_dear_lines(planned, limits.max_fee_usd, planned.ledger.snapshot, rpcs)
+    dear = [line for line, before in zip(judged.lines, planned.lines, strict=True) if line is not before]
+    if not dear:
+        return together
+    if is_asked and (error := dear[0].error):
+        raise Refused(
+            f"line {dear[0].wanted.line.row.line}, in one transaction with others: {error.message}",
+            hint=f"Nothing was signed. Raise --max-fee{', or leave --batch out' if limits.batch else ''}.",
+        )
+    return apart, ()
 
 
 async def within(

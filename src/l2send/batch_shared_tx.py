@@ -85,7 +85,7 @@ async def put_together(
     found = await asyncio.gather(*asked)
     shared = tuple(one for some in found for one in some)
     plans = {line: plan for one in shared for line, plan in one.plans.items()}
-    ledger, lines = planned.ledger, list[PlannedLine]()
+    ledger, lines = planned.ledger.copy(), list[PlannedLine]()
     for one in shared:
         ledger.take({one.quote.source.native: 0 if owner else one.quote.needs or 0})
     for line in planned.lines:
@@ -94,7 +94,7 @@ async def put_together(
             ledger.take({token: -units for token, units in spent_by(line.plan.quote).items()})
             ledger.take({plan.quote.pays.token: plan.quote.pays.units})
         lines.append(replace(line, plan=plan) if plan else line)
-    return replace(planned, lines=tuple(lines)), shared
+    return replace(planned, lines=tuple(lines), ledger=ledger), shared
 
 
 async def _on_chain(

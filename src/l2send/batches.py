@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from l2send.batch_costs import refuse_dear_lines, within
+from l2send.batch_costs import refuse_dear_lines, together_within, within
 from l2send.batch_record import MOVE, SHARED, batch_name, beginnings_of, changed, key_of, take_known, why_a_copy
 from l2send.batch_review import BatchReview, checked, judged_recipients
 from l2send.batch_shared_tx import put_together
@@ -150,7 +150,11 @@ class Batches:
         fine, refused, snapshot = await self._payable(new, sender, name)
         planned, not_pinned, dear = await self._planned(fine, snapshot, begun, limits, gas_elsewhere=owner is not None)
         combine = put_together(planned, owner, self.rpcs, delegating=limits.batch) if together or owner else None
-        planned, shared = await combine if combine else (planned, ())
+        if combine:
+            asked = owner is not None or limits.batch
+            planned, shared = await together_within(planned, await combine, limits, self.rpcs, is_asked=asked)
+        else:
+            shared = ()
         lines = tuple(sorted((*planned.lines, *refused, *dear), key=lambda line: line.wanted.line.row.line))
         moves_before, shared_before = self._counts(name)
         review = BatchReview(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from l2send.batch_costs import refuse_dear_lines, within
+from l2send.batch_costs import refuse_dear_lines, together_within, within
 from l2send.batch_review import BatchReview
+from l2send.batch_shared_tx import Shared
 from l2send.core.chains import Registry
 from l2send.core.errors import Refused
 from l2send.core.http import Http
@@ -19,6 +21,7 @@ from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_lines import BatchLine
 from l2send.resolver.batch_plan import LineWay, Move, Planned, PlannedLine, Wanted
+from l2send.resolver.max_fee import Limits
 from l2send.resolver.recipient import Findings
 from tests.bridges.registry import ORIGIN, SENDER, TARGET
 from tests.client.test_max_fee import ETHER, PAYMENT, way
@@ -67,6 +70,22 @@ def test_a_fee_without_a_price_is_above_every_limit_in_dollars() -> None:
 def test_nothing_new_is_within_every_limit() -> None:
     empty = review()
     assert limited(empty, 0.0, 0.0) is empty
+
+
+def test_a_line_is_not_put_together_where_that_costs_it_more_than_its_limit() -> None:
+    """An authorization is paid by few lines: each line's share exceeds what it costs alone."""
+    dollar, limits = ETHER // 4000, Limits(max_fee_usd=2.0)
+    row = cast("BatchLine", SimpleNamespace(row=SimpleNamespace(line=7)))
+    alone, shared = (replace(one, wanted=replace(one.wanted, line=row)) for one in (line(dollar), line(3 * dollar)))
+    apart, together = planned(alone), (planned(shared), (cast("Shared", "one transaction"),))
+
+    def chosen(limits: Limits, *, is_asked: bool = False) -> object:
+        return asyncio.run(together_within(apart, together, limits, RPCS, is_asked=is_asked))
+
+    assert chosen(limits) == (apart, ())
+    assert chosen(Limits()) == chosen(replace(limits, max_fee_usd=3.1)) == together
+    with pytest.raises(Refused, match=r"line 7, in one transaction with others: it costs \$3\.0000 .* than \$2"):
+        chosen(limits, is_asked=True)
 
 
 def planned(*lines: PlannedLine, moves: tuple[Move, ...] = ()) -> Planned:

@@ -218,6 +218,7 @@ def test_coin_is_paid_where_it_is_too_little_for_its_own_gas(home: Home, delegat
     (runs,) = review.effects
     assert isinstance(runs, RunsBySignature)
     assert [str(paid.amount) for paid in runs.effects] == ["0.000998 ETH", "0.000001 ETH"]
+    assert review.plan.quote.needs == review.plan.quote.pays.units, "a batch plans no other line with the same coin"
     done = delegated.resume(delegated.begin(review))
     assert (done.state, done.arrived_units, delegated.ran()) == (PaymentState.DELIVERED, 998 * 10**12, 1)
     assert (home.holds(to, "dev1", "ETH"), home.holds(delegated.address, "dev1", "ETH")) == (998 * 10**12, 10**12)
