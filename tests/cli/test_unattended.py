@@ -70,7 +70,7 @@ def test_no_question_is_asked_without_a_terminal(payer: Home, words: tuple[str, 
     done = payer.run(*filled)
     assert done.status in {2, 3}, done
     assert not done.stdout
-    assert "Nothing was sent." in done.stderr
+    assert ("Nothing was sent." in done.stderr) is (words[:1] != ("contacts",)), "said where someone pays"
     assert time.monotonic() - started < 15
 
 
