@@ -52,5 +52,5 @@ def _explain(record: Record) -> None:
     open_legs = [leg for leg in record.legs if leg.meaning.open]
     for detail in dict.fromkeys(detail for leg in open_legs for detail in details_of(leg)):
         print_words(err(), styled(f"It is open because {local_times(detail)}.", limit=400))
-    print_words(err(), "Closing sends nothing and proves nothing: l2send only stops following the payment.")
+    print_words(err(), "Closing sends nothing and proves nothing. It only stops following the payment.")
     print_words(err(), "Look at the recipient's account before you pay again.")

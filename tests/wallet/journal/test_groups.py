@@ -224,7 +224,7 @@ def test_a_leg_that_fails_does_not_stop_the_others(journal: JournalProposals) ->
     assert after is None
     assert isinstance(error, NotFinal)
     assert error.message.splitlines() == [
-        f"{group.id} is partly_delivered. The recipient has a part of the money; the rest is not there yet.",
+        f"{group.id} is partly delivered. The recipient has a part of the money; the rest is not there yet.",
         f"{group.id}.1 by direct: no gas",
     ]
     assert error.sent is Sent.YES
