@@ -10,6 +10,7 @@ from l2send.client import open_client
 from l2send.core.address import Address
 from l2send.core.paths import Paths
 from l2send.wallet.journal.states import TxState
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.bridges.registry import REGISTRY
 from tests.support.addresses import new_address
 from tests.wallet.journal.writing import SENDER, begin, bring_to
@@ -20,13 +21,14 @@ def said(home: Path, count: int, account: Address = SENDER) -> tuple[list[str], 
 
     async def work() -> tuple[list[str], list[str]]:
         async with open_client(Paths.under(home), REGISTRY) as client:
-            ids = list[str]()
+            ids, journal = list[str](), client.journal
+            assert isinstance(journal, JournalMoves)
             for nonce in range(count):
-                record = begin(client.journal)
-                bring_to(client.journal, record.transactions[0], TxState.BROADCAST, nonce)
+                record = begin(journal)
+                bring_to(journal, record.transactions[0], TxState.BROADCAST, nonce)
                 ids.append(record.id)
-            done = begin(client.journal)
-            bring_to(client.journal, done.transactions[0], TxState.FINAL, count)
+            done = begin(journal)
+            bring_to(journal, done.transactions[0], TxState.FINAL, count)
             return unfinished(client, account), ids
 
     return asyncio.run(work())

@@ -15,6 +15,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import ChainAddress, Payment
 from l2send.core.units import Amount
 from l2send.resolver.max_fee import Limits
+from l2send.wallet.journal.transitions import JournalMoves
 from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER
 from tests.wallet.journal.writing import begin_one
 from tests.wallet.rig import paying_quote
@@ -25,6 +26,7 @@ def offered(home: Path, account: Address) -> list[str]:
 
     async def work() -> list[str]:
         async with open_client(Paths.under(home), REGISTRY) as client:
+            assert isinstance(client.journal, JournalMoves)
             for to in (RECIPIENT, SENDER):
                 payment = Payment(SENDER, ChainAddress(ORIGIN.chain_id, to), Amount(1, ORIGIN.native))
                 begin_one(client.journal, payment, paying_quote(payment, ORIGIN))
