@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from l2send.core.errors import BadAddress, UsageError
+from l2send.resolver.contacts import name_and_chain
 from l2send.wallet.keys.keystore import Keystore, find
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def refuse_own_name(words: Words, registry: Registry, book: Book, paths: Paths) 
     Contacts and chains come first. The name is not taken: a contact of that name may be added later, and would be
     another recipient.
     """
-    name, chain = _split(words.destination.strip())
+    name, chain = name_and_chain(words.destination.strip())
     if name.lower() in book.contacts or (chain and not registry.find(chain)) or (not chain and registry.find(name)):
         return
     own = own_account(name, paths)
@@ -48,16 +49,7 @@ def refuse_own_name(words: Words, registry: Registry, book: Book, paths: Paths) 
 
 def refuse_name_after_from(text: str) -> None:
     """Raises UsageError for a word after --from that cannot be an address."""
-    if text.isidentifier() or text.replace("-", "_").isidentifier():
+    if text.replace("-", "_").isidentifier():
         raise UsageError(
             f"--from takes an address, and {text[:60]!r} is none.", hint=f"For a name: --account {text[:60]}"
         )
-
-
-def _split(text: str) -> tuple[str, str]:
-    """The account and the chain, which may be empty, in either notation; no account in other forms."""
-    before, colon, behind = text.partition(":")
-    if colon:
-        return behind, before
-    before, _, behind = text.partition("@")
-    return before, behind

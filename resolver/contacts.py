@@ -84,7 +84,7 @@ class Book:
 
     def read(self, text: str, registry: Registry) -> Spelling | None:
         """The spelling of `text` if it names a contact, else None. Raises BadAddress for a chain it is not known on."""
-        name, short_name = _split(text)
+        name, short_name = name_and_chain(text)
         if name.lower() not in self.contacts or (short_name and registry.find(short_name) is None):
             return None
         contact = self.contacts[name.lower()]
@@ -124,8 +124,8 @@ class Book:
 NO_CONTACTS = Book()
 
 
-def _split(text: str) -> tuple[str, str]:
-    """A contact's name and a chain's short name, which may be empty, in either notation."""
+def name_and_chain(text: str) -> tuple[str, str]:
+    """A name and a chain's short name, which may be empty, in either notation: `base:bob`, `bob@base`."""
     before, colon, behind = text.partition(":")
     if colon:
         return behind, before
