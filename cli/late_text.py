@@ -47,14 +47,14 @@ def when_late(record: Record, registry: Registry, stays_until: float) -> str:
     if not orders:
         return f"Wait, or press Ctrl-C: the payment stays as it is, and {resume} follows it again."
     until = max(order.refund_after for order in orders)
-    unpaid = f"if no solver pays by {clock(until)}"
+    unpaid = f"no solver pays by {clock(until)}"
     if all(comes_back_by_itself(order, registry) for order in orders):
         names = " and ".join(dict.fromkeys(order.bridge for order in orders))
-        then = f"{unpaid}, {names} pays the money back by itself, usually within hours"
-        return f"Wait, or press Ctrl-C, and look again later: {resume}. I{then[1:]}."
+        then = f"If {unpaid}, {names} pays the money back by itself, usually within hours."
+        return f"Wait, or press Ctrl-C, and look again later: {resume}. {then}"
     if until < stays_until:
-        return f"Stay here, and {unpaid} the refund is signed and sent; or press Ctrl-C, and later: {resume}."
-    return f"Wait, or press Ctrl-C: the payment stays as it is. I{unpaid[1:]}, {resume} signs the refund."
+        return f"Stay here, and if {unpaid} the refund is signed and sent; or press Ctrl-C, and later: {resume}."
+    return f"Wait, or press Ctrl-C: the payment stays as it is. If {unpaid}, {resume} signs the refund."
 
 
 def if_late(review: Review, registry: Registry) -> list[str]:
