@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -45,6 +45,18 @@ def every_byte(capsys: Capsys, what: str, tx: UnsignedTx, judge: Judge) -> list[
 def every_field(capsys: Capsys, what: str, tx: UnsignedTx, bad: Bad[str], judge: Judge) -> list[str]:
     """Show each of `bad`, made of `tx`. Returns what not the decoder but the guard noticed."""
     return _all_caught(capsys, f"{what} orders, field by field", tx, bad, judge)
+
+
+def all_refused(capsys: Capsys, what: str, bad: Mapping[str, UnsignedTx], judge: Judge) -> None:
+    """Show each of `bad`: it is refused, and not only seen to have other effects."""
+    refused = list[str]()
+    for name, tx in bad.items():
+        try:
+            judge(tx)
+        except L2sendError:
+            refused.append(name)
+    tell(capsys, what, len(refused), len(bad))
+    assert refused == list(bad)
 
 
 def _all_caught(capsys: Capsys, what: str, tx: UnsignedTx, bad: Bad[Name], judge: Judge) -> list[Name]:

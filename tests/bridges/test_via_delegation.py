@@ -23,7 +23,7 @@ from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.calldata import APPROVE, TRANSFER
 from l2send.core.delegation import batch_tx, decode_batch, delegate_of, delegation_tx, named_delegate
 from l2send.core.effects import Allows, CallsTogether, Delegates, Opens
-from l2send.core.errors import ConfigError, L2sendError, NotFinal, Refused
+from l2send.core.errors import ConfigError, NotFinal, Refused
 from l2send.core.paths import Paths
 from l2send.core.plan import ChainAddress, GasPrice, StepKind, UnsignedTx
 from l2send.core.units import Gas, Nonce, Wei
@@ -33,7 +33,7 @@ from l2send.guard import checked_effects
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import decode_signed
-from tests.bridges.mutations import Capsys, every_byte, tell
+from tests.bridges.mutations import Capsys, all_refused, every_byte
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.paying import Payer
@@ -150,14 +150,12 @@ def test_what_else_a_batch_could_do_is_refused(delegated: Delegating, capsys: Ca
             delegated.address, [approve, opening, UnsignedTx(approve.chain_id, new_address(), Wei(1), b"")]
         ),
     }
-    noticed = list[str]()
-    for name, tx in bad.items():
-        try:
-            checked_effects(plan.payment, [tx], plan.quote.pays, delegated.home.registry)
-        except L2sendError:
-            noticed.append(name)
-    tell(capsys, "EIP-7702 batch, other calls", len(noticed), len(bad))
-    assert noticed == list(bad)
+    all_refused(
+        capsys,
+        "EIP-7702 batch, other calls",
+        bad,
+        lambda tx: checked_effects(plan.payment, [tx], plan.quote.pays, delegated.home.registry),
+    )
 
 
 def test_code_that_the_registry_does_not_list_is_refused(payer: Delegating) -> None:

@@ -17,7 +17,7 @@ from l2send.client import Client, open_client
 from l2send.core.address import Address
 from l2send.core.delegation import decode_batch, delegate_of, delegating_batch, named_delegate
 from l2send.core.effects import Allows, CallsTogether, Opens, Pays
-from l2send.core.errors import CannotPay, ConfigError, L2sendError, Refused
+from l2send.core.errors import CannotPay, ConfigError, Refused
 from l2send.core.paths import Paths
 from l2send.core.plan import StepKind, UnsignedTx
 from l2send.core.units import Wei
@@ -28,7 +28,7 @@ from l2send.resolver.batch_lines import judge_batch
 from l2send.resolver.max_fee import Limits
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import decode_signed
-from tests.bridges.mutations import Capsys, tell
+from tests.bridges.mutations import Capsys, all_refused
 from tests.client.test_batches import lines, must_have_got, text_of
 from tests.conftest import Home
 from tests.support.addresses import new_address
@@ -120,14 +120,12 @@ def test_what_else_its_bytes_could_say_is_refused(payer: Payer, capsys: Capsys) 
         "a call without a batch": replace(opening, delegate_to=delegate.code.address),
         "the delegation alone": replace(step.tx, data=b""),
     }
-    noticed = list[str]()
-    for name, tx in bad.items():
-        try:
-            checked_effects(plan.payment, [tx], plan.quote.pays, payer.home.registry)
-        except L2sendError:
-            noticed.append(name)
-    tell(capsys, "a batch with its authorization, other bytes", len(noticed), len(bad))
-    assert noticed == list(bad)
+    all_refused(
+        capsys,
+        "a batch with its authorization, other bytes",
+        bad,
+        lambda tx: checked_effects(plan.payment, [tx], plan.quote.pays, payer.home.registry),
+    )
     bare = replace(step.tx, delegate_to=None)
     assert decode(bare, payer.home.registry) != decode(step.tx, payer.home.registry), "the guard compares effects"
 
