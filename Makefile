@@ -12,7 +12,7 @@ INSTALL_PROJECT := $(PIP) --no-deps --no-build-isolation --editable .
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test postgres lab coverage lint format bench bench-all bench-sends bench-batch bench-curve bench-journal man lock clean
+.PHONY: help demo test postgres lab coverage lint format bench bench-all bench-sends bench-batch bench-batch-growth bench-journal man lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +56,8 @@ bench-sends: .venv/.dev ## measure payments beside cast send and web3.py, start-
 bench-batch: .venv/.dev ## measure a file of 1,000 payments beside a loop of cast send
 	$(BIN)/python -m bench.batch $(ARGS)
 
-bench-curve: .venv/.dev ## draw payments a second by lines and by workers, and the gas of a payment (needs PostgreSQL)
-	$(BIN)/python -m bench.batch_curve $(ARGS)
+bench-batch-growth: .venv/.dev ## draw payments a second by lines and by workers, and the gas of a payment (needs PostgreSQL)
+	$(BIN)/python -m bench.batch_growth $(ARGS)
 
 bench-journal: .venv/.dev ## measure how lookups grow with the payments in the journal
 	$(BIN)/python -m bench.journal --svg docs/pictures/journal-growth.svg $(ARGS)

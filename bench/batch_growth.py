@@ -1,4 +1,4 @@
-"""`python -m bench.batch_curve`: payments a second by the size of a file and by workers, and the gas of a payment.
+"""`python -m bench.batch_growth`: payments a second by the size of a file and by workers, and the gas of a payment.
 
 See bench/README.md for what is measured and how to read it.
 """
@@ -22,12 +22,12 @@ from typing import Any
 
 from bench import cast
 from bench.batch import Person, must_have_got, pay_file, text_of
-from bench.curve import svg
 from bench.ending import cache_folder, ended, say
 from bench.gas import payments_of
 from bench.payer import L2SEND, Payer, funded_payer, new_address
 from bench.postgres import Server
 from bench.process import PASSED_ON, Failed, run
+from bench.svg_curves import svg
 from l2send.core.chains import load_registry
 from l2send.core.delegation import named_delegate
 from l2send.core.paths import Paths
@@ -193,7 +193,7 @@ def report(rates: Sequence[Rate], costs: Sequence[dict[str, Any]]) -> str:
 
 def main() -> int:
     """Measure, print and draw. The status says whether every line was paid once, not how fast."""
-    parser = argparse.ArgumentParser(prog="python -m bench.batch_curve", description="Files of payments, by size.")
+    parser = argparse.ArgumentParser(prog="python -m bench.batch_growth", description="Files of payments, by size.")
     number = {"type": int, "nargs": "+", "metavar": "N"}
     parser.add_argument("--lines", default=[10, 100, 1000, 5000], help="lines for one process", **number)
     parser.add_argument("--workers", default=[1, 2, 4, 8], help="numbers of workers", **number)

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.curve import svg
 from bench.ending import cache_folder, ended, say
 from bench.journal_rows import Template, account_of, grow, id_of, payment_to, quote_of, template_in
 from bench.process import Failed
 from bench.stage import Stage, set_up
+from bench.svg_curves import svg
 from l2send.core.address import Address
 from l2send.core.chains import Chain, load_registry
 from l2send.core.paths import Paths

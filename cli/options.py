@@ -16,7 +16,8 @@ from l2send.cli.settings import Settings
 from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import ConfigError, Refused, UsageError
 from l2send.core.paths import Paths
-from l2send.resolver.max_fee import DEFAULT_MAX_FEE, Limits, Speed, parse_max_fee
+from l2send.resolver.max_fee import DEFAULT_MAX_FEE, parse_max_fee
+from l2send.resolver.way_limits import Limits, Speed
 
 if TYPE_CHECKING:
     from l2send.fee_caps import FeeLimit

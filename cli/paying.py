@@ -25,7 +25,7 @@ from l2send.core.errors import Interrupted, NotFinal, Refused
 from l2send.core.plan import Payment
 from l2send.core.text import in_words
 from l2send.resolver.destination import Destination
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState

@@ -18,7 +18,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import Payment
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import parse_destination
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.keys.keystore import named
 
 Request = TypeVar("Request", bound=Payment | MaxPayment)

@@ -12,7 +12,7 @@ from l2send.core.plan import Payment, UnsignedTx
 from l2send.core.text import clean
 from l2send.core.units import Amount, Token
 from l2send.resolver.destination import Destination
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 
 _WORDS = frozenset({"max", "all"})

@@ -19,7 +19,8 @@ from l2send.core.text import clean
 from l2send.core.toml_lines import line_of
 from l2send.core.toml_text import parse_toml
 from l2send.core.trusted_files import read_trusted_text
-from l2send.resolver.max_fee import DEFAULT_MAX_FEE, Speed, parse_max_fee
+from l2send.resolver.max_fee import DEFAULT_MAX_FEE, parse_max_fee
+from l2send.resolver.way_limits import Speed
 from l2send.wallet.journal.postgres_url import SCHEMES, shown_url
 
 SCHEMA = 1

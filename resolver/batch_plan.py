@@ -25,10 +25,10 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.batch_funds import Ledger, spent_by
 from l2send.resolver.batch_lines import BatchLine
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.over_max_fee import is_dear, too_dear, why_dear
 from l2send.resolver.quotes import priced
 from l2send.resolver.recipient import Findings
+from l2send.resolver.way_limits import Limits
 
 
 @unique

@@ -19,7 +19,7 @@ from l2send.resolver.balances import Snapshot
 from l2send.resolver.batch_funds import Ledger, spent_by
 from l2send.resolver.batch_moves import bring_money
 from l2send.resolver.batch_plan import LineWay, Planned, Planning, Wanted, may_pay_directly
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 
 
 async def plan_lines(

@@ -20,7 +20,6 @@ from l2send.core.plan import Payment, Plan, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Snapshot
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.no_gas import no_gas
 from l2send.resolver.over_max_fee import is_dear, too_dear
 from l2send.resolver.quotes import (
@@ -37,6 +36,7 @@ from l2send.resolver.quotes import (
 )
 from l2send.resolver.refunds import with_warnings
 from l2send.resolver.unknown_ways import not_known, of_destination, refusal
+from l2send.resolver.way_limits import Limits
 
 _QUESTIONS = 8
 _NOTHING = 10**13

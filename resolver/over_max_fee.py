@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from l2send.core.errors import Refused
 from l2send.core.plan import Way
 from l2send.core.units import Amount
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 
 _ROOM_PERCENT = 110
 """Margin above the smallest suggested amount: fees change."""

@@ -21,7 +21,6 @@ from l2send.core.units import Amount
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.halted_chains import with_halts
 from l2send.resolver.max_amount import find_greatest
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.no_gas import no_gas
 from l2send.resolver.over_max_fee import is_dear, least_sensible, sensible, too_dear, why_dear
 from l2send.resolver.quotes import (
@@ -41,6 +40,7 @@ from l2send.resolver.quotes import (
 from l2send.resolver.refunds import with_warnings
 from l2send.resolver.several_sources import Several, find_several
 from l2send.resolver.unknown_ways import REFUSED_HINT, may_be_cheaper, not_known, nothing_known, of_destination, refusal
+from l2send.resolver.way_limits import Limits
 
 _WORTH_PARTS = USD // 100
 _SMALL_PART = 100

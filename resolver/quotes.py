@@ -21,8 +21,8 @@ from l2send.core.progress_count import counted
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Holdings, Snapshot
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.refunds import refuse_dear_refund
+from l2send.resolver.way_limits import Limits
 
 USD = 10**30
 """One dollar in the integer cost."""

@@ -17,9 +17,9 @@ from l2send.core.bridge_protocol import Bridge
 from l2send.core.plan import Payment, Quote, Way
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.quotes import NoQuote, Source, allowed, ask, cost, per_second, stage_of
 from l2send.resolver.subsets import MOST_SETS, Option, choose
+from l2send.resolver.way_limits import Limits
 
 _MOST_SOURCES = 12
 """Only the largest balances are considered; every source is a leg to sign, and doubles the subsets."""

@@ -12,8 +12,8 @@ from l2send.core.chains import Chain
 from l2send.core.errors import NetworkError, NodeError
 from l2send.core.plan import Payment, Way
 from l2send.resolver.balances import Snapshot
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.quotes import NoQuote
+from l2send.resolver.way_limits import Limits
 
 WORTH_A_LOOK_USD = 0.01
 """A way cheaper than this is taken: no other way could save more."""

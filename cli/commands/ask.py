@@ -35,8 +35,8 @@ from l2send.core.errors import BadAmount, CannotPay, Interrupted, L2sendError, U
 from l2send.core.plan import Payment
 from l2send.core.units import Amount, Token, parse_amount
 from l2send.resolver.destination import Destination
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.planner import is_direct
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 
 _RECENT = 9

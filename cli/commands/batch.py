@@ -37,7 +37,7 @@ from l2send.progress_events import Turn
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import JudgedBatch, judge_batch, words_of
 from l2send.resolver.batch_plan import LineWay
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.states import PaymentState
 
 _STDIN, _RESUME = "-", "resume"

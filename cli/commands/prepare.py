@@ -32,7 +32,7 @@ from l2send.core.chains import Registry
 from l2send.core.errors import ExitStatus, UsageError
 from l2send.core.plan import UnsignedTx
 from l2send.resolver.destination import Destination
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.offline import bundle_of
 from l2send.wallet.safe_builder import is_builder_file, read_builder_file

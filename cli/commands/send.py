@@ -38,8 +38,8 @@ from l2send.core.errors import ExitStatus
 from l2send.core.plan import Payment
 from l2send.core.units import parse_amount
 from l2send.resolver.destination import Destination
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.quotes import refuse_unknown_bridge
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.", rich_help_panel=Heading.PAYMENT)]

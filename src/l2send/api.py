@@ -15,7 +15,7 @@ from l2send.resolver.balances import Snapshot
 from l2send.resolver.batch_file import BatchRow, read_batch
 from l2send.resolver.batch_lines import BatchLine, JudgedBatch, judge_batch
 from l2send.resolver.destination import Destination
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 from l2send.wallet.fees_paid import FeesPaid
 from l2send.wallet.journal.queue_lines import QueuedLine, QueueState

@@ -21,7 +21,7 @@ from l2send.core.units import ChainId
 from l2send.fee_caps import capped, cost_by, fee_usd, highest_prices, is_network_fee, payment_cap
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.batch_plan import LineWay, Planned, PlannedLine
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.fees_paid import part_of
 from l2send.wallet.journal.records import PaymentRecord, Record, TxRecord
 from l2send.wallet.journal.states import ENDED_IN_BLOCK

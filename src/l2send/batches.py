@@ -31,8 +31,8 @@ from l2send.resolver.batch_lines import BadLine, BatchLine, JudgedBatch
 from l2send.resolver.batch_plan import LineWay, Planned, PlannedLine, Wanted
 from l2send.resolver.batch_planner import plan_lines
 from l2send.resolver.many_recipients import Like, look_at_all
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.recipient import Findings
+from l2send.resolver.way_limits import Limits
 from l2send.shared_payments import separate
 from l2send.wallet.journal.limits import take
 from l2send.wallet.journal.protocol import Journal

@@ -41,7 +41,7 @@ from l2send.refunding import refund_to_send
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Destination, look_up, parse_destination, understand
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.resume_many import resume_all
 from l2send.review import Review, has_expired, review_plan
 from l2send.safes import send_signed, with_safe_nonce

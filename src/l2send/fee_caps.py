@@ -27,7 +27,7 @@ from l2send.core.plan import BRIDGE_FEE, Fee, Plan, Quote, StepKind, Way
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, ChainId, UnixTime, Wei
 from l2send.resolver.balances import Snapshot, highest_native_usd
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.before_signing import FeeCap
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import TxState

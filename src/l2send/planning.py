@@ -24,11 +24,11 @@ from l2send.core.units import Amount, Seconds
 from l2send.fee_caps import within_limit
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.max_amount import plan_of_max
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.over_max_fee import is_dear, too_dear
 from l2send.resolver.planner import make_plan
 from l2send.resolver.quotes import can_do_without, priced
 from l2send.resolver.recipient import look
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review, can_pay, quote_of, refuse_late, review_plan
 
 Like = Callable[[Address], Iterable[Address]]

@@ -20,7 +20,7 @@ from l2send.batch_review import BatchReview
 from l2send.core.errors import ConfigError, Refused
 from l2send.core.plan import Plan
 from l2send.fee_caps import FEES_MAY_GROW, SMALL_FEE, network_fees
-from l2send.resolver.max_fee import Limits, Speed
+from l2send.resolver.way_limits import Limits, Speed
 
 _LEAST_USD = 0.01
 """The minimum of a cap in dollars: on chains cheaper than that, fees double within a minute."""

@@ -17,7 +17,7 @@ from l2send.core.text import visible_part
 from l2send.core.units import UnixTime
 from l2send.queue_caps import Caps, caps_of, caps_text
 from l2send.resolver.batch_lines import JudgedBatch
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.queue_lines import QueuedLine, QueueState
 

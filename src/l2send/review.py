@@ -22,10 +22,11 @@ from l2send.fee_caps import network_fees
 from l2send.guard import checked_legs
 from l2send.resolver.balances import Snapshot, confirm
 from l2send.resolver.fill_rehearsal import refuse_undeliverable
-from l2send.resolver.max_fee import DEFAULT_MAX_FEE_PERCENT, Limits
+from l2send.resolver.max_fee import DEFAULT_MAX_FEE_PERCENT
 from l2send.resolver.over_max_fee import is_dear, too_dear
 from l2send.resolver.recipient import Findings, resemblance
 from l2send.resolver.token_exactness import refuse_inexact
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.records import PaidBefore
 from l2send.wallet.nonces import look_ahead
 from l2send.wallet.offline import Bundle, Part, most_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.batch_curve import Rate, draw, report
+from bench.batch_growth import Rate, draw, report
 
 
 def test_every_measured_point_is_a_dot(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.curve import svg
 from bench.journal_rows import account_of, deliver, grow, id_of, payment_to, template_in
+from bench.svg_curves import svg
 from l2send.wallet.journal.derived import derive
 from l2send.wallet.journal.sqlite import SqliteJournal
 from tests.support.addresses import new_address

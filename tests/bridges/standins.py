@@ -30,7 +30,7 @@ from l2send.core.units import ChainId
 from l2send.devnet import compiler, faucet, packages
 from l2send.devnet.deploy import account
 from l2send.devnet.node import Node
-from l2send.resolver.planner import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.keys.signer import LocalSigner, SecretKey
 from tests.conftest import Home

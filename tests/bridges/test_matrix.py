@@ -25,7 +25,7 @@ from l2send.devnet import solver_client, state
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.relays import SETTLEMENT_SECONDS
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges.standins import (

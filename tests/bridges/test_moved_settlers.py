@@ -19,7 +19,7 @@ from l2send.core.rpc import Call
 from l2send.core.units import Amount
 from l2send.devnet import solver_client, state
 from l2send.devnet.modes import Mode
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState
 from tests.bridges import registry as two

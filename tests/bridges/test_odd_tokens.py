@@ -15,7 +15,7 @@ from l2send.core.calldata import BALANCE_OF, Function, abi_encode
 from l2send.core.errors import CannotPay, Refused, Sent
 from l2send.core.plan import Quote
 from l2send.core.units import Token
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 from l2send.wallet.fees_paid import KEPT
 from l2send.wallet.journal.records import Record

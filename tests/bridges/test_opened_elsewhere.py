@@ -11,7 +11,7 @@ from l2send.core.bridge_protocol import OrderState
 from l2send.core.fees import GasPrice
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import Gas, Nonce, Wei
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet import broadcasting
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.journal.records import PaymentRecord

@@ -19,7 +19,7 @@ from l2send.core.errors import Refused, Sent
 from l2send.core.fees import gas_price
 from l2send.core.rpc import Call
 from l2send.core.units import Nonce
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.protocol import ChangedMeanwhile
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState, TxState

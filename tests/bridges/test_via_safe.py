@@ -18,7 +18,7 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.safe import EXECUTE, Operation, SafeTx, approved_by_sender, decode_execution, safe_tx_of
 from l2send.core.units import Nonce, Wei
 from l2send.guard import checked_effects
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState

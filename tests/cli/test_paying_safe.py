@@ -14,7 +14,7 @@ from l2send.core.chains import Registry, load_registry
 from l2send.core.errors import UsageError
 from l2send.core.paths import Paths
 from l2send.devnet.node import Node
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from tests.conftest import Home, make_home
 from tests.support.addresses import new_address
 from tests.support.safes import SENTINEL, SWAP_OWNER, TestSafe, new_safe

@@ -10,7 +10,7 @@ import pytest
 from l2send.cli.ways_table import show_ways, why_not_cheapest
 from l2send.core.plan import Plan
 from l2send.core.units import UnixTime
-from l2send.resolver.max_fee import Limits, Speed
+from l2send.resolver.way_limits import Limits, Speed
 from tests.resolver.test_planner import ORIGIN, RICH, TARGET, Priced, holding, plan
 
 SLOW = Priced("slow", {"left": (1_000, 10**12)}, seconds=600)

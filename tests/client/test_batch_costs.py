@@ -21,8 +21,8 @@ from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_lines import BatchLine
 from l2send.resolver.batch_plan import LineWay, Move, Planned, PlannedLine, Wanted
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.recipient import Findings
+from l2send.resolver.way_limits import Limits
 from tests.bridges.registry import ORIGIN, SENDER, TARGET
 from tests.client.test_max_fee import ETHER, PAYMENT, way
 

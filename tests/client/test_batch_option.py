@@ -25,7 +25,7 @@ from l2send.guard import checked_effects
 from l2send.journal_recovery import Recovery, recover
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import judge_batch
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import decode_signed
 from tests.bridges.mutations import Capsys, all_refused

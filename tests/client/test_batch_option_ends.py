@@ -16,7 +16,7 @@ from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.units import Gas, Wei
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import judge_batch
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import decode_signed

@@ -19,7 +19,7 @@ from l2send.core.units import BlockNumber, Gas, Nonce, Wei
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import judge_batch
 from l2send.resolver.batch_plan import LineWay
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState

@@ -19,8 +19,8 @@ from l2send.core.private_files import write_private
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import judge_batch
 from l2send.resolver.batch_plan import LineWay, missing
-from l2send.resolver.max_fee import Limits
 from l2send.resolver.over_max_fee import is_dear
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.states import PaymentState
 from tests.conftest import Home

@@ -22,7 +22,7 @@ from l2send.core.rpc import open_rpcs
 from l2send.core.units import Gas, Nonce, Wei
 from l2send.devnet.node import Node
 from l2send.journal_recovery import Recovery, Wanted, recover
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet import broadcasting
 from l2send.wallet.failpoints import Failpoint
 from l2send.wallet.journal.errors import JournalReplaced

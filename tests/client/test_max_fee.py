@@ -15,7 +15,7 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Seconds
 from l2send.fee_caps import within_limit
 from l2send.resolver.balances import Holdings, Snapshot
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from tests.bridges.registry import ORIGIN, RECIPIENT, SENDER, TARGET
 
 ETHER = 10**18

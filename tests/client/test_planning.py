@@ -9,7 +9,7 @@ import pytest
 
 from l2send.client import Client
 from l2send.core.units import Amount
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState

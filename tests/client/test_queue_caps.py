@@ -11,7 +11,7 @@ from l2send.core.errors import ConfigError, Refused
 from l2send.core.plan import Fee, Plan, Way
 from l2send.core.units import Amount
 from l2send.queue_caps import Caps, caps_text, read_caps
-from l2send.resolver.max_fee import Limits, Speed
+from l2send.resolver.way_limits import Limits, Speed
 from tests.wallet.journal.writing import CHAIN, a_payment
 from tests.wallet.rig import paying_quote
 

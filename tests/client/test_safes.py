@@ -16,7 +16,7 @@ from l2send.core.plan import UnsignedTx
 from l2send.core.safe import Operation, SafeTx, read_execution, safe_tx_of
 from l2send.core.safe_signatures import contract_signature, pack_signatures, read_signature
 from l2send.core.units import Wei
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import OfflineLimits, Review, review_of_safe
 from l2send.safes import execution_step
 from l2send.wallet.journal.proposal_states import ProposalState

@@ -14,7 +14,7 @@ from l2send.client import Client, open_client
 from l2send.core.private_files import write_private
 from l2send.core.units import UnixTime
 from l2send.queue_caps import read_caps
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.queue import EVERY_CHAIN
 from l2send.wallet.journal.queue_lines import QueueState
 from l2send.wallet.lock import account_lock

@@ -34,7 +34,7 @@ from l2send.core.errors import ExitStatus, L2sendError
 from l2send.core.paths import Paths
 from l2send.core.rpc import client as rpc_client
 from l2send.core.rpc import failover
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet import before_signing, broadcasting, executor, nonces, signing, sponsored, watch
 from l2send.wallet.executor import Executor
 from l2send.wallet.failpoints import Failpoint

@@ -20,7 +20,7 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount
 from l2send.resolver.balances import Holdings, Snapshot
 from l2send.resolver.max_amount import plan_of_max
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from tests.bridges.registry import ORIGIN, RECIPIENT, SENDER, TARGET
 from tests.resolver.test_planner import ASLEEP, NEAR, PAYMENT, REGISTRY, THIRD, Priced, holding, plan
 

@@ -19,8 +19,8 @@ from l2send.core.plan import ChainAddress, Fee, Order, Payment, Plan, Quote, Ste
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, ChainId, Gas, Seconds, UnixTime, Wei
 from l2send.resolver.balances import Holdings, Snapshot
-from l2send.resolver.max_fee import Limits, Speed, parse_max_fee
 from l2send.resolver.planner import make_plan
+from l2send.resolver.way_limits import Limits, Speed
 from tests.bridges.registry import ORIGIN, RECIPIENT, SENDER, TARGET
 
 THIRD = replace(
@@ -327,26 +327,6 @@ def test_a_cap_in_dollars_counts_every_fee() -> None:
     assert "--max-fee 0.06usd" in refused.value.hint
     with pytest.raises(Refused, match="a fee without a price"):
         plan([BRIDGE], holding(ORIGIN, RICH, usd=None), holding(TARGET, 0), limits=Limits(math.inf, 100.0))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("3", (3.0, None)),
-        ("3%", (3.0, None)),
-        ("0.5%", (0.5, None)),
-        ("2usd", (math.inf, 2.0)),
-        ("2USD", (math.inf, 2.0)),
-    ],
-)
-def test_caps_as_people_write_them(text: str, expected: tuple[float, float | None]) -> None:
-    assert parse_max_fee(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "-1", "1e3", "2 usd", "2eur", "$2", "nan", "\uff13", "%"])
-def test_what_is_no_cap_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="not a limit"):
-        parse_max_fee(text)
 
 
 def test_a_bridge_that_does_not_exist_is_named() -> None:

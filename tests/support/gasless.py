@@ -30,7 +30,7 @@ from l2send.devnet.node import Node
 from l2send.devnet.sending import Deployed
 from l2send.devnet.sponsor import Petition, Sponsor
 from l2send.devnet.state import DevChain, Devnet
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState

@@ -16,7 +16,7 @@ from l2send.core.delegation import named_delegate
 from l2send.core.operation import OPERATION_TOPIC, PACKED, Operation
 from l2send.core.plan import UnsignedTx
 from l2send.devnet.node import Node
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.operations import operation_of

@@ -13,7 +13,7 @@ from typing import TypeVar
 from l2send.client import Client, open_client
 from l2send.core.paths import Paths
 from l2send.devnet.node import Node
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review, review_of_safe
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.keys.signer import LocalSigner, SecretKey

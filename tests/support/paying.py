@@ -13,7 +13,7 @@ from l2send.core.calldata import ALLOWANCE
 from l2send.core.chains import Registry
 from l2send.core.rpc import Call, open_rpcs
 from l2send.devnet.node import Node
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.review import Review
 from l2send.wallet.journal.records import Record
 from l2send.wallet.keys.signer import LocalSigner, SecretKey

@@ -14,7 +14,7 @@ from l2send.core.address import Address
 from l2send.core.paths import Paths
 from l2send.core.plan import ChainAddress, Payment
 from l2send.core.units import Amount
-from l2send.resolver.max_fee import Limits
+from l2send.resolver.way_limits import Limits
 from l2send.wallet.journal.transitions import JournalMoves
 from tests.bridges.registry import ORIGIN, RECIPIENT, REGISTRY, SENDER
 from tests.wallet.journal.writing import begin_one
