@@ -1,9 +1,9 @@
-"""The sponsor's part for transfers: takes signed user operations over HTTP, and brings them to the EntryPoint.
+"""The sponsor's part for transfers: accepts signed user operations over HTTP, and submits them to the EntryPoint.
 
 A stand-in: `POST /v1/operations` is a request of our own around the operation of ERC-7769's `eth_sendUserOperation`.
 What it sends goes to the real EntryPoint. It pays the gas, and takes its fee by the last transfer of the operation.
 
-Its mode is the solver's: in `ignore` it takes operations and does nothing with them, in `delay` it waits first.
+Its mode is the solver's: in `ignore` it accepts operations and does nothing with them, in `delay` it waits first.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ COIN_FEE = 10**12
 
 
 @dataclass
-class Taken:
-    """A signed operation, and what became of it."""
+class PostedOperation:
+    """A signed operation and its result."""
 
     operation: Operation
     signature: bytes
     seen: float
-    state: str = "taken"
-    """taken | brought | refused"""
+    state: str = "accepted"
+    """accepted | submitted | refused"""
     reason: str = ""
 
 
@@ -49,10 +49,10 @@ class Operations:
         self.address = address
         self.chains = chains
         self.deployed = deployed
-        self.taken: dict[str, Taken] = {}
+        self.posted: dict[str, PostedOperation] = {}
 
     def post(self, request: Any) -> dict[str, Any]:
-        """Take a signed operation; the same again is the same one. Raises ValueError."""
+        """Accept a signed operation; posting the same one again changes nothing. Raises ValueError."""
         try:
             chain_id, entry_point = ChainId(int(request["chainId"])), checksum(request["entryPoint"])
             operation = operation_from(chain_id, entry_point, request["operation"])
@@ -61,22 +61,24 @@ class Operations:
             raise ValueError(f"not a signed operation: {error!r}") from error
         if operation.chain_id not in self.chains:
             raise ValueError(f"the chain {operation.chain_id} is not supported")
-        found = self.taken.setdefault(operation.hash + signature.hex(), Taken(operation, signature, time.monotonic()))
+        found = self.posted.setdefault(
+            operation.hash + signature.hex(), PostedOperation(operation, signature, time.monotonic())
+        )
         status = "rejected" if found.state == "refused" else "received"
         return {"userOpHash": operation.hash, "status": status, "message": found.reason}
 
     def step(self, mode: Mode, delay_seconds: float) -> None:
-        """Bring what is due."""
-        for one in list(self.taken.values()):
+        """Submit what is due."""
+        for one in list(self.posted.values()):
             waits = mode is Mode.IGNORE or (mode is Mode.DELAY and time.monotonic() < one.seen + delay_seconds)
-            if one.state == "taken" and not waits:
+            if one.state == "accepted" and not waits:
                 self._act(one)
 
-    def _act(self, one: Taken) -> None:
+    def _act(self, one: PostedOperation) -> None:
         try:
             self._judge(one.operation)
-            self.bring(one)
-            one.state = "brought"
+            self.submit(one)
+            one.state = "submitted"
         except (Refusal, L2sendError, KeyError, TypeError, ValueError) as error:
             one.state, one.reason = "refused", str(error)
             print(f"an operation is refused: {error}", file=sys.stderr, flush=True)
@@ -97,8 +99,8 @@ class Operations:
                 {"from": operation.entry_point, "to": operation.sender, "data": "0x" + operation.call_data.hex()}
             )
 
-    def bring(self, one: Taken) -> str:
-        """Hand it to the EntryPoint, which needs as much gas as it was promised; the hash of the transaction."""
+    def submit(self, one: PostedOperation) -> str:
+        """Submit it with the gas that its sender signed for. Returns the hash of the transaction."""
         packed, entry_point = one.operation.packed(one.signature), self._entry_point(one.operation)
         call = entry_point.functions.handleOps([packed], checksum(self.address))
         return transact(call, self.address)["transactionHash"].to_0x_hex()

@@ -34,8 +34,8 @@ _ORDER_DATA = "(address,uint256,address,uint256,uint256,bytes32,address,uint256,
 
 
 @dataclass
-class Petition:
-    """Accepted signed messages and their result."""
+class PostedOrder:
+    """The signed messages of an order and their result."""
 
     chain: DevChain
     message: Mapping[str, Any]
@@ -44,8 +44,8 @@ class Petition:
     permit: Mapping[str, Any] | None
     permit_signature: bytes
     seen: float
-    state: str = "taken"
-    """taken | opened | refused"""
+    state: str = "accepted"
+    """accepted | opened | refused"""
     reason: str = ""
 
 
@@ -56,7 +56,7 @@ class Sponsor:
         self.address = address
         self.chains = chains
         self.deployed = deployed
-        self.petitions: dict[bytes, Petition] = {}
+        self.posted: dict[bytes, PostedOrder] = {}
 
     def fee(self, query: Mapping[str, str]) -> dict[str, str]:
         """Its fee, in base units of the token. Raises ValueError, pricing.NoQuote."""
@@ -69,7 +69,7 @@ class Sponsor:
         try:
             data = TypedData.from_json(request["order"]["payload"])
             permit = request.get("permit")
-            petition = Petition(
+            order = PostedOrder(
                 chain=self._chain(str(data.domain["chainId"])),
                 message=data.message,
                 signature=bytes(request["signature"][0]),
@@ -80,38 +80,38 @@ class Sponsor:
             digest = data.digest
         except (KeyError, TypeError, IndexError, L2sendError) as error:
             raise ValueError(f"not a signed order: {error!r}") from error
-        taken = self.petitions.setdefault(digest, petition)
-        status = "rejected" if taken.state == "refused" else "received"
-        return {"orderId": "0x" + digest.hex(), "status": status, "message": taken.reason}
+        known = self.posted.setdefault(digest, order)
+        status = "rejected" if known.state == "refused" else "received"
+        return {"orderId": "0x" + digest.hex(), "status": status, "message": known.reason}
 
     def step(self, mode: Mode, delay_seconds: float) -> None:
         """Open what is due."""
-        for petition in list(self.petitions.values()):
-            waits = mode is Mode.IGNORE or (mode is Mode.DELAY and time.monotonic() < petition.seen + delay_seconds)
-            if petition.state == "taken" and not waits:
-                self._act(petition)
+        for order in list(self.posted.values()):
+            waits = mode is Mode.IGNORE or (mode is Mode.DELAY and time.monotonic() < order.seen + delay_seconds)
+            if order.state == "accepted" and not waits:
+                self._act(order)
 
-    def _act(self, petition: Petition) -> None:
+    def _act(self, order: PostedOrder) -> None:
         try:
-            if petition.permit is not None:
-                self._bring_permit(petition, petition.permit)
-            self._open(petition)
-            petition.state = "opened"
+            if order.permit is not None:
+                self._submit_permit(order, order.permit)
+            self._open(order)
+            order.state = "opened"
         except (Refusal, L2sendError, KeyError, TypeError, ValueError) as error:
-            petition.state, petition.reason = "refused", str(error)
-            print(f"a petition is refused: {error}", file=sys.stderr, flush=True)
+            order.state, order.reason = "refused", str(error)
+            print(f"an order is refused: {error}", file=sys.stderr, flush=True)
 
-    def _bring_permit(self, petition: Petition, permit: Mapping[str, Any]) -> None:
-        """Submit the permit, unless that was done already, and the allowance set."""
-        token = self.deployed[petition.chain.chain_id].usdc(petition.message["permitted"]["token"])
+    def _submit_permit(self, order: PostedOrder, permit: Mapping[str, Any]) -> None:
+        """Submit the permit, unless the allowance is set already."""
+        token = self.deployed[order.chain.chain_id].usdc(order.message["permitted"]["token"])
         owner, spender, units = permit["owner"], permit["spender"], int(permit["value"])
         if token.functions.allowance(owner, spender).call() < units:
-            values = (owner, spender, units, int(permit["deadline"]), petition.permit_signature)
+            values = (owner, spender, units, int(permit["deadline"]), order.permit_signature)
             transact(token.get_function_by_signature(_PERMIT)(*values), self.address)
 
-    def _open(self, petition: Petition) -> None:
-        order = petition.message["witness"]
-        values = order["orderData"]
+    def _open(self, order: PostedOrder) -> None:
+        witness = order.message["witness"]
+        values = witness["orderData"]
         order_data = (
             values["inputToken"],
             int(values["inputAmount"]),
@@ -124,12 +124,12 @@ class Sponsor:
             int(values["exclusivityPeriod"]),
             bytes.fromhex(values["message"][2:]),
         )
-        numbers = [int(order[name]) for name in ("nonce", "originChainId", "openDeadline", "fillDeadline")]
-        kind, encoded = bytes.fromhex(order["orderDataType"][2:]), abi_encode([_ORDER_DATA], [order_data])
+        numbers = [int(witness[name]) for name in ("nonce", "originChainId", "openDeadline", "fillDeadline")]
+        kind, encoded = bytes.fromhex(witness["orderDataType"][2:]), abi_encode([_ORDER_DATA], [order_data])
         filler_data = abi_encode(["address"], [values["exclusiveRelayer"]])
-        settler = self.deployed[petition.chain.chain_id].contract("origin_settler")
-        signed = (order["originSettler"], order["user"], *numbers, kind, encoded)
-        transact(settler.functions.openFor(signed, petition.signature, filler_data), self.address)
+        settler = self.deployed[order.chain.chain_id].contract("origin_settler")
+        signed = (witness["originSettler"], witness["user"], *numbers, kind, encoded)
+        transact(settler.functions.openFor(signed, order.signature, filler_data), self.address)
 
     def _chain(self, chain_id: str) -> DevChain:
         chain = self.chains.get(int(chain_id)) if chain_id.isascii() and chain_id.isdecimal() else None

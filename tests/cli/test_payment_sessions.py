@@ -1,5 +1,5 @@
 """Payments in a real terminal of 80x24 and of 40 columns: from three chains, refused, late and refunded, with a
-delegation, brought by a sponsor and taken back. Compared as text with what was recorded and looked at, as
+delegation, submitted by a sponsor and taken back. Compared as text with what was recorded and looked at, as
 test_sessions.py says.
 """
 
@@ -136,7 +136,7 @@ def test_the_review_of_a_payment_that_delegates(payer: Home, name: str, size: tu
     assert status == 130
 
 
-def test_what_a_sponsor_brings_is_reviewed_and_taken_back(payer: Home) -> None:
+def test_what_a_sponsor_submits_is_reviewed_and_taken_back(payer: Home) -> None:
     gasless, address = other(payer)
     node = Node(payer.chain("dev1").rpcs[0])
     code = named_delegate("simple7702account", payer.chain("dev1")).code.address

@@ -22,7 +22,7 @@ from l2send.wallet.journal.states import PaymentState
 from l2send.wallet.keys.signed import decode_signed
 from tests.client.test_batch_option import code_of, delegated_to, no_such_method
 from tests.client.test_batches import lines, text_of
-from tests.client.test_delegating import authorization, bring, send
+from tests.client.test_delegating import authorization, send, submit_elsewhere
 from tests.conftest import Home
 from tests.support.addresses import new_address
 from tests.support.faultproxy import FaultProxy
@@ -81,7 +81,7 @@ def test_sped_up_cancelled_and_what_is_left_of_its_authorization(payer: Payer) -
     ended = payer.resume(record.id)
     assert (ended.state, delegated_to(payer), payer.sent("dev1")) == (PaymentState.CANCELLED, None, 1)
     assert "any other account can submit it" in money(ended, payer)
-    bring(payer, record.transactions[0])
+    submit_elsewhere(payer, record.transactions[0])
     assert delegated_to(payer) == code_of(payer), "it can"
     assert payer.resume(behind.id).state is PaymentState.DELIVERED
 

@@ -51,8 +51,8 @@ def begun(payer: Payer, code: Address | None = None) -> str:
     return payer.do(work)
 
 
-def brought_by_another(payer: Payer, code: Address) -> None:
-    """The account's owner signed an authorization elsewhere, and another account brought it to the chain."""
+def delegate_elsewhere(payer: Payer, code: Address) -> None:
+    """The account's owner signed an authorization elsewhere, and another account submitted it."""
     send(payer, Account.create(), [authorization(payer, code, payer.sent("dev1"))])
 
 
@@ -108,8 +108,8 @@ def test_sped_up_it_delegates_once_by_the_same_nonces(payer: Payer) -> None:
     assert (delegated_to(payer), payer.sent("dev1")) == (code_of(payer.home), 2)
 
 
-def bring(payer: Payer, tx: TxRecord) -> None:
-    """Another account brings the authorization in what was signed here."""
+def submit_elsewhere(payer: Payer, tx: TxRecord) -> None:
+    """Another account submits the authorization of what was signed here."""
     (chain_id, code, nonce, parity, r, s) = rlp.decode(tx.raw[1:], strict=True)[9][0]
     fields = {"chainId": chain_id, "nonce": nonce, "yParity": parity, "r": r, "s": s}
     signed = {name: int.from_bytes(value) for name, value in fields.items()}
@@ -129,7 +129,7 @@ def test_cancelled_it_changes_no_code_by_itself(payer: Payer, capsys: pytest.Cap
     assert (delegated_to(payer), payer.sent("dev1")) == (None, 1)
     show_outcome(record, payer.home.registry)
     assert "any other account can submit it" in " ".join(capsys.readouterr().out.split())
-    bring(payer, record.transactions[0])
+    submit_elsewhere(payer, record.transactions[0])
     assert (delegated_to(payer), payer.sent("dev1")) == (code_of(payer.home), 2), "it can"
 
 
@@ -187,9 +187,9 @@ def test_a_second_one_is_refused_while_the_first_is_open(payer: Payer, before: C
 
 def delegated_before(payer: Payer, before: str) -> None:
     if before == "foreign code":
-        brought_by_another(payer, new_address())
+        delegate_elsewhere(payer, new_address())
     elif before == "the same code":
-        brought_by_another(payer, code_of(payer.home))
+        delegate_elsewhere(payer, code_of(payer.home))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_code_that_came_meanwhile_is_not_signed_over(payer: Payer, before: str, 
     delegated_before(payer, before)
     payment = begun(payer, ZERO_ADDRESS if wanted == "nothing" else None)
     foreign = new_address()
-    brought_by_another(payer, foreign)
+    delegate_elsewhere(payer, foreign)
     sent = payer.sent("dev1")
     said = refused_all(payer, payment)
     assert f"was cancelled: {payer.address} delegates to {foreign} on Devnet 1 now" in said
@@ -211,7 +211,7 @@ def test_code_that_came_meanwhile_is_not_signed_over(payer: Payer, before: str, 
 
 def test_a_change_that_was_made_meanwhile_is_not_made_again(payer: Payer) -> None:
     payment = begun(payer)
-    brought_by_another(payer, code_of(payer.home))
+    delegate_elsewhere(payer, code_of(payer.home))
     assert f"delegates to {code_of(payer.home)} on Devnet 1 now, and delegated to nothing" in refused_all(
         payer, payment
     )
@@ -220,7 +220,7 @@ def test_a_change_that_was_made_meanwhile_is_not_made_again(payer: Payer) -> Non
 
 def test_what_was_shown_is_signed_over(payer: Payer) -> None:
     """Foreign code that was on the screen, and is still there."""
-    brought_by_another(payer, new_address())
+    delegate_elsewhere(payer, new_address())
     assert payer.resume(begun(payer)).state is PaymentState.DELIVERED
     assert delegated_to(payer) == code_of(payer.home)
 
@@ -229,7 +229,7 @@ def test_what_was_shown_is_signed_over(payer: Payer) -> None:
 def test_a_delegation_of_another_wallet_with_its_nonce(payer: Payer, how: str) -> None:
     """Of another shape, and the account delegates to what was asked for: it happened."""
     if how == "undelegated":
-        brought_by_another(payer, code_of(payer.home))
+        delegate_elsewhere(payer, code_of(payer.home))
     wanted = ZERO_ADDRESS if how == "undelegated" else code_of(payer.home)
     payment, nonce = begun(payer, wanted), payer.sent("dev1")
     with standing_still(payer.node("dev1")):
@@ -247,12 +247,12 @@ def test_a_delegation_of_another_wallet_with_its_nonce(payer: Payer, how: str) -
     assert (delegated_to(payer) or ZERO_ADDRESS) == wanted or not happened
 
 
-def test_an_authorization_that_another_account_brings_is_named(payer: Payer) -> None:
+def test_an_authorization_that_another_account_submits_is_named(payer: Payer) -> None:
     """It took the nonce, and no transaction of the account did: this one never happens, and its words say what did."""
     with standing_still(payer.node("dev1")):
         record = waiting(payer)
         payer.node("dev1").call("anvil_dropTransaction", record.transactions[0].hash)
-        brought_by_another(payer, code_of(payer.home))
+        delegate_elsewhere(payer, code_of(payer.home))
     record = payer.resume(record.id)
     assert isinstance(record, PaymentRecord)
     assert record.state is PaymentState.REPLACED

@@ -1,4 +1,4 @@
-"""The devnet's sponsor of operations: what it takes, what it refuses, and that it brings each once."""
+"""The devnet's sponsor of operations: what it accepts, what it refuses, and that it submits each once."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Payer:
         """Its state after one step of the sponsor."""
         self.operations.post(self.request(*calls))
         self.operations.step(mode, delay)
-        return list(self.operations.taken.values())[-1].state
+        return list(self.operations.posted.values())[-1].state
 
     def holds(self, account: str) -> int:
         return self.node.quantity("eth_getBalance", account, "latest")
@@ -80,15 +80,15 @@ def payer(devnet: Devnet, home: Path, contracts: Artifacts) -> Payer:
     return Payer(devnet, home, contracts)
 
 
-def test_a_transfer_and_its_fee_are_brought_once(payer: Payer) -> None:
+def test_a_transfer_and_its_fee_are_submitted_once(payer: Payer) -> None:
     to, sponsor = fresh_address(), payer.devnet.solver_address
     request = payer.request(payer.usdc(to, 10**6), payer.usdc(sponsor, FEE))
     first = payer.operations.post(request)
     assert payer.operations.post(request) == first, "the same again is the same one"
     for _ in range(2):
         payer.operations.step(Mode.FILL, 0)
-    (taken,) = payer.operations.taken.values()
-    assert (taken.state, first["status"], first["userOpHash"]) == ("brought", "received", taken.operation.hash)
+    (only,) = payer.operations.posted.values()
+    assert (only.state, first["status"], first["userOpHash"]) == ("submitted", "received", only.operation.hash)
     assert usdc_of(payer.chain, to) == 10**6
 
 
@@ -98,9 +98,9 @@ def usdc_of(chain: DevChain, account: str) -> int:
     return Node(chain.rpc_url).quantity("eth_call", {"to": chain.token("USDC").address, "data": data}, "latest")
 
 
-def test_coin_and_its_fee_are_brought(payer: Payer) -> None:
+def test_coin_and_its_fee_are_submitted(payer: Payer) -> None:
     to = fresh_address()
-    assert payer.posted(payer.coin(to, 7), payer.coin(payer.devnet.solver_address, COIN_FEE)) == "brought"
+    assert payer.posted(payer.coin(to, 7), payer.coin(payer.devnet.solver_address, COIN_FEE)) == "submitted"
     assert (payer.holds(to), payer.holds(payer.address)) == (7, 10**18 - 7 - COIN_FEE)
 
 
@@ -125,15 +125,15 @@ def test_what_does_not_pay_the_fee_is_refused_and_says_so(payer: Payer) -> None:
 
 def test_its_modes_leave_operations_or_wait(payer: Payer) -> None:
     paying = (payer.usdc(fresh_address(), 10**6), payer.usdc(payer.devnet.solver_address, FEE))
-    assert payer.posted(*paying, mode=Mode.IGNORE) == "taken"
+    assert payer.posted(*paying, mode=Mode.IGNORE) == "accepted"
     payer.operations.step(Mode.DELAY, 3600)
-    (taken,) = payer.operations.taken.values()
-    assert taken.state == "taken"
+    (only,) = payer.operations.posted.values()
+    assert only.state == "accepted"
     payer.operations.step(Mode.DELAY, 0)
-    assert taken.state == "brought"
+    assert only.state == "submitted"
 
 
-def test_what_is_no_operation_is_not_taken(payer: Payer) -> None:
+def test_what_is_no_operation_is_not_accepted(payer: Payer) -> None:
     good = payer.request(payer.usdc(fresh_address(), 10**6))
     bad: list[Any] = [
         {**good, "chainId": "1"},
@@ -146,4 +146,4 @@ def test_what_is_no_operation_is_not_taken(payer: Payer) -> None:
     for request in bad:
         with pytest.raises(ValueError, match=r"operation|supported"):
             payer.operations.post(request)
-    assert not payer.operations.taken
+    assert not payer.operations.posted

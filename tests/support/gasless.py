@@ -28,7 +28,7 @@ from l2send.core.plan import Message, Quote, Sponsored
 from l2send.devnet.modes import Mode
 from l2send.devnet.node import Node
 from l2send.devnet.sending import Deployed
-from l2send.devnet.sponsor import Petition, Sponsor
+from l2send.devnet.sponsor import PostedOrder, Sponsor
 from l2send.devnet.state import DevChain, Devnet
 from l2send.resolver.way_limits import Limits
 from l2send.review import Review
@@ -165,17 +165,17 @@ def kinds(review: Review) -> list[str]:
     return [message.kind.value for message in sponsored(review.plan.quote).messages]
 
 
-def bring(broke: Broke, record: PaymentRecord, *, permit: bool = True, order: bool = True) -> Petition:
-    """What was signed, brought to the chain by an account that is not the sponsor."""
+def submit(broke: Broke, record: PaymentRecord, *, permit: bool = True, order: bool = True) -> PostedOrder:
+    """What was signed, submitted by an account that is not the sponsor."""
     chain, deployed = broke.chain, Deployed(broke.chain, devnet_artifacts(broke.home))
     stranger = Sponsor(chain.issuer, {chain.chain_id: chain}, {chain.chain_id: deployed})
     (allows, opens), (allows_signed, opens_signed) = messages(record), signatures(record)
-    petition = Petition(broke.chain, opens.data.message, opens_signed, allows.data.message, allows_signed, 0.0)
+    posted = PostedOrder(broke.chain, opens.data.message, opens_signed, allows.data.message, allows_signed, 0.0)
     if permit:
-        stranger._bring_permit(petition, allows.data.message)
+        stranger._submit_permit(posted, allows.data.message)
     if order:
-        stranger._open(petition)
-    return petition
+        stranger._open(posted)
+    return posted
 
 
 def with_rpcs(broke: Broke, *urls: str) -> Registry:

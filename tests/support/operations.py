@@ -1,4 +1,4 @@
-"""A delegated account without gas on the devnet, and what it signed brought to the chain by others."""
+"""A delegated account without gas on the devnet, and what it signed, submitted by others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Delegated(Broke):
     """A fresh account with 100 USDC on dev1, no coin anywhere, that runs Simple7702Account there."""
 
     def delegate(self, code: Address | None = None) -> None:
-        """Its owner signed an authorization, and another account brought it to the chain."""
+        """Its owner signed an authorization, and another account submitted it."""
         code = code or named_delegate("simple7702account", self.home.chain("dev1")).code.address
         nonce = self.node.quantity("eth_getTransactionCount", self.address, "latest")
         said: Any = {"chainId": self.chain.chain_id, "address": code, "nonce": nonce}
@@ -59,19 +59,19 @@ class Delegated(Broke):
         query = {"topics": [OPERATION_TOPIC, None, sender], "fromBlock": "0x0", "toBlock": "latest"}
         return len(self.node.call("eth_getLogs", query))
 
-    def bring(self, operation: Operation, signature: bytes) -> dict[str, Any]:
-        """Brought by an account that is not the sponsor: the receipt."""
-        return self.bring_all([(operation, signature)])
+    def submit(self, operation: Operation, signature: bytes) -> dict[str, Any]:
+        """Submit it from an account that is not the sponsor; the receipt."""
+        return self.submit_all([(operation, signature)])
 
-    def bring_all(self, signed: Sequence[tuple[Operation, bytes]], gas: int = 3_000_000) -> dict[str, Any]:
+    def submit_all(self, signed: Sequence[tuple[Operation, bytes]], gas: int = 3_000_000) -> dict[str, Any]:
         """Several in one transaction."""
         data = HANDLE_OPS.encode([one.packed(signature) for one, signature in signed], self.chain.issuer)
         message = {"from": self.chain.issuer, "to": signed[0][0].entry_point, "data": "0x" + data.hex()}
         receipt: dict[str, Any] = self.node.call("eth_sendTransactionSync", message | {"gas": hex(gas)})
         return receipt
 
-    def bring_signed(self, record: PaymentRecord) -> dict[str, Any]:
-        return self.bring(operation_of(record), signatures(record)[0])
+    def submit_signed(self, record: PaymentRecord) -> dict[str, Any]:
+        return self.submit(operation_of(record), signatures(record)[0])
 
     def another(self, record: PaymentRecord, *calls: UnsignedTx) -> tuple[Operation, bytes]:
         """An operation with the same nonce that does something else, signed by the account."""

@@ -54,8 +54,8 @@ def coin(delegated: Delegated, to: Address) -> UnsignedTx:
     return UnsignedTx(delegated.home.chain("dev1").chain_id, to, Wei(7), b"")
 
 
-def bring(delegated: Delegated, one: Operation) -> dict[str, Any]:
-    return delegated.bring(one, delegated.signer.sign_typed(one.typed))
+def submit(delegated: Delegated, one: Operation) -> dict[str, Any]:
+    return delegated.submit(one, delegated.signer.sign_typed(one.typed))
 
 
 def asked(delegated: Delegated, use: Callable[[Rpc], Awaitable[T]]) -> T:
@@ -82,7 +82,7 @@ def shown(delegated: Delegated, one: Operation, run: OperationRun) -> bool:
 def test_its_own_event_says_that_it_ran_and_what_arrived(delegated: Delegated) -> None:
     one = operation(delegated, usdc(delegated, new_address()))
     assert not asked(delegated, lambda rpc: is_used(rpc, one))
-    receipt = bring(delegated, one)
+    receipt = submit(delegated, one)
     run = found(delegated, one)
     assert (run.is_ours, run.succeeded, run.arrived, run.tx_hash) == (True, True, UNITS, receipt["transactionHash"])
     assert asked(delegated, lambda rpc: is_used(rpc, one))
@@ -98,7 +98,7 @@ def test_its_own_event_says_that_it_ran_and_what_arrived(delegated: Delegated) -
 
 def test_calls_that_failed_are_told_from_those_that_ran(delegated: Delegated) -> None:
     one = operation(delegated, usdc(delegated, new_address(), 101 * 10**6))
-    bring(delegated, one)
+    submit(delegated, one)
     run = found(delegated, one)
     assert (run.is_ours, run.succeeded, run.arrived) == (True, False, 0)
     assert shown(delegated, one, run)
@@ -110,7 +110,7 @@ def test_something_else_with_its_nonce_is_found_by_the_storage(delegated: Delega
     other = Operation(
         one.chain_id, one.entry_point, one.sender, one.key, (usdc(delegated, new_address(), 1),), one.call_gas
     )
-    bring(delegated, other)
+    submit(delegated, other)
     run = found(delegated, one)
     assert (run.is_ours, run.tx_hash) == (False, "")
     assert shown(delegated, one, run)
@@ -121,7 +121,7 @@ def test_something_else_with_its_nonce_is_found_by_the_storage(delegated: Delega
 def test_coin_is_shown_by_the_trace_or_by_the_code_that_makes_the_call(delegated: Delegated, traced: bool) -> None:
     to = new_address()
     one = operation(delegated, coin(delegated, to))
-    bring(delegated, one)
+    submit(delegated, one)
     run = found(delegated, one)
     assert (run.succeeded, run.arrived, delegated.home.holds(to, "dev1", "ETH")) == (True, 7, 7)
     with FaultProxy(delegated.node.url) as proxy:
@@ -134,7 +134,7 @@ def test_coin_is_shown_by_the_trace_or_by_the_code_that_makes_the_call(delegated
 
 def test_coin_that_no_trace_shows_is_not_proved(delegated: Delegated) -> None:
     one = operation(delegated, coin(delegated, new_address()))
-    bring(delegated, one)
+    submit(delegated, one)
     run = found(delegated, one)
     with FaultProxy(delegated.node.url) as proxy:
         proxy.lie("debug_traceTransaction", {"type": "CALL", "from": "0x", "to": "0x", "value": "0x0"})

@@ -1,4 +1,4 @@
-"""Signed operations and their ends, on the real EntryPoint: brought by anyone, used up otherwise, taken back."""
+"""Signed operations and their ends, on the real EntryPoint: submitted by anyone, used up otherwise, taken back."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def cancel(delegated: Delegated, record: PaymentRecord) -> PaymentRecord:
     return delegated.do(use)
 
 
-def test_brought_by_another_account_it_is_delivered(
+def test_submitted_by_another_account_it_is_delivered(
     delegated: Delegated, left: PaymentRecord, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    receipt = delegated.bring_signed(left)
+    receipt = delegated.submit_signed(left)
     done = delegated.look(left)
     assert (done.state, state_of(done), done.moved) == (PaymentState.DELIVERED, SponsoredState.FINAL, Sent.YES)
     assert done.sponsored
@@ -87,24 +87,24 @@ def test_brought_by_another_account_it_is_delivered(
     assert (paid(delegated, left), delegated.ran(), done.arrived_units) == (20 * USDC, 1, 20 * USDC)
     show_outcome(done, delegated.home.registry)
     assert receipt["transactionHash"] in capsys.readouterr().out
-    again = delegated.bring_signed(left)
+    again = delegated.submit_signed(left)
     assert (again["status"], delegated.ran()) == ("0x0", 1), "the EntryPoint takes a nonce once"
     assert delegated.resume(left).state is PaymentState.DELIVERED
 
 
-def test_brought_with_others_in_one_bundle_what_arrived_is_its_own(delegated: Delegated, left: PaymentRecord) -> None:
+def test_submitted_with_others_in_one_bundle_what_arrived_is_its_own(delegated: Delegated, left: PaymentRecord) -> None:
     """Operations before and after it in the same transaction pay the same recipient."""
     operation, to = operation_of(left), left.payment.to.address
     others = [delegated.with_key(left, key, transfer(delegated, to, units)) for key, units in ((1, 5), (2, 7))]
-    receipt = delegated.bring_all([others[0], (operation, signatures(left)[0]), others[1]])
+    receipt = delegated.submit_all([others[0], (operation, signatures(left)[0]), others[1]])
     done = delegated.look(left)
     assert (receipt["status"], delegated.ran(), done.state) == ("0x1", 3, PaymentState.DELIVERED)
     assert (done.arrived_units, paid(delegated, left)) == (20 * USDC, 20 * USDC + 12)
 
 
 def test_calls_that_fail_are_reverted_and_nothing_is_paid(delegated: Delegated, left: PaymentRecord) -> None:
-    delegated.bring(*delegated.with_key(left, 1, transfer(delegated, new_address(), 90 * USDC)))
-    receipt = delegated.bring_signed(left)
+    delegated.submit(*delegated.with_key(left, 1, transfer(delegated, new_address(), 90 * USDC)))
+    receipt = delegated.submit_signed(left)
     ended = delegated.look(left)
     assert (receipt["status"], delegated.ran()) == ("0x1", 2), "the EntryPoint did not run it: this showed nothing"
     assert (ended.state, state_of(ended), paid(delegated, left)) == (PaymentState.REVERTED, SponsoredState.FAILED, 0)
@@ -113,18 +113,18 @@ def test_calls_that_fail_are_reverted_and_nothing_is_paid(delegated: Delegated, 
 
 def test_another_operation_with_its_nonce_replaces_it(delegated: Delegated, left: PaymentRecord) -> None:
     """Even one that pays the same recipient: what was approved here did not happen, and cannot any more."""
-    delegated.bring(*delegated.another(left, transfer(delegated, new_address(), 1)))
+    delegated.submit(*delegated.another(left, transfer(delegated, new_address(), 1)))
     ended = delegated.look(left)
     assert (ended.state, state_of(ended), ended.moved) == (PaymentState.REPLACED, SponsoredState.REPLACED, Sent.NO)
-    assert (delegated.bring_signed(left)["status"], paid(delegated, left)) == ("0x0", 0)
+    assert (delegated.submit_signed(left)["status"], paid(delegated, left)) == ("0x0", 0)
 
 
 def test_too_little_gas_keeps_the_nonce_free(delegated: Delegated, left: PaymentRecord) -> None:
-    """An account that brings it cannot make its calls fail by leaving them too little."""
+    """An account that submits it cannot make its calls fail by leaving them too little."""
     operation = operation_of(left)
-    receipt = delegated.bring_all([(operation, signatures(left)[0])], gas=operation.call_gas)
+    receipt = delegated.submit_all([(operation, signatures(left)[0])], gas=operation.call_gas)
     assert (receipt["status"], delegated.look(left).state) == ("0x0", PaymentState.SENDING)
-    delegated.bring_signed(left)
+    delegated.submit_signed(left)
     assert delegated.look(left).state is PaymentState.DELIVERED
 
 
@@ -133,14 +133,14 @@ def test_a_reorganisation_takes_it_back_and_the_same_signature_pays_once(
 ) -> None:
     before = delegated.node.call("evm_snapshot")
     delegated.registry = delegated.deep(3)
-    delegated.bring_signed(left)
+    delegated.submit_signed(left)
     ran = delegated.look(left)
     assert (ran.state, state_of(ran), ran.moved) == (PaymentState.SENDING, SponsoredState.EXECUTED, Sent.YES)
     delegated.node.call("evm_revert", before)
     gone = delegated.look(ran)
     assert (gone.state, state_of(gone), gone.moved) == (PaymentState.SENDING, SponsoredState.SIGNED, Sent.MAYBE)
     assert signatures(gone) == signatures(left)
-    delegated.bring_signed(left)
+    delegated.submit_signed(left)
     delegated.node.call("anvil_mine", hex(3))
     assert (delegated.look(gone).state, paid(delegated, left)) == (PaymentState.DELIVERED, 20 * USDC)
 
@@ -150,7 +150,7 @@ def test_it_is_found_where_a_node_gives_the_logs_of_ten_blocks(
 ) -> None:
     monkeypatch.setattr("l2send.core.rpc.logs._MOST_REQUESTS", 30)
     delegated.node.call("anvil_mine", hex(300), "0x0")
-    delegated.bring_signed(left)
+    delegated.submit_signed(left)
     delegated.node.call("anvil_mine", hex(5), "0x0")
     with FaultProxy(delegated.node.url) as proxy:
         proxy.twist("eth_getLogs", ten_blocks)
@@ -163,9 +163,9 @@ def test_it_is_found_where_a_node_gives_the_logs_of_ten_blocks(
 def test_an_end_needs_every_endpoint_that_answers(delegated: Delegated, left: PaymentRecord) -> None:
     """A second, real node follows another fork, on which something else used the nonce."""
     with running_anvil("--fork-url", delegated.node.url, chain_id=delegated.chain.chain_id) as fork:
-        delegated.bring_signed(left)
+        delegated.submit_signed(left)
         other = delegated.on(Node(fork.url))
-        other.bring(*other.another(left, transfer(delegated, new_address(), 1)))
+        other.submit(*other.another(left, transfer(delegated, new_address(), 1)))
         delegated.registry = with_rpcs(delegated, fork.url, delegated.node.url)
         waits = delegated.look(delegated.look(left))
         assert waits.meaning.open
@@ -189,7 +189,7 @@ def test_taken_back_it_never_runs(delegated: Delegated, left: PaymentRecord) -> 
     ended = delegated.resume(left)
     assert (ended.state, state_of(ended), ended.moved) == (PaymentState.CANCELLED, SponsoredState.TAKEN_BACK, Sent.NO)
     assert [tx.step.tx.data[:4] for tx in ended.transactions] == [INCREMENT_NONCE.selector] * len(ended.transactions)
-    assert (delegated.bring_signed(left)["status"], delegated.ran(), paid(delegated, left)) == ("0x0", 0, 0)
+    assert (delegated.submit_signed(left)["status"], delegated.ran(), paid(delegated, left)) == ("0x0", 0, 0)
     with pytest.raises(Refused):
         delegated.do(lambda client: client.cancel_bids(left.id))
 
@@ -201,7 +201,7 @@ def test_taken_back_too_late_it_is_delivered(delegated: Delegated, left: Payment
     async def use(client: Client) -> PaymentRecord:
         step = await client.revocation(left.id)
         assert step
-        delegated.bring_signed(left)
+        delegated.submit_signed(left)
         return await client.revoke(left.id, step, delegated.signer, patience=20)
 
     ended = delegated.look(delegated.do(use))

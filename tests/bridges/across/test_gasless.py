@@ -25,7 +25,7 @@ from tests.bridges.standins import order_state
 from tests.conftest import PASSWORD, Home
 from tests.support.addresses import new_address
 from tests.support.faultproxy import FaultProxy, ten_blocks
-from tests.support.gasless import GASLESS, LATER, USDC, Broke, bring, kinds, mode, signatures, sponsored, with_rpcs
+from tests.support.gasless import GASLESS, LATER, USDC, Broke, kinds, mode, signatures, sponsored, submit, with_rpcs
 from tests.support.settlers import with_chains, with_settlers
 from tests.wallet.rig import running_anvil
 
@@ -124,7 +124,7 @@ def test_an_order_that_was_signed_is_followed_where_the_registry_names_its_settl
         moved = {name: replace(chain, settlers={"eco": chain.settlers["eco"]}) for name, chain in known.items()}
         broke.registry = replace(broke.home.registry, by_name=moved)
         assert broke.look(record).state is PaymentState.SENDING
-        bring(broke, record)
+        submit(broke, record)
         assert broke.look(record).state is PaymentState.BRIDGING
     assert broke.resume(record).state is PaymentState.DELIVERED
     assert (broke.deposits(), broke.allowed()) == (1, 0)
@@ -135,7 +135,7 @@ def test_a_reorganisation_takes_the_order_back_and_the_same_messages_open_it_aga
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan()))
         before = broke.node.call("evm_snapshot")
-        bring(broke, record)
+        submit(broke, record)
         opened = broke.look(record)
         broke.node.call("evm_revert", before)
         gone = broke.look(record)
@@ -155,7 +155,7 @@ def test_an_opening_below_the_head_of_its_quote_is_found(broke: Broke) -> None:
         broke.node.call("anvil_mine", hex(50))
         record = broke.stuck(broke.begin(broke.plan()))
         broke.node.call("evm_revert", before)
-        bring(broke, record)
+        submit(broke, record)
         opened = broke.look(record)
     assert opened.sponsored
     assert record.sponsored
@@ -175,7 +175,7 @@ def test_an_opening_is_found_where_a_node_gives_the_logs_of_ten_blocks(
         record = broke.stuck(broke.begin(broke.plan()))
         if late:
             broke.node.call("anvil_mine", hex(300), "0x0")
-        bring(broke, record)
+        submit(broke, record)
         broke.node.call("anvil_mine", hex(5), "0x0")
         with FaultProxy(broke.node.url) as proxy:
             proxy.twist("eth_getLogs", ten_blocks)
@@ -198,7 +198,7 @@ def test_expired_needs_every_endpoint_that_answers(broke: Broke) -> None:
             dead = "http://127.0.0.1:1"
             broke.registry = with_rpcs(broke, fork.url, broke.node.url, dead)
             assert broke.look(record).state is PaymentState.SENDING, "the other has a deadline to come"
-            bring(broke, record)
+            submit(broke, record)
             opened = broke.look(record)
             assert opened.sponsored
             assert (opened.sponsored.state, opened.moved) == (SponsoredState.OPENED, Sent.YES)

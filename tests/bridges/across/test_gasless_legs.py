@@ -32,7 +32,7 @@ from l2send.wallet.legs import missing
 from tests.bridges.standins import order_state
 from tests.conftest import Home
 from tests.support.addresses import new_address
-from tests.support.gasless import GASLESS, LATER, USDC, Broke, bring, forwarding, mode, signatures
+from tests.support.gasless import GASLESS, LATER, USDC, Broke, forwarding, mode, signatures, submit
 
 pytestmark = pytest.mark.lab
 
@@ -172,7 +172,7 @@ def test_where_no_solver_fills_every_leg_comes_back(payer: Payer) -> None:
     before = payer.holds()
     with mode(payer.broke.home, Mode.IGNORE):
         group = payer.until(payer.begin(), own_are(OrderState.OPEN))
-        bring(payer.broke, sponsored_leg(group))
+        submit(payer.broke, sponsored_leg(group))
         group = payer.look(group)
         assert (group.state, messages_of(group)) == (PaymentState.BRIDGING, SponsoredState.OPENED)
         assert all(payer.holds()[chain] < EACH for chain in CHAINS)

@@ -10,7 +10,7 @@ from l2send.devnet.modes import Mode
 from l2send.devnet.sending import Refusal
 from l2send.wallet.journal.states import PaymentState, SponsoredState
 from tests.support.addresses import new_address
-from tests.support.gasless import LATER, USDC, Broke, bring, forwarding, kinds, mode, signatures
+from tests.support.gasless import LATER, USDC, Broke, forwarding, kinds, mode, signatures, submit
 
 pytestmark = pytest.mark.lab
 
@@ -42,7 +42,7 @@ def test_a_sponsor_that_never_opens_it_costs_nothing(broke: Broke) -> None:
     assert (broke.holds(), broke.allowed(), broke.deposits()) == (100 * USDC, 0, 0)
     for permit, order in ((True, False), (False, True)):
         with pytest.raises(Refusal):  # What was signed is void, for the token and for Permit2.
-            bring(broke, record, permit=permit, order=order)
+            submit(broke, record, permit=permit, order=order)
     assert (broke.holds(), broke.home.holds(to, "dev2")) == (100 * USDC, 0)
     assert broke.resume(record) == record
 
@@ -50,7 +50,7 @@ def test_a_sponsor_that_never_opens_it_costs_nothing(broke: Broke) -> None:
 def test_a_sponsor_that_brings_the_permit_alone_leaves_an_allowance_that_is_said_and_used(broke: Broke) -> None:
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan()))
-        bring(broke, record, order=False)
+        submit(broke, record, order=False)
         left = broke.allowed()
         faucet.advance(broke.home.paths.state, LATER)
         record = broke.resume(record)
@@ -67,9 +67,9 @@ def test_a_sponsor_that_brings_the_permit_alone_leaves_an_allowance_that_is_said
 def test_messages_that_another_account_brings_open_the_same_order(broke: Broke) -> None:
     with mode(broke.home, Mode.IGNORE):
         record = broke.stuck(broke.begin(broke.plan()))
-        bring(broke, record)
+        submit(broke, record)
         with pytest.raises(Refusal):  # A second time Permit2 takes nothing.
-            bring(broke, record, permit=False)
+            submit(broke, record, permit=False)
         with pytest.raises(NotFinal, match="bridging"):
             broke.resume(record, patience=1.5)
         record = broke.record(record)
