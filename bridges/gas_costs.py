@@ -12,7 +12,8 @@ from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay, NodeError, NoGas, Refused
 from l2send.core.fees import gas_price, l1_fee, l1_fee_of
 from l2send.core.plan import Fee, Order, RefundCost, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Call, Overrides, Rpc, Rpcs, if_offered
+from l2send.core.rpc import Call, Rpc, Rpcs, if_offered
+from l2send.core.state_overrides import StateOverrides
 from l2send.core.units import Amount, Gas, Token, Wei
 
 NETWORK_FEES = frozenset({"network fee", "L1 data fee"})
@@ -46,7 +47,7 @@ class Costed:
 
 
 async def cost(
-    rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]], overrides: Overrides | None = None
+    rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]], overrides: StateOverrides | None = None
 ) -> Costed:
     """Price these transactions, run one after another. Raises Refused if one would revert, NetworkError."""
     (gas, simulated), price, data = await asyncio.gather(
@@ -77,7 +78,7 @@ def refuse_without_gas(costed: Costed, pays: Amount, chain: Chain, native: Amoun
 
 
 async def _gas_limits(
-    rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]], overrides: Overrides | None
+    rpc: Rpc, sender: Address, wanted: list[tuple[StepKind, UnsignedTx]], overrides: StateOverrides | None
 ) -> tuple[list[tuple[Gas, Gas]], bool]:
     """For each transaction, the gas limit to sign and the expected gas; and whether these were simulated."""
     try:

@@ -19,9 +19,10 @@ from l2send.core.errors import NodeError, Refused
 from l2send.core.fees import l1_fee
 from l2send.core.multicall3 import multicall3_tx
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind, UnsignedTx
-from l2send.core.rpc import Overrides, Rpc, if_offered
+from l2send.core.rpc import Rpc, if_offered
 from l2send.core.safe import EXECUTE, approved_by_sender, read_execution, safe_tx_of
 from l2send.core.shared_tx import TOGETHER
+from l2send.core.state_overrides import StateOverrides
 from l2send.core.units import Amount, Gas, Seconds, Wei
 
 MOST_CALLS = 100
@@ -47,7 +48,7 @@ class Account:
     """Multicall3, if an account without code pays native coin through it."""
 
     @property
-    def overrides(self) -> Overrides | None:
+    def overrides(self) -> StateOverrides | None:
         """The assumed state for a simulation of a later transaction."""
         delegate = self.delegated_before
         return as_delegated(self.address, delegate.code.address) if delegate else None

@@ -45,6 +45,6 @@ def progress_mode() -> ProgressMode:
         return _asked_for[0]
     if not may_be_a_terminal():
         return ProgressMode.PLAIN
-    from l2send.cli.screen import aloud
+    from rich.console import Console
 
-    return ProgressMode.LIVE if aloud().is_terminal and not is_plain() else ProgressMode.PLAIN
+    return ProgressMode.LIVE if Console(stderr=True).is_terminal and not is_plain() else ProgressMode.PLAIN

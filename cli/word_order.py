@@ -8,12 +8,12 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from l2send.cli.command_table import COMMANDS
+from l2send.cli.word_kinds import NUMBER, PREPOSITIONS, is_whole_destination
 from l2send.core.errors import UsageError
 
 if TYPE_CHECKING:
     from l2send.cli.word_readings import Known
 
-_NUMBER = re.compile(r"\d[\d.,_]*|max|all", re.IGNORECASE | re.ASCII)
 _JOINED = re.compile(r"([$€£]?\d[\d.]*)([A-Za-z][A-Za-z0-9.]*)", re.ASCII)
 _MONEY = re.compile(r"[$€£](\d[\d.,_]*)", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]*", re.ASCII)
@@ -21,7 +21,6 @@ _OTHER_NUMBER = re.compile(r"\d+[eE]\d+|0x.*", re.ASCII | re.IGNORECASE)
 """`1e3`, and an address or another hexadecimal number."""
 _CHAIN_ALONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*:", re.ASCII)
 """A chain's name with the colon that should stand before the account."""
-_PREPOSITIONS = frozenset({"to", "on", "from"})
 _WORDS = 3
 """The words of a payment: amount, token, destination."""
 _EVERYDAY = frozenset({"usdc", "usdt", "eth", "dai", "weth"})
@@ -98,7 +97,7 @@ def in_order(words: Sequence[str], known: Callable[[], Known], *, is_implied: bo
         return [*lead, *options]  # the other words may follow the options
     from l2send.cli.word_readings import reading_of
 
-    reading = reading_of(lead, _NUMBER, known)
+    reading = reading_of(lead, known)
     return [*reading.words, *reading.options, *options]
 
 
@@ -145,7 +144,7 @@ def refuse_unknown_command(word: str, *more: str) -> None:
 
 def _is_amount(word: str) -> bool:
     joined = _JOINED.fullmatch(word)
-    return bool(_NUMBER.fullmatch(word) or _MONEY.fullmatch(word) or joined) and not _OTHER_NUMBER.fullmatch(word)
+    return bool(NUMBER.fullmatch(word) or _MONEY.fullmatch(word) or joined) and not _OTHER_NUMBER.fullmatch(word)
 
 
 def _apart(lead: list[str]) -> list[str]:
@@ -163,19 +162,14 @@ def _without_to(lead: list[str]) -> list[str]:
 
 def _is_usual(lead: list[str]) -> bool:
     """Whether the words are already amount, token and destination: then chains need not be loaded."""
-    if len(lead) != _WORDS or _PREPOSITIONS.intersection(word.lower() for word in lead):
+    if len(lead) != _WORDS or PREPOSITIONS.intersection(word.lower() for word in lead):
         return False
     amount, token, destination = lead
     if _MONEY.fullmatch(amount) or _is_amount(token) or is_whole_destination(token):
         return False
-    return is_whole_destination(destination) or (bool(_NUMBER.fullmatch(amount)) and token.lower() in _EVERYDAY)
+    return is_whole_destination(destination) or (bool(NUMBER.fullmatch(amount)) and token.lower() in _EVERYDAY)
 
 
 def _is_alone(lead: list[str]) -> bool:
     """Whether it is a payment link, which has all three, or a substitute for one."""
     return len(lead) == 1 and not _is_amount(lead[0])
-
-
-def is_whole_destination(word: str) -> bool:
-    """Whether a word contains chain and account, in any form of destination, or is read from stdin."""
-    return word == "-" or ":" in word or "@" in word

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
 
-from l2send.cli.word_order import is_whole_destination
+from l2send.cli.word_kinds import NUMBER, PREPOSITIONS, is_whole_destination
 from l2send.core.chains import Registry
 from l2send.core.errors import UsageError
 from l2send.core.paths import Paths
@@ -23,7 +23,6 @@ from l2send.resolver.ens_name import is_name
 _ADDRESS = re.compile(r"0x[0-9a-f]{38,42}", re.IGNORECASE | re.ASCII)
 """An address, or one with a character missing or extra: it means the account."""
 _PEGS = {"$": "USD", "€": "EUR", "£": "GBP"}
-_PREPOSITIONS = frozenset({"to", "on", "from"})
 _SIGNS = "".join(_PEGS)
 _OTHERS = 3
 """The most words besides the amount, if chain and account are separate."""
@@ -102,10 +101,10 @@ class _Parts:
     options: tuple[str, ...]
 
 
-def reading_of(lead: Sequence[str], number: re.Pattern[str], known: Callable[[], Known]) -> Reading:
+def reading_of(lead: Sequence[str], known: Callable[[], Known]) -> Reading:
     """The only meaning of `lead`. Raises UsageError with the lines to type if there is none, or more than one."""
     what = known()
-    parts = _parted(lead, number, what)
+    parts = _parted(lead, what)
     found = list(dict.fromkeys(_readings(parts, what)))
     if len(found) > 1:
         lines = "\n".join(str(reading) for reading in found[:4])
@@ -127,7 +126,7 @@ def _is_for_the_resolver(parts: _Parts, known: Known) -> bool:
     return not known.is_chain(destination) and not known.is_token(destination)
 
 
-def _parted(lead: Sequence[str], number: re.Pattern[str], known: Known) -> _Parts:
+def _parted(lead: Sequence[str], known: Known) -> _Parts:
     """The amount, the words after `on` and `from`, and the other words. Raises UsageError."""
     on, options, others = "", list[str](), list[str]()
     words = iter(enumerate(lead))
@@ -135,7 +134,7 @@ def _parted(lead: Sequence[str], number: re.Pattern[str], known: Known) -> _Part
         low, following = word.lower(), lead[at + 1] if at + 1 < len(lead) else ""
         if low == "to" and following:
             continue
-        if low in _PREPOSITIONS and not following and not known.is_account(word):
+        if low in PREPOSITIONS and not following and not known.is_account(word):
             continue
         if low in {"on", "from"} and following:
             next(words)
@@ -148,7 +147,7 @@ def _parted(lead: Sequence[str], number: re.Pattern[str], known: Known) -> _Part
             on = following if low == "on" else on
         else:
             others.append(word)
-    amounts = [word for word in others if number.fullmatch(word) or word[0] in _PEGS]
+    amounts = [word for word in others if NUMBER.fullmatch(word) or word[0] in _PEGS]
     if len(amounts) != 1:
         raise _not_one_amount(amounts, known)
     others.remove(amounts[0])

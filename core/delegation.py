@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from l2send.core.account_contracts import Delegate
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
@@ -18,10 +18,8 @@ from l2send.core.calldata import Function
 from l2send.core.chains import Chain
 from l2send.core.errors import Refused
 from l2send.core.plan import UnsignedTx
+from l2send.core.state_overrides import StateOverrides
 from l2send.core.units import ChainId, Gas, Wei
-
-if TYPE_CHECKING:
-    from l2send.core.rpc import Overrides
 
 EXECUTE_BATCH = Function("executeBatch((address,uint256,bytes)[])")
 BATCHING_DELEGATE = "simple7702account"
@@ -86,7 +84,7 @@ def delegating_batch(account: Address, calls: Sequence[UnsignedTx], delegate: De
     return replace(batch_tx(account, calls), delegate_to=delegate.code.address)
 
 
-def as_delegated(account: Address, code: Address) -> Overrides:
+def as_delegated(account: Address, code: Address) -> StateOverrides:
     """The state in which nodes simulate the calls of an account that does not delegate yet."""
     return {account: {"code": "0x" + (_DESIGNATOR + bytes.fromhex(code[2:])).hex()}}
 

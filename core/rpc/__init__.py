@@ -11,7 +11,7 @@ from l2send.core.rpc.calls import ETH_BALANCE, Aggregate, Call
 from l2send.core.rpc.client import Rpc, Rpcs, open_rpcs
 from l2send.core.rpc.failover import Endpoint, both, if_offered
 from l2send.core.rpc.logs import Log
-from l2send.core.rpc.simulation import Overrides, Simulated
+from l2send.core.rpc.simulation import Simulated
 from l2send.core.rpc.values import block_number, count, data_bytes, gas_amount, quantity, record, unix_time, wei_per_gas
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Call",
     "Endpoint",
     "Log",
-    "Overrides",
     "Reply",
     "Rpc",
     "Rpcs",

@@ -25,7 +25,7 @@ from l2send.core.rpc.code_sizes import code_sizes_program, read_code_sizes
 from l2send.core.rpc.exchange import request
 from l2send.core.rpc.failover import Endpoint, both, first_answer, if_offered
 from l2send.core.rpc.logs import Log, logs_before, logs_between, read_logs
-from l2send.core.rpc.simulation import Overrides, Simulated, read_simulation, simulation
+from l2send.core.rpc.simulation import Simulated, read_simulation, simulation
 from l2send.core.rpc.values import (
     block_number,
     count,
@@ -36,6 +36,7 @@ from l2send.core.rpc.values import (
     record,
     unix_time,
 )
+from l2send.core.state_overrides import StateOverrides
 from l2send.core.units import BlockNumber, ChainId, Gas, Nonce, UnixTime, Wei
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ class Rpc:
         return logs_before(self, query, last)
 
     async def simulate(
-        self, sender: Address, txs: Sequence[UnsignedTx], overrides: Overrides | None = None
+        self, sender: Address, txs: Sequence[UnsignedTx], overrides: StateOverrides | None = None
     ) -> list[Simulated]:
         """Simulate transactions one after another on top of the head; none is signed.
 

@@ -6,25 +6,37 @@ range is halved whenever a request fails, unless the node is only busy; the acce
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol, TypeVar
 
+from l2send.core.chains import Chain
 from l2send.core.errors import BadAnswer, NetworkError, NodeError, NodeFailed
+from l2send.core.rpc.failover import Endpoint
 from l2send.core.rpc.values import block_number, data_bytes, hash_or_null, records
 from l2send.core.units import BlockNumber
-
-if TYPE_CHECKING:
-    from l2send.core.rpc.client import Rpc
 
 _MOST_BLOCKS = 9_000
 """Per request: below the 10,000 that most nodes allow."""
 _MOST_REQUESTS = 400
 _NO_SUCH_METHOD = -32601
 
+_T = TypeVar("_T")
 Log = dict[str, Any]
+LogFilter = dict[str, Any]
 
 
-async def logs_between(rpc: Rpc, query: dict[str, Any], first: int, last: int) -> AsyncIterator[list[Log]]:
+class ChainReader(Protocol):
+    """What requests for logs need of an `Rpc`."""
+
+    chain: Chain
+    endpoints: list[Endpoint]
+
+    async def ask(self, read: Callable[[Any], _T], method: str, *params: Any) -> _T:
+        """The result, parsed by `read`. Raises NetworkError and its subclasses."""
+        ...
+
+
+async def logs_between(rpc: ChainReader, query: LogFilter, first: int, last: int) -> AsyncIterator[list[Log]]:
     """The logs of the blocks from `first` to `last`, a range at a time, oldest first. Raises NetworkError.
 
     `query` has address and topics. Source: eth_getLogs.
@@ -36,7 +48,7 @@ async def logs_between(rpc: Rpc, query: dict[str, Any], first: int, last: int) -
         first = end + 1
 
 
-async def logs_before(rpc: Rpc, query: dict[str, Any], last: int) -> AsyncIterator[tuple[BlockNumber, list[Log]]]:
+async def logs_before(rpc: ChainReader, query: LogFilter, last: int) -> AsyncIterator[tuple[BlockNumber, list[Log]]]:
     """The logs of the blocks from `last` down to 0, a range at a time, newest first, with its first block.
 
     Raises NetworkError. Source: eth_getLogs.
@@ -51,7 +63,7 @@ async def logs_before(rpc: Rpc, query: dict[str, Any], last: int) -> AsyncIterat
 class _Requests:
     """Requests for one query, with as many blocks as the endpoint accepts, and a limit on their number."""
 
-    def __init__(self, rpc: Rpc, query: dict[str, Any]) -> None:
+    def __init__(self, rpc: ChainReader, query: LogFilter) -> None:
         self._rpc = rpc
         self._query = query
         self._left = _MOST_REQUESTS

@@ -6,7 +6,7 @@ with that code, and the gas of the authorization is added.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,12 @@ from l2send.core.address import Address
 from l2send.core.delegation import AUTHORIZATION_GAS, as_delegated, delegates_and_calls
 from l2send.core.errors import BadAnswer, revert_reason
 from l2send.core.rpc.values import data_bytes, gas_amount, quantity, record, records
+from l2send.core.state_overrides import StateOverrides
 from l2send.core.text import clean
 from l2send.core.units import Gas
 
 if TYPE_CHECKING:
     from l2send.core.plan import UnsignedTx
-
-Overrides = Mapping[Address, Mapping[str, Any]]
-"""Assumed state of accounts, in the format of eth_simulateV1: `{account: {"stateDiff": {slot: word}}}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Simulated:
     """The returned bytes."""
 
 
-def simulation(sender: Address, txs: Sequence[UnsignedTx], overrides: Overrides | None = None) -> dict[str, Any]:
+def simulation(sender: Address, txs: Sequence[UnsignedTx], overrides: StateOverrides | None = None) -> dict[str, Any]:
     """The first parameter of eth_simulateV1."""
     changed = dict(overrides or {})
     for tx in filter(delegates_and_calls, txs):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,28 @@ def _inner_imports(root: Path) -> Iterator[Import]:
 
 def test_rooms_import_only_what_stands_below_them(root: Path) -> None:
     assert [str(found) for found in _inner_imports(root) if not found.allowed] == []
+
+
+def _file_of(root: Path, name: str) -> str | None:
+    """The file that a name of l2send is imported from, by its path inside the package."""
+    parts = name.split(".")[1:]
+    while parts:
+        stem = Path(*parts) if parts[0] in ROOMS else Path("src/l2send", *parts)
+        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
+            if (root / path).is_file():
+                return str(path.relative_to("src/l2send") if path.parts[0] == "src" else path)
+        parts = parts[:-1]
+    return None
+
+
+def test_no_files_import_each_other_in_a_circle(root: Path) -> None:
+    """Imports inside functions and for types count too: they make a circle run, not readable."""
+    wanted = dict[str, set[str]]()
+    for inside, _, name in _all_imports(root):
+        target = _file_of(root, name) if name.startswith("l2send.") else None
+        wanted.setdefault(str(inside), set()).update({target} - {None, str(inside)} if target else ())
+    assert len(wanted) > 200
+    TopologicalSorter(wanted).prepare()
 
 
 def test_keys_and_journal_do_not_know_each_other(root: Path) -> None:
