@@ -11,12 +11,12 @@ from l2send.core.calldata import ALLOWANCE, APPROVE, answers_false
 from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay, NodeError, NoGas, Refused
 from l2send.core.fees import gas_price, l1_fee, l1_fee_of
-from l2send.core.plan import Fee, Order, RefundCost, Step, StepKind, UnsignedTx
+from l2send.core.plan import Fee, Order, Quote, RefundCost, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs, if_offered
 from l2send.core.state_overrides import StateOverrides
 from l2send.core.units import Amount, Gas, Token, Wei
 
-NETWORK_FEES = frozenset({"network fee", "L1 data fee"})
+_NETWORK_FEES = frozenset({"network fee", "L1 data fee"})
 """The names of the fees that are computed here."""
 MARGIN_PERCENT = 20
 """Margin of a gas limit above the estimate."""
@@ -159,3 +159,8 @@ async def _succeeds(rpc: Rpc, sender: Address, tx: UnsignedTx) -> bool:
             return False
         raise
     return True
+
+
+def fees_with(quote: Quote, costed: Costed) -> tuple[Fee, ...]:
+    """The fees of `quote`, with the network fees of `costed` in place of its own."""
+    return (*(fee for fee in quote.fees if fee.name not in _NETWORK_FEES), *costed.fees)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from l2send.bridges.json_answers import parse_duration, parse_time, positive
-from l2send.bridges.quote_offers import USER_OPEN, Allowance, Offer, Schema
+from l2send.bridges.json_answers import positive
+from l2send.bridges.quote_offers import USER_OPEN, Offer, Schema, allowances_in, times_of
 from l2send.core import erc7930
 from l2send.core.plan import ChainAddress, Payment
 from l2send.core.units import Token
@@ -36,30 +36,22 @@ def _request(payment: Payment, source: Token) -> dict[str, Any]:
 def _read(offer: Any) -> Offer:
     order, preview = offer["order"], offer["preview"]
     (given,), (wanted,) = preview["inputs"], preview["outputs"]
-    eta, until = offer.get("eta"), offer.get("validUntil")
+    eta, valid_until = times_of(offer)
     return Offer(
-        gives=_account(given["asset"]),
+        gives=_account(given, "asset"),
         paid=positive(given["amount"]),
-        gets=_account(wanted["asset"]),
+        gets=_account(wanted, "asset"),
         delivered=positive(wanted["amount"]),
-        receiver=_account(wanted["receiver"]),
-        opened_by=_account(order["openIntentTx"]["to"]) if order["type"] == USER_OPEN else None,
-        allowances=tuple(
-            Allowance(_account(a["token"]), _account(a["spender"]), positive(a["required"])) for a in _allowances(order)
-        ),
-        eta=None if eta is None else parse_duration(eta),
-        valid_until=None if until is None else parse_time(until),
+        receiver=_account(wanted, "receiver"),
+        opened_by=_account(order["openIntentTx"], "to") if order["type"] == USER_OPEN else None,
+        allowances=allowances_in(order, _account),
+        eta=eta,
+        valid_until=valid_until,
     )
 
 
-def _allowances(order: Any) -> list[Any]:
-    found = order["checks"]["allowances"]
-    if not isinstance(found, list):
-        raise TypeError
-    return found
-
-
-def _account(text: Any) -> ChainAddress:
+def _account(item: Any, name: str) -> ChainAddress:
+    text = item[name]
     if not isinstance(text, str) or not text.startswith("0x"):
         raise TypeError
     return erc7930.evm_account(bytes.fromhex(text[2:]))

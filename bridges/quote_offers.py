@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from l2send.bridges.json_answers import reason
+from l2send.bridges.json_answers import parse_duration, parse_time, positive, reason
 from l2send.bridges.quoting import USUAL_FILL_TIME, SolverPrice
 from l2send.core import erc7930
 from l2send.core.address import Address
@@ -60,6 +60,24 @@ class Schema:
     request: Callable[[Payment, Token], dict[str, Any]]
     read: Callable[[Any], Offer]
     """Raises KeyError, TypeError, ValueError, AttributeError or Refused for an offer that does not fit the schema."""
+
+
+def allowances_in(order: Any, account: Callable[[Any, str], ChainAddress]) -> tuple[Allowance, ...]:
+    """The allowances that an order's `checks` name, the same in both schemas but for their accounts.
+
+    `account` reads the account in a field of an allowance. Raises as `Schema.read` does.
+    """
+    found = order["checks"]["allowances"]
+    if not isinstance(found, list):
+        raise TypeError
+    items: list[Any] = found
+    return tuple(Allowance(account(a, "token"), account(a, "spender"), positive(a["required"])) for a in items)
+
+
+def times_of(offer: Any) -> tuple[Seconds | None, UnixTime | None]:
+    """How long an offer's fill takes, and until when it is valid; None if it does not say. Raises ValueError."""
+    eta, until = offer.get("eta"), offer.get("validUntil")
+    return None if eta is None else parse_duration(eta), None if until is None else parse_time(until)
 
 
 async def cheapest_offer(

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from l2send.bridges.gas_costs import Costed, approval, cost, refund_cost, refuse_without_gas
+from l2send.core.address import Address, checksum
 from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
 from l2send.core.effects import Opens
@@ -56,6 +57,12 @@ def demanding(bridge: str) -> Demand:
             raise Refused(f"the order for {bridge} {otherwise}.")
 
     return demand
+
+
+def account_of(word: bytes, what: str, demand: Demand) -> Address:
+    """The account in a bytes32. Raises Refused for upper bytes other than zero, which a settler would drop."""
+    demand(not any(word[:12]), f"has a {what} that is no EVM account")
+    return checksum(word[12:])
 
 
 def refuse_unaffordable(pays: Amount, funding: Funding) -> None:

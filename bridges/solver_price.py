@@ -16,7 +16,7 @@ from l2send.bridges.quoting import USUAL_FILL_TIME, Funding, SolverPrice, refuse
 from l2send.core.address import Address
 from l2send.core.errors import Refused
 from l2send.core.rpc import Rpcs
-from l2send.core.settlers import BPS, HyperlaneSettlers, OifSettlers
+from l2send.core.settlers import BPS, AcrossSettlers, HyperlaneSettlers, OifSettlers
 from l2send.core.units import Amount, Seconds, UnixTime
 
 _FILL_TIME = Seconds(3600)
@@ -26,7 +26,7 @@ _OF_LIFI = "/integrator/quote/request"
 Listed = HyperlaneSettlers | OifSettlers
 
 
-def is_priced(listed: Listed) -> bool:
+def is_priced(listed: Listed | AcrossSettlers) -> bool:
     """Whether the registry names a source of prices."""
     return bool(listed.quote_api) or listed.solver_fee_bps is not None
 

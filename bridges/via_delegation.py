@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from l2send.bridges.direct import Direct
-from l2send.bridges.gas_costs import NETWORK_FEES, cost
+from l2send.bridges.gas_costs import cost, fees_with
 from l2send.bridges.wrapped import Wrapped
 from l2send.core.account_contracts import Delegate
 from l2send.core.address import ZERO_ADDRESS
@@ -70,7 +70,7 @@ class ViaBatch(Wrapped):
         needs = Wei(costed.needs + sum(step.tx.value for step in quote.steps))
         if needs > native.units:
             raise CannotPay(f"{source.name} needs up to {Amount(needs, source.native)} for fees, you hold {native}.")
-        fees = (*(fee for fee in quote.fees if fee.name not in NETWORK_FEES), *costed.fees)
+        fees = fees_with(quote, costed)
         steps = tuple(replace(step, over=ZERO_ADDRESS) for step in costed.steps) if delegate else costed.steps
         notes = quote.notes if delegate else (*quote.notes, _NOTE)  # The review says what the delegation means.
         return replace(quote, steps=steps, fees=fees, needs=needs, notes=notes)

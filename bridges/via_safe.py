@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from eth_hash.auto import keccak
 
-from l2send.bridges.gas_costs import NETWORK_FEES, cost
+from l2send.bridges.gas_costs import cost, fees_with
 from l2send.bridges.wrapped import Wrapped
 from l2send.core.account_contracts import Deployment, SafeVersion
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
@@ -26,7 +26,7 @@ from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.safe import SafeTx, approved_by_sender, safe_tx_of
 from l2send.core.units import Amount, Nonce, Wei
 
-CARRIED = ("direct", "eco", "across")
+_CARRIED = ("direct", "eco", "across")
 """The bridges whose transactions a Safe may make: the others were not tested with one."""
 PLENTY = 10**30
 """The owner pays the gas, so the Safe's coin balance does not limit it."""
@@ -59,7 +59,12 @@ class SafeState:
 
 def via_safe(bridges: Mapping[str, Bridge]) -> dict[str, Bridge]:
     """The bridges that a Safe can pay with, each with the Safe as the sender of its transactions."""
-    return {name: ViaSafe(bridges[name]) for name in CARRIED if name in bridges and bridges[name].contract_senders.ok}
+    return {name: ViaSafe(bridge) for name, bridge in carried(bridges).items()}
+
+
+def carried(bridges: Mapping[str, Bridge]) -> dict[str, Bridge]:
+    """Those of `bridges` that a Safe can pay with."""
+    return {name: bridges[name] for name in _CARRIED if name in bridges and bridges[name].contract_senders.ok}
 
 
 class ViaSafe(Wrapped):
@@ -81,12 +86,8 @@ class ViaSafe(Wrapped):
         needed, holds = Amount(costed.needs + refund, source.native), Amount(await rpc.balance(owner), source.native)
         if needed.units > holds.units:
             raise CannotPay(f"{owner}, which pays the gas, needs up to {needed} on {source.name} and holds {holds}.")
-        fees = (*(fee for fee in quote.fees if fee.name not in NETWORK_FEES), *costed.fees)
-        typed = safe_tx.typed(safe.nonce)
-        hashes = (
-            f"domain 0x{typed.domain_hash.hex()}, message 0x{typed.message_hash.hex()}, SafeTx 0x{typed.digest.hex()}"
-        )
-        notes = (*quote.notes, *_words(safe, owner, source), f"SafeTx with nonce {safe.nonce}: {hashes}")
+        fees = fees_with(quote, costed)
+        notes = (*quote.notes, *_notes(safe, owner, source), hashes_note(safe_tx, safe.nonce))
         return replace(quote, steps=costed.steps, fees=fees, needs=value, notes=notes, refund=None)
 
     async def _quoted(
@@ -180,14 +181,21 @@ def _refuse_unless_enough(safe: SafeState, owner: Address, source: Chain) -> Non
         )
 
 
-def _words(safe: SafeState, owner: Address, source: Chain) -> list[str]:
+def _notes(safe: SafeState, owner: Address, source: Chain) -> list[str]:
     """Notes about a Safe before it pays."""
     others = [one for one in safe.owners if one != owner]
     who = f"the Safe {source.short_name}:{safe.address} ({safe.version.version}) pays. You, {owner}, approve by sending"
-    return [f"{who}, 1 of 1 needed. Other owners: {', '.join(others) or 'none'}", *told_of_parts(safe)]
+    return [f"{who}, 1 of 1 needed. Other owners: {', '.join(others) or 'none'}", *notes_on_parts(safe)]
 
 
-def told_of_parts(safe: SafeState) -> list[str]:
+def hashes_note(safe_tx: SafeTx, nonce: Nonce) -> str:
+    """The hashes of a Safe's transaction, which its owners compare with what they are asked to sign."""
+    typed = safe_tx.typed(nonce)
+    hashes = f"domain 0x{typed.domain_hash.hex()}, message 0x{typed.message_hash.hex()}, SafeTx 0x{typed.digest.hex()}"
+    return f"SafeTx with nonce {nonce}: {hashes}"
+
+
+def notes_on_parts(safe: SafeState) -> list[str]:
     """A sentence each on a guard, modules and a fallback handler that are not Safe's own."""
     said = list[str]()
     if safe.guard:

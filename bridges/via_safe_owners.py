@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from l2send.bridges.gas_costs import NETWORK_FEES, cost
-from l2send.bridges.via_safe import CARRIED, SafeState, ViaSafe, look_at_safe, told_of_parts
+from l2send.bridges.gas_costs import cost, fees_with
+from l2send.bridges.via_safe import SafeState, ViaSafe, carried, hashes_note, look_at_safe, notes_on_parts
 from l2send.core.bridge_protocol import Bridge
 from l2send.core.chains import Chain
 from l2send.core.plan import Payment, Proposal, Quote, StepKind
@@ -26,7 +26,7 @@ OVERHEAD = Gas(30_000)
 
 def via_owners(bridges: Mapping[str, Bridge]) -> dict[str, Bridge]:
     """The bridges that a Safe can pay with, for payments that its owners sign."""
-    return {name: ViaOwners(bridges[name]) for name in CARRIED if name in bridges and bridges[name].contract_senders.ok}
+    return {name: ViaOwners(bridge) for name, bridge in carried(bridges).items()}
 
 
 class ViaOwners(ViaSafe):
@@ -53,10 +53,10 @@ async def proposed(quote: Quote, safe: SafeState, safe_tx: SafeTx, kind: StepKin
     wanted = [(kind, safe_tx.execution(approved_by_sender(owner)))]
     costed = await cost(rpc, owner, wanted, one_is_enough)
     gas = Gas(costed.steps[0].gas + OVERHEAD + _GAS_OF_A_SIGNATURE * safe.threshold)
-    fees = (*(fee for fee in quote.fees if fee.name not in NETWORK_FEES), *costed.fees)
+    fees = fees_with(quote, costed)
     execution, since = safe_tx.execution(b""), await rpc.block_number()
     proposal = Proposal(execution, safe.nonce, kind, gas, since, safe.owners, safe.threshold)
-    notes = (*quote.notes, *_words(safe, quote.source), *costed.notes)
+    notes = (*quote.notes, *_notes(safe, quote.source), *costed.notes)
     # Owners take longer than a price is valid. The order fixes what leaves and what arrives: its own deadlines
     # limit how long a solver may fill it, and the money is refunded if none does.
     quote = replace(quote, steps=(), proposal=proposal, expires=None)
@@ -66,10 +66,8 @@ async def proposed(quote: Quote, safe: SafeState, safe_tx: SafeTx, kind: StepKin
 def at_nonce(quote: Quote, nonce: Nonce) -> Quote:
     """A quote for a Safe whose owners sign, with the next free nonce, and the hashes that they compare."""
     assert quote.proposal is not None
-    typed = read_execution(quote.proposal.execution)[0].typed(nonce)
-    hashes = f"domain 0x{typed.domain_hash.hex()}, message 0x{typed.message_hash.hex()}, SafeTx 0x{typed.digest.hex()}"
     waits = nonce - quote.proposal.nonce
-    notes = [f"SafeTx with nonce {nonce}: {hashes}"]
+    notes = [hashes_note(read_execution(quote.proposal.execution)[0], nonce)]
     if waits:
         notes.append(f"it waits for {waits} other transactions of the Safe, which were prepared before it")
     return replace(quote, proposal=replace(quote.proposal, nonce=nonce), notes=(*quote.notes, *notes))
@@ -79,8 +77,8 @@ def _word(value: int) -> str:
     return "0x" + value.to_bytes(32, "big").hex()
 
 
-def _words(safe: SafeState, source: Chain) -> list[str]:
+def _notes(safe: SafeState, source: Chain) -> list[str]:
     """Notes about a Safe before its owners sign."""
     who = f"the Safe {source.short_name}:{safe.address} ({safe.version.version}) pays"
     need = f"{safe.threshold} of its {len(safe.owners)} owners sign: {', '.join(safe.owners)}. None has signed yet"
-    return [f"{who}. {need}", *told_of_parts(safe)]
+    return [f"{who}. {need}", *notes_on_parts(safe)]

@@ -40,12 +40,13 @@ from l2send.bridges.across.deposit import (
 )
 from l2send.bridges.across.integrator import split_integrator, with_integrator
 from l2send.bridges.across.order import fill_status, order_of, refuse_other_ids
-from l2send.bridges.across.price import delivery_of, is_priced, price_of
+from l2send.bridges.across.price import delivery_of, price_of
 from l2send.bridges.across.refunds import Settlement, is_settled, refund_of
 from l2send.bridges.erc7683 import OPEN
 from l2send.bridges.gas_costs import allowance
 from l2send.bridges.quoting import Funding, SolverPrice, finish, refuse_unaffordable, with_notes
 from l2send.bridges.settler_status import filled, head_of
+from l2send.bridges.solver_price import is_priced
 from l2send.core.bridge_protocol import ContractSenders, OrderState, OrderStatus, Proof, RefundAddress
 from l2send.core.chains import Chain, Registry
 from l2send.core.delegation import delegate_of

@@ -22,6 +22,7 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from l2send.bridges.erc7683 import OPEN
+from l2send.bridges.quoting import demanding
 from l2send.core.address import ZERO_ADDRESS, Address, checksum
 from l2send.core.calldata import (
     Function,
@@ -32,7 +33,7 @@ from l2send.core.calldata import (
     event_topic,
     split_types,
 )
-from l2send.core.errors import BadAnswer, Refused
+from l2send.core.errors import BadAnswer
 
 RELAY = "(bytes32,bytes32,bytes32,bytes32,bytes32,uint256,uint256,uint256,uint256,uint32,uint32,bytes)"
 """V3RelayData: depositor, recipient, exclusiveRelayer, inputToken, outputToken, inputAmount, outputAmount,
@@ -52,6 +53,8 @@ ORDER_DATA_TYPE = bytes.fromhex("9df4b782e7bbc178b3b93bfe8aafb909e84e39484d7f3c5
 ORDER_DATA = "(address,uint256,address,uint256,uint256,bytes32,address,uint256,uint32,bytes)"
 """AcrossOrderData of contracts 4.x: inputToken, inputAmount, outputToken, outputAmount, destinationChainId,
 recipient, exclusiveRelayer, depositNonce, exclusivityPeriod, message."""
+
+demand = demanding("Across")
 
 _DEPOSITED_DATA = split_types("bytes32,bytes32,uint256,uint256,uint32,uint32,uint32,bytes32,bytes32,bytes")
 _FILLED_DATA = split_types(
@@ -189,12 +192,6 @@ def filled_hash(destination: int, log: dict[str, Any]) -> str:
         return ""
     parties = (depositor, recipient, exclusive, given, wanted)
     return relay_hash((*parties, units_in, units_out, origin, deposit_id, deadline, exclusivity, b""), destination)
-
-
-def demand(condition: bool, otherwise: str) -> None:
-    """Raises Refused for an order that `otherwise` describes."""
-    if not condition:
-        raise Refused(f"the order for Across {otherwise}.")
 
 
 def owner_of(nonce: int) -> Address:

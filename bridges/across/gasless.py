@@ -26,12 +26,13 @@ from l2send.bridges.across.messages import (
     order_message,
 )
 from l2send.bridges.across.order import refuse_other_ids, relay_of
-from l2send.bridges.across.price import delivery_of, is_priced, price_of
+from l2send.bridges.across.price import delivery_of, price_of
 from l2send.bridges.across.sponsor import SponsorFee, ask_fee, post_order
 from l2send.bridges.across.sponsored_opening import look_at_opening
 from l2send.bridges.erc7683 import RESOLVED_ORDER, Resolution, first_mismatch
 from l2send.bridges.gas_costs import most_for_opening
 from l2send.bridges.quoting import PRICE_HOLDS, Funding, bridge_fee, refuse_unaffordable
+from l2send.bridges.solver_price import is_priced
 from l2send.core.address import Address
 from l2send.core.bridge_protocol import ContractSenders, Opening, RefundAddress
 from l2send.core.calldata import ALLOWANCE, BALANCE_OF, Function, abi_encode, address_word

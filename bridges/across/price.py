@@ -15,11 +15,6 @@ from l2send.core.http import Http
 from l2send.core.settlers import AcrossSettlers
 
 
-def is_priced(listed: AcrossSettlers) -> bool:
-    """Whether the registry names a source of prices."""
-    return bool(listed.quote_api) or listed.solver_fee_bps is not None
-
-
 def delivery_of(funding: Funding, way: Crossing) -> Delivery:
     """The delivery whose price is requested."""
     return Delivery(

@@ -15,8 +15,7 @@ from typing import Any
 from eth_hash.auto import keccak
 
 from l2send.bridges.erc7683 import NATIVE, OPEN, token_word
-from l2send.bridges.quoting import demanding
-from l2send.core.address import Address, checksum
+from l2send.bridges.quoting import account_of, demanding
 from l2send.core.calldata import abi_decode_exact, abi_encode, address_word
 from l2send.core.chains import Chain, Registry
 from l2send.core.errors import Refused
@@ -77,9 +76,9 @@ def decode_open(bridge: str, tx: UnsignedTx, registry: Registry) -> Order:
         origin=source.chain_id,
         origin_settler=listed.router,
         destination=target.chain_id,
-        destination_settler=_account(settler, "settler"),
-        sender=_account(sender, "sender"),
-        recipient=_account(recipient, "recipient"),
+        destination_settler=account_of(settler, "settler", demand),
+        sender=account_of(sender, "sender", demand),
+        recipient=account_of(recipient, "recipient", demand),
         pays=pays,
         delivers=_amount(target, token_out, units_out),
         fill_deadline=UnixTime(deadline),
@@ -116,10 +115,4 @@ def order_data_of(order: Order) -> bytes:
 
 
 def _amount(chain: Chain, token: bytes, units: int) -> Amount:
-    return Amount(units, chain.native if token == NATIVE else chain.token(_account(token, "token")))
-
-
-def _account(word: bytes, what: str) -> Address:
-    """The account in a bytes32. Raises Refused for upper bytes other than zero, which the settler would drop."""
-    demand(not any(word[:12]), f"has a {what} that is no EVM account")
-    return checksum(word[12:])
+    return Amount(units, chain.native if token == NATIVE else chain.token(account_of(token, "token", demand)))

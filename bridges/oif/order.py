@@ -11,7 +11,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from l2send.bridges.quoting import demanding
+from l2send.bridges.quoting import account_of, demanding
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import Function, abi_decode_exact, abi_encode, address_word
 from l2send.core.chains import Registry
@@ -71,10 +71,10 @@ def decode_open(bridge: str, tx: UnsignedTx, registry: Registry) -> Order:
     output_oracle, settler, destination, token_out, units_out, recipient, callback, context = outputs[0]
     target = registry.chain(ChainId(destination))
     here, there = (chain.settlers_of(bridge, OifSettlers) for chain in (source, target))
-    oracles = (checksum(input_oracle), _account(output_oracle, "oracle"))
+    oracles = (checksum(input_oracle), account_of(output_oracle, "oracle", demand))
     if here is None or there is None or oracles != (here.oracle, there.oracle):
         raise Refused("the order for OIF names an oracle not in the registry.")
-    demand(_account(settler, "settler") == there.output_settler, "names a settler not in the registry")
+    demand(account_of(settler, "settler", demand) == there.output_settler, "names a settler not in the registry")
     demand(expires == deadline + PROOF_TIME, "can be refunded at another time than l2send's orders")
     demand(callback == b"", "calls its recipient")
     demand(context == b"", "is an auction, or kept for one solver")
@@ -85,11 +85,11 @@ def decode_open(bridge: str, tx: UnsignedTx, registry: Registry) -> Order:
         origin=source.chain_id,
         origin_settler=tx.to,
         destination=target.chain_id,
-        destination_settler=_account(settler, "settler"),
+        destination_settler=account_of(settler, "settler", demand),
         sender=checksum(user),
-        recipient=_account(recipient, "recipient"),
-        pays=Amount(units_in, source.token(_account(token_in.to_bytes(32, "big"), "token"))),
-        delivers=Amount(units_out, target.token(_account(token_out, "token"))),
+        recipient=account_of(recipient, "recipient", demand),
+        pays=Amount(units_in, source.token(account_of(token_in.to_bytes(32, "big"), "token", demand))),
+        delivers=Amount(units_out, target.token(account_of(token_out, "token", demand))),
         fill_deadline=UnixTime(deadline),
         refund_after=UnixTime(expires),
         details={"order": "0x" + abi_encode([ORDER], [fields]).hex()},
@@ -128,9 +128,3 @@ def fields_of(order: Order) -> tuple[Any, ...]:
     demand(order_id_of(order.origin_settler, fields) == order.order_id, "that was kept does not match its id")
     found: tuple[Any, ...] = fields
     return found
-
-
-def _account(word: bytes, what: str) -> Address:
-    """The account in a bytes32. Raises Refused if it is not an EVM address."""
-    demand(not any(word[:12]), f"has a {what} that is no EVM account")
-    return checksum(word[12:])
