@@ -7,7 +7,7 @@ from l2send.cli.money import cost_of
 from l2send.cli.prompts import must_agree
 from l2send.cli.screen import err, print_pairs, styled
 from l2send.core.address import short
-from l2send.core.delegation import is_taken_back, known_delegate
+from l2send.core.delegation import ends_delegation, known_delegate
 from l2send.core.errors import Refused
 from l2send.delegating import Delegation
 
@@ -20,7 +20,7 @@ async def approve_delegation(delegation: Delegation, *, yes: bool, over_foreign:
             f"{delegation.account} delegates to {before} on {chain.name}, code that l2send does not know.",
             hint="Nothing was signed. To take its place: --over-foreign",
         )
-    ends = is_taken_back(code)
+    ends = ends_delegation(code)
     known = known_delegate(code, chain)
     rows = [
         ("account", styled(f"{chain.short_name}:{delegation.account}")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from l2send.core.address import Address
 from l2send.core.deadlines import moment
-from l2send.core.delegation import is_taken_back
+from l2send.core.delegation import ends_delegation
 from l2send.core.effects import (
     PERMIT2,
     Allows,
@@ -16,9 +16,9 @@ from l2send.core.effects import (
     Opens,
     OpensBySignature,
     Pays,
+    RefundsOrder,
     RunsBySignature,
     SplitsCoin,
-    TakesBack,
 )
 
 
@@ -34,7 +34,7 @@ def describe(effect: Effects) -> str:
                 f"lock {order.pays} in the bridge {order.origin_settler} until a solver has paid "
                 f"{order.delivers} to {order.recipient}"
             )
-        case TakesBack(order_id, fee):
+        case RefundsOrder(order_id, fee):
             return f"take back the money of the order {order_id}" + (f", for a fee of {fee}" if fee.units else "")
         case AllowsBySignature() | OpensBySignature() | RunsBySignature():
             return f"a message, no transaction: {_describe_message(effect)}"
@@ -51,7 +51,7 @@ def _describe_allowance(effect: Allows) -> str:
 
 def _describe_compound(effect: Executes | CallsTogether | SplitsCoin | Delegates) -> str:
     if isinstance(effect, Delegates):
-        if is_taken_back(effect.code):
+        if ends_delegation(effect.code):
             return f"have your account {effect.account.address} run no code any more"
         return f"have your account {effect.account.address} run the code of {effect.code}"
     does = ", then ".join(describe(one) for one in effect.effects)

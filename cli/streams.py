@@ -23,7 +23,7 @@ class NotPrinted(ConfigError):
 
     @property
     def code(self) -> str:
-        """As every failure of this machine's set-up."""
+        """That of every configuration error."""
         return "config_error"
 
 

@@ -16,7 +16,7 @@ from l2send.core.errors import UsageError
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
 from l2send.resolver.contacts import Book
-from l2send.resolver.destination import Destination, look_up, settle, understand
+from l2send.resolver.destination import Destination, destination_of, look_up, understand
 from l2send.resolver.spelling import Spelling, Voucher
 
 _OFFERED = 8
@@ -70,7 +70,7 @@ def judge(text: str, registry: Registry, book: Book) -> None:
     """Raises UsageError for errors in `text` that are detectable without a network."""
     spelling = understand(text, registry, book)
     if spelling.chain and spelling.address:
-        settle(spelling, registry)
+        destination_of(spelling, registry)
 
 
 async def _ask_chain(spelling: Spelling, registry: Registry, held: Held) -> Chain:

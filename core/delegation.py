@@ -94,7 +94,7 @@ def delegates_and_calls(tx: UnsignedTx) -> bool:
     return tx.delegate_to is not None and bool(tx.data)
 
 
-def is_taken_back(code: Address) -> bool:
+def ends_delegation(code: Address) -> bool:
     """Whether delegating to `code` ends a delegation. Source: EIP-7702."""
     return code == ZERO_ADDRESS
 
@@ -128,8 +128,8 @@ def why_other_delegation(code: bytes, account: Address, approved: Address, chain
     now = (delegate_of(code) or ZERO_ADDRESS) if code[:3] == _DESIGNATOR or not code else None
     if now == approved:
         return ""
-    runs = "is a contract" if now is None else f"delegates to {'nothing' if is_taken_back(now) else now}"
-    then = "nothing" if is_taken_back(approved) else approved
+    runs = "is a contract" if now is None else f"delegates to {'nothing' if ends_delegation(now) else now}"
+    then = "nothing" if ends_delegation(approved) else approved
     return f"{account} {runs} on {chain.name} now, and delegated to {then} when this was approved"
 
 

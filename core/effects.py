@@ -46,7 +46,7 @@ class Opens:
 
 
 @dataclass(frozen=True, slots=True)
-class TakesBack:
+class RefundsOrder:
     """The refund of an expired order to its sender; requesting it costs `fee` in addition to gas."""
 
     order_id: str
@@ -141,7 +141,7 @@ Effects = (
     Pays
     | Allows
     | Opens
-    | TakesBack
+    | RefundsOrder
     | AllowsBySignature
     | OpensBySignature
     | Executes
@@ -228,7 +228,7 @@ def _check_plan(effects: tuple[Effects, ...], payment: Payment, spent: Amount, r
                 _check_opening(effect)
             case AllowsBySignature():
                 _check_permit(effect, effects[-1])
-            case TakesBack() | Executes() | CallsTogether() | SplitsCoin() | Delegates() | RunsBySignature():
+            case RefundsOrder() | Executes() | CallsTogether() | SplitsCoin() | Delegates() | RunsBySignature():
                 raise Refused("the plan of a payment does something else than pay: a refund, a batch or a delegation.")
 
 
@@ -252,9 +252,9 @@ def _unbatched(effects: tuple[Effects, ...], payment: Payment) -> tuple[Effects,
 
 
 def _check_operation(runs: RunsBySignature, payment: Payment, spent: Amount) -> None:
-    """The payment of its sender, and at most a fee: what `spent` leaves. Raises Refused.
+    """An operation pays the recipient, and at most one fee: the rest of `spent`. Raises Refused.
 
-    That the fee goes to the sponsor of the registry, the bridge has checked.
+    The bridge has already checked that the fee goes to the registry's sponsor.
     """
     if payment.is_of_safe:
         raise Refused("a Safe signs no operation.")
@@ -281,7 +281,7 @@ def _check_transfer(effect: Pays, payment: Payment) -> None:
     _same("the amount", effect.amount.units, payment.amount.units)
 
 
-def check_refund(effect: TakesBack, order: Order) -> None:
+def check_refund(effect: RefundsOrder, order: Order) -> None:
     """Refuse a refund of another order, or of a contract that is not the order's. Raises Refused.
 
     Its cost is checked by the fee cap.

@@ -1,4 +1,4 @@
-"""Checks whether a chain's endpoints agree on the evidence for an end state: the only place that counts witnesses.
+"""Decides whether a chain's endpoints prove an end state: no other file counts witnesses for one.
 
 A witness is an endpoint whose own blocks and storage show the evidence. If two endpoints are configured, two must show
 it, and no endpoint with as high a head may deny it. Heads are compared with each other, never with this machine's
@@ -13,12 +13,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from l2send.core.chains import Chain
 from l2send.core.errors import NetworkError
 from l2send.core.rpc import Rpc, both
 from l2send.core.units import BlockNumber
 
 WITNESSES = 2
-"""How many endpoints must show an end state, if that many are configured."""
+"""How many endpoints must show an end state, if that many are configured; or the code of a contract."""
 _PATIENCE = 4.0  # seconds
 
 Shows = Callable[[Rpc, Awaitable[BlockNumber]], Awaitable[bool]]
@@ -59,6 +60,11 @@ async def first_finding(rpc: Rpc, find: Callable[[Rpc], Awaitable[T | str]]) -> 
             return found
         why = found
     return why
+
+
+def confirmed_head(chain: Chain, head: BlockNumber) -> BlockNumber:
+    """The newest block that has the chain's number of confirmations, itself included."""
+    return BlockNumber(max(0, head - max(0, chain.confirmations - 1)))
 
 
 async def confirmed_block(

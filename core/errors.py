@@ -249,7 +249,7 @@ class NoGas(CannotPay):
 
     @property
     def code(self) -> str:
-        """Exit status of every payment that cannot be funded."""
+        """That of every payment that cannot be funded."""
         return "cannot_pay"
 
 

@@ -108,7 +108,7 @@ async def _whole_price(rpc: Rpc) -> Wei:
     return await rpc.ask(lambda answer: wei_per_gas(answer, "eth_gasPrice"), "eth_gasPrice")
 
 
-async def refuse_dearer_than_others(rpc: Rpc, price: GasPrice, gas: Gas) -> None:
+async def refuse_overpriced(rpc: Rpc, price: GasPrice, gas: Gas) -> None:
     """Raises NetworkError if another endpoint says that a tenth of the price of `gas` is enough.
 
     A single endpoint suggests the tip, which is paid in full: a false tip could empty an account. Small fees are not

@@ -1,13 +1,13 @@
 """User operations (ERC-4337): what a delegated account signs so that another account submits it to the chain.
 
-The account runs the pinned Simple7702Account. It does what its own key signed and the EntryPoint hands it, once for
-each nonce. Accepted are a transfer of a token or of coin, and two of them together. The account pays no gas: every fee
-of the operation is zero, so the EntryPoint takes nothing of it. There is no paymaster.
+The account runs the pinned Simple7702Account. It makes the calls that its own key signed and that the EntryPoint
+passes on, once for each nonce. l2send signs only one transfer of a token or of coin, or two of them together. The
+account pays no gas: every fee of the operation is zero, so the EntryPoint charges it nothing. There is no paymaster.
 
-The EntryPoint has a counter for each account and key: a nonce is the key and the counter. Each payment has a key of its
-own, chosen at random, of which the counter is 0. So payments do not wait for each other, and no other operation takes
-the nonce unless it was signed for that. A signature has no end in time: Simple7702Account gives none. It can be used
-until its nonce is.
+The EntryPoint has a counter for each account and key: a nonce is the key and the counter. Each payment has its own
+random key, whose counter is 0. So payments do not wait for each other, and no other operation uses the nonce unless it
+was signed for that. A signature does not expire, since Simple7702Account has no deadline: it is valid until its nonce
+is used.
 
 Source: ERC-4337, ERC-7769; eth-infinitism/account-abstraction v0.8.0, core/EntryPoint.sol, core/NonceManager.sol,
 core/UserOperationLib.sol, core/BaseAccount.sol, accounts/Simple7702Account.sol.
@@ -40,9 +40,9 @@ OPERATION_TOPIC = event_topic("UserOperationEvent(bytes32,address,address,uint25
 BEFORE_TOPIC = event_topic("BeforeExecution()")
 
 CHECK_GAS = Gas(150_000)
-"""For checking the signature and the nonce, which takes about 30,000."""
+"""To check the signature and the nonce, which takes about 30,000."""
 MOST_CALL_GAS = Gas(1_000_000)
-"""For the calls: two transfers of any token that was seen take less than a third."""
+"""For the calls: two transfers of any known token take less than a third."""
 _LEAST_CALL_GAS = Gas(21_000)
 _COUNTER_BITS = 64
 _KEY_BITS = 192
@@ -73,7 +73,7 @@ class Operation:
     calls: tuple[UnsignedTx, ...]
     """What the account calls, in order: all of it, or nothing."""
     call_gas: Gas
-    """The limit for the calls. The EntryPoint runs nothing, and keeps the nonce free, where less is left for them."""
+    """The gas limit of the calls. With less gas left, the EntryPoint runs nothing and leaves the nonce unused."""
 
     @property
     def nonce(self) -> int:
@@ -142,21 +142,21 @@ class Operation:
         return Call(self.entry_point, GET_NONCE, (self.sender, self.key))
 
     def is_used(self, next_nonce: int) -> bool:
-        """Whether something took its nonce: this operation, or something else."""
+        """Whether its nonce was used, by this operation or by something else."""
         return next_nonce > self.nonce
 
-    def taking_back(self) -> UnsignedTx:
-        """The account's own transaction that uses up the nonce, and does nothing else."""
+    def cancel_tx(self) -> UnsignedTx:
+        """The account's own transaction that uses the nonce, and does nothing else."""
         return UnsignedTx(self.chain_id, self.entry_point, Wei(0), INCREMENT_NONCE.encode(self.key))
 
 
 def new_key() -> int:
-    """A key of the nonce that no other payment has."""
+    """A random nonce key, which no other payment has."""
     return secrets.randbits(_KEY_BITS)
 
 
 def operation_from(chain_id: ChainId, entry_point: Address, said: Mapping[str, str]) -> Operation:
-    """The operation that `json` wrote. Raises Refused for another form of it, KeyError, TypeError, ValueError."""
+    """The operation in a document of `json`. Raises Refused for any other form, KeyError, TypeError, ValueError."""
     sender, nonce = checksum(said["sender"]), int(said["nonce"], 16)
     calls = calls_in(UnsignedTx(chain_id, sender, Wei(0), bytes.fromhex(said["callData"][2:])))
     gas = Gas(int(said["callGasLimit"], 16))
@@ -172,10 +172,10 @@ def is_operation(data: TypedData) -> bool:
 
 
 def read_operation(data: TypedData) -> Operation:
-    """The operation that `data` is, read from its fields.
+    """The operation in `data`, decoded from its fields.
 
-    The message is made again from what was read: a field that l2send does not read, or misread, makes another message.
-    Raises Refused for that, for a fee, a paymaster, code to be deployed, other gas limits, and coin for a function.
+    The decoded operation is encoded again and compared with `data`, so that no field is ignored or misread. Raises
+    Refused if they differ, for a fee, a paymaster, code to deploy, other gas limits, and a function call with coin.
     """
     try:
         message, chain_id = data.message, ChainId(int(data.domain["chainId"]))
@@ -197,8 +197,9 @@ def read_operation(data: TypedData) -> Operation:
 
 
 def calls_in(tx: UnsignedTx) -> tuple[UnsignedTx, ...]:
-    """What the account calls by `tx` to itself. Raises Refused for any other function, itself as target, and coin that
-    is handed to a function.
+    """The calls that the account makes by `tx` to itself.
+
+    Raises Refused for any other function, for the account itself as target, and for a function call with coin.
     """
     if tx.data[:4] == EXECUTE_BATCH.selector:
         calls = decode_batch(tx)

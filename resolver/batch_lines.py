@@ -18,7 +18,7 @@ from l2send.core.text import clean, visible_text
 from l2send.core.units import Amount, parse_amount
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.contacts import Book
-from l2send.resolver.destination import Destination, look_up, settle, understand
+from l2send.resolver.destination import Destination, destination_of, look_up, understand
 from l2send.resolver.spelling import Spelling
 
 _LOOK_UPS_AT_ONCE = 8
@@ -117,7 +117,7 @@ def _check_ref(row: BatchRow, taken: dict[str, int]) -> None:
 def _line(row: BatchRow, found: Destination | Spelling | L2sendError, registry: Registry) -> BatchLine:
     if isinstance(found, L2sendError):
         raise found
-    to = found if isinstance(found, Destination) else settle(found, registry)
+    to = found if isinstance(found, Destination) else destination_of(found, registry)
     if to.asked is not None and to.asked.amount is not None and not (row.amount or row.token):
         return BatchLine(row, to, to.asked.amount)
     if not row.amount or not row.token:

@@ -40,7 +40,7 @@ async def bring_money(lines: Sequence[Wanted], planning: Planning) -> None:
     # What arrives can be spent again; what was there before was counted already.
     planning.ledger.take({move.plan.payment.amount.token: -move.plan.payment.amount.units})
     for one, quote in zip(lines, move.quotes, strict=False):
-        planning.settle_by(one, LineWay.MOVED, quote, "its money is moved there first")
+        planning.decide_transfer(one, LineWay.MOVED, quote, "its money is moved there first")
     if rest := lines[move.count :]:
         _leave_unfunded(
             rest, unfunded(rest[0], "all that other chains can bring is spent on the lines before."), planning
@@ -125,9 +125,9 @@ async def _bridge_each(lines: Sequence[Wanted], planning: Planning) -> None:
         if isinstance(plan, CannotPay):
             return _leave_unfunded(lines[place:], plan, planning)
         if isinstance(plan, L2sendError):
-            planning.settle(one, LineWay.REFUSED, error=plan)
+            planning.decide(one, LineWay.REFUSED, error=plan)
         else:
-            planning.settle(one, LineWay.BRIDGED, plan)
+            planning.decide(one, LineWay.BRIDGED, plan)
     return None
 
 
@@ -150,4 +150,4 @@ def _take(plan: Plan, ledger: Ledger) -> None:
 
 def _leave_unfunded(lines: Sequence[Wanted], why: CannotPay, planning: Planning) -> None:
     for one in lines:
-        planning.settle(one, LineWay.UNFUNDED, error=why)
+        planning.decide(one, LineWay.UNFUNDED, error=why)

@@ -25,7 +25,7 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, ChainId, Token
 from l2send.resolver.batch_funds import Ledger, spent_by
 from l2send.resolver.batch_lines import BatchLine
-from l2send.resolver.over_max_fee import is_dear, too_dear, why_dear
+from l2send.resolver.over_max_fee import cost_in_words, exceeds_limits, fees_too_high
 from l2send.resolver.quotes import priced
 from l2send.resolver.recipient import Findings
 from l2send.resolver.way_limits import Limits
@@ -104,18 +104,18 @@ class Planning:
     moves: list[Move] = field(default_factory=list[Move])
     markets: dict[ChainId, Market] = field(default_factory=dict[ChainId, Market])
 
-    def settle(self, wanted: Wanted, way: LineWay, plan: Plan | None = None, error: L2sendError | None = None) -> None:
+    def decide(self, wanted: Wanted, way: LineWay, plan: Plan | None = None, error: L2sendError | None = None) -> None:
         """Record how a line is paid."""
         self.lines[wanted.line.row.line] = PlannedLine(wanted, way, plan, error)
 
-    def settle_by(self, wanted: Wanted, way: LineWay, quote: Quote, why: str) -> None:
+    def decide_transfer(self, wanted: Wanted, way: LineWay, quote: Quote, why: str) -> None:
         """Pay a line by a transfer taken from the ledger, unless that costs more than the sender allows."""
         quote = priced(quote, self.ledger.snapshot.on(quote.source))
         only = Way((quote,))
-        if is_dear(only, self.limits):
-            return self.settle(wanted, LineWay.REFUSED, error=too_dear([only], self.limits, [why_dear(only)]))
+        if exceeds_limits(only, self.limits):
+            return self.decide(wanted, LineWay.REFUSED, error=fees_too_high([only], self.limits, [cost_in_words(only)]))
         self.ledger.take(spent_by(quote))
-        return self.settle(wanted, way, Plan(wanted.payment, only, why))
+        return self.decide(wanted, way, Plan(wanted.payment, only, why))
 
 
 def may_pay_directly(chain: Chain, limits: Limits) -> bool:

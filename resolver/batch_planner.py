@@ -85,9 +85,9 @@ def _pay_directly(lines: Sequence[Wanted], quotes: Mapping[int, Quote | Refused]
     for one in lines:
         quote, token = quotes.get(one.line.row.line), one.payment.amount.token
         if isinstance(quote, Refused):
-            planning.settle(one, LineWay.REFUSED, error=quote)
+            planning.decide(one, LineWay.REFUSED, error=quote)
         elif quote is not None and token not in ended and planning.ledger.covers(spent_by(quote)):
-            planning.settle_by(one, LineWay.DIRECT, quote, f"the money is already on {quote.source.name}")
+            planning.decide_transfer(one, LineWay.DIRECT, quote, f"the money is already on {quote.source.name}")
         else:
             ended.add(token)
 

@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from l2send.core.chains import Code
+from l2send.core.endpoint_agreement import WITNESSES
 from l2send.core.errors import L2sendError
 from l2send.core.pinned_code import Contract, read_code
 from l2send.core.rpc import Rpcs
-
-WITNESSES = 2
-"""How many endpoints must agree before the code counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,21 +112,21 @@ def _bare(text: str, registry: Registry, book: Book) -> Spelling:
 
 
 async def look_up(spelling: Spelling, rpcs: Rpcs) -> Destination:
-    """The account of a spelling. Raises as `settle` does, UnknownName, and NetworkError if ENS does not answer."""
+    """The account of a spelling. Raises as `destination_of`, UnknownName, NetworkError if ENS does not answer."""
     if not spelling.name or spelling.chain is None:
-        return settle(spelling, rpcs.registry)
+        return destination_of(spelling, rpcs.registry)
     address = await ens.resolve(spelling.name, spelling.chain, rpcs)
     if spelling.checksum:
         erc7828.require(spelling.checksum, spelling.chain, address)
-    return settle(replace(spelling, address=address, vouched_by=Voucher.ENS), rpcs.registry)
+    return destination_of(replace(spelling, address=address, vouched_by=Voucher.ENS), rpcs.registry)
 
 
 def parse_destination(text: str, registry: Registry, book: Book = NO_CONTACTS) -> Destination:
-    """The account in `text`, without any lookup. Raises as `understand` and `settle` do."""
-    return settle(understand(text, registry, book), registry)
+    """The account in `text`, without any lookup. Raises as `understand` and `destination_of` do."""
+    return destination_of(understand(text, registry, book), registry)
 
 
-def settle(spelling: Spelling, registry: Registry) -> Destination:
+def destination_of(spelling: Spelling, registry: Registry) -> Destination:
     """The account of a spelling with chain and address. Raises BadAddress, BadRecipient, UnknownToken."""
     chain, address = spelling.chain, spelling.address
     if chain is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from l2send.core.account_code import those_with_code
@@ -19,19 +19,17 @@ from l2send.core.errors import L2sendError, NetworkError, Refused
 from l2send.core.plan import ChainAddress, Payment
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.units import Token
-from l2send.resolver.recipient import PATIENCE, PAUSED, Findings, judge_token, look, resemblance
+from l2send.resolver.recipient import PATIENCE, PAUSED, Findings, LookAlikes, judge_token, look, resemblance
 from l2send.resolver.token_block_lists import BLOCK_LISTS
 
 _READS_AT_ONCE = 200
 _AT_ONCE = 8
 
-Like = Callable[[Address], Iterable[Address]]
-"""Known accounts that this one could imitate."""
 Found = Findings | L2sendError
 """The findings about a recipient, or why it must not be paid."""
 
 
-async def look_at_all(payments: Sequence[Payment], rpcs: Rpcs, like: Like) -> list[Found]:
+async def look_at_all(payments: Sequence[Payment], rpcs: Rpcs, like: LookAlikes) -> list[Found]:
     """The findings about each payment's recipient, in order. Raises NetworkError if a destination does not answer."""
     among = _ends_of(payments)
     with_code = await _with_code(payments, rpcs)

@@ -21,7 +21,7 @@ from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.no_gas import no_gas
-from l2send.resolver.over_max_fee import is_dear, too_dear
+from l2send.resolver.over_max_fee import exceeds_limits, fees_too_high
 from l2send.resolver.quotes import (
     NoQuote,
     Source,
@@ -50,7 +50,7 @@ class Greatest:
     """The largest quote within the limits for every chain that has one."""
 
     legs: tuple[Quote, ...]
-    dear: tuple[Quote, ...]
+    expensive: tuple[Quote, ...]
     """The quotes of chains on which every quote exceeds the limits."""
     others: tuple[str, ...]
     """Sentences on alternatives and on what is not possible."""
@@ -103,13 +103,13 @@ async def find_greatest(
     quotes = [answer for answer in answers if isinstance(answer, Quote)]
     problems = tuple(answer for answer in answers if isinstance(answer, NoQuote))
     quotes.sort(key=lambda quote: (-quote.delivers.units, quote.order is not None))
-    best, dear = dict[str, Quote](), dict[str, Quote]()
+    best, expensive = dict[str, Quote](), dict[str, Quote]()
     for quote in quotes:
-        chosen = dear if is_dear(Way((quote,)), replace(limits, max_fee_usd=None)) else best
+        chosen = expensive if exceeds_limits(Way((quote,)), replace(limits, max_fee_usd=None)) else best
         chosen.setdefault(quote.source.short_name, quote)
     legs, left_out = _worth_sending(list(best.values()), limits)
     others = [f"{_name(q)}: could deliver {q.delivers}" for q in quotes if best.get(q.source.short_name) is not q]
-    above = [*left_out, *(quote for name, quote in dear.items() if name not in best)]
+    above = [*left_out, *(quote for name, quote in expensive.items() if name not in best)]
     words = (*others, *(_left_out(quote) for quote in left_out), *(str(problem) for problem in problems))
     return Greatest(tuple(legs), tuple(above), words, problems)
 
@@ -120,7 +120,7 @@ def _worth_sending(legs: list[Quote], limits: Limits) -> tuple[list[Quote], list
     kept, left_out = list[Quote](), list[Quote]()
     for leg in by_cost:
         is_waste = len(legs) > 1 and not limits.from_chains and _costs_more_than_it_brings(leg)
-        if is_waste or is_dear(Way((*kept, leg)), replace(limits, max_fee_percent=float("inf"))):
+        if is_waste or exceeds_limits(Way((*kept, leg)), replace(limits, max_fee_percent=float("inf"))):
             left_out.append(leg)
         else:
             kept.append(leg)
@@ -245,8 +245,8 @@ def _nothing(
     if failed or silent:
         lines = [f"no chain that answered can deliver any {symbol}{silent}.", *(str(each) for each in failed)]
         return NetworkError("\n".join(lines), hint="Try again when all chains answer.")
-    if found.dear:
-        return too_dear([Way((quote,)) for quote in found.dear], limits, found.others)
+    if found.expensive:
+        return fees_too_high([Way((quote,)) for quote in found.expensive], limits, found.others)
     missing = no_gas(found.problems, snapshot, asked)
     if missing:
         return missing

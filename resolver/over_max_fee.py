@@ -14,31 +14,33 @@ _ROOM_PERCENT = 110
 """Margin above the smallest suggested amount: fees change."""
 
 
-def is_dear(way: Way, limits: Limits) -> bool:
+def exceeds_limits(way: Way, limits: Limits) -> bool:
     """Whether a way costs more than the sender allows. A fee without a price exceeds every limit in dollars."""
     if way.fee_percent > limits.max_fee_percent:
         return True
     return limits.max_fee_usd is not None and (way.cost_usd is None or way.cost_usd > limits.max_fee_usd)
 
 
-def why_dear(way: Way) -> str:
+def cost_in_words(way: Way) -> str:
     """A sentence on what it costs."""
     costs = "a fee without a price" if way.cost_usd is None else f"${way.cost_usd:.4f}"
     return f"its fee is {way.fee_percent:.1f} % of the amount, all fees together {costs}"
 
 
-def too_dear(dear: Sequence[Way], limits: Limits, rejected: Sequence[str], most: Amount | None = None) -> Refused:
+def fees_too_high(
+    expensive: Sequence[Way], limits: Limits, rejected: Sequence[str], most: Amount | None = None
+) -> Refused:
     """The refusal, with the least amount that would be within the limits, and the limit that would allow this one.
 
     `most`: what can be paid within the limits; None if unknown.
     """
     if limits.max_fee_usd is not None:
-        costs = [way.cost_usd for way in dear if way.cost_usd is not None]
+        costs = [way.cost_usd for way in expensive if way.cost_usd is not None]
         allow = f"--max-fee {math.ceil(min(costs) * 100) / 100:g}usd" if costs else "--max-fee 5%, which needs no price"
         first = f"every way costs more than ${limits.max_fee_usd:g}, or has a fee without a price."
         return Refused("\n".join([first, *rejected]), hint=f"Allow it: {allow}")
-    allow = f"--max-fee {math.ceil(min(way.fee_percent for way in dear))}%"
-    least = least_sensible(dear, limits)
+    allow = f"--max-fee {math.ceil(min(way.fee_percent for way in expensive))}%"
+    least = least_sensible(expensive, limits)
     first = f"every way costs more than {limits.max_fee_percent:g} % of the amount."
     if least is None:
         return Refused("\n".join([first, *rejected]), hint=f"Send more at once, or allow it: {allow}")

@@ -1,6 +1,6 @@
 """Chooses how a payment is made: directly if the money is on the destination, else from the cheapest chain or chains.
 
-Ways are compared by one cost: bridge fees, gas, L1 data fees and time (see `quotes` and `limits`). Money on the
+Ways are compared by one cost: bridge fees, gas, L1 data fees and time (see quotes.py and way_limits.py). Money on the
 destination is sent directly. Else a single source is used if one suffices, unless several together save at least a
 cent: a payment in parts may arrive in parts.
 """
@@ -22,7 +22,7 @@ from l2send.resolver.balances import Snapshot
 from l2send.resolver.halted_chains import with_halts
 from l2send.resolver.max_amount import find_greatest
 from l2send.resolver.no_gas import no_gas
-from l2send.resolver.over_max_fee import is_dear, least_sensible, sensible, too_dear, why_dear
+from l2send.resolver.over_max_fee import cost_in_words, exceeds_limits, fees_too_high, least_sensible, sensible
 from l2send.resolver.quotes import (
     USD,
     NoQuote,
@@ -64,15 +64,15 @@ async def make_plan(
     unknown = unknown_sources(payment, snapshot, rpcs, limits)
     here = of_destination(payment, unknown, snapshot, [bridge.name for bridge in allowed(bridges, limits)])
     found = _Found(payment, tuple(singles), (*problems, *here), several, tuple(sources), tuple(unknown))
-    fair = sorted((w for w in found.ways if not is_dear(w, limits)), key=lambda way: _preference(way, limits))
+    fair = sorted((w for w in found.ways if not exceeds_limits(w, limits)), key=lambda way: _preference(way, limits))
     if not fair:
         raise await _no_way(found, snapshot, bridges, rpcs, limits)
     best, *others = (with_halts(with_warnings(way, snapshot), snapshot, time.time()) for way in fair)
     if found.failed and may_be_cheaper(best):
         raise refusal(best, found.failed, limits)
-    dear = (f"{way.name}: {why_dear(way)}" for way in found.ways if is_dear(way, limits))
+    expensive = (f"{way.name}: {cost_in_words(way)}" for way in found.ways if exceeds_limits(way, limits))
     silent = "" if is_direct(best) else not_known(unknown)
-    return Plan(payment, best, f"{_why(best, others, limits)}{silent}", tuple(others), (*found.rejected, *dear))
+    return Plan(payment, best, f"{_why(best, others, limits)}{silent}", tuple(others), (*found.rejected, *expensive))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +140,10 @@ async def _no_way(
     if found.failed:
         return nothing_known(found.failed, found.rejected)
     if found.ways:
-        reasons = [f"{way.name}: {why_dear(way)}" for way in found.ways]
+        reasons = [f"{way.name}: {cost_in_words(way)}" for way in found.ways]
         everything = await find_greatest(payment, found.sources, bridges, rpcs, limits)
         most = None if everything.failed else Amount(everything.units, payment.amount.token)
-        return too_dear(found.ways, limits, reasons, most)
+        return fees_too_high(found.ways, limits, reasons, most)
     if found.unknown:
         names = ", ".join(chain.short_name for chain in found.unknown)
         lines = [_short_of(found, snapshot), *found.rejected, f"Not known, since they did not answer: {names}."]
@@ -168,7 +168,7 @@ async def _too_little(
     most = Amount(everything.units, payment.amount.token)
     lines = [_short_of(found, snapshot, most.units), *found.rejected]
     if not most.units and not everything.failed and found.sources:
-        lines += sensible(least_sensible([Way((quote,)) for quote in everything.dear], limits), most)
+        lines += sensible(least_sensible([Way((quote,)) for quote in everything.expensive], limits), most)
     if not 0 < most.units < payment.amount.units:
         return CannotPay("\n".join(lines), hint="Fund the account, or send less.")
     to = f"{rpcs.registry.chain(payment.to.chain_id).short_name}:{payment.to.address}"

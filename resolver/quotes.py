@@ -21,7 +21,7 @@ from l2send.core.progress_count import counted
 from l2send.core.rpc import Rpcs
 from l2send.core.units import Amount, Token
 from l2send.resolver.balances import Holdings, Snapshot
-from l2send.resolver.refunds import refuse_dear_refund
+from l2send.resolver.refunds import refuse_expensive_refund
 from l2send.resolver.way_limits import Limits
 
 USD = 10**30
@@ -165,7 +165,7 @@ async def ask(bridge: Bridge, payment: Payment, source: Source, rpcs: Rpcs) -> Q
     async def question() -> Quote | None:
         found = await bridge.quote(payment, chain, source.held, source.native, rpcs)
         if found and found.refund:
-            await refuse_dear_refund(found.refund, payment.amount, rpcs)
+            await refuse_expensive_refund(found.refund, payment.amount, rpcs)
         return found
 
     counted().ask(_OFFERS)

@@ -18,7 +18,7 @@ Zero, precompiles, burn addresses, tokens, settlers and system contracts are ref
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,9 @@ from l2send.core.plan import Payment
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.units import Token
 from l2send.resolver.token_block_lists import BLOCK_LISTS
+
+LookAlikes = Callable[[Address], Iterable[Address]]
+"""Known accounts that this one could imitate."""
 
 PATIENCE = 4.0
 """Seconds: a warning is not worth waiting longer for."""

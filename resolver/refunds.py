@@ -23,7 +23,7 @@ def with_warnings(way: Way, snapshot: Snapshot) -> Way:
     return Way(tuple(_warned(leg, leg.refund, way, snapshot) if leg.refund else leg for leg in way.legs))
 
 
-async def refuse_dear_refund(refund: RefundCost, amount: Amount, rpcs: Rpcs) -> None:
+async def refuse_expensive_refund(refund: RefundCost, amount: Amount, rpcs: Rpcs) -> None:
     """Raises Refused if a refund's fee is worth more than `MOST_FEE_PERCENT` of `amount`, by known prices.
 
     The higher price of the coin counts. Raises NetworkError.

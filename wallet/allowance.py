@@ -1,5 +1,5 @@
 """Finds and revokes what a payment allowed and did not use: an allowance of its bridge, or an operation that a sponsor
-may still bring. The sender does that by a transaction of its own.
+may still submit. The sender does that by a transaction of its own.
 """
 
 from __future__ import annotations

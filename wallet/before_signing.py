@@ -12,7 +12,7 @@ from l2send.core.calldata import answers_false
 from l2send.core.deadlines import why_late
 from l2send.core.delegation import delegates_and_calls
 from l2send.core.errors import CannotPay, NetworkError, NodeError, Refused
-from l2send.core.fees import L1_FEE_MARGIN_PERCENT, MIN_TIP, L1Fee, gas_price, l1_fee_of, refuse_dearer_than_others
+from l2send.core.fees import L1_FEE_MARGIN_PERCENT, MIN_TIP, L1Fee, gas_price, l1_fee_of, refuse_overpriced
 from l2send.core.pinned_code import why_other_code
 from l2send.core.plan import GasPrice, Order, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, Simulated, both, if_offered
@@ -69,7 +69,7 @@ class FeeAboveCap(Refused):
 
     @property
     def code(self) -> str:
-        """Exit status, the same for every refusal."""
+        """That of every refusal."""
         return "refused"
 
 
@@ -213,7 +213,7 @@ async def price_of(tx: TxRecord, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Ga
     data_fee = cost.l1_fee.most(gas)
     price = _within(cost.today, gas, data_fee, cap)
     _afford(tx, Wei(price.most(gas) + data_fee), cost.balance, rpc, cap)
-    await refuse_dearer_than_others(rpc, price, gas)
+    await refuse_overpriced(rpc, price, gas)
     return GasTerms(gas, price)
 
 
@@ -237,7 +237,7 @@ async def _as_planned(tx: TxRecord, price: GasPrice, rpc: Rpc, cap: FeeCap | Non
             f"the {tx.step.kind} on {rpc.chain.name} needs more gas than the {gas} that were fixed.",
             hint="Nothing was signed. Run the command again.",
         )
-    await refuse_dearer_than_others(rpc, price, gas)
+    await refuse_overpriced(rpc, price, gas)
     return GasTerms(gas, price)
 
 

@@ -16,14 +16,14 @@ from functools import partial
 from l2send.core.bridge_protocol import Bridge, Opening, OrderState, OrderStatus, Proof
 from l2send.core.chains import Chain
 from l2send.core.effects import token_effects
-from l2send.core.endpoint_agreement import answers, why_unproven
+from l2send.core.endpoint_agreement import answers, confirmed_head, why_unproven
 from l2send.core.errors import L2sendError, NetworkError, NotFinal, Refused, Sent
 from l2send.core.operation import Operation
 from l2send.core.plan import Order, Proposal, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.shared_tx import calls_of
 from l2send.core.units import BlockNumber, Nonce
-from l2send.wallet.fees_paid import brought_by, brought_by_fill, fee_shown, transfers_lately
+from l2send.wallet.fees_paid import arrived_by, arrived_by_fill, fee_shown, transfers_lately
 from l2send.wallet.journal.proposal_states import ProposalState
 from l2send.wallet.journal.protocol import Journal
 from l2send.wallet.journal.records import GroupRecord, PaymentRecord, TxRecord
@@ -32,7 +32,7 @@ from l2send.wallet.nonce_search import NonceUse, find_use, is_used
 from l2send.wallet.operation_runs import OperationRun, end_of, shows_operation
 from l2send.wallet.received import MAYBE_PAID, may_have_paid, paid_by, paid_none, safe_may_have_paid, transfers_of
 from l2send.wallet.safe_runs import SafeRun, cancel_hash_of, hash_of, shows_run
-from l2send.wallet.shared_tx_ends import brought_together, made_coin_calls, made_no_call
+from l2send.wallet.shared_tx_ends import arrived_together, made_coin_calls, made_no_call
 from l2send.wallet.tx_location import Head, Sight, is_all_there_is, shows
 
 
@@ -60,7 +60,7 @@ class Ends:
             return self.journal.note_tx(tx, f"not {end} yet: {why}")
         if end is TxState.FINAL and tx.step.kind is StepKind.TOGETHER:
             return await self._paid_together(tx, sight, sights)
-        arrived = brought_by(tx, self.journal.get(tx.payment_id).payment, sights)
+        arrived = arrived_by(tx, self.journal.get(tx.payment_id).payment, sights)
         move = partial(self.journal.move_tx, tx, end, block=sight.block, block_hash=sight.block_hash)
         return move(detail=sight.words, fee=fee_shown(tx, sights, rpc.chain), arrived=arrived)
 
@@ -71,19 +71,19 @@ class Ends:
         """
         rpc, payer = self.rpcs.on(tx.chain_id), self.journal.get(tx.payment_id).payment.sender
         calls = calls_of(tx.step.tx, rpc.chain)
-        brought, why = brought_together(calls, payer, sights), ""
+        arrivals, why = arrived_together(calls, payer, sights), ""
         if any(not call.data for call in calls):
             why = await why_unproven(rpc, lambda one, _: made_coin_calls(one, tx, calls, payer, sight.block))
         fee = fee_shown(tx, sights, rpc.chain)
         move = partial(self.journal.move_tx, block=sight.block, block_hash=sight.block_hash)
-        if not why and None not in brought:
-            return move(tx, TxState.FINAL, detail=sight.words, fee=fee, arrivals=brought)
-        if not any(call.data and units for call, units in zip(calls, brought, strict=True)):
+        if not why and None not in arrivals:
+            return move(tx, TxState.FINAL, detail=sight.words, fee=fee, arrivals=arrivals)
+        if not any(call.data and units for call, units in zip(calls, arrivals, strict=True)):
             ran_none = partial(made_no_call, tx=tx, block=sight.block)
             if not await why_unproven(rpc, lambda one, _: ran_none(one)):
                 words = f"{sight.words}, where the account had no code to make its calls: none was made"
                 return move(move(tx, TxState.REVERTING, detail=words), TxState.REVERTED, detail=words, fee=fee)
-        missing = next((place for place, units in enumerate(brought, 1) if units is None), None)
+        missing = next((place for place, units in enumerate(arrivals, 1) if units is None), None)
         words = why or f"its receipt shows no transfer of its call {missing} of {len(calls)}"
         return self.journal.note_tx(tx, f"not final yet: {words}")
 
@@ -147,7 +147,7 @@ class Ends:
     async def _fill_of(self, order: Order, status: OrderStatus) -> tuple[str, int | None]:
         """A fill's transaction (empty if not found) and the units it delivered (None if not proved)."""
         fill_tx, lately = await asyncio.gather(status.find_fill(), transfers_lately(order, self.rpcs))
-        return fill_tx, await brought_by_fill(order, fill_tx, lately, self.rpcs) if fill_tx else None
+        return fill_tx, await arrived_by_fill(order, fill_tx, lately, self.rpcs) if fill_tx else None
 
     def opened(self, record: PaymentRecord, words: str) -> PaymentRecord:
         """Keeps the order open, with these words."""
@@ -380,9 +380,7 @@ async def _shows(proof: Proof, one: Rpc, head: Awaitable[BlockNumber]) -> bool:
 
 
 async def _deep(chain: Chain, head: Awaitable[BlockNumber]) -> str:
-    """The newest block with the chain's number of confirmations."""
-    depth = chain.confirmations - 1
-    return hex(max(await head - depth, 0)) if depth > 0 else "latest"
+    return hex(confirmed_head(chain, await head)) if chain.confirmations > 1 else "latest"
 
 
 def _nonce(tx: TxRecord) -> Nonce:

@@ -21,15 +21,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from l2send.core.bridge_protocol import Bridge, OrderState
 from l2send.core.concurrency import all_of
-from l2send.core.errors import CannotPay, ConfigError, L2sendError, NetworkError, Refused, Sent
+from l2send.core.errors import CannotPay, NetworkError, Refused
 from l2send.core.plan import Step
 from l2send.core.polling import pause_between_looks
 from l2send.core.rpc import Rpcs
@@ -50,13 +50,13 @@ from l2send.wallet.signing import PAYING_KINDS, Looks, Signing
 from l2send.wallet.steps_in_a_row import sign_in_a_row
 from l2send.wallet.tx_location import Head
 from l2send.wallet.tx_notices import sentence_about
+from l2send.wallet.what_moved import saying_what_moved
 
 Renewal = Callable[[PaymentRecord], Awaitable[PaymentRecord]]
 """Requotes a payment: returns it with a new quote that costs no more. Raises Refused if there is none."""
 _NEXT_ENDPOINT_AFTER = 1.0
 """Seconds before bytes that no node accepted are broadcast through the next endpoint."""
 _UNSEEN = frozenset({TxState.SIGNED, TxState.BROADCAST})
-_SENT_ORDER = (Sent.NO, Sent.MAYBE, Sent.YES)
 
 
 @dataclass
@@ -135,12 +135,12 @@ class Executor:
         """
         record = self.journal.get(payment_id)
         failpoint(Failpoint.PLANNED)
-        with self._saying_what_moved(record.id):
+        with saying_what_moved(self.journal, record.id):
             return await self._signing.sign_and_commit(record, record.steps[0], looks)
 
     async def offer(self, tx: TxRecord) -> None:
         """Broadcast signed bytes, if it is time. Raises NotFinal if nodes keep refusing them."""
-        with self._saying_what_moved(tx.payment_id):
+        with saying_what_moved(self.journal, tx.payment_id):
             await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
 
     async def look(self, payment_id: str, head: Awaitable[Head] | None = None) -> PaymentRecord:
@@ -149,7 +149,7 @@ class Executor:
         `head` is a pending request for the newest block, shared by queries. Raises NotFinal if nodes keep refusing
         bytes.
         """
-        with self._saying_what_moved(payment_id):
+        with saying_what_moved(self.journal, payment_id):
             record = self.journal.get(payment_id)
             for tx in record.steps:
                 await self._look_at(record.attempts(tx.step_index), head)
@@ -163,7 +163,7 @@ class Executor:
         record, until = self.journal.get(payment_id), time.monotonic() + patience
         before = _before_paying(record)
         failpoint(Failpoint.PLANNED)
-        with self._saying_what_moved(record.id):
+        with saying_what_moved(self.journal, record.id):
             async with self._lock(record, record.steps[0], until):
                 failpoint(Failpoint.LOCKED)
                 while before and record.steps[-1].state is TxState.PLANNED:
@@ -208,7 +208,7 @@ class Executor:
         ConfigError if nothing more was signed.
         """
         record = self.journal.get(payment_id)
-        with self._saying_what_moved(record.id):
+        with saying_what_moved(self.journal, record.id):
             for bid in bids:
                 tx = await self._signing.sign_again(record, bid)
                 await self._offering.offer(tx, self.rpcs.on(tx.chain_id))
@@ -223,7 +223,7 @@ class Executor:
     ) -> PaymentRecord:
         """Carry these steps of a payment to an end state, one after another. Raises as `resume` does."""
         until = time.monotonic() + patience
-        with self._saying_what_moved(record.id):
+        with saying_what_moved(self.journal, record.id):
             if self._needs_lock(self._read(record.id, indexes)):
                 indexes = await self._until_mined(record, indexes, until)
             await all_of(self._until_ended(record.id, indexes, until), *([beside()] if beside else []))
@@ -232,22 +232,6 @@ class Executor:
     async def _until_ended(self, payment_id: str, indexes: Sequence[int], until: float) -> None:
         await self._wait(payment_id, indexes, _all_ended, until)
         failpoint(Failpoint.FINAL)
-
-    @contextmanager
-    def _saying_what_moved(self, payment_id: str) -> Iterator[None]:
-        """Sets on every error that leaves whether money may have moved."""
-        try:
-            yield
-        except L2sendError as error:
-            error.sent = max(error.sent, self._moved(payment_id), key=_SENT_ORDER.index)
-            raise
-
-    def _moved(self, payment_id: str) -> Sent:
-        """Whether money may have moved; yes if the journal cannot be read."""
-        try:
-            return self.journal.get(payment_id).moved
-        except ConfigError:
-            return Sent.MAYBE
 
     @staticmethod
     def _needs_lock(txs: Sequence[TxRecord]) -> bool:

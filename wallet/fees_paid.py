@@ -68,7 +68,7 @@ def fee_shown(tx: TxRecord, sights: Sequence[Sight], chain: Chain) -> TxFee | No
     return fee if fee.gas_used <= gas and fee.gas_price <= price else None
 
 
-def brought_by(tx: TxRecord, payment: Payment, sights: Sequence[Sight]) -> int | None:
+def arrived_by(tx: TxRecord, payment: Payment, sights: Sequence[Sight]) -> int | None:
     """Units that a payment's transfer delivered to its recipient; None if the receipts do not show it."""
     token, units = payment.amount.token, payment.amount.units
     if tx.step.kind is not StepKind.TRANSFER or not all(sight.succeeded for sight in sights):
@@ -94,7 +94,7 @@ async def transfers_lately(order: Order, rpcs: Rpcs) -> Sequence[Log]:
         return ()
 
 
-async def brought_by_fill(order: Order, fill_tx: str, lately: Sequence[Log], rpcs: Rpcs) -> int | None:
+async def arrived_by_fill(order: Order, fill_tx: str, lately: Sequence[Log], rpcs: Rpcs) -> int | None:
     """Units that a fill delivered to the recipient; None if not shown. A node that does not answer raises nothing.
 
     The settler's storage has already proved the fill. `lately` are the recipient's transfers: if those of the fill are

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from l2send.core.address import Address
 from l2send.core.calldata import TRANSFER_TOPIC, address_word
-from l2send.core.endpoint_agreement import answers, why_unproven
+from l2send.core.endpoint_agreement import answers, confirmed_head, why_unproven
 from l2send.core.errors import NetworkError
 from l2send.core.rpc import Rpc, both
 from l2send.core.units import Amount, BlockNumber, Wei
@@ -165,7 +165,7 @@ async def _count(place: Place, _: Incoming) -> Incoming:
     """What one endpoint shows at the newest confirmed block and at the newest block."""
     expected, rpc = place.expected, place.rpc
     head = await rpc.block_number()
-    deep = _deep(rpc, head)
+    deep = confirmed_head(rpc.chain, head)
     if expected.amount.token.is_native:
         settled, seen = await both(_coin(expected, rpc, deep), _coin(expected, rpc, head))
         hashes: tuple[str, ...] = ()
@@ -192,15 +192,10 @@ async def _proven(place: Place, found: Incoming) -> Incoming:
 
 async def _shows(expected: Expected, needed: int, one: Rpc, head: Awaitable[BlockNumber]) -> bool:
     """Whether a single endpoint shows `needed` base units with enough confirmations."""
-    deep = _deep(one, await head)
+    deep = confirmed_head(one.chain, await head)
     if expected.amount.token.is_native:
         return await _coin(expected, one, deep) >= needed
     return sum(units for _, _, units in await _transfers(expected, one, deep)) >= needed
-
-
-def _deep(rpc: Rpc, head: BlockNumber) -> BlockNumber:
-    """The newest block with the chain's number of confirmations."""
-    return BlockNumber(head - max(0, rpc.chain.confirmations - 1))
 
 
 async def _coin(expected: Expected, rpc: Rpc, block: BlockNumber) -> int:

@@ -96,17 +96,17 @@ async def _in_block(one: Rpc, sender: Address, nonce: Nonce, number: BlockNumber
     block_hash, transactions = str(block.get("hash", "")).lower(), block.get("transactions")
     if not isinstance(transactions, list):
         raise BadAnswer(f"{one.chain.name} answered a block without its transactions.")
-    brought = None
+    authorized = None
     for entry in transactions:
         described = record(entry, "transaction")
         theirs = str(described.get("from", "")).lower() == sender.lower()
         if theirs and quantity(described.get("nonce"), "nonce") == nonce:
             return _use(described, sender, number, block_hash, one)
-        brought = brought or _brought(described, sender, nonce, one)
-    return NonceUse(number, block_hash, delegates_to=brought)
+        authorized = authorized or _authorized_code(described, sender, nonce, one)
+    return NonceUse(number, block_hash, delegates_to=authorized)
 
 
-def _brought(described: dict[str, Any], account: Address, nonce: Nonce, one: Rpc) -> Address | None:
+def _authorized_code(described: dict[str, Any], account: Address, nonce: Nonce, one: Rpc) -> Address | None:
     """The code in an authorization by `account` with that nonce, in any account's transaction."""
     if described.get("type") != "0x4":
         return None

@@ -93,5 +93,5 @@ async def step_to_take_back(record: PaymentRecord, rpcs: Rpcs) -> Step | None:
             hint=f"Look again: l2send status {record.id}",
             sent=record.moved,
         )
-    tx = operation.taking_back()
+    tx = operation.cancel_tx()
     return Step(StepKind.REVOKE, tx, await rpc.estimate_gas(message_of(tx, operation.sender)))

@@ -59,7 +59,7 @@ async def may_have_paid(tx: TxRecord, use: NonceUse, receipt: dict[str, Any] | N
             return True  # Its recipient may have passed it on within the block.
         if not use.tx.data and use.tx.value < meant.value:
             return False
-    return await _brought(meant, use.block, receipt, rpc)
+    return await _got_as_much(meant, use.block, receipt, rpc)
 
 
 def transfers_of(tx: TxRecord, chain: Chain) -> list[TxRecord]:
@@ -97,7 +97,7 @@ async def _why_safe_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
     data = data_bytes(described.get("input"), "input")
     ran = UnsignedTx(execution.chain_id, execution.to, Wei(0), data)
     by_calls = not meant.data and _coin_to(meant.to, ran, rpc.chain) >= meant.value
-    if not by_calls and not await _brought(meant, run.block, receipt, rpc):
+    if not by_calls and not await _got_as_much(meant, run.block, receipt, rpc):
         return ""
     return (
         f"by {run.tx_hash}, or in its block, the recipient got as much. {MAYBE_PAID}: "
@@ -105,11 +105,11 @@ async def _why_safe_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
     )
 
 
-async def _brought(meant: UnsignedTx, block: BlockNumber, receipt: dict[str, Any] | None, rpc: Rpc) -> bool:
+async def _got_as_much(meant: UnsignedTx, block: BlockNumber, receipt: dict[str, Any] | None, rpc: Rpc) -> bool:
     """Whether the recipient got as much by the events of `receipt`, or, without it and of coin, in the block."""
     if _is_token(meant):
         logs = receipt.get("logs") if receipt else await _logs_in(meant, block, rpc)
-        return _brings(meant, _of_token(meant, logs))
+        return _show_as_much(meant, _of_token(meant, logs))
     if meant.data:
         return False
     traced = None
@@ -142,7 +142,7 @@ def _transfer_of(call: UnsignedTx, sender: Address) -> tuple[Address, UnsignedTx
     return inner.safe, UnsignedTx(inner.chain_id, inner.to, inner.value, inner.data)
 
 
-def _brings(meant: UnsignedTx, logs: Iterable[dict[str, Any]]) -> bool:
+def _show_as_much(meant: UnsignedTx, logs: Iterable[dict[str, Any]]) -> bool:
     to, units = TRANSFER.decode_call(meant.data)
     topic, got = "0x" + address_word(to).hex(), 0
     for log in logs:

@@ -29,17 +29,17 @@ _DEEPEST = 64
 """How many levels of a trace are read."""
 
 
-def brought_together(calls: Sequence[UnsignedTx], payer: Address, sights: Sequence[Sight]) -> list[int | None]:
+def arrived_together(calls: Sequence[UnsignedTx], payer: Address, sights: Sequence[Sight]) -> list[int | None]:
     """The units that each call delivered to its recipient, by all of these receipts; None if a receipt does not show
     it.
 
     For native coin this is the call's value; `made_coin_calls` proves that the call was made.
     """
-    shown = [_brought(calls, payer, sight.receipt) for sight in sights]
+    shown = [_arrived(calls, payer, sight.receipt) for sight in sights]
     return [units.pop() if len(units) == 1 else None for units in map(set, zip(*shown, strict=True))]
 
 
-def _brought(calls: Sequence[UnsignedTx], payer: Address, receipt: Mapping[str, Any]) -> list[int | None]:
+def _arrived(calls: Sequence[UnsignedTx], payer: Address, receipt: Mapping[str, Any]) -> list[int | None]:
     logs = [log for log in receipt.get("logs") or [] if isinstance(log, dict)]
     return [_take(call, payer, logs) if call.data else int(call.value) for call in calls]
 
@@ -52,10 +52,10 @@ def _take(call: UnsignedTx, payer: Address, logs: list[dict[str, Any]]) -> int |
         theirs = [str(topic).lower() for topic in log.get("topics", ())]
         if str(log.get("address", "")).lower() != call.to.lower() or theirs != topics:
             continue
-        brought = int.from_bytes(data_bytes(log.get("data"), "a log's data"), "big")
-        if brought <= units:  # A token may keep a part; it never delivers more than the amount sent.
+        arrived = int.from_bytes(data_bytes(log.get("data"), "a log's data"), "big")
+        if arrived <= units:  # A token may keep a part; it never delivers more than the amount sent.
             logs.remove(log)
-            return brought
+            return arrived
     return None
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Protocol
 
 from l2send.core.bridge_protocol import Bridge, Opening, OpeningBridge, OpeningState, OrderState, SponsoredBridge
-from l2send.core.errors import ConfigError, L2sendError, NetworkError, NotFinal, Refused, Sent
+from l2send.core.errors import ConfigError, NetworkError, NotFinal, Refused
 from l2send.core.plan import Order
 from l2send.core.rpc import Rpcs
 from l2send.core.text import in_words
@@ -41,6 +41,7 @@ from l2send.wallet.keys.signed import signer_of_typed
 from l2send.wallet.keys.signer import Signer
 from l2send.wallet.lock import account_lock
 from l2send.wallet.operations import observe_operation
+from l2send.wallet.what_moved import saying_what_moved
 
 _AGAIN_AFTER_TAKEN = 30.0
 _LONGEST_PAUSE = 15.0
@@ -118,7 +119,7 @@ def refuse_cancel(record: PaymentRecord) -> None:
     )
 
 
-def taking_back(record: PaymentRecord) -> TxRecord | None:
+def cancel_of(record: PaymentRecord) -> TxRecord | None:
     """The account's own transaction that is to use up the nonce, if one is under way."""
     if record.sponsored is None:
         return None
@@ -127,7 +128,7 @@ def taking_back(record: PaymentRecord) -> TxRecord | None:
 
 def refuse_speedup(record: PaymentRecord) -> None:
     """The sender has no transaction whose fee could be raised, unless it takes an operation back. Raises Refused."""
-    if taking_back(record):
+    if cancel_of(record):
         return
     raise Refused(f"{record.id} is {in_words(record.state)}: its transactions are the sponsor's.", sent=record.moved)
 
@@ -172,7 +173,7 @@ class SponsoredExecutor:
         messages = _messages(record)
         if messages.state is not SponsoredState.PLANNED and messages.state not in _UNDECIDED:
             return record
-        try:
+        with saying_what_moved(self.journal, record.id):
             async with account_lock(
                 self.locks,
                 record.terms.source,
@@ -187,16 +188,6 @@ class SponsoredExecutor:
                 if _messages(record).state is SponsoredState.PLANNED:
                     record = await self._sign(record)
                 return await self._until_decided(record, until)
-        except L2sendError as error:
-            error.sent = self._moved(record.id)
-            raise
-
-    def _moved(self, payment_id: str) -> Sent:
-        """Whether money may have moved; unknown counts as yes if the journal cannot be read."""
-        try:
-            return self.journal.get(payment_id).moved
-        except ConfigError:
-            return Sent.MAYBE
 
     async def _sign(self, record: PaymentRecord) -> PaymentRecord:
         """Sign all planned messages and commit the signatures. If anything raises here, nothing left this machine."""

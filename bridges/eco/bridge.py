@@ -25,7 +25,7 @@ from l2send.bridges.settler_status import filled, look, refunded, stored
 from l2send.core.bridge_protocol import ContractSenders, OrderState, OrderStatus, RefundAddress
 from l2send.core.calldata import Function, event_topic
 from l2send.core.chains import Chain, Registry
-from l2send.core.effects import Effects, Opens, TakesBack
+from l2send.core.effects import Effects, Opens, RefundsOrder
 from l2send.core.errors import Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs
@@ -85,7 +85,7 @@ class Eco:
         chain = registry.chain(tx.chain_id)
         if tx.data[:4] == _REFUND.selector and not tx.value:
             order_id = order_id_of(*_REFUND.decode_call(tx.data))
-            return TakesBack(order_id, Amount(0, chain.native), tx.to)
+            return RefundsOrder(order_id, Amount(0, chain.native), tx.to)
         listed = chain.settlers_of(self.name, EcoSettlers)
         if listed is None or tx.to != listed.portal:
             return None

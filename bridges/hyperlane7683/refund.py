@@ -18,7 +18,7 @@ from l2send.bridges.hyperlane7683.route import MESSAGE_FEE
 from l2send.core.bridge_protocol import SentRefund
 from l2send.core.calldata import Function, abi_decode, address_word, event_topic
 from l2send.core.chains import Chain
-from l2send.core.effects import TakesBack
+from l2send.core.effects import RefundsOrder
 from l2send.core.errors import BadAnswer
 from l2send.core.plan import Order, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Log, Rpc, Rpcs, data_bytes, quantity
@@ -33,12 +33,12 @@ _MOST_BLOCKS = 180_000
 """Blocks searched for a refund, back from the head."""
 
 
-def decode_refund(tx: UnsignedTx, chain: Chain) -> TakesBack:
+def decode_refund(tx: UnsignedTx, chain: Chain) -> RefundsOrder:
     """The order whose `refund` `tx` requests. Raises Refused."""
     (orders,) = REFUND.decode_call(tx.data)
     demand(len(orders) == 1, "is not alone in its refund")
     demand(destination_of(orders[0]) == tx.chain_id, "is to be refunded from another chain than its destination")
-    return TakesBack(order_id_of(orders[0][2]), Amount(tx.value, chain.native), tx.to)
+    return RefundsOrder(order_id_of(orders[0][2]), Amount(tx.value, chain.native), tx.to)
 
 
 async def refund_step(order: Order, rpcs: Rpcs) -> Step:

@@ -28,7 +28,7 @@ from l2send.bridges.solver_price import fill_deadline, is_priced, solver_price
 from l2send.core.bridge_protocol import ContractSenders, OrderState, OrderStatus, RefundAddress
 from l2send.core.calldata import Function, abi_encode, event_topic
 from l2send.core.chains import Chain, Registry
-from l2send.core.effects import Effects, Opens, TakesBack
+from l2send.core.effects import Effects, Opens, RefundsOrder
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.plan import Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Log, Rpc, Rpcs
@@ -90,7 +90,7 @@ class Oif:
         chain = registry.chain(tx.chain_id)
         if tx.data[:4] == REFUND.selector and not tx.value:
             (fields,) = REFUND.decode_call(tx.data)
-            return TakesBack(order_id_of(tx.to, fields), Amount(0, chain.native), tx.to)
+            return RefundsOrder(order_id_of(tx.to, fields), Amount(0, chain.native), tx.to)
         listed = chain.settlers_of(self.name, OifSettlers)
         if listed is None or tx.to != listed.input_settler:
             return None

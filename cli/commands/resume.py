@@ -139,12 +139,12 @@ async def _follow(client: Client, payment_id: str, who: Sender, timeout: float, 
     while True:
         try:
             return await follow(client, payment_id, who, timeout, resend_refund=resend_refund)
-        except FeeAboveCap as dear:
-            leg = dear.tx.payment_id
-            if dear.tx.step.kind is not StepKind.REFUND or client.fee_limit or leg in asked or not can_ask():
+        except FeeAboveCap as expensive:
+            leg = expensive.tx.payment_id
+            if expensive.tx.step.kind is not StepKind.REFUND or client.fee_limit or leg in asked or not can_ask():
                 raise
-            print_words(err(), styled(dear.message, limit=600))
-            most = replace(dear.fees, units=dear.fees.units + dear.fees.units // _FEES_MAY_MOVE)
+            print_words(err(), styled(expensive.message, limit=600))
+            most = replace(expensive.fees, units=expensive.fees.units + expensive.fees.units // _FEES_MAY_MOVE)
             await must_agree(f"Pay up to {most} in fees to have the money back?", yes=False)
             client.guard.agreed[leg] = Wei(most.units)
             asked.add(leg)

@@ -30,7 +30,7 @@ from l2send.wallet.keys.signed import limits_of
 T = TypeVar("T")
 
 
-async def refuse_dear_lines(planned: Planned, each_usd: float | None, held: Snapshot, rpcs: Rpcs) -> Planned:
+async def refuse_expensive_lines(planned: Planned, each_usd: float | None, held: Snapshot, rpcs: Rpcs) -> Planned:
     """`planned`, with lines refused that cost more than the limit per line at the highest known price.
 
     Raises NetworkError.
@@ -60,13 +60,13 @@ async def together_within(
     planned, shared = together
     if not shared:
         return together
-    judged = await refuse_dear_lines(planned, limits.max_fee_usd, planned.ledger.snapshot, rpcs)
-    dear = [line for line, before in zip(judged.lines, planned.lines, strict=True) if line is not before]
-    if not dear:
+    judged = await refuse_expensive_lines(planned, limits.max_fee_usd, planned.ledger.snapshot, rpcs)
+    expensive = [line for line, before in zip(judged.lines, planned.lines, strict=True) if line is not before]
+    if not expensive:
         return together
-    if is_asked and (error := dear[0].error):
+    if is_asked and (error := expensive[0].error):
         raise Refused(
-            f"line {dear[0].wanted.line.row.line}, in one transaction with others: {error.message}",
+            f"line {expensive[0].wanted.line.row.line}, in one transaction with others: {error.message}",
             hint=f"Nothing was signed. Raise --max-fee{', or leave --batch out' if limits.batch else ''}.",
         )
     return apart, ()
@@ -88,7 +88,7 @@ async def within(
     before = 0.0 if total_usd is None else sum(_committed(leg, rpcs.registry, prices) for leg in legs)
     cost = sum(cost_by(plan.way, prices) for plan in review.plans)
     if total_usd is not None and before + cost > total_usd:
-        raise _too_dear(review.name, cost, before, total_usd)
+        raise _fees_too_high(review.name, cost, before, total_usd)
     spare = math.inf if total_usd is None else (total_usd - before - cost) / len(review.plans)
 
     def limited(plan: Plan) -> Plan:
@@ -103,7 +103,7 @@ async def within(
     return replace(review, lines=lines, moves=tuple(replace(move, plan=limited(move.plan)) for move in review.moves))
 
 
-def _too_dear(name: str, cost: float, before: float, total: float) -> Refused:
+def _fees_too_high(name: str, cost: float, before: float, total: float) -> Refused:
     shown = f"${cost:.4f}" if math.isfinite(cost) else "a fee without a price"
     if not before:
         hint = "Nothing was signed. Raise it, split the file, or try again when fees are lower."

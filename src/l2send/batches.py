@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from l2send.batch_costs import refuse_dear_lines, together_within, within
+from l2send.batch_costs import refuse_expensive_lines, together_within, within
 from l2send.batch_record import MOVE, SHARED, batch_name, beginnings_of, changed, key_of, take_known, why_a_copy
 from l2send.batch_review import BatchReview, checked, judged_recipients
 from l2send.batch_shared_tx import put_together
@@ -30,8 +30,8 @@ from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_lines import BadLine, BatchLine, JudgedBatch
 from l2send.resolver.batch_plan import LineWay, Planned, PlannedLine, Wanted
 from l2send.resolver.batch_planner import plan_lines
-from l2send.resolver.many_recipients import Like, look_at_all
-from l2send.resolver.recipient import Findings
+from l2send.resolver.many_recipients import look_at_all
+from l2send.resolver.recipient import Findings, LookAlikes
 from l2send.resolver.way_limits import Limits
 from l2send.shared_payments import separate
 from l2send.wallet.journal.limits import take
@@ -88,7 +88,7 @@ class Batches:
     journal: Journal
     rpcs: Rpcs
     bridges: Mapping[str, Bridge]
-    like: Like
+    like: LookAlikes
     resume_many: ResumeMany
 
     async def plan(
@@ -148,14 +148,16 @@ class Batches:
         owner: Address | None,
     ) -> BatchReview:
         fine, refused, snapshot = await self._payable(new, sender, name)
-        planned, not_pinned, dear = await self._planned(fine, snapshot, begun, limits, gas_elsewhere=owner is not None)
+        planned, not_pinned, expensive = await self._planned(
+            fine, snapshot, begun, limits, gas_elsewhere=owner is not None
+        )
         combine = put_together(planned, owner, self.rpcs, delegating=limits.batch) if together or owner else None
         if combine:
             asked = owner is not None or limits.batch
             planned, shared = await together_within(planned, await combine, limits, self.rpcs, is_asked=asked)
         else:
             shared = ()
-        lines = tuple(sorted((*planned.lines, *refused, *dear), key=lambda line: line.wanted.line.row.line))
+        lines = tuple(sorted((*planned.lines, *refused, *expensive), key=lambda line: line.wanted.line.row.line))
         moves_before, shared_before = self._counts(name)
         review = BatchReview(
             name=name,
@@ -195,16 +197,16 @@ class Batches:
 
         If money would be moved for a line that is refused later, all is planned again without that line.
         """
-        dear = list[PlannedLine]()
+        expensive = list[PlannedLine]()
         while True:
             ledger = Ledger(held)
             take_known(ledger, begun)
             planned = await plan_lines(lines, ledger, self.bridges, self.rpcs, limits, gas_elsewhere=gas_elsewhere)
             planned, not_pinned = await checked(planned, self.rpcs)
-            planned = await refuse_dear_lines(planned, limits.max_fee_usd, held, self.rpcs)
+            planned = await refuse_expensive_lines(planned, limits.max_fee_usd, held, self.rpcs)
             if not planned.moves_too_much:
-                return planned, not_pinned, dear
-            dear += [line for line in planned.lines if line.way is LineWay.REFUSED]
+                return planned, not_pinned, expensive
+            expensive += [line for line in planned.lines if line.way is LineWay.REFUSED]
             lines = [line.wanted for line in planned.lines if line.way is not LineWay.REFUSED]
 
     def begin(self, review: BatchReview, *, again: bool = False, queued: bool = False) -> list[Record]:

@@ -61,7 +61,7 @@ from l2send.wallet.looks_ahead import LooksAhead
 from l2send.wallet.nonce_window import SIZE as WINDOW
 from l2send.wallet.replacement import Bid, cancel_bids, speedup_bids
 from l2send.wallet.safe_files import SafeBundle
-from l2send.wallet.sponsored import SponsoredExecutor, refuse_cancel, refuse_speedup, sponsoring, taking_back
+from l2send.wallet.sponsored import SponsoredExecutor, cancel_of, refuse_cancel, refuse_speedup, sponsoring
 from l2send.wallet.watch import follow, look_once
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ class Client(ClientClosing, Delegations, ClientSafes, SharedPayments, ReadsByWeb
     ) -> PaymentRecord:
         record = self.journal.get(payment_id)
         following = partial(follow, payment_id, self.journal, self.rpcs, self.bridges, say, patience=patience)
-        if undoing := taking_back(record):
+        if undoing := cancel_of(record):
             await self.executor(signer, say).send_revocation(payment_id, undoing.step, patience=patience)
         elif record.sponsored:
             await self._sponsored(record, signer, say).resume(payment_id, patience=patience)

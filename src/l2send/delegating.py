@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.chains import Chain, Registry
-from l2send.core.delegation import DELEGATION_GAS, delegate_of, delegation_tx, is_taken_back, known_delegate
+from l2send.core.delegation import DELEGATION_GAS, delegate_of, delegation_tx, ends_delegation, known_delegate
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.fees import gas_price, l1_fee
 from l2send.core.pinned_code import code_hash
@@ -100,7 +100,7 @@ async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegati
     """
     chain = rpc.chain
     known = known_delegate(code, chain)
-    if known is None and not is_taken_back(code):
+    if known is None and not ends_delegation(code):
         raise Refused(f"the registry does not list {code} on {chain.name} as code that an account may delegate to.")
     tx = delegation_tx(chain.chain_id, account, code)
     estimating = rpc.estimate_gas(message_of(tx, account))

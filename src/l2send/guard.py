@@ -13,7 +13,7 @@ from l2send.bridges import decode, decode_message
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.chains import Registry
 from l2send.core.deadlines import machine_time, refuse_long_lock
-from l2send.core.delegation import is_taken_back, known_delegate
+from l2send.core.delegation import ends_delegation, known_delegate
 from l2send.core.effects import (
     Allows,
     CallsTogether,
@@ -22,8 +22,8 @@ from l2send.core.effects import (
     Executes,
     Opens,
     OpensBySignature,
+    RefundsOrder,
     SplitsCoin,
-    TakesBack,
     check_refund,
     compare_with_payment,
     each_of,
@@ -67,7 +67,7 @@ class Guard:
                 raise Refused("the signed bytes do something where nothing was to be done; they were thrown away.")
             return
         if tx.step.kind is StepKind.REVOKE and record.sponsored:
-            if said != operation_of(record).taking_back():
+            if said != operation_of(record).cancel_tx():
                 raise Refused("the signed bytes do more than use up the nonce of the operation; they were thrown away.")
             return
         if tx.step.kind is StepKind.EXECUTE:
@@ -76,7 +76,7 @@ class Guard:
         effect = decode(said, self.registry)
         if tx.step.kind is StepKind.DELEGATE:
             refuse_other_delegation(effect, tx, self.registry)
-        elif isinstance(effect, TakesBack) and record.order:
+        elif isinstance(effect, RefundsOrder) and record.order:
             check_refund(effect, record.order.order)
             if effect.fee.units != tx.step.tx.value:
                 raise Refused(f"the signed bytes pay {effect.fee} for the refund, which was not agreed.")
@@ -104,7 +104,7 @@ def refuse_other_delegation(effect: Effects, tx: TxRecord, registry: Registry) -
     approved = Delegates(ChainAddress(tx.chain_id, tx.sender), tx.step.tx.delegate_to or ZERO_ADDRESS)
     if effect != approved:
         raise Refused("the signed bytes do something else than was approved; they were thrown away.")
-    if not is_taken_back(approved.code) and not known_delegate(approved.code, registry.chain(tx.chain_id)):
+    if not ends_delegation(approved.code) and not known_delegate(approved.code, registry.chain(tx.chain_id)):
         raise Refused(f"the registry does not list {approved.code} as code that an account may delegate to.")
 
 

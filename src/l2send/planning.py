@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from l2send.bridges import decode
@@ -24,19 +24,16 @@ from l2send.core.units import Amount, Seconds
 from l2send.fee_caps import within_limit
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.max_amount import plan_of_max
-from l2send.resolver.over_max_fee import is_dear, too_dear
+from l2send.resolver.over_max_fee import exceeds_limits, fees_too_high
 from l2send.resolver.planner import make_plan
 from l2send.resolver.quotes import can_do_without, priced
-from l2send.resolver.recipient import look
+from l2send.resolver.recipient import LookAlikes, look
 from l2send.resolver.way_limits import Limits
 from l2send.review import Review, can_pay, quote_of, refuse_late, review_plan
 
-Like = Callable[[Address], Iterable[Address]]
-"""Known accounts that this one could imitate."""
-
 
 async def plan_payment(
-    payment: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: Like
+    payment: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: LookAlikes
 ) -> Review:
     """The best way to make `payment`, decoded and checked. Raises CannotPay, NetworkError, Refused."""
     # Requested together: the balances, the recipient, and the cost of a direct transfer.
@@ -75,7 +72,9 @@ def _usable(payment: Payment, bridges: Mapping[str, Bridge], direct: Direct, lim
     return via_batches({**bridges, Direct.name: direct}, delegating=limits.batch)
 
 
-async def plan_most(asked: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: Like) -> Review:
+async def plan_most(
+    asked: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: LookAlikes
+) -> Review:
     """The largest payment like `asked`, of any amount, decoded and checked. Raises as `plan_payment` does."""
     snapshot = await _funding(asked, limits, rpcs)
     usable = _usable(asked, bridges, Direct(), limits)
@@ -108,7 +107,12 @@ def payment_of_calls(safe: Address, calls: Sequence[UnsignedTx], registry: Regis
 
 
 async def plan_calls(
-    payment: Payment, calls: Sequence[UnsignedTx], limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: Like
+    payment: Payment,
+    calls: Sequence[UnsignedTx],
+    limits: Limits,
+    bridges: Mapping[str, Bridge],
+    rpcs: Rpcs,
+    like: LookAlikes,
 ) -> Review:
     """Exactly these calls as the way to make the `payment` of `payment_of_calls`, decoded and checked.
 
@@ -127,8 +131,8 @@ async def plan_calls(
         safe_tx = safe_tx_of(safe.address, calls, safe.version.multi_send_call_only.address)
         quote = priced(await proposed(quote, safe, safe_tx, kind, rpc), snapshot.on(rpc.chain))
         way = Way((quote,))
-        if is_dear(way, limits):
-            raise too_dear([way], limits, [])
+        if exceeds_limits(way, limits):
+            raise fees_too_high([way], limits, [])
         plan = await within_limit(Plan(payment, way, "exactly the calls of the file"), snapshot, limits, rpcs)
         return replace(await review_plan(plan, await looking, rpcs), held=snapshot)
     finally:

@@ -23,7 +23,7 @@ from l2send.guard import checked_legs
 from l2send.resolver.balances import Snapshot, confirm
 from l2send.resolver.fill_rehearsal import refuse_undeliverable
 from l2send.resolver.max_fee import DEFAULT_MAX_FEE_PERCENT
-from l2send.resolver.over_max_fee import is_dear, too_dear
+from l2send.resolver.over_max_fee import exceeds_limits, fees_too_high
 from l2send.resolver.recipient import Findings, resemblance
 from l2send.resolver.token_exactness import refuse_inexact
 from l2send.resolver.way_limits import Limits
@@ -159,8 +159,8 @@ def review_of(
     review = _decoded(bundle.payment, way, registry, known)
     for leg in way.legs:
         refuse_late(leg)
-        _refuse_dear(leg, limits)
-    _refuse_dear_bridges(way, limits)
+        _refuse_expensive(leg, limits)
+    _refuse_expensive_bridges(way, limits)
     return review
 
 
@@ -182,7 +182,7 @@ def review_of_safe(
     review = _decoded(bundle.payment, way, registry, known)
     if limits and not bundle.cancels:
         refuse_late(way.legs[0], _MAYBE_RUN, Sent.MAYBE)
-        _refuse_dear_bridges(way, limits)
+        _refuse_expensive_bridges(way, limits)
     return review
 
 
@@ -192,10 +192,10 @@ def _decoded(payment: Payment, way: Way, registry: Registry, known: Iterable[Add
     return Review(plan, checked_legs(plan, registry), findings)
 
 
-def _refuse_dear_bridges(way: Way, limits: OfflineLimits) -> None:
+def _refuse_expensive_bridges(way: Way, limits: OfflineLimits) -> None:
     bridging = Limits(max_fee_percent=limits.percent)
-    if is_dear(way, bridging):
-        raise too_dear([way], bridging, [])
+    if exceeds_limits(way, bridging):
+        raise fees_too_high([way], bridging, [])
 
 
 def refuse_late(leg: Quote, first: str = "", sent: Sent = Sent.NO) -> None:
@@ -210,7 +210,7 @@ def refuse_late(leg: Quote, first: str = "", sent: Sent = Sent.NO) -> None:
         )
 
 
-def _refuse_dear(leg: Quote, limits: OfflineLimits) -> None:
+def _refuse_expensive(leg: Quote, limits: OfflineLimits) -> None:
     fees, coin = network_fees(leg.fees), leg.source.native
     if fees > limits.coins * 10**coin.decimals:
         needed = math.ceil(fees / 10**coin.decimals * 100) / 100

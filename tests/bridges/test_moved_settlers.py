@@ -12,7 +12,7 @@ from l2send.bridges import decode
 from l2send.client import Client
 from l2send.core.calldata import ALLOWANCE, Function
 from l2send.core.chains import Chain, Registry
-from l2send.core.effects import Opens, TakesBack, check_refund
+from l2send.core.effects import Opens, RefundsOrder, check_refund
 from l2send.core.errors import Refused
 from l2send.core.plan import Order
 from l2send.core.rpc import Call
@@ -129,11 +129,11 @@ def test_a_refund_is_asked_of_the_order_s_own_contracts_alone() -> None:
     effect = decode(open_tx(), two.REGISTRY)
     assert isinstance(effect, Opens)
     order, nothing = effect.order, Amount(0, two.ORIGIN.native)
-    check_refund(TakesBack(order.order_id, nothing, order.origin_settler), order)
-    check_refund(TakesBack(order.order_id, Amount(0, two.TARGET.native), order.destination_settler), order)
+    check_refund(RefundsOrder(order.order_id, nothing, order.origin_settler), order)
+    check_refund(RefundsOrder(order.order_id, Amount(0, two.TARGET.native), order.destination_settler), order)
     for settler in (new_address(), order.destination_settler):
         with pytest.raises(Refused, match="not a settler of the order"):
-            check_refund(TakesBack(order.order_id, nothing, settler), order)
+            check_refund(RefundsOrder(order.order_id, nothing, settler), order)
 
 
 @pytest.mark.parametrize("mark", ["low 20 bytes", "whole hash"])

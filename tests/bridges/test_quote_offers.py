@@ -11,9 +11,9 @@ import pytest
 
 from l2send.bridges.across.api import AcrossPrice, Delivery
 from l2send.bridges.across.contracts import ContractState, fill_deadline, quoted_at
-from l2send.bridges.across.price import is_priced, price_of
+from l2send.bridges.across.price import price_of
 from l2send.bridges.quoting import USUAL_FILL_TIME, Funding, SolverPrice
-from l2send.bridges.solver_price import solver_price
+from l2send.bridges.solver_price import is_priced, solver_price
 from l2send.core import erc7930
 from l2send.core.errors import BadAnswer, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Payment

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from l2send.batch_costs import refuse_dear_lines, together_within, within
+from l2send.batch_costs import refuse_expensive_lines, together_within, within
 from l2send.batch_review import BatchReview
 from l2send.batch_shared_tx import Shared
 from l2send.core.chains import Registry
@@ -48,7 +48,7 @@ def test_a_limit_of_nothing_is_a_limit() -> None:
     (paid,) = limited(review(line(0)), 0.0, None).lines
     assert paid.plan
     assert paid.plan.quote.fee_cap == 0
-    free, dear = asyncio.run(refuse_dear_lines(planned(line(0), line(1)), 0.0, HELD, RPCS)).lines
+    free, dear = asyncio.run(refuse_expensive_lines(planned(line(0), line(1)), 0.0, HELD, RPCS)).lines
     assert (free.plan is None, dear.way, dear.plan) == (False, LineWay.REFUSED, None)
     assert limited(review(line(0)), None, 0.0).lines[0].plan
     with pytest.raises(Refused, match="--max-fee-total"):

@@ -19,7 +19,7 @@ from l2send.core.private_files import write_private
 from l2send.resolver.batch_file import read_batch
 from l2send.resolver.batch_lines import judge_batch
 from l2send.resolver.batch_plan import LineWay, missing
-from l2send.resolver.over_max_fee import is_dear
+from l2send.resolver.over_max_fee import exceeds_limits
 from l2send.resolver.way_limits import Limits
 from l2send.wallet.fees_paid import fees_paid
 from l2send.wallet.journal.states import PaymentState
@@ -271,7 +271,7 @@ def test_no_more_is_moved_than_the_lines_need_that_are_paid(home: Home) -> None:
 
     def dear(way: Way, limits: Limits) -> bool:
         judged.append(1)
-        return len(judged) == 2 or is_dear(way, limits)
+        return len(judged) == 2 or exceeds_limits(way, limits)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("l2send.resolver.batch_plan.is_dear", dear)

@@ -7,7 +7,7 @@ from typing import Any
 from l2send.core.calldata import TRANSFER, TRANSFER_TOPIC, address_word
 from l2send.core.plan import UnsignedTx
 from l2send.core.units import BlockNumber, ChainId, Wei
-from l2send.wallet.shared_tx_ends import _made, brought_together
+from l2send.wallet.shared_tx_ends import _made, arrived_together
 from l2send.wallet.tx_location import Sight
 from tests.support.addresses import new_address
 
@@ -33,23 +33,23 @@ ALL = [log(ALICE, 5), log(BOB, 3), log(ALICE, 5)]
 
 
 def test_each_call_has_an_event_of_its_own() -> None:
-    assert brought_together(CALLS, PAYER, [sight(*ALL)]) == [5, 3, 5]
-    assert brought_together(CALLS, PAYER, [sight(*ALL[:2])]) == [5, 3, None], "one event counts once"
+    assert arrived_together(CALLS, PAYER, [sight(*ALL)]) == [5, 3, 5]
+    assert arrived_together(CALLS, PAYER, [sight(*ALL[:2])]) == [5, 3, None], "one event counts once"
 
 
 def test_an_event_of_another_token_payer_or_recipient_or_of_more_is_none() -> None:
     for foreign in (log(ALICE, 5, OTHER), log(ALICE, 5, payer=BOB), log(OTHER, 5), log(ALICE, 6)):
-        assert brought_together(CALLS, PAYER, [sight(ALL[0], ALL[1], foreign)]) == [5, 3, None]
-    assert brought_together(CALLS, PAYER, [sight()]) == [None] * 3
+        assert arrived_together(CALLS, PAYER, [sight(ALL[0], ALL[1], foreign)]) == [5, 3, None]
+    assert arrived_together(CALLS, PAYER, [sight()]) == [None] * 3
 
 
 def test_a_token_that_keeps_a_part_brings_less() -> None:
-    assert brought_together(CALLS, PAYER, [sight(log(ALICE, 4), log(BOB, 3), log(ALICE, 4))]) == [4, 3, 4]
+    assert arrived_together(CALLS, PAYER, [sight(log(ALICE, 4), log(BOB, 3), log(ALICE, 4))]) == [4, 3, 4]
 
 
 def test_endpoints_that_show_different_events_show_none() -> None:
     less = sight(log(ALICE, 4), ALL[1], ALL[2])
-    assert brought_together(CALLS, PAYER, [sight(*ALL), less]) == [None, 3, 5]
+    assert arrived_together(CALLS, PAYER, [sight(*ALL), less]) == [None, 3, 5]
 
 
 def test_a_trace_shows_the_calls_that_were_not_taken_back() -> None:

@@ -38,7 +38,7 @@ class WrongPassword(ConfigError):
 
     @property
     def code(self) -> str:
-        """Exit status of every configuration error."""
+        """That of every configuration error."""
         return "config_error"
 
 

@@ -17,7 +17,7 @@ from l2send.bridges.hyperlane7683.refund import REFUND, refund_at
 from l2send.client import Client
 from l2send.core.bridge_protocol import OrderState
 from l2send.core.calldata import Function, abi_decode, abi_encode, address_word
-from l2send.core.effects import Effects, Opens, TakesBack, check_refund, compare_with_payment
+from l2send.core.effects import Effects, Opens, RefundsOrder, check_refund, compare_with_payment
 from l2send.core.errors import CannotPay, L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.settlers import HyperlaneSettlers
@@ -161,7 +161,7 @@ def test_a_refund_is_of_this_order_and_on_its_destination() -> None:
     order = opened_by(open_tx())
     refund = refund_at(order, Wei(2000)).tx
     assert (refund.chain_id, refund.to, refund.value) == (DESTINATION.chain_id, two.address(250), 2000)
-    effect = TakesBack(order.order_id, Amount(2000, DESTINATION.native), refund.to)
+    effect = RefundsOrder(order.order_id, Amount(2000, DESTINATION.native), refund.to)
     assert decode(refund, REGISTRY) == effect
     check_refund(effect, order)
     ((raw,),) = REFUND.decode_call(refund.data)

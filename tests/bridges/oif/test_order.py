@@ -13,7 +13,7 @@ from l2send.bridges.oif.bridge import REFUND, Oif
 from l2send.bridges.oif.order import OPEN, PROOF_TIME
 from l2send.bridges.oif.order import open_tx as write_open
 from l2send.core.calldata import address_word
-from l2send.core.effects import Effects, Opens, TakesBack, check_refund, compare_with_payment
+from l2send.core.effects import Effects, Opens, RefundsOrder, check_refund, compare_with_payment
 from l2send.core.errors import L2sendError, Refused
 from l2send.core.plan import ChainAddress, Order, Payment, UnsignedTx
 from l2send.core.rpc import open_rpcs
@@ -159,11 +159,11 @@ def test_a_refund_is_of_this_order_alone() -> None:
     order = effect.order
     refund = refund_tx(order)
     assert (refund.chain_id, refund.to, refund.value) == (SOURCE.chain_id, two.address(160), 0)
-    assert decode(refund, REGISTRY) == TakesBack(order.order_id, Amount(0, SOURCE.native), refund.to)
+    assert decode(refund, REGISTRY) == RefundsOrder(order.order_id, Amount(0, SOURCE.native), refund.to)
     other = list(REFUND.decode_call(refund.data)[0])
     other[1] += 1
     of_another = decode(replace(refund, data=REFUND.encode(other)), REGISTRY)
-    assert isinstance(of_another, TakesBack)
+    assert isinstance(of_another, RefundsOrder)
     with pytest.raises(Refused):
         check_refund(of_another, order)
     for bad in (replace(refund, value=Wei(1)), replace(refund, data=refund.data + b"\x00")):
