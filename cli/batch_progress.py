@@ -20,7 +20,7 @@ from l2send.core.text import in_words
 from l2send.wallet.journal.states import MEANINGS, PaymentState
 
 if TYPE_CHECKING:
-    from l2send.progress_events import Turn
+    from l2send.progress_events import ProgressEvent
     from l2send.wallet.journal.records import Record
 
 _LINE_EVERY = 10.0
@@ -55,13 +55,13 @@ class BatchLive:
         if self._spinner:
             self._spinner.stop()
 
-    def update(self, turn: Turn) -> None:
+    def update(self, event: ProgressEvent) -> None:
         """Handle an event of one payment."""
-        self._states[turn.id] = turn.state
-        if not MEANINGS[turn.state].open:
-            self._open.discard(turn.id)
+        self._states[event.id] = event.state
+        if not MEANINGS[event.state].open:
+            self._open.discard(event.id)
         if progress_mode() is ProgressMode.JSON:
-            self._emit(turn)
+            self._emit(event)
         elif not self._spinner and time.monotonic() - self._told_at >= _LINE_EVERY:
             self._told_at = time.monotonic()
             err().print(styled(self.line(), limit=300), soft_wrap=True)
@@ -88,14 +88,14 @@ class BatchLive:
         line.truncate(max(0, options.max_width - 2), overflow="ellipsis")
         yield line
 
-    def _emit(self, turn: Turn) -> None:
+    def _emit(self, event: ProgressEvent) -> None:
         """Print one line of NDJSON: see docs/schemas/progress-1.json."""
         document = {
             "schema": "l2send.progress/1",
             "at": round(time.time(), 3),
-            "id": turn.id,
-            "phase": turn.state.value,
-            "text": styled(turn.text, limit=400).plain,
+            "id": event.id,
+            "phase": event.state.value,
+            "text": styled(event.text, limit=400).plain,
             "elapsed_seconds": round(time.monotonic() - self._started, 3),
             "estimate_seconds": None,
         }

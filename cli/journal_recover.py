@@ -16,7 +16,7 @@ from l2send.core.chains import Chain, Registry
 from l2send.core.errors import ExitStatus, NetworkError
 from l2send.core.plan import ChainAddress, Payment
 from l2send.core.rpc import open_rpcs
-from l2send.journal_recovery import Found, Recovery, Wanted, not_looked_at, recover
+from l2send.journal_recovery import FoundTx, Recovery, Waiting, not_looked_at, recover
 from l2send.recovery_safes import recover_safe
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import BatchLine, judge_batch
@@ -63,9 +63,9 @@ class Recovering:
             finally:
                 journal.close()
 
-    def _wanted(self, lines: Sequence[BatchLine], payer: Address) -> list[Wanted]:
+    def _wanted(self, lines: Sequence[BatchLine], payer: Address) -> list[Waiting]:
         return [
-            Wanted(
+            Waiting(
                 key_of(self.batch, line.row.ref),
                 Payment(payer, line.to.account, line.amount),
                 line.to.typed_name,
@@ -109,7 +109,7 @@ class Recovering:
             print_words(out(), "Check what is named against the chains. Then run it again with --accept.")
 
 
-def _document(found: Found, account: Address, client: Client) -> Document:
+def _document(found: FoundTx, account: Address, client: Client) -> Document:
     record = client.find(found.record.id) if found.record else None
     return {
         "account": account,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.text import Text
 
-    from l2send.progress_events import Turn
+    from l2send.progress_events import ProgressEvent
     from l2send.wallet.journal.records import Record
 
 _ASKING, _STARTING = "asking", "starting"
@@ -120,16 +120,16 @@ class Live:
         """Show `words` in the line that is rewritten; unlike a sentence of progress they leave no line of their own."""
         self._now = words
 
-    def update(self, turn: Turn) -> None:
+    def update(self, event: ProgressEvent) -> None:
         """Handle an event of the payment."""
-        self._now = self._waiting.awaited() or turn.text  # what happened last is not what is waited for
-        if turn.text == self._said:
+        self._now = self._waiting.awaited() or event.text  # what happened last is not what is waited for
+        if event.text == self._said:
             return
-        self._said = turn.text
+        self._said = event.text
         if progress_mode() is ProgressMode.JSON:
-            self._emit(turn.id, turn.state.value, turn.text)
+            self._emit(event.id, event.state.value, event.text)
         else:
-            words = local_times(turn.text) if err().is_terminal else turn.text  # a log combines times of many machines
+            words = local_times(event.text) if err().is_terminal else event.text  # a log may have many machines
             print_beside(err(), self._clock_mark(), styled(words, limit=400))
 
     def ended(self, record: Record) -> None:

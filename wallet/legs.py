@@ -80,7 +80,7 @@ async def _ask(legs: Sequence[PaymentRecord], why_not: LegCheck, look: LegWork, 
 
 
 def _ending(outcome: object) -> str:
-    """Why a leg can never be paid, or an empty string. Raises temporary errors, and bugs."""
+    """Why a leg can never be paid, or an empty string. Raises every other error: those that may pass, and bugs."""
     if isinstance(outcome, CannotPay | Refused):
         return outcome.message
     if isinstance(outcome, BaseException):

@@ -149,7 +149,7 @@ class Window:
         return None
 
     async def _sign(self, record: PaymentRecord, funds: _Funds, patience: float) -> None:
-        """Raises as Executor.hand_out; tries again while the chain does not answer."""
+        """Raises as Executor.sign_only; tries again while the chain does not answer."""
         until, payment_id = time.monotonic() + patience, record.id
         if not await funds.cover(record, first=not self._waiting):
             await self._until_mined(len(self._waiting), patience)

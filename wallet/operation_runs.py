@@ -1,10 +1,10 @@
-"""What used the nonce of a user operation: found by the EntryPoint's event, and shown by each endpoint by itself.
+"""Finds what used the nonce of a user operation by the EntryPoint's event, which each endpoint must show by itself.
 
-The EntryPoint emits UserOperationEvent with the userOpHash once for each operation that it ran, and no account can have
-it emit one: its hash commits to chain, EntryPoint, account, nonce and calls. So the event alone says that it ran, and
-its last part whether its calls succeeded. What the calls moved is read from the token's events between the event before
-and this one. Coin leaves no event: the trace shows it, or else that the account ran the pinned code, which makes all
-calls or fails. Where the nonce is used and its block has no such event, something else used it.
+The EntryPoint emits UserOperationEvent with the userOpHash once for each operation that it ran, and no account can make
+it emit one: the hash commits to chain, EntryPoint, account, nonce and calls. So the event alone proves that it ran, and
+says whether its calls succeeded. What the calls moved is read from the token's events between the previous event of the
+EntryPoint and this one. Coin leaves no event: the trace proves it, or else that the account ran the pinned code, which
+makes all calls or fails. If the nonce is used and its block has no such event, something else used it.
 Source: eth-infinitism/account-abstraction v0.8.0, core/EntryPoint.sol, core/NonceManager.sol.
 """
 
@@ -38,15 +38,15 @@ class OperationRun:
     """What used the nonce of an operation."""
 
     is_ours: bool
-    """Whether it is the operation itself; else something else, and the rest but the block is empty."""
+    """Whether it is the operation itself; if not, all other fields but the block are empty."""
     block: BlockNumber
     block_hash: str
     tx_hash: str = ""
-    """Of the transaction that submitted it, from any account."""
+    """Hash of the transaction that submitted it, from any account."""
     succeeded: bool = False
-    """Whether its calls did."""
+    """Whether its calls succeeded."""
     arrived: int = 0
-    """Base units that the recipient got by it, by the token's own events; of coin, what a successful call carries."""
+    """Base units that the recipient got: by the token's own events; for coin, the value of a successful call."""
 
 
 async def is_used(rpc: Rpc, operation: Operation) -> bool:
@@ -103,7 +103,7 @@ async def _is_used_at(one: Rpc, operation: Operation, block: str) -> bool:
 
 
 async def _ours_in(one: Rpc, operation: Operation, first: int, last: int) -> OperationRun | None:
-    """The operation's own event in these blocks, with what it brought. Raises NetworkError."""
+    """The operation's own event in these blocks, with what arrived. Raises NetworkError."""
     sender = "0x" + address_word(operation.sender).hex()
     query = {"address": operation.entry_point, "topics": [OPERATION_TOPIC, operation.hash, sender]}
     async for logs in one.logs_between(query, first, last):
@@ -139,9 +139,9 @@ async def _moved_its_coin(one: Rpc, operation: Operation, run: OperationRun) -> 
 
 
 def _arrived(operation: Operation, logs: object, *, succeeded: bool) -> int:
-    """What the first call brought its recipient: by the token's events since the EntryPoint's one before.
+    """Units that the first call delivered, by the token's events since the EntryPoint's previous event.
 
-    Of coin, its value: `_moved_its_coin` proves it.
+    For coin the value of the call, which `_moved_its_coin` proves.
     """
     call, units = operation.calls[0], 0
     if not call.data:
@@ -168,9 +168,9 @@ def _read(logs: object) -> Iterable[tuple[str, list[str], bytes]]:
 
 
 def end_of(record: PaymentRecord, run: OperationRun) -> SponsoredState:
-    """The end that a run means for the messages of a payment, once it is proven.
+    """The end state that a proved run means for the messages of a payment.
 
-    Where something else used the nonce, a cancelling transaction of the sender's that succeeded says that it was meant.
+    If something else used the nonce, it is `taken_back` if the sender's cancelling transaction succeeded.
     """
     if run.is_ours:
         return SponsoredState.FINAL if run.succeeded else SponsoredState.FAILED
@@ -179,7 +179,7 @@ def end_of(record: PaymentRecord, run: OperationRun) -> SponsoredState:
 
 
 def words_of(run: OperationRun, account: Address, *, meant: bool = False) -> str:
-    """What used the nonce, in words. `meant`: by a cancelling transaction of the sender."""
+    """What used the nonce, in words. `meant`: it was the sender's cancelling transaction."""
     if run.is_ours:
         return f"in block {run.block}" if run.succeeded else f"its calls failed, in block {run.block}"
     by = "your cancelling transaction" if meant else f"something else of {account}"

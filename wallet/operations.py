@@ -1,8 +1,8 @@
-"""Payments by a user operation: one look at what used its nonce, and taking back what was signed.
+"""Payments by a user operation: queries once what used its nonce, and builds the transaction that cancels it.
 
 The EntryPoint runs one operation with each nonce, and any account may submit it. So the payment follows the nonce, not
-the sponsor. A signed operation has no deadline. Its sender takes it back by a transaction of its own, which uses up the
-nonce and needs gas: the chain takes one of the two.
+the sponsor. A signed operation has no deadline. Its sender can take it back by a transaction of its own, which uses the
+nonce and needs gas: the chain accepts one of the two.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _LOOKED_FOR = frozenset({SponsoredState.SIGNED, SponsoredState.EXECUTED, Sponsor
 
 
 def operation_of(record: PaymentRecord) -> Operation:
-    """What the sender signed, or is to sign, as it was approved. Raises Refused."""
+    """The approved operation, signed or not. Raises Refused."""
     assert record.sponsored is not None, "only what a sponsor submits has an operation"
     return read_operation(record.sponsored.sponsored.messages[-1].data)
 
 
 async def observe_operation(record: PaymentRecord, ends: Ends) -> PaymentRecord:
-    """Look once at the EntryPoint, move the messages accordingly, and return the record. Raises NetworkError."""
+    """Query the EntryPoint once, update the messages, and return the record. Raises NetworkError."""
     messages = record.sponsored
     if messages is None or messages.state not in _LOOKED_FOR:
         return record
@@ -77,9 +77,9 @@ async def _ran(record: PaymentRecord, messages: SponsoredRecord, ends: Ends, run
 
 
 async def step_to_take_back(record: PaymentRecord, rpcs: Rpcs) -> Step | None:
-    """The transaction by which the sender takes a signed operation back; None where nothing is signed.
+    """The transaction by which the sender takes back a signed operation; None if nothing is signed.
 
-    Raises Refused where its nonce is used, or it is at its end, NetworkError. Source: EntryPoint, eth_estimateGas.
+    Raises Refused if its nonce is used or it has ended, NetworkError. Source: EntryPoint, eth_estimateGas.
     """
     assert record.sponsored is not None
     if record.sponsored.state in {SponsoredState.PLANNED, SponsoredState.CANCELLED}:

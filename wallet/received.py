@@ -106,7 +106,8 @@ async def _why_safe_paid(execution: UnsignedTx, run: SafeRun, rpc: Rpc) -> str:
 
 
 async def _got_as_much(meant: UnsignedTx, block: BlockNumber, receipt: dict[str, Any] | None, rpc: Rpc) -> bool:
-    """Whether the recipient got as much by the events of `receipt`, or, without it and of coin, in the block."""
+    """Whether the recipient got as much: of a token by the events of `receipt`, or, without one, of the whole block; of
+    coin by the transaction's trace, or by the balances before and after the block."""
     if _is_token(meant):
         logs = receipt.get("logs") if receipt else await _logs_in(meant, block, rpc)
         return _show_as_much(meant, _of_token(meant, logs))
@@ -123,10 +124,10 @@ async def _got_as_much(meant: UnsignedTx, block: BlockNumber, receipt: dict[str,
 
 
 def _coin_to(recipient: Address, tx: UnsignedTx, chain: Chain) -> int:
-    """The wei that a transaction hands to an account: itself, or by calls that l2send knows."""
+    """The wei that a transaction pays an account: by itself, or by calls that l2send can decode."""
     calls = [tx]
     with suppress(L2sendError):
-        if tx.data[:4] == EXECUTE.selector:  # No matter who signed it.
+        if tx.data[:4] == EXECUTE.selector:  # Whichever owners signed it.
             tx = read_execution(tx)[0].execution(b"")
         calls += calls_of(tx, chain)
     return sum(int(call.value) for call in calls if call.to == recipient)

@@ -88,7 +88,7 @@ async def shows_run(one: Rpc, head: Awaitable[BlockNumber], proposal: Proposal, 
     """Whether one endpoint shows, with enough confirmations, that `run` used the nonce. Raises NetworkError."""
     if await confirmed_block(one, head, run.block, run.block_hash) is None:
         return False
-    return await _taker_in(one, proposal, run.block) == run
+    return await _use_in(one, proposal, run.block) == run
 
 
 async def _find_on(one: Rpc, proposal: Proposal) -> SafeRun | str:
@@ -101,19 +101,19 @@ async def _find_on(one: Rpc, proposal: Proposal) -> SafeRun | str:
 
     block = await first_block_above(nonce_at, proposal.nonce, head)
     if block is not None:
-        found = await _taker_in(one, proposal, block)
+        found = await _use_in(one, proposal, block)
         return found or f"{host} shows no event of the Safe in block {block} that explains it"
     ours = {hash_of(proposal), cancel_hash_of(proposal)}
     topics = [[_SUCCESS, _FAILURE], sorted(ours)]
     async for logs in one.logs_between({"address": safe, "topics": topics}, min(proposal.since, head), head):
         for number in sorted({_run(log).block for log in logs}):
-            claimed = await _taker_in(one, proposal, number)
+            claimed = await _use_in(one, proposal, number)
             if claimed and claimed.hash in ours:
                 return claimed
     return f"{host} keeps no state of blocks that old"
 
 
-async def _taker_in(one: Rpc, proposal: Proposal, number: BlockNumber) -> SafeRun | None:
+async def _use_in(one: Rpc, proposal: Proposal, number: BlockNumber) -> SafeRun | None:
     """What used the nonce of `proposal` in a block, as one endpoint shows it; None if it does not.
 
     Raises NetworkError. Source: eth_getLogs, eth_getStorageAt; eth_getTransactionByHash.

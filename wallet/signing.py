@@ -130,7 +130,7 @@ class Signing:
     say: Callable[[str], None]
 
     async def look(self, record: PaymentRecord, tx: TxRecord) -> Looks:
-        """Request all that a signature of `tx` depends on, in one round trip. Raises nothing: `sign` judges it."""
+        """Request all that a signature of `tx` depends on, in one round trip. Raises nothing: signing judges it."""
         rpc = self.rpcs.on(tx.chain_id)
         paying, asked_at = _pays(tx.step), time.time()
         found, not_together = await asyncio.gather(  # Two: the types of at most six are inferred.
@@ -221,7 +221,7 @@ class Signing:
         return tx
 
     async def sign_again(self, record: PaymentRecord, bid: Bid) -> TxRecord:
-        """Commit bytes that compete for a nonce. Raises as `sign`."""
+        """Commit bytes that compete for a nonce. Raises as `sign_and_commit`."""
         former = bid.former
         signer, rpc = self.signer_of(former), self.rpcs.on(former.chain_id)
         assert former.nonce is not None

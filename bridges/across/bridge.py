@@ -72,7 +72,7 @@ class Across:
     )
 
     def __init__(self, name: str = "across") -> None:
-        """`name`: of its entries in the registry."""
+        """`name` is that of its entries in the registry."""
         self.name = name
 
     async def quote(self, payment: Payment, source: Chain, held: Amount, native: Amount, rpcs: Rpcs) -> Quote | None:

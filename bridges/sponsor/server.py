@@ -1,7 +1,7 @@
-"""The sponsor that submits user operations to a chain: its fee, and how an operation is handed to it.
+"""The API of a sponsor that submits user operations: its fee, and posting an operation.
 
-Only the sponsor's fee is believed, and the review shows it. The operation has the shape of ERC-7769's
-`eth_sendUserOperation`; the two requests around it are a protocol of our own, which the devnet's sponsor answers.
+Only the fee is taken from the sponsor's answers, and the review shows it. The operation has the form of ERC-7769's
+`eth_sendUserOperation`; the two requests around it are a protocol of our own, served by the devnet's sponsor.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _WHO = "the sponsor"
 
 
 async def ask_fee(http: Http, url: str, token: Token) -> int:
-    """What the sponsor takes for an operation that pays with `token`, in base units of it; coin has the zero address.
+    """The sponsor's fee for an operation that pays with `token`, in its base units; coin has the zero address.
 
     Raises NetworkError, Refused.
     """
@@ -32,9 +32,9 @@ async def ask_fee(http: Http, url: str, token: Token) -> int:
 
 
 async def post_operation(http: Http, url: str, operation: Operation, signature: bytes) -> str:
-    """Hand a signed operation to the sponsor, which knows it by its hash and may be given it again.
+    """Post a signed operation to the sponsor, which identifies it by its hash and accepts it again.
 
-    Its words, empty if it accepted it. Raises NetworkError.
+    Returns its refusal, empty if it accepted it. Raises NetworkError.
     """
     request = {
         "chainId": str(operation.chain_id),

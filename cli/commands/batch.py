@@ -33,7 +33,7 @@ from l2send.cli.sender import Sender, choose_payer, choose_sender, refuse_contra
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
 from l2send.core.errors import CannotPay, ConfigError, Interrupted, Refused, Sent, UsageError
-from l2send.progress_events import Turn
+from l2send.progress_events import ProgressEvent
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import JudgedBatch, judge_batch, words_of
 from l2send.resolver.batch_plan import LineWay
@@ -247,7 +247,7 @@ class _Run:
         self._write(client, name, result)
         live = BatchLive(name, records)
 
-        def progress(turn: Turn) -> None:
+        def progress(turn: ProgressEvent) -> None:
             live.update(turn)
             if self.options.result and time.monotonic() - self._written_at > _RESULT_EVERY:
                 with suppress(ConfigError):  # The last update reports it: payments do not stop for a file.

@@ -10,7 +10,7 @@ from l2send.core.errors import CannotPay, ExitStatus, L2sendError, NetworkError,
 from l2send.core.paths import Paths
 from l2send.core.plan import Payment, Plan
 from l2send.core.units import Amount
-from l2send.progress_events import Progress, Turn
+from l2send.progress_events import Progress, ProgressEvent
 from l2send.resolver.balances import Snapshot
 from l2send.resolver.batch_file import BatchRow, read_batch
 from l2send.resolver.batch_lines import BatchLine, JudgedBatch, judge_batch
@@ -48,6 +48,7 @@ __all__ = [
     "PaymentState",
     "Plan",
     "Progress",
+    "ProgressEvent",
     "QueueState",
     "QueuedLine",
     "Record",
@@ -56,7 +57,6 @@ __all__ = [
     "Sent",
     "Signer",
     "Snapshot",
-    "Turn",
     "WorkEvent",
     "Worker",
     "judge_batch",

@@ -24,7 +24,7 @@ from l2send.core.errors import CannotPay, L2sendError, Refused, UsageError
 from l2send.core.plan import Payment
 from l2send.core.rpc import Rpcs
 from l2send.core.text import clean
-from l2send.progress_events import Progress, Turn, silent
+from l2send.progress_events import Progress, ProgressEvent, silent
 from l2send.resolver.balances import Snapshot, take_snapshot
 from l2send.resolver.batch_funds import Ledger
 from l2send.resolver.batch_lines import BadLine, BatchLine, JudgedBatch
@@ -263,9 +263,9 @@ class Batches:
             if record.meaning.open
         }
 
-        def tell(turn: Turn) -> None:
-            for payment_id in lines.get(turn.id, [turn.id]):
-                progress(replace(turn, id=payment_id))
+        def tell(event: ProgressEvent) -> None:
+            for payment_id in lines.get(event.id, [event.id]):
+                progress(replace(event, id=payment_id))
 
         return tell
 

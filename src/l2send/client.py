@@ -32,7 +32,7 @@ from l2send.core.units import Nonce, parse_amount
 from l2send.delegating import Delegations
 from l2send.fee_caps import FeeLimit
 from l2send.guard import Guard
-from l2send.planning import plan_calls, plan_most, plan_payment
+from l2send.planning import plan_calls, plan_max, plan_payment
 from l2send.preparing import prepare_payment
 from l2send.progress_events import Progress, reporter, reporting, silent
 from l2send.quote_renewal import renewed_quote
@@ -149,7 +149,7 @@ class Client(ClientClosing, Delegations, ClientSafes, SharedPayments, ReadsByWeb
 
     async def plan_max(self, asked: Payment, limits: Limits | None = None) -> Review:
         """The largest payment like `asked`, of any amount, that all chains can make, decoded and checked."""
-        return self._with_past(await plan_most(asked, limits or Limits(), self.bridges, self.rpcs, self._accounts_like))
+        return self._with_past(await plan_max(asked, limits or Limits(), self.bridges, self.rpcs, self._accounts_like))
 
     async def plan_calls(self, payment: Payment, calls: Sequence[UnsignedTx], limits: Limits | None = None) -> Review:
         """Exactly these calls of a Safe as the way to make the payment of `payment_of_calls`, checked as by `plan`."""

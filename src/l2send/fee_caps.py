@@ -4,7 +4,7 @@
 |---|---|
 | the payment's own transactions, together | ten times the fees shown, or 0.001 coin where none were shown |
 | | and no more than `--max-fee` in dollars leaves for them |
-| the same again, nothing instead, an allowance taken back | what the payment's cap leaves |
+| a speedup, a cancellation, the revocation of an allowance | what the payment's cap leaves |
 | all refunds of an order, the fees of its bridge included | a tenth of what comes back, or 0.001 coin if more |
 | | or what was agreed to on a terminal |
 

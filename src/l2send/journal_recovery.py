@@ -46,7 +46,7 @@ _NEVER = UnixTime(2**62)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Waiting:
     """A payment that waits, and may have been made already."""
 
     key: str
@@ -56,7 +56,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundTx:
     """A transaction of an account that the journal lacked."""
 
     chain: Chain
@@ -83,7 +83,7 @@ class Recovery:
     """The result for one account."""
 
     account: Address
-    found: list[Found] = field(default_factory=list[Found])
+    found: list[FoundTx] = field(default_factory=list[FoundTx])
     held_back: list[str] = field(default_factory=list[str])
     """Keys of lines, and ids of payments, that a person must check."""
     left: list[str] = field(default_factory=list[str])
@@ -96,7 +96,7 @@ class Recovery:
 
 
 async def recover(
-    account: Address, journal: Journal, rpcs: Rpcs, lines: Sequence[Wanted], chains: Iterable[Chain]
+    account: Address, journal: Journal, rpcs: Rpcs, lines: Sequence[Waiting], chains: Iterable[Chain]
 ) -> Recovery:
     """Record every payment of `account` that the chains show and the journal lacks.
 
@@ -148,7 +148,7 @@ def not_looked_at(
     return [*(payer for payer in payers if payer not in accounts), *others]
 
 
-async def _unknown(account: Address, journal: Journal, rpcs: Rpcs, chain: Chain) -> list[Found]:
+async def _unknown(account: Address, journal: Journal, rpcs: Rpcs, chain: Chain) -> list[FoundTx]:
     """The transactions of one chain that the journal lacks, by nonce."""
     rpc = rpcs.on(chain.chain_id)
     counts = await answers(rpc, lambda one: one.nonces(account))
@@ -172,7 +172,7 @@ async def _unknown(account: Address, journal: Journal, rpcs: Rpcs, chain: Chain)
     return [*await look_up_nonces(account, rpcs, chain, left), *others]
 
 
-def _in_place_of(signed: Sequence[TxRecord], found: Found) -> Found | None:
+def _in_place_of(signed: Sequence[TxRecord], found: FoundTx) -> FoundTx | None:
     """`found`, for a person, if it paid and is none of what was `signed` with its nonce, which never happens then."""
     mine = [tx for tx in signed if tx.nonce == found.nonce]
     moves = found.unread or any(not isinstance(one, Pays) or one.amount.units for one in found.pays)
@@ -181,9 +181,9 @@ def _in_place_of(signed: Sequence[TxRecord], found: Found) -> Found | None:
     return replace(found, unread=f"{mine[0].payment_id} was signed with nonce {found.nonce}, and this has it")
 
 
-async def look_up_nonces(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterable[Nonce]) -> list[Found]:
+async def look_up_nonces(account: Address, rpcs: Rpcs, chain: Chain, nonces: Iterable[Nonce]) -> list[FoundTx]:
     """The transactions that used these nonces, decoded. Raises NetworkError."""
-    rpc, found, hint = rpcs.on(chain.chain_id), list[Found](), None
+    rpc, found, hint = rpcs.on(chain.chain_id), list[FoundTx](), None
     for nonce in nonces:
         use = await find_use(rpc, account, nonce, hint)
         if isinstance(use, str):
@@ -215,7 +215,7 @@ async def paid_unknown_to(account: Address, journal: Journal, rpcs: Rpcs) -> set
     skipped.
     """
 
-    async def on(chain: Chain) -> list[Found]:
+    async def on(chain: Chain) -> list[FoundTx]:
         try:
             used = await rpcs.on(chain.chain_id).nonce(account, "latest")
             highest = journal.highest_nonce(chain.chain_id, account)
@@ -228,22 +228,22 @@ async def paid_unknown_to(account: Address, journal: Journal, rpcs: Rpcs) -> set
     return {pair for of_chain in found for one in of_chain for pair in _paid(one)}
 
 
-def _decoded(chain: Chain, nonce: Nonce, use: NonceUse, registry: Registry) -> Found:
+def _decoded(chain: Chain, nonce: Nonce, use: NonceUse, registry: Registry) -> FoundTx:
     if not use.hash and use.delegates_to is not None:
-        return Found(chain, nonce, use, ())  # An authorization (EIP-7702): it pays no one.
+        return FoundTx(chain, nonce, use, ())  # An authorization (EIP-7702): it pays no one.
     if use.tx is None or not use.raw:
-        return Found(chain, nonce, use, (), unread="it creates a contract, or its signed bytes cannot be rebuilt")
+        return FoundTx(chain, nonce, use, (), unread="it creates a contract, or its signed bytes cannot be rebuilt")
     try:
         effects: Effects = decode(use.tx, registry)
     except L2sendError as error:
-        return Found(chain, nonce, use, (), unread=error.message)
+        return FoundTx(chain, nonce, use, (), unread=error.message)
     safe = effects.safe.address if isinstance(effects, Executes) else None
     every = each_of(effects)
     pays = tuple(one for one in every if isinstance(one, Pays | Opens))
-    return Found(chain, nonce, use, pays, len(every), safe=safe)
+    return FoundTx(chain, nonce, use, pays, len(every), safe=safe)
 
 
-def _paid(found: Found) -> list[tuple[Address, Token]]:
+def _paid(found: FoundTx) -> list[tuple[Address, Token]]:
     """Which recipients got which token, in any amount."""
     pairs = [
         (one.to.address, one.amount.token) if isinstance(one, Pays) else (one.order.recipient, one.order.delivers.token)
@@ -255,7 +255,7 @@ def _paid(found: Found) -> list[tuple[Address, Token]]:
 class Unpaid:
     """What would be paid next for an account: begun payments, queued lines, and lines of a file. Each matches once."""
 
-    def __init__(self, account: Address, journal: Journal, lines: Sequence[Wanted]) -> None:
+    def __init__(self, account: Address, journal: Journal, lines: Sequence[Waiting]) -> None:
         self._journal = journal
         self._begun = [
             leg
@@ -264,7 +264,7 @@ class Unpaid:
             for leg in record.legs
             if leg.steps and leg.steps[-1].state is TxState.PLANNED  # Its approval may be signed.
         ]
-        queued = [Wanted(one.key, one.payment, one.typed_name, one.memo) for one in journal.all_waiting(account)]
+        queued = [Waiting(one.key, one.payment, one.typed_name, one.memo) for one in journal.all_waiting(account)]
         keys = {one.key for one in queued}
         of_file = (one for one in lines if one.key not in keys and journal.keyed(one.key) is None)
         self._lines = [*queued, *of_file]
@@ -287,7 +287,7 @@ class Unpaid:
             self._begun.remove(found)
         return found
 
-    def take_line(self, payment: Payment) -> Wanted | None:
+    def take_line(self, payment: Payment) -> Waiting | None:
         """The first line that pays exactly this."""
         same = fingerprint(payment)
         found = next((one for one in self._lines if fingerprint(one.payment) == same), None)
@@ -308,7 +308,7 @@ class Unpaid:
         return [*keys, *(leg.id for leg in begun)]
 
 
-async def recorded(found: Found, account: Address, ends: Ends, wanted: Unpaid) -> Found:
+async def recorded(found: FoundTx, account: Address, ends: Ends, wanted: Unpaid) -> FoundTx:
     """Record in the journal what `found` pays. Returns it with the recorded payment. Raises NetworkError."""
     journal = ends.journal
     if found.unread:
@@ -330,12 +330,12 @@ async def recorded(found: Found, account: Address, ends: Ends, wanted: Unpaid) -
     return replace(found, record=record, was_wanted=line is not None or begun is not None)
 
 
-def name_and_memo(known: Wanted | PaymentRecord | None) -> tuple[str, str]:
+def name_and_memo(known: Waiting | PaymentRecord | None) -> tuple[str, str]:
     """The typed name and the memo of a line or a begun payment; empty where neither is known."""
     return (known.typed_name, known.memo) if known else ("", "")
 
 
-def _recorded_together(found: Found, account: Address, journal: Journal, wanted: Unpaid) -> Found:
+def _recorded_together(found: FoundTx, account: Address, journal: Journal, wanted: Unpaid) -> FoundTx:
     """As `recorded`, for a transaction of several payments. Each is matched with a line, if one is left for it."""
     assert found.use.tx
     effects = [one for one in found.pays if isinstance(one, Pays)]
@@ -362,7 +362,7 @@ def _recorded_together(found: Found, account: Address, journal: Journal, wanted:
     return replace(found, record=record, was_wanted=None not in lines)
 
 
-def _of_chain(effect: Pays | Opens, account: Address, found: Found) -> tuple[Payment, Quote]:
+def _of_chain(effect: Pays | Opens, account: Address, found: FoundTx) -> tuple[Payment, Quote]:
     """The payment and its terms as the chain shows them; the fees are in the receipt."""
     assert found.use.tx
     payer, executor = (found.safe, account) if found.safe else (account, None)

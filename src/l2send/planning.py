@@ -72,7 +72,7 @@ def _usable(payment: Payment, bridges: Mapping[str, Bridge], direct: Direct, lim
     return via_batches({**bridges, Direct.name: direct}, delegating=limits.batch)
 
 
-async def plan_most(
+async def plan_max(
     asked: Payment, limits: Limits, bridges: Mapping[str, Bridge], rpcs: Rpcs, like: LookAlikes
 ) -> Review:
     """The largest payment like `asked`, of any amount, decoded and checked. Raises as `plan_payment` does."""

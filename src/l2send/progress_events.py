@@ -12,11 +12,11 @@ from l2send.wallet.journal.states import PaymentState
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ProgressEvent:
     """One event of a payment."""
 
     id: str
-    """The payment's."""
+    """The id of the payment."""
     state: PaymentState
     """Its state in the journal after the event: see docs/states.md."""
     text: str
@@ -26,11 +26,11 @@ class Turn:
         return self.text
 
 
-Progress = Callable[[Turn], None]
+Progress = Callable[[ProgressEvent], None]
 """Receives the events of a payment that is followed."""
 
 
-def silent(_: Turn) -> None:
+def silent(_: ProgressEvent) -> None:
     """Discards events."""
 
 
@@ -39,11 +39,11 @@ def reporter(payment_id: str, journal: Journal, progress: Progress) -> Say:
 
     def say(text: str) -> None:
         record = journal.find(payment_id)
-        progress(Turn(record.id, record.state, text))
+        progress(ProgressEvent(record.id, record.state, text))
 
     return say
 
 
 def reporting(progress: Progress) -> Callable[[PaymentRecord], None]:
     """Reports the state of an ended payment."""
-    return lambda record: progress(Turn(record.id, record.state, record.meaning.money))
+    return lambda record: progress(ProgressEvent(record.id, record.state, record.meaning.money))

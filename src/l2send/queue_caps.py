@@ -4,9 +4,9 @@ A worker plans the line again before it pays, and does not sign a plan that exce
 
 | cap | where it comes from |
 |---|---|
-| fees of one line, in dollars | `--max-fee` in dollars, else ten times the dearest line of the review |
+| fees of one line, in dollars | `--max-fee` in dollars, else ten times the most expensive line of the review |
 | its part of all fees, in dollars | `--max-fee-total`, else ten times what the review came to |
-| network fees of one line, in wei | ten times the dearest line: where no price in dollars is known |
+| network fees of one line, in wei | ten times the most expensive line: where no price in dollars is known |
 | percent that bridges take, chains, bridge | the options of the command |
 """
 
@@ -69,9 +69,9 @@ def caps_of(review: BatchReview, limits: Limits, max_total_usd: float | None) ->
     """The caps that a yes to `review`, planned with these limits, approves."""
     plans = [line.plan for line in review.payable if line.plan]
     costs = [plan.way.cost_usd for plan in plans]
-    dearest = max((cost for cost in costs if cost is not None), default=0.0)
+    highest = max((cost for cost in costs if cost is not None), default=0.0)
     moved = sum(move.plan.way.cost_usd or 0.0 for move in review.moves) / max(1, len(plans))
-    grown = max(_LEAST_USD, FEES_MAY_GROW * (dearest + moved)) if None not in costs else None
+    grown = max(_LEAST_USD, FEES_MAY_GROW * (highest + moved)) if None not in costs else None
     line = limits.max_fee_usd if limits.max_fee_usd is not None else grown
     total = max_total_usd
     if total is None and review.cost_usd is not None:

@@ -22,10 +22,10 @@ from l2send.core.rpc import Rpc, Rpcs, data_bytes, quantity
 from l2send.core.safe import SafeTx, approved_by_sender, read_execution
 from l2send.core.units import BlockNumber, Gas, Nonce, Seconds, UnixTime, Wei
 from l2send.journal_recovery import (
-    Found,
+    FoundTx,
     Recovery,
     Unpaid,
-    Wanted,
+    Waiting,
     hold_back_doubtful,
     look_up_nonces,
     name_and_memo,
@@ -44,7 +44,7 @@ _MARGIN = Seconds(3600)
 """Clocks of this machine and of the chains may differ by so much."""
 
 
-async def recover_safe(safe: ChainAddress, journal: Journal, rpcs: Rpcs, lines: Sequence[Wanted]) -> Recovery:
+async def recover_safe(safe: ChainAddress, journal: Journal, rpcs: Rpcs, lines: Sequence[Waiting]) -> Recovery:
     """Record every payment of the Safe that the chain shows and the journal lacks, from its newest payment on.
 
     `lines` are those of a file that the Safe would pay next. Raises CannotPay if there is no such Safe, NetworkError.
@@ -114,10 +114,10 @@ async def _sent_with(run: SafeRun, rpc: Rpc) -> Nonce:
     return Nonce(quantity((described or {}).get("nonce"), "a transaction's nonce"))
 
 
-async def _unread(run: SafeRun, rpc: Rpc) -> Found:
+async def _unread(run: SafeRun, rpc: Rpc) -> FoundTx:
     use = NonceUse(run.block, run.block_hash, run.tx_hash)
     why = "the Safe ran it by a call of another contract, or a module of the Safe forged its event"
-    return Found(rpc.chain, Nonce(0), use, (), unread=why, received=await received_in(use, rpc))
+    return FoundTx(rpc.chain, Nonce(0), use, (), unread=why, received=await received_in(use, rpc))
 
 
 def _hashes_of(planned: PaymentRecord) -> set[str]:
@@ -126,27 +126,29 @@ def _hashes_of(planned: PaymentRecord) -> set[str]:
     return {planned.proposal.hash, cancel_hash_of(planned.proposal.proposal)}
 
 
-def _signed_by_owners(run: SafeRun, safe_tx: SafeTx, nonce: Nonce, registry: Registry) -> Found:
+def _signed_by_owners(run: SafeRun, safe_tx: SafeTx, nonce: Nonce, registry: Registry) -> FoundTx:
     """What owners signed and the Safe ran."""
     chain = registry.chain(safe_tx.chain_id)
     use = NonceUse(run.block, run.block_hash, run.tx_hash)
     if not run.succeeded:
-        return Found(chain, nonce, use, ())
+        return FoundTx(chain, nonce, use, ())
     try:
         effect = decode(safe_tx.execution(b""), registry)
     except L2sendError as error:
-        return Found(chain, nonce, use, (), unread=error.message)
+        return FoundTx(chain, nonce, use, (), unread=error.message)
     every = effect.effects if isinstance(effect, Executes) else ()
-    return Found(chain, nonce, use, tuple(one for one in every if isinstance(one, Pays | Opens)), len(every))
+    return FoundTx(chain, nonce, use, tuple(one for one in every if isinstance(one, Pays | Opens)), len(every))
 
 
-def _instead_of(planned: PaymentRecord, found: Found) -> Found:
+def _instead_of(planned: PaymentRecord, found: FoundTx) -> FoundTx:
     """`found`, for a person: the journal has another payment for that nonce, which never happens then."""
     why = f"the journal has {planned.id} for nonce {found.nonce} of the Safe, which ran this instead"
     return replace(found, unread=found.unread or why) if found.pays else found
 
 
-def _recorded(found: Found, safe_tx: SafeTx, run: SafeRun, state: SafeState, journal: Journal, wanted: Unpaid) -> Found:
+def _recorded(
+    found: FoundTx, safe_tx: SafeTx, run: SafeRun, state: SafeState, journal: Journal, wanted: Unpaid
+) -> FoundTx:
     """`found`, recorded if it makes one payment."""
     if len(found.pays) != 1:
         return found
@@ -161,7 +163,7 @@ def _recorded(found: Found, safe_tx: SafeTx, run: SafeRun, state: SafeState, jou
     return replace(found, record=record, was_wanted=line is not None)
 
 
-def _terms(paid: Pays | Opens, safe: Address, found: Found, proposal: Proposal) -> tuple[Payment, Quote]:
+def _terms(paid: Pays | Opens, safe: Address, found: FoundTx, proposal: Proposal) -> tuple[Payment, Quote]:
     """The payment and its terms as the chain shows them."""
     if isinstance(paid, Pays):
         payment = Payment(safe, paid.to, paid.amount, by_owners=True)

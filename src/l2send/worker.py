@@ -26,7 +26,7 @@ from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.typed_data import TypedData
 from l2send.core.units import ChainId, Gas, Nonce, Token, UnixTime
 from l2send.journal_recovery import paid_unknown_to
-from l2send.progress_events import Turn
+from l2send.progress_events import ProgressEvent
 from l2send.queue_caps import read_caps
 from l2send.resolver.batch_file import BatchRow
 from l2send.resolver.batch_lines import BatchLine
@@ -315,7 +315,7 @@ class Worker:
             return math.inf
         return self.pause if error is None or isinstance(error, NotFinal) else _AGAIN_AFTER
 
-    def _report(self, account: Address, turn: Turn) -> None:
+    def _report(self, account: Address, turn: ProgressEvent) -> None:
         self.tell(WorkEvent(Happened.PAYMENT, account, self._key(turn.id), turn.id, turn.state.value, turn.text))
 
     def _tell_failed(self, account: Address, payment_id: str, error: L2sendError) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from l2send.cli import batch_progress
 from l2send.cli.batch_progress import BatchLive
-from l2send.progress_events import Turn
+from l2send.progress_events import ProgressEvent
 from l2send.wallet.journal.sqlite import SqliteJournal
 from l2send.wallet.journal.states import PaymentState
 from tests.wallet.journal.writing import a_payment, begin
@@ -34,15 +34,15 @@ def test_it_shows_what_is_done_how_fast_and_how_long_it_takes(tmp_path: Path, mo
     assert live.line() == "november: 10 planned"
     now = 110.0
     for record in records[:4]:
-        live.update(Turn(record.id, PaymentState.DELIVERED, "delivered"))
-    live.update(Turn(records[4].id, PaymentState.SENDING, "sending"))
+        live.update(ProgressEvent(record.id, PaymentState.DELIVERED, "delivered"))
+    live.update(ProgressEvent(records[4].id, PaymentState.SENDING, "sending"))
     assert live.line() == "november: 5 planned, 1 sending, 4 delivered", "no rate of so few"
-    live.update(Turn(records[4].id, PaymentState.DELIVERED, "delivered"))
+    live.update(ProgressEvent(records[4].id, PaymentState.DELIVERED, "delivered"))
     line = "november: 5 planned, 5 delivered; 0.5 a second, about 10 s left"
     assert live.line() == line
     assert drawn(live, 100) == "━" * 10 + "╌" * 10 + f" {line}"
     assert drawn(live, 100, "ascii") == "#" * 10 + "-" * 10 + f" {line}"
     assert len(drawn(live, 40)) <= 38, "one line, however narrow"
     for record in records[5:]:
-        live.update(Turn(record.id, PaymentState.REVERTED, "reverted"))
+        live.update(ProgressEvent(record.id, PaymentState.REVERTED, "reverted"))
     assert live.line() == "november: 5 delivered, 5 reverted; 1.0 a second"

@@ -16,7 +16,7 @@ from l2send.cli.progress_mode import ProgressMode, progress_mode, set_progress_m
 from l2send.cli.spinner import Spinner
 from l2send.cli.styles import is_plain
 from l2send.core.progress_count import counted, counting
-from l2send.progress_events import Turn
+from l2send.progress_events import ProgressEvent
 from l2send.wallet.journal.states import PaymentState
 from tests.support.inside import Inside, inside
 
@@ -109,13 +109,13 @@ def test_the_line_says_what_is_waited_for_and_not_what_happened_last(capsys: pyt
 
     awaited = ""
     live = Live("starting", payment_id="p-1", estimate=60, waiting=Waiting(lambda: awaited))
-    live.update(Turn("p-1", PaymentState.SENDING, "approve sent"))
+    live.update(ProgressEvent("p-1", PaymentState.SENDING, "approve sent"))
     assert line().startswith("approve sent …")
     awaited = "waiting for a solver to pay on Devnet 3"
     for happened in ("open mined on Devnet 2", "open final on Devnet 2"):
-        live.update(Turn("p-1", PaymentState.BRIDGING, happened))
+        live.update(ProgressEvent("p-1", PaymentState.BRIDGING, happened))
         assert line().startswith("waiting for a solver to pay on Devnet 3 …  0 s of")
-    live.update(Turn("p-1", PaymentState.BRIDGING, "open final on Devnet 2"))
+    live.update(ProgressEvent("p-1", PaymentState.BRIDGING, "open final on Devnet 2"))
     assert capsys.readouterr().err.count("open final on Devnet 2") == 1
 
 

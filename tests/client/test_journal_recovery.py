@@ -21,7 +21,7 @@ from l2send.core.plan import GasPrice, UnsignedTx
 from l2send.core.rpc import open_rpcs
 from l2send.core.units import Gas, Nonce, Wei
 from l2send.devnet.node import Node
-from l2send.journal_recovery import Recovery, Wanted, recover
+from l2send.journal_recovery import Recovery, Waiting, recover
 from l2send.resolver.way_limits import Limits
 from l2send.wallet import broadcasting
 from l2send.wallet.failpoints import Failpoint
@@ -60,7 +60,7 @@ def payer(home: Home, machine: Home) -> Payer:
 
 @contextmanager
 def recovering(home: Home, payer: Payer) -> Iterator[Callable[..., Recovery]]:
-    def run(wanted: list[Wanted] | None = None, *chains: str) -> Recovery:
+    def run(wanted: list[Waiting] | None = None, *chains: str) -> Recovery:
         async def work() -> Recovery:
             registry = home.registry
             async with open_rpcs(registry) as rpcs:
@@ -196,13 +196,13 @@ def test_payments_begun_planned_or_unknown_are_found_in_a_file_put_back(machine:
     must_have_got(machine, [*begun, *unknown, *by_hand, *fresh])
 
 
-def _lines_of_file(machine: Home, payer: Payer, rows: list[Line]) -> list[Wanted]:
+def _lines_of_file(machine: Home, payer: Payer, rows: list[Line]) -> list[Waiting]:
     """What the batch `november` would pay next, read by a home that knows nothing."""
 
-    async def read() -> list[Wanted]:
+    async def read() -> list[Waiting]:
         async with open_client(another_machine(machine, machine.path / "other").paths) as client:
             review = await plan(client, payer, rows, "november")
-            return [Wanted(f"november/{line.wanted.line.row.ref}", line.wanted.payment) for line in review.lines]
+            return [Waiting(f"november/{line.wanted.line.row.ref}", line.wanted.payment) for line in review.lines]
 
     return asyncio.run(read())
 
@@ -276,7 +276,7 @@ def test_what_took_the_nonce_of_what_was_signed_is_left_to_a_person(machine: Hom
     other = elsewhere.begin(elsewhere.plan("0.01", f"dev1:{to}", token="ETH"))
     assert elsewhere.resume(other.id).state is PaymentState.DELIVERED
     with recovering(machine, payer) as run:
-        recovery = run([Wanted("rents/rent", other.payment)], "dev1")
+        recovery = run([Waiting("rents/rent", other.payment)], "dev1")
     assert (recovery.is_complete, recovery.held_back) == (False, ["rents/rent"])
     assert [one.unread for one in recovery.found] == [f"{record.id} was signed with nonce 0, and this has it"]
 

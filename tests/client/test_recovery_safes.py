@@ -18,7 +18,7 @@ from l2send.core.rpc import open_rpcs
 from l2send.core.safe_signatures import pack_signatures
 from l2send.core.units import Amount
 from l2send.devnet.state import require
-from l2send.journal_recovery import Recovery, Wanted, not_looked_at
+from l2send.journal_recovery import Recovery, Waiting, not_looked_at
 from l2send.recovery_safes import recover_safe
 from l2send.recovery_transfers import newest_of
 from l2send.wallet.journal.location import open_for_recovery
@@ -63,7 +63,7 @@ def safe(home: Home, owner: Delegating) -> TestSafe:
     return made
 
 
-def recovered(machine: Home, safe: Address, wanted: Sequence[Wanted] = ()) -> Recovery:
+def recovered(machine: Home, safe: Address, wanted: Sequence[Waiting] = ()) -> Recovery:
     """As `l2send journal recover --safe` does it."""
 
     async def work() -> Recovery:
@@ -82,11 +82,11 @@ def recovered(machine: Home, safe: Address, wanted: Sequence[Wanted] = ()) -> Re
     return asyncio.run(work())
 
 
-def wanted_of(machine: Home, payer: Address, rows: Sequence[Line], name: str) -> list[Wanted]:
+def wanted_of(machine: Home, payer: Address, rows: Sequence[Line], name: str) -> list[Waiting]:
     """The lines of a file of USDC that `payer` would pay next."""
     token = machine.chain(CHAIN).token("USDC")
     return [
-        Wanted(
+        Waiting(
             f"{name}/{row.ref}",
             Payment(payer, ChainAddress(token.chain_id, row.to), Amount(int(row.amount) * 10**token.decimals, token)),
         )
@@ -177,7 +177,7 @@ def test_what_the_safe_ran_in_place_of_what_the_copy_has_is_left_to_a_person(
     assert other.execute(bundle).state is PaymentState.DELIVERED
     coin = machine.chain(CHAIN).native
     line = Payment(team.safe.address, ChainAddress(coin.chain_id, rent), Amount(2 * 10**17, coin))
-    recovery = recovered(machine, team.safe.address, [Wanted("rents/rent", line)])
+    recovery = recovered(machine, team.safe.address, [Waiting("rents/rent", line)])
     assert (recovery.is_complete, recovery.held_back) == (False, ["rents/rent"])
     assert [one.unread for one in recovery.found] == [
         f"the journal has {planned.id} for nonce 0 of the Safe, which ran this instead"

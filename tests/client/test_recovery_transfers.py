@@ -12,7 +12,7 @@ from l2send.core.paths import Paths
 from l2send.core.plan import Payment
 from l2send.core.rpc import open_rpcs
 from l2send.devnet.state import require
-from l2send.journal_recovery import Recovery, Wanted, recover
+from l2send.journal_recovery import Recovery, Waiting, recover
 from l2send.wallet.journal.location import open_for_recovery
 from l2send.wallet.journal.states import PaymentState
 from tests.client.test_journal_recovery import put_back
@@ -31,7 +31,7 @@ def broke(home: Home, tmp_path: Path) -> Broke:
     return made
 
 
-def recovered(broke: Broke, *wanted: Wanted) -> Recovery:
+def recovered(broke: Broke, *wanted: Waiting) -> Recovery:
     async def work() -> Recovery:
         registry = broke.home.registry
         async with open_rpcs(registry) as rpcs:
@@ -53,7 +53,7 @@ def payment(broke: Broke, amount: str, to: str | None = None) -> Payment:
 
 def test_a_line_that_a_sponsored_order_may_have_paid_is_left_to_a_person(broke: Broke) -> None:
     to = new_address()
-    lines = Wanted("november/a", payment(broke, "20", to)), Wanted("november/b", payment(broke, "70"))
+    lines = Waiting("november/a", payment(broke, "20", to)), Waiting("november/b", payment(broke, "70"))
     with put_back(broke.paths.journal):
         record = broke.resume(broke.begin(broke.plan(to, "20")), 60.0)
         assert record.state is PaymentState.DELIVERED

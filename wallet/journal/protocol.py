@@ -235,7 +235,7 @@ class Journal(Queue, Protocol):
     ) -> PaymentRecord:
         """Change the state of a payment's messages from that in `payment`. Raises IllegalMove, ChangedMeanwhile.
 
-        `arrived`: the units that an operation brought the recipient, given with its `final`.
+        `arrived`: the units that an operation delivered, given with its `final`.
         """
         ...
 

@@ -15,7 +15,7 @@ from l2send.core.calldata import Function
 from l2send.core.errors import CannotPay, NetworkError, Refused
 from l2send.core.units import Wei
 from l2send.fee_caps import FeeLimit
-from l2send.progress_events import Turn
+from l2send.progress_events import ProgressEvent
 from l2send.wallet.journal.records import PaymentRecord
 from l2send.wallet.journal.states import PaymentState, TxState
 from tests.bridges.standins import TARGET, Payer, StandIns, deliver_refund, messages, order_of
@@ -50,7 +50,7 @@ def resumed(payer: Payer, record: PaymentRecord, said: list[str], limit: FeeLimi
     async def run(client: Client) -> PaymentRecord:
         client.guard = type(client.guard)(client.registry, limit)
 
-        def hear(turn: Turn) -> None:
+        def hear(turn: ProgressEvent) -> None:
             said.append(turn.text)
 
         found = await client.resume(record.id, payer.signer, patience=20, progress=hear, **how)
