@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum, unique
 
 from l2send.cli.balances_table import worth_in_words
+from l2send.cli.forgotten_devnet import reminder_of_the_devnet
 from l2send.cli.interruptible import run
-from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import RunOptions
 from l2send.cli.prompts import BACK, Back, ask_text, choose, pick
 from l2send.cli.screen import err, print_words, styled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,21 +14,25 @@ from typer.exceptions import TyperException
 
 from l2send.cli.cast_hints import answer
 from l2send.cli.command_table import is_about_a_payment, may_send
+from l2send.cli.forgotten_devnet import hint_of_the_devnet
 from l2send.cli.interruptible import has_run, is_of_an_interrupt
-from l2send.cli.lines_to_type import as_typed_here, reminder_of_the_devnet
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.progress_mode import may_be_a_terminal
 from l2send.cli.screen import aloud, as_json, print_beside, print_words, styled
 from l2send.cli.streams import NotPrinted
-from l2send.core.errors import Interrupted, L2sendError, Sent, UnknownPayment, UsageError
+from l2send.cli.typed_line import corrected_line, with_options
+from l2send.core.errors import Interrupted, L2sendError, Sent, UsageError
 from l2send.core.redaction import without_typed_secrets
 from l2send.core.text import clean
 
 _SENT_IN_WORDS = {
     "no": "Nothing was sent.",
-    "maybe": "Something may have been sent: look with `l2send history` before you pay again.",
-    "yes": "A transaction is on chain: see `l2send history`.",
+    "maybe": "Something may have been sent: look with `l2send {look}` before you pay again.",
+    "yes": "A transaction is on chain: see `l2send {look}`.",
 }
-
+_OF_MANY = frozenset({"batch", "work", "resume", "journal"})
+"""Commands about several payments."""
+_PAYMENT_ID = re.compile(r"\bp-[2-9a-z]{8}\b")
 
 _PYDANTIC = "Value error, "
 """Prefix of pydantic's messages, meaningless to users."""
@@ -43,16 +48,23 @@ def failure_of(error: BaseException, words: Sequence[str] = ()) -> L2sendError:
     of_any_command = isinstance(failure, Interrupted | NotPrinted | Unexpected)
     if of_any_command and failure.sent is Sent.MAYBE and not may_send(words):
         failure.sent = Sent.NO
-    if isinstance(failure, UnknownPayment) and "--devnet" not in words:
-        failure.hint = f"{failure.hint} {_reminder()}".strip()
+    if not isinstance(error, TyperException) and (hint := hint_of_the_devnet(failure)):
+        failure.hint = hint
     return failure
 
 
-def _reminder() -> str:
-    """That a devnet runs, whose payments are in its own journal; else empty."""
-    from l2send.core.paths import Paths
+def _whole_hint(error: L2sendError) -> str:
+    """The hint, and the line of this run as it is corrected."""
+    line = corrected_line(*error.correction) if error.correction else ""
+    if not line:
+        return error.hint
+    return f"{error.hint.rstrip('.')}. The line: {line}".removeprefix(". ")
 
-    return reminder_of_the_devnet(Paths.from_environment())
+
+def _where_to_look(error: L2sendError, words: Sequence[str]) -> str:
+    """The command that shows what became of the money: of the payment that the error names, of many their list."""
+    named = _PAYMENT_ID.search(f"{error.message} {error.hint}")
+    return f"status {named[0]}" if named else "history" if set(words[:1]) & _OF_MANY else "status"
 
 
 def _failure_of(error: BaseException) -> L2sendError:
@@ -93,7 +105,9 @@ def _unexpected(error: BaseException) -> Unexpected:
 
 def report(error: L2sendError, words: Sequence[str] = (), *, as_envelope: bool) -> None:
     """Print the error of the command line `words` on stderr: for people, or as the line of JSON of docs/scripts.md."""
-    message, hint = (as_typed_here(without_typed_secrets(text)) for text in (error.message, error.hint))
+    message, hint = (
+        as_typed_here(with_options(without_typed_secrets(text))) for text in (error.message, _whole_hint(error))
+    )
     if as_envelope:
         fields = {
             "code": error.code,
@@ -106,7 +120,8 @@ def report(error: L2sendError, words: Sequence[str] = (), *, as_envelope: bool) 
         print(as_json({"schema": "l2send.error/1", "error": fields}, sys.stderr), file=sys.stderr)
         return
     lines = [clean(line, 500) for line in message.splitlines()] or [""]
-    after = [_SENT_IN_WORDS[error.sent]] if error.sent is not Sent.NO or is_about_a_payment(words) else []
+    is_sent_said = error.sent is not Sent.NO or is_about_a_payment(words)
+    after = [_SENT_IN_WORDS[error.sent].format(look=_where_to_look(error, words))] if is_sent_said else []
     after = [as_typed_here(line) for line in [*after, *([clean(hint, 500)] if hint else [])]]
     if not may_be_a_terminal():
         print("\n".join([f"l2send: {lines[0]}", *(f"  {line}" for line in lines[1:]), *after]), file=sys.stderr)

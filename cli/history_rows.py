@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from l2send.cli.money import cost_paid, shorter
+from l2send.cli.money import shorter, total_cost
 from l2send.cli.outcome import delivering, explorer_link
 from l2send.cli.screen import Rows, out, styled, table
 from l2send.cli.styles import is_plain
@@ -94,7 +94,7 @@ def _several(record: Record) -> str:
 
 def _total(record: Record, registry: Registry) -> str:
     """Its total cost, without the parts."""
-    return cost_paid(fees_paid(record, registry)).partition(":")[0].partition(",")[0]
+    return total_cost(fees_paid(record, registry))
 
 
 def _short_time(record: Record) -> str:

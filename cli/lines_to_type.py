@@ -10,12 +10,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from l2send.cli.command_table import COMMANDS
-
-if TYPE_CHECKING:
-    from l2send.core.paths import Paths
 
 WITHOUT_DEVNET = frozenset({"completion", "demo", "devnet"})
 """Commands that have no option --devnet."""
@@ -56,15 +52,3 @@ def _line() -> re.Pattern[str]:
     """`l2send ` in front of a command with --devnet, or of a payment. Not in `an l2send journal`."""
     commands = "|".join(name for name in COMMANDS if name not in WITHOUT_DEVNET)
     return re.compile(rf"(?<!\ban )\bl2send (?=(?:{commands})\b|(?:[$€£]?\d[\d.,]*|max|all|AMOUNT) \S)")
-
-
-def reminder_of_the_devnet(paths: Paths) -> str:
-    """What to add, where nothing is found under `paths` while a devnet runs beside it; else empty."""
-    from l2send.core.paths import Paths
-
-    play = Paths.for_devnet()
-    return "Local chains run here: add --devnet to use them." if _is_beside(paths, play) else ""
-
-
-def _is_beside(paths: Paths, play: Paths) -> bool:
-    return play.state != paths.state and (play.devnet / "chains.toml").exists()

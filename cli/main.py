@@ -24,6 +24,8 @@ from l2send.cli.light_values import read_values_lightly
 from l2send.cli.progress_mode import ProgressMode, set_progress_mode
 from l2send.cli.streams import leave, open_streams
 from l2send.cli.styles import forget_plain
+from l2send.cli.terminal_echo import without_echo
+from l2send.cli.typed_line import remember_line, remember_options
 from l2send.cli.word_order import apart, in_order, refuse_unknown_command
 from l2send.core.errors import BadAmount, ExitStatus
 from l2send.core.redaction import remember_typed
@@ -97,10 +99,11 @@ def shape(argv: list[str]) -> list[str]:
         refuse_extra_words(command, rest, root().commands[command].params, lambda: _known(rest))
     if command not in _PAYMENT_WORDS:
         return words
+    typed, options = rest, list[str]()
     if any(word.startswith("-") for word in rest):
         typed, options = apart(rest, root().commands[command].params) or (rest, [])
-        rest = [*typed, *options]
-    return [command, *in_order(rest, lambda: _known(rest), is_implied=command not in argv)]
+    remember_options(options)
+    return [command, *in_order(typed, lambda: _known(rest), is_implied=command not in argv), *options]
 
 
 def _known(words: list[str]) -> Known:
@@ -187,6 +190,7 @@ def run(argv: list[str]) -> int:
 
 def _run(argv: list[str]) -> int:
     remember_typed(argv)
+    remember_line(argv)
     if "--devnet" in argv:
         from l2send.cli.lines_to_type import remember_devnet
 
@@ -251,4 +255,6 @@ def main() -> None:
         sys.stdout.writelines(f"{word}\n" for word in answer(sys.argv[-1], root(), shape_unfinished))
         return
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # like Ctrl-C, a clean end
-    leave(run(sys.argv[1:]))
+    with without_echo():  # What is typed too early, a password for example, is not shown.
+        status = run(sys.argv[1:])
+    leave(status)

@@ -46,21 +46,33 @@ def _by_kind(fees: Iterable[Fee], share: str = "") -> str:
     return ", ".join(f"{kind} {usd(value)}{share if kind == 'bridge' else ''}" for kind, value in sums.items())
 
 
-def cost_paid(paid: FeesPaid) -> str:
-    """What a payment cost by its receipts: `$0.61: bridge $0.60, gas $0.0006`, `$0.01 so far for gas`; in coins if no
-    price is known.
+def cost_paid(paid: FeesPaid, quoted: str = "") -> str:
+    """What a payment cost by its receipts, each part in its coin and in dollars; in coins if no price is known.
 
+    `$0.61 as paid (quoted $0.62): bridge 0.6 USDC ($0.60), gas 0.0002 ETH ($0.01)`, `$0.01 so far: gas 0.0002 ETH`.
     Empty if no fee is known.
     """
+    total = total_cost(paid)
     known = sorted((fee for fee in paid.fees if fee.amount.units), key=lambda fee: fee.name == NETWORK_FEE)
+    if not total or not known:
+        return total
+    priced = len(known) > 1 and all(fee.usd is not None for fee in known)
+    parts = [
+        f"{KINDS.get(fee.name, _GAS)} {shorter(fee.amount)}{f' ({usd(fee.usd or 0.0)})' if priced else ''}"
+        for fee in known
+    ]
+    expected = f" (quoted {quoted})" if quoted else ""
+    return f"{total}{' as paid' if paid.is_whole else ''}{expected}: {', '.join(parts)}"
+
+
+def total_cost(paid: FeesPaid) -> str:
+    """The sum of `cost_paid`: `$0.61`, `$0.01 so far`; of coins without a price, the first. Empty if none is known."""
+    known = [fee for fee in paid.fees if fee.amount.units]
     if not known:
         return usd(0) if paid.is_whole and paid.fees else ""
-    parts, so_far = _by_kind(known), "" if paid.is_whole else " so far"
-    if not parts:
-        return ", ".join(f"{fee.name} {shorter(fee.amount)}" for fee in known) + so_far
-    total = usd(sum(fee.usd or 0.0 for fee in known))
-    of_what = f": {parts}" if ", " in parts else f" for {parts.split(' ')[0]}"
-    return f"{total}{so_far}{of_what}"
+    prices = [fee.usd for fee in known if fee.usd is not None]
+    total = usd(sum(prices)) if len(prices) == len(known) else shorter(known[0].amount)
+    return f"{total}{'' if paid.is_whole else ' so far'}"
 
 
 def total_paid(paid: Iterable[FeesPaid]) -> FeesPaid:

@@ -22,7 +22,8 @@ from l2send.resolver.way_limits import Limits, Speed
 if TYPE_CHECKING:
     from l2send.fee_caps import FeeLimit
 
-PaymentId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
+AN_ID = "the payment's id, or its first 3 or more characters"
+PaymentId = Annotated[str, typer.Argument(metavar="ID", help=AN_ID)]
 Json = Annotated[
     bool,
     typer.Option(

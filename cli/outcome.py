@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -24,24 +24,17 @@ Rows = list[tuple[str, Text]]
 _GOOD = frozenset({PaymentState.DELIVERED, PaymentState.REFUNDED})
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What only the process that made the payment knows about its end."""
+def show_outcome(record: Record, registry: Registry, left: str = "") -> None:
+    """Print a payment's state on stdout: one link if it is delivered, every transaction if it is not.
 
-    seconds: float
-    """Since the approval."""
-    left: str = ""
-    """The sender's remaining balance."""
-
-
-def show_outcome(record: Record, registry: Registry, ending: Ending | None = None) -> None:
-    """Print a payment's state on stdout: one link if it is delivered, every transaction if it is not."""
+    `left`: what remains in the sender's account, if that was looked at.
+    """
     target = registry.shown(record.payment.to.chain_id)
     destination = f"{target.short_name}:{record.payment.to.address}"
     rows = [
         (record.id, _state(record, f"{in_words(record.state)}. {_money(record, registry)}")),
         *_about(record, destination),
-        *_terms(record, registry, ending),
+        *_terms(record, registry, left),
     ]
     if record.state is PaymentState.DELIVERED:
         rows += _link(record, registry)
@@ -84,7 +77,7 @@ def _about(record: Record, destination: str) -> Rows:
     ]
 
 
-def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
+def _terms(record: Record, registry: Registry, left: str) -> Rows:
     """Source, time, cost, and the remaining balance."""
     parts = [
         f"{shorter(leg.terms.pays)} on {registry.shown(leg.terms.source).name}"
@@ -95,7 +88,7 @@ def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
     paid = [("from", styled(record.payment.sender)), (source, styled("; ".join(parts), limit=400))]
     rows = [
         *([] if is_delegation(record) else paid),
-        ("made", styled(_when(record, ending))),
+        ("made", styled(_when(record))),
         *_cost(record, registry),
     ]
     if record.state is PaymentState.REFUNDED:
@@ -103,7 +96,7 @@ def _terms(record: Record, registry: Registry, ending: Ending | None) -> Rows:
         back = [f"{leg.terms.pays} on {registry.shown(leg.terms.source).name}" for leg in refunded]
         rows.append(("back", styled("; ".join(back), limit=400)))
     rows += [("memo", styled(record.memo))] if record.memo else []
-    return [*rows, *([("left", styled(ending.left, limit=300))] if ending and ending.left else [])]
+    return [*rows, *([("left", styled(left, limit=300))] if left else [])]
 
 
 def _arrived(record: Record) -> Rows:
@@ -116,11 +109,9 @@ def _arrived(record: Record) -> Rows:
     return [("arrived", styled(words, "yellow"))]
 
 
-def _when(record: Record, ending: Ending | None) -> str:
+def _when(record: Record) -> str:
     """When it was made, and how long it took."""
     made = clock(record.created_at)
-    if ending:
-        return f"{made}, took {duration(ending.seconds)}"
     if record.delivered_at is None:
         return made
     return f"{made}, took {duration(max(0, record.delivered_at - record.created_at))}"
@@ -128,10 +119,10 @@ def _when(record: Record, ending: Ending | None) -> str:
 
 def _cost(record: Record, registry: Registry) -> Rows:
     """Its cost by its receipts; the quoted cost until there are any."""
-    paid = cost_paid(fees_paid(record, registry))
+    quoted = cost_of([fee for leg in record.legs for fee in leg.terms.fees])
+    paid = cost_paid(fees_paid(record, registry), quoted)
     if paid:
         return [("cost", styled(paid, limit=300))]
-    quoted = cost_of([fee for leg in record.legs for fee in leg.terms.fees])
     return [("cost", styled(f"{quoted}, as quoted"))] if quoted else []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from l2send.core.chain_names import symbol_meant
 from l2send.core.errors import BadAddress, UsageError
 from l2send.resolver.contacts import name_and_chain
 from l2send.wallet.keys.keystore import Keystore, find
@@ -27,20 +28,34 @@ def own_account(name: str, paths: Paths) -> Keystore | None:
     return next((one for one in find(paths.keystores) if one.name == name), None) if name else None
 
 
+def with_own_account(text: str, registry: Registry, book: Book, paths: Paths) -> str:
+    """`text`, with the address in place of the name of an account here: `base:bob`, `bob`. To look at, not to pay."""
+    name, chain = name_and_chain(text.strip())
+    own = _own_of(name, chain, registry, book, paths)
+    if own is None or own.address is None:
+        return text
+    return f"{chain}:{own.address}" if chain else own.address
+
+
+def _own_of(name: str, chain: str, registry: Registry, book: Book, paths: Paths) -> Keystore | None:
+    """The keystore here that a destination names. Contacts and chains come first."""
+    if name.lower() in book.contacts or (chain and not registry.find(chain)) or (not chain and registry.find(name)):
+        return None
+    return own_account(name, paths)
+
+
 def refuse_own_name(words: Words, registry: Registry, book: Book, paths: Paths) -> None:
     """Raises BadAddress, with the line to type, for the name of a keystore in place of a destination.
 
-    Contacts and chains come first. The name is not taken: a contact of that name may be added later, and would be
-    another recipient.
+    The name is not taken: a contact of that name may be added later, and would be another recipient.
     """
     name, chain = name_and_chain(words.destination.strip())
-    if name.lower() in book.contacts or (chain and not registry.find(chain)) or (not chain and registry.find(name)):
-        return
-    own = own_account(name, paths)
+    own = _own_of(name, chain, registry, book, paths)
     if own is None:
         return
     whole = f"{chain or 'CHAIN'}:{own.address or 'ADDRESS'}"
-    line = " ".join(["l2send", words.amount or "AMOUNT", words.token or "TOKEN", whole])
+    token = symbol_meant(words.token or "TOKEN", (asset.symbol for chain in registry for asset in chain.assets))
+    line = " ".join(["l2send", words.amount or "AMOUNT", token, whole])
     address = "" if own.address else f" Its address: l2send wallet show {name}"
     raise BadAddress(
         f"{name} is an account of yours, and no contact: a destination has an address.", hint=f"Write: {line}{address}"

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from l2send.cli.consent import consent, equal_payment, notes_of, refuse_look_alike, refuse_or_ask_again
+from l2send.cli.devnet_clock import count_from_the_chain
 from l2send.cli.json_documents import payment_document
 from l2send.cli.late_text import awaited, when_late
 from l2send.cli.options import PayOptions
-from l2send.cli.outcome import Ending, show_outcome
+from l2send.cli.outcome import show_outcome
 from l2send.cli.plan_request import PlanRequest, plan_of
 from l2send.cli.progress import Live, Waiting
 from l2send.cli.review_text import show_review
@@ -93,12 +94,10 @@ async def pay(
     signer = who.unlock()
     record = client.begin(review, key=options.key, again=options.again, typed_name=target.typed_name, memo=options.memo)
     err().print(styled(f"payment {record.id}", "bold"))
-    started = time.monotonic()
     record = await follow(client, record.id, signer, options.timeout, estimate=review.plan.way.duration)
-    took = time.monotonic() - started
     is_said = record.state is PaymentState.DELIVERED and not as_json
     left = await left_now(client, review, record) if is_said else ""
-    return report(record, client.registry, as_json=as_json, ending=Ending(took, left))
+    return report(record, client.registry, as_json=as_json, left=left)
 
 
 async def follow(
@@ -144,6 +143,7 @@ def interruptible(client: Client, payment_id: str) -> Iterator[None]:
     """Turns Ctrl-C and SIGTERM into an Interrupted with the payment's state."""
     try:
         yield
+        count_from_the_chain(client, client.find(payment_id).legs[0].terms.source)
     except (asyncio.CancelledError, KeyboardInterrupt):
         record = client.find(payment_id)
         raise Interrupted(
@@ -153,10 +153,10 @@ def interruptible(client: Client, payment_id: str) -> Iterator[None]:
         ) from None
 
 
-def report(record: Record, registry: Registry, *, as_json: bool, ending: Ending | None = None) -> int:
+def report(record: Record, registry: Registry, *, as_json: bool, left: str = "") -> int:
     """Report a payment's state, and return its exit status."""
     if as_json:
         print_json(payment_document(record, registry))
     else:
-        show_outcome(record, registry, ending)
+        show_outcome(record, registry, left)
     return record.meaning.exit_status

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from l2send.cli.lines_to_type import reminder_of_the_devnet
+from l2send.cli.forgotten_devnet import reminder_of_the_devnet
+from l2send.cli.options import AN_ID
 from l2send.client import Client
 from l2send.core.errors import UsageError
 from l2send.wallet.journal.records import Record
 
-OptionalId = Annotated[str, typer.Argument(metavar="ID", help="the payment's id, or its first characters")]
+OptionalId = Annotated[str, typer.Argument(metavar="ID", help=AN_ID)]
 
 
 def newest_payment(client: Client, *, prefer_open: bool = False) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from l2send.cli.devnet_clock import count_from_the_chain
 from l2send.cli.typed_recipient import Words, payment_of
 from l2send.client import Client
 from l2send.core.address import Address
@@ -79,10 +80,13 @@ def request_of(client: Client, sender: Address, words: Words, target: Destinatio
 async def plan_of(client: Client, request: PlanRequest, limits: Limits | None = None) -> Review:
     """The best way for the request. Raises CannotPay, NetworkError, Refused."""
     if isinstance(request, Payment):
-        return await client.plan(request, limits)
-    if isinstance(request, CallsPayment):
-        return await client.plan_calls(request.payment, request.calls, limits)
-    return await client.plan_max(request.of(1), limits)
+        review = await client.plan(request, limits)
+    elif isinstance(request, CallsPayment):
+        review = await client.plan_calls(request.payment, request.calls, limits)
+    else:
+        review = await client.plan_max(request.of(1), limits)
+    count_from_the_chain(client, review.plan.legs[0].source.chain_id)
+    return review
 
 
 def paid_with(client: Client, key: str | None, request: PlanRequest) -> str | None:

@@ -154,8 +154,9 @@ class Live:
             return f"{self._so_far}{_bar(self._count.answered / self._count.asked, width)}"
         if self._elapsed > self._late_after:
             return f"late: {duration(self._elapsed)}, expected {duration(self._estimate)}"
-        bar = _bar(self._elapsed / self._estimate, width) if self._elapsed <= self._estimate else ""
-        return f"{self._elapsed:.0f} s of about {duration(self._estimate)}{bar}"
+        if self._elapsed > self._estimate:
+            return f"{self._elapsed:.0f} s, longer than the usual {duration(self._estimate)}"
+        return f"{self._elapsed:.0f} s of about {duration(self._estimate)}{_bar(self._elapsed / self._estimate, width)}"
 
     @property
     def _so_far(self) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
 from typing import Any, TypeVar
 
+from l2send.cli.forgotten_devnet import hint_of_the_devnet
 from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.styles import prompt_style
 from l2send.core.errors import Interrupted, L2sendError, UsageError
@@ -286,7 +287,8 @@ def _in_words(judge: Judge) -> Callable[[str], bool | str]:
                 judge(typed)
         except L2sendError as error:
             remember_typed([typed])
-            words = as_typed_here(" ".join(part for part in (error.message, error.hint) if part))
+            hint = hint_of_the_devnet(error, typed.split()) or error.hint
+            words = as_typed_here(" ".join(part for part in (error.message, hint) if part))
             columns = shutil.get_terminal_size().columns
             return "\n".join(wrap(clean(without_typed_secrets(words), 500), columns))
         return True

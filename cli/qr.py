@@ -16,8 +16,9 @@ _QUIET_ZONE = 4  # modules of white around a code. Source: ISO/IEC 18004
 _QUIET_ON_SCREEN = 2  # enough for every reader tried, and a code of a payment link fits 80 columns
 _PIXELS = 8  # a module's side in a PNG or SVG
 _HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
-_DIGITS = re.compile(r"([0-9]{6,})")
-"""Runs of digits that take less space by themselves, the headers of the parts included. Source: ISO/IEC 18004, 7.4."""
+_DENSE = re.compile(r"([0-9]{6,}(?!E)|[0-9]+E[0-9]+$)")
+"""Runs of digits, and `25E18` at the end, which take less space by themselves, the headers of the parts included.
+Source: ISO/IEC 18004, 7.4."""
 _INK = "#000000 on #ffffff"
 
 
@@ -26,7 +27,7 @@ def _code(content: str) -> QRCode:
 
     # Level L holds the most in the least space; segno raises the level if that costs no space. Runs of digits, as those
     # of an amount, take ten bits for three of them: a code of a payment link then fits 24 lines.
-    parts = [part for part in _DIGITS.split(content) if part]
+    parts = [part for part in _DENSE.split(content) if part]
     return segno.make_qr(parts, error="l")  # type: ignore[arg-type] # its encoder takes several parts
 
 

@@ -11,6 +11,7 @@ import typer
 from l2send.cli.screen import aloud
 from l2send.cli.secret_prompts import TRIES, ask_again
 from l2send.cli.terminal import can_ask
+from l2send.cli.terminal_echo import with_echo
 from l2send.core.errors import Interrupted, NeedsConfirmation
 from l2send.wallet.keys.keystore import secret_from
 from l2send.wallet.keys.mnemonic import Phrase
@@ -48,11 +49,15 @@ def show_once(phrase: Phrase) -> None:
             Columns([f"{n:>2}. {word}" for n, word in enumerate(words, 1)], padding=(0, 3), column_first=True)
         )
         console.print("\nThey are shown only once. Press Enter when they are written down.")
-        input()
+        with with_echo():
+            input()
     place = secrets.randbelow(len(words))
-    for _ in range(TRIES):
+    for left in reversed(range(TRIES)):
         console.print(f"Word {place + 1} of what you wrote down?")
-        if input().strip().lower() == words[place]:
-            return
-        console.print("That is not the word.", style="yellow")
-    raise Interrupted("no account was made, and the phrase is forgotten.")
+        with with_echo():
+            if input().strip().lower() == words[place]:
+                return
+        if left:
+            tries = "One try is left." if left == 1 else f"{left} tries are left."
+            console.print(f"That is not the word. {tries}", style="yellow")
+    raise Interrupted("that is not the word: no account was made, and the phrase is forgotten.")

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from l2send.cli.options import AccountOptions, KeyOptions
 from l2send.cli.paying import follow, interruptible
 from l2send.cli.progress import Live
-from l2send.cli.screen import err, print_pairs, styled
+from l2send.cli.screen import err, print_pairs, print_words, styled
 from l2send.cli.sender import Sender
 from l2send.client import Client
 from l2send.core.address import short
 from l2send.core.chains import Registry
 from l2send.core.fees import has_l1_fee
 from l2send.core.plan import StepKind
+from l2send.core.text import in_words
 from l2send.core.units import Amount
 from l2send.wallet.journal.records import PaymentRecord, Record
 from l2send.wallet.replacement import Bid
@@ -52,6 +53,12 @@ def payment_in_words(record: Record, registry: Registry) -> str:
     to = record.payment.to
     name = record.typed_name or short(to.address)
     return f"{record.payment.amount} to {name} on {registry.shown(to.chain_id).name}"
+
+
+def say_which(record: Record, registry: Registry) -> None:
+    """Print on stderr which payment it is, and its state: before a password is asked for it."""
+    words = f"{record.id}: {payment_in_words(record, registry)}, {in_words(record.state)}."
+    print_words(err(), styled(words, "bold", limit=400))
 
 
 def show_bids(record: PaymentRecord, bids: Sequence[Bid], registry: Registry) -> None:

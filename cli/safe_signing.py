@@ -10,6 +10,7 @@ from l2send.cli.offline_files import recipient_of, refuse_existing, write_docume
 from l2send.cli.options import AccountOptions, FollowOptions, KeyOptions, RunOptions, SenderOptions
 from l2send.cli.paying import interruptible, report
 from l2send.cli.progress import Live
+from l2send.cli.replacing import say_which
 from l2send.cli.review_text import show_review
 from l2send.cli.screen import err, print_pairs, print_words, styled
 from l2send.cli.sender import Sender, choose_sender, refuse_contradiction
@@ -87,6 +88,8 @@ def send_for_owners(
                 must_be_able_to_ask(yes=yes)
                 await _approve(client, bundle, review, verb="Send the payment of", yes=yes)
                 client.adopt(bundle, review)
+            else:
+                say_which(client.find(bundle.id), registry)
             record = await _execute(client, bundle, who, following.timeout)
             return report(record, client.registry, as_json=run_options.as_json)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
+from l2send.cli.forgotten_devnet import reminder_of_the_devnet
 from l2send.cli.interruptible import apart, load_package, result_of, run_into
-from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.options import AccountOptions, KeyOptions, SenderOptions
 from l2send.cli.own_accounts import refuse_name_after_from
 from l2send.cli.progress import Live

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 from l2send.cli.options import PaymentWords
+from l2send.cli.terminal_echo import with_echo
 from l2send.core.errors import UsageError
 from l2send.core.redaction import remember_typed
 
@@ -40,7 +41,8 @@ def _one_line() -> str:
 
 def lines_of_stdin() -> list[str]:
     """Every non-empty line, at least one. Raises UsageError."""
-    data = sys.stdin.buffer.read(_MOST + 1)
+    with with_echo():
+        data = sys.stdin.buffer.read(_MOST + 1)
     try:
         lines = [line for part in data.decode("utf-8-sig").splitlines() if (line := part.strip())]
     except UnicodeDecodeError:

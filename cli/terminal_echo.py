@@ -30,6 +30,17 @@ def without_echo() -> Iterator[None]:
             _echo(on=True)
 
 
+@contextlib.contextmanager
+def with_echo() -> Iterator[None]:
+    """Show what is typed, inside `without_echo`: the answer to a question, or what is read from stdin."""
+    is_shown = current_thread() is main_thread() and _echo(on=True)
+    try:
+        yield
+    finally:
+        if is_shown:
+            _echo(on=False)
+
+
 def _echo(*, on: bool) -> bool:
     """Switch echo; returns whether that changed it. A background process leaves the shell's terminal alone."""
     try:

@@ -9,6 +9,17 @@ from datetime import UTC, datetime, timedelta
 _UTC = re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\b")
 
 
+_MOVED = 60.0
+"""Seconds by which a clock differs that was moved: heads of chains that run by this machine's are younger."""
+_ahead = [0.0]
+"""Seconds by which the clock is ahead that distances are counted from."""
+
+
+def count_from(seconds_ahead: float) -> None:
+    """Count distances from a clock that is this far ahead of this machine's; 0: from this machine's."""
+    _ahead[0] = seconds_ahead if abs(seconds_ahead) >= _MOVED else 0.0
+
+
 def local_times(text: str, now: float | None = None) -> str:
     """A sentence of the journal, with its UTC times in the format of `moment`."""
 
@@ -31,8 +42,8 @@ def duration(seconds: float) -> str:
 
 
 def moment(at: float, now: float | None = None) -> str:
-    """A moment (UNIX time) with its distance from now: `11:17 today, in 58 min`."""
-    now = time.time() if now is None else now
+    """A moment (UNIX time) with its distance from now, `11:17 today, in 58 min`: by the chains' clocks, if moved."""
+    now = time.time() + _ahead[0] if now is None else now
     far = duration(abs(at - now))
     return f"{clock(at, now)}, {f'in {far}' if at > now else f'{far} ago'}"
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import permutations
 
 from l2send.cli.word_kinds import NUMBER, PREPOSITIONS, is_whole_destination
+from l2send.core.chain_names import symbol_meant
 from l2send.core.chains import Registry
 from l2send.core.errors import UsageError
 from l2send.core.paths import Paths
@@ -236,7 +237,8 @@ def _what_is_missing(parts: _Parts, known: Known) -> UsageError:
             refuse_real(rest[-1], [*known.registry.by_name])
         return UsageError(f"{rest[-1][:40]!r} is neither a chain nor an account.", hint=_EXAMPLE)
     to = whole or known.whole(chain, account or "ADDRESS") if whole or chain else account or "CHAIN:ADDRESS"
-    token = rest[0] if rest else _example(parts, to, known)
+    symbols = (token.symbol for chain in known.registry for token in chain.assets)
+    token = symbol_meant(rest[0], symbols) if rest else _example(parts, to, known)
     missing = ["token"] if not rest else []
     missing += [] if whole or account else ["account"] if chain else ["destination"]
     said = f"the {missing[0]} is" if len(missing) == 1 else f"{' and '.join(missing)} are"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 _MOST = 4
 _NEAR = 0.6
@@ -23,6 +23,13 @@ def nearest(wanted: str, names: Mapping[str, str], testnets: Collection[str]) ->
 
 def _begin_alike(name: str, typed: str) -> bool:
     return name.startswith(typed) or (len(name) >= 3 and typed.startswith(name))
+
+
+def symbol_meant(typed: str, symbols: Iterable[str]) -> str:
+    """The symbol that `typed` is, in any case or with its letters in another order; else `typed`."""
+    known = list(dict.fromkeys(symbols))
+    exact = (symbol for symbol in known if symbol.lower() == typed.lower())
+    return next(exact, None) or next((symbol for symbol in known if same_letters(symbol, typed)), typed)
 
 
 def same_letters(one: str, other: str) -> bool:

@@ -95,10 +95,12 @@ class Chain:
         known = ", ".join(t.symbol for t in self.assets)
         # USDT is not a misspelt USDC: only symbols with the same letters in another order are suggested.
         meant = next((t.symbol for t in self.assets if same_letters(t.symbol, wanted)), "")
-        raise UnknownToken(
+        unknown = UnknownToken(
             f"{wanted[:40]!r} is not a token l2send knows on {self.name}.",
             hint=f"{f'Did you mean {meant}? ' if meant else ''}Tokens there: {known}",
         )
+        unknown.correction = (wanted, meant) if meant else None
+        raise unknown
 
     def _token_at(self, wanted: str) -> Token:
         address = checksum(wanted)
@@ -205,7 +207,10 @@ class Registry:
                 f"{short_name} is the short name of {self.elsewhere[short_name]}, which l2send does not know.",
                 hint=self._meant(short_name),
             )
-        raise UnknownChain(f"no chain is called {short_name[:40]!r}.", hint=self._meant(short_name))
+        unknown = UnknownChain(f"no chain is called {short_name[:40]!r}.", hint=self._meant(short_name))
+        meant = self._nearest(short_name)
+        unknown.correction = (short_name, meant[0]) if len(meant) == 1 else None
+        raise unknown
 
     def refuse_left_out(self, short_name: str) -> None:
         """Raises ConfigError for a chain whose entry in the user's file is wrong."""
@@ -221,13 +226,18 @@ class Registry:
         """The chain whose ENS resolves names: Ethereum among real chains."""
         return next((c for c in sorted(self, key=lambda c: c.testnet) if c.ens), None)
 
+    def _nearest(self, wanted: str) -> list[str]:
+        """The short names of the chains that `wanted` may mean."""
+        by_id = [chain.short_name for chain in self if wanted == str(chain.chain_id)]
+        names = {name: chain.short_name for chain in self for name in chain.names}
+        return by_id or nearest(wanted, names, {chain.short_name for chain in self if chain.testnet})
+
     def _meant(self, wanted: str) -> str:
         """A hint for a chain id in place of a short name, for a full name, or with the nearest short names."""
         for chain in self:
             if wanted == str(chain.chain_id):
                 return f"{wanted} is a chain id; the short name of {chain.name} is {chain.short_name}"
-        names = {name: chain.short_name for chain in self for name in chain.names}
-        if meant := nearest(wanted, names, {chain.short_name for chain in self if chain.testnet}):
+        if meant := self._nearest(wanted):
             return "Did you mean: " + ", ".join(f"{m} ({self.by_name[m].name})" for m in meant)
         return "`l2send chains` lists every chain l2send knows."
 

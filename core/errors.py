@@ -78,6 +78,8 @@ class L2sendError(Exception):
         self.message = message
         self.hint = hint
         self.sent = sent
+        self.correction: tuple[str, str] | None = None
+        """A name as it was typed, and the only one it may have meant."""
 
     @property
     def code(self) -> str:

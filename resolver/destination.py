@@ -96,9 +96,10 @@ def _bare(text: str, registry: Registry, book: Book) -> Spelling:
     """An account without a chain. Raises BadAddress with what to type."""
     chain = registry.find(text)
     if chain:
-        raise BadAddress(
-            f"the account is missing: {text} is the chain {chain.name}.", hint=f"Write {chain.short_name}:ADDRESS"
-        )
+        whole = f"{chain.short_name}:ADDRESS"
+        missing = BadAddress(f"the account is missing: {text} is the chain {chain.name}.", hint=f"Write {whole}")
+        missing.correction = (text, whole)
+        raise missing
     if book.resembles(text):
         raise BadAddress(f"no contact is called {text!r}.", hint=f"Did you mean: {book.resembles(text)}")
     if not (text.startswith("0x") or is_name(text) or foreign(text) or is_xdc(text)):

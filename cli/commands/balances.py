@@ -14,6 +14,7 @@ import typer
 from l2send.cli.balances_table import document, show, show_kinds, worth_in_words
 from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions, SenderOptions
+from l2send.cli.own_accounts import with_own_account
 from l2send.cli.progress import Live
 from l2send.cli.screen import err, out, print_json, print_words, styled
 from l2send.cli.sender import choose_sender
@@ -48,7 +49,10 @@ class _Wanted:
 def balances(
     whose: Annotated[
         str | None,
-        typer.Argument(metavar="WHOSE", help="a contact, an address, or an ENS name; without it the sending account"),
+        typer.Argument(
+            metavar="WHOSE",
+            help="an account of yours, a contact, an address, an ENS name; else the sending account",
+        ),
     ] = None,
     *,
     sender: SenderOptions,
@@ -70,11 +74,13 @@ def balances(
     Example: l2send balances 0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045 --chain base --token USDC
     """
     registry = run_options.registry()
-    _refuse_filter(whose or "", registry, load_book(run_options.paths.contacts))
+    book = load_book(run_options.paths.contacts)
+    _refuse_filter(whose or "", registry, book)
+    account = with_own_account(whose, registry, book, run_options.paths) if whose else ""
     chains = _chains(registry, chain or [], testnets=testnets)
     wanted = _Wanted(chains, _tokens(chains, token or []), run_options, watch, kinds=bool(chain))
     known = None if whose else choose_sender(run_options.paths, sender).address
-    return run_to_end(_read(whose or "", known, registry, wanted))
+    return run_to_end(_read(account, known, registry, wanted))
 
 
 def _refuse_filter(whose: str, registry: Registry, book: Book) -> None:

@@ -28,7 +28,7 @@ from l2send.cli.payments_file import read_rows
 from l2send.cli.progress import Live
 from l2send.cli.prompts import DETAILS, NO, YES, ask_word
 from l2send.cli.queue_commands import QUEUE_WORDS, queue_question, tell_queue
-from l2send.cli.screen import err, print_json
+from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.sender import Sender, choose_payer, choose_sender, refuse_contradiction
 from l2send.cli.terminal import must_be_able_to_ask, run_to_end
 from l2send.client import Client, open_client
@@ -242,10 +242,12 @@ class _Run:
         result = client.batch.result(name)
         left_alone = {record.id for record in self._review.left_alone} if self._review else set[str]()
         records = [payment.record for payment in result.payments if payment.record.id not in left_alone]
+        live = BatchLive(name, records)
         if any(record.state is PaymentState.PLANNED for record in records):
+            if self._review is None:  # Otherwise it was shown.
+                print_words(err(), styled(live.line(), "bold", limit=300))
             who.unlock()
         self._write(client, name, result)
-        live = BatchLive(name, records)
 
         def progress(turn: ProgressEvent) -> None:
             live.update(turn)

@@ -12,6 +12,7 @@ import typer
 from l2send.cli.edited_toml import change_toml
 from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
+from l2send.cli.own_accounts import with_own_account
 from l2send.cli.prompts import yes_or_no
 from l2send.cli.screen import err, out, print_data, print_json, print_words, styled, table
 from l2send.cli.spreadsheet import csv_text
@@ -75,7 +76,9 @@ def add(
     check_name(name, registry)
 
     async def run() -> int:
-        contact, checked = await _meant(name, destination, chain or [], registry)
+        contact, checked = await _meant(
+            name, with_own_account(destination, registry, book, paths), chain or [], registry
+        )
         known = book.contacts.get(name)
         if known and known.address == contact.address and set(contact.chains) - set(known.chains) and known.chains:
             contact = replace(known, chains=tuple(dict.fromkeys([*known.chains, *contact.chains])))

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.forgotten_devnet import reminder_of_the_devnet
 from l2send.cli.history_rows import COLUMNS, csv_rows, table_of
 from l2send.cli.json_documents import payment_document
-from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.screen import as_json as json_of
@@ -211,6 +211,6 @@ def _print(records: Iterable[Record], client: Client, limit: int | None) -> None
         listed, last = listed + len(page), page[-1]
     if last is None:
         none = f"No payments yet. {reminder_of_the_devnet(client.paths)}".strip()
-        err().print("No such payments." if client.history(1) else none)
+        print_words(err(), "No such payments." if client.history(1) else none)
     elif listed == limit and client.history(1, last.id):
         print_words(err(), styled(f"Older ones: add --before {last.id}", "dim"))

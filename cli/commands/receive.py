@@ -30,8 +30,11 @@ from l2send.core.errors import ExitStatus, Interrupted, UnknownToken, UsageError
 from l2send.core.units import parse_amount
 from l2send.resolver.destination import Asked, Destination, parse_destination
 from l2send.resolver.destination_forms import forms, forms_document
+from l2send.resolver.payment_uri import spellings
 
-_BESIDE = frozenset({"pay", "to", "for", "until", "on", "token", "account", "address"})
+_BESIDE = frozenset({"amount", "payee", "for", "until", "on", "account", "address"})
+_PAY_TO = "pay to    "
+"""The first label, as wide as the others with the space behind them."""
 _LEAST_BESIDE = 76
 """Columns that a terminal needs to show words beside a QR code."""
 
@@ -188,7 +191,8 @@ def _check_asked(asked: AskedOptions, waiting: WaitOptions, files: FileOptions) 
         hint = f"Add --token, for example: --amount {asked.amount[:40]} --token USDC"
         raise UsageError("how much of what?", hint=hint)
     if waiting.wait and not asked.amount:
-        raise UsageError("how much is waited for?", hint="Add --amount and --token: --amount 25 --token USDC")
+        token = "" if asked.token else " --token USDC"
+        raise UsageError("how much is waited for?", hint=f"Add for example: --amount 25{token}")
     if waiting.timeout is not None and not waiting.wait:
         raise UsageError("--timeout says how long --wait waits.", hint="Add --wait.")
 
@@ -273,10 +277,19 @@ def _print(found: Destination, request: PaymentRequest, name: str, *, draw_qr: b
     `below`: lines that follow; a code that they would push off the terminal is not drawn.
     """
     link, rows = forms(found)["EIP-681"], _rows(found, request, name)
-    drawn = qr.draw(link, out()) if draw_qr else None
+    drawn = _drawn(link, below) if draw_qr else None
     needed = len(drawn) + below if drawn else 0
     is_cut = out().is_terminal and needed > out().height
     drawn = None if is_cut else drawn
+    if _is_too_long(f"{_PAY_TO}{found}"):
+        # On a line of its own, which only the terminal breaks: it is copied whole.
+        out().print(Text(_PAY_TO.strip(), "bold"))
+        out().print(str(found))
+    elif drawn and _is_low(len(rows) + len(drawn)):
+        out().print(Text.assemble((_PAY_TO, "bold"), str(found)))
+        rows += [("address", styled(found.address))] if needed == out().height else []  # the line above scrolls off
+    else:
+        rows = [(_PAY_TO.strip(), styled(found)), *rows]
     if drawn and _is_low(len(rows) + len(drawn)):
         _print_beside(drawn, rows)
         return
@@ -291,6 +304,17 @@ def _print(found: Destination, request: PaymentRequest, name: str, *, draw_qr: b
         print_words(err(), f"The QR code needs {needed} lines: make the terminal higher, or write it by --png FILE.")
     elif draw_qr:
         print_words(err(), f"{_why_not_drawn(link)}: --png FILE writes it.")
+
+
+def _drawn(link: str, below: int) -> list[Text] | None:
+    """The code of the link; on a low terminal that of its first spelling that fits. None if it cannot be shown."""
+    codes = [code for spelling in spellings(link) if (code := qr.draw(spelling, out()))]
+    fitting = (code for code in codes if not out().is_terminal or len(code) + below <= out().height)
+    return next(fitting, codes[0] if codes else None)
+
+
+def _is_too_long(line: str) -> bool:
+    return out().is_terminal and len(line) > out().width
 
 
 def _why_not_drawn(link: str) -> str:
@@ -322,16 +346,15 @@ def _print_beside(drawn: list[Text], rows: list[tuple[str, Text]]) -> None:
 def _rows(found: Destination, request: PaymentRequest, name: str) -> list[tuple[str, Text]]:
     asked, chain = found.asked, found.chain
     rows = [
-        ("pay", f"{asked.amount or asked.token.symbol}" if asked else ""),
-        ("to", request.payee),
+        ("amount", f"{asked.amount or asked.token.symbol}" if asked else ""),
+        ("payee", request.payee),
         ("for", request.reference),
         ("until", clock(request.expires) if request.expires else ""),
-        ("token", asked.token.address if asked else ""),
         ("on", f"{chain.name} (chain id {chain.chain_id})"),
         ("security", stage_in_words(chain)),
         ("account", name),
-        ("address", found.address),
-        *[(standard, text) for standard, text in forms(found).items() if standard in {"ERC-3770", "ERC-7828"}],
+        ("token", asked.token.address if asked else ""),
+        ("ERC-7828", forms(found)["ERC-7828"]),
     ]
     return [(label, styled(value, limit=400)) for label, value in rows if value]
 

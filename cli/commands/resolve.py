@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
+from l2send.cli.own_accounts import whose, with_own_account
 from l2send.cli.screen import out, print_json, print_pairs, stage_in_words, styled
 from l2send.cli.stdin import FROM_STDIN, lines_of_stdin
 from l2send.cli.typed_recipient import UNCHECKED, find_destination
@@ -20,6 +22,8 @@ from l2send.resolver.contacts import Book, load_book
 from l2send.resolver.destination import Asked, Destination
 from l2send.resolver.destination_forms import forms, forms_document
 from l2send.resolver.spelling import Voucher
+
+_OWN = "the name of an account of yours"
 
 
 @spread
@@ -37,11 +41,15 @@ def resolve(
     Example: l2send resolve base:0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045
     """
     several = destination == FROM_STDIN
-    texts = lines_of_stdin() if several else [destination]
-    found = _find(texts, run_options.registry(), load_book(run_options.paths.contacts))
+    paths, registry = run_options.paths, run_options.registry()
+    book = load_book(paths.contacts)
+    typed = lines_of_stdin() if several else [destination]
+    texts = [with_own_account(text, registry, book, paths) for text in typed]
+    found = _find(texts, registry, book)
+    found = [one if text in typed else replace(one, form=_OWN) for one, text in zip(found, texts, strict=True)]
     if not run_options.as_json:
         for one in found:
-            print_pairs(out(), _rows(one))
+            print_pairs(out(), _rows(one, whose(one.address, paths)))
             if several:
                 out().print()
     elif several:
@@ -71,13 +79,14 @@ def _find(texts: list[str], registry: Registry, book: Book) -> list[Destination]
         raise Interrupted("interrupted.") from None
 
 
-def _rows(found: Destination) -> list[tuple[str, Text]]:
+def _rows(found: Destination, whose_it_is: str) -> list[tuple[str, Text]]:
     chain = found.chain
     rows = [
         ("chain", f"{chain.name} (chain id {chain.chain_id}{', a testnet' if chain.testnet else ''})"),
         ("address", found.address),
         *([("name", f"{found.name}, which ENS says is this address on {chain.name}")] if found.name else []),
         *([("contact", found.contact)] if found.contact else []),
+        *([("account", whose_it_is)] if whose_it_is else []),
         ("read as", found.form),
         ("spelling", _spelling(found)),
         *([("asks for", _asked_in_words(found.asked))] if found.asked else []),

@@ -9,15 +9,16 @@ from typing import Annotated
 
 import typer
 
+from l2send.cli.forgotten_devnet import reminder_of_the_devnet
 from l2send.cli.json_documents import payment_document
 from l2send.cli.late_text import comes_back_by_itself
-from l2send.cli.lines_to_type import reminder_of_the_devnet
 from l2send.cli.option_groups import spread
 from l2send.cli.options import AccountOptions, KeyOptions, ResumeOptions, RunOptions
 from l2send.cli.paying import follow, interruptible, report
 from l2send.cli.payment_choice import OptionalId
 from l2send.cli.progress import Live
 from l2send.cli.prompts import must_agree
+from l2send.cli.replacing import say_which
 from l2send.cli.screen import err, print_json, print_words, styled
 from l2send.cli.sender import Sender, choose_signer, refuse_contradiction
 from l2send.cli.terminal import can_ask, run_to_end
@@ -65,7 +66,7 @@ def resume(
         async with open_client(run_options.paths, fee_limit=limit) as client:
             ids = [r.id for r in client.open_payments()] if everything else [client.find(payment_id).id]
             if not ids:
-                err().print(f"No payment is open. {reminder_of_the_devnet(client.paths)}".strip())
+                print_words(err(), f"No payment is open. {reminder_of_the_devnet(client.paths)}".strip())
             records, errors, goes_on = list[Record](), list[L2sendError](), len(ids) > 1 or (everything and as_json)
             for one in ids:
                 work = _resume(client, one, account, keys, how.timeout, resend_refund=resend_refund)
@@ -118,6 +119,7 @@ async def _resume(
     if resend_refund and any(leg.state is PaymentState.REFUND_DUE for leg in record.legs):
         await _must_agree_to_resend(record)
     if any(is_signed):
+        say_which(record, client.registry)
         who.unlock()  # before the clocks are read again: a password takes a person's time
     return await _follow(client, payment_id, who, timeout, resend_refund=resend_refund)
 

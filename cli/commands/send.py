@@ -25,6 +25,7 @@ from l2send.cli.paying import approve, follow, pay, report
 from l2send.cli.paying_safe import PayingSafe, Safe, choose_safe
 from l2send.cli.plan_request import MaxPayment, is_max, paid_with, plan_of, request_of
 from l2send.cli.progress import Live
+from l2send.cli.replacing import say_which
 from l2send.cli.review_text import show_review
 from l2send.cli.screen import err, print_json
 from l2send.cli.sender import Sender, choose_sender, refuse_contradiction
@@ -84,6 +85,7 @@ def send(
             target, who, request = await _understood(client, meant, owner, keys, payer, limits)
             must_be_able_to_ask(yes=yes, hint="Add --yes to pay without a question, or --dry-run to see the plan.")
             if known := paid_with(client, payment.key, request):
+                say_which(client.find(known), registry)
                 record = await follow(client, known, who, payment.timeout)
                 return report(record, registry, as_json=run_options.as_json)
             approved = await approve(client, request, limits, target, who, yes=yes, options=payment)

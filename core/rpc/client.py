@@ -250,6 +250,13 @@ class Rpc:
         """The chain's clock: the head's timestamp."""
         return unix_time((await self.block()).get("timestamp"))
 
+    @property
+    def seconds_ahead(self) -> float | None:
+        """How far the chain's clock, by its last answer, is ahead of this machine's; None before an answer."""
+        if self._clock is None:
+            return None
+        return self._clock[0] + time.monotonic() - self._clock[1] - time.time()
+
     async def recent_time(self) -> UnixTime:
         """The chain's clock from an answer of the last seconds, else requested: to quote a price, not to sign."""
         if self._clock and time.monotonic() - self._clock[1] <= _RECENT_SECONDS:

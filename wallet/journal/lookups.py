@@ -119,7 +119,11 @@ class JournalLookups(JournalConnection):
         wanted = payment_id.strip().lower()
         wanted = whole_id(wanted if wanted.startswith("p-") else f"p-{wanted}")
         if not re.fullmatch(rf"p-[{ALPHABET}]{{{_SHORTEST_PREFIX},{ID_LENGTH}}}", wanted):
-            raise UsageError(f"{clean(payment_id, 40)!r} is not a payment's id.", hint=_HISTORY_HINT)
+            raise UsageError(
+                f"{clean(payment_id, 40)!r} is not a payment's id.",
+                hint=f"An id is p- and {ID_LENGTH} characters; its first {_SHORTEST_PREFIX} or more are enough, if no "
+                f"other payment begins with them. {_HISTORY_HINT}",
+            )
         rows = self._rows("SELECT id FROM payments WHERE id >= ? AND id < ?", wanted, wanted + "~")
         ids = list(dict.fromkeys(whole_id(row["id"]) for row in rows))
         if not ids:
