@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.progress_mode import ProgressMode, progress_mode
 from l2send.cli.screen import aloud, as_json, err, styled
 from l2send.cli.spinner import Spinner
@@ -95,7 +96,7 @@ class BatchLive:
             "at": round(time.time(), 3),
             "id": event.id,
             "phase": event.state.value,
-            "text": styled(event.text, limit=400).plain,
+            "text": styled(as_typed_here(event.text), limit=400).plain,
             "elapsed_seconds": round(time.monotonic() - self._started, 3),
             "estimate_seconds": None,
         }

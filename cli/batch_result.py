@@ -12,6 +12,7 @@ from pathlib import Path
 from l2send.batch_review import BatchReview
 from l2send.batches import BatchPayment, BatchResult
 from l2send.cli.json_documents import Document, amount_document, fee_document, fees_paid_document
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.outcome import explorer_link
 from l2send.cli.screen import as_json
 from l2send.cli.spreadsheet import csv_text
@@ -146,7 +147,7 @@ def _line_document(line: LineResult, registry: Registry) -> Document:
         "fees_paid": fees_paid_document(fees_paid(record, registry)) if record else None,
         "delivered_at": record.delivered_at if record else None,
         "explorer": _explorer(record, registry) or None,
-        "error": f"{line.error.message} {line.error.hint}".strip() if line.error else None,
+        "error": as_typed_here(f"{line.error.message} {line.error.hint}".strip()) if line.error else None,
     }
 
 

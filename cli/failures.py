@@ -49,7 +49,7 @@ def failure_of(error: BaseException, words: Sequence[str] = ()) -> L2sendError:
     if of_any_command and failure.sent is Sent.MAYBE and not may_send(words):
         failure.sent = Sent.NO
     if not isinstance(error, TyperException) and (hint := hint_of_the_devnet(failure)):
-        failure.hint = hint
+        failure.hint, failure.correction = hint, None
     return failure
 
 

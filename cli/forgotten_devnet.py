@@ -36,7 +36,8 @@ def hint_of_the_devnet(error: L2sendError, words: Sequence[str] = ()) -> str:
         about = set(_names([error.message]))
         names = [name for name in _names(words or typed_words()) if name in about] + _IN_QUOTES.findall(error.message)
         if not _is_beside(real, play):
-            local = next((name for name in names if _LOCAL_CHAIN.fullmatch(name)), "")
+            known = _known_to(real)
+            local = next((name for name in names if _LOCAL_CHAIN.fullmatch(name) and name.lower() not in known), "")
             start = f"`l2send devnet up` starts them. Then: {line('--devnet')}"
             return f"{local} is a chain of the devnet, and no local chains run. {start}" if local else ""
         theirs = _known_to(play) - _known_to(real)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from l2send.cli.effects_text import describe
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.outcome import explorer_link, warnings_of
 from l2send.core.chains import Chain, Registry
 from l2send.core.plan import Fee, Quote, Way
@@ -75,7 +76,7 @@ def _leg(record: PaymentRecord, registry: Registry) -> Document:
             "refund_after": order.order.refund_after,
             "fill_tx": order.fill_tx or None,
             "fill_explorer": explorer_link(registry.shown(record.payment.to.chain_id), order.fill_tx) or None,
-            "detail": order.detail,
+            "detail": as_typed_here(order.detail),
         }
     if record.proposal:
         leg["proposal"] = _proposal(record.proposal)
@@ -95,7 +96,7 @@ def _proposal(record: ProposalRecord) -> Document:
         "owners": list(proposal.owners),
         "threshold": proposal.threshold,
         "tx_hash": record.tx_hash or None,
-        "detail": record.detail,
+        "detail": as_typed_here(record.detail),
     }
 
 
@@ -106,7 +107,7 @@ def _sponsored(record: SponsoredRecord) -> Document:
         "state": record.state.value,
         "open_deadline": record.sponsored.open_deadline,
         "opening_tx": record.opening_tx or None,
-        "detail": record.detail,
+        "detail": as_typed_here(record.detail),
     }
 
 
@@ -139,7 +140,7 @@ def payment_document(record: Record, registry: Registry) -> Document:
         "legs": [_leg(leg, registry) for leg in record.legs],
         "transactions": [_transaction(tx, leg, registry) for leg in record.legs for tx in leg.transactions if tx.hash],
         "destination_stage": _stage(target),
-        "warnings": warnings_of(record, registry),
+        "warnings": [as_typed_here(warning) for warning in warnings_of(record, registry)],
     }
 
 

@@ -25,7 +25,7 @@ from l2send.cli.progress_mode import ProgressMode, set_progress_mode
 from l2send.cli.streams import leave, open_streams
 from l2send.cli.styles import forget_plain
 from l2send.cli.terminal_echo import without_echo
-from l2send.cli.typed_line import remember_line, remember_options
+from l2send.cli.typed_line import remember_line, remember_parts
 from l2send.cli.word_order import apart, in_order, refuse_unknown_command
 from l2send.core.errors import BadAmount, ExitStatus
 from l2send.core.redaction import remember_typed
@@ -102,7 +102,7 @@ def shape(argv: list[str]) -> list[str]:
     typed, options = rest, list[str]()
     if any(word.startswith("-") for word in rest):
         typed, options = apart(rest, root().commands[command].params) or (rest, [])
-    remember_options(options)
+    remember_parts(command, options)
     return [command, *in_order(typed, lambda: _known(rest), is_implied=command not in argv), *options]
 
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from l2send.cli.interruptible import only_reading
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.progress_mode import ProgressMode, is_asked_for, progress_mode
 from l2send.cli.screen import aloud, as_json, err, print_beside, print_words, styled
 from l2send.cli.spinner import Spinner
@@ -197,7 +198,7 @@ class Live:
             "at": round(time.time(), 3),
             "id": payment_id,
             "phase": phase,
-            "text": clean(text, 400),
+            "text": clean(as_typed_here(text), 400),
             "elapsed_seconds": round(self._elapsed, 3),
             "estimate_seconds": self._estimate,
         }

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from l2send.cli.json_documents import amount_document
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.outcome import explorer_link
 from l2send.cli.payment_request import PaymentRequest
 from l2send.cli.screen import as_json, err, out, print_words, styled
@@ -95,7 +96,7 @@ class Reporter:
             "arrived": amount_document(arrivals.settled),
             "confirmations": _confirmations(self.found),
             "transactions": [tx_hash for part in arrivals.parts for tx_hash in part.transactions],
-            "detail": " ".join(arrivals.doubts),
+            "detail": as_typed_here(" ".join(arrivals.doubts)),
             "chains": [_of_chain(*each) for each in zip(self.found, arrivals.parts, strict=True)],
             **(more or {}),
         }

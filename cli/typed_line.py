@@ -10,19 +10,19 @@ from l2send.core.redaction import without_typed_secrets
 from l2send.core.text import clean
 
 _LONGEST = 400
-_typed, _options = list[str](), list[str]()
-_PAYMENT = re.compile(r"(?m)\bl2send (?:plan |prepare )?(?:[$€£]?\d[\d.,]*|max|all|AMOUNT) \S+ [^\s…]+$")
-"""A line that pays, at the end of a line of text: no option follows."""
+_typed, _options, _command = list[str](), list[str](), list[str]()
+_PAYMENT = re.compile(r"(?m)\bl2send ((?:[$€£]?\d[\d.,]*|max|all|AMOUNT) \S+ [^\s…]+)$")
+"""A line that pays, at the end of a line of text: without a command, and no option follows."""
 
 
 def remember_line(argv: Sequence[str]) -> None:
     """The words of this run."""
-    _typed[:], _options[:] = argv, []
+    _typed[:], _options[:], _command[:] = argv, [], []
 
 
-def remember_options(options: Sequence[str]) -> None:
-    """Those of its words that are options and their values, of a command that pays."""
-    _options[:] = options
+def remember_parts(command: str, options: Sequence[str]) -> None:
+    """The command of this run, which takes a payment's words, and its options with their values."""
+    _options[:], _command[:] = options, [command] if command in _typed and command != "send" else []
 
 
 def has_option(name: str) -> bool:
@@ -57,10 +57,10 @@ def _corrected(word: str, wrong: str, right: str) -> str:
 
 
 def with_options(text: str) -> str:
-    """`text`, with the options of this run in each line that pays."""
-    if not _options:
+    """`text`, with the command and the options of this run in each line that pays."""
+    if not (_options or _command):
         return text
-    return _PAYMENT.sub(lambda found: f"{found[0]} {_shown(_options)}", text)
+    return _PAYMENT.sub(lambda found: " ".join(filter(None, ["l2send", *_command, found[1], _shown(_options)])), text)
 
 
 def _shown(words: Sequence[str]) -> str:

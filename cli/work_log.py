@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum, unique
 
 from l2send.cli.json_documents import Document
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.screen import as_json, err, print_words, styled
 from l2send.core.errors import L2sendError
 from l2send.worker import Happened, WorkEvent
@@ -65,7 +66,7 @@ class WorkLog:
             "schema": SCHEMA,
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "event": event,
-            "text": text,
+            "text": as_typed_here(text),
             **{name: value or None for name, value in fields.items()},
         }
         print(as_json(document, sys.stderr), file=sys.stderr)

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from l2send.cli.commands.doctor_checks import Finding, Health, look
+from l2send.cli.lines_to_type import as_typed_here
 from l2send.cli.option_groups import spread
 from l2send.cli.options import RunOptions
 from l2send.cli.progress import Live
@@ -149,6 +150,7 @@ def _document(findings: Sequence[Finding]) -> dict[str, object]:
         "schema": "l2send.doctor/1",
         "health": _worst(findings).value,
         "findings": [
-            {"name": f.name, "health": f.health.value, "says": clean(f.says, 600), "do": f.do or None} for f in findings
+            {"name": f.name, "health": f.health.value, "says": clean(f.says, 600), "do": as_typed_here(f.do) or None}
+            for f in findings
         ],
     }

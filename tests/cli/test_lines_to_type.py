@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,15 +19,13 @@ from l2send.cli.lines_to_type import (
     as_typed_here,
     forget_devnet,
     remember_devnet,
-    reminder_of_the_devnet,
 )
-from l2send.cli.main import root, run
+from l2send.cli.main import root
+from l2send.cli.progress import Live
 from l2send.cli.prompts import _in_words
 from l2send.cli.screen import aloud, print_beside, print_data, print_pairs, print_words, styled, table, typed_here
+from l2send.cli.work_log import LogForm, WorkLog
 from l2send.core.errors import Refused, Sent, UsageError
-from l2send.core.paths import Paths
-
-PAYMENT = ["1", "USDC", "base:0x8ba1f109551bD432803012645Ac136ddd64DBA72"]
 
 
 @pytest.fixture(autouse=True)
@@ -63,29 +62,6 @@ def test_a_line_has_devnet_where_the_run_has_it(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("L2SEND_HOME", "/play")
     remember_devnet()
     assert as_typed_here(text) == text
-
-
-@pytest.mark.parametrize("words", [["history"], ["resume"], ["status"], PAYMENT])
-def test_a_forgotten_devnet_is_said(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
-    reminder = "Local chains run here: add --devnet to use them."
-    run(words)
-    assert reminder not in capsys.readouterr().err
-    chains = Paths.for_devnet().devnet / "chains.toml"
-    chains.parent.mkdir(parents=True, mode=0o700)
-    chains.touch()
-    run(words)
-    assert reminder in " ".join(capsys.readouterr().err.split())
-    assert not reminder_of_the_devnet(Paths.for_devnet())
-
-
-def test_a_payment_that_is_not_found_may_be_the_devnets(capsys: pytest.CaptureFixture[str]) -> None:
-    Paths.from_environment().state.mkdir(parents=True, mode=0o700)
-    chains = Paths.for_devnet().devnet / "chains.toml"
-    chains.parent.mkdir(parents=True, mode=0o700)
-    chains.touch()
-    run(["status", "p-7k3f9q2m"])
-    assert "no payment p-7k3f9q2m in this journal" in (said := " ".join(capsys.readouterr().err.split()))
-    assert "Local chains run here: add --devnet to use them." in said
 
 
 def every_command() -> Iterator[tuple[str, bool]]:
@@ -178,12 +154,12 @@ def test_what_the_screen_prints_has_it(capsys: pytest.CaptureFixture[str], width
 @pytest.mark.parametrize("as_envelope", [False, True])
 def test_errors_have_it(capsys: pytest.CaptureFixture[str], as_envelope: bool) -> None:
     remember_devnet()
-    error = Refused("type l2send history", hint="Then: l2send resume p-1", sent=Sent.YES)
+    error = Refused("type l2send history", hint="Then: l2send resume p-7k3f9q2m", sent=Sent.YES)
     report(error, ["send"], as_envelope=as_envelope)
     said = " ".join(capsys.readouterr().err.split())
     assert "type l2send --devnet history" in said
-    assert "Then: l2send --devnet resume p-1" in said
-    assert as_envelope or "on chain: see `l2send --devnet history`." in said
+    assert "Then: l2send --devnet resume p-7k3f9q2m" in said
+    assert as_envelope or "on chain: see `l2send --devnet status p-7k3f9q2m`." in said
 
 
 def test_refusals_below_a_question_have_it() -> None:
@@ -192,3 +168,12 @@ def test_refusals_below_a_question_have_it() -> None:
 
     remember_devnet()
     assert " ".join(str(_in_words(judge)("x")).split()) == "No such chain. See `l2send --devnet chains`."
+
+
+def test_hints_in_json_have_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Progress of a payment, and what a worker logs."""
+    remember_devnet()
+    Live("")._emit("p-7k3f9q2m", "planned", "Then: l2send resume p-7k3f9q2m")
+    WorkLog(LogForm.JSON).say("look with `l2send history`")
+    progress, log = (json.loads(line)["text"] for line in capsys.readouterr().err.splitlines())
+    assert (progress, log) == ("Then: l2send --devnet resume p-7k3f9q2m", "look with `l2send --devnet history`")

@@ -163,7 +163,7 @@ MISTAKES = [
     ("pay USDC base:{A}", "l2send: not an amount: 'pay'.", 2),
     ("25 LINK base", "l2send: the account is missing.", 2),
     ("base {A} USDC", "l2send: the amount is missing.", 2),
-    ("25 USDC --yes", "l2send: three words make a payment: AMOUNT TOKEN DESTINATION.", 2),
+    ("25 USDC --yes", "l2send: the destination is missing.", 2),
     (
         "history --csv --json",
         '{"schema": "l2send.error/1", "error": {"code": "usage_error", "message": "--csv and --json cannot be combined.", "hint": "Use one of them.", "sent": "no", "retryable": false, "exit": 2}}',
@@ -277,7 +277,8 @@ def test_a_mistake_is_answered_in_words(inside: Inside, typed: str, first_line: 
         ("balances usdc", "Write: l2send balances --token USDC"),
         ("25 USDC", "Write: l2send 25 USDC CHAIN:ADDRESS"),
         ("25USDC", "Write: l2send 25 USDC CHAIN:ADDRESS"),
-        ("25 usdc on optimism", "Write: l2send 25 usdc oeth:ADDRESS"),
+        ("status p-7k", "its first 3 or more are enough"),
+        ("25 usdc on optimism", "Write: l2send 25 USDC oeth:ADDRESS"),
         ("25 eth bnb {A}", "l2send 25 eth bnb:{A} l2send 25 bnb eth:{A}"),
         ("25 USDC 8453 {A}", "Write base:ADDRESS"),
         ("25 USDC from alice to base:{A}", "Write --from-chain CHAIN, or --account NAME"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2send.cli.money import cost_paid, shorter, total_paid
+from l2send.cli.money import cost_paid, shorter, total_cost, total_paid
 from l2send.core.plan import BRIDGE_FEE, Fee
 from l2send.core.units import Amount
 from l2send.wallet.fees_paid import NETWORK_FEE, FeesPaid
@@ -40,21 +40,21 @@ def test_it_is_rounded_down(units: int) -> None:
 @pytest.mark.parametrize(
     ("fees", "is_whole", "said"),
     [
-        ((GAS, BRIDGE), True, "$0.91: bridge $0.60, gas $0.31"),
-        ((GAS, BRIDGE), False, "$0.91 so far: bridge $0.60, gas $0.31"),
-        ((GAS,), True, "$0.31 for gas"),
-        ((GAS, GAS), False, "$0.62 so far for gas"),
-        ((Fee(NETWORK_FEE, Amount(10**14, ETH), None),), False, "network fee 0.0001 ETH so far"),
+        ((GAS, BRIDGE), True, "$0.91 as paid (quoted $0.92): bridge 0.6 USDC ($0.60), gas 0.0001 ETH ($0.31)"),
+        ((GAS, BRIDGE), False, "$0.91 so far (quoted $0.92): bridge 0.6 USDC ($0.60), gas 0.0001 ETH ($0.31)"),
+        ((GAS,), True, "$0.31 as paid (quoted $0.92): gas 0.0001 ETH"),
+        ((Fee(NETWORK_FEE, Amount(10**14, ETH), None),), False, "0.0001 ETH so far (quoted $0.92): gas 0.0001 ETH"),
         ((), False, ""),
     ],
 )
 def test_what_it_cost_and_whether_that_is_all(fees: tuple[Fee, ...], is_whole: bool, said: str) -> None:
-    assert cost_paid(FeesPaid(fees, is_whole)) == said
+    assert cost_paid(FeesPaid(fees, is_whole), "$0.92") == said
+    assert said.startswith(total_cost(FeesPaid(fees, is_whole)))
 
 
 def test_what_several_payments_cost_is_one_sum_for_each_kind_and_coin() -> None:
     paid = total_paid([FeesPaid((GAS, BRIDGE), is_whole=True), FeesPaid((GAS,), is_whole=True)])
     assert paid.fees == (Fee(NETWORK_FEE, Amount(2 * 10**14, ETH), 0.62), BRIDGE)
-    assert cost_paid(paid) == "$1.22: bridge $0.60, gas $0.62"
+    assert cost_paid(paid) == "$1.22 as paid: bridge 0.6 USDC ($0.60), gas 0.0002 ETH ($0.62)"
     unknown = Fee(NETWORK_FEE, Amount(1, ETH), None)
-    assert cost_paid(total_paid([paid, FeesPaid((unknown,), is_whole=False)])).endswith("so far")
+    assert " so far: " in cost_paid(total_paid([paid, FeesPaid((unknown,), is_whole=False)]))

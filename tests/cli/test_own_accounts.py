@@ -35,9 +35,10 @@ def rob(inside: Inside) -> Address:
         ("25 USDC to rob on base", "l2send 25 USDC base:{}"),
         ("25 USDC optimism rob", "l2send 25 USDC oeth:{}"),
         ("25 USDC rob", "l2send 25 USDC CHAIN:{}"),
-        ("max ETH base:rob --dry-run", "l2send max ETH base:{}"),
-        ("plan 25 USDC base:rob", "l2send 25 USDC base:{}"),
-        ("prepare 25 USDC base:rob -o pay.json --yes", "l2send 25 USDC base:{}"),
+        ("max ETH base:rob --dry-run", "l2send max ETH base:{} --dry-run"),
+        ("plan 25 USDC base:rob", "l2send plan 25 USDC base:{}"),
+        ("25 udsc base:rob --account ann", "l2send 25 USDC base:{} --account ann"),
+        ("prepare 25 USDC base:rob -o pay.json --yes", "l2send prepare 25 USDC base:{} -o pay.json --yes"),
     ],
 )
 def test_its_name_is_no_destination(inside: Inside, rob: Address, typed: str, line: str) -> None:
@@ -45,6 +46,17 @@ def test_its_name_is_no_destination(inside: Inside, rob: Address, typed: str, li
     said = " ".join(done.stderr.split())
     assert (done.status, "rob is an account of yours, and no contact" in said) == (2, True), done
     assert f"Write: {line.format(rob)}" in said
+
+
+def test_it_can_be_looked_at_by_its_name(inside: Inside, rob: Address) -> None:
+    for words in (("resolve", "base:rob"), ("resolve", "rob@base")):
+        said = inside.must(*words).stdout
+        assert f"base:{rob}" in said
+        assert "rob, an account of yours" in said
+    assert rob in inside.run("resolve", "rob").stderr, "an address exists on every chain"
+    assert inside.run("resolve", "base:bob").status == 2
+    inside.must("contacts", "add", "shop", "base:rob")
+    assert inside.must("resolve", "shop", "--json").json["address"] == rob
 
 
 def test_a_contact_of_that_name_comes_first(inside: Inside, rob: Address) -> None:

@@ -145,7 +145,12 @@ def test_a_pipe_is_told_counts_only_where_it_asks(
 
 @pytest.mark.parametrize(
     ("estimate", "elapsed", "clock"),
-    [(2, 4, "4 s of about 2 s"), (2, 45, "late: 45 s, expected 2 s"), (600, 900, "900 s of about 10 min")],
+    [
+        (2, 1, "1 s of about 2 s"),
+        (2, 4, "4 s, longer than the usual 2 s"),
+        (2, 45, "late: 45 s, expected 2 s"),
+        (600, 900, "900 s, longer than the usual 10 min"),
+    ],
 )
 def test_late_is_said_as_late(monkeypatch: pytest.MonkeyPatch, estimate: int, elapsed: int, clock: str) -> None:
     shown, live = io.StringIO(), Live("waiting", estimate=estimate)

@@ -279,6 +279,30 @@ print("echoed:", [*seen, echoes()])
 """
 
 
+_BEFORE_ANY_PROGRESS = """
+import termios
+from l2send.cli import main
+from l2send.cli.terminal_echo import with_echo
+def echoes():
+    return bool(termios.tcgetattr(0)[3] & termios.ECHO)
+def run(argv):
+    seen = [echoes()]
+    with with_echo():
+        seen.append(echoes())
+    print("echoed:", [*seen, echoes()], flush=True)
+    return 0
+main.run = run
+main.main()
+"""
+
+
+def test_nothing_that_is_typed_before_the_first_progress_is_shown() -> None:
+    with Terminal(dict(os.environ) | {"TERM": "xterm-256color"}, height=10) as terminal:
+        terminal.start(sys.executable, "-c", _BEFORE_ANY_PROGRESS)
+        terminal.wait_for("echoed: [False, True, False]")
+        terminal.wait_for("ended with 0")
+
+
 def test_what_is_typed_while_a_key_opens_is_not_shown_and_later_keys_are() -> None:
     with Terminal(dict(os.environ) | {"TERM": "xterm-256color"}, height=10) as terminal:
         terminal.start(sys.executable, "-c", _TYPED_AHEAD)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from l2send.cli.times import clock, day, duration, local_times, moment
+from l2send.cli.times import clock, count_from, day, duration, local_times, moment
 
 NOON = 1_795_953_600  # 2026-11-29 12:00 UTC
 
@@ -38,6 +38,18 @@ def test_how_far_it_is() -> None:
     assert moment(NOON + 600, NOON) == "13:10 today, in 10 min"
     assert moment(NOON - 20, NOON) == "12:59 today, 20 s ago"
     assert [duration(s) for s in (12, 600, 7200, 3 * 86_400)] == ["12 s", "10 min", "2 h", "3 days"]
+
+
+def test_distances_are_counted_from_a_clock_that_was_moved() -> None:
+    in_three_hours = time.time() + 3 * 3600
+    try:
+        count_from(3 * 3600)
+        assert moment(in_three_hours + 605).endswith(", in 10 min")
+        count_from(12)
+        assert moment(time.time() + 605).endswith(", in 10 min"), "a block's time is no moved clock"
+        assert moment(in_three_hours + 605).endswith(", in 3 h")
+    finally:
+        count_from(0)
 
 
 def test_times_in_a_sentence_of_the_journal_are_local_and_relative() -> None:

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from l2send.cli import qr
+from l2send.core.address import Address
+from l2send.core.plan import ChainAddress
+from l2send.core.units import parse_amount
+from l2send.resolver import payment_uri
 from tests.conftest import Home
 from tests.support.qrcodes import read_picture, read_screen
 from tests.support.terminal import Terminal
@@ -60,11 +65,12 @@ def test_links_that_l2send_reads_back(empty_home: Home, words: list[str], link: 
 def test_what_people_read(empty_home: Home) -> None:
     done = empty_home.must(*INVOICE)
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
-    assert lines["pay"] == "25 USDC"
+    assert done.stdout.splitlines()[0].split(maxsplit=2) == ["pay", "to", f"base:{VITALIK}"]
+    assert lines["amount"] == "25 USDC"
     assert lines["token"] == USDC
     assert lines["on"] == "Base (chain id 8453)"
     assert "Stage" in lines["security"]
-    assert (lines["ERC-3770"], lines["ERC-7828"]) == (f"base:{VITALIK}", f"{VITALIK}@base#17DE0709")
+    assert lines["ERC-7828"] == f"{VITALIK}@base#17DE0709"
     assert lines["EIP-681"] == LINK
     assert "█" not in done.stdout, "a pipe cannot be scanned"
     assert "make sure that it is yours on Base" in done.stderr
@@ -188,14 +194,15 @@ def test_all_of_it_fits_24_lines_with_a_code_that_scans(empty_home: Home, colour
     environment = empty_home.environment | {"TERM": "xterm-256color"} | ({} if colour else {"NO_COLOR": "1"})
     with Terminal(environment, 80, 24) as terminal:
         terminal.start(sys.executable, "-m", "l2send", *INVOICE, "--payee", "Luna", "--reference", "17", "-q")
-        status, _ = terminal.end()
+        status, screen = terminal.end()
         shown = terminal.screen().splitlines()[-24:]
     assert status == 0
     code = [line[:43].ljust(43) for line in shown if set(line[:43]) <= set(" ▀▄█")]
     assert read_screen("\n".join(code), drawn_is_black=colour) == [LINK]
     beside = "".join(line[43:].strip() for line in shown)
-    for words in ("25 USDC", "Luna", "17", "Base (chain id 8453)", VITALIK):
+    for words in ("25 USDC", "Luna", "17", "Base (chain id 8453)"):
         assert words in beside
+    assert f"pay to    base:{VITALIK}\n" in screen, "on one line, whole"
 
 
 @needs_tmux
@@ -215,10 +222,36 @@ def test_a_longer_link_fits_24_lines_too(empty_home: Home) -> None:
 
 
 @needs_tmux
+def test_an_amount_with_an_exponent_makes_a_code_that_fits_and_scans(empty_home: Home) -> None:
+    """The code of the link with all digits would need 25 lines."""
+    asked = ("--from", VITALIK, "--chain", "arb1", "--token", "DAI", "--amount", "25")
+    with Terminal(empty_home.environment | {"TERM": "xterm-256color"}, 80, 24) as terminal:
+        terminal.start(sys.executable, "-m", "l2send", "receive", *asked, "-q")
+        status, screen = terminal.end()
+        shown = terminal.screen().splitlines()[-24:]
+    assert status == 0
+    assert f"pay to    arb1:{VITALIK}\n" in screen
+    code = [line[:43].ljust(43) for line in shown if set(line[:43]) <= set(" ▀▄█")]
+    (link,) = read_screen("\n".join(code), drawn_is_black=True)
+    assert link.endswith(f"@42161/transfer?address={VITALIK}&uint256=25e18")
+    read = empty_home.must("resolve", link, "--json").json
+    assert (read["destination"], read["asked"]["base_units"]) == (f"arb1:{VITALIK}", str(25 * 10**18))
+
+
+@pytest.mark.parametrize("amount", ["1", "25", "12.5", "1234.56"])
+def test_the_code_of_every_token_on_every_chain_fits_80x24(empty_home: Home, amount: str) -> None:
+    for chain in (chain for chain in empty_home.registry if not chain.testnet):
+        for token in chain.assets:
+            link = payment_uri.write(ChainAddress(chain.chain_id, Address(VITALIK)), parse_amount(amount, token))
+            assert min(map(qr.width, payment_uri.spellings(link))) <= 43, link
+            assert link == payment_uri.spellings(link)[0]
+
+
+@needs_tmux
 @pytest.mark.parametrize(("lines", "is_drawn"), [(24, False), (25, True)])
 def test_a_code_whose_top_would_leave_the_screen_is_not_drawn(empty_home: Home, lines: int, is_drawn: bool) -> None:
-    """An amount of 18 decimals makes a longer link, and the link a larger code: it could not be scanned."""
-    asked = ("--from", VITALIK, "--chain", "arb1", "--token", "DAI", "--amount", "25")
+    """An amount with all of 18 decimals makes a longer link, and the link a larger code: it could not be scanned."""
+    asked = ("--from", VITALIK, "--chain", "arb1", "--token", "DAI", "--amount", "25.123456789012345678")
     with Terminal(empty_home.environment, 80, lines) as terminal:
         terminal.start(sys.executable, "-m", "l2send", "receive", *asked)
         status, screen = terminal.end()
@@ -232,6 +265,7 @@ def test_a_narrow_screen_is_told_of_the_file(empty_home: Home) -> None:
         terminal.start(sys.executable, "-m", "l2send", *INVOICE)
         status, screen = terminal.end()
     assert status == 0
+    assert f"pay to\nbase:{VITALIK[:35]}\n{VITALIK[35:]}\n" in screen, "broken by the terminal alone: copied whole"
     assert "too narrow for the QR code (40 columns, it needs 43)" in " ".join(screen.split())
     assert "█" not in screen
 
@@ -245,4 +279,4 @@ def test_a_person_is_asked_for_the_chain(empty_home: Home, keys: list[str]) -> N
         assert f"{VITALIK} be paid on?" in " ".join(asked.split())
         terminal.press(*keys)
         status, screen = terminal.end()
-    assert (status, f"ERC-3770  base:{VITALIK}" in screen) == ((0, True) if "Enter" in keys else (130, False))
+    assert (status, f"pay to    base:{VITALIK}" in screen) == ((0, True) if "Enter" in keys else (130, False))

@@ -78,6 +78,9 @@ def test_resume_all_carries_on_what_it_can_where_one_payment_cannot_be(
     assert states[waiting] == "delivered"
     assert (done.status, done.error["sent"]) == (3, "no")
     assert planned in done.stderr
+    said = f"{planned}: 1 USDC to 0x"
+    assert said in done.stderr, "which payment a password would be asked for"
+    assert done.stderr.index(said) < done.stderr.index("was not resumed")
     once = home.run("resume", "--all")
     assert once.stderr.count("has no keystore here") == 1, "of a single payment its error is told once"
     assert home.run("cancel", planned, "--yes").status == 7
