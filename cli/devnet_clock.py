@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from l2send.cli.times import count_from
 from l2send.client import Client
 from l2send.core.units import ChainId
@@ -9,4 +11,9 @@ from l2send.core.units import ChainId
 
 def count_from_the_chain(client: Client, chain: ChainId) -> None:
     """On a devnet, count distances of times from the head of `chain`, as its last answer showed it."""
-    count_from((client.rpcs.on(chain).seconds_ahead if client.registry.is_devnet else None) or 0.0)
+    clock = client.rpcs.on(chain).last_clock if client.registry.is_devnet else None
+    if clock is None:
+        count_from(0)
+        return
+    at, seen = clock
+    count_from(at + time.monotonic() - seen - time.time())

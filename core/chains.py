@@ -95,12 +95,11 @@ class Chain:
         known = ", ".join(t.symbol for t in self.assets)
         # USDT is not a misspelt USDC: only symbols with the same letters in another order are suggested.
         meant = next((t.symbol for t in self.assets if same_letters(t.symbol, wanted)), "")
-        unknown = UnknownToken(
+        raise UnknownToken(
             f"{wanted[:40]!r} is not a token l2send knows on {self.name}.",
             hint=f"{f'Did you mean {meant}? ' if meant else ''}Tokens there: {known}",
+            correction=(wanted, meant) if meant else None,
         )
-        unknown.correction = (wanted, meant) if meant else None
-        raise unknown
 
     def _token_at(self, wanted: str) -> Token:
         address = checksum(wanted)
@@ -190,14 +189,12 @@ class Registry:
 
     def named(self, short_name: str) -> Chain:
         """The chain that `find` finds. Raises UnknownChain with a suggestion, and ConfigError."""
-        chain = self.find(short_name)
-        if chain:
+        if chain := self.find(short_name):
             return chain
         self.refuse_left_out(short_name)
         if self.is_devnet:
             refuse_real(short_name, [*self.by_name])
-        now = self.retired.get(short_name)
-        if now:
+        if now := self.retired.get(short_name):
             raise UnknownChain(
                 f"the short name {short_name} is retired: {self.by_name[now].name} is called {now} now.",
                 hint=f"Write {now} if {self.by_name[now].name} is what you mean.",
@@ -207,10 +204,8 @@ class Registry:
                 f"{short_name} is the short name of {self.elsewhere[short_name]}, which l2send does not know.",
                 hint=self._meant(short_name),
             )
-        unknown = UnknownChain(f"no chain is called {short_name[:40]!r}.", hint=self._meant(short_name))
-        meant = self._nearest(short_name)
-        unknown.correction = (short_name, meant[0]) if len(meant) == 1 else None
-        raise unknown
+        only = (short_name, meant[0]) if len(meant := self._nearest(short_name)) == 1 else None
+        raise UnknownChain(f"no chain is called {short_name[:40]!r}.", hint=self._meant(short_name), correction=only)
 
     def refuse_left_out(self, short_name: str) -> None:
         """Raises ConfigError for a chain whose entry in the user's file is wrong."""
@@ -234,10 +229,9 @@ class Registry:
 
     def _meant(self, wanted: str) -> str:
         """A hint for a chain id in place of a short name, for a full name, or with the nearest short names."""
-        for chain in self:
-            if wanted == str(chain.chain_id):
-                return f"{wanted} is a chain id; the short name of {chain.name} is {chain.short_name}"
         if meant := self._nearest(wanted):
+            if wanted == str(self.by_name[meant[0]].chain_id):
+                return f"{wanted} is a chain id; the short name of {self.by_name[meant[0]].name} is {meant[0]}"
             return "Did you mean: " + ", ".join(f"{m} ({self.by_name[m].name})" for m in meant)
         return "`l2send chains` lists every chain l2send knows."
 

@@ -67,19 +67,24 @@ class Sent(StrEnum):
     YES = "yes"
 
 
+Correction = tuple[str, str] | None
+
+
 class L2sendError(Exception):
-    """Base of the tree. `message` says what is wrong, `hint` what to do next."""
+    """Base of the tree. `message` says what is wrong, `hint` what to do next.
+
+    `correction`: a name as it was typed, and the only one it may have meant.
+    """
 
     exit_status = ExitStatus.UNEXPECTED
     retryable = False
 
-    def __init__(self, message: str, *, hint: str = "", sent: Sent = Sent.NO) -> None:
+    def __init__(self, message: str, *, hint: str = "", sent: Sent = Sent.NO, correction: Correction = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.sent = sent
-        self.correction: tuple[str, str] | None = None
-        """A name as it was typed, and the only one it may have meant."""
+        self.correction = correction
 
     @property
     def code(self) -> str:

@@ -97,9 +97,8 @@ def _bare(text: str, registry: Registry, book: Book) -> Spelling:
     chain = registry.find(text)
     if chain:
         whole = f"{chain.short_name}:ADDRESS"
-        missing = BadAddress(f"the account is missing: {text} is the chain {chain.name}.", hint=f"Write {whole}")
-        missing.correction = (text, whole)
-        raise missing
+        said = f"the account is missing: {text} is the chain {chain.name}."
+        raise BadAddress(said, hint=f"Write {whole}", correction=(text, whole))
     if book.resembles(text):
         raise BadAddress(f"no contact is called {text!r}.", hint=f"Did you mean: {book.resembles(text)}")
     if not (text.startswith("0x") or is_name(text) or foreign(text) or is_xdc(text)):

@@ -63,7 +63,8 @@ class Rpc:
     endpoints: list[Endpoint] = field(init=False)
     counted: dict[Address, tuple[Nonce, Nonce]] = field(default_factory=dict[Address, tuple[Nonce, Nonce]], init=False)
     """Counts of accounts, requested while a payment was planned: see wallet/nonces.py."""
-    _clock: tuple[UnixTime, float] | None = field(default=None, init=False)
+    last_clock: tuple[UnixTime, float] | None = field(default=None, init=False)
+    """The chain's clock by its last answer, and `time.monotonic()` then."""
     """The newest block time in an answer, and time.monotonic() then."""
     _seen_head: tuple[BlockNumber, float] | None = field(default=None, init=False)
     """The first head seen in the last minutes, and time.monotonic() then."""
@@ -150,7 +151,7 @@ class Rpc:
         async def ask(endpoint: Endpoint) -> Aggregate:
             chain_id, found = batch.read(await self._post(endpoint, "eth_call", params), self.chain.name)
             self._match(endpoint, chain_id)
-            self._clock = (found.timestamp, time.monotonic())
+            self.last_clock = (found.timestamp, time.monotonic())
             return found
 
         return await first_answer(self.chain.name, self.endpoints, ask)
@@ -237,7 +238,7 @@ class Rpc:
         found = await self.ask(_read_block, "eth_getBlockByNumber", tag, False)
         if tag == "latest" and found.get("number") is not None:
             now = time.monotonic()
-            self._clock = (unix_time(found.get("timestamp")), now)
+            self.last_clock = (unix_time(found.get("timestamp")), now)
             if self._seen_head is None or now - self._seen_head[1] > _LATELY_SECONDS:
                 self._seen_head = (block_number(found["number"]), now)
         return found
@@ -250,17 +251,10 @@ class Rpc:
         """The chain's clock: the head's timestamp."""
         return unix_time((await self.block()).get("timestamp"))
 
-    @property
-    def seconds_ahead(self) -> float | None:
-        """How far the chain's clock, by its last answer, is ahead of this machine's; None before an answer."""
-        if self._clock is None:
-            return None
-        return self._clock[0] + time.monotonic() - self._clock[1] - time.time()
-
     async def recent_time(self) -> UnixTime:
         """The chain's clock from an answer of the last seconds, else requested: to quote a price, not to sign."""
-        if self._clock and time.monotonic() - self._clock[1] <= _RECENT_SECONDS:
-            return self._clock[0]
+        if self.last_clock and time.monotonic() - self.last_clock[1] <= _RECENT_SECONDS:
+            return self.last_clock[0]
         return await self.time()
 
     async def receipt(self, tx_hash: str) -> dict[str, Any] | None:
