@@ -24,7 +24,6 @@ from l2send.cli.light_values import read_values_lightly
 from l2send.cli.progress_mode import ProgressMode, set_progress_mode
 from l2send.cli.streams import leave, open_streams
 from l2send.cli.styles import forget_plain
-from l2send.cli.terminal_echo import without_echo
 from l2send.cli.typed_line import remember_line, remember_parts
 from l2send.cli.word_order import apart, in_order, refuse_unknown_command
 from l2send.core.errors import BadAmount, ExitStatus
@@ -255,6 +254,8 @@ def main() -> None:
         sys.stdout.writelines(f"{word}\n" for word in answer(sys.argv[-1], root(), shape_unfinished))
         return
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # like Ctrl-C, a clean end
+    from l2send.cli.terminal_echo import without_echo
+
     with without_echo():  # What is typed too early, a password for example, is not shown.
         status = run(sys.argv[1:])
     leave(status)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 
 from l2send.core.redaction import without_typed_secrets
-from l2send.core.text import clean
 
 _LONGEST = 400
 _typed, _options, _command = list[str](), list[str](), list[str]()
@@ -64,4 +62,8 @@ def with_options(text: str) -> str:
 
 
 def _shown(words: Sequence[str]) -> str:
+    import shlex
+
+    from l2send.core.text import clean
+
     return clean(without_typed_secrets(shlex.join(words)), _LONGEST)

@@ -74,18 +74,16 @@ def add(
     registry, book = run_options.registry(), load_book(paths.contacts)
     name = name.lower()
     check_name(name, registry)
+    account = with_own_account(destination, registry, book, paths)
 
     async def run() -> int:
-        contact, checked = await _meant(
-            name, with_own_account(destination, registry, book, paths), chain or [], registry
-        )
+        contact, checked = await _meant(name, account, chain or [], registry)
         known = book.contacts.get(name)
         if known and known.address == contact.address and set(contact.chains) - set(known.chains) and known.chains:
             contact = replace(known, chains=tuple(dict.fromkeys([*known.chains, *contact.chains])))
-            others = Book({other.name: other for other in book if other.name != name})
+            Book({other.name: other for other in book if other.name != name}).check_new(contact, registry)
         else:
-            others = book
-        others.check_new(contact, registry)
+            book.check_new(contact, registry)
         _refuse_imitation(contact, paths)
         if not checked:
             await _compared(contact, yes=yes)

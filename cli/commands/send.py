@@ -85,14 +85,19 @@ def send(
             target, who, request = await _understood(client, meant, owner, keys, payer, limits)
             must_be_able_to_ask(yes=yes, hint="Add --yes to pay without a question, or --dry-run to see the plan.")
             if known := paid_with(client, payment.key, request):
-                say_which(client.find(known), registry)
-                record = await follow(client, known, who, payment.timeout)
-                return report(record, registry, as_json=run_options.as_json)
+                return await _go_on(client, known, who, payment, as_json=run_options.as_json)
             approved = await approve(client, request, limits, target, who, yes=yes, options=payment)
             options = replace(payment, again=approved.again)
             return await pay(client, approved.review, target, who, options, as_json=run_options.as_json)
 
     return run_to_end(run())
+
+
+async def _go_on(client: Client, known: str, who: Sender, payment: PayOptions, *, as_json: bool) -> int:
+    """Follow the payment that the key already stands for. Returns its exit status."""
+    say_which(client.find(known), client.registry)
+    record = await follow(client, known, who, payment.timeout)
+    return report(record, client.registry, as_json=as_json)
 
 
 def show_plan(
