@@ -63,8 +63,7 @@ class Rpc:
     endpoints: list[Endpoint] = field(init=False)
     counted: dict[Address, tuple[Nonce, Nonce]] = field(default_factory=dict[Address, tuple[Nonce, Nonce]], init=False)
     """Counts of accounts, requested while a payment was planned: see wallet/nonces.py."""
-    last_clock: tuple[UnixTime, float] | None = field(default=None, init=False)
-    """The chain's clock by its last answer, and `time.monotonic()` then."""
+    last_clock: tuple[UnixTime, float] | None = field(default=None, init=False)  # and its time.monotonic()
     """The newest block time in an answer, and time.monotonic() then."""
     _seen_head: tuple[BlockNumber, float] | None = field(default=None, init=False)
     """The first head seen in the last minutes, and time.monotonic() then."""

@@ -86,7 +86,7 @@ def test_version_and_help_load_next_to_nothing(tmp_path: Path, words: tuple[str,
     found = loaded(tmp_path, *words)
     assert found.status == 0
     assert not found.packages & {*_SLOW, *_NETWORK, "rich", "platformdirs"}
-    assert (found.modules <= 168, found.own <= 16) == (True, True), found
+    assert (found.modules <= 168, found.own <= 17) == (True, True), found
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,10 @@ _ACCOUNT = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 @pytest.mark.parametrize(
     ("words", "modules", "own", "without"),
     [
-        (("wallet", "list", "--json"), 350, 69, {*_SLOW, *_NETWORK, "rich"}),
-        (("balances", "--from", _ACCOUNT, "--json"), 545, 89, {*_SIGNING, "cffi", "cytoolz", "pydantic", "rich"}),
-        (("history", "--json"), 605, 256, {*_SIGNING, "eth_abi", "pydantic"}),
-        (("1", "USDC", f"base:{_ACCOUNT}", "--from", _ACCOUNT, "--dry-run"), 770, 278, {*_SIGNING, "pydantic"}),
+        (("wallet", "list", "--json"), 350, 72, {*_SLOW, *_NETWORK, "rich"}),
+        (("balances", "--from", _ACCOUNT, "--json"), 548, 92, {*_SIGNING, "cffi", "cytoolz", "pydantic", "rich"}),
+        (("history", "--json"), 608, 260, {*_SIGNING, "eth_abi", "pydantic"}),
+        (("1", "USDC", f"base:{_ACCOUNT}", "--from", _ACCOUNT, "--dry-run"), 770, 282, {*_SIGNING, "pydantic"}),
     ],
 )
 def test_each_command_stays_within_its_budget(
@@ -136,4 +136,4 @@ def test_a_direct_payment_stays_within_its_budget(home: Home) -> None:
     found = loaded(home.path, *words, nodes=home.environment)
     assert found.status == 0
     assert not found.packages & {"aiohttp", "cffi", "cytoolz", "questionary", "web3"}
-    assert (found.modules <= 945, found.own <= 280, found.collections <= 20) == (True, True, True), found
+    assert (found.modules <= 950, found.own <= 284, found.collections <= 20) == (True, True, True), found
