@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from l2send.bridges.gas_costs import MARGIN_PERCENT, Costed, cost, refuse_without_gas
+from l2send.bridges.gas_costs import Costed, cost, refuse_without_gas
 from l2send.core.bridge_protocol import ContractSenders, OrderStatus, RefundAddress
 from l2send.core.calldata import TRANSFER
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, token_effects
 from l2send.core.errors import CannotPay, NodeError, Refused
-from l2send.core.fees import gas_price, l1_fee_of
+from l2send.core.fees import gas_limit, gas_price, l1_fee_of
 from l2send.core.plan import Fee, GasPrice, Order, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.units import Amount, Gas, Seconds, UnixTime, Wei
@@ -169,7 +169,7 @@ async def _emptying(payment: Payment, source: Chain, native: Amount, rpcs: Rpcs)
             raise
         raise Refused(f"on {source.name} the transfer would revert: {error.reason}.") from error
     if estimate != _PLAIN_TRANSFER or source.kind in _NO_TIPS:
-        gas = Gas(estimate + estimate * MARGIN_PERCENT // 100)
+        gas = gas_limit(estimate)
         data_fee = data_fees.most(gas)
         left = Amount(price.most(gas) + data_fee, source.native)
         return _Emptying(gas, price, data_fee, f"less than {left} stays on {source.name}: fees that may not be used up")

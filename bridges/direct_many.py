@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from l2send.bridges.direct import transfer_of, transfer_quote
-from l2send.bridges.gas_costs import MARGIN_PERCENT, UNSIMULATED, Costed
+from l2send.bridges.gas_costs import UNSIMULATED, Costed
 from l2send.core.address import Address
 from l2send.core.calldata import answers_false
 from l2send.core.chains import Chain
 from l2send.core.errors import NodeError, Refused
-from l2send.core.fees import gas_price, l1_fee
+from l2send.core.fees import gas_limit, gas_price, l1_fee
 from l2send.core.plan import Fee, GasPrice, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Simulated, if_offered
 from l2send.core.units import Amount, Gas, Wei
@@ -104,7 +104,7 @@ def _quote(payment: Payment, result: Simulated | Refused | None, market: Market)
     elif tx.data and answers_false(result.output):
         return Refused(f"on {market.chain.name} the transfer would do nothing: the token answers false.")
     else:
-        found = _costed(tx, Gas(result.gas + result.gas * MARGIN_PERCENT // 100), result.gas, market)
+        found = _costed(tx, gas_limit(result.gas), result.gas, market)
     return transfer_quote(payment, market.chain, found)
 
 

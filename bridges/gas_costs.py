@@ -10,7 +10,7 @@ from l2send.core.bridge_protocol import Bridge
 from l2send.core.calldata import ALLOWANCE, APPROVE, answers_false
 from l2send.core.chains import Chain
 from l2send.core.errors import CannotPay, NodeError, NoGas, Refused
-from l2send.core.fees import gas_price, l1_fee, l1_fee_of
+from l2send.core.fees import gas_limit, gas_price, l1_fee, l1_fee_of
 from l2send.core.plan import Fee, Order, Quote, RefundCost, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Call, Rpc, Rpcs, if_offered
 from l2send.core.state_overrides import StateOverrides
@@ -18,8 +18,6 @@ from l2send.core.units import Amount, Gas, Token, Wei
 
 _NETWORK_FEES = frozenset({"network fee", "L1 data fee"})
 """The names of the fees that are computed here."""
-MARGIN_PERCENT = 20
-"""Margin of a gas limit above the estimate."""
 # For nodes that cannot simulate a sequence: above the observed gas of every pinned settler and token. The highest was a
 # sender's first order at Hyperlane7683 with USDC, behind two proxies: 525,125.
 UNSIMULATED = {
@@ -93,7 +91,7 @@ async def _gas_limits(
             raise Refused(f"on {rpc.chain.name} the {kind} would revert: {result.reason or 'no reason given'}.")
         if kind is not StepKind.OPEN and tx.data and answers_false(result.output):
             raise Refused(f"on {rpc.chain.name} the {kind} would do nothing: the token answers false.")
-    return [(Gas(r.gas + r.gas * MARGIN_PERCENT // 100), r.gas) for r in results], True
+    return [(gas_limit(r.gas), r.gas) for r in results], True
 
 
 async def most_for_opening(rpc: Rpc) -> Wei:

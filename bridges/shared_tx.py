@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from l2send.bridges.direct import transfer_of
 from l2send.bridges.direct_many import Market
-from l2send.bridges.gas_costs import MARGIN_PERCENT, UNSIMULATED
+from l2send.bridges.gas_costs import UNSIMULATED
 from l2send.core.account_contracts import Delegate
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.delegation import as_delegated, batch_tx, delegating_batch
 from l2send.core.errors import NodeError, Refused
-from l2send.core.fees import l1_fee
+from l2send.core.fees import gas_limit, l1_fee
 from l2send.core.multicall3 import multicall3_tx
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, if_offered
@@ -85,7 +85,7 @@ async def quote_together(payments: Sequence[Payment], account: Account, market: 
     (result,) = results
     if not result.succeeded:
         raise Refused(f"on {rpc.chain.name} it would revert: {result.reason or 'no reason given'}.")
-    limit = Gas(result.gas + result.gas * MARGIN_PERCENT // 100)
+    limit = gas_limit(result.gas)
     if limit > _MOST_GAS and len(payments) > 3:
         half = len(payments) // 2
         first = await quote_together(payments[:half], account, market, rpc)

@@ -32,6 +32,8 @@ _SIGNED_EXTRA = bytes(range(1, 133))
 _AUTHORIZATION = bytes(range(133, 243))
 """The same for an authorization (EIP-7702): chain id, address, nonce and signature, with their lengths."""
 L1_FEE_MARGIN_PERCENT = 25
+GAS_MARGIN_PERCENT = 20
+"""Margin of a gas limit above the estimate: blocks are mined in between, and too low a limit burns the fee."""
 _FULL = Gas(30 * 10**6)
 """Gas for which the operator fee is requested: millions, so that a scalar of millionths leaves no remainder."""
 _FEE_THAT_MATTERS = Wei(10**15)
@@ -106,6 +108,11 @@ def _of_head(head: dict[str, Any]) -> _Market:
 async def _whole_price(rpc: Rpc) -> Wei:
     """Base fee plus tip. Source: eth_gasPrice."""
     return await rpc.ask(lambda answer: wei_per_gas(answer, "eth_gasPrice"), "eth_gasPrice")
+
+
+def gas_limit(estimate: Gas) -> Gas:
+    """The gas limit to sign for a transaction of this estimate."""
+    return Gas(estimate + estimate * GAS_MARGIN_PERCENT // 100)
 
 
 async def refuse_overpriced(rpc: Rpc, price: GasPrice, gas: Gas) -> None:

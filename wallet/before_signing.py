@@ -12,7 +12,7 @@ from l2send.core.calldata import answers_false
 from l2send.core.deadlines import why_late
 from l2send.core.delegation import delegates_and_calls
 from l2send.core.errors import CannotPay, NetworkError, NodeError, Refused
-from l2send.core.fees import L1_FEE_MARGIN_PERCENT, MIN_TIP, L1Fee, gas_price, l1_fee_of, refuse_overpriced
+from l2send.core.fees import L1_FEE_MARGIN_PERCENT, MIN_TIP, L1Fee, gas_limit, gas_price, l1_fee_of, refuse_overpriced
 from l2send.core.pinned_code import why_other_code
 from l2send.core.plan import GasPrice, Order, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs, Simulated, both, if_offered
@@ -20,7 +20,6 @@ from l2send.core.units import Amount, ChainId, Gas, UnixTime, Wei
 from l2send.wallet.journal.records import PaymentRecord, TxRecord
 
 _NOTHING = Wei(0)
-_MARGIN_PERCENT = 20
 _L1_FEE_MARGIN_PERCENT = 5
 """Margin on the L1 fee of a step with a fixed price: below the planning margin, so the planned reserve suffices."""
 _LAGGING_LOOKS = 4
@@ -209,7 +208,7 @@ async def price_of(tx: TxRecord, rpc: Rpc, cap: FeeCap | None, cost: Cost) -> Ga
     price = _within(cost.today, tx.step.gas, data_fee, cap)
     _afford(tx, Wei(price.most(tx.step.gas) + data_fee), cost.balance, rpc, cap)
     estimate = _known(cost.estimate)
-    gas = Gas(max(tx.step.gas, estimate + estimate * _MARGIN_PERCENT // 100))
+    gas = Gas(max(tx.step.gas, gas_limit(estimate)))
     data_fee = cost.l1_fee.most(gas)
     price = _within(cost.today, gas, data_fee, cap)
     _afford(tx, Wei(price.most(gas) + data_fee), cost.balance, rpc, cap)
@@ -310,7 +309,6 @@ async def _estimate(tx: TxRecord, rpc: Rpc, *block: str) -> Estimate:
 async def _estimate_delegating(tx: TxRecord, rpc: Rpc) -> Estimate:
     """The gas of a batch with its authorization: eth_estimateGas takes none that is not signed yet.
 
-    A simulation reports gas after refunds, which are at most a fifth of the total (EIP-3529): a quarter is added.
     Source: eth_simulateV1.
     """
     try:
@@ -325,7 +323,7 @@ async def _estimate_delegating(tx: TxRecord, rpc: Rpc) -> Estimate:
     if not result.succeeded:
         why = result.reason or "no reason given"
         return Refused(f"the {tx.step.kind} would fail: {why}", hint="It was not signed. Start a new payment.")
-    return Gas(result.gas * 5 // 4)
+    return result.gas_before_refunds
 
 
 def _would_fail(tx: TxRecord, error: NodeError) -> Refused:

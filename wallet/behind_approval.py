@@ -42,7 +42,6 @@ async def gas_behind(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> Esti
     """The gas that `tx` needs once `before` are mined, or why it is unknown; None if no node can simulate them in a
     row.
 
-    A simulation reports gas after refunds, which are at most a fifth of the total (EIP-3529): a quarter is added.
     Source: eth_simulateV1.
     """
     try:
@@ -57,7 +56,7 @@ async def gas_behind(rpc: Rpc, tx: TxRecord, before: Sequence[TxRecord]) -> Esti
     if failed:
         reason = failed.reason or "no reason given"
         return Refused(f"the {tx.step.kind} would fail: {reason}", hint="It was not signed.")
-    return Gas(results[-1].gas * 5 // 4)
+    return results[-1].gas_before_refunds
 
 
 def cost_behind(cost: Cost, before: TxRecord, estimate: Gas) -> Cost:

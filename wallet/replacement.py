@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from l2send.core.delegation import delegates_and_calls
 from l2send.core.errors import Refused
-from l2send.core.fees import gas_price
+from l2send.core.fees import gas_limit, gas_price
 from l2send.core.plan import GasPrice, Step, StepKind, UnsignedTx
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.text import in_words
@@ -25,8 +25,6 @@ from l2send.wallet.journal.records import PaymentRecord, TxRecord
 from l2send.wallet.journal.states import IN_BLOCK, IN_FLIGHT, REPLACEABLE, TxState
 from l2send.wallet.keys.signed import SignedFields, decode_signed
 from l2send.wallet.receipts import observe
-
-_MARGIN_PERCENT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ async def _bid(former: TxRecord, step: Step, rpc: Rpc, *, alone: bool = True) ->
     tx = step.tx
     today, estimate = await asyncio.gather(gas_price(rpc), rpc.estimate_gas(message_of(tx, former.sender), "latest"))
     same = step.kind is not StepKind.CANCEL and estimate <= said.gas
-    gas = said.gas if same else Gas(estimate + estimate * _MARGIN_PERCENT // 100)
+    gas = said.gas if same else gas_limit(estimate)
     return Bid(former, Step(step.kind, tx, gas, _above(said, today)))
 
 

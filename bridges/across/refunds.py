@@ -29,7 +29,7 @@ from typing import Any
 from l2send.bridges.across.deposit import DEPOSITED_TOPIC, Deposited, deposited
 from l2send.core.address import Address, checksum
 from l2send.core.calldata import Function, abi_decode, address_word, event_topic
-from l2send.core.endpoint_agreement import WITNESSES, why_unproven
+from l2send.core.endpoint_agreement import WITNESSES, confirmed_head, why_unproven
 from l2send.core.errors import NetworkError, UnknownChain
 from l2send.core.plan import Order
 from l2send.core.rpc import Call, Log, Rpc, Rpcs, data_bytes, quantity
@@ -124,7 +124,7 @@ async def _history(order: Order, rpc: Rpc) -> tuple[list[Settlement], list[Depos
     """The sender's settlements and deposits in this token; empty if there are too many logs to read."""
     pool, token = order.details["spoke_pool"], Address(order.details["input_token"])
     sender = "0x" + address_word(order.sender).hex()
-    last = await rpc.block_number() - max(rpc.chain.confirmations - 1, 0)
+    last = confirmed_head(rpc.chain, await rpc.block_number())
     earliest = UnixTime(order.fill_deadline - _LOOK_BACK)
     executed, opened = await asyncio.gather(
         _logs_since(rpc, {"address": pool, "topics": [EXECUTED_TOPIC]}, last, earliest),
@@ -171,7 +171,7 @@ async def _is_filled(bridge: str, deposit: Deposited, rpcs: Rpcs) -> bool:
     asked = Call(listed.spoke_pool, _FILL_STATUS, (bytes.fromhex(deposit.relay_hash[2:]),))
 
     async def shows(one: Rpc, head: Awaitable[BlockNumber]) -> bool:
-        deep = max(await head - max(one.chain.confirmations - 1, 0), 0)
+        deep = confirmed_head(one.chain, await head)
         return (await one.aggregate([asked], hex(deep))).values[0] == (_FILLED,)
 
     return not await why_unproven(rpc, shows)

@@ -16,6 +16,7 @@ from l2send.core.address import Address, checksum
 from l2send.core.bridge_protocol import Opening, OpeningState, Proof
 from l2send.core.calldata import ALLOWANCE, address_word
 from l2send.core.effects import PERMIT2, OpensBySignature
+from l2send.core.endpoint_agreement import confirmed_head
 from l2send.core.errors import BadAnswer, NetworkError
 from l2send.core.first_block import first_block_above
 from l2send.core.permit import is_used, nonce_call
@@ -70,7 +71,7 @@ def _as_signed(order: Order, sponsored: Sponsored) -> OpensBySignature:
 async def _look_at_nonce(rpc: Rpc, opens: OpensBySignature) -> _NonceSight:
     """The nonce's state by the endpoints of `rpc`, without proof. Raises NetworkError."""
     asked = [nonce_call(opens.order.sender, opens.nonce)]
-    deep = max(await rpc.block_number() - max(rpc.chain.confirmations - 1, 0), 0)
+    deep = confirmed_head(rpc.chain, await rpc.block_number())
     now, then = await asyncio.gather(rpc.aggregate(asked), rpc.aggregate(asked, hex(deep)))
     if now.values[0] is None or then.values[0] is None:
         raise BadAnswer(f"Permit2 does not answer on {rpc.chain.name}.")

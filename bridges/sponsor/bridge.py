@@ -15,7 +15,7 @@ import asyncio
 from dataclasses import replace
 
 from l2send.bridges.direct import transfer_of
-from l2send.bridges.gas_costs import MARGIN_PERCENT, UNSIMULATED, cost
+from l2send.bridges.gas_costs import UNSIMULATED, cost
 from l2send.bridges.quoting import PRICE_HOLDS, Funding, refuse_unaffordable
 from l2send.bridges.sponsor.server import ask_fee, post_operation
 from l2send.core.address import Address
@@ -24,7 +24,7 @@ from l2send.core.calldata import BALANCE_OF
 from l2send.core.chains import Chain, Registry
 from l2send.core.effects import Effects, Pays, RunsBySignature, token_effects
 from l2send.core.errors import BadAnswer, ConfigError, Refused
-from l2send.core.fees import gas_price
+from l2send.core.fees import gas_limit, gas_price
 from l2send.core.operation import GET_HASH, MOST_CALL_GAS, Operation, new_key, read_operation
 from l2send.core.pinned_code import why_other_code
 from l2send.core.plan import (
@@ -215,7 +215,7 @@ async def _operation(payment: Payment, fee: Amount, listed: SponsorSettlers, rpc
     draft = Operation(rpc.chain.chain_id, listed.entry_point, payment.sender, new_key(), tuple(calls), MOST_CALL_GAS)
     itself = UnsignedTx(draft.chain_id, draft.sender, Wei(0), draft.call_data)
     costed = await cost(rpc, payment.sender, [(StepKind.TRANSFER, itself)])
-    gas = Gas(costed.steps[0].gas + costed.steps[0].gas * MARGIN_PERCENT // 100)
+    gas = gas_limit(costed.steps[0].gas)
     if gas > MOST_CALL_GAS:
         raise Refused(f"the transfer needs more than the {MOST_CALL_GAS} gas that an operation may have.")
     operation = replace(draft, call_gas=gas)

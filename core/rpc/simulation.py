@@ -28,10 +28,15 @@ class Simulated:
 
     succeeded: bool
     gas: Gas
-    """The gas used."""
+    """The gas used, after refunds."""
     reason: str
     output: bytes
     """The returned bytes."""
+
+    @property
+    def gas_before_refunds(self) -> Gas:
+        """At least the gas used before refunds, which `gas` lacks: they are at most a fifth of the total (EIP-3529)."""
+        return Gas(self.gas * 5 // 4)
 
 
 def simulation(sender: Address, txs: Sequence[UnsignedTx], overrides: StateOverrides | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.delegation import DELEGATION_GAS, delegate_of, delegation_tx, ends_delegation, known_delegate
 from l2send.core.errors import CannotPay, Refused
-from l2send.core.fees import gas_price, l1_fee
+from l2send.core.fees import gas_limit, gas_price, l1_fee
 from l2send.core.pinned_code import code_hash
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind
 from l2send.core.rpc import Rpc, Rpcs
@@ -26,7 +26,6 @@ from l2send.wallet.journal.states import PaymentState, TxState
 
 DELEGATION = "delegation"
 """The value in place of the bridge's name in such a payment."""
-_MARGIN_PERCENT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegati
         raise Refused(f"{code} on {chain.name} runs other code than the registry pins.")
     if price.legacy:
         raise Refused(f"{chain.name} does not say that it takes transactions of EIP-7702: it has no base fee.")
-    gas = Gas(estimate + estimate * _MARGIN_PERCENT // 100 + DELEGATION_GAS)
+    gas = Gas(gas_limit(estimate) + DELEGATION_GAS)
     data_fee = await l1_fee(rpc, tx, gas)
     most = Amount(price.most(gas) + data_fee, chain.native)
     if most.units > holds:
