@@ -13,16 +13,14 @@ from dataclasses import replace
 from l2send.bridges.direct import Direct
 from l2send.bridges.gas_costs import cost, fees_with
 from l2send.bridges.wrapped import Wrapped
-from l2send.core.account_contracts import Delegate
 from l2send.core.address import ZERO_ADDRESS
 from l2send.core.bridge_protocol import Bridge, SponsoredBridge
 from l2send.core.chains import Chain
+from l2send.core.delegate_code import refuse_impossible
 from l2send.core.delegation import BATCHING_DELEGATE, batch_tx, delegate_for_batches, delegating_batch
 from l2send.core.errors import CannotPay, Refused
-from l2send.core.fees import gas_price
-from l2send.core.pinned_code import code_hash
 from l2send.core.plan import Payment, Quote
-from l2send.core.rpc import Rpc, Rpcs
+from l2send.core.rpc import Rpcs
 from l2send.core.shared_tx import can_batch
 from l2send.core.units import Amount, Wei
 
@@ -62,7 +60,7 @@ class ViaBatch(Wrapped):
         calls, rpc = [step.tx for step in quote.steps], rpcs.on(source.chain_id)
         delegate = delegate_for_batches(code, payment.sender, source)
         if delegate:
-            await refuse_other_code(delegate, rpc)
+            await refuse_impossible(delegate, payment.sender, rpc)
         tx = delegating_batch(payment.sender, calls, delegate) if delegate else batch_tx(payment.sender, calls)
         costed = await cost(rpc, payment.sender, [(quote.steps[-1].kind, tx)])
         if delegate and not costed.simulated:
@@ -74,15 +72,3 @@ class ViaBatch(Wrapped):
         steps = tuple(replace(step, over=ZERO_ADDRESS) for step in costed.steps) if delegate else costed.steps
         notes = quote.notes if delegate else (*quote.notes, _NOTE)  # The review says what the delegation means.
         return replace(quote, steps=steps, fees=fees, needs=needs, notes=notes)
-
-
-async def refuse_other_code(delegate: Delegate, rpc: Rpc) -> None:
-    """Raises Refused if the delegate runs other code than is pinned, or the chain does not take authorizations.
-
-    Source: eth_getCode, eth_feeHistory.
-    """
-    code, price = await asyncio.gather(rpc.code(delegate.code.address), gas_price(rpc))
-    if code_hash(code) != delegate.code.code_hash:
-        raise Refused(f"{delegate.code.address} on {rpc.chain.name} runs other code than the registry pins.")
-    if price.legacy:
-        raise Refused(f"{rpc.chain.name} does not say that it takes transactions of EIP-7702: it has no base fee.")

@@ -1,7 +1,8 @@
 """Contracts that accounts consist of or pay through, as pinned in chains.toml: Safe, EIP-7702 delegates, Multicall3.
 
-They have the same address and code on every chain, so they are listed once, and each chain names those it has. Source
-of the canonical Safe deployments: npm @safe-global/safe-deployments.
+They have the same address and code on every chain, so they are listed once, and each chain names those it has. A
+delegate whose address proves its code (CREATE2, EIP-1014) is named by no chain: l2send looks whether it is there.
+Source of the canonical Safe deployments: npm @safe-global/safe-deployments.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class Delegate:
     code: Deployment
     source: str = ""
     """Where the registry has it from; empty if it does not say."""
+    is_listed: bool = True
+    """Whether the registry says that the chain has it; else only the chain itself can say."""
 
 
 def safes_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[SafeVersion, ...]:
@@ -69,12 +72,27 @@ def safes_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[Saf
 
 
 def delegates_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[Delegate, ...]:
-    """The delegates on a chain. Raises as `safes_of` does."""
-    return tuple(_delegate(name, accounts["delegate"][name]) for name in entry.get("delegates", ()))
+    """The delegates that a chain has or may have. Raises as `safes_of` does.
+
+    May have: those whose table names a CREATE2 `factory`, unless chains of that kind take no delegations.
+    """
+    listed = {name: accounts["delegate"][name] for name in entry.get("delegates", ())}
+    tables = accounts.get("delegate", {}).items() if takes_delegations(accounts, entry) else ()
+    proven = {name: table for name, table in tables if "factory" in table and name not in listed}
+    return (
+        *(_delegate(name, table, is_listed=True) for name, table in listed.items()),
+        *(_delegate(name, table, is_listed=False) for name, table in proven.items()),
+    )
 
 
-def _delegate(name: str, table: Mapping[str, Any]) -> Delegate:
-    return Delegate(name, _deployment(table), str(table.get("source", "")))
+def takes_delegations(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """False for a kind of chain that takes no transactions of EIP-7702, unless the chain lists delegates."""
+    return bool(entry.get("delegates")) or entry["kind"] not in accounts.get("no_delegation", ())
+
+
+def _delegate(name: str, table: Mapping[str, Any], *, is_listed: bool) -> Delegate:
+    source = str(table.get("what", table.get("source", "")))
+    return Delegate(name, _deployment(table), source, is_listed)
 
 
 def multicall3_of(accounts: Mapping[str, Any], entry: Mapping[str, Any]) -> Deployment | None:

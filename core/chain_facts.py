@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from l2send.core.address import Address, checksum
 
+_KECCAK = re.compile("0x[0-9a-f]{64}", re.ASCII)
 _OP_GAS_PRICE_ORACLE = Address("0x420000000000000000000000000000000000000F")
 """Its address on every OP-stack chain. Source: ethereum-optimism/specs, specs/protocol/predeploys.md."""
 
@@ -52,3 +54,15 @@ def l1_fee_oracle_of(entry: Mapping[str, Any]) -> Address | None:
     if "l1_fee_oracle" in entry:
         return checksum(entry["l1_fee_oracle"]["address"])
     return _OP_GAS_PRICE_ORACLE if entry["kind"] == "op-stack" else None
+
+
+def pinned_code(fields: Mapping[str, Any]) -> dict[str, Code]:
+    """The `code` table of a settler: `portal = { hash = "0x…", implementation = "0x…", date = …, source = "…" }`."""
+    return {name: _code(str(fields[name]), entry) for name, entry in fields.get("code", {}).items()}
+
+
+def _code(address: str, entry: Mapping[str, Any]) -> Code:
+    hashes = [entry["hash"], *([entry["implementation"]] if "implementation" in entry else [])]
+    if not address.startswith("0x") or not all(_KECCAK.fullmatch(one) for one in hashes):
+        raise ValueError("code is pinned by keccak hashes, 64 lower-case digits after 0x, of contracts")
+    return Code(*hashes)

@@ -6,16 +6,23 @@ While a devnet runs in this home, its chains are the whole registry: play money 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from l2send.core.account_contracts import Delegate, Deployment, SafeVersion, delegates_of, multicall3_of, safes_of
+from l2send.core.account_contracts import (
+    Delegate,
+    Deployment,
+    SafeVersion,
+    delegates_of,
+    multicall3_of,
+    safes_of,
+    takes_delegations,
+)
 from l2send.core.address import Address, checksum
-from l2send.core.chain_facts import Code, Ens, Stage, l1_fee_oracle_of
+from l2send.core.chain_facts import Code, Ens, Stage, l1_fee_oracle_of, pinned_code
 from l2send.core.chain_names import nearest, same_letters
 from l2send.core.environment import rpc_of_environment
 from l2send.core.errors import ConfigError, L2sendError, UnknownChain, UnknownToken
@@ -30,7 +37,6 @@ from l2send.core.user_chains import KINDS, Problem, judge, lay_over, parse, read
 
 __all__ = ["Chain", "Code", "Ens", "Registry", "Stage", "check_user_chains", "load_registry"]
 
-_KECCAK = re.compile("0x[0-9a-f]{64}", re.ASCII)
 _SCHEMA = 1
 _LONGEST_NAME = 80
 S = TypeVar("S", bound=Settlers)
@@ -63,7 +69,9 @@ class Chain:
     safes: tuple[SafeVersion, ...] = ()
     """The versions of Safe on this chain, oldest first."""
     delegates: tuple[Delegate, ...] = ()
-    """Contracts that an account may delegate to on this chain (EIP-7702)."""
+    """Contracts that an account may delegate to on this chain, if they are there (EIP-7702)."""
+    takes_delegations: bool = True
+    """False if the registry says that the chain takes no transactions of EIP-7702."""
     pinned_multicall3: Deployment | None = None
     """`multicall3`, if the registry pins its code: only then payments of native coin go through it."""
     aliases: tuple[str, ...] = ()
@@ -337,10 +345,11 @@ def _chain(short_name: str, entry: Mapping[str, Any], accounts: Mapping[str, Any
         settlers=settlers_of(entry.get("settlers", {})),
         ens=_ens(ens) if ens else None,
         aliases=tuple(alias.lower() for alias in entry.get("aliases", ())),
-        pinned={name: _pinned(fields) for name, fields in entry.get("settlers", {}).items()},
+        pinned={name: pinned_code(fields) for name, fields in entry.get("settlers", {}).items()},
         l1_fee_oracle=l1_fee_oracle_of(entry),
         safes=safes_of(accounts, entry),
         delegates=delegates_of(accounts, entry),
+        takes_delegations=takes_delegations(accounts, entry),
         pinned_multicall3=multicall3_of(accounts, entry),
     )
 
@@ -375,18 +384,6 @@ def _plain(text: str) -> str:
     if not text or clean(text, _LONGEST_NAME) != text:
         raise ValueError("a name or symbol is empty, too long, or holds characters that are not printable")
     return text
-
-
-def _pinned(fields: Mapping[str, Any]) -> dict[str, Code]:
-    """The `code` table of a settler: `portal = { hash = "0x…", implementation = "0x…", date = …, source = "…" }`."""
-    return {name: _code(str(fields[name]), entry) for name, entry in fields.get("code", {}).items()}
-
-
-def _code(address: str, entry: Mapping[str, Any]) -> Code:
-    hashes = [entry["hash"], *([entry["implementation"]] if "implementation" in entry else [])]
-    if not address.startswith("0x") or not all(_KECCAK.fullmatch(one) for one in hashes):
-        raise ValueError("code is pinned by keccak hashes, 64 lower-case digits after 0x, of contracts")
-    return Code(*hashes)
 
 
 def _with_env_rpcs(chains: dict[str, Chain]) -> dict[str, Chain]:

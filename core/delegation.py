@@ -43,11 +43,20 @@ def known_delegate(account: Address, chain: Chain) -> Delegate | None:
 
 def named_delegate(name: str, chain: Chain) -> Delegate:
     """The delegate with that name on `chain`. Raises Refused."""
+    _refuse_without_delegations(chain)
     found = next((known for known in chain.delegates if known.name == name), None)
     if found is None:
         names = ", ".join(known.name for known in chain.delegates) or "none"
         raise Refused(f"the registry lists no delegate {name[:40]!r} on {chain.name}; it lists: {names}.")
     return found
+
+
+def _refuse_without_delegations(chain: Chain) -> None:
+    if not chain.takes_delegations:
+        raise Refused(
+            f"{chain.name} takes no transactions of EIP-7702, says the registry ([accounts.no_delegation]).",
+            hint="Nothing was signed. An account can delegate only on chains that take them.",
+        )
 
 
 def delegation_tx(chain_id: ChainId, account: Address, code: Address) -> UnsignedTx:
@@ -70,6 +79,7 @@ def delegate_for_batches(code: bytes, account: Address, chain: Chain) -> Delegat
             f"--batch does not replace an account's code: {account} {runs} on {chain.name}.",
             hint=f"Leave --batch out. Or first: l2send wallet delegate NAME --chain {chain.short_name}",
         )
+    _refuse_without_delegations(chain)
     pinned = next((one for one in chain.delegates if one.name == BATCHING_DELEGATE), None)
     if pinned is None:
         raise Refused(

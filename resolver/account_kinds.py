@@ -37,14 +37,8 @@ class AccountKind:
     kind: Kind
     delegate: Address | None = None
     """The code that the key delegates to."""
-
-    @property
-    def delegate_name(self) -> str:
-        """The registry's name of the delegate; empty if it is not listed."""
-        from l2send.core.delegation import known_delegate
-
-        known = known_delegate(self.delegate, self.chain) if self.delegate else None
-        return known.name if known else ""
+    delegate_name: str = ""
+    """The registry's name of that code; empty if it is not listed, or the chain does not have the code there."""
 
 
 async def kinds_of(account: Address, chains: Iterable[Chain], rpcs: Rpcs) -> list[AccountKind]:
@@ -53,16 +47,18 @@ async def kinds_of(account: Address, chains: Iterable[Chain], rpcs: Rpcs) -> lis
 
 
 async def _kind(account: Address, rpc: Rpc) -> AccountKind:
+    from l2send.core.delegate_code import delegate_name
     from l2send.core.delegation import delegate_of
     from l2send.core.pinned_code import has_code_of_safe
 
     try:
         code = await asyncio.wait_for(rpc.code(account), _PATIENCE)
+        delegate = delegate_of(code)
+        if delegate:
+            name = await asyncio.wait_for(delegate_name(code, rpc), _PATIENCE)
+            return AccountKind(rpc.chain, Kind.DELEGATED, delegate, name)
     except (L2sendError, TimeoutError):
         return AccountKind(rpc.chain, Kind.UNKNOWN)
-    delegate = delegate_of(code)
-    if delegate:
-        return AccountKind(rpc.chain, Kind.DELEGATED, delegate)
     if has_code_of_safe(code, rpc.chain):
         return AccountKind(rpc.chain, Kind.SAFE)
     return AccountKind(rpc.chain, Kind.CONTRACT if code else Kind.KEY)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from l2send.core.address import Address
 from l2send.core.chains import Chain
+from l2send.core.delegate_code import delegate_name
 from l2send.core.delegation import delegate_of, known_delegate
 from l2send.core.errors import L2sendError
-from l2send.core.rpc import Rpcs
+from l2send.core.rpc import Rpc, Rpcs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +21,22 @@ class Delegated:
     account: Address
     chain: Chain
     code: Address
-
-    @property
-    def name(self) -> str:
-        """The registry's name of that code; empty if it is not listed."""
-        known = known_delegate(self.code, self.chain)
-        return known.name if known else ""
+    name: str
+    """The registry's name of that code; empty if it is not listed, or the chain does not have the code there."""
 
     @property
     def words(self) -> str:
         """For display."""
+        if known_delegate(self.code, self.chain) and not self.name:
+            return f"{self.code} (the code that the registry pins is not there)"
         return f"{self.code} ({self.name or 'not in the registry'})"
+
+
+async def find_delegation(account: Address, rpc: Rpc) -> Delegated | None:
+    """What the account delegates to. Raises NetworkError. Source: eth_getCode."""
+    own = await rpc.code(account)
+    code = delegate_of(own)
+    return Delegated(account, rpc.chain, code, await delegate_name(own, rpc)) if code else None
 
 
 async def find_delegations(accounts: Iterable[Address], chains: Sequence[Chain], rpcs: Rpcs) -> list[Delegated]:
@@ -38,10 +44,9 @@ async def find_delegations(accounts: Iterable[Address], chains: Sequence[Chain],
 
     async def look(account: Address, chain: Chain) -> Delegated | None:
         try:
-            code = delegate_of(await rpcs.on(chain.chain_id).code(account))
+            return await find_delegation(account, rpcs.on(chain.chain_id))
         except L2sendError:
             return None
-        return Delegated(account, chain, code) if code else None
 
     found = await asyncio.gather(*(look(account, chain) for account in accounts for chain in chains))
     return [one for one in found if one]

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from l2send.core.address import Address
-from l2send.core.delegation import refuse_foreign_code, why_other_delegation
+from l2send.core.delegate_code import code_before_delegating, code_of_payer
+from l2send.core.delegation import ends_delegation, why_other_delegation
 from l2send.core.errors import ConfigError, NetworkError, Refused
 from l2send.core.fees import L1Fee, gas_price
 from l2send.core.plan import GasPrice, Step, StepKind
@@ -86,7 +87,7 @@ class Looks:
     cap: FeeCap | BaseException
     cost: Cost | BaseException
     code: bytes | BaseException
-    """The account's own code: an EIP-7702 delegation, or empty."""
+    """The account's own code: an EIP-7702 delegation to code that is there, or empty."""
     not_together: str | BaseException
     """Why several payments must not be made through Multicall3; empty if they may, and for other transactions."""
 
@@ -155,7 +156,7 @@ class Signing:
             rpc.nonces(sender),
             gas_price(rpc),
             rpc.balance(sender),
-            rpc.code(sender),
+            code_of_payer(sender, rpc),
             return_exceptions=True,
         )
         return AccountLooks(asked_at, *found)
@@ -201,7 +202,6 @@ class Signing:
         if tx.step.over is not None:
             await self._refuse_over_another(record, tx, _value(looks.code), rpc)
         elif tx.step.kind in PAYING_KINDS:
-            refuse_foreign_code(_value(looks.code), rpc.chain)
             refuse_unless_batching(_value(looks.code), tx.step.tx, tx.sender, rpc.chain)
             refuse_unless_together(_value(looks.not_together))
         choice = await choose(rpc, tx.sender, self.journal, self._is_stale, _value(looks.counts))
@@ -226,7 +226,7 @@ class Signing:
         signer, rpc = self.signer_of(former), self.rpcs.on(former.chain_id)
         assert former.nonce is not None
         instead = f"Use `l2send cancel {record.id}`."
-        await pin_chain(rpc)
+        await asyncio.gather(pin_chain(rpc), _code_of_sender(replace(former, step=bid.step), rpc))
         if _opens(bid.step):
             reason = await why_order_is_late(record, self.rpcs) or await why_unlike_pinned(record, self.rpcs)
             if reason:
@@ -327,8 +327,18 @@ class Signing:
 
 
 async def _code_of_sender(tx: TxRecord, rpc: Rpc) -> bytes:
-    """The account's code. Raises NetworkError; not for what is learned beside it, which only saves time."""
-    code, _ = await asyncio.gather(rpc.code(tx.sender), _learn_sync(rpc), return_exceptions=True)
+    """The account's code. Raises Refused if it, or what it is to delegate to, is not the pinned code, NetworkError.
+
+    Does not raise for what is learned beside it, which only saves time.
+    """
+    to = tx.step.tx.delegate_to
+    if to is not None and not ends_delegation(to):
+        reading = code_before_delegating(tx.sender, to, rpc)
+    elif tx.step.over is None and tx.step.kind in PAYING_KINDS:
+        reading = code_of_payer(tx.sender, rpc)
+    else:
+        reading = rpc.code(tx.sender)
+    code, _ = await asyncio.gather(reading, _learn_sync(rpc), return_exceptions=True)
     return _value(code)
 
 

@@ -22,6 +22,8 @@ from l2send.core.address import Address
 from l2send.core.bridge_protocol import ContractSenders, OrderStatus, RefundAddress
 from l2send.core.calldata import BALANCE_OF
 from l2send.core.chains import Chain, Registry
+from l2send.core.delegate_code import delegate_name
+from l2send.core.delegation import BATCHING_DELEGATE
 from l2send.core.effects import Effects, Pays, RunsBySignature, token_effects
 from l2send.core.errors import BadAnswer, ConfigError, Refused
 from l2send.core.fees import gas_limit, gas_price
@@ -43,7 +45,6 @@ from l2send.core.plan import (
 )
 from l2send.core.rpc import Call, Rpc, Rpcs
 from l2send.core.settlers import SponsorSettlers
-from l2send.core.shared_tx import can_batch
 from l2send.core.typed_data import TypedData
 from l2send.core.units import Amount, Gas, Seconds, Token, UnixTime, Wei
 
@@ -79,10 +80,10 @@ class Sponsor:
         for_gas = native.units - (payment.amount.units if held.token.is_native else 0)
         if for_gas >= _SURELY_ENOUGH or for_gas >= await _most_for_transfer(rpc, coin=held.token.is_native):
             return None
-        units, code, now = await asyncio.gather(
-            ask_fee(rpcs.http, listed.sponsor_api, held.token), rpc.code(payment.sender), rpc.time()
+        units, runs_pinned, now = await asyncio.gather(
+            ask_fee(rpcs.http, listed.sponsor_api, held.token), _runs_pinned_code(payment.sender, rpc), rpc.time()
         )
-        if not can_batch(code, source):
+        if not runs_pinned:
             raise Refused(
                 f"a sponsor on {source.name} submits only operations of accounts that delegate to the pinned code: see "
                 "`l2send wallet delegate`."
@@ -154,10 +155,10 @@ class Sponsor:
         rpc = rpcs.on(operation.chain_id)
         runs = self.message_effects(sponsored.messages[-1].data, rpcs.registry)
         token = runs.effects[0].amount.token
-        seen, balance, code, other = await asyncio.gather(
+        seen, balance, runs_pinned, other = await asyncio.gather(
             rpc.aggregate([operation.nonce_call()]),
             _balance(token, operation.sender, rpc),
-            rpc.code(operation.sender),
+            _runs_pinned_code(operation.sender, rpc),
             why_other_code(self.name, [rpc.chain], rpcs),
         )
         (next_nonce,) = seen.values
@@ -166,7 +167,7 @@ class Sponsor:
         leaves = sum(paid.amount.units for paid in runs.effects)
         reasons = {
             other: bool(other),
-            "your account does not delegate to the code that checks it any more": not can_batch(code, rpc.chain),
+            "your account does not delegate to the code that checks it any more": not runs_pinned,
             "its nonce is not free": next_nonce[0] != operation.nonce,
             f"{rpc.chain.name} holds less than it pays": balance < leaves,
         }
@@ -179,6 +180,11 @@ class Sponsor:
         if listed is None or not listed.sponsor_api:
             raise ConfigError(f"chains.toml names no sponsor_api for {self.name} any more.")
         return await post_operation(rpcs.http, listed.sponsor_api, operation, signatures[-1])
+
+
+async def _runs_pinned_code(account: Address, rpc: Rpc) -> bool:
+    """Whether the account delegates to the code that checks operations, and that code is there. Raises NetworkError."""
+    return await delegate_name(await rpc.code(account), rpc) == BATCHING_DELEGATE
 
 
 def operation_of(sponsored: Sponsored) -> Operation:

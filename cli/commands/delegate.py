@@ -68,9 +68,8 @@ def show_delegation(keystore: Keystore, chain: str, run_options: RunOptions) -> 
     """Print an account's address and the code it delegates to on `chain`. Raises ConfigError, NetworkError."""
     from l2send.cli.screen import out, print_json, print_pairs, styled
     from l2send.cli.terminal import run_to_end
-    from l2send.core.delegation import delegate_of
     from l2send.core.rpc import open_rpcs
-    from l2send.resolver.delegations import Delegated
+    from l2send.resolver.delegations import find_delegation
 
     registry = run_options.registry()
     where = registry.named(chain)
@@ -80,10 +79,10 @@ def show_delegation(keystore: Keystore, chain: str, run_options: RunOptions) -> 
 
     async def run() -> int:
         async with open_rpcs(registry) as rpcs:
-            code = delegate_of(await rpcs.on(where.chain_id).code(account))
-        found = Delegated(account, where, code) if code else None
+            found = await find_delegation(account, rpcs.on(where.chain_id))
         if run_options.as_json:
-            delegation = {"chain": where.short_name, "code": code, "name": found.name if found else None}
+            code, name = (found.code, found.name or None) if found else (None, None)
+            delegation = {"chain": where.short_name, "code": code, "name": name}
             print_json({"schema": "l2send.account/1", **keystore.document(), "delegation": delegation})
         else:
             runs = found.words if found else "no code"

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from l2send.bridges.direct import Direct
 from l2send.bridges.direct_many import Market, market_of
 from l2send.bridges.shared_tx import MOST_CALLS, Account, parts_of, quote_together, shared_payment
-from l2send.bridges.via_delegation import refuse_other_code
 from l2send.bridges.via_safe import look_at_safe
 from l2send.core.account_code import those_with_code
 from l2send.core.address import Address
+from l2send.core.delegate_code import code_of_payer, refuse_impossible
 from l2send.core.delegation import delegate_for_batches
 from l2send.core.effects import Effects
 from l2send.core.errors import CannotPay, Refused
@@ -183,12 +183,12 @@ async def _account(sender: Address, owner: Address | None, rpc: Rpc, *, delegati
     """
     if owner is None and delegating:
         delegate = delegate_for_batches(await rpc.code(sender), sender, rpc.chain)
-        if delegate:
-            await refuse_other_code(delegate, rpc)
+        await (refuse_impossible(delegate, sender, rpc) if delegate else code_of_payer(sender, rpc))
         return Account(sender, delegate=delegate)
     if owner is None:
         code, payer = await rpc.code(sender), rpc.chain.pinned_multicall3
         if can_batch(code, rpc.chain):
+            await code_of_payer(sender, rpc)
             return Account(sender)
         return Account(sender, multicall3=payer.address) if payer and not code else None
     safe = await look_at_safe(sender, rpc)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from l2send.core.address import ZERO_ADDRESS, Address
 from l2send.core.chains import Chain, Registry
+from l2send.core.delegate_code import refuse_impossible
 from l2send.core.delegation import DELEGATION_GAS, delegate_of, delegation_tx, ends_delegation, known_delegate
 from l2send.core.errors import CannotPay, Refused
 from l2send.core.fees import gas_limit, gas_price, l1_fee
-from l2send.core.pinned_code import code_hash
 from l2send.core.plan import ChainAddress, Fee, Payment, Quote, Step, StepKind
 from l2send.core.rpc import Rpc, Rpcs
 from l2send.core.text import in_words
@@ -103,16 +103,15 @@ async def plan_delegation(account: Address, code: Address, rpc: Rpc) -> Delegati
         raise Refused(f"the registry does not list {code} on {chain.name} as code that an account may delegate to.")
     tx = delegation_tx(chain.chain_id, account, code)
     estimating = rpc.estimate_gas(message_of(tx, account))
-    own, runs, price, estimate, holds = await asyncio.gather(
-        rpc.code(account), rpc.code(code), gas_price(rpc), estimating, rpc.balance(account)
+    possible = refuse_impossible(known, account, rpc) if known else asyncio.sleep(0)
+    own, price, estimate, holds, _ = await asyncio.gather(
+        rpc.code(account), gas_price(rpc), estimating, rpc.balance(account), possible
     )
     before = delegate_of(own)
     if own and before is None:
         raise Refused(f"{account} is a contract on {chain.name}, which delegates to nothing.")
     if (before or ZERO_ADDRESS) == code:
         raise Refused(f"{account} delegates to {code if before else 'nothing'} on {chain.name} already.")
-    if known and code_hash(runs) != known.code.code_hash:
-        raise Refused(f"{code} on {chain.name} runs other code than the registry pins.")
     if price.legacy:
         raise Refused(f"{chain.name} does not say that it takes transactions of EIP-7702: it has no base fee.")
     gas = Gas(gas_limit(estimate) + DELEGATION_GAS)

@@ -11,7 +11,7 @@ from l2send.bridges import decode
 from l2send.core.address import Address
 from l2send.core.chains import Chain, Registry
 from l2send.core.deadlines import TIME_TO_FILL, machine_time, moment
-from l2send.core.delegation import refuse_foreign_code
+from l2send.core.delegate_code import code_of_payer
 from l2send.core.effects import Delegates, Effects, Executes, Opens, Pays, delegations_in, each_of
 from l2send.core.errors import Refused, Sent
 from l2send.core.pinned_code import HOW_TO_PIN, not_pinned, why_other_code
@@ -106,17 +106,18 @@ async def _confirm_leg(payment: Payment, leg: Quote, rpcs: Rpcs, held: Held) -> 
 
 
 async def can_pay(payment: Payment, amount: Amount, source: Rpc) -> None:
-    """Check that every endpoint sees `amount` with the sender, and that the sender runs only code in the registry.
+    """Check that every endpoint sees `amount` with the sender, and that the sender runs only pinned code.
 
     Raises Refused, NetworkError.
     """
     if payment.is_of_safe:
         await confirm(payment.sender, amount, source)
         return
-    code, *_ = await asyncio.gather(
-        source.code(payment.sender), confirm(payment.sender, amount, source), look_ahead(source, payment.sender)
+    await asyncio.gather(
+        code_of_payer(payment.sender, source),
+        confirm(payment.sender, amount, source),
+        look_ahead(source, payment.sender),
     )
-    refuse_foreign_code(code, source.chain)
 
 
 def _order_checks(order: Order, rpcs: Rpcs) -> tuple[Awaitable[str], ...]:

@@ -164,12 +164,11 @@ def test_reverted_it_says_that_the_code_changed(payer: Payer, capsys: pytest.Cap
     """The chain applies the authorization before it calls the account, and keeps it when that call fails."""
     node, code = payer.node("dev1"), code_of(payer.home)
     runs = node.call("eth_getCode", code, "latest")
-    payment = begun(payer)
-    node.call("anvil_setCode", code, "0x60006000fd")
-    try:
-        record = payer.resume(payment)
-    finally:
-        node.call("anvil_setCode", code, runs)
+    with standing_still(node):
+        payment = waiting(payer).id
+        node.call("anvil_setCode", code, "0x60006000fd")
+    node.call("anvil_setCode", code, runs)
+    record = payer.resume(payment)
     assert (record.state, delegated_to(payer)) == (PaymentState.REVERTED, code)
     show_outcome(record, payer.home.registry)
     assert "the account runs what was asked for" in " ".join(capsys.readouterr().out.split())

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tools.registry.facts import fetch
+
 ROOT = Path(__file__).resolve().parents[2]
 CHAINS: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "chains.toml").read_text(encoding="utf-8"))["chains"]
 PIN: dict[str, str] = tomllib.loads((ROOT / "tools/registry-pins.toml").read_text(encoding="utf-8"))["chains"]
@@ -37,6 +39,15 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any]
     script = str(folder / "package/dist/src/chains.js")
     printed = subprocess.run(["node", "-e", PRINT, script], check=True, capture_output=True, text=True).stdout
     return {int(chain_id): chain for chain_id, chain in json.loads(printed).items()}
+
+
+def test_viem_names_the_address_that_follows_from_the_code_of_the_delegate() -> None:
+    """A pinned fact of another source: what viem has accounts delegate to, for EntryPoint 0.8."""
+    pins = tomllib.loads((ROOT / "tools/registry-pins.toml").read_text(encoding="utf-8"))
+    account = fetch("viem", pins["viem"]) / "account-abstraction/accounts/implementations/toSimple7702SmartAccount.ts"
+    assert pins["viem"]["version"] == "2.57.20"
+    delegate = tomllib.loads((ROOT / "chains.toml").read_text(encoding="utf-8"))["accounts"]["delegate"]
+    assert f"'{delegate['simple7702account']['address']}'" in account.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("short", CHAINS)

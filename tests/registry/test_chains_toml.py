@@ -104,6 +104,28 @@ def test_every_named_source_is_described() -> None:
     assert set(named_sources(CHAINS)) <= REGISTRY["sources"].keys()
 
 
+def test_the_address_of_the_delegate_proves_its_code() -> None:
+    """CREATE2 (EIP-1014): from the factory and this salt, only code with this hash creates what is at the address."""
+    delegate = REGISTRY["accounts"]["delegate"]["simple7702account"]
+    assert delegate.keys() == {"what", "address", "code_hash", "factory", "salt", "init_code_hash", "source"}
+    parts = (delegate[name].removeprefix("0x") for name in ("factory", "salt", "init_code_hash"))
+    digest = keccak(b"\xff" + b"".join(map(bytes.fromhex, parts)))
+    assert delegate["address"] == checksummed(digest[12:].hex()) == "0xe6Cae83BdE06E4c305530e199D7217f42808555B"
+    assert delegate["factory"] == "0x4e59b44847b379578588920cA78FbF26c0B4956C"
+
+
+def test_no_chain_claims_a_delegate_and_all_but_the_kinds_with_a_source_are_looked_at() -> None:
+    accounts = REGISTRY["accounts"]
+    assert accounts["no_delegation"] == {"zk-stack": "era-7702"}
+    assert {"era-7702", accounts["delegate"]["simple7702account"]["source"]} <= REGISTRY["sources"].keys()
+    assert not any("delegates" in chain for chain in CHAINS.values())
+    for chain in load_registry(Paths.under(Path("/nowhere"))):
+        assert chain.takes_delegations is (chain.kind != "zk-stack")
+        assert [(one.name, one.is_listed) for one in chain.delegates] == (
+            [("simple7702account", False)] if chain.takes_delegations else []
+        )
+
+
 def test_chain_ids_are_unique() -> None:
     assert [i for i, n in Counter(c["chain_id"] for c in CHAINS.values()).items() if n > 1] == []
 

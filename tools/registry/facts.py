@@ -48,6 +48,8 @@ class Facts:
     eco: dict[int, str]
     safes: dict[str, dict[str, Json]]
     """What the package says of each contract, by version and by our name of the contract."""
+    init_codes: dict[str, tuple[bytes, bytes]]
+    """By the artifact's name: the code that creates a contract, and the code it then has."""
     former: list[dict[int, Json]]
     """shortName and name by chain id, as older versions of ethereum-lists had them, the newest last."""
 
@@ -92,6 +94,7 @@ def read_facts(at: Mapping[str, Path]) -> Facts:
         feeds=read_feeds(at["aave"] / "src"),
         across=read_across(at["across"] / "dist/broadcast/deployed-addresses.json"),
         safes=read_safes(at["safe"] / "dist/assets"),
+        init_codes=read_artifacts(at["account-abstraction"] / "artifacts"),
         eco=read_eco((at["eco"] / "deployAddresses.csv").read_text()),
         former=[dict(listed) for listed in js["former"]],
     )
@@ -150,6 +153,22 @@ def read_safes(assets: Path) -> dict[str, dict[str, Json]]:
     """Safe's contracts as the package describes them."""
     folders = (assets / f"v{version}" for version in SAFE_VERSIONS)
     return {f.name[1:]: {n: json.loads((f / p).read_text()) for n, p in SAFE_FILES.items()} for f in folders}
+
+
+def read_artifacts(folder: Path) -> dict[str, tuple[bytes, bytes]]:
+    """The code that creates each contract, and the code it then has; both are empty for an interface."""
+    artifacts = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    return {
+        name: (bytes.fromhex(one["bytecode"][2:]), bytes.fromhex(one["deployedBytecode"][2:]))
+        for name, one in artifacts.items()
+        if not one["linkReferences"]
+    }
+
+
+def create2(factory: str, salt: str, init_code: bytes) -> str:
+    """The address of a contract that a factory creates (EIP-1014)."""
+    packed = b"\xff" + bytes.fromhex(factory[2:]) + bytes.fromhex(salt[2:]) + keccak(init_code)
+    return checksum(keccak(packed)[12:].hex())
 
 
 def checksum(address: str) -> str:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tools.registry.facts import Facts, Json, Refused, checksum
+from eth_hash.auto import keccak
+
+from tools.registry.facts import Facts, Json, Refused, checksum, create2
 from tools.registry.names import aliases, elsewhere, identity, refuse_ambiguous, retired
 
 SOURCE = {"identity": "ethereum-lists", "rpcs": "public-rpcs", "explorer": "viem"}
@@ -215,7 +217,29 @@ def account_tables(overlay: Json, facts: Facts) -> list[str]:
             canonical = entry["deployments"]["canonical"]
             fields = {"address": checksum(canonical["address"]), "code_hash": canonical["codeHash"], "source": "safe"}
             lines += table(f"{name}.{part}", fields)
-    return lines
+    return lines + delegate_tables(overlay, facts)
+
+
+def delegate_tables(overlay: Json, facts: Facts) -> list[str]:
+    """What accounts may delegate to, and the kinds of chains where none can. Raises Refused for another address."""
+    lines = list[str]()
+    for name, entry in overlay.get("delegate", {}).items():
+        init_code, code = facts.init_codes[entry["artifact"]]
+        address = create2(entry["factory"], entry["salt"], init_code)
+        if address != entry["address"]:
+            raise Refused(f"{name}: the package's code would be at {address}, not at {entry['address']}")
+        fields = {
+            "what": entry["what"],
+            "address": address,
+            "code_hash": "0x" + keccak(code).hex(),
+            "factory": entry["factory"],
+            "salt": entry["salt"],
+            "init_code_hash": "0x" + keccak(init_code).hex(),
+            "source": "create2",
+        }
+        lines += table(f"accounts.delegate.{name}", fields)
+    none = overlay.get("no_delegation")
+    return lines + (table("accounts.no_delegation", none) if none else [])
 
 
 def source_lines(pins: Json, overlay: Json) -> list[str]:
